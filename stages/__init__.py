@@ -1,0 +1,1 @@
+"""The pipeline: one script a verb, one package a noun, and `outside/` for all that touches the world."""

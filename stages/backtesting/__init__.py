@@ -1,0 +1,1 @@
+"""Trades from decisions: the specification loop, the fast engine, the grid and its statistics."""

@@ -1,0 +1,37 @@
+"""Stage `calibrate`: correct quantiles by errors already known at each snapshot, by every method."""
+
+from pathlib import Path
+
+from stages.calibration.methods import calibrate
+from stages.calibration.outcomes import with_outcomes
+from stages.calibration.params import CalibrationParams
+from stages.outside.entry import run, say
+from stages.outside.files import read_json, read_table, read_tables, write_table
+from stages.outside.settings import read_params
+from stages.quality.verdicts import usable_sessions
+from stages.tables.bars import Bars
+from stages.tables.calibrated import Calibrated, Offsets
+from stages.tables.quantiles import Quantiles
+
+QUANTILES = Path("artifacts/forecast/quantiles.parquet")
+BARS = Path("artifacts/check_data/bars")
+REPORT = Path("artifacts/check_data/dq_report.json")
+CALIBRATED = Path("artifacts/calibrate/calibrated.parquet")
+OFFSETS = Path("artifacts/calibrate/offsets.parquet")
+
+
+def main() -> None:
+    """Quantiles and bars -> forecasts beside outcomes, raw and corrected."""
+    params = read_params(CalibrationParams)
+    usable = usable_sessions(read_json(REPORT))
+
+    forecasts = with_outcomes(read_table(Quantiles, QUANTILES), read_tables(Bars, BARS), usable)
+    calibrated, offsets = calibrate(forecasts, params)
+
+    write_table(Calibrated, calibrated, CALIBRATED)
+    write_table(Offsets, offsets, OFFSETS)
+    say("calibrate", methods=",".join(params.methods), rows=calibrated.height, void=calibrated["void"].sum())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Correcting quantiles by errors already known at each snapshot."""

@@ -1,0 +1,45 @@
+"""Stage `check_data`: sound bars on the gapless regular-hours grid, or stop naming symbol and session."""
+
+from pathlib import Path
+
+from stages.outside.entry import run, say
+from stages.outside.files import read_frames, read_json, read_table, write_json, write_tables
+from stages.outside.settings import read_params
+from stages.quality.gate import check_symbols, demand_sound, quality_report
+from stages.quality.params import QualityParams
+from stages.sources.params import SourceParams
+from stages.tables.bars import Bars
+from stages.tables.calendar import Calendar
+from stages.universe.params import UniverseParams
+
+MANIFEST = Path("artifacts/list_source/manifest.json")
+DELIVERED = Path("artifacts/fetch_bars/bars")
+CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
+BARS = Path("artifacts/check_data/bars")
+REPORT = Path("artifacts/check_data/dq_report.json")
+
+
+def main() -> None:
+    """Bars as delivered -> bars on the grid and a verdict per symbol and session."""
+    source = read_params(SourceParams)
+    universe = read_params(UniverseParams)
+    quality = read_params(QualityParams)
+    calendar = read_table(Calendar, CALENDAR)
+
+    checked = check_symbols(read_frames(DELIVERED), source, calendar, quality)
+    report = quality_report(checked, read_json(MANIFEST), calendar, quality)
+
+    write_json(report, REPORT)
+    demand_sound(report, universe)
+    write_tables(Bars, {symbol: one.bars for symbol, one in checked.items()}, BARS)
+    say(
+        "check_data",
+        verdict=report["verdict"],
+        symbols=len(checked),
+        sessions=calendar.height,
+        dropped=sum(one["sessions_dropped"] for one in report["symbols"].values()),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,51 @@
+"""Stage `forecast`: answer every question, from the answer store or by a budgeted, recorded call."""
+
+from pathlib import Path
+
+from stages.forecasting.asking import answers_summary, ask_all, quantile_table
+from stages.forecasting.params import ForecasterParams
+from stages.outside.backends import open_backend
+from stages.outside.entry import run, say
+from stages.outside.files import read_frames, read_json, read_table, read_tables, write_json, write_table
+from stages.outside.question_files import read_questions
+from stages.outside.settings import read_params
+from stages.quality.verdicts import usable_sessions
+from stages.requests.market import Market
+from stages.requests.params import RequestsParams
+from stages.tables.bars import Bars
+from stages.tables.calendar import Calendar
+from stages.tables.quantiles import Quantiles
+from stages.tables.schedule import Schedule
+
+BARS = Path("artifacts/check_data/bars")
+REPORT = Path("artifacts/check_data/dq_report.json")
+CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
+FEATURES = Path("artifacts/build_features/features")
+REQUESTS = Path("artifacts/build_requests/requests")
+SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
+QUANTILES = Path("artifacts/forecast/quantiles.parquet")
+ANSWERS = Path("artifacts/forecast/answers.json")
+
+
+def main() -> None:
+    """Questions -> quantiles of every horizon, with the benchmark's beside them; what was spent is in the ledger."""
+    forecaster = read_params(ForecasterParams)
+    requests = read_params(RequestsParams)
+    schedule = read_table(Schedule, SCHEDULE)
+    market = Market(
+        bars=read_tables(Bars, BARS),
+        features=read_frames(FEATURES),
+        usable=usable_sessions(read_json(REPORT)),
+        calendar=read_table(Calendar, CALENDAR),
+    )
+
+    answers = ask_all(read_questions(REQUESTS), schedule, market, open_backend(forecaster))
+    quantiles = quantile_table(schedule, answers, market, requests, forecaster)
+
+    write_table(Quantiles, quantiles, QUANTILES)
+    write_json(answers_summary(answers, quantiles), ANSWERS)
+    say("forecast", model=forecaster.model, questions=len(answers), rows=quantiles.height)
+
+
+if __name__ == "__main__":
+    run(main)

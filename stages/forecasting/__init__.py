@@ -1,0 +1,1 @@
+"""Answering questions: the Backend protocol, the local forecasters, the quantile table."""

@@ -1,0 +1,28 @@
+"""Stage `list_source`: select the files of this study from the committed listing of its source."""
+
+from pathlib import Path
+
+from stages.outside.entry import run, say
+from stages.outside.files import write_json
+from stages.outside.listing import read_listing
+from stages.outside.settings import read_params
+from stages.sources.manifest import select
+from stages.sources.params import SourceParams
+from stages.universe.params import UniverseParams
+
+MANIFEST = Path("artifacts/list_source/manifest.json")
+
+
+def main() -> None:
+    """Listing, source and universe -> the manifest that pins every byte this run may read."""
+    source = read_params(SourceParams)
+    universe = read_params(UniverseParams)
+
+    manifest = select(read_listing(source), source, universe)
+
+    write_json(manifest, MANIFEST)
+    say("list_source", source=source.name, files=len(manifest["files"]))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,125 @@
+"""Tables and documents of the workspace: read whole and checked, written whole or not at all.
+
+*Tables*: parquet with fixed settings, rows as `Table.of` left them; CSV with `\\n`; JSON sorted, two spaces, one final
+newline. The same content gives the same bytes on every machine.
+*Errors*: `DataContractError` (exit 2) when a file is missing, unreadable or breaks its table's contract.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dataframely as dy
+import polars as pl
+
+from stages.errors import DataContractError
+from stages.tables.contract import Table
+
+T = TypeVar("T", bound=Table)
+COMPRESSION_LEVEL = 3
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """A parquet file as it stands, without a contract."""
+    try:
+        return pl.read_parquet(path)
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
+    except pl.exceptions.PolarsError as error:
+        raise DataContractError(f"{path} is not readable as parquet ({error}).") from error
+
+
+def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
+    """Every `SYMBOL.parquet` of a folder as it stands, by symbol, sorted."""
+    return {path.stem: read_frame(path) for path in sorted(folder.glob("*.parquet"))}
+
+
+def read_table(table: type[T], path: Path) -> dy.DataFrame[T]:
+    """A parquet file that keeps the contract of `table`."""
+    return table.check(read_frame(path))
+
+
+def read_tables(table: type[T], folder: Path) -> dict[str, dy.DataFrame[T]]:
+    """Every `SYMBOL.parquet` of a folder, by symbol, sorted, each checked."""
+    return {symbol: table.check(frame) for symbol, frame in read_frames(folder).items()}
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> None:
+    """A frame as parquet, atomically."""
+    with _whole(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=True)
+
+
+def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """One `SYMBOL.parquet` each; the folder then holds nothing else."""
+    clear(folder)
+    for symbol in sorted(frames):
+        write_frame(frames[symbol], folder / f"{symbol}.parquet")
+
+
+def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
+    """Bring a frame under the contract of `table` and write it."""
+    write_frame(table.of(frame), path)
+
+
+def write_tables(table: type[T], frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Bring each frame under the contract of `table` and write one file a symbol."""
+    write_frames({symbol: table.of(frame) for symbol, frame in frames.items()}, folder)
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """A frame as CSV, atomically; instants in ISO 8601 UTC."""
+    with _whole(path) as temporary:
+        frame.write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
+    except json.JSONDecodeError as error:
+        raise DataContractError(f"{path} is not valid JSON ({error}).") from error
+
+
+def write_json(document: Any, path: Path) -> None:
+    """A JSON document with sorted keys; NaN and infinity are refused."""
+    write_text(json.dumps(document, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """A text file in UTF-8 with `\\n`, atomically."""
+    with _whole(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def clear(folder: Path) -> None:
+    """An empty folder at this path."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+class _whole:
+    """A temporary neighbour that replaces `path` when the block ends well, and vanishes otherwise."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Path:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=self._path.parent)
+        os.close(handle)
+        os.chmod(name, 0o644)
+        self._temporary = Path(name)
+        return self._temporary
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            os.replace(self._temporary, self._path)
+        else:
+            self._temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""From symbols to one book: strategy identity, aggregation, cost curve, trading gates."""

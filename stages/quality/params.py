@@ -1,0 +1,38 @@
+"""Params section `quality`: the thresholds of the data gate (ids as in docs/DATA_QUALITY.md)."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.tables.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class QualityParams(Section):
+    """Thresholds; the id of the check that uses each stands in its description."""
+
+    section = "quality"
+
+    min_session_completeness: Share = Field(description="CMP1")
+    max_gap_min: Count = Field(description="CMP2")
+    min_sessions_share: Share = Field(description="CMP3 fail")
+    warn_sessions_share: Share = Field(description="CMP3 warn")
+    ffill_max_bars: Count = Field(description="fill policy")
+    ohlc_tolerance_ticks: Annotated[float, Field(ge=0)] = Field(description="PX2")
+    outlier_mads: Annotated[float, Field(gt=0)] = Field(description="PX3")
+    outlier_floor: Share = Field(description="PX3, fraction")
+    outlier_past_sessions: Annotated[int, Field(ge=1)] = Field(description="PX3")
+    outlier_bucket_min: Annotated[int, Field(ge=1)] = Field(description="PX3")
+    outlier_revert_share: Share = Field(description="PX3 revert")
+    split_ratios: tuple[Annotated[int, Field(ge=2)], ...] = Field(description="PX4")
+    split_tolerance: Share = Field(description="PX4")
+    stale_bars: Annotated[int, Field(ge=2)] = Field(description="PX5 warn, volume > 0")
+    stale_bars_no_volume: Annotated[int, Field(ge=2)] = Field(description="PX5 warn, volume 0")
+    stale_bars_fail: Annotated[int, Field(ge=2)] = Field(description="PX5 day-fail")
+    tick_size: Annotated[float, Field(gt=0)] = Field(description="PX2, PX6, price units")
+    off_tick_share: Share = Field(description="PX6")
+    low_volume_share: Share = Field(description="VOL3")
+    low_volume_past_sessions: Annotated[int, Field(ge=1)] = Field(description="VOL3")
+    label_min_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5")

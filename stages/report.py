@@ -1,0 +1,1 @@
+"""Stage `report`: one self-contained page a stranger can judge the run by."""

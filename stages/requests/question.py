@@ -1,0 +1,79 @@
+"""One question, as the canonical bytes whose md5 is its key.
+
+A question holds everything that can change the answer and nothing that cannot. The history travels as a digest of the
+values really sent: `Window.digest` says how it is made.
+
+*Units*: `horizon_min` steps of one minute; `rows` history rows sent.
+*Time*: `start_utc` and `end_utc` are the starts of the first and last bar sent; the last is known at `snapshot_utc`.
+*Errors*: `DataContractError` when bytes are not the canonical form of a question.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, Self
+
+from stages.errors import DataContractError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked for one symbol at one snapshot."""
+
+    symbol: str
+    snapshot_utc: datetime
+    model: str
+    model_epoch: str
+    deployment: str
+    options: dict[str, float | int | str]
+    target: str
+    freq: str
+    horizon_min: int
+    levels: tuple[int, ...]
+    start_utc: datetime
+    end_utc: datetime
+    rows: int
+    y_sha256: str
+    hist_exog: tuple[str, ...] = ()
+    futr_exog: tuple[str, ...] = ()
+    features_sha256: str | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    def canonical(self) -> bytes:
+        """Sorted keys, no white-space noise, one final newline."""
+        document = {name: _plain(value) for name, value in asdict(self).items()}
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+        return text.encode("ascii") + b"\n"
+
+    @property
+    def key(self) -> str:
+        """md5 of the canonical bytes: the hash that DVC records for the request file."""
+        return hashlib.md5(self.canonical(), usedforsecurity=False).hexdigest()
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """The question whose canonical bytes these are."""
+        try:
+            document: dict[str, Any] = json.loads(content)
+            for name in ("snapshot_utc", "start_utc", "end_utc"):
+                document[name] = datetime.fromisoformat(document[name])
+            for name in ("levels", "hist_exog", "futr_exog"):
+                document[name] = tuple(document[name])
+            question = cls(**document)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            names = [field.name for field in fields(cls)]
+            raise DataContractError(f"not a question ({error}); its fields are {names}.") from error
+        if question.canonical() != content:
+            raise DataContractError(
+                f"question of {question.symbol} at {question.snapshot_utc} is not in canonical form."
+            )
+        return question
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value

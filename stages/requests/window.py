@@ -1,0 +1,55 @@
+"""The rows that one question sends.
+
+Returns are rounded once, to whole millionths of a basis point, and summed as integers: a window's values do not depend
+on rows outside it, on the machine or on the order of summation.
+
+*Units*: `returns` in 1e-6 bp (int64) of within-session log return; `y_bp` in bp relative to the last row.
+*Time*: the last row is the last bar known at the snapshot, so `y_bp[-1] == 0`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNITS_PER_BP = 1_000_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """History of one question, oldest first. *Shapes*: (rows,); exogenous (rows, k) and (horizon, k)."""
+
+    ts_us: NDArray[np.int64]
+    session: NDArray[np.int32]  # days since 1970-01-01 of the row's session
+    minute: NDArray[np.int32]  # minute index m within its session
+    returns: NDArray[np.int64]
+    hist_exog: NDArray[np.float64]
+    futr_exog: NDArray[np.float64]
+
+    @property
+    def rows(self) -> int:
+        """How many rows are sent."""
+        return len(self.returns)
+
+    @property
+    def y_bp(self) -> NDArray[np.float64]:
+        """Spliced cumulative return: `y_k = sum of returns after row k`, negated, so that the last value is 0."""
+        total = np.cumsum(self.returns)
+        return (total - total[-1]) / UNITS_PER_BP
+
+    def digest(self) -> str:
+        """sha256 over the digests of its sessions' returns; the first row's own return is not part of any `y`."""
+        starts = np.flatnonzero(np.diff(self.session)) + 1
+        blocks = np.split(self.returns[1:], starts - 1)
+        return digest_of_sessions([session_digest(block) for block in blocks])
+
+
+def session_digest(returns: NDArray[np.int64]) -> bytes:
+    """sha256 of the returns of one session (or of the sent part of it) as little-endian int64."""
+    return hashlib.sha256(np.ascontiguousarray(returns, dtype="<i8").tobytes()).digest()
+
+
+def digest_of_sessions(digests: list[bytes]) -> str:
+    """One digest for the ordered list of session digests."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()

@@ -1,0 +1,43 @@
+"""Stage `score_forecasts`: metrics, controls and forecast gates on the search span; which cells may trade."""
+
+from pathlib import Path
+
+from stages.outside.entry import run, say
+from stages.outside.files import read_table, read_tables, write_csv, write_json
+from stages.outside.question_files import read_questions
+from stages.outside.settings import read_params
+from stages.scoring.controls import controls
+from stages.scoring.gates import forecast_gates
+from stages.scoring.metrics import score
+from stages.scoring.params import GatesParams
+from stages.scoring.plot_data import coverage_by_time, reliability
+from stages.tables.bars import Bars
+from stages.tables.calibrated import Calibrated
+
+CALIBRATED = Path("artifacts/seal/search/calibrated.parquet")
+BARS = Path("artifacts/seal/search/bars")
+REQUESTS = Path("artifacts/build_requests/requests")
+METRICS = Path("artifacts/score_forecasts/metrics.json")
+GATES = Path("artifacts/score_forecasts/forecast_gates.json")
+RELIABILITY = Path("artifacts/score_forecasts/reliability.csv")
+COVERAGE = Path("artifacts/score_forecasts/coverage_by_time.csv")
+
+
+def main() -> None:
+    """Calibrated search rows -> scores with their evidence, and a verdict per cell."""
+    params = read_params(GatesParams)
+    forecasts = read_table(Calibrated, CALIBRATED)
+
+    metrics = score(forecasts, params)
+    proofs = controls(forecasts, read_questions(REQUESTS), read_tables(Bars, BARS))
+    gates = forecast_gates(metrics, proofs, params)
+
+    write_json(metrics | {"controls": proofs}, METRICS)
+    write_json(gates, GATES)
+    write_csv(reliability(forecasts), RELIABILITY)
+    write_csv(coverage_by_time(forecasts), COVERAGE)
+    say("score_forecasts", cells=len(gates["cells"]), eligible=sum(cell["eligible"] for cell in gates["cells"]))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""How good a forecast is and how sure we can be: metrics, controls, significance, gates."""

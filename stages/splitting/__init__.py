@@ -1,0 +1,1 @@
+"""Which sessions may be searched, which lie between, which stay sealed."""

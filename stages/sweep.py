@@ -1,0 +1,1 @@
+"""Stage `sweep`: the whole rule grid on the search span, ranked honestly; a proposal."""

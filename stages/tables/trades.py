@@ -1,0 +1,52 @@
+"""What was traded, fill by fill, and what it earned day by day."""
+
+import dataframely as dy
+import polars as pl
+
+from stages.tables.contract import Table, instant, number
+
+PORTFOLIO = "PORTFOLIO"
+
+
+class Trades(Table):
+    """One row a round trip. *Units*: prices; P&L in bp of entry notional; `side` +1 long, -1 short.
+
+    *Time*: `entry_ts` is the start of the bar at whose open the position began, `exit_ts` that of the bar it ended in.
+    """
+
+    symbol = dy.String(primary_key=True, nullable=False)
+    entry_ts = instant(key=True)
+    session = dy.Date(nullable=False)
+    snapshot_utc = instant()
+    side = dy.Int8(nullable=False)
+    entry_px = number(6)
+    stop_px = number(6)
+    take_px = number(6)
+    exit_ts = instant()
+    exit_px = number(6)
+    exit_reason = dy.String(nullable=False)
+    gross_bp = number(6)
+    cost_bp = number(6)
+    net_bp = number(6)
+
+    @dy.rule()
+    def leaves_no_earlier_than_it_enters(cls) -> pl.Expr:
+        """`exit_ts >= entry_ts`."""
+        return pl.col("exit_ts") >= pl.col("entry_ts")
+
+
+class Daily(Table):
+    """One row a symbol (or `PORTFOLIO`) and session, days without a trade included as zeros.
+
+    *Units*: bp of the capital per symbol (the portfolio row: of the whole capital); `exposure_min` position-minutes;
+    `turnover` traded notional over capital.
+    """
+
+    symbol = dy.String(primary_key=True, nullable=False)
+    session = dy.Date(primary_key=True, nullable=False)
+    gross_bp = number(6)
+    cost_bp = number(6)
+    net_bp = number(6)
+    trades = dy.Int32(nullable=False, min=0)
+    exposure_min = dy.Int32(nullable=False, min=0)
+    turnover = number(6)
