@@ -1,6 +1,6 @@
 """Tables and documents of the workspace: read whole and checked, written whole or not at all.
 
-*Tables*: parquet with fixed settings, rows as `Table.of` left them; CSV with `\\n`; JSON sorted, two spaces, one final
+*Tables*: parquet with fixed settings, rows as `Table.of` left them; CSV and JSON with line feeds; JSON sorted, two spaces, one final
 newline. The same content gives the same bytes on every machine.
 *Errors*: `DataContractError` (exit 2) when a file is missing, unreadable or breaks its table's contract.
 """
@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,7 +94,7 @@ def write_json(document: Any, path: Path) -> None:
 
 
 def write_text(text: str, path: Path) -> None:
-    """A text file in UTF-8 with `\\n`, atomically."""
+    """A text file in UTF-8 with line feeds, atomically."""
     with _whole(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
@@ -104,22 +105,16 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-class _whole:
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
     """A temporary neighbour that replaces `path` when the block ends well, and vanishes otherwise."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Path:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=self._path.parent)
-        os.close(handle)
-        os.chmod(name, 0o644)
-        self._temporary = Path(name)
-        return self._temporary
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            os.replace(self._temporary, self._path)
-        else:
-            self._temporary.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    temporary.chmod(0o644)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

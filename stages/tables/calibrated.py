@@ -1,5 +1,7 @@
 """Forecasts beside their outcomes, corrected by every calibration method."""
 
+from itertools import pairwise
+
 import dataframely as dy
 import polars as pl
 
@@ -47,7 +49,7 @@ class Calibrated(ForecastKey):
     def quantiles_are_in_order(cls) -> pl.Expr:
         """`q05 <= q25 <= q50 <= q75 <= q95`."""
         names = ["q05", "q25", "q50", "q75", "q95"]
-        return pl.all_horizontal(pl.col(a) <= pl.col(b) for a, b in zip(names, names[1:], strict=False))
+        return pl.all_horizontal(pl.col(a) <= pl.col(b) for a, b in pairwise(names))
 
     @dy.rule()
     def void_means_no_outcome(cls) -> pl.Expr:
