@@ -1,7 +1,7 @@
 """Tables and documents of the workspace: read whole and checked, written whole or not at all.
 
-*Tables*: parquet with fixed settings, rows as `Table.of` left them; CSV and JSON with line feeds; JSON sorted, two spaces, one final
-newline. The same content gives the same bytes on every machine.
+*Tables*: parquet with fixed settings, rows as `Table.of` left them; CSV and JSON with line feeds; JSON sorted, with one
+final newline. The same content gives the same bytes on every machine.
 *Errors*: `DataContractError` (exit 2) when a file is missing, unreadable or breaks its table's contract.
 """
 

@@ -1,0 +1,104 @@
+# Everything a user types. `make` alone shows the short list; docs/RUNBOOK.md explains every answer and error.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+UV := uv==0.11.7
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
+
+STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
+	backtest evaluate report
+COMMANDS := plan budget spend verify refresh whitelist adopt open-holdout doctor
+
+##@ Run
+.PHONY: run use params gate $(STAGES)
+run: .venv/runtime ## the whole pipeline to the report and its verdict; PRESET=x runs it as experiment x (HOW=--temp|--queue)
+ifdef PRESET
+	dvc exp run -f -n $(PRESET) -S preset=$(PRESET) $(HOW)
+	$(if $(HOW),,python -m stages.gate)
+else
+	python -m stages.commands.params --check
+	dvc --wait-for-lock repro
+	python -m stages.gate
+endif
+
+use: .venv/runtime ## make a preset the standing choice: PRESET=x
+	python -m stages.commands.use $(PRESET)
+
+params: .venv/runtime ## compose conf/ into params.yaml
+	python -m stages.commands.params
+
+gate: .venv/runtime ## the verdict of the last run; exit code 3 unless it is PASS
+	python -m stages.gate
+
+$(STAGES): .venv/runtime
+	dvc --wait-for-lock repro $(subst -,_,$@)
+
+##@ Compare
+.PHONY: show experiments page
+show: .venv/runtime ## experiments side by side, noise dropped
+	dvc exp show --only-changed --no-pager --drop 'artifacts|stages|conf|Created|State|Executor'
+
+experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
+	while read -r line; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
+	dvc queue start -j 1
+	python -m stages.commands.await_queue
+
+##@ Ask
+.PHONY: $(COMMANDS)
+$(COMMANDS): .venv/runtime
+	python -m stages.commands.$(subst -,_,$@) $(ARGS)
+
+##@ Develop
+.PHONY: test test-cov test-all check fmt format lint types layers bench requirements help
+test: .venv/dev ## the test-suite, under 10 minutes
+	pytest -n 2 -m "not torture and not scale"
+
+test-cov: .venv/dev ## the test-suite with coverage and its floor
+	pytest -n 2 -m "not torture and not scale" --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+test-all: .venv/dev ## torture and full scale too
+	pytest -n 2
+
+check: format lint types layers test ## all that must be green before a change lands
+
+fmt: .venv/dev ## format the code
+	ruff format . && ruff check --fix .
+
+format: .venv/dev
+	ruff format --check .
+
+lint: .venv/dev
+	ruff check . && codespell
+
+types: .venv/dev
+	mypy
+
+layers: .venv/dev
+	lint-imports
+
+bench: .venv/dev ## speed against references, as ratios in one run
+	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+
+requirements: .venv/dev ## pin what pyproject.toml asks for
+	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt
+	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+help: ## this page
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+.venv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 5; }
+	$(PYTHON) -m venv .venv
+	python -m pip install -q --disable-pip-version-check $(UV)
+
+.venv/runtime: requirements.txt | .venv/bin/uv
+	uv pip install -q -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/runtime
+	uv pip install -q -r requirements-dev.txt
+	@touch $@
