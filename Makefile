@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-UV := uv==0.11.7
+UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 

@@ -1,0 +1,72 @@
+"""What each stage of dvc.yaml really depends on, read from the code; `make deps` writes it into dvc.yaml.
+
+A folder stands for its files where a stage imports every module in it; otherwise the files are named.
+"""
+
+import ast
+import io
+from functools import cache
+from pathlib import Path
+
+import grimp
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+
+
+def load_dvc_yaml() -> dict:
+    """dvc.yaml as a round-trip document."""
+    return YAML().load((ROOT / "dvc.yaml").read_text())
+
+
+@cache
+def import_graph() -> grimp.ImportGraph:
+    """Every import between modules of `stages`, those inside functions included."""
+    return grimp.build_graph("stages", cache_dir=None)
+
+
+def code_files(stage: str) -> set[str]:
+    """The script and every module it imports, directly or not; packages' docstrings are no code."""
+    modules = import_graph().find_upstream_modules(f"stages.{stage}") | {f"stages.{stage}"}
+    files = (module.replace(".", "/") + ".py" for module in modules)
+    return {file for file in files if (ROOT / file).exists()}
+
+
+def code_deps(stage: str) -> list[str]:
+    """`code_files`, with a folder in place of its files where all of them are imported."""
+    files = code_files(stage)
+    for folder in sorted({str(Path(file).parent) for file in files} - {"stages"}):
+        inside = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py"}
+        if inside <= files and len(inside) > 1:
+            files = files - inside | {folder}
+    return sorted(files)
+
+
+def artifact_paths(stage: str) -> set[str]:
+    """Every `artifacts/...` path that the script names as a constant."""
+    tree = ast.parse((ROOT / f"stages/{stage}.py").read_text())
+    strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {text for text in strings if text.startswith("artifacts/") and " " not in text}
+
+
+def declared(stage: dict, kind: str) -> list[str]:
+    """The paths under `deps`, `outs`, `metrics` or `plots`, options dropped."""
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in stage.get(kind, [])]
+
+
+def main() -> None:
+    """Rewrite the code part of every `deps`; data dependencies stay as they are and come last."""
+    yaml = YAML()
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load((ROOT / "dvc.yaml").read_text())
+    for name, stage in document["stages"].items():
+        data = [path for path in declared(stage, "deps") if not path.startswith("stages/")]
+        stage["deps"] = code_deps(name) + data
+    buffer = io.StringIO()
+    yaml.dump(document, buffer)
+    (ROOT / "dvc.yaml").write_text(buffer.getvalue())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""conf/ -> params.yaml -> models: the names line up and every choice is sound."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.outside.composition import compose, problems, to_yaml
+from tests.architecture.dependencies import ROOT
+
+CONF = ROOT / "conf"
+NOT_SECTIONS = {"preset", "sweeps", "manifests"}
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in NOT_SECTIONS)
+CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+PRESETS = sorted(path.stem for path in (CONF / "preset").glob("*.yaml"))
+
+
+def test_the_committed_params_are_the_composition_of_conf():
+    assert (ROOT / "params.yaml").read_text() == to_yaml(compose(CONF, []))
+
+
+def test_every_group_is_a_section_and_every_section_a_group():
+    assert sorted(compose(CONF, [])) == GROUPS
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_of_every_group_fits_its_model(group, choice):
+    document = compose(CONF, [f"{group}={choice}"])
+    assert not [problem for problem in problems(document) if problem.startswith(group)]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_a_sound_study(preset):
+    assert problems(compose(CONF, [f"preset={preset}"])) == []
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "none"])
+def test_a_preset_names_its_study_and_brings_its_own_seal_and_trial_count(preset):
+    document = yaml.safe_load((CONF / "preset" / f"{preset}.yaml").read_text())
+    assert document["report"]["study"]
+    assert "open_holdout" in document["split"]
+    assert "prior_trials" in document["sweep"]
+
+
+def test_clock_times_are_quoted():
+    """Unquoted 13:30 is the number 810 in YAML 1.1."""
+    for path in Path(CONF).rglob("*.yaml"):
+        values = str(yaml.safe_load(path.read_text()))
+        assert "810" not in values, path

@@ -1,0 +1,104 @@
+"""dvc.yaml tells the truth: what it declares is what the scripts import, read and write."""
+
+import ast
+import importlib
+import inspect
+
+import pytest
+
+from stages.tables.section import Section
+from tests.architecture.dependencies import ROOT, artifact_paths, code_deps, code_files, declared, load_dvc_yaml
+
+STAGES = load_dvc_yaml()["stages"]
+NAMES = list(STAGES)
+STORY = [
+    "list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast", "calibrate", "seal",
+    "score_forecasts", "sweep", "backtest", "evaluate", "report",
+]  # fmt: skip
+READS_THE_HOLDOUT = {"evaluate", "report"}
+
+
+def outs_of(stage: str) -> set[str]:
+    return {path for kind in ("outs", "metrics", "plots") for path in declared(STAGES[stage], kind)}
+
+
+def sections_read(stage: str) -> set[str]:
+    """The params entries of every model that the script hands to `read_params`."""
+    module = importlib.import_module(f"stages.{stage}")
+    calls = (node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Call))
+    models = [call.args[0].id for call in calls if getattr(call.func, "id", "") == "read_params"]
+    entries: set[str] = set()
+    for name in models:
+        model: type[Section] = getattr(module, name)
+        entries |= {f"{model.section}.{key}" for key in model.model_fields} if model.partial else {model.section}
+    return entries
+
+
+def test_the_graph_has_the_thirteen_stages_in_the_order_of_the_story():
+    assert NAMES == STORY
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_stage_runs_the_script_of_its_name_as_a_module(stage):
+    assert STAGES[stage]["cmd"] == f"python -m stages.{stage}"
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_stage_says_what_it_does_in_one_sentence_that_dvc_shows_whole(stage):
+    assert 20 <= len(STAGES[stage]["desc"]) <= 80
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_deps_are_exactly_the_imported_code(stage):
+    code = [path for path in declared(STAGES[stage], "deps") if path.startswith("stages/")]
+    assert sorted(code) == code_deps(stage), "run `make deps`"
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_params_are_exactly_the_sections_that_the_script_reads(stage):
+    assert set(STAGES[stage].get("params", [])) == sections_read(stage)
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_the_script_names_exactly_the_files_that_are_declared(stage):
+    data = {path for path in declared(STAGES[stage], "deps") if path.startswith("artifacts/")}
+    assert artifact_paths(stage) == data | outs_of(stage)
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_outputs_lie_in_the_folder_of_their_author(stage):
+    assert all(path.startswith(f"artifacts/{stage}/") for path in outs_of(stage))
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_stage_reads_only_what_an_earlier_stage_wrote(stage):
+    earlier = {path for name in NAMES[: NAMES.index(stage)] for path in outs_of(name)}
+    read = {path for path in declared(STAGES[stage], "deps") if path.startswith("artifacts/")}
+    assert all(any(path == out or path.startswith(out + "/") for out in earlier) for path in read)
+
+
+def test_nothing_that_feeds_a_choice_reads_the_holdout_or_the_unsealed_record():
+    """Downstream of `seal`, calibrated rows and bars come from the envelopes, and only `evaluate` opens the second."""
+    unsealed = ("artifacts/calibrate/", "artifacts/check_data/bars", "artifacts/forecast/quantiles.parquet",
+                "artifacts/fetch_bars/bars", "artifacts/build_features/", "artifacts/build_requests/schedule.parquet")  # fmt: skip
+    for stage in NAMES[NAMES.index("seal") + 1 :]:
+        read = declared(STAGES[stage], "deps")
+        assert not [path for path in read if path.startswith(unsealed)], stage
+        if stage not in READS_THE_HOLDOUT:
+            assert not [path for path in read if "holdout" in path], stage
+
+
+def test_api_is_the_only_section_that_no_stage_declares():
+    document = set(load_params())
+    declared_sections = {entry.split(".")[0] for stage in STAGES.values() for entry in stage.get("params", [])}
+    assert document - declared_sections == {"api"}
+
+
+def load_params() -> dict:
+    import yaml
+
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def test_no_stage_depends_on_code_that_only_commands_use():
+    assert not [file for stage in NAMES for file in code_files(stage) if file.startswith("stages/commands/")]
