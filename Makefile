@@ -44,8 +44,7 @@ show: .venv/runtime ## experiments side by side, noise dropped
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	while read -r line; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
-	dvc queue start -j 1
-	python -m stages.commands.await_queue
+	dvc exp run --run-all
 
 ##@ Ask
 .PHONY: $(COMMANDS)
@@ -55,13 +54,13 @@ $(COMMANDS): .venv/runtime
 ##@ Develop
 .PHONY: test test-cov test-all check fmt format lint types layers bench requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
-	pytest -n 2 -m "not torture and not scale"
+	pytest -n 2 --dist loadgroup -m "not torture and not scale"
 
 test-cov: .venv/dev ## the test-suite with coverage and its floor
-	pytest -n 2 -m "not torture and not scale" --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	pytest -n 2 --dist loadgroup -m "not torture and not scale" --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 test-all: .venv/dev ## torture and full scale too
-	pytest -n 2
+	pytest -n 2 --dist loadgroup
 
 check: format lint types layers test ## all that must be green before a change lands
 

@@ -1,0 +1,31 @@
+"""What a stranger meets who types `make run`."""
+
+import json
+
+
+def test_a_fresh_clone_reproduces_the_committed_lock_byte_for_byte(default_run):
+    assert default_run.sh("git status --porcelain") == ""
+
+
+def test_a_second_run_does_nothing(default_run):
+    assert "is up to date" in default_run.sh("dvc repro")
+
+
+def test_the_default_study_passes_trading_the_two_symbols_that_have_something(default_run):
+    gates = json.loads(default_run.text("artifacts/score_forecasts/forecast_gates.json"))
+    eligible = {cell["symbol"] for cell in gates["cells"] if cell["eligible"]}
+    traded = {line.split(",")[0] for line in default_run.text("artifacts/backtest/bt_trades.csv").splitlines()[1:]}
+    assert eligible == traded == {"STRONG", "WEAK"}
+    assert "PASS" in default_run.sh("python -m stages.gate")
+
+
+def test_no_artifact_knows_where_or_when_it_was_made(default_run):
+    here = str(default_run.path)
+    for path in (default_run.path / "artifacts").rglob("*"):
+        if path.is_file():
+            assert here.encode() not in path.read_bytes(), path
+
+
+def test_another_folder_thread_count_and_store_history_give_the_same_bytes(default_run, fresh):
+    fresh.sh("dvc repro", POLARS_MAX_THREADS="1", NUMBA_NUM_THREADS="1", TZ="Asia/Tokyo", PYTHONHASHSEED="7")
+    assert fresh.text("dvc.lock") == default_run.text("dvc.lock")
