@@ -1,0 +1,28 @@
+"""The commands that the docs tell a reader to type."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"(?:<!-- (?P<note>[^>]*?) -->\n)?```sh\n(?P<body>.*?)```", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced `sh` block; `note` is the HTML comment above it (`not run: why`, `fails: why`), empty without one."""
+
+    page: Path
+    note: str
+    commands: tuple[str, ...]
+
+
+def blocks(page: Path) -> list[Block]:
+    """Every `sh` block of a page, comments stripped."""
+    found = []
+    for match in FENCE.finditer(page.read_text()):
+        lines = (line.split("  #")[0].strip() for line in match["body"].replace("\\\n", " ").splitlines())
+        commands = tuple(line for line in lines if line and not line.startswith("#"))
+        found.append(Block(page, match["note"] or "", commands))
+    return found
