@@ -22,9 +22,16 @@ class Clone:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         env = inherited | {"PATH": f"{BIN}:{inherited['PATH']}", "NO_COLOR": "1", "COLUMNS": "160"} | environment
         done = subprocess.run(
-            ["/bin/bash", "-c", command], cwd=self.path, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            ["/bin/bash", "-c", command],
+            cwd=self.path,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
-        assert code is None or done.returncode == code, f"$ {command}\nexit {done.returncode}, not {code}\n{done.stdout[-6000:]}"
+        assert code is None or done.returncode == code, (
+            f"$ {command}\nexit {done.returncode}, not {code}\n{done.stdout[-6000:]}"
+        )
         return done.stdout
 
     def text(self, path: str) -> str:
@@ -40,7 +47,10 @@ class Clone:
 def clone_working_tree(target: Path) -> Clone:
     """What a fresh clone would hold if everything here were committed now; `.venv` points at this environment."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     ).stdout
     for name in listed.decode().split("\0"):
         if name and (ROOT / name).is_file():
