@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.outside.composition import compose, problems, to_yaml
+from stages.outside.composition import compose, to_yaml
+from stages.outside.study import problems
 from tests.architecture.dependencies import ROOT
 
 CONF = ROOT / "conf"

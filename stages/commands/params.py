@@ -1,0 +1,29 @@
+"""`make params`: compose conf/ into params.yaml and check that the run it describes is possible.
+
+`--check` (the first step of `make run`) composes too, but refuses when that would throw an applied experiment away.
+"""
+
+import argparse
+
+from stages.outside.composition import applied_experiment, compose, refuse_to_discard, told, write_params
+from stages.outside.entry import run
+from stages.outside.study import Study
+
+
+def main() -> None:
+    """conf/ -> params.yaml."""
+    parser = argparse.ArgumentParser(prog="make params", description="compose conf/ into params.yaml")
+    parser.add_argument("--check", action="store_true", help="refuse to discard an applied experiment")
+    check = parser.parse_args().check
+
+    document = compose()
+    Study.parse(document)
+    if check:
+        refuse_to_discard()
+    elif discarded := applied_experiment():
+        print(f"params: discarded {told(discarded)}")
+    write_params(document)
+
+
+if __name__ == "__main__":
+    run(main)
