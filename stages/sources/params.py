@@ -1,12 +1,16 @@
 """Params section `source`: where minute bars come from and how the vendor writes them."""
 
-from typing import Annotated, Literal
+from string import Formatter
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from stages.tables.section import Section
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Column = Literal["symbol", "ts", "open", "high", "low", "close", "volume"]
+FIELDS = frozenset({"symbol", "yyyy", "mm"})
 
 
 class SyntheticParams(BaseModel):
@@ -16,7 +20,7 @@ class SyntheticParams(BaseModel):
 
     seed: Annotated[int, Field(ge=0)]
     amplitude_bp: dict[str, float]
-    beta: dict[str, float]
+    beta: dict[str, Annotated[float, Field(ge=-1, le=1)]]
     daily_sigma: Annotated[float, Field(gt=0, lt=0.2)]
     vol_ar1: Annotated[float, Field(ge=0, lt=1)]
     vol_sd: Annotated[float, Field(ge=0)]
@@ -38,8 +42,33 @@ class SourceParams(Section):
     name: Name
     kind: Literal["synthetic", "parquet", "gcs"]
     uri_template: str | None
-    aliases: dict[str, str]
+    aliases: dict[str, Column]
     zone: str | None
     bar_label: Literal["start", "end"]
     close_includes_auction: bool | None
     synthetic: SyntheticParams | None
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        try:
+            pl.Series([0], dtype=pl.Datetime("us")).dt.replace_time_zone(zone)
+        except pl.exceptions.ComputeError:
+            raise ValueError(f"source.zone {zone!r} is no time zone: write it like America/New_York or UTC") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _says_where_bars_are(self) -> Self:
+        if self.kind == "synthetic":
+            if self.synthetic is None:
+                raise ValueError("source.kind is synthetic, so source.synthetic must state the market")
+            return self
+        fields = {field for _, field, _, _ in Formatter().parse(self.uri_template or "") if field is not None}
+        if "symbol" not in fields or fields - FIELDS or ("mm" in fields and "yyyy" not in fields):
+            raise ValueError(
+                f"source.uri_template {self.uri_template!r} must hold {{symbol}} and may hold {{yyyy}} and {{mm}}, "
+                "nothing else in braces"
+            )
+        if self.kind == "gcs" and not (self.uri_template or "").startswith("gs://"):
+            raise ValueError(f"source.kind is gcs, so source.uri_template must begin with gs://: {self.uri_template!r}")
+        return self
