@@ -1,8 +1,8 @@
 """Params section `calibration`: how quantiles are corrected by past errors."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stages.tables.section import Section
 
@@ -10,7 +10,11 @@ Method = Literal["identity", "widen", "cqr"]
 
 
 class CalibrationParams(Section):
-    """`method` is the one that trades; `methods` are all that are computed and scored (at no cost)."""
+    """`method` is the one that trades; `methods` are all that are computed and scored (at no cost).
+
+    *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes a group must hold; `widen_grid` shares by
+    which an interval may grow around its median.
+    """
 
     section = "calibration"
 
@@ -19,8 +23,17 @@ class CalibrationParams(Section):
     scale: Literal["sigma", "none"]
     window_sessions: Annotated[int, Field(ge=1)]
     min_outcomes: Annotated[int, Field(ge=1)]
-    coverage: Annotated[float, Field(gt=0, lt=1)]
     widen_grid: Annotated[tuple[Annotated[float, Field(gt=-1)], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        if self.method not in self.methods:
+            raise ValueError(
+                f"calibration.method {self.method!r} is not among calibration.methods {list(self.methods)}"
+            )
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"calibration.methods names a method twice: {list(self.methods)}")
+        return self
 
 
 class CalibrationMethod(Section):

@@ -7,15 +7,19 @@ import polars as pl
 
 from stages.tables.contract import Table, instant, number
 from stages.tables.forecast_key import ForecastKey
+from stages.tables.quantiles import LEVELS
+
+OFFSETS = tuple(f"offset_q{level:02d}" for level in LEVELS if level != 50)
 
 
 class Calibrated(ForecastKey):
     """One row a forecast and calibration method; `raw_*` as answered (crossing repaired), `q*` as corrected.
 
     *Units*: quantiles and the outcome `y_bp` in bp of log return from `last`.
-    *Time*: `target_ts` is the instant at which `y_bp` is known; it is null (and `void` says so) where the outcome may
-    not be scored. `last_outcome_used_utc` is at or before `snapshot_utc` on every row. `calibrated` is false while too
-    few outcomes were known; such rows stand as answered and no gate counts them (method `identity` is always true).
+    *Time*: `target_ts` is the instant at which `y_bp` is known; `y_bp` is null (and `void` says so) where the outcome
+    may not be scored. `last_outcome_used_utc` is at or before `snapshot_utc` on every row. `calibrated` is false
+    while too few outcomes were known; such rows stand as answered and no gate counts them (`identity` is always
+    true).
     """
 
     method = dy.String(primary_key=True, nullable=False)
@@ -58,9 +62,10 @@ class Calibrated(ForecastKey):
 
 
 class Offsets(Table):
-    """What calibration added, per method, group, horizon, history, model and session; for audits and plots.
+    """What a method added to each level, per group and session that it corrected; for audits and plots.
 
-    *Units*: `lower_offset`, `upper_offset` in units of the row's sigma (or bp without `calibration.scale: sigma`).
+    *Units*: for the conformal methods outward distance in the row's volatility over the horizon (bp with
+    `calibration.scale: none`); for `widen` the share by which the distance from the median grows.
     """
 
     method = dy.String(primary_key=True, nullable=False)
@@ -68,9 +73,10 @@ class Offsets(Table):
     model = dy.String(primary_key=True, nullable=False)
     history_days = dy.Int32(primary_key=True, nullable=False)
     horizon_min = dy.Int32(primary_key=True, nullable=False)
-    snapshot_utc = instant(key=True)
-    session = dy.Date(nullable=False)
-    lower_offset = number(9)
-    upper_offset = number(9)
+    session = dy.Date(primary_key=True, nullable=False)
+    offset_q05 = number(9)
+    offset_q25 = number(9)
+    offset_q75 = number(9)
+    offset_q95 = number(9)
     n_cal = dy.Int32(nullable=False, min=0)
     last_outcome_used_utc = instant(nullable=True)

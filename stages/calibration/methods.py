@@ -1,0 +1,122 @@
+"""Every forecast corrected by every method, beside what was answered.
+
+Order of work on each row: crossed levels sorted, the method's correction, levels sorted again, the median put back into
+[q25, q75]. A row that no group knows enough about stands as answered, with `calibrated` false.
+
+*Tables*: forecasts with outcomes -> `Calibrated` and `Offsets`. All models are corrected alike, the benchmark too.
+*Time*: a row at snapshot s uses outcomes of earlier sessions only (`past.py`), all known at or before s.
+*Errors*: `DataContractError` when there is no forecast at all.
+"""
+
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.calibration.conformal import CQR, WIDEN, Conformal
+from stages.calibration.order import in_order, in_order_around_median
+from stages.calibration.params import CalibrationParams, Method
+from stages.calibration.past import NEVER, Block, Found, Window, order_statistics
+from stages.errors import DataContractError
+from stages.tables.calibrated import OFFSETS
+from stages.tables.quantiles import QUANTILES
+
+Floats = NDArray[np.float64]
+RAW = tuple(f"raw_{name}" for name in QUANTILES)
+BLOCK = ["model", "history_days", "horizon_min"]
+Corrected = tuple[pl.DataFrame, pl.DataFrame]
+
+
+def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Corrected:
+    """Rows for table `Calibrated` and rows for table `Offsets`, by every method of `calibration.methods`."""
+    if forecasts.is_empty():
+        raise DataContractError(
+            "there is no forecast to calibrate: every snapshot was skipped; see the statuses in schedule.parquet and "
+            "shorten requests.history_days or widen universe.first_session..last_session."
+        )
+    ordered = in_order(forecasts.select(QUANTILES).to_numpy())
+    answered = forecasts.with_columns(
+        pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
+    )
+    done = {name: METHODS[name](answered, params) for name in params.methods}
+    rows = pl.concat([rows.with_columns(pl.lit(name).alias("method")) for name, (rows, _) in done.items()])
+    offsets = pl.concat([offsets.with_columns(pl.lit(name).alias("method")) for name, (_, offsets) in done.items()])
+    return rows, offsets
+
+
+def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
+    """As answered; always counts as calibrated, since it claims nothing about the past."""
+    rows = answered.with_columns(
+        group_used=pl.lit("identity"),
+        n_cal=pl.lit(0, pl.Int32),
+        last_outcome_used_utc=pl.lit(None, pl.Datetime("us", "UTC")),
+        calibrated=pl.lit(True),
+    )
+    return rows, _offsets_used(rows.clear(), np.empty((4, 0)))
+
+
+def by_past_errors(how: Conformal) -> Callable[[pl.DataFrame, CalibrationParams], Corrected]:
+    """A method that corrects by an order statistic of past scores."""
+
+    def correct(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
+        sessions = sorted(answered["session"].unique())
+        blocks = answered.partition_by(BLOCK, maintain_order=True)
+        done = [_correct_block(block, sessions, how, params) for block in blocks]
+        return pl.concat([rows for rows, _ in done]), pl.concat([offsets for _, offsets in done])
+
+    return correct
+
+
+METHODS: dict[Method, Callable[[pl.DataFrame, CalibrationParams], Corrected]] = {
+    "identity": identity,
+    "widen": by_past_errors(WIDEN),
+    "cqr": by_past_errors(CQR),
+}
+
+
+def _correct_block(block: pl.DataFrame, sessions: list[date], how: Conformal, params: CalibrationParams) -> Corrected:
+    q = block.select(QUANTILES).to_numpy().T
+    y = block["y_bp"].to_numpy()
+    u = _unit_bp(block, params)
+    window = Window(params.window_sessions, params.min_outcomes)
+    found = order_statistics(Block.of(block, sessions), how.scores(q, y, u), how.ranks, window)
+    offsets = how.settle(found.offsets, params.widen_grid)
+    certain = ~np.isnan(found.offsets[0]) & ~np.isnan(u)
+    moved = in_order_around_median(how.apply(q, u, offsets).T)
+    final = np.where(certain[:, None], moved, q.T)
+    rows = block.with_columns(
+        *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(found, certain)
+    )
+    return rows, _offsets_used(rows, offsets)
+
+
+def _unit_bp(block: pl.DataFrame, params: CalibrationParams) -> Floats:
+    """Bp per unit of score: the volatility over the horizon (NaN where unknown or zero), or one."""
+    if params.scale == "none":
+        return np.ones(block.height)
+    sigma = block["sigma_5m"].fill_null(np.nan).to_numpy() * np.sqrt(block["horizon_min"].to_numpy() / 5) * 1e4
+    return np.where(sigma > 0, sigma, np.nan)
+
+
+def _provenance(found: Found, certain: NDArray[np.bool_]) -> list[pl.Series]:
+    """Which past each row was corrected by."""
+    return [
+        pl.Series("group_used", np.where(certain, found.group, "identity").tolist()),
+        pl.Series("n_cal", np.where(certain, found.n, 0).astype(np.int32)),
+        pl.Series("last_outcome_used_utc", np.where(certain, found.last_us, NEVER))
+        .replace(NEVER, None)
+        .cast(pl.Datetime("us", "UTC")),
+        pl.Series("calibrated", certain),
+    ]
+
+
+def _offsets_used(rows: pl.DataFrame, offsets: Floats) -> pl.DataFrame:
+    """One row a group and session that corrected any forecast."""
+    return (
+        rows.with_columns(pl.Series(name, offsets[i]) for i, name in enumerate(OFFSETS))
+        .filter(pl.col("calibrated"))
+        .select(*BLOCK, pl.col("group_used").alias("group"), "session", *OFFSETS, "n_cal", "last_outcome_used_utc")
+        .unique(maintain_order=True)
+    )
