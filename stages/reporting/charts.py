@@ -1,0 +1,124 @@
+"""A figure: a Vega-Lite chart with the words that a reader, sighted or not, needs beside it.
+
+Colours are CSS variables (`var(--c1)`), so that one picture serves light, dark and paper. Sessions are shown as UTC
+dates and clock times as minutes of the exchange's day, so that the reader's own zone never moves a point.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+SERIES = tuple(f"var(--c{number})" for number in range(1, 9))
+GOOD, BAD, QUIET, INK, PAPER = "var(--good)", "var(--bad)", "var(--quiet)", "var(--ink)", "var(--paper)"
+CLOCK = "pad(floor(datum.value / 60), 2, '0') + ':' + pad(datum.value % 60, 2, '0')"
+HEIGHT = 240
+
+THEME: dict[str, Any] = {
+    "background": "transparent",
+    "aria": False,
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": "transparent"},
+    "axis": {
+        "labelColor": "var(--ink-2)",
+        "titleColor": "var(--ink-2)",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelOverlap": True,
+    },
+    "legend": {
+        "labelColor": INK,
+        "titleColor": "var(--ink-2)",
+        "orient": "top",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "symbolType": "stroke",
+    },
+    "header": {"labelColor": INK, "titleColor": "var(--ink-2)"},
+    "text": {"color": INK, "fontSize": 12},
+    "rule": {"color": QUIET},
+    "range": {"category": list(SERIES)},
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture. `alt` says in words what it shows, with its main numbers; `data` names the files behind it."""
+
+    name: str
+    title: str
+    alt: str
+    note: str
+    data: tuple[str, ...]
+    chart: alt.TopLevelMixin
+    wide: bool = False
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The chart as Vega-Lite; the same figure gives the same document in every process."""
+        document: dict[str, Any] = self.chart.to_dict()
+        document.pop("config", None)
+        return document | {"description": self.alt}
+
+
+def rows(frame: pl.DataFrame) -> alt.Data:
+    """A frame as inline rows: dates as ISO text, floats as they stand in the tables."""
+    days = [name for name, dtype in frame.schema.items() if dtype == pl.Date]
+    return alt.Data(values=frame.with_columns(pl.col(days).dt.to_string("%Y-%m-%d")).to_dicts())
+
+
+def sized(chart: alt.Chart | alt.LayerChart, height: int = HEIGHT) -> alt.Chart | alt.LayerChart:
+    """As wide as the page allows."""
+    return chart.properties(width="container", height=height)
+
+
+def session_axis(field: str = "session", *, title: str | None = None) -> alt.X:
+    """Sessions on a time axis, as UTC dates."""
+    return alt.X(
+        field, type="temporal", title=title, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%d %b %y", grid=False)
+    )
+
+
+def clock_axis(field: str = "minute_et", *, title: str = "exchange time") -> alt.X:
+    """Minutes of the exchange's day as HH:MM."""
+    return alt.X(
+        field,
+        type="quantitative",
+        title=title,
+        scale=alt.Scale(zero=False, nice=False),
+        axis=alt.Axis(labelExpr=CLOCK, values=list(range(570, 961, 30)), grid=False),
+    )
+
+
+def series(field: str, names: Sequence[str], *, title: str | None = None) -> alt.Color:
+    """One colour a name, in the order given, so that a name keeps its colour in every figure."""
+    colours = [SERIES[place % len(SERIES)] for place in range(len(names))]
+    return alt.Color(field, type="nominal", title=title, scale=alt.Scale(domain=list(names), range=colours))
+
+
+def sliding() -> alt.Parameter:
+    """Drag pans, shift and wheel zoom along x, double click resets; a plain wheel or a finger scrolls the page."""
+    return alt.selection_interval(
+        name="slide",
+        bind="scales",
+        encodings=["x"],
+        zoom="wheel![event.shiftKey]",
+        translate="[pointerdown[event.pointerType === 'mouse'], window:pointerup] > window:pointermove!",
+    )
+
+
+def level(value: float, text: str, *, axis: str = "y") -> alt.LayerChart:
+    """A labelled threshold across the picture."""
+    at = alt.Y("at:Q") if axis == "y" else alt.X("at:Q")
+    data = alt.Data(values=[{"at": value, "text": text}])
+    rule = alt.Chart(data).mark_rule(strokeDash=[4, 4]).encode(at)
+    place = {"align": "right", "dx": -4, "dy": -6, "x": "width"} if axis == "y" else {"align": "left", "dx": 4, "y": 8}
+    label = alt.Chart(data).mark_text(color="var(--ink-2)", fontSize=11, **place).encode(at, alt.Text("text:N"))
+    return rule + label
