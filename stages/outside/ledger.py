@@ -1,0 +1,164 @@
+"""The budget: which requests may leave, and the record of those that did.
+
+Every HTTP request holds a seat of its UTC day before it is sent; `forecasts/budget/` keeps seats, standing limits and
+one line per run, and nothing is ever deleted from it. A process that dies leaves its seat counted: the ledger may
+count too much, never too little.
+
+*Time*: a seat belongs to the UTC day of its reservation, or to the newest day in the ledger while the clocks of two
+machines stand on two sides of midnight.
+*Errors*: `BudgetStop` (exit 4) before the request that a limit forbids, naming the limit.
+"""
+
+import fcntl
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stages.errors import BudgetStop
+from stages.outside.clock import Clock, stamp
+from stages.outside.places import Folder, Place
+from stages.outside.seats import Row, held
+
+DAYS = "budget/days"
+LIMITS = "budget/limits"
+RUNS = "budget/runs"
+CLOCK_SKEW = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What params allow. *Units*: HTTP requests, seconds."""
+
+    per_run: int
+    per_day: int
+    cooldown_sec: float
+
+
+class Seat:
+    """The right to send one HTTP request, once."""
+
+    def __init__(self, day: str, name: str) -> None:
+        self.day = day
+        self.name = name
+        self.used = False
+
+    def use(self) -> None:
+        """Called in the instant the request leaves; a second request on the same seat is refused."""
+        if self.used:
+            raise BudgetStop(f"a second request tried to leave on seat {self.day}/{self.name}; it was not sent.")
+        self.used = True
+
+
+class Ledger:
+    """The budget of one run. `place` holds the seats, `stamps` (always local) the time of the last request."""
+
+    def __init__(self, place: Place, stamps: Path, limits: Limits, clock: Clock, experiment: str) -> None:
+        self.place = place
+        self.stamps = stamps
+        self.limits = limits
+        self.clock = clock
+        self.experiment = experiment
+        self.run = uuid.uuid4().hex[:12]
+        self.counted = 0
+
+    def per_day(self) -> int:
+        """The daily limit in force: params may lower the standing one, never raise it."""
+        standing = standing_limit(self.place)
+        return self.limits.per_day if standing is None else min(standing, self.limits.per_day)
+
+    def left_today(self) -> int:
+        """How many requests the day still allows."""
+        return max(0, self.per_day() - held(self._row(self._day()).taken()))
+
+    def reserve(self, note: Mapping[str, Any]) -> Seat:
+        """A seat for one request, durable before this returns; `note` says what the request will ask."""
+        if self.counted >= self.limits.per_run:
+            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
+        self._await_cooldown()
+        while True:
+            day, limit = self._day(), self.per_day()
+            about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
+            name = self._row(day).take(limit, _document({**note, **about}))
+            if name is None:
+                raise BudgetStop(f"{day} has seen {limit} of {limit} requests (api.per_day or `make budget PER_DAY=`)")
+            seat = Seat(day, name)
+            if self._day() == day:
+                self.counted += 1
+                return seat
+            self._row(day).settle(name, "refunded", _document({"why": "midnight passed before it was sent"}))
+
+    def settle(self, seat: Seat, state: str, facts: Mapping[str, Any]) -> None:
+        """Write down how the request ended: answered, refused, unknown (all counted) or refunded (it never left)."""
+        document = _document({**facts, "settled_utc": stamp(self.clock.now())})
+        self._row(seat.day).settle(seat.name, state, document)
+        if state == "refunded":
+            self.counted -= 1
+
+    def record_run(self, facts: Mapping[str, Any]) -> None:
+        """One line of history for `make spend`."""
+        about = {"run": self.run, "experiment": self.experiment, "ended_utc": stamp(self.clock.now())}
+        self.place.create(f"{RUNS}/{about['ended_utc']}-{self.run}.json", _document({**facts, **about}))
+
+    def _row(self, day: str) -> Row:
+        return Row(self.place, f"{DAYS}/{day}")
+
+    def _day(self) -> str:
+        now = self.clock.now()
+        newest = max(self.place.names(DAYS), default="")
+        if newest <= now.date().isoformat():
+            return now.date().isoformat()
+        if date.fromisoformat(newest) <= (now + CLOCK_SKEW).date():
+            return newest
+        raise BudgetStop(
+            f"the clock says {now.date()}, but the ledger already holds requests of {newest}: api.per_day counts UTC "
+            "days, so a clock set back could spend a day twice; set the clock right, or wait until that day is over."
+        )
+
+    def _await_cooldown(self) -> None:
+        """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
+        self.stamps.mkdir(parents=True, exist_ok=True)
+        with (self.stamps / "last_sent.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            last = Folder(self.stamps).read("last_sent")
+            since = (self.clock.now() - _instant(last)).total_seconds() if last else self.limits.cooldown_sec
+            if 0 <= since < self.limits.cooldown_sec:
+                self.clock.wait(self.limits.cooldown_sec - since)
+            (self.stamps / "last_sent").write_text(stamp(self.clock.now()), encoding="ascii")
+
+
+def standing_limit(place: Place) -> int | None:
+    """The newest limit that `make budget PER_DAY=` wrote, if any."""
+    names = place.names(LIMITS)
+    if not names:
+        return None
+    content = place.read(f"{LIMITS}/{names[-1]}")
+    try:
+        return int(json.loads(content or b"")["per_day"])
+    except (ValueError, KeyError, TypeError):
+        raise BudgetStop(
+            f"the standing limit {LIMITS}/{names[-1]} is not readable, so nothing is sent: `make budget PER_DAY=` "
+            "writes a new one."
+        ) from None
+
+
+def set_standing_limit(place: Place, per_day: int, clock: Clock) -> None:
+    """Write a new standing limit; the older ones stay as history."""
+    content = _document({"per_day": per_day, "set_utc": stamp(clock.now())})
+    number = len(place.names(LIMITS))
+    while not place.create(f"{LIMITS}/{number:04d}.json", content):
+        number += 1
+
+
+def _document(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(facts), sort_keys=True).encode() + b"\n"
+
+
+def _instant(content: bytes) -> datetime:
+    try:
+        return datetime.fromisoformat(content.decode("ascii"))
+    except ValueError:
+        return datetime.fromisoformat("1970-01-01T00:00:00+00:00")

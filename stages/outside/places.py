@@ -1,0 +1,132 @@
+"""Places that keep small files: a folder of this machine, or (in `bucket_place`) a bucket.
+
+A place can do two things that a plain file system cannot be trusted with: create a file only if its name is free,
+whole or not at all, and have it on the disk before it says so.
+*Errors*: `ConfigurationError` (exit 5) when the disk is full or may not be written.
+"""
+
+import errno
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from stages.errors import ConfigurationError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full: make room and run again",
+    errno.EDQUOT: "the disk quota is used up: make room and run again",
+    errno.EROFS: "the file system is read-only: answers cannot be bought or kept there",
+    errno.EACCES: "it may not be written by this user: correct its permissions",
+    errno.EPERM: "it may not be written so by this user or file system (hard links are needed)",
+    errno.ENOTSUP: "its file system has no hard links: set `dvc cache dir` to one that has",
+}
+
+
+class Place(Protocol):
+    """A flat set of small files with names like `budget/days/2026-11-22/0000-0.json`."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names directly in `folder`, sorted; empty if there is none."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None if there is no such file."""
+        ...
+
+    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those that exist."""
+        ...
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a new file durably; False if the name is taken. Never two True for one name."""
+        ...
+
+
+class Folder:
+    """A place on this machine's disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self, folder: str) -> list[str]:
+        """The names directly in `folder`, sorted, temporary files left out."""
+        try:
+            entries = os.listdir(self.root / folder)  # noqa: PTH208  # names alone: four times as fast
+            return sorted(name for name in entries if not name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None if there is no such file."""
+        try:
+            return (self.root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those that exist."""
+        contents = {name: self.read(name) for name in names}
+        return {name: content for name, content in contents.items() if content is not None}
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Link a synced temporary file to the name: a kill or a full disk leaves all of it or nothing."""
+        path = self.root / name
+        with _plain_words(path):
+            temporary = self._written(path, content)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink()
+            _sync_folder(path.parent)
+            return True
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write the file durably, whatever stood there."""
+        path = self.root / name
+        with _plain_words(path):
+            self._written(path, content).replace(path)
+            _sync_folder(path.parent)
+
+    def _written(self, path: Path, content: bytes) -> Path:
+        _make_folder(path.parent)
+        temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _plain_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REASONS:
+            raise
+        raise ConfigurationError(f"{path} could not be written: {REASONS[error.errno]}.") from error

@@ -1,0 +1,96 @@
+"""What is checked before a request may cost anything.
+
+*Errors*: `ConfigurationError` (exit 5) for questions the service would refuse, `DataContractError` (exit 2) for values
+that JSON would bend, each before a seat is taken.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stages.errors import ConfigurationError, DataContractError
+from stages.forecasting.params import ForecasterParams
+from stages.outside.batches import Batch
+from stages.outside.places import Folder
+from stages.requests.question import Question
+
+MAX_REQUEST_BYTES = 200_000_000
+BYTES_PER_VALUE = 12  # a float32 in JSON with its comma, at most
+BYTES_PER_RECORD = 65_536
+SPARE_BYTES = 1_000_000
+
+
+def demand_sendable(batches: Sequence[Batch], forecaster: ForecasterParams) -> None:
+    """No request may be too long for the service, too short for quantiles, or hold NaN or infinity."""
+    for batch in batches:
+        if (size := request_bytes(batch.questions)) > MAX_REQUEST_BYTES:
+            raise ConfigurationError(
+                f"the request for {batch.snapshots[0]} would take some {size // 1_000_000} MB, the service takes "
+                f"{MAX_REQUEST_BYTES // 1_000_000}: lower requests.history_days or ask for fewer exogenous columns."
+            )
+        for one in batch.asked:
+            _demand_rows(one.question, forecaster)
+
+
+def demand_finite(batch: Batch) -> None:
+    """The SDK sends NaN as null and infinity as a huge number, silently: refused here."""
+    for one in batch.asked:
+        window = one.window()
+        for name, values in (("y", window.y_bp), ("hist_exog", window.hist_exog), ("futr_exog", window.futr_exog)):
+            if not np.isfinite(values).all():
+                question = one.question
+                raise DataContractError(
+                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity; "
+                    "nothing was sent: see requests.hist_exog, requests.futr_exog and the data report."
+                )
+
+
+def demand_room(folder: Path, answers: int) -> None:
+    """A paid answer must find room on the disk."""
+    needed = SPARE_BYTES + answers * BYTES_PER_RECORD
+    folder.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise ConfigurationError(
+            f"the answer store's disk has {free // 1000} kB left and {needed // 1000} kB are wanted before the next "
+            "request: make room, or move the cache (`dvc cache dir`). Nothing was sent."
+        )
+
+
+def request_bytes(questions: Sequence[Question]) -> int:
+    """An upper bound of the request's JSON."""
+    columns = [1 + len(question.hist_exog) + len(question.futr_exog) for question in questions]
+    return sum(question.rows * width * BYTES_PER_VALUE for question, width in zip(questions, columns, strict=True))
+
+
+def demand_not_refused(place: Folder, batch: Batch) -> None:
+    """Do not ask again what the service refused for a fault of ours."""
+    for question in batch.questions:
+        if (reason := place.read(f"refused/{question.key}.txt")) is not None:
+            raise ConfigurationError(
+                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: {reason.decode()} "
+                f"`make release KEY={question.key}` lets it be asked again."
+            )
+
+
+def remember_refused(place: Folder, batch: Batch, reason: str) -> None:
+    """Note the questions of a request that the service refused for a fault of ours."""
+    for question in batch.questions:
+        place.create(f"refused/{question.key}.txt", reason.encode())
+
+
+def _demand_rows(question: Question, forecaster: ForecasterParams) -> None:
+    if question.rows < forecaster.min_rows:
+        raise ConfigurationError(
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} has {question.rows} rows of history, the "
+            f"service wants {forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
+        )
+    if forecaster.input_size is None or forecaster.model_horizon is None or question.hist_exog or question.futr_exog:
+        return
+    longest = 3 * forecaster.input_size + max(forecaster.model_horizon, question.horizon_min)
+    if question.rows > longest:
+        raise ConfigurationError(
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} claims {question.rows} rows, the SDK sends "
+            f"{longest} at most: write the questions again with `dvc repro -f build_requests`."
+        )

@@ -1,0 +1,69 @@
+"""What the buyer knows of whoever sells forecasts: one HTTP request a call, and how a call may fail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.errors import PipelineError
+from stages.forecasting.backend import Asked
+from stages.outside.ledger import Seat
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the service says of a model: it decides how much history is really sent."""
+
+    input_size: int
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Bought:
+    """The answers of one request, in the order of the questions. *Shapes*: values (questions, levels, horizon)."""
+
+    values_bp: NDArray[np.float64]
+    mean_bp: NDArray[np.float64]
+    input_tokens: int | None
+
+
+class CallFailed(Exception):
+    """A call without an answer. `state` is for the ledger: refunded, refused or unknown.
+
+    `again` says how many more attempts make sense at most, `wait_sec` how long to wait first; `error` is what the user
+    hears when there is none. `never` marks questions that must not be asked again.
+    """
+
+    def __init__(  # noqa: PLR0913  # a record of one event
+        self,
+        state: str,
+        error: PipelineError,
+        *,
+        again: int = 0,
+        wait_sec: float = 0.0,
+        never: bool = False,
+        evidence: str = "",
+    ) -> None:
+        super().__init__(str(error))
+        self.state = state
+        self.error = error
+        self.again = again
+        self.wait_sec = wait_sec
+        self.never = never
+        self.evidence = evidence
+
+
+class Seller(Protocol):
+    """Sells answers; each method sends exactly one HTTP request, on the seat it is given."""
+
+    sdk: str
+
+    def model_facts(self, model: str, seat: Seat) -> ModelFacts:
+        """Ask for a model's metadata."""
+        ...
+
+    def forecast(self, asked: Sequence[Asked], seat: Seat) -> Bought:
+        """Ask all questions in one request."""
+        ...

@@ -1,0 +1,187 @@
+"""TimeGPT through Nixtla's own SDK: the only page that knows nixtla, pandas and the API key.
+
+The SDK is kept on a short lead: one attempt a call (retries happen above it, each on a seat of its own), metadata
+seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh seat, a bounded
+response. History travels on an artificial gapless minute clock that ends at the snapshot, answers are read by step.
+
+*Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
+*Errors*: `CallFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
+*Source*: nixtla 0.9.0, `nixtla_client.py` and `_payloads.py`.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from math import ceil
+from time import monotonic
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+from nixtla import NixtlaClient
+from numpy.typing import NDArray
+
+from stages.errors import ConfigurationError
+from stages.forecasting.backend import Asked
+from stages.forecasting.params import ForecasterParams
+from stages.outside.ledger import Seat
+from stages.outside.refusals import UnreadableAnswer, failure_of
+from stages.outside.seller import Bought, ModelFacts
+
+FREQ = "min"
+KEY_NAME = "NIXTLA_API_KEY"
+MAX_RESPONSE_BYTES = 50_000_000
+CONNECT_SEC = 10.0
+
+logging.getLogger().setLevel(logging.WARNING)  # importing nixtla sets the root logger to INFO
+logging.getLogger("nixtla").setLevel(logging.CRITICAL)  # it would print response bodies, which may echo the key
+
+
+class TimeGPT:
+    """The seller. One object a run; not for threads."""
+
+    sdk = f"nixtla {version('nixtla')}"
+
+    def __init__(self, forecaster: ForecasterParams, timeout_sec: float) -> None:
+        if not forecaster.base_url:
+            raise ConfigurationError("forecaster.base_url is null: name the service's address in conf/forecaster.")
+        self._key = os.environ.get(KEY_NAME, "").strip()
+        if not self._key:
+            raise ConfigurationError(f"{KEY_NAME} is not set: api.mode online needs the API key in the environment.")
+        self._base_url = forecaster.base_url
+        self._timeout_sec = timeout_sec
+        self._client = _SeatedClient(self._key, self._base_url, timeout_sec)
+        if forecaster.input_size is not None and forecaster.model_horizon is not None:
+            facts = (forecaster.input_size, forecaster.model_horizon)
+            self._client._model_params[(forecaster.model, FREQ)] = facts  # the SDK offers no other way
+
+    def model_facts(self, model: str, seat: Seat) -> ModelFacts:
+        """One GET for the model's input size and horizon."""
+        with self._on(seat):
+            self._client._model_params.pop((model, FREQ), None)
+            input_size, horizon = self._client._get_model_params(model, FREQ)
+            return ModelFacts(input_size=int(input_size), horizon=int(horizon))
+
+    def forecast(self, asked: Sequence[Asked], seat: Seat) -> Bought:
+        """One POST for all questions; they must agree in model, horizon, levels and exogenous columns."""
+        first = asked[0].question
+        history, future = _frames(asked)
+        options: dict[str, Any] = dict(first.options)
+        with self._on(seat):
+            table = self._client.forecast(
+                df=history,
+                X_df=future,
+                h=first.horizon_min,
+                freq=FREQ,
+                model=first.model,
+                quantiles=[level / 100 for level in first.levels],
+                hist_exog_list=list(first.hist_exog) or None,
+                **options,
+            )
+            return _read(table, asked, self._client.input_tokens)
+
+    @contextmanager
+    def _on(self, seat: Seat) -> Iterator[None]:
+        self._client.seat = seat
+        try:
+            yield
+        except Exception as error:
+            secrets = (self._key, self._base_url)
+            raise failure_of(error, sent=seat.used, secrets=secrets) from None
+        finally:
+            self._client.seat = None
+
+
+class _SeatedClient(NixtlaClient):
+    """The SDK's client, which cannot send without a seat, nor read without end."""
+
+    def __init__(self, key: str, base_url: str, timeout_sec: float) -> None:
+        super().__init__(api_key=key, base_url=base_url, timeout=ceil(timeout_sec), max_retries=1, retry_interval=0)
+        self.seat: Seat | None = None
+        self.input_tokens: int | None = None
+        self._timeout_sec = timeout_sec
+
+    def _make_client(self, **kwargs: Any) -> httpx.Client:
+        timeout = httpx.Timeout(self._timeout_sec, connect=min(CONNECT_SEC, self._timeout_sec))
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._leaving], "response": [self._arriving]}
+        return httpx.Client(**{**kwargs, "timeout": timeout}, event_hooks=hooks)
+
+    def _leaving(self, request: httpx.Request) -> None:
+        if self.seat is None:
+            raise RuntimeError(f"a {request.method} tried to leave without a seat")
+        self.seat.use()
+        self.input_tokens = None
+
+    def _arriving(self, response: httpx.Response) -> None:
+        response.stream = _Bounded(response.stream, self._timeout_sec)
+        response.read()
+        try:
+            body = json.loads(response.content)
+        except ValueError:
+            return
+        tokens = body.get("input_tokens") if isinstance(body, dict) else None
+        self.input_tokens = tokens if isinstance(tokens, int) else None
+
+
+class _Bounded(httpx.SyncByteStream):
+    """A response body that ends with an error when it is too long or too slow."""
+
+    def __init__(self, stream: Any, seconds: float) -> None:
+        self._stream = stream
+        self._deadline = monotonic() + seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_RESPONSE_BYTES:
+                raise UnreadableAnswer(f"the response is longer than {MAX_RESPONSE_BYTES // 1_000_000} MB")
+            if monotonic() > self._deadline:
+                raise UnreadableAnswer("the response was not complete within api.timeout_sec")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _frames(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """History and known future of all questions; ids number the questions, since no name travels."""
+    history, future = [], []
+    for number, one in enumerate(asked):
+        question, window = one.question, one.window()
+        end = pd.Timestamp(question.snapshot_utc).tz_localize(None)
+        names = [*question.hist_exog, *question.futr_exog]
+        rows = pd.DataFrame(window.hist_exog, columns=names)
+        rows.insert(0, "unique_id", f"{number:06d}")
+        rows.insert(1, "ds", pd.date_range(end=end, periods=window.rows, freq=FREQ))
+        rows.insert(2, "y", window.y_bp)
+        history.append(rows)
+        if question.futr_exog:
+            known = pd.DataFrame(window.futr_exog, columns=list(question.futr_exog))
+            known.insert(0, "unique_id", f"{number:06d}")
+            known.insert(1, "ds", pd.date_range(start=end, periods=question.horizon_min + 1, freq=FREQ)[1:])
+            future.append(known)
+    return pd.concat(history, ignore_index=True), pd.concat(future, ignore_index=True) if future else None
+
+
+def _read(table: pd.DataFrame, asked: Sequence[Asked], tokens: int | None) -> Bought:
+    """The SDK's table by question, level and step; the ids must be those that were sent, in their order."""
+    question = asked[0].question
+    horizon = question.horizon_min
+    expected = np.repeat([f"{number:06d}" for number in range(len(asked))], horizon)
+    if list(table["unique_id"]) != list(expected):
+        raise UnreadableAnswer(f"{len(table)} rows came back for {len(asked)} questions of {horizon} steps")
+    columns = [_by_question(table, f"TimeGPT-q-{level}", horizon) for level in question.levels]
+    return Bought(
+        values_bp=np.stack(columns, axis=1), mean_bp=_by_question(table, "TimeGPT", horizon), input_tokens=tokens
+    )
+
+
+def _by_question(table: pd.DataFrame, column: str, horizon: int) -> NDArray[np.float64]:
+    if column not in table:
+        raise UnreadableAnswer(f"the answer has no {column}")
+    return np.asarray(table[column], dtype=np.float64).reshape(-1, horizon)

@@ -1,0 +1,67 @@
+"""Where things lie: the main repository, DVC's cache and DVC's default remote.
+
+A temporary or queued experiment runs in a folder of its own, without the git-ignored files; DVC names the main
+repository in `DVC_ROOT`. What must outlive a run is therefore found through this page only.
+*Errors*: `ConfigurationError` (exit 5) outside of a DVC repository or with an unreadable DVC configuration.
+"""
+
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from stages.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Remote:
+    """DVC's default remote: its name, address and the options that `dvc remote modify` set."""
+
+    name: str
+    url: str
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def main_root() -> Path:
+    """The main repository: `DVC_ROOT` within `dvc`, else the nearest parent that holds `.dvc`."""
+    if named := os.environ.get("DVC_ROOT"):
+        return Path(named)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / ".dvc").is_dir():
+            return folder
+    raise ConfigurationError("there is no .dvc folder here or above: run this inside the repository.")
+
+
+def experiment_name() -> str:
+    """The experiment this process belongs to, or `workspace`."""
+    return os.environ.get("DVC_EXP_NAME") or "workspace"
+
+
+def store_root() -> Path:
+    """Where answers and budget lie: `forecasts/` in DVC's cache, which `dvc gc` leaves alone."""
+    configured = _dvc_config().get("cache", {}).get("dir")
+    return (Path(configured) if configured else main_root() / ".dvc" / "cache") / "forecasts"
+
+
+def default_remote() -> Remote | None:
+    """DVC's default remote, if one is set."""
+    config = _dvc_config()
+    name = config.get("core", {}).get("remote")
+    if not name:
+        return None
+    options = dict(config.get("remote", {}).get(name, {}))
+    if "url" not in options:
+        raise ConfigurationError(f"core.remote names {name!r}, which .dvc/config does not describe: `dvc remote add`.")
+    return Remote(name=name, url=str(options.pop("url")), options=options)
+
+
+@cache
+def _dvc_config() -> dict[str, Any]:
+    from dvc.config import Config, ConfigError  # 0.3 s, and only paid runs need it
+
+    try:
+        return dict(Config(str(main_root() / ".dvc")))
+    except ConfigError as error:
+        raise ConfigurationError(f"DVC's configuration is not readable ({error}): see .dvc/config.") from None

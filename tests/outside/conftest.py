@@ -1,0 +1,45 @@
+"""What the tests of `stages/outside` share: questions, a shop of temporary folders, the stand-in service."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.outside.shops import ShopKeeper
+from tests.outside.timegpt_server import KEY, TimeGPTServer
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimeGPTServer]:
+    """The stand-in service, with its key in the environment."""
+    monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    with TimeGPTServer() as running:
+        yield running
+
+
+@pytest.fixture
+def keeper(tmp_path: Path, server: TimeGPTServer) -> ShopKeeper:
+    """Opens shops (store, ledger, seller) in one temporary cache, like successive runs of `forecast`."""
+    return ShopKeeper(tmp_path / "forecasts", server.url)
+
+
+class FakeClock:
+    """A clock that moves only when told to or waited on."""
+
+    def __init__(self, start: datetime) -> None:
+        self.instant = start
+        self.waited: list[float] = []
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def wait(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.instant += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Noon of a UTC day."""
+    return FakeClock(datetime(2026, 11, 22, 12, tzinfo=UTC))

@@ -1,0 +1,155 @@
+"""Shops for tests: the product's own parts, put together over temporary folders and the stand-in service.
+
+Run as a module it is one run of a buyer, for tests that kill or race processes.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.errors import PipelineError
+from stages.forecasting.backend import Asked
+from stages.forecasting.params import ApiParams, ForecasterParams
+from stages.outside.answers import AnswerStore
+from stages.outside.buying import PaidBackend, Shop
+from stages.outside.clock import Clock, SystemClock
+from stages.outside.ledger import Ledger, Limits
+from stages.outside.places import Folder, Place
+from stages.outside.seller import Seller
+from stages.requests.question import Question
+from stages.requests.window import Window
+from tests.outside.timegpt_server import INPUT_SIZE, MODEL_HORIZON
+
+ROWS = 1100
+FIRST_SNAPSHOT = datetime(2024, 9, 3, 14, 30, tzinfo=UTC)
+LEVELS = (5, 25, 50, 75, 95)
+
+FORECASTER = {
+    "name": "timegpt",
+    "model": "timegpt-2.1",
+    "model_epoch": "2026-11",
+    "base_url": None,
+    "input_size": INPUT_SIZE,
+    "model_horizon": MODEL_HORIZON,
+    "min_rows": 1008,
+    "lookback_sessions": 40,
+    "ewma_half_life_min": 60.0,
+    "fhs_paths": 1000,
+}
+API = {
+    "mode": "online",
+    "per_run": 1000,
+    "per_day": 1000,
+    "cooldown_sec": 0.0,
+    "scope": "machine",
+    "pack": "none",
+    "share": True,
+    "timeout_sec": 5.0,
+    "max_attempts": 3,
+    "remote_down": "local",
+}
+
+
+def asked(symbol: str = "AAA", snapshot: int = 0, rows: int = ROWS, **changes: Any) -> Asked:
+    """The question of a symbol at the n-th snapshot, with made-up returns that belong to this question alone."""
+    at = FIRST_SNAPSHOT + timedelta(hours=snapshot)
+    seed = [snapshot, rows, *symbol.encode()]
+    window = Window(
+        ts_us=np.arange(rows, dtype=np.int64) * 60_000_000,
+        session=np.zeros(rows, dtype=np.int32),
+        minute=np.arange(rows, dtype=np.int32),
+        returns=np.random.default_rng(seed).integers(-5_000_000, 5_000_000, rows),
+        hist_exog=np.zeros((rows, 0)),
+        futr_exog=np.zeros((20, 0)),
+    )
+    facts: dict[str, Any] = {
+        "symbol": symbol,
+        "snapshot_utc": at,
+        "model": "timegpt-2.1",
+        "model_epoch": "2026-11",
+        "deployment": "stand-in",
+        "options": {},
+        "target": "cumret_bp",
+        "freq": "min",
+        "horizon_min": 20,
+        "levels": LEVELS,
+        "start_utc": at - timedelta(minutes=rows),
+        "end_utc": at - timedelta(minutes=1),
+        "rows": rows,
+        "y_sha256": window.digest(),
+    }
+    return Asked(Question(**{**facts, **changes}), lambda: window)
+
+
+def questions(symbols: Sequence[str], snapshots: range) -> list[Asked]:
+    """All symbols at all snapshots."""
+    return [asked(symbol, snapshot) for snapshot in snapshots for symbol in symbols]
+
+
+@dataclass
+class ShopKeeper:
+    """Opens one shop after another over the same store; each is a run of its own."""
+
+    root: Path
+    url: str
+    remote: Place | None = None
+    api: dict[str, Any] = field(default_factory=dict)
+    forecaster: dict[str, Any] = field(default_factory=dict)
+    know_model: bool = True
+
+    def shop(self, clock: Clock | None = None, **api: Any) -> Shop:
+        """A shop; keyword arguments change section `api`."""
+        params = ApiParams(**{**API, **self.api, **api})
+        forecaster = ForecasterParams(**{**FORECASTER, "base_url": self.url, **self.forecaster})
+        local, clock = Folder(self.root), clock or SystemClock()
+        if self.know_model:
+            _tell_facts(local)
+        limits = Limits(per_run=params.per_run, per_day=params.per_day, cooldown_sec=params.cooldown_sec)
+        ledger = Ledger(local, self.root / "budget", limits, clock, "workspace")
+
+        def open_seller() -> Seller:
+            from stages.outside.timegpt import TimeGPT
+
+            return TimeGPT(forecaster, params.timeout_sec)
+
+        store = AnswerStore(local, self.remote)
+        return Shop(forecaster, params, store, ledger, clock, open_seller, after_run=lambda: None)
+
+    def backend(self, clock: Clock | None = None, **api: Any) -> PaidBackend:
+        """A run of the buyer."""
+        return PaidBackend(self.shop(clock, **api))
+
+
+def _tell_facts(local: Folder) -> None:
+    """Put the model's facts where a first run would have put them."""
+    from stages.outside.model_facts import path_of_facts
+
+    content = f'{{"horizon": {MODEL_HORIZON}, "input_size": {INPUT_SIZE}}}\n'
+    local.create(path_of_facts(asked().question), content.encode())
+
+
+def main() -> None:
+    """Buy `snapshots` x `symbols` in this process; exit code as a stage would give it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    parser.add_argument("url")
+    parser.add_argument("--symbols", default="AAA,BBB")
+    parser.add_argument("--snapshots", type=int, default=10)
+    parser.add_argument("--per-day", type=int, default=1000)
+    chosen = parser.parse_args()
+    backend = ShopKeeper(chosen.root, chosen.url).backend(per_day=chosen.per_day)
+    try:
+        backend.answer(questions(chosen.symbols.split(","), range(chosen.snapshots)))
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
