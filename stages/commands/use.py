@@ -1,0 +1,27 @@
+"""`make use PRESET=x`: make a preset the standing choice, so that later `-S` overrides stay on its market."""
+
+import argparse
+
+from stages.outside.composition import compose, refuse_to_discard, write_params
+from stages.outside.conf_files import all_or_nothing, choices_of, choose
+from stages.outside.entry import run
+from stages.outside.study import Study
+
+
+def main() -> None:
+    """A preset's name -> conf/config.yaml and params.yaml."""
+    parser = argparse.ArgumentParser(prog="make use", description="make a preset the standing choice")
+    parser.add_argument("preset", metavar="PRESET", help=f"one of {', '.join(choices_of('preset'))}")
+    preset = parser.parse_args().preset
+
+    refuse_to_discard()
+    with all_or_nothing():
+        path = choose("preset", preset)
+        document = compose()
+        Study.parse(document)
+    write_params(document)
+    print(f"{path}: preset {preset} now stands, study {document['report']['study']!r}. Next: `make run`.")
+
+
+if __name__ == "__main__":
+    run(main)
