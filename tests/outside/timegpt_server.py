@@ -1,6 +1,6 @@
-"""A stand-in for the TimeGPT service: real HTTP on loopback, the vendor's protocol, every request counted by kind.
+"""A stand-in for the TimeGPT service: real HTTP on loopback, the vendor's protocol, all requests counted.
 
-It answers each series from that series alone, deterministically, and misbehaves on command: `server.next("503", "hang")`
+It answers each series from that series alone, and misbehaves on command: `server.next("503", "hang")`
 scripts the coming forecast requests, `server.always("429")` all of them. Run as a module it serves `make demo-online`.
 """
 
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Listener
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Silent."""
 
     def do_GET(self) -> None:
