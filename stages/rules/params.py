@@ -1,6 +1,6 @@
 """Params sections `rules` (when a forecast becomes a trade) and `costs` (what a trade pays)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,11 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class RulesParams(Section):
-    """The strategy. *Units*: `k_sigma`, `s_stop`, `s_take` in five-minute sigmas frozen at the snapshot."""
+    """The strategy. *Units*: `k_sigma`, `s_stop`, `s_take` in five-minute sigmas frozen at the snapshot.
+
+    `max_hold_min: horizon` leaves at the open of the bar `horizon_min` after the entry; null holds until a barrier or
+    the time stop.
+    """
 
     section = "rules"
 
@@ -23,7 +27,7 @@ class RulesParams(Section):
     s_stop: Positive
     s_take: Positive
     risk_aversion: NonNegative
-    max_hold_min: Minutes | None
+    max_hold_min: Minutes | Literal["horizon"] | None
     entry_delay_bars: Annotated[int, Field(ge=0)]
     max_entry_delay_bars: Annotated[int, Field(ge=0)]
     cooldown_bars: Annotated[int, Field(ge=0)]

@@ -6,8 +6,8 @@ from stages.tables.contract import Table, number
 
 
 class GridDaily(Table):
-    """One row a combo and session, zeros included. *Units*: `net_bp` in bp of the whole capital."""
+    """One row a combo and session, zeros included. *Units*: `net_bp` in bp of the whole capital, as `PORTFOLIO` in `Daily`."""
 
     combo = dy.String(primary_key=True, nullable=False)
     session = dy.Date(primary_key=True, nullable=False)
-    net_bp = number(6)
+    net_bp = number(9)

@@ -39,14 +39,16 @@ class Daily(Table):
     """One row a symbol (or `PORTFOLIO`) and session, days without a trade included as zeros.
 
     *Units*: bp of the capital per symbol (the portfolio row: of the whole capital); `exposure_min` position-minutes;
-    `turnover` traded notional over capital.
+    `turnover` traded notional over capital. A symbol's P&L is a sum of whole millionths of a bp; the portfolio's is
+    that divided by the number of symbols and kept to nine decimals, so that with up to 999 symbols it multiplies back
+    to the sum of the symbols exactly.
     """
 
     symbol = dy.String(primary_key=True, nullable=False)
     session = dy.Date(primary_key=True, nullable=False)
-    gross_bp = number(6)
-    cost_bp = number(6)
-    net_bp = number(6)
+    gross_bp = number(9)
+    cost_bp = number(9)
+    net_bp = number(9)
     trades = dy.Int32(nullable=False, min=0)
     exposure_min = dy.Int32(nullable=False, min=0)
-    turnover = number(6)
+    turnover = number(9)

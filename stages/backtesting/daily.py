@@ -1,0 +1,58 @@
+"""What the trades earned day by day, by symbol and for the whole book.
+
+Capital is one unit a symbol of the whitelist, and each trade invests the unit of its symbol at entry, so P&L adds up:
+the portfolio earns the symbols' sum divided by their number. Sums are taken over whole millionths, in which no order of
+summation shows, and the portfolio keeps three more decimals: times the number of symbols it is their sum, exactly.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from stages.tables.trades import PORTFOLIO, Daily
+
+UNITS = 1_000_000
+UNITS_OF_TURNOVER = 10_000
+AT_OPEN = ("time_stop", "max_hold", "gap")
+MONEY = ("gross_bp", "cost_bp", "net_bp", "turnover")
+COUNTS = ("trades", "exposure_min")
+
+
+def daily_table(trades: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str]) -> pl.DataFrame:
+    """`Daily` of every session and symbol, days without a trade as zeros, with the `PORTFOLIO` rows."""
+    by_symbol = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String})
+    by_session = pl.DataFrame({"session": sessions}, schema={"session": pl.Date})
+    sums = in_units(trades).group_by("symbol", "session").agg(pl.col(*MONEY, *COUNTS).sum())
+    each = by_symbol.join(by_session, how="cross").join(sums, on=["symbol", "session"], how="left")
+    book = by_session.join(each, on="session", how="left").group_by("session").agg(pl.col(*MONEY, *COUNTS).sum())
+    capital = max(len(symbols), 1)
+    rows = [
+        _in_bp(each.select("symbol", "session", *(pl.col(name).fill_null(0) for name in (*MONEY, *COUNTS))), 1),
+        _in_bp(book.select(pl.lit(PORTFOLIO).alias("symbol"), "session", *MONEY, *COUNTS), capital),
+    ]
+    return Daily.of(pl.concat(rows))
+
+
+def exposure_min() -> pl.Expr:
+    """Minutes from the entry to the exit; a bar within which the position ended counts in full."""
+    whole = (pl.col("exit_ts") - pl.col("entry_ts")).dt.total_minutes()
+    return whole + (~pl.col("exit_reason").is_in(AT_OPEN)).cast(pl.Int64)
+
+
+def in_units(trades: pl.DataFrame) -> pl.DataFrame:
+    """P&L and traded notional as whole millionths of a bp and of the capital."""
+    units = {name: (pl.col(name) * UNITS).round().cast(pl.Int64) for name in ("gross_bp", "cost_bp", "net_bp")}
+    signed = (pl.col("side").cast(pl.Int64) * units["gross_bp"]).floordiv(UNITS_OF_TURNOVER)
+    return trades.select(
+        "symbol",
+        "session",
+        turnover=2 * UNITS + signed,
+        exposure_min=exposure_min(),
+        trades=pl.lit(1, dtype=pl.Int64),
+        **units,
+    )
+
+
+def _in_bp(sums: pl.DataFrame, capital: int) -> pl.DataFrame:
+    return sums.with_columns(pl.col(MONEY) / UNITS / capital)

@@ -1,0 +1,105 @@
+"""Bars and forecasts as the arrays that the engine walks: one tape and one list of snapshots a symbol.
+
+*Shapes*: `Tape` (bars,), real bars only: a filled or empty minute is no bar, so nothing can trade on it or be stopped
+by it. `Snapshots` (snapshots,), in order of time. `Feed` is aligned with the snapshots of its symbol.
+*Units*: times in whole minutes since 1970-01-01 UTC; `sigma` a fraction per five minutes.
+*Errors*: `DataContractError` when forecasts name a symbol without bars, a session outside the calendar, or disagree
+about what was known at one snapshot.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.errors import DataContractError
+from stages.rules.clock import time_stops
+from stages.rules.params import RulesParams
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+MICROSECONDS = 60_000_000
+
+
+class Tape(NamedTuple):
+    """The real bars of one symbol, oldest first; `minute` is the start of each."""
+
+    minute: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+
+class Snapshots(NamedTuple):
+    """When this symbol was looked at, and what was known then; `session` counts the calendar's sessions from 0."""
+
+    minute: Ints
+    session: Ints
+    time_stop: Ints
+    close: Ints
+    last: Floats
+    sigma: Floats  # NaN where unknown
+
+
+class Feed(NamedTuple):
+    """The forecasts of one kind at a symbol's snapshots; `present` is false where there is none."""
+
+    present: NDArray[np.bool_]
+    calibrated: NDArray[np.bool_]
+    q25: Floats
+    q50: Floats
+    q75: Floats
+
+
+def tape_of(bars: pl.DataFrame) -> Tape:
+    """Drop what is not a real bar and keep prices and start minutes."""
+    prices = ["open", "high", "low", "close"]
+    real = bars.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
+    return Tape(_minutes(real["ts"]), *(real[name].to_numpy() for name in prices))
+
+
+def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:
+    """The distinct snapshots of one symbol's forecasts, with the clock of their sessions."""
+    known = forecasts.select("snapshot_utc", "session", "last", "sigma_5m").unique().sort("snapshot_utc")
+    if known["snapshot_utc"].is_duplicated().any():
+        raise DataContractError("forecasts of one symbol and snapshot disagree about `last` or `sigma_5m`.")
+    clock = time_stops(calendar.sort("session"), rules).with_row_index("number")
+    rows = known.join(clock, on="session", how="left").sort("snapshot_utc")
+    if rows["number"].has_nulls():
+        stray = rows.filter(pl.col("number").is_null())["session"][0]
+        raise DataContractError(f"a forecast names the session {stray}, which the calendar of this span does not hold.")
+    return Snapshots(
+        minute=_minutes(rows["snapshot_utc"]),
+        session=rows["number"].cast(pl.Int64).to_numpy(),
+        time_stop=_minutes(rows["time_stop_utc"]),
+        close=_minutes(rows["close_utc"]),
+        last=rows["last"].to_numpy(),
+        sigma=rows["sigma_5m"].fill_null(float("nan")).to_numpy(),
+    )
+
+
+def feed_of(forecasts: pl.DataFrame, snapshots: Snapshots) -> Feed:
+    """One symbol's forecasts of one kind (model, method, history, horizon) laid beside its snapshots."""
+    at = np.searchsorted(snapshots.minute, _minutes(forecasts["snapshot_utc"]))
+    size = len(snapshots.minute)
+    present, calibrated = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+    present[at] = True
+    calibrated[at] = forecasts["calibrated"].to_numpy()
+    quartiles = [np.full(size, np.nan) for _ in range(3)]
+    for values, name in zip(quartiles, ("q25", "q50", "q75"), strict=True):
+        values[at] = forecasts[name].to_numpy()
+    return Feed(present, calibrated, *quartiles)
+
+
+def bars_of(bars: Mapping[str, pl.DataFrame], symbol: str) -> pl.DataFrame:
+    """The bars of `symbol`, or a refusal that names it."""
+    if symbol not in bars:
+        raise DataContractError(f"{symbol} has forecasts but no bars in this span.")
+    return bars[symbol]
+
+
+def _minutes(instants: pl.Series) -> Ints:
+    return instants.dt.epoch("us").to_numpy() // MICROSECONDS

@@ -1,0 +1,108 @@
+"""What is left of the best of many tries: deflated Sharpe, overfitting probability, superior predictive ability.
+
+*Shapes*: `daily` (sessions, variants). *Units*: Sharpe ratios here are per session, not annualised.
+"""
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import kurtosis, rankdata, skew
+
+Floats = NDArray[np.float64]
+
+MIN_BLOCK_SESSIONS = 2
+
+
+def session_sharpes(daily: Floats) -> Floats:
+    """Sharpe ratio per session of each variant; 0 where nothing varies."""
+    spread = daily.std(axis=0, ddof=1)
+    still = np.ptp(daily, axis=0) == 0.0
+    return np.where(still, 0.0, daily.mean(axis=0) / np.where(still, 1.0, spread))
+
+
+def expected_best_sharpe(variance: float, trials: float) -> float:
+    """The Sharpe that the best of `trials` independent variants without skill reaches on average.
+
+    *Source*: Bailey and Lopez de Prado (2014), "The Deflated Sharpe Ratio", eq. 1.
+    """
+    if trials <= 1:
+        return 0.0
+    rare, rarer = ndtri(1.0 - 1.0 / trials), ndtri(1.0 - 1.0 / (trials * np.e))
+    return float(np.sqrt(variance) * ((1.0 - np.euler_gamma) * rare + np.euler_gamma * rarer))
+
+
+def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | None:
+    """Probability that one variant's true Sharpe is above what luck gives the best of `trials`.
+
+    `daily` is that variant's series, `variance` that of the Sharpe ratios over the variants tried; skewness and
+    kurtosis are the sample's. None where the series does not vary.
+    *Source*: Bailey and Lopez de Prado (2014), eq. 2.
+    """
+    if len(daily) < 3 or np.ptp(daily) == 0.0:
+        return None
+    ratio = float(daily.mean() / daily.std(ddof=1))
+    bar = expected_best_sharpe(variance, trials)
+    shape = 1.0 - skew(daily) * ratio + (kurtosis(daily, fisher=False) - 1.0) / 4.0 * ratio**2
+    return float(ndtr((ratio - bar) * np.sqrt((len(daily) - 1.0) / shape))) if shape > 0.0 else None
+
+
+def effective_trials(daily: Floats) -> float:
+    """How many independent variants the grid is worth: 1 + (N - 1)(1 - mean correlation), still ones left out."""
+    moving = daily[:, np.ptp(daily, axis=0) > 0.0]
+    count = moving.shape[1]
+    if count < 2:
+        return float(count)
+    correlation = np.corrcoef(moving, rowvar=False)
+    mean = (correlation.sum() - count) / (count * (count - 1))
+    return float(1.0 + (count - 1) * (1.0 - max(mean, 0.0)))
+
+
+def overfitting_probability(daily: Floats, blocks: int) -> float | None:
+    """PBO: how often the best variant of one half of the days is below the median on the other half.
+
+    Days are cut into `blocks` runs; every choice of half of them is in sample once. None where there are fewer than two
+    variants that differ or too few days.
+    *Source*: Bailey, Borwein, Lopez de Prado, Zhu (2017), "The Probability of Backtest Overfitting", CSCV.
+    """
+    distinct = np.unique(daily, axis=1)
+    sessions, variants = distinct.shape
+    if variants < 2 or sessions < MIN_BLOCK_SESSIONS * blocks:
+        return None
+    parts = np.array_split(distinct, blocks)
+    sums = np.array([part.sum(axis=0) for part in parts])
+    squares = np.array([(part**2).sum(axis=0) for part in parts])
+    sizes = np.array([len(part) for part in parts])
+    halves = np.array([[block in half for block in range(blocks)] for half in combinations(range(blocks), blocks // 2)])
+    inside = _sharpes_of(halves, sums, squares, sizes)
+    outside = _sharpes_of(~halves, sums, squares, sizes)
+    best = np.argmax(inside, axis=1)
+    rank = rankdata(outside, axis=1)[np.arange(len(best)), best] / (variants + 1.0)
+    return float(np.mean(rank <= 0.5))
+
+
+def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
+    """SPA: p-value of "no variant earns more than nothing", the consistent version; None where none varies.
+
+    *Source*: Hansen (2005), "A Test for Superior Predictive Ability", as in `arch`.
+    """
+    moving = np.unique(daily, axis=1)
+    moving = moving[:, np.ptp(moving, axis=0) > 0.0]
+    if moving.shape[1] == 0 or len(moving) < MIN_BLOCK_SESSIONS:
+        return None
+    from arch.bootstrap import SPA  # here, since its import takes longer than a sweep
+
+    test = SPA(np.zeros(len(moving)), -moving, reps=reps, seed=seed)
+    test.compute()
+    return float(test.pvalues["consistent"])
+
+
+def _sharpes_of(halves: NDArray[np.bool_], sums: Floats, squares: Floats, sizes: NDArray[np.int64]) -> Floats:
+    """Sharpe ratios per session over each choice of blocks. *Shapes*: (choices, variants)."""
+    chosen = halves.astype(np.float64)
+    count = (chosen @ sizes)[:, None]
+    mean = chosen @ sums / count
+    variance = (chosen @ squares - count * mean**2) / (count - 1.0)
+    still = variance <= 1e-12 * np.maximum(mean**2, 1.0)
+    return np.where(still, 0.0, mean / np.sqrt(np.where(still, 1.0, variance)))

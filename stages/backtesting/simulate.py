@@ -1,0 +1,148 @@
+"""Trade one strategy over a span: every fill, and one decision a forecast.
+
+*Tables*: `trades` keeps the contract of `Trades`, `signals` that of `Signals`; both sorted by their keys.
+*Time*: a decision knows the forecast, the book and nothing of the bars from its snapshot on (only `no_bar` and the book
+itself come from bars, each at the time they happen).
+*Errors*: `ConfigurationError` when params ask for forecasts nobody made or a symbol would trade for free;
+`DataContractError` when bars, forecasts and calendar do not belong together.
+
+A pure function: the order of rows and symbols and the number of threads change no byte.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.backtesting.kernels import EXITS, UNITS, BookRules, Desk, Exits, Plan, decide, fill_exits, fill_touches
+from stages.backtesting.market import MICROSECONDS, bars_of, feed_of, snapshots_of, tape_of
+from stages.backtesting.positions import desk_of, empty_exits, empty_touches, enters_in_time, late_of, static_of
+from stages.backtesting.strategy import Strategy, demand_tradable
+from stages.rules.costs import SymbolCosts, symbol_costs
+from stages.rules.reasons import LONG, SHORT, Reason
+from stages.rules.signals import expected_value_bp, views
+from stages.tables.contract import UTC_MICROSECONDS
+from stages.tables.signals import Signals
+from stages.tables.trades import Trades
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a strategy traded, and why it did not trade the rest."""
+
+    trades: pl.DataFrame
+    signals: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Walked:
+    """One symbol after the walk. *Shapes*: (snapshots,); `exits` (2, snapshots)."""
+
+    desk: Desk
+    decision: Array
+    side: Array  # 0 long, 1 short
+    ev_bp: Array
+    cost_bp: Array
+    exits: Exits
+    barriers: tuple[float, float]
+
+
+def simulate(
+    bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
+) -> Result:
+    """Trade `strategy` on every session of `calendar`."""
+    made = forecasts.filter(model=strategy.model)
+    demand_tradable(strategy, made)
+    trades, signals = [Trades.create_empty()], [Signals.create_empty()]
+    for symbol, rows in _rows_by_symbol(made, strategy):
+        costs = symbol_costs(strategy.costs, symbol)
+        if costs is None:
+            signals.append(Signals.of(_untraded(rows)))
+            continue
+        snaps = snapshots_of(rows, calendar, strategy.rules)
+        desk = desk_of(tape_of(bars_of(bars, symbol)), snaps, strategy.rules, costs)
+        walked = _walk(symbol, desk, rows, strategy, costs)
+        trades.append(Trades.of(_trades(walked, rows)))
+        signals.append(Signals.of(_signals(walked, rows)))
+    return Result(Trades.of(pl.concat(trades)), Signals.of(pl.concat(signals)))
+
+
+def _rows_by_symbol(made: pl.DataFrame, strategy: Strategy) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The forecasts that this strategy is fed, symbol by symbol, oldest first."""
+    for symbol in made["symbol"].unique().sort():
+        rows = made.filter(
+            symbol=symbol,
+            method=strategy.method,
+            history_days=strategy.rules.history_days,
+            horizon_min=strategy.horizon_min(symbol),
+        )
+        if rows.height:
+            yield symbol, rows.sort("snapshot_utc")
+
+
+def _walk(symbol: str, desk: Desk, rows: pl.DataFrame, strategy: Strategy, costs: SymbolCosts) -> _Walked:
+    rules, feed = strategy.rules, feed_of(rows, desk.snaps)
+    barriers = (rules.s_stop, rules.s_take)
+    view = views((feed.q25, feed.q50, feed.q75), desk.snaps.last, desk.sigma, costs)
+    ev_bp = expected_value_bp(view, desk.sigma, barriers, rules.risk_aversion)
+    in_time = enters_in_time(desk, strategy.horizon_min(symbol)) & ~np.isnan(desk.sigma)
+    static = static_of(desk, feed, view, strategy.may_trade(symbol))._replace(late=late_of(ev_bp, in_time))
+    wanted = np.stack([in_time & (view.side > 0), in_time & (view.side < 0)])
+    touches, exits = empty_touches(rows.height, 1, 1), empty_exits(rows.height)
+    hold_min = strategy.hold_min(symbol) or 0
+    plan = Plan(0, 0, *barriers, hold_min, costs.fees_bps, costs.half_spread_px, costs.mult)
+    fill_touches(desk, wanted, np.array([rules.s_stop]), np.array([rules.s_take]), touches)
+    fill_exits(desk, wanted, touches, plan, exits)
+    decision = decide(desk, static, exits, BookRules(rules.k_sigma, rules.daily_trade_cap, rules.cooldown_bars))
+    return _Walked(desk, decision, static.side, np.where(view.side == 0, np.nan, ev_bp), view.cost_bp, exits, barriers)
+
+
+def _trades(walked: _Walked, rows: pl.DataFrame) -> pl.DataFrame:
+    at = np.flatnonzero(walked.decision == Reason.ENTER)
+    s, exits, tape = walked.side[at], walked.exits, walked.desk.tape
+    side = 1 - 2 * s.astype(np.int64)
+    first = walked.desk.openings.entry[at]
+    entry, sigma = tape.open[first], walked.desk.sigma[at]
+    gross, cost = exits.gross_units[s, at], exits.cost_units[s, at]
+    return (
+        rows[at]
+        .select("symbol", "session", "snapshot_utc")
+        .with_columns(
+            entry_ts=_instants(tape.minute[first]),
+            side=pl.Series(side),
+            entry_px=pl.Series(entry),
+            stop_px=pl.Series(entry * (1.0 - side * walked.barriers[0] * sigma)),
+            take_px=pl.Series(entry * (1.0 + side * walked.barriers[1] * sigma)),
+            exit_ts=_instants(exits.minute[s, at]),
+            exit_px=pl.Series(exits.price[s, at]),
+            exit_reason=pl.Series([EXITS[reason] for reason in exits.reason[s, at]], dtype=pl.String),
+            gross_bp=pl.Series(gross / UNITS),
+            cost_bp=pl.Series(cost / UNITS),
+            net_bp=pl.Series((gross - cost) / UNITS),
+        )
+    )
+
+
+def _signals(walked: _Walked, rows: pl.DataFrame) -> pl.DataFrame:
+    sides = np.array([LONG, SHORT])[walked.side]
+    labels = np.array([reason.label for reason in Reason])[walked.decision]
+    return rows.with_columns(
+        decision=pl.Series(np.where(walked.decision == Reason.ENTER, sides, labels), dtype=pl.String),
+        ev_bp=pl.Series(walked.ev_bp).fill_nan(None),
+        cost_bp=pl.Series(walked.cost_bp),
+    )
+
+
+def _untraded(rows: pl.DataFrame) -> pl.DataFrame:
+    """A symbol without costs is not on the whitelist: nothing of it is traded or reckoned."""
+    null = pl.lit(None, dtype=pl.Float64)
+    return rows.with_columns(decision=pl.lit(Reason.SYMBOL_GATE.label), ev_bp=null, cost_bp=null)
+
+
+def _instants(minutes: Array) -> pl.Series:
+    return pl.Series(minutes * MICROSECONDS).cast(UTC_MICROSECONDS)

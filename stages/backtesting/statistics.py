@@ -1,0 +1,49 @@
+"""How well one strategy did: figures of one series of daily P&L, each in its textbook form.
+
+*Shapes*: `daily` (sessions,): every session of the span, days without a trade as zeros. *Units*: bp of capital a day.
+Nothing is annualised but the Sharpe ratio and its standard error.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+SESSIONS_PER_YEAR = 252
+MIN_SESSIONS = 20
+
+
+def sharpe(daily: Floats) -> float | None:
+    """Annualised mean over standard deviation (ddof 1); None under 20 sessions or where nothing varies."""
+    if len(daily) < MIN_SESSIONS or np.ptp(daily) == 0.0:
+        return None
+    return float(np.sqrt(SESSIONS_PER_YEAR) * daily.mean() / daily.std(ddof=1))
+
+
+def lo_standard_error(annual_sharpe: float | None, sessions: int) -> float | None:
+    """Standard error of an annualised Sharpe ratio of independent daily returns.
+
+    *Source*: Lo (2002), "The Statistics of Sharpe Ratios", eq. 9, times the square root of 252.
+    """
+    if annual_sharpe is None:
+        return None
+    per_day = annual_sharpe / np.sqrt(SESSIONS_PER_YEAR)
+    return float(np.sqrt(SESSIONS_PER_YEAR * (1.0 + 0.5 * per_day**2) / sessions))
+
+
+def max_drawdown(daily: Floats) -> float:
+    """The deepest fall of cumulative P&L below its highest point so far, the start at 0 included; positive bp."""
+    path = np.concatenate([[0.0], np.cumsum(daily)])
+    return float(np.max(np.maximum.accumulate(path) - path))
+
+
+def hit_rate(net_bp: Floats) -> float | None:
+    """Share of trades that earned something after costs (exactly nothing is a miss); None without trades."""
+    return float(np.mean(net_bp > 0.0)) if len(net_bp) else None
+
+
+def trade_t(net_bp: Floats) -> float | None:
+    """t-statistic of the mean trade; None under two trades or where nothing varies."""
+    if len(net_bp) < 2 or np.ptp(net_bp) == 0.0:
+        return None
+    return float(net_bp.mean() / net_bp.std(ddof=1) * np.sqrt(len(net_bp)))

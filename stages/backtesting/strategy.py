@@ -1,0 +1,104 @@
+"""Everything that decides what is traded, as one frozen value, and the id under which its results are known."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import polars as pl
+
+from stages.errors import ConfigurationError
+from stages.rules.costs import demand_costs
+from stages.rules.params import CostsParams, RulesParams
+
+
+class Cell(NamedTuple):
+    """What a forecast gate judges: one symbol's forecasts of one kind."""
+
+    symbol: str
+    history_days: int
+    horizon_min: int
+    method: str
+
+
+def eligible_cells(forecast_gates: Mapping[str, Any]) -> frozenset[Cell]:
+    """The cells that passed the forecast gates (`forecast_gates.json`)."""
+    return frozenset(
+        Cell(cell["symbol"], cell["history_days"], cell["horizon_min"], cell["method"])
+        for cell in forecast_gates["cells"]
+        if cell["eligible"]
+    )
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Rules and costs, the forecasts they are fed (`model`, calibration `method`), and who may trade."""
+
+    rules: RulesParams
+    costs: CostsParams
+    method: str
+    model: str
+    whitelist: tuple[str, ...]
+    eligible: frozenset[Cell]
+
+    def horizon_min(self, symbol: str) -> int:
+        """The horizon whose forecasts this symbol trades."""
+        return self.rules.horizon_min_by_symbol.get(symbol, self.rules.horizon_min)
+
+    def hold_min(self, symbol: str) -> int | None:
+        """How long a position of this symbol may last, if the rules say so."""
+        hold = self.rules.max_hold_min
+        return self.horizon_min(symbol) if hold == "horizon" else hold
+
+    def may_trade(self, symbol: str) -> bool:
+        """On the whitelist, and its cell passed the forecast gates."""
+        cell = Cell(symbol, self.rules.history_days, self.horizon_min(symbol), self.method)
+        return symbol in self.whitelist and cell in self.eligible
+
+    def with_rules(self, **changes: object) -> Self:
+        """The same strategy with other rules, for instance `with_rules(entry_delay_bars=1)`."""
+        return replace(self, rules=RulesParams.model_validate(self.rules.model_dump() | changes))
+
+    def with_costs(self, **changes: object) -> Self:
+        """The same strategy at other costs, for instance `with_costs(cost_mult=1.5)`."""
+        return replace(self, costs=CostsParams.model_validate(self.costs.model_dump() | changes))
+
+    def params(self) -> dict[str, Any]:
+        """All params that name this variant; not the eligible cells, which are an outcome of the data."""
+        return {
+            "rules": self.rules.model_dump(),
+            "costs": self.costs.model_dump(),
+            "method": self.method,
+            "model": self.model,
+            "whitelist": sorted(self.whitelist),
+        }
+
+    @property
+    def combo(self) -> str:
+        """The variant's id: a digest of the content of its params. *Shapes*: 12 hexadecimal digits."""
+        text = json.dumps(self.params(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def demand_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
+    """Refuse a strategy that asks for forecasts nobody made, or lets a symbol trade for free."""
+    demand_costs(strategy.costs, strategy.whitelist)
+    rules = strategy.rules
+    demand_forecast("rules.history_days", [rules.history_days], forecasts["history_days"])
+    demand_forecast("rules.horizon_min", [rules.horizon_min], forecasts["horizon_min"])
+    by_symbol = rules.horizon_min_by_symbol
+    demand_forecast("rules.horizon_min_by_symbol", by_symbol.values(), forecasts["horizon_min"])
+    demand_forecast("rules.horizon_min_by_symbol", by_symbol, forecasts["symbol"])
+    demand_forecast("calibration.method", [strategy.method], forecasts["method"])
+
+
+def demand_forecast(name: str, wanted: Iterable[object], made: pl.Series) -> None:
+    """Refuse values of the param `name` that no forecast has; a span without any forecast refuses nothing."""
+    known = set(made.unique())
+    if known and (strangers := [value for value in wanted if value not in known]):
+        listed = ", ".join(str(value) for value in sorted(known))
+        raise ConfigurationError(
+            f"{name} asks for {strangers[0]}, but the forecasts have {made.name} {listed}: "
+            f"choose one of these, or extend requests and forecast again."
+        )

@@ -1,0 +1,96 @@
+"""The key figures of one variant as one row: its params, what it earned, and how sure that is.
+
+*Tables*: the row of `bt_summary.csv`, whose figures `ranking.csv` repeats; floats carry six decimals.
+*Units*: bp of the whole capital; `mean_trade_bp` bp of entry notional; `turnover` traded notional over capital a day;
+`exposure` share of the minutes.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.backtesting.daily import UNITS, in_units
+from stages.backtesting.statistics import lo_standard_error, max_drawdown, sharpe
+from stages.backtesting.strategy import Strategy
+
+DECIMALS = 6
+BP_DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Book:
+    """What one variant did, in whole millionths, summed over its symbols. *Shapes*: `net_units` (sessions,)."""
+
+    net_units: NDArray[np.int64]
+    gross_units: int
+    cost_units: int
+    turnover_units: int
+    trades: int
+    wins: int
+    exposure_min: int
+
+    def net_bp(self, capital: int) -> NDArray[np.float64]:
+        """Daily P&L in bp of the whole capital, as the `PORTFOLIO` rows of `Daily` hold it."""
+        return np.round(self.net_units / UNITS / capital, BP_DECIMALS)
+
+
+def book_of(trades: pl.DataFrame, calendar: pl.DataFrame) -> Book:
+    """The book of a list of trades over the sessions of `calendar`."""
+    units = in_units(trades)
+    by_session = units.group_by("session").agg(pl.col("net_bp").sum())
+    days = calendar.select("session").sort("session").join(by_session, on="session", how="left").sort("session")
+    totals = units.select(pl.col("gross_bp", "cost_bp", "turnover", "exposure_min", "trades").sum()).row(0, named=True)
+    return Book(
+        net_units=days["net_bp"].fill_null(0).to_numpy(),
+        gross_units=totals["gross_bp"],
+        cost_units=totals["cost_bp"],
+        turnover_units=totals["turnover"],
+        trades=totals["trades"],
+        wins=int((units["net_bp"] > 0).sum()),
+        exposure_min=totals["exposure_min"],
+    )
+
+
+def kpis(book: Book, calendar: pl.DataFrame, symbols: int) -> dict[str, float | int | None]:
+    """Key figures of a book over the sessions of `calendar`, with one unit of capital for each of `symbols`."""
+    capital, sessions = max(symbols, 1), len(book.net_units)
+    daily = book.net_bp(capital)
+    ratio = sharpe(daily)
+    earned = book.gross_units - book.cost_units
+    figures = {
+        "sessions": sessions,
+        "trades": book.trades,
+        "gross_bp": book.gross_units / UNITS / capital,
+        "cost_bp": book.cost_units / UNITS / capital,
+        "net_bp": earned / UNITS / capital,
+        "mean_trade_bp": earned / UNITS / book.trades if book.trades else None,
+        "sharpe": ratio,
+        "sharpe_se": lo_standard_error(ratio, sessions),
+        "max_drawdown_bp": max_drawdown(daily),
+        "hit_rate": book.wins / book.trades if book.trades else None,
+        "turnover": book.turnover_units / UNITS / capital / max(sessions, 1),
+        "exposure": book.exposure_min / (capital * max(int(calendar["n_bars"].sum()), 1)),
+    }
+    return {name: round(value, DECIMALS) if isinstance(value, float) else value for name, value in figures.items()}
+
+
+def summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> pl.DataFrame:
+    """One row: the variant's id, every param that names it, and its key figures."""
+    params = strategy.params()
+    named = params.pop("rules") | params.pop("costs") | params
+    return pl.DataFrame(
+        [
+            {"combo": strategy.combo}
+            | {name: _cell(value) for name, value in named.items()}
+            | kpis(book, calendar, len(strategy.whitelist))
+        ]
+    )
+
+
+def _cell(value: Any) -> Any:
+    """A param as one CSV cell; lists and mappings as JSON."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
