@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     SEALED = "SEALED"
 
 
-WORST_FIRST = (Verdict.FAIL, Verdict.SEALED, Verdict.INCONCLUSIVE, Verdict.PASS)
+WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SEALED, Verdict.PASS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,5 +43,8 @@ class Judgement:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of all together: FAIL before SEALED before INCONCLUSIVE before PASS; of none, INCONCLUSIVE."""
+    """The verdict of all together: FAIL before INCONCLUSIVE before SEALED before PASS; of none, INCONCLUSIVE.
+
+    INCONCLUSIVE outranks SEALED: where the search span cannot decide, opening the holdout would not help.
+    """
     return min(verdicts, key=WORST_FIRST.index, default=Verdict.INCONCLUSIVE)
