@@ -5,9 +5,9 @@ from pathlib import Path
 from stages.outside.entry import run, say
 from stages.outside.files import read_frames, read_json, read_table, write_json, write_tables
 from stages.outside.settings import read_params
-from stages.quality.gate import check_symbols, demand_sound, quality_report
-from stages.quality.params import QualityParams
-from stages.sources.params import SourceParams
+from stages.quality.gate import check_symbols
+from stages.quality.params import DialectParams, QualityParams
+from stages.quality.report import demand_sound, quality_report
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.universe.params import UniverseParams
@@ -21,12 +21,12 @@ REPORT = Path("artifacts/check_data/dq_report.json")
 
 def main() -> None:
     """Bars as delivered -> bars on the grid and a verdict per symbol and session."""
-    source = read_params(SourceParams)
+    dialect = read_params(DialectParams)
     universe = read_params(UniverseParams)
     quality = read_params(QualityParams)
     calendar = read_table(Calendar, CALENDAR)
 
-    checked = check_symbols(read_frames(DELIVERED), source, calendar, quality)
+    checked = check_symbols(read_frames(DELIVERED), dialect, calendar, quality)
     report = quality_report(checked, read_json(MANIFEST), calendar, quality)
 
     write_json(report, REPORT)

@@ -1,6 +1,6 @@
-"""Params section `quality`: the thresholds of the data gate (ids as in docs/DATA_QUALITY.md)."""
+"""Params of the data gate: its thresholds (section `quality`) and the vendor's dialect (keys of section `source`)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,8 +10,19 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
+class DialectParams(Section):
+    """How the vendor writes a bar: names of columns, zone of naive stamps, which end of the minute a stamp names."""
+
+    section = "source"
+    partial = True
+
+    aliases: dict[str, str]
+    zone: str | None
+    bar_label: Literal["start", "end"]
+
+
 class QualityParams(Section):
-    """Thresholds; the id of the check that uses each stands in its description."""
+    """Thresholds; the id of the check that uses each stands in its description (see docs/DATA_QUALITY.md)."""
 
     section = "quality"
 

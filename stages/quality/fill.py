@@ -1,0 +1,51 @@
+"""Rows of regular hours on the gapless grid: unsound bars removed, short gaps carried forward, long ones left empty.
+
+*Tables*: in, the rows of `ingest`; out, table `Bars` but for `is_outlier`, with the marks of removed bars beside it.
+*Time*: no row depends on a later one. A gap is filled as it grows, up to `quality.ffill_max_bars` bars, and empty from
+there on; a gap at the open is empty from its first minute, since the only price before it is another day's.
+"""
+
+import polars as pl
+
+from stages.quality.ingest import PRICES
+from stages.quality.params import QualityParams
+from stages.universe.grid import minute_grid
+
+PRICE_DECIMALS, VOLUME_DECIMALS = 6, 3  # as in table Bars: what is checked is what is written
+REAL = pl.col("gap_len") == 0
+
+
+def on_grid(rows: pl.DataFrame, calendar: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
+    """Every minute of the calendar with its bar, `gap_len` and the checks PX1, PX2, VOL1 that removed a bar."""
+    rounded = rows.with_columns(pl.col(PRICES).round(PRICE_DECIMALS), pl.col("volume").round(VOLUME_DECIMALS))
+    marked = (
+        minute_grid(calendar)
+        .join(rounded.with_columns(delivered=True), on="ts", how="left", maintain_order="left")
+        .with_columns(pl.col("delivered").fill_null(value=False))
+        .with_columns(_faults(quality))
+        .with_columns(is_real=pl.col("delivered") & ~pl.any_horizontal("PX1", "PX2", "VOL1"))
+    )
+    last_real = pl.when("is_real").then("m").forward_fill().over("session")
+    carried = pl.when("is_real").then("close").forward_fill().over("session")
+    gap_len = (pl.col("m") - last_real.fill_null(-1)).cast(pl.Int32)
+    is_filled = gap_len.is_between(1, quality.ffill_max_bars) & last_real.is_not_null()
+    filled = [pl.when("is_real").then(price).when("is_filled").then("carried").alias(price) for price in PRICES]
+    volume = pl.when("is_real").then("volume").when("is_filled").then(0.0)
+    return (
+        marked.with_columns(gap_len=gap_len, is_filled=is_filled, carried=carried)
+        .with_columns(*filled, volume=volume)
+        .drop("is_real", "carried")
+    )
+
+
+def _faults(quality: QualityParams) -> list[pl.Expr]:
+    """Marks of the delivered bars that cannot be true; a minute without a row has none of them."""
+    tolerance = quality.ohlc_tolerance_ticks * quality.tick_size
+    price, inner, volume = pl.col(PRICES), pl.col("open", "close"), pl.col("volume")
+    beyond = pl.any_horizontal(inner > pl.col("high") + tolerance, inner < pl.col("low") - tolerance)
+    sound = {
+        "PX1": pl.all_horizontal(price.is_finite() & (price > 0)),
+        "PX2": ~((pl.col("high") < pl.col("low")) | beyond),
+        "VOL1": volume.is_finite() & (volume >= 0),
+    }
+    return [(pl.col("delivered") & ~holds.fill_null(value=False)).alias(check) for check, holds in sound.items()]

@@ -1,0 +1,160 @@
+"""A vendor's rows in our dialect: our column names and types, UTC, start labels, one row a minute of regular hours.
+
+This is the only place where aliases, zone, unit and bar label are interpreted.
+
+*Tables*: `Ingested.rows` holds `ts, open, high, low, close, volume`, sorted by `ts`, minutes of the calendar only.
+*Time*: `ts` is the start of the bar in UTC microseconds.
+*Errors*: `HardFailure` when the rows cannot be read without guessing: SCH1 (columns, types), SCH2 (zone), TS4 (whole
+minutes), TS5 (label), TS6 (rows on a holiday), TS7 (no row in any session).
+"""
+
+from dataclasses import dataclass
+from datetime import time, timedelta
+
+import polars as pl
+
+from stages.quality.failure import HardFailure
+from stages.quality.labels import check_label
+from stages.quality.params import DialectParams, QualityParams
+from stages.tables.contract import UTC_MICROSECONDS
+from stages.universe.grid import minute_grid
+from stages.universe.snapshots import NEW_YORK
+
+PRICES = ("open", "high", "low", "close")
+NUMBERS = (*PRICES, "volume")
+COLUMNS = ("ts", *NUMBERS)
+REGULAR_HOURS = (time(9, 30), time(16, 0))
+DAY = timedelta(days=1)
+PER_MICROSECOND = {"ms": 1e-3, "us": 1, "ns": 1000}
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """Rows of regular hours, how often each harmless fault occurred, and per session the faults that are not."""
+
+    rows: pl.DataFrame
+    counts: dict[str, int]
+    conflicts: pl.DataFrame  # session -> TS3, minutes delivered twice with different values
+    tails: pl.DataFrame  # session -> TS6, rows after the close of a half day
+
+    @classmethod
+    def nothing(cls) -> "Ingested":
+        """What is left of rows that could not be read."""
+        return cls(
+            rows=pl.DataFrame(schema={"ts": UTC_MICROSECONDS} | dict.fromkeys(NUMBERS, pl.Float64)),
+            counts={},
+            conflicts=pl.DataFrame(schema={"session": pl.Date, "TS3": pl.UInt32}),
+            tails=pl.DataFrame(schema={"session": pl.Date, "TS6": pl.UInt32}),
+        )
+
+
+def ingest(
+    symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
+) -> Ingested:
+    """The rows of one symbol, as delivered, in our dialect."""
+    named = _named(symbol, delivered, dialect)
+    stamped = _in_utc(_typed(named), dialect, calendar)
+    label_decided = check_label(stamped, calendar, dialect, quality)
+    shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
+    rows = stamped.with_columns(pl.col("ts") - shift)
+    distinct = rows.unique(maintain_order=True).sort("ts", maintain_order=True)
+    regular = distinct.join(minute_grid(calendar).select("ts", "session"), on="ts", how="inner")
+    if regular.is_empty():
+        raise HardFailure(
+            "TS7", f"no row lies in a session: {_extent(named)}; check universe.first_session and its unit."
+        )
+    twice = pl.col("ts").is_duplicated()
+    outside = distinct.join(regular, on="ts", how="anti")
+    return Ingested(
+        rows=regular.filter(~twice).drop("session").sort("ts"),
+        counts={
+            "TS1": int((rows["ts"].diff() < timedelta(0)).sum()),
+            "TS2": rows.height - distinct.height,
+            "TS5_undecided": int(not label_decided),
+            "outside_hours": outside.height + delivered.height - stamped.height,
+        },
+        conflicts=regular.filter(twice).group_by("session").agg(TS3=pl.col("ts").n_unique()).sort("session"),
+        tails=_tails(outside, calendar),
+    )
+
+
+def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
+    """Our columns under our names."""
+    if delivered.is_empty():
+        raise HardFailure("SCH1", "the file holds no rows: get it again, or take the symbol out of universe.")
+    vendor = {ours: theirs for theirs, ours in dialect.aliases.items() if theirs in delivered.columns}
+    names = {ours: vendor.get(ours, ours) for ours in COLUMNS}
+    if missing := [ours for ours, theirs in names.items() if theirs not in delivered.columns]:
+        raise HardFailure(
+            "SCH1",
+            f"column {missing[0]!r} is missing, the file has {delivered.columns}: name the vendor's in source.aliases.",
+        )
+    told = vendor.get("symbol", "symbol")
+    if told in delivered.columns and (
+        others := sorted(set(delivered[told].cast(pl.String).to_list()) - {symbol}, key=str)
+    ):
+        raise HardFailure("SCH1", f"the file holds rows of {others[0]!r}: correct source.uri_template.")
+    return delivered.select(pl.col(theirs).alias(ours) for ours, theirs in names.items())
+
+
+def _typed(named: pl.DataFrame) -> pl.DataFrame:
+    """Prices and volume as floats; stamps must be stamps."""
+    for name in NUMBERS:
+        dtype = named[name].dtype
+        if not (dtype.is_numeric() or dtype == pl.Null):
+            raise HardFailure("SCH1", f"column {name!r} holds {dtype}, not numbers: convert it at the source.")
+    if not isinstance(named["ts"].dtype, pl.Datetime):
+        raise HardFailure(
+            "SCH1", f"column 'ts' holds {named['ts'].dtype}, not timestamps (ms, us or ns): convert it at the source."
+        )
+    if nulls := named["ts"].null_count():
+        raise HardFailure("SCH1", f"column 'ts' is empty in {nulls} rows: repair them at the source.")
+    return named.with_columns(pl.col(NUMBERS).cast(pl.Float64, strict=False))
+
+
+def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Stamps of the study's span in UTC microseconds, still with the vendor's label."""
+    unit, zone = typed.schema["ts"].time_unit, typed.schema["ts"].time_zone  # type: ignore[attr-defined]
+    if zone is None and dialect.zone is None:
+        raise HardFailure("SCH2", f"the stamps carry no time zone, first {typed['ts'][0]}: name theirs in source.zone.")
+    ticks = pl.col("ts").to_physical()  # integers: no date is too far off to be compared
+    first, last = calendar["open_utc"].dt.epoch(unit)[0], calendar["close_utc"].dt.epoch(unit)[-1]
+    day, minute = DAY // timedelta(microseconds=1) * PER_MICROSECOND[unit], 60_000_000 * PER_MICROSECOND[unit]
+    rows = typed.filter(ticks.is_between(int(first - day), int(last + day)))
+    uneven = rows.filter(ticks % int(minute) != 0)
+    if not uneven.is_empty():
+        raise HardFailure(
+            "TS4",
+            f"{uneven.height} stamps lie off the whole minute, first {uneven['ts'][0]}: these are no minute bars, or "
+            "their unit is wrong; correct the source.",
+        )
+    # a local time that the change of clocks makes ambiguous lies in no session: such rows are dropped
+    aware = (
+        pl.col("ts") if zone else pl.col("ts").dt.replace_time_zone(dialect.zone, ambiguous="null", non_existent="null")
+    )
+    return rows.with_columns(aware.dt.convert_time_zone("UTC").dt.cast_time_unit("us")).drop_nulls("ts")
+
+
+def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Rows in regular hours that no session has: after an early close they are counted, on a holiday they are hard."""
+    local = pl.col("ts").dt.convert_time_zone(NEW_YORK)
+    opens, closes = REGULAR_HOURS
+    rows = outside.select(session=local.dt.date(), clock=local.dt.time()).filter(
+        pl.col("clock").is_between(opens, closes, closed="left"),
+        pl.col("session").is_between(calendar["session"].min(), calendar["session"].max()),
+    )
+    holidays = rows.join(calendar, on="session", how="anti").sort("session")
+    if not holidays.is_empty():
+        day = holidays["session"][0]
+        count = holidays.filter(pl.col("session") == day).height
+        raise HardFailure(
+            "TS6",
+            f"{count} rows in regular hours of a day on which XNYS was closed: the dates or source.zone are wrong, or "
+            "the rows are made up; remove them at the source.",
+            day,
+        )
+    return rows.group_by("session").agg(TS6=pl.len()).sort("session")
+
+
+def _extent(named: pl.DataFrame) -> str:
+    return f"the rows run from {named['ts'].min()!s} to {named['ts'].max()!s}"

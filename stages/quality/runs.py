@@ -1,0 +1,27 @@
+"""How long a feed has repeated itself: lengths of stale runs, bar by bar.
+
+*Time*: a length counts bars up to and including its own. Only real bars count: a missing minute neither ends a run nor
+makes it longer.
+"""
+
+import polars as pl
+
+from stages.quality.fill import REAL
+from stages.quality.ingest import PRICES
+
+
+def stale_runs(bars: pl.DataFrame) -> pl.DataFrame:
+    """Per real bar, sorted by `ts`: `stale_len` bars of equal prices so far, `quiet_len` of them without volume."""
+    i = pl.int_range(pl.len())
+    moved = pl.any_horizontal(pl.col(price).ne_missing(pl.col(price).shift(1).over("session")) for price in PRICES)
+    traded = pl.col("volume") > 0
+    return (
+        bars.filter(REAL)
+        .sort("ts")
+        .with_columns(moved=moved)
+        .select(
+            "ts",
+            stale_len=i - pl.when("moved").then(i).forward_fill() + 1,
+            quiet_len=i - pl.when(traded).then(i + 1).when("moved").then(i).forward_fill() + 1,
+        )
+    )

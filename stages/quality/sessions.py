@@ -1,0 +1,95 @@
+"""The verdict on each session: what was expected, what came, which checks spoke.
+
+*Tables*: one row a session of the calendar, in order; a column named like a check counts the bars (or says 1) that it
+marks.
+*Time*: a verdict uses the whole session, so it may judge history and void outcomes; for the session in progress there
+is `asof`.
+"""
+
+import polars as pl
+
+from stages.quality.asof import broken_rules, first_broken
+from stages.quality.fill import REAL
+from stages.quality.ingest import PRICES, Ingested
+from stages.quality.params import QualityParams
+from stages.quality.runs import stale_runs
+
+BAR_MARKS = ("PX1", "PX2", "PX6", "VOL1", "VOL2")
+WARNINGS = ("TS6", "CMP4", "PX4", "PX5", "VOL3")
+TICK_TOLERANCE = 1e-6  # of a tick: what a float64 price may be off
+
+
+def judge_sessions(
+    bars: pl.DataFrame, ingested: Ingested, calendar: pl.DataFrame, quality: QualityParams
+) -> pl.DataFrame:
+    """Counts, marks, `verdict` (pass, warn, fail) and `reason` (of a fail) per session."""
+    counted = _counted(bars, quality).with_columns(
+        completeness=1 - pl.col("n_missing") / pl.col("n_expected"),
+        PX4=_split_suspect(quality),
+        VOL3=_low_volume(quality),
+    )
+    joined = calendar.select("session").join(counted, on="session", how="left")
+    for faults in (ingested.conflicts, ingested.tails):
+        joined = joined.join(faults, on="session", how="left")
+    warned = pl.any_horizontal(pl.col(WARNINGS) > 0)
+    return (
+        joined.with_columns(pl.col("TS3", "TS6", *WARNINGS).cast(pl.Int64).fill_null(0))
+        .with_columns(reason=first_broken(_reasons(quality)))
+        .with_columns(
+            verdict=pl.when(pl.col("reason").is_not_null())
+            .then(pl.lit("fail"))
+            .when(warned)
+            .then(pl.lit("warn"))
+            .otherwise(pl.lit("pass"))
+        )
+        .sort("session")
+    )
+
+
+def _reasons(quality: QualityParams) -> dict[str, pl.Expr]:
+    """Why a session is dropped, in the order in which the reasons are told."""
+    return {
+        "no_data": pl.col("n_missing") == pl.col("n_expected"),
+        "conflicting_rows": pl.col("TS3") > 0,
+        **broken_rules(quality),
+    }
+
+
+def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
+    """Sums over the bars of each session."""
+    moved = pl.col("close") != pl.col("close").shift(1).over("session")
+    ticks = pl.col(PRICES) / quality.tick_size
+    off_tick = pl.any_horizontal((ticks - ticks.round()).abs() > TICK_TOLERANCE)
+    marked = bars.join(stale_runs(bars), on="ts", how="left", maintain_order="left").with_columns(
+        VOL2=(REAL & (pl.col("volume") == 0) & moved).fill_null(value=False), PX6=REAL & off_tick
+    )
+    return marked.group_by("session", maintain_order=True).agg(
+        n_expected=pl.len().cast(pl.Int64),
+        n_raw=pl.col("delivered").sum().cast(pl.Int64),
+        n_missing=(~REAL).sum().cast(pl.Int64),
+        n_filled=pl.col("is_filled").sum().cast(pl.Int64),
+        longest_gap=pl.col("gap_len").max(),
+        longest_stale=pl.col("stale_len").max().fill_null(0),
+        PX5=(pl.col("stale_len").max() >= quality.stale_bars)
+        | (pl.col("quiet_len").max() >= quality.stale_bars_no_volume),
+        CMP4=pl.col("gap_len").first() > 0,
+        first_open=pl.col("open").filter(REAL).first(),
+        last_close=pl.col("close").filter(REAL).last(),
+        mean_volume=pl.col("volume").filter(REAL).mean(),
+        **{mark: pl.col(mark).sum().cast(pl.Int64) for mark in BAR_MARKS},
+    )
+
+
+def _split_suspect(quality: QualityParams) -> pl.Expr:
+    """The overnight ratio of prices is near k or 1/k for a usual split k."""
+    ratio = pl.col("first_open") / pl.col("last_close").forward_fill().shift(1)
+    near = [
+        (ratio * factor - 1).abs() <= quality.split_tolerance for k in quality.split_ratios for factor in (k, 1 / k)
+    ]
+    return pl.any_horizontal(near)
+
+
+def _low_volume(quality: QualityParams) -> pl.Expr:
+    """The session's volume a minute is far below the median of the sessions before it."""
+    usual = pl.col("mean_volume").shift(1).rolling_median(quality.low_volume_past_sessions, min_samples=1)
+    return pl.col("mean_volume") < quality.low_volume_share * usual
