@@ -29,7 +29,7 @@ def main() -> None:
     forecasts = read_table(Calibrated, CALIBRATED)
 
     metrics = score(forecasts, params)
-    proofs = controls(forecasts, read_questions(REQUESTS), read_tables(Bars, BARS))
+    proofs = controls(forecasts, read_questions(REQUESTS), read_tables(Bars, BARS), params)
     gates = forecast_gates(metrics, proofs, params)
 
     write_json(metrics | {"controls": proofs}, METRICS)

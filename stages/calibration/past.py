@@ -119,7 +119,7 @@ def order_statistics(block: Block, scores: Floats, ranks: Callable[[Ints], Ints]
 
 
 def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> tuple[Floats, Ints, Ints]:
-    """Per wanted (group, session): scores of the `n_back` sessions before, sorted, NaN last; how many; the last time."""
+    """Per wanted (group, session): scores of `n_back` earlier sessions, sorted, NaN last; how many; the last time."""
     known = ~np.isnan(scores[0])
     shape = (len(group.names), n_back + block.n_sessions, group.n_slots)
     at = tuple(index[known] for index in (group.member, block.session + n_back, group.slot))

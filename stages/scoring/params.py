@@ -11,7 +11,11 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class GatesParams(Section):
-    """Forecast gates judge cells on the search span, trading gates the opened holdout."""
+    """Forecast gates judge cells on the search span, trading gates the opened holdout.
+
+    `policy: ci` wants evidence beside the point estimate, `point` reads the thresholds literally; `coverage_rule` says
+    which of the two errors about coverage is guarded (docs/EVALUATION.md).
+    """
 
     section = "gates"
 
@@ -25,6 +29,7 @@ class GatesParams(Section):
     coverage_confidence: Share
     min_forecast_days: Count
     min_forecast_outcomes: Count
+    shifted_oracle_rmae_gt: Annotated[float, Field(ge=0)]
     oos_sharpe_gte: float
     oos_sharpe_confidence: Share
     hit_rate_gte: Share

@@ -7,6 +7,7 @@ from stages.tables.forecast_key import ForecastKey
 
 LEVELS = (5, 25, 50, 75, 95)
 QUANTILES = tuple(f"q{level:02d}" for level in LEVELS)
+BENCHMARK = "persistence"  # the model whose rows stand beside the asked ones in every run
 
 
 class Quantiles(ForecastKey):

@@ -1,0 +1,108 @@
+"""Three forecasters that would expose this pipeline, scored on the run's own questions by the run's own function.
+
+`echo` repeats the last value that its question really sent: it must score exactly as persistence. `oracle` reads the
+close at the target's clock time: it must score zero and cover everything. `shifted_oracle` reads one minute too early:
+it must be visibly worse. A history that holds the answer, or a score that reads the wrong step, cannot pass all three.
+
+*Time*: bars are looked up by the start of their minute, on a path that shares nothing with the outcomes' own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from stages.scoring.day_sums import DaySums, summary
+from stages.scoring.losses import elementary_losses
+from stages.scoring.metrics import asked_rows
+from stages.scoring.params import GatesParams
+from stages.scoring.verdict import Verdict, worst
+from stages.tables.quantiles import QUANTILES
+
+EXACT = 1e-9
+DECIMALS = 6  # of a quantile in its table
+CELL = ["symbol", "history_days", "horizon_min"]
+Document = dict[str, object]
+Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
+
+
+class Sent(Protocol):
+    """What a control needs to know of a question."""
+
+    @property
+    def key(self) -> str:
+        """The name of the question."""
+
+    @property
+    def end_utc(self) -> datetime:
+        """Start of the last bar that was sent."""
+
+
+def controls(
+    forecasts: pl.DataFrame, questions: Iterable[Sent], bars: Mapping[str, pl.DataFrame], params: GatesParams
+) -> Document:
+    """A verdict for each control and for all together."""
+    rows = _asked_once(forecasts, questions)
+    closes = _closes(bars)
+    target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
+    echo = _told(rows, closes, pl.col("end_utc"))
+    oracle = _told(rows, closes, target)
+    shifted = _told(rows, closes, target - pl.duration(minutes=1)).filter(pl.col("q50").is_not_null())
+    limit = params.shifted_oracle_rmae_gt
+    proofs = {
+        "echo": _proof(echo, "rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
+        "oracle": _proof(oracle, "rmae == 0 and coverage == 1", lambda rmae, cover: rmae <= EXACT and cover == 1.0),
+        "shifted_oracle": _proof(shifted, f"rmae > {limit:g}", lambda rmae, _: rmae > limit),
+    }
+    verdicts = [Verdict(str(proof["verdict"])) for proof in proofs.values()]
+    return {**proofs, "verdict": worst(verdicts).value}
+
+
+def _asked_once(forecasts: pl.DataFrame, questions: Iterable[Sent]) -> pl.DataFrame:
+    """One row a scored forecast, whatever the calibration, with the last bar that its question sent."""
+    asked = asked_rows(forecasts).filter(~pl.col("void"), pl.col("method") == pl.col("method").min())
+    sent = pl.DataFrame(
+        [(question.key, question.end_utc) for question in questions],
+        schema={"key": pl.String, "end_utc": pl.Datetime("us", "UTC")},
+        orient="row",
+    )
+    return asked.join(sent, on="key", how="left", maintain_order="left")
+
+
+def _closes(bars: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(
+        frame.select(pl.lit(symbol).alias("symbol"), pl.col("ts").alias("bar_start"), pl.col("close").alias("told"))
+        for symbol, frame in sorted(bars.items())
+    )
+
+
+def _told(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.DataFrame:
+    """The forecasts replaced, on every level, by the move from `last` to the close of the bar that starts then."""
+    move_bp = (1e4 * (pl.col("told") / pl.col("last")).log()).round(DECIMALS)
+    return (
+        rows.with_columns(bar_start.alias("bar_start"))
+        .join(closes, on=["symbol", "bar_start"], how="left", maintain_order="left")
+        .with_columns(move_bp.alias(f"{prefix}{name}") for prefix in ("raw_", "") for name in QUANTILES)
+    )
+
+
+def _proof(told: pl.DataFrame, rule: str, holds: Callable[[float, float], bool]) -> dict[str, str | float | int | None]:
+    """Whether the rule holds in every cell; a value that could not be read makes its cell fail."""
+    scores = [_score(cell) for cell in told.partition_by(CELL, maintain_order=True)]
+    rmae = [value for value, _ in scores if np.isfinite(value)]
+    verdict = Verdict.PASS if all(holds(*score) for score in scores) else Verdict.FAIL
+    return {
+        "verdict": (verdict if scores else Verdict.INCONCLUSIVE).value,
+        "rule": rule,
+        "rmae_min": round(min(rmae), 9) if rmae else None,
+        "rmae_max": round(max(rmae), 9) if rmae else None,
+        "n": told.height,
+    }
+
+
+def _score(cell: pl.DataFrame) -> Score:
+    losses = elementary_losses(cell).with_columns(calibrated_benchmark_pinball=pl.lit(None, pl.Float64))
+    figures = summary(DaySums.of(cell.select("symbol", "session").hstack(losses), losses.columns), "calibrated")
+    return float(figures["rmae"]), float(figures["coverage_50"])

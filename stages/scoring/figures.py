@@ -1,0 +1,60 @@
+"""Sums of losses turned into the figures people read.
+
+*Shapes*: every function takes a mapping from loss name to an array and works alike on one total and on many resampled
+totals. A figure that has no denominator is NaN.
+*Source*: Gneiting, Raftery (2007) for pinball, CRPS and interval score; Hyndman, Koehler (2006) for relative errors.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.tables.quantiles import LEVELS
+
+Floats = NDArray[np.float64]
+Sums = Mapping[str, Floats]
+RATIOS = ("rmae", "rrmse")  # pooled over symbols as a geometric mean
+
+
+def figures(sums: Sums, version: str) -> dict[str, Floats]:
+    """Every metric of one version. *Units*: bp where the name says so; the rest are ratios and shares."""
+    n = sums["n"]
+
+    def mean(loss: str) -> Floats:
+        return ratio(sums[f"{version}_{loss}"], n)
+
+    pinball = np.mean([sums[f"{version}_pinball_{level:02d}"] for level in LEVELS], axis=0)
+    hits = {level: mean(f"hit_{level:02d}") for level in LEVELS}
+    return {
+        "rmae": ratio(sums[f"{version}_abs"], sums["abs_y"]),
+        "rrmse": np.sqrt(ratio(sums[f"{version}_sq"], sums["sq_y"])),
+        "mae_bp": mean("abs"),
+        "rmse_bp": np.sqrt(mean("sq")),
+        "pinball_bp": ratio(pinball, n),
+        "crps_bp": 2.0 * ratio(pinball, n),
+        "crps_skill": 1.0 - ratio(pinball, sums[f"{version}_benchmark_pinball"]),
+        "coverage_50": mean("cover_50"),
+        "coverage_90": mean("cover_90"),
+        **{f"hit_{level:02d}": hits[level] for level in LEVELS},
+        "calibration_error": np.mean([np.abs(hits[level] - level / 100) for level in LEVELS], axis=0),
+        "interval_score_50_bp": mean("interval_50"),
+        "interval_score_90_bp": mean("interval_90"),
+        "sharpness_50_bp": mean("width_50"),
+        "sharpness_90_bp": mean("width_90"),
+    }
+
+
+def pit_counts(sums: Sums, version: str) -> Floats:
+    """Outcomes at or below q25, up to q50, up to q75, above: the discrete PIT. *Shapes*: (..., 4)."""
+    upto = [sums[f"{version}_hit_{level}"] for level in (25, 50, 75)]
+    edges = np.stack([np.zeros_like(sums["n"]), *upto, sums["n"]], axis=-1)
+    return np.diff(edges, axis=-1)
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """A quotient, NaN where the denominator is zero."""
+    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    quotient = np.full(np.broadcast(above, below).shape, np.nan)
+    np.divide(above, below, out=quotient, where=below != 0)
+    return quotient

@@ -1,0 +1,149 @@
+"""Which cells may trade: skill and coverage judged with the evidence there is.
+
+Skill (rMAE, rRMSE): PASS when the estimate is below its threshold and its upper confidence bound is below 1, that is,
+better than persistence; FAIL when the estimate is not below the threshold; INCONCLUSIVE between the two.
+Coverage of [q25, q75]: by `gates.coverage_rule`, `reject` fails only a proven deviation beyond the tolerance,
+`equivalence` passes only a proven agreement, `point` compares the estimate and nothing else.
+Under `gates.policy: ci` a cell with too few days or outcomes is INCONCLUSIVE; `point` asks no such question.
+
+*Tables*: one entry a cell, in the order of `metrics["cells"]`; every figure can be re-derived from that document.
+"""
+
+from collections.abc import Mapping
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+from scipy.special import bdtr, ndtr, ndtri
+
+from stages.scoring.params import GatesParams
+from stages.scoring.verdict import Judgement, Verdict, worst
+
+NOMINAL = 0.5
+POWER = 0.8  # "four times out of five"
+LOW_POWER_TOLERANCES = 3
+DECIMALS = 6
+CELL = ("symbol", "history_days", "horizon_min", "method")
+Document = dict[str, Any]
+
+
+def forecast_gates(metrics: Mapping[str, Any], controls: Mapping[str, Any], params: GatesParams) -> Document:
+    """Three judgements a cell; eligible is a cell whose gates let it through while the controls hold."""
+    trusted = controls["verdict"] == Verdict.PASS
+    cells = [_cell(entry, trusted=trusted, params=params) for entry in metrics["cells"]]
+    return {"policy": params.policy, "controls": controls["verdict"], "cells": cells}
+
+
+def _cell(entry: Mapping[str, Any], *, trusted: bool, params: GatesParams) -> Document:
+    gates = {
+        "rmae": judge_skill(entry, "rmae", params.rmae_lt, params),
+        "rrmse": judge_skill(entry, "rrmse", params.rrmse_lt, params),
+        "coverage": judge_coverage(entry, params),
+    }
+    verdict = worst(gate.verdict for gate in gates.values())
+    enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
+    return {
+        **{name: entry[name] for name in CELL},
+        "verdict": verdict.value,
+        "eligible": trusted and verdict in enough,
+        "gates": {name: gate.as_document() for name, gate in gates.items()},
+    }
+
+
+def judge_skill(entry: Mapping[str, Any], metric: str, threshold: float, params: GatesParams) -> Judgement:
+    """Whether the relative error is below its threshold, and surely below that of persistence."""
+    figure = entry["metrics"][metric]["calibrated"]
+    value, se, ci = figure["value"], figure["se"], figure["ci"]
+    bound = ci[1] if ci and params.policy == "ci" else None
+    if entry["n"] == 0 or (params.policy == "ci" and not _enough(entry, params)):
+        verdict, words = Verdict.INCONCLUSIVE, _too_little(entry, params)
+    elif value is None:
+        verdict, words = Verdict.FAIL, "outcomes never moved: there is nothing that could be forecast better"
+    elif params.policy == "point":
+        verdict, words = (Verdict.PASS if value < threshold else Verdict.FAIL), _luck_words(threshold, se)
+    else:
+        verdict, words = _skill_with_bound(value, threshold, bound), _skill_power(threshold, se, params)
+    return _judgement(entry, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
+
+
+def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
+    """Whether [q25, q75] holds half of the outcomes; the bound is on the distance from a half."""
+    figure = entry["metrics"]["coverage_50"]["calibrated"]
+    value, se, tolerance = figure["value"], figure["se"], params.coverage_tol
+    rule = params.coverage_rule
+    off = None if value is None else round(abs(value - NOMINAL), DECIMALS)
+    if off is None or (params.policy == "ci" and not _enough(entry, params)) or (se is None and rule != "point"):
+        verdict, bound, words = Verdict.INCONCLUSIVE, None, _too_little(entry, params)
+    elif rule == "point":
+        verdict, bound = (Verdict.PASS if off <= tolerance else Verdict.FAIL), None
+        words = _perfect_passes(entry["n"], tolerance)
+    elif rule == "reject":
+        bound = off - _z(params.coverage_confidence) * se
+        verdict, words = (Verdict.FAIL if bound > tolerance else Verdict.PASS), _detectable(se, params)
+    else:
+        bound = off + _z(params.coverage_confidence) * se
+        verdict = Verdict.PASS if bound <= tolerance else Verdict.FAIL if off > tolerance else Verdict.INCONCLUSIVE
+        words = _perfect_proves(se, params)
+    return _judgement(entry, verdict=verdict, value=value, threshold=tolerance, bound=bound, words=words)
+
+
+def _skill_with_bound(value: float, threshold: float, upper: float | None) -> Verdict:
+    if value >= threshold:
+        return Verdict.FAIL
+    return Verdict.PASS if upper is not None and upper < 1.0 else Verdict.INCONCLUSIVE
+
+
+def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
+    days = max(params.min_forecast_days, params.min_ci_days)
+    return bool(entry["n_days"] >= days and entry["n"] >= params.min_forecast_outcomes)
+
+
+def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
+    return (
+        f"{entry['n']} outcomes on {entry['n_days']} days; gates.min_forecast_outcomes asks for "
+        f"{params.min_forecast_outcomes}, gates.min_forecast_days for {params.min_forecast_days}"
+    )
+
+
+def _skill_power(threshold: float, se: float, params: GatesParams) -> str:
+    """PASS means an estimate below min(threshold, 1 - z se); to get there mostly, truth must lie lower still."""
+    needed = min(threshold, 1.0 - _z(params.skill_confidence) * se) - _z(POWER) * se
+    return f"a true ratio of {needed:.3f} or less passes four times out of five (standard error {se:.3f})"
+
+
+def _luck_words(threshold: float, se: float | None) -> str:
+    if not se:
+        return "too few days to say how often luck alone passes"
+    return f"a forecast no better than persistence passes {_percent(ndtr((threshold - 1.0) / se))} of the time"
+
+
+def _perfect_passes(n: int, tolerance: float) -> str:
+    lowest, highest = ceil(n * (NOMINAL - tolerance) - 1e-9), floor(n * (NOMINAL + tolerance) + 1e-9)
+    share = bdtr(highest, n, NOMINAL) - (bdtr(lowest - 1, n, NOMINAL) if lowest > 0 else 0.0)
+    return f"with {n} independent outcomes a perfect forecaster passes {_percent(share)} of the time"
+
+
+def _detectable(se: float, params: GatesParams) -> str:
+    smallest = params.coverage_tol + (_z(params.coverage_confidence) + _z(POWER)) * se
+    low = smallest > LOW_POWER_TOLERANCES * params.coverage_tol
+    return f"a true coverage off by {smallest:.3f} is caught four times out of five" + (" (low power)" if low else "")
+
+
+def _perfect_proves(se: float, params: GatesParams) -> str:
+    room = params.coverage_tol - _z(params.coverage_confidence) * se
+    share = 2.0 * ndtr(room / se) - 1.0 if se > 0 and room > 0 else float(room >= 0)
+    return f"a perfect forecaster proves agreement {_percent(share)} of the time"
+
+
+def _judgement(entry: Mapping[str, Any], *, bound: float | None, **judged: Any) -> Judgement:
+    rounded = None if bound is None else round(float(bound), DECIMALS)
+    return Judgement(n=entry["n"], n_days=entry["n_days"], bound=rounded, **judged)
+
+
+def _z(confidence: float) -> float:
+    return float(ndtri(confidence))
+
+
+def _percent(share: float) -> str:
+    percent = 100.0 * float(np.clip(share, 0.0, 1.0))
+    return f"{percent:.1f} %" if 0.05 <= percent < 10 else f"{percent:.0f} %"

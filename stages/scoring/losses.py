@@ -1,0 +1,71 @@
+"""Elementary losses of each forecast, as answered and as calibrated.
+
+Formulas are utilsforecast's; here each forecast is a series of its own, so that its mean loss is the loss itself.
+
+*Tables*: one row a forecast, in the order given; columns `n`, `abs_y`, `sq_y` (what persistence, a move of zero, would
+lose), `crossed`, and for each version v in `raw`, `calibrated` the columns named by `loss_names`.
+*Units*: bp (squared losses bp^2); hits and covers are 0 or 1, intervals closed.
+"""
+
+import polars as pl
+from utilsforecast import losses
+
+from stages.tables.quantiles import LEVELS, QUANTILES
+
+VERSIONS = ["raw", "calibrated"]
+INTERVALS = {50: ("q25", "q75"), 90: ("q05", "q95")}
+
+
+def elementary_losses(forecasts: pl.DataFrame) -> pl.DataFrame:
+    """One row a forecast with an outcome; no row may be void."""
+    series = _as_series(forecasts)
+    points = [f"{version}-q50" for version in VERSIONS]
+    hits = {f"{version}_hit_{name[1:]}": f"{version}-{name}" for version in VERSIONS for name in QUANTILES}
+    parts = [
+        losses.mae(series, [*points, "zero"]).rename({"zero": "abs_y"} | _named(points, "abs")),
+        losses.mse(series, [*points, "zero"]).rename({"zero": "sq_y"} | _named(points, "sq")),
+        losses.calibration(series, hits),
+        *(losses.quantile_loss(series, _pinball_models(level), level / 100) for level in LEVELS),
+        *(losses.coverage(series, VERSIONS, level).rename(_named(VERSIONS, f"cover_{level}")) for level in INTERVALS),
+        *(
+            losses.winkler_score(series, VERSIONS, level).rename(_named(VERSIONS, f"interval_{level}"))
+            for level in INTERVALS
+        ),
+    ]
+    counted = series.select(
+        pl.lit(1.0).alias("n"),
+        forecasts["crossed"].cast(pl.Float64),
+        *(
+            (pl.col(f"{version}-hi-{level}") - pl.col(f"{version}-lo-{level}")).alias(f"{version}_width_{level}")
+            for version in VERSIONS
+            for level in INTERVALS
+        ),
+    )
+    return counted.hstack([column for part in parts for column in part.drop("unique_id")])
+
+
+def _as_series(forecasts: pl.DataFrame) -> pl.DataFrame:
+    """The frame in utilsforecast's words: unique_id, y, and one model a version."""
+    columns = {"raw": "raw_{}", "calibrated": "{}"}
+    quantiles = [pl.col(columns[v].format(name)).alias(f"{v}-{name}") for v in VERSIONS for name in QUANTILES]
+    bounds = [
+        pl.col(columns[v].format(name)).alias(f"{v}-{side}-{level}")
+        for v in VERSIONS
+        for level, pair in INTERVALS.items()
+        for side, name in zip(("lo", "hi"), pair, strict=True)
+    ]
+    return forecasts.select(
+        pl.int_range(pl.len()).alias("unique_id"),
+        pl.col("y_bp").alias("y"),
+        pl.lit(0.0).alias("zero"),
+        *quantiles,
+        *bounds,
+    )
+
+
+def _pinball_models(level: int) -> dict[str, str]:
+    return {f"{version}_pinball_{level:02d}": f"{version}-q{level:02d}" for version in VERSIONS}
+
+
+def _named(models: list[str], loss: str) -> dict[str, str]:
+    return {model: f"{model.split('-')[0]}_{loss}" for model in models}

@@ -1,0 +1,59 @@
+"""Days drawn anew: how uncertain a figure is when whole days are the independent pieces of evidence.
+
+All symbols and snapshots of a day are drawn together, because they share the day's shocks. Short records are drawn day
+by day, longer ones in blocks of neighbouring days whose mean length is chosen from the data.
+
+*Shapes*: weights (reps, days) count how often a day was drawn; a sum over drawn days is `weights @ day_sums`.
+*Source*: Politis, Romano (1994), stationary bootstrap; Politis, White (2004) with Patton's correction (2009), length.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@lru_cache(maxsize=64)
+def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
+    """How often each day is drawn, by rep; blocks of geometric length with mean `block_days`, around the circle."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, n_days, block_days]))
+    step = np.arange(n_days)
+    begins = rng.random((reps, n_days)) < 1.0 / block_days
+    begins[:, 0] = True
+    start = rng.integers(n_days, size=(reps, n_days))
+    begun_at = np.maximum.accumulate(np.where(begins, step, 0), axis=1)
+    drawn = (np.take_along_axis(start, begun_at, axis=1) + step - begun_at) % n_days
+    flat = (drawn + np.arange(reps)[:, None] * n_days).ravel()
+    return np.bincount(flat, minlength=reps * n_days).reshape(reps, n_days).astype(np.float64)
+
+
+def block_length(daily: Floats) -> int:
+    """Mean block length in days, rounded up, for the stationary bootstrap of this daily series."""
+    n = len(daily)
+    centred = daily - daily.mean()
+    if not np.any(np.abs(centred) > 1e-12 * (1.0 + np.abs(daily).max())):
+        return 1
+    quiet = max(5, int(np.log10(n)))
+    longest = int(np.ceil(np.sqrt(n))) + quiet
+    covariance = np.array([centred[lag:] @ centred[: n - lag] / n for lag in range(longest + 1)])
+    bandwidth = _bandwidth(centred, covariance, quiet, longest)
+    lags = np.arange(1, bandwidth + 1)
+    taper = np.minimum(1.0, 2.0 * (1.0 - lags / bandwidth))
+    spectral_slope = 2.0 * np.sum(taper * lags * covariance[lags])
+    long_run_variance = covariance[0] + 2.0 * np.sum(taper * covariance[lags])
+    length = np.cbrt(n * spectral_slope**2 / long_run_variance**2)
+    return int(np.clip(np.ceil(length), 1, np.ceil(min(3.0 * np.sqrt(n), n / 3.0))))
+
+
+def _bandwidth(centred: Floats, covariance: Floats, quiet: int, longest: int) -> int:
+    """Twice the first lag after which `quiet` autocorrelations in a row are insignificant."""
+    n = len(centred)
+    squares = centred**2
+    norms = np.array([np.sqrt(squares[lag + 1 :].sum() * squares[: n - lag - 1].sum()) for lag in range(longest + 1)])
+    correlated = np.abs(covariance * n) >= 2.0 * np.sqrt(np.log10(n) / n) * norms
+    for first in range(longest - quiet + 1):
+        if not correlated[first : first + quiet].any():
+            return min(2 * max(first, 1), longest)
+    return longest
