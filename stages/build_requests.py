@@ -38,7 +38,7 @@ def main() -> None:
         calendar=read_table(Calendar, CALENDAR),
     )
 
-    schedule, questions = plan_questions(market, universe.symbols, requests, forecaster, quality)
+    schedule, questions = plan_questions(market, universe.symbols, requests, forecaster.respondent, quality)
 
     write_questions(questions, REQUESTS)
     write_table(Schedule, schedule, SCHEDULE)

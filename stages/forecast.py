@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.forecasting.asking import answers_summary, ask_all, quantile_table
+from stages.forecasting.asking import answers_summary, ask_all, ask_benchmark, quantile_table
 from stages.forecasting.params import ForecasterParams
 from stages.outside.backends import open_backend
 from stages.outside.entry import run, say
@@ -39,8 +39,10 @@ def main() -> None:
         calendar=read_table(Calendar, CALENDAR),
     )
 
-    answers = ask_all(read_questions(REQUESTS), schedule, market, open_backend(forecaster))
-    quantiles = quantile_table(schedule, answers, market, requests, forecaster)
+    questions = read_questions(REQUESTS)
+    answers = ask_all(questions, schedule, market, open_backend(forecaster))
+    benchmark = ask_benchmark(questions, schedule, market, forecaster)
+    quantiles = quantile_table(schedule, answers, benchmark, requests, forecaster)
 
     write_table(Quantiles, quantiles, QUANTILES)
     write_json(answers_summary(answers, quantiles), ANSWERS)

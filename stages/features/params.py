@@ -26,4 +26,3 @@ class FeaturesParams(Section):
     session_close_min: Window
     context_lag_min: Window
     max_null_share: Annotated[float, Field(ge=0, le=1)]
-    events_file: str | None

@@ -1,10 +1,21 @@
 """Params sections `forecaster` (what answers) and `api` (how answers are bought)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from stages.requests.respondent import Respondent
 from stages.tables.section import Section
+
+LOCAL = "local"
+# What can change an answer, by forecaster: params of this section, or options of the SDK, which are sent as written.
+LOCAL_OPTIONS = {
+    "seasonal": ("lookback_sessions",),
+    "persistence": ("lookback_sessions",),
+    "ewma_fhs": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
+}
+SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_steps": 0, "multivariate": False}
 
 
 class ForecasterParams(Section):
@@ -26,6 +37,41 @@ class ForecasterParams(Section):
     lookback_sessions: Annotated[int, Field(ge=2)]
     ewma_half_life_min: Annotated[float, Field(gt=0)]
     fhs_paths: Annotated[int, Field(ge=100)]
+
+    @model_validator(mode="after")
+    def _is_honest(self) -> Self:
+        if self.name in LOCAL_OPTIONS:
+            if self.model != self.name or self.base_url is not None:
+                raise ValueError(
+                    f"forecaster {self.name!r} answers locally, so forecaster.model must be {self.name!r} and "
+                    f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
+                )
+        elif self.base_url is None or not urlsplit(self.base_url).hostname:
+            raise ValueError(f"forecaster.base_url must be the address of the service, not {self.base_url!r}")
+        return self
+
+    @property
+    def deployment(self) -> str:
+        """Where answers come from: `local`, or the base url without credentials, query or final slash."""
+        if self.base_url is None:
+            return LOCAL
+        url = urlsplit(self.base_url)
+        port = f":{url.port}" if url.port else ""
+        return f"{url.scheme}://{url.hostname}{port}{url.path.rstrip('/')}"
+
+    @property
+    def respondent(self) -> Respondent:
+        """What of this section can change a question or its answer."""
+        local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
+        return Respondent(
+            model=self.model,
+            model_epoch=self.model_epoch,
+            deployment=self.deployment,
+            min_rows=self.min_rows,
+            options=local or SDK_OPTIONS,
+            input_size=self.input_size,
+            model_horizon=self.model_horizon,
+        )
 
 
 class ForecasterModel(Section):

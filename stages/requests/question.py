@@ -10,8 +10,9 @@ values really sent: `Window.digest` says how it is made.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Self
 
 from stages.errors import DataContractError
@@ -44,11 +45,11 @@ class Question:
 
     def canonical(self) -> bytes:
         """Sorted keys, no white-space noise, one final newline."""
-        document = {name: _plain(value) for name, value in asdict(self).items()}
+        document = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
         return text.encode("ascii") + b"\n"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """md5 of the canonical bytes: the hash that DVC records for the request file."""
         return hashlib.md5(self.canonical(), usedforsecurity=False).hexdigest()

@@ -18,7 +18,11 @@ UNITS_PER_BP = 1_000_000
 
 @dataclass(frozen=True)
 class Window:
-    """History of one question, oldest first. *Shapes*: (rows,); exogenous (rows, k) and (horizon, k)."""
+    """History of one question, oldest first.
+
+    *Shapes*: (rows,); `hist_exog` (rows, k) holds the question's `hist_exog` columns, then its `futr_exog` ones;
+    `futr_exog` (horizon, k) holds the latter on the minutes asked for.
+    """
 
     ts_us: NDArray[np.int64]
     session: NDArray[np.int32]  # days since 1970-01-01 of the row's session
@@ -36,7 +40,8 @@ class Window:
     def y_bp(self) -> NDArray[np.float64]:
         """Spliced cumulative return: `y_k = sum of returns after row k`, negated, so that the last value is 0."""
         total = np.cumsum(self.returns)
-        return (total - total[-1]) / UNITS_PER_BP
+        y_bp: NDArray[np.float64] = (total - total[-1]) / UNITS_PER_BP
+        return y_bp
 
     def digest(self) -> str:
         """sha256 over the digests of its sessions' returns; the first row's own return is not part of any `y`."""

@@ -1,0 +1,180 @@
+"""Every feature by name: what it is, and the frame that holds those a run asks for.
+
+Adding one: a function in its family's file, a line here, a name in `conf/features/`, a test.
+
+*Tables*: one frame a symbol; `ts, known_at, session, m`, then the features in the order of `features.names`; one row a
+minute, also of sessions that the gate dropped.
+*Time*: a row is known at its `known_at`. No row changes when later bars change, are cut off or are added: bit by bit.
+*Errors*: `ConfigurationError` for a name that is not here; `DataContractError` when a required feature is unknown on
+more than `features.max_null_share` of the minutes on which it should be known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+import polars as pl
+
+from stages.errors import ConfigurationError, DataContractError
+from stages.features import clock, context, ranges, returns, volume
+from stages.features.minute import with_minute_columns
+from stages.features.params import FeaturesParams
+
+INDEX = ("ts", "known_at", "session", "m")
+
+
+def _none(_: FeaturesParams) -> int:
+    return 0
+
+
+def _bars(count: int) -> Callable[[FeaturesParams], int]:
+    return lambda _: count
+
+
+def _observations(params: FeaturesParams) -> int:
+    return params.sigma_min_obs
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column: formula and unit for people, decimals kept in the file, and how it is computed.
+
+    `lookback_bars` bars of a session must be there before the value can be known, `lookback_sessions` sessions before.
+    `known_ahead` marks what the calendar alone determines: only such features may be sent for the future.
+    """
+
+    formula: str
+    unit: str
+    decimals: int
+    expression: Callable[[FeaturesParams], pl.Expr]
+    lookback_bars: Callable[[FeaturesParams], int] = _none
+    lookback_sessions: Callable[[FeaturesParams], int] = _none
+    known_ahead: bool = False
+
+
+def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
+    return lambda _: pl.col(name)
+
+
+SHARED = {"sigma": returns.sigma_5m, "vwap": volume.vwap, "atr": ranges.atr}  # several features are made of these
+
+_ahead = partial(Feature, known_ahead=True)
+
+FEATURES: dict[str, Feature] = {
+    "ret_1m": Feature("ln(C_m / C_{m-1}); at the open ln(C_0 / O_0)", "log return", 12, returns.ret(1)),
+    "ret_5m": Feature("ln(C_m / C_{m-5})", "log return", 12, returns.ret(5), _bars(5)),
+    "ret_15m": Feature("ln(C_m / C_{m-15})", "log return", 12, returns.ret(15), _bars(15)),
+    "rv_5m": Feature("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, returns.rv(5), _bars(4)),
+    "rv_15m": Feature("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, returns.rv(15), _bars(14)),
+    "sigma_5m": Feature(
+        "sqrt(5 * mean of r^2 over sigma_window_min)", "fraction per 5 min", 12, _shared("sigma"), _observations
+    ),
+    "parkinson": Feature("sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, ranges.parkinson, _observations),
+    "garman_klass": Feature(
+        "sqrt(mean of ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2)",
+        "fraction per min",
+        12,
+        ranges.garman_klass,
+        _observations,
+    ),
+    "atr": Feature("mean true range over atr_window_min", "price", 9, _shared("atr"), _observations),
+    "atr_rel": Feature("atr / C", "fraction", 12, ranges.atr_rel, _observations),
+    "vwap_30m": Feature("sum of (H+L+C)/3 * V / sum of V over vwap_window_min", "price", 9, _shared("vwap")),
+    "z_vwap": Feature("(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, volume.z_vwap, _observations),
+    "volume_norm": Feature(
+        "ln(1 + V) - median of ln(1 + V) at the same minute over volume_norm_sessions",
+        "log ratio",
+        9,
+        volume.volume_norm,
+        lookback_sessions=lambda params: params.volume_norm_sessions,
+    ),
+    "context_ret_1m": Feature(
+        "ret_1m of context_symbol, context_lag_min ago",
+        "log return",
+        12,
+        lambda _: context.context_ret(1),
+        lambda params: params.context_lag_min,
+    ),
+    "context_ret_5m": Feature(
+        "ret_5m of context_symbol, context_lag_min ago",
+        "log return",
+        12,
+        lambda _: context.context_ret(5),
+        lambda params: params.context_lag_min + 5,
+    ),
+    "minute": _ahead("m", "minutes since the open", 0, clock.minute),
+    "session_share": _ahead("m / n", "share of the session", 12, clock.session_share),
+    "minutes_to_close": _ahead("n - 1 - m", "minutes", 0, clock.minutes_to_close),
+    "is_half": _ahead("1 on a half day", "0 or 1", 0, clock.is_half),
+    "bucket_open": _ahead("1 in the first session_open_min", "0 or 1", 0, clock.bucket_open),
+    "bucket_mid": _ahead("1 between the other buckets", "0 or 1", 0, clock.bucket_mid),
+    "bucket_close": _ahead("1 in the last session_close_min", "0 or 1", 0, clock.bucket_close),
+    "day_of_week": _ahead("1 Monday to 5 Friday", "day", 0, clock.day_of_week),
+    "sin_1": _ahead("sin(2 pi m / 390)", "wave", 12, clock.sine(1)),
+    "cos_1": _ahead("cos(2 pi m / 390)", "wave", 12, clock.cosine(1)),
+    "sin_2": _ahead("sin(4 pi m / 390)", "wave", 12, clock.sine(2)),
+    "cos_2": _ahead("cos(4 pi m / 390)", "wave", 12, clock.cosine(2)),
+    "sin_3": _ahead("sin(6 pi m / 390)", "wave", 12, clock.sine(3)),
+    "cos_3": _ahead("cos(6 pi m / 390)", "wave", 12, clock.cosine(3)),
+    "sin_13": _ahead("sin(2 pi m / 30)", "wave of half an hour", 12, clock.sine(13)),
+    "cos_13": _ahead("cos(2 pi m / 30)", "wave of half an hour", 12, clock.cosine(13)),
+}
+
+
+def build_features(
+    bars: Mapping[str, pl.DataFrame],
+    usable: Mapping[str, tuple[date, ...]],
+    calendar: pl.DataFrame,
+    params: FeaturesParams,
+    context_symbol: str | None,
+) -> dict[str, pl.DataFrame]:
+    """One frame of features a symbol, the context symbol included."""
+    demand_known_names(params.names, context_symbol)
+    frames = {symbol: with_minute_columns(frame, calendar) for symbol, frame in bars.items()}
+    if context_symbol is not None:
+        frames = {
+            symbol: context.with_context(frame, frames[context_symbol], params) for symbol, frame in frames.items()
+        }
+    features = {}
+    for symbol, frame in frames.items():
+        complete = volume.with_usual_volume(frame, usable[symbol], params.volume_norm_sessions).with_columns(
+            expression(params).alias(name) for name, expression in SHARED.items()
+        )
+        features[symbol] = complete.select(*INDEX, *columns(params.names, params))
+        _demand_required(symbol, features[symbol], usable[symbol], params)
+    return features
+
+
+def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
+    """The named features as rounded float columns."""
+    return [
+        FEATURES[name].expression(params).cast(pl.Float64).round(FEATURES[name].decimals).alias(name) for name in names
+    ]
+
+
+def demand_known_names(names: tuple[str, ...], context_symbol: str | None) -> None:
+    """Refuse names that the catalogue does not hold, and context features without a context."""
+    if strangers := sorted(set(names) - set(FEATURES)):
+        raise ConfigurationError(f"features.names holds {strangers}; the catalogue knows {sorted(FEATURES)}.")
+    about_context = sorted(name for name in names if name.startswith("context_"))
+    if about_context and context_symbol is None:
+        raise ConfigurationError(
+            f"features.names holds {about_context} but universe.context_symbol is null: name one, or drop them."
+        )
+
+
+def _demand_required(symbol: str, frame: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams) -> None:
+    """Count unknown values of required features on usable minutes behind their look-back."""
+    for name in params.required:
+        feature = FEATURES[name]
+        due = frame.filter(
+            pl.col("session").is_in(usable[feature.lookback_sessions(params) :])
+            & (pl.col("m") >= feature.lookback_bars(params))
+        )
+        share = due[name].null_count() / max(1, due.height)
+        if share > params.max_null_share:
+            raise DataContractError(
+                f"{symbol}: required feature {name} is unknown on {share:.1%} of its minutes, more than "
+                f"features.max_null_share {params.max_null_share:.1%}; check the gate's report, or do not require it."
+            )

@@ -1,0 +1,27 @@
+"""What the market as a whole did: features of `universe.context_symbol`, at least one bar old.
+
+*Time*: a row known at t carries the context's value known at `t - features.context_lag_min`, of the same session.
+*Errors*: `ConfigurationError` when such a feature is named and no context symbol is.
+"""
+
+import polars as pl
+
+from stages.features.minute import M
+from stages.features.params import FeaturesParams
+from stages.features.returns import ret
+
+CONTEXT_MINUTES = (1, 5)
+
+
+def context_ret(minutes: int) -> pl.Expr:
+    """The context symbol's return over k minutes, lagged."""
+    return pl.col(f"context_r{minutes}")
+
+
+def with_context(frame: pl.DataFrame, context: pl.DataFrame, params: FeaturesParams) -> pl.DataFrame:
+    """Add the context's lagged returns, matched by time."""
+    lag = params.context_lag_min
+    lagged = context.select("ts", "m", **{f"context_r{k}": ret(k)(params) for k in CONTEXT_MINUTES}).select(
+        "ts", pl.when(lag <= M).then(pl.col("^context_r.*$").shift(lag)).name.keep()
+    )
+    return frame.join(lagged, on="ts", how="left", maintain_order="left")

@@ -1,0 +1,41 @@
+"""Where the volume traded, and whether it is much for this time of the day.
+
+*Units*: `vwap_30m` a price; `z_vwap` in sigmas of the window; `volume_norm` in logs (0.69 is twice the usual).
+*Time*: the usual volume of a minute comes from earlier usable sessions; whether today is usable is not known yet and
+not asked.
+"""
+
+from datetime import date
+
+import polars as pl
+
+from stages.features.minute import trailing_sum
+from stages.features.params import FeaturesParams
+
+LOG_VOLUME = pl.col("v").log1p()
+
+
+def vwap(params: FeaturesParams) -> pl.Expr:
+    """`sum of (H+L+C)/3 * V over sum of V`; null where nothing traded."""
+    volume = trailing_sum("v", params.vwap_window_min)
+    return pl.when(volume > 0).then(trailing_sum("tpv", params.vwap_window_min) / volume)
+
+
+def z_vwap(params: FeaturesParams) -> pl.Expr:
+    """`(C - VWAP) / (C * sigma of one minute * sqrt(window))`; null where sigma is 0."""
+    scale = pl.col("close") * pl.col("sigma") * (params.vwap_window_min / 5) ** 0.5
+    return pl.when(scale > 0).then((pl.col("close") - pl.col("vwap")) / scale)
+
+
+def volume_norm(_: FeaturesParams) -> pl.Expr:
+    """`ln(1 + V)` minus its median at the same minute over the previous usable sessions."""
+    return LOG_VOLUME - pl.col("usual_log_volume")
+
+
+def with_usual_volume(frame: pl.DataFrame, usable: tuple[date, ...], sessions: int) -> pl.DataFrame:
+    """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute."""
+    median = LOG_VOLUME.rolling_median(sessions, min_samples=max(1, sessions // 2)).over("m")
+    usual = frame.filter(pl.col("session").is_in(usable)).select("session", "m", usual_log_volume=median)
+    return frame.join_asof(
+        usual, on="session", by="m", strategy="backward", allow_exact_matches=False, check_sortedness=False
+    )

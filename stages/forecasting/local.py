@@ -1,0 +1,44 @@
+"""Forecasters that answer on this machine: no key, no network, no cost, and never under a bought model's name.
+
+Adding one: a file with a function of question, window and params, a line here, a file in `conf/forecaster/`, a test.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.forecasting.backend import Answer, Asked, Backend
+from stages.forecasting.ewma_fhs import ewma_fhs
+from stages.forecasting.params import LOCAL, ForecasterParams
+from stages.forecasting.persistence import persistence
+from stages.forecasting.seasonal import seasonal
+from stages.requests.question import Question
+from stages.requests.window import Window
+
+Forecast = Callable[[Question, Window, ForecasterParams], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class LocalBackend:
+    """A function as a backend."""
+
+    name: str
+    forecast: Forecast
+    params: ForecasterParams
+
+    def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
+        """One answer per question, by key."""
+        source = f"{LOCAL}:{self.name}"
+        return {
+            one.question.key: Answer(one.question.key, source, self.forecast(one.question, one.window(), self.params))
+            for one in asked
+        }
+
+
+LOCAL_FORECASTERS: dict[str, Callable[[ForecasterParams], Backend]] = {
+    "seasonal": lambda params: LocalBackend("seasonal", seasonal, params),
+    "persistence": lambda params: LocalBackend("persistence", persistence, params),
+    "ewma_fhs": lambda params: LocalBackend("ewma_fhs", ewma_fhs, params),
+}

@@ -1,0 +1,39 @@
+"""Past moves of a window: how far the price went in the h minutes after a given minute of a session.
+
+*Shapes*: `(moves, horizon)`, column h-1 the move over h minutes.
+*Units*: bp of log return. *Time*: within sessions of the window only, so every move was over at the snapshot.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.requests.window import UNITS_PER_BP, Window
+
+
+def session_starts(window: Window) -> NDArray[np.int64]:
+    """Row of the first bar of each session that the window holds from its open on, today's included."""
+    return np.flatnonzero(window.minute == 0)
+
+
+def past_moves(window: Window, minutes: range, horizon: int, sessions: int) -> NDArray[np.float64]:
+    """Moves that began at the close of each of `minutes` in the last complete `sessions`, session by session.
+
+    A session too short for the move (a half day) is left out.
+    """
+    starts = session_starts(window)
+    lengths = np.diff(starts)
+    starts = starts[:-1][-sessions:]
+    lengths = lengths[-sessions:]
+    begins = starts[:, None] + np.array(minutes)
+    fits = np.array(minutes) + horizon < lengths[:, None]
+    rows = begins[fits]
+    level = np.cumsum(window.returns)
+    units = level[rows[:, None] + np.arange(1, horizon + 1)] - level[rows][:, None]
+    moves: NDArray[np.float64] = units / UNITS_PER_BP
+    return moves
+
+
+def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:
+    """Quantiles of the moves around their median, one row a level: the median's row is 0, rows never cross."""
+    shares = np.array(levels) / 100
+    return np.quantile(moves, shares, axis=0) - np.quantile(moves, 0.5, axis=0)

@@ -1,0 +1,126 @@
+"""What may be sent: every symbol's bars and features, and which sessions are sound.
+
+*Time*: a question's rows are N complete usable sessions before its own, then the session's bars known at the snapshot.
+*Errors*: `DataContractError` when the bars no longer hold the rows that a question describes.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from math import ceil
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.errors import DataContractError
+from stages.requests.question import Question
+from stages.requests.series import Cut, Series, exogenous_digest
+from stages.requests.window import Window
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`."""
+
+    bars: Mapping[str, pl.DataFrame]
+    features: Mapping[str, pl.DataFrame]
+    usable: Mapping[str, tuple[date, ...]]
+    calendar: pl.DataFrame
+
+    def series(self, symbol: str) -> Series:
+        """The symbol's arrays."""
+        if symbol not in self._series:
+            for name, tables in (("bars", self.bars), ("features", self.features)):
+                if symbol not in tables:
+                    raise DataContractError(
+                        f"no {name} of {symbol}, which universe.symbols names; `dvc repro` makes them."
+                    )
+            self._series[symbol] = Series.of(symbol, self.bars[symbol], self.features[symbol])
+        return self._series[symbol]
+
+    def history(self, symbol: str, session: date, days: int, max_lookback_ratio: float) -> tuple[date, ...] | None:
+        """The last `days` usable sessions before `session`; None if the stretch they may lie in holds fewer."""
+        sessions, usable = self._sessions, self.usable[symbol]
+        today = bisect_left(sessions, session)
+        oldest = sessions[max(0, today - ceil(max_lookback_ratio * days))]
+        past = usable[bisect_left(usable, oldest) : bisect_left(usable, session)][-days:]
+        return past if len(past) == days else None
+
+    def cut(self, symbol: str, history: tuple[date, ...], session: date, m0: int) -> Cut:
+        """Rows of the whole sessions `history`, then of `session` up to minute `m0`."""
+        blocks = self.series(symbol).blocks
+        opening = blocks[session][0]
+        return Cut((*(blocks[past] for past in history), (opening, opening + m0 + 1)))
+
+    def exogenous(
+        self, symbol: str, cut: Cut, names: tuple[tuple[str, ...], tuple[str, ...]], horizon_min: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values of `names` = (known so far, known ahead): both on the sent rows, the latter on the minutes asked for.
+
+        Minutes ahead are those of the real session clock, never of the artificial one that is sent.
+        """
+        series, end = self.series(symbol), cut.blocks[-1][1]
+        so_far, ahead = names
+        future = series.exogenous(np.arange(end, end + horizon_min), ahead)
+        return series.exogenous(cut.index(), so_far + ahead), future
+
+    def window(self, question: Question) -> Window:
+        """The rows that a question sends, checked against its digests."""
+        series = self.series(question.symbol)
+        cut = self._cut_of(question)
+        names = (question.hist_exog, question.futr_exog)
+        history, future = self.exogenous(question.symbol, cut, names, question.horizon_min)
+        features_sha256 = exogenous_digest(history, future) if any(names) else None
+        if (cut.rows, series.digest(cut), features_sha256) != (
+            question.rows,
+            question.y_sha256,
+            question.features_sha256,
+        ):
+            raise _changed(question)
+        rows = cut.index()
+        return Window(
+            ts_us=series.ts_us[rows],
+            session=series.session[rows],
+            minute=series.minute[rows],
+            returns=series.returns[rows],
+            hist_exog=history,
+            futr_exog=future,
+        )
+
+    def _cut_of(self, question: Question) -> Cut:
+        series, usable = self.series(question.symbol), self.usable[question.symbol]
+        first, last = (self._row(question, at) for at in (question.start_utc, question.end_utc))
+        days = [date.fromordinal(_EPOCH + int(series.session[row])) for row in (first, last)]
+        between = usable[bisect_left(usable, days[0]) : bisect_left(usable, days[1])]
+        blocks = [series.blocks[session] for session in (*between, days[1])]
+        blocks[0] = (first, blocks[0][1])
+        blocks[-1] = (blocks[-1][0], last + 1)
+        return Cut(tuple(blocks))
+
+    def _row(self, question: Question, at: datetime) -> int:
+        stamps = self.series(question.symbol).ts_us
+        row = int(np.searchsorted(stamps, int(at.timestamp()) * 1_000_000))
+        if row == len(stamps) or stamps[row] != int(at.timestamp()) * 1_000_000:
+            raise _changed(question)
+        return row
+
+    @cached_property
+    def _series(self) -> dict[str, Series]:
+        return {}
+
+    @cached_property
+    def _sessions(self) -> list[date]:
+        return sorted(self.calendar["session"])
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _changed(question: Question) -> DataContractError:
+    return DataContractError(
+        f"the bars no longer hold the {question.rows} rows of question {question.key} "
+        f"({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ}): `dvc repro build_requests` asks anew."
+    )

@@ -1,0 +1,153 @@
+"""Which questions are asked, and why the others are not.
+
+*Tables*: `Schedule`, one row a symbol, snapshot and history length, `status` being `ok` or the first reason that
+applies; questions are distinct by key, sorted by symbol, snapshot and key.
+*Time*: a row uses the calendar, bars known at its snapshot, and verdicts on sessions that were over by then.
+*Errors*: `ConfigurationError` when nothing at all can be asked, or an exogenous column is unknown.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from stages.errors import ConfigurationError
+from stages.features.catalogue import FEATURES
+from stages.quality.asof import sound_so_far
+from stages.quality.params import QualityParams
+from stages.requests.market import Market
+from stages.requests.params import RequestsParams
+from stages.requests.question import Question
+from stages.requests.respondent import Respondent
+from stages.requests.series import Series, exogenous_digest
+from stages.requests.timetable import REASONS, timetable
+from stages.tables.schedule import Schedule
+
+FREQ = "min"
+UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SKIP_REASONS = REASONS | {
+    "not_sound_*": "today's bars so far break the named rule of the data gate",
+    "insufficient_history": "fewer usable sessions than history_days within requests.max_lookback_ratio times as many",
+    "too_few_rows": "fewer rows to send than forecaster.min_rows",
+    "null_exog": "an exogenous value is unknown on a row that would be sent",
+}
+
+
+def plan_questions(
+    market: Market, symbols: tuple[str, ...], requests: RequestsParams, respondent: Respondent, quality: QualityParams
+) -> tuple[pl.DataFrame, list[Question]]:
+    """The schedule and its distinct questions."""
+    _demand_exogenous(requests)
+    snapshots = timetable(market.calendar, requests).rows(named=True)
+    planner = _Planner(market, requests, respondent)
+    rows: list[dict[str, Any]] = []
+    questions: dict[str, Question] = {}
+    for symbol in symbols:
+        so_far = sound_so_far(market.bars[symbol], market.calendar, quality)
+        verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
+        for row, question in planner.plan(symbol, snapshots, so_far.select(verdict).to_series().to_list()):
+            rows.append(row)
+            if question is not None:
+                questions[question.key] = question
+    schedule = pl.DataFrame(rows, schema={name: column.dtype for name, column in Schedule.columns().items()})
+    if not questions:
+        counts = dict(schedule["status"].value_counts(sort=True).sort("status").rows())
+        raise ConfigurationError(
+            f"no question can be asked; snapshots skipped: {counts}. Shorten requests.history_days, widen "
+            "universe.first_session to universe.last_session, or see docs/FORECASTING.md for the other reasons."
+        )
+    return schedule, sorted(questions.values(), key=lambda one: (one.symbol, one.snapshot_utc, one.key))
+
+
+@dataclass(frozen=True)
+class _Planner:
+    market: Market
+    requests: RequestsParams
+    respondent: Respondent
+
+    def plan(
+        self, symbol: str, snapshots: Sequence[dict[str, Any]], verdicts: list[str]
+    ) -> Iterator[tuple[dict[str, Any], Question | None]]:
+        """Rows of the schedule, each with its question if one is asked; `verdicts` of the gate on every grid row."""
+        series = self.market.series(symbol)
+        for snapshot in snapshots:
+            row = {
+                "symbol": symbol,
+                **{name: snapshot[name] for name in ("snapshot_utc", "session", "snapshot_et", "status")},
+            }
+            if snapshot["status"] == "ok":
+                at = series.blocks[snapshot["session"]][0] + snapshot["m0"]
+                row |= {"m0": snapshot["m0"], "status": verdicts[at], "last": _known(series.close[at])}
+                row |= {"sigma_5m": _known(series.feature("sigma_5m")[at])}
+            for days in self.requests.history_days:
+                outcome = self._ask(row, days) if row["status"] == "ok" else row["status"]
+                if isinstance(outcome, Question):
+                    sent = {"history_first": outcome.start_utc.date(), "rows_sent": outcome.rows, "key": outcome.key}
+                    yield row | {"history_days": days} | sent, outcome
+                else:
+                    yield row | {"history_days": days, "status": outcome}, None
+
+    def _ask(self, row: dict[str, Any], days: int) -> Question | str:
+        """The question of one row, or the reason why it is not asked."""
+        symbol, session, horizon = row["symbol"], row["session"], self.requests.asked_horizon_min
+        history = self.market.history(symbol, session, days, self.requests.max_lookback_ratio)
+        if history is None:
+            return "insufficient_history"
+        names = (tuple(sorted(self.requests.hist_exog)), tuple(sorted(self.requests.futr_exog)))
+        limit = self.respondent.row_limit(horizon, exogenous=any(names))
+        cut = self.market.cut(symbol, history, session, row["m0"]).latest(limit)
+        if cut.rows < self.respondent.min_rows:
+            return "too_few_rows"
+        features_sha256 = None
+        if any(names):
+            values = self.market.exogenous(symbol, cut, names, horizon)
+            if any(np.isnan(part).any() for part in values):
+                return "null_exog"
+            features_sha256 = exogenous_digest(*values)
+        series = self.market.series(symbol)
+        return Question(
+            symbol=symbol,
+            snapshot_utc=row["snapshot_utc"],
+            model=self.respondent.model,
+            model_epoch=self.respondent.model_epoch,
+            deployment=self.respondent.deployment,
+            options=self.respondent.options,
+            target=self.requests.target,
+            freq=FREQ,
+            horizon_min=horizon,
+            levels=self.requests.levels,
+            start_utc=_instant(series, cut.blocks[0][0]),
+            end_utc=_instant(series, cut.blocks[-1][1] - 1),
+            rows=cut.rows,
+            y_sha256=series.digest(cut),
+            hist_exog=names[0],
+            futr_exog=names[1],
+            features_sha256=features_sha256,
+        )
+
+
+def _instant(series: Series, row: int) -> datetime:
+    return UNIX_EPOCH + timedelta(microseconds=int(series.ts_us[row]))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _demand_exogenous(requests: RequestsParams) -> None:
+    asked = (*requests.hist_exog, *requests.futr_exog)
+    if strangers := sorted(set(asked) - set(FEATURES)):
+        raise ConfigurationError(
+            f"requests.hist_exog or futr_exog name {strangers}; the catalogue knows {sorted(FEATURES)}."
+        )
+    if len(set(asked)) < len(asked):
+        raise ConfigurationError(f"requests.hist_exog and futr_exog name a feature twice: {sorted(asked)}.")
+    if not_ahead := sorted(name for name in requests.futr_exog if not FEATURES[name].known_ahead):
+        ahead = sorted(name for name, feature in FEATURES.items() if feature.known_ahead)
+        raise ConfigurationError(
+            f"requests.futr_exog names {not_ahead}, whose future nobody knows; known ahead are {ahead}. "
+            "Send them as requests.hist_exog."
+        )

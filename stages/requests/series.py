@@ -1,0 +1,119 @@
+"""One symbol's bars as arrays, made once, from which any question's rows are cut.
+
+*Shapes*: all arrays (grid rows,), one a minute of every session of the calendar.
+*Units*: `returns` in 1e-6 bp, a minute without a known return counts 0; `close` in price, `sigma_5m` a fraction, both
+NaN where unknown.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.errors import ConfigurationError, DataContractError
+from stages.features.minute import minute_return
+from stages.requests.window import UNITS_PER_BP, digest_of_sessions, session_digest
+
+RETURN_UNITS = 1e4 * UNITS_PER_BP
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The rows of one question: first row and stop row of each session, oldest first."""
+
+    blocks: tuple[tuple[int, int], ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows are sent."""
+        return sum(stop - first for first, stop in self.blocks)
+
+    def latest(self, limit: int | None) -> "Cut":
+        """The last `limit` rows."""
+        if limit is None or self.rows <= limit:
+            return self
+        kept: list[tuple[int, int]] = []
+        for first, stop in reversed(self.blocks):
+            if limit <= 0:
+                break
+            kept.append((max(first, stop - limit), stop))
+            limit -= stop - first
+        return Cut(tuple(reversed(kept)))
+
+    def index(self) -> NDArray[np.int64]:
+        """Row numbers, oldest first."""
+        return np.concatenate([np.arange(first, stop) for first, stop in self.blocks])
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Arrays of one symbol, and where each session's rows stand in them."""
+
+    ts_us: NDArray[np.int64]
+    session: NDArray[np.int32]
+    minute: NDArray[np.int32]
+    returns: NDArray[np.int64]
+    close: NDArray[np.float64]
+    features: pl.DataFrame
+    blocks: dict[date, tuple[int, int]]
+
+    @classmethod
+    def of(cls, symbol: str, bars: pl.DataFrame, features: pl.DataFrame) -> "Series":
+        """Arrays of a `Bars` table and the feature rows beside it."""
+        if not bars["ts"].equals(features["ts"]):
+            raise DataContractError(f"{symbol}: bars and features differ in their minutes; `dvc repro` remakes both.")
+        returns = bars.select(minute_return().fill_null(0.0)).to_series().to_numpy()
+        bounds = (
+            bars.with_row_index("row").group_by("session").agg(first=pl.col("row").min(), stop=pl.col("row").max() + 1)
+        )
+        return cls(
+            ts_us=bars["ts"].to_physical().to_numpy(),
+            session=bars["session"].to_physical().to_numpy(),
+            minute=bars["m"].to_numpy(),
+            returns=np.rint(returns * RETURN_UNITS).astype(np.int64),
+            close=bars["close"].to_numpy(),
+            features=features,
+            blocks={session: (first, stop) for session, first, stop in bounds.iter_rows()},
+        )
+
+    def digest(self, cut: Cut) -> str:
+        """What `Window.digest` says of the same rows, from digests of whole sessions that are made once."""
+        (first, stop), *later = cut.blocks
+        return digest_of_sessions([self._block_digest(block) for block in ((first + 1, stop), *later)])
+
+    def feature(self, name: str) -> NDArray[np.float64]:
+        """One feature on every row, NaN where unknown."""
+        if name not in self._columns:
+            if name not in self.features.columns:
+                raise ConfigurationError(f"feature {name!r} is needed but not built: add it to features.names.")
+            self._columns[name] = self.features[name].to_numpy()
+        return self._columns[name]
+
+    def exogenous(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+        """The named features on these rows, one column each."""
+        return np.stack([self.feature(name)[rows] for name in names], axis=1) if names else np.empty((len(rows), 0))
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[np.float64]]:
+        return {}
+
+    @cached_property
+    def _digests(self) -> dict[tuple[int, int], bytes]:
+        return {}
+
+    def _block_digest(self, block: tuple[int, int]) -> bytes:
+        if block not in self._digests:
+            self._digests[block] = session_digest(self.returns[slice(*block)])
+        return self._digests[block]
+
+
+def exogenous_digest(history: NDArray[np.float64], future: NDArray[np.float64]) -> str:
+    """sha256 of the exogenous values, rounded as the catalogue declares, as little-endian float64 row by row."""
+    digest = hashlib.sha256()
+    for values in (history, future):
+        digest.update(np.ascontiguousarray(values + 0.0, dtype="<f8").tobytes())
+    return digest.hexdigest()
