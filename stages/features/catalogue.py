@@ -130,7 +130,7 @@ def build_features(
     context_symbol: str | None,
 ) -> dict[str, pl.DataFrame]:
     """One frame of features a symbol, the context symbol included."""
-    demand_known_names(params.names, context_symbol)
+    _demand_known(params, context_symbol)
     frames = {symbol: with_minute_columns(frame, calendar) for symbol, frame in bars.items()}
     if context_symbol is not None:
         frames = {
@@ -153,11 +153,13 @@ def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
     ]
 
 
-def demand_known_names(names: tuple[str, ...], context_symbol: str | None) -> None:
-    """Refuse names that the catalogue does not hold, and context features without a context."""
-    if strangers := sorted(set(names) - set(FEATURES)):
+def _demand_known(params: FeaturesParams, context_symbol: str | None) -> None:
+    """Refuse names that are not in the catalogue, required ones not built, context features without a context."""
+    if strangers := sorted(set(params.names) - set(FEATURES)):
         raise ConfigurationError(f"features.names holds {strangers}; the catalogue knows {sorted(FEATURES)}.")
-    about_context = sorted(name for name in names if name.startswith("context_"))
+    if missing := sorted(set(params.required) - set(params.names)):
+        raise ConfigurationError(f"features.required holds {missing}, which features.names does not: add them there.")
+    about_context = sorted(name for name in params.names if name.startswith("context_"))
     if about_context and context_symbol is None:
         raise ConfigurationError(
             f"features.names holds {about_context} but universe.context_symbol is null: name one, or drop them."

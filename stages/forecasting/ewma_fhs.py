@@ -44,8 +44,8 @@ def ewma_fhs(question: Question, window: Window, params: ForecasterParams) -> ND
 
 def usual_size(returns: NDArray[np.float64], bucket: NDArray[np.int32]) -> NDArray[np.float64]:
     """Root mean square return of each half hour; one that the window does not hold takes that of all."""
-    count = np.bincount(bucket, minlength=14)
-    total = np.bincount(bucket, weights=returns**2, minlength=14)
+    count = np.bincount(bucket, minlength=13)
+    total = np.bincount(bucket, weights=returns**2, minlength=13)
     overall = total.sum() / count.sum()
     mean = np.divide(total, count, out=np.full(len(count), overall), where=count > 0)
     sizes: NDArray[np.float64] = np.maximum(np.sqrt(mean), SMALLEST_BP)

@@ -34,6 +34,11 @@ def past_moves(window: Window, minutes: range, horizon: int, sessions: int) -> N
 
 
 def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:
-    """Quantiles of the moves around their median, one row a level: the median's row is 0, rows never cross."""
-    shares = np.array(levels) / 100
-    return np.quantile(moves, shares, axis=0) - np.quantile(moves, 0.5, axis=0)
+    """Quantiles of the moves around their median, one row a level: the median's row is 0, rows never cross.
+
+    Rank p(n+1), so that the next move falls below the quantile with probability p, also when n is small.
+    *Source*: Hyndman and Fan (1996), The American Statistician 50(4), definition 6.
+    """
+    quantiles = np.quantile(moves, np.array([*levels, 50]) / 100, axis=0, method="weibull")
+    around_median: NDArray[np.float64] = quantiles[:-1] - quantiles[-1]
+    return around_median

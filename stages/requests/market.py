@@ -45,7 +45,8 @@ class Market:
         """The last `days` usable sessions before `session`; None if the stretch they may lie in holds fewer."""
         sessions, usable = self._sessions, self.usable[symbol]
         today = bisect_left(sessions, session)
-        oldest = sessions[max(0, today - ceil(max_lookback_ratio * days))]
+        reach = ceil(round(max_lookback_ratio * days, 6))  # 1.1 * 10 is 11.000000000000002
+        oldest = sessions[max(0, today - reach)]
         past = usable[bisect_left(usable, oldest) : bisect_left(usable, session)][-days:]
         return past if len(past) == days else None
 
@@ -81,11 +82,13 @@ class Market:
         ):
             raise _changed(question)
         rows = cut.index()
+        returns = series.returns[rows]
+        returns[0] = 0
         return Window(
             ts_us=series.ts_us[rows],
             session=series.session[rows],
             minute=series.minute[rows],
-            returns=series.returns[rows],
+            returns=returns,
             hist_exog=history,
             futr_exog=future,
         )

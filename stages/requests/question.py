@@ -11,7 +11,7 @@ values really sent: `Window.digest` says how it is made.
 import hashlib
 import json
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self
 
@@ -76,5 +76,7 @@ class Question:
 
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        if value.tzinfo is None:
+            raise DataContractError(f"a question's instant {value} has no zone; give it in UTC.")
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value

@@ -30,6 +30,7 @@ FREQ = "min"
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SKIP_REASONS = REASONS | {
     "not_sound_*": "today's bars so far break the named rule of the data gate",
+    "no_price": "the last bar is missing, too long after the last trade to be filled",
     "insufficient_history": "fewer usable sessions than history_days within requests.max_lookback_ratio times as many",
     "too_few_rows": "fewer rows to send than forecaster.min_rows",
     "null_exog": "an exogenous value is unknown on a row that would be sent",
@@ -80,8 +81,9 @@ class _Planner:
             }
             if snapshot["status"] == "ok":
                 at = series.blocks[snapshot["session"]][0] + snapshot["m0"]
-                row |= {"m0": snapshot["m0"], "status": verdicts[at], "last": _known(series.close[at])}
-                row |= {"sigma_5m": _known(series.feature("sigma_5m")[at])}
+                last, sigma_5m = _known(series.close[at]), _known(series.feature("sigma_5m")[at])
+                status = "no_price" if last is None and verdicts[at] == "ok" else verdicts[at]
+                row |= {"m0": snapshot["m0"], "status": status, "last": last, "sigma_5m": sigma_5m}
             for days in self.requests.history_days:
                 outcome = self._ask(row, days) if row["status"] == "ok" else row["status"]
                 if isinstance(outcome, Question):

@@ -3,7 +3,8 @@
 Returns are rounded once, to whole millionths of a basis point, and summed as integers: a window's values do not depend
 on rows outside it, on the machine or on the order of summation.
 
-*Units*: `returns` in 1e-6 bp (int64) of within-session log return; `y_bp` in bp relative to the last row.
+*Units*: `returns` in 1e-6 bp (int64) of within-session log return; `y_bp` in bp relative to the last row. The first
+row's own return is not part of any `y`, so it is 0: whoever answers sees only what the digest covers.
 *Time*: the last row is the last bar known at the snapshot, so `y_bp[-1] == 0`.
 """
 
