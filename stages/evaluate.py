@@ -1,1 +1,76 @@
-"""Stage `evaluate`: portfolio, cost curve and gates; out of sample too if the holdout was opened for this strategy."""
+"""Stage `evaluate`: book, cost curve and verdict; out of sample too if the holdout was opened for this strategy."""
+
+from pathlib import Path
+
+from stages.backtesting.strategy import Strategy, eligible_cells
+from stages.calibration.params import CalibrationParams
+from stages.features.params import FeaturesParams
+from stages.forecasting.params import ForecasterParams
+from stages.outside.entry import run, say
+from stages.outside.envelopes import read_envelope
+from stages.outside.files import read_csv, read_json, write_csv, write_json, write_table
+from stages.outside.settings import read_params
+from stages.portfolio.book import Span, cost_curve, delay_table, portfolio_table
+from stages.portfolio.outcome import Outcome, gates_document, oos_document, summary
+from stages.portfolio.params import PortfolioParams
+from stages.portfolio.strategy_id import strategy_id
+from stages.quality.params import QualityParams
+from stages.requests.params import RequestsParams
+from stages.rules.params import CostsParams, RulesParams
+from stages.scoring.params import GatesParams
+from stages.sources.params import SourceParams
+from stages.splitting.params import SplitParams
+from stages.tables.trades import Daily, Trades
+from stages.universe.params import UniverseParams
+
+MANIFEST = Path("artifacts/list_source/manifest.json")
+SEARCH = Path("artifacts/seal/search")
+HOLDOUT = Path("artifacts/seal/holdout")
+METRICS = Path("artifacts/score_forecasts/metrics.json")
+FORECAST_GATES = Path("artifacts/score_forecasts/forecast_gates.json")
+TRADES = Path("artifacts/backtest/bt_trades.csv")
+GATES = Path("artifacts/evaluate/gates.json")
+OOS = Path("artifacts/evaluate/oos.json")
+OOS_TRADES = Path("artifacts/evaluate/oos_trades.csv")
+OOS_DAILY = Path("artifacts/evaluate/oos_daily.parquet")
+PORTFOLIO = Path("artifacts/evaluate/portfolio.csv")
+COST_CURVE = Path("artifacts/evaluate/cost_curve.csv")
+DELAY = Path("artifacts/evaluate/delay.csv")
+SUMMARY = Path("artifacts/evaluate/summary.json")
+
+
+def main() -> None:
+    """Search trades, forecast gates and, only if opened for this strategy's id, the holdout -> verdict and evidence."""
+    source, quality, features = read_params(SourceParams), read_params(QualityParams), read_params(FeaturesParams)
+    rules, costs, universe = read_params(RulesParams), read_params(CostsParams), read_params(UniverseParams)
+    requests, forecaster, calibration = (
+        read_params(RequestsParams),
+        read_params(ForecasterParams),
+        read_params(CalibrationParams),
+    )
+    split, gates, portfolio = read_params(SplitParams), read_params(GatesParams), read_params(PortfolioParams)
+    metrics, forecast_gates = read_json(METRICS), read_json(FORECAST_GATES)
+
+    eligible = eligible_cells(forecast_gates)
+    strategy = Strategy(rules, costs, calibration.method, forecaster.model, universe.whitelist, eligible)
+    stated = (source, universe, quality, features, requests, forecaster, calibration, split, rules, costs, portfolio)
+    name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
+    spans = {"search": Span(read_envelope(SEARCH), read_csv(Trades, TRADES))}
+    if split.open_holdout == name:
+        spans["holdout"] = Span.of(read_envelope(HOLDOUT), strategy)
+    outcome = Outcome(name, split.open_holdout, strategy, spans)
+    verdict = gates_document(outcome, forecast_gates, metrics["controls"], gates)
+
+    write_json(verdict, GATES)
+    write_json(oos_document(outcome), OOS)
+    write_csv(outcome.released_trades, OOS_TRADES)
+    write_table(Daily, outcome.released_daily, OOS_DAILY)
+    write_csv(portfolio_table(spans, universe.whitelist), PORTFOLIO)
+    write_csv(cost_curve(spans, strategy, portfolio.cost_multiples), COST_CURVE)
+    write_csv(delay_table(spans, strategy, portfolio.delay_sensitivity_bars), DELAY)
+    write_json(summary(outcome, verdict, metrics), SUMMARY)
+    say("evaluate", strategy=name, holdout=outcome.status, verdict=verdict["verdict"])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -78,6 +78,17 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
         frame.write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%SZ")
 
 
+def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
+    """A CSV file that keeps the contract of `table`."""
+    types = {name: column.dtype for name, column in table.columns().items()}
+    try:
+        return table.check(pl.read_csv(path, schema_overrides=types))
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
+    except pl.exceptions.PolarsError as error:
+        raise DataContractError(f"{path} is not readable as CSV ({error}).") from error
+
+
 def read_json(path: Path) -> Any:
     """A JSON document."""
     try:

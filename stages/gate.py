@@ -1,0 +1,47 @@
+"""The verdict of the last run as a short table; exit code 3 unless it holds.
+
+No stage of the graph fails because a gate is not met: a failed stage would not be recorded. This command says so instead.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from stages.errors import GateNotMet
+from stages.outside.entry import run
+from stages.outside.files import read_json
+
+GATES = Path("artifacts/evaluate/gates.json")
+
+
+def main() -> None:
+    """gates.json -> a table, and the exit code."""
+    document = read_json(GATES)
+
+    Console(highlight=False, width=120).print(_table(document))
+
+    if not document["holds"]:
+        unmet = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] != "PASS"]
+        raise GateNotMet(
+            f"the verdict is {document['verdict']}: {', '.join(unmet)}. The words beside each gate, and the page "
+            "artifacts/report/index.html, say why."
+        )
+    print(f"gate: {document['verdict']}")
+
+
+def _table(document: dict[str, Any]) -> Table:
+    table = Table("gate", "verdict", "value", "threshold", "n", "days", "what it means", box=None, pad_edge=False)
+    for name, gate in document["gates"].items():
+        figures = [_short(gate[key]) for key in ("value", "threshold", "n", "n_days")]
+        table.add_row(name, gate["verdict"], *figures, gate["words"])
+    return table
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    run(main)
