@@ -1,6 +1,6 @@
 """The verdict of the last run as a short table; exit code 3 unless it holds.
 
-No stage of the graph fails because a gate is not met: a failed stage would not be recorded. This command says so instead.
+No stage of the graph fails because a gate is not met: a failed stage would not be recorded. This command says so.
 """
 
 from pathlib import Path

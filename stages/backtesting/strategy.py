@@ -56,6 +56,11 @@ class Strategy:
         cell = Cell(symbol, self.rules.history_days, self.horizon_min(symbol), self.method)
         return symbol in self.whitelist and cell in self.eligible
 
+    @property
+    def trading(self) -> list[str]:
+        """The symbols that may trade, sorted."""
+        return sorted(symbol for symbol in self.whitelist if self.may_trade(symbol))
+
     def with_rules(self, **changes: object) -> Self:
         """The same strategy with other rules, for instance `with_rules(entry_delay_bars=1)`."""
         return replace(self, rules=RulesParams.model_validate(self.rules.model_dump() | changes))
@@ -63,6 +68,10 @@ class Strategy:
     def with_costs(self, **changes: object) -> Self:
         """The same strategy at other costs, for instance `with_costs(cost_mult=1.5)`."""
         return replace(self, costs=CostsParams.model_validate(self.costs.model_dump() | changes))
+
+    def with_method(self, method: str) -> Self:
+        """The same strategy fed by another calibration method."""
+        return replace(self, method=method)
 
     def params(self) -> dict[str, Any]:
         """All params that name this variant; not the eligible cells, which are an outcome of the data."""
