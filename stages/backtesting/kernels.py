@@ -91,6 +91,18 @@ class Static(NamedTuple):
     side: Array  # 0 long, 1 short; read only where nothing is refused
 
 
+class Ledger(NamedTuple):
+    """What many variants earned. *Shapes*: `net_units` (sessions, variants), the rest (variants,)."""
+
+    net_units: Array
+    gross_units: Array
+    cost_units: Array
+    turnover_units: Array
+    trades: Array
+    wins: Array
+    held_min: Array
+
+
 class BookRules(NamedTuple):
     """The rules that look at the book, and the strength that a signal needs."""
 
@@ -211,3 +223,59 @@ def _test(desk: Desk, static: Static, c: int, book: tuple[int, int], rules: Book
     else:
         reason = static.late[c]
     return reason
+
+
+@njit(cache=True)
+def add_to_ledger(
+    work: Any, cap_and_cooldown: tuple[int, int], strengths: Array, columns: Array, ledger: Ledger
+) -> None:
+    """Trade a symbol once for each of `strengths` (ascending values of k_sigma) and add it to the ledger's `columns`.
+
+    `work` = (desk, static, exits). A session's trades change only where `k_sigma` passes the strength of one of its
+    signals, so a session is walked once per distinct set of signals that pass, and the result is shared.
+    """
+    session, first = work[0].snaps.session, 0
+    for c in range(1, len(session) + 1):
+        if c == len(session) or session[c] != session[first]:
+            k = 0
+            while k < len(strengths):
+                rules = BookRules(strengths[k], cap_and_cooldown[0], cap_and_cooldown[1])
+                k = _add_session(work, rules, (first, c, k), (strengths, columns), ledger)
+            first = c
+
+
+@njit(cache=True)
+def _add_session(
+    work: Any, rules: BookRules, at: tuple[int, int, int], grid: tuple[Array, Array], ledger: Ledger
+) -> int:
+    """Walk one session, add its sums for all strengths that let the same signals pass, and say which is the next."""
+    desk, static, exits = work
+    first, end, k = at
+    strengths, columns = grid
+    entries, exit_minute, same_up_to = 0, NEVER, np.inf
+    gross, cost, turnover, wins, held = 0, 0, 0, 0, 0
+    for c in range(first, end):
+        passes = static.gate[c] == ENTER and static.early[c] == ENTER and static.late[c] == ENTER
+        if passes and static.strength[c] >= rules.k_sigma:
+            same_up_to = min(same_up_to, static.strength[c])
+            if _test(desk, static, c, (entries, exit_minute), rules) == ENTER:
+                s = static.side[c]
+                entries += 1
+                exit_minute = exits.minute[s, c]
+                gross += exits.gross_units[s, c]
+                cost += exits.cost_units[s, c]
+                turnover += exits.turnover_units[s, c]
+                held += exits.held_min[s, c]
+                wins += exits.gross_units[s, c] > exits.cost_units[s, c]
+    while k < len(strengths) and strengths[k] <= same_up_to:
+        if entries > 0:
+            column = columns[k]
+            ledger.net_units[desk.snaps.session[first], column] += gross - cost
+            ledger.gross_units[column] += gross
+            ledger.cost_units[column] += cost
+            ledger.turnover_units[column] += turnover
+            ledger.trades[column] += entries
+            ledger.wins[column] += wins
+            ledger.held_min[column] += held
+        k += 1
+    return k

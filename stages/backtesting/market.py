@@ -8,12 +8,14 @@ about what was known at one snapshot.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from stages.backtesting.strategy import Strategy
 from stages.errors import DataContractError
 from stages.rules.clock import time_stops
 from stages.rules.params import RulesParams
@@ -52,6 +54,43 @@ class Feed(NamedTuple):
     q25: Floats
     q50: Floats
     q75: Floats
+
+    @property
+    def quartiles(self) -> tuple[Floats, Floats, Floats]:
+        """What the rules look at."""
+        return self.q25, self.q50, self.q75
+
+
+@dataclass(frozen=True)
+class SymbolMarket:
+    """One symbol: its bars, its snapshots, and its forecasts by (history_days, horizon_min, method)."""
+
+    symbol: str
+    tape: Tape
+    snaps: Snapshots
+    feeds: Mapping[tuple[int, int, str], Feed]
+
+
+def markets_of(
+    bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
+) -> list[SymbolMarket]:
+    """The markets of every whitelisted symbol that the strategy's model forecast, by name."""
+    made = forecasts.filter(model=strategy.model)
+    symbols = sorted(set(strategy.whitelist) & set(made["symbol"]))
+    return [market_of(symbol, bars, made, calendar, strategy.rules) for symbol in symbols]
+
+
+def market_of(
+    symbol: str, bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams
+) -> SymbolMarket:
+    """One symbol's bars and one model's forecasts as arrays; `forecasts` may hold other symbols too."""
+    rows = forecasts.filter(symbol=symbol)
+    snaps = snapshots_of(rows, calendar, rules)
+    kinds = rows.partition_by("history_days", "horizon_min", "method", as_dict=True)
+    feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
+    if symbol not in bars:
+        raise DataContractError(f"{symbol} has forecasts but no bars in this span.")
+    return SymbolMarket(symbol, tape_of(bars[symbol]), snaps, feeds)
 
 
 def tape_of(bars: pl.DataFrame) -> Tape:
@@ -92,13 +131,6 @@ def feed_of(forecasts: pl.DataFrame, snapshots: Snapshots) -> Feed:
     for values, name in zip(quartiles, ("q25", "q50", "q75"), strict=True):
         values[at] = forecasts[name].to_numpy()
     return Feed(present, calibrated, *quartiles)
-
-
-def bars_of(bars: Mapping[str, pl.DataFrame], symbol: str) -> pl.DataFrame:
-    """The bars of `symbol`, or a refusal that names it."""
-    if symbol not in bars:
-        raise DataContractError(f"{symbol} has forecasts but no bars in this span.")
-    return bars[symbol]
 
 
 def _minutes(instants: pl.Series) -> Ints:

@@ -1,27 +1,48 @@
 """Params section `sweep`: the grid of rule variants, and how one of them is proposed."""
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stages.requests.params import Minutes
 from stages.tables.section import Section
 
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
 
 class Grid(BaseModel):
-    """The values of each swept rule; every combination is one combo."""
+    """The values of each swept axis; every combination is one combo. An empty axis stands as params state it.
+
+    `horizon_min` is one horizon for all symbols, also for those of `rules.horizon_min_by_symbol`. `method` is a method
+    of calibration; `cost_mult` is ranked for information and never proposed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    history_days: Annotated[tuple[int, ...], Field(min_length=1)]
-    horizon_min: Annotated[tuple[Minutes, ...], Field(min_length=1)]
-    k_sigma: Annotated[tuple[float, ...], Field(min_length=1)]
-    s_stop: Annotated[tuple[float, ...], Field(min_length=1)]
-    s_take: Annotated[tuple[float, ...], Field(min_length=1)]
+    history_days: tuple[int, ...]
+    horizon_min: tuple[Minutes, ...]
+    k_sigma: tuple[NonNegative, ...]
+    s_stop: tuple[Positive, ...]
+    s_take: tuple[Positive, ...]
+    max_hold_min: tuple[Minutes | Literal["horizon"] | None, ...]
+    method: tuple[str, ...]
+    cost_mult: tuple[NonNegative, ...]
+
+    @model_validator(mode="after")
+    def _names_each_value_once(self) -> Self:
+        for name in type(self).model_fields:
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"sweep.grid.{name} repeats a value: {list(values)}")
+        return self
 
 
 class ChooseBy(BaseModel):
-    """The stated rule of choice: the best plateau Sharpe among combos with enough trades, ties by lower turnover."""
+    """The stated rule of choice: the best Sharpe among combos with enough trades, ties by lower turnover.
+
+    With `plateau` a combo counts with its neighbours on the grid: the mean of their Sharpe ratios, missing ones as 0.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stages.backtesting.kernels import EXITS, UNITS, BookRules, Desk, Exits, Plan, decide, fill_exits, fill_touches
-from stages.backtesting.market import MICROSECONDS, bars_of, feed_of, snapshots_of, tape_of
+from stages.backtesting.market import MICROSECONDS, SymbolMarket, market_of
 from stages.backtesting.positions import desk_of, empty_exits, empty_touches, enters_in_time, late_of, static_of
 from stages.backtesting.strategy import Strategy, demand_tradable
 from stages.rules.costs import SymbolCosts, symbol_costs
@@ -64,9 +64,8 @@ def simulate(
         if costs is None:
             signals.append(Signals.of(_untraded(rows)))
             continue
-        snaps = snapshots_of(rows, calendar, strategy.rules)
-        desk = desk_of(tape_of(bars_of(bars, symbol)), snaps, strategy.rules, costs)
-        walked = _walk(symbol, desk, rows, strategy, costs)
+        market = market_of(symbol, bars, rows, calendar, strategy.rules)
+        walked = _walk(market, strategy, costs)
         trades.append(Trades.of(_trades(walked, rows)))
         signals.append(Signals.of(_signals(walked, rows)))
     return Result(Trades.of(pl.concat(trades)), Signals.of(pl.concat(signals)))
@@ -85,16 +84,18 @@ def _rows_by_symbol(made: pl.DataFrame, strategy: Strategy) -> Iterator[tuple[st
             yield symbol, rows.sort("snapshot_utc")
 
 
-def _walk(symbol: str, desk: Desk, rows: pl.DataFrame, strategy: Strategy, costs: SymbolCosts) -> _Walked:
-    rules, feed = strategy.rules, feed_of(rows, desk.snaps)
+def _walk(market: SymbolMarket, strategy: Strategy, costs: SymbolCosts) -> _Walked:
+    rules = strategy.rules
+    desk = desk_of(market.tape, market.snaps, rules, costs)
+    (feed,) = market.feeds.values()
     barriers = (rules.s_stop, rules.s_take)
-    view = views((feed.q25, feed.q50, feed.q75), desk.snaps.last, desk.sigma, costs)
+    view = views(feed.quartiles, desk.snaps.last, desk.sigma, costs)
     ev_bp = expected_value_bp(view, desk.sigma, barriers, rules.risk_aversion)
-    in_time = enters_in_time(desk, strategy.horizon_min(symbol)) & ~np.isnan(desk.sigma)
-    static = static_of(desk, feed, view, strategy.may_trade(symbol))._replace(late=late_of(ev_bp, in_time))
+    in_time = enters_in_time(desk, strategy.horizon_min(market.symbol)) & ~np.isnan(desk.sigma)
+    static = static_of(desk, feed, view, strategy.may_trade(market.symbol))._replace(late=late_of(ev_bp, in_time))
     wanted = np.stack([in_time & (view.side > 0), in_time & (view.side < 0)])
-    touches, exits = empty_touches(rows.height, 1, 1), empty_exits(rows.height)
-    hold_min = strategy.hold_min(symbol) or 0
+    touches, exits = empty_touches(len(desk.sigma), 1, 1), empty_exits(len(desk.sigma))
+    hold_min = strategy.hold_min(market.symbol) or 0
     plan = Plan(0, 0, *barriers, hold_min, costs.fees_bps, costs.half_spread_px, costs.mult)
     fill_touches(desk, wanted, np.array([rules.s_stop]), np.array([rules.s_take]), touches)
     fill_exits(desk, wanted, touches, plan, exits)

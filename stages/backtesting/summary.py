@@ -33,6 +33,11 @@ class Book:
     wins: int
     exposure_min: int
 
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Everything but the days."""
+        return self.gross_units, self.cost_units, self.turnover_units, self.trades, self.wins, self.exposure_min
+
     def net_bp(self, capital: int) -> NDArray[np.float64]:
         """Daily P&L in bp of the whole capital, as the `PORTFOLIO` rows of `Daily` hold it."""
         return np.round(self.net_units / UNITS / capital, BP_DECIMALS)

@@ -1,0 +1,130 @@
+"""All variants of a sweep in order of merit, with what is left of each after so many were tried.
+
+*Tables*: one row a combo, best first: its place on the axes, its key figures, `plateau_sharpe` (mean Sharpe of the
+combo and its grid neighbours, missing ones as 0), `dsr` (deflated Sharpe ratio), `same_trades_as` (the first combo of
+the grid that did exactly the same), `proposable`, and, alike on every row, what holds for the whole grid: `pbo`,
+`spa_p`, `trials` (this grid and `sweep.prior_trials`), `effective_trials`.
+*Time*: everything comes from the search span.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.backtesting.grid import Combo, neighbours
+from stages.backtesting.multiplicity import (
+    deflated_sharpe,
+    effective_trials,
+    overfitting_probability,
+    session_sharpes,
+    superior_ability_p,
+)
+from stages.backtesting.params import ChooseBy, SweepParams
+from stages.backtesting.strategy import Strategy
+from stages.backtesting.summary import DECIMALS, Book, kpis
+from stages.tables.grid import GridDaily
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A finished sweep of the variants of `base`: every combo with its book, on the sessions of `calendar`."""
+
+    base: Strategy
+    combos: Sequence[Combo]
+    books: Sequence[Book]
+    calendar: pl.DataFrame
+
+    @property
+    def daily_bp(self) -> Floats:
+        """Daily P&L of the whole capital. *Shapes*: (sessions, combos)."""
+        capital = max(len(self.base.whitelist), 1)
+        return np.column_stack([book.net_bp(capital) for book in self.books])
+
+    def daily(self) -> pl.DataFrame:
+        """`GridDaily`: one row a combo and session."""
+        sessions = self.calendar["session"].sort().to_list()
+        names = [combo.strategy.combo for combo in self.combos]
+        wide = pl.DataFrame(self.daily_bp, schema=names).with_columns(session=pl.Series(sessions, dtype=pl.Date))
+        return GridDaily.of(wide.unpivot(index="session", variable_name="combo", value_name="net_bp"))
+
+
+def ranking(swept: Swept, params: SweepParams) -> pl.DataFrame:
+    """Every combo, the one that the stated rule of choice likes best first."""
+    whole = _of_the_grid(swept.daily_bp, params)
+    figures = [kpis(book, swept.calendar, len(swept.base.whitelist)) for book in swept.books]
+    plateaus = _plateaus([row["sharpe"] for row in figures], neighbours(swept.combos))
+    rows = [
+        {"combo": combo.strategy.combo}
+        | _axes(combo)
+        | figure
+        | {"plateau_sharpe": plateau, "dsr": dsr, "same_trades_as": twin}
+        | {"proposable": _proposable(combo, figure, plateau, swept.base, params.choose_by)}
+        | whole
+        for combo, figure, plateau, dsr, twin in zip(
+            swept.combos, figures, plateaus, _deflated(swept.daily_bp, params), _twins(swept), strict=True
+        )
+    ]
+    merit = merit_of(params.choose_by)
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    return table.sort(merit, "turnover", "combo", descending=[True, False, False], nulls_last=True)
+
+
+def merit_of(choose_by: ChooseBy) -> str:
+    """The column by which combos are compared."""
+    return "plateau_sharpe" if choose_by.plateau else "sharpe"
+
+
+def _proposable(combo: Combo, figure: Mapping[str, Any], plateau: float, base: Strategy, choose_by: ChooseBy) -> bool:
+    """Enough trades, a Sharpe above zero by the stated measure, and the costs that params state."""
+    merit = plateau if choose_by.plateau else figure["sharpe"]
+    earns = figure["sharpe"] is not None and merit > 0.0
+    return bool(earns and figure["trades"] >= choose_by.min_trades and combo.strategy.costs == base.costs)
+
+
+def _axes(combo: Combo) -> dict[str, Any]:
+    """Where a combo lies; a holding time may be minutes, `horizon` or nothing, so it is text."""
+    hold = combo.values["max_hold_min"]
+    return {**combo.values, "max_hold_min": None if hold is None else str(hold)}
+
+
+def _plateaus(sharpes: Sequence[float | None], around: Sequence[Sequence[int]]) -> list[float]:
+    known = np.array([0.0 if ratio is None else ratio for ratio in sharpes])
+    return [round(float(known[numbers].mean()), DECIMALS) for numbers in around]
+
+
+def _twins(swept: Swept) -> list[str | None]:
+    """The first combo with the same P&L on every session and the same totals; such combos made the same trades."""
+    first: dict[tuple[Any, ...], str] = {}
+    found: list[str | None] = []
+    for combo, book in zip(swept.combos, swept.books, strict=True):
+        name = combo.strategy.combo
+        twin = first.setdefault((book.net_units.tobytes(), *book.totals), name)
+        found.append(None if twin == name else twin)
+    return found
+
+
+def _deflated(daily_bp: Floats, params: SweepParams) -> list[float | None]:
+    sessions, combos = daily_bp.shape
+    sharpes = session_sharpes(daily_bp)[np.ptp(daily_bp, axis=0) > 0.0]
+    # One variant alone shows no spread: take that of a Sharpe ratio without skill.
+    variance = float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 1.0 / max(sessions, 1)
+    return [_rounded(deflated_sharpe(daily_bp[:, n], variance, combos + params.prior_trials)) for n in range(combos)]
+
+
+def _of_the_grid(daily_bp: Floats, params: SweepParams) -> dict[str, float | int | None]:
+    return {
+        "pbo": _rounded(overfitting_probability(daily_bp, params.pbo_blocks)),
+        "spa_p": _rounded(superior_ability_p(daily_bp, params.spa_reps, params.spa_seed)),
+        "trials": daily_bp.shape[1] + params.prior_trials,
+        "effective_trials": _rounded(effective_trials(daily_bp)),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DECIMALS)
