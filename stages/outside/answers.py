@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from stages.errors import BudgetStop, PipelineError
 from stages.forecasting.backend import Answer
 from stages.outside.places import Folder, Place
 from stages.requests.question import Question
@@ -63,39 +64,80 @@ class Record:
 
 
 class AnswerStore:
-    """Answers by key: read locally first, then from the remote; written to both."""
+    """Answers by key: read locally first, then from the remote; written to both.
 
-    def __init__(self, local: Folder, remote: Place | None) -> None:
+    An answer that could not be shared at once is marked in `unshared/` and shared by the next run. A remote that fails
+    is left alone for the rest of the run, or stops it (`must_share`).
+    """
+
+    def __init__(self, local: Folder, remote: Place | None, *, must_share: bool = False) -> None:
         self.local = local
         self.remote = remote
+        self.must_share = must_share
         self.hits_remote = 0
 
     def get(self, keys: Iterable[str]) -> dict[str, Record]:
         """The records that exist, of these keys; what only the remote had is kept locally from now on."""
         wanted = list(dict.fromkeys(keys))
         found = {key: record for key in wanted if (record := self._local(key)) is not None}
-        missing = [key for key in wanted if key not in found]
-        if self.remote is not None and missing:
-            for name, content in self.remote.read_many([path_of(key) for key in missing]).items():
-                record = self._decoded(key_of(name), content, "the remote's copy")
-                if record is not None:
-                    self.local.replace(name, content)
-                    self.hits_remote += 1
-                    found[record.key] = record
+        for name, content in self._from_remote([path_of(key) for key in wanted if key not in found]).items():
+            record = self._decoded(key_of(name), content, "the remote's copy of")
+            if record is not None:
+                self.local.replace(name, content)
+                self.hits_remote += 1
+                found[record.key] = record
         return found
 
-    def put(self, record: Record) -> Record:
-        """Keep an answer on disk, then on the remote; the record that stands, which is the first one written."""
-        name, content = path_of(record.key), record.encode()
-        if not self.local.create(name, content):
-            return self._local(record.key) or self._replaced(record)
-        if self.remote is not None and not self.remote.create(name, content):
-            first = self.remote.read(name)
-            winner = self._decoded(record.key, first, "the remote's copy") if first is not None else None
-            if winner is not None:
-                self.local.replace(name, winner.encode())
-                return winner
+    def keep(self, record: Record) -> Record:
+        """Have an answer on disk; the record that stands, which is the first one written."""
+        if not self.local.create(path_of(record.key), record.encode()):
+            first = self._local(record.key)
+            if first is not None:
+                return first
+            self.local.replace(path_of(record.key), record.encode())
         return record
+
+    def share(self, record: Record) -> Record:
+        """Have a kept answer on the remote too; if another came first there, adopt it."""
+        if self.remote is None:
+            return record
+        self.local.create(f"unshared/{record.key}", b"")
+        name = path_of(record.key)
+        try:
+            first = None if self.remote.create(name, record.encode()) else self.remote.read(name)
+        except (OSError, PipelineError) as error:
+            self._lost(error)
+            return record
+        (self.local.root / "unshared" / record.key).unlink(missing_ok=True)
+        winner = self._decoded(record.key, first, "the remote's copy of") if first is not None else None
+        if winner is None:
+            return record
+        self.local.replace(name, winner.encode())
+        return winner
+
+    def share_again(self) -> None:
+        """Share what earlier runs could not."""
+        for key in self.local.names("unshared") if self.remote is not None else []:
+            record = self._local(key)
+            if record is not None:
+                self.share(record)
+
+    def _from_remote(self, names: list[str]) -> dict[str, bytes]:
+        if self.remote is None or not names:
+            return {}
+        try:
+            return self.remote.read_many(names)
+        except OSError as error:
+            self._lost(error)
+            return {}
+
+    def _lost(self, error: Exception) -> None:
+        """The remote fails: go on without it or stop, as `api.remote_down` says."""
+        self.remote = None
+        told = f"the DVC remote does not share answers now ({error})"
+        if self.must_share:
+            raise BudgetStop(f"{told}; api.remote_down is stop. Nothing is lost: run again when it answers.")
+        print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
 
     def damaged(self) -> Iterator[tuple[str, str]]:
         """Name and complaint of every local record that is not what its name promises."""
@@ -106,15 +148,11 @@ class AnswerStore:
                 except (ValueError, TypeError) as error:
                     yield f"{folder}/{name}", str(error)
 
-    def _replaced(self, record: Record) -> Record:
-        self.local.replace(path_of(record.key), record.encode())
-        return record
-
     def _local(self, key: str) -> Record | None:
         content = self.local.read(path_of(key))
         if content is None:
             return None
-        record = self._decoded(key, content, "the stored answer")
+        record = self._decoded(key, content, "the stored answer to")
         if record is None:
             self.quarantine(key)
         return record

@@ -1,16 +1,26 @@
 """The one door to every forecaster: local ones answer here, TimeGPT is bought."""
 
+import json
+import sys
+
+from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Backend
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import ApiParams, ForecasterParams
 from stages.outside.answers import AnswerStore
-from stages.outside.buying import PaidBackend, Shop
+from stages.outside.bucket_place import needs_network, open_remote
+from stages.outside.buying import PaidBackend
+from stages.outside.claims import Attempts
 from stages.outside.clock import SystemClock
 from stages.outside.ledger import Ledger, Limits
-from stages.outside.places import Folder
+from stages.outside.ledger_face import budget_face
+from stages.outside.places import Folder, Place, PlaceDown
 from stages.outside.seller import Seller
 from stages.outside.settings import read_params
-from stages.outside.workspace import experiment_name, store_root
+from stages.outside.shop import Shop
+from stages.outside.workspace import default_remote, experiment_name, main_root, store_root
+
+FACE = "artifacts/api_budget.json"
 
 
 def open_backend(forecaster: ForecasterParams) -> Backend:
@@ -22,15 +32,48 @@ def open_backend(forecaster: ForecasterParams) -> Backend:
 
 def open_shop(forecaster: ForecasterParams, api: ApiParams) -> Shop:
     """Store, ledger and seller of this workspace."""
-    clock = SystemClock()
-    local = Folder(store_root())
-    limits = Limits(per_run=api.per_run, per_day=api.per_day, cooldown_sec=api.cooldown_sec)
-    ledger = Ledger(local, local.root / "budget", limits, clock, experiment_name())
-    store = AnswerStore(local, None)
+    local, remote = Folder(store_root()), shared_place(api)
+    ledger = open_ledger(api, local, remote)
+    attempts = Attempts(ledger.place, ledger.run, api.max_attempts) if ledger.place is not local else None
 
     def open_seller() -> Seller:
         from stages.outside.timegpt import TimeGPT  # only buyers pay for its import
 
         return TimeGPT(forecaster, api.timeout_sec)
 
-    return Shop(forecaster, api, store, ledger, clock, open_seller, after_run=lambda: None)
+    store = AnswerStore(local, remote if api.share else None, must_share=api.remote_down == "stop")
+    return Shop(forecaster, api, store, ledger, ledger.clock, open_seller, attempts, lambda: write_face(ledger))
+
+
+def open_ledger(api: ApiParams, local: Folder, remote: Place | None) -> Ledger:
+    """The ledger: beside the local store, or on the remote where machines share one budget."""
+    limits = Limits(per_run=api.per_run, per_day=api.per_day, cooldown_sec=api.cooldown_sec)
+    place: Place = local
+    if api.scope == "remote" and api.mode == "online":
+        if remote is None:
+            raise ConfigurationError(
+                "api.scope remote keeps the budget on DVC's default remote, and none is set: `dvc remote add -d`."
+            )
+        place = remote
+    return Ledger(place, local.root / "budget", limits, SystemClock(), experiment_name())
+
+
+def shared_place(api: ApiParams) -> Place | None:
+    """The remote's place, if it is wanted and may be asked: offline, only a folder may."""
+    remote = default_remote() if api.share or api.scope == "remote" else None
+    if remote is None or (api.mode == "offline" and needs_network(remote)):
+        return None
+    try:
+        return open_remote(remote)
+    except PlaceDown as error:
+        told = f"DVC's default remote {remote.name!r} is down: {error}"
+        if api.remote_down == "stop" or (api.scope == "remote" and api.mode == "online"):
+            raise BudgetStop(f"{told}. Run again when it answers (api.remote_down, api.scope).") from None
+        print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
+        return None
+
+
+def write_face(ledger: Ledger) -> None:
+    """The ledger's readable face in the main repository; no stage owns it, no hash covers it."""
+    text = json.dumps(budget_face(ledger), indent=2, sort_keys=True) + "\n"
+    Folder(main_root()).replace(FACE, text.encode())

@@ -11,6 +11,7 @@ machines stand on two sides of midnight.
 
 import fcntl
 import json
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,10 +80,16 @@ class Ledger:
         if self.counted >= self.limits.per_run:
             raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
         self._await_cooldown()
+        try:
+            return self._taken(note)
+        except OSError as error:
+            raise BudgetStop(f"the ledger does not answer ({error}), so nothing may be sent") from error
+
+    def _taken(self, note: Mapping[str, Any]) -> Seat:
         while True:
             day, limit = self._day(), self.per_day()
             about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
-            name = self._row(day).take(limit, _document({**note, **about}))
+            name = self._row(day).take(limit, _document({**note, **about, "nonce": uuid.uuid4().hex}))
             if name is None:
                 raise BudgetStop(f"{day} has seen {limit} of {limit} requests (api.per_day or `make budget PER_DAY=`)")
             seat = Seat(day, name)
@@ -94,7 +101,11 @@ class Ledger:
     def settle(self, seat: Seat, state: str, facts: Mapping[str, Any]) -> None:
         """Write down how the request ended: answered, refused, unknown (all counted) or refunded (it never left)."""
         document = _document({**facts, "settled_utc": stamp(self.clock.now())})
-        self._row(seat.day).settle(seat.name, state, document)
+        try:
+            self._row(seat.day).settle(seat.name, state, document)
+        except OSError as error:
+            print(f"seat {seat.day}/{seat.name} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
+            return
         if state == "refunded":
             self.counted -= 1
 
@@ -147,7 +158,7 @@ def standing_limit(place: Place) -> int | None:
 
 def set_standing_limit(place: Place, per_day: int, clock: Clock) -> None:
     """Write a new standing limit; the older ones stay as history."""
-    content = _document({"per_day": per_day, "set_utc": stamp(clock.now())})
+    content = _document({"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex})
     number = len(place.names(LIMITS))
     while not place.create(f"{LIMITS}/{number:04d}.json", content):
         number += 1

@@ -25,6 +25,10 @@ REASONS = {
 }
 
 
+class PlaceDown(OSError):
+    """A place does not answer, or answers nonsense; what was asked of it may or may not have happened."""
+
+
 class Place(Protocol):
     """A flat set of small files with names like `budget/days/2026-11-22/0000-0.json`."""
 

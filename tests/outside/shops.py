@@ -17,11 +17,12 @@ from stages.errors import PipelineError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ApiParams, ForecasterParams
 from stages.outside.answers import AnswerStore
-from stages.outside.buying import PaidBackend, Shop
+from stages.outside.buying import PaidBackend
 from stages.outside.clock import Clock, SystemClock
 from stages.outside.ledger import Ledger, Limits
 from stages.outside.places import Folder, Place
 from stages.outside.seller import Seller
+from stages.outside.shop import Shop
 from stages.requests.question import Question
 from stages.requests.window import Window
 from tests.outside.timegpt_server import INPUT_SIZE, MODEL_HORIZON
@@ -119,7 +120,7 @@ class ShopKeeper:
             return TimeGPT(forecaster, params.timeout_sec)
 
         store = AnswerStore(local, self.remote)
-        return Shop(forecaster, params, store, ledger, clock, open_seller, after_run=lambda: None)
+        return Shop(forecaster, params, store, ledger, clock, open_seller)
 
     def backend(self, clock: Clock | None = None, **api: Any) -> PaidBackend:
         """A run of the buyer."""

@@ -1,0 +1,147 @@
+"""DVC's default remote as a place for answers, seats and claims.
+
+A bucket creates a name at most once when asked with the precondition that it does not exist yet. A lost reply leaves
+open whether we were the one: the object is read back, and it is ours if it holds our bytes, which is why whatever must
+be exclusive carries a nonce.
+
+*Errors*: `PlaceDown` within seconds when the remote does not answer; `ConfigurationError` for another kind of remote.
+*Source*: Cloud Storage, request preconditions (`ifGenerationMatch=0`); gcsfs 2026.10 `mode="create"`.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from stages.errors import ConfigurationError
+from stages.outside.places import Folder, Place, PlaceDown
+from stages.outside.workspace import Remote
+
+PUBLIC_ENDPOINT = "https://storage.googleapis.com"
+CONNECT_SEC = 3.0
+OPERATION_SEC = 15.0
+READ_BACKS = 3
+AT_ONCE = 64
+
+
+class Bucket:
+    """A place in a bucket, through an asynchronous fsspec file system."""
+
+    def __init__(self, fs: Any, root: str) -> None:
+        self.fs = fs
+        self.root = root.strip("/")
+
+    def names(self, folder: str) -> list[str]:
+        """The names directly in `folder`, sorted."""
+        path = f"{self.root}/{folder}".rstrip("/")
+        try:
+            entries = self._do(self.fs._ls, path, detail=False)  # fsspec's awaitable form
+        except FileNotFoundError:
+            return []
+        return sorted(entry.rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry.strip("/") != path)
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None if there is no such object."""
+        try:
+            return bytes(self._do(self.fs._cat_file, f"{self.root}/{name}"))
+        except FileNotFoundError:
+            return None
+
+    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those that exist, many requests at once."""
+        found: dict[str, bytes] = {}
+        wanted = list(names)
+        for start in range(0, len(wanted), AT_ONCE):
+            found |= self._do(self._read_together, wanted[start : start + AT_ONCE])
+        return found
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a new object; False if the name is taken by other bytes. Never two True for one name and nonce."""
+        path = f"{self.root}/{name}"
+        try:
+            self._do(self.fs._pipe_file, path, content, mode="create")
+        except (PlaceDown, FileExistsError) as error:
+            return self._is_ours(name, content, error)
+        except FileNotFoundError as error:
+            raise PlaceDown(f"there is no bucket for {self.root}") from error
+        return True
+
+    def _is_ours(self, name: str, content: bytes, reason: Exception) -> bool:
+        for _ in range(READ_BACKS):
+            try:
+                there = self.read(name)
+            except PlaceDown:
+                continue
+            if there is not None:
+                return there == content
+        raise PlaceDown(f"{name} may or may not have been written ({reason})") from reason
+
+    async def _read_together(self, names: list[str]) -> dict[str, bytes]:
+        tasks = [self.fs._cat_file(f"{self.root}/{name}") for name in names]
+        contents = await asyncio.gather(*tasks, return_exceptions=True)
+        found = {}
+        for name, content in zip(names, contents, strict=True):
+            if isinstance(content, bytes):
+                found[name] = content
+            elif not isinstance(content, FileNotFoundError):
+                raise content
+        return found
+
+    def _do(self, action: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
+        from fsspec.asyn import sync  # only remotes pay for its import
+
+        try:
+            return sync(self.fs.loop, action, *args, timeout=OPERATION_SEC, **kwargs)
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except Exception as error:
+            raise PlaceDown(f"{type(error).__name__}: {error}") from error
+
+
+def open_remote(remote: Remote) -> Place:
+    """The `forecasts/` folder of DVC's default remote; a bucket is knocked at first."""
+    scheme = urlsplit(remote.url).scheme
+    if not scheme:
+        return _open_folder(remote)
+    if scheme not in {"gs", "gcs"}:
+        raise ConfigurationError(
+            f"DVC's default remote {remote.name!r} is {scheme}://, which cannot share answers (a folder or gs:// can): "
+            "set api.share: false, or change core.remote."
+        )
+    knock(remote.options.get("endpointurl") or PUBLIC_ENDPOINT)
+    return Bucket(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts")
+
+
+def needs_network(remote: Remote) -> bool:
+    """Whether the remote is anything but a folder."""
+    return bool(urlsplit(remote.url).scheme)
+
+
+def knock(endpoint: str) -> None:
+    """One quick connection: a dead endpoint is told in seconds, where its client would try for half a minute."""
+    parts = urlsplit(endpoint)
+    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    try:
+        socket.create_connection(address, timeout=CONNECT_SEC).close()
+    except OSError as error:
+        raise PlaceDown(f"nobody answers at {address[0]}:{address[1]} ({error})") from None
+
+
+def _open_folder(remote: Remote) -> Folder:
+    folder = Path(remote.url)
+    if not folder.parent.is_dir():
+        raise PlaceDown(f"the folder {folder.parent} is not there (is a disk unmounted?)")
+    return Folder(folder / "forecasts")
+
+
+def _file_system(remote: Remote) -> Any:
+    """Gcsfs with DVC's own reading of the remote's options."""
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute
+    from dvc.fs import get_cloud_fs
+    from gcsfs import GCSFileSystem
+
+    kind, options, _ = get_cloud_fs({}, url=remote.url, **remote.options)
+    return GCSFileSystem(**{**kind(**options).fs_args, "use_listings_cache": False, "skip_instance_cache": True})

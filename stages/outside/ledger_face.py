@@ -1,0 +1,72 @@
+"""The ledger made readable: `artifacts/api_budget.json`, `make budget` and `make spend`.
+
+Counts come from the names of the seats alone, so a damaged seat counts too. Only the latest days are shown; nothing is
+removed from the ledger itself.
+"""
+
+import json
+from collections import Counter
+from typing import Any
+
+from stages.outside.ledger import DAYS, RUNS, Ledger, standing_limit
+from stages.outside.places import Place
+from stages.outside.seats import Row, held
+
+SHOWN_DAYS = 31
+SHOWN_RUNS = 50
+UNREADABLE = {"damaged": True}
+
+
+def budget_face(ledger: Ledger) -> dict[str, Any]:
+    """Limits, the latest days and the latest runs."""
+    days = days_of(ledger.place)
+    return {
+        "limits": {
+            "per_run": ledger.limits.per_run,
+            "per_day": ledger.limits.per_day,
+            "standing_per_day": standing_limit(ledger.place),
+            "cooldown_sec": ledger.limits.cooldown_sec,
+        },
+        "days": days,
+        "runs": runs_of(ledger.place),
+    }
+
+
+def days_of(place: Place) -> dict[str, dict[str, int]]:
+    """For each of the latest days, how many requests are in which state, and how many count."""
+    days = {}
+    for day in place.names(DAYS)[-SHOWN_DAYS:]:
+        taken = Row(place, f"{DAYS}/{day}").taken()
+        states = Counter(one.state for one in taken.values())
+        days[day] = {**dict(sorted(states.items())), "counted": held(taken)}
+    return days
+
+
+def runs_of(place: Place) -> list[dict[str, Any]]:
+    """The latest runs, oldest first."""
+    names = place.names(RUNS)[-SHOWN_RUNS:]
+    contents = place.read_many(f"{RUNS}/{name}" for name in names)
+    return [_document(contents.get(f"{RUNS}/{name}", b"")) for name in names]
+
+
+def calls_of(place: Place) -> list[dict[str, Any]]:
+    """The requests of the latest days, each with its seat and state, oldest first."""
+    calls = []
+    for day in place.names(DAYS)[-SHOWN_DAYS:]:
+        names = place.names(f"{DAYS}/{day}")
+        contents = place.read_many(f"{DAYS}/{day}/{name}" for name in names)
+        endings = {name.split(".")[0]: name for name in names if not name.endswith(".json")}
+        for seat in (name.removesuffix(".json") for name in names if name.endswith(".json")):
+            ending = endings.get(seat)
+            facts = _document(contents.get(f"{DAYS}/{day}/{seat}.json", b""))
+            settled = _document(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
+            calls.append({**settled, **facts, "seat": f"{day}/{seat}", "state": (ending or ".reserved").split(".")[1]})
+    return calls
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return UNREADABLE
+    return document if isinstance(document, dict) else UNREADABLE

@@ -1,0 +1,141 @@
+"""Places: a name is created once, whole, by one writer; on a disk and on a Cloud Storage server."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from stages.errors import ConfigurationError
+from stages.outside.bucket_place import Bucket, open_remote
+from stages.outside.places import Folder, Place, PlaceDown
+from stages.outside.workspace import Remote
+from tests.outside.gcs_server import BUCKET, free_port, gcs_server
+
+
+@pytest.fixture(scope="module")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url:
+        yield url
+
+
+def remote_at(url: str, prefix: str = "dvc") -> Remote:
+    options = {"endpointurl": url, "allow_anonymous_login": True, "projectname": "test"}
+    return Remote(name="team", url=f"gs://{BUCKET}/{prefix}", options=options)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        return Folder(tmp_path)
+    return open_remote(remote_at(request.getfixturevalue("gcs"), tmp_path.name))
+
+
+def test_a_name_is_created_once(place: Place):
+    assert place.create("budget/d/0000-0.json", b"first")
+    assert not place.create("budget/d/0000-0.json", b"second")
+    assert place.read("budget/d/0000-0.json") == b"first"
+
+
+def test_names_lists_one_folder_fresh_every_time(place: Place):
+    assert place.names("budget/d") == []
+    for name in ("b", "a"):
+        place.create(f"budget/d/{name}", b"x")
+        place.create(f"budget/e/{name}", b"x")
+    assert place.names("budget/d") == ["a", "b"]
+    assert place.names("budget") == ["d", "e"]
+
+
+def test_what_is_not_there_reads_as_none(place: Place):
+    place.create("aa/1.json", b"1")
+    assert place.read("aa/2.json") is None
+    assert place.read_many(["aa/1.json", "aa/2.json"]) == {"aa/1.json": b"1"}
+
+
+def test_of_many_writers_one_wins(place: Place):
+    with ThreadPoolExecutor(8) as pool:
+        for round_ in range(5):
+            contents = [f"{round_}-{writer}".encode() for writer in range(8)]
+            won = list(pool.map(lambda content: place.create(f"race/{round_}", content), contents))  # noqa: B023
+            assert won.count(True) == 1
+            assert place.read(f"race/{round_}") == contents[won.index(True)]
+
+
+def test_a_writer_knows_its_own_object_again(gcs: str, tmp_path: Path):
+    """The reply to a create may be lost and the create repeated; the writer meets its own object and has won."""
+    place = open_remote(remote_at(gcs, tmp_path.name))
+    assert place.create("seat", b"nonce 1")
+    assert place.create("seat", b"nonce 1")
+    assert not place.create("seat", b"nonce 2")
+
+
+def test_a_dead_remote_is_told_within_five_seconds():
+    started = time.monotonic()
+    with pytest.raises(PlaceDown, match="nobody answers at"):
+        open_remote(remote_at(f"http://127.0.0.1:{free_port()}"))
+    assert time.monotonic() - started < 5
+
+
+def test_a_missing_bucket_is_told(gcs: str):
+    options = {"endpointurl": gcs, "allow_anonymous_login": True, "projectname": "test"}
+    place = open_remote(Remote(name="team", url="gs://nowhere/dvc", options=options))
+    assert isinstance(place, Bucket)
+    with pytest.raises(PlaceDown):
+        place.create("seat", b"x")
+
+
+def test_a_remote_of_another_kind_says_what_to_do():
+    with pytest.raises(ConfigurationError, match=r"s3://, which cannot share answers .* api.share: false"):
+        open_remote(Remote(name="team", url="s3://bucket/dvc"))
+
+
+def test_a_folder_whose_parent_is_gone_is_down(tmp_path: Path):
+    with pytest.raises(PlaceDown, match="is a disk unmounted"):
+        open_remote(Remote(name="team", url=str(tmp_path / "gone" / "dvc")))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True)
+    if mount.returncode:
+        pytest.skip("mounting a small disk needs privileges")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_leaves_no_torn_file(small_disk: Path):
+    place = Folder(small_disk)
+    place.create("a", b"x" * 100_000)
+    with pytest.raises(ConfigurationError, match="the disk is full"):
+        place.create("b", b"x" * 300_000)
+    assert place.names("") == ["a"]
+    assert len(list(small_disk.iterdir())) == 1
+
+
+KILLED_WRITER = """
+import sys
+from pathlib import Path
+from stages.outside.places import Folder
+place = Folder(Path(sys.argv[1]))
+number = 0
+while True:
+    place.create(f"{number:06d}", b"x" * 20_000)
+    number += 1
+"""
+
+
+def test_a_killed_writer_leaves_whole_files_only(tmp_path: Path):
+    for round_ in range(5):
+        writer = subprocess.Popen([sys.executable, "-c", KILLED_WRITER, tmp_path / str(round_)])
+        while len(Folder(tmp_path / str(round_)).names("")) < 20:
+            assert writer.poll() is None
+        writer.kill()
+        writer.wait()
+        names = Folder(tmp_path / str(round_)).names("")
+        assert {len((tmp_path / str(round_) / name).read_bytes()) for name in names} == {20_000}
