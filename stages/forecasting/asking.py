@@ -22,9 +22,8 @@ from stages.forecasting.params import ForecasterParams
 from stages.requests.market import Market
 from stages.requests.params import RequestsParams
 from stages.requests.question import Question
-from stages.tables.quantiles import LEVELS, QUANTILES
+from stages.tables.quantiles import BENCHMARK, LEVELS, QUANTILES
 
-BENCHMARK = "persistence"
 SCHEDULED = ["symbol", "snapshot_utc", "history_days", "session", "snapshot_et", "last", "sigma_5m", "key"]
 
 

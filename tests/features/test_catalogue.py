@@ -1,0 +1,68 @@
+"""The catalogue names every feature, and refuses what it cannot build."""
+
+import polars as pl
+import pytest
+
+from stages.errors import ConfigurationError, DataContractError
+from stages.features.catalogue import FEATURES, build_features
+from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
+
+CALENDAR = made_calendar(3, n_bars=40)
+
+
+def build(missing=0.0, context=None, **changes):
+    bars = {"A": random_bars(CALENDAR, 1, missing)}
+    return build_features(bars, usable_of(CALENDAR, "A"), CALENDAR, features_params(**changes), context)
+
+
+def test_a_run_gets_the_features_it_names_in_that_order_as_floats():
+    frame = build(names=["sigma_5m", "minute", "ret_1m"])["A"]
+    assert frame.columns == ["ts", "known_at", "session", "m", "sigma_5m", "minute", "ret_1m"]
+    assert frame.dtypes[4:] == [pl.Float64] * 3
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, feature in FEATURES.items() if not feature.lookback_sessions(features_params())]
+)
+def test_a_feature_is_known_from_its_look_back_on(name):
+    frame = build(names=[name], required=[], context="A")["A"]
+    behind = frame.filter(pl.col("m") >= FEATURES[name].lookback_bars(features_params()))
+    assert behind[name].null_count() == 0
+
+
+def test_only_what_the_calendar_knows_is_known_ahead():
+    """A clock feature is the same whatever the market does; every other one is not."""
+    params = features_params(names=list(FEATURES), required=[], volume_norm_sessions=1)
+    one, other = (
+        build_features({"A": random_bars(CALENDAR, seed)}, usable_of(CALENDAR, "A"), CALENDAR, params, "A")["A"]
+        for seed in (1, 2)
+    )
+    assert {name for name in FEATURES if one[name].equals(other[name])} == {
+        name for name, feature in FEATURES.items() if feature.known_ahead
+    }
+
+
+def test_an_unknown_name_is_refused_with_those_that_exist():
+    with pytest.raises(ConfigurationError, match=r"features.names holds \['sigma_6m'\].*'sigma_5m'"):
+        build(names=["ret_1m", "sigma_6m"])
+
+
+def test_a_required_feature_must_be_built():
+    with pytest.raises(ConfigurationError, match=r"features.required holds \['rv_5m'\]"):
+        build(names=["ret_1m"], required=["rv_5m"])
+
+
+def test_a_context_feature_needs_a_context_symbol():
+    with pytest.raises(ConfigurationError, match=r"context_ret_1m.*universe.context_symbol is null"):
+        build(names=["ret_1m", "context_ret_1m"])
+
+
+def test_a_required_feature_that_is_often_unknown_stops_the_run():
+    with pytest.raises(
+        DataContractError, match=r"A: required feature volume_norm is unknown on \d+.*features.max_null_share 5.0%"
+    ):
+        build(missing=0.5, names=["volume_norm"], required=["volume_norm"], volume_norm_sessions=1)
+
+
+def test_minutes_within_the_look_back_do_not_count_as_unknown():
+    build(names=["ret_15m", "sigma_5m"], required=["ret_15m", "sigma_5m"], max_null_share=0.0)

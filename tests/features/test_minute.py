@@ -1,0 +1,67 @@
+"""Where every feature starts: the return of a minute, and sums over the minutes before."""
+
+from math import log
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.errors import DataContractError
+from stages.features.minute import minute_return, trailing_count, trailing_mean, trailing_sum, with_minute_columns
+from tests.features.made_bars import bars_of, made_calendar, random_bars
+
+DAY = made_calendar(1, n_bars=5)
+
+
+def returns(bars: pl.DataFrame) -> list[float | None]:
+    return bars.select(minute_return()).to_series().to_list()
+
+
+def test_a_return_is_the_log_of_two_closes_and_at_the_open_of_close_over_open():
+    bars = bars_of(DAY, [100.0, 101.0, 100.0, 100.0, 102.0], open=[99.0, 100.0, 101.0, 100.0, 100.0])
+    assert returns(bars) == pytest.approx([log(100 / 99), log(101 / 100), log(100 / 101), 0, log(102 / 100)])
+
+
+def test_the_night_is_in_no_return():
+    bars = bars_of(made_calendar(2, n_bars=2), [100.0, 101.0, 150.0, 150.0], open=[100.0, 100.0, 150.0, 150.0])
+    assert returns(bars) == pytest.approx([0, log(1.01), 0, 0])
+
+
+def test_a_minute_without_a_trade_returns_nothing_and_the_next_one_the_whole_move():
+    bars = bars_of(DAY, [100.0, 100.0, 100.0, 103.0, 103.0], is_filled=[False, True, True, False, False])
+    assert returns(bars) == pytest.approx([0, 0, 0, log(1.03), 0])
+
+
+def test_until_the_session_has_traded_no_return_is_known_nor_on_its_late_first_trade():
+    bars = bars_of(DAY, [90.0, 90.0, 100.0, 101.0, 101.0], is_filled=[True, True, False, False, False])
+    assert returns(bars) == [None, None, None, pytest.approx(log(1.01)), 0]
+
+
+def test_after_a_gap_too_long_to_fill_the_move_stands_on_the_first_bar_behind_it():
+    bars = bars_of(DAY, [100.0, None, None, 102.0, 102.0])
+    assert returns(bars) == [0, None, None, pytest.approx(log(1.02)), 0]
+
+
+def test_trailing_sums_stay_within_their_session_and_leave_nulls_out():
+    frame = pl.DataFrame({"m": [0, 1, 2, 0, 1], "x": [1.0, 2.0, None, 10.0, 20.0]})
+    found = frame.select(s=trailing_sum("x", 2), n=trailing_count("x", 2), mean=trailing_mean("x", 2, 2))
+    assert found["s"].to_list() == [1, 3, 2, 10, 30]
+    assert found["n"].to_list() == [1, 2, 1, 1, 2]
+    assert found["mean"].to_list() == [None, 1.5, None, None, 15]
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=3, max_size=40), st.integers(1, 10), st.floats(-1e9, 1e9))
+def test_a_trailing_sum_forgets_what_has_left_its_window_to_the_last_bit(values, window, shock):
+    """A running sum would keep the rounding of a shock for ever."""
+    frame = pl.DataFrame({"m": range(len(values)), "x": values})
+    shocked = frame.with_columns(x=pl.when(pl.col("m") == 0).then(pl.col("x") + shock).otherwise("x"))
+    before, after = (one.select(s=trailing_sum("x", window))["s"] for one in (frame, shocked))
+    assert after[window:].to_list() == before[window:].to_list()
+
+
+def test_a_missing_minute_is_refused_because_lags_count_rows():
+    calendar = made_calendar(2, n_bars=10)
+    holed = random_bars(calendar, 1).filter((pl.col("m") != 4) | (pl.col("session") != calendar["session"][1]))
+    with pytest.raises(DataContractError, match="2024-01-09 minute 5 does not follow"):
+        with_minute_columns(holed, calendar)
