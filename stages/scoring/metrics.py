@@ -54,7 +54,7 @@ def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
 
 def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document:
     weights = _weights(sums, params) if with_bounds else None
-    versions = {version: _figures(sums, version, weights, params) for version in VERSIONS}
+    versions = {v: _bounded(sums, v, weights, params) if with_bounds else _bare(sums, v) for v in VERSIONS}
     return {
         "n_days": sums.n_days,
         "metrics": {name: {v: versions[v][name] for v in VERSIONS} for name in versions["raw"]},
@@ -63,15 +63,20 @@ def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document
     }
 
 
-def _figures(sums: DaySums, version: str, weights: Floats | None, params: GatesParams) -> dict[str, Document]:
-    points = summary(sums, version)
+def _bare(sums: DaySums, version: str) -> dict[str, Document]:
+    return {name: {"value": _round(value)} for name, value in summary(sums, version).items()}
+
+
+def _bounded(sums: DaySums, version: str, weights: Floats | None, params: GatesParams) -> dict[str, Document]:
+    points = _bare(sums, version)
     if weights is None:
-        return {name: {"value": _round(value), "ci": None, "se": None} for name, value in points.items()}
+        return {name: point | {"ci": None, "se": None} for name, point in points.items()}
     draws = summary(sums, version, weights)
-    bounds = np.quantile(np.stack(list(draws.values())), [1 - params.skill_confidence, params.skill_confidence], axis=1)
+    sides = [1.0 - params.skill_confidence, params.skill_confidence]
+    bounds = np.quantile(np.stack([draws[name] for name in points]), sides, axis=1)
     return {
-        name: {"value": _round(value), "ci": [_round(b) for b in bounds[:, i]], "se": _round(draws[name].std(ddof=1))}
-        for i, (name, value) in enumerate(points.items())
+        name: point | {"ci": [_round(bound) for bound in bounds[:, i]], "se": _round(draws[name].std(ddof=1))}
+        for i, (name, point) in enumerate(points.items())
     }
 
 

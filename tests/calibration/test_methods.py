@@ -1,0 +1,282 @@
+"""Quantiles are corrected by errors that were known, and by nothing else."""
+
+from datetime import date, timedelta
+from typing import get_args
+
+import numpy as np
+import polars as pl
+import pytest
+from crepes import ConformalRegressor
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from stages.calibration.methods import METHODS, calibrate
+from stages.calibration.params import CalibrationParams, Method
+from stages.errors import DataContractError
+from stages.tables.calibrated import Offsets
+from stages.tables.quantiles import QUANTILES
+from tests.scoring.simulated import CALIBRATION, FIRST_DAY, NORMAL, by_every_method, with_truth
+
+ONE_A_DAY = ("10:30",)
+EVERY = [name for name in get_args(Method) if name != "identity"]
+KEY = ["symbol", "snapshot_utc", "horizon_min", "history_days", "model", "method"]
+CORRECTED = [*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated"]
+
+
+def daily(y: list[float | None], **columns: float) -> pl.DataFrame:
+    """One forecast a day whose quantiles are -2, -1, 0, 1, 2 bp and whose volatility over the horizon is 1 bp."""
+    frame = with_truth(len(y), clocks=ONE_A_DAY, horizon_min=5, models=("asked",))
+    levels = dict(zip(QUANTILES, (-2.0, -1.0, 0.0, 1.0, 2.0), strict=True)) | {"sigma_5m": 1e-4} | columns
+    return frame.with_columns(
+        pl.Series("y_bp", y, dtype=pl.Float64), *(pl.lit(value).alias(name) for name, value in levels.items())
+    ).with_columns(void=pl.col("y_bp").is_null())
+
+
+def last_row(frame: pl.DataFrame, method: str, **changes: object) -> dict[str, object]:
+    found = by_every_method(frame, methods=(method,), method=method, **{"min_outcomes": 9} | changes)
+    return found.sort("snapshot_utc").row(-1, named=True)
+
+
+def levels(row: dict[str, object]) -> list[float]:
+    return [round(float(row[name]), 6) for name in QUANTILES]
+
+
+def test_cqr_by_hand():
+    # Outcomes 1..9 lie 0..8 bp outside [-1, 1] and -1..7 bp outside [-2, 2]. Of 9 past scores the conformal ranks are
+    # ceil(10 * 0.5) = 5 and ceil(10 * 0.9) = 9, so the inner interval grows by 4 bp and the outer one by 7 bp.
+    row = last_row(daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0]), "cqr")
+
+    assert levels(row) == [-9, -5, 0, 5, 9]
+    assert (row["n_cal"], row["group_used"], row["calibrated"]) == (9, "A@10:30", True)
+    assert row["last_outcome_used_utc"].date() == FIRST_DAY + timedelta(days=8)
+
+
+def test_cqr_also_narrows_and_an_interval_that_would_turn_inside_out_collapses_to_its_midpoint():
+    # All outcomes are 0: 1 bp inside [-1, 3], to be [0, 2]; 2 bp inside [-2, 5], to be [0, 3].
+    assert levels(last_row(daily([0.0] * 10, q75=3.0, q95=5.0), "cqr")) == [0, 0, 0, 2, 3]
+    # So far 5 bp inside [-5, 5], today [-1, 2] would become [4, -3]; around its midpoint 0.5 the median moves too.
+    today = pl.col("session") == pl.col("session").max()
+    wide = {"q05": -9.0, "q25": -5.0, "q75": 5.0, "q95": 9.0}
+    frame = daily([0.0] * 10, q75=2.0, q95=3.0).with_columns(
+        pl.when(today).then(name).otherwise(value).alias(name) for name, value in wide.items()
+    )
+    assert levels(last_row(frame, "cqr")) == [0.5] * 5
+
+
+def test_cqr_scores_are_in_units_of_volatility_so_a_wild_day_gets_a_wider_correction():
+    calm = daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0])
+    wild_today = calm.with_columns(
+        sigma_5m=pl.when(pl.col("session") == pl.col("session").max()).then(2e-4).otherwise(1e-4)
+    )
+
+    assert levels(last_row(wild_today, "cqr")) == [-16, -9, 0, 9, 16]
+    assert levels(last_row(wild_today, "cqr", scale="none")) == [-9, -5, 0, 5, 9]
+
+
+def test_widen_by_hand():
+    # Reaching y takes alpha = |y| - 1 of the inner half width 1 and |y| / 2 - 1 of the outer half width 2. Half of nine
+    # outcomes is the 5th: alpha = 4, the grid's last value is 1.0; 90 % is the 9th: alpha = 3.5, again 1.0.
+    assert levels(last_row(daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0]), "widen")) == [-4, -2, 0, 2, 4]
+    # Here the 5th needs alpha = 0, which is on the grid, and the 9th -0.125: the next value up is -0.1.
+    assert levels(last_row(daily([0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.75, 0]), "widen")) == [-1.8, -1, 0, 1, 1.8]
+
+
+def test_widen_takes_the_next_value_on_its_grid():
+    needs_a_tenth_and_more = [1.12] * 9 + [0.0]
+
+    row = last_row(daily(needs_a_tenth_and_more), "widen", widen_grid=(0.5, 0.0, 0.1, 0.2))
+
+    assert levels(row)[1:4] == [-1.2, 0, 1.2]
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_cqr_of_a_point_forecast_is_the_normalised_split_conformal_interval_of_crepes(coverage):
+    # Source of the expected interval: crepes.ConformalRegressor, fitted on residuals and sigmas.
+    rng = np.random.default_rng(3)
+    sigma_bp = rng.uniform(0.5, 2.0, 61)
+    y = rng.standard_normal(61) * sigma_bp
+    point = daily(y.tolist(), q05=0.0, q25=0.0, q75=0.0, q95=0.0).with_columns(sigma_5m=pl.Series(sigma_bp / 1e4))
+    oracle = ConformalRegressor()
+    oracle.fit(y[:60], sigmas=sigma_bp[:60])
+    expected = oracle.predict_int(np.zeros(1), sigmas=sigma_bp[60:], confidence=coverage)[0]
+
+    row = last_row(point, "cqr")
+
+    pair = ("q25", "q75") if coverage == 0.5 else ("q05", "q95")
+    assert [row[name] for name in pair] == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_cqr_covers_exchangeable_outcomes_exactly_as_often_as_theory_says():
+    # With 60 exchangeable past scores the coverage is 31/61 and 55/61, whatever the forecast; 600 independent worlds
+    # must fall into the central 99.9 % of the binomial distribution. The forecaster's intervals are far too narrow.
+    worlds = with_truth(61, clocks=ONE_A_DAY, models=tuple(f"world-{k:04d}" for k in range(600)), spread=0.3)
+    rng = np.random.default_rng(5)
+    worlds = worlds.with_columns(y_bp=pl.Series(21.2 * rng.standard_t(4, worlds.height)))
+
+    judged = by_every_method(worlds, methods=("cqr",)).filter(pl.col("session") == pl.col("session").max())
+
+    assert judged["n_cal"].unique().to_list() == [60]
+    for low, high, rank in (("q25", "q75", 31), ("q05", "q95", 55)):
+        hits = judged["y_bp"].is_between(judged[low], judged[high]).sum()
+        lowest, highest = binom.interval(0.999, 600, rank / 61)
+        assert lowest <= hits <= highest
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_the_past_does_not_change_when_the_future_is_cut_off(method):
+    frame = with_truth(70, symbols=("A", "B"), spread=0.6)
+    today = FIRST_DAY + timedelta(days=55)
+
+    whole = by_every_method(frame, methods=(method,), method=method).filter(pl.col("session") <= today)
+    cut = by_every_method(frame.filter(pl.col("session") <= today), methods=(method,), method=method)
+
+    assert whole.select(KEY + CORRECTED).equals(cut.select(KEY + CORRECTED))
+
+
+@pytest.mark.parametrize("method", EVERY)
+@settings(max_examples=10, deadline=None)
+@given(day=st.integers(1, 59), move=st.floats(-500, 500), voids=st.booleans())
+def test_outcomes_of_a_day_and_later_leave_that_day_as_it_was_but_not_all_that_follows(method, day, move, voids):
+    frame = with_truth(60, symbols=("A", "B"), spread=0.6)
+    today = FIRST_DAY + timedelta(days=day)
+    changed = pl.col("session") >= today
+    other = frame.with_columns(
+        y_bp=pl.when(changed).then(None if voids else pl.lit(move)).otherwise(pl.col("y_bp")),
+        void=pl.when(changed).then(voids).otherwise(pl.col("void")),
+    )
+
+    before, after = (by_every_method(one, methods=(method,), method=method) for one in (frame, other))
+
+    known = pl.col("session") <= today
+    assert before.filter(known).select(KEY + CORRECTED).equals(after.filter(known).select(KEY + CORRECTED))
+    if 10 < day < 55:
+        assert not before.filter(~known).select(QUANTILES).equals(after.filter(~known).select(QUANTILES))
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_only_outcomes_of_earlier_sessions_are_used_whatever_was_already_known_today(method):
+    rows = by_every_method(with_truth(60, symbols=("A", "B")), methods=(method,), method=method).filter("calibrated")
+
+    assert rows.height > 0
+    assert (rows["last_outcome_used_utc"].dt.date() < rows["session"]).all()
+
+
+def test_the_closest_kin_with_enough_outcomes_corrects_and_without_any_a_row_stands_as_answered():
+    # Two symbols, four snapshots a day, 40 outcomes needed: pooled after 5 days, by symbol after 10, by cell after 40.
+    rows = by_every_method(with_truth(45, symbols=("A", "B"), models=("asked",)), methods=("cqr",))
+    first = rows.group_by("group_used").agg(pl.col("session").min(), pl.col("n_cal").min(), pl.col("calibrated").all())
+    seen = {group: ((day - FIRST_DAY).days, n, done) for group, day, n, done in first.iter_rows()}
+
+    assert seen["identity"] == (0, 0, False)
+    assert seen["pooled"] == (5, 40, True)
+    assert seen["A"] == seen["B"] == (10, 40, True)
+    assert seen["A@10:30"] == seen["B@14:45"] == (40, 40, True)
+    as_answered = rows.filter(~pl.col("calibrated"))
+    assert as_answered.select(QUANTILES).equals(
+        as_answered.select(pl.col(f"raw_{name}").alias(name) for name in QUANTILES)
+    )
+
+
+def test_the_window_forgets_outcomes_older_than_it():
+    frame = daily([1e6] * 5 + [1.0] * 20)
+
+    assert levels(last_row(frame, "cqr", window_sessions=19)) == levels(last_row(daily([1.0] * 20), "cqr"))
+    assert levels(last_row(frame, "cqr", window_sessions=24)) != levels(last_row(daily([1.0] * 20), "cqr"))
+
+
+def test_void_outcomes_are_not_counted():
+    assert last_row(daily([1, 2, None, 3, 4, None, 5, 6, 7, 8, 9, 0]), "cqr")["n_cal"] == 9
+
+
+@pytest.mark.parametrize("sigma", [None, 0.0])
+def test_without_volatility_a_row_stands_as_answered_and_says_so(sigma):
+    frame = daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0]).with_columns(
+        sigma_5m=pl.when(pl.col("session") == pl.col("session").max()).then(pl.lit(sigma, pl.Float64)).otherwise(1e-4)
+    )
+
+    row = last_row(frame, "cqr")
+
+    assert levels(row) == [-2, -1, 0, 1, 2]
+    assert (row["calibrated"], row["group_used"], row["n_cal"]) == (False, "identity", 0)
+
+
+def test_crossed_answers_are_put_in_order_before_anything_else_and_stay_marked():
+    crossed = daily([0.0] * 3, q25=1.0, q75=-1.0).with_columns(crossed=pl.lit(True))
+
+    rows = by_every_method(crossed, methods=("identity",), method="identity")
+
+    assert rows.select(QUANTILES).unique().row(0) == (-2, -1, 0, 1, 2)
+    assert rows.select(f"raw_{name}" for name in QUANTILES).unique().row(0) == (-2, -1, 0, 1, 2)
+    assert rows["crossed"].all()
+
+
+def test_the_benchmark_is_corrected_like_the_asked_model():
+    rows = by_every_method(with_truth(50, spread=0.4)).filter("calibrated")
+
+    assert rows.group_by("model", "method").len().sort("model", "method")["len"].to_list() == [160, 200, 160] * 2
+
+
+def test_the_order_of_rows_and_of_symbols_changes_nothing():
+    frame = with_truth(50, symbols=("A", "B", "C"), spread=0.6)
+
+    shuffled = by_every_method(frame.sample(fraction=1.0, shuffle=True, seed=3))
+
+    assert shuffled.equals(by_every_method(frame))
+
+
+def test_offsets_tell_what_was_added_to_each_group_and_session_and_join_back_to_the_rows():
+    rows, offsets = calibrate(with_truth(50, symbols=("A", "B"), spread=0.4), CALIBRATION)
+    table = Offsets.of(offsets)
+    joined = rows.filter("calibrated", method="cqr").join(
+        table, left_on=["method", "model", "group_used", "session"], right_on=["method", "model", "group", "session"]
+    )
+    u = 1e4 * joined["sigma_5m"] * np.sqrt(2.0)
+
+    assert joined.height == rows.filter("calibrated", method="cqr").height
+    assert np.allclose(joined["q75"] - joined["raw_q75"], joined["offset_q75"] * u, atol=1e-4)
+    assert (joined["last_outcome_used_utc"] == joined["last_outcome_used_utc_right"]).all()
+
+
+def test_too_narrow_intervals_reach_their_nominal_coverage():
+    rows = by_every_method(with_truth(300, spread=0.3, models=("asked",))).filter("calibrated")
+
+    covered = rows.group_by("method").agg(pl.col("y_bp").is_between("q25", "q75").mean()).sort("method")
+
+    shares = dict(covered.iter_rows())
+    assert shares["identity"] < 0.2
+    assert shares["cqr"] == pytest.approx(0.5, abs=0.05)  # 1,000 outcomes: standard error 0.016
+
+
+def test_every_method_that_params_may_name_exists():
+    assert set(METHODS) == set(get_args(Method))
+
+
+def test_a_run_without_forecasts_ends_with_what_to_do():
+    with pytest.raises(DataContractError, match=r"requests\.history_days"):
+        calibrate(daily([1.0]).clear(), CALIBRATION)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"method": "widen", "methods": ["cqr"]}, "calibration.method 'widen' is not among"),
+        ({"methods": ["cqr", "cqr"]}, "names a method twice"),
+        ({"method": "cqt"}, "Input should be"),
+        ({"window_sessions": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_impossible_params_are_refused_by_name(change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        CalibrationParams.model_validate(CALIBRATION.model_dump() | change)
+
+
+def test_the_simulated_forecaster_is_what_it_says():
+    # The tests above rest on it: its quantiles are those of the normal distribution it draws from.
+    frame = with_truth(500, r2=0.4, models=("asked",))
+
+    hits = [(frame["y_bp"] <= frame[name]).mean() for name in QUANTILES]
+
+    assert hits == pytest.approx([0.05, 0.25, 0.5, 0.75, 0.95], abs=0.03)
+    assert [round(z, 4) for z in NORMAL] == [-1.6449, -0.6745, 0.0, 0.6745, 1.6449]
+    assert date(2024, 1, 1) == FIRST_DAY
