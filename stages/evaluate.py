@@ -8,7 +8,7 @@ from stages.features.params import FeaturesParams
 from stages.forecasting.params import ForecasterParams
 from stages.outside.entry import run, say
 from stages.outside.envelopes import read_envelope
-from stages.outside.files import read_csv, read_json, write_csv, write_json, write_table
+from stages.outside.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
 from stages.outside.settings import read_params
 from stages.portfolio.book import Span, cost_curve, delay_table, portfolio_table
 from stages.portfolio.outcome import Outcome, gates_document, oos_document, summary
@@ -28,6 +28,7 @@ SEARCH = Path("artifacts/seal/search")
 HOLDOUT = Path("artifacts/seal/holdout")
 METRICS = Path("artifacts/score_forecasts/metrics.json")
 FORECAST_GATES = Path("artifacts/score_forecasts/forecast_gates.json")
+RANKING = Path("artifacts/sweep/ranking.csv")
 TRADES = Path("artifacts/backtest/bt_trades.csv")
 GATES = Path("artifacts/evaluate/gates.json")
 OOS = Path("artifacts/evaluate/oos.json")
@@ -59,7 +60,7 @@ def main() -> None:
     if split.open_holdout == name:
         spans["holdout"] = Span.of(read_envelope(HOLDOUT), strategy)
     outcome = Outcome(name, split.open_holdout, strategy, spans)
-    verdict = gates_document(outcome, forecast_gates, metrics["controls"], gates)
+    verdict = gates_document(outcome, forecast_gates, metrics["controls"], read_sheet(RANKING), gates)
 
     write_json(verdict, GATES)
     write_json(oos_document(outcome), OOS)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from stages.errors import GateNotMet
+from stages.errors import ConfigurationError, GateNotMet
 from stages.outside.adoption import keep, state
 from stages.outside.composition import applied_experiment, compose, differences, present, told
 from stages.outside.entry import run
@@ -15,7 +15,7 @@ PROPOSAL = Path("artifacts/sweep/proposal.json")
 def main() -> None:
     """An applied experiment or proposal.json -> conf/ and params.yaml."""
     before = compose()
-    changed = keep(present() or {}) if applied_experiment() else state(_proposed())
+    changed = keep(present() or {}) if applied_experiment() else state(_proposed(before))
     if adopted := differences(compose(), before):
         files = " ".join(map(str, changed))
         print(f"adopt: {told(adopted, 'was')} -> {files}")
@@ -24,7 +24,9 @@ def main() -> None:
         print("adopt: conf/ says so already.")
 
 
-def _proposed() -> dict[str, Any]:
+def _proposed(conf: dict[str, Any]) -> dict[str, Any]:
+    if edited := differences(conf, present() or {}):
+        raise ConfigurationError(f"conf/ was edited since the last run: {told(edited, 'then')}. `make run` first.")
     proposal = read_json(PROPOSAL)
     if proposal["params"] is None:
         raise GateNotMet(f"{PROPOSAL} proposes nothing: {proposal['why']}")

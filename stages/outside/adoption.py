@@ -14,9 +14,10 @@ from stages.outside.conf_files import all_or_nothing, choices_of, choose, put
 from stages.outside.study import Study
 
 
-def state(values: Mapping[str, Any]) -> list[Path]:
-    """State a part of params, e.g. `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml; the files that changed."""
-    return _make(_merged(compose(), values), {})
+def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+    """State keys of sections, e.g. `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml; the files that changed."""
+    document = compose()
+    return _make(document | {name: document[name] | dict(keys) for name, keys in values.items()}, {})
 
 
 def keep(experiment: dict[str, Any]) -> list[Path]:
@@ -54,11 +55,3 @@ def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
         if distances[nearest] < len(differences(experiment[group], standing[group])):
             found[group] = nearest
     return found
-
-
-def _merged(document: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(document)
-    for key, value in values.items():
-        inner = merged.get(key)
-        merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return merged

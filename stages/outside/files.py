@@ -89,6 +89,16 @@ def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
         raise DataContractError(f"{path} is not readable as CSV ({error}).") from error
 
 
+def read_sheet(path: Path) -> pl.DataFrame:
+    """A CSV file without a contract, dates left as text; an id that looks like a number stays an id."""
+    try:
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides={"combo": pl.String})
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
+    except pl.exceptions.PolarsError as error:
+        raise DataContractError(f"{path} is not readable as CSV ({error}).") from error
+
+
 def read_json(path: Path) -> Any:
     """A JSON document."""
     try:

@@ -126,9 +126,11 @@ def named_features_are_built(study: Study) -> Iterator[str]:
 
 
 def trading_method_is_computed(study: Study) -> Iterator[str]:
-    """`calibration.method` is one of `calibration.methods`."""
+    """`calibration.method` and the swept ones are among `calibration.methods`."""
     calibration = study.calibration
+    swept = study.sweep.grid.method
     yield from _beyond("calibration.method", {calibration.method}, "calibration.methods", calibration.methods)
+    yield from _beyond("sweep.grid.method", swept, "calibration.methods", calibration.methods)
 
 
 def holdout_lies_in_the_record(study: Study) -> Iterator[str]:

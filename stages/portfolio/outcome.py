@@ -57,9 +57,16 @@ class Outcome:
 
 
 def gates_document(
-    outcome: Outcome, forecast_gates: Mapping[str, Any], controls: Mapping[str, Any], params: GatesParams
+    outcome: Outcome,
+    forecast_gates: Mapping[str, Any],
+    controls: Mapping[str, Any],
+    ranking: pl.DataFrame,
+    params: GatesParams,
 ) -> Document:
-    """`gates.json`. `holds` says whether the verdict is good enough: PASS, or INCONCLUSIVE where params only warn."""
+    """`gates.json`. `holds` says whether the verdict is good enough: PASS, or INCONCLUSIVE where params only warn.
+
+    `selection` is evidence that is shown and not judged: what is left of the strategy's Sharpe ratio after all trials.
+    """
     whitelist, holdout = outcome.strategy.whitelist, outcome.holdout
     cells = _trading_cells(forecast_gates, outcome.strategy)
     found = evidence(holdout, whitelist, params) if holdout else None
@@ -74,6 +81,7 @@ def gates_document(
         "strategy_id": outcome.name,
         "gates": {name: gate.as_document() | {"required": True} for name, gate in gates.items()},
         "cells": cells,
+        "selection": _selection(ranking, outcome.strategy.combo),
     }
 
 
@@ -117,6 +125,17 @@ def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dic
     }
     judged = {tuple(cell[name] for name in CELL): cell for cell in forecast_gates["cells"]}
     return {symbol: judged[cell] for symbol, cell in wanted.items() if cell in judged}
+
+
+def _selection(ranking: pl.DataFrame, combo: str) -> Document:
+    """What the sweep says of the stated rule; `dsr` is null where the grid does not hold that rule."""
+    grid = ranking.row(0, named=True) if ranking.height else {}
+    stated = ranking.filter(combo=combo)
+    return {
+        "combo": combo,
+        "dsr": stated["dsr"][0] if stated.height else None,
+        **{name: grid.get(name) for name in ("pbo", "spa_p", "trials", "effective_trials")},
+    }
 
 
 def _controls(controls: Mapping[str, Any]) -> Judgement:

@@ -26,7 +26,7 @@ SECTIONS = (
     "costs",
     "portfolio",
 )
-HEX_DIGITS = 12
+HEX_DIGITS = 11
 
 
 def strategy_id(stated: Iterable[Section], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
@@ -42,4 +42,4 @@ def strategy_id(stated: Iterable[Section], manifest: Mapping[str, Any], trading:
         "trading": sorted(trading),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:HEX_DIGITS]
+    return "s" + hashlib.sha256(text.encode("utf-8")).hexdigest()[:HEX_DIGITS]
