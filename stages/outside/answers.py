@@ -141,12 +141,20 @@ class AnswerStore:
 
     def damaged(self) -> Iterator[tuple[str, str]]:
         """Name and complaint of every local record that is not what its name promises."""
+        for name in self._names():
+            try:
+                _checked(key_of(name), self.local.read(name) or b"")
+            except (ValueError, TypeError) as error:
+                yield name, str(error)
+
+    def size(self) -> int:
+        """How many answers lie here."""
+        return sum(1 for _ in self._names())
+
+    def _names(self) -> Iterator[str]:
         for folder in self.local.names(""):
-            for name in self.local.names(folder) if len(folder) == 2 else []:
-                try:
-                    _checked(key_of(f"{folder}/{name}"), self.local.read(f"{folder}/{name}") or b"")
-                except (ValueError, TypeError) as error:
-                    yield f"{folder}/{name}", str(error)
+            if len(folder) == 2:
+                yield from (f"{folder}/{name}" for name in self.local.names(folder))
 
     def _local(self, key: str) -> Record | None:
         content = self.local.read(path_of(key))

@@ -73,6 +73,18 @@ def shared_place(api: ApiParams) -> Place | None:
         return None
 
 
+def ledger_anywhere(api: ApiParams) -> Ledger:
+    """The ledger wherever it lies, for commands that only look at it; the network is asked also offline."""
+    asked = api.model_copy(update={"mode": "online"})
+    remote = shared_place(asked) if api.scope == "remote" else None
+    return open_ledger(asked, Folder(store_root()), remote)
+
+
+def remote_anywhere(api: ApiParams) -> Place | None:
+    """The place of shared answers, asked also offline."""
+    return shared_place(api.model_copy(update={"mode": "online"})) if api.share else None
+
+
 def write_face(ledger: Ledger) -> None:
     """The ledger's readable face in the main repository; no stage owns it, no hash covers it."""
     text = json.dumps(budget_face(ledger), indent=2, sort_keys=True) + "\n"

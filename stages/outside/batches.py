@@ -1,7 +1,7 @@
 """Which missing questions travel in one request.
 
 One request per snapshot for all its missing symbols; a symbol that is asked with several histories takes several, so
-that every request holds at most one series a symbol.
+that every request holds at most one series a symbol. Packed, many snapshots share a request up to a limit.
 """
 
 from collections import defaultdict
@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 from stages.forecasting.backend import Asked
 from stages.requests.question import Question
+
+BYTES_PER_VALUE = 12  # a float32 in JSON with its comma, at most
+PACKED_BYTES = 10_000_000  # what one lost reply may cost; the service would take twenty times as much
+PACKED_SNAPSHOTS = 250  # each holds an open lock
 
 
 @dataclass(frozen=True)
@@ -28,18 +32,34 @@ class Batch:
         """The snapshots it holds, as names of their claims."""
         return sorted({f"{question.snapshot_utc:%Y-%m-%dT%H%MZ}" for question in self.questions})
 
+    @property
+    def size(self) -> int:
+        """An upper bound of the request's JSON, in bytes."""
+        columns = (1 + len(one.hist_exog) + len(one.futr_exog) for one in self.questions)
+        return sum(one.rows * width * BYTES_PER_VALUE for one, width in zip(self.questions, columns, strict=True))
+
 
 def per_snapshot(asked: Iterable[Asked]) -> list[Batch]:
     """One batch per snapshot (more only when a symbol is asked twice there), in order of time."""
     groups: dict[tuple[object, ...], list[Asked]] = defaultdict(list)
-    for one in _unique(asked):
+    for one in {one.question.key: one for one in asked}.values():
         groups[(one.question.snapshot_utc, *_manner(one.question))].append(one)
     ordered = sorted(groups.values(), key=lambda group: group[0].question.snapshot_utc)
     return [Batch(tuple(layer)) for group in ordered for layer in _layers(group)]
 
 
-def _unique(asked: Iterable[Asked]) -> Iterator[Asked]:
-    yield from {one.question.key: one for one in asked}.values()
+def packed(batches: Iterable[Batch]) -> list[Batch]:
+    """The same questions in as few requests as the limits allow, in order of time."""
+    full: list[Batch] = []
+    open_: dict[tuple[object, ...], Batch] = {}
+    for batch in batches:
+        manner = _manner(batch.questions[0])
+        joined = Batch((*open_[manner].asked, *batch.asked)) if manner in open_ else batch
+        if manner in open_ and (joined.size > PACKED_BYTES or len(joined.snapshots) > PACKED_SNAPSHOTS):
+            full.append(open_[manner])
+            joined = batch
+        open_[manner] = joined
+    return full + list(open_.values())
 
 
 def _manner(question: Question) -> tuple[object, ...]:

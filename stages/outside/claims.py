@@ -72,6 +72,11 @@ class Attempts:
         """End the latest attempt, once."""
         self.place.create(f"attempts/{key}/{self.latest(key).number:04d}.{state}", uuid.uuid4().hex.encode())
 
+    def release(self, key: str) -> None:
+        """Let the key be taken again, whatever became of all its attempts."""
+        for number in range(self.latest(key).number + 1):
+            self.place.create(f"attempts/{key}/{number:04d}.released", uuid.uuid4().hex.encode())
+
     def latest(self, key: str) -> Attempt:
         """The latest attempt, from one listing."""
         begun: dict[int, set[str]] = {}

@@ -17,7 +17,6 @@ from stages.outside.places import Folder
 from stages.requests.question import Question
 
 MAX_REQUEST_BYTES = 200_000_000
-BYTES_PER_VALUE = 12  # a float32 in JSON with its comma, at most
 BYTES_PER_RECORD = 65_536
 SPARE_BYTES = 1_000_000
 
@@ -25,7 +24,7 @@ SPARE_BYTES = 1_000_000
 def demand_sendable(batches: Sequence[Batch], forecaster: ForecasterParams) -> None:
     """No request may be too long for the service, too short for quantiles, or hold NaN or infinity."""
     for batch in batches:
-        if (size := request_bytes(batch.questions)) > MAX_REQUEST_BYTES:
+        if (size := batch.size) > MAX_REQUEST_BYTES:
             raise ConfigurationError(
                 f"the request for {batch.snapshots[0]} would take some {size // 1_000_000} MB, the service takes "
                 f"{MAX_REQUEST_BYTES // 1_000_000}: lower requests.history_days or ask for fewer exogenous columns."
@@ -56,12 +55,6 @@ def demand_room(folder: Path, answers: int) -> None:
             f"the answer store's disk has {free // 1000} kB left and {needed // 1000} kB are wanted before the next "
             "request: make room, or move the cache (`dvc cache dir`). Nothing was sent."
         )
-
-
-def request_bytes(questions: Sequence[Question]) -> int:
-    """An upper bound of the request's JSON."""
-    columns = [1 + len(question.hist_exog) + len(question.futr_exog) for question in questions]
-    return sum(question.rows * width * BYTES_PER_VALUE for question, width in zip(questions, columns, strict=True))
 
 
 def demand_not_refused(place: Folder, batch: Batch) -> None:

@@ -1,8 +1,8 @@
 """One purchase: a batch of questions, asked until it is answered or may not be asked again.
 
 The order is what keeps the promises: begin the attempt, hold a seat, send, check the answer, keep it on disk, settle
-the seat, share it, end the attempt. A process may die between any two of these; nothing kept is lost, and the ledger never counts
-less than was sent.
+the seat, share it, end the attempt. A process may die between any two of these; nothing kept is lost, and the ledger
+never counts less than was sent.
 
 *Errors*: `BudgetStop` at a limit or when the service gives no answer, `DataContractError` for an answer that cannot be
 one, `ConfigurationError` for what the service refuses.

@@ -1,0 +1,41 @@
+"""`make budget`: limits and what the latest days spent; `PER_DAY=n` sets the limit that params cannot raise."""
+
+import argparse
+
+from stages.forecasting.params import ApiParams
+from stages.outside.backends import ledger_anywhere, write_face
+from stages.outside.entry import run
+from stages.outside.ledger import set_standing_limit, standing_limit
+from stages.outside.ledger_face import days_of
+from stages.outside.settings import read_params
+
+
+def main() -> None:
+    """Ledger -> limits and days."""
+    parser = argparse.ArgumentParser(prog="make budget", description="limits, and requests a day")
+    parser.add_argument("per_day", nargs="?", type=_count, help="new standing limit of requests a UTC day")
+    per_day = parser.parse_args().per_day
+    api = read_params(ApiParams)
+    ledger = ledger_anywhere(api)
+    if per_day is not None:
+        set_standing_limit(ledger.place, per_day, ledger.clock)
+    write_face(ledger)
+
+    standing = standing_limit(ledger.place)
+    print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
+    print(f"  api.per_day {api.per_day}, standing limit {standing}; the lower one holds")
+    print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}")
+    for day, states in days_of(ledger.place).items():
+        told = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
+        print(f"  {day}  {states['counted']:>5} counted  ({told})")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("a limit is 0 or more")
+    return value
+
+
+if __name__ == "__main__":
+    run(main)

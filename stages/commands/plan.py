@@ -1,0 +1,75 @@
+"""`make plan`: the price of the present params, or of Hydra overrides, before anything is bought.
+
+Offline but for the listing of a shared remote; without key; the workspace stays as it is.
+"""
+
+import argparse
+import math
+
+from stages.errors import ConfigurationError
+from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.outside.answers import AnswerStore
+from stages.outside.backends import ledger_anywhere, remote_anywhere
+from stages.outside.composition import compose, present
+from stages.outside.entry import run
+from stages.outside.places import Folder
+from stages.outside.pricing import Price, price
+from stages.outside.scratch import market_of
+from stages.outside.study import Study
+from stages.outside.workspace import store_root
+from stages.requests.schedule import plan_questions
+
+
+def main() -> None:
+    """Params (and overrides) -> questions, hits, requests and days."""
+    parser = argparse.ArgumentParser(prog="make plan", description="the price of a run in requests; buys nothing")
+    parser.add_argument("overrides", nargs="*", help="Hydra overrides, like requests.history_days=[20,40]")
+    overrides = parser.parse_args().overrides
+
+    document = compose(overrides=overrides) if overrides else present()
+    if document is None:
+        raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
+    study = Study.parse(document)
+    market = market_of(document)
+    schedule, questions = plan_questions(
+        market, study.universe.symbols, study.requests, study.forecaster.respondent, study.quality
+    )
+
+    if study.forecaster.name in LOCAL_FORECASTERS:
+        print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
+        return
+    store = AnswerStore(Folder(store_root()), remote_anywhere(study.api))
+    _tell(price(questions, schedule, store), study)
+
+
+def _tell(one: Price, study: Study) -> None:
+    ledger = ledger_anywhere(study.api)
+    left, per_day = ledger.left_today(), ledger.per_day()
+    print(f"plan: {one.questions} questions to {study.forecaster.model}")
+    print(f"  answered here      {one.local:>7}")
+    print(f"  on the remote      {one.remote:>7}")
+    print(f"  to buy             {one.missing:>7}")
+    print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
+    print(f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`")
+    print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
+    print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
+    print(f"  days needed        {_days(one.requests, left, per_day):>7}")
+    if one.repeated:
+        print(f"  {one.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
+    if one.span and one.missing:
+        first, last = one.span
+        print(f"  paid already: requests.first_session='{first}' requests.last_session='{last}'")
+
+
+def _rounds(requests: int, limit: int) -> str:
+    return str(math.ceil(requests / limit)) if limit else ("0" if not requests else "never")
+
+
+def _days(requests: int, left: int, per_day: int) -> str:
+    if requests <= left:
+        return "0" if not requests else "1"
+    return str(1 + math.ceil((requests - left) / per_day)) if per_day else "never"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,47 @@
+"""`make show-request KEY=...`: a question in full, and the rows it sends, rebuilt from the bars and checked."""
+
+import argparse
+from pathlib import Path
+
+import polars as pl
+
+from stages.errors import ConfigurationError
+from stages.outside.composition import present
+from stages.outside.entry import run
+from stages.outside.question_files import read_questions
+from stages.outside.scratch import market_of
+from stages.requests.question import Question
+from stages.requests.window import UNITS_PER_BP, Window
+
+REQUESTS = Path("artifacts/build_requests/requests")
+
+
+def main() -> None:
+    """Key (or its first digits) -> question and rows as CSV."""
+    parser = argparse.ArgumentParser(prog="make show-request", description="a question and the rows it sends")
+    parser.add_argument("key", help="the key, or its first digits")
+    key = parser.parse_args().key
+    found = [question for question in read_questions(REQUESTS) if question.key.startswith(key)]
+    if len(found) != 1:
+        raise ConfigurationError(f"{len(found)} questions of {REQUESTS} have a key that starts with {key!r}: name one.")
+    question = found[0]
+    window = market_of(present() or {}).window(question)
+    print(f"{question.key}  {question.canonical().decode().strip()}")
+    print(_rows(question, window).write_csv(datetime_format="%Y-%m-%dT%H:%MZ"), end="")
+
+
+def _rows(question: Question, window: Window) -> pl.DataFrame:
+    names = (*question.hist_exog, *question.futr_exog)
+    return pl.DataFrame(
+        {
+            "ts": pl.from_epoch(pl.Series(window.ts_us), time_unit="us"),
+            "minute": window.minute,
+            "return_bp": window.returns / UNITS_PER_BP,
+            "y_bp": window.y_bp,
+            **{name: window.hist_exog[:, column] for column, name in enumerate(names)},
+        }
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,92 @@
+"""What the present questions would cost, before anything is bought.
+
+*Errors*: none of its own; nothing is sent but the listing of a shared remote.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import polars as pl
+
+from stages.forecasting.backend import Asked
+from stages.outside.answers import AnswerStore, path_of
+from stages.outside.batches import Batch, packed, per_snapshot
+from stages.outside.model_facts import path_of_facts
+from stages.outside.places import Place
+from stages.requests.question import Question
+
+
+@dataclass(frozen=True)
+class Price:
+    """*Units*: questions, HTTP requests. `span` is the widest cut of sessions that is paid already, if any."""
+
+    questions: int
+    local: int
+    remote: int
+    batches: tuple[Batch, ...]
+    facts: int
+    repeated: int
+    span: tuple[str, str] | None
+
+    @property
+    def missing(self) -> int:
+        """Questions without an answer."""
+        return sum(len(batch.asked) for batch in self.batches)
+
+    @property
+    def requests(self) -> int:
+        """Requests at one per snapshot, with the one for the model's facts if it is still due."""
+        return len(self.batches) + self.facts
+
+    @property
+    def packed_requests(self) -> int:
+        """Requests with `api.pack: snapshots`."""
+        return len(packed(self.batches)) + self.facts
+
+
+def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore) -> Price:
+    """The price of these questions for this store."""
+    here = keys_in(store.local, {question.key for question in questions})
+    absent = {question.key for question in questions} - here
+    there = keys_in(store.remote, absent) if store.remote is not None else set()
+    missing = [Asked(question, _nobody_looks) for question in questions if question.key in absent - there]
+    facts_known = store.local.read(path_of_facts(questions[0])) is not None
+    return Price(
+        questions=len(questions),
+        local=len(here),
+        remote=len(there),
+        batches=tuple(per_snapshot(missing)),
+        facts=0 if facts_known or not missing else 1,
+        repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
+        span=paid_span(schedule, here | there),
+    )
+
+
+def keys_in(place: Place, keys: Iterable[str]) -> set[str]:
+    """Which of these keys have a record there, from one listing per folder."""
+    by_folder: dict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        by_folder[key[:2]].add(key)
+    found: set[str] = set()
+    for folder, wanted in by_folder.items():
+        names = {f"{folder}/{name}" for name in place.names(folder)}
+        found |= {key for key in wanted if path_of(key) in names}
+    return found
+
+
+def paid_span(schedule: pl.DataFrame, paid: set[str]) -> tuple[str, str] | None:
+    """First and last session of the longest stretch in which every question has its answer."""
+    asked = schedule.filter(pl.col("status") == "ok")
+    by_session = asked.group_by("session").agg(pl.col("key").is_in(list(paid)).all()).sort("session")
+    best: tuple[int, str, str] = (0, "", "")
+    length, start = 0, ""
+    for session, all_paid in by_session.iter_rows():
+        length, start = (length + 1, start or str(session)) if all_paid else (0, "")
+        best = max(best, (length, start, str(session)), key=lambda one: one[0])
+    return (best[1], best[2]) if best[0] else None
+
+
+def _nobody_looks() -> NoReturn:
+    raise AssertionError("a price needs no rows")

@@ -1,0 +1,82 @@
+"""The market that given params would see, computed without touching the workspace.
+
+Stages before `build_requests` whose params are the ones that dvc.lock records are taken as they lie in `artifacts/`;
+from the first that would change, they run in a scratch folder. Nothing here asks a forecaster.
+*Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.errors import ConfigurationError
+from stages.outside.composition import to_yaml
+from stages.outside.files import read_frames, read_json, read_table, read_tables
+from stages.outside.workspace import main_root
+from stages.quality.verdicts import usable_sessions
+from stages.requests.market import Market
+from stages.tables.bars import Bars
+from stages.tables.calendar import Calendar
+
+BEFORE_QUESTIONS = ("list_source", "fetch_bars", "check_data", "build_features")
+ARTIFACTS = Path("artifacts")
+
+
+def market_of(document: Mapping[str, Any]) -> Market:
+    """The market under these params."""
+    changed = stages_to_run(document)
+    if not changed:
+        return _read_market(Path())
+    with tempfile.TemporaryDirectory(prefix="plan-") as name:
+        scratch = Path(name)
+        (scratch / "params.yaml").write_text(to_yaml(document), encoding="utf-8")
+        (scratch / "conf").symlink_to(Path("conf").resolve())
+        (scratch / ARTIFACTS).mkdir()
+        for stage in BEFORE_QUESTIONS:
+            if stage in changed:
+                _run(stage, scratch)
+            else:
+                (scratch / ARTIFACTS / stage).symlink_to((ARTIFACTS / stage).resolve())
+        return _read_market(scratch)
+
+
+def stages_to_run(document: Mapping[str, Any]) -> list[str]:
+    """The stages before `build_requests` whose results these params may change, and all after the first of them."""
+    recorded = _stages_of("dvc.lock")
+    for number, stage in enumerate(BEFORE_QUESTIONS):
+        params = recorded.get(stage, {}).get("params", {}).get("params.yaml")
+        if params is None or not (ARTIFACTS / stage).is_dir() or any(document.get(k) != v for k, v in params.items()):
+            return list(BEFORE_QUESTIONS[number:])
+    return []
+
+
+def _stages_of(name: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return dict(document.get("stages", {}))
+
+
+def _run(stage: str, scratch: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(main_root())}
+    command = [sys.executable, "-m", f"stages.{stage}"]
+    done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stage
+    if done.returncode:
+        raise ConfigurationError(f"stage {stage} cannot run with these params: {done.stderr.strip()[-500:]}")
+
+
+def _read_market(root: Path) -> Market:
+    artifacts = root / ARTIFACTS
+    return Market(
+        bars=read_tables(Bars, artifacts / "check_data/bars"),
+        features=read_frames(artifacts / "build_features/features"),
+        usable=usable_sessions(read_json(artifacts / "check_data/dq_report.json")),
+        calendar=read_table(Calendar, artifacts / "fetch_bars/calendar.parquet"),
+    )
