@@ -1,14 +1,14 @@
 """Does a stamp name the start or the end of its minute, and is the vendor's clock right? The bars know.
 
 Reading end labels as starts lets every decision see one minute of the future, and a clock that ignores daylight saving
-lets it see an hour; so what the stamps say must agree with `source.bar_label`.
+lets it see an hour; so what the bars say must agree with `source.bar_label`.
 
-Where a full session has no rows outside regular hours, its first and last stamp decide: 09:30 and 15:59 are starts,
-09:31 and 16:00 ends. Where it has, the opening auction decides: the minute that holds it is the busiest of those that
-could be the first. Sessions in winter and summer time vote apart, since a clock that is wrong in one is right in the
-other.
+Where full sessions hold regular hours only, their first and last stamps decide: 09:30 and 15:59 are starts, 09:31 and
+16:00 ends. Elsewhere the usual volume of each minute decides: it rises most at the open, and the minute of the auction
+is clearly busier than the one beside it. Winter and summer time are judged apart, since a clock that is wrong in one is
+right in the other.
 
-*Errors*: `HardFailure` TS5 when the vote contradicts `source.bar_label`; no vote, no verdict.
+*Errors*: `HardFailure` TS5 when the bars contradict `source.bar_label`; where they do not tell, the params are trusted.
 """
 
 from datetime import date
@@ -19,21 +19,23 @@ from stages.quality.failure import HardFailure
 from stages.quality.params import DialectParams, QualityParams
 
 MEANING = ("start", "end")  # by the offset of the first stamp from the open, in minutes
-CANDIDATES = [hours * 60 + label for hours in (-1, 0, 1) for label in (0, 1)]
-MIN_VOLUME_VOTES = 10  # volumes are noisy where stamps are exact: more sessions,
-MIN_VOLUME_SHARE = 0.9  # and nearly all of them, must agree
+HOURS = (-1, 0, 1)  # by which the vendor's clock may be off
+CANDIDATES = [hour * 60 + label for hour in HOURS for label in (0, 1)]
+MIN_SESSIONS = 10  # volumes are noisy: fewer sessions tell nothing,
+MIN_CONTRAST = 1.5  # and neither do minutes that are busy alike
 
 
 def check_label(stamps: pl.DataFrame, calendar: pl.DataFrame, dialect: DialectParams, quality: QualityParams) -> bool:
-    """Raise if `ts, volume` as delivered contradict `source.bar_label`; else say whether the bars could decide."""
-    winners = [
-        (_winner(regime, quality), regime["session"][0])
-        for regime in _votes(stamps, calendar).partition_by("regime", maintain_order=True)
-    ]
-    for opening, session in winners:
+    """Raise if `ts, volume` as delivered contradict `source.bar_label`; else say whether the bars could tell."""
+    told = False
+    for regime in _full_sessions(stamps, calendar).partition_by("regime", maintain_order=True):
+        opening = _by_stamps(regime, quality)
+        if opening is None:
+            opening = _by_volume(regime)
         if opening is not None:
-            _agree(opening, session, dialect)
-    return any(opening is not None for opening, _ in winners)
+            _agree(opening, regime["session"][0], dialect)
+            told = True
+    return told
 
 
 def _agree(opening: int, session: date, dialect: DialectParams) -> None:
@@ -54,42 +56,55 @@ def _agree(opening: int, session: date, dialect: DialectParams) -> None:
         )
 
 
-def _votes(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Per full session that can say it: the offset of its first minute from the open, as stamped."""
+def _full_sessions(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Stamps of full sessions as minutes from the open, in order of session."""
+    opening = pl.col("open_utc")
     sessions = calendar.filter(~pl.col("is_half"))
-    offset = (pl.col("ts") - pl.col("open_utc")).dt.total_minutes()
-    candidate = pl.when(pl.col("offset").is_in(CANDIDATES)).then(pl.col("volume").fill_nan(None))
-    busiest = pl.col("offset").filter(candidate == candidate.max())
-    span = pl.col("last") - pl.col("first")
-    exact = (span == pl.col("n_bars") - 1) & pl.col("first").is_in(CANDIDATES)
     return (
-        stamps.with_columns(date=pl.col("ts").dt.date())
-        .join(sessions.select("session", "open_utc", "n_bars", date=pl.col("open_utc").dt.date()), on="date")
-        .with_columns(offset=offset)
-        .group_by("session")
-        .agg(
-            pl.col("open_utc", "n_bars").first(),
-            first=pl.col("offset").min(),
-            last=pl.col("offset").max(),
-            busiest=pl.when(busiest.len() == 1).then(busiest.first()),
-        )
-        .sort("session")
+        stamps.with_columns(pl.col("volume").fill_nan(None), date=pl.col("ts").dt.date())
+        .join(sessions.select("session", "open_utc", "n_bars", date=opening.dt.date()), on="date")
         .select(
             "session",
-            regime=pl.col("open_utc").dt.time(),
-            regular_only=span < pl.col("n_bars"),
-            opening=pl.when(exact).then("first").when(span >= pl.col("n_bars")).then("busiest"),
+            "n_bars",
+            "volume",
+            regime=opening.dt.time(),
+            offset=(pl.col("ts") - opening).dt.total_minutes(),
         )
-        .drop_nulls("opening")
+        .with_columns(span=(pl.col("offset").max() - pl.col("offset").min()).over("session"))
+        .sort("session")
     )
 
 
-def _winner(votes: pl.DataFrame, quality: QualityParams) -> int | None:
-    """The offset that enough sessions agree on: by their first and last stamps, else by their volumes."""
-    exact, noisy = votes.filter("regular_only"), votes.filter(~pl.col("regular_only"))
-    for group, least, share in ((exact, quality.label_min_sessions, 0.5), (noisy, MIN_VOLUME_VOTES, MIN_VOLUME_SHARE)):
-        if group.height >= least:
-            opening, count = group["opening"].value_counts(sort=True).row(0)
-            if count > share * group.height:
-                return int(opening)
-    return None
+def _by_stamps(regime: pl.DataFrame, quality: QualityParams) -> int | None:
+    """The first stamp that most sessions of regular hours agree on."""
+    complete = regime.filter(pl.col("span") == pl.col("n_bars") - 1)
+    first = complete.group_by("session").agg(pl.col("offset").min())["offset"]
+    first = first.filter(first.is_in(CANDIDATES))
+    if first.len() < quality.label_min_sessions:
+        return None
+    opening, sessions = first.value_counts(sort=True).row(0)
+    return int(opening) if sessions > first.len() / 2 else None
+
+
+def _by_volume(regime: pl.DataFrame) -> int | None:
+    """The minute in which trading wakes up, by the median volume of every minute across sessions."""
+    extended = regime.filter(pl.col("span") >= pl.col("n_bars"))
+    sessions = extended["session"].n_unique()
+    if sessions < MIN_SESSIONS:
+        return None
+    usual = extended.group_by("offset").agg(pl.when(pl.len() > sessions / 2).then(pl.col("volume").median()))
+    volume = {offset: median or 0.0 for offset, median in usual.iter_rows()}
+
+    def around(hour: int, first: int, last: int) -> float:
+        return sum(volume.get(hour * 60 + minute, 0.0) for minute in range(first, last + 1))
+
+    hour = max(HOURS, key=lambda hour: around(hour, 1, 5) - around(hour, -5, -1))
+    at_start, at_end = around(hour, 0, 0), around(hour, 1, 1)
+    wakes_up = _stands_out(around(hour, 1, 5), around(hour, -5, -1))
+    if wakes_up and _stands_out(at_start, at_end):
+        return hour * 60
+    return hour * 60 + 1 if wakes_up and _stands_out(at_end, at_start) else None
+
+
+def _stands_out(volume: float, beside: float) -> bool:
+    return volume > MIN_CONTRAST * beside

@@ -1,0 +1,158 @@
+"""Every dialect ends as the same bars, and what cannot be read without guessing is refused in one sentence."""
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from tests.quality.deliveries import CALENDAR, day, delivery, minute, minutes, through_the_gate
+
+TUESDAY = date(2024, 11, 19)
+BLACK_FRIDAY = date(2024, 11, 29)  # 210 minutes
+THANKSGIVING = date(2024, 11, 28)
+ts = pl.col("ts")
+
+
+def test_a_sound_delivery_passes_and_its_values_are_unaltered() -> None:
+    delivered = delivery()
+    checked = through_the_gate(delivered)
+
+    assert checked.failure is None
+    assert checked.days["verdict"].to_list() == ["pass"] * CALENDAR.height
+    assert checked.bars.select(delivered.columns).equals(delivered)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "changes"),
+    [
+        (
+            delivery().rename({"ts": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}),
+            {"aliases": {"t": "ts", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}},
+        ),
+        (delivery().with_columns(ts.dt.cast_time_unit("ms")), {}),
+        (delivery().with_columns(ts.dt.cast_time_unit("ns")), {}),
+        (delivery().with_columns(ts.dt.convert_time_zone("Asia/Tokyo")), {}),
+        (
+            delivery().with_columns(ts.dt.convert_time_zone("America/New_York").dt.replace_time_zone(None)),
+            {"zone": "America/New_York"},
+        ),
+        (delivery().with_columns(ts.dt.replace_time_zone(None)), {"zone": "UTC"}),
+        (delivery().with_columns(ts + timedelta(minutes=1)), {"bar_label": "end"}),
+        (delivery().with_columns(pl.col("volume").cast(pl.Int32)), {}),
+        (delivery().with_columns(pl.col("close").cast(pl.Decimal(12, 2))), {}),
+        (delivery().with_columns(vwap=pl.lit("a column nobody asked for")), {}),
+        (delivery().with_columns(symbol=pl.lit("SYM")), {}),
+        (delivery().sample(fraction=1, shuffle=True, seed=7), {}),
+        (pl.concat([delivery(), delivery().head(100)]), {}),
+        (pl.concat([delivery(), delivery().with_columns(ts + timedelta(hours=7)).head(60)]), {}),
+    ],
+    ids=[
+        "aliases",
+        "milliseconds",
+        "nanoseconds",
+        "another zone",
+        "naive local time",
+        "naive UTC",
+        "end labels",
+        "integer volume",
+        "decimal prices",
+        "a further column",
+        "a symbol column",
+        "unsorted",
+        "rows twice",
+        "after hours",
+    ],
+)
+def test_every_dialect_ends_as_the_same_bars(vendor: pl.DataFrame, changes: dict[str, object]) -> None:
+    checked = through_the_gate(vendor, **changes)
+
+    assert checked.failure is None
+    assert checked.bars.equals(through_the_gate(delivery()).bars)
+
+
+def test_harmless_faults_are_counted() -> None:
+    faulty = pl.concat([delivery(), delivery().head(100), delivery().with_columns(ts + timedelta(hours=7)).head(60)])
+
+    counts = through_the_gate(faulty).counts
+
+    assert (counts["TS1"], counts["TS2"], counts["outside_hours"]) == (1, 100, 60)
+
+
+def test_two_prices_for_one_minute_are_not_chosen_between() -> None:
+    other = delivery().filter(minute(TUESDAY, 100)).with_columns(pl.col("close") + 0.01, pl.col("high") + 0.01)
+    checked = through_the_gate(pl.concat([delivery(), other]))
+
+    assert day(checked, TUESDAY)["TS3"] == 1
+    assert (day(checked, TUESDAY)["verdict"], day(checked, TUESDAY)["reason"]) == ("fail", "conflicting_rows")
+    assert checked.days.filter(pl.col("verdict") == "fail").height == 1
+
+
+def test_rows_after_the_close_of_a_half_day_are_dropped_with_a_warning() -> None:
+    late = delivery().filter(minutes(BLACK_FRIDAY, 0, 29)).with_columns(ts + timedelta(minutes=210))
+    checked = through_the_gate(pl.concat([delivery(), late]))
+
+    assert (day(checked, BLACK_FRIDAY)["TS6"], day(checked, BLACK_FRIDAY)["verdict"]) == (30, "warn")
+    assert checked.bars.equals(through_the_gate(delivery()).bars)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "changes", "check", "words"),
+    [
+        (delivery().head(0), {}, "SCH1", "no rows"),
+        (delivery().drop("close"), {}, "SCH1", "'close' is missing.*source.aliases"),
+        (delivery().rename({"close": "c"}), {"aliases": {"cls": "close"}}, "SCH1", "'close' is missing.*'c'"),
+        (delivery().with_columns(pl.col("open").cast(pl.String)), {}, "SCH1", "'open' holds String"),
+        (delivery().with_columns(pl.col("volume") > 500), {}, "SCH1", "'volume' holds Boolean"),
+        (delivery().with_columns(ts.cast(pl.String)), {}, "SCH1", "'ts' holds String"),
+        (delivery().with_columns(ts.dt.epoch("ms")), {}, "SCH1", "'ts' holds Int64"),
+        (delivery().with_columns(ts.dt.date()), {}, "SCH1", "'ts' holds Date"),
+        (
+            delivery().with_columns(pl.when(minute(TUESDAY, 3)).then(None).otherwise(ts).alias("ts")),
+            {},
+            "SCH1",
+            "empty in 1 rows",
+        ),
+        (delivery().with_columns(symbol=pl.lit("MSFT")), {}, "SCH1", "'MSFT'.*source.uri_template"),
+        (delivery().with_columns(ts.dt.replace_time_zone(None)), {}, "SCH2", "source.zone"),
+        (delivery().with_columns(ts + timedelta(seconds=1)), {}, "TS4", "whole minute.*14:30:01"),
+        (delivery().with_columns(ts + timedelta(minutes=1)), {}, "TS5", "end of each minute.*source.bar_label"),
+        (delivery(), {"bar_label": "end"}, "TS5", "start of each minute.*source.bar_label"),
+        (delivery().with_columns(ts + timedelta(hours=1)), {}, "TS5", "an hour late.*source.zone"),
+        (delivery().with_columns(ts - timedelta(hours=1)), {}, "TS5", "an hour early.*source.zone"),
+        (
+            pl.concat(
+                [delivery(), delivery().filter(minutes(date(2024, 11, 27), 0, 9)).with_columns(ts + timedelta(1))]
+            ),
+            {},
+            "TS6",
+            "10 rows.*closed",
+        ),
+        (delivery().with_columns(ts.dt.offset_by("-1y")), {}, "TS7", "universe.first_session"),
+        (delivery().with_columns(ts.dt.epoch("ms").cast(pl.Datetime("us", "UTC"))), {}, "TS7", "1970"),
+    ],
+)
+def test_rows_that_cannot_be_read_without_guessing_are_refused(
+    vendor: pl.DataFrame, changes: dict[str, object], check: str, words: str
+) -> None:
+    failure = through_the_gate(vendor, **changes).failure
+
+    assert failure is not None
+    assert failure.check == check
+    with pytest.raises(type(failure), match=words):
+        raise failure
+
+
+def test_a_holiday_is_named_by_its_date() -> None:
+    extra = delivery().filter(minutes(date(2024, 11, 27), 0, 9)).with_columns(ts + timedelta(1))
+    failure = through_the_gate(pl.concat([delivery(), extra])).failure
+
+    assert failure is not None
+    assert failure.session == THANKSGIVING
+
+
+def test_hours_before_the_open_of_a_holiday_are_just_outside_hours() -> None:
+    early = delivery().filter(minutes(date(2024, 11, 27), 0, 9)).with_columns(ts + timedelta(days=1, hours=-3))
+    checked = through_the_gate(pl.concat([delivery(), early]))
+
+    assert checked.failure is None
+    assert checked.counts["outside_hours"] == 10

@@ -1,0 +1,124 @@
+"""Each check marks the session it should, with the verdict it should, and no other."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.quality.deliveries import CALENDAR, Checked, day, delivery, minute, minutes, through_the_gate
+
+TUESDAY = date(2024, 11, 19)
+MONDAY = date(2024, 12, 2)
+PRICES = ("open", "high", "low", "close")
+
+
+def verdicts(checked: Checked) -> dict[date, tuple[str, str | None]]:
+    """Sessions that did not simply pass."""
+    troubled = checked.days.filter(pl.col("verdict") != "pass")
+    return {row["session"]: (row["verdict"], row["reason"]) for row in troubled.iter_rows(named=True)}
+
+
+def set_to(condition: pl.Expr, **values: Any) -> pl.DataFrame:
+    return delivery().with_columns(
+        pl.when(condition).then(value).otherwise(name).alias(name) for name, value in values.items()
+    )
+
+
+def scaled(first_day: date, factor: float, last_day: date = date(2024, 12, 31)) -> pl.DataFrame:
+    inside = pl.col("ts").dt.date().is_between(first_day, last_day)
+    prices = [pl.when(inside).then((pl.col(p) * factor).round(2)).otherwise(p).alias(p) for p in PRICES]
+    return delivery().with_columns(prices)
+
+
+def frozen(first: int, last: int, volume: float) -> pl.DataFrame:
+    """One price, half a dollar up, from minute `first` to `last` of a Tuesday."""
+    price = delivery().filter(minute(TUESDAY, first))["close"][0] + 0.5
+    return set_to(minutes(TUESDAY, first, last), open=price, high=price, low=price, close=price, volume=volume)
+
+
+@pytest.mark.parametrize(
+    ("missing", "verdict"),
+    [
+        ([(60, 64)], ("pass", None)),  # five in a row may be
+        ([(60, 65)], ("fail", "sustained_gap")),  # six may not
+        ([(m, m) for m in range(10, 10 + 2 * 19, 2)], ("pass", None)),  # 19 of 390 missing: 95.1 %
+        ([(m, m) for m in range(10, 10 + 2 * 20, 2)], ("fail", "incomplete")),  # 20 of 390: 94.9 %
+        ([(0, 389)], ("fail", "no_data")),
+    ],
+)
+def test_completeness_and_gaps(missing: list[tuple[int, int]], verdict: tuple[str, str | None]) -> None:
+    gone = pl.any_horizontal(minutes(TUESDAY, first, last) for first, last in missing)
+    found = day(through_the_gate(delivery().filter(~gone)), TUESDAY)
+
+    assert (found["verdict"], found["reason"]) == verdict
+    assert found["n_missing"] == sum(last - first + 1 for first, last in missing)
+
+
+@pytest.mark.parametrize(
+    ("bars", "volume", "verdict"),
+    [
+        (9, 100.0, None),
+        (10, 100.0, ("warn", None)),
+        (29, 100.0, ("warn", None)),
+        (30, 100.0, ("fail", "stale")),
+        (4, 0.0, None),
+        (5, 0.0, ("warn", None)),
+        (30, 0.0, ("fail", "stale")),
+    ],
+)
+def test_a_feed_that_repeats_itself_is_stale(bars: int, volume: float, verdict: tuple[str, str | None] | None) -> None:
+    checked = through_the_gate(frozen(100, 99 + bars, volume))
+
+    assert verdicts(checked) == ({} if verdict is None else {TUESDAY: verdict})
+    assert day(checked, TUESDAY)["PX5"] == (verdict is not None)
+
+
+def test_a_missing_minute_does_not_end_a_stale_run() -> None:
+    checked = through_the_gate(frozen(100, 110, 100.0).filter(~minute(TUESDAY, 105)))
+
+    assert day(checked, TUESDAY)["longest_stale"] == 10
+
+
+@pytest.mark.parametrize(("factor", "suspect"), [(0.5, True), (4.0, True), (10.0, True), (0.7, False), (1.02, False)])
+def test_an_overnight_ratio_near_a_usual_split_is_suspected(factor: float, suspect: bool) -> None:
+    assert verdicts(through_the_gate(scaled(MONDAY, factor))) == ({MONDAY: ("warn", None)} if suspect else {})
+
+
+def test_a_split_is_seen_across_a_session_without_data() -> None:
+    gone = ~minutes(MONDAY, 0, 389)
+    checked = through_the_gate(scaled(MONDAY, 0.25).filter(gone))
+
+    assert verdicts(checked) == {MONDAY: ("fail", "no_data"), date(2024, 12, 3): ("warn", None)}
+
+
+def test_a_session_that_hardly_traded_is_noticed_against_the_median_of_those_before() -> None:
+    checked = through_the_gate(set_to(minutes(MONDAY, 0, 389), volume=20.0))
+
+    assert verdicts(checked) == {MONDAY: ("warn", None)}
+    assert day(checked, MONDAY)["VOL3"] == 1
+
+
+def test_a_half_day_is_not_a_day_of_low_volume() -> None:
+    assert day(through_the_gate(delivery()), date(2024, 11, 29))["VOL3"] == 0
+
+
+def test_a_price_that_moves_without_volume_is_flagged_but_passes() -> None:
+    checked = through_the_gate(set_to(minute(TUESDAY, 100), volume=0.0, close=pl.col("open") + 0.01, high=999.0))
+
+    assert (day(checked, TUESDAY)["VOL2"], day(checked, TUESDAY)["verdict"]) == (1, "pass")
+
+
+def test_prices_between_ticks_are_counted() -> None:
+    checked = through_the_gate(set_to(minutes(TUESDAY, 10, 19), high=pl.col("high") + 0.005))
+
+    assert day(checked, TUESDAY)["PX6"] == 10
+
+
+def test_a_sound_market_raises_no_flag_at_all() -> None:
+    checked = through_the_gate(delivery())
+
+    assert verdicts(checked) == {}
+    flags = ("PX1", "PX2", "PX3", "PX4", "PX5", "PX6", "VOL1", "VOL2", "VOL3", "TS3", "TS6", "CMP4")
+    assert {flag: checked.days[flag].sum() for flag in flags} == dict.fromkeys(flags, 0)
+    assert checked.days.height == CALENDAR.height
