@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.scoring.figures import RATIOS, figures
+from stages.scoring.figures import figures, relative_errors
 
 Floats = NDArray[np.float64]
 
@@ -56,10 +56,10 @@ def summary(sums: DaySums, version: str, weights: Floats | None = None) -> dict[
     if not parts:
         return figures({name: np.zeros(()) for name in sums.names}, version)
     pooled = figures({name: np.sum([part[name] for part in parts], axis=0) for name in sums.names}, version)
-    for name in RATIOS:
-        with np.errstate(divide="ignore"):
-            logs = [np.log(figures(part, version)[name]) for part in parts]
-        pooled[name] = np.exp(np.mean(logs, axis=0))
+    by_symbol = [relative_errors(part, version) for part in parts]
+    with np.errstate(divide="ignore"):
+        for name in by_symbol[0]:
+            pooled[name] = np.exp(np.mean([np.log(errors[name]) for errors in by_symbol], axis=0))
     return pooled
 
 

@@ -14,7 +14,14 @@ from stages.tables.quantiles import LEVELS
 
 Floats = NDArray[np.float64]
 Sums = Mapping[str, Floats]
-RATIOS = ("rmae", "rrmse")  # pooled over symbols as a geometric mean
+
+
+def relative_errors(sums: Sums, version: str) -> dict[str, Floats]:
+    """Errors of the median over those of persistence, which forecasts no move."""
+    return {
+        "rmae": ratio(sums[f"{version}_abs"], sums["abs_y"]),
+        "rrmse": np.sqrt(ratio(sums[f"{version}_sq"], sums["sq_y"])),
+    }
 
 
 def figures(sums: Sums, version: str) -> dict[str, Floats]:
@@ -27,8 +34,7 @@ def figures(sums: Sums, version: str) -> dict[str, Floats]:
     pinball = np.mean([sums[f"{version}_pinball_{level:02d}"] for level in LEVELS], axis=0)
     hits = {level: mean(f"hit_{level:02d}") for level in LEVELS}
     return {
-        "rmae": ratio(sums[f"{version}_abs"], sums["abs_y"]),
-        "rrmse": np.sqrt(ratio(sums[f"{version}_sq"], sums["sq_y"])),
+        **relative_errors(sums, version),
         "mae_bp": mean("abs"),
         "rmse_bp": np.sqrt(mean("sq")),
         "pinball_bp": ratio(pinball, n),

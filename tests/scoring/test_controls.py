@@ -1,0 +1,136 @@
+"""A pipeline with a leak, or with its clock off by a minute, cannot pass its own controls."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.calibration.outcomes import with_outcomes
+from stages.scoring.controls import controls
+from tests.scoring.simulated import GATES, as_answered, with_truth
+
+N_DAYS = 20
+SYMBOLS = ("A", "B")
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a control sees of a question."""
+
+    key: str
+    end_utc: datetime
+
+
+def questions(frame: pl.DataFrame, ends_before_snapshot: timedelta = MINUTE) -> Iterator[Sent]:
+    for key, snapshot in frame.filter(pl.col("key").is_not_null()).select("key", "snapshot_utc").iter_rows():
+        yield Sent(key, snapshot - ends_before_snapshot)
+
+
+def random_walk(symbol: str, days: list[object]) -> pl.DataFrame:
+    """Ninety minutes a day around 10:30, each close a step away from the one before."""
+    rng = np.random.default_rng(len(days) + ord(symbol))
+    starts = [datetime(d.year, d.month, d.day, 9, 30, tzinfo=UTC) + k * MINUTE for d in days for k in range(90)]
+    closes = np.round(100 * np.exp(np.cumsum(rng.standard_normal(len(starts)) * 5e-4)), 2)
+    return pl.DataFrame({"ts": starts, "close": closes}).with_columns(
+        pl.col("ts").cast(pl.Datetime("us", "UTC")),
+        known_at=(pl.col("ts") + pl.duration(minutes=1)).cast(pl.Datetime("us", "UTC")),
+        is_filled=pl.lit(False),
+    )
+
+
+@pytest.fixture(scope="module")
+def market() -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """Forecasts beside the outcomes of a random walk, and its bars."""
+    frame = with_truth(N_DAYS, symbols=SYMBOLS, clocks=("10:30",)).drop("y_bp", "target_ts", "void")
+    days = sorted(frame["session"].unique())
+    bars = {symbol: random_walk(symbol, days) for symbol in SYMBOLS}
+    closes = pl.concat(
+        bar.select(pl.lit(symbol).alias("symbol"), pl.col("known_at").alias("snapshot_utc"), "close")
+        for symbol, bar in bars.items()
+    )
+    frame = frame.join(closes, on=["symbol", "snapshot_utc"]).with_columns(last=pl.col("close")).drop("close")
+    return with_outcomes(frame, bars, dict.fromkeys(SYMBOLS, tuple(days))), bars
+
+
+def verdicts(proofs: dict[str, object]) -> dict[str, str]:
+    return {name: proof if name == "verdict" else proof["verdict"] for name, proof in proofs.items()}
+
+
+def test_a_sound_pipeline_passes_all_three(market):
+    frame, bars = market
+
+    proofs = controls(as_answered(frame), questions(frame), bars, GATES)
+
+    assert verdicts(proofs) == dict.fromkeys(("echo", "oracle", "shifted_oracle", "verdict"), "PASS")
+    assert (proofs["echo"]["rmae_min"], proofs["echo"]["rmae_max"]) == (1.0, 1.0)
+    assert (proofs["oracle"]["rmae_max"], proofs["oracle"]["n"]) == (0.0, N_DAYS * len(SYMBOLS))
+    assert 0.1 < proofs["shifted_oracle"]["rmae_min"] < 0.5  # one of ten minutes is missing: about sqrt(1/10)
+
+
+@pytest.mark.parametrize("minutes", [-9, 0, 2], ids=["the answer itself", "one bar too many", "one bar too few"])
+def test_a_history_that_ends_on_another_bar_than_the_last_known_one_fails_the_echo(market, minutes):
+    frame, bars = market
+
+    proofs = controls(as_answered(frame), questions(frame, minutes * MINUTE), bars, GATES)
+
+    assert verdicts(proofs)["echo"] == verdicts(proofs)["verdict"] == "FAIL"
+    assert verdicts(proofs)["oracle"] == "PASS"
+
+
+@pytest.mark.parametrize("minutes", [-1, 1])
+def test_outcomes_read_one_minute_beside_the_target_fail_the_oracle(market, minutes):
+    frame, bars = market
+    moved = {
+        symbol: bar.with_columns(
+            known_at=(pl.col("known_at") + pl.duration(minutes=minutes)).cast(pl.Datetime("us", "UTC"))
+        )
+        for symbol, bar in bars.items()
+    }
+    days = tuple(frame["session"].unique())
+    misread = with_outcomes(frame.drop("y_bp", "target_ts", "void"), moved, dict.fromkeys(SYMBOLS, days))
+
+    found = verdicts(controls(as_answered(misread), questions(frame), bars, GATES))
+
+    assert found["oracle"] == found["verdict"] == "FAIL"
+    assert found["echo"] == "PASS"
+
+
+def test_a_market_in_which_a_minute_makes_no_difference_fails_the_shifted_oracle(market):
+    frame, bars = market
+    # Nothing moves between five and fourteen minutes after the snapshot: the target is known long before its time.
+    frozen = {
+        symbol: bar.with_columns(
+            close=pl.when(pl.col("ts").dt.minute().is_between(34, 44), pl.col("ts").dt.hour() == 10)
+            .then(
+                pl.col("close").filter(pl.col("ts").dt.minute() == 34, pl.col("ts").dt.hour() == 10).first().over("day")
+            )
+            .otherwise(pl.col("close"))
+        )
+        for symbol, bar in ((symbol, bar.with_columns(day=pl.col("ts").dt.date())) for symbol, bar in bars.items())
+    }
+    days = tuple(frame["session"].unique())
+    still = with_outcomes(frame.drop("y_bp", "target_ts", "void"), frozen, dict.fromkeys(SYMBOLS, days))
+
+    found = verdicts(controls(as_answered(still), questions(frame), frozen, GATES))
+
+    assert found == {"echo": "PASS", "oracle": "PASS", "shifted_oracle": "FAIL", "verdict": "FAIL"}
+
+
+def test_a_forecast_whose_question_is_not_there_fails_the_echo(market):
+    frame, bars = market
+
+    found = verdicts(controls(as_answered(frame), list(questions(frame))[1:], bars, GATES))
+
+    assert found["echo"] == "FAIL"
+
+
+def test_without_any_outcome_the_controls_prove_nothing(market):
+    frame, bars = market
+
+    found = verdicts(controls(as_answered(frame).clear(), questions(frame), bars, GATES))
+
+    assert set(found.values()) == {"INCONCLUSIVE"}

@@ -1,0 +1,221 @@
+"""A cell may trade when its evidence says so, and every verdict can be checked by hand."""
+
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.scoring.gates import forecast_gates, judge_coverage, judge_skill
+from stages.scoring.metrics import score
+from stages.scoring.verdict import Judgement, Verdict, worst
+from tests.scoring.simulated import FIRST_DAY, GATES, as_answered, with_truth
+
+HOLD = {"verdict": "PASS"}
+FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 400})
+
+
+def entry(
+    rmae: float | None = 0.9, upper: float = 0.95, coverage: float | None = 0.5, se: float = 0.03, n_days: int = 60
+) -> dict[str, object]:
+    def figure(value, high):
+        return {"calibrated": {"value": value, "ci": [0.0, high], "se": se}}
+
+    return {
+        "symbol": "A",
+        "history_days": 40,
+        "horizon_min": 10,
+        "method": "cqr",
+        "n": 4 * n_days,
+        "n_days": n_days,
+        "metrics": {"rmae": figure(rmae, upper), "rrmse": figure(rmae, upper), "coverage_50": figure(coverage, 1.0)},
+    }
+
+
+def skill(cell: dict[str, object], **changes: object) -> Judgement:
+    return judge_skill(cell, "rmae", 0.95, GATES.model_copy(update=changes))
+
+
+def coverage(cell: dict[str, object], **changes: object) -> Judgement:
+    return judge_coverage(cell, GATES.model_copy(update=changes))
+
+
+def gates(cell: dict[str, object], controls: dict[str, str] = HOLD, **changes: object) -> dict[str, object]:
+    return forecast_gates({"cells": [cell]}, controls, GATES.model_copy(update=changes))["cells"][0]
+
+
+@pytest.mark.parametrize(
+    ("rmae", "upper", "verdict"),
+    [
+        (0.90, 0.99, Verdict.PASS),
+        (0.90, 1.00, Verdict.INCONCLUSIVE),  # the bound must lie below persistence
+        (0.95, 0.96, Verdict.FAIL),  # the threshold itself is not below the threshold
+        (1.10, 1.20, Verdict.FAIL),
+    ],
+)
+def test_skill_needs_the_estimate_below_the_threshold_and_the_bound_below_persistence(rmae, upper, verdict):
+    assert skill(entry(rmae, upper)).verdict == verdict
+
+
+def test_the_literal_policy_looks_at_the_estimate_alone():
+    assert skill(entry(0.949, 1.3, n_days=2), policy="point").verdict == Verdict.PASS
+    assert skill(entry(0.951, 0.96), policy="point").verdict == Verdict.FAIL
+
+
+@pytest.mark.parametrize("n_days", [0, 24, 39])
+def test_too_few_days_or_outcomes_are_inconclusive_and_say_which_rule_asks_for_more(n_days):
+    judged = skill(entry(0.5, 0.6, n_days=n_days))
+
+    assert judged.verdict == Verdict.INCONCLUSIVE
+    assert "gates.min_forecast_days for 40" in judged.words
+    assert coverage(entry(n_days=n_days)).verdict == Verdict.INCONCLUSIVE
+
+
+def test_outcomes_that_never_move_cannot_prove_skill():
+    assert skill(entry(None)).verdict == Verdict.FAIL
+    assert skill(entry(None), policy="point").verdict == Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "verdict"),
+    [
+        (0.50, 0.03, Verdict.PASS),
+        (0.56, 0.03, Verdict.PASS),  # 0.06 - 1.645 * 0.03 = 0.011 is within 0.02
+        (0.58, 0.03, Verdict.FAIL),  # 0.08 - 1.645 * 0.03 = 0.031 is not
+        (0.42, 0.03, Verdict.FAIL),
+        (0.53, 0.001, Verdict.FAIL),
+    ],
+)
+def test_coverage_fails_only_where_a_deviation_beyond_the_tolerance_is_proven(value, se, verdict):
+    judged = coverage(entry(coverage=value, se=se))
+
+    assert judged.verdict == verdict
+    assert judged.bound == pytest.approx(abs(value - 0.5) - 1.644854 * se, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(0.48, Verdict.PASS), (0.52, Verdict.PASS), (0.521, Verdict.FAIL), (0.479, Verdict.FAIL)]
+)
+def test_literal_coverage_includes_its_tolerance(value, verdict):
+    assert coverage(entry(coverage=value), coverage_rule="point").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "verdict"),
+    [(0.505, 0.005, Verdict.PASS), (0.51, 0.01, Verdict.INCONCLUSIVE), (0.53, 0.01, Verdict.FAIL)],
+)
+def test_equivalence_passes_only_a_proven_agreement(value, se, verdict):
+    assert coverage(entry(coverage=value, se=se), coverage_rule="equivalence").verdict == verdict
+
+
+def test_a_cell_is_eligible_when_all_three_gates_pass_and_the_controls_hold():
+    assert gates(entry())["eligible"]
+    assert not gates(entry(rmae=0.96))["eligible"]
+    assert not gates(entry(coverage=0.7))["eligible"]
+    assert not gates(entry(), {"verdict": "FAIL"})["eligible"]
+    assert not gates(entry(), {"verdict": "INCONCLUSIVE"})["eligible"]
+
+
+def test_inconclusive_evidence_keeps_a_cell_out_unless_params_let_it_through():
+    unsure = entry(0.9, 1.05)
+
+    assert not gates(unsure)["eligible"]
+    assert gates(unsure, inconclusive="warn")["eligible"]
+    assert not gates(entry(0.96), inconclusive="warn")["eligible"]
+
+
+@pytest.mark.parametrize(("n", "percent"), [(42, 12), (84, 26), (252, 51), (1008, 80)])
+def test_the_odds_of_a_perfect_forecaster_under_the_literal_rule_are_those_of_the_binomial(n, percent):
+    # Source of the expected odds: 200,000 draws of a fair coin, within three standard errors.
+    cell = entry() | {"n": n, "n_days": n}
+    tossed = np.random.default_rng(n).binomial(n, 0.5, 200_000)
+
+    words = coverage(cell, policy="point", coverage_rule="point").words
+
+    assert words == f"with {n} independent outcomes a perfect forecaster passes {percent} % of the time"
+    assert np.mean(np.abs(tossed / n - 0.5) <= 0.02 + 1e-9) == pytest.approx(percent / 100, abs=0.005 + 0.0035)
+
+
+def test_low_power_is_said():
+    assert coverage(entry(se=0.03)).words == (
+        "a true coverage off by 0.095 is caught four times out of five (low power)"  # 0.02 + (1.645 + 0.842) * 0.03
+    )
+    assert "low power" not in coverage(entry(se=0.01)).words
+
+
+def test_the_stated_power_of_the_skill_gate_holds():
+    # "A true ratio of X or less passes four times out of five": estimates scatter around X with the stated error.
+    words = skill(entry(se=0.05)).words
+    stated = float(words.split("ratio of ")[1].split(" ")[0])
+    drawn = np.random.default_rng(1).normal(stated, 0.05, 4000)
+
+    passed = [skill(entry(value, value + 1.645 * 0.05, se=0.05)).verdict == Verdict.PASS for value in drawn]
+
+    assert np.mean(passed) == pytest.approx(0.8, abs=0.02)
+
+
+def judged_worlds(n_worlds: int, n_days: int, **world: object) -> list[dict[str, object]]:
+    """Each symbol a world of its own: the gates of many independent cells."""
+    symbols = tuple(f"W{k:03d}" for k in range(n_worlds))
+    frame = as_answered(with_truth(n_days, symbols=symbols, models=("asked",), **world))
+    return forecast_gates(score(frame, FEW_DRAWS), HOLD, GATES)["cells"]
+
+
+def share(cells: list[dict[str, object]], gate: str, verdict: str) -> float:
+    return float(np.mean([cell["gates"][gate]["verdict"] == verdict for cell in cells]))
+
+
+def test_a_forecaster_without_skill_hardly_ever_passes_and_one_with_skill_mostly_does():
+    symbols = tuple(f"W{k:03d}" for k in range(100))
+    blind = with_truth(60, symbols=symbols, models=("asked",), r2=0.0)
+    # A guess as large as a skilled forecaster's, but unrelated to the outcome.
+    guess = 10 * np.random.default_rng(4).standard_normal(blind.height)
+    guessing = blind.with_columns(pl.col(name) + pl.Series(guess) for name in ("q05", "q25", "q50", "q75", "q95"))
+
+    junk = forecast_gates(score(as_answered(guessing), FEW_DRAWS), HOLD, GATES)["cells"]
+    skilled = judged_worlds(100, 60, r2=0.25)
+
+    assert sum(cell["eligible"] for cell in junk) == 0
+    assert share(skilled, "rmae", "PASS") > 0.85
+
+
+def test_a_perfect_interval_is_rejected_rarely_and_a_far_too_narrow_one_nearly_always():
+    perfect, narrow = judged_worlds(150, 60), judged_worlds(50, 60, spread=0.5)
+
+    assert share(perfect, "coverage", "FAIL") < 0.05
+    assert share(narrow, "coverage", "FAIL") > 0.95
+
+
+def test_outcomes_shared_by_all_snapshots_of_a_day_count_as_one_piece_of_evidence():
+    frame = with_truth(60, symbols=tuple(f"W{k:02d}" for k in range(40)), models=("asked",))
+    together = frame.with_columns(y_bp=pl.col("y_bp").first().over("symbol", "session"))
+
+    cells = forecast_gates(score(as_answered(together), FEW_DRAWS), HOLD, GATES)["cells"]
+
+    # Were 240 outcomes taken as independent, a perfect interval would be rejected about every fourth time.
+    assert share(cells, "coverage", "FAIL") < 0.15
+
+
+def test_days_are_counted_not_sessions_of_the_calendar():
+    frame = with_truth(60, models=("asked",)).filter(pl.col("session") < FIRST_DAY + timedelta(days=39))
+
+    assert judge_skill(score(as_answered(frame), GATES)["cells"][0], "rmae", 0.95, GATES).n_days == 39
+
+
+def test_the_worst_verdict_speaks_for_all():
+    assert worst([Verdict.PASS, Verdict.SEALED, Verdict.INCONCLUSIVE]) == Verdict.INCONCLUSIVE
+    assert worst(Verdict) == Verdict.FAIL
+    assert worst([Verdict.PASS]) == Verdict.PASS
+    assert worst([]) == Verdict.INCONCLUSIVE
+
+
+def test_a_judgement_is_plain_json():
+    assert skill(entry()).as_document() == {
+        "verdict": "PASS",
+        "value": 0.9,
+        "threshold": 0.95,
+        "bound": 0.95,
+        "n": 240,
+        "n_days": 60,
+        "words": "a true ratio of 0.925 or less passes four times out of five (standard error 0.030)",
+    }
