@@ -52,7 +52,7 @@ $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench deps requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m "not torture and not scale"
 
@@ -81,6 +81,9 @@ layers: .venv/dev
 
 bench: .venv/dev ## speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+
+deps: .venv/dev ## write the imported code into dvc.yaml, after imports changed
+	python -m tests.architecture.dependencies
 
 requirements: .venv/dev ## pin what pyproject.toml asks for
 	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt
