@@ -1,1 +1,72 @@
-"""Stage `report`: one self-contained page a stranger can judge the run by."""
+"""Stage `report`: one self-contained page a stranger can judge the run by, and two markdown reports."""
+
+from pathlib import Path
+
+from stages.backtesting.params import SweepParams
+from stages.calibration.params import CalibrationParams
+from stages.features.params import FeaturesParams
+from stages.forecasting.params import ForecasterParams
+from stages.outside.entry import run, say
+from stages.outside.files import write_text
+from stages.outside.record_files import read_record
+from stages.outside.settings import read_params
+from stages.portfolio.params import PortfolioParams
+from stages.quality.params import QualityParams
+from stages.reporting.markdown import render_report, render_robustness
+from stages.reporting.page import render_page
+from stages.reporting.params import ReportParams
+from stages.requests.params import RequestsParams
+from stages.rules.params import CostsParams, RulesParams
+from stages.scoring.params import GatesParams
+from stages.sources.params import SourceParams
+from stages.splitting.params import SplitParams
+from stages.universe.params import UniverseParams
+
+FILES = {
+    "manifest": Path("artifacts/list_source/manifest.json"),
+    "quality": Path("artifacts/check_data/dq_report.json"),
+    "answers": Path("artifacts/forecast/answers.json"),
+    "metrics": Path("artifacts/score_forecasts/metrics.json"),
+    "forecast_gates": Path("artifacts/score_forecasts/forecast_gates.json"),
+    "coverage": Path("artifacts/score_forecasts/coverage_by_time.csv"),
+    "bars": Path("artifacts/seal/search/bars"),
+    "forecasts": Path("artifacts/seal/search/calibrated.parquet"),
+    "ranking": Path("artifacts/sweep/ranking.csv"),
+    "proposal": Path("artifacts/sweep/proposal.json"),
+    "trades": Path("artifacts/backtest/bt_trades.csv"),
+    "daily": Path("artifacts/backtest/daily.parquet"),
+    "signals": Path("artifacts/backtest/signals.parquet"),
+    "gates": Path("artifacts/evaluate/gates.json"),
+    "oos": Path("artifacts/evaluate/oos.json"),
+    "oos_daily": Path("artifacts/evaluate/oos_daily.parquet"),
+    "portfolio": Path("artifacts/evaluate/portfolio.csv"),
+    "cost_curve": Path("artifacts/evaluate/cost_curve.csv"),
+    "delay": Path("artifacts/evaluate/delay.csv"),
+}
+PAGE = Path("artifacts/report/index.html")
+REPORT = Path("artifacts/report/report.md")
+ROBUSTNESS = Path("artifacts/report/robustness_report.md")
+
+
+def main() -> None:
+    """Everything the run found -> the page and the reports; of the holdout only what `evaluate` released."""
+    sections = (
+        *(read_params(SourceParams), read_params(UniverseParams), read_params(QualityParams)),
+        *(read_params(FeaturesParams), read_params(RequestsParams), read_params(ForecasterParams)),
+        *(read_params(CalibrationParams), read_params(SplitParams), read_params(GatesParams)),
+        *(read_params(RulesParams), read_params(CostsParams), read_params(SweepParams)),
+        *(read_params(PortfolioParams), read_params(ReportParams)),
+    )
+    config = {section.section: section.model_dump(mode="json") for section in sections}
+    record = read_record(FILES, config)
+
+    page = render_page(record)
+
+    write_text(page, PAGE)
+    write_text(render_report(record), REPORT)
+    write_text(render_robustness(record), ROBUSTNESS)
+    say("report", verdict=record.gates["verdict"], page=PAGE, kilobytes=len(page.encode()) // 1000)
+
+
+if __name__ == "__main__":
+    run(main)

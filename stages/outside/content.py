@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def content_hashes(paths: Iterable[Path]) -> dict[str, str]:
+def content_hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
     """By path below artifacts/: the md5 of a file, or of a folder's sorted list of files (`….dir`)."""
-    return {path.relative_to("artifacts").as_posix(): _folder(path) if path.is_dir() else _file(path) for path in paths}
+    return {path.relative_to("artifacts").as_posix(): _hash(root / path) for path in paths}
+
+
+def _hash(path: Path) -> str:
+    return _folder(path) if path.is_dir() else _file(path)
 
 
 def _file(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+Chart = Any  # altair builds its classes at run time; to a type checker most of its calls return nothing known
 SERIES = tuple(f"var(--c{number})" for number in range(1, 9))
 GOOD, BAD, QUIET, INK, PAPER = "var(--good)", "var(--bad)", "var(--quiet)", "var(--ink)", "var(--paper)"
 CLOCK = "pad(floor(datum.value / 60), 2, '0') + ':' + pad(datum.value % 60, 2, '0')"
@@ -39,7 +40,6 @@ THEME: dict[str, Any] = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
-        "symbolType": "stroke",
     },
     "header": {"labelColor": INK, "titleColor": "var(--ink-2)"},
     "text": {"color": INK, "fontSize": 12},
@@ -57,7 +57,7 @@ class Figure:
     alt: str
     note: str
     data: tuple[str, ...]
-    chart: alt.TopLevelMixin
+    chart: Chart
     wide: bool = False
 
     @property
@@ -68,13 +68,19 @@ class Figure:
         return document | {"description": self.alt}
 
 
-def rows(frame: pl.DataFrame) -> alt.Data:
+def listed(entries: Sequence[dict[str, Any]]) -> Any:
+    """Plain values as inline rows."""
+    data: Any = alt.Data
+    return data(values=list(entries))
+
+
+def rows(frame: pl.DataFrame) -> Any:
     """A frame as inline rows: dates as ISO text, floats as they stand in the tables."""
     days = [name for name, dtype in frame.schema.items() if dtype == pl.Date]
-    return alt.Data(values=frame.with_columns(pl.col(days).dt.to_string("%Y-%m-%d")).to_dicts())
+    return listed(frame.with_columns(pl.col(days).dt.to_string("%Y-%m-%d")).to_dicts())
 
 
-def sized(chart: alt.Chart | alt.LayerChart, height: int = HEIGHT) -> alt.Chart | alt.LayerChart:
+def sized(chart: Chart, height: int = HEIGHT) -> Chart:
     """As wide as the page allows."""
     return chart.properties(width="container", height=height)
 
@@ -97,9 +103,11 @@ def clock_axis(field: str = "minute_et", *, title: str = "exchange time") -> alt
     )
 
 
-def series(field: str, names: Sequence[str], *, title: str | None = None) -> alt.Color:
-    """One colour a name, in the order given, so that a name keeps its colour in every figure."""
+def series(field: str, names: Sequence[str], *, title: str | None = None, first: str | None = None) -> alt.Color:
+    """One colour a name, in the order given, so that a name keeps its colour in every figure; `first` in ink."""
     colours = [SERIES[place % len(SERIES)] for place in range(len(names))]
+    if first is not None:
+        names, colours = [first, *names], [INK, *colours]
     return alt.Color(field, type="nominal", title=title, scale=alt.Scale(domain=list(names), range=colours))
 
 
@@ -114,11 +122,12 @@ def sliding() -> alt.Parameter:
     )
 
 
-def level(value: float, text: str, *, axis: str = "y") -> alt.LayerChart:
-    """A labelled threshold across the picture."""
-    at = alt.Y("at:Q") if axis == "y" else alt.X("at:Q")
-    data = alt.Data(values=[{"at": value, "text": text}])
-    rule = alt.Chart(data).mark_rule(strokeDash=[4, 4]).encode(at)
-    place = {"align": "right", "dx": -4, "dy": -6, "x": "width"} if axis == "y" else {"align": "left", "dx": 4, "y": 8}
-    label = alt.Chart(data).mark_text(color="var(--ink-2)", fontSize=11, **place).encode(at, alt.Text("text:N"))
-    return rule + label
+def level(value: float, text: str, *, axis: str = "y", before: bool = False) -> Chart:
+    """A labelled threshold across the picture; on x the label stands after the line, or before it."""
+    base: Chart = alt.Chart(listed([{"at": value, "text": text}]))
+    at: Chart = alt.Y("at:Q") if axis == "y" else alt.X("at:Q")
+    label: dict[str, Any] = {"align": "right", "dx": -4, "dy": -6, "x": "width"}
+    if axis == "x":
+        label = {"align": "right", "dx": -4, "y": 8} if before else {"align": "left", "dx": 4, "y": 8}
+    words = base.mark_text(color="var(--ink-2)", fontSize=11, **label).encode(at, alt.Text("text:N"))
+    return base.mark_rule(strokeDash=[4, 4]).encode(at) + words

@@ -46,15 +46,25 @@ class Section:
 
 
 def grid(caption: str, titles: Sequence[str], lines: Iterable[Sequence[Any]], chosen: Iterable[int] = ()) -> Grid:
-    """A table from values: a column in which every value is a number (or missing) is set right."""
+    """A table from values: a column in which every value is a number (or missing) is set right, decimals aligned."""
     lines, marked = [tuple(line) for line in lines], set(chosen)
-    numeric = [
-        any(isinstance(line[place], int | float) for line in lines)
-        and all(line[place] is None or isinstance(line[place], int | float) for line in lines)
-        for place in range(len(titles))
-    ]
+    columns = [[line[place] for line in lines] for place in range(len(titles))]
+    digits = [_digits(title, values) for title, values in zip(titles, columns, strict=True)]
     return Grid(
         caption,
-        tuple(Column(title, is_number) for title, is_number in zip(titles, numeric, strict=True)),
-        tuple(Row(tuple(map(number, line)), place in marked) for place, line in enumerate(lines)),
+        tuple(Column(title, _is_number(values)) for title, values in zip(titles, columns, strict=True)),
+        tuple(Row(tuple(map(number, line, digits)), place in marked) for place, line in enumerate(lines)),
     )
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+
+
+def _digits(title: str, values: Sequence[Any]) -> int:
+    """Basis points to one decimal; other columns to what their values need, at most three."""
+    if title.endswith("bp"):
+        return 1
+    needed = [f"{value:.3f}".rstrip("0").partition(".")[2] for value in values if isinstance(value, float)]
+    return max(map(len, needed), default=0)

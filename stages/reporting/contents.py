@@ -4,12 +4,18 @@ from collections.abc import Callable
 
 from stages.reporting.content import Section
 from stages.reporting.record import Record
+from stages.reporting.sections.controls import controls
+from stages.reporting.sections.costs import costs
+from stages.reporting.sections.coverage import coverage
 from stages.reporting.sections.data import data
 from stages.reporting.sections.equity import equity
 from stages.reporting.sections.fans import fans
+from stages.reporting.sections.gates import gates
 from stages.reporting.sections.inputs import inputs
+from stages.reporting.sections.skill import skill
+from stages.reporting.sections.sweep import sweep
 
 Describe = Callable[[Record], Section]
 
-PAGE: tuple[Describe, ...] = (data, fans, equity, inputs)
-ROBUSTNESS: tuple[Describe, ...] = (equity, inputs)
+PAGE: tuple[Describe, ...] = (gates, data, skill, coverage, fans, equity, sweep, costs, controls, inputs)
+ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, costs, controls, inputs)

@@ -1,8 +1,26 @@
 """The verdict of the run and its reason in words: the first thing a reader sees."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stages.reporting.record import Record
+from stages.reporting.words import count, number, sharpe
+
+REASONS = {
+    "PASS": "Every required gate passes.",
+    "FAIL": "At least one required gate fails: nothing here justifies a trade.",
+    "INCONCLUSIVE": "No required gate fails, but there is too little evidence to pass them all.",
+    "SEALED": "The search span holds nothing against this strategy. Its holdout was not opened, so nothing is judged "
+    "out of sample yet.",
+}
+GATES = {
+    "controls": "the controls",
+    "forecast": "forecast skill and coverage",
+    "oos_sharpe": "the Sharpe ratio on the holdout",
+    "hit_rate": "the share of winning trades on the holdout",
+    "pnl_at_1p5x": "the result at 1.5 times the costs on the holdout",
+}
 
 
 @dataclass(frozen=True)
@@ -15,4 +33,33 @@ class Headline:
 
 
 def headline(record: Record) -> Headline:
-    return Headline("INCONCLUSIVE", "Because.", (("a", "b"),))
+    """The run's verdict as `evaluate` gave it; numbers of the holdout only where it released them."""
+    verdict = record.gates["verdict"]
+    return Headline(verdict, f"{REASONS[verdict]} {_deciding(record.gates)}".strip(), tuple(_facts(record).items()))
+
+
+def _deciding(gates: Mapping[str, Any]) -> str:
+    """Which gates made the verdict, with their words where one gate alone did."""
+    if gates["verdict"] == "PASS":
+        return ""
+    names = [name for name, gate in gates["gates"].items() if gate["required"] and gate["verdict"] == gates["verdict"]]
+    said = ", ".join(GATES[name] for name in names)
+    words = gates["gates"][names[0]]["words"] if len(names) == 1 else ""
+    return f"{gates['verdict'].capitalize()}: {said}. {words}".strip()
+
+
+def _facts(record: Record) -> dict[str, str]:
+    released = record.oos["kpis"]
+    facts = {
+        "search span": _earned(record.book),
+        f"Sharpe there, {count(record.trials, 'trial')}": sharpe(record.book["sharpe"], record.book["sharpe_se"]),
+        "holdout": "sealed" if released is None else _earned(released),
+    }
+    if released is not None:
+        facts["Sharpe there, one opening"] = sharpe(released["sharpe"], released["sharpe_se"])
+    return facts | {"may trade": ", ".join(record.oos["trading"]) or "no symbol", "strategy": record.oos["strategy_id"]}
+
+
+def _earned(figures: Mapping[str, Any]) -> str:
+    words = (count(figures["trades"], "trade"), count(figures["sessions"], "session"))
+    return f"{number(figures['net_bp'], 1)} bp net, {', '.join(words)}"

@@ -1,11 +1,12 @@
 """The page: one HTML file that loads nothing, the same bytes for the same record."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from stages.reporting.charts import THEME
 from stages.reporting.content import Section
@@ -15,6 +16,7 @@ from stages.reporting.record import Record
 from stages.reporting.words import SIGNS
 
 VEGA_LITE = "6.4"
+TICKED = re.compile("`([^`]+)`")
 
 
 def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
@@ -45,11 +47,21 @@ def templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals["SIGNS"] = SIGNS
+    environment.filters["ticked"] = _ticked
     environment.filters["in_cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     return environment
+
+
+def _ticked(text: str) -> Markup:
+    """Escaped text in which `words` between backticks are code."""
+    return Markup(TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 @cache
 def _vega() -> Markup:
     """Vega, Vega-Lite and Vega-Embed as one script; a `</script` inside it must not end the element."""
-    return Markup(vl_convert.javascript_bundle(vl_version=VEGA_LITE).replace("</script", "<\\/script"))  # noqa: S704
+    return Markup(
+        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE).replace(
+            "</script", "<\\/script"
+        )
+    )  # noqa: S704

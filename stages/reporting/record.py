@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.reporting.words import origin
+from stages.reporting.words import count, origin
+from stages.tables.trades import PORTFOLIO
 
 Document = Mapping[str, Any]
 
@@ -23,10 +24,8 @@ class Record:
     manifest: Document
     quality: Document
     answers: Document
-    span: Document
     metrics: Document
     forecast_gates: Document
-    reliability: pl.DataFrame
     coverage: pl.DataFrame
     bars: Mapping[str, pl.DataFrame]
     forecasts: pl.DataFrame
@@ -37,13 +36,35 @@ class Record:
     signals: pl.DataFrame
     gates: Document
     oos: Document
+    oos_daily: pl.DataFrame
     portfolio: pl.DataFrame
     cost_curve: pl.DataFrame
+    delay: pl.DataFrame
 
     @property
     def symbols(self) -> list[str]:
         """The universe in its stated order, which fixes every colour."""
         return list(self.config["universe"]["symbols"])
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the bars were made up."""
+        return bool(self.config["source"]["kind"] == "synthetic")
+
+    @property
+    def trials(self) -> int:
+        """How many variants were tried for this result: this run's grid and those logged before it."""
+        return int(self.ranking["trials"][0])
+
+    @property
+    def sharpe_title(self) -> str:
+        """How a column of Sharpe ratios is headed: with what is needed to read them."""
+        return f"Sharpe ± standard error ({count(self.trials, 'trial')})"
+
+    @property
+    def book(self) -> Document:
+        """The key figures of the whole book on the search span."""
+        return self.portfolio.filter(pl.col("symbol") == PORTFOLIO, pl.col("span") == "search").row(0, named=True)
 
     @property
     def label(self) -> str:

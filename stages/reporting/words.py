@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 SIGNS = {"PASS": "✔", "FAIL": "✘", "INCONCLUSIVE": "?", "SEALED": "▣"}
-MISSING = "–"
+MISSING = "\N{EN DASH}"
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A cell: counts with thin separators, measurements to `digits` decimals, nothing as a dash, words as they are."""
+    """A cell: counts with separators, measurements to `digits` decimals, nothing as a dash, words as they are."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -16,7 +16,7 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.{digits}f}".replace("-", "−")
+        return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
     return str(value)
 
 
@@ -25,11 +25,14 @@ def count(many: int, one: str, more: str | None = None) -> str:
     return f"{many:,} {one if many == 1 else more or one + 's'}"
 
 
-def sharpe(value: float | None, se: float | None, trials: int) -> str:
-    """A Sharpe ratio is never shown without its standard error and the number of variants tried."""
-    if value is None or se is None:
-        return f"not defined (too few days, or no variation); {count(trials, 'trial')}"
-    return f"{number(value, 2)} ± {number(se, 2)} (standard error; {count(trials, 'trial')})"
+def probability(value: float | None) -> str:
+    """A p-value: never nothing at all."""
+    return "< 0.001" if value is not None and value < 0.001 else number(value)
+
+
+def sharpe(value: float | None, se: float | None) -> str:
+    """A Sharpe ratio is never shown without its standard error; the number of trials stands beside it."""
+    return MISSING if value is None or se is None else f"{number(value, 2)} ± {number(se, 2)}"
 
 
 def origin(forecast_sources: list[str], source: Mapping[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """A run by hand: small tables under the pipeline's contracts, from which a whole record is put together."""
 
-from datetime import date, datetime, timedelta, timezone
+import itertools
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,13 @@ import polars as pl
 import yaml
 
 from stages.reporting.record import Record
+from stages.scoring.gates import forecast_gates as judge_forecasts
+from stages.scoring.metrics import score
+from stages.scoring.params import GatesParams
+from stages.scoring.plot_data import coverage_by_time
 from stages.tables.bars import Bars
 from stages.tables.calibrated import Calibrated
+from stages.tables.signals import Signals
 from stages.tables.trades import PORTFOLIO, Daily, Trades
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +38,7 @@ def config() -> dict:
 
 def instant(session: date, minute: int) -> datetime:
     """UTC, minutes after the open."""
-    return datetime(session.year, session.month, session.day, 14, 30, tzinfo=timezone.utc) + timedelta(minutes=minute)
+    return datetime(session.year, session.month, session.day, 14, 30, tzinfo=UTC) + timedelta(minutes=minute)
 
 
 def minute_of(clock: str) -> int:
@@ -63,6 +70,13 @@ def bars(symbol: str, sessions: tuple[date, ...]) -> pl.DataFrame:
     return Bars.of(pl.concat(frames))
 
 
+def fan(prefix: str, middle: float, width: float) -> dict[str, float]:
+    """The five quantiles of a normal forecast."""
+    scores = {"q05": -1.645, "q25": -0.674, "q50": 0.0, "q75": 0.674, "q95": 1.645}
+    return {f"{prefix}{name}": middle + width * score for name, score in scores.items()}
+
+
+@cache
 def forecasts(sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
     """Fans that widen with the root of the horizon, of the asked model and of the benchmark."""
     noise = np.random.default_rng(1)
@@ -74,7 +88,6 @@ def forecasts(sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
                     width = 10 * (horizon / 5) ** 0.5
                     for model, middle in (("seasonal", 2.0), ("persistence", 0.0)):
                         for method, factor in (("identity", 1.0), ("widen", 1.1), ("cqr", 1.2)):
-                            quantiles = [middle + factor * width * z for z in (-1.645, -0.674, 0.0, 0.674, 1.645)]
                             lines.append(
                                 {
                                     "symbol": symbol, "session": session, "snapshot_et": clock, "model": model,
@@ -82,8 +95,7 @@ def forecasts(sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
                                     "target_ts": instant(session, minute_of(clock) + horizon),
                                     "horizon_min": horizon, "history_days": 40, "method": method,
                                     "last": 200.0, "sigma_5m": 0.001,
-                                    **dict(zip(("q05", "q25", "q50", "q75", "q95"), quantiles, strict=True)),
-                                    **{f"raw_{n}": middle + width * z for n, z in (("q05", -1.645), ("q25", -0.674), ("q50", 0.0), ("q75", 0.674), ("q95", 1.645))},
+                                    **fan("", middle, factor * width), **fan("raw_", middle, width),
                                     "y_bp": float(np.round(noise.normal(2, width), 6)), "void": False,
                                     "group_used": "symbol", "n_cal": 100,
                                     "last_outcome_used_utc": None, "calibrated": True,
@@ -112,7 +124,7 @@ def trades(sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
 
 def daily(trades: pl.DataFrame, sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
     """What these trades earned a day; a third of it for the book of three."""
-    by_day = {session: net for session, net in zip(trades["session"], trades["net_bp"], strict=True)}
+    by_day = dict(zip(trades["session"], trades["net_bp"], strict=True))
     lines = [
         {
             "symbol": symbol, "session": session, "trades": int(share > 0), "exposure_min": 20 if share else 0,
@@ -141,14 +153,128 @@ def quality() -> dict:
             "symbols": symbols, "hard_failures": []}  # fmt: skip
 
 
+@cache
+def metrics() -> dict:
+    """The fixture's forecasts, scored; few draws, since nothing here looks at the bounds' values."""
+    return score(forecasts(), gates_params())
+
+
+def gates_params() -> GatesParams:
+    return GatesParams.model_validate(config()["gates"] | {"bootstrap_reps": 50})
+
+
+def judgement(verdict: str, value: float | None = 0.9, words: str = "A hand-made judgement.") -> dict:
+    return {"verdict": verdict, "value": value, "threshold": 0.95, "bound": value, "n": 240, "n_days": 60,
+            "words": words, "required": True}  # fmt: skip
+
+
+def gates(trading: str = "PASS") -> dict:
+    """Skill and controls hold; the three gates of the book say `trading`."""
+    value = None if trading == "SEALED" else 0.9
+    judged = {name: judgement("PASS") for name in ("controls", "forecast")}
+    judged |= {name: judgement(trading, value) for name in ("oos_sharpe", "hit_rate", "pnl_at_1p5x")}
+    cells = {
+        cell["symbol"]: cell
+        for cell in forecast_gates()["cells"]
+        if (cell["horizon_min"], cell["method"]) == (10, "cqr")
+    }
+    return {"verdict": trading, "holds": trading == "PASS", "policy": "ci", "inconclusive": "fail", "gates": judged,
+            "cells": cells}  # fmt: skip
+
+
+@cache
+def forecast_gates() -> dict:
+    return judge_forecasts(metrics(), controls(), gates_params())
+
+
+def controls() -> dict:
+    proof = {"verdict": "PASS", "rule": "by hand", "rmae_min": 0.0, "rmae_max": 1.0, "n": 720}
+    return {"echo": proof, "oracle": proof, "shifted_oracle": proof, "verdict": "PASS"}
+
+
+def key_figures(net_bp: float, trades: int = 60) -> dict:
+    """Columns of the key figures; the Sharpe ratio is the net result over ten, to be recognised on a page."""
+    return {"sessions": 60, "trades": trades, "gross_bp": net_bp + 40.0, "cost_bp": 40.0, "net_bp": net_bp,
+            "mean_trade_bp": 1.3, "sharpe": net_bp / 10, "sharpe_se": 2.05, "max_drawdown_bp": 4.0, "hit_rate": 0.66,
+            "turnover": 0.66, "exposure": 0.05}  # fmt: skip
+
+
+def portfolio(spans: tuple[str, ...]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [{"span": span, "symbol": symbol, **key_figures(26.7)} for span in spans for symbol in (*SYMBOLS, PORTFOLIO)]
+    )
+
+
+def cost_curve(spans: tuple[str, ...]) -> pl.DataFrame:
+    """Gross 66.7 and costs 40 bp: the same trades break even at 1.67 times the costs."""
+    return pl.DataFrame(
+        [
+            {"span": span, "trades_are": trades_are, "cost_multiple": multiple}
+            | key_figures(66.7 - 40.0 * multiple)
+            | {"gross_bp": 66.7, "cost_bp": 40.0 * multiple}
+            for span in spans
+            for multiple in (1.0, 1.5, 2.0)
+            for trades_are in ("held", "redecided")
+        ]
+    )
+
+
+def delay(spans: tuple[str, ...]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [{"span": span, "entry_delay_bars": bars, **key_figures(26.7 - bars)} for span in spans for bars in (0, 1)]
+    )
+
+
+def signals() -> pl.DataFrame:
+    """Every forecast of STRONG at 10:30 was traded, the others showed nothing."""
+    entered = (pl.col("symbol") == "STRONG") & (pl.col("snapshot_et") == "10:30")
+    asked = forecasts().filter(model="seasonal", method="cqr", horizon_min=10)
+    decision = pl.when(entered).then(pl.lit("long")).otherwise(pl.lit("quantile_rule"))
+    return Signals.of(asked.with_columns(decision=decision, ev_bp=pl.lit(1.0), cost_bp=pl.lit(2.0)))
+
+
+def ranking() -> pl.DataFrame:
+    """The default grid; the strongest horizon is 10 minutes."""
+    combos = itertools.product((5, 10, 15, 20), (0.5, 0.75, 1.0), (1.0, 1.5, 2.0))
+    lines = [
+        {"combo": f"{place:012x}", "history_days": 40, "horizon_min": horizon, "k_sigma": k, "s_stop": stop,
+         "s_take": 1.0, "max_hold_min": None, "method": "cqr", "cost_mult": 1.0,
+         **key_figures(30.0 - 4 * abs(horizon - 10) - 5 * k + stop), "plateau_sharpe": 1.5, "dsr": 0.9 - place / 100,
+         "same_trades_as": None, "proposable": True, "pbo": 0.1, "spa_p": 0.04, "trials": 36, "effective_trials": 5.2}
+        for place, (horizon, k, stop) in enumerate(combos)
+    ]  # fmt: skip
+    return pl.DataFrame(lines, schema_overrides={"max_hold_min": pl.String}).sort("sharpe", descending=True)
+
+
+def oos(status: str = "SEALED") -> dict:
+    shut = {"strategy_id": "0123456789ab", "open_for": None, "trading": ["STRONG"], "status": "SEALED",
+            "sessions": None, "kpis": None, "break_even": None}  # fmt: skip
+    if status == "SEALED":
+        return shut
+    return shut | {"status": "OPEN", "open_for": "0123456789ab", "kpis": key_figures(77.7), "break_even": 1.7}
+
+
 def record(**changes: object) -> Record:
-    traded = trades()
+    """A sealed run whose search span looks good."""
+    traded, spans = trades(), ("search",)
     whole = {
         "config": config(), "hashes": {"backtest/bt_trades.csv": "0" * 32}, "manifest": {"files": []},
-        "quality": quality(), "answers": {"by_source": {"local:seasonal": 480}}, "span": {}, "metrics": {}, "forecast_gates": {},
-        "reliability": pl.DataFrame(), "coverage": pl.DataFrame(),
-        "bars": {symbol: bars(symbol, (SESSIONS[0], SESSIONS[1])) for symbol in SYMBOLS},
-        "forecasts": forecasts(), "ranking": pl.DataFrame(), "proposal": {}, "trades": traded, "daily": daily(traded),
-        "signals": pl.DataFrame(), "gates": {}, "oos": {}, "portfolio": pl.DataFrame(), "cost_curve": pl.DataFrame(),
+        "quality": quality(), "answers": {"by_source": {"local:seasonal": 480}},
+        "metrics": metrics() | {"controls": controls()}, "forecast_gates": forecast_gates(),
+        "coverage": coverage_by_time(forecasts()),
+        "bars": {symbol: bars(symbol, (SESSIONS[0], SESSIONS[-1])) for symbol in SYMBOLS}, "forecasts": forecasts(),
+        "signals": signals(), "ranking": ranking(), "trades": traded, "daily": daily(traded),
+        "proposal": {"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"},
+        "gates": gates("SEALED"), "oos": oos(), "oos_daily": daily(traded).clear(),
+        "portfolio": portfolio(spans), "cost_curve": cost_curve(spans), "delay": delay(spans),
     }  # fmt: skip
     return Record(**(whole | changes))
+
+
+def opened_record() -> Record:
+    """The same run with its holdout opened, and passing."""
+    spans, held = ("search", "holdout"), SESSIONS[-20:]
+    return record(
+        gates=gates("PASS"), oos=oos("OPEN"), oos_daily=daily(trades(held), held), portfolio=portfolio(spans),
+        cost_curve=cost_curve(spans), delay=delay(spans),
+    )  # fmt: skip

@@ -17,8 +17,8 @@ def data(record: Record) -> Section:
     dropped = sum(one["sessions_dropped"] for one in symbols.values())
     calendar = quality["calendar"]
     sentences = (
-        f"The data gate says {quality['verdict']}: {count(calendar['sessions'], 'session')} from {calendar['start']} to "
-        f"{calendar['end']}, {count(len(symbols), 'symbol')}, {count(dropped, 'symbol-session')} dropped, "
+        f"The data gate says {quality['verdict']}: {count(calendar['sessions'], 'session')} from {calendar['start']} "
+        f"to {calendar['end']}, {count(len(symbols), 'symbol')}, {count(dropped, 'symbol-session')} dropped, "
         f"{count(len(odd), 'exception')} in all.",
     )
     return Section("data", "Data quality", sentences, grids=(_by_symbol(symbols), *_exceptions(odd)))

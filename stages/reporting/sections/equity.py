@@ -3,13 +3,13 @@
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import BAD, Figure, rows, series, session_axis, sized, sliding
-from stages.reporting.content import Section, grid
+from stages.reporting.charts import BAD, Chart, Figure, rows, series, session_axis, sized, sliding
+from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
-from stages.reporting.words import number
+from stages.reporting.words import count, number, sharpe
 from stages.tables.trades import PORTFOLIO
 
-SEARCH = ("backtest/daily.parquet",)
+SEARCH, HOLDOUT = ("backtest/daily.parquet",), ("evaluate/oos_daily.parquet",)
 
 
 def with_curves(daily: pl.DataFrame) -> pl.DataFrame:
@@ -21,43 +21,79 @@ def with_curves(daily: pl.DataFrame) -> pl.DataFrame:
     return by_symbol.with_columns(drawdown_bp=(pl.col("equity_bp") - peak).round(6))
 
 
-def span_figures(name: str, title: str, daily: pl.DataFrame, data: tuple[str, ...]) -> tuple[Figure, Figure]:
+def equity(record: Record) -> Section:
+    """The search span, and the holdout if it was opened for this strategy."""
+    chosen = (
+        "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo and "
+        "was seen by no choice."
+    )
+    figures, grids = span_figures(record, "search span", record.daily, SEARCH), (_key_figures(record),)
+    if record.oos["status"] == "SEALED":
+        return Section(
+            "equity", "Equity and drawdown", (chosen, "The holdout is sealed: nothing of it is shown."), figures, grids
+        )
+    figures += span_figures(record, "holdout", record.oos_daily, HOLDOUT)
+    return Section("equity", "Equity and drawdown", (chosen,), figures, grids)
+
+
+def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str, ...]) -> tuple[Figure, ...]:
     """Equity and drawdown of one span; two spans are two pairs of figures, never one line."""
-    curves = with_curves(daily)
+    curves = with_curves(daily).with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d"))
     book = curves.filter(pl.col("symbol") == PORTFOLIO)
-    total, worst = (float(book["net_bp"].sum()), float(book["drawdown_bp"].min() or 0.0)) if book.height else (0.0, 0.0)
-    words = f"{book.height} sessions: {number(total, 1)} bp net, deepest drawdown {number(-worst, 1)} bp"
-    names = [PORTFOLIO, *sorted(set(curves["symbol"]) - {PORTFOLIO})]
-    hover = [
-        alt.Tooltip("symbol:N"),
-        alt.Tooltip("day:N", title="session"),
-        *(alt.Tooltip(f"{field}:Q", format=".1f") for field in ("net_bp", "equity_bp", "drawdown_bp")),
-    ]
-    shown = rows(curves.with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d")))
-    lines = (
-        alt.Chart(shown, name=f"{name}_equity")
+    total, worst = sum(book["net_bp"]), min(book["drawdown_bp"], default=0.0)
+    words = f"{count(book.height, 'session')}, {number(total, 1)} bp net, deepest drawdown {number(-worst, 1)} bp"
+    name, under = span.split()[0], alt.Y("drawdown_bp:Q", title="below the peak, bp")
+    areas = alt.Chart(rows(book)).mark_area(color=BAD, opacity=0.35, line={"color": BAD}, interpolate="step-after")
+    pictures = {
+        "equity": [_lines(record, curves), _hover(book)],
+        "drawdown": [areas.encode(session_axis(), under), _hover(book)],
+    }
+    return tuple(
+        Figure(
+            f"{name}-{what}",
+            f"{what.capitalize()}, {span}",
+            f"{what.capitalize()} over the {span}: {words}.",
+            f"{words.capitalize()}.",
+            data,
+            sized(alt.layer(*layers).add_params(sliding())),
+        )
+        for what, layers in pictures.items()
+    )
+
+
+def _lines(record: Record, curves: pl.DataFrame) -> Chart:
+    thick = alt.condition(f"datum.symbol === '{PORTFOLIO}'", alt.value(3), alt.value(1.2))
+    return (
+        alt.Chart(rows(curves))
         .mark_line(interpolate="step-after")
         .encode(
             session_axis(),
             alt.Y("equity_bp:Q", title="net, bp of capital"),
-            series("symbol", names),
-            strokeWidth=alt.condition(f"datum.symbol === '{PORTFOLIO}'", alt.value(3), alt.value(1.2)),
-            tooltip=hover,
+            series("symbol", record.symbols, first=PORTFOLIO),
+            strokeWidth=thick,
         )
-        .add_params(sliding())
     )
-    under = (
-        alt.Chart(rows(book.with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d"))), name=f"{name}_drawdown")
-        .mark_area(color=BAD, opacity=0.35, line={"color": BAD}, interpolate="step-after")
-        .encode(session_axis(), alt.Y("drawdown_bp:Q", title="below the peak, bp"), tooltip=hover)
-        .add_params(sliding())
-    )
+
+
+def _hover(book: pl.DataFrame) -> Chart:
+    """The book's numbers anywhere above or below a session."""
+    fields = [alt.Tooltip(f"{field}:Q", format=".1f") for field in ("net_bp", "equity_bp", "drawdown_bp")]
     return (
-        Figure(f"{name}-equity", f"Equity, {title}", f"Equity, {title}, {words}.", f"{words}.", data, sized(lines)),
-        Figure(f"{name}-drawdown", f"Drawdown, {title}", f"Drawdown, {title}, {words}.", "", data, sized(under)),
+        alt.Chart(rows(book))
+        .mark_rule(opacity=0, strokeWidth=8)
+        .encode(session_axis(), tooltip=[alt.Tooltip("day:N", title="session"), *fields])
     )
 
 
-def equity(record: Record) -> Section:
-    """The search span, and the holdout if it was opened for this strategy."""
-    return Section("equity", "Equity and drawdown", (), span_figures("search", "search span", record.daily, SEARCH))
+def _key_figures(record: Record) -> Grid:
+    titles = (
+        "span", "symbol", "sessions", "trades", "net, bp", record.sharpe_title, "gross, bp", "costs, bp",
+        "mean trade, bp", "share won", "deepest drawdown, bp", "turnover a day", "exposure",
+    )  # fmt: skip
+    key = ("span", "symbol", "sessions", "trades", "net_bp")
+    rest = ("gross_bp", "cost_bp", "mean_trade_bp", "hit_rate", "max_drawdown_bp", "turnover", "exposure")
+    lines = [
+        (*(row[field] for field in key), sharpe(row["sharpe"], row["sharpe_se"]), *(row[field] for field in rest))
+        for row in record.portfolio.iter_rows(named=True)
+    ]
+    return grid("Key figures by span and symbol", titles, lines)

@@ -5,8 +5,8 @@ from datetime import date
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import BAD, GOOD, INK, SERIES, Figure, clock_axis, rows, sized, sliding
-from stages.reporting.content import Section
+from stages.reporting.charts import BAD, GOOD, INK, SERIES, Chart, Figure, clock_axis, rows, sized, sliding
+from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
 from stages.reporting.words import count, number
 
@@ -24,13 +24,16 @@ def fans(record: Record) -> Section:
         if record.trades.height
         else "Nothing was traded on the search span: shown are its last days.",
     )
-    return Section("fans", "Forecasts on real days", sentences, tuple(_figure(record, *day) for day in days))
+    figures = tuple(_figure(record, *day) for day in days)
+    return Section("fans", "From forecasts to trades", sentences, figures, (_decisions(record),))
 
 
 def pick_days(record: Record) -> list[tuple[str, date]]:
     """`report.fan_days` pairs of symbol and session; without trades the last sessions of the first symbol."""
     wanted = record.config["report"]["fan_days"]
-    by_result = record.trades.group_by("symbol", "session").agg(pl.col("net_bp").sum()).sort("net_bp", "symbol", "session")
+    by_result = (
+        record.trades.group_by("symbol", "session").agg(pl.col("net_bp").sum()).sort("net_bp", "symbol", "session")
+    )
     if by_result.is_empty():
         symbol = record.symbols[0]
         sessions = sorted(strategy_forecasts(record).filter(pl.col("symbol") == symbol)["session"].unique())
@@ -56,11 +59,16 @@ def _figure(record: Record, symbol: str, session: date) -> Figure:
     path = record.bars[symbol].filter(of_day, pl.col("close").is_not_null())
     path = path.select(minute_et=_minute_et("known_at"), price="close")
     result = f"{count(trades.height, 'trade')}, {number(float(trades['net_bp'].sum()), 1)} bp net"
-    chart = alt.layer(*_bands(steps), _path(path), *_trades(trades)).add_params(sliding()).properties(name="fan")
+    chart = (
+        alt.layer(*_bands(steps), _path(path), *(_trades(trades) if trades.height else ()))
+        .add_params(sliding())
+        .properties(name="fan")
+    )
+    asked = count(steps["snapshot"].n_unique(), "snapshot")
     return Figure(
         name=f"fan-{symbol}-{session}",
         title=f"{symbol}, {session}: {result}",
-        alt=f"Price of {symbol} on {session} with forecast fans at {count(steps['snapshot'].n_unique(), 'snapshot')}; {result}.",
+        alt=f"Price of {symbol} on {session} with forecast fans at {asked}; {result}.",
         note="",
         data=DATA,
         chart=sized(chart.resolve_scale(color="independent"), 300),
@@ -87,7 +95,7 @@ def _minute_et(instant: str) -> pl.Expr:
     return (local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute().cast(pl.Int32)).alias("minute_et")
 
 
-def _bands(steps: pl.DataFrame) -> list[alt.Chart]:
+def _bands(steps: pl.DataFrame) -> list[Chart]:
     base = alt.Chart(rows(steps)).encode(clock_axis(), detail="snapshot:N")
     price = alt.Scale(zero=False)
     words = [alt.Tooltip("snapshot:N", title="asked at")]
@@ -102,7 +110,7 @@ def _bands(steps: pl.DataFrame) -> list[alt.Chart]:
     return [*areas, base.mark_line(color=SERIES[0], strokeWidth=1.5).encode(alt.Y("q50:Q", scale=price))]
 
 
-def _path(path: pl.DataFrame) -> alt.Chart:
+def _path(path: pl.DataFrame) -> Chart:
     return (
         alt.Chart(rows(path))
         .mark_line(color=INK, strokeWidth=1)
@@ -110,7 +118,7 @@ def _path(path: pl.DataFrame) -> alt.Chart:
     )
 
 
-def _trades(trades: pl.DataFrame) -> list[alt.Chart]:
+def _trades(trades: pl.DataFrame) -> list[Chart]:
     table = trades.select(
         entry=_minute_et("entry_ts"),
         exit=_minute_et("exit_ts"),
@@ -140,3 +148,13 @@ def _trades(trades: pl.DataFrame) -> list[alt.Chart]:
         base.mark_point(size=110, filled=True, opacity=1).encode(entry, entry_px, shape=shape),
         base.mark_point(size=50, filled=True, opacity=1, shape="circle").encode(alt.X("exit:Q"), alt.Y("exit_px:Q")),
     ]
+
+
+def _decisions(record: Record) -> Grid:
+    """How many forecasts became a trade, and what stopped the others."""
+    counts = record.signals.group_by("symbol", "decision").len()
+    found = {(symbol, decision): many for symbol, decision, many in counts.iter_rows()}
+    decisions = sorted({decision for _, decision in found})
+    lines = [(symbol, *(found.get((symbol, decision), 0) for decision in decisions)) for symbol in record.symbols]
+    caption = "What became of each forecast: a trade (long, short), or the first rule that stopped it"
+    return grid(caption, ("symbol", *decisions), lines)

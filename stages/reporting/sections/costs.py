@@ -1,0 +1,97 @@
+"""What costs and delay do to the result: the cost curve, its break-even, and the same rule entered later."""
+
+import altair as alt
+import polars as pl
+
+from stages.reporting.charts import SERIES, Figure, level, rows, sized
+from stages.reporting.content import Grid, Section, grid
+from stages.reporting.record import Record
+from stages.reporting.words import number, sharpe
+
+CURVE, DELAY = ("evaluate/cost_curve.csv",), "evaluate/delay.csv"
+HELD = "held"
+TRADES_ARE = {HELD: "same trades", "redecided": "rule decides anew"}
+
+
+def costs(record: Record) -> Section:
+    """One curve a span: trades held fixed fall on a straight line, trades decided anew need not."""
+    spans = record.cost_curve["span"].unique(maintain_order=True).to_list()
+    sentences = (
+        "“Same trades” keeps every trade and only charges it more; “rule decides anew” lets the rule see the costs.",
+        *(_break_even(record, span) for span in spans),
+    )
+    figures = tuple(_curve(record, span) for span in spans)
+    return Section("costs", "Costs and delay", sentences, figures, (_curve_grid(record), _delay_grid(record)))
+
+
+def break_even(curve: pl.DataFrame) -> float | None:
+    """The cost multiple at which the same trades earn nothing; none where nothing was paid."""
+    stated = curve.filter(pl.col("trades_are") == HELD, pl.col("cost_multiple") > 0).sort("cost_multiple").head(1)
+    if stated.is_empty() or stated["cost_bp"].item() == 0:
+        return None
+    return float(stated["gross_bp"].item() / stated["cost_bp"].item() * stated["cost_multiple"].item())
+
+
+def _break_even(record: Record, span: str) -> str:
+    multiple = break_even(record.cost_curve.filter(pl.col("span") == span))
+    if multiple is None:
+        return f"On the {span} span nothing was traded, so costs change nothing."
+    if multiple <= 0:
+        return f"On the {span} span the trades lose even before costs."
+    return f"On the {span} span the same trades break even at {number(multiple, 2)} times the stated costs."
+
+
+def _curve(record: Record, span: str) -> Figure:
+    curve = record.cost_curve.filter(pl.col("span") == span).with_columns(
+        trades_are=pl.col("trades_are").replace_strict(TRADES_ARE)
+    )
+    names = list(TRADES_ARE.values())
+    colour = alt.Color("trades_are:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
+    multiples = alt.Axis(values=curve["cost_multiple"].unique().sort().to_list(), grid=False)
+    lines = (
+        alt.Chart(rows(curve.select("trades_are", "cost_multiple", "net_bp", "trades", "sharpe", "sharpe_se")))
+        .mark_line(point={"filled": True, "size": 60})
+        .encode(
+            alt.X("cost_multiple:Q", title="times the stated costs", scale=alt.Scale(zero=False), axis=multiples),
+            alt.Y("net_bp:Q", title="net, bp of capital"),
+            color=colour,
+            strokeDash=alt.StrokeDash("trades_are:N", legend=None, sort=names),
+            tooltip=["trades_are:N", "cost_multiple:Q", alt.Tooltip("net_bp:Q", format=".1f"), "trades:Q"],
+        )
+    )
+    return Figure(
+        f"costs-{span}",
+        f"Cost curve, {span} span",
+        f"Net result of the {span} span against the cost multiple. {_break_even(record, span)}",
+        "",
+        CURVE,
+        sized(lines + level(0.0, "nothing earned")),
+    )
+
+
+def _curve_grid(record: Record) -> Grid:
+    titles = ("span", "times the costs", "trades are", "trades", "net, bp", record.sharpe_title)
+    lines = [
+        (
+            row["span"],
+            row["cost_multiple"],
+            TRADES_ARE[row["trades_are"]],
+            row["trades"],
+            row["net_bp"],
+            sharpe(row["sharpe"], row["sharpe_se"]),
+        )
+        for row in record.cost_curve.iter_rows(named=True)
+    ]
+    return grid("Cost curve", titles, lines)
+
+
+def _delay_grid(record: Record) -> Grid:
+    titles = ("span", "entry delay, bars", "trades", "net, bp", "share won", record.sharpe_title)
+    lines = [
+        (
+            *(row[field] for field in ("span", "entry_delay_bars", "trades", "net_bp", "hit_rate")),
+            sharpe(row["sharpe"], row["sharpe_se"]),
+        )
+        for row in record.delay.iter_rows(named=True)
+    ]
+    return grid(f"The same rule, entered later ({DELAY})", titles, lines)

@@ -1,0 +1,156 @@
+"""Do the quantiles hold what they promise: reliability, PIT, and coverage by time of day, raw and calibrated."""
+
+from typing import Any
+
+import altair as alt
+
+from stages.reporting.charts import SERIES, Figure, level, listed, sized
+from stages.reporting.content import Section
+from stages.reporting.record import Record
+from stages.reporting.sections.skill import DATA, bounded, of_method
+from stages.reporting.words import number
+
+DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *DATA)
+VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
+LEVELS = (5, 25, 50, 75, 95)
+BINS = ("below q25", "q25 to q50", "q50 to q75", "above q75")
+
+
+def coverage(record: Record) -> Section:
+    """Pooled over symbols at the horizon that trades."""
+    horizon = record.config["rules"]["horizon_min"]
+    pooled = next((one for one in of_method(record, "pooled") if one["horizon_min"] == horizon), None)
+    sentences = (
+        f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
+        "forecast by errors already known when it was asked, so the first sessions stand as answered and are not judged.",
+    )
+    if pooled is None:
+        return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
+    figures = (_reliability(pooled), _pit(pooled), _by_time(record, horizon))
+    return Section("coverage", "Reliability and coverage", sentences, figures)
+
+
+def _version() -> alt.Color:
+    return alt.Color(
+        "version:N", title=None, scale=alt.Scale(domain=list(VERSIONS.values()), range=["var(--quiet)", SERIES[0]])
+    )
+
+
+def _reliability(pooled: dict[str, Any]) -> Figure:
+    entries: list[dict[str, Any]] = [
+        {"version": words, "level": quantile / 100} | bounded(pooled["metrics"][f"hit_{quantile:02d}"][version])
+        for version, words in VERSIONS.items()
+        for quantile in LEVELS
+    ]
+    unit = alt.Scale(domain=[0, 1])
+    base = alt.Chart(listed(entries)).encode(
+        alt.X(
+            "level:Q",
+            scale=unit,
+            title="promised share at or below",
+            axis=alt.Axis(format=".0%", values=[q / 100 for q in LEVELS]),
+        ),
+        color=_version(),
+        tooltip=[
+            "version:N",
+            *(alt.Tooltip(f"{field}:Q", format=".1%") for field in ("level", "value", "low", "high")),
+        ],
+    )
+    share = alt.Y("value:Q", scale=unit, title="share that came", axis=alt.Axis(format=".0%"))
+    perfect = alt.Chart(listed([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
+        color="var(--quiet)", strokeDash=[4, 4], strokeWidth=1
+    )
+    chart = (
+        perfect.encode(alt.X("x:Q"), alt.Y("y:Q"))
+        + base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")
+        + base.mark_line(point={"filled": True, "size": 50}).encode(share)
+    )
+    told = ", ".join(
+        f"{one['level']:.0%} came {number(one['value'] * 100, 1)} %"
+        for one in entries[len(LEVELS) :]
+        if one["value"] is not None
+    )
+    return Figure(
+        "reliability",
+        "Reliability",
+        f"Share of outcomes at or below each calibrated quantile: {told}.",
+        "On the dashed line, quantiles hold exactly what they promise; bars are bounds from resampled days.",
+        DATA,
+        sized(chart),
+    )
+
+
+def _pit(pooled: dict[str, Any]) -> Figure:
+    entries = [
+        {"version": words, "bin": name, "share": many / max(sum(pooled["pit"][version]["counts"]), 1), "count": many}
+        for version, words in VERSIONS.items()
+        for name, many in zip(BINS, pooled["pit"][version]["counts"], strict=True)
+    ]
+    p_days = pooled["pit"]["calibrated"]["p_days"]
+    bars = (
+        alt.Chart(listed(entries))
+        .mark_bar()
+        .encode(
+            alt.X("bin:N", sort=list(BINS), title=None, axis=alt.Axis(labelAngle=0)),
+            alt.Y("share:Q", axis=alt.Axis(format=".0%"), title="share of outcomes"),
+            xOffset=alt.XOffset("version:N", sort=list(VERSIONS.values())),
+            color=_version(),
+            tooltip=["version:N", "bin:N", alt.Tooltip("share:Q", format=".1%"), "count:Q"],
+        )
+    )
+    told = ", ".join(f"{one['bin']} {one['share']:.0%}" for one in entries[len(BINS) :])
+    return Figure(
+        "pit",
+        "Where outcomes fell (PIT)",
+        f"Share of outcomes in each quarter of the calibrated forecasts: {told}; a quarter each is perfect.",
+        f"Evenly filled quarters are perfect: p = {number(p_days)} that the unevenness is luck of the days.",
+        DATA,
+        sized(bars + level(0.25, "promised")),
+    )
+
+
+def _by_time(record: Record, horizon: int) -> Figure:
+    each = [
+        {
+            "version": words,
+            "snapshot": entry["snapshot_et"],
+            "symbol": entry["symbol"],
+            "n": entry["n"],
+            "value": entry["metrics"]["coverage_50"][version]["value"],
+        }
+        for entry in of_method(record, "by_snapshot")
+        if entry["horizon_min"] == horizon
+        for version, words in VERSIONS.items()
+    ]
+    together = record.coverage.filter(method=record.config["calibration"]["method"], horizon_min=horizon).sort(
+        "snapshot_et"
+    )
+    pooled = [
+        {"version": words, "snapshot": row["snapshot_et"], "symbol": "all", "n": row["n"], "value": row[version]}
+        for row in together.iter_rows(named=True)
+        for version, words in VERSIONS.items()
+    ]
+    hover = ["symbol:N", "version:N", "n:Q", alt.Tooltip("value:Q", title="inside", format=".1%")]
+    share = alt.Y(
+        "value:Q", title="share inside the 50 % band", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False)
+    )
+    place = alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0))
+    beside = alt.XOffset("version:N", sort=list(VERSIONS.values()))
+    symbols = alt.Chart(listed(each)).mark_point(filled=True, size=35, opacity=0.5)
+    whole = alt.Chart(listed(pooled)).mark_tick(thickness=4, size=24, opacity=1, orient="horizontal")
+    told = ", ".join(
+        f"{row['snapshot_et']} {row['raw']:.0%} then {row['calibrated']:.0%}" for row in together.iter_rows(named=True)
+    )
+    return Figure(
+        "coverage-time",
+        "Coverage by time of day, before and after calibration",
+        f"Share of outcomes inside the 50 percent band by snapshot, as answered, then calibrated: {told}.",
+        "Bars hold all symbols together, dots one symbol each.",
+        DATA_BY_TIME,
+        sized(
+            level(0.5, "promised")
+            + symbols.encode(place, share, xOffset=beside, color=_version(), tooltip=hover)
+            + whole.encode(place, share, xOffset=beside, color=_version(), tooltip=hover)
+        ),
+        wide=True,
+    )

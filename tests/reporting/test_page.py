@@ -1,0 +1,82 @@
+"""The page is one file, the same for the same run, and never says more than it may."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from stages.reporting.page import render_page
+from tests.reporting.records import ROOT, config, forecasts, record
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_page(record())
+
+
+RENDER_TWICE = """
+import hashlib, sys
+from stages.reporting.page import render_page
+from tests.reporting.records import record
+render_page(record())
+sys.stdout.write(hashlib.md5(render_page(record()).encode()).hexdigest())
+"""
+
+
+def test_the_second_page_of_another_process_with_another_hash_seed_and_zone_has_the_same_bytes(page):
+    elsewhere = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "POLARS_MAX_THREADS": "1"}
+    run = [sys.executable, "-c", RENDER_TWICE]
+    told = subprocess.run(run, cwd=ROOT, env=elsewhere, capture_output=True, text=True, check=True)
+    assert told.stdout == hashlib.md5(page.encode()).hexdigest()
+
+
+def test_the_page_stays_under_five_megabytes(page):
+    assert len(page.encode()) < 5_000_000
+
+
+def test_the_page_names_no_resource_outside_itself(page):
+    without_scripts = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:,)""", without_scripts) == []
+    assert "url(" not in without_scripts
+    assert "@import" not in without_scripts
+
+
+def test_every_figure_has_alt_text_and_says_that_the_forecast_is_local_on_an_artificial_market(page):
+    figures = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
+    assert figures
+    for figure in figures:
+        assert len(re.search(r'aria-label="([^"]*)"', figure)[1]) > 30
+        assert "(not TimeGPT) on an artificial market" in figure
+
+
+def test_a_bought_forecast_is_named_by_its_own_source_and_not_called_local():
+    bought = forecasts().with_columns(pl.col("source").replace("local:seasonal", "timegpt-2.1@api"))
+    page = render_page(record(forecasts=bought))
+    assert "timegpt-2.1@api on an artificial market" in page
+    assert "not TimeGPT" not in page
+
+
+def test_the_benchmark_beside_the_asked_forecasts_does_not_change_whose_they_are():
+    assert record().label == "local forecaster “seasonal” (not TimeGPT) on an artificial market"
+
+
+def test_markup_in_a_study_name_is_shown_not_run():
+    named = config()
+    named["report"]["study"] = "<script>alert(1)</script>"
+    page = render_page(record(config=named))
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_api_section_is_neither_read_nor_shown(page):
+    assert "max_attempts" not in page
+
+
+def test_every_figure_is_valid_json_with_rows_that_a_browser_can_read(page):
+    specs = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.DOTALL)
+    assert all("NaN" not in spec and json.loads(spec)["description"] for spec in specs)
