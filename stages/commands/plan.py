@@ -7,7 +7,7 @@ import argparse
 import math
 
 from stages.errors import ConfigurationError
-from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.params import LOCAL
 from stages.outside.answers import AnswerStore
 from stages.outside.backends import ledger_anywhere, remote_anywhere
 from stages.outside.composition import compose, present
@@ -35,7 +35,7 @@ def main() -> None:
         market, study.universe.symbols, study.requests, study.forecaster.respondent, study.quality
     )
 
-    if study.forecaster.name in LOCAL_FORECASTERS:
+    if study.forecaster.deployment == LOCAL:
         print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
         return
     store = AnswerStore(Folder(store_root()), remote_anywhere(study.api))

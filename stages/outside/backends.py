@@ -5,8 +5,7 @@ import sys
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Backend
-from stages.forecasting.local import LOCAL_FORECASTERS
-from stages.forecasting.params import ApiParams, ForecasterParams
+from stages.forecasting.params import LOCAL, ApiParams, ForecasterParams
 from stages.outside.answers import AnswerStore
 from stages.outside.bucket_place import needs_network, open_remote
 from stages.outside.buying import PaidBackend
@@ -25,7 +24,9 @@ FACE = "artifacts/api_budget.json"
 
 def open_backend(forecaster: ForecasterParams) -> Backend:
     """The backend that `forecaster.name` names; local runs import neither the SDK nor pandas."""
-    if forecaster.name in LOCAL_FORECASTERS:
+    if forecaster.deployment == LOCAL:
+        from stages.forecasting.local import LOCAL_FORECASTERS  # noqa: PLC0415  # prices and purchases need no scipy
+
         return LOCAL_FORECASTERS[forecaster.name](forecaster)
     return PaidBackend(open_shop(forecaster, read_params(ApiParams)))
 

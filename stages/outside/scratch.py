@@ -51,9 +51,16 @@ def stages_to_run(document: Mapping[str, Any]) -> list[str]:
     recorded = _stages_of("dvc.lock")
     for number, stage in enumerate(BEFORE_QUESTIONS):
         params = recorded.get(stage, {}).get("params", {}).get("params.yaml")
-        if params is None or not (ARTIFACTS / stage).is_dir() or any(document.get(k) != v for k, v in params.items()):
+        if params is None or not (ARTIFACTS / stage).is_dir() or any(_at(document, k) != v for k, v in params.items()):
             return list(BEFORE_QUESTIONS[number:])
     return []
+
+
+def _at(document: Mapping[str, Any], path: str) -> Any:
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _stages_of(name: str) -> dict[str, Any]:

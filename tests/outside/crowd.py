@@ -1,0 +1,77 @@
+"""Many buyers at once, each a process of its own, for tests that race, stop or kill them.
+
+Children come from a fork server that has imported the SDK already, so that starting one takes milliseconds.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from stages.errors import PipelineError
+from stages.outside.seats import Row, held
+from tests.outside.shops import ShopKeeper, questions
+from tests.outside.timegpt_server import KEY, TimeGPTServer
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.outside.crowd", "stages.outside.timegpt"])
+
+
+def buy(keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, api: dict[str, Any]) -> None:
+    """One run of a buyer; ends with the exit code a stage would give."""
+    os.environ["NIXTLA_API_KEY"] = KEY
+    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # until this process ends
+    try:
+        keeper.backend(**api).answer(questions(symbols, snapshots))
+    except PipelineError as error:
+        os._exit(error.exit_code)
+    os._exit(0)
+
+
+def start(keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, **api: Any) -> BaseProcess:
+    """A buyer on its way."""
+    process = CONTEXT.Process(target=buy, args=(keeper, symbols, snapshots, api))
+    process.start()
+    return process
+
+
+def exit_codes(buyers: Sequence[BaseProcess]) -> list[int | None]:
+    """Wait for all."""
+    for buyer in buyers:
+        buyer.join(120)
+    return [buyer.exitcode for buyer in buyers]
+
+
+def counted(keeper: ShopKeeper) -> int:
+    """What the ledger says was sent."""
+    place = keeper.shop().ledger.place
+    return sum(held(Row(place, f"budget/days/{day}").taken()) for day in place.names("budget/days"))
+
+
+@contextmanager
+def ledger_watched(keeper: ShopKeeper, server: TimeGPTServer) -> Iterator[list[tuple[int, int]]]:
+    """Whenever a request arrives, compare the server's count with the ledger's; yields what went wrong."""
+    wrong: list[tuple[int, int]] = []
+
+    def compare() -> None:
+        ours = counted(keeper)
+        if ours < server.sent:
+            wrong.append((server.sent, ours))
+
+    server.on_arrival = compare
+    yield wrong
+    server.on_arrival = lambda: None
+
+
+def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for something that other processes do."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise AssertionError("it never happened")
+        time.sleep(0.002)
