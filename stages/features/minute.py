@@ -1,8 +1,8 @@
 """The columns from which every feature starts: one row a minute of the gapless grid, prices made into returns.
 
-*Tables*: `Bars` plus the calendar's `n_bars, is_half`, sorted by `ts`.
+*Tables*: `Bars` plus the calendar's `n_bars, is_half` and the columns below, sorted by `ts`.
 *Time*: each added column uses its own row and earlier rows of the same session.
-*Units*: `r` a log return per minute; the squares and ranges below are squares of log returns; `tr` in price.
+*Units*: `r` a log return per minute; `r2, r2_real, hl2, gk` squares of log returns; `tr` in price, `tpv` in money.
 """
 
 import math
@@ -39,53 +39,46 @@ def is_real() -> pl.Expr:
 
 
 def with_minute_columns(bars: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Bars with `r` and, on real bars only, what the families average: `r2, hl2, gk, tr, tpv, v`."""
+    """Bars with `r, r2` and, on real bars only, what the families average; null where there is nothing to average."""
     _demand_gapless(bars)
     log_range, log_body = (pl.col("high") / pl.col("low")).log(), (pl.col("close") / pl.col("open")).log()
     before = pl.when(M > 0).then(pl.col("close").shift(1)).otherwise(pl.col("open"))
     true_range = pl.max_horizontal(
         pl.col("high") - pl.col("low"), (pl.col("high") - before).abs(), (pl.col("low") - before).abs()
     )
-    typical = (pl.col("high") + pl.col("low") + pl.col("close")) / 3
+    averaged = {
+        "r2_real": pl.col("r") ** 2,
+        "hl2": log_range**2,
+        "gk": 0.5 * log_range**2 - OPENING_WEIGHT * log_body**2,
+        "tr": pl.when(pl.col("r").is_not_null()).then(true_range).otherwise(pl.col("high") - pl.col("low")),
+        "tpv": (pl.col("high") + pl.col("low") + pl.col("close")) / 3 * pl.col("volume"),
+        "v": pl.col("volume"),
+        "log_volume": pl.col("volume").log1p(),
+    }
     return (
         bars.join(calendar.select("session", "n_bars", "is_half"), on="session", how="left", maintain_order="left")
-        .with_columns(r=minute_return(), real=is_real())
-        .with_columns(
-            pl.when("real").then(expression).alias(name)
-            for name, expression in {
-                "r2": pl.col("r") ** 2,
-                "hl2": log_range**2,
-                "gk": 0.5 * log_range**2 - OPENING_WEIGHT * log_body**2,
-                "tr": pl.when(pl.col("r").is_not_null()).then(true_range).otherwise(pl.col("high") - pl.col("low")),
-                "tpv": typical * pl.col("volume"),
-                "v": pl.col("volume"),
-            }.items()
-        )
+        .with_columns(pl.col("session").set_sorted(), r=minute_return(), real=is_real())
+        .with_columns(r2=pl.col("r") ** 2, **{name: pl.when("real").then(value) for name, value in averaged.items()})
     )
 
 
-def trailing_sum(column: str, window: int) -> pl.Expr:
-    """Sum over the last `window` minutes of this session, nulls left out.
+def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
+    """Sum over the last `window` minutes of this session; null with fewer than `min_obs` values.
 
-    Written as a sum of shifts: always the same terms in the same order, so that a row's last bit depends on nothing
-    outside its window. A running sum would carry the rounding of everything before it.
+    The sum runs from the session's open on, so a row's last bit depends on its session so far and on nothing else.
+    What leaves the window may leave a rounding error behind: clip before a root.
     """
-    return pl.sum_horizontal(_lagged(column, lag) for lag in range(window))
-
-
-def trailing_count(column: str, window: int) -> pl.Expr:
-    """How many of the last `window` minutes of this session have a value."""
-    return pl.sum_horizontal(_lagged(column, lag).is_not_null() for lag in range(window))
+    return pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)).over("session")
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
-    """Mean of the values in the window; null while there are fewer than `min_obs` (or than the window can hold)."""
-    count = trailing_count(column, window)
-    return pl.when(count >= min(min_obs, window)).then(trailing_sum(column, window) / count)
+    """Mean over the last `window` minutes of this session, of `min_obs` values at least (or all the window holds)."""
+    return pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)).over("session")
 
 
-def _lagged(column: str, lag: int) -> pl.Expr:
-    return pl.when(lag <= M).then(pl.col(column).shift(lag)) if lag else pl.col(column)
+def root(square: pl.Expr) -> pl.Expr:
+    """Square root of what cannot be negative but for rounding."""
+    return square.clip(lower_bound=0).sqrt()
 
 
 def _demand_gapless(bars: pl.DataFrame) -> None:

@@ -9,19 +9,19 @@ import math
 
 import polars as pl
 
-from stages.features.minute import trailing_mean
+from stages.features.minute import root, trailing_mean
 from stages.features.params import FeaturesParams
 
 
 def parkinson(params: FeaturesParams) -> pl.Expr:
     """`sqrt(mean(ln(H/L)^2) / (4 ln 2))`."""
     mean = trailing_mean("hl2", params.range_window_min, params.sigma_min_obs)
-    return (mean / (4 * math.log(2))).sqrt()
+    return root(mean / (4 * math.log(2)))
 
 
 def garman_klass(params: FeaturesParams) -> pl.Expr:
     """`sqrt(mean(ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2))`, the mean clipped at 0."""
-    return trailing_mean("gk", params.range_window_min, params.sigma_min_obs).clip(lower_bound=0).sqrt()
+    return root(trailing_mean("gk", params.range_window_min, params.sigma_min_obs))
 
 
 def atr(params: FeaturesParams) -> pl.Expr:

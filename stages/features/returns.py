@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from stages.features.minute import M, trailing_count, trailing_mean, trailing_sum
+from stages.features.minute import M, root, trailing_mean, trailing_sum
 from stages.features.params import FeaturesParams
 
 Builder = Callable[[FeaturesParams], pl.Expr]
@@ -18,16 +18,15 @@ def ret(minutes: int) -> Builder:
     if minutes == 1:
         return lambda _: pl.col("r")
     move = (pl.col("close") / pl.col("close").shift(minutes)).log()
-    known = (minutes <= M) & (trailing_count("r", minutes) == minutes)
+    known = (minutes <= M) & trailing_sum("r", minutes, minutes).is_not_null()
     return lambda _: pl.when(known).then(move)
 
 
 def rv(minutes: int) -> Builder:
     """`sqrt(sum of r^2)` over exactly k known returns; a minute without a trade adds 0."""
-    complete = trailing_count("r", minutes) == minutes
-    return lambda _: pl.when(complete).then(trailing_sum("r2", minutes).sqrt())
+    return lambda _: root(trailing_sum("r2", minutes, minutes))
 
 
 def sigma_5m(params: FeaturesParams) -> pl.Expr:
     """`sqrt(5 * mean of r^2)`, zero mean, over the real bars of the window."""
-    return (5 * trailing_mean("r2", params.sigma_window_min, params.sigma_min_obs)).sqrt()
+    return root(5 * trailing_mean("r2_real", params.sigma_window_min, params.sigma_min_obs))

@@ -12,13 +12,11 @@ import polars as pl
 from stages.features.minute import trailing_sum
 from stages.features.params import FeaturesParams
 
-LOG_VOLUME = pl.col("v").log1p()
-
 
 def vwap(params: FeaturesParams) -> pl.Expr:
     """`sum of (H+L+C)/3 * V over sum of V`; null where nothing traded."""
-    volume = trailing_sum("v", params.vwap_window_min)
-    return pl.when(volume > 0).then(trailing_sum("tpv", params.vwap_window_min) / volume)
+    money, volume = (trailing_sum(column, params.vwap_window_min, 1) for column in ("tpv", "v"))
+    return pl.when(volume > 0).then(money / volume)
 
 
 def z_vwap(params: FeaturesParams) -> pl.Expr:
@@ -29,12 +27,12 @@ def z_vwap(params: FeaturesParams) -> pl.Expr:
 
 def volume_norm(_: FeaturesParams) -> pl.Expr:
     """`ln(1 + V)` minus its median at the same minute over the previous usable sessions."""
-    return LOG_VOLUME - pl.col("usual_log_volume")
+    return pl.col("log_volume") - pl.col("usual_log_volume")
 
 
 def with_usual_volume(frame: pl.DataFrame, usable: tuple[date, ...], sessions: int) -> pl.DataFrame:
     """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute."""
-    median = LOG_VOLUME.rolling_median(sessions, min_samples=max(1, sessions // 2)).over("m")
+    median = pl.col("log_volume").rolling_median(sessions, min_samples=max(1, sessions // 2)).over("m")
     usual = frame.filter(pl.col("session").is_in(usable)).select("session", "m", usual_log_volume=median)
     return frame.join_asof(
         usual, on="session", by="m", strategy="backward", allow_exact_matches=False, check_sortedness=False
