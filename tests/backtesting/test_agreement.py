@@ -1,0 +1,124 @@
+"""Engine, plain loop and grid say the same: every decision, every fill, every millionth of a basis point."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from stages.backtesting.engine import trade_grid
+from stages.backtesting.loop import simulate_by_loop
+from stages.backtesting.market import markets_of
+from stages.backtesting.simulate import simulate
+from stages.backtesting.strategy import Strategy
+from stages.backtesting.summary import book_of
+from tests.backtesting.made_markets import random_market, strategy
+
+SYMBOLS = ("A", "B", "C")
+SESSIONS = 13
+BARS, FORECASTS, CALENDAR = random_market(SYMBOLS, SESSIONS, seed=3, methods=("cqr", "identity"), histories=(20, 40))
+
+rules = st.fixed_dictionaries(
+    {
+        "horizon_min": st.sampled_from([5, 10, 20]),
+        "horizon_min_by_symbol": st.sampled_from([{}, {"B": 5}]),
+        "history_days": st.sampled_from([20, 40]),
+        "k_sigma": st.sampled_from([0.0, 0.3, 1.0]),
+        "s_stop": st.sampled_from([0.3, 1.0, 4.0]),
+        "s_take": st.sampled_from([0.3, 1.0, 6.0]),
+        "risk_aversion": st.sampled_from([0.0, 0.3]),
+        "max_hold_min": st.sampled_from([None, "horizon", 1, 33]),
+        "entry_delay_bars": st.integers(0, 6),
+        "max_entry_delay_bars": st.integers(0, 3),
+        "cooldown_bars": st.sampled_from([0, 5, 50]),
+        "daily_trade_cap": st.integers(1, 4),
+        "time_stop_et": st.sampled_from(["15:55", "13:31", "10:31"]),
+        "time_stop_before_close_min": st.sampled_from([1, 5, 30]),
+    }
+)
+
+
+def everything(**changed) -> Strategy:
+    return strategy(*SYMBOLS, methods=("cqr", "identity"), histories=(20, 40), **changed)
+
+
+@given(rules, st.sampled_from([0.0, 1.0, 2.5]), st.sampled_from([SYMBOLS, ("B",)]))
+@settings(max_examples=20, deadline=None)
+def test_the_engine_trades_exactly_as_the_plain_loop(changed, cost_mult, whitelist):
+    variant = replace(everything(**changed), whitelist=whitelist).with_costs(cost_mult=cost_mult)
+    fast, plain = (trade(BARS, FORECASTS, CALENDAR, variant) for trade in (simulate, simulate_by_loop))
+    assert_frame_equal(fast.trades, plain.trades, check_exact=True)
+    assert_frame_equal(fast.signals, plain.signals, check_exact=True)
+
+
+def test_the_random_market_shows_every_exit_and_every_reason():
+    short_day = everything(time_stop_et="13:31", s_stop=3.0, s_take=4.0, k_sigma=0.1, cooldown_bars=60)
+    patient = everything(s_stop=1.0, s_take=0.5, max_hold_min=3, daily_trade_cap=2, max_entry_delay_bars=0)
+    results = [simulate(BARS, FORECASTS, CALENDAR, one) for one in (short_day, patient)]
+    exits = set(pl.concat([result.trades["exit_reason"] for result in results]))
+    said = set(pl.concat([result.signals["decision"] for result in results]))
+    assert exits >= {"stop", "gap", "target", "time_stop", "max_hold"}
+    assert said >= {"long", "short", "not_calibrated", "in_position", "after_time_stop", "daily_cap", "cooldown"}
+    assert said >= {"no_sigma", "quantile_rule", "k_sigma", "ev", "no_bar"}
+
+
+AXES = {
+    "history_days": (20, 40),
+    "horizon_min": (5, 10),
+    "k_sigma": (0.0, 0.4, 0.41, 1.5),
+    "s_stop": (0.5, 3.0),
+    "s_take": (0.5, 1.0),
+    "max_hold_min": (None, "horizon"),
+}
+
+
+def variants() -> list[Strategy]:
+    """A grid over every axis, calibration method and cost multiple included."""
+    return [
+        everything(**dict(zip(AXES, values, strict=True))).with_method(method).with_costs(cost_mult=mult)
+        for *values, method, mult in product(*AXES.values(), ("cqr", "identity"), (1.0, 3.0))
+    ]
+
+
+def test_every_variant_of_a_grid_has_the_book_that_simulate_gives_it():
+    chosen = variants()[::17]
+    books = trade_grid(markets_of(BARS, FORECASTS, CALENDAR, chosen[0]), CALENDAR.height, chosen)
+    for variant, book in zip(chosen, books, strict=True):
+        alone = book_of(simulate(BARS, FORECASTS, CALENDAR, variant).trades, CALENDAR)
+        assert book.totals == alone.totals
+        assert np.array_equal(book.net_units, alone.net_units)
+    assert len({book.net_units.tobytes() for book in books}) > len(books) / 2
+
+
+def test_the_order_of_variants_changes_no_book():
+    chosen = variants()[::19]
+    markets = markets_of(BARS, FORECASTS, CALENDAR, chosen[0])
+    forwards = trade_grid(markets, CALENDAR.height, chosen)
+    backwards = trade_grid(markets[::-1], CALENDAR.height, chosen[::-1])[::-1]
+    assert [book.totals for book in forwards] == [book.totals for book in backwards]
+    assert all(np.array_equal(a.net_units, b.net_units) for a, b in zip(forwards, backwards, strict=True))
+
+
+def test_a_symbol_whose_cell_is_closed_earns_nothing_in_the_grid():
+    only_a = replace(everything(), eligible=frozenset(cell for cell in everything().eligible if cell.symbol == "A"))
+    (book,) = trade_grid(markets_of(BARS, FORECASTS, CALENDAR, only_a), CALENDAR.height, [only_a])
+    trades = simulate(BARS, FORECASTS, CALENDAR, everything()).trades
+    assert book.totals == book_of(trades.filter(symbol="A"), CALENDAR).totals
+
+
+@pytest.mark.scale
+def test_at_full_scale_engine_loop_and_grid_agree():
+    symbols = tuple(f"S{n:02d}" for n in range(50))
+    bars, forecasts, calendar = random_market(symbols, 250, seed=11)
+    variant = strategy(*symbols, k_sigma=0.2)
+    fast = simulate(bars, forecasts, calendar, variant)
+    plain = simulate_by_loop(bars, forecasts, calendar, variant)
+    assert fast.trades.height > 10_000
+    assert_frame_equal(fast.trades, plain.trades, check_exact=True)
+    assert_frame_equal(fast.signals, plain.signals, check_exact=True)
+    (book,) = trade_grid(markets_of(bars, forecasts, calendar, variant), calendar.height, [variant])
+    assert book.totals == book_of(fast.trades, calendar).totals

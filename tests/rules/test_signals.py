@@ -1,0 +1,66 @@
+"""One forecast says long, short or nothing, and how strongly."""
+
+import numpy as np
+import pytest
+
+from stages.rules.costs import SymbolCosts
+from stages.rules.signals import Views, expected_value_bp, views
+
+# 100 dollars, half a bp and a tick of one cent a side: 3 bp for the round trip.
+COSTS = SymbolCosts(fees_bps=0.5, half_spread_px=0.01, tick_px=0.01, mult=1.0)
+
+
+def view(q25: float, q50: float, q75: float, sigma: float = 0.001) -> Views:
+    return views(tuple(np.array([q]) for q in (q25, q50, q75)), np.array([100.0]), np.array([sigma]), COSTS)
+
+
+def log_bp(move_bp: float) -> float:
+    """The log return of a simple move."""
+    return 1e4 * np.log1p(move_bp / 1e4)
+
+
+@pytest.mark.parametrize(
+    ("quartiles", "side"),
+    [
+        ((3.1, 8.0, 12.0), 1),
+        ((2.9, 8.0, 12.0), 0),
+        ((-12.0, -8.0, -3.1), -1),
+        ((-12.0, -8.0, -2.9), 0),
+        ((-5.0, 0.0, 5.0), 0),
+    ],
+)
+def test_the_quartile_on_the_losing_side_must_clear_the_round_trip(quartiles, side):
+    assert view(*(log_bp(q) for q in quartiles)).side[0] == side
+
+
+def test_the_hurdle_itself_is_not_enough():
+    free = SymbolCosts(fees_bps=0.0, half_spread_px=0.0, tick_px=0.01, mult=1.0)
+    flat = views(tuple(np.array([q]) for q in (0.0, 1.0, 2.0)), np.array([100.0]), np.array([0.001]), free)
+    assert flat.side[0] == 0
+
+
+def test_strength_is_the_median_move_in_sigmas():
+    assert view(log_bp(4.0), log_bp(15.0), log_bp(30.0)).strength[0] == pytest.approx(1.5)
+
+
+def test_the_expected_value_of_a_certain_move_is_what_the_target_leaves_after_costs():
+    certain = view(25.0, 25.0, 25.0)
+    assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.8), 0.0)[0] == pytest.approx(8.0 - 3.0)
+
+
+def test_a_target_nearer_than_the_costs_can_never_pay():
+    certain = view(25.0, 25.0, 25.0)
+    assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.29), 0.0)[0] < 0.0
+
+
+def test_risk_aversion_charges_the_spread_of_the_forecast():
+    wide = view(5.0, 20.0, 35.0)
+    calm, averse = (expected_value_bp(wide, np.array([0.001]), (1.0, 1.0), x)[0] for x in (0.0, 0.1))
+    assert calm - averse == pytest.approx(0.1 * 30.0 / 1.34898)
+
+
+def test_short_is_long_in_the_mirror():
+    up, down = view(5.0, 20.0, 36.0), view(-36.0, -20.0, -5.0)
+    assert (up.side[0], down.side[0]) == (1, -1)
+    values = [expected_value_bp(one, np.array([0.001]), (1.0, 1.5), 0.0)[0] for one in (up, down)]
+    assert values[0] == values[1]
