@@ -10,7 +10,7 @@ from typing import Any
 
 from stages.errors import ConfigurationError
 from stages.outside.composition import compose, differences, told, write_params
-from stages.outside.conf_files import all_or_nothing, choices_of, choose, put
+from stages.outside.conf_files import all_or_nothing, choices_of, choose, preset_of_study, put
 from stages.outside.study import Study
 
 
@@ -40,10 +40,8 @@ def _make(wanted: dict[str, Any], choices: Mapping[str, str]) -> list[Path]:
 def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
     """Group -> choice that the experiment must have made: the preset by its study's name, a group by its values."""
     study, standing = experiment["report"]["study"], compose()
-    found: dict[str, str] = {}
-    if study != standing["report"]["study"]:
-        studies = {compose(overrides=[f"preset={name}"])["report"]["study"]: name for name in choices_of("preset")}
-        found = {"preset": studies[study]} if study in studies else {}
+    preset = preset_of_study(study) if study != standing["report"]["study"] else None
+    found = {"preset": preset} if preset else {}
     made = [f"preset={name}" for name in found.values()]
     standing = compose(overrides=made)
     for group in sorted({section for section, *_ in differences(experiment, standing)}):

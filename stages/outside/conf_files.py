@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from stages.errors import ConfigurationError
-from stages.outside.composition import ABSENT, CONF, KeyPath
+from stages.outside.composition import ABSENT, CONF, KeyPath, compose
 from stages.outside.files import write_text
 
 CONFIG = CONF / "config.yaml"
@@ -32,6 +32,13 @@ def standing_choices() -> dict[str, str]:
 def choices_of(group: str) -> list[str]:
     """The choices that a group offers."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def preset_of_study(study: str) -> str | None:
+    """The preset that gives a run this `report.study`, if one does."""
+    named = {_read(_file("preset", name)).get("report", {}).get("study"): name for name in choices_of("preset")}
+    named[compose(overrides=[f"preset={NO_PRESET}"])["report"]["study"]] = NO_PRESET
+    return named.get(study)
 
 
 def choose(group: str, choice: str) -> Path:

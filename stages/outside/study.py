@@ -74,17 +74,12 @@ def _sections(document: dict[str, Any]) -> dict[str, Any]:
     return {name: parse(model, document) for name, model in Study.__annotations__.items()}
 
 
-def source_is_complete(study: Study) -> Iterator[str]:
-    """A synthetic source states its market, and a market for every symbol; any other source states its template."""
-    source, wanted = study.source, set(study.universe.all_symbols)
-    if source.kind != "synthetic":
-        if source.uri_template is None:
-            yield f"no source.uri_template for source.kind {source.kind!r}: write the path with {{symbol}} in it"
-    elif source.synthetic is None:
-        yield "no source.synthetic for source.kind 'synthetic': choose `source: synthetic` in conf/config.yaml"
-    else:
-        markets = {name: getattr(source.synthetic, name) for name in ("amplitude_bp", "beta")}
-        yield from _without("source.synthetic", markets, "universe", wanted)
+def artificial_symbols_have_a_market(study: Study) -> Iterator[str]:
+    """A synthetic source states a market for every symbol, the context symbol included."""
+    market = study.source.synthetic
+    if study.source.kind == "synthetic" and market is not None:
+        tables = {name: getattr(market, name) for name in ("amplitude_bp", "beta")}
+        yield from _without("source.synthetic", tables, "universe", set(study.universe.all_symbols))
 
 
 def whoever_trades_has_costs(study: Study) -> Iterator[str]:
@@ -125,12 +120,9 @@ def named_features_are_built(study: Study) -> Iterator[str]:
     yield from _beyond("requests.futr_exog", requests.futr_exog, "features.names", features.names)
 
 
-def trading_method_is_computed(study: Study) -> Iterator[str]:
-    """`calibration.method` and the swept ones are among `calibration.methods`."""
-    calibration = study.calibration
-    swept = study.sweep.grid.method
-    yield from _beyond("calibration.method", {calibration.method}, "calibration.methods", calibration.methods)
-    yield from _beyond("sweep.grid.method", swept, "calibration.methods", calibration.methods)
+def swept_methods_are_computed(study: Study) -> Iterator[str]:
+    """The methods of the grid are among those that are computed."""
+    yield from _beyond("sweep.grid.method", study.sweep.grid.method, "calibration.methods", study.calibration.methods)
 
 
 def holdout_lies_in_the_record(study: Study) -> Iterator[str]:
@@ -141,12 +133,12 @@ def holdout_lies_in_the_record(study: Study) -> Iterator[str]:
 
 
 RULES = (
-    source_is_complete,
+    artificial_symbols_have_a_market,
     whoever_trades_has_costs,
     forecasts_exist_for_the_rule,
     horizons_end_by_the_close,
     named_features_are_built,
-    trading_method_is_computed,
+    swept_methods_are_computed,
     holdout_lies_in_the_record,
 )
 

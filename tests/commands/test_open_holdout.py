@@ -1,0 +1,95 @@
+"""`make open-holdout`: one named strategy, after its search result was seen, with the openings before it."""
+
+import pytest
+
+from stages.commands import open_holdout, params
+from stages.errors import ConfigurationError, GateNotMet
+from stages.outside.composition import compose
+from stages.outside.study import Study
+from stages.portfolio.strategy_id import SECTIONS, strategy_id
+
+MANIFEST = {"files": []}
+OOS = "artifacts/evaluate/oos.json"
+
+
+def judge(project, trading=("STRONG",)) -> str:
+    """Leave the artifacts of a run that judged what conf/ states; the strategy's id."""
+    project.write_json("artifacts/list_source/manifest.json", MANIFEST)
+    study = Study.parse(compose())
+    name = strategy_id([getattr(study, section) for section in SECTIONS], MANIFEST, trading)
+    project.write_json(OOS, {"strategy_id": name, "trading": list(trading), "status": "SEALED"})
+    return name
+
+
+def test_the_id_is_written_into_conf_and_params_and_a_commit_is_asked_for(project):
+    name = judge(project)
+    said = project.run(open_holdout)
+    assert f"strategy {name}" in said
+    assert "git commit" in said
+    assert project.params()["split"]["open_holdout"] == name
+    assert f"open_holdout: {name}" in project.text("conf/split/single_holdout.yaml")
+    project.run(params, "--check")
+
+
+def test_opening_does_not_change_the_id_it_opens_for(project):
+    name = judge(project)
+    project.run(open_holdout)
+    assert judge(project) == name
+    assert "already" in project.run(open_holdout)
+
+
+def test_the_first_opening_says_that_there_was_none_before(project):
+    judge(project)
+    assert "before this one: 0. Strategies: none" in project.run(open_holdout)
+
+
+def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and_when_taken_back(project):
+    first = judge(project)
+    project.run(open_holdout)
+    opened = project.commit()
+    project.edit("conf/split/single_holdout.yaml", first, "null")
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    project.run(params)
+    project.commit()
+    project.apply_experiment("split.open_holdout=s00000000abc")
+    experiment = project.commit()
+    project.git("update-ref", "refs/exps/ab/cdef/sneaky", "HEAD")
+    project.git("reset", "-q", "--hard", "HEAD~1")
+    second = judge(project)
+
+    said = project.run(open_holdout)
+
+    assert second != first
+    assert f"before this one: 2. Strategies: {first} (commit {opened}), s00000000abc (commit {experiment})" in said
+
+
+def test_openings_of_another_source_do_not_count(project):
+    judge(project)
+    project.run(open_holdout)
+    project.commit()
+    project.edit("conf/source/synthetic.yaml", "name: synthetic", "name: other_market")
+    project.edit("conf/source/synthetic.yaml", "seed: 20240903", "seed: 7")
+    project.run(params)
+    judge(project)
+    assert "Openings of source 'other_market' before this one: 0." in project.run(open_holdout)
+
+
+def test_a_strategy_that_the_last_run_did_not_judge_is_not_opened(project):
+    name = judge(project)
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    with pytest.raises(ConfigurationError, match=f"judged strategy {name}.*make run"):
+        project.run(open_holdout)
+    assert project.params()["split"]["open_holdout"] is None
+
+
+def test_a_strategy_that_may_trade_nothing_stays_sealed(project):
+    judge(project, trading=())
+    with pytest.raises(GateNotMet, match="stays sealed"):
+        project.run(open_holdout)
+
+
+def test_an_applied_experiment_is_not_opened_in_passing(project):
+    judge(project)
+    project.apply_experiment("rules.k_sigma=1.0")
+    with pytest.raises(ConfigurationError, match="applied experiment"):
+        project.run(open_holdout)

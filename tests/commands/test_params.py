@@ -1,0 +1,92 @@
+"""`make params`: the text DVC would write, and an applied experiment that nobody throws away unasked."""
+
+import pytest
+from dvc.utils.hydra import compose_and_dump
+
+from stages.commands import params
+from stages.errors import ConfigurationError
+from stages.outside.composition import compose, differences, to_yaml
+
+
+@pytest.mark.parametrize(
+    "overrides", [[], ["preset=aapl_2024"], ["preset=smoke", "rules.k_sigma=1", "forecaster=ewma_fhs"]]
+)
+def test_the_text_is_byte_for_byte_what_dvc_exp_run_writes(project, overrides):
+    compose_and_dump("by_dvc.yaml", str(project.path / "conf"), None, "config", str(project.path), overrides)
+    assert to_yaml(compose(overrides=overrides)) == project.text("by_dvc.yaml")
+
+
+def test_differences_name_each_key_with_both_values():
+    left = {"rules": {"k_sigma": 1.0, "s_stop": 2.0}, "grid": [1, 2], "gone": 1}
+    right = {"rules": {"k_sigma": 0.5, "s_stop": 2.0}, "grid": [2, 1]}
+    assert differences(left, right) == {
+        ("rules", "k_sigma"): (1.0, 0.5),
+        ("grid",): ([1, 2], [2, 1]),
+        ("gone",): (1, "(absent)"),
+    }
+
+
+def test_a_first_params_yaml_is_simply_made(project):
+    (project.path / "params.yaml").unlink()
+    project.run(params, "--check")
+    assert project.text("params.yaml") == to_yaml(compose())
+
+
+def test_an_edited_conf_is_composed_again_and_again(project):
+    """The loop of somebody who edits conf/: neither the committed nor the last composed params are an experiment."""
+    for k_sigma in ("0.6", "0.7"):
+        before = str(project.params()["rules"]["k_sigma"])
+        project.edit("conf/rules/default.yaml", f"k_sigma: {before}", f"k_sigma: {k_sigma}")
+        project.run(params, "--check")
+        assert project.params()["rules"]["k_sigma"] == float(k_sigma)
+
+
+def test_an_applied_experiment_is_refused_by_name_of_key_with_the_remedies(project):
+    project.apply_experiment("rules.k_sigma=1.0")
+    kept = project.text("params.yaml")
+    with pytest.raises(ConfigurationError, match=r"rules\.k_sigma = 1\.0 \(conf: 0\.5\).*make adopt.*make params"):
+        project.run(params, "--check")
+    assert project.text("params.yaml") == kept
+
+
+def test_a_committed_experiment_is_refused_too(project):
+    project.apply_experiment("rules.k_sigma=1.0")
+    project.commit()
+    with pytest.raises(ConfigurationError, match=r"rules\.k_sigma"):
+        project.run(params, "--check")
+
+
+def test_an_experiment_on_another_preset_names_eight_keys_and_counts_the_rest(project):
+    project.apply_experiment("preset=aapl_2024")
+    with pytest.raises(ConfigurationError, match=r"and \d+ more"):
+        project.run(params, "--check")
+
+
+def test_make_params_discards_an_experiment_and_says_what_it_was(project):
+    project.apply_experiment("rules.k_sigma=1.0")
+    assert "discarded rules.k_sigma = 1.0 (conf: 0.5)" in project.run(params)
+    assert project.params()["rules"]["k_sigma"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("k_sigma: 0.5", "k_sigma: -0.5", r"rules\.k_sigma = -0\.5"),
+        ("k_sigma: 0.5", "ksigma: 0.5", r"rules\.ksigma"),
+        ('time_stop_et: "15:55"', "time_stop_et: 15:55", r"rules\.time_stop_et = 955"),
+        ("history_days: 40", "history_days: 41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
+        ("k_sigma: 0.5", "k_sigma: [", "conf/ does not compose"),
+    ],
+)
+def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(project, old, new, said):
+    kept = project.text("params.yaml")
+    project.edit("conf/rules/default.yaml", old, new)
+    with pytest.raises(ConfigurationError, match=said):
+        project.run(params, "--check")
+    assert project.text("params.yaml") == kept
+
+
+def test_a_params_yaml_that_is_no_yaml_is_told_so(project):
+    (project.path / "params.yaml").write_text("rules: [")
+    with pytest.raises(ConfigurationError, match="not YAML"):
+        project.run(params, "--check")

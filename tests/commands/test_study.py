@@ -1,0 +1,79 @@
+"""The rules between sections: each broken one is told with its values and what to change."""
+
+from copy import deepcopy
+
+import pytest
+
+from stages.errors import ConfigurationError
+from stages.outside.composition import compose
+from stages.outside.study import Study, problems
+
+
+@pytest.fixture(scope="module")
+def default():
+    return compose()
+
+
+def changed(document, changes):
+    """A copy with dotted keys set to other values."""
+    copy = deepcopy(document)
+    for name, value in changes.items():
+        *parents, last = name.split(".")
+        section = copy
+        for parent in parents:
+            section = section[parent]
+        section[last] = value
+    return copy
+
+
+def test_the_default_study_has_no_problem_and_every_section_its_model(default):
+    assert problems(default) == []
+    assert Study.parse(default).rules.k_sigma == default["rules"]["k_sigma"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"universe.context_symbol": "SPY"}, "no source.synthetic.amplitude_bp for ['SPY'] of universe"),
+        ({"costs.tick_size": {"STRONG": 0.01}}, "no costs.tick_size for ['NULL', 'WEAK'] of universe.whitelist"),
+        ({"rules.horizon_min": 7}, "[7] of rules.horizon_min are not among requests.horizons_min [5, 10, 15, 20]"),
+        ({"rules.history_days": 10}, "[10] of rules.history_days are not among requests.history_days [40]"),
+        ({"sweep.grid.history_days": [40, 60]}, "[60] of sweep.grid.history_days"),
+        ({"sweep.grid.horizon_min": [10, 30]}, "[30] of sweep.grid.horizon_min"),
+        ({"rules.horizon_min_by_symbol": {"STRONG": 6}}, "[6] of rules.horizon_min_by_symbol"),
+        ({"rules.horizon_min_by_symbol": {"NVDA": 5}}, "['NVDA'] of rules.horizon_min_by_symbol"),
+        ({"requests.snapshots_et": ["15:41"]}, "the 20 minutes of requests.horizons_min end past the close"),
+        ({"features.required": ["ret_2m"]}, "['ret_2m'] of features.required"),
+        ({"requests.hist_exog": ["mood"]}, "['mood'] of requests.hist_exog are not among features.names"),
+        ({"requests.futr_exog": ["mood"]}, "['mood'] of requests.futr_exog"),
+        ({"sweep.grid.method": ["oracle"]}, "['oracle'] of sweep.grid.method"),
+        ({"split.holdout_from": "2026-01-02"}, "does not hold split.holdout_from 2026-01-02"),
+    ],
+)
+def test_a_rule_between_sections_is_told_with_its_values(default, changes, said):
+    found = problems(changed(default, changes))
+    assert any(said in sentence for sentence in found), found
+
+
+def test_a_horizon_that_ends_exactly_at_the_close_is_allowed(default):
+    assert problems(changed(default, {"requests.snapshots_et": ["15:40"]})) == []
+
+
+def test_all_problems_are_told_at_once(default):
+    broken = changed(default, {"rules.horizon_min": 7, "rules.history_days": 10})
+    with pytest.raises(ConfigurationError, match=r"(?s)horizon_min.*history_days"):
+        Study.parse(broken)
+
+
+def test_unsound_sections_are_told_before_rules_between_them(default):
+    found = problems(changed(default, {"rules.k_sigma": -1, "rules.history_days": 10}))
+    assert len(found) == 1
+    assert "rules.k_sigma = -1" in found[0]
+
+
+def test_a_section_that_nobody_reads_is_told(default):
+    assert problems(default | {"extra": {}}) == ["extra is a section that nobody reads: remove it from conf/."]
+
+
+def test_a_missing_section_is_told(default):
+    assert "no section 'costs'" in problems({name: value for name, value in default.items() if name != "costs"})[0]
