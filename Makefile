@@ -11,6 +11,7 @@ export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 
 STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
+NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|snapshots|^sweep|^api|^quality|^features'
 COMMANDS := plan budget spend verify refresh whitelist adopt open-holdout doctor
 
 ##@ Run
@@ -40,7 +41,7 @@ $(STAGES): .venv/runtime
 ##@ Compare
 .PHONY: show experiments page
 show: .venv/runtime ## experiments side by side, noise dropped
-	dvc exp show --only-changed --no-pager --drop 'artifacts|stages|conf|Created|State|Executor'
+	@[ -t 1 ] || export COLUMNS=140; dvc exp show --only-changed --no-pager --drop $(NOISE)
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	while read -r line; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
