@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from stages.scoring.day_sums import DaySums, summary
+from stages.scoring.day_sums import LossRows, summary
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
 from stages.scoring.params import GatesParams
@@ -104,5 +104,6 @@ def _proof(told: pl.DataFrame, rule: str, holds: Callable[[float, float], bool])
 
 def _score(cell: pl.DataFrame) -> Score:
     losses = elementary_losses(cell).with_columns(calibrated_benchmark_pinball=pl.lit(None, pl.Float64))
-    figures = summary(DaySums.of(cell.select("symbol", "session").hstack(losses), losses.columns), "calibrated")
+    rows = LossRows.of(cell.select("symbol", "session").hstack(losses), losses.columns)
+    figures = summary(rows.by_day(np.arange(cell.height)).totals(), "calibrated")
     return float(figures["rmae"]), float(figures["coverage_50"])

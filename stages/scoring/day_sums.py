@@ -10,58 +10,72 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.scoring.figures import figures, relative_errors
+from stages.scoring.figures import Sums, figures, relative_errors
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LossRows:
+    """Losses of single forecasts as arrays. *Shapes*: losses (n, names), symbol and day (n,) as numbers."""
+
+    names: list[str]
+    losses: Floats
+    symbol: Ints
+    day: Ints
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, names: list[str]) -> Self:
+        """The named columns of a frame with `symbol` and `session`."""
+        symbol, day = (frame[name].rank("dense").to_numpy().astype(np.int64) for name in ("symbol", "session"))
+        return cls(names, frame.select(names).to_numpy(), symbol, day)
+
+    def by_day(self, rows: Ints) -> "DaySums":
+        """The sums of some rows."""
+        days, day = np.unique(self.day[rows], return_inverse=True)
+        symbols, symbol = np.unique(self.symbol[rows], return_inverse=True)
+        sums = np.zeros((max(len(symbols), 1), len(days), len(self.names)))
+        np.add.at(sums, (symbol, day), self.losses[rows])
+        return DaySums(self.names, sums)
 
 
 @dataclass(frozen=True)
 class DaySums:
-    """Losses summed by day, one part a symbol. *Shapes*: parts (symbols, days, losses)."""
+    """Losses summed by symbol and day. *Shapes*: sums (symbols, days, losses), at least one symbol."""
 
     names: list[str]
-    parts: Floats
-
-    @classmethod
-    def of(cls, frame: pl.DataFrame, names: list[str]) -> Self:
-        """Sum the named columns by symbol and session."""
-        days = _index(frame["session"])
-        symbols = _index(frame["symbol"])
-        parts = np.zeros((symbols.max(initial=-1) + 1, days.max(initial=-1) + 1, len(names)))
-        np.add.at(parts, (symbols, days), frame.select(names).to_numpy())
-        return cls(names, parts)
+    sums: Floats
 
     @property
     def n_days(self) -> int:
         """Days with at least one outcome."""
-        return int(self.parts.shape[1])
+        return int(self.sums.shape[1])
 
     @property
-    def daily(self) -> dict[str, Floats]:
+    def daily(self) -> Sums:
         """Loss -> one sum a day."""
-        return self._named(self.parts.sum(axis=0))
+        return dict(zip(self.names, self.sums.sum(axis=0).T, strict=True))
 
-    def totals(self, weights: Floats | None = None) -> list[dict[str, Floats]]:
-        """Loss -> total, per symbol; with weights, one total a draw."""
-        summed = [part.sum(axis=0) if weights is None else weights @ part for part in self.parts]
-        return [self._named(one) for one in summed]
+    def totals(self) -> Sums:
+        """Loss -> (symbols,)."""
+        return dict(zip(self.names, self.sums.sum(axis=1).T, strict=True))
 
-    def _named(self, sums: Floats) -> dict[str, Floats]:
-        return {name: sums[..., i] for i, name in enumerate(self.names)}
+    def drawn(self, weights: Floats) -> Sums:
+        """Loss -> (symbols, draws); all from one product, since every symbol shares the drawn days."""
+        n_symbols, n_days, n_losses = self.sums.shape
+        flat = self.sums.transpose(1, 0, 2).reshape(n_days, n_symbols * n_losses)
+        drawn = (weights @ flat).T.reshape(n_symbols, n_losses, len(weights))
+        return dict(zip(self.names, drawn.transpose(1, 0, 2), strict=True))
 
 
-def summary(sums: DaySums, version: str, weights: Floats | None = None) -> dict[str, Floats]:
-    """Every metric of one version: of the totals, but relative errors as the geometric mean over symbols."""
-    parts = sums.totals(weights)
-    if not parts:
-        return figures({name: np.zeros(()) for name in sums.names}, version)
-    pooled = figures({name: np.sum([part[name] for part in parts], axis=0) for name in sums.names}, version)
-    by_symbol = [relative_errors(part, version) for part in parts]
+def together(by_symbol: Sums) -> Sums:
+    """The sums of all symbols."""
+    return {name: sums.sum(axis=0) for name, sums in by_symbol.items()}
+
+
+def summary(by_symbol: Sums, version: str) -> dict[str, Floats]:
+    """Every metric of one version: of the common sums, but relative errors as the geometric mean over symbols."""
     with np.errstate(divide="ignore"):
-        for name in by_symbol[0]:
-            pooled[name] = np.exp(np.mean([np.log(errors[name]) for errors in by_symbol], axis=0))
-    return pooled
-
-
-def _index(column: pl.Series) -> NDArray[np.int64]:
-    return column.rank("dense").cast(pl.Int64).to_numpy() - 1
+        logs = {name: np.log(error) for name, error in relative_errors(by_symbol, version).items()}
+    return figures(together(by_symbol), version) | {name: np.exp(log.mean(axis=0)) for name, log in logs.items()}

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.scoring.day_sums import DaySums, summary
-from stages.scoring.figures import pit_counts, ratio
+from stages.scoring.day_sums import DaySums, LossRows, summary, together
+from stages.scoring.figures import Sums, pit_counts, ratio
 from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.scoring.params import GatesParams
 from stages.scoring.resampling import block_length, day_weights
@@ -24,6 +24,7 @@ from stages.scoring.significance import diebold_mariano, pit_uniformity
 from stages.tables.quantiles import BENCHMARK, LEVELS
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Document = dict[str, object]
 CELL = ["history_days", "horizon_min", "method"]
 SCOPES = {"cells": ["symbol", *CELL], "by_snapshot": ["symbol", *CELL, "snapshot_et"], "pooled": CELL}
@@ -34,13 +35,14 @@ DECIMALS = 6
 
 def score(forecasts: pl.DataFrame, params: GatesParams) -> Document:
     """Every metric of the asked model at every scope."""
-    asked = asked_rows(forecasts)
+    asked = asked_rows(forecasts).sort(FORECAST)
     scored = asked.filter(~pl.col("void"), "calibrated")
-    with_losses, names = _with_benchmark(forecasts, scored)
+    losses = _with_benchmark(forecasts, scored)
+    rows = LossRows.of(scored.select("symbol", "session").hstack(losses), losses.columns)
     return {
         scope: [
-            key | _counts(rows) | _entry(DaySums.of(part, names), params, with_bounds=scope in WITH_BOUNDS)
-            for key, rows, part in _by(keys, asked, with_losses)
+            cell | _entry(rows.by_day(members), params, with_bounds=scope in WITH_BOUNDS)
+            for cell, members in _cells(asked, scored, keys)
         ]
         for scope, keys in SCOPES.items()
     }
@@ -53,40 +55,39 @@ def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document:
-    weights = _weights(sums, params) if with_bounds else None
-    versions = {v: _bounded(sums, v, weights, params) if with_bounds else _bare(sums, v) for v in VERSIONS}
+    totals, weights = sums.totals(), _weights(sums, params) if with_bounds else None
+    drawn = None if weights is None else sums.drawn(weights)
+    versions = {version: _figures(totals, drawn, version, params) for version in VERSIONS}
     return {
         "n_days": sums.n_days,
-        "metrics": {name: {v: versions[v][name] for v in VERSIONS} for name in versions["raw"]},
+        "metrics": {name: {version: versions[version][name] for version in VERSIONS} for name in versions["raw"]},
         "dm": {version: _rounded(diebold_mariano(_daily_advantage(sums, version))) for version in VERSIONS},
-        "pit": {version: _pit(sums, version, weights) for version in VERSIONS},
+        "pit": {version: _pit(totals, drawn, version) for version in VERSIONS},
     }
 
 
-def _bare(sums: DaySums, version: str) -> dict[str, Document]:
-    return {name: {"value": _round(value)} for name, value in summary(sums, version).items()}
-
-
-def _bounded(sums: DaySums, version: str, weights: Floats | None, params: GatesParams) -> dict[str, Document]:
-    points = _bare(sums, version)
-    if weights is None:
-        return {name: point | {"ci": None, "se": None} for name, point in points.items()}
-    draws = summary(sums, version, weights)
+def _figures(totals: Sums, drawn: Sums | None, version: str, params: GatesParams) -> dict[str, Document]:
+    values = {name: _round(value) for name, value in summary(totals, version).items()}
+    if drawn is None:
+        return {name: {"value": value, "ci": None, "se": None} for name, value in values.items()}
+    draws = summary(drawn, version)
     sides = [1.0 - params.skill_confidence, params.skill_confidence]
-    bounds = np.quantile(np.stack([draws[name] for name in points]), sides, axis=1)
+    bounds = np.quantile(np.stack([draws[name] for name in values]), sides, axis=1)
     return {
-        name: point | {"ci": [_round(bound) for bound in bounds[:, i]], "se": _round(draws[name].std(ddof=1))}
-        for i, (name, point) in enumerate(points.items())
+        name: {"value": value, "ci": [_round(bound) for bound in bounds[:, i]], "se": _round(draws[name].std(ddof=1))}
+        for i, (name, value) in enumerate(values.items())
     }
 
 
 def _weights(sums: DaySums, params: GatesParams) -> Floats | None:
-    """Draws of days; in blocks as long as the judged series ask for, once there are enough days to tell."""
+    """Draws of days; once there are enough to tell, in blocks: the middle of what the three judged series ask for.
+
+    The longest of the three would, on independent days, make the bounds of 60 days too narrow (docs/EVALUATION.md).
+    """
     if sums.n_days < params.min_ci_days:
         return None
-    block_days = 1
-    if sums.n_days >= params.block_bootstrap_days:
-        block_days = max(block_length(series) for series in _judged_series(sums))
+    in_blocks = sums.n_days >= params.block_bootstrap_days
+    block_days = int(np.median([block_length(series) for series in _judged_series(sums)])) if in_blocks else 1
     return day_weights(sums.n_days, block_days, params.bootstrap_reps, params.bootstrap_seed)
 
 
@@ -103,47 +104,36 @@ def _daily_advantage(sums: DaySums, version: str) -> Floats:
     return (daily[f"{version}_abs"] - daily["abs_y"]) / daily["n"]
 
 
-def _pit(sums: DaySums, version: str, weights: Floats | None) -> Document:
-    counts = pit_counts(sums.daily, version)
-    test = pit_uniformity(counts.sum(axis=0), None if weights is None else weights @ counts)
-    return {"counts": [int(count) for count in counts.sum(axis=0)]} | _rounded(test)
+def _pit(totals: Sums, drawn: Sums | None, version: str) -> Document:
+    counts = pit_counts(together(totals), version)
+    test = pit_uniformity(counts, None if drawn is None else pit_counts(together(drawn), version))
+    return {"counts": [int(count) for count in counts]} | _rounded(test)
 
 
-def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Scored rows with their losses, and the benchmark's own pinball on the same questions beside them."""
+def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
+    """Losses of the scored rows, and the benchmark's own pinball on the same questions beside them."""
     benchmark = forecasts.filter(pl.col("model") == BENCHMARK, ~pl.col("void"), "calibrated")
     pinball = elementary_losses(benchmark).select(
         pl.mean_horizontal(f"{v}_pinball_{level:02d}" for level in LEVELS).alias(f"{v}_benchmark_pinball")
         for v in VERSIONS
     )
-    losses = elementary_losses(scored)
-    beside = scored.select(FORECAST).join(
-        pl.concat([benchmark.select(FORECAST), pinball], how="horizontal"),
-        on=FORECAST,
-        how="left",
-        maintain_order="left",
+    answers = benchmark.select(FORECAST).hstack(pinball)
+    beside = scored.select(FORECAST).join(answers, on=FORECAST, how="left", maintain_order="left")
+    return elementary_losses(scored).hstack(beside.drop(FORECAST))
+
+
+def _cells(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iterator[tuple[Document, Ints]]:
+    """Each cell of a scope in order: its name and counts, and where its scored rows stand (possibly nowhere)."""
+    counted = asked.group_by(keys).agg(
+        (~pl.col("void") & pl.col("calibrated")).sum().alias("n"),
+        pl.col("void").sum().alias("n_void"),
+        (~pl.col("void") & ~pl.col("calibrated")).sum().alias("n_uncalibrated"),
+        pl.col("crossed").sum().alias("n_crossed"),
     )
-    added = losses.hstack(beside.drop(FORECAST))
-    return scored.drop("crossed").hstack(added), added.columns
-
-
-def _by(
-    keys: list[str], asked: pl.DataFrame, scored: pl.DataFrame
-) -> Iterator[tuple[Document, pl.DataFrame, pl.DataFrame]]:
-    """Each cell of a scope in order: its name, all its rows, and the scored ones (possibly none)."""
-    parts = scored.partition_by(keys, as_dict=True)
-    for key, rows in sorted(asked.partition_by(keys, as_dict=True).items()):
-        yield dict(zip(keys, key, strict=True)), rows, parts.get(key, scored.clear())
-
-
-def _counts(rows: pl.DataFrame) -> Document:
-    void = rows["void"]
-    return {
-        "n": int((~void & rows["calibrated"]).sum()),
-        "n_void": int(void.sum()),
-        "n_uncalibrated": int((~void & ~rows["calibrated"]).sum()),
-        "n_crossed": int(rows["crossed"].sum()),
-    }
+    places = scored.with_row_index("row").group_by(keys).agg(pl.col("row").sort())
+    for cell in counted.join(places, on=keys, how="left").sort(keys).iter_rows(named=True):
+        members = np.array(cell.pop("row") or [], dtype=np.int64)
+        yield cell, members
 
 
 def _rounded(values: Mapping[str, float]) -> Document:

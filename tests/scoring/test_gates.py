@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import binom
 
 from stages.scoring.gates import forecast_gates, judge_coverage, judge_skill
 from stages.scoring.metrics import score
@@ -12,6 +13,7 @@ from stages.scoring.verdict import Judgement, Verdict, worst
 from tests.scoring.simulated import FIRST_DAY, GATES, as_answered, with_truth
 
 HOLD = {"verdict": "PASS"}
+TWICE_A_DAY = ("10:30", "13:30")
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 400})
 
 
@@ -157,7 +159,7 @@ def test_the_stated_power_of_the_skill_gate_holds():
 def judged_worlds(n_worlds: int, n_days: int, **world: object) -> list[dict[str, object]]:
     """Each symbol a world of its own: the gates of many independent cells."""
     symbols = tuple(f"W{k:03d}" for k in range(n_worlds))
-    frame = as_answered(with_truth(n_days, symbols=symbols, models=("asked",), **world))
+    frame = as_answered(with_truth(n_days, symbols=symbols, models=("asked",), clocks=TWICE_A_DAY, **world))
     return forecast_gates(score(frame, FEW_DRAWS), HOLD, GATES)["cells"]
 
 
@@ -167,13 +169,13 @@ def share(cells: list[dict[str, object]], gate: str, verdict: str) -> float:
 
 def test_a_forecaster_without_skill_hardly_ever_passes_and_one_with_skill_mostly_does():
     symbols = tuple(f"W{k:03d}" for k in range(100))
-    blind = with_truth(60, symbols=symbols, models=("asked",), r2=0.0)
+    blind = with_truth(60, symbols=symbols, clocks=TWICE_A_DAY, models=("asked",), r2=0.0)
     # A guess as large as a skilled forecaster's, but unrelated to the outcome.
     guess = 10 * np.random.default_rng(4).standard_normal(blind.height)
     guessing = blind.with_columns(pl.col(name) + pl.Series(guess) for name in ("q05", "q25", "q50", "q75", "q95"))
 
     junk = forecast_gates(score(as_answered(guessing), FEW_DRAWS), HOLD, GATES)["cells"]
-    skilled = judged_worlds(100, 60, r2=0.25)
+    skilled = judged_worlds(100, 80, r2=0.25)
 
     assert sum(cell["eligible"] for cell in junk) == 0
     assert share(skilled, "rmae", "PASS") > 0.85
@@ -182,7 +184,7 @@ def test_a_forecaster_without_skill_hardly_ever_passes_and_one_with_skill_mostly
 def test_a_perfect_interval_is_rejected_rarely_and_a_far_too_narrow_one_nearly_always():
     perfect, narrow = judged_worlds(150, 60), judged_worlds(50, 60, spread=0.5)
 
-    assert share(perfect, "coverage", "FAIL") < 0.05
+    assert share(perfect, "coverage", "FAIL") < binom.ppf(0.999, 150, 0.05) / 150
     assert share(narrow, "coverage", "FAIL") > 0.95
 
 
