@@ -25,7 +25,7 @@ FACE = "artifacts/api_budget.json"
 def open_backend(forecaster: ForecasterParams) -> Backend:
     """The backend that `forecaster.name` names; local runs import neither the SDK nor pandas."""
     if forecaster.deployment == LOCAL:
-        from stages.forecasting.local import LOCAL_FORECASTERS  # noqa: PLC0415  # prices and purchases need no scipy
+        from stages.forecasting.local import LOCAL_FORECASTERS  # prices and purchases need no scipy
 
         return LOCAL_FORECASTERS[forecaster.name](forecaster)
     return PaidBackend(open_shop(forecaster, read_params(ApiParams)))

@@ -22,17 +22,18 @@ from stages.outside.workspace import Remote
 
 PUBLIC_ENDPOINT = "https://storage.googleapis.com"
 CONNECT_SEC = 3.0
-OPERATION_SEC = 15.0
+OPERATION_SEC = 10.0
 READ_BACKS = 3
 AT_ONCE = 64
 
 
 class Bucket:
-    """A place in a bucket, through an asynchronous fsspec file system."""
+    """A place in a bucket, through an asynchronous fsspec file system; each operation knocks at `endpoint` first."""
 
-    def __init__(self, fs: Any, root: str) -> None:
+    def __init__(self, fs: Any, root: str, endpoint: str) -> None:
         self.fs = fs
         self.root = root.strip("/")
+        self.endpoint = endpoint
 
     def names(self, folder: str) -> list[str]:
         """The names directly in `folder`, sorted."""
@@ -93,6 +94,7 @@ class Bucket:
     def _do(self, action: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
         from fsspec.asyn import sync  # only remotes pay for its import
 
+        knock(self.endpoint)
         try:
             return sync(self.fs.loop, action, *args, timeout=OPERATION_SEC, **kwargs)
         except (FileNotFoundError, FileExistsError):
@@ -111,8 +113,9 @@ def open_remote(remote: Remote) -> Place:
             f"DVC's default remote {remote.name!r} is {scheme}://, which cannot share answers (a folder or gs:// can): "
             "set api.share: false, or change core.remote."
         )
-    knock(remote.options.get("endpointurl") or PUBLIC_ENDPOINT)
-    return Bucket(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts")
+    endpoint = remote.options.get("endpointurl") or PUBLIC_ENDPOINT
+    knock(endpoint)
+    return Bucket(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
 
 
 def needs_network(remote: Remote) -> bool:

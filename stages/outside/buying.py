@@ -98,7 +98,7 @@ class PaidBackend:
 
     def _left_over(self, stop: BudgetStop, batches: list[Batch]) -> str:
         left, calls = sum(len(batch.asked) for batch in batches), len(batches)
-        per_run, per_day = self.shop.api.per_run, self.shop.ledger.per_day()
+        per_run, per_day = self.shop.api.per_run, self.shop.ledger.in_force
         return (
             f"{str(stop).rstrip('.')}. Stopped before the next request; {self.tally.bought} answers were bought and "
             f"kept in this run. Left: {left} questions in {calls} requests: {_rounds(calls, per_run)} runs at "

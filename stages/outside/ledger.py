@@ -65,11 +65,13 @@ class Ledger:
         self.experiment = experiment
         self.run = uuid.uuid4().hex[:12]
         self.counted = 0
+        self.in_force = limits.per_day
 
     def per_day(self) -> int:
         """The daily limit in force: params may lower the standing one, never raise it."""
         standing = standing_limit(self.place)
-        return self.limits.per_day if standing is None else min(standing, self.limits.per_day)
+        self.in_force = self.limits.per_day if standing is None else min(standing, self.limits.per_day)
+        return self.in_force
 
     def left_today(self) -> int:
         """How many requests the day still allows."""

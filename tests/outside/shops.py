@@ -1,10 +1,5 @@
-"""Shops for tests: the product's own parts, put together over temporary folders and the stand-in service.
+"""Shops for tests: the product's own parts, put together over temporary folders and the stand-in service."""
 
-Run as a module it is one run of a buyer, for tests that kill or race processes.
-"""
-
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from stages.errors import PipelineError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ApiParams, ForecasterParams
 from stages.outside.answers import AnswerStore
 from stages.outside.buying import PaidBackend
+from stages.outside.claims import Attempts
 from stages.outside.clock import Clock, SystemClock
 from stages.outside.ledger import Ledger, Limits
 from stages.outside.places import Folder, Place
@@ -112,15 +107,17 @@ class ShopKeeper:
         if self.know_model:
             _tell_facts(local)
         limits = Limits(per_run=params.per_run, per_day=params.per_day, cooldown_sec=params.cooldown_sec)
-        ledger = Ledger(local, self.root / "budget", limits, clock, "workspace")
+        place = self.remote if params.scope == "remote" and self.remote else local
+        ledger = Ledger(place, self.root / "budget", limits, clock, "workspace")
+        attempts = Attempts(place, ledger.run, params.max_attempts) if place is not local else None
 
         def open_seller() -> Seller:
             from stages.outside.timegpt import TimeGPT
 
             return TimeGPT(forecaster, params.timeout_sec)
 
-        store = AnswerStore(local, self.remote)
-        return Shop(forecaster, params, store, ledger, clock, open_seller)
+        store = AnswerStore(local, self.remote, must_share=params.remote_down == "stop")
+        return Shop(forecaster, params, store, ledger, clock, open_seller, attempts)
 
     def backend(self, clock: Clock | None = None, **api: Any) -> PaidBackend:
         """A run of the buyer."""
@@ -133,24 +130,3 @@ def _tell_facts(local: Folder) -> None:
 
     content = f'{{"horizon": {MODEL_HORIZON}, "input_size": {INPUT_SIZE}}}\n'
     local.create(path_of_facts(asked().question), content.encode())
-
-
-def main() -> None:
-    """Buy `snapshots` x `symbols` in this process; exit code as a stage would give it."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("root", type=Path)
-    parser.add_argument("url")
-    parser.add_argument("--symbols", default="AAA,BBB")
-    parser.add_argument("--snapshots", type=int, default=10)
-    parser.add_argument("--per-day", type=int, default=1000)
-    chosen = parser.parse_args()
-    backend = ShopKeeper(chosen.root, chosen.url).backend(per_day=chosen.per_day)
-    try:
-        backend.answer(questions(chosen.symbols.split(","), range(chosen.snapshots)))
-    except PipelineError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()

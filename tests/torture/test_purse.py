@@ -24,14 +24,16 @@ def tell(name: str, **numbers: Any) -> None:
 
 
 def test_kill_nine_at_random_instants(keeper: ShopKeeper, server: TimeGPTServer):
-    """120 kills spread over start-up, claim, reservation, flight and storing."""
+    """120 kills, each within 20 ms after some request arrived: in flight, while storing, claiming or reserving."""
     server.seconds = 0.003
     wanted, kills, limit = range(240), 0, 600
     moments = random.Random(20261122)
     with ledger_watched(keeper, server) as wrong:
         while kills < 120:
+            reached = server.sent + moments.randint(0, 3)
             buyer = start(keeper, ["AAA", "BBB"], wanted, per_day=limit)
-            buyer.join(moments.uniform(0.0, 0.4))
+            until(lambda buyer=buyer, reached=reached: server.sent > reached or buyer.exitcode is not None)
+            buyer.join(moments.uniform(0.0, 0.02))
             if buyer.exitcode is None:
                 buyer.kill()
                 kills += 1

@@ -1,0 +1,201 @@
+"""Two machines, each with a cache of its own, and one DVC remote between them: a folder, or a Cloud Storage server."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stages.errors import BudgetStop
+from stages.outside.answers import path_of
+from stages.outside.bucket_place import Bucket, open_remote
+from stages.outside.claims import Attempts
+from stages.outside.places import Folder, Place
+from stages.outside.seats import Row, held
+from stages.outside.workspace import Remote
+from tests.outside.gcs_server import BUCKET, gcs_server
+from tests.outside.shops import ShopKeeper, asked, questions
+from tests.outside.timegpt_server import TimeGPTServer
+
+
+@pytest.fixture(scope="module")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url:
+        yield url
+
+
+def bucket_at(url: str, prefix: str) -> Place:
+    options = {"endpointurl": url, "allow_anonymous_login": True, "projectname": "test"}
+    return open_remote(Remote(name="team", url=f"gs://{BUCKET}/{prefix}", options=options))
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        return Folder(tmp_path / "remote")
+    return bucket_at(request.getfixturevalue("gcs"), tmp_path.name)
+
+
+@pytest.fixture
+def machines(tmp_path: Path, server: TimeGPTServer, remote: Place) -> list[ShopKeeper]:
+    return [ShopKeeper(tmp_path / name, server.url, remote) for name in ("a", "b")]
+
+
+def test_what_one_machine_bought_costs_the_other_nothing(machines: list[ShopKeeper], server: TimeGPTServer):
+    a, b = machines
+    a.backend().answer(questions(["AAA", "BBB"], range(3)))
+    b.backend().answer(questions(["AAA", "BBB"], range(3)))
+    assert server.sent == 3
+    b.backend().answer(questions(["AAA", "BBB"], range(4)))
+    assert server.sent == 4
+    assert b.backend(mode="offline").answer(questions(["AAA"], range(4)))
+
+
+def test_one_budget_spans_both(machines: list[ShopKeeper], server: TimeGPTServer):
+    a, b = machines
+    a.backend(scope="remote", per_day=4).answer(questions(["AAA"], range(3)))
+    with pytest.raises(BudgetStop, match="4 of 4 requests"):
+        b.backend(scope="remote", per_day=4).answer(questions(["BBB"], range(3)))
+    assert server.sent == 4
+
+
+def test_machines_racing_for_the_same_keys_pay_once(machines: list[ShopKeeper], server: TimeGPTServer):
+    server.seconds = 0.05
+    wanted, got = questions(["AAA"], range(5)), []
+    threads = [
+        threading.Thread(target=lambda k=keeper: got.append(k.backend(scope="remote").answer(wanted)))
+        for keeper in machines
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [len(answers) for answers in got] == [5, 5]
+    assert server.billed == 5
+
+
+def test_a_buyer_that_died_holds_its_key_until_a_person_releases_it(
+    machines: list[ShopKeeper], remote: Place, server: TimeGPTServer, clock: Any
+):
+    key = asked().question.key
+    Attempts(remote, "the dead", 3).take(key)
+    told = rf"1 questions are held by other machines .* by run the dead\).*make release KEY={key}"
+    with pytest.raises(BudgetStop, match=told):
+        machines[0].backend(clock, scope="remote").answer([asked()])
+    assert server.sent == 0
+
+    Attempts(remote, "a person", 3).release(key)
+    assert len(machines[0].backend(clock, scope="remote").answer([asked()])) == 1
+
+
+def test_attempts_that_may_have_been_paid_end_at_the_limit(
+    machines: list[ShopKeeper], server: TimeGPTServer, clock: Any
+):
+    server.always("503")
+    for _ in range(3):
+        with pytest.raises(BudgetStop):
+            machines[0].backend(clock, scope="remote", max_attempts=2).answer([asked()])
+    assert server.sent == 2
+
+
+def test_a_call_that_never_left_does_not_use_up_attempts(machines: list[ShopKeeper], server: TimeGPTServer, clock: Any):
+    for _ in range(4):
+        with pytest.raises(BudgetStop):
+            machines[0].backend(clock, scope="remote", per_run=0).answer([asked()])
+    assert len(machines[0].backend(clock, scope="remote").answer([asked()])) == 1
+
+
+class Fault(ThreadingHTTPServer):
+    """A proxy before the bucket: the n-th create is lost on its way back, or answered 503 although it happened."""
+
+    daemon_threads = True
+    target = ""
+    kind = ""
+    creates = 0
+    broken: frozenset[int] = frozenset()
+    reads_broken = 0
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Fault
+
+    def log_message(self, *_: Any) -> None:
+        """Silent."""
+
+    def do_GET(self) -> None:
+        if self.server.reads_broken > 0 and "alt=media" in self.path:
+            self.server.reads_broken -= 1
+            self._say(503, b"{}", {})
+            return
+        self._forward()
+
+    def do_POST(self) -> None:
+        self.server.creates += 1
+        if self.server.creates not in self.server.broken:
+            self._forward()
+            return
+        self._upstream()
+        if self.server.kind == "lost":
+            self.connection.close()
+            self.close_connection = True
+        else:
+            self._say(503, b'{"error": {"code": 503}}', {})
+
+    def _upstream(self) -> httpx.Response:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in {"host", "content-length"}}
+        return httpx.request(self.command, self.server.target + self.path, content=body, headers=headers)
+
+    def _forward(self) -> None:
+        reply = self._upstream()
+        self._say(reply.status_code, reply.content, {"Content-Type": reply.headers.get("Content-Type", "")})
+
+    def _say(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def fault(gcs: str) -> Iterator[Fault]:
+    proxy = Fault(("127.0.0.1", 0), _Proxy)
+    proxy.target = gcs
+    threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield proxy
+    proxy.shutdown()
+    proxy.server_close()
+
+
+@pytest.mark.parametrize("kind", ["lost", "503"])
+@pytest.mark.parametrize("reads_broken", [0, 1])
+def test_a_faulty_bucket_gives_each_seat_once_also_the_last(
+    kind: str, reads_broken: int, fault: Fault, gcs: str, tmp_path: Path
+):
+    """Creates 1 and 3 happen but are not told; three seats are wanted of three, then a fourth is refused."""
+    fault.kind, fault.broken, fault.reads_broken = kind, frozenset({1, 3}), reads_broken
+    place = bucket_at(f"http://127.0.0.1:{fault.server_address[1]}", tmp_path.name)
+    assert isinstance(place, Bucket)
+    row = Row(place, "budget/days/2026-11-22")
+    taken = [row.take(3, f"nonce {number}".encode()) for number in range(4)]
+    assert taken == ["0000-0", "0001-0", "0002-0", None]
+    assert held(Row(bucket_at(gcs, tmp_path.name), "budget/days/2026-11-22").taken()) == 3
+
+
+def test_a_remote_that_dies_during_a_run_stops_the_budget_and_keeps_the_answers(
+    tmp_path: Path, server: TimeGPTServer, clock: Any
+):
+    with gcs_server(tmp_path / "log") as url:
+        keeper = ShopKeeper(tmp_path / "a", server.url, bucket_at(url, "dvc"))
+        keeper.backend(clock, scope="remote").answer(questions(["AAA"], range(2)))
+        backend = keeper.backend(clock, scope="remote")
+    with pytest.raises(BudgetStop):
+        backend.answer(questions(["AAA"], range(3)))
+    assert server.sent == 2
+    assert keeper.shop().store.local.read(path_of(asked("AAA", 1).question.key)) is not None
