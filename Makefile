@@ -11,7 +11,7 @@ export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 
 STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
-NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|snapshots|^sweep|^api|^quality|^features'
+NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
 COMMANDS := plan budget spend verify refresh whitelist adopt open-holdout doctor
 
 ##@ Run
