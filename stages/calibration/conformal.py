@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+LEVEL_PERCENT = np.array([5, 25, 75, 95])[:, None]
 COVERAGE_PERCENT = np.array([90, 50, 50, 90])[:, None]
+SIDE_PERCENT = np.array([95, 75, 75, 95])[:, None]
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,23 @@ class Conformal:
 
 def conformal_rank(n: Ints) -> Ints:
     """ceil((n + 1) * coverage), in whole numbers: in floats 0.9 * 70 need not be 63."""
-    return -(-COVERAGE_PERCENT * (n + 1) // 100)
+    return _ceil(COVERAGE_PERCENT * (n + 1))
 
 
 def coverage_rank(n: Ints) -> Ints:
     """ceil(n * coverage): the rank at which the past itself reaches nominal coverage."""
-    return -(-COVERAGE_PERCENT * n // 100)
+    return _ceil(COVERAGE_PERCENT * n)
+
+
+def side_rank(n: Ints) -> Ints:
+    """ceil((n + 1) * (1 - alpha / 2)): each side answers for half of the misses."""
+    return _ceil(SIDE_PERCENT * (n + 1))
+
+
+def level_rank(n: Ints) -> Ints:
+    """floor((n + 1) * level) below the median, ceil above it: outwards on both sides."""
+    exact = LEVEL_PERCENT * (n + 1)
+    return np.where(LEVEL_PERCENT < 50, exact // 100, _ceil(exact))
 
 
 def as_picked(picked: Floats, grid: tuple[float, ...]) -> Floats:
@@ -55,16 +68,6 @@ def distance_outside(q: Floats, y: Floats, u: Floats) -> Floats:
     outer = np.maximum(q[0] - y, y - q[4]) / u
     inner = np.maximum(q[1] - y, y - q[3]) / u
     return np.stack([outer, inner, inner, outer])
-
-
-def move_outwards(q: Floats, u: Floats, offsets: Floats) -> Floats:
-    """Each interval grown by its offset on both sides; one that would turn inside out collapses to its midpoint."""
-    moved = q.copy()
-    for lower, upper, offset in ((0, 4, offsets[0]), (1, 3, offsets[1])):
-        lo, hi = q[lower] - offset * u, q[upper] + offset * u
-        middle = (lo + hi) / 2
-        moved[lower], moved[upper] = np.minimum(lo, middle), np.maximum(hi, middle)
-    return moved
 
 
 def widening_needed(q: Floats, y: Floats, u: Floats) -> Floats:
@@ -89,5 +92,38 @@ def stretch(q: Floats, u: Floats, offsets: Floats) -> Floats:
     return moved
 
 
+def distance_outside_by_side(q: Floats, y: Floats, u: Floats) -> Floats:
+    """How far the outcome lies beyond each level, outwards (negative inside), in units of u."""
+    return np.stack([q[0] - y, q[1] - y, y - q[3], y - q[4]]) / u
+
+
+def distance_from_median(q: Floats, y: Floats, u: Floats) -> Floats:
+    """Split conformal's score: the signed error of the median, the same for all levels, in units of u."""
+    return np.stack([(y - q[2]) / u] * 4)
+
+
+def move_each_outwards(q: Floats, u: Floats, offsets: Floats) -> Floats:
+    """Each level moved by its own offset; an interval that would turn inside out collapses to its midpoint."""
+    moved = q.copy()
+    for lower, upper, below, above in ((0, 4, offsets[0], offsets[3]), (1, 3, offsets[1], offsets[2])):
+        lo, hi = q[lower] - below * u, q[upper] + above * u
+        middle = (lo + hi) / 2
+        moved[lower], moved[upper] = np.minimum(lo, middle), np.maximum(hi, middle)
+    return moved
+
+
+def around_median(q: Floats, u: Floats, offsets: Floats) -> Floats:
+    """Levels at a distance from the median that knows nothing of the answered ones."""
+    moved = np.repeat(q[2:3], 5, axis=0)
+    moved[[0, 1, 3, 4]] += offsets * u
+    return moved
+
+
+def _ceil(percent: Ints) -> Ints:
+    return -(-percent // 100)
+
+
 WIDEN = Conformal(widening_needed, coverage_rank, next_on_grid, stretch)
-CQR = Conformal(distance_outside, conformal_rank, as_picked, move_outwards)
+SPLIT = Conformal(distance_from_median, level_rank, as_picked, around_median)
+CQR = Conformal(distance_outside, conformal_rank, as_picked, move_each_outwards)
+CQR_SIDES = Conformal(distance_outside_by_side, side_rank, as_picked, move_each_outwards)

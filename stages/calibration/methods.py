@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.calibration.conformal import CQR, WIDEN, Conformal
+from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.order import in_order, in_order_around_median
 from stages.calibration.params import CalibrationParams, Method
 from stages.calibration.past import NEVER, Block, Found, Window, order_statistics
@@ -72,7 +72,9 @@ def by_past_errors(how: Conformal) -> Callable[[pl.DataFrame, CalibrationParams]
 METHODS: dict[Method, Callable[[pl.DataFrame, CalibrationParams], Corrected]] = {
     "identity": identity,
     "widen": by_past_errors(WIDEN),
+    "split": by_past_errors(SPLIT),
     "cqr": by_past_errors(CQR),
+    "cqr_sides": by_past_errors(CQR_SIDES),
 }
 
 

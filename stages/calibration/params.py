@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from stages.tables.section import Section
 
-Method = Literal["identity", "widen", "cqr"]
+Method = Literal["identity", "widen", "split", "cqr", "cqr_sides"]
 
 
 class CalibrationParams(Section):

@@ -64,8 +64,9 @@ class Calibrated(ForecastKey):
 class Offsets(Table):
     """What a method added to each level, per group and session that it corrected; for audits and plots.
 
-    *Units*: for the conformal methods outward distance in the row's volatility over the horizon (bp with
-    `calibration.scale: none`); for `widen` the share by which the distance from the median grows.
+    *Units*: the row's volatility over the horizon (bp with `calibration.scale: none`), outwards from the answered level
+    for `cqr` and `cqr_sides`, signed from the median for `split`; for `widen` the share by which the distance from the
+    median grows.
     """
 
     method = dy.String(primary_key=True, nullable=False)

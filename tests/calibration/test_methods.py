@@ -64,6 +64,32 @@ def test_cqr_also_narrows_and_an_interval_that_would_turn_inside_out_collapses_t
     assert levels(last_row(frame, "cqr")) == [0.5] * 5
 
 
+def test_cqr_by_side_by_hand():
+    # Of 19 past scores the ranks per side are ceil(20 * 0.75) = 15 and ceil(20 * 0.95) = 19. With outcomes -9..9 the
+    # 15th of -1 - y is 4 and the 19th of -2 - y is 7 (at y = -9); likewise above.
+    row = last_row(daily([*range(-9, 10), 0]), "cqr_sides")
+
+    assert levels(row) == [-9, -5, 0, 5, 9]
+    # Now the misses lie above only: y = 1..19, below the lower level never; y - 1 has its 15th at 14, -1 - y at -6.
+    assert levels(last_row(daily([*range(1, 20), 0]), "cqr_sides"))[1:4:2] == [5, 15]
+
+
+def test_split_conformal_by_hand():
+    # Errors of the median 1..19: ranks floor(20 * 0.05) = 1, floor(20 * 0.25) = 5, ceil(20 * 0.75) = 15 and 19. The
+    # median itself is moved to the nearest end of [q25, q75]; what was answered for the other levels plays no part.
+    expected = [1, 5, 5, 15, 19]
+
+    assert levels(last_row(daily([*range(1, 20), 0]), "split")) == expected
+    assert levels(last_row(daily([*range(1, 20), 0], q25=-0.5, q95=70.0), "split")) == expected
+
+
+@pytest.mark.parametrize("method", ["split", "cqr_sides"])
+def test_a_level_that_too_few_outcomes_could_support_is_left_to_a_larger_group(method):
+    # 5 % needs rank floor((n + 1) * 0.05) >= 1, or ceil((n + 1) * 0.95) <= n: 19 outcomes.
+    assert last_row(daily([*range(18), 0]), method)["calibrated"] is False
+    assert last_row(daily([*range(19), 0]), method)["calibrated"] is True
+
+
 def test_cqr_scores_are_in_units_of_volatility_so_a_wild_day_gets_a_wider_correction():
     calm = daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0])
     wild_today = calm.with_columns(
@@ -107,19 +133,22 @@ def test_cqr_of_a_point_forecast_is_the_normalised_split_conformal_interval_of_c
     assert [row[name] for name in pair] == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_cqr_covers_exchangeable_outcomes_exactly_as_often_as_theory_says():
-    # With 60 exchangeable past scores the coverage is 31/61 and 55/61, whatever the forecast; 600 independent worlds
+@pytest.mark.parametrize("method", ["split", "cqr", "cqr_sides"])
+def test_conformal_methods_cover_exchangeable_outcomes_exactly_as_often_as_theory_says(method):
+    # With 60 exchangeable past scores the coverage is 31/61 and 55/61, whatever the forecast; 500 independent worlds
     # must fall into the central 99.9 % of the binomial distribution. The forecaster's intervals are far too narrow.
-    worlds = with_truth(61, clocks=ONE_A_DAY, models=tuple(f"world-{k:04d}" for k in range(600)), spread=0.3)
+    worlds = with_truth(61, clocks=ONE_A_DAY, models=tuple(f"world-{k:04d}" for k in range(500)), spread=0.3)
     rng = np.random.default_rng(5)
     worlds = worlds.with_columns(y_bp=pl.Series(21.2 * rng.standard_t(4, worlds.height)))
 
-    judged = by_every_method(worlds, methods=("cqr",)).filter(pl.col("session") == pl.col("session").max())
+    judged = by_every_method(worlds, methods=(method,), method=method).filter(
+        pl.col("session") == pl.col("session").max()
+    )
 
     assert judged["n_cal"].unique().to_list() == [60]
     for low, high, rank in (("q25", "q75", 31), ("q05", "q95", 55)):
         hits = judged["y_bp"].is_between(judged[low], judged[high]).sum()
-        lowest, highest = binom.interval(0.999, 600, rank / 61)
+        lowest, highest = binom.interval(0.999, 500, rank / 61)
         assert lowest <= hits <= highest
 
 
