@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from stages.errors import BudgetStop, PipelineError
 from stages.forecasting.backend import Answer, Asked
 from stages.outside.answers import Record
-from stages.outside.batches import Batch, per_snapshot
+from stages.outside.batches import Batch, packed, per_snapshot
 from stages.outside.claims import claim
+from stages.outside.independence import demand_proof
 from stages.outside.model_facts import demand_agreement
 from stages.outside.precautions import demand_finite, demand_not_refused, demand_room, demand_sendable
 from stages.outside.purchase import Buyer
@@ -46,8 +47,11 @@ class PaidBackend:
     def _all_bought(self, batches: list[Batch]) -> dict[str, Record]:
         if self.shop.api.mode == "offline":
             raise BudgetStop(self._offline(batches))
-        demand_sendable(batches, self.shop.forecaster)
         first = batches[0].questions[0]
+        if self.shop.api.pack == "snapshots":
+            demand_proof(self.shop.store.local, first)
+            batches = packed(batches)
+        demand_sendable(batches, self.shop.forecaster)
         demand_agreement(self.shop.forecaster, first, self.shop.store.local, self.buyer.buy_facts)
         records: dict[str, Record] = {}
         for number, batch in enumerate(batches):
@@ -58,6 +62,19 @@ class PaidBackend:
                 raise BudgetStop(self._left_over(stop, batches[number:])) from stop
         questions = [question for batch in batches for question in batch.questions]
         return records | self._bought_elsewhere([one for one in questions if one.key not in records])
+
+    def prove_independence(self, asked: Sequence[Asked]) -> bool:
+        """Whether the service answers each of these questions for itself; two requests, both counted."""
+        batch = packed(per_snapshot(asked))[0]
+        demand_sendable([batch], self.shop.forecaster)
+        demand_agreement(self.shop.forecaster, batch.questions[0], self.shop.store.local, self.buyer.buy_facts)
+        try:
+            with claim(self.shop.store.local.root / "claims", batch.snapshots):
+                demand_finite(batch)
+                return self.buyer.prove_independence(batch)
+        finally:
+            self.tally.questions = len(batch.asked)
+            self._record_run()
 
     def _bought(self, batch: Batch) -> dict[str, Record]:
         """The batch's answers; what another run bought meanwhile is taken from the store."""

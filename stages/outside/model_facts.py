@@ -39,5 +39,10 @@ def demand_agreement(
 
 def path_of_facts(question: Question) -> str:
     """Where the facts of a question's model lie."""
-    identity = f"{question.deployment}\n{question.model}\n{question.model_epoch}\n{question.freq}"
-    return f"models/{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json"
+    return f"models/{identity(question)}.json"
+
+
+def identity(question: Question) -> str:
+    """A short name for a model, its epoch, its deployment and the frequency it is asked in."""
+    named = (question.deployment, question.model, question.model_epoch, question.freq)
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]

@@ -17,6 +17,7 @@ from stages.forecasting.soundness import complaint
 from stages.outside.answers import Record, record_of
 from stages.outside.batches import Batch
 from stages.outside.clock import stamp
+from stages.outside.independence import difference_of, record_proof
 from stages.outside.ledger import Seat
 from stages.outside.precautions import remember_refused
 from stages.outside.seller import Bought, CallFailed, ModelFacts, Seller
@@ -64,6 +65,26 @@ class Buyer:
         self.shop.ledger.settle(seat, "answered", {})
         self.tally.calls["answered"] += 1
         return facts
+
+    def prove_independence(self, batch: Batch) -> bool:
+        """Ask the batch's middle question alone (unless its answer is kept), then all in one request, and compare."""
+        middle = batch.asked[len(batch.asked) // 2]
+        key = middle.question.key
+        alone = (self.shop.store.get([key]) or self.buy(Batch((middle,))))[key]
+        seat = self._reserve("forecast", batch)
+        try:
+            bought = self._seller.forecast(batch.asked, seat)
+            _demand_sound(batch, bought)
+        except CallFailed as failure:
+            self._settle_failed(seat, failure, batch)
+            raise failure.error from None
+        difference = difference_of(alone.values_bp, bought.values_bp[len(batch.asked) // 2])
+        independent = record_proof(self.shop.store.local, middle.question, difference, key)
+        if independent:
+            self._kept(batch, bought, seat)
+        else:
+            self.shop.ledger.settle(seat, "answered", {"why": "kept nothing: the answers depend on their company"})
+        return independent
 
     def _sent(self, batch: Batch) -> dict[str, Record]:
         try:

@@ -1,0 +1,42 @@
+"""`make prove-independence`: ask the service one question alone and in company; equal answers license `api.pack`.
+
+Costs two requests at most, within the budget; needs api.mode online.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from stages.errors import ConfigurationError, GateNotMet
+from stages.forecasting.backend import Asked
+from stages.forecasting.params import LOCAL, ApiParams, ForecasterParams
+from stages.outside.backends import open_shop
+from stages.outside.buying import PaidBackend
+from stages.outside.composition import present
+from stages.outside.entry import run, say
+from stages.outside.question_files import read_questions
+from stages.outside.scratch import market_of
+from stages.outside.settings import read_params
+
+REQUESTS = Path("artifacts/build_requests/requests")
+COMPANY = 8
+
+
+def main() -> None:
+    """The first questions of the present run -> a recorded proof."""
+    forecaster, api = read_params(ForecasterParams), read_params(ApiParams)
+    if forecaster.deployment == LOCAL or api.mode != "online":
+        raise ConfigurationError(
+            f"forecaster.name is {forecaster.name} and api.mode {api.mode}: a proof asks the paid service, so choose "
+            "forecaster=timegpt and api=online first."
+        )
+    questions = read_questions(REQUESTS)
+    market = market_of(present() or {})
+    step = max(1, len(questions) // COMPANY)
+    chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:COMPANY]]
+    if not PaidBackend(open_shop(forecaster, api)).prove_independence(chosen):
+        raise GateNotMet("a question was answered differently in company: api.pack must stay none; see `make spend`.")
+    say("prove-independence", model=forecaster.model, epoch=forecaster.model_epoch, company=len(chosen))
+
+
+if __name__ == "__main__":
+    run(main)

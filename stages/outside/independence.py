@@ -1,0 +1,59 @@
+"""Whether a service answers a series the same whatever travels beside it: the licence to pack.
+
+Packing puts many snapshots, each history cut at its own, into one request. That is sound only if series do not see each
+other, which is proved with the service itself, once per model, epoch and deployment, and written down in the store.
+*Errors*: `ConfigurationError` (exit 5) without proof, or for questions whose future columns do not travel packed.
+"""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.errors import ConfigurationError
+from stages.outside.model_facts import identity
+from stages.outside.places import Folder
+from stages.requests.question import Question
+
+TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
+
+
+def demand_proof(place: Folder, question: Question) -> None:
+    """Packing needs a recorded proof, and questions that may travel packed."""
+    if question.futr_exog:
+        raise ConfigurationError(
+            f"api.pack snapshots cannot send known futures ({', '.join(question.futr_exog)}), which belong to one "
+            "snapshot each: set api.pack to none or empty requests.futr_exog."
+        )
+    content = place.read(path_of_proof(question))
+    if content is None:
+        raise ConfigurationError(
+            f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
+            "series for itself: `make prove-independence` asks the service once, or set api.pack to none."
+        )
+    proof = json.loads(content)
+    if not proof["independent"]:
+        raise ConfigurationError(
+            f"{question.model} (epoch {question.model_epoch}) answered one question differently in company, by up to "
+            f"{proof['largest_difference']:.3g} of its range: packing would change forecasts; set api.pack to none."
+        )
+
+
+def record_proof(place: Folder, question: Question, difference: float, key: str) -> bool:
+    """Write down how far the answers lay apart; whether that counts as equal."""
+    independent = difference <= TOLERANCE
+    document = {"independent": independent, "largest_difference": difference, "tolerance": TOLERANCE, "key": key}
+    place.create(path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n")
+    return independent
+
+
+def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed: NDArray[np.float64]) -> float:
+    """The largest difference between two answers, as a share of the first one's range."""
+    first = np.asarray(alone, dtype=np.float64)
+    return float(np.abs(first - packed).max() / max(np.ptp(first), 1e-9))
+
+
+def path_of_proof(question: Question) -> str:
+    """Where the proof for a question's model lies."""
+    return f"proofs/{identity(question)}.json"

@@ -1,0 +1,42 @@
+"""The demonstration of the paid path is true: the whole pipeline, the real SDK, the stand-in service."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.outside.demo_online import Step, clone_to, demonstrate
+from tests.outside.timegpt_server import KEY, TimeGPTServer
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], TimeGPTServer, Path]:
+    folder = tmp_path_factory.mktemp("demo") / "repository"
+    clone_to(folder)
+    with TimeGPTServer() as server:
+        return list(demonstrate(folder, server)), server, folder
+
+
+def test_every_step_ends_as_told(story):
+    steps, _, _ = story
+    codes = [step.exit_code for step in steps]
+    assert codes[:4] == [0, 4, 5, 4], [step.output for step in steps]
+    assert codes[-3:] == [0, 0, 0]
+    assert set(codes[4:-3]) == {4}
+
+
+def test_the_price_was_right(story):
+    """`make plan` counted one request a snapshot and one for the model's facts; so many arrived."""
+    steps, server, _ = story
+    priced = next(line.split()[1] for line in steps[0].output.splitlines() if line.strip().startswith("requests  "))
+    assert server.sent == int(priced)
+    assert max(server.series_billed.values()) == 1
+
+
+def test_no_step_shows_a_traceback_or_the_key(story):
+    steps, _, folder = story
+    told = "".join(step.output for step in steps)
+    assert "Traceback" not in told
+    assert KEY not in told
+    assert not [path for path in folder.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
