@@ -158,12 +158,12 @@ def prices_of(frame: pl.DataFrame) -> list[str]:
 def _random_day(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     steps = rng.normal(0.0, 6e-4, n) + (rng.random(n) < 0.01) * rng.normal(0.0, 4e-3, n)
     close = np.round(100.0 * np.exp(np.cumsum(steps)), 2)
-    jumps = rng.normal(0.0, 2e-4, n) + (rng.random(n) < 0.01) * rng.normal(0.0, 4e-3, n)
+    jumps = rng.normal(0.0, 2e-4, n) + (rng.random(n) < 0.03) * rng.normal(0.0, 4e-3, n)
     open_ = np.round(np.concatenate([[100.0], close[:-1]]) * np.exp(jumps), 2)
     high = np.round(np.maximum(open_, close) + rng.exponential(0.03, n), 2)
     low = np.round(np.minimum(open_, close) - rng.exponential(0.03, n), 2)
     prices = np.column_stack([open_, high, low, close])
-    filled = rng.random(n) < 0.03
+    filled = rng.random(n) < 0.08
     filled[0] = False
     for m in np.flatnonzero(filled):
         prices[m] = prices[m - 1, 3]

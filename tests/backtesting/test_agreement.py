@@ -58,7 +58,8 @@ def test_the_engine_trades_exactly_as_the_plain_loop(changed, cost_mult, whiteli
 def test_the_random_market_shows_every_exit_and_every_reason():
     short_day = everything(time_stop_et="13:31", s_stop=3.0, s_take=4.0, k_sigma=0.1, cooldown_bars=60)
     patient = everything(s_stop=1.0, s_take=0.5, max_hold_min=3, daily_trade_cap=2, max_entry_delay_bars=0)
-    results = [simulate(BARS, FORECASTS, CALENDAR, one) for one in (short_day, patient)]
+    nervous = everything(s_stop=0.4, s_take=9.0, k_sigma=0.0, cooldown_bars=0, max_entry_delay_bars=0)
+    results = [simulate(BARS, FORECASTS, CALENDAR, one) for one in (short_day, patient, nervous)]
     exits = set(pl.concat([result.trades["exit_reason"] for result in results]))
     said = set(pl.concat([result.signals["decision"] for result in results]))
     assert exits >= {"stop", "gap", "target", "time_stop", "max_hold"}

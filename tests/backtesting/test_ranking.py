@@ -1,0 +1,169 @@
+"""How variants are compared and one of them proposed, from books written by hand."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.backtesting.engine import trade_grid
+from stages.backtesting.grid import combos
+from stages.backtesting.market import markets_of
+from stages.backtesting.params import ChooseBy, Grid, SweepParams
+from stages.backtesting.proposal import proposal
+from stages.backtesting.ranking import Swept, ranking
+from stages.backtesting.summary import Book
+from tests.backtesting.made_markets import FULL, calendar, random_market, strategy
+from tests.backtesting.test_grid import EMPTY
+
+SESSIONS = 60
+DAYS = calendar({date(2024, 1, 1) + timedelta(days=n): FULL for n in range(SESSIONS)})
+
+
+def params(min_trades=20, plateau=True, prior_trials=0, **axes) -> SweepParams:
+    return SweepParams(
+        grid=Grid(**(EMPTY | axes)),
+        choose_by=ChooseBy(min_trades=min_trades, plateau=plateau),
+        prior_trials=prior_trials,
+        pbo_blocks=8,
+        spa_reps=100,
+        spa_seed=7,
+    )
+
+
+def book(mean_bp: float, trades: int = 60, turnover: float = 1.0, seed: int = 0) -> Book:
+    """A book with one unit of capital that earns `mean_bp` a day, give or take ten."""
+    noise = np.random.default_rng(seed).normal(0.0, 10.0, SESSIONS)
+    net = np.rint((noise - noise.mean() + mean_bp) * 1e6).astype(np.int64) if trades else np.zeros(SESSIONS, np.int64)
+    return Book(net, int(net.sum()), 0, int(turnover * 1e6), trades, trades // 2, trades)
+
+
+def swept(books: list[Book], stated: SweepParams, base=None) -> Swept:
+    base = base or strategy("A")
+    return Swept(base, combos(base, stated.grid), books, DAYS)
+
+
+LADDER = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
+
+
+def proposed(means: list[float], trades: int = 60, **choice) -> dict:
+    stated = params(k_sigma=LADDER, **choice)
+    done = swept([book(mean, trades, seed=n) for n, mean in enumerate(means)], stated)
+    return proposal(done, ranking(done, stated), stated.choose_by)
+
+
+def test_a_plateau_beats_a_lonely_peak():
+    means = [8.0, 0.0, 0.0, 5.0, 6.0, 5.0, 0.0]
+    assert proposed(means)["params"] == {"rules": {"k_sigma": 2.5}}
+    assert proposed(means, plateau=False)["params"] == {}  # the peak is k_sigma 0.5, which params state already
+
+
+def test_the_plateau_is_the_mean_with_the_grid_neighbours():
+    stated = params(k_sigma=LADDER[:3])
+    done = swept([book(mean, seed=n) for n, mean in enumerate([3.0, 6.0, 0.0])], stated)
+    table = ranking(done, stated).sort("k_sigma")
+    sharpes = table["sharpe"].to_list()
+    expected = [np.mean(sharpes[:2]), np.mean(sharpes), np.mean(sharpes[1:])]
+    assert table["plateau_sharpe"].to_list() == pytest.approx(expected, abs=1e-5)
+
+
+def test_too_few_trades_never_qualify():
+    told = proposed([5.0] * 7, trades=19)
+    assert (told["combo"], told["params"]) == (None, None)
+    assert "sweep.choose_by.min_trades = 20" in told["why"]
+
+
+def test_nothing_that_loses_is_proposed():
+    told = proposed([-5.0] * 7)
+    assert told == {"combo": None, "params": None, "why": "no combo with enough trades earns more than it costs"}
+
+
+def test_where_nothing_trades_the_ranking_stands_and_the_proposal_says_so():
+    stated = params(k_sigma=LADDER)
+    done = swept([book(0.0, trades=0, turnover=0.0) for _ in LADDER], stated)
+    table = ranking(done, stated)
+    assert table.height == 7
+    assert table["net_bp"].to_list() == [0.0] * 7
+    assert table["sharpe"].null_count() == table["dsr"].null_count() == table["pbo"].null_count() == 7
+    assert proposal(done, table, stated.choose_by)["why"] == "no combo trades"
+
+
+def test_equal_merit_goes_to_the_lower_turnover():
+    stated = params(s_stop=(1.0, 2.0), plateau=False)
+    done = swept([book(5.0, turnover=3.0), book(5.0, turnover=2.0)], stated)
+    assert ranking(done, stated)["s_stop"].to_list() == [2.0, 1.0]
+
+
+def test_other_cost_multiples_are_ranked_but_never_proposed():
+    stated = params(cost_mult=(0.5, 1.0), plateau=False)
+    done = swept([book(9.0, seed=1), book(3.0, seed=2)], stated)
+    table = ranking(done, stated)
+    assert table.select("cost_mult", "proposable").rows() == [(0.5, False), (1.0, True)]
+    assert proposal(done, table, stated.choose_by)["params"] == {}
+
+
+def test_another_method_is_proposed_under_calibration():
+    stated = params(method=("cqr", "identity"))
+    done = swept([book(1.0, seed=1), book(4.0, seed=2)], stated)
+    assert proposal(done, ranking(done, stated), stated.choose_by)["params"] == {"calibration": {"method": "identity"}}
+
+
+def test_a_proposed_horizon_overrules_the_symbols_that_had_their_own():
+    base = strategy("A", horizon_min_by_symbol={"A": 20})
+    stated = params(horizon_min=(5, 10, 20))
+    done = swept([book(9.0, seed=1), book(1.0, seed=2), book(0.0, seed=3)], stated, base)
+    changes = proposal(done, ranking(done, stated), stated.choose_by)["params"]
+    assert changes == {"rules": {"horizon_min": 5, "horizon_min_by_symbol": {"A": 5}}}
+
+
+def test_combos_that_did_exactly_the_same_are_named():
+    stated = params(k_sigma=LADDER[:3])
+    done = swept([book(1.0, seed=1), book(1.0, seed=1), book(2.0, seed=2)], stated)
+    table = ranking(done, stated).sort("k_sigma")
+    assert table["same_trades_as"].to_list() == [None, table["combo"][0], None]
+
+
+def test_earlier_trials_deflate_what_is_found():
+    found = []
+    for prior in (0, 1000):
+        stated = params(k_sigma=LADDER, prior_trials=prior)
+        done = swept([book(2.0 + 0.5 * n, seed=n) for n in range(7)], stated)
+        table = ranking(done, stated)
+        assert set(table["trials"]) == {7 + prior}
+        found.append(table["dsr"].max())
+    assert found[1] < found[0]
+
+
+def test_every_day_of_every_combo_stands_in_the_daily_table():
+    stated = params(k_sigma=LADDER)
+    done = swept([book(1.0, seed=n) for n in range(7)], stated)
+    daily = done.daily()
+    assert daily.height == 7 * SESSIONS
+    combo = done.combos[2].strategy.combo
+    assert np.array_equal(daily.filter(combo=combo)["net_bp"].to_numpy(), done.books[2].net_bp(1))
+
+
+def test_holding_times_of_all_kinds_stand_side_by_side():
+    stated = params(max_hold_min=(None, "horizon", 15))
+    done = swept([book(1.0, seed=n) for n in range(3)], stated)
+    assert set(ranking(done, stated)["max_hold_min"]) == {None, "horizon", "15"}
+
+
+def test_shuffled_axes_give_the_same_ranking_and_proposal():
+    bars, forecasts, sessions = random_market(("A", "B"), 30, seed=4)
+    base = strategy("A", "B")
+    told = []
+    for axes in (
+        {"k_sigma": (0.1, 0.5, 1.0), "horizon_min": (5, 10)},
+        {"k_sigma": (1.0, 0.1, 0.5), "horizon_min": (10, 5)},
+    ):
+        stated = params(min_trades=1, **axes)
+        variants = combos(base, stated.grid)
+        books = trade_grid(
+            markets_of(bars, forecasts, sessions, base), sessions.height, [one.strategy for one in variants]
+        )
+        done = Swept(base, variants, books, sessions)
+        table = ranking(done, stated)
+        told.append((table.write_csv(), proposal(done, table, stated.choose_by)))
+    assert told[0] == told[1]
+    assert pl.read_csv(told[0][0].encode()).height == 6
