@@ -32,15 +32,22 @@ def read_questions(folder: Path) -> list[Question]:
     """Every question of the folder, sorted by symbol, snapshot and key."""
     if not folder.is_dir():
         raise DataContractError(f"{folder} is missing: `dvc repro build_requests` makes it.")
-    contents = [path.read_bytes() for path in folder.rglob("*.json")]
+    contents = [(path, path.read_bytes()) for path in folder.rglob("*.json")]
     for path in folder.glob(LINES):
-        contents += path.read_bytes().splitlines(keepends=True)
-    return sorted((Question.parse(content) for content in contents), key=_order)
+        contents += [(path, line) for line in path.read_bytes().splitlines(keepends=True)]
+    return sorted((_parse(path, content) for path, content in contents), key=_order)
 
 
 def file_name(question: Question) -> str:
     """`AAPL/2024-09-03T1430Z-0f3c9a1e.json`."""
     return f"{question.symbol}/{question.snapshot_utc:%Y-%m-%dT%H%MZ}-{question.key[:8]}.json"
+
+
+def _parse(path: Path, content: bytes) -> Question:
+    try:
+        return Question.parse(content)
+    except DataContractError as error:
+        raise DataContractError(f"{path}: {error} `dvc repro build_requests` writes it anew.") from error
 
 
 def _order(question: Question) -> tuple[str, str, str]:

@@ -1,0 +1,119 @@
+"""From answers to the table: whole or not at all, every horizon from one answer, the benchmark beside it."""
+
+from dataclasses import dataclass, replace
+from math import exp
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.errors import DataContractError
+from stages.forecasting.asking import answers_summary, ask_all, ask_benchmark, quantile_table
+from stages.forecasting.backend import Answer
+from stages.tables.quantiles import QUANTILES, Quantiles
+from stages.tables.schedule import Schedule
+from tests.features.made_bars import made_calendar
+from tests.forecasting.windows import forecaster_params
+from tests.requests.markets import plan, random_market, requests_params, respondent
+
+MARKET = random_market(made_calendar(4, n_bars=60), "A", "B")
+REQUESTS = requests_params()
+SCHEDULE, QUESTIONS = plan(MARKET)
+TIMEGPT = forecaster_params(name="timegpt", model="timegpt-2.1", base_url="https://api.example")
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A backend that says `level + step / 100` bp, changed by `twist`."""
+
+    twist: object = staticmethod(lambda answers: answers)
+
+    def answer(self, asked):
+        steps = np.array([5, 25, 50, 75, 95])[:, None] + np.arange(1, 11) / 100
+        return self.twist({one.question.key: Answer(one.question.key, "made@up", steps) for one in asked})
+
+
+def ask(twist=lambda answers: answers):
+    return ask_all(QUESTIONS, SCHEDULE, MARKET, Scripted(twist))
+
+
+def table(answers, benchmark=None, forecaster=TIMEGPT, schedule=SCHEDULE):
+    return Quantiles.of(quantile_table(schedule, answers, benchmark or {}, REQUESTS, forecaster))
+
+
+def test_every_horizon_is_a_step_of_the_same_answer():
+    rows = table(ask())
+    assert rows.height == 2 * len(QUESTIONS)
+    assert set(rows.filter(pl.col("horizon_min") == 5).select("q05", "q50").rows()) == {(5.05, 50.05)}
+    assert set(rows.filter(pl.col("horizon_min") == 10).select("q05", "q50").rows()) == {(5.1, 50.1)}
+
+
+def test_a_price_is_last_times_the_exponential():
+    for row in table(ask()).head(4).rows(named=True):
+        for name in QUANTILES:
+            assert row[f"{name}_px"] == pytest.approx(row["last"] * exp(row[name] / 1e4), abs=1e-6)
+
+
+def test_levels_out_of_order_stand_as_answered_and_are_marked():
+    def swap(answers):
+        key = QUESTIONS[0].key
+        return answers | {key: replace(answers[key], values_bp=answers[key].values_bp[[0, 3, 2, 1, 4]])}
+
+    marked = table(ask(swap)).filter("crossed")
+    assert marked["key"].to_list() == [QUESTIONS[0].key] * 2
+    assert marked["q25"].to_list() == pytest.approx([75.05, 75.1])
+
+
+def test_histories_that_are_one_question_stand_in_the_table_as_two_rows_with_one_key():
+    cut = respondent(input_size=20, model_horizon=5)
+    schedule, questions = plan(MARKET, who=cut, history_days=[2, 3])
+    rows = table(ask_all(questions, schedule, MARKET, Scripted()), schedule=schedule)
+    asked = Schedule.of(schedule).filter(pl.col("status") == "ok")
+    assert rows.select("symbol", "snapshot_utc", "history_days").n_unique() == asked.height > asked["key"].n_unique()
+    assert rows.group_by("key", "horizon_min").agg(pl.col("q50").n_unique())["q50"].max() == 1
+
+
+def test_persistence_stands_beside_every_forecast_without_a_key():
+    rows = table(ask(), ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT))
+    benchmark = rows.filter(pl.col("model") == "persistence")
+    assert rows.filter(pl.col("model") == "timegpt-2.1").height == benchmark.height
+    assert set(benchmark.select("key", "source", "q50").rows()) == {(None, "local:persistence", 0.0)}
+    assert set(rows.filter(pl.col("model") == "timegpt-2.1")["source"]) == {"made@up"}
+
+
+def test_persistence_as_the_forecaster_is_asked_once_and_has_keys():
+    forecaster = forecaster_params(name="persistence", model="persistence")
+    assert ask_benchmark(QUESTIONS, SCHEDULE, MARKET, forecaster) == {}
+    assert table(ask(), {}, forecaster)["key"].null_count() == 0
+
+
+def test_the_summary_counts_answers_and_says_nothing_of_their_price():
+    answers = ask()
+    assert answers_summary(answers, table(answers, ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT))) == {
+        "schema_version": 1,
+        "questions": len(QUESTIONS),
+        "distinct_keys": len(QUESTIONS),
+        "by_source": {"made@up": len(QUESTIONS)},
+        "crossed_rows": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda answers: dict(list(answers.items())[1:]), "was left unanswered"),
+        (
+            lambda answers: {k: replace(a, values_bp=a.values_bp[:, :9]) for k, a in answers.items()},
+            r"shape \(5, 9\), not \(5, 10\)",
+        ),
+        (lambda answers: {k: replace(a, values_bp=a.values_bp * np.nan) for k, a in answers.items()}, "not finite"),
+    ],
+)
+def test_an_answer_that_is_not_whole_stops_the_table(damage, message):
+    with pytest.raises(DataContractError, match=message):
+        ask(damage)
+
+
+def test_questions_and_schedule_must_be_of_one_run():
+    with pytest.raises(DataContractError, match=r"1 scheduled question\(s\) have no request file and 0"):
+        ask_all(QUESTIONS[1:], SCHEDULE, MARKET, Scripted())

@@ -1,0 +1,134 @@
+"""What every local forecaster promises: sound quantiles, from the window alone, under its own name."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.errors import DataContractError
+from stages.forecasting.backend import Asked
+from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs
+from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.params import LOCAL_OPTIONS
+from stages.forecasting.persistence import persistence
+from stages.forecasting.seasonal import seasonal
+from tests.forecasting.windows import forecaster_params, question, random_window, window
+
+NAMES = sorted(LOCAL_FORECASTERS)
+SEEDS = st.integers(0, 10_000)
+
+
+def answer(name, rows, asked=None, **changes):
+    asked = asked or question(10)
+    params = forecaster_params(**{"name": name, "model": name} | changes)
+    return LOCAL_FORECASTERS[name](params).answer([Asked(asked, lambda: rows)])[asked.key]
+
+
+def test_each_has_a_choice_in_conf_and_says_which_params_can_change_its_answer():
+    assert set(LOCAL_OPTIONS) == set(LOCAL_FORECASTERS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(seed=SEEDS, today=st.integers(1, 45))
+@settings(max_examples=10, deadline=None)
+def test_quantiles_are_finite_in_order_and_signed_by_their_maker(name, seed, today):
+    given_ = answer(name, random_window(seed, today=today))
+    assert given_.values_bp.shape == (5, 10)
+    assert np.isfinite(given_.values_bp).all()
+    assert (np.diff(given_.values_bp, axis=0) >= 0).all()
+    assert given_.source == f"local:{name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_question_always_has_the_same_answer(name):
+    first, second = (answer(name, random_window(3)).values_bp for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(seed=SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_twice_the_returns_give_twice_the_quantiles(name, seed):
+    rows = random_window(seed)
+    doubled = answer(name, replace(rows, returns=2 * rows.returns)).values_bp
+    assert doubled == pytest.approx(2 * answer(name, rows).values_bp, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["seasonal", "persistence"])
+@given(seed=SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_a_market_turned_upside_down_turns_the_quantiles(name, seed):
+    rows = random_window(seed)
+    turned = answer(name, replace(rows, returns=-rows.returns)).values_bp
+    assert turned == pytest.approx(-answer(name, rows).values_bp[::-1], abs=1e-9)
+
+
+def test_the_seasonal_mean_by_hand():
+    """At minute 1 the market rose by 4 and 6 bp, then fell by 1 and 3."""
+    rows = window([[0, 0, 4, -1], [0, 0, 6, -3], [0, 0]])
+    middle = seasonal(question(2), rows, forecaster_params())[2]
+    assert middle.tolist() == pytest.approx([5, 3])
+
+
+def test_with_one_session_there_is_no_season_and_persistence_answers():
+    rows = random_window(1, sessions=1, n_bars=60)
+    params = forecaster_params()
+    assert seasonal(question(5), rows, params).tolist() == persistence(question(5), rows, params).tolist()
+
+
+def test_persistence_stays_where_it_is_and_is_wide_when_the_market_is():
+    """Calm in the first half of each session, five times as wild in the second."""
+    rng = np.random.default_rng(1)
+    sessions = [np.concatenate([rng.normal(0, 2, 100), rng.normal(0, 10, 100)]).tolist() for _ in range(30)]
+    calm, wild = (
+        persistence(question(5), window([*sessions, [0] * today]), forecaster_params()) for today in (50, 150)
+    )
+    assert (calm[2] == 0).all()
+    assert (wild[2] == 0).all()
+    assert wild[4] / calm[4] == pytest.approx(np.full(5, 5), rel=0.25)
+    # a normal move over h minutes of 2 bp has its 95 % quantile at 1.645 * 2 * sqrt(h)
+    assert calm[4] == pytest.approx(1.645 * 2 * np.sqrt(np.arange(1, 6)), rel=0.15)
+
+
+def test_persistence_after_half_days_only_takes_moves_of_any_minute():
+    rows = window([np.random.default_rng(1).normal(0, 5, 40).tolist(), [0.0] * 150])
+    assert (persistence(question(5), rows, forecaster_params())[4] > 0).all()
+
+
+def test_persistence_without_a_past_says_so():
+    with pytest.raises(DataContractError, match=r"holds 0 past moves of 5 min.*raise requests.history_days"):
+        persistence(question(5), window([[0.0] * 30]), forecaster_params())
+
+
+def test_filtered_simulation_finds_the_quantiles_of_normal_returns():
+    """Moves over h minutes of 5 bp: quantiles at 0.6745 and 1.645 times 5 * sqrt(h) (normal tables)."""
+    rng = np.random.default_rng(5)
+    rows = window([rng.normal(0, 5, 390).tolist() for _ in range(40)] + [rng.normal(0, 5, 100).tolist()])
+    found = ewma_fhs(question(10), rows, forecaster_params(fhs_paths=20_000, ewma_half_life_min=390.0))
+    sigma = 5 * np.sqrt(np.arange(1, 11))
+    for row, z in zip(found, (-1.645, -0.6745, 0, 0.6745, 1.645), strict=True):
+        assert row == pytest.approx(z * sigma, abs=0.12 * 5 * np.sqrt(10))
+
+
+def test_filtered_simulation_is_wider_after_a_wild_hour():
+    rng = np.random.default_rng(6)
+    past = [rng.normal(0, 5, 390).tolist() for _ in range(10)]
+    last_hour = rng.normal(0, 1, 60)
+    calm, wild = (
+        ewma_fhs(question(10), window([*past, (scale * last_hour).tolist()]), forecaster_params()) for scale in (5, 15)
+    )
+    assert (wild[4] > 1.5 * calm[4]).all()
+
+
+def test_another_question_draws_other_paths():
+    rows = random_window(2)
+    assert (
+        answer("ewma_fhs", rows).values_bp.tolist() != answer("ewma_fhs", rows, question(10, rows=1)).values_bp.tolist()
+    )
+
+
+def test_the_weighted_variance_by_hand():
+    """Half life 1: 0.5 * old + 0.5 * new, from the overall mean of 4, 0, 8."""
+    assert ewma_before(np.array([4.0, 0.0, 8.0]), 0.5).tolist() == [4, 4, 2, 5]

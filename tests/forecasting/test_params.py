@@ -1,0 +1,51 @@
+"""The section `forecaster`: honest names, and what of it belongs into a question."""
+
+import pytest
+from pydantic import ValidationError
+
+from tests.forecasting.windows import forecaster_params
+
+TIMEGPT = {"name": "timegpt", "model": "timegpt-2.1", "base_url": "https://api.nixtla.io"}
+
+
+@pytest.mark.parametrize(
+    ("base_url", "deployment"),
+    [
+        ("https://api.nixtla.io", "https://api.nixtla.io"),
+        ("https://API.nixtla.io/", "https://api.nixtla.io"),
+        ("https://user:secret@proxy.example:8443/nixtla/?token=abc#x", "https://proxy.example:8443/nixtla"),
+    ],
+)
+def test_a_deployment_is_an_address_without_secrets(base_url, deployment):
+    assert forecaster_params(**TIMEGPT | {"base_url": base_url}).respondent.deployment == deployment
+
+
+def test_a_local_question_holds_the_params_that_change_its_answer_and_a_bought_one_the_sdk_options():
+    local = forecaster_params(name="ewma_fhs", model="ewma_fhs", fhs_paths=500).respondent
+    assert (local.deployment, local.options["fhs_paths"]) == ("local", 500)
+    assert forecaster_params(**TIMEGPT).respondent.options == {
+        "clean_ex_first": True,
+        "finetune_steps": 0,
+        "multivariate": False,
+    }
+
+
+@pytest.mark.parametrize("changes", [{"model": "timegpt-2.1"}, {"base_url": "https://api.nixtla.io"}])
+def test_a_local_forecast_cannot_be_called_timegpt(changes):
+    with pytest.raises(ValidationError, match="answers locally"):
+        forecaster_params(**changes)
+
+
+@pytest.mark.parametrize("base_url", [None, "", "api.nixtla.io"])
+def test_a_bought_forecast_needs_an_address(base_url):
+    with pytest.raises(ValidationError, match="must be the address of the service"):
+        forecaster_params(**TIMEGPT | {"base_url": base_url})
+
+
+def test_rows_are_cut_as_the_sdk_would_cut_them():
+    """nixtla 0.9.0: 3 * input_size + max(model horizon, h), unless there is an exogenous column."""
+    who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12).respondent
+    assert who.row_limit(20, exogenous=False) == 1520
+    assert who.row_limit(10, exogenous=False) == 1512
+    assert who.row_limit(20, exogenous=True) is None
+    assert forecaster_params(**TIMEGPT).respondent.row_limit(20, exogenous=False) is None

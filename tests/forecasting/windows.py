@@ -1,0 +1,43 @@
+"""Windows and questions for tests of forecasters."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from stages.forecasting.params import ForecasterParams
+from stages.requests.question import Question
+from stages.requests.window import UNITS_PER_BP, Window
+from tests.features.made_bars import section
+from tests.requests.test_question import QUESTION
+
+NO_COLUMNS = np.empty((0, 0))
+
+
+def forecaster_params(**changes) -> ForecasterParams:
+    """The committed section `forecaster`, with changes."""
+    return ForecasterParams.model_validate(section("forecaster") | changes)
+
+
+def question(horizon_min: int = 5, **changes) -> Question:
+    """A question of five levels."""
+    return replace(QUESTION, horizon_min=horizon_min, **changes)
+
+
+def window(sessions_bp: list[list[float]]) -> Window:
+    """Sessions of returns in bp, the last one in progress."""
+    lengths = [len(session) for session in sessions_bp]
+    returns = np.concatenate([np.array(session, dtype=float) for session in sessions_bp])
+    return Window(
+        ts_us=np.arange(len(returns)),
+        session=np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
+        minute=np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
+        returns=np.rint(returns * UNITS_PER_BP).astype(np.int64),
+        hist_exog=NO_COLUMNS,
+        futr_exog=NO_COLUMNS,
+    )
+
+
+def random_window(seed: int, sessions: int = 8, n_bars: int = 60, today: int = 20) -> Window:
+    """Normal returns of 5 bp a minute."""
+    rng = np.random.default_rng(seed)
+    return window([rng.normal(0, 5, n).tolist() for n in [n_bars] * sessions + [today]])
