@@ -16,7 +16,7 @@ def main() -> None:
     """An applied experiment or proposal.json -> conf/ and params.yaml."""
     before = compose()
     changed = keep(present() or {}) if applied_experiment() else state(_proposed(before))
-    if adopted := differences(compose(), before):
+    if adopted := differences(present() or {}, before):
         files = " ".join(map(str, changed))
         print(f"adopt: {told(adopted, 'was')} -> {files}")
         print(f"Next: `make run`, then `git commit -m 'Adopt ...' {files} params.yaml dvc.lock`.")

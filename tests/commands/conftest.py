@@ -1,6 +1,7 @@
 """A project folder as the commands see it: conf/, params.yaml and a git history, and nothing that runs."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.outside.composition import compose, write_params
+from stages.outside.composition import compose, to_yaml
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
@@ -67,19 +68,26 @@ class Project:
         (self.path / path).write_text(json.dumps(document))
 
 
+@pytest.fixture(scope="session")
+def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's conf/ with a closed holdout and no standing preset, composed and committed."""
+    path = tmp_path_factory.mktemp("clone") / "project"
+    shutil.copytree(ROOT / "conf", path / "conf")
+    split, config = path / "conf/split/single_holdout.yaml", path / "conf/config.yaml"
+    split.write_text(re.sub(r"open_holdout: \w+", "open_holdout: null", split.read_text()))
+    config.write_text(re.sub(r"- preset: \w+", "- preset: none", config.read_text()))
+    (path / "params.yaml").write_text(to_yaml(compose(path / "conf")))
+    (path / ".gitignore").write_text("/artifacts/\n/.dvc/tmp/\n")
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*IDENTITY, "commit", "-q", "-m", "a fresh clone"]):
+        subprocess.run(["git", *command], cwd=path, check=True)
+    return path
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
-    """A fresh clone: the repository's conf/ with a closed holdout and no standing preset, composed and committed."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".gitignore").write_text("/artifacts/\n/.dvc/tmp/\n")
-    made = Project(tmp_path, lambda: capsys.readouterr().out, monkeypatch)
-    split = yaml.safe_load(made.text("conf/split/single_holdout.yaml"))
-    made.edit(
-        "conf/split/single_holdout.yaml", f"open_holdout: {split['open_holdout'] or 'null'}", "open_holdout: null"
-    )
-    made.git("init", "-q", "-b", "main")
-    write_params(compose())
-    shutil.rmtree(tmp_path / ".dvc")
-    made.commit()
-    return made
+def project(
+    fresh_clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Project:
+    """A copy of the fresh clone as the working directory."""
+    path = shutil.copytree(fresh_clone, tmp_path / "project")
+    monkeypatch.chdir(path)
+    return Project(path, lambda: capsys.readouterr().out, monkeypatch)
