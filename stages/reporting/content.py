@@ -7,13 +7,16 @@ from typing import Any
 from stages.reporting.charts import Figure
 from stages.reporting.words import number
 
+LONGEST_CELL = 60
+
 
 @dataclass(frozen=True)
 class Column:
-    """A table column; numbers are set right."""
+    """A table column; numbers are set right, sentences may wrap."""
 
     title: str
-    is_number: bool = False
+    is_number: bool
+    is_wordy: bool
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Grid:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def is_wordy(self) -> bool:
+        """Whether it holds sentences; such a table turns into cards on a phone."""
+        return any(column.is_wordy for column in self.columns)
 
 
 @dataclass(frozen=True)
@@ -52,14 +60,16 @@ def grid(caption: str, titles: Sequence[str], lines: Iterable[Sequence[Any]], ch
     digits = [_digits(title, values) for title, values in zip(titles, columns, strict=True)]
     return Grid(
         caption,
-        tuple(Column(title, _is_number(values)) for title, values in zip(titles, columns, strict=True)),
+        tuple(_column(title, values) for title, values in zip(titles, columns, strict=True)),
         tuple(Row(tuple(map(number, line, digits)), place in marked) for place, line in enumerate(lines)),
     )
 
 
-def _is_number(values: Sequence[Any]) -> bool:
+def _column(title: str, values: Sequence[Any]) -> Column:
     known = [value for value in values if value is not None]
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+    is_number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+    is_wordy = any(isinstance(value, str) and len(value) > LONGEST_CELL for value in known)
+    return Column(title, is_number, is_wordy)
 
 
 def _digits(title: str, values: Sequence[Any]) -> int:

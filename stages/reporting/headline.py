@@ -35,7 +35,7 @@ class Headline:
 def headline(record: Record) -> Headline:
     """The run's verdict as `evaluate` gave it; numbers of the holdout only where it released them."""
     verdict = record.gates["verdict"]
-    return Headline(verdict, f"{REASONS[verdict]} {_deciding(record.gates)}".strip(), tuple(_facts(record).items()))
+    return Headline(verdict, f"{REASONS[verdict]} {_deciding(record.gates)}".strip(), tuple(_facts(record)))
 
 
 def _deciding(gates: Mapping[str, Any]) -> str:
@@ -48,16 +48,16 @@ def _deciding(gates: Mapping[str, Any]) -> str:
     return f"{gates['verdict'].capitalize()}: {said}. {words}".strip()
 
 
-def _facts(record: Record) -> dict[str, str]:
-    released = record.oos["kpis"]
-    facts = {
-        "search span": _earned(record.book),
-        f"Sharpe there, {count(record.trials, 'trial')}": sharpe(record.book["sharpe"], record.book["sharpe_se"]),
-        "holdout": "sealed" if released is None else _earned(released),
-    }
-    if released is not None:
-        facts["Sharpe there, one opening"] = sharpe(released["sharpe"], released["sharpe_se"])
-    return facts | {"may trade": ", ".join(record.oos["trading"]) or "no symbol", "strategy": record.oos["strategy_id"]}
+def _facts(record: Record) -> list[tuple[str, str]]:
+    spans = {"search span": record.book} | ({"holdout": record.oos["kpis"]} if record.oos["kpis"] else {})
+    facts = []
+    for span, figures in spans.items():
+        facts.append((span, _earned(figures)))
+        facts.append((record.sharpe_title, sharpe(figures["sharpe"], figures["sharpe_se"])))
+    if "holdout" not in spans:
+        facts.append(("holdout", "sealed"))
+    trading = ", ".join(record.oos["trading"]) or "no symbol"
+    return [*facts, ("may trade", trading), ("strategy", record.oos["strategy_id"])]
 
 
 def _earned(figures: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ def coverage(record: Record) -> Section:
     pooled = next((one for one in of_method(record, "pooled") if one["horizon_min"] == horizon), None)
     sentences = (
         f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
-        "forecast by errors already known when it was asked, so the first sessions stand as answered and are not judged.",
+        "forecast by errors already known when it was asked, so the first sessions stand as answered, unjudged.",
     )
     if pooled is None:
         return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
@@ -60,11 +60,9 @@ def _reliability(pooled: dict[str, Any]) -> Figure:
     perfect = alt.Chart(listed([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
         color="var(--quiet)", strokeDash=[4, 4], strokeWidth=1
     )
-    chart = (
-        perfect.encode(alt.X("x:Q"), alt.Y("y:Q"))
-        + base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")
-        + base.mark_line(point={"filled": True, "size": 50}).encode(share)
-    )
+    bounds = [base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")] if entries[0]["low"] is not None else []
+    line = base.mark_line(point={"filled": True, "size": 50}).encode(share)
+    chart = alt.layer(perfect.encode(alt.X("x:Q"), alt.Y("y:Q")), *bounds, line)
     told = ", ".join(
         f"{one['level']:.0%} came {number(one['value'] * 100, 1)} %"
         for one in entries[len(LEVELS) :]

@@ -41,7 +41,7 @@ def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str
     curves = with_curves(daily).with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d"))
     book = curves.filter(pl.col("symbol") == PORTFOLIO)
     total, worst = sum(book["net_bp"]), min(book["drawdown_bp"], default=0.0)
-    words = f"{count(book.height, 'session')}, {number(total, 1)} bp net, deepest drawdown {number(-worst, 1)} bp"
+    words = f"{count(book.height, 'session')}, {number(total, 1)} bp net, deepest drawdown {number(abs(worst), 1)} bp"
     name, under = span.split()[0], alt.Y("drawdown_bp:Q", title="below the peak, bp")
     areas = alt.Chart(rows(book)).mark_area(color=BAD, opacity=0.35, line={"color": BAD}, interpolate="step-after")
     pictures = {

@@ -58,7 +58,8 @@ def _figure(record: Record, symbol: str, session: date) -> Figure:
     steps = fan_steps(strategy_forecasts(record).filter(of_day, pl.col("symbol") == symbol))
     path = record.bars[symbol].filter(of_day, pl.col("close").is_not_null())
     path = path.select(minute_et=_minute_et("known_at"), price="close")
-    result = f"{count(trades.height, 'trade')}, {number(float(trades['net_bp'].sum()), 1)} bp net"
+    earned = f"{count(trades.height, 'trade')}, {number(float(trades['net_bp'].sum()), 1)} bp net"
+    result = earned if trades.height else "no trade"
     chart = (
         alt.layer(*_bands(steps), _path(path), *(_trades(trades) if trades.height else ()))
         .add_params(sliding())

@@ -8,6 +8,10 @@ from stages.reporting.record import Record
 from stages.reporting.words import count
 
 TITLES = ("gate", "verdict", "value", "threshold", "bound", "n", "days", "what this much evidence can say")
+POLICIES = {
+    "ci": "a verdict needs enough days, outcomes and trades, and a confidence bound on the right side",
+    "point": "values are compared with thresholds as they stand, however little evidence there is",
+}
 SIDES = {
     "controls": "controls that hold",
     "forecast": "symbols that may trade, at least",
@@ -24,11 +28,12 @@ def gates(record: Record) -> Section:
     """Trading gates of the holdout, then the forecast gates of the cells that the strategy would trade."""
     cells = record.forecast_gates["cells"]
     eligible = sum(cell["eligible"] for cell in cells)
+    policy = record.forecast_gates["policy"]
     sentences = (
         "PASS and FAIL are said only where the evidence carries them; INCONCLUSIVE means too little evidence to say; "
         "SEALED means that the holdout was not opened for this strategy and nothing was judged.",
-        f"Policy “{record.forecast_gates['policy']}”. Of {count(len(cells), 'cell')} (symbol, history, horizon, "
-        f"calibration) {eligible} may trade.",
+        f"Policy {policy}: {POLICIES[policy]}.",
+        f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
     )
     return Section("gates", "Gates", sentences, grids=(_deciding(record), _forecast(record)))
 

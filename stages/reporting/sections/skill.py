@@ -53,6 +53,7 @@ def _by_horizon(record: Record) -> Figure:
     hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
     bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=scale, title="rMAE"), x2="high:Q", tooltip=hover)
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", scale=scale), tooltip=hover)
+    bounds = any(one["low"] is not None for one in entries)
     lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", before=True)
     height = max(HEIGHT, ROW_HEIGHT * len(entries))
     best = min((one for one in entries if one["value"] is not None), key=lambda one: one["value"], default=None)
@@ -65,7 +66,7 @@ def _by_horizon(record: Record) -> Figure:
         f"Relative mean absolute error of each symbol and horizon with bounds, against persistence at 1. {found}",
         found,
         DATA,
-        sized(lines + bars + dots, height),
+        sized(alt.layer(lines, *([bars] if bounds else []), dots), height),
     )
 
 

@@ -32,7 +32,7 @@ def sweep(record: Record) -> Section:
         f"those logged before. {_proposed(record)}",
         "The best of many tries looks good by luck alone. The deflated Sharpe ratio (DSR) is the probability that the "
         "true one is above what luck gives the best of so many; PBO is how often the best on one half of the days "
-        "falls below the median on the other; SPA is the probability of such a best if none were better than not trading.",
+        "falls below the median on the other; SPA is the probability of such a best if none beat not trading.",
     )
     return Section("sweep", "The sweep", sentences, (_map(record),), (_luck(record), _ranking(record)))
 
@@ -69,7 +69,7 @@ def _map(record: Record) -> Figure:
     strongest = max((abs(value) for value in tiles["sharpe"].drop_nulls()), default=0.0)
     scale = alt.Scale(domain=[0, max(FULL_COLOUR_SHARPE, strongest)], range=[0.04, 0.7])
     colours = base.transform_filter("isValid(datum.sharpe)").transform_calculate(depth="abs(datum.sharpe)").mark_rect()
-    written = base.transform_calculate(word="isValid(datum.sharpe) ? format(datum.sharpe, '.1f') : 'not defined'")
+    written = base.transform_calculate(word="isValid(datum.sharpe) ? format(datum.sharpe, '.1f') : '-'")
     layers: list[Chart] = [
         colours.encode(color=tone, opacity=alt.Opacity("depth:Q", legend=None, scale=scale)),
         base.transform_filter("datum.proposed").mark_rect(filled=False, stroke=INK, strokeWidth=3),
@@ -79,8 +79,8 @@ def _map(record: Record) -> Figure:
         "sweep-map",
         "Search Sharpe ratio of every variant",
         f"Sharpe ratio on the search span of {count(tiles.height, 'rule variant')}. {_proposed(record)}",
-        f"Green earns, red loses, the frame marks the proposal. {count(record.trials, 'trial')}; standard errors on "
-        "hover and in the table.",
+        "Green earns, red loses, the frame marks the proposal, a dash never traded. "
+        f"{count(record.trials, 'trial')}; standard errors on hover and in the table.",
         DATA,
         sized(alt.layer(*layers), max(LEAST_HEIGHT, TILE_HEIGHT * tiles["down"].n_unique())),
         wide=True,
