@@ -1,54 +1,54 @@
 """`make whitelist`: let exactly those symbols trade whose cell of the stated strategy is eligible.
 
-Choosing symbols on the span that the sweep uses is itself a choice: commit it, and it counts like any other.
+Choosing symbols on the span that the sweep searches is itself a choice: commit it, and look at it as one.
 """
 
 from pathlib import Path
-from typing import Any
 
-from stages.calibration.params import CalibrationMethod
+from stages.backtesting.strategy import Strategy, eligible_cells
 from stages.errors import GateNotMet
 from stages.outside.adoption import state
+from stages.outside.composition import compose, refuse_to_discard
 from stages.outside.entry import run
 from stages.outside.files import read_json
-from stages.outside.settings import read_params
-from stages.rules.params import RulesParams
-from stages.universe.params import UniverseParams
+from stages.outside.study import Study
 
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 
 
 def main() -> None:
     """forecast_gates.json -> universe.whitelist in conf/ and params.yaml."""
-    universe = read_params(UniverseParams)
-    rules = read_params(RulesParams)
-    method = read_params(CalibrationMethod).method
+    refuse_to_discard()
+    study = Study.parse(compose())
 
-    eligible = eligible_symbols(read_json(GATES)["cells"], rules, method)
-    proposed = [symbol for symbol in universe.symbols if symbol in eligible]
-    if not proposed:
-        raise GateNotMet(
-            f"{GATES} finds no eligible cell with rules.history_days = {rules.history_days}, each symbol's horizon "
-            f"and calibration.method = {method}: universe.whitelist stays {list(universe.whitelist)}."
-        )
-    if proposed == list(universe.whitelist):
-        print(f"whitelist: conf/ says {proposed} already.")
+    before, proposed = list(study.universe.whitelist), _proposed(study)
+    if proposed == before:
+        print(f"whitelist: conf/ says {before} already.")
         return
-    files = " ".join(str(path) for path in state({"universe": {"whitelist": proposed}}))
-    print(f"whitelist: universe.whitelist = {proposed} (was {list(universe.whitelist)}) -> {files}")
+    files = " ".join(map(str, state({"universe": {"whitelist": proposed}})))
+
+    print(f"whitelist: universe.whitelist = {proposed} (was: {before}) -> {files}")
     print(f"Next: `make run`, then `git commit -m 'Whitelist ...' {files} params.yaml dvc.lock`.")
 
 
-def eligible_symbols(cells: list[dict[str, Any]], rules: RulesParams, method: str) -> set[str]:
-    """Symbols whose cell of the strategy's history, horizon and method is eligible."""
-    return {
-        cell["symbol"]
-        for cell in cells
-        if cell["eligible"]
-        and cell["method"] == method
-        and cell["history_days"] == rules.history_days
-        and cell["horizon_min"] == rules.horizon_min_by_symbol.get(cell["symbol"], rules.horizon_min)
-    }
+def _proposed(study: Study) -> list[str]:
+    """The symbols that could trade if all were whitelisted, in the order of the universe."""
+    everyone = Strategy(
+        rules=study.rules,
+        costs=study.costs,
+        method=study.calibration.method,
+        model=study.forecaster.model,
+        whitelist=study.universe.symbols,
+        eligible=eligible_cells(read_json(GATES)),
+    )
+    proposed = [symbol for symbol in study.universe.symbols if everyone.may_trade(symbol)]
+    if not proposed:
+        raise GateNotMet(
+            f"{GATES} finds no symbol eligible with rules.history_days = {study.rules.history_days}, "
+            f"rules.horizon_min = {study.rules.horizon_min} and calibration.method = {study.calibration.method}: "
+            f"universe.whitelist stays {list(study.universe.whitelist)}. State a strategy whose cells passed, if any did."
+        )
+    return proposed
 
 
 if __name__ == "__main__":
