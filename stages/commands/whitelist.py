@@ -46,7 +46,7 @@ def _proposed(study: Study) -> list[str]:
         raise GateNotMet(
             f"{GATES} finds no symbol eligible with rules.history_days = {study.rules.history_days}, "
             f"rules.horizon_min = {study.rules.horizon_min} and calibration.method = {study.calibration.method}: "
-            f"universe.whitelist stays {list(study.universe.whitelist)}. State a strategy whose cells passed, if any did."
+            f"universe.whitelist stays {list(study.universe.whitelist)}. State a strategy whose cells passed."
         )
     return proposed
 
