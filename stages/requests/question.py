@@ -45,7 +45,8 @@ class Question:
 
     def canonical(self) -> bytes:
         """Sorted keys, no white-space noise, one final newline."""
-        document = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        document = {name: getattr(self, name) for name in NAMES}
+        document |= {name: _utc(document[name]) for name in INSTANTS}
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
         return text.encode("ascii") + b"\n"
 
@@ -59,14 +60,13 @@ class Question:
         """The question whose canonical bytes these are."""
         try:
             document: dict[str, Any] = json.loads(content)
-            for name in ("snapshot_utc", "start_utc", "end_utc"):
+            for name in INSTANTS:
                 document[name] = datetime.fromisoformat(document[name])
             for name in ("levels", "hist_exog", "futr_exog"):
                 document[name] = tuple(document[name])
             question = cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            names = [field.name for field in fields(cls)]
-            raise DataContractError(f"not a question ({error}); its fields are {names}.") from error
+            raise DataContractError(f"not a question ({error}); its fields are {NAMES}.") from error
         if question.canonical() != content:
             raise DataContractError(
                 f"question of {question.symbol} at {question.snapshot_utc} is not in canonical form."
@@ -74,9 +74,11 @@ class Question:
         return question
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise DataContractError(f"a question's instant {value} has no zone; give it in UTC.")
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
+NAMES = [field.name for field in fields(Question)]
+INSTANTS = ("snapshot_utc", "start_utc", "end_utc")
+
+
+def _utc(instant: datetime) -> str:
+    if instant.tzinfo is None:
+        raise DataContractError(f"a question's instant {instant} has no zone; give it in UTC.")
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

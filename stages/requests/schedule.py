@@ -49,7 +49,7 @@ def plan_questions(
     for symbol in symbols:
         so_far = sound_so_far(market.bars[symbol], market.calendar, quality)
         verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
-        for row, question in planner.plan(symbol, snapshots, so_far.select(verdict).to_series().to_list()):
+        for row, question in planner.plan(symbol, snapshots, so_far.select(verdict).to_series()):
             rows.append(row)
             if question is not None:
                 questions[question.key] = question
@@ -70,7 +70,7 @@ class _Planner:
     respondent: Respondent
 
     def plan(
-        self, symbol: str, snapshots: Sequence[dict[str, Any]], verdicts: list[str]
+        self, symbol: str, snapshots: Sequence[dict[str, Any]], verdicts: pl.Series
     ) -> Iterator[tuple[dict[str, Any], Question | None]]:
         """Rows of the schedule, each with its question if one is asked; `verdicts` of the gate on every grid row."""
         series = self.market.series(symbol)

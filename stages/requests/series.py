@@ -27,7 +27,7 @@ class Cut:
 
     blocks: tuple[tuple[int, int], ...]
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """How many rows are sent."""
         return sum(stop - first for first, stop in self.blocks)
@@ -83,7 +83,8 @@ class Series:
     def digest(self, cut: Cut) -> str:
         """What `Window.digest` says of the same rows, from digests of whole sessions that are made once."""
         (first, stop), *later = cut.blocks
-        return digest_of_sessions([self._block_digest(block) for block in ((first + 1, stop), *later)])
+        digests = self._digests
+        return digest_of_sessions([digests[first + 1, stop], *[digests[block] for block in later]])
 
     def feature(self, name: str) -> NDArray[np.float64]:
         """One feature on every row, NaN where unknown."""
@@ -102,13 +103,20 @@ class Series:
         return {}
 
     @cached_property
-    def _digests(self) -> dict[tuple[int, int], bytes]:
-        return {}
+    def _digests(self) -> "_Digests":
+        return _Digests(self.returns)
 
-    def _block_digest(self, block: tuple[int, int]) -> bytes:
-        if block not in self._digests:
-            self._digests[block] = session_digest(self.returns[slice(*block)])
-        return self._digests[block]
+
+class _Digests(dict[tuple[int, int], bytes]):
+    """Digest of each block of rows, made when first asked for."""
+
+    def __init__(self, returns: NDArray[np.int64]) -> None:
+        super().__init__()
+        self._returns = returns
+
+    def __missing__(self, block: tuple[int, int]) -> bytes:
+        self[block] = session_digest(self._returns[slice(*block)])
+        return self[block]
 
 
 def exogenous_digest(history: NDArray[np.float64], future: NDArray[np.float64]) -> str:
