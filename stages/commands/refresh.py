@@ -7,6 +7,7 @@ from stages.errors import DataContractError
 from stages.outside.entry import run, say
 from stages.outside.listing import listing_path, write_listing
 from stages.outside.progress import progress
+from stages.outside.reaching import try_the_way
 from stages.outside.settings import read_params
 from stages.outside.source_files import find_files
 from stages.sources.manifest import listing_of
@@ -19,6 +20,8 @@ def main() -> None:
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
 
+    if source.kind == "gcs":
+        try_the_way(source.uri_template or "")
     files = []
     for symbol in progress([] if source.kind == "synthetic" else universe.all_symbols, "listing"):
         found = find_files(source.uri_template or "", symbol)

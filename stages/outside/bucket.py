@@ -11,8 +11,7 @@ from typing import Any, cast
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.outside.progress import progress
-from stages.outside.source_files import read_file
+from stages.outside.source_files import read_files
 from stages.sources.params import SourceParams, SyntheticParams
 from stages.sources.synthetic import synthetic_bars
 
@@ -31,16 +30,16 @@ def _make(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame
 
 def _read(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
     parts: dict[str, list[pl.DataFrame]] = {symbol: [] for symbol in manifest["symbols"]}
-    for file in progress(manifest["files"], "reading bars"):
-        parts[file["symbol"]].append(_frame(file))
+    for file, content in read_files(manifest["files"]):
+        parts[file["symbol"]].append(_frame(file["uri"], content))
     return {symbol: _joined(symbol, frames) for symbol, frames in parts.items()}
 
 
-def _frame(file: dict[str, Any]) -> pl.DataFrame:
+def _frame(uri: str, content: bytes) -> pl.DataFrame:
     try:
-        return pl.read_parquet(io.BytesIO(read_file(file)))
+        return pl.read_parquet(io.BytesIO(content))
     except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"{file['uri']} is not readable as parquet ({error}): get it again.") from None
+        raise DataContractError(f"{uri} is not readable as parquet ({error}): get it again from the vendor.") from None
 
 
 def _joined(symbol: str, frames: list[pl.DataFrame]) -> pl.DataFrame:

@@ -116,8 +116,13 @@ def write_json(document: Any, path: Path) -> None:
 
 def write_text(text: str, path: Path) -> None:
     """A text file in UTF-8 with line feeds, atomically."""
+    write_bytes(text.encode("utf-8"), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """A file with this content, atomically."""
     with _whole(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        temporary.write_bytes(content)
 
 
 def clear(folder: Path) -> None:

@@ -1,21 +1,26 @@
 """Files of a source, wherever they lie: found by template, described, read and checked.
 
 Any fsspec url will do; a relative path starts at the main repository, since queued experiments run elsewhere.
-*Errors*: `DataContractError` for a file that is gone, empty or not the listed one; `ConfigurationError` for a url whose
-protocol or credentials do not work. One sentence each.
+*Errors*: `DataContractError` for a file that is gone, empty or not the listed one; what the way to it can raise stands
+in `reaching`.
 """
 
 import base64
-import hashlib
-import os
-from pathlib import Path
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import fsspec
 
-from stages.errors import ConfigurationError, DataContractError
+from stages.errors import DataContractError
+from stages.outside.progress import progress
+from stages.outside.reaching import is_remote, open_uri, told, try_the_way
+from stages.outside.source_store import is_listed, keep, kept, md5_of
+from stages.outside.workspace import main_root
 from stages.sources.manifest import RENEW
 from stages.sources.template import fields_of, month_of, wildcard
+
+AT_ONCE = 8
 
 
 def find_files(template: str, symbol: str) -> list[dict[str, Any]]:
@@ -23,29 +28,45 @@ def find_files(template: str, symbol: str) -> list[dict[str, Any]]:
     filesystem, pattern = _open(wildcard(template, symbol))
     _, path_template = _open(template)
     found = []
-    for path, facts in filesystem.glob(pattern, detail=True).items():
-        fields = fields_of(path_template, symbol, path)
-        if fields is not None:
-            named = {"uri": template.format(symbol=symbol, **fields), "symbol": symbol, "month": month_of(fields)}
-            found.append(named | _describe(filesystem, path, facts))
+    with told(template):
+        filesystem.invalidate_cache()
+        for path, facts in filesystem.glob(pattern, detail=True).items():
+            fields = fields_of(path_template, symbol, path)
+            if fields is not None:
+                named = {"uri": template.format(symbol=symbol, **fields), "symbol": symbol, "month": month_of(fields)}
+                found.append(named | _describe(filesystem, path, facts))
     return found
 
 
-def read_file(file: dict[str, Any]) -> bytes:
-    """The bytes of a listed file; they must be the ones that the listing names."""
+def read_files(files: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Each listed file with its bytes, in order, several at a time; they must be the ones that the listing names."""
+    missing = [file for file in files if is_remote(file["uri"]) and kept(file) is None]
+    if missing:
+        try_the_way(missing[0]["uri"])
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        contents = pool.map(_read, files)
+        yield from zip(progress(files, "reading bars"), contents, strict=True)
+
+
+def _read(file: dict[str, Any]) -> bytes:
+    remote = is_remote(file["uri"])
+    if remote and (content := kept(file)) is not None:
+        return content
     filesystem, path = _open(file["uri"])
     try:
-        content: bytes = filesystem.cat_file(path)
-    except FileNotFoundError:
+        with told(file["uri"]):
+            content = bytes(filesystem.cat_file(path))
+    except DataContractError:
         raise DataContractError(f"{file['uri']} is listed but not there: put it back, or {RENEW}.") from None
     if not content:
         raise DataContractError(f"{file['uri']} is empty (0 bytes): get it again, then {RENEW}.")
-    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if file["md5"] is not None and digest != file["md5"]:
+    if not is_listed(file, content):
         raise DataContractError(
-            f"{file['uri']} is not the listed file (md5 {digest}, listed {file['md5']}): put the listed one back, "
-            f"or accept the revision: {RENEW}."
+            f"{file['uri']} is not the listed file (md5 {md5_of(content)}, listed {file['md5']}): put the listed one "
+            f"back, or accept the revision: {RENEW}."
         )
+    if remote:
+        keep(file, content)
     return content
 
 
@@ -54,18 +75,8 @@ def _describe(filesystem: fsspec.AbstractFileSystem, path: str, facts: dict[str,
     if "generation" in facts:
         md5 = base64.b64decode(facts["md5Hash"]).hex() if "md5Hash" in facts else None
         return {"size": facts["size"], "md5": md5, "generation": str(facts["generation"])}
-    return {"size": facts["size"], "md5": hashlib.md5(filesystem.cat_file(path), usedforsecurity=False).hexdigest()}
+    return {"size": facts["size"], "md5": md5_of(filesystem.cat_file(path))}
 
 
 def _open(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a url and the path in it."""
-    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute to open
-    try:
-        filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(_main_repository() / uri))
-    except (ImportError, ValueError) as error:
-        raise ConfigurationError(f"source.uri_template {uri!r} cannot be opened: {error}.") from None
-    return filesystem, path
-
-
-def _main_repository() -> Path:
-    return Path(os.environ.get("DVC_ROOT") or Path.cwd())
+    return open_uri(uri, main_root())

@@ -83,6 +83,10 @@ def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.D
     if delivered.is_empty():
         raise HardFailure("SCH1", "the file holds no rows: get it again, or take the symbol out of universe.")
     vendor = {ours: theirs for theirs, ours in dialect.aliases.items() if theirs in delivered.columns}
+    if both := sorted(ours for ours in vendor if ours in delivered.columns and vendor[ours] != ours):
+        raise HardFailure(
+            "SCH1", f"source.aliases names {vendor[both[0]]!r} for {both[0]!r}, but the file has both: drop the alias."
+        )
     names = {ours: vendor.get(ours, ours) for ours in COLUMNS}
     if missing := [ours for ours, theirs in names.items() if theirs not in delivered.columns]:
         raise HardFailure(

@@ -1,18 +1,24 @@
 """Bars in a bucket: a real Cloud Storage server on loopback, downloads that happen once, faults told in seconds."""
 
 import io
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import httpx
 import polars as pl
 import pytest
 
+from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.outside.bucket import fetch_bars
-from stages.outside.source_files import find_files
+from stages.outside.source_files import find_files, read_files
 from stages.sources.params import SourceParams
-from tests.outside.gcs_server import BUCKET, gcs_server
+from tests.outside.gcs_server import BUCKET, free_port, gcs_server
 
 TEMPLATE = f"gs://{BUCKET}/stocks/{{symbol}}/{{yyyy}}/{{symbol}}_{{yyyy}}-{{mm}}.parquet"
 FRAMES = {month: pl.DataFrame({"t": [i], "c": [10.0 + i]}) for i, month in enumerate(("2024-01", "2024-02", "2024-03"))}
@@ -42,15 +48,14 @@ def bucket(server: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> str
     return server
 
 
-def speak_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment of a user whose bucket is at `url`, without a login."""
-    import fsspec
-    import gcsfs
+def speak_to(url: str, monkeypatch: pytest.MonkeyPatch, token: Any = "anon") -> None:
+    """Environment of a user whose bucket is at `url`, without a login or with this one."""
+    import gcsfs  # after gcs_server has set the environment it reads when imported
 
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url})
-    monkeypatch.setitem(fsspec.config.conf, "gcs", {"token": "anon", "endpoint_url": url})
+    monkeypatch.setitem(fsspec.config.conf, "gs", {"token": token, "endpoint_url": url})
+    monkeypatch.setitem(fsspec.config.conf, "gcs", {"token": token, "endpoint_url": url})
     gcsfs.GCSFileSystem.clear_instance_cache()
 
 
@@ -91,3 +96,131 @@ def test_the_months_that_are_listed_are_read_in_order(bucket: str) -> None:
 
     assert fetched(listed).equals(pl.concat(FRAMES.values()))
     assert fetched(listed[1:2]).equals(FRAMES["2024-02"])
+
+
+def test_what_was_downloaded_once_is_read_from_the_cache_though_the_bucket_is_gone(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = find_files(TEMPLATE, "AAPL")
+    fetched(listed[:2])
+    speak_to(f"http://127.0.0.1:{free_port()}", monkeypatch)
+
+    assert fetched(listed[:2]).equals(pl.concat([FRAMES["2024-01"], FRAMES["2024-02"]]))
+    with pytest.raises(ConfigurationError, match="does not answer"):
+        fetched(listed)
+
+
+def test_a_cached_file_that_rotted_is_downloaded_again(bucket: str, workspace: Path) -> None:
+    listed = find_files(TEMPLATE, "AAPL")[:1]
+    fetched(listed)
+    (kept,) = (workspace / ".dvc/cache/sources").rglob("*/*")
+    kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+
+    assert fetched(listed).equals(FRAMES["2024-01"])
+    assert kept.read_bytes()[-1:] != b"?"
+
+
+def test_an_object_that_the_vendor_revised_is_refused_until_it_is_listed_again(bucket: str) -> None:
+    upload(bucket, "stocks/MSFT/2024/MSFT_2024-01.parquet", FRAMES["2024-01"])
+    listed = find_files(TEMPLATE, "MSFT")
+    upload(bucket, "stocks/MSFT/2024/MSFT_2024-01.parquet", FRAMES["2024-02"])
+
+    with pytest.raises(DataContractError, match=r"MSFT_2024-01\.parquet is not the listed file"):
+        list(read_files(listed))
+    assert [content for _, content in read_files(find_files(TEMPLATE, "MSFT"))]
+
+
+def test_an_object_that_is_gone_is_named(bucket: str) -> None:
+    listed = find_files(TEMPLATE, "AAPL")[:1]
+    gone = listed[0] | {"uri": listed[0]["uri"].replace("2024-01", "2024-09"), "md5": "0" * 32}
+
+    with pytest.raises(DataContractError, match=r"AAPL_2024-09\.parquet is listed but not there"):
+        list(read_files([gone]))
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A bucket that answers every request with the status of its class."""
+
+    status = 403
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(b'{"error": {"code": %d, "message": "no access for you"}}' % self.status)
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""
+
+
+class Unauthorized(Refusing):
+    status = 401
+
+
+@pytest.fixture
+def refusing(request: pytest.FixtureRequest) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A door that opens and behind which nobody speaks."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+
+
+def complaint(template: str = TEMPLATE) -> tuple[PipelineError, float]:
+    """What `fetch_bars` says about the first file under a template, and after how many seconds."""
+    uri = template.format(symbol="AAPL", yyyy="2024", mm="01")
+    file = {"uri": uri, "symbol": "AAPL", "month": "2024-01", "size": 1, "md5": "1" * 32, "generation": "1"}
+    start = time.monotonic()
+    with pytest.raises(PipelineError) as caught:
+        fetched([file])
+    return caught.value, time.monotonic() - start
+
+
+def test_a_missing_bucket_is_named(bucket: str) -> None:
+    error, seconds = complaint(TEMPLATE.replace(BUCKET, "nobodys"))
+
+    assert (error.exit_code, seconds < 5) == (2, True)
+    assert "is bucket 'nobodys' there?" in str(error)
+
+
+@pytest.mark.parametrize("refusing", [Refusing, Unauthorized], indirect=True)
+def test_no_permission_and_no_login_name_the_remedy(
+    refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_to(refusing, monkeypatch)
+    error, seconds = complaint()
+
+    assert (error.exit_code, seconds < 5) == (5, True)
+    assert "may not be read with the present credentials" in str(error)
+    assert "gcloud auth" in str(error)
+
+
+def test_a_dead_endpoint_is_told_within_seconds(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speak_to(f"http://127.0.0.1:{free_port()}", monkeypatch)
+    error, seconds = complaint()
+
+    assert (error.exit_code, seconds < 5) == (5, True)
+    assert "does not answer" in str(error)
+
+
+def test_an_endpoint_that_says_nothing_is_told_within_seconds(
+    silent: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_to(silent, monkeypatch)
+    error, seconds = complaint()
+
+    assert (error.exit_code, seconds < 5) == (5, True)
+    assert "does not answer" in str(error)
+
+
+def test_broken_credentials_are_told_as_such(bucket: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speak_to(bucket, monkeypatch, token={"type": "authorized_user"})
+    error, seconds = complaint()
+
+    assert (error.exit_code, seconds < 5) == (5, True)
+    assert "credentials" in str(error)

@@ -101,6 +101,7 @@ def test_rows_after_the_close_of_a_half_day_are_dropped_with_a_warning() -> None
         (delivery().head(0), {}, "SCH1", "no rows"),
         (delivery().drop("close"), {}, "SCH1", "'close' is missing.*source.aliases"),
         (delivery().rename({"close": "c"}), {"aliases": {"cls": "close"}}, "SCH1", "'close' is missing.*'c'"),
+        (delivery(), {"aliases": {"close": "open"}}, "SCH1", "'close' for 'open', but the file has both"),
         (delivery().with_columns(pl.col("open").cast(pl.String)), {}, "SCH1", "'open' holds String"),
         (delivery().with_columns(pl.col("volume") > 500), {}, "SCH1", "'volume' holds Boolean"),
         (delivery().with_columns(ts.cast(pl.String)), {}, "SCH1", "'ts' holds String"),

@@ -1,0 +1,87 @@
+"""What goes wrong between us and a bucket, in one sentence each and within seconds.
+
+A client tries for half a minute before it says that nobody answers, and names a missing login by the field it misses;
+so the way is tried once, quickly, before the first file is asked for.
+*Errors*: `DataContractError` (exit 2) where something is not there; `ConfigurationError` (exit 5) where the address,
+the network or the credentials are wrong.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import fsspec
+
+from stages.errors import ConfigurationError, DataContractError, PipelineError
+
+CONNECT_SEC = 2.0
+FIRST_ANSWER_SEC = 3.0
+GOOGLE = "https://storage.googleapis.com"
+LOGIN = "log in by `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def open_uri(uri: str, base: Path) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a url and the path in it; a path without protocol starts at `base`."""
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute to open
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints the traceback of what we tell in a sentence
+    with told(uri):
+        filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / uri))
+        return filesystem, path
+
+
+def is_remote(uri: str) -> bool:
+    """Whether reading means a journey over the network."""
+    return "://" in uri and not uri.startswith("file://")
+
+
+def try_the_way(template: str) -> None:
+    """Knock at the door of a bucket and ask for its name; other protocols have no door of their own to knock at."""
+    if not template.startswith("gs://"):
+        return
+    endpoint = os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
+    address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
+    place = (address.hostname or "", address.port or (443 if address.scheme == "https" else 80))
+    bucket = template.removeprefix("gs://").split("/", 1)[0]
+    with told(template):
+        socket.create_connection(place, timeout=CONNECT_SEC).close()
+        filesystem, _ = open_uri(f"gs://{bucket}", Path())
+        fsspec.asyn.sync(filesystem.loop, filesystem._info, bucket, timeout=FIRST_ANSWER_SEC)
+
+
+@contextmanager
+def told(uri: str) -> Iterator[None]:
+    """Whatever the block raises, as one sentence about `uri`."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise _sentence(uri, error) from error
+
+
+def _sentence(uri: str, error: Exception) -> PipelineError:
+    words = " ".join(str(error).split())
+    if isinstance(error, FileNotFoundError):
+        bucket = uri.removeprefix("gs://").split("/", 1)[0]
+        where = f" (is bucket {bucket!r} there?)" if uri.startswith("gs://") else ""
+        return DataContractError(f"{uri} is not there{where}: correct source.uri_template, or put it back.")
+    if _is_forbidden(error, words):
+        return ConfigurationError(f"{uri} may not be read with the present credentials ({words}): {LOGIN}.")
+    if _is_login(error):
+        return ConfigurationError(f"the credentials for {uri} do not work ({words}): {LOGIN}.")
+    if isinstance(error, ImportError | ValueError):
+        return ConfigurationError(f"{uri} cannot be opened ({words}): correct source.uri_template.")
+    reason = words or type(error).__name__
+    return ConfigurationError(f"{uri} does not answer ({reason}): check the network, then run again.")
+
+
+def _is_forbidden(error: Exception, words: str) -> bool:
+    return isinstance(error, PermissionError) or getattr(error, "code", None) in {401, 403} or "Forbidden" in words
+
+
+def _is_login(error: Exception) -> bool:
+    return type(error).__module__.startswith("google.auth") or isinstance(error, KeyError)
