@@ -12,7 +12,7 @@ export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
 NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
-COMMANDS := plan budget spend verify refresh whitelist adopt open-holdout doctor
+COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout doctor
 
 ##@ Run
 .PHONY: run use params gate $(STAGES)
@@ -48,9 +48,24 @@ experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	dvc exp run --run-all
 
 ##@ Ask
-.PHONY: $(COMMANDS)
+.PHONY: $(COMMANDS) plan budget show-request release demo-online
 $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
+
+plan: .venv/runtime ## what a run would cost before anything is bought; SET="requests.history_days=[20,40]"
+	@set -f; python -m stages.commands.plan $(SET)
+
+budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets the limit that params cannot raise
+	@python -m stages.commands.budget $(PER_DAY)
+
+show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
+	@python -m stages.commands.show_request $(KEY)
+
+release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=...
+	@python -m stages.commands.release $(KEY)
+
+demo-online: .venv/dev ## the paid path from price to replay, against a stand-in service, without a key
+	@python -m tests.outside.demo_online
 
 ##@ Develop
 .PHONY: test test-cov test-all check fmt format lint types layers bench deps requirements help
