@@ -23,11 +23,10 @@ def main() -> None:
 def _run_line(one: dict[str, Any]) -> str:
     if "questions" not in one:
         return "  run with a damaged record"
-    asked, bought = one["questions"], one["bought"]
-    hits = 100 * (asked - bought) / asked if asked else 100
+    hits = 100 * one["from_store"] / one["questions"] if one["questions"] else 100.0
     told = ", ".join(f"{count} {state}" for state, count in sorted(one["calls"].items())) or "none"
     name = f"{one['ended_utc'][:19]}Z {one['run']} ({one['experiment']})"
-    return f"  {name}: {asked} questions, {bought} bought, {hits:.1f} % without a purchase; requests: {told}"
+    return f"  {name}: {one['questions']} questions, {hits:.1f} % hits, {one['bought']} bought; requests: {told}"
 
 
 def _call_line(call: dict[str, Any]) -> str:

@@ -36,6 +36,7 @@ class PaidBackend:
         self.tally.questions = len(keys)
         self.shop.store.share_again()
         records = self.shop.store.get(sorted(keys))
+        self.tally.from_store = len(records)
         missing = [one for key, one in keys.items() if key not in records]
         try:
             if missing:
@@ -118,13 +119,14 @@ class PaidBackend:
         per_run, per_day = self.shop.api.per_run, self.shop.ledger.in_force
         return (
             f"{str(stop).rstrip('.')}. Stopped before the next request; {self.tally.bought} answers were bought and "
-            f"kept in this run. Left: {left} questions in {calls} requests: {_rounds(calls, per_run)} runs at "
-            f"api.per_run {per_run}, {_rounds(calls, per_day)} days at {per_day} a day. The next run goes on there."
+            f"kept in this run. Left: {left} questions in {calls} requests; runs needed: {_rounds(calls, per_run)} "
+            f"(api.per_run {per_run}), days: {_rounds(calls, per_day)} ({per_day} a day). The next run goes on there."
         )
 
     def _record_run(self) -> None:
         facts = {
             "questions": self.tally.questions,
+            "from_store": self.tally.from_store,
             "bought": self.tally.bought,
             "from_remote": self.shop.store.hits_remote,
             "calls": dict(self.tally.calls),
@@ -137,4 +139,4 @@ class PaidBackend:
 
 
 def _rounds(calls: int, limit: int) -> str:
-    return str(-(-calls // limit)) if limit else "no number of"
+    return str(-(-calls // limit)) if limit else "never enough"

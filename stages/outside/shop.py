@@ -31,5 +31,6 @@ class Tally:
     """What a run did, for the ledger."""
 
     questions: int = 0
+    from_store: int = 0
     bought: int = 0
     calls: Counter[str] = field(default_factory=Counter)

@@ -89,9 +89,8 @@ def main() -> None:
         clone_to(folder)
         print(f"A stand-in TimeGPT listens at {server.url}; the steps take about a minute.")
         for step in demonstrate(folder, server):
-            print(
-                f"\n## {step.told}\n{step.output.strip()}\n(exit {step.exit_code}; the service saw {step.requests} requests)"
-            )
+            print(f"\n## {step.told}\n{step.output.strip()}")
+            print(f"(exit {step.exit_code}; the service saw {step.requests} requests)")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_a_miss_offline_says_what_it_would_cost(keeper: ShopKeeper, server: Time
 
 def test_a_run_stops_at_its_limit_and_the_next_goes_on(keeper: ShopKeeper, server: TimeGPTServer):
     wanted = questions(["AAA", "BBB"], range(5))
-    with pytest.raises(BudgetStop, match=r"Left: 6 questions in 3 requests: 2 runs at api.per_run 2"):
+    with pytest.raises(BudgetStop, match=r"Left: 6 questions in 3 requests; runs needed: 2 "):
         keeper.backend(per_run=2).answer(wanted)
     with pytest.raises(BudgetStop):
         keeper.backend(per_run=2).answer(wanted)
