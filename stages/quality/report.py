@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from stages.errors import DataContractError
+from stages.quality.gaps import long_gaps
 from stages.quality.gate import Checked
 from stages.quality.params import QualityParams
 from stages.universe.params import UniverseParams
@@ -26,7 +27,8 @@ def quality_report(
     checked: Mapping[str, Checked], manifest: dict[str, Any], calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Any]:
     """The report on every symbol that came through the gate."""
-    symbols = {symbol: _symbol(one) for symbol, one in checked.items()}
+    gaps = long_gaps({symbol: one.bars for symbol, one in checked.items()}, quality)
+    symbols = {symbol: _symbol(one) | {"long_gaps": gaps[symbol]} for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
     warnings = _warnings(checked, symbols, quality)
     troubled = warnings or any(day["verdict"] != "pass" for one in symbols.values() for day in one["days"])

@@ -1,0 +1,45 @@
+"""A halt of one symbol is told apart from a feed that broke for all."""
+
+from datetime import date
+
+import polars as pl
+
+from stages.quality.gaps import long_gaps
+from tests.quality.deliveries import QUALITY, delivery, minutes, through_the_gate
+
+TUESDAY = date(2024, 11, 19)
+GAP = {"session": "2024-11-19", "first_minute": 100, "minutes": 20}
+
+
+def bars(*gaps: tuple[int, int], seed: int = 1) -> pl.DataFrame:
+    gone = [minutes(TUESDAY, first, last) for first, last in gaps]
+    return through_the_gate(delivery(seed=seed).filter(~pl.any_horizontal(*gone, pl.lit(value=False)))).bars
+
+
+def test_a_symbol_that_is_silent_alone_was_halted() -> None:
+    found = long_gaps({"AAA": bars((100, 119)), "BBB": bars(seed=2), "CCC": bars(seed=3)}, QUALITY)
+
+    assert found == {"AAA": [GAP | {"kind": "halt"}], "BBB": [], "CCC": []}
+
+
+def test_symbols_that_are_silent_together_lost_their_feed() -> None:
+    found = long_gaps(
+        {"AAA": bars((100, 119)), "BBB": bars((100, 119), seed=2), "CCC": bars((95, 125), seed=3)}, QUALITY
+    )
+
+    assert found["AAA"] == found["BBB"] == [GAP | {"kind": "feed"}]
+    assert found["CCC"] == [{"session": "2024-11-19", "first_minute": 95, "minutes": 31, "kind": "feed"}]
+
+
+def test_a_single_symbol_cannot_tell() -> None:
+    assert long_gaps({"AAA": bars((100, 119))}, QUALITY) == {"AAA": [GAP | {"kind": "alone"}]}
+
+
+def test_short_gaps_and_whole_sessions_are_no_long_gaps() -> None:
+    assert long_gaps({"AAA": bars((100, 104)), "BBB": bars((0, 389), seed=2)}, QUALITY) == {"AAA": [], "BBB": []}
+
+
+def test_two_gaps_of_one_session_stay_two() -> None:
+    found = long_gaps({"AAA": bars((0, 9), (380, 389)), "BBB": bars(seed=2)}, QUALITY)["AAA"]
+
+    assert [(gap["first_minute"], gap["minutes"]) for gap in found] == [(0, 10), (380, 10)]
