@@ -66,7 +66,7 @@ class Market:
         series, end = self.series(symbol), cut.blocks[-1][1]
         so_far, ahead = names
         future = series.exogenous(np.arange(end, end + horizon_min), ahead)
-        return series.exogenous(cut.index(), so_far + ahead), future
+        return series.exogenous(cut.index, so_far + ahead), future
 
     def window(self, question: Question) -> Window:
         """The rows that a question sends, checked against its digests."""
@@ -81,7 +81,7 @@ class Market:
             question.features_sha256,
         ):
             raise _changed(question)
-        rows = cut.index()
+        rows = cut.index
         returns = series.returns[rows]
         returns[0] = 0
         return Window(

@@ -44,6 +44,7 @@ class Cut:
             limit -= stop - first
         return Cut(tuple(reversed(kept)))
 
+    @cached_property
     def index(self) -> NDArray[np.int64]:
         """Row numbers, oldest first."""
         return np.concatenate([np.arange(first, stop) for first, stop in self.blocks])

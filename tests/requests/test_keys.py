@@ -44,6 +44,8 @@ def test_the_opening_return_of_the_first_row_is_not_sent_and_moves_nothing():
     starts_there = [question for question in plan(MARKET)[1] if question.start_utc.date() == first]
     assert starts_there
     assert {question.key for question in starts_there} <= keys(changed)
+    for question in starts_there:  # whoever answers sees no more than the key covers
+        assert changed.window(question).returns.tolist() == MARKET.window(question).returns.tolist()
 
 
 def test_level_splits_and_nights_do_not_matter_because_only_moves_are_sent():
