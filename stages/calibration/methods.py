@@ -9,16 +9,16 @@ Order of work on each row: crossed levels sorted, the method's correction, level
 """
 
 from collections.abc import Callable
-from datetime import date
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from stages.calibration.adaptive import adaptive
 from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.order import in_order, in_order_around_median
 from stages.calibration.params import CalibrationParams, Method
-from stages.calibration.past import NEVER, Block, Found, Window, order_statistics
+from stages.calibration.past import NEVER, Block, Found, Ranks, order_statistics
 from stages.errors import DataContractError
 from stages.tables.calibrated import OFFSETS
 from stages.tables.quantiles import QUANTILES
@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 RAW = tuple(f"raw_{name}" for name in QUANTILES)
 BLOCK = ["model", "history_days", "horizon_min"]
 Corrected = tuple[pl.DataFrame, pl.DataFrame]
+Correct = Callable[[pl.DataFrame, CalibrationParams], Corrected]
+Finder = Callable[[Block, Floats, Ranks, CalibrationParams], Found]
 
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Corrected:
@@ -57,48 +59,49 @@ def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
     return rows, _offsets_used(rows.clear(), np.empty((4, 0)))
 
 
-def by_past_errors(how: Conformal) -> Callable[[pl.DataFrame, CalibrationParams], Corrected]:
-    """A method that corrects by an order statistic of past scores."""
+def by_past_errors(how: Conformal, find: Finder = order_statistics) -> Correct:
+    """A method that corrects by an order statistic of past scores, of a fixed rank or one that learns."""
 
     def correct(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
         sessions = sorted(answered["session"].unique())
         blocks = answered.partition_by(BLOCK, maintain_order=True)
-        done = [_correct_block(block, sessions, how, params) for block in blocks]
+        done = [_correct_block(block, Block.of(block, sessions), how, find, params) for block in blocks]
         return pl.concat([rows for rows, _ in done]), pl.concat([offsets for _, offsets in done])
 
     return correct
 
 
-METHODS: dict[Method, Callable[[pl.DataFrame, CalibrationParams], Corrected]] = {
+METHODS: dict[Method, Correct] = {
     "identity": identity,
     "widen": by_past_errors(WIDEN),
     "split": by_past_errors(SPLIT),
     "cqr": by_past_errors(CQR),
     "cqr_sides": by_past_errors(CQR_SIDES),
+    "aci": by_past_errors(CQR, adaptive),
 }
 
 
-def _correct_block(block: pl.DataFrame, sessions: list[date], how: Conformal, params: CalibrationParams) -> Corrected:
-    q = block.select(QUANTILES).to_numpy().T
-    y = block["y_bp"].to_numpy()
-    u = _unit_bp(block, params)
-    window = Window(params.window_sessions, params.min_outcomes)
-    found = order_statistics(Block.of(block, sessions), how.scores(q, y, u), how.ranks, window)
+def _correct_block(
+    rows: pl.DataFrame, block: Block, how: Conformal, find: Finder, params: CalibrationParams
+) -> Corrected:
+    q = rows.select(QUANTILES).to_numpy().T
+    u = _unit_bp(rows, params)
+    found = find(block, how.scores(q, rows["y_bp"].to_numpy(), u), how.ranks, params)
     offsets = how.settle(found.offsets, params.widen_grid)
     certain = ~np.isnan(found.offsets[0]) & ~np.isnan(u)
     moved = in_order_around_median(how.apply(q, u, offsets).T)
     final = np.where(certain[:, None], moved, q.T)
-    rows = block.with_columns(
+    rows = rows.with_columns(
         *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(found, certain)
     )
     return rows, _offsets_used(rows, offsets)
 
 
-def _unit_bp(block: pl.DataFrame, params: CalibrationParams) -> Floats:
+def _unit_bp(rows: pl.DataFrame, params: CalibrationParams) -> Floats:
     """Bp per unit of score: the volatility over the horizon (NaN where unknown or zero), or one."""
     if params.scale == "none":
-        return np.ones(block.height)
-    sigma = block["sigma_5m"].fill_null(np.nan).to_numpy() * np.sqrt(block["horizon_min"].to_numpy() / 5) * 1e4
+        return np.ones(rows.height)
+    sigma = rows["sigma_5m"].fill_null(np.nan).to_numpy() * np.sqrt(rows["horizon_min"].to_numpy() / 5) * 1e4
     return np.where(sigma > 0, sigma, np.nan)
 
 

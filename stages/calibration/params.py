@@ -6,14 +6,14 @@ from pydantic import Field, model_validator
 
 from stages.tables.section import Section
 
-Method = Literal["identity", "widen", "split", "cqr", "cqr_sides"]
+Method = Literal["identity", "widen", "split", "cqr", "cqr_sides", "aci"]
 
 
 class CalibrationParams(Section):
     """`method` is the one that trades; `methods` are all that are computed and scored (at no cost).
 
-    *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes a group must hold; `widen_grid` shares by
-    which an interval may grow around its median.
+    *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes a group must hold; `aci_gamma` the
+    step of a level after one outcome; `widen_grid` shares by which an interval may grow around its median.
     """
 
     section = "calibration"
@@ -23,6 +23,7 @@ class CalibrationParams(Section):
     scale: Literal["sigma", "none"]
     window_sessions: Annotated[int, Field(ge=1)]
     min_outcomes: Annotated[int, Field(ge=1)]
+    aci_gamma: Annotated[float, Field(gt=0, lt=1)]
     widen_grid: Annotated[tuple[Annotated[float, Field(gt=-1)], ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -16,9 +16,12 @@ import polars as pl
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from stages.calibration.params import CalibrationParams
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
+Ranks = Callable[[Ints], Ints]
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,23 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Window:
-    """How far back a correction looks, and how much it must find there."""
+class Served:
+    """Forecasts that one way of pooling knows enough about.
 
-    sessions: int
-    min_outcomes: int
+    *Shapes*: rows, at, names (k,); past (4, pasts, width), sorted, NaN last; n, last_us (pasts,). Forecast `rows[i]`
+    sees `past[:, at[i]]`, of which the first `n[at[i]]` are real.
+    """
+
+    rows: Ints
+    at: Ints
+    names: NDArray[np.object_]
+    past: Floats
+    n: Ints
+    last_us: Ints
+
+    def pick(self, chosen: Ints, rank: Ints) -> Floats:
+        """The rank-th smallest past scores of some of the forecasts. *Shapes*: chosen (c,), rank and result (4, c)."""
+        return self.past[np.arange(4)[:, None], self.at[chosen], rank - 1]
 
 
 @dataclass(frozen=True)
@@ -85,37 +100,40 @@ class Found:
     last_us: Ints
 
     @classmethod
-    def nothing(cls, n_rows: int) -> Self:
-        """No forecast has a past yet."""
-        return cls(
-            offsets=np.full((4, n_rows), np.nan),
-            group=np.full(n_rows, "identity", dtype=object),
-            n=np.zeros(n_rows, np.int64),
-            last_us=np.full(n_rows, NEVER),
-        )
+    def of(cls, offsets: Floats, pieces: Sequence[Served]) -> Self:
+        """Offsets with their provenance."""
+        n_rows = offsets.shape[1]
+        group, n = np.full(n_rows, "identity", dtype=object), np.zeros(n_rows, np.int64)
+        last_us = np.full(n_rows, NEVER)
+        for piece in pieces:
+            group[piece.rows], n[piece.rows] = piece.names, piece.n[piece.at]
+            last_us[piece.rows] = piece.last_us[piece.at]
+        return cls(offsets, group, n, last_us)
 
 
-def order_statistics(block: Block, scores: Floats, ranks: Callable[[Ints], Ints], window: Window) -> Found:
-    """The `ranks(n)`-th smallest of the n past scores, from the first group that holds enough of them.
+def order_statistics(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
+    """The `ranks(n)`-th smallest of the n past scores, from the first group that holds enough of them."""
+    pieces = list(serve(block, scores, ranks, params))
+    offsets = np.full(scores.shape, np.nan)
+    for piece in pieces:
+        offsets[:, piece.rows] = piece.pick(np.arange(len(piece.rows)), ranks(piece.n[piece.at]))
+    return Found.of(offsets, pieces)
 
-    Enough is `min_outcomes`, and no rank beyond n (the guarantee of a conformal bound needs that).
+
+def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Iterator[Served]:
+    """Each forecast once, with the past of the first group that holds enough.
+
+    Enough is `calibration.min_outcomes`, and no rank beyond n (the guarantee of a conformal bound needs that).
     """
-    found = Found.nothing(scores.shape[1])
     waiting = np.arange(scores.shape[1])
     for group in block.groups():
         wanted, back = np.unique(group.member[waiting] * block.n_sessions + block.session[waiting], return_inverse=True)
-        past, n, last_us = _past(block, group, scores, wanted, window.sessions)
+        past, n, last_us = _past(block, group, scores, wanted, params.window_sessions)
         rank = ranks(n)
-        enough = (n >= window.min_outcomes) & (rank >= 1).all(axis=0) & (rank <= n).all(axis=0)
-        picked = np.take_along_axis(past, np.clip(rank - 1, 0, past.shape[2] - 1)[:, :, None], axis=2)[:, :, 0]
-        served = enough[back]
-        rows, at = waiting[served], back[served]
-        found.offsets[:, rows] = picked[:, at]
-        found.group[rows] = np.array(group.names, dtype=object)[group.member[rows]]
-        found.n[rows] = n[at]
-        found.last_us[rows] = last_us[at]
-        waiting = waiting[~served]
-    return found
+        enough = ((n >= params.min_outcomes) & (rank >= 1).all(axis=0) & (rank <= n).all(axis=0))[back]
+        rows = waiting[enough]
+        yield Served(rows, back[enough], np.array(group.names, dtype=object)[group.member[rows]], past, n, last_us)
+        waiting = waiting[~enough]
 
 
 def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> tuple[Floats, Ints, Ints]:
