@@ -41,13 +41,13 @@ def experiment_name() -> str:
 
 def store_root() -> Path:
     """Where answers and budget lie: `forecasts/` in DVC's cache, which `dvc gc` leaves alone."""
-    configured = _dvc_config().get("cache", {}).get("dir")
+    configured = _dvc_config(main_root()).get("cache", {}).get("dir")
     return (Path(configured) if configured else main_root() / ".dvc" / "cache") / "forecasts"
 
 
 def default_remote() -> Remote | None:
     """DVC's default remote, if one is set."""
-    config = _dvc_config()
+    config = _dvc_config(main_root())
     name = config.get("core", {}).get("remote")
     if not name:
         return None
@@ -58,10 +58,10 @@ def default_remote() -> Remote | None:
 
 
 @cache
-def _dvc_config() -> dict[str, Any]:
+def _dvc_config(root: Path) -> dict[str, Any]:
     from dvc.config import Config, ConfigError  # 0.3 s, and only paid runs need it
 
     try:
-        return dict(Config(str(main_root() / ".dvc")))
+        return dict(Config(str(root / ".dvc")))
     except ConfigError as error:
         raise ConfigurationError(f"DVC's configuration is not readable ({error}): see .dvc/config.") from None

@@ -11,12 +11,22 @@ from typing import Any
 
 import pytest
 
+from stages.outside.bucket_place import open_remote
 from stages.outside.ledger import DAYS
+from stages.outside.places import Place
+from stages.outside.seats import Row, held
+from stages.outside.workspace import Remote
 from tests.outside.crowd import counted, exit_codes, ledger_watched, start, until
+from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.shops import ShopKeeper
 from tests.outside.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
+
+
+def bucket_at(url: str) -> Place:
+    options = {"endpointurl": url, "allow_anonymous_login": True, "projectname": "test"}
+    return open_remote(Remote(name="team", url=f"gs://{BUCKET}/dvc", options=options))
 
 
 def tell(name: str, **numbers: Any) -> None:
@@ -153,3 +163,40 @@ def test_nothing_of_the_key_lies_anywhere(keeper: ShopKeeper, server: TimeGPTSer
         exit_codes([start(keeper, ["AAA"], range(1))])
     found = [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     assert found == []
+
+
+def test_sixteen_buyers_on_sixteen_machines_race_for_a_bucket(tmp_path: Path, server: TimeGPTServer):
+    """One budget of 20 on a Cloud Storage server, each buyer with a cache of its own."""
+    with gcs_server(tmp_path / "log") as url:
+        keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket_at(url)) for n in range(16)]
+        buyers = [start(one, [f"SYM{n}"], range(4), scope="remote", per_day=20) for n, one in enumerate(keepers)]
+        codes = exit_codes(buyers)
+        seats = Row(bucket_at(url), f"{DAYS}/{bucket_at(url).names(DAYS)[0]}").taken()
+    tell("bucket race", buyers=16, wanted=64, limit=20, sent=server.sent, seats=held(seats))
+    assert set(codes) <= {0, 4}
+    assert server.sent == 20 == held(seats)
+
+
+def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer):
+    """60 killed buyers of other keys against a budget of 25 on a Cloud Storage server."""
+    moments = random.Random(3)
+    with gcs_server(tmp_path / "log") as url:
+        for number in range(60):
+            keeper = ShopKeeper(tmp_path / str(number), server.url, bucket_at(url))
+            buyer = start(keeper, [f"SYM{number}"], range(3), scope="remote", per_day=25)
+            buyer.join(moments.uniform(0.2, 1.2))
+            buyer.kill()
+            buyer.join()
+        seats = Row(bucket_at(url), f"{DAYS}/{bucket_at(url).names(DAYS)[0]}").taken()
+    tell("kill -9 on a bucket", kills=60, limit=25, sent=server.sent, seats=held(seats))
+    assert server.sent <= held(seats) <= 25
+
+
+def test_machines_racing_for_the_same_keys_pay_each_once(tmp_path: Path, server: TimeGPTServer):
+    server.seconds = 0.02
+    with gcs_server(tmp_path / "log") as url:
+        keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket_at(url)) for n in range(4)]
+        codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in keepers])
+    tell("one flight over machines", machines=4, keys=10, paid=server.billed)
+    assert codes == [0] * 4
+    assert server.billed == 10

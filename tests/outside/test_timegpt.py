@@ -1,0 +1,96 @@
+"""The SDK on its short lead: nothing leaves without a seat, exogenous columns travel whole."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.errors import DataContractError
+from stages.forecasting.backend import Asked
+from stages.forecasting.params import ForecasterParams
+from stages.outside.ledger import Seat
+from stages.outside.seller import CallFailed
+from stages.outside.timegpt import TimeGPT
+from tests.outside.shops import FORECASTER, ShopKeeper, asked
+from tests.outside.timegpt_server import TimeGPTServer
+
+
+def seat() -> Seat:
+    return Seat("2026-11-22", "0000-0")
+
+
+@pytest.fixture
+def service(server: TimeGPTServer) -> TimeGPT:
+    return TimeGPT(ForecasterParams(**{**FORECASTER, "base_url": server.url}), timeout_sec=5)
+
+
+def with_columns(one: Asked, hist: dict[str, Any], futr: dict[str, Any]) -> Asked:
+    """The question with exogenous columns: history of all, future of the known-ahead ones."""
+    window = one.window()
+    history = np.column_stack([*hist.values(), *(values[: window.rows] for values in futr.values())])
+    future = np.column_stack([values[window.rows :] for values in futr.values()]) if futr else np.zeros((20, 0))
+    names = {"hist_exog": tuple(hist), "futr_exog": tuple(futr), "features_sha256": "x"}
+    return Asked(replace(one.question, **names), lambda: replace(window, hist_exog=history, futr_exog=future))
+
+
+def test_a_seat_sends_one_request(service: TimeGPT, server: TimeGPTServer):
+    used = seat()
+    service.forecast([asked()], used)
+    with pytest.raises(CallFailed, match="a second request tried to leave on seat"):
+        service.forecast([asked()], used)
+    assert server.sent == 1
+
+
+def test_without_a_seat_nothing_leaves(service: TimeGPT, server: TimeGPTServer):
+    with pytest.raises(RuntimeError, match="without a seat"):
+        service._client.usage()
+    assert server.sent == 0
+
+
+def test_metadata_that_params_lack_cannot_be_fetched_on_the_forecasts_seat(server: TimeGPTServer):
+    """The SDK would ask for the model's facts by itself; the forecast behind it then finds its seat used."""
+    unknown = {**FORECASTER, "base_url": server.url, "input_size": None, "model_horizon": None}
+    with pytest.raises(CallFailed, match="a second request tried to leave"):
+        TimeGPT(ForecasterParams(**unknown), 5).forecast([asked()], seat())
+    assert server.requests == {"model_params": 1}
+
+
+def test_the_facts_of_the_model_cost_one_request(service: TimeGPT, server: TimeGPTServer):
+    facts = service.model_facts("timegpt-2.1", seat())
+    assert (facts.input_size, facts.horizon) == (500, 20)
+    assert server.requests == {"model_params": 1}
+
+
+def test_exogenous_columns_travel_in_order_with_their_futures(service: TimeGPT, server: TimeGPTServer):
+    rows = asked().window().rows
+    hist, futr = np.arange(rows) / 7.0, np.arange(rows + 20) / 3.0
+    service.forecast([with_columns(asked(), {"volume": hist}, {"minute": futr})], seat())
+    series = server.bodies[0]["series"]
+    np.testing.assert_allclose(series["X"], [futr[:rows], hist], rtol=1e-6)
+    np.testing.assert_allclose(series["X_future"], [futr[rows:]], rtol=1e-6)
+
+
+def test_two_symbols_keep_their_own_columns(service: TimeGPT, server: TimeGPTServer):
+    rows = asked().window().rows
+    pair = [with_columns(asked(name), {"volume": np.full(rows, value)}, {}) for name, value in (("BBB", 1), ("AAA", 2))]
+    service.forecast(pair, seat())
+    assert server.bodies[0]["series"]["X"][0] == [1.0] * rows + [2.0] * rows
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_json_would_bend_is_not_sent(bad: float, keeper: ShopKeeper, server: TimeGPTServer):
+    rows = asked().window().rows
+    column = np.zeros(rows)
+    column[3] = bad
+    with pytest.raises(DataContractError, match="hist_exog of AAA at 2024-09-03 14:30Z holds NaN or infinity"):
+        keeper.backend().answer([with_columns(asked(), {"volume": column}, {})])
+    assert server.sent == 0
+
+
+def test_a_request_above_a_megabyte_is_compressed_and_understood(service: TimeGPT, server: TimeGPTServer):
+    long = [asked(f"S{number}", rows=1520) for number in range(120)]
+    bought = service.forecast(long, seat())
+    assert bought.values_bp.shape == (120, 5, 20)
+    assert server.bodies[0]["series"]["sizes"] == [1520] * 120
+    assert bought.input_tokens == 120 * 1540
