@@ -7,9 +7,9 @@ A verdict on the whole session holds its afternoon; using it to drop the same mo
 
 import polars as pl
 
-from stages.quality.fill import REAL
 from stages.quality.params import QualityParams
 from stages.quality.runs import stale_runs
+from stages.tables.bars import REAL
 
 
 def broken_rules(quality: QualityParams) -> dict[str, pl.Expr]:

@@ -7,12 +7,11 @@ there on; a gap at the open is empty from its first minute, since the only price
 
 import polars as pl
 
-from stages.quality.ingest import PRICES
 from stages.quality.params import QualityParams
+from stages.tables.bars import PRICES
 from stages.universe.grid import minute_grid
 
 PRICE_DECIMALS, VOLUME_DECIMALS = 6, 3  # as in table Bars: what is checked is what is written
-REAL = pl.col("gap_len") == 0
 
 
 def on_grid(rows: pl.DataFrame, calendar: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.quality.fill import REAL
 from stages.quality.params import QualityParams
+from stages.tables.bars import REAL
 
 MOST = 0.5
 

@@ -16,11 +16,11 @@ import polars as pl
 from stages.quality.failure import HardFailure
 from stages.quality.labels import check_label
 from stages.quality.params import DialectParams, QualityParams
+from stages.tables.bars import PRICES
 from stages.tables.contract import UTC_MICROSECONDS
 from stages.universe.grid import minute_grid
 from stages.universe.snapshots import NEW_YORK
 
-PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume")
 COLUMNS = ("ts", *NUMBERS)
 REGULAR_HOURS = (time(9, 30), time(16, 0))

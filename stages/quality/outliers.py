@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.quality.fill import REAL
 from stages.quality.params import QualityParams
+from stages.tables.bars import REAL
 
 Floats = NDArray[np.float64]
 NORMAL_CONSISTENCY = 1.4826

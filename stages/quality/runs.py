@@ -6,8 +6,7 @@ makes it longer.
 
 import polars as pl
 
-from stages.quality.fill import REAL
-from stages.quality.ingest import PRICES
+from stages.tables.bars import PRICES, REAL
 
 
 def stale_runs(bars: pl.DataFrame) -> pl.DataFrame:

@@ -9,10 +9,10 @@ is `asof`.
 import polars as pl
 
 from stages.quality.asof import broken_rules, first_broken
-from stages.quality.fill import REAL
-from stages.quality.ingest import PRICES, Ingested
+from stages.quality.ingest import Ingested
 from stages.quality.params import QualityParams
 from stages.quality.runs import stale_runs
+from stages.tables.bars import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "VOL1", "VOL2")
 WARNINGS = ("TS6", "CMP4", "PX4", "PX5", "VOL3")

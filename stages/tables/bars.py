@@ -1,8 +1,12 @@
 """Sound minute bars on the gapless regular-hours grid, one file a symbol."""
 
 import dataframely as dy
+import polars as pl
 
 from stages.tables.contract import Table, instant, number
+
+PRICES = ("open", "high", "low", "close")
+REAL = pl.col("gap_len") == 0  # a bar that the market made, neither carried forward nor missing
 
 
 class Bars(Table):
