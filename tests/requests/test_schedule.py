@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from stages.errors import ConfigurationError, DataContractError
 from stages.requests.schedule import SKIP_REASONS
 from stages.tables.schedule import Schedule
+from tests.architecture.dependencies import ROOT
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
 from tests.requests.markets import market_of, plan, random_market, respondent
 
@@ -150,3 +151,10 @@ def test_sigma_is_needed():
     )
     with pytest.raises(ConfigurationError, match="'sigma_5m' is needed but not built"):
         plan(made)
+
+
+def test_the_docs_explain_every_reason_in_the_words_of_the_code():
+    page = (ROOT / "docs" / "FORECASTING.md").read_text()
+    for reason, meaning in SKIP_REASONS.items():
+        line = next(line for line in page.splitlines() if line.startswith(f"| `{reason}`"))
+        assert line.replace("`", "").startswith(f"| {reason} | {meaning}")
