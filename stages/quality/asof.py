@@ -26,7 +26,7 @@ def first_broken(rules: dict[str, pl.Expr]) -> pl.Expr:
     return pl.coalesce(pl.when(broken).then(pl.lit(reason)) for reason, broken in rules.items())
 
 
-def sound_so_far(bars: pl.DataFrame, calendar: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
+def sound_so_far(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
     """`ts, sound, reason` for every row of table `Bars`; `reason` is the first broken rule, null while sound."""
     return (
         bars.sort("ts")

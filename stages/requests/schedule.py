@@ -47,7 +47,7 @@ def plan_questions(
     rows: list[dict[str, Any]] = []
     questions: dict[str, Question] = {}
     for symbol in symbols:
-        so_far = sound_so_far(market.bars[symbol], market.calendar, quality)
+        so_far = sound_so_far(market.bars[symbol], quality)
         verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
         for row, question in planner.plan(symbol, snapshots, so_far.select(verdict).to_series()):
             rows.append(row)

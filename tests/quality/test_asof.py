@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.quality.asof import sound_so_far
-from tests.quality.deliveries import CALENDAR, QUALITY, Checked, delivery, minute, minutes, through_the_gate
+from tests.quality.deliveries import QUALITY, Checked, delivery, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
 
 
 def so_far(checked: Checked) -> pl.DataFrame:
     return checked.bars.select("ts", "session", "m").join(
-        sound_so_far(checked.bars, CALENDAR, QUALITY), on="ts", how="left", maintain_order="left"
+        sound_so_far(checked.bars, QUALITY), on="ts", how="left", maintain_order="left"
     )
 
 
@@ -47,9 +47,9 @@ def test_a_feed_that_stands_still_is_unsound_once_it_has_stood_for_thirty_bars()
 @given(cut=st.integers(1, 5200), share=st.floats(0.9, 1.0), seed=st.integers(0, 1000))
 def test_cutting_the_future_off_changes_no_verdict(cut: int, share: float, seed: int) -> None:
     checked = through_the_gate(delivery().sample(fraction=share, seed=seed))
-    whole = sound_so_far(checked.bars, CALENDAR, QUALITY)
+    whole = sound_so_far(checked.bars, QUALITY)
 
-    assert sound_so_far(checked.bars.head(cut), CALENDAR, QUALITY).equals(whole.head(cut))
+    assert sound_so_far(checked.bars.head(cut), QUALITY).equals(whole.head(cut))
 
 
 @settings(max_examples=25, deadline=None)
