@@ -4,7 +4,7 @@ Colours are CSS variables (`var(--c1)`), so that one picture serves light, dark 
 dates and clock times as minutes of the exchange's day, so that the reader's own zone never moves a point.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,21 +63,21 @@ class Figure:
     @property
     def spec(self) -> dict[str, Any]:
         """The chart as Vega-Lite; the same figure gives the same document in every process."""
-        document: dict[str, Any] = self.chart.to_dict()
+        with alt.data_transformers.enable("default", max_rows=None):
+            document: dict[str, Any] = self.chart.to_dict()
         document.pop("config", None)
         return document | {"description": self.alt}
 
 
-def listed(entries: Sequence[dict[str, Any]]) -> Any:
-    """Plain values as inline rows."""
-    data: Any = alt.Data
-    return data(values=list(entries))
+def listed(entries: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Plain values as the rows of a figure."""
+    return pl.DataFrame(entries, infer_schema_length=None)
 
 
-def rows(frame: pl.DataFrame) -> Any:
-    """A frame as inline rows: dates as ISO text, floats as they stand in the tables."""
+def rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """A frame as the rows of a figure: dates become ISO text, which no reader's zone can move."""
     days = [name for name, dtype in frame.schema.items() if dtype == pl.Date]
-    return listed(frame.with_columns(pl.col(days).dt.to_string("%Y-%m-%d")).to_dicts())
+    return frame.with_columns(pl.col(days).dt.to_string("%Y-%m-%d"))
 
 
 def sized(chart: Chart, height: int = HEIGHT) -> Chart:

@@ -38,7 +38,7 @@ def sharpe(value: float | None, se: float | None) -> str:
 def origin(forecast_sources: list[str], source: Mapping[str, Any]) -> str:
     """Where forecasts and bars came from, in words that never call a local forecast TimeGPT."""
     makers = [
-        f"local forecaster “{name.removeprefix('local:')}” (not TimeGPT)" if name.startswith("local:") else name
+        f"Local forecaster “{name.removeprefix('local:')}” (not TimeGPT)" if name.startswith("local:") else name
         for name in forecast_sources
     ]
     bars = "an artificial market" if source["kind"] == "synthetic" else f"bars of “{source['name']}”"

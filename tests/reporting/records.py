@@ -1,6 +1,7 @@
 """A run by hand: small tables under the pipeline's contracts, from which a whole record is put together."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -46,7 +47,8 @@ def minute_of(clock: str) -> int:
     return hours * 60 + minutes - 570
 
 
-def bars(symbol: str, sessions: tuple[date, ...]) -> pl.DataFrame:
+@cache
+def bars(symbol: str, sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
     """A walk of one basis point a minute."""
     noise = np.random.default_rng(len(symbol))
     frames = []
@@ -255,22 +257,27 @@ def oos(status: str = "SEALED") -> dict:
 
 
 def record(**changes: object) -> Record:
-    """A sealed run whose search span looks good."""
+    """A sealed run whose search span looks good, or that run with changes."""
+    return replace(sealed_record(), **changes)
+
+
+@cache
+def sealed_record() -> Record:
     traded, spans = trades(), ("search",)
-    whole = {
-        "config": config(), "hashes": {"backtest/bt_trades.csv": "0" * 32}, "manifest": {"files": []},
-        "quality": quality(), "answers": {"by_source": {"local:seasonal": 480}},
-        "metrics": metrics() | {"controls": controls()}, "forecast_gates": forecast_gates(),
-        "coverage": coverage_by_time(forecasts()),
-        "bars": {symbol: bars(symbol, (SESSIONS[0], SESSIONS[-1])) for symbol in SYMBOLS}, "forecasts": forecasts(),
-        "signals": signals(), "ranking": ranking(), "trades": traded, "daily": daily(traded),
-        "proposal": {"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"},
-        "gates": gates("SEALED"), "oos": oos(), "oos_daily": daily(traded).clear(),
-        "portfolio": portfolio(spans), "cost_curve": cost_curve(spans), "delay": delay(spans),
-    }  # fmt: skip
-    return Record(**(whole | changes))
+    return Record(
+        config=config(), hashes={"backtest/bt_trades.csv": "0" * 32}, manifest={"files": []},
+        quality=quality(), answers={"by_source": {"local:seasonal": 480}},
+        metrics=metrics() | {"controls": controls()}, forecast_gates=forecast_gates(),
+        coverage=coverage_by_time(forecasts()),
+        bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),
+        signals=signals(), ranking=ranking(), trades=traded, daily=daily(traded),
+        proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"},
+        gates=gates("SEALED"), oos=oos(), oos_daily=daily(traded).clear(),
+        portfolio=portfolio(spans), cost_curve=cost_curve(spans), delay=delay(spans),
+    )  # fmt: skip
 
 
+@cache
 def opened_record() -> Record:
     """The same run with its holdout opened, and passing."""
     spans, held = ("search", "holdout"), SESSIONS[-20:]

@@ -35,6 +35,10 @@ def test_the_second_page_of_another_process_with_another_hash_seed_and_zone_has_
     assert told.stdout == hashlib.md5(page.encode()).hexdigest()
 
 
+def test_the_verdict_stands_before_everything_else(page):
+    assert page.index('<div class="verdict SEALED">') < page.index("<nav") < page.index("<section")
+
+
 def test_the_page_stays_under_five_megabytes(page):
     assert len(page.encode()) < 5_000_000
 
@@ -62,7 +66,7 @@ def test_a_bought_forecast_is_named_by_its_own_source_and_not_called_local():
 
 
 def test_the_benchmark_beside_the_asked_forecasts_does_not_change_whose_they_are():
-    assert record().label == "local forecaster “seasonal” (not TimeGPT) on an artificial market"
+    assert record().label == "Local forecaster “seasonal” (not TimeGPT) on an artificial market"
 
 
 def test_markup_in_a_study_name_is_shown_not_run():
