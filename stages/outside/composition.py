@@ -84,7 +84,7 @@ def refuse_to_discard() -> None:
     """*Errors*: `ConfigurationError` naming the keys when params.yaml holds an applied experiment."""
     if found := applied_experiment():
         raise ConfigurationError(
-            f"params.yaml holds an applied experiment, which conf/ does not say: {told(found)}. "
+            f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not say: {told(found)}. "
             "`make adopt` keeps it (writes it into conf/), `make params` discards it."
         )
 
@@ -101,6 +101,11 @@ def told(found: Difference, other: str = "conf") -> str:
     items = [f"{'.'.join(path)} = {here} ({other}: {there})" for path, (here, there) in found.items()]
     more = [f"and {len(items) - NAMED_KEYS} more"] if len(items) > NAMED_KEYS else []
     return ", ".join([*items[:NAMED_KEYS], *more])
+
+
+def _of_study() -> str:
+    study = (present() or {}).get("report", {}).get("study")
+    return f" of study {study!r}" if study else ""
 
 
 def _was_composed() -> bool:

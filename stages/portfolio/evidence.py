@@ -38,7 +38,7 @@ class Evidence:
 
 def evidence(span: Span, whitelist: Sequence[str], params: GatesParams) -> Evidence:
     """The holdout's evidence on the book of the whitelist."""
-    traded, capital = span.trades.height > 0, len(whitelist)
+    traded, capital = span.trades.height > 0, max(len(whitelist), 1)
     stated = book_of(span.trades, span.calendar)
     stressed = book_of(repriced(span.trades, STRESS), span.calendar)
     figures = kpis(stated, span.calendar, capital)

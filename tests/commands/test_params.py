@@ -58,7 +58,7 @@ def test_a_committed_experiment_is_refused_too(project):
 
 def test_an_experiment_on_another_preset_names_eight_keys_and_counts_the_rest(project):
     project.apply_experiment("preset=aapl_2024")
-    with pytest.raises(ConfigurationError, match=r"and \d+ more"):
+    with pytest.raises(ConfigurationError, match=r"of study 'AAPL 2024'.* and \d+ more"):
         project.run(params, "--check")
 
 

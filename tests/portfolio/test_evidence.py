@@ -53,6 +53,10 @@ def test_no_trade_is_no_evidence_and_no_error():
     )
 
 
+def test_a_whitelist_without_symbols_is_no_evidence_either():
+    assert evidence(span(30), (), gates()).sharpe is None
+
+
 def test_the_same_holdout_gives_the_same_bounds():
     made = span(30, *[trade("WEAK", day, float(day % 7)) for day in range(30)])
     assert evidence(made, WHITELIST, gates()) == evidence(made, WHITELIST, gates())
