@@ -30,7 +30,7 @@ SCHEDULED = ["symbol", "snapshot_utc", "history_days", "session", "snapshot_et",
 def ask_all(
     questions: Sequence[Question], schedule: pl.DataFrame, market: Market, backend: Backend
 ) -> dict[str, Answer]:
-    """One sound answer per question, by key, in the order of the questions."""
+    """One whole answer per question, by key, in the order of the questions."""
     asked_for, scheduled = {question.key for question in questions}, set(schedule["key"].drop_nulls())
     if asked_for != scheduled:
         raise DataContractError(
@@ -39,7 +39,7 @@ def ask_all(
         )
     answers = backend.answer([Asked(question, partial(market.window, question)) for question in questions])
     for question in questions:
-        _demand_sound(question, answers.get(question.key))
+        _demand_whole(question, answers.get(question.key))
     return {question.key: answers[question.key] for question in questions}
 
 
@@ -100,7 +100,7 @@ def _steps(answers: Mapping[str, Answer], horizons_min: tuple[int, ...]) -> pl.D
     return pl.DataFrame(repeated | {name: quantiles[:, column] for column, name in enumerate(QUANTILES)})
 
 
-def _demand_sound(question: Question, answer: Answer | None) -> None:
+def _demand_whole(question: Question, answer: Answer | None) -> None:
     where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
     if answer is None:
         raise DataContractError(f"{where} was left unanswered.")
