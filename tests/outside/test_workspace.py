@@ -70,7 +70,7 @@ def test_the_remote_is_dvcs_default(repository: Path):
     )
     remote = default_remote()
     assert remote is not None
-    assert (remote.name, remote.url, remote.options) == ("team", "gs://bucket/dvc", {"projectname": "p"})
+    assert (remote.name, remote.url, remote.options["projectname"]) == ("team", "gs://bucket/dvc", "p")
 
 
 def test_a_folder_remote_is_found_from_the_configs_folder(repository: Path):
