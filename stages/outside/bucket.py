@@ -5,7 +5,7 @@
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import polars as pl
@@ -23,6 +23,12 @@ def fetch_bars(manifest: dict[str, Any], source: SourceParams, calendar: pl.Data
     return SOURCES[source.kind](manifest, source, calendar)
 
 
+def read_frames(files: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
+    """Each listed file with its rows, in order."""
+    for file, content in read_files(files):
+        yield file, _frame(file["uri"], content)
+
+
 def _make(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
     market = cast(SyntheticParams, source.synthetic)  # SourceParams demands it of this kind
     return {symbol: synthetic_bars(symbol, market, calendar) for symbol in manifest["symbols"]}
@@ -30,8 +36,8 @@ def _make(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame
 
 def _read(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
     parts: dict[str, list[pl.DataFrame]] = {symbol: [] for symbol in manifest["symbols"]}
-    for file, content in read_files(manifest["files"]):
-        parts[file["symbol"]].append(_frame(file["uri"], content))
+    for file, frame in read_frames(manifest["files"]):
+        parts[file["symbol"]].append(frame)
     return {symbol: _joined(symbol, frames) for symbol, frames in parts.items()}
 
 

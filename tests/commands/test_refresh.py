@@ -1,0 +1,168 @@
+"""`make refresh` and the stages it pins, as a user with a folder of bars meets them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from stages.sources.params import SyntheticParams
+from stages.sources.synthetic import synthetic_bars
+from stages.universe.calendar import trading_calendar
+
+ROOT = Path(__file__).parents[2]
+CALENDAR = trading_calendar(date(2024, 9, 23), date(2024, 10, 4))
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+MARKET = SyntheticParams(**yaml.safe_load((ROOT / "conf/source/synthetic.yaml").read_text())["synthetic"])
+SOURCE = {
+    "name": "mine",
+    "kind": "parquet",
+    "uri_template": "bars/{symbol}_{yyyy}-{mm}.parquet",
+    "aliases": {"time": "ts"},
+    "zone": None,
+    "bar_label": "start",
+    "close_includes_auction": None,
+    "synthetic": None,
+}
+UNIVERSE = {
+    "symbols": ["STRONG"],
+    "whitelist": ["STRONG"],
+    "context_symbol": None,
+    "first_session": "2024-09-23",
+    "last_session": "2024-10-04",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with params and bars, in which modules are run as `python -m` runs them."""
+
+    path: Path
+
+    def configure(self, **sections: dict[str, object]) -> None:
+        document = PARAMS | {"source": SOURCE, "universe": UNIVERSE}
+        for section, changes in sections.items():
+            document[section] = document[section] | changes
+        (self.path / "params.yaml").write_text(yaml.safe_dump(document))
+
+    def deliver(self, bars: pl.DataFrame, symbol: str = "STRONG") -> None:
+        for month, name in ((9, "2024-09"), (10, "2024-10")):
+            part = bars.filter(pl.col("time").dt.month() == month)
+            part.write_parquet(self.path / f"bars/{symbol}_{name}.parquet")
+
+    def run(self, *modules: str) -> subprocess.CompletedProcess[str]:
+        """The last of these modules; those before must end well."""
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.path)}
+        for module in modules:
+            done = subprocess.run(
+                [sys.executable, "-m", f"stages.{module}"],
+                cwd=self.path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert module == modules[-1] or done.returncode == 0, done.stderr
+        return done
+
+
+def bars() -> pl.DataFrame:
+    return synthetic_bars("STRONG", MARKET, CALENDAR).rename({"ts": "time"})
+
+
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bars listed, fetched and checked once."""
+    path = tmp_path_factory.mktemp("desk")
+    for folder in ("bars", "conf", ".dvc"):
+        (path / folder).mkdir()
+    desk = Desk(path)
+    desk.configure()
+    desk.deliver(bars())
+    desk.run("commands.refresh", "list_source", "fetch_bars", "check_data")
+    return path
+
+
+@pytest.fixture
+def desk(fetched: Path, tmp_path: Path) -> Desk:
+    """A copy of the desk after its first run."""
+    return Desk(shutil.copytree(fetched, tmp_path / "desk"))
+
+
+def test_a_folder_of_bars_becomes_sound_bars_of_the_same_values(desk: Desk) -> None:
+    checked = pl.read_parquet(desk.path / "artifacts/check_data/bars/STRONG.parquet")
+
+    assert checked.select("open", "high", "low", "close", "volume").equals(bars().drop("time"))
+
+
+def test_a_second_refresh_finds_nothing_new_and_writes_the_same_bytes(desk: Desk) -> None:
+    before = (desk.path / "conf/manifests/mine.json").read_bytes()
+    done = desk.run("commands.refresh")
+
+    assert done.stdout == "refresh: listing=conf/manifests/mine.json files=2 new=0 revised=0 gone=0\n"
+    assert (desk.path / "conf/manifests/mine.json").read_bytes() == before
+
+
+def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(desk: Desk) -> None:
+    raised = pl.col("close") * 1.001
+    second = pl.int_range(pl.len()) == 500
+    desk.deliver(bars().with_columns(pl.when(second).then(raised).otherwise("close").alias("close")))
+
+    stopped = desk.run("fetch_bars")
+    told = desk.run("commands.refresh")
+    accepted = desk.run("list_source", "fetch_bars")
+
+    assert stopped.returncode == 2
+    assert "bars/STRONG_2024-09.parquet is not the listed file" in stopped.stderr
+    assert "revised: STRONG 2024-09: 1 bars changed, 0 added, 0 removed on 2024-09-24; largest" in told.stdout
+    assert "a close 10.00 bp" in told.stdout
+    assert accepted.returncode == 0
+
+
+def test_a_symbol_that_the_template_does_not_find_leaves_the_old_listing_alone(desk: Desk) -> None:
+    before = (desk.path / "conf/manifests/mine.json").read_bytes()
+    desk.configure(universe={"symbols": ["STRONG", "TSLA"]})
+    refreshed, listed = desk.run("commands.refresh"), desk.run("list_source")
+
+    assert (refreshed.returncode, listed.returncode) == (2, 2)
+    assert "no file for symbol 'TSLA'" in refreshed.stderr
+    assert "no file for symbol 'TSLA'" in listed.stderr
+    assert (desk.path / "conf/manifests/mine.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("sections", "code", "words"),
+    [
+        ({"source": {"bar_label": "end"}}, 2, "check TS5: the stamps name the start of each minute"),
+        ({"source": {"aliases": {}}}, 2, "check SCH1: column 'ts' is missing"),
+        ({"universe": {"symbols": ["STRONG", "TSLA"]}}, 2, "no bars of 'TSLA'"),
+        ({"quality": {"min_session_completeness": 1.5}}, 5, "quality.min_session_completeness = 1.5"),
+        ({"source": {"zone": "Gotham"}}, 5, "source.zone 'Gotham'"),
+    ],
+)
+def test_the_gate_ends_with_one_sentence_and_the_right_code_and_earlier_bars_intact(
+    desk: Desk, sections: dict[str, dict[str, object]], code: int, words: str
+) -> None:
+    before = (desk.path / "artifacts/check_data/bars/STRONG.parquet").read_bytes()
+    desk.configure(**sections)
+    stage = "fetch_bars" if "zone" in sections.get("source", {}) else "check_data"
+    done = desk.run(stage)
+
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (desk.path / "artifacts/check_data/bars/STRONG.parquet").read_bytes() == before
+
+
+def test_without_a_listing_the_remedy_is_named(desk: Desk) -> None:
+    desk.configure(source={"name": "another"})
+    done = desk.run("list_source")
+
+    assert done.returncode == 2
+    assert "conf/manifests/another.json is missing: `make refresh`" in done.stderr
