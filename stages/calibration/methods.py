@@ -118,10 +118,12 @@ def _provenance(found: Found, certain: NDArray[np.bool_]) -> list[pl.Series]:
 
 
 def _offsets_used(rows: pl.DataFrame, offsets: Floats) -> pl.DataFrame:
-    """One row a group and session that corrected any forecast."""
+    """One row a symbol, group and session that corrected any forecast."""
     return (
         rows.with_columns(pl.Series(name, offsets[i]) for i, name in enumerate(OFFSETS))
         .filter(pl.col("calibrated"))
-        .select(*BLOCK, pl.col("group_used").alias("group"), "session", *OFFSETS, "n_cal", "last_outcome_used_utc")
+        .select(
+            "symbol", *BLOCK, pl.col("group_used").alias("group"), "session", *OFFSETS, "n_cal", "last_outcome_used_utc"
+        )
         .unique(maintain_order=True)
     )

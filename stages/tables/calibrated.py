@@ -62,7 +62,7 @@ class Calibrated(ForecastKey):
 
 
 class Offsets(Table):
-    """What a method added to each level, per group and session that it corrected; for audits and plots.
+    """What a method added to each level, per symbol, group and session that it corrected; for audits and plots.
 
     *Units*: the row's volatility over the horizon (bp with `calibration.scale: none`), outwards from the answered level
     for `cqr` and `cqr_sides`, signed from the median for `split`; for `widen` the share by which the distance from the
@@ -70,6 +70,7 @@ class Offsets(Table):
     """
 
     method = dy.String(primary_key=True, nullable=False)
+    symbol = dy.String(primary_key=True, nullable=False)
     group = dy.String(primary_key=True, nullable=False)
     model = dy.String(primary_key=True, nullable=False)
     history_days = dy.Int32(primary_key=True, nullable=False)

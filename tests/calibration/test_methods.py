@@ -254,17 +254,20 @@ def test_the_order_of_rows_and_of_symbols_changes_nothing():
     assert shuffled.equals(by_every_method(frame))
 
 
-def test_offsets_tell_what_was_added_to_each_group_and_session_and_join_back_to_the_rows():
-    rows, offsets = calibrate(with_truth(50, symbols=("A", "B"), spread=0.4), CALIBRATION)
-    table = Offsets.of(offsets)
-    joined = rows.filter("calibrated", method="cqr").join(
-        table, left_on=["method", "model", "group_used", "session"], right_on=["method", "model", "group", "session"]
-    )
-    u = 1e4 * joined["sigma_5m"] * np.sqrt(2.0)
+@pytest.mark.parametrize("method", EVERY)
+def test_offsets_tell_what_was_added_to_each_symbol_group_and_session_and_join_back_to_the_rows(method):
+    params = CALIBRATION.model_copy(update={"methods": (method,), "method": method})
+    rows, offsets = calibrate(with_truth(50, symbols=("A", "B"), spread=0.4), params)
+    corrected = rows.filter("calibrated")
+    key = ["symbol", "model", "group", "session"]
 
-    assert joined.height == rows.filter("calibrated", method="cqr").height
-    assert np.allclose(joined["q75"] - joined["raw_q75"], joined["offset_q75"] * u, atol=1e-4)
+    joined = corrected.rename({"group_used": "group"}).join(Offsets.of(offsets), on=key, validate="m:1")
+
+    assert joined.height == corrected.height
     assert (joined["last_outcome_used_utc"] == joined["last_outcome_used_utc_right"]).all()
+    if method == "cqr":
+        u = 1e4 * joined["sigma_5m"] * np.sqrt(2.0)
+        assert np.allclose(joined["q75"] - joined["raw_q75"], joined["offset_q75"] * u, atol=1e-4)
 
 
 def test_too_narrow_intervals_reach_their_nominal_coverage():
