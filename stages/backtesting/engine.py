@@ -14,19 +14,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.backtesting.kernels import Desk, Ledger, Plan, Static, add_to_ledger, fill_exits, fill_touches
-from stages.backtesting.market import SymbolMarket
-from stages.backtesting.positions import desk_of, empty_exits, empty_touches, enters_in_time, late_of, static_of
+from stages.backtesting.arrays import CANDIDATE, TOTAL, Bools, Floats, Ints, Records, records
+from stages.backtesting.kernels import add_to_ledger, fill_exits, fill_touches
+from stages.backtesting.market import Feed, SymbolMarket
+from stages.backtesting.positions import Desk, desk_of, empty_exits, empty_touches
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import Book
-from stages.rules.costs import SymbolCosts, symbol_costs
+from stages.rules.costs import symbol_costs
 from stages.rules.expected_value import lost_to_target, saved_by_stop
-from stages.rules.signals import Views, views
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from stages.rules.params import RulesParams
 
 
 class Kind(NamedTuple):
@@ -56,78 +53,110 @@ class Levels(NamedTuple):
 
 @dataclass(frozen=True)
 class Outlook:
-    """One kind of forecasts seen from the desk: tests without barriers, and the parts of the expected value."""
+    """One kind of forecasts seen from the desk: who is a candidate, and what each level takes from it or saves it."""
 
-    static: Static
+    candidates: Records
     wanted: Bools  # (2, snapshots): positions that some variant could open
-    in_time: Bools
-    view: Views
     saved_bp: Mapping[float, Floats]  # by stop
     lost_bp: Mapping[float, Floats]  # by target
 
-    def with_barriers(self, leaving: Leaving, risk_aversion: float) -> Static:
-        """The tests, now that the expected value is known; summed in the order of `rules.signals`."""
-        kept = self.view.mu_bp + self.saved_bp[leaving.s_stop] - self.lost_bp[leaving.s_take]
-        ev_bp = kept - self.view.cost_bp - risk_aversion * self.view.sd_bp
-        return self.static._replace(late=late_of(ev_bp, self.in_time))
+
+@dataclass(frozen=True)
+class Family:
+    """Strategies that differ in `k_sigma` alone, weakest first: their rows, and one of them to speak for all."""
+
+    strategy: Strategy
+    strengths: Floats
+    rows: Ints
 
 
 def trade_grid(markets: Sequence[SymbolMarket], sessions: int, strategies: Sequence[Strategy]) -> list[Book]:
     """The book of every strategy; they share model, whitelist and all rules that `SweepParams.grid` cannot change."""
-    ledger = Ledger(np.zeros((sessions, len(strategies)), np.int64), *np.zeros((6, len(strategies)), np.int64))
+    ledger = (np.zeros((len(strategies), sessions), np.int64), np.zeros(len(strategies), TOTAL))
+    families = _families(strategies)
     for market in markets:
-        _trade_symbol(market, strategies, ledger)
-    totals = zip(*(array.tolist() for array in ledger[1:]), strict=True)
-    return [Book(ledger.net_units[:, n].copy(), *total) for n, total in enumerate(totals)]
+        _trade_symbol(market, families, ledger)
+    return [Book(net, *total) for net, total in zip(ledger[0], ledger[1].tolist(), strict=True)]
 
 
-def _trade_symbol(market: SymbolMarket, strategies: Sequence[Strategy], ledger: Ledger) -> None:
-    """Add one symbol's trades to the ledger, a column a variant."""
-    variants = _variants(market, strategies)
-    costs = symbol_costs(strategies[0].costs, market.symbol)
-    if not variants or costs is None:
+def _trade_symbol(market: SymbolMarket, families: Sequence[Family], ledger: tuple[Ints, Records]) -> None:
+    """Add one symbol's trades to the ledger, a row a strategy."""
+    rules, costs = families[0].strategy.rules, symbol_costs(families[0].strategy.costs, market.symbol)
+    shared = _by_what_they_share(market, families)
+    if not shared or costs is None:
         return
-    rules = strategies[0].rules
-    desk = desk_of(market.tape, market.snaps, rules, costs)
-    levels = Levels(*(np.array(sorted({leaving[i] for leaving in variants})) for i in range(2)))
-    kinds = {kind for columns in variants.values() for kind in columns}
-    outlooks = {kind: _outlook(market, desk, kind, costs, levels) for kind in kinds}
+    desk = desk_of(market, rules, costs)
+    stops, takes = levels = Levels(*(np.array(sorted({leaving[i] for leaving in shared})) for i in range(2)))
+    kinds = {kind for members in shared.values() for kind, _ in members}
+    outlooks = {kind: _outlook(desk, market.feeds[kind[:3]], kind, levels, rules) for kind in kinds}
     wanted = np.logical_or.reduce([outlook.wanted for outlook in outlooks.values()])
-    touches = empty_touches(len(desk.sigma), *map(len, levels))
-    exits = empty_exits(len(desk.sigma))
-    fill_touches(desk, wanted, *levels, touches)
-    for leaving, columns in variants.items():
-        stop, take = (int(np.searchsorted(*pair)) for pair in zip(levels, leaving[:2], strict=True))
-        plan = Plan(stop, take, *leaving[:3], costs.fees_bps, costs.half_spread_px, leaving.cost_mult)
-        fill_exits(desk, wanted, touches, plan, exits)
-        for kind, numbers in columns.items():
-            work = (desk, outlooks[kind].with_barriers(leaving, rules.risk_aversion), exits)
-            strengths = np.array([strategies[n].rules.k_sigma for n in numbers])
-            book = (rules.daily_trade_cap, rules.cooldown_bars)
-            add_to_ledger(work, book, strengths, np.array(numbers), ledger)
+    touches = empty_touches(len(desk.looks), len(stops), len(takes))
+    exits = empty_exits(len(desk.looks))
+    fill_touches(desk.arrays, wanted, stops, takes, touches)
+    book = (rules.entry_delay_bars, rules.daily_trade_cap, rules.cooldown_bars)
+    for leaving, members in shared.items():
+        stop, take = ((int(np.searchsorted(*pair)), pair[1]) for pair in zip(levels, leaving[:2], strict=True))
+        paid = (costs.fees_bps, costs.half_spread_px, leaving.cost_mult)
+        fill_exits(desk.arrays, wanted, touches, (stop, take, leaving.hold_min, paid), exits)
+        for kind, family in members:
+            outlook = outlooks[kind]
+            cuts = (outlook.saved_bp[leaving.s_stop], outlook.lost_bp[leaving.s_take])
+            add_to_ledger(outlook.candidates, cuts, exits, (book, family.strengths, family.rows), ledger)
 
 
-def _variants(market: SymbolMarket, strategies: Sequence[Strategy]) -> Mapping[Leaving, Mapping[Kind, list[int]]]:
-    """The numbers of the strategies that may trade a symbol, by what they share, weakest `k_sigma` first."""
+def _families(strategies: Sequence[Strategy]) -> list[Family]:
+    members: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for n, one in enumerate(strategies):
+        rules = one.rules
+        own = tuple(sorted(rules.horizon_min_by_symbol.items()))
+        forecasts = (rules.history_days, rules.horizon_min, own, one.method, one.costs.cost_mult)
+        members[(*forecasts, rules.s_stop, rules.s_take, rules.max_hold_min)].append(n)
+    families = []
+    for numbers in members.values():
+        strengths = np.array([strategies[n].rules.k_sigma for n in numbers])
+        order = np.argsort(strengths, kind="stable")
+        families.append(Family(strategies[numbers[0]], strengths[order], np.array(numbers)[order]))
+    return families
+
+
+def _by_what_they_share(
+    market: SymbolMarket, families: Sequence[Family]
+) -> Mapping[Leaving, Sequence[tuple[Kind, Family]]]:
+    """The families that may trade a symbol, by how they leave it and which forecasts they trade."""
     symbol = market.symbol
-    found: dict[Leaving, dict[Kind, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for n in sorted(range(len(strategies)), key=lambda n: strategies[n].rules.k_sigma):
-        rules, mult = strategies[n].rules, strategies[n].costs.cost_mult
-        kind = Kind(rules.history_days, strategies[n].horizon_min(symbol), strategies[n].method, mult)
-        if strategies[n].may_trade(symbol) and kind[:3] in market.feeds:
-            found[Leaving(rules.s_stop, rules.s_take, strategies[n].hold_min(symbol) or 0, mult)][kind].append(n)
+    found: dict[Leaving, list[tuple[Kind, Family]]] = defaultdict(list)
+    for family in families:
+        one = family.strategy
+        rules, mult = one.rules, one.costs.cost_mult
+        kind = Kind(rules.history_days, one.horizon_min(symbol), one.method, mult)
+        if one.may_trade(symbol) and kind[:3] in market.feeds:
+            leaving = Leaving(rules.s_stop, rules.s_take, one.hold_min(symbol) or 0, mult)
+            found[leaving].append((kind, family))
     return found
 
 
-def _outlook(market: SymbolMarket, desk: Desk, kind: Kind, costs: SymbolCosts, levels: Levels) -> Outlook:
-    feed = market.feeds[kind[:3]]
-    view = views(feed.quartiles, desk.snaps.last, desk.sigma, replace(costs, mult=kind.cost_mult))
-    in_time = enters_in_time(desk, kind.horizon_min) & ~np.isnan(desk.sigma)
+def _outlook(desk: Desk, feed: Feed, kind: Kind, levels: Levels, rules: RulesParams) -> Outlook:
+    looks = desk.looks
+    view = desk.views(feed, replace(desk.costs, mult=kind.cost_mult))
+    live = np.flatnonzero(desk.enters_in_time(kind.horizon_min) & feed.calibrated & (view.side != 0))
+    mu, sd, sigma_bp = view.mu_bp[live], view.sd_bp[live], 1e4 * looks["sigma"][live]
+    side = (view.side[live] < 0).astype(np.int64)
+    wanted = np.zeros((2, len(looks)), np.bool_)
+    wanted[side, live] = True
+    candidates = records(
+        CANDIDATE,
+        session=looks["session"][live],
+        minute=looks["minute"][live],
+        look=live,
+        side=side,
+        strength=view.strength[live],
+        mu_bp=mu,
+        cost_bp=view.cost_bp[live],
+        spread_charge_bp=rules.risk_aversion * sd,
+    )
     return Outlook(
-        static=static_of(desk, feed, view, gate_is_open=True),
-        wanted=np.stack([in_time & (view.side > 0), in_time & (view.side < 0)]),
-        in_time=in_time,
-        view=view,
-        saved_bp={s: saved_by_stop(view.mu_bp, view.sd_bp, 1e4 * s * desk.sigma) for s in levels.stops.tolist()},
-        lost_bp={t: lost_to_target(view.mu_bp, view.sd_bp, 1e4 * t * desk.sigma) for t in levels.takes.tolist()},
+        candidates=candidates,
+        wanted=wanted,
+        saved_bp={stop: saved_by_stop(mu, sd, stop * sigma_bp) for stop in levels.stops.tolist()},
+        lost_bp={take: lost_to_target(mu, sd, take * sigma_bp) for take in levels.takes.tolist()},
     )

@@ -115,7 +115,7 @@ def view_of(look: Row, terms: Terms) -> View:
         return View(side, sigma, strength, None, cost_bp)
     mu = side * ((look["q25"] + look["q50"] + look["q75"]) / 3.0)
     sd = (look["q75"] - look["q25"]) / 1.34898
-    stop, take = 1e4 * rules.s_stop * sigma, 1e4 * rules.s_take * sigma
+    stop, take = rules.s_stop * (1e4 * sigma), rules.s_take * (1e4 * sigma)
     kept = mu + mean_above_zero(-stop - mu, sd) - mean_above_zero(mu - take, sd)
     return View(side, sigma, strength, kept - cost_bp - rules.risk_aversion * sd, cost_bp)
 

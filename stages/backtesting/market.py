@@ -1,7 +1,7 @@
 """Bars and forecasts as the arrays that the engine walks: one tape and one list of snapshots a symbol.
 
-*Shapes*: `Tape` (bars,), real bars only: a filled or empty minute is no bar, so nothing can trade on it or be stopped
-by it. `Snapshots` (snapshots,), in order of time. `Feed` is aligned with the snapshots of its symbol.
+*Shapes*: a tape is (bars,) records `BAR`, real bars only: a filled or empty minute is no bar, so nothing can trade on
+it or be stopped by it. `Snapshots` (snapshots,), in order of time. `Feed` is aligned with the snapshots of its symbol.
 *Units*: times in whole minutes since 1970-01-01 UTC; `sigma` a fraction per five minutes.
 *Errors*: `DataContractError` when forecasts name a symbol without bars, a session outside the calendar, or disagree
 about what was known at one snapshot.
@@ -13,26 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from stages.backtesting.arrays import BAR, Bools, Floats, Ints, Records, records
 from stages.backtesting.strategy import Strategy
 from stages.errors import DataContractError
 from stages.rules.clock import time_stops
 from stages.rules.params import RulesParams
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 MICROSECONDS = 60_000_000
-
-
-class Tape(NamedTuple):
-    """The real bars of one symbol, oldest first; `minute` is the start of each."""
-
-    minute: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
 
 
 class Snapshots(NamedTuple):
@@ -49,8 +37,8 @@ class Snapshots(NamedTuple):
 class Feed(NamedTuple):
     """The forecasts of one kind at a symbol's snapshots; `present` is false where there is none."""
 
-    present: NDArray[np.bool_]
-    calibrated: NDArray[np.bool_]
+    present: Bools
+    calibrated: Bools
     q25: Floats
     q50: Floats
     q75: Floats
@@ -66,7 +54,8 @@ class SymbolMarket:
     """One symbol: its bars, its snapshots, and its forecasts by (history_days, horizon_min, method)."""
 
     symbol: str
-    tape: Tape
+    tape: Records
+    minutes: Ints  # of the tape's bars, side by side, which makes searching them fast
     snaps: Snapshots
     feeds: Mapping[tuple[int, int, str], Feed]
 
@@ -90,14 +79,15 @@ def market_of(
     feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
     if symbol not in bars:
         raise DataContractError(f"{symbol} has forecasts but no bars in this span.")
-    return SymbolMarket(symbol, tape_of(bars[symbol]), snaps, feeds)
+    tape = tape_of(bars[symbol])
+    return SymbolMarket(symbol, tape, np.ascontiguousarray(tape["minute"]), snaps, feeds)
 
 
-def tape_of(bars: pl.DataFrame) -> Tape:
+def tape_of(bars: pl.DataFrame) -> Records:
     """Drop what is not a real bar and keep prices and start minutes."""
     prices = ["open", "high", "low", "close"]
     real = bars.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
-    return Tape(_minutes(real["ts"]), *(real[name].to_numpy() for name in prices))
+    return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
 
 
 def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:

@@ -11,24 +11,21 @@ A pure function: the order of rows and symbols and the number of threads change 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from stages.backtesting.kernels import EXITS, UNITS, BookRules, Desk, Exits, Plan, decide, fill_exits, fill_touches
+from stages.backtesting.arrays import Floats, Ints, Records
+from stages.backtesting.kernels import EXITS, UNITS, decide, fill_exits, fill_touches
 from stages.backtesting.market import MICROSECONDS, SymbolMarket, market_of
-from stages.backtesting.positions import desk_of, empty_exits, empty_touches, enters_in_time, late_of, static_of
+from stages.backtesting.positions import Desk, desk_of, empty_exits, empty_touches, late_tests, verdicts_of
 from stages.backtesting.strategy import Strategy, demand_tradable
 from stages.rules.costs import SymbolCosts, symbol_costs
 from stages.rules.reasons import LONG, SHORT, Reason
-from stages.rules.signals import expected_value_bp, views
+from stages.rules.signals import expected_value_bp
 from stages.tables.contract import UTC_MICROSECONDS
 from stages.tables.signals import Signals
 from stages.tables.trades import Trades
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -41,14 +38,14 @@ class Result:
 
 @dataclass(frozen=True)
 class _Walked:
-    """One symbol after the walk. *Shapes*: (snapshots,); `exits` (2, snapshots)."""
+    """One symbol after the walk. *Shapes*: (snapshots,); `exits` (2, snapshots) records `EXIT`."""
 
     desk: Desk
-    decision: Array
-    side: Array  # 0 long, 1 short
-    ev_bp: Array
-    cost_bp: Array
-    exits: Exits
+    decision: Ints
+    side: Ints  # 0 long, 1 short
+    ev_bp: Floats
+    cost_bp: Floats
+    exits: Records
     barriers: tuple[float, float]
 
 
@@ -85,46 +82,46 @@ def _rows_by_symbol(made: pl.DataFrame, strategy: Strategy) -> Iterator[tuple[st
 
 
 def _walk(market: SymbolMarket, strategy: Strategy, costs: SymbolCosts) -> _Walked:
-    rules = strategy.rules
-    desk = desk_of(market.tape, market.snaps, rules, costs)
+    rules, symbol = strategy.rules, market.symbol
+    desk = desk_of(market, rules, costs)
     (feed,) = market.feeds.values()
+    view = desk.views(feed, costs)
     barriers = (rules.s_stop, rules.s_take)
-    view = views(feed.quartiles, desk.snaps.last, desk.sigma, costs)
-    ev_bp = expected_value_bp(view, desk.sigma, barriers, rules.risk_aversion)
-    in_time = enters_in_time(desk, strategy.horizon_min(market.symbol)) & ~np.isnan(desk.sigma)
-    static = static_of(desk, feed, view, strategy.may_trade(market.symbol))._replace(late=late_of(ev_bp, in_time))
+    ev_bp = expected_value_bp(view, desk.looks["sigma"], barriers, rules.risk_aversion)
+    in_time = desk.enters_in_time(strategy.horizon_min(symbol))
+    verdicts = verdicts_of(desk, feed, view, late_tests(ev_bp, in_time), strategy.may_trade(symbol))
     wanted = np.stack([in_time & (view.side > 0), in_time & (view.side < 0)])
-    touches, exits = empty_touches(len(desk.sigma), 1, 1), empty_exits(len(desk.sigma))
-    hold_min = strategy.hold_min(market.symbol) or 0
-    plan = Plan(0, 0, *barriers, hold_min, costs.fees_bps, costs.half_spread_px, costs.mult)
-    fill_touches(desk, wanted, np.array([rules.s_stop]), np.array([rules.s_take]), touches)
-    fill_exits(desk, wanted, touches, plan, exits)
-    decision = decide(desk, static, exits, BookRules(rules.k_sigma, rules.daily_trade_cap, rules.cooldown_bars))
-    return _Walked(desk, decision, static.side, np.where(view.side == 0, np.nan, ev_bp), view.cost_bp, exits, barriers)
+    touches, exits = empty_touches(len(desk.looks), 1, 1), empty_exits(len(desk.looks))
+    paid = (costs.fees_bps, costs.half_spread_px, costs.mult)
+    plan = ((0, rules.s_stop), (0, rules.s_take), strategy.hold_min(symbol) or 0, paid)
+    fill_touches(desk.arrays, wanted, np.array([rules.s_stop]), np.array([rules.s_take]), touches)
+    fill_exits(desk.arrays, wanted, touches, plan, exits)
+    decision = decide(desk.looks, verdicts, exits, rules.k_sigma, (rules.daily_trade_cap, rules.cooldown_bars))
+    known_ev = np.where(view.side == 0, np.nan, ev_bp)
+    return _Walked(desk, decision, verdicts["side"], known_ev, view.cost_bp, exits, barriers)
 
 
 def _trades(walked: _Walked, rows: pl.DataFrame) -> pl.DataFrame:
     at = np.flatnonzero(walked.decision == Reason.ENTER)
-    s, exits, tape = walked.side[at], walked.exits, walked.desk.tape
-    side = 1 - 2 * s.astype(np.int64)
-    first = walked.desk.openings.entry[at]
-    entry, sigma = tape.open[first], walked.desk.sigma[at]
-    gross, cost = exits.gross_units[s, at], exits.cost_units[s, at]
+    done, looks, tape = walked.exits[walked.side[at], at], walked.desk.looks[at], walked.desk.tape
+    side = 1 - 2 * walked.side[at]
+    entry = tape["open"][looks["entry"]]
+    away = [side * barrier * looks["sigma"] for barrier in walked.barriers]
     return (
         rows[at]
         .select("symbol", "session", "snapshot_utc")
         .with_columns(
-            entry_ts=_instants(tape.minute[first]),
+            entry_ts=_instants(tape["minute"][looks["entry"]]),
             side=pl.Series(side),
             entry_px=pl.Series(entry),
-            stop_px=pl.Series(entry * (1.0 - side * walked.barriers[0] * sigma)),
-            take_px=pl.Series(entry * (1.0 + side * walked.barriers[1] * sigma)),
-            exit_ts=_instants(exits.minute[s, at]),
-            exit_px=pl.Series(exits.price[s, at]),
-            exit_reason=pl.Series([EXITS[reason] for reason in exits.reason[s, at]], dtype=pl.String),
-            gross_bp=pl.Series(gross / UNITS),
-            cost_bp=pl.Series(cost / UNITS),
-            net_bp=pl.Series((gross - cost) / UNITS),
+            stop_px=pl.Series(entry * (1.0 - away[0])),
+            take_px=pl.Series(entry * (1.0 + away[1])),
+            exit_ts=_instants(done["minute"]),
+            exit_px=pl.Series(done["price"]),
+            exit_reason=pl.Series([EXITS[reason] for reason in done["reason"]], dtype=pl.String),
+            gross_bp=pl.Series(done["gross_units"] / UNITS),
+            cost_bp=pl.Series(done["cost_units"] / UNITS),
+            net_bp=pl.Series((done["gross_units"] - done["cost_units"]) / UNITS),
         )
     )
 
@@ -145,5 +142,5 @@ def _untraded(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(decision=pl.lit(Reason.SYMBOL_GATE.label), ev_bp=null, cost_bp=null)
 
 
-def _instants(minutes: Array) -> pl.Series:
+def _instants(minutes: Ints) -> pl.Series:
     return pl.Series(minutes * MICROSECONDS).cast(UTC_MICROSECONDS)

@@ -46,7 +46,7 @@ def views(quartiles: tuple[Floats, Floats, Floats], last: Floats, sigma: Floats,
 
 def expected_value_bp(view: Views, sigma: Floats, barriers: tuple[float, float], risk_aversion: float) -> Floats:
     """What the trade earns on average, costs and a charge for spread taken off; a trade needs more than zero."""
-    stop, take = (1e4 * barrier * sigma for barrier in barriers)
+    stop, take = (barrier * (1e4 * sigma) for barrier in barriers)
     kept = view.mu_bp + saved_by_stop(view.mu_bp, view.sd_bp, stop) - lost_to_target(view.mu_bp, view.sd_bp, take)
     return kept - view.cost_bp - risk_aversion * view.sd_bp
 
