@@ -38,7 +38,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").touch()
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setattr("stages.outside.workspace._dvc_config", dict)
     return tmp_path
 
 
