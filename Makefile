@@ -47,6 +47,9 @@ experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	while read -r line; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
 	dvc exp run --run-all
 
+page: .venv/runtime ## the page with what was spent and which holdouts were opened; RUN=x for another run
+	python -m stages.commands.page $(RUN)
+
 ##@ Ask
 .PHONY: $(COMMANDS) plan budget show-request release demo-online
 $(COMMANDS): .venv/runtime

@@ -9,6 +9,7 @@ import sys
 
 import polars as pl
 import pytest
+import yaml
 
 from stages.reporting.page import render_page
 from tests.reporting.records import ROOT, config, forecasts, record
@@ -84,3 +85,8 @@ def test_the_api_section_is_neither_read_nor_shown(page):
 def test_every_figure_is_valid_json_with_rows_that_a_browser_can_read(page):
     specs = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.DOTALL)
     assert all("NaN" not in spec and json.loads(spec)["description"] for spec in specs)
+
+
+def test_a_changed_template_makes_the_report_stale():
+    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["report"]["deps"]
+    assert "stages/reporting" in declared
