@@ -56,14 +56,15 @@ def _read(file: dict[str, Any]) -> bytes:
     try:
         with told(file["uri"]):
             content = bytes(filesystem.cat_file(path))
+            pinned = file["md5"] is not None or str(filesystem.info(path)["generation"]) == file["generation"]
     except DataContractError:
         raise DataContractError(f"{file['uri']} is listed but not there: put it back, or {RENEW}.") from None
     if not content:
         raise DataContractError(f"{file['uri']} is empty (0 bytes): get it again, then {RENEW}.")
-    if not is_listed(file, content):
+    if not (pinned and is_listed(file, content)):
         raise DataContractError(
-            f"{file['uri']} is not the listed file (md5 {md5_of(content)}, listed {file['md5']}): put the listed one "
-            f"back, or accept the revision: {RENEW}."
+            f"{file['uri']} is not the listed file (md5 {md5_of(content)}, listed {file['md5'] or file['generation']}):"
+            f" put the listed one back, or accept the revision: {RENEW}."
         )
     if remote:
         keep(file, content)

@@ -129,6 +129,15 @@ def test_an_object_that_the_vendor_revised_is_refused_until_it_is_listed_again(b
     assert [content for _, content in read_files(find_files(TEMPLATE, "MSFT"))]
 
 
+def test_a_composed_object_has_no_md5_and_is_pinned_by_its_generation(bucket: str) -> None:
+    composed = [file | {"md5": None} for file in find_files(TEMPLATE, "AAPL")[:1]]
+    rewritten = [file | {"generation": "1"} for file in composed]
+
+    assert fetched(composed).equals(FRAMES["2024-01"])
+    with pytest.raises(DataContractError, match=r"is not the listed file.*listed 1\)"):
+        fetched(rewritten)
+
+
 def test_an_object_that_is_gone_is_named(bucket: str) -> None:
     listed = find_files(TEMPLATE, "AAPL")[:1]
     gone = listed[0] | {"uri": listed[0]["uri"].replace("2024-01", "2024-09"), "md5": "0" * 32}
