@@ -101,7 +101,7 @@ class AnswerStore:
         """Have a kept answer on the remote too; if another came first there, adopt it."""
         if self.remote is None:
             return record
-        self.local.create(f"unshared/{record.key}", b"")
+        self.local.create(f"unshared/{record.key}", b"", durable=False)
         name = path_of(record.key)
         try:
             first = None if self.remote.create(name, record.encode()) else self.remote.read(name)

@@ -59,7 +59,7 @@ class Bucket:
             found |= self._do(self._read_together, wanted[start : start + AT_ONCE])
         return found
 
-    def create(self, name: str, content: bytes) -> bool:
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
         """Write a new object; False if the name is taken by other bytes. Never two True for one name and nonce."""
         path = f"{self.root}/{name}"
         try:

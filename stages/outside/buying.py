@@ -71,8 +71,7 @@ class PaidBackend:
         demand_agreement(self.shop.forecaster, batch.questions[0], self.shop.store.local, self.buyer.buy_facts)
         try:
             with claim(self.shop.store.local.root / "claims", batch.snapshots):
-                demand_finite(batch)
-                return self.buyer.prove_independence(batch)
+                return self.buyer.prove_independence(demand_finite(batch))
         finally:
             self.tally.questions = len(batch.asked)
             self._record_run()
@@ -83,9 +82,8 @@ class PaidBackend:
         rest = Batch(tuple(one for one in batch.asked if one.question.key not in records))
         if rest.asked:
             demand_not_refused(self.shop.store.local, rest)
-            demand_finite(rest)
             demand_room(self.shop.store.local.root, len(rest.asked))
-            records |= self.buyer.buy(rest)
+            records |= self.buyer.buy(demand_finite(rest))
         return records
 
     def _bought_elsewhere(self, questions: list[Question]) -> dict[str, Record]:

@@ -114,7 +114,8 @@ class Ledger:
     def record_run(self, facts: Mapping[str, Any]) -> None:
         """One line of history for `make spend`."""
         about = {"run": self.run, "experiment": self.experiment, "ended_utc": stamp(self.clock.now())}
-        self.place.create(f"{RUNS}/{about['ended_utc']}-{self.run}.json", _document({**facts, **about}))
+        name = f"{RUNS}/{about['ended_utc']}-{self.run}.json"
+        self.place.create(name, _document({**facts, **about}), durable=False)
 
     def _row(self, day: str) -> Row:
         return Row(self.place, f"{DAYS}/{day}")

@@ -44,8 +44,11 @@ class Place(Protocol):
         """The contents of those that exist."""
         ...
 
-    def create(self, name: str, content: bytes) -> bool:
-        """Write a new file durably; False if the name is taken. Never two True for one name."""
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
+        """Write a new file, whole or not at all; False if the name is taken. Never two True for one name.
+
+        `durable` waits for the disk: for what must survive a power cut.
+        """
         ...
 
 
@@ -75,35 +78,37 @@ class Folder:
         contents = {name: self.read(name) for name in names}
         return {name: content for name, content in contents.items() if content is not None}
 
-    def create(self, name: str, content: bytes) -> bool:
-        """Link a synced temporary file to the name: a kill or a full disk leaves all of it or nothing."""
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
+        """Link a finished temporary file to the name: a kill or a full disk leaves all of it or nothing."""
         path = self.root / name
         with _plain_words(path):
-            temporary = self._written(path, content)
+            temporary = self._written(path, content, durable=durable)
             try:
                 os.link(temporary, path)
             except FileExistsError:
                 return False
             finally:
                 temporary.unlink()
-            _sync_folder(path.parent)
+            if durable:
+                _sync_folder(path.parent)
             return True
 
     def replace(self, name: str, content: bytes) -> None:
         """Write the file durably, whatever stood there."""
         path = self.root / name
         with _plain_words(path):
-            self._written(path, content).replace(path)
+            self._written(path, content, durable=True).replace(path)
             _sync_folder(path.parent)
 
-    def _written(self, path: Path, content: bytes) -> Path:
+    def _written(self, path: Path, content: bytes, *, durable: bool) -> Path:
         _make_folder(path.parent)
         temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
         try:
             with temporary.open("xb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

@@ -6,15 +6,18 @@ that JSON would bend, each before a seat is taken.
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
 from stages.outside.batches import Batch
 from stages.outside.places import Folder
 from stages.requests.question import Question
+from stages.requests.window import Window
 
 MAX_REQUEST_BYTES = 200_000_000
 BYTES_PER_RECORD = 65_536
@@ -33,10 +36,12 @@ def demand_sendable(batches: Sequence[Batch], forecaster: ForecasterParams) -> N
             _demand_rows(one.question, forecaster)
 
 
-def demand_finite(batch: Batch) -> None:
-    """The SDK sends NaN as null and infinity as a huge number, silently: refused here."""
+def demand_finite(batch: Batch) -> Batch:
+    """The batch with its rows built, once. The SDK sends NaN as null and infinity as a huge number: refused here."""
+    built = []
     for one in batch.asked:
         window = one.window()
+        built.append(Asked(one.question, partial(_same, window)))
         for name, values in (("y", window.y_bp), ("hist_exog", window.hist_exog), ("futr_exog", window.futr_exog)):
             if not np.isfinite(values).all():
                 question = one.question
@@ -44,6 +49,7 @@ def demand_finite(batch: Batch) -> None:
                     f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity; "
                     "nothing was sent: see requests.hist_exog, requests.futr_exog and the data report."
                 )
+    return Batch(tuple(built))
 
 
 def demand_room(folder: Path, answers: int) -> None:
@@ -71,6 +77,10 @@ def remember_refused(place: Folder, batch: Batch, reason: str) -> None:
     """Note the questions of a request that the service refused for a fault of ours."""
     for question in batch.questions:
         place.create(f"refused/{question.key}.txt", reason.encode())
+
+
+def _same(window: Window) -> Window:
+    return window
 
 
 def _demand_rows(question: Question, forecaster: ForecasterParams) -> None:

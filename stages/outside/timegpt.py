@@ -69,7 +69,7 @@ class TimeGPT:
     def forecast(self, asked: Sequence[Asked], seat: Seat) -> Bought:
         """One POST for all questions; they must agree in model, horizon, levels and exogenous columns."""
         first = asked[0].question
-        history, future = _frames(asked)
+        history, future = frames_of(asked)
         options: dict[str, Any] = dict(first.options)
         with self._on(seat):
             table = self._client.forecast(
@@ -104,11 +104,12 @@ class _SeatedClient(NixtlaClient):
         self.seat: Seat | None = None
         self.input_tokens: int | None = None
         self._timeout_sec = timeout_sec
+        self._tls = httpx.create_ssl_context()  # reading the certificates costs more than a request
 
     def _make_client(self, **kwargs: Any) -> httpx.Client:
         timeout = httpx.Timeout(self._timeout_sec, connect=min(CONNECT_SEC, self._timeout_sec))
         hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._leaving], "response": [self._arriving]}
-        return httpx.Client(**{**kwargs, "timeout": timeout}, event_hooks=hooks)
+        return httpx.Client(**{**kwargs, "timeout": timeout}, verify=self._tls, event_hooks=hooks)
 
     def _leaving(self, request: httpx.Request) -> None:
         if self.seat is None:
@@ -148,7 +149,7 @@ class _Bounded(httpx.SyncByteStream):
         self._stream.close()
 
 
-def _frames(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+def frames_of(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """History and known future of all questions; ids number the questions, since no name travels."""
     history, future = [], []
     for number, one in enumerate(asked):
