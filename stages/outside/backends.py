@@ -1,23 +1,22 @@
 """The one door to every forecaster: local ones answer here, TimeGPT is bought."""
 
 import json
-import sys
 
-from stages.errors import BudgetStop, ConfigurationError
+from stages.errors import ConfigurationError
 from stages.forecasting.backend import Backend
 from stages.forecasting.params import LOCAL, ApiParams, ForecasterParams
 from stages.outside.answers import AnswerStore
-from stages.outside.bucket_place import needs_network, open_remote
 from stages.outside.buying import PaidBackend
 from stages.outside.claims import Attempts
 from stages.outside.clock import SystemClock
 from stages.outside.ledger import Ledger, Limits
 from stages.outside.ledger_face import budget_face
-from stages.outside.places import Folder, Place, PlaceDown
+from stages.outside.places import Folder, Place
 from stages.outside.seller import Seller
 from stages.outside.settings import read_params
+from stages.outside.sharing import shared_place
 from stages.outside.shop import Shop
-from stages.outside.workspace import default_remote, experiment_name, main_root, store_root
+from stages.outside.workspace import experiment_name, main_root, store_root
 
 FACE = "artifacts/api_budget.json"
 
@@ -57,21 +56,6 @@ def open_ledger(api: ApiParams, local: Folder, remote: Place | None) -> Ledger:
             )
         place = remote
     return Ledger(place, local.root / "budget", limits, SystemClock(), experiment_name())
-
-
-def shared_place(api: ApiParams) -> Place | None:
-    """The remote's place, if it is wanted and may be asked: offline, only a folder may."""
-    remote = default_remote() if api.share or api.scope == "remote" else None
-    if remote is None or (api.mode == "offline" and needs_network(remote)):
-        return None
-    try:
-        return open_remote(remote)
-    except PlaceDown as error:
-        told = f"DVC's default remote {remote.name!r} is down: {error}"
-        if api.remote_down == "stop" or (api.scope == "remote" and api.mode == "online"):
-            raise BudgetStop(f"{told}. Run again when it answers (api.remote_down, api.scope).") from None
-        print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
-        return None
 
 
 def ledger_anywhere(api: ApiParams) -> Ledger:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from stages.outside.places import Place
+from stages.outside.places import Place, plain_words
 
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
 NOT_PAID = {"refunded", "refused", "released"}
@@ -27,12 +27,16 @@ NOT_PAID = {"refunded", "refused", "released"}
 @contextmanager
 def claim(folder: Path, names: Sequence[str]) -> Iterator[None]:
     """Hold the locks of all `names`, taken in sorted order so that two buyers cannot wait for each other."""
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         for name in sorted(set(names)):
-            lock = held.enter_context((folder / f"{name}.lock").open("a+b"))
-            _wait_for(lock, name)
+            _wait_for(held.enter_context(_lock_file(folder / f"{name}.lock")), name)
         yield
+
+
+def _lock_file(path: Path) -> IO[bytes]:
+    with plain_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+b")
 
 
 def _wait_for(lock: IO[bytes], name: str) -> None:

@@ -15,13 +15,13 @@ import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from stages.errors import BudgetStop
 from stages.outside.clock import Clock, stamp
-from stages.outside.places import Folder, Place
+from stages.outside.places import Place, plain_words
 from stages.outside.seats import Row, held
 
 DAYS = "budget/days"
@@ -134,14 +134,18 @@ class Ledger:
 
     def _await_cooldown(self) -> None:
         """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
-        self.stamps.mkdir(parents=True, exist_ok=True)
-        with (self.stamps / "last_sent.lock").open("a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            last = Folder(self.stamps).read("last_sent")
-            since = (self.clock.now() - _instant(last)).total_seconds() if last else self.limits.cooldown_sec
-            if 0 <= since < self.limits.cooldown_sec:
-                self.clock.wait(self.limits.cooldown_sec - since)
-            (self.stamps / "last_sent").write_text(stamp(self.clock.now()), encoding="ascii")
+        with plain_words(self.stamps):
+            self.stamps.mkdir(parents=True, exist_ok=True)
+            with (self.stamps / "last_sent.lock").open("a+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._wait_since(self.stamps / "last_sent")
+
+    def _wait_since(self, path: Path) -> None:
+        now = self.clock.now()
+        since = (now - _instant(path)).total_seconds() if path.exists() else self.limits.cooldown_sec
+        if 0 <= since < self.limits.cooldown_sec:
+            self.clock.wait(self.limits.cooldown_sec - since)
+        path.write_text(stamp(self.clock.now()), encoding="ascii")
 
 
 def standing_limit(place: Place) -> int | None:
@@ -171,8 +175,8 @@ def _document(facts: Mapping[str, Any]) -> bytes:
     return json.dumps(dict(facts), sort_keys=True).encode() + b"\n"
 
 
-def _instant(content: bytes) -> datetime:
+def _instant(path: Path) -> datetime:
     try:
-        return datetime.fromisoformat(content.decode("ascii"))
-    except ValueError:
-        return datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+        return datetime.fromisoformat(path.read_text(encoding="ascii"))
+    except ValueError:  # torn by a kill
+        return datetime.fromtimestamp(0, UTC)

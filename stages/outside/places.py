@@ -81,7 +81,7 @@ class Folder:
     def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
         """Link a finished temporary file to the name: a kill or a full disk leaves all of it or nothing."""
         path = self.root / name
-        with _plain_words(path):
+        with plain_words(path):
             temporary = self._written(path, content, durable=durable)
             try:
                 os.link(temporary, path)
@@ -96,7 +96,7 @@ class Folder:
     def replace(self, name: str, content: bytes) -> None:
         """Write the file durably, whatever stood there."""
         path = self.root / name
-        with _plain_words(path):
+        with plain_words(path):
             self._written(path, content, durable=True).replace(path)
             _sync_folder(path.parent)
 
@@ -132,10 +132,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _plain_words(path: Path) -> Iterator[None]:
+def plain_words(path: Path) -> Iterator[None]:
+    """Tell a failing disk in one sentence."""
     try:
         yield
     except OSError as error:
-        if error.errno not in REASONS:
-            raise
-        raise ConfigurationError(f"{path} could not be written: {REASONS[error.errno]}.") from error
+        reason = REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise ConfigurationError(f"{path} could not be written: {reason}.") from error

@@ -1,5 +1,6 @@
 """What the tests of `stages/outside` share: questions, a shop of temporary folders, the stand-in service."""
 
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,3 +44,15 @@ class FakeClock:
 def clock() -> FakeClock:
     """Noon of a UTC day."""
     return FakeClock(datetime(2026, 11, 22, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True)
+    if mount.returncode:
+        pytest.skip("mounting a small disk needs privileges")
+    yield disk
+    subprocess.run(["umount", disk], check=True)

@@ -4,7 +4,9 @@ The number of requests is always the server's own count.
 """
 
 import json
+import shutil
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -333,3 +335,27 @@ def test_cooldown_separates_requests_also_across_runs(keeper: ShopKeeper, server
     keeper.backend(clock, cooldown_sec=2).answer([asked()])
     keeper.backend(clock, cooldown_sec=2).answer([asked("BBB")])
     assert clock.waited == [2.0]
+
+
+class TestDisks:
+    def test_a_disk_without_room_for_the_answer_buys_nothing(
+        self, small_disk: Path, keeper: ShopKeeper, server: TimeGPTServer
+    ):
+        keeper.root = small_disk / "forecasts"
+        with pytest.raises(ConfigurationError, match=r"kB left and .* wanted before the next request"):
+            keeper.backend().answer([asked()])
+        assert server.sent == 0
+
+    def test_a_read_only_store_still_answers_and_buys_nothing(
+        self, small_disk: Path, keeper: ShopKeeper, server: TimeGPTServer
+    ):
+        paid = ShopKeeper(keeper.root, server.url).backend().answer([asked()])
+        shutil.copytree(keeper.root, small_disk / "forecasts")
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+        keeper.root, keeper.know_model = small_disk / "forecasts", False
+        for mode in ("offline", "online"):
+            again = keeper.backend(mode=mode).answer([asked()])
+            assert again.keys() == paid.keys()
+        with pytest.raises(ConfigurationError, match="the file system is read-only"):
+            keeper.backend().answer([asked("BBB")])
+        assert server.sent == 1

@@ -97,18 +97,6 @@ def test_a_folder_whose_parent_is_gone_is_down(tmp_path: Path):
         open_remote(Remote(name="team", url=str(tmp_path / "gone" / "dvc")))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True)
-    if mount.returncode:
-        pytest.skip("mounting a small disk needs privileges")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
-
-
 def test_a_full_disk_leaves_no_torn_file(small_disk: Path):
     place = Folder(small_disk)
     place.create("a", b"x" * 100_000)
