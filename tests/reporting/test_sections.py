@@ -1,0 +1,166 @@
+"""What the sections say and show, checked against small runs whose answers are known."""
+
+from datetime import date
+from math import exp
+
+import polars as pl
+import pytest
+
+from stages.reporting.contents import PAGE
+from stages.reporting.headline import headline
+from stages.reporting.markdown import render_report, render_robustness
+from stages.reporting.page import render_page
+from stages.reporting.sections.costs import break_even
+from stages.reporting.sections.equity import with_curves
+from stages.reporting.sections.fans import fan_steps, fans, pick_days, strategy_forecasts
+from stages.reporting.sections.gates import gates as gates_section
+from stages.reporting.sections.sweep import sweep
+from tests.reporting.records import SESSIONS, config, cost_curve, daily, gates, oos, opened_record, record, trades
+
+HOLDOUT_NET = "77.7"  # the hand-made holdout's result, which stands nowhere else
+
+
+def text_of(section) -> str:
+    cells = [cell for table in section.grids for row in table.rows for cell in row.cells]
+    return " ".join([*section.sentences, *cells, *(f"{one.title} {one.alt} {one.note}" for one in section.figures)])
+
+
+def test_equity_adds_up_from_zero_and_drawdown_is_the_distance_below_the_highest_point():
+    days = [date(2024, 11, day) for day in (4, 5, 6, 7)]
+    table = pl.DataFrame({"symbol": ["A"] * 4, "session": days, "net_bp": [-2.0, 5.0, -1.0, -3.0]})
+    curves = with_curves(table)
+    assert curves["equity_bp"].to_list() == [-2.0, 3.0, 2.0, -1.0]
+    assert curves["drawdown_bp"].to_list() == [-2.0, 0.0, -1.0, -4.0]
+
+
+def test_the_same_trades_break_even_where_costs_eat_the_gross_result():
+    assert break_even(cost_curve(("search",))) == pytest.approx(66.7 / 40.0)
+
+
+def test_without_costs_there_is_no_break_even():
+    assert break_even(cost_curve(("search",)).with_columns(cost_bp=pl.lit(0.0))) is None
+
+
+def test_a_fan_opens_at_the_last_price_and_prices_its_quantiles_by_the_exponential():
+    of_day = (pl.col("session") == SESSIONS[0], pl.col("symbol") == "STRONG", pl.col("snapshot_et") == "10:30")
+    one = strategy_forecasts(record()).filter(*of_day)
+    steps = fan_steps(one)
+    assert steps["minute_et"].to_list() == [630, 635, 640, 645, 650]
+    assert steps.row(0)[2:] == (200.0,) * 5
+    upper = one.filter(horizon_min=10)["q75"].item()
+    assert steps["q75"][2] == pytest.approx(200.0 * exp(upper / 1e4), abs=1e-4)
+
+
+def test_fan_days_run_from_the_worst_traded_day_to_the_best():
+    days = pick_days(record())
+    result = {(day["symbol"], day["session"]): day["net_bp"] for day in trades().iter_rows(named=True)}
+    assert len(days) == config()["report"]["fan_days"]
+    assert result[days[0]] == min(result.values())
+    assert result[days[-1]] == max(result.values())
+
+
+def test_a_run_that_traded_nothing_shows_its_last_days_and_says_so():
+    idle = record(trades=trades().clear(), daily=daily(trades().clear()))
+    section = fans(idle)
+    assert "Nothing was traded" in text_of(section)
+    assert [figure.title for figure in section.figures][-1] == f"STRONG, {SESSIONS[-1]}: no trade"
+
+
+def test_the_grid_map_frames_the_proposal_and_only_it():
+    spec = sweep(record()).figures[0].spec
+    (tiles,) = spec["datasets"].values()
+    assert [tile["combo"] for tile in tiles if tile["proposed"]] == [record().proposal["combo"]]
+    assert len(tiles) == 36
+
+
+def test_a_sweep_without_a_proposal_says_why():
+    empty = record(proposal={"combo": None, "params": None, "why": "no combo trades"})
+    assert "Nothing is proposed: no combo trades." in text_of(sweep(empty))
+
+
+def test_gates_stand_with_value_threshold_evidence_and_words():
+    rows = gates_section(opened_record()).grids[0].rows
+    assert [row.cells[0] for row in rows][:2] == ["controls that hold", "symbols that may trade, at least"]
+    assert rows[2].cells[1:] == ("PASS", "0.9", "0.95", "0.9", "240", "60", "A hand-made judgement.")
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL", "INCONCLUSIVE", "SEALED"])
+def test_every_verdict_has_a_reason(verdict):
+    told = headline(record(gates=gates(verdict)))
+    assert told.word == verdict
+    assert len(told.reason) > 20
+
+
+def test_a_single_deciding_gate_speaks_for_itself():
+    judged = gates("PASS")
+    judged["gates"]["hit_rate"] |= {"verdict": "FAIL", "words": "Only 40 of 100 trades won."}
+    told = headline(record(gates=judged | {"verdict": "FAIL"}))
+    assert told.reason.endswith("Fail: the share of winning trades on the holdout. Only 40 of 100 trades won.")
+
+
+@pytest.mark.parametrize("render", [render_page, render_report, render_robustness])
+def test_a_sealed_holdout_shows_no_number_even_if_one_lay_beside_it(render):
+    told = render(record())
+    assert "sealed" in told
+    assert HOLDOUT_NET not in told
+    assert HOLDOUT_NET in render(opened_record())
+
+
+def test_search_and_holdout_are_figures_of_their_own():
+    names = {figure.name for describe in PAGE for figure in describe(opened_record()).figures}
+    assert {"search-equity", "search-drawdown", "holdout-equity", "holdout-drawdown"} <= names
+    assert "holdout-equity" not in {figure.name for describe in PAGE for figure in describe(record()).figures}
+
+
+def test_every_sharpe_in_a_table_has_its_error_beside_it_and_the_trials_above_it():
+    for describe in PAGE:
+        for table in describe(opened_record()).grids:
+            for place, column in enumerate(table.columns):
+                if column.title.startswith("Sharpe"):
+                    assert "standard error (36 trials)" in column.title
+                    assert all(" ± " in row.cells[place] for row in table.rows)
+
+
+def test_an_undefined_sharpe_is_a_dash_not_a_zero():
+    flat = record().portfolio.with_columns(sharpe=pl.lit(None, pl.Float64), sharpe_se=pl.lit(None, pl.Float64))
+    facts = headline(record(portfolio=flat)).facts
+    assert ("Sharpe ± standard error (36 trials)", "\N{EN DASH}") in facts
+
+
+def test_few_days_leave_scores_without_bounds_and_the_page_still_stands():
+    unbounded = record().metrics | {
+        scope: [
+            entry
+            | {
+                "metrics": {
+                    name: {version: figure | {"ci": None, "se": None} for version, figure in versions.items()}
+                    for name, versions in entry["metrics"].items()
+                }
+            }
+            for entry in record().metrics[scope]
+        ]
+        for scope in ("cells", "pooled")
+    }
+    assert "rMAE by symbol and horizon" in render_page(record(metrics=unbounded))
+
+
+def test_reports_are_tables_that_a_git_host_can_draw():
+    for told in (render_report(opened_record()), render_robustness(opened_record())):
+        blocks = [block.splitlines() for block in told.split("\n\n") if block.startswith("|")]
+        assert len(blocks) > 5
+        for lines in blocks:
+            assert len({line.count(" | ") for line in lines}) == 1, lines[0]
+            assert set(lines[1]) <= set("|-: ")
+
+
+def test_the_robustness_report_holds_the_configuration_without_how_answers_are_bought():
+    told = render_robustness(record())
+    assert "k_sigma: 0.5" in told
+    assert "max_attempts" not in told
+
+
+def test_a_pipe_in_a_cell_does_not_end_the_cell():
+    named = oos("OPEN") | {"trading": ["A|B"]}
+    odd = gates("PASS")
+    odd["gates"]["controls"]["words"] = "one | two"
+    assert "one \\| two" in render_report(record(gates=odd, oos=named))
