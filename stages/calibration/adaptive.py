@@ -27,7 +27,7 @@ def adaptive(block: Block, scores: Floats, ranks: Ranks, params: CalibrationPara
     pieces = list(serve(block, scores, ranks, params))
     offsets, learnt_us = np.full(scores.shape, np.nan), np.full(scores.shape[1], NEVER)
     alpha, last_us = np.repeat(NOMINAL, len(block.symbols), axis=1), np.full(len(block.symbols), NEVER)
-    for today in _sessions(block):
+    for today in block.by_session():
         learnt_us[today] = last_us[block.symbol[today]]
         for piece in pieces:
             rows, chosen, _ = np.intersect1d(piece.rows, today, assume_unique=True, return_indices=True)
@@ -45,9 +45,3 @@ def _rank(n: Ints, alpha: Floats) -> Ints:
     """ceil((n + 1)(1 - alpha)), kept within what is there; rounded first, so that 63.000000000000007 is 63."""
     wanted = np.ceil(np.round((n + 1) * (1.0 - alpha), 9)).astype(np.int64)
     return np.clip(wanted, 1, n)
-
-
-def _sessions(block: Block) -> list[Ints]:
-    """The rows of each session, in the order in which their outcomes become known."""
-    order = np.lexsort((block.symbol, block.known_us, block.session))
-    return np.split(order, np.flatnonzero(np.diff(block.session[order])) + 1)

@@ -19,6 +19,7 @@ from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.order import in_order, in_order_around_median
 from stages.calibration.params import CalibrationParams, Method
 from stages.calibration.past import NEVER, Block, Found, Ranks, order_statistics
+from stages.calibration.tracking import tracked
 from stages.errors import DataContractError
 from stages.tables.calibrated import OFFSETS
 from stages.tables.quantiles import QUANTILES
@@ -78,6 +79,7 @@ METHODS: dict[Method, Correct] = {
     "cqr": by_past_errors(CQR),
     "cqr_sides": by_past_errors(CQR_SIDES),
     "aci": by_past_errors(CQR, adaptive),
+    "pid": by_past_errors(CQR, tracked),
 }
 
 

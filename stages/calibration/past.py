@@ -60,6 +60,11 @@ class Block:
             known_us=frame["target_ts"].to_physical().to_numpy(),
         )
 
+    def by_session(self) -> list[Ints]:
+        """The forecasts of each session, in the order in which their outcomes become known."""
+        order = np.lexsort((self.symbol, self.known_us, self.session))
+        return np.split(order, np.flatnonzero(np.diff(self.session[order])) + 1)
+
     def groups(self) -> Iterator[Group]:
         """From the closest kin to all: the same symbol and clock time, the same symbol, everything."""
         cell = self.symbol * len(self.clocks) + self.clock
