@@ -139,6 +139,20 @@ class AnswerStore:
             raise BudgetStop(f"{told}; api.remote_down is stop. Nothing is lost: run again when it answers.")
         print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
 
+    def read_note(self, name: str) -> bytes | None:
+        """A small fact kept beside the answers, like a model's numbers; the remote's, if there is none here."""
+        content = self.local.read(name)
+        return content if content is not None else self._from_remote([name]).get(name)
+
+    def write_note(self, name: str, content: bytes) -> None:
+        """Keep a small fact beside the answers and share it; the first one stands."""
+        self.local.create(name, content)
+        if self.remote is not None:
+            try:
+                self.remote.create(name, content)
+            except (OSError, PipelineError) as error:
+                self._lost(error)
+
     def damaged(self) -> Iterator[tuple[str, str]]:
         """Name and complaint of every local record that is not what its name promises."""
         for name in self._names():

@@ -50,10 +50,10 @@ class PaidBackend:
             raise BudgetStop(self._offline(batches))
         first = batches[0].questions[0]
         if self.shop.api.pack == "snapshots":
-            demand_proof(self.shop.store.local, first)
+            demand_proof(self.shop.store, first)
             batches = packed(batches)
         demand_sendable(batches, self.shop.forecaster)
-        demand_agreement(self.shop.forecaster, first, self.shop.store.local, self.buyer.buy_facts)
+        demand_agreement(self.shop.forecaster, first, self.shop.store, self.buyer.buy_facts)
         records: dict[str, Record] = {}
         for number, batch in enumerate(batches):
             try:
@@ -68,7 +68,7 @@ class PaidBackend:
         """Whether the service answers each of these questions for itself; two requests, both counted."""
         batch = packed(per_snapshot(asked))[0]
         demand_sendable([batch], self.shop.forecaster)
-        demand_agreement(self.shop.forecaster, batch.questions[0], self.shop.store.local, self.buyer.buy_facts)
+        demand_agreement(self.shop.forecaster, batch.questions[0], self.shop.store, self.buyer.buy_facts)
         try:
             with claim(self.shop.store.local.root / "claims", batch.snapshots):
                 return self.buyer.prove_independence(demand_finite(batch))

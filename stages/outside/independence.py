@@ -12,21 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError
+from stages.outside.answers import AnswerStore
 from stages.outside.model_facts import identity
-from stages.outside.places import Folder
 from stages.requests.question import Question
 
 TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
 
 
-def demand_proof(place: Folder, question: Question) -> None:
+def demand_proof(store: AnswerStore, question: Question) -> None:
     """Packing needs a recorded proof, and questions that may travel packed."""
     if question.futr_exog:
         raise ConfigurationError(
             f"api.pack snapshots cannot send known futures ({', '.join(question.futr_exog)}), which belong to one "
             "snapshot each: set api.pack to none or empty requests.futr_exog."
         )
-    content = place.read(path_of_proof(question))
+    content = store.read_note(path_of_proof(question))
     if content is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
@@ -40,11 +40,11 @@ def demand_proof(place: Folder, question: Question) -> None:
         )
 
 
-def record_proof(place: Folder, question: Question, difference: float, key: str) -> bool:
+def record_proof(store: AnswerStore, question: Question, difference: float, key: str) -> bool:
     """Write down how far the answers lay apart; whether that counts as equal."""
     independent = difference <= TOLERANCE
     document = {"independent": independent, "largest_difference": difference, "tolerance": TOLERANCE, "key": key}
-    place.create(path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n")
+    store.write_note(path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n")
     return independent
 
 

@@ -12,20 +12,20 @@ from dataclasses import asdict
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import ForecasterParams
-from stages.outside.places import Folder
+from stages.outside.answers import AnswerStore
 from stages.outside.seller import ModelFacts
 from stages.requests.question import Question
 
 
 def demand_agreement(
-    forecaster: ForecasterParams, question: Question, place: Folder, buy: Callable[[Question], ModelFacts]
+    forecaster: ForecasterParams, question: Question, store: AnswerStore, buy: Callable[[Question], ModelFacts]
 ) -> None:
     """Params must say what the service says; asked at most once per model, epoch and deployment."""
     name = path_of_facts(question)
-    content = place.read(name)
+    content = store.read_note(name)
     if content is None:
         facts = buy(question)
-        place.create(name, json.dumps(asdict(facts), sort_keys=True).encode() + b"\n")
+        store.write_note(name, json.dumps(asdict(facts), sort_keys=True).encode() + b"\n")
     else:
         facts = ModelFacts(**json.loads(content))
     stated = (forecaster.input_size, forecaster.model_horizon)

@@ -52,7 +52,7 @@ def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerSt
     absent = {question.key for question in questions} - here
     there = keys_in(store.remote, absent) if store.remote is not None else set()
     missing = [Asked(question, _nobody_looks) for question in questions if question.key in absent - there]
-    facts_known = store.local.read(path_of_facts(questions[0])) is not None
+    facts_known = store.read_note(path_of_facts(questions[0])) is not None
     return Price(
         questions=len(questions),
         local=len(here),

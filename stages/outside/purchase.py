@@ -79,7 +79,7 @@ class Buyer:
             self._settle_failed(seat, failure, batch)
             raise failure.error from None
         difference = difference_of(alone.values_bp, bought.values_bp[len(batch.asked) // 2])
-        independent = record_proof(self.shop.store.local, middle.question, difference, key)
+        independent = record_proof(self.shop.store, middle.question, difference, key)
         if independent:
             self._kept(batch, bought, seat)
         else:

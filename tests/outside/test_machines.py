@@ -54,6 +54,13 @@ def test_what_one_machine_bought_costs_the_other_nothing(machines: list[ShopKeep
     assert b.backend(mode="offline").answer(questions(["AAA"], range(4)))
 
 
+def test_the_models_facts_are_bought_once_for_all_machines(machines: list[ShopKeeper], server: TimeGPTServer):
+    for number, keeper in enumerate(machines):
+        keeper.know_model = False
+        keeper.backend().answer(questions(["AAA"], range(number + 1)))
+    assert server.requests == {"model_params": 1, "forecast": 2}
+
+
 def test_one_budget_spans_both(machines: list[ShopKeeper], server: TimeGPTServer):
     a, b = machines
     a.backend(scope="remote", per_day=4).answer(questions(["AAA"], range(3)))

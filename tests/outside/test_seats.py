@@ -63,6 +63,27 @@ def test_a_lower_limit_counts_the_seats_above_it(row: Row):
     assert row.take(10, b"{}") == "0002-1"
 
 
+class Rushed(Folder):
+    """A place where somebody takes the last seat right after our first listing."""
+
+    rival: Row | None = None
+
+    def names(self, folder: str) -> list[str]:
+        seen = super().names(folder)
+        if self.rival:
+            rival, self.rival = self.rival, None
+            assert rival.take(2, b"rival") == "0001-0"
+        return seen
+
+
+def test_losing_the_last_seat_to_a_rival_is_not_made_up_for_beyond_the_limit(tmp_path: Path):
+    place = Rushed(tmp_path)
+    Row(Folder(tmp_path), "d").take(2, b"{}")
+    place.rival = Row(Folder(tmp_path), "d")
+    assert Row(place, "d").take(2, b"ours") is None
+    assert Folder(tmp_path).names("d") == ["0000-0.json", "0001-0.json"]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["take", "refund", "answer"]), st.integers(0, 6)), max_size=25))
 def test_counted_requests_never_exceed_the_largest_limit(tmp_path_factory: pytest.TempPathFactory, steps):
