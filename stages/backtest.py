@@ -11,6 +11,7 @@ from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
 from stages.outside.files import read_json, read_table, read_tables, write_csv, write_table
 from stages.outside.settings import read_params
+from stages.outside.trials import log_variants
 from stages.rules.params import CostsParams, RulesParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
@@ -46,6 +47,7 @@ def main() -> None:
     daily = daily_table(result.trades, calendar["session"].to_list(), whitelist)
     figures = summary(strategy, book_of(result.trades, calendar), calendar)
 
+    log_variants([strategy.combo])
     write_csv(result.trades, TRADES)
     write_table(Daily, daily, DAILY)
     write_table(Signals, result.signals, SIGNALS)

@@ -10,6 +10,7 @@ from stages.outside.entry import run, say
 from stages.outside.envelopes import read_envelope
 from stages.outside.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
 from stages.outside.settings import read_params
+from stages.outside.trials import log_opening
 from stages.portfolio.book import Span, cost_curve, delay_table, portfolio_table
 from stages.portfolio.outcome import Outcome, gates_document, oos_document, summary
 from stages.portfolio.params import PortfolioParams
@@ -58,6 +59,7 @@ def main() -> None:
     name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
     spans = {"search": Span(read_envelope(SEARCH), read_csv(Trades, TRADES))}
     if split.open_holdout == name:
+        log_opening(name)
         spans["holdout"] = Span.of(read_envelope(HOLDOUT), strategy)
     outcome = Outcome(name, split.open_holdout, strategy, spans)
     verdict = gates_document(outcome, forecast_gates, metrics["controls"], read_sheet(RANKING), gates)

@@ -15,6 +15,7 @@ from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
 from stages.outside.files import clear, read_json, read_table, read_tables, write_csv, write_json, write_table
 from stages.outside.settings import read_params
+from stages.outside.trials import log_variants
 from stages.rules.params import CostsParams, RulesParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
@@ -54,6 +55,7 @@ def main() -> None:
     ranked = ranking(swept, params)
     proposed = proposal(swept, ranked, params.choose_by)
 
+    log_variants(ranked["combo"])
     clear(GRID)
     for combo, book in zip(variants, books, strict=True):
         write_csv(summary(combo.strategy, book, calendar), GRID / combo.strategy.combo / "bt_summary.csv")

@@ -14,6 +14,7 @@ from stages.outside.entry import run
 from stages.outside.files import read_json
 from stages.outside.openings import earlier_openings
 from stages.outside.study import Study
+from stages.outside.trials import logged_openings
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
@@ -29,14 +30,20 @@ def main() -> None:
         print(f"open-holdout: it is open for strategy {strategy} already.")
         return
 
-    earlier = earlier_openings(study.source.name)
+    earlier = _earlier(study.source.name)
     changed = state({"split": {"open_holdout": strategy}})
 
     files = " ".join(map(str, changed))
-    named = ", ".join(f"{name} (commit {commit})" for name, commit in earlier.items()) or "none"
+    named = ", ".join(f"{name} ({where})" for name, where in earlier.items()) or "none"
     print(f"open-holdout: strategy {strategy} of study {study.report.study!r} may see the holdout. -> {files}")
     print(f"Openings of source {study.source.name!r} before this one: {len(earlier)}. Strategies: {named}.")
     print(f"Put it on the record: `make run`, then `git commit -m 'Open the holdout' {files} params.yaml dvc.lock`.")
+
+
+def _earlier(source: str) -> dict[str, str]:
+    """Strategy -> where its opening is on record: a commit, or the trial log for those that nobody committed."""
+    committed = {name: f"commit {commit}" for name, commit in earlier_openings(source).items()}
+    return committed | {name: "trial log" for name in logged_openings(source) if name not in committed}
 
 
 def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:

@@ -77,7 +77,8 @@ def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     split.write_text(re.sub(r"open_holdout: \w+", "open_holdout: null", split.read_text()))
     config.write_text(re.sub(r"- preset: \w+", "- preset: none", config.read_text()))
     (path / "params.yaml").write_text(to_yaml(compose(path / "conf")))
-    (path / ".gitignore").write_text("/artifacts/\n/.dvc/tmp/\n")
+    (path / ".gitignore").write_text("/artifacts/\n/.dvc/\n")
+    (path / ".dvc").mkdir()
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*IDENTITY, "commit", "-q", "-m", "a fresh clone"]):
         subprocess.run(["git", *command], cwd=path, check=True)
     return path

@@ -1,0 +1,137 @@
+"""The trial log: every variant ever evaluated and every opening of a holdout, counted for life.
+
+It lies in `trials/` beside the answer store, where `dvc gc` and lost runs do not reach it, and on DVC's default remote
+when answers are shared. An entry is one immutable file named by the sha256 of its content: adding it again changes
+nothing, two writers cannot disturb each other, and a kill leaves all of an entry or nothing. Variants evaluated
+together are one entry, so that a sweep of a thousand costs one file.
+
+No stage reads this log: what they write depends on params alone (`sweep.prior_trials`), however long the log is.
+*Errors*: none for damage (a damaged entry is told and does not count) nor for a remote that does not answer (`make
+trials` brings both sides together later); `ConfigurationError` (exit 5) when the log cannot be written here.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+
+from stages.backtesting.trials import Entry, evaluated, opened
+from stages.errors import PipelineError
+from stages.forecasting.params import ApiParams
+from stages.outside.places import Folder, Place
+from stages.outside.settings import PARAMS, read_params
+from stages.outside.sharing import shared_place
+from stages.outside.workspace import store_root
+
+FOLDER = "trials"
+
+
+class TrialLog:
+    """Entries of the local place, written through to the remote place when there is one."""
+
+    def __init__(self, local: Folder, remote: Place | None) -> None:
+        self.local = local
+        self.remote = remote
+
+    def add(self, entry: Entry) -> bool:
+        """Have an entry on disk, then on the remote; False if it was here already."""
+        content = _encode(entry)
+        name = _name(content)
+        if self.local.create(name, content):
+            self._share(name, content)
+            return True
+        if self.local.read(name) != content:
+            self.local.replace(name, content)  # damaged
+        return False
+
+    def entries(self) -> list[Entry]:
+        """Every sound entry of this place, in the order of their names."""
+        names = [f"{FOLDER}/{name}" for name in self.local.names(FOLDER)]
+        found = ((name, self.local.read(name)) for name in names)
+        return [entry for name, content in found if content and (entry := _decode(name, content))]
+
+    def exchange(self) -> None:
+        """Bring this place and the remote together: afterwards each holds what either held."""
+        if self.remote is None:
+            return
+        here = set(self.local.names(FOLDER))
+        try:
+            there = set(self.remote.names(FOLDER))
+            fetched = self.remote.read_many([f"{FOLDER}/{name}" for name in sorted(there - here)])
+        except OSError as error:
+            self._lost(error)
+            return
+        for name, content in fetched.items():
+            if _decode(name, content):
+                self.local.create(name, content)
+        for name in sorted(here - there):
+            self._share(f"{FOLDER}/{name}", self.local.read(f"{FOLDER}/{name}") or b"")
+
+    def _share(self, name: str, content: bytes) -> None:
+        if self.remote is None:
+            return
+        try:
+            self.remote.create(name, content)
+        except (OSError, PipelineError) as error:
+            self._lost(error)
+
+    def _lost(self, error: Exception) -> None:
+        self.remote = None
+        _warn(f"the trial log is not shared now ({error}); `make trials` shares it later")
+
+
+def open_log(api: ApiParams) -> TrialLog:
+    """The log of this workspace; a remote that cannot be reached or used leaves it local."""
+    try:
+        remote = shared_place(api) if api.share else None
+    except PipelineError as error:
+        _warn(f"the trial log is not shared now: {error}")
+        remote = None
+    return TrialLog(Folder(store_root()), remote)
+
+
+def log_variants(combo_ids: Iterable[str]) -> None:
+    """Put on record that these combos are being judged; a stage calls this before it writes."""
+    open_log(read_params(ApiParams)).add(evaluated(_params(), combo_ids))
+
+
+def log_opening(strategy_id: str) -> None:
+    """Put on record that the holdout is being opened for this strategy; called before it is read."""
+    open_log(read_params(ApiParams)).add(opened(_params(), strategy_id))
+
+
+def logged_openings(source: str) -> list[str]:
+    """Every strategy for which this log knows the holdout of `source` opened, sorted."""
+    entries = TrialLog(Folder(store_root()), None).entries()
+    return sorted({entry.opening for entry in entries if entry.source == source and entry.opening})
+
+
+def _params() -> dict[str, Any]:
+    """All of params.yaml: an entry names sections that the stage itself does not depend on."""
+    document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    return document
+
+
+def _encode(entry: Entry) -> bytes:
+    facts = {name: value for name, value in asdict(entry).items() if value}
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _name(content: bytes) -> str:
+    return f"{FOLDER}/{hashlib.sha256(content).hexdigest()}.json"
+
+
+def _decode(name: str, content: bytes) -> Entry | None:
+    if _name(content) != name:
+        _warn(f"the entry {name} of the trial log is damaged: it does not count")
+        return None
+    facts = json.loads(content)
+    return Entry(**facts | {"variants": tuple(facts.get("variants", ()))})
+
+
+def _warn(sentence: str) -> None:
+    print(f"{sentence}.", file=sys.stderr, flush=True)
