@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from stages.features.catalogue import build_features
+from stages.features.context import Context
 from stages.features.params import FeaturesParams
 from stages.outside.entry import run, say
+from stages.outside.event_files import read_events
 from stages.outside.files import read_json, read_table, read_tables, write_frames
 from stages.outside.settings import read_params
 from stages.quality.verdicts import usable_sessions
@@ -24,8 +26,9 @@ def main() -> None:
     universe = read_params(UniverseParams)
     usable = usable_sessions(read_json(REPORT))
     calendar = read_table(Calendar, CALENDAR)
+    around = Context(universe.context_symbol, read_events(params.events))
 
-    features = build_features(read_tables(Bars, BARS), usable, calendar, params, universe.context_symbol)
+    features = build_features(read_tables(Bars, BARS), usable, calendar, params, around)
 
     write_frames(features, FEATURES)
     say(

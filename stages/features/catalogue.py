@@ -17,7 +17,8 @@ from functools import partial
 import polars as pl
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.features import clock, context, ranges, returns, volume
+from stages.features import clock, context, events, ranges, returns, volume
+from stages.features.context import Context
 from stages.features.minute import with_minute_columns
 from stages.features.params import FeaturesParams
 
@@ -103,6 +104,10 @@ FEATURES: dict[str, Feature] = {
         lambda _: context.context_ret(5),
         lambda params: params.context_lag_min + 5,
     ),
+    "event_today": Feature("1 if an event of today has been announced", "0 or 1", 0, events.event_today),
+    "minutes_to_event": Feature(
+        "minutes from known_at to the next announced event of today", "minutes", 6, events.minutes_to_event
+    ),
     "minute": _ahead("m", "minutes since the open", 0, clock.minute),
     "session_share": _ahead("m / n", "share of the session", 12, clock.session_share),
     "minutes_to_close": _ahead("n - 1 - m", "minutes", 0, clock.minutes_to_close),
@@ -127,18 +132,19 @@ def build_features(
     usable: Mapping[str, tuple[date, ...]],
     calendar: pl.DataFrame,
     params: FeaturesParams,
-    context_symbol: str | None,
+    around: Context,
 ) -> dict[str, pl.DataFrame]:
     """One frame of features a symbol, the context symbol included."""
-    _demand_known(params, context_symbol)
+    _demand_known(params, around.symbol)
     frames = {symbol: with_minute_columns(frame, calendar) for symbol, frame in bars.items()}
-    if context_symbol is not None:
+    if around.symbol is not None:
         frames = {
-            symbol: context.with_context(frame, frames[context_symbol], params) for symbol, frame in frames.items()
+            symbol: context.with_context(frame, frames[around.symbol], params) for symbol, frame in frames.items()
         }
     features = {}
     for symbol, frame in frames.items():
-        complete = volume.with_usual_volume(frame, usable[symbol], params.volume_norm_sessions).with_columns(
+        usual = volume.with_usual_volume(frame, usable[symbol], params.volume_norm_sessions)
+        complete = events.with_events(usual, around.events, symbol).with_columns(
             expression(params).alias(name) for name, expression in SHARED.items()
         )
         features[symbol] = complete.select(*INDEX, *columns(params.names, params))

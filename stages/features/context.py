@@ -4,13 +4,24 @@
 *Errors*: `ConfigurationError` when such a feature is named and no context symbol is.
 """
 
+from dataclasses import dataclass, field
+
 import polars as pl
 
 from stages.features.minute import M
 from stages.features.params import FeaturesParams
 from stages.features.returns import ret
+from stages.tables.events import Events
 
 CONTEXT_MINUTES = (1, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What is known beside a symbol's own bars: the context symbol, if there is one, and table `Events`."""
+
+    symbol: str | None = None
+    events: pl.DataFrame = field(default_factory=Events.create_empty)
 
 
 def context_ret(minutes: int) -> pl.Expr:

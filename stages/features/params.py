@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from stages.tables.section import Section
 
@@ -10,7 +10,10 @@ Window = Annotated[int, Field(ge=1)]
 
 
 class FeaturesParams(Section):
-    """Names from the catalogue `FEATURES`, and every window in minutes (bars) or sessions."""
+    """Names from the catalogue `FEATURES`, every window in minutes (bars) or sessions, and who knows of events.
+
+    `events` names the committed list `conf/events/<events>.csv`; `none` is an empty one.
+    """
 
     section = "features"
 
@@ -25,4 +28,5 @@ class FeaturesParams(Section):
     session_open_min: Window
     session_close_min: Window
     context_lag_min: Window
+    events: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
     max_null_share: Annotated[float, Field(ge=0, le=1)]

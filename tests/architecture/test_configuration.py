@@ -10,7 +10,7 @@ from stages.outside.study import problems
 from tests.architecture.dependencies import ROOT
 
 CONF = ROOT / "conf"
-NOT_SECTIONS = {"preset", "sweeps", "manifests"}
+NOT_SECTIONS = {"preset", "sweeps", "manifests", "events"}
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in NOT_SECTIONS)
 CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 PRESETS = sorted(path.stem for path in (CONF / "preset").glob("*.yaml"))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from stages.features.catalogue import FEATURES, build_features
+from stages.features.context import Context
 from stages.features.params import FeaturesParams
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
 
@@ -84,7 +85,7 @@ def main() -> None:
         frame["session"] = pd.to_datetime(frame["session"])
     n_bars = pd.Series(390, index=frames["A"].index)
 
-    ours = build_features(bars, usable, calendar, params, None)
+    ours = build_features(bars, usable, calendar, params, Context())
     difference = 0.0
     for symbol in SYMBOLS:
         theirs = in_pandas(frames[symbol], n_bars, params)
@@ -95,7 +96,7 @@ def main() -> None:
             difference = max(difference, float(np.nanmax(np.abs(values - reference) / scale)))
     assert difference < 1e-9, difference
 
-    fast = best(lambda: build_features(bars, usable, calendar, params, None))
+    fast = best(lambda: build_features(bars, usable, calendar, params, Context()))
     slow = best(lambda: [in_pandas(frame, n_bars, params) for frame in frames.values()])
     rows = sum(frame.height for frame in bars.values())
     print(f"{rows:,} rows, {len(params.names)} features, largest difference {difference:.1e}")

@@ -11,6 +11,7 @@ import yaml
 from stages.features.params import FeaturesParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
+from stages.tables.events import Events
 from stages.universe.grid import minute_grid
 from tests.architecture.dependencies import ROOT
 
@@ -77,6 +78,32 @@ def random_bars(calendar: pl.DataFrame, seed: int, missing: float = 0.0) -> pl.D
     volume = np.where(filled, 0, rng.integers(1, 5000, n)).astype(float)
     shape = {"open": before, "high": high, "low": low, "close": close, "volume": volume, "is_filled": filled}
     return bars_of(calendar, close.tolist(), **{name: values.tolist() for name, values in shape.items()})
+
+
+def made_events(*events: tuple[datetime, str, datetime]) -> pl.DataFrame:
+    """Table `Events` from (when it happens, symbol, when it was announced)."""
+    return Events.of(
+        pl.DataFrame(
+            [(at, symbol, f"event {number}", told) for number, (at, symbol, told) in enumerate(events)],
+            schema=["ts", "symbol", "event", "announced_at"],
+            orient="row",
+        )
+    )
+
+
+def events_of(calendar: pl.DataFrame) -> pl.DataFrame:
+    """Noon on every session: odd sessions' events were announced the week before, even ones' a quarter of an hour."""
+    opens = calendar["open_utc"].to_list()
+    return made_events(
+        *(
+            (
+                at + timedelta(minutes=30),
+                "*" if k % 3 else "A",
+                at + timedelta(minutes=15) - timedelta(days=7 * (k % 2)),
+            )
+            for k, at in enumerate(opens)
+        )
+    )
 
 
 def usable_of(calendar: pl.DataFrame, *symbols: str) -> dict[str, tuple[date, ...]]:

@@ -5,15 +5,16 @@ import pytest
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.features.catalogue import FEATURES, build_features
+from stages.features.context import Context
 from tests.architecture.dependencies import ROOT
-from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
+from tests.features.made_bars import events_of, features_params, made_calendar, random_bars, usable_of
 
 CALENDAR = made_calendar(3, n_bars=40)
 
 
 def build(missing=0.0, context=None, **changes):
     bars = {"A": random_bars(CALENDAR, 1, missing)}
-    return build_features(bars, usable_of(CALENDAR, "A"), CALENDAR, features_params(**changes), context)
+    return build_features(bars, usable_of(CALENDAR, "A"), CALENDAR, features_params(**changes), Context(context))
 
 
 def test_a_run_gets_the_features_it_names_in_that_order_as_floats():
@@ -23,7 +24,12 @@ def test_a_run_gets_the_features_it_names_in_that_order_as_floats():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, feature in FEATURES.items() if not feature.lookback_sessions(features_params())]
+    "name",
+    [
+        name
+        for name, feature in FEATURES.items()
+        if not feature.lookback_sessions(features_params()) and name != "minutes_to_event"  # most days have none
+    ],
 )
 def test_a_feature_is_known_from_its_look_back_on(name):
     frame = build(names=[name], required=[], context="A")["A"]
@@ -32,11 +38,11 @@ def test_a_feature_is_known_from_its_look_back_on(name):
 
 
 def test_only_what_the_calendar_knows_is_known_ahead():
-    """A clock feature is the same whatever the market does; every other one is not."""
+    """A clock feature is the same whatever the market does and whoever announces; every other one is not."""
     params = features_params(names=list(FEATURES), required=[], volume_norm_sessions=1)
     one, other = (
-        build_features({"A": random_bars(CALENDAR, seed)}, usable_of(CALENDAR, "A"), CALENDAR, params, "A")["A"]
-        for seed in (1, 2)
+        build_features({"A": random_bars(CALENDAR, seed)}, usable_of(CALENDAR, "A"), CALENDAR, params, around)["A"]
+        for seed, around in ((1, Context("A")), (2, Context("A", events_of(CALENDAR))))
     )
     assert {name for name in FEATURES if one[name].equals(other[name])} == {
         name for name, feature in FEATURES.items() if feature.known_ahead

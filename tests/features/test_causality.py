@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stages.features.catalogue import FEATURES, build_features
-from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
+from stages.features.context import Context
+from tests.features.made_bars import events_of, features_params, made_calendar, random_bars, usable_of
 
 CALENDAR = made_calendar(7, n_bars=40, half=(3,))
 PARAMS = features_params(names=list(FEATURES), required=[], volume_norm_sessions=3)
 SYMBOLS = ("A", "B", "M")
+EVENTS = events_of(CALENDAR)
 ROWS = CALENDAR["n_bars"].sum()
 INSTANTS = st.integers(1, ROWS - 1)
 SEEDS = st.integers(0, 10_000)
@@ -20,8 +22,10 @@ def market(seed: int, missing: float = 0.1) -> dict[str, pl.DataFrame]:
     return {symbol: random_bars(CALENDAR, seed + k, missing) for k, symbol in enumerate(SYMBOLS)}
 
 
-def features(bars: dict[str, pl.DataFrame], calendar: pl.DataFrame = CALENDAR) -> dict[str, pl.DataFrame]:
-    return build_features(bars, usable_of(calendar, *bars), calendar, PARAMS, "M")
+def features(
+    bars: dict[str, pl.DataFrame], calendar: pl.DataFrame = CALENDAR, events: pl.DataFrame = EVENTS
+) -> dict[str, pl.DataFrame]:
+    return build_features(bars, usable_of(calendar, *bars), calendar, PARAMS, Context("M", events))
 
 
 def scrambled_from(bars: pl.DataFrame, row: int, seed: int) -> pl.DataFrame:
@@ -47,6 +51,16 @@ def test_cutting_the_bars_off_is_the_same_as_cutting_the_features_off(seed, row)
     cut = features({symbol: frame[:row] for symbol, frame in bars.items()})
     for symbol, frame in features(bars).items():
         assert_frame_equal(frame[:row], cut[symbol], check_exact=True)
+
+
+@given(INSTANTS)
+@settings(max_examples=25, deadline=None)
+def test_without_the_announcements_still_to_come_every_earlier_row_is_bit_equal(row):
+    bars = market(1)
+    instant = bars["A"]["known_at"][row - 1]
+    untold = features(bars, events=EVENTS.filter(pl.col("announced_at") <= instant))
+    for symbol, frame in features(bars).items():
+        assert_frame_equal(frame[:row], untold[symbol][:row], check_exact=True)
 
 
 @given(SEEDS)

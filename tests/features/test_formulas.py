@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.features.catalogue import FEATURES, build_features
+from stages.features.context import Context
 from tests.features.made_bars import bars_of, features_params, made_calendar, random_bars, usable_of
 
 PARAMS = features_params(
@@ -32,7 +33,7 @@ LOOPED = (
 
 def built(bars, calendar, usable=None, context="A"):
     usable = usable or usable_of(calendar, "A")
-    return build_features({"A": bars}, usable, calendar, PARAMS, context)["A"]
+    return build_features({"A": bars}, usable, calendar, PARAMS, Context(context))["A"]
 
 
 def row_at(frame, m):
@@ -81,7 +82,7 @@ def test_the_clock_by_hand():
 def test_the_context_is_one_bar_old_and_of_today():
     calendar = made_calendar(2, n_bars=4)
     bars, market = random_bars(calendar, 1), random_bars(calendar, 2)
-    frame = build_features({"A": bars, "M": market}, usable_of(calendar, "A", "M"), calendar, PARAMS, "M")
+    frame = build_features({"A": bars, "M": market}, usable_of(calendar, "A", "M"), calendar, PARAMS, Context("M"))
     own = frame["M"]["ret_1m"].to_list()
     assert frame["A"]["context_ret_1m"].to_list() == [None, *own[:3], None, *own[4:7]]
 

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from stages.features.catalogue import build_features
+from stages.features.context import Context
 from stages.features.params import FeaturesParams
 from stages.quality.params import QualityParams
 from stages.requests.market import Market
@@ -27,7 +28,7 @@ def market_of(
 ) -> Market:
     """Bars with the features that belong to them."""
     usable = usable or usable_of(calendar, *bars)
-    return Market(bars, build_features(bars, usable, calendar, params, None), usable, calendar)
+    return Market(bars, build_features(bars, usable, calendar, params, Context()), usable, calendar)
 
 
 def random_market(calendar: pl.DataFrame, *symbols: str, seed: int = 0) -> Market:
