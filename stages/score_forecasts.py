@@ -11,6 +11,8 @@ from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.scoring.params import GatesParams
 from stages.scoring.plot_data import coverage_by_time, reliability
+from stages.sources.oracle import planted
+from stages.sources.params import ArtificialMarket
 from stages.tables.bars import Bars
 from stages.tables.calibrated import Calibrated
 
@@ -26,10 +28,13 @@ COVERAGE = Path("artifacts/score_forecasts/coverage_by_time.csv")
 def main() -> None:
     """Calibrated search rows -> scores with their evidence, and a verdict per cell."""
     params = read_params(GatesParams)
+    market = read_params(ArtificialMarket).planted
     forecasts = read_table(Calibrated, CALIBRATED)
+    bars = read_tables(Bars, BARS)
 
     metrics = score(forecasts, params)
-    proofs = controls(forecasts, read_questions(REQUESTS), read_tables(Bars, BARS), params)
+    plant = planted(forecasts, bars, market) if market else None
+    proofs = controls(forecasts, read_questions(REQUESTS), bars, params, plant)
     gates = forecast_gates(metrics, proofs, params)
 
     write_json(metrics | {"controls": proofs}, METRICS)

@@ -1,8 +1,9 @@
-"""Three forecasters that would expose this pipeline, scored on the run's own questions by the run's own function.
+"""Forecasters that would expose this pipeline, scored on the run's own questions by the run's own function.
 
 `echo` repeats the last value that its question really sent: it must score exactly as persistence. `oracle` reads the
 close at the target's clock time: it must score zero and cover everything. `shifted_oracle` reads one minute too early:
 it must be visibly worse. A history that holds the answer, or a score that reads the wrong step, cannot pass all three.
+On artificial data `oracle_bound` joins them: it knows the plant, and nobody may beat it.
 
 *Time*: bars are looked up by the start of their minute, on a path that shares nothing with the outcomes' own.
 """
@@ -17,6 +18,7 @@ import polars as pl
 from stages.scoring.day_sums import LossRows, summary
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
+from stages.scoring.oracle_bound import oracle_bound
 from stages.scoring.params import GatesParams
 from stages.scoring.verdict import Verdict, worst
 from stages.tables.quantiles import QUANTILES
@@ -41,9 +43,13 @@ class Sent(Protocol):
 
 
 def controls(
-    forecasts: pl.DataFrame, questions: Iterable[Sent], bars: Mapping[str, pl.DataFrame], params: GatesParams
+    forecasts: pl.DataFrame,
+    questions: Iterable[Sent],
+    bars: Mapping[str, pl.DataFrame],
+    params: GatesParams,
+    plant: pl.DataFrame | None = None,
 ) -> Document:
-    """A verdict for each control and for all together."""
+    """A verdict for each control and for all together; `plant` is what an oracle of an artificial market answers."""
     rows = _asked_once(forecasts, questions)
     closes = _closes(bars)
     target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
@@ -56,6 +62,8 @@ def controls(
         "oracle": _proof(oracle, "rmae == 0 and coverage == 1", lambda rmae, cover: rmae <= EXACT and cover == 1.0),
         "shifted_oracle": _proof(shifted, f"rmae > {limit:g}", lambda rmae, _: rmae > limit),
     }
+    if plant is not None:
+        proofs["oracle_bound"] = oracle_bound(forecasts, plant)
     verdicts = [Verdict(str(proof["verdict"])) for proof in proofs.values()]
     return {**proofs, "verdict": worst(verdicts).value}
 

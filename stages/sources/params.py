@@ -34,6 +34,21 @@ class SyntheticParams(BaseModel):
     tick_size: Annotated[float, Field(gt=0)]
 
 
+class ArtificialMarket(Section):
+    """Whether bars are artificial, and what was planted in them."""
+
+    section = "source"
+    partial = True
+
+    kind: Literal["synthetic", "parquet", "gcs"]
+    synthetic: SyntheticParams | None
+
+    @property
+    def planted(self) -> SyntheticParams | None:
+        """The market, if that is where the bars come from."""
+        return self.synthetic if self.kind == "synthetic" else None
+
+
 class SourceParams(Section):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`."""
 

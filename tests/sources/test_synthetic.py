@@ -1,8 +1,7 @@
 """What is planted in the artificial market, and that nothing else can be forecast in it."""
 
 from datetime import date
-from functools import cache
-from math import erf, exp, pi, sqrt
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -12,35 +11,11 @@ import yaml
 
 from stages.errors import ConfigurationError
 from stages.sources.params import SyntheticParams
-from stages.sources.synthetic import diurnal_shape, synthetic_bars, wave
+from stages.sources.synthetic import synthetic_bars, wave
 from stages.universe.calendar import trading_calendar
-from stages.universe.snapshots import snapshots
 
 PARAMS = SyntheticParams(**yaml.safe_load(Path("conf/source/synthetic.yaml").read_text())["synthetic"])
 CALENDAR = trading_calendar(date(2024, 9, 3), date(2025, 3, 31))
-CLOCKS = ("09:45", "10:30", "13:30", "14:45")
-
-
-TEN_YEARS = trading_calendar(date(2015, 1, 2), date(2024, 12, 31))
-
-
-@cache
-def ten_years_of(symbol: str) -> pl.DataFrame:
-    without_jumps = PARAMS.model_copy(update={"jumps_per_session": 0.0})
-    return synthetic_bars(symbol, without_jumps, TEN_YEARS).select("ts", "close")
-
-
-def moves(symbol: str, horizon_min: int) -> tuple[np.ndarray, np.ndarray]:
-    """Outcomes in bp of ten years of snapshots, and the planted moves that an oracle would forecast."""
-    bars = ten_years_of(symbol)
-    asked = snapshots(TEN_YEARS, CLOCKS).filter(pl.col("is_open") & (pl.col("minutes_to_close") >= horizon_min))
-    asked = asked.with_columns(last_ts=pl.col("snapshot_utc") - pl.duration(minutes=1))
-    asked = asked.with_columns(target_ts=pl.col("last_ts") + pl.duration(minutes=horizon_min))
-    joined = asked.join(bars, left_on="last_ts", right_on="ts").join(bars, left_on="target_ts", right_on="ts")
-    joined = joined.sort("snapshot_utc")
-    m0 = joined["m0"].to_numpy()
-    outcome = 1e4 * np.log(joined["close_right"].to_numpy() / joined["close"].to_numpy())
-    return outcome, 1e4 * (wave(symbol, PARAMS, m0 + horizon_min) - wave(symbol, PARAMS, m0))
 
 
 def test_the_planted_move_is_the_one_worked_out_by_hand() -> None:
@@ -61,48 +36,6 @@ def test_the_wave_helps_at_half_past_and_hurts_at_a_quarter_to(horizon_min: int,
 def test_the_season_is_exact_across_the_night_since_its_period_divides_every_session() -> None:
     assert wave("STRONG", PARAMS, np.array([-1])) == pytest.approx(wave("STRONG", PARAMS, np.array([389])))
     assert wave("STRONG", PARAMS, np.array([-1])) == pytest.approx(wave("STRONG", PARAMS, np.array([209])))
-
-
-def folded_normal_mean(mean: float, sd: float) -> float:
-    """E|X| of a normal X (Leone, Nelson and Nottingham 1961)."""
-    return sd * sqrt(2 / pi) * exp(-(mean**2) / (2 * sd**2)) + mean * erf(mean / (sd * sqrt(2)))
-
-
-def oracle_rmae(symbol: str, horizon_min: int) -> float:
-    """Closed form: over m0 and the volatility level, E|noise| over E|planted + noise|, without jumps."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
-    one_minute = PARAMS.daily_sigma / sqrt(390)
-    noise = total = 0.0
-    for m0 in (14, 59, 239, 314):
-        planted = 1e4 * float(np.diff(wave(symbol, PARAMS, np.array([m0, m0 + horizon_min])))[0])
-        shape = diurnal_shape(390)[m0 + 1 : m0 + 1 + horizon_min]
-        for node, weight in zip(nodes, weights, strict=True):
-            level = exp(2 * (PARAMS.vol_sd * node - PARAMS.vol_sd**2))
-            sd = 1e4 * sqrt(level * one_minute**2 * float(np.sum(shape**2)))
-            noise += weight * folded_normal_mean(0.0, sd)
-            total += weight * folded_normal_mean(planted, sd)
-    return noise / total
-
-
-@pytest.mark.parametrize("symbol", ["STRONG", "WEAK"])
-@pytest.mark.parametrize("horizon_min", [5, 10, 15, 20])
-def test_an_oracle_scores_what_the_closed_form_says(symbol: str, horizon_min: int) -> None:
-    outcome, planted = moves(symbol, horizon_min)
-    measured = np.abs(outcome - planted).sum() / np.abs(outcome).sum()
-
-    assert measured == pytest.approx(oracle_rmae(symbol, horizon_min), abs=0.02)
-
-
-@pytest.mark.parametrize("symbol", ["STRONG", "WEAK"])
-def test_the_default_gate_is_within_the_oracles_reach_where_something_is_planted(symbol: str) -> None:
-    assert oracle_rmae(symbol, 10) < 0.85
-
-
-def test_a_pure_random_walk_moves_by_noise_alone() -> None:
-    outcome, planted = moves("NULL", 10)
-
-    assert np.all(planted == 0)
-    assert abs(outcome.mean()) < 3 * outcome.std() / sqrt(len(outcome))
 
 
 def test_returns_of_the_random_walk_are_uncorrelated_from_one_minute_to_the_next() -> None:

@@ -1,0 +1,100 @@
+"""What an oracle of the artificial market can know, worked out and measured on ten simulated years."""
+
+from datetime import date
+from functools import cache
+from math import sqrt
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.sources.oracle import expectation, planted
+from stages.sources.synthetic import synthetic_bars
+from stages.universe.calendar import trading_calendar
+from stages.universe.grid import minute_grid
+from stages.universe.snapshots import snapshots
+from tests.sources.test_synthetic import PARAMS
+
+CLOCKS = ("09:45", "10:30", "13:30", "14:45")
+TEN_YEARS = trading_calendar(date(2015, 1, 2), date(2024, 12, 31))
+CALM = PARAMS.model_copy(update={"jumps_per_session": 0.0})
+
+
+@cache
+def ten_years_of(symbol: str) -> pl.DataFrame:
+    bars = synthetic_bars(symbol, CALM, TEN_YEARS).select("ts", "close")
+    return minute_grid(TEN_YEARS).join(bars, on="ts").with_columns(known_at=pl.col("ts") + pl.duration(minutes=1))
+
+
+@cache
+def answered(symbol: str, horizon_min: int) -> pl.DataFrame:
+    """The oracle's answers beside the outcomes of ten years of snapshots, 10:30 on half days included."""
+    asked = snapshots(TEN_YEARS, CLOCKS).filter(pl.col("is_open") & (pl.col("minutes_to_close") >= horizon_min))
+    asked = asked.with_columns(
+        symbol=pl.lit(symbol),
+        horizon_min=pl.lit(horizon_min, pl.Int32),
+        target_ts=pl.col("snapshot_utc") + pl.duration(minutes=horizon_min),
+    )
+    bars = ten_years_of(symbol)
+    closes = bars.select("known_at", "close")
+    return (
+        asked.join(closes, left_on="snapshot_utc", right_on="known_at")
+        .join(closes, left_on="target_ts", right_on="known_at", suffix="_then")
+        .with_columns(y_bp=1e4 * (pl.col("close_then") / pl.col("close")).log())
+        .join(planted(asked, {symbol: bars}, CALM), on=["symbol", "snapshot_utc", "horizon_min"], validate="1:1")
+    )
+
+
+def test_the_planted_move_is_the_one_worked_out_by_hand():
+    """10:30 knows m0 = 59: 12 bp * (sin(2 pi 69/30 + phase) - sin(2 pi 59/30 + phase)) = 12 * sqrt(3) bp."""
+    known = expectation(PARAMS, "STRONG", 59, 390, 10)
+
+    assert known["planted_bp"] == pytest.approx(12 * sqrt(3), abs=1e-9)
+
+
+@pytest.mark.parametrize(("horizon_min", "height"), [(5, 10.392), (10, 20.785), (15, 20.785), (20, 10.392)])
+def test_the_wave_helps_at_half_past_and_hurts_at_a_quarter_to(horizon_min, height):
+    moves = [expectation(PARAMS, "STRONG", m0, 390, horizon_min)["planted_bp"] for m0 in (14, 59, 239, 314)]
+
+    assert moves == pytest.approx([-height, height, height, -height], abs=1e-3)
+
+
+@pytest.mark.parametrize("symbol", ["STRONG", "WEAK"])
+@pytest.mark.parametrize("horizon_min", [5, 10, 15, 20])
+def test_an_oracle_errs_at_each_clock_time_as_much_as_the_closed_form_says(symbol, horizon_min):
+    # 2,500 outcomes a clock time; days share a persistent volatility, so the two means move together by some 3 %.
+    rows = answered(symbol, horizon_min)
+    by_clock = rows.group_by("snapshot_et").agg(
+        measured=(pl.col("y_bp") - pl.col("planted_bp")).abs().sum() / pl.col("y_bp").abs().sum(),
+        worked_out=pl.col("oracle_mae_bp").sum() / pl.col("persistence_mae_bp").sum(),
+        size=pl.col("y_bp").abs().mean() / pl.col("persistence_mae_bp").mean(),
+    )
+
+    assert by_clock.height == len(CLOCKS)
+    assert by_clock["measured"].to_numpy() == pytest.approx(by_clock["worked_out"].to_numpy(), abs=0.03)
+    assert by_clock["size"].to_numpy() == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("symbol", ["STRONG", "WEAK"])
+def test_the_default_gate_is_within_the_oracles_reach_where_something_is_planted(symbol):
+    rows = answered(symbol, 10)
+
+    assert rows["oracle_mae_bp"].sum() / rows["persistence_mae_bp"].sum() < 0.85
+
+
+def test_of_a_pure_random_walk_the_oracle_knows_nothing():
+    rows = answered("NULL", 10)
+    outcome = rows["y_bp"].to_numpy()
+
+    assert (rows["planted_bp"] == 0).all()
+    assert rows["oracle_mae_bp"].equals(rows["persistence_mae_bp"])
+    assert abs(outcome.mean()) < 3 * outcome.std() / sqrt(len(outcome))
+
+
+def test_no_forecaster_can_expect_less_than_the_oracle():
+    rng = np.random.default_rng(2)
+    rows = answered("STRONG", 10)
+    best = (rows["y_bp"] - rows["planted_bp"]).abs().mean()
+
+    for shift in rng.normal(0, 10, 5):
+        assert (rows["y_bp"] - rows["planted_bp"] - shift).abs().mean() > best
