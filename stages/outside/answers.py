@@ -66,8 +66,8 @@ class Record:
 class AnswerStore:
     """Answers by key: read locally first, then from the remote; written to both.
 
-    An answer that could not be shared at once is marked in `unshared/` and shared by the next run. A remote that fails
-    is left alone for the rest of the run, or stops it (`must_share`).
+    What is not shared yet is marked in `unshared/`, and shared by the next run that has a remote. A remote that fails is
+    left alone for the rest of the run, or stops it (`must_share`).
     """
 
     def __init__(self, local: Folder, remote: Place | None, *, must_share: bool = False) -> None:
@@ -89,7 +89,8 @@ class AnswerStore:
         return found
 
     def keep(self, record: Record) -> Record:
-        """Have an answer on disk; the record that stands, which is the first one written."""
+        """Have an answer on disk, marked as not shared; the record that stands, which is the first one written."""
+        self.local.create(f"unshared/{record.key}", b"", durable=False)
         if not self.local.create(path_of(record.key), record.encode()):
             first = self._local(record.key)
             if first is not None:
@@ -101,7 +102,6 @@ class AnswerStore:
         """Have a kept answer on the remote too; if another came first there, adopt it."""
         if self.remote is None:
             return record
-        self.local.create(f"unshared/{record.key}", b"", durable=False)
         name = path_of(record.key)
         try:
             first = None if self.remote.create(name, record.encode()) else self.remote.read(name)

@@ -138,6 +138,14 @@ def test_a_remote_that_fails_costs_no_answer_and_is_caught_up(
     assert local.names("unshared") == []
 
 
+def test_what_was_bought_before_there_was_a_remote_is_shared_with_it(local: Folder, remote: Folder):
+    store = AnswerStore(local, None)
+    store.share(store.keep(record()))
+    AnswerStore(local, remote).share_again()
+    assert remote.read(path_of(record().key)) == record().encode()
+    assert local.names("unshared") == []
+
+
 def test_a_remote_that_must_share_stops_the_run_with_the_answer_kept(local: Folder, remote: Folder):
     store = AnswerStore(local, DownAfter(remote, 0), must_share=True)
     with pytest.raises(BudgetStop, match=r"api.remote_down is stop. Nothing is lost"):

@@ -222,6 +222,12 @@ def test_a_service_that_never_ends_is_left_after_the_timeout(
     assert states(keeper) == {"unknown": 1}
 
 
+def test_an_endless_answer_is_cut_off(keeper: ShopKeeper, server: TimeGPTServer):
+    server.next("huge")
+    with pytest.raises(DataContractError, match="the response is longer than 50 MB"):
+        keeper.backend().answer([asked()])
+
+
 def test_a_passing_trouble_is_retried_on_seats_of_its_own(keeper: ShopKeeper, server: TimeGPTServer):
     server.next("503", "drop_after", "ok")
     assert len(keeper.backend().answer([asked()])) == 1

@@ -10,7 +10,6 @@ from stages.forecasting.params import ApiParams, ForecasterParams
 from stages.outside.backends import ledger_anywhere, open_shop
 from stages.outside.places import Folder
 from stages.outside.sharing import shared_place
-from stages.outside.sharing import shared_place
 from stages.outside.workspace import default_remote, main_root, store_root
 from tests.outside.gcs_server import free_port
 from tests.outside.shops import API, FORECASTER

@@ -104,3 +104,17 @@ def test_queued_experiments_that_share_questions_pay_each_once(shopper: Shopper)
     print(f"\nqueue: experiments=4 series_paid={paid} most_payments_of_one={most}")
     assert most == 1
     assert paid > 0
+
+
+def test_a_second_clone_with_the_shared_remote_pays_nothing_but_its_own_news(
+    shopper: Shopper, tmp_path_factory: pytest.TempPathFactory
+):
+    shared = tmp_path_factory.mktemp("team") / "remote"
+    other = Shopper(clone_working_tree(tmp_path_factory.mktemp("other") / "repository"), shopper.server)
+    for one in (shopper, other):
+        one.dvc(f"remote add -d team {shared}")
+        one.clone.sh("git commit -q -m 'A shared remote' .dvc/config")
+    assert shopper.experiment("-f -n shares") == 0
+    assert other.experiment("-n reads") == 0
+    assert other.experiment("-n news -S \"requests.snapshots_et=['10:30','11:45']\"") in {4, 5}
+    assert max(shopper.server.series_billed.values()) == 1
