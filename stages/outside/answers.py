@@ -66,8 +66,8 @@ class Record:
 class AnswerStore:
     """Answers by key: read locally first, then from the remote; written to both.
 
-    What is not shared yet is marked in `unshared/`, and shared by the next run that has a remote. A remote that fails is
-    left alone for the rest of the run, or stops it (`must_share`).
+    What is not shared yet is marked in `unshared/`, and shared by the next run that has a remote. A remote that fails
+    is left alone for the rest of the run, or stops it (`must_share`).
     """
 
     def __init__(self, local: Folder, remote: Place | None, *, must_share: bool = False) -> None:

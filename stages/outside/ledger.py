@@ -11,6 +11,7 @@ machines stand on two sides of midnight.
 
 import fcntl
 import json
+import re
 import sys
 import uuid
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from stages.outside.seats import Row, held
 DAYS = "budget/days"
 LIMITS = "budget/limits"
 RUNS = "budget/runs"
+DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
 CLOCK_SKEW = timedelta(hours=1)
 
 
@@ -122,7 +124,7 @@ class Ledger:
 
     def _day(self) -> str:
         now = self.clock.now()
-        newest = max(self.place.names(DAYS), default="")
+        newest = max(filter(DAY.match, self.place.names(DAYS)), default="")
         if newest <= now.date().isoformat():
             return now.date().isoformat()
         if date.fromisoformat(newest) <= (now + CLOCK_SKEW).date():
