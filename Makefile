@@ -19,10 +19,12 @@ COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout
 run: .venv/runtime ## the whole pipeline to the report and its verdict; PRESET=x runs it as experiment x (HOW=--temp|--queue)
 ifdef PRESET
 	dvc exp run -f -n $(PRESET) -S preset=$(PRESET) $(HOW)
+	$(if $(HOW),,python -m stages.commands.trials --present)
 	$(if $(HOW),,python -m stages.gate)
 else
 	python -m stages.commands.params --check
 	dvc --wait-for-lock repro
+	python -m stages.commands.trials --present
 	python -m stages.gate
 endif
 
@@ -51,9 +53,18 @@ page: .venv/runtime ## the page with what was spent and which holdouts were open
 	python -m stages.commands.page $(RUN)
 
 ##@ Ask
-.PHONY: $(COMMANDS) plan budget show-request release demo-online
+.PHONY: $(COMMANDS) audit trials null plan budget show-request release demo-online
 $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
+
+audit: .venv/runtime ## the time machine: another future at random instants must leave the past as it is; INSTANTS=300
+	@python -m stages.commands.audit $(if $(INSTANTS),--instants $(INSTANTS))
+
+trials: .venv/runtime ## every variant ever evaluated, every opening of a holdout; writes sweep.prior_trials
+	@python -m stages.commands.trials
+
+null: .venv/runtime ## how often the gates pass by luck: forecasts put to other dates, and random walks; TIMES=100 SEEDS=20
+	@python -m stages.commands.null $(if $(TIMES),--times $(TIMES)) $(if $(SEEDS),--seeds $(SEEDS))
 
 plan: .venv/runtime ## what a run would cost before anything is bought; SET="requests.history_days=[20,40]"
 	@set -f; python -m stages.commands.plan $(SET)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ruamel.yaml import YAML
 
 from stages.backtesting.trials import Entry, evaluated, opened
 from stages.outside.git import git
@@ -105,7 +106,8 @@ def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:
 
 
 def _run(params: str, lock: str) -> Run:
-    return Run(yaml.safe_load(params) or {}, (yaml.safe_load(lock) or {}).get("stages", {}))
+    recorded = YAML(typ="safe", pure=True).load(lock) or {}  # DVC writes YAML 1.2, where 10:30 needs no quotes
+    return Run(yaml.safe_load(params) or {}, recorded.get("stages", {}))
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from stages.outside.files import write_csv, write_json, write_table, write_tables
+from stages.outside.places import Folder
+from stages.outside.trials import TrialLog
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated
@@ -62,15 +64,20 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     assert "Traceback" not in gate.stderr
 
 
-def test_naming_the_strategy_makes_evaluate_ask_for_the_holdout(nothing_found):
+def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_ask_for_the_holdout(nothing_found):
+    """There is no holdout, so evaluate fails where it reads it; by then the log must hold the opening."""
+    (nothing_found / ".dvc").mkdir()
     assert run("stages.evaluate", nothing_found).returncode == 0
     name = read(nothing_found, "oos.json")["strategy_id"]
     params = nothing_found / "params.yaml"
     lines = [f"  open_holdout: {name}" if "open_holdout:" in line else line for line in params.read_text().splitlines()]
     params.write_text("\n".join(lines) + "\n")
+    log = TrialLog(Folder(nothing_found / ".dvc/cache/forecasts"), None)
+    assert log.entries() == []
     done = run("stages.evaluate", nothing_found)
     assert done.returncode == 2
     assert "seal/holdout" in done.stderr
+    assert [entry.opening for entry in log.entries()] == [name]
 
 
 def test_the_gate_of_a_run_that_never_was_says_what_to_do(tmp_path):

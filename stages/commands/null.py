@@ -1,0 +1,84 @@
+"""`make null`: how often the gates pass by luck, on this run's own forecasts put to other dates and on random walks.
+
+Only the search span is read. The finding lies beside the answer store, for `make page`: a command's result is history,
+and no hashed page holds any.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stages.backtesting.strategy import Cell, Strategy, eligible_cells
+from stages.outside.composition import present
+from stages.outside.entry import run
+from stages.outside.envelopes import read_envelope
+from stages.outside.files import read_json
+from stages.outside.luck_record import keep_luck
+from stages.outside.null_market import null_search_span, null_study
+from stages.outside.progress import progress
+from stages.outside.study import Study
+from stages.portfolio.luck import Passed, at_other_dates, luck, replay, traded_kind
+from stages.portfolio.strategy_id import SECTIONS, strategy_id
+
+SEARCH = Path("artifacts/seal/search")
+GATES = Path("artifacts/score_forecasts/forecast_gates.json")
+MANIFEST = Path("artifacts/list_source/manifest.json")
+TOLD = {"forecast": "a symbol's forecast gates", "trading": "the trading gates", "verdict": "both, as a run must"}
+
+
+def main() -> None:
+    """Search span and params -> how often luck passes; told, and kept for the page."""
+    parser = argparse.ArgumentParser(prog="make null", description="how often the gates pass by luck")
+    parser.add_argument("--times", type=_count, default=100, help="replays with forecasts put to other dates")
+    parser.add_argument("--seeds", type=_count, default=20, help="markets of random walks, some seconds each")
+    asked = parser.parse_args()
+    study = Study.parse(present() or {})
+
+    found: dict[str, Any] = {"gates": study.gates.model_dump(mode="json")}
+    found["dates"] = luck(list(_other_dates(study, asked.times)))
+    _tell(f"{asked.times} replays with forecasts put to other dates", found["dates"])
+    found["markets"] = luck(list(_other_markets(asked.seeds)))
+    _tell(f"{asked.seeds} markets of random walks", found["markets"])
+
+    eligible = eligible_cells(read_json(GATES))
+    stated = [getattr(study, name) for name in SECTIONS]
+    keep_luck(strategy_id(stated, read_json(MANIFEST), _strategy(study, eligible).trading), found)
+
+
+def _other_dates(study: Study, times: int) -> Iterator[Passed]:
+    strategy, envelope = _strategy(study), read_envelope(SEARCH)
+    forecasts = traded_kind(envelope.forecasts, strategy)
+    for seed in progress(range(times), "other dates"):
+        yield replay(replace(envelope, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)
+
+
+def _other_markets(seeds: int) -> Iterator[Passed]:
+    study = null_study()
+    for seed in progress(range(seeds), "random walks"):
+        yield replay(null_search_span(seed), _strategy(study), study.gates)
+
+
+def _strategy(study: Study, eligible: frozenset[Cell] = frozenset()) -> Strategy:
+    method, model = study.calibration.method, study.forecaster.model
+    return Strategy(study.rules, study.costs, method, model, study.universe.whitelist, eligible)
+
+
+def _tell(what: str, rates: Mapping[str, Mapping[str, Any]]) -> None:
+    told = [
+        f"{rate['passed']} pass {TOLD[name]} ({100 * rate['ci'][0]:.1f} to {100 * rate['ci'][1]:.1f} %)"
+        for name, rate in rates.items()
+    ]
+    print(f"null: of {what}, {', '.join(told)}", flush=True)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a count: ask for 1 or more")
+    return number
+
+
+if __name__ == "__main__":
+    run(main)
