@@ -1,0 +1,94 @@
+"""The price of questions: what is missing, in how many requests, and what is paid already."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from stages.forecasting.backend import Asked
+from stages.outside.answers import AnswerStore
+from stages.outside.places import Folder
+from stages.outside.pricing import paid_span, price
+from stages.outside.scratch import stages_to_run
+from tests.outside.shops import ShopKeeper, questions
+from tests.outside.timegpt_server import TimeGPTServer
+
+FIRST = date(2024, 9, 3)
+
+
+def schedule(asked: list[Asked], repeats: int = 1) -> pl.DataFrame:
+    rows = [
+        {"key": one.question.key, "status": "ok", "session": one.question.snapshot_utc.date()}
+        for one in asked
+        for _ in range(repeats)
+    ]
+    return pl.DataFrame([*rows, {"key": None, "status": "closed", "session": FIRST}])
+
+
+def priced(asked: list[Asked], store: AnswerStore, repeats: int = 1):
+    return price([one.question for one in asked], schedule(asked, repeats), store)
+
+
+def test_an_empty_store_misses_everything_and_the_models_facts(tmp_path: Path):
+    one = priced(questions(["AAA", "BBB"], range(6)), AnswerStore(Folder(tmp_path), None))
+    assert (one.questions, one.local, one.remote, one.missing, one.requests) == (12, 0, 0, 12, 7)
+    assert (one.packed_requests, one.span) == (2, None)
+
+
+def test_half_the_answers_are_half_the_price(keeper: ShopKeeper, server: TimeGPTServer):
+    wanted = questions(["AAA", "BBB"], range(8))
+    whole = priced(wanted, AnswerStore(keeper.shop().store.local, None))
+    keeper.backend().answer(questions(["AAA", "BBB"], range(4)))
+    half = priced(wanted, keeper.shop().store)
+    assert (whole.requests, half.requests, half.local, half.missing) == (8, 4, 8, 8)
+
+
+def test_the_price_is_what_the_server_then_counts(keeper: ShopKeeper, server: TimeGPTServer):
+    wanted = questions(["AAA", "BBB", "CCC"], range(5))
+    keeper.backend().answer(questions(["AAA"], range(2)))
+    told, before = priced(wanted, keeper.shop().store).requests, server.sent
+    keeper.backend().answer(wanted)
+    assert server.sent - before == told
+    assert priced(wanted, keeper.shop().store).requests == 0
+
+
+def test_answers_on_the_remote_are_not_bought(keeper: ShopKeeper, server: TimeGPTServer, tmp_path: Path):
+    keeper.remote = Folder(tmp_path / "remote")
+    keeper.backend().answer(questions(["AAA"], range(3)))
+    elsewhere = AnswerStore(Folder(tmp_path / "elsewhere"), keeper.remote)
+    one = priced(questions(["AAA"], range(4)), elsewhere)
+    assert (one.local, one.remote, one.missing) == (0, 3, 1)
+
+
+def test_rows_that_are_the_same_question_are_counted_as_repeats(tmp_path: Path):
+    one = priced(questions(["AAA"], range(3)), AnswerStore(Folder(tmp_path), None), repeats=3)
+    assert (one.questions, one.repeated) == (3, 6)
+
+
+@pytest.mark.parametrize(
+    ("paid", "span"),
+    [("", None), ("a", (0, 0)), ("abde", (0, 1)), ("bcde", (1, 4)), ("abcdef", (0, 5)), ("acdf", (2, 3))],
+)
+def test_the_widest_paid_stretch_of_sessions_is_named(paid: str, span: tuple[int, int] | None):
+    days = [FIRST + timedelta(days=number) for number in range(6)]
+    table = pl.DataFrame({"key": list("abcdef"), "status": "ok", "session": days})
+    expected = None if span is None else (str(days[span[0]]), str(days[span[1]]))
+    assert paid_span(table, set(paid)) == expected
+
+
+def test_only_stages_that_new_params_change_are_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("list_source", "fetch_bars", "check_data", "build_features")
+    params = {"universe": {"symbols": ["A"]}, "quality": {"x": 1}, "features": {"names": ["ret_1m"]}}
+    seen = dict(zip(names, (["universe"], ["universe"], ["quality"], ["features"]), strict=True))
+    for name in names:
+        (tmp_path / "artifacts" / name).mkdir(parents=True)
+    recorded = {name: {"params": {"params.yaml": {k: params[k] for k in seen[name]}}} for name in names}
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": recorded}))
+
+    assert stages_to_run(params) == []
+    assert stages_to_run({**params, "requests": {"history_days": [20]}}) == []
+    assert stages_to_run({**params, "quality": {"x": 2}}) == ["check_data", "build_features"]
+    assert stages_to_run({**params, "universe": {"symbols": ["B"]}}) == list(names)
