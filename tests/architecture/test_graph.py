@@ -16,6 +16,14 @@ STORY = [
     "score_forecasts", "sweep", "backtest", "evaluate", "report",
 ]  # fmt: skip
 READS_THE_HOLDOUT = {"evaluate", "report"}
+UNSEALED = (
+    "artifacts/calibrate/",
+    "artifacts/check_data/bars",
+    "artifacts/forecast/quantiles.parquet",
+    "artifacts/fetch_bars/bars",
+    "artifacts/build_features/",
+    "artifacts/build_requests/schedule.parquet",
+)
 
 
 def outs_of(stage: str) -> set[str]:
@@ -32,6 +40,12 @@ def sections_read(stage: str) -> set[str]:
         model: type[Section] = getattr(module, name)
         entries |= {f"{model.section}.{key}" for key in model.model_fields} if model.partial else {model.section}
     return entries
+
+
+def forbidden_to(stage: str, read: list[str]) -> list[str]:
+    """What a stage behind `seal` may not read."""
+    sealed = stage not in READS_THE_HOLDOUT
+    return [path for path in read if path.startswith(UNSEALED) or (sealed and "holdout" in path)]
 
 
 def test_the_graph_has_the_thirteen_stages_in_the_order_of_the_story():
@@ -79,13 +93,14 @@ def test_a_stage_reads_only_what_an_earlier_stage_wrote(stage):
 
 def test_nothing_that_feeds_a_choice_reads_the_holdout_or_the_unsealed_record():
     """Downstream of `seal`, calibrated rows and bars come from the envelopes, and only `evaluate` opens the second."""
-    unsealed = ("artifacts/calibrate/", "artifacts/check_data/bars", "artifacts/forecast/quantiles.parquet",
-                "artifacts/fetch_bars/bars", "artifacts/build_features/", "artifacts/build_requests/schedule.parquet")  # fmt: skip
     for stage in NAMES[NAMES.index("seal") + 1 :]:
-        read = declared(STAGES[stage], "deps")
-        assert not [path for path in read if path.startswith(unsealed)], stage
-        if stage not in READS_THE_HOLDOUT:
-            assert not [path for path in read if "holdout" in path], stage
+        assert forbidden_to(stage, declared(STAGES[stage], "deps")) == [], stage
+
+
+@pytest.mark.parametrize("leak", ["artifacts/seal/holdout", "artifacts/seal/holdout/calibrated.parquet", *UNSEALED])
+@pytest.mark.parametrize("chooser", ["score_forecasts", "sweep", "backtest"])
+def test_a_holdout_planted_in_the_selection_is_caught(chooser, leak):
+    assert forbidden_to(chooser, [*declared(STAGES[chooser], "deps"), leak]) == [leak]
 
 
 def test_api_is_the_only_section_that_no_stage_declares():

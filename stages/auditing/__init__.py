@@ -1,0 +1,1 @@
+"""The time machine: run everything again with another future, and demand the same past."""

@@ -1,0 +1,71 @@
+"""`make audit`: the time machine. Another future at random instants of this study's own bars; the past must stay.
+
+Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves.
+"""
+
+import argparse
+from pathlib import Path
+
+from stages.auditing.audit import asked, audit
+from stages.auditing.instants import instants
+from stages.auditing.replay import run as replayed
+from stages.auditing.world import World
+from stages.errors import DataContractError
+from stages.outside.composition import present
+from stages.outside.entry import run
+from stages.outside.event_files import read_events
+from stages.outside.files import read_frames, read_json, read_table
+from stages.outside.progress import progress
+from stages.outside.replaying import Record, dialect_of, replay_of
+from stages.outside.study import Study
+from stages.tables.calendar import Calendar
+from stages.tables.quantiles import Quantiles
+from stages.tables.schedule import Schedule
+
+DELIVERED = Path("artifacts/fetch_bars/bars")
+CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
+SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
+QUANTILES = Path("artifacts/forecast/quantiles.parquet")
+SEARCH = Path("artifacts/seal/search/calendar.parquet")
+GATES = Path("artifacts/score_forecasts/forecast_gates.json")
+
+
+def main() -> None:
+    """The study's artifacts -> one line, or the first place where the future was known."""
+    arguments = _arguments()
+    study, schedule = Study.parse(present() or {}), read_table(Schedule, SCHEDULE)
+    record = Record(
+        calendar=read_table(Calendar, CALENDAR),
+        search=read_table(Calendar, SEARCH),
+        forecast_gates=read_json(GATES),
+        quantiles=read_table(Quantiles, QUANTILES),
+    )
+    world = World(read_frames(DELIVERED), read_events(study.features.events), dialect_of(study))
+    replay = replay_of(study, record)
+
+    at = instants(schedule, record.calendar, study.requests.asked_horizon_min, arguments.instants, arguments.seed)
+    base = replayed(replay, world)
+    if asked(base) != set(schedule["key"].drop_nulls()):
+        raise DataContractError(f"params or code changed since {SCHEDULE} was made: `make run`, then audit again.")
+    passed = list(audit(replay, world, base, progress(at, "replaying")))
+
+    keys: frozenset[str] = frozenset().union(*(one.keys for one in passed))
+    rows = sum(one.rows for one in passed)
+    print(f"{len(passed)} instants, {len(keys)} questions, 0 keys moved; {rows} rows of the past equal to the bit")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make audit", description="another future, the same past")
+    parser.add_argument("--instants", type=_positive, default=30, help="how many instants (30)")
+    parser.add_argument("--seed", type=int, default=0, help="which instants (0)")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of instants: name one or more")
+    return int(text)
+
+
+if __name__ == "__main__":
+    run(main)
