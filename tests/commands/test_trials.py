@@ -1,0 +1,146 @@
+"""`make trials`: what present tables, commits and experiments evaluated is counted, once, and committed as a number."""
+
+import hashlib
+import json
+
+import pytest
+import yaml
+
+from stages.backtesting.grid import combos
+from stages.backtesting.strategy import Strategy
+from stages.commands import open_holdout, params, trials, use
+from stages.errors import ConfigurationError
+from stages.outside.composition import compose
+from stages.outside.places import Folder
+from stages.outside.study import Study
+from stages.outside.trials import TrialLog, log_opening
+from tests.commands.test_open_holdout import judge
+
+RANKING, STATED, VERDICT = (
+    "artifacts/sweep/ranking.csv",
+    "artifacts/backtest/bt_summary.csv",
+    "artifacts/evaluate/oos.json",
+)
+
+
+def grid_ids() -> list[str]:
+    """The ids of the grid that conf/ states."""
+    study = Study.parse(compose())
+    method, model = study.calibration.method, study.forecaster.model
+    base = Strategy(study.rules, study.costs, method, model, study.universe.whitelist, frozenset())
+    return [combo.strategy.combo for combo in combos(base, study.sweep.grid)]
+
+
+def cached(project, content: str) -> str:
+    """Put a file into DVC's cache, as a run or a fetch does; its md5."""
+    digest = hashlib.md5(content.encode(), usedforsecurity=False).hexdigest()
+    path = project.path / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return digest
+
+
+def recorded_run(project, swept: list[str], stated: str, opened: str | None = None) -> dict[str, str]:
+    """Leave the dvc.lock of a run whose stages DVC restored from its run-cache: nothing was logged. Path -> md5."""
+    rules = {"params.yaml": {"rules": project.params()["rules"], "split.holdout_from": None}}
+    status = {"status": "OPEN" if opened else "SEALED", "strategy_id": opened or "s0"}
+    tables = {
+        "sweep": (RANKING, "combo,net_bp\n" + "".join(f"{combo},1.0\n" for combo in swept)),
+        "backtest": (STATED, f"combo,net_bp\n{stated},1.0\n"),
+        "evaluate": (VERDICT, json.dumps(status)),
+    }
+    digests = {path: cached(project, content) for path, content in tables.values()}
+    stages = {
+        stage: {"params": rules, "outs": [{"path": path, "md5": digests[path]}]} for stage, (path, _) in tables.items()
+    }
+    (project.path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    return digests
+
+
+def log(project) -> TrialLog:
+    return TrialLog(Folder(project.path / ".dvc/cache/forecasts"), None)
+
+
+def variants(project) -> set[str]:
+    return {variant.split("-")[1] for entry in log(project).entries() for variant in entry.variants}
+
+
+def test_variants_of_a_run_restored_from_the_run_cache_are_not_forgotten(project):
+    recorded_run(project, ["a", "b"], "c")
+    assert project.run(trials, "--present") == ""
+    assert variants(project) == {"a", "b", "c"}
+
+
+def test_before_the_first_run_there_is_nothing_to_log(project):
+    project.run(trials, "--present")
+    assert log(project).entries() == []
+
+
+def test_counting_again_changes_nothing(project):
+    recorded_run(project, ["a", "b"], "c")
+    project.run(trials, "--present")
+    before = log(project).entries()
+    project.run(trials, "--present")
+    assert log(project).entries() == before
+
+
+def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itself_is_not(project):
+    recorded_run(project, [*grid_ids(), "a"], "b")
+    said = project.run(trials)
+    assert "sweep.prior_trials = 2 (was: 0) -> conf/sweep/default.yaml" in said
+    assert "git commit" in said
+    assert project.params()["sweep"]["prior_trials"] == 2
+    project.run(params, "--check")
+    assert "says so already" in project.run(trials)
+
+
+def test_with_a_standing_preset_the_number_goes_into_its_file(project):
+    project.run(use, "smoke")
+    recorded_run(project, ["a"], "a")
+    project.run(trials)
+    assert "prior_trials: 1" in project.text("conf/preset/smoke.yaml")
+    assert "prior_trials: 0" in project.text("conf/sweep/default.yaml")
+
+
+def test_every_experiment_counts_also_one_that_no_branch_holds(project):
+    project.apply_experiment("rules.k_sigma=9.0")
+    recorded_run(project, ["x", "y"], "z", opened="s00000000abc")
+    project.commit()
+    project.git("update-ref", "refs/exps/ab/cdef/wide", "HEAD")
+    project.git("reset", "-q", "--hard", "HEAD~1")
+
+    said = project.run(trials)
+
+    assert variants(project) == {"x", "y", "z"}
+    assert "opened for s00000000abc" in said
+    assert project.params()["sweep"]["prior_trials"] == 3
+
+
+def test_tables_that_are_gone_are_told(project):
+    digests = recorded_run(project, ["a"], "b")
+    gone = digests[RANKING]
+    (project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()
+    assert "1 of their tables are not in DVC's cache" in project.run(trials)
+    assert variants(project) == {"b"}
+
+
+def test_tables_beside_params_they_were_not_made_with_are_left_out(project):
+    recorded_run(project, ["a"], "b")
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    project.run(params)
+    assert "beside another params.yaml" in project.run(trials)
+    assert log(project).entries() == []
+
+
+def test_the_log_is_shown_before_an_applied_experiment_stops_the_count(project, capsys):
+    recorded_run(project, ["a"], "b")
+    project.apply_experiment("rules.k_sigma=1.0")
+    with pytest.raises(ConfigurationError, match="applied experiment"):
+        project.run(trials)
+    assert "variants ever evaluated" in project.say()
+
+
+def test_an_opening_that_nobody_committed_is_named_by_the_next_one(project):
+    log_opening("s00000000abc")
+    judge(project)
+    assert "before this one: 1. Strategies: s00000000abc (trial log)" in project.run(open_holdout)
