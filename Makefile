@@ -82,7 +82,7 @@ demo-online: .venv/dev ## the paid path from price to replay, against a stand-in
 	@python -m tests.outside.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench deps requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench deps plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m "not torture and not scale"
 
@@ -114,6 +114,9 @@ bench: .venv/dev ## speed against references, as ratios in one run
 
 deps: .venv/dev ## write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies
+
+plots-page: .venv/dev ## write the page of `dvc plots` with its library inside, after vl-convert changed
+	python -m stages.commands.plots_page
 
 requirements: .venv/dev ## pin what pyproject.toml asks for
 	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.backtesting.daily import daily_table
+from stages.backtesting.daily import book_curve, daily_table
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy, eligible_cells
 from stages.backtesting.summary import book_of, summary
@@ -26,6 +26,7 @@ CALIBRATED = Path("artifacts/seal/search/calibrated.parquet")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 TRADES = Path("artifacts/backtest/bt_trades.csv")
 DAILY = Path("artifacts/backtest/daily.parquet")
+EQUITY = Path("artifacts/backtest/equity.csv")
 SIGNALS = Path("artifacts/backtest/signals.parquet")
 SUMMARY = Path("artifacts/backtest/bt_summary.csv")
 
@@ -50,6 +51,7 @@ def main() -> None:
     log_variants([strategy.combo])
     write_csv(result.trades, TRADES)
     write_table(Daily, daily, DAILY)
+    write_csv(book_curve(daily), EQUITY)
     write_table(Signals, result.signals, SIGNALS)
     write_csv(figures, SUMMARY)
     say("backtest", combo=strategy.combo, signals=result.signals.height, trades=result.trades.height)

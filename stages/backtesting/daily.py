@@ -34,6 +34,21 @@ def daily_table(trades: pl.DataFrame, sessions: Sequence[date], symbols: Sequenc
     return Daily.of(pl.concat(rows))
 
 
+def with_curves(daily: pl.DataFrame) -> pl.DataFrame:
+    """Daily rows with `equity_bp`, the running sum from 0, and `drawdown_bp`, its distance below the highest point."""
+    by_symbol = daily.sort("symbol", "session").with_columns(
+        equity_bp=pl.col("net_bp").cum_sum().over("symbol").round(6)
+    )
+    peak = pl.max_horizontal(pl.lit(0.0), pl.col("equity_bp").cum_max().over("symbol"))
+    return by_symbol.with_columns(drawdown_bp=(pl.col("equity_bp") - peak).round(6))
+
+
+def book_curve(daily: pl.DataFrame) -> pl.DataFrame:
+    """Equity and drawdown of the whole book, one row a session."""
+    book = with_curves(daily).filter(pl.col("symbol") == PORTFOLIO)
+    return book.select("session", "net_bp", "equity_bp", "drawdown_bp")
+
+
 def exposure_min() -> pl.Expr:
     """Minutes from the entry to the exit; a bar within which the position ended counts in full."""
     whole = (pl.col("exit_ts") - pl.col("entry_ts")).dt.total_minutes()

@@ -29,7 +29,7 @@ def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
             label=record.label,
             headline=headline(record),
             sections=[describe(record) for describe in PAGE] + list(panels),
-            vega=_vega(),
+            vega=vega(),
             theme=THEME,
         )
     )
@@ -58,7 +58,7 @@ def _ticked(text: str) -> Markup:
 
 
 @cache
-def _vega() -> Markup:
+def vega() -> Markup:
     """Vega, Vega-Lite and Vega-Embed as one script; a `</script` inside it must not end the element."""
     bundle: Callable[..., str] = vl_convert.javascript_bundle  # its stub demands what the function does not
     return Markup(bundle(vl_version=VEGA_LITE).replace("</script", "<\\/script"))  # noqa: S704 - a library's own code

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from stages.backtesting.daily import daily_table
+from stages.backtesting.daily import book_curve, daily_table, with_curves
 from stages.backtesting.summary import book_of, kpis, summary
 from stages.tables.trades import PORTFOLIO, Trades
 from tests.backtesting.made_markets import FULL, HALF, at, calendar, strategy
@@ -112,3 +112,19 @@ def test_the_summary_names_the_variant_by_all_its_params():
         "cqr",
         '["A", "B", "C"]',
     )
+
+
+def test_equity_adds_up_from_zero_and_drawdown_is_the_distance_below_the_highest_point():
+    days = [date(2024, 11, day) for day in (4, 5, 6, 7)]
+    table = pl.DataFrame({"symbol": ["A"] * 4, "session": days, "net_bp": [-2.0, 5.0, -1.0, -3.0]})
+    curves = with_curves(table)
+    assert curves["equity_bp"].to_list() == [-2.0, 3.0, 2.0, -1.0]
+    assert curves["drawdown_bp"].to_list() == [-2.0, 0.0, -1.0, -4.0]
+
+
+def test_the_curve_of_the_book_has_a_row_a_session_and_ends_at_what_the_book_earned():
+    daily = daily_table(TRADES, [MONDAY, TUESDAY], ["A", "B"])
+    curve = book_curve(daily)
+    assert curve["session"].to_list() == [MONDAY, TUESDAY]
+    assert curve["equity_bp"].to_list() == [-6.0, -6.0]  # (7 - 7 - 12) / 2 symbols
+    assert curve["drawdown_bp"].to_list() == [-6.0, -6.0]

@@ -1,6 +1,5 @@
 """What the sections say and show, checked against small runs whose answers are known."""
 
-from datetime import date
 from math import exp
 
 import polars as pl
@@ -11,7 +10,6 @@ from stages.reporting.headline import headline
 from stages.reporting.markdown import render_report, render_robustness
 from stages.reporting.page import render_page
 from stages.reporting.sections.costs import break_even
-from stages.reporting.sections.equity import with_curves
 from stages.reporting.sections.fans import fan_steps, fans, pick_days, strategy_forecasts
 from stages.reporting.sections.gates import gates as gates_section
 from stages.reporting.sections.sweep import sweep
@@ -23,14 +21,6 @@ HOLDOUT_NET = "77.7"  # the hand-made holdout's result, which stands nowhere els
 def text_of(section) -> str:
     cells = [cell for table in section.grids for row in table.rows for cell in row.cells]
     return " ".join([*section.sentences, *cells, *(f"{one.title} {one.alt} {one.note}" for one in section.figures)])
-
-
-def test_equity_adds_up_from_zero_and_drawdown_is_the_distance_below_the_highest_point():
-    days = [date(2024, 11, day) for day in (4, 5, 6, 7)]
-    table = pl.DataFrame({"symbol": ["A"] * 4, "session": days, "net_bp": [-2.0, 5.0, -1.0, -3.0]})
-    curves = with_curves(table)
-    assert curves["equity_bp"].to_list() == [-2.0, 3.0, 2.0, -1.0]
-    assert curves["drawdown_bp"].to_list() == [-2.0, 0.0, -1.0, -4.0]
 
 
 def test_the_same_trades_break_even_where_costs_eat_the_gross_result():

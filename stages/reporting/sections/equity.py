@@ -3,6 +3,7 @@
 import altair as alt
 import polars as pl
 
+from stages.backtesting.daily import with_curves
 from stages.reporting.charts import BAD, Chart, Figure, rows, series, session_axis, sized, sliding
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
@@ -10,15 +11,6 @@ from stages.reporting.words import count, number, sharpe
 from stages.tables.trades import PORTFOLIO
 
 SEARCH, HOLDOUT = ("backtest/daily.parquet",), ("evaluate/oos_daily.parquet",)
-
-
-def with_curves(daily: pl.DataFrame) -> pl.DataFrame:
-    """Daily rows with `equity_bp`, the running sum from 0, and `drawdown_bp`, its distance below the highest point."""
-    by_symbol = daily.sort("symbol", "session").with_columns(
-        equity_bp=pl.col("net_bp").cum_sum().over("symbol").round(6)
-    )
-    peak = pl.max_horizontal(pl.lit(0.0), pl.col("equity_bp").cum_max().over("symbol"))
-    return by_symbol.with_columns(drawdown_bp=(pl.col("equity_bp") - peak).round(6))
 
 
 def equity(record: Record) -> Section:

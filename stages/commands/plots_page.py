@@ -1,0 +1,50 @@
+"""`make plots-page`: the page that `dvc plots` fills, with the drawing library inside, so that it opens offline.
+
+DVC's own page loads its library from a content delivery network. Run this after `vl-convert-python` changed.
+"""
+
+from pathlib import Path
+
+from stages.outside.entry import run
+from stages.outside.files import write_text
+from stages.reporting.page import vega
+
+PAGE = Path(".dvc/plots.html")
+HTML = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Runs side by side</title>
+{refresh_tag}
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff }
+body { margin: 1rem auto; max-width: 60rem; padding: 0 1rem }
+body > div { overflow-x: auto; margin-bottom: 2rem }
+table { border-collapse: collapse } td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd }
+</style>
+<script>
+VEGA
+</script>
+</head>
+<body>
+<h1>Runs side by side</h1>
+{plot_divs}
+</body>
+</html>
+"""
+
+
+def main() -> None:
+    """The drawing library and DVC's placeholders -> one page."""
+    write_text(plots_page(), PAGE)
+    print(f"plots-page: {PAGE}")
+
+
+def plots_page() -> str:
+    """A page for DVC's pictures that loads nothing."""
+    return HTML.replace("VEGA", vega())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,77 @@
+"""`dvc plots` in a repository with this project's pictures: two runs in each, drawn from a file that loads nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages.commands.plots_page import PAGE, plots_page
+
+ROOT = Path(__file__).parents[2]
+DVC = Path(sys.executable).parent / "dvc"
+CHROMIUM = shutil.which("chromium")
+PLOTS = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+RUNS = {
+    "artifacts/backtest/equity.csv": "session,net_bp,equity_bp,drawdown_bp\n2024-01-02,{0},{0},0.0\n"
+    "2024-01-03,-1.0,{0},-1.0\n",
+    "artifacts/score_forecasts/reliability.csv": "method,horizon_min,level,raw,calibrated,n\ncqr,5,0.05,0.1,0.0{0},40\n"
+    "cqr,5,0.95,0.9,0.94,40\ncqr,10,0.05,0.1,0.0{0},40\ncqr,10,0.95,0.9,0.94,40\n",
+    "artifacts/score_forecasts/coverage_by_time.csv": "method,horizon_min,snapshot_et,raw,calibrated,n,n_days\n"
+    "cqr,5,09:45,0.4,0.5{0},40,20\ncqr,5,10:30,0.4,0.5{0},40,20\n",
+}
+
+
+def test_the_committed_page_is_the_one_that_make_plots_page_writes():
+    assert (ROOT / PAGE).read_text(encoding="utf-8") == plots_page(), "run `make plots-page`"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    """`dvc plots diff HEAD` between a committed run and the workspace."""
+    path = tmp_path_factory.mktemp("plots")
+    shutil.copytree(ROOT / ".dvc/plots", path / ".dvc/plots")
+    for name in ("config", "plots.html"):
+        shutil.copy(ROOT / ".dvc" / name, path / ".dvc" / name)
+    (path / ".gitignore").write_text("/.dvc/tmp\n/artifacts/plots\n")
+    (path / "dvc.yaml").write_text(yaml.safe_dump({"plots": PLOTS}))
+    for name, text in RUNS.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(text.format(3))
+    identity = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "a run"]):
+        subprocess.run(["git", *command], cwd=path, check=True)
+    for name, text in RUNS.items():
+        (path / name).write_text(text.format(7))
+    subprocess.run([DVC, "plots", "diff", "HEAD"], cwd=path, check=True, capture_output=True)
+    return path / "artifacts/plots/index.html"
+
+
+def test_every_picture_shows_both_runs(page):
+    _, *pictures = page.read_text(encoding="utf-8").split("var spec = ")
+    assert len(pictures) == len(PLOTS) == 3
+    for picture in pictures:
+        spec, _ = json.JSONDecoder().raw_decode(picture)
+        assert {row["rev"] for row in spec["data"]["values"]} == {"HEAD", "workspace"}
+        assert "<DVC_METRIC" not in json.dumps(spec)
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH (apt-get install chromium)")
+def test_the_pictures_are_drawn_without_a_request_or_a_word_on_the_console(page):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        sheet, said, asked = chromium.new_page(), [], []
+        sheet.on("console", lambda message: said.append(message.text))
+        sheet.on("pageerror", lambda error: said.append(str(error)))
+        sheet.on("request", lambda request: asked.append(request.url))
+        sheet.goto(page.as_uri())
+        sheet.wait_for_function(f"document.querySelectorAll('.vega-embed svg.marks').length === {len(PLOTS)}")
+        chromium.close()
+    assert said == []
+    assert asked == [page.as_uri()]
