@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.backtesting.strategy import Cell, Strategy, eligible_cells
+from stages.errors import ConfigurationError
 from stages.outside.composition import present
 from stages.outside.entry import run
 from stages.outside.envelopes import read_envelope
@@ -25,6 +26,7 @@ from stages.portfolio.strategy_id import SECTIONS, strategy_id
 SEARCH = Path("artifacts/seal/search")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 MANIFEST = Path("artifacts/list_source/manifest.json")
+OOS = Path("artifacts/evaluate/oos.json")
 TOLD = {"forecast": "a symbol's forecast gates", "trading": "the trading gates", "verdict": "both, as a run must"}
 
 
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=_count, default=20, help="markets of random walks, some seconds each")
     asked = parser.parse_args()
     study = Study.parse(present() or {})
+    name = _judged_strategy(study)
 
     found: dict[str, Any] = {"gates": study.gates.model_dump(mode="json")}
     found["dates"] = luck(list(_other_dates(study, asked.times)))
@@ -42,9 +45,17 @@ def main() -> None:
     found["markets"] = luck(list(_other_markets(asked.seeds)))
     _tell(f"{asked.seeds} markets of random walks", found["markets"])
 
-    eligible = eligible_cells(read_json(GATES))
-    stated = [getattr(study, name) for name in SECTIONS]
-    keep_luck(strategy_id(stated, read_json(MANIFEST), _strategy(study, eligible).trading), found)
+    keep_luck(name, found)
+
+
+def _judged_strategy(study: Study) -> str:
+    """The id of the strategy that params state. *Errors*: `ConfigurationError` when the last run was another's."""
+    strategy = _strategy(study, eligible_cells(read_json(GATES)))
+    stated, judged = [getattr(study, name) for name in SECTIONS], read_json(OOS)["strategy_id"]
+    name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
+    if name != judged:
+        raise ConfigurationError(f"the last run judged strategy {judged}, but params state {name}: `make run` first.")
+    return name
 
 
 def _other_dates(study: Study, times: int) -> Iterator[Passed]:
