@@ -11,6 +11,7 @@ from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.scoring.params import GatesParams
 from stages.scoring.plot_data import coverage_by_time, reliability
+from stages.scoring.tournament import tournament
 from stages.sources.oracle import planted
 from stages.sources.params import ArtificialMarket
 from stages.tables.bars import Bars
@@ -22,11 +23,12 @@ REQUESTS = Path("artifacts/build_requests/requests")
 METRICS = Path("artifacts/score_forecasts/metrics.json")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 RELIABILITY = Path("artifacts/score_forecasts/reliability.csv")
+PROPOSAL = Path("artifacts/score_forecasts/calibration_proposal.json")
 COVERAGE = Path("artifacts/score_forecasts/coverage_by_time.csv")
 
 
 def main() -> None:
-    """Calibrated search rows -> scores with their evidence, and a verdict per cell."""
+    """Calibrated search rows -> scores with their evidence, a verdict per cell, a calibration proposed."""
     params = read_params(GatesParams)
     market = read_params(ArtificialMarket).planted
     forecasts = read_table(Calibrated, CALIBRATED)
@@ -36,12 +38,15 @@ def main() -> None:
     plant = planted(forecasts, bars, market) if market else None
     proofs = controls(forecasts, read_questions(REQUESTS), bars, params, plant)
     gates = forecast_gates(metrics, proofs, params)
+    proposed = tournament(forecasts, metrics, params)
 
     write_json(metrics | {"controls": proofs}, METRICS)
     write_json(gates, GATES)
+    write_json(proposed, PROPOSAL)
     write_csv(reliability(forecasts), RELIABILITY)
     write_csv(coverage_by_time(forecasts), COVERAGE)
-    say("score_forecasts", cells=len(gates["cells"]), eligible=sum(cell["eligible"] for cell in gates["cells"]))
+    eligible = sum(cell["eligible"] for cell in gates["cells"])
+    say("score_forecasts", cells=len(gates["cells"]), eligible=eligible, calibration=proposed["method"])
 
 
 if __name__ == "__main__":

@@ -1,21 +1,34 @@
-"""`make adopt`: keep what was found: an applied experiment as it is, or else the proposal of the sweep."""
+"""`make adopt`: keep what was found: an applied experiment as it is, or else the proposal of the sweep.
 
+`make adopt ARGS=calibration` takes the other proposal, that of the calibration tournament in `score_forecasts`.
+"""
+
+import argparse
 from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError, GateNotMet
 from stages.outside.adoption import keep, state
-from stages.outside.composition import applied_experiment, compose, differences, present, told
+from stages.outside.composition import applied_experiment, compose, differences, present, refuse_to_discard, told
 from stages.outside.entry import run
 from stages.outside.files import read_json
 
-PROPOSAL = Path("artifacts/sweep/proposal.json")
+PROPOSALS = {
+    "rule": Path("artifacts/sweep/proposal.json"),
+    "calibration": Path("artifacts/score_forecasts/calibration_proposal.json"),
+}
 
 
 def main() -> None:
-    """An applied experiment or proposal.json -> conf/ and params.yaml."""
+    """An applied experiment or a proposal -> conf/ and params.yaml."""
+    parser = argparse.ArgumentParser(prog="make adopt", description="keep an experiment, or what was proposed")
+    parser.add_argument("what", nargs="?", choices=list(PROPOSALS), help="which proposal (without an experiment: rule)")
+    what = parser.parse_args().what
+
     before = compose()
-    changed = keep(present() or {}) if applied_experiment() else state(_proposed(before))
+    if what:
+        refuse_to_discard()
+    changed = keep(present() or {}) if applied_experiment() else state(_proposed(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):
         files = " ".join(map(str, changed))
         print(f"adopt: {told(adopted, 'was')} -> {files}")
@@ -24,12 +37,12 @@ def main() -> None:
         print("adopt: conf/ says so already.")
 
 
-def _proposed(conf: dict[str, Any]) -> dict[str, Any]:
+def _proposed(conf: dict[str, Any], path: Path) -> dict[str, Any]:
     if edited := differences(conf, present() or {}):
         raise ConfigurationError(f"conf/ was edited since the last run: {told(edited, 'then')}. `make run` first.")
-    proposal = read_json(PROPOSAL)
+    proposal = read_json(path)
     if proposal["params"] is None:
-        raise GateNotMet(f"{PROPOSAL} proposes nothing: {proposal['why']}")
+        raise GateNotMet(f"{path} proposes nothing: {proposal['why']}")
     return dict(proposal["params"])
 
 

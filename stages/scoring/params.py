@@ -2,12 +2,21 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.tables.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+
+
+class ChooseCalibration(BaseModel):
+    """How one method of calibration is proposed: lowest loss, the simplest among those within so many errors of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Literal["crps_bp", "interval_score_50_bp", "interval_score_90_bp"]
+    within_se: Annotated[float, Field(ge=0)]
 
 
 class GatesParams(Section):
@@ -29,6 +38,7 @@ class GatesParams(Section):
     coverage_confidence: Share
     min_forecast_days: Count
     min_forecast_outcomes: Count
+    choose_calibration: ChooseCalibration
     shifted_oracle_rmae_gt: Annotated[float, Field(ge=0)]
     oos_sharpe_gte: float
     oos_sharpe_confidence: Share

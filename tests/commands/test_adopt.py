@@ -7,6 +7,7 @@ from stages.errors import ConfigurationError, GateNotMet
 from stages.outside.composition import compose, differences
 
 PROPOSAL = "artifacts/sweep/proposal.json"
+TOURNAMENT = "artifacts/score_forecasts/calibration_proposal.json"
 
 
 def propose(project, params_, why="the best plateau"):
@@ -68,6 +69,29 @@ def test_a_proposal_older_than_an_edit_of_conf_is_refused(project):
     project.edit("conf/rules/default.yaml", "s_stop: 1.0", "s_stop: 1.5")
     with pytest.raises(ConfigurationError, match=r"rules\.s_stop = 1\.5.*make run"):
         project.run(adopt)
+
+
+def test_the_proposal_of_the_calibration_tournament_is_adopted_by_name(project):
+    propose(project, {"rules": {"k_sigma": 0.75}})
+    project.write_json(TOURNAMENT, {"method": "pid", "params": {"calibration": {"method": "pid"}}, "why": "the lowest"})
+    said = project.run(adopt, "calibration")
+    assert "calibration.method = pid (was: cqr)" in said
+    assert project.params()["rules"]["k_sigma"] == 0.5
+    assert "method: pid" in project.text("conf/calibration/cqr.yaml")
+
+
+def test_a_tournament_without_a_sound_method_is_told_with_its_reason(project):
+    project.write_json(TOURNAMENT, {"method": None, "params": None, "why": "coverage FAILs with every one"})
+    with pytest.raises(GateNotMet, match=r"calibration_proposal\.json proposes nothing: coverage FAILs"):
+        project.run(adopt, "calibration")
+
+
+def test_a_proposal_asked_for_by_name_does_not_discard_an_experiment(project):
+    project.write_json(TOURNAMENT, {"method": "pid", "params": {"calibration": {"method": "pid"}}, "why": "the lowest"})
+    project.apply_experiment("rules.s_stop=2.0")
+    with pytest.raises(ConfigurationError, match=r"rules\.s_stop = 2\.0.*make adopt"):
+        project.run(adopt, "calibration")
+    assert project.git("status", "--porcelain", "conf") == ""
 
 
 def test_an_impossible_proposal_leaves_every_file_as_it_was(project):

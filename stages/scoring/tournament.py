@@ -1,0 +1,114 @@
+"""Which calibration the search span speaks for: all methods on the same outcomes, and one proposed by the stated rule.
+
+The loss `gates.choose_calibration.by` is divided by its mean over all methods in each cell (symbol, history, horizon),
+so that wild symbols and long horizons count no more than others: 1 is the average method. Of the methods whose pooled
+coverage does not FAIL, the best is proposed, or the simplest that is behind it by at most `within_se` standard errors
+of the daily difference: more machinery must earn its place.
+
+*Tables*: `{method, params, why, trials, n, n_days, methods}`: a line a method, simplest first, with its `loss`, how far
+it is `behind` the best, and the standard error `se` of that. `params` is what `make adopt ARGS=calibration` writes;
+null, like `method`, where none qualifies.
+*Time*: rows that any method could not correct yet are left out for all.
+*Source*: Breiman, Friedman, Olshen, Stone (1984) for the rule of one standard error.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.scoring.gates import judge_coverage
+from stages.scoring.losses import elementary_losses
+from stages.scoring.metrics import asked_rows
+from stages.scoring.params import ChooseCalibration, GatesParams
+from stages.scoring.verdict import Verdict, worst
+from stages.tables.quantiles import LEVELS
+
+SIMPLEST_FIRST = ("identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid")
+CELL = ["symbol", "history_days", "horizon_min"]
+FORECAST = [*CELL, "snapshot_utc"]
+LOSSES = {
+    "crps_bp": 2.0 * pl.mean_horizontal(f"calibrated_pinball_{level:02d}" for level in LEVELS),
+    "interval_score_50_bp": pl.col("calibrated_interval_50"),
+    "interval_score_90_bp": pl.col("calibrated_interval_90"),
+}
+DECIMALS = 6
+Document = dict[str, Any]
+Floats = NDArray[np.float64]
+
+
+def tournament(forecasts: pl.DataFrame, metrics: Mapping[str, Any], params: GatesParams) -> Document:
+    """All methods beside each other, and the one that is proposed."""
+    choose = params.choose_calibration
+    coverage = _coverage(metrics, params)
+    able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
+    if able.is_empty():
+        why = "no outcome was corrected by all methods of calibration.methods"
+        return {"method": None, "params": None, "why": why, "trials": len(coverage), "n": 0, "n_days": 0, "methods": []}
+    methods = sorted(coverage, key=SIMPLEST_FIRST.index)
+    n = able.height // len(methods)
+    daily = _daily_losses(able, choose).select(methods).to_numpy()
+    sound = [i for i, method in enumerate(methods) if coverage[method] != Verdict.FAIL]
+    lines = _lines(methods, daily, n, min(sound or range(len(methods)), key=lambda i: daily[:, i].sum()))
+    chosen, why = _choice(lines, sound, choose)
+    return {
+        "method": chosen,
+        "params": {"calibration": {"method": chosen}} if chosen else None,
+        "why": why,
+        "trials": len(methods),
+        "n": n,
+        "n_days": len(daily),
+        "methods": [line | {"coverage": coverage[line["method"]].value} for line in lines],
+    }
+
+
+def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verdict]:
+    """By method: the worst verdict on the coverage of any history and horizon, all symbols together."""
+    verdicts: dict[str, list[Verdict]] = {}
+    for entry in metrics["pooled"]:
+        verdicts.setdefault(entry["method"], []).append(judge_coverage(entry, params).verdict)
+    return {method: worst(found) for method, found in verdicts.items()}
+
+
+def _daily_losses(able: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
+    """One row a day, one column a method: the sum of relative losses."""
+    rows = able.select("session", "method", *CELL).hstack(elementary_losses(able).select(loss=LOSSES[choose.by]))
+    relative = rows.with_columns(pl.col("loss") / pl.col("loss").mean().over(CELL))
+    sums = relative.group_by("session", "method").agg(pl.col("loss").sum())
+    return sums.sort("session", "method").pivot("method", index="session", values="loss").sort("session")
+
+
+def _lines(methods: list[str], daily: Floats, n: int, best: int) -> list[Document]:
+    """*Shapes*: daily (days, methods), `best` one of its columns."""
+    n_days = len(daily)
+    behind = daily - daily[:, [best]]
+    se = behind.std(axis=0, ddof=1) * np.sqrt(n_days) / n if n_days > 1 else np.full(len(methods), np.inf)
+    return [
+        {
+            "method": method,
+            "loss": round(float(daily[:, i].sum() / n), DECIMALS),
+            "behind": round(float(behind[:, i].sum() / n), DECIMALS),
+            "se": round(float(se[i]), DECIMALS) if np.isfinite(se[i]) else None,
+        }
+        for i, method in enumerate(methods)
+    ]
+
+
+def _choice(lines: list[Document], sound: list[int], choose: ChooseCalibration) -> tuple[str | None, str]:
+    """The method by the stated rule, and why."""
+    if not sound:
+        return None, f"coverage FAILs with every one of {len(lines)} methods"
+    best = min((lines[i] for i in sound), key=lambda line: line["behind"])
+    near = [lines[i] for i in sound if _is_near(lines[i], choose)]
+    chosen = near[0] if near else best
+    among = f"of the {len(sound)} of {len(lines)} methods whose coverage does not FAIL"
+    if chosen is best:
+        return chosen["method"], f"the lowest {choose.by} {among}, and none simpler comes near"
+    near_best = f"within {choose.within_se:g} SE of the lowest {choose.by} ({best['method']}'s)"
+    return chosen["method"], f"the simplest {near_best}, {among}"
+
+
+def _is_near(line: Document, choose: ChooseCalibration) -> bool:
+    return line["se"] is not None and bool(line["behind"] <= choose.within_se * line["se"])
