@@ -57,7 +57,9 @@ def run(replay: Replay, world: World) -> list[Known]:
         if one.failure is not None:
             raise DataContractError(f"{symbol}, check {one.failure.check}: {one.failure.detail}")
     bars = {symbol: one.bars for symbol, one in checked.items()}
-    days = _stacked({symbol: one.days for symbol, one in checked.items()}).select("symbol", "session", "verdict")
+    days = _stacked({symbol: one.days for symbol, one in checked.items()}).select(
+        "symbol", "session", dropped=pl.col("verdict") == "fail"
+    )
     usable = {
         symbol: tuple(one.days.filter(pl.col("verdict") != "fail")["session"].sort()) for symbol, one in checked.items()
     }
