@@ -12,7 +12,7 @@ export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
 NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
-COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout doctor
+COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout
 
 ##@ Run
 .PHONY: run use params gate $(STAGES)
@@ -53,9 +53,12 @@ page: .venv/runtime ## the page with what was spent and which holdouts were open
 	python -m stages.commands.page $(RUN)
 
 ##@ Ask
-.PHONY: $(COMMANDS) audit trials null plan budget show-request release demo-online
+.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
 $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
+
+doctor: .venv/runtime ## is everything here that a run needs: one line a check, exit code 5 if one fails
+	@python -m stages.commands.doctor
 
 audit: .venv/runtime ## the time machine: another future at random instants must leave the past as it is; INSTANTS=300
 	@python -m stages.commands.audit $(if $(INSTANTS),--instants $(INSTANTS))

@@ -1,0 +1,162 @@
+"""`make doctor`: is everything here that a run needs? One line a check; exit 5 if one fails.
+
+Nothing is written, bought or sent to the forecast service; the API key is looked for and never shown.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from stages.errors import ConfigurationError, PipelineError
+from stages.forecasting.params import LOCAL
+from stages.outside.answers import AnswerStore
+from stages.outside.backends import ledger_anywhere
+from stages.outside.bucket_place import Bucket, open_remote
+from stages.outside.composition import applied_experiment, compose, present, told
+from stages.outside.entry import run
+from stages.outside.git import git
+from stages.outside.places import Folder
+from stages.outside.study import Study
+from stages.outside.workspace import default_remote, main_root, store_root
+
+OLDEST_PYTHON = (3, 11)
+ROOM_BYTES = 1_000_000_000
+FIRST_ANSWER_SEC = 5.0
+
+
+def main() -> None:
+    """Every check in turn; a failing one never hides the next."""
+    failed = []
+    for name, check in CHECKS.items():
+        try:
+            verdict, words = "ok", check()
+        except (PipelineError, OSError) as error:
+            verdict, words = "FAIL", " ".join(str(error).split())
+            failed.append(name)
+        print(f"{verdict:<5}{name:<12}{words}", flush=True)
+    if failed:
+        raise ConfigurationError(f"{len(failed)} of {len(CHECKS)} checks fail: {', '.join(failed)}; see their lines.")
+
+
+def python() -> str:
+    """The interpreter is new enough."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < OLDEST_PYTHON:
+        raise ConfigurationError(f"{found}, and 3.11 or newer is needed: remove .venv, `make PYTHON=python3.12 run`.")
+    return found
+
+
+def dvc() -> str:
+    """The pinned DVC, inside a repository that git knows too."""
+    root, installed = main_root(), version("dvc")
+    pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = next(line for line in pins if line.startswith("dvc==")).removeprefix("dvc==").split()[0]
+    if installed != pinned:
+        raise ConfigurationError(f"{installed}, and requirements.txt pins {pinned}: `rm .venv/runtime`, then make.")
+    return f"{installed}, commit {git('rev-parse', '--short', 'HEAD').strip()}"
+
+
+def composition() -> str:
+    """conf/ composes to a possible run, and params.yaml is there."""
+    Study.parse(compose())
+    name = _study().report.study
+    if found := applied_experiment():
+        return f"study {name}; params.yaml holds an applied experiment: {told(found)}"
+    return f"study {name}"
+
+
+def remote() -> str:
+    """DVC's default remote answers within seconds."""
+    named = default_remote()
+    if named is None:
+        return "none set: data, runs and answers stay on this machine (`dvc remote add -d`)"
+    place = open_remote(named)
+    if isinstance(place, Bucket):
+        _demand_bucket(place)
+    return f"{named.name} at {named.url} answers"
+
+
+def key() -> str:
+    """Whether an API key is set, where this study would buy; its value is never read further."""
+    from stages.outside.timegpt import KEY_NAME  # 1 s: the service's own client comes with it
+
+    is_set = bool(os.environ.get(KEY_NAME, "").strip())
+    study = _study()
+    if study.forecaster.deployment == LOCAL or study.api.mode == "offline":
+        needed = "not needed: this study buys nothing"
+        return f"{KEY_NAME} is set, {needed}" if is_set else f"{KEY_NAME} is not set, {needed}"
+    if not is_set:
+        raise ConfigurationError(f"{KEY_NAME} is not set and api.mode is online: export it, or set api: offline.")
+    return f"{KEY_NAME} is set"
+
+
+def store() -> str:
+    """Every stored answer is what its name promises."""
+    answers = AnswerStore(Folder(store_root()), None)
+    if damaged := list(answers.damaged()):
+        raise ConfigurationError(f"{len(damaged)} of {answers.size()} answers are damaged: `make verify` names them.")
+    return f"{answers.size()} answers, none damaged"
+
+
+def ledger() -> str:
+    """The ledger can be read and says what is left."""
+    api = _study().api
+    book = ledger_anywhere(api)
+    return f"{book.left_today()} of {book.per_day()} requests left today (UTC), scope {api.scope}"
+
+
+def disk() -> str:
+    """The disks of the workspace and of the store have room and may be written."""
+    places = {"workspace": main_root(), "store": _present_part(store_root())}
+    for name, folder in places.items():
+        if not os.access(folder, os.W_OK):
+            raise ConfigurationError(f"the {name}'s folder {folder} may not be written: correct its permissions.")
+    free = {name: shutil.disk_usage(folder).free for name, folder in places.items()}
+    words = ", ".join(f"{name} {left / 1e9:.1f} GB free" for name, left in free.items())
+    if min(free.values()) < ROOM_BYTES:
+        raise ConfigurationError(f"{words}; a run wants {ROOM_BYTES / 1e9:g} GB: make room, or move `dvc cache dir`.")
+    return words
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "python": python,
+    "dvc": dvc,
+    "composition": composition,
+    "remote": remote,
+    "key": key,
+    "store": store,
+    "ledger": ledger,
+    "disk": disk,
+}
+
+
+def _study() -> Study:
+    document = present()
+    if document is None:
+        raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
+    return Study.parse(document)
+
+
+def _demand_bucket(place: Bucket) -> None:
+    from fsspec.asyn import sync
+
+    fs: Any = place.fs
+    bucket = place.root.split("/", 1)[0]
+    try:
+        sync(fs.loop, fs._info, bucket, timeout=FIRST_ANSWER_SEC)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigurationError(f"bucket {bucket} does not answer ({reason}): check name and login.") from None
+
+
+def _present_part(folder: Path) -> Path:
+    """The nearest folder that exists already."""
+    return next(part for part in (folder, *folder.parents) if part.is_dir())
+
+
+if __name__ == "__main__":
+    run(main)

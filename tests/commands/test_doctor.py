@@ -1,0 +1,117 @@
+"""`make doctor`: each check finds the fault it is for, names it in a line, and hides none of the others."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages.commands import doctor
+from stages.errors import ConfigurationError
+from tests.outside.gcs_server import BUCKET, free_port, gcs_server
+
+ROOT = Path(__file__).parents[2]
+KEY = "a-key-nobody-may-see"
+
+
+@pytest.fixture
+def clinic(project, monkeypatch):
+    """A healthy project: DVC's configuration and the pins beside conf/, no key, no remote."""
+    monkeypatch.delenv("NIXTLA_API_KEY", raising=False)
+    shutil.copy(ROOT / "requirements.txt", project.path)
+    (project.path / ".dvc").mkdir(exist_ok=True)
+    return project
+
+
+def team_remote(project, url, *options):
+    settings = [f"url = {url}", *options]
+    (project.path / ".dvc/config").write_text("[core]\nremote = team\n['remote \"team\"']\n" + "\n".join(settings))
+
+
+def lines(project, capsys):
+    """Verdict by check, and what was printed; exit 5 exactly when a check fails."""
+    try:
+        said, failed = project.run(doctor), False
+    except ConfigurationError:
+        said, failed = capsys.readouterr().out, True
+    verdicts = {line.split()[1]: line.split()[0] for line in said.splitlines()}
+    assert list(verdicts) == list(doctor.CHECKS)
+    assert failed == ("FAIL" in verdicts.values())
+    return verdicts, said
+
+
+def failing(project, capsys):
+    verdicts, said = lines(project, capsys)
+    return {name for name, verdict in verdicts.items() if verdict == "FAIL"}, said
+
+
+def test_a_fresh_clone_is_healthy(clinic, capsys):
+    broken, said = failing(clinic, capsys)
+    assert broken == set()
+    assert "none set" in said
+    assert "0 answers, none damaged" in said
+
+
+def test_choices_that_do_not_fit_together_are_named_and_the_other_checks_still_run(clinic, capsys):
+    clinic.edit("params.yaml", "history_days: 40", "history_days: 41")
+    broken, said = failing(clinic, capsys)
+    assert "composition" in broken
+    assert "history_days" in said
+
+
+def test_the_key_is_asked_for_only_where_this_study_buys_and_is_never_shown(clinic, capsys, monkeypatch):
+    text = clinic.text("params.yaml")
+    assert "is not set, not needed" in lines(clinic, capsys)[1]
+
+    monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    said = lines(clinic, capsys)[1]
+    assert "is set, not needed" in said
+    assert KEY not in said
+    assert text == clinic.text("params.yaml")
+
+
+def test_an_online_study_without_a_key_fails_its_check(clinic, capsys, monkeypatch):
+    clinic.apply_experiment("forecaster=timegpt", "api=online")
+    broken, said = failing(clinic, capsys)
+    assert broken == {"key"}
+    assert "api.mode is online" in said
+
+    monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    broken, said = failing(clinic, capsys)
+    assert broken == set()
+    assert KEY not in said
+
+
+def test_an_answer_that_is_not_what_its_name_promises_fails_the_store(clinic, capsys):
+    answer = clinic.path / ".dvc/cache/forecasts/ab" / ("ab" + "0" * 62 + ".json")
+    answer.parent.mkdir(parents=True)
+    answer.write_text("{}")
+    broken, said = failing(clinic, capsys)
+    assert broken == {"store"}
+    assert "1 of 1 answers are damaged" in said
+
+
+def test_another_dvc_than_the_pinned_one_is_told(clinic, capsys):
+    pins = (clinic.path / "requirements.txt").read_text()
+    (clinic.path / "requirements.txt").write_text(pins.replace("dvc==", "dvc==9"))
+    assert failing(clinic, capsys)[0] == {"dvc"}
+
+
+def test_a_remote_that_is_not_mounted_is_told(clinic, capsys):
+    team_remote(clinic, clinic.path / "gone/away/dvc")
+    assert failing(clinic, capsys)[0] == {"remote"}
+
+
+def test_a_bucket_that_nobody_serves_is_told(clinic, capsys):
+    team_remote(clinic, f"gs://{BUCKET}/dvc", f"endpointurl = http://127.0.0.1:{free_port()}")
+    broken, said = failing(clinic, capsys)
+    assert broken == {"remote"}
+    assert "nobody answers" in said
+
+
+@pytest.mark.parametrize(("bucket", "broken"), [(BUCKET, set()), ("nobodys", {"remote"})])
+def test_a_bucket_must_be_there_and_may_be_empty(clinic, capsys, tmp_path, bucket, broken):
+    with gcs_server(tmp_path / "log") as address:
+        team_remote(clinic, f"gs://{bucket}/dvc", f"endpointurl = {address}", "allow_anonymous_login = true")
+        found, said = failing(clinic, capsys)
+    assert found == broken
+    assert bucket in said
