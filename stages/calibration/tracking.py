@@ -15,6 +15,8 @@ summed, so cutting off the future changes no bit of the past.
 *Source*: Angelopoulos, Candes, Tibshirani (2023), Conformal PID control for time series prediction, equations 4 to 6.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,32 +31,54 @@ RIGHT_ANGLE = np.pi / 2
 DECIMALS = 9  # of an offset in its table: a tangent's last bits differ between machines
 
 
+@dataclass
+class _Tracks:
+    """Where each symbol stands. *Shapes*: start, misses (4, symbols), the rest (symbols,)."""
+
+    start: Floats
+    misses: Floats
+    n_start: Ints
+    seen: Ints
+    latest_us: Ints
+
+    @classmethod
+    def of(cls, n: int) -> "_Tracks":
+        never, none = np.full(n, NEVER), np.zeros(n, np.int64)
+        return cls(np.full((4, n), np.nan), np.zeros((4, n)), none, none.copy(), never)
+
+    def begin(self, rows: Ints, symbol: Ints, known: Found) -> None:
+        """Symbols that are corrected for the first time start where `known` puts the first of their rows."""
+        new = ~np.isnan(known.offsets[0, rows]) & np.isnan(self.start[0, symbol])
+        symbols, first = np.unique(symbol[new], return_index=True)
+        origin = rows[new][first]
+        self.start[:, symbols], self.n_start[symbols] = known.offsets[:, origin], known.n[origin]
+        self.latest_us[symbols] = known.last_us[origin]
+
+    def learn(self, missed: NDArray[np.bool_], symbol: Ints, known_us: Ints) -> None:
+        """Outcomes of a session. *Shapes*: missed (4, n), symbol and known_us (n,)."""
+        np.add.at(self.misses.T, symbol, missed.T)
+        np.add.at(self.seen, symbol, 1)
+        np.maximum.at(self.latest_us, symbol, known_us)
+
+    def offsets(self, params: CalibrationParams) -> Floats:
+        """Start, P and I together, after `seen` outcomes of which `misses` were missed."""
+        excess = self.misses - NOMINAL * self.seen
+        angle = excess * np.log1p(self.seen) / (np.maximum(self.seen, 1) * params.pid_saturation)
+        integral = np.clip(params.pid_gain * np.tan(np.clip(angle, -RIGHT_ANGLE, RIGHT_ANGLE)), -FARTHEST, FARTHEST)
+        return self.start + np.round(params.pid_step * excess + integral, DECIMALS)
+
+
 def tracked(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
     """Offsets that follow each symbol's scores; `group` is the symbol, `n` the outcomes of its start and since."""
     known = order_statistics(block, scores, ranks, params)
+    tracks = _Tracks.of(len(block.symbols))
     offsets, n, last_us = np.full(scores.shape, np.nan), np.zeros_like(known.n), np.full_like(known.last_us, NEVER)
-    start, misses = np.full((4, len(block.symbols)), np.nan), np.zeros((4, len(block.symbols)))
-    seen, seen_before, latest_us = (np.full(len(block.symbols), value) for value in (0, 0, NEVER))
     for today in block.by_session():
-        for row in today[~np.isnan(known.offsets[0, today])]:
-            symbol = block.symbol[row]
-            if np.isnan(start[0, symbol]):
-                start[:, symbol], seen_before[symbol] = known.offsets[:, row], known.n[row]
-                latest_us[symbol] = known.last_us[row]
         symbol = block.symbol[today]
-        offsets[:, today] = start[:, symbol] + _moved(misses[:, symbol], seen[symbol], params)
-        n[today], last_us[today] = seen_before[symbol] + seen[symbol], latest_us[symbol]
-        for row in today[~np.isnan(scores[0, today] + offsets[0, today])]:
-            symbol = block.symbol[row]
-            misses[:, symbol] += scores[:, row] > offsets[:, row]
-            seen[symbol] += 1
-            latest_us[symbol] = max(latest_us[symbol], block.known_us[row])
+        tracks.begin(today, symbol, known)
+        offsets[:, today] = tracks.offsets(params)[:, symbol]
+        n[today], last_us[today] = (tracks.n_start + tracks.seen)[symbol], tracks.latest_us[symbol]
+        settled = ~np.isnan(scores[0, today] + offsets[0, today])
+        rows = today[settled]
+        tracks.learn(scores[:, rows] > offsets[:, rows], symbol[settled], block.known_us[rows])
     return Found(offsets, np.array(block.symbols, dtype=object)[block.symbol], n, last_us)
-
-
-def _moved(misses: Floats, seen: Ints, params: CalibrationParams) -> Floats:
-    """P and I together, after `seen` outcomes of which `misses` were missed."""
-    excess = misses - NOMINAL * seen
-    angle = excess * np.log1p(seen) / (np.maximum(seen, 1) * params.pid_saturation)
-    integral = np.clip(params.pid_gain * np.tan(np.clip(angle, -RIGHT_ANGLE, RIGHT_ANGLE)), -FARTHEST, FARTHEST)
-    return np.round(params.pid_step * excess + integral, DECIMALS)
