@@ -2,23 +2,22 @@
 
 import re
 
+AHEAD = """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/returns.py"""
+
 
 def test_the_default_study_stands_the_audit_and_nothing_is_written(default_run):
+    before = default_run.sh("git status --porcelain && dvc status")
     told = default_run.sh("make audit INSTANTS=2")
 
-    assert re.search(
-        r"^2 instants, \d{3,} questions, 0 keys moved; \d{6,} rows of the past equal to the bit$", told, re.M
-    )
-    assert default_run.sh("git status --porcelain") == ""
+    assert re.search(r"^2 instants, \d{3,} questions, 0 keys moved; \d{6,} rows of the past equal", told, re.M)
+    assert default_run.sh("git status --porcelain && dvc status") == before
 
 
 def test_a_feature_edited_to_look_one_minute_ahead_is_named_with_exit_code_2(clone):
-    clone.sh(
-        """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/returns.py"""
-    )
-    assert clone.sh("git status --porcelain").strip() == "M stages/features/returns.py"
-    told = clone.sh("python -m stages.commands.audit --instants 2", code=2)
+    clone.sh(AHEAD)
+    assert "shift(-1)" in clone.text("stages/features/returns.py")
 
+    told = clone.sh("python -m stages.commands.audit --instants 2", code=2)
     assert "the past moved: stage build_features, column ret_1m, " in told
 
 
