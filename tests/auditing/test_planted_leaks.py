@@ -63,6 +63,19 @@ def test_a_feature_that_looks_ahead_is_caught(kind):
     assert AT.search(message)
 
 
+def test_an_outlier_judged_by_the_whole_record_is_caught_in_the_gate():
+    move = (pl.col("close") / pl.col("close").shift(1)).log().abs()
+
+    def check(delivered):
+        marked = move > 3 * move.std()
+        return {
+            symbol: replace(one, bars=one.bars.with_columns(is_outlier=marked.fill_null(value=False)))
+            for symbol, one in HONEST.check(delivered).items()
+        }
+
+    assert "stage check_data, column is_outlier" in caught(check=check)
+
+
 def test_an_event_that_is_known_before_its_announcement_is_caught():
     def build(bars, usable, events):
         return HONEST.build(bars, usable, events.with_columns(announced_at=pl.lit(events["announced_at"].min())))
