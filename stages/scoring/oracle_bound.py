@@ -43,7 +43,7 @@ def oracle_bound(forecasts: pl.DataFrame, plant: pl.DataFrame) -> Document:
         "rule": f"no forecast ahead of it by {ALARM_SE:g} standard errors",
         "rmae_min": min(reach, default=None),
         "rmae_max": max(reach, default=None),
-        "n": rows.height,
+        "n": rows.n_unique([*QUESTION, "history_days"]),
         "alarms": alarms,
         "cells": cells,
     }
