@@ -8,7 +8,7 @@ def test_a_fresh_clone_reproduces_the_committed_lock_byte_for_byte(default_run):
 
 
 def test_a_second_run_does_nothing(default_run):
-    assert "is up to date" in default_run.sh("dvc repro")
+    assert "Data and pipelines are up to date" in default_run.sh("dvc repro")
 
 
 def test_the_default_study_passes_trading_the_two_symbols_that_have_something(default_run):
