@@ -53,15 +53,16 @@ def test_what_was_added_is_there_and_adding_it_again_changes_nothing(log: TrialL
     assert {name: (tmp_path / "trials" / name).read_bytes() for name in files(tmp_path)} == before
 
 
-def test_killed_at_any_moment_it_holds_whole_entries_and_goes_on(tmp_path: Path):
+@pytest.mark.parametrize("told", [5, *(pytest.param(n, marks=pytest.mark.torture) for n in range(MANY))])
+def test_killed_at_any_moment_it_holds_whole_entries_and_goes_on(tmp_path: Path, told: int):
     process = appender(tmp_path)
     assert process.stdout is not None
-    for _ in range(5):
+    for _ in range(told):
         process.stdout.readline()
     process.kill()
     process.wait()
     survivors = TrialLog(Folder(tmp_path), None).entries()
-    assert 5 <= len(survivors) <= MANY
+    assert told <= len(survivors) <= MANY
     assert all(len(one.variants) == 50 for one in survivors)
 
     assert appender(tmp_path).wait() == 0
