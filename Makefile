@@ -41,7 +41,7 @@ $(STAGES): .venv/runtime
 	dvc --wait-for-lock repro $(subst -,_,$@)
 
 ##@ Compare
-.PHONY: show experiments page
+.PHONY: show experiments page compare
 show: .venv/runtime ## experiments side by side, noise dropped
 	@[ -t 1 ] || export COLUMNS=140; dvc exp show --only-changed --no-pager --drop $(NOISE)
 
@@ -51,6 +51,9 @@ experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 
 page: .venv/runtime ## the page with what was spent and which holdouts were opened; RUN=x for another run
 	python -m stages.commands.page $(RUN)
+
+compare: .venv/runtime ## two runs on one page, params that differ first; A=x B=y (B: the workspace if left out)
+	python -m stages.commands.compare $(A) $(B)
 
 ##@ Ask
 .PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online

@@ -23,6 +23,7 @@ from stages.outside.study import Study
 from stages.report import FILES
 from stages.reporting.content import Section, grid
 from stages.reporting.page import render_page
+from stages.reporting.record import Record
 from stages.reporting.words import count
 
 PAGES = Path("artifacts/page")
@@ -35,16 +36,22 @@ def main() -> None:
     parser.add_argument("run", nargs="?", default=WORKSPACE, help="an experiment, a branch or a commit")
     name = parser.parse_args().run
 
+    study, record = read_run(name)
+    page = render_page(record, [spend(study), openings(study)])
+
+    path = PAGES / f"{name.replace('/', '-')}.html"
+    write_text(page, path)
+    print(f"page: {path}")
+
+
+def read_run(name: str) -> tuple[Study, Record]:
+    """The params and the record of an experiment, a branch, a commit or the workspace, which stays as it is."""
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
         root = Path() if name == WORKSPACE else Path(folder)
         if name != WORKSPACE:
             fetch_run(name, [PARAMS, *FILES.values()], root)
         study = Study.parse(yaml.safe_load((root / PARAMS).read_text(encoding="utf-8")))
-        page = render_page(read_record(FILES, shown(study), root), [spend(study), openings(study)])
-
-    path = PAGES / f"{name.replace('/', '-')}.html"
-    write_text(page, path)
-    print(f"page: {path}")
+        return study, read_record(FILES, shown(study), root)
 
 
 def shown(study: Study) -> dict[str, Any]:

@@ -26,3 +26,19 @@ def test_an_unknown_run_is_refused_in_one_sentence(clone):
     told = clone.sh("python -m stages.commands.page nosuch", code=5)
     assert "there is no run 'nosuch'" in told
     assert "Traceback" not in told
+
+
+def test_two_runs_stand_on_one_page_with_what_was_told_differently_first(clone):
+    clone.sh("dvc exp run -n wider -S rules.s_stop=1.5")
+    said = clone.sh("make compare A=HEAD B=wider")
+    assert "artifacts/page/HEAD-and-wider.html" in said
+    page = (clone.path / "artifacts/page/HEAD-and-wider.html").read_text()
+    assert page.index("rules.s_stop") < page.index('id="verdicts"') < page.index('id="figure-search-equity"')
+
+
+def test_dvc_draws_its_pictures_of_both_runs(clone):
+    clone.sh("dvc exp run -n wider -S rules.s_stop=1.5")
+    clone.sh("dvc plots diff HEAD wider")
+    page = (clone.path / "artifacts/plots/index.html").read_text()
+    assert page.count("vegaEmbed('#") == 3
+    assert '"rev": "wider"' in page
