@@ -1,0 +1,182 @@
+"""The rule engine against other ways to trade the same rules: same bars, same trades, one thread, one run.
+
+Run: python -m tests.benchmarks.bench_engine [largest grid, 1000 unless told]
+
+The rivals (tests/benchmarks/rivals.py): our own plain loop; a numba walk of the bars for every combo; vectorbt with an
+order function that follows the rules to the minute. vectorbt cannot express the tests of a forecast, so it is handed
+the verdict on each signal ready made, and its clock stops before it has added up a trade. Ours and the walk run from
+the arrays of bars and quantiles to the daily P&L of every combo.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from itertools import product
+from time import process_time
+
+import numpy as np
+import polars as pl
+
+from stages.backtesting.engine import trade_grid
+from stages.backtesting.loop import minutes_of as minutes_by_start
+from stages.backtesting.loop import terms_of, trade_session
+from stages.backtesting.market import MICROSECONDS, markets_of
+from stages.backtesting.simulate import simulate
+from stages.backtesting.strategy import Strategy
+from stages.backtesting.summary import book_of
+from stages.rules.clock import time_stops
+from tests.backtesting.made_markets import random_market, strategy
+from tests.benchmarks import rivals
+
+SYMBOLS, SESSIONS = ("A", "B", "C"), 250
+FEES, HALF_SPREAD = 0.5, 0.01
+# horizons, k_sigma, stops, targets
+GRIDS = {1: (1, 1, 1, 1), 100: (2, 5, 5, 2), 1000: (2, 10, 10, 5)}
+VECTORBT_COMBOS = 50  # as many at once as memory allows; more are no faster
+LOOP_COMBOS = 10
+
+
+def grid(combos: int) -> list[Strategy]:
+    """A grid of this size around the default rules."""
+    horizons, strengths, stops, takes = GRIDS[combos]
+    axes = product(
+        (10, 5)[:horizons],
+        np.linspace(0.5, 2.0, strengths).tolist(),
+        np.linspace(1.0, 3.0, stops).tolist(),
+        np.linspace(1.0, 2.0, takes).tolist(),
+    )
+    return [strategy(*SYMBOLS, horizon_min=h, k_sigma=k, s_stop=s, s_take=t) for h, k, s, t in axes]
+
+
+def best(function: Callable[[], object], repeats: int) -> float:
+    """CPU seconds of the fastest of a few runs: everyone runs on one thread, and the machine may be busy."""
+    seconds = []
+    for _ in range(repeats):
+        start = process_time()
+        function()
+        seconds.append(process_time() - start)
+    return min(seconds)
+
+
+class Benchmark:
+    """One market, prepared for each contestant outside the clock."""
+
+    def __init__(self) -> None:
+        self.bars, self.forecasts, self.calendar = random_market(SYMBOLS, SESSIONS, seed=1)
+        self.markets = markets_of(self.bars, self.forecasts, self.calendar, strategy(*SYMBOLS))
+        self.minutes = {symbol: minutes_by_start(frame) for symbol, frame in self.bars.items()}
+        asked = self.forecasts.sort("snapshot_utc").partition_by("horizon_min", "symbol", "session", as_dict=True)
+        self.looks = {key: frame.rows(named=True) for key, frame in asked.items()}
+        clock = time_stops(self.calendar, strategy(*SYMBOLS).rules)
+        stamps = clock.select(pl.col("open_utc", "time_stop_utc", "close_utc").dt.epoch("us") // MICROSECONDS)
+        self.sessions = stamps.rows()
+        self.vbt = rivals.vectorbt()
+        self.follow_rules = rivals.order_function(self.vbt)
+
+    def ours(self, combos: Sequence[Strategy]) -> np.ndarray:
+        """Daily net P&L of every combo in millionths."""
+        return np.array([book.net_units for book in trade_grid(self.markets, SESSIONS, combos)])
+
+    def walk(self, combos: Sequence[Strategy], symbols: Sequence[rivals.Symbol]) -> np.ndarray:
+        """The numba walk of bars, a combo after the other, from quantiles to daily P&L."""
+        rules = [one.rules for one in combos]
+        kinds = sorted({(one.history_days, one.horizon_min, "cqr") for one in rules})
+        number = {kind[1]: n for n, kind in enumerate(kinds)}
+        rows = np.array([[number[one.horizon_min], one.k_sigma, one.s_stop, one.s_take] for one in rules])
+        horizons = np.array([kind[1] for kind in kinds])
+        terms = (rules[0].daily_trade_cap, rules[0].cooldown_bars, FEES, HALF_SPREAD, horizons)
+        net = np.zeros((len(combos), SESSIONS), np.int64)
+        for market, one in zip(self.markets, symbols, strict=True):
+            feeds = [market.feeds[kind] for kind in kinds]
+            forecasts = np.array([[*feed.quartiles, feed.calibrated] for feed in feeds])
+            rivals.walk_bars((one.tape, one.looks), forecasts, rows, terms, net)
+        return net
+
+    def loop(self, combos: Sequence[Strategy]) -> np.ndarray:
+        """The plain loop, a combo after the other, on bars and forecasts that lie ready as Python values."""
+        net = np.zeros((len(combos), SESSIONS), np.int64)
+        sessions = self.calendar.rows(named=True)
+        for n, one in enumerate(combos):
+            for symbol, (day, session) in product(SYMBOLS, enumerate(sessions)):
+                today = self.looks.get((one.rules.horizon_min, symbol, session["session"]), [])
+                trades, _ = trade_session(self.minutes[symbol], today, session, terms_of(one, symbol))
+                net[n, day] += sum(round(trade["net_bp"] * rivals.UNITS) for trade in trades)
+        return net
+
+    def vectorbt(self, combos: Sequence[Strategy], symbols: Sequence[rivals.Symbol], minutes: rivals.Minutes):
+        """The portfolio of every combo and symbol, a column each, as vectorbt leaves the simulation."""
+        width = len(combos) * len(SYMBOLS)
+        sides = np.zeros((len(minutes.entries), width), np.int8)
+        for s, one in enumerate(symbols):
+            sides[: len(one.looks), s :: len(SYMBOLS)] = one.sides.T
+        columns = rivals.columns_of([(one.rules.s_stop, one.rules.s_take) for one in combos for _ in SYMBOLS])
+        terms = (combos[0].rules.daily_trade_cap, combos[0].rules.cooldown_bars, FEES / 1e4, HALF_SPREAD)
+        return self.vbt.Portfolio.from_order_func(
+            np.broadcast_to(minutes.rows["open"][:, :1], (len(minutes.rows), width)),
+            self.follow_rules,
+            *(minutes.rows, minutes.entries, sides, columns, terms),
+            init_cash=1e6,
+            segment_mask=minutes.active,
+            max_orders=8 * SESSIONS * width,
+            update_value=False,
+            ffill_val_price=False,
+            fill_pos_record=False,
+            freq="1min",
+        )
+
+
+def main() -> None:
+    """Print combos per second of everyone, the ratios, and that the trades are the same."""
+    largest = int(sys.argv[1]) if len(sys.argv) > 1 else max(GRIDS)
+    bench = Benchmark()
+    for size in (size for size in GRIDS if size <= largest):
+        compare(bench, grid(size))
+
+
+def compare(bench: Benchmark, combos: Sequence[Strategy]) -> None:
+    """One line of results."""
+    size = len(combos)
+    symbols = rivals.verdicts(bench.markets, combos)
+    minutes = rivals.minutes_of(symbols, bench.sessions)
+    chunk = slice(0, min(size, VECTORBT_COMBOS))
+    few = [one.of(chunk) for one in symbols]
+    some = combos[:: max(1, size // LOOP_COMBOS)][:LOOP_COMBOS]
+
+    same_days(bench.ours(combos), bench.walk(combos, symbols))
+    same_days(bench.ours(some), bench.loop(some))
+    same_trades(bench, combos[chunk], bench.vectorbt(combos[chunk], few, minutes))
+
+    ours = size / best(lambda: bench.ours(combos), 20)
+    walk = size / best(lambda: bench.walk(combos, symbols), 5)
+    loop = len(some) / best(lambda: bench.loop(some), 1)
+    vectorbt = len(combos[chunk]) / best(lambda: bench.vectorbt(combos[chunk], few, minutes), 2)
+    print(f"n={size}: combos/s ours {ours:,.0f}  numba walk {walk:,.0f}  vectorbt {vectorbt:,.1f}  loop {loop:,.1f}")
+    print(f"       ours is {ours / walk:.1f} x walk, {ours / vectorbt:,.0f} x vectorbt, {ours / loop:,.0f} x loop")
+
+
+def same_days(first: np.ndarray, second: np.ndarray) -> None:
+    """Every day of every combo, to the last millionth."""
+    assert first.any()
+    assert np.array_equal(first, second)
+
+
+def same_trades(bench: Benchmark, combos: Sequence[Strategy], portfolio) -> None:
+    """Every fill of every combo at the same price and minute (one later where it left the minute it entered in)."""
+    records = portfolio.exit_trades.records
+    starts = np.concatenate([np.arange(opens, closes) for opens, _, closes in bench.sessions])
+    for n, one in enumerate(combos):
+        trades = simulate(bench.bars, bench.forecasts, bench.calendar, one).trades
+        assert "session_end" not in set(trades["exit_reason"])
+        for s, symbol in enumerate(SYMBOLS):
+            ours = trades.filter(symbol=symbol)
+            theirs = records[records["col"] == n * len(SYMBOLS) + s]
+            entry, left = (ours[name].dt.epoch("us").to_numpy() // MICROSECONDS for name in ("entry_ts", "exit_ts"))
+            assert np.array_equal(entry, starts[theirs["entry_idx"]])
+            assert np.array_equal(np.where(left == entry, left + 1, left), starts[theirs["exit_idx"]])
+            for price, name in (("entry_px", "entry_price"), ("exit_px", "exit_price")):
+                assert np.array_equal(ours[price].to_numpy(), theirs[name].to_numpy().round(6))
+            assert np.allclose(ours["net_bp"].to_numpy(), 1e4 * theirs["pnl"], rtol=0, atol=1e-5)
+    assert book_of(simulate(bench.bars, bench.forecasts, bench.calendar, combos[0]).trades, bench.calendar).trades
+
+
+if __name__ == "__main__":
+    main()
