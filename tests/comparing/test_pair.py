@@ -1,5 +1,6 @@
 """Two runs on one page: what differs first, then verdicts, figures, and curves that share their axes."""
 
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from stages.comparing.pair import curves, figures, inputs, params, render_pair, 
 from stages.reporting.charts import Figure
 from tests.reporting.records import config, opened_record, record
 
+CHROMIUM = shutil.which("chromium")
 TEN, FIVE = "ten minutes", "five minutes"
 DIFFERING = [("rules.horizon_min", 10, 5), ("rules.max_hold_min", None, 30)]
 
@@ -90,3 +92,25 @@ def test_the_page_loads_nothing_and_is_the_same_bytes_every_time():
     assert "https://cdn" not in page
     assert 'src="http' not in page
     assert 'rel="stylesheet"' not in page
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("browser")
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH (apt-get install chromium)")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_drawn_without_a_request_or_a_word_on_the_console_and_never_scrolls_sideways(tmp_path, width):
+    path = tmp_path / "pair.html"
+    path.write_text(render_pair(runs(), DIFFERING), encoding="utf-8")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        sheet, said, asked = chromium.new_page(viewport={"width": width, "height": 800}), [], []
+        sheet.on("console", lambda message: said.append(message.text))
+        sheet.on("pageerror", lambda error: said.append(str(error)))
+        sheet.on("request", lambda request: asked.append(request.url))
+        sheet.goto(path.as_uri())
+        sheet.wait_for_function("document.documentElement.dataset.drawn === '5'")
+        reach = sheet.evaluate("document.documentElement.scrollWidth")
+        chromium.close()
+    assert (said, asked) == ([], [path.as_uri()])
+    assert reach <= width

@@ -28,17 +28,15 @@ def test_an_unknown_run_is_refused_in_one_sentence(clone):
     assert "Traceback" not in told
 
 
-def test_two_runs_stand_on_one_page_with_what_was_told_differently_first(clone):
-    clone.sh("dvc exp run -n wider -S rules.s_stop=1.5")
-    said = clone.sh("make compare A=HEAD B=wider")
-    assert "artifacts/page/HEAD-and-wider.html" in said
-    page = (clone.path / "artifacts/page/HEAD-and-wider.html").read_text()
+def test_two_experiments_stand_on_one_page_and_in_the_pictures_of_dvc(clone):
+    for name, stop in (("wider", 1.5), ("widest", 2.0)):
+        clone.sh(f"dvc exp run -n {name} -S rules.s_stop={stop}")
+    said = clone.sh("make compare A=wider B=widest && dvc plots diff wider widest")
+    assert "compare: artifacts/page/wider-and-widest.html" in said
+
+    page = clone.text("artifacts/page/wider-and-widest.html")
     assert page.index("rules.s_stop") < page.index('id="verdicts"') < page.index('id="figure-search-equity"')
-
-
-def test_dvc_draws_its_pictures_of_both_runs(clone):
-    clone.sh("dvc exp run -n wider -S rules.s_stop=1.5")
-    clone.sh("dvc plots diff HEAD wider")
-    page = (clone.path / "artifacts/plots/index.html").read_text()
-    assert page.count("vegaEmbed('#") == 3
-    assert '"rev": "wider"' in page
+    pictures = clone.text("artifacts/plots/index.html")
+    assert pictures.count("vegaEmbed('#") == 3
+    assert '"rev": "wider"' in pictures
+    assert '"rev": "widest"' in pictures
