@@ -8,7 +8,6 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from scipy.stats import kurtosis, rankdata, skew
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +43,8 @@ def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | No
         return None
     ratio = float(daily.mean() / daily.std(ddof=1))
     bar = expected_best_sharpe(variance, trials)
-    shape = 1.0 - skew(daily) * ratio + (kurtosis(daily, fisher=False) - 1.0) / 4.0 * ratio**2
+    z = (daily - daily.mean()) / daily.std()
+    shape = float(1.0 - (z**3).mean() * ratio + ((z**4).mean() - 1.0) / 4.0 * ratio**2)
     return float(ndtr((ratio - bar) * np.sqrt((len(daily) - 1.0) / shape))) if shape > 0.0 else None
 
 
@@ -78,8 +78,9 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
     inside = _sharpes_of(halves, sums, squares, sizes)
     outside = _sharpes_of(~halves, sums, squares, sizes)
     best = np.argmax(inside, axis=1)
-    rank = rankdata(outside, axis=1)[np.arange(len(best)), best] / (variants + 1.0)
-    return float(np.mean(rank <= 0.5))
+    found = np.take_along_axis(outside, best[:, None], axis=1)
+    rank = (outside < found).sum(axis=1) + 0.5 * ((outside == found).sum(axis=1) + 1.0)
+    return float(np.mean(rank / (variants + 1.0) <= 0.5))
 
 
 def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
