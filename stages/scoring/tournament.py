@@ -7,7 +7,7 @@ of the daily difference: more machinery must earn its place.
 
 *Tables*: `{method, params, why, trials, n, n_days, methods}`: a line a method, simplest first, with its `loss`, how far
 it is `behind` the best, and the standard error `se` of that. `params` is what `make adopt ARGS=calibration` writes;
-null, like `method`, where none qualifies.
+null, like `method`, where none qualifies or days are too few for a standard error.
 *Time*: rows that any method could not correct yet are left out for all.
 *Source*: Breiman, Friedman, Olshen, Stone (1984) for the rule of one standard error.
 """
@@ -44,11 +44,12 @@ def tournament(forecasts: pl.DataFrame, metrics: Mapping[str, Any], params: Gate
     choose = params.choose_calibration
     coverage = _coverage(metrics, params)
     able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
-    if able.is_empty():
-        why = "no outcome was corrected by all methods of calibration.methods"
-        return {"method": None, "params": None, "why": why, "trials": len(coverage), "n": 0, "n_days": 0, "methods": []}
     methods = sorted(coverage, key=SIMPLEST_FIRST.index)
-    n = able.height // len(methods)
+    n, n_days = able.height // max(len(methods), 1), able["session"].n_unique()
+    counts: Document = {"trials": len(methods), "n": n, "n_days": n_days}
+    if n_days < max(params.min_ci_days, 2):
+        why = f"all methods corrected the outcomes of {n_days} days; gates.min_ci_days asks for {params.min_ci_days}"
+        return {"method": None, "params": None, "why": why, **counts, "methods": []}
     daily = _daily_losses(able, choose).select(methods).to_numpy()
     sound = [i for i, method in enumerate(methods) if coverage[method] != Verdict.FAIL]
     lines = _lines(methods, daily, n, min(sound or range(len(methods)), key=lambda i: daily[:, i].sum()))
@@ -57,9 +58,7 @@ def tournament(forecasts: pl.DataFrame, metrics: Mapping[str, Any], params: Gate
         "method": chosen,
         "params": {"calibration": {"method": chosen}} if chosen else None,
         "why": why,
-        "trials": len(methods),
-        "n": n,
-        "n_days": len(daily),
+        **counts,
         "methods": [line | {"coverage": coverage[line["method"]].value} for line in lines],
     }
 
@@ -82,15 +81,14 @@ def _daily_losses(able: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame
 
 def _lines(methods: list[str], daily: Floats, n: int, best: int) -> list[Document]:
     """*Shapes*: daily (days, methods), `best` one of its columns."""
-    n_days = len(daily)
     behind = daily - daily[:, [best]]
-    se = behind.std(axis=0, ddof=1) * np.sqrt(n_days) / n if n_days > 1 else np.full(len(methods), np.inf)
+    se = behind.std(axis=0, ddof=1) * np.sqrt(len(daily)) / n
     return [
         {
             "method": method,
             "loss": round(float(daily[:, i].sum() / n), DECIMALS),
             "behind": round(float(behind[:, i].sum() / n), DECIMALS),
-            "se": round(float(se[i]), DECIMALS) if np.isfinite(se[i]) else None,
+            "se": round(float(se[i]), DECIMALS),
         }
         for i, method in enumerate(methods)
     ]
@@ -101,14 +99,9 @@ def _choice(lines: list[Document], sound: list[int], choose: ChooseCalibration) 
     if not sound:
         return None, f"coverage FAILs with every one of {len(lines)} methods"
     best = min((lines[i] for i in sound), key=lambda line: line["behind"])
-    near = [lines[i] for i in sound if _is_near(lines[i], choose)]
-    chosen = near[0] if near else best
+    chosen = next(lines[i] for i in sound if lines[i]["behind"] <= choose.within_se * lines[i]["se"])
     among = f"of the {len(sound)} of {len(lines)} methods whose coverage does not FAIL"
     if chosen is best:
         return chosen["method"], f"the lowest {choose.by} {among}, and none simpler comes near"
     near_best = f"within {choose.within_se:g} SE of the lowest {choose.by} ({best['method']}'s)"
     return chosen["method"], f"the simplest {near_best}, {among}"
-
-
-def _is_near(line: Document, choose: ChooseCalibration) -> bool:
-    return line["se"] is not None and bool(line["behind"] <= choose.within_se * line["se"])

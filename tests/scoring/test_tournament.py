@@ -51,7 +51,9 @@ def test_by_hand_on_two_days():
         q75=pl.lit(4.0),
         q95=pl.lit(4.0),
     )
-    found = compared(as_methods(frame, cqr=0.5, widen=1.0), by="interval_score_50_bp")
+    rows = as_methods(frame, cqr=0.5, widen=1.0)
+    params = rule(by="interval_score_50_bp").model_copy(update={"min_ci_days": 2})
+    found = tournament(rows, score(rows, params), params)
 
     assert [line["method"] for line in found["methods"]] == ["widen", "cqr"]
     assert [line["loss"] for line in found["methods"]] == [1.0, 1.0]
@@ -142,11 +144,15 @@ def test_the_order_of_rows_changes_nothing_and_the_same_loss_is_a_tie(market):
     assert compared(rows, within_se=0.0)["method"] == "identity"
 
 
-def test_without_any_outcome_that_all_corrected_nothing_is_proposed(market):
-    rows = by_every_method(market.head(20))
+@pytest.mark.parametrize(("days", "corrected"), [(5, 0), (25, 15)])
+def test_with_too_few_days_that_all_methods_corrected_nothing_is_proposed(days, corrected):
+    rows = by_every_method(with_truth(days, models=("asked",)))
 
-    assert (compared(rows)["method"], compared(rows)["n"]) == (None, 0)
-    assert "corrected by all methods" in compared(rows)["why"]
+    assert (compared(rows)["method"], compared(rows)["n_days"]) == (None, corrected)
+    assert (
+        compared(rows)["why"]
+        == f"all methods corrected the outcomes of {corrected} days; gates.min_ci_days asks for 20"
+    )
 
 
 def test_every_method_has_its_place_in_the_order_of_simplicity():
