@@ -101,7 +101,7 @@ def test_methods_and_cost_multiples_have_no_neighbours():
     [
         ({"history_days": (40, 41)}, r"sweep\.grid\.history_days asks for 41, but the forecasts have history_days 40"),
         ({"horizon_min": (7,)}, r"sweep\.grid\.horizon_min asks for 7"),
-        ({"method": ("aci",)}, r"sweep\.grid\.method asks for aci"),
+        ({"method": ("split",)}, r"sweep\.grid\.method asks for split"),
     ],
 )
 def test_an_axis_over_forecasts_that_nobody_made_is_refused(axes, message):
