@@ -122,7 +122,7 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
     books = {name: with_curves(days(record)).filter(pl.col("symbol") == PORTFOLIO) for name, record in runs.items()}
     shown = ("session", "net_bp", "equity_bp", "drawdown_bp")
     table = pl.concat([book.select(pl.lit(name).alias("run"), *shown) for name, book in books.items()])
-    told = ", ".join(f"{name} {_earned(book)}" for name, book in books.items())
+    told = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
     titles = {"equity": "net, bp of capital", "drawdown": "below the peak, bp"}
     return [
         Figure(
@@ -147,7 +147,7 @@ def _coverage(runs: Runs) -> Figure:
     reached = alt.Y("coverage:Q", title="50 % interval covers", scale=alt.Scale(zero=False))
     dots = alt.Chart(table).mark_line(point=True, tooltip={"content": "data"})
     chart = _line(dots, clock_axis(), reached, runs) + level(0.5, "as stated")
-    note = "Each at its own horizon and calibration, after calibration, all symbols."
+    note = f"Each at its own horizon and calibration, after calibration, all symbols{_alike(table)}."
     words = f"Coverage of the 50 % interval by time of day, both runs. {note}"
     return Figure(
         "coverage", "Coverage by time of day", words, note, ("score_forecasts/coverage_by_time.csv",), sized(chart)
@@ -158,6 +158,12 @@ def _traded(record: Record) -> pl.DataFrame:
     """Coverage of the calibration and horizon that the run's rule trades."""
     chosen = (record.config["calibration"]["method"], record.config["rules"]["horizon_min"])
     return record.coverage.filter(pl.col("method") == chosen[0], pl.col("horizon_min") == chosen[1])
+
+
+def _alike(table: pl.DataFrame) -> str:
+    """One curve that hides the other is said in words."""
+    parts = [part.drop("run") for part in table.partition_by("run", maintain_order=True)]
+    return "; both curves are the same" if len(parts) == 2 and parts[0].equals(parts[1]) else ""
 
 
 def _days(table: pl.DataFrame) -> Chart:

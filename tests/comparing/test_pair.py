@@ -74,6 +74,11 @@ def test_both_runs_share_the_axes_of_every_curve(name):
     assert {row["run"] for row in values_of(figure)} == {TEN, FIVE}
 
 
+def test_a_curve_that_hides_the_other_is_said_in_words():
+    alike = {one.name for one in curves(runs()).figures if "both curves are the same" in one.alt}
+    assert alike == {"search-equity", "search-drawdown"}
+
+
 def test_equity_of_the_book_ends_at_what_it_earned():
     figure = next(one for one in curves(runs()).figures if one.name == "search-equity")
     last = [row["equity_bp"] for row in values_of(figure) if row["run"] == TEN][-1]
