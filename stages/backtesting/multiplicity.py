@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from stages.backtesting.statistics import MIN_SESSIONS
+
 Floats = NDArray[np.float64]
 
 MIN_BLOCK_SESSIONS = 2
@@ -16,9 +18,15 @@ MIN_BLOCK_SESSIONS = 2
 
 def session_sharpes(daily: Floats) -> Floats:
     """Sharpe ratio per session of each variant; 0 where nothing varies."""
-    spread = daily.std(axis=0, ddof=1)
-    still = np.ptp(daily, axis=0) == 0.0
-    return np.where(still, 0.0, daily.mean(axis=0) / np.where(still, 1.0, spread))
+    ratios, moving = np.zeros(daily.shape[1]), varies(daily)
+    if moving.any():
+        ratios[moving] = daily[:, moving].mean(axis=0) / daily[:, moving].std(axis=0, ddof=1)
+    return ratios
+
+
+def varies(daily: Floats) -> NDArray[np.bool_]:
+    """Which variants have two different days."""
+    return np.asarray((daily != daily[:1]).any(axis=0))
 
 
 def expected_best_sharpe(variance: float, trials: float) -> float:
@@ -36,10 +44,10 @@ def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | No
     """Probability that one variant's true Sharpe is above what luck gives the best of `trials`.
 
     `daily` is that variant's series, `variance` that of the Sharpe ratios over the variants tried; skewness and
-    kurtosis are the sample's. None where the series does not vary.
+    kurtosis are the sample's. None under twenty sessions or where the series does not vary.
     *Source*: Bailey and Lopez de Prado (2014), eq. 2.
     """
-    if len(daily) < 3 or np.ptp(daily) == 0.0:
+    if len(daily) < MIN_SESSIONS or np.ptp(daily) == 0.0:
         return None
     ratio = float(daily.mean() / daily.std(ddof=1))
     bar = expected_best_sharpe(variance, trials)
@@ -50,7 +58,7 @@ def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | No
 
 def effective_trials(daily: Floats) -> float:
     """How many independent variants the grid is worth: 1 + (N - 1)(1 - mean correlation), still ones left out."""
-    moving = daily[:, np.ptp(daily, axis=0) > 0.0]
+    moving = daily[:, varies(daily)]
     count = moving.shape[1]
     if count < 2:
         return float(count)
@@ -84,13 +92,14 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
 
 
 def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
-    """SPA: p-value of "no variant earns more than nothing", the consistent version; None where none varies.
+    """SPA: p-value of "no variant earns more than nothing", the consistent version; None where none varies or
+    under twenty sessions.
 
     *Source*: Hansen (2005), "A Test for Superior Predictive Ability", as in `arch`.
     """
     moving = np.unique(daily, axis=1)
-    moving = moving[:, np.ptp(moving, axis=0) > 0.0]
-    if moving.shape[1] == 0 or len(moving) < MIN_BLOCK_SESSIONS:
+    moving = moving[:, varies(moving)]
+    if moving.shape[1] == 0 or len(moving) < MIN_SESSIONS:
         return None
     from arch.bootstrap import SPA  # here, since its import takes longer than a sweep
 

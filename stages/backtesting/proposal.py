@@ -11,6 +11,7 @@ import polars as pl
 from stages.backtesting.grid import Combo
 from stages.backtesting.params import ChooseBy
 from stages.backtesting.ranking import Swept, merit_of
+from stages.backtesting.statistics import MIN_SESSIONS
 from stages.backtesting.strategy import Strategy
 
 
@@ -36,6 +37,9 @@ def _nothing(ranking: pl.DataFrame, choose_by: ChooseBy) -> str:
         return "no combo trades"
     if most < choose_by.min_trades:
         return f"no combo makes sweep.choose_by.min_trades = {choose_by.min_trades} trades; the most is {most}"
+    if ranking["sharpe"].null_count() == ranking.height:
+        sessions = ranking["sessions"][0]
+        return f"no combo has a Sharpe ratio to choose by: {sessions} sessions, and it takes {MIN_SESSIONS}"
     return "no combo with enough trades earns more than it costs"
 
 

@@ -22,6 +22,7 @@ from stages.backtesting.multiplicity import (
     overfitting_probability,
     session_sharpes,
     superior_ability_p,
+    varies,
 )
 from stages.backtesting.params import ChooseBy, SweepParams
 from stages.backtesting.strategy import Strategy
@@ -111,7 +112,7 @@ def _twins(swept: Swept) -> list[str | None]:
 
 def _deflated(daily_bp: Floats, params: SweepParams) -> list[float | None]:
     sessions, combos = daily_bp.shape
-    sharpes = session_sharpes(daily_bp)[np.ptp(daily_bp, axis=0) > 0.0]
+    sharpes = session_sharpes(daily_bp)[varies(daily_bp)]
     # One variant alone shows no spread: take that of a Sharpe ratio without skill.
     variance = float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 1.0 / max(sessions, 1)
     return [_rounded(deflated_sharpe(daily_bp[:, n], variance, combos + params.prior_trials)) for n in range(combos)]

@@ -1,5 +1,6 @@
 """How variants are compared and one of them proposed, from books written by hand."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -86,6 +87,17 @@ def test_where_nothing_trades_the_ranking_stands_and_the_proposal_says_so():
     assert table["net_bp"].to_list() == [0.0] * 7
     assert table["sharpe"].null_count() == table["dsr"].null_count() == table["pbo"].null_count() == 7
     assert proposal(done, table, stated.choose_by)["why"] == "no combo trades"
+
+
+@pytest.mark.parametrize("sessions", [0, 1, 2, 3])
+def test_a_span_of_few_sessions_is_ranked_without_ratios(sessions):
+    stated = params(k_sigma=LADDER, min_trades=1)
+    earned = [Book(np.arange(sessions) * (n + 1) * 10**6, 10, 0, 10, 1, 1, 1) for n in range(7)]
+    done = replace(swept(earned, stated), calendar=DAYS.head(sessions))
+    table = ranking(done, stated)
+    assert table.select(pl.col("sharpe", "dsr", "spa_p").null_count()).row(0) == (7, 7, 7)
+    assert f"{sessions} sessions, and it takes 20" in proposal(done, table, stated.choose_by)["why"]
+    assert done.daily().height == 7 * sessions
 
 
 def test_equal_merit_goes_to_the_lower_turnover():
