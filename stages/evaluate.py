@@ -9,8 +9,8 @@ from stages.forecasting.params import ForecasterParams
 from stages.outside.entry import run, say
 from stages.outside.envelopes import read_envelope
 from stages.outside.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
+from stages.outside.runs.trials import log_opening
 from stages.outside.settings import read_params
-from stages.outside.trials import log_opening
 from stages.portfolio.book import Span, cost_curve, delay_table, portfolio_table
 from stages.portfolio.outcome import Outcome, gates_document, oos_document, summary
 from stages.portfolio.params import PortfolioParams

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from stages.outside.bucket import fetch_bars
 from stages.outside.entry import run, say
 from stages.outside.files import read_json, write_frames, write_table
 from stages.outside.settings import read_params
+from stages.outside.source.bucket import fetch_bars
 from stages.sources.params import SourceParams
 from stages.tables.calendar import Calendar
 from stages.universe.calendar import trading_calendar

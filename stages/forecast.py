@@ -4,9 +4,9 @@ from pathlib import Path
 
 from stages.forecasting.asking import answers_summary, ask_all, ask_benchmark, quantile_table
 from stages.forecasting.params import ForecasterParams
-from stages.outside.backends import open_backend
 from stages.outside.entry import run, say
 from stages.outside.files import read_frames, read_json, read_table, read_tables, write_json, write_table
+from stages.outside.paid.backends import open_backend
 from stages.outside.question_files import read_questions
 from stages.outside.settings import read_params
 from stages.quality.verdicts import usable_sessions

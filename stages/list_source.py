@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stages.outside.entry import run, say
 from stages.outside.files import write_json
-from stages.outside.listing import read_listing
 from stages.outside.settings import read_params
+from stages.outside.source.listing import read_listing
 from stages.sources.manifest import select
 from stages.sources.params import SourceParams
 from stages.universe.params import UniverseParams

@@ -14,8 +14,8 @@ from stages.calibration.params import CalibrationMethod
 from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
 from stages.outside.files import clear, read_json, read_table, read_tables, write_csv, write_json, write_table
+from stages.outside.runs.trials import log_variants
 from stages.outside.settings import read_params
-from stages.outside.trials import log_variants
 from stages.rules.params import CostsParams, RulesParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar

@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.adoption import keep, state
-from stages.outside.composition import applied_experiment, compose, differences, present, refuse_to_discard, told
+from stages.outside.configuration.adoption import keep, state
+from stages.outside.configuration.composition import (
+    applied_experiment,
+    compose,
+    differences,
+    present,
+    refuse_to_discard,
+    told,
+)
 from stages.outside.entry import run
 from stages.outside.files import read_json
 

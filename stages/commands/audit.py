@@ -11,13 +11,13 @@ from stages.auditing.instants import instants
 from stages.auditing.replay import run as replayed
 from stages.auditing.world import World
 from stages.errors import DataContractError
-from stages.outside.composition import present
+from stages.outside.configuration.composition import present
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.event_files import read_events
 from stages.outside.files import read_frames, read_json, read_table
 from stages.outside.progress import progress
-from stages.outside.replaying import Record, dialect_of, replay_of
-from stages.outside.study import Study
+from stages.outside.runs.replaying import Record, dialect_of, replay_of
 from stages.tables.calendar import Calendar
 from stages.tables.quantiles import Quantiles
 from stages.tables.schedule import Schedule

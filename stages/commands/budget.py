@@ -3,10 +3,10 @@
 import argparse
 
 from stages.forecasting.params import ApiParams
-from stages.outside.backends import ledger_anywhere, write_face
 from stages.outside.entry import run
-from stages.outside.ledger import set_standing_limit, standing_limit
-from stages.outside.ledger_face import days_of
+from stages.outside.paid.backends import ledger_anywhere, write_face
+from stages.outside.paid.ledger import set_standing_limit, standing_limit
+from stages.outside.paid.ledger_face import days_of
 from stages.outside.settings import read_params
 
 

@@ -8,7 +8,7 @@ import argparse
 from stages.commands.page import PAGES, WORKSPACE, read_run
 from stages.comparing.pair import render_pair
 from stages.errors import ConfigurationError
-from stages.outside.composition import differences
+from stages.outside.configuration.composition import differences
 from stages.outside.entry import run
 from stages.outside.files import write_text
 

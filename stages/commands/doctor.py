@@ -13,14 +13,14 @@ from typing import Any
 
 from stages.errors import ConfigurationError, PipelineError
 from stages.forecasting.params import LOCAL
-from stages.outside.answers import AnswerStore
-from stages.outside.backends import ledger_anywhere
 from stages.outside.bucket_place import Bucket, open_remote
-from stages.outside.composition import applied_experiment, compose, present, told
+from stages.outside.configuration.composition import applied_experiment, compose, present, told
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.git import git
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.places import Folder
-from stages.outside.study import Study
 from stages.outside.workspace import default_remote, main_root, store_root
 
 OLDEST_PYTHON = (3, 11)
@@ -82,7 +82,7 @@ def remote() -> str:
 
 def key() -> str:
     """Whether an API key is set, where this study would buy; its value is never read further."""
-    from stages.outside.timegpt import KEY_NAME  # 1 s: the service's own client comes with it
+    from stages.outside.paid.timegpt import KEY_NAME  # 1 s: the service's own client comes with it
 
     is_set = bool(os.environ.get(KEY_NAME, "").strip())
     study = _study()

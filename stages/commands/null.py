@@ -12,14 +12,14 @@ from typing import Any
 
 from stages.backtesting.strategy import Cell, Strategy, eligible_cells
 from stages.errors import ConfigurationError
-from stages.outside.composition import present
+from stages.outside.configuration.composition import present
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.envelopes import read_envelope
 from stages.outside.files import read_json
-from stages.outside.luck_record import keep_luck
-from stages.outside.null_market import null_search_span, null_study
 from stages.outside.progress import progress
-from stages.outside.study import Study
+from stages.outside.runs.luck_record import keep_luck
+from stages.outside.runs.null_market import null_search_span, null_study
 from stages.portfolio.luck import Passed, at_other_dates, luck, replay, traded_kind
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 

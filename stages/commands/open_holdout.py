@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.adoption import state
-from stages.outside.composition import compose, refuse_to_discard
+from stages.outside.configuration.adoption import state
+from stages.outside.configuration.composition import compose, refuse_to_discard
+from stages.outside.configuration.openings import earlier_openings
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import read_json
-from stages.outside.openings import earlier_openings
-from stages.outside.study import Study
-from stages.outside.trials import logged_openings
+from stages.outside.runs.trials import logged_openings
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 
 MANIFEST = Path("artifacts/list_source/manifest.json")

@@ -11,15 +11,15 @@ from typing import Any
 
 import yaml
 
-from stages.outside.backends import ledger_anywhere
+from stages.outside.configuration.openings import earlier_openings
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.experiments import fetch_run
 from stages.outside.files import write_text
-from stages.outside.ledger_face import calls_of, runs_of
-from stages.outside.openings import earlier_openings
+from stages.outside.paid.backends import ledger_anywhere
+from stages.outside.paid.ledger_face import calls_of, runs_of
 from stages.outside.record_files import read_record
+from stages.outside.runs.experiments import fetch_run
 from stages.outside.settings import PARAMS
-from stages.outside.study import Study
 from stages.report import FILES
 from stages.reporting.content import Section, grid
 from stages.reporting.page import render_page

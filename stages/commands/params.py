@@ -5,9 +5,9 @@
 
 import argparse
 
-from stages.outside.composition import applied_experiment, compose, refuse_to_discard, told, write_params
+from stages.outside.configuration.composition import applied_experiment, compose, refuse_to_discard, told, write_params
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.study import Study
 
 
 def main() -> None:

@@ -8,14 +8,14 @@ import math
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import LOCAL
-from stages.outside.answers import AnswerStore
-from stages.outside.backends import ledger_anywhere, remote_anywhere
-from stages.outside.composition import compose, present
+from stages.outside.configuration.composition import compose, present
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.backends import ledger_anywhere, remote_anywhere
+from stages.outside.paid.pricing import Price, price
 from stages.outside.places import Folder
-from stages.outside.pricing import Price, price
-from stages.outside.scratch import market_of
-from stages.outside.study import Study
+from stages.outside.runs.scratch import market_of
 from stages.outside.workspace import store_root
 from stages.requests.schedule import plan_questions
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from stages.errors import ConfigurationError, GateNotMet
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import LOCAL, ApiParams, ForecasterParams
-from stages.outside.backends import open_shop
-from stages.outside.buying import PaidBackend
-from stages.outside.composition import present
+from stages.outside.configuration.composition import present
 from stages.outside.entry import run, say
+from stages.outside.paid.backends import open_shop
+from stages.outside.paid.buying import PaidBackend
 from stages.outside.question_files import read_questions
-from stages.outside.scratch import market_of
+from stages.outside.runs.scratch import market_of
 from stages.outside.settings import read_params
 
 REQUESTS = Path("artifacts/build_requests/requests")

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import DataContractError
-from stages.outside.bucket import read_frames
 from stages.outside.entry import run, say
 from stages.outside.files import read_frame
-from stages.outside.listing import listing_path, read_listing, write_listing
 from stages.outside.progress import progress
-from stages.outside.reaching import try_the_way
 from stages.outside.settings import read_params
-from stages.outside.source_files import find_files
+from stages.outside.source.bucket import read_frames
+from stages.outside.source.listing import listing_path, read_listing, write_listing
+from stages.outside.source.reaching import try_the_way
+from stages.outside.source.source_files import find_files
 from stages.sources.manifest import listing_of
 from stages.sources.params import SourceParams
 from stages.sources.revisions import changes, revision

@@ -4,9 +4,9 @@ import argparse
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import ApiParams
-from stages.outside.backends import ledger_anywhere
-from stages.outside.claims import Attempts
 from stages.outside.entry import run
+from stages.outside.paid.backends import ledger_anywhere
+from stages.outside.paid.claims import Attempts
 from stages.outside.places import Folder
 from stages.outside.settings import read_params
 from stages.outside.workspace import store_root

@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from stages.errors import ConfigurationError
-from stages.outside.composition import present
+from stages.outside.configuration.composition import present
 from stages.outside.entry import run
 from stages.outside.question_files import read_questions
-from stages.outside.scratch import market_of
+from stages.outside.runs.scratch import market_of
 from stages.requests.question import Question
 from stages.requests.window import UNITS_PER_BP, Window
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from stages.forecasting.params import ApiParams
-from stages.outside.backends import ledger_anywhere
 from stages.outside.entry import run
-from stages.outside.ledger_face import calls_of, runs_of
+from stages.outside.paid.backends import ledger_anywhere
+from stages.outside.paid.ledger_face import calls_of, runs_of
 from stages.outside.settings import read_params
 
 

@@ -13,13 +13,13 @@ from stages.backtesting.grid import combos
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.trials import Entry, evaluated, prior_trials
 from stages.forecasting.params import ApiParams
-from stages.outside.adoption import state
-from stages.outside.composition import compose, refuse_to_discard, to_yaml
+from stages.outside.configuration.adoption import state
+from stages.outside.configuration.composition import compose, refuse_to_discard, to_yaml
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.past_runs import Found, entries_of, present_run, recorded_runs
+from stages.outside.runs.past_runs import Found, entries_of, present_run, recorded_runs
+from stages.outside.runs.trials import TrialLog, open_log
 from stages.outside.settings import read_params
-from stages.outside.study import Study
-from stages.outside.trials import TrialLog, open_log
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
 import argparse
 
-from stages.outside.composition import compose, refuse_to_discard, write_params
-from stages.outside.conf_files import all_or_nothing, choices_of, choose
+from stages.outside.configuration.composition import compose, refuse_to_discard, write_params
+from stages.outside.configuration.conf_files import all_or_nothing, choices_of, choose
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.study import Study
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """`make verify`: derive the key of every stored answer again; exit 2 if one is not what its name promises."""
 
 from stages.errors import DataContractError
-from stages.outside.answers import AnswerStore
 from stages.outside.entry import run, say
+from stages.outside.paid.answers import AnswerStore
 from stages.outside.places import Folder
 from stages.outside.workspace import store_root
 

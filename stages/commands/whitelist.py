@@ -7,11 +7,11 @@ from pathlib import Path
 
 from stages.backtesting.strategy import Strategy, eligible_cells
 from stages.errors import GateNotMet
-from stages.outside.adoption import state
-from stages.outside.composition import compose, refuse_to_discard
+from stages.outside.configuration.adoption import state
+from stages.outside.configuration.composition import compose, refuse_to_discard
+from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import read_json
-from stages.outside.study import Study
 
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.outside.composition import compose, to_yaml
-from stages.outside.study import problems
+from stages.outside.configuration.composition import compose, to_yaml
+from stages.outside.configuration.study import problems
 from tests.architecture.dependencies import ROOT
 
 CONF = ROOT / "conf"

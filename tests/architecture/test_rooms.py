@@ -11,7 +11,8 @@ from tests.architecture.dependencies import ROOT
 
 STAGES = ROOT / "stages"
 MODULES = sorted(path for path in STAGES.rglob("*.py"))
-PURE = [path for path in MODULES if path.parent != STAGES and path.parent.name not in {"outside", "commands"}]
+WORLDLY = {"outside", "commands"}
+PURE = [path for path in MODULES if path.parent != STAGES and path.relative_to(STAGES).parts[0] not in WORLDLY]
 WORLD = {"os", "io", "pathlib", "socket", "subprocess", "tempfile", "shutil", "time", "httpx", "requests", "fsspec",
          "gcsfs", "dvc", "dvc_data", "hydra", "omegaconf", "nixtla", "sys", "threading", "multiprocessing"}  # fmt: skip
 VAGUE = {"utils", "util", "common", "helpers", "core", "base", "misc"}

@@ -12,8 +12,8 @@ from stages.auditing.audit import Passed, audit
 from stages.auditing.instants import instants
 from stages.auditing.replay import Known, Replay, run
 from stages.auditing.world import World
-from stages.outside.replaying import Record, dialect_of, replay_of
-from stages.outside.study import Study
+from stages.outside.configuration.study import Study
+from stages.outside.runs.replaying import Record, dialect_of, replay_of
 from stages.quality.params import DialectParams
 from stages.sources.synthetic import synthetic_bars
 from stages.tables.quantiles import Quantiles

@@ -8,7 +8,7 @@ import pytest
 from stages.auditing.comparison import known_by
 from stages.auditing.replay import run
 from stages.auditing.world import FUTURES
-from stages.outside.replaying import dialect_of, replay_of
+from stages.outside.runs.replaying import dialect_of, replay_of
 from stages.quality.params import DialectParams
 from stages.tables.quantiles import QUANTILES, Quantiles
 from tests.auditing.small_study import CALENDAR, Audited, announced, delivered, moments, record_of, study_of

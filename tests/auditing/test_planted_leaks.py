@@ -10,7 +10,7 @@ import pytest
 
 from stages.auditing.replay import Frames
 from stages.errors import DataContractError
-from stages.outside.replaying import replay_of
+from stages.outside.runs.replaying import replay_of
 from stages.quality.gate import check_symbols
 from stages.quality.params import DialectParams, QualityParams
 from stages.tables.calibrated import Calibrated

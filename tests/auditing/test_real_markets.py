@@ -12,9 +12,9 @@ import pytest
 from stages.auditing.audit import Passed, audit
 from stages.auditing.replay import run
 from stages.auditing.world import World
-from stages.outside.composition import compose
-from stages.outside.replaying import Record, dialect_of, replay_of
-from stages.outside.study import Study
+from stages.outside.configuration.composition import compose
+from stages.outside.configuration.study import Study
+from stages.outside.runs.replaying import Record, dialect_of, replay_of
 from stages.tables.events import Events
 from stages.tables.quantiles import Quantiles
 from stages.universe.calendar import trading_calendar

@@ -15,10 +15,10 @@ import pandas as pd
 import polars as pl
 from nixtla import NixtlaClient
 
-from stages.outside.answers import AnswerStore, record_of
+from stages.outside.paid.answers import AnswerStore, record_of
+from stages.outside.paid.pricing import price
+from stages.outside.paid.timegpt import frames_of
 from stages.outside.places import Folder
-from stages.outside.pricing import price
-from stages.outside.timegpt import frames_of
 from tests.outside.shops import ShopKeeper, asked, questions
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 

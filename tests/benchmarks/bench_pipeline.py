@@ -44,9 +44,8 @@ def main() -> None:
             reference.append(seconds(empty, "dvc repro"))
         ratio = statistics.median(ours) / statistics.median(reference)
     print(f"whole default pipeline after install: {whole:.1f} s (to beat: 90 s)")
-    print(
-        f"nothing to do: {statistics.median(ours):.2f} s, empty graph {statistics.median(reference):.2f} s, ratio {ratio:.2f} (at most 1.5)"
-    )
+    print(f"nothing to do: {statistics.median(ours):.2f} s, an empty graph {statistics.median(reference):.2f} s")
+    print(f"ratio {ratio:.2f} (at most 1.5)")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.outside.composition import compose, to_yaml
+from stages.outside.configuration.composition import compose, to_yaml
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = ["-c", "user.email=test@example.org", "-c", "user.name=test"]

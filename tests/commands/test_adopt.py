@@ -4,7 +4,7 @@ import pytest
 
 from stages.commands import adopt, params, use
 from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.composition import compose, differences
+from stages.outside.configuration.composition import compose, differences
 
 PROPOSAL = "artifacts/sweep/proposal.json"
 TOURNAMENT = "artifacts/score_forecasts/calibration_proposal.json"

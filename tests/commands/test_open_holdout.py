@@ -4,8 +4,8 @@ import pytest
 
 from stages.commands import open_holdout, params
 from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.composition import compose
-from stages.outside.study import Study
+from stages.outside.configuration.composition import compose
+from stages.outside.configuration.study import Study
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 
 MANIFEST = {"files": []}

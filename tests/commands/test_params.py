@@ -5,7 +5,7 @@ from dvc.utils.hydra import compose_and_dump
 
 from stages.commands import params
 from stages.errors import ConfigurationError
-from stages.outside.composition import compose, differences, to_yaml
+from stages.outside.configuration.composition import compose, differences, to_yaml
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from copy import deepcopy
 import pytest
 
 from stages.errors import ConfigurationError
-from stages.outside.composition import compose
-from stages.outside.study import Study, problems
+from stages.outside.configuration.composition import compose
+from stages.outside.configuration.study import Study, problems
 
 
 @pytest.fixture(scope="module")

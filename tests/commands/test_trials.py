@@ -10,10 +10,10 @@ from stages.backtesting.grid import combos
 from stages.backtesting.strategy import Strategy
 from stages.commands import open_holdout, params, trials, use
 from stages.errors import ConfigurationError
-from stages.outside.composition import compose
+from stages.outside.configuration.composition import compose
+from stages.outside.configuration.study import Study
 from stages.outside.places import Folder
-from stages.outside.study import Study
-from stages.outside.trials import TrialLog, log_opening
+from stages.outside.runs.trials import TrialLog, log_opening
 from tests.commands.test_open_holdout import judge
 
 RANKING, STATED, VERDICT = (

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import PipelineError
-from stages.outside.seats import Row, held
+from stages.outside.paid.seats import Row, held
 from tests.outside.shops import ShopKeeper, questions
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.outside.crowd", "stages.outside.timegpt"])
+CONTEXT.set_forkserver_preload(["tests.outside.crowd", "stages.outside.paid.timegpt"])
 
 
 def buy(keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, api: dict[str, Any]) -> None:

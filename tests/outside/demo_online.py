@@ -16,7 +16,7 @@ from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPT
 UP_TO_QUESTIONS = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests")
 COMPOSE = """
 import sys
-from stages.outside.composition import compose, write_params
+from stages.outside.configuration.composition import compose, write_params
 write_params(compose(overrides=sys.argv[1:]))
 """
 

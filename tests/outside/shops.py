@@ -10,14 +10,14 @@ import numpy as np
 
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ApiParams, ForecasterParams
-from stages.outside.answers import AnswerStore
-from stages.outside.buying import PaidBackend
-from stages.outside.claims import Attempts
 from stages.outside.clock import Clock, SystemClock
-from stages.outside.ledger import Ledger, Limits
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.buying import PaidBackend
+from stages.outside.paid.claims import Attempts
+from stages.outside.paid.ledger import Ledger, Limits
+from stages.outside.paid.seller import Seller
+from stages.outside.paid.shop import Shop
 from stages.outside.places import Folder, Place
-from stages.outside.seller import Seller
-from stages.outside.shop import Shop
 from stages.requests.question import Question
 from stages.requests.window import Window
 from tests.outside.timegpt_server import INPUT_SIZE, MODEL_HORIZON
@@ -112,7 +112,7 @@ class ShopKeeper:
         attempts = Attempts(place, ledger.run, params.max_attempts) if place is not local else None
 
         def open_seller() -> Seller:
-            from stages.outside.timegpt import TimeGPT
+            from stages.outside.paid.timegpt import TimeGPT
 
             return TimeGPT(forecaster, params.timeout_sec)
 
@@ -126,7 +126,7 @@ class ShopKeeper:
 
 def _tell_facts(local: Folder) -> None:
     """Put the model's facts where a first run would have put them."""
-    from stages.outside.model_facts import path_of_facts
+    from stages.outside.paid.model_facts import path_of_facts
 
     content = f'{{"horizon": {MODEL_HORIZON}, "input_size": {INPUT_SIZE}}}\n'
     local.create(path_of_facts(asked().question), content.encode())

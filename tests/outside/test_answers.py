@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.errors import BudgetStop
-from stages.outside.answers import AnswerStore, Record, path_of, record_of
+from stages.outside.paid.answers import AnswerStore, Record, path_of, record_of
 from stages.outside.places import Folder, PlaceDown
 from tests.outside.shops import asked
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
-from stages.outside.seats import Row
+from stages.outside.paid.seats import Row
 from tests.outside.shops import ShopKeeper, asked, questions
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, TimeGPTServer, answer
 

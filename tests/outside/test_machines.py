@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from stages.errors import BudgetStop
-from stages.outside.answers import path_of
 from stages.outside.bucket_place import Bucket, open_remote
-from stages.outside.claims import Attempts
+from stages.outside.paid.answers import path_of
+from stages.outside.paid.claims import Attempts
+from stages.outside.paid.seats import Row, held
 from stages.outside.places import Folder, Place
-from stages.outside.seats import Row, held
 from stages.outside.workspace import Remote
 from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.shops import ShopKeeper, asked, questions

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError
-from stages.outside import batches
-from stages.outside.batches import packed, per_snapshot
+from stages.outside.paid import batches
+from stages.outside.paid.batches import packed, per_snapshot
 from tests.outside.shops import ShopKeeper, asked, questions
 from tests.outside.timegpt_server import TimeGPTServer
 

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from stages.forecasting.backend import Asked
-from stages.outside.answers import AnswerStore
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.pricing import paid_span, price
 from stages.outside.places import Folder
-from stages.outside.pricing import paid_span, price
-from stages.outside.scratch import stages_to_run
+from stages.outside.runs.scratch import stages_to_run
 from tests.outside.shops import ShopKeeper, questions
 from tests.outside.timegpt_server import TimeGPTServer
 

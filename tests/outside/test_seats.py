@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.errors import BudgetStop
+from stages.outside.paid.seats import Row, held
 from stages.outside.places import Folder
-from stages.outside.seats import Row, held
 
 
 @pytest.fixture

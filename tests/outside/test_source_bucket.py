@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError, PipelineError
-from stages.outside.bucket import fetch_bars
-from stages.outside.source_files import find_files, read_files
+from stages.outside.source.bucket import fetch_bars
+from stages.outside.source.source_files import find_files, read_files
 from stages.sources.params import SourceParams
 from tests.outside.gcs_server import BUCKET, free_port, gcs_server
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.outside.bucket import fetch_bars
-from stages.outside.source_files import find_files, read_files
+from stages.outside.source.bucket import fetch_bars
+from stages.outside.source.source_files import find_files, read_files
 from stages.sources.params import SourceParams
 
 TEMPLATE = "bars/{symbol}/{symbol}_{yyyy}-{mm}.parquet"

@@ -9,9 +9,9 @@ import pytest
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
-from stages.outside.ledger import Seat
-from stages.outside.seller import CallFailed
-from stages.outside.timegpt import TimeGPT
+from stages.outside.paid.ledger import Seat
+from stages.outside.paid.seller import CallFailed
+from stages.outside.paid.timegpt import TimeGPT
 from tests.outside.shops import FORECASTER, ShopKeeper, asked
 from tests.outside.timegpt_server import TimeGPTServer
 

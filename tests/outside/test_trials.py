@@ -9,7 +9,7 @@ import pytest
 
 from stages.backtesting.trials import Entry
 from stages.outside.places import Folder, PlaceDown
-from stages.outside.trials import TrialLog
+from stages.outside.runs.trials import TrialLog
 from tests.architecture.dependencies import ROOT
 
 MANY = 40
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from stages.backtesting.trials import Entry
 from stages.outside.places import Folder
-from stages.outside.trials import TrialLog
+from stages.outside.runs.trials import TrialLog
 log = TrialLog(Folder(Path(sys.argv[1])), None)
 for number in range({MANY}):
     log.add(Entry("market", "study", variants=tuple(f"v{{number}}-{{i}}" for i in range(50))))

@@ -7,7 +7,7 @@ import pytest
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.params import ApiParams, ForecasterParams
-from stages.outside.backends import ledger_anywhere, open_shop
+from stages.outside.paid.backends import ledger_anywhere, open_shop
 from stages.outside.places import Folder
 from stages.outside.sharing import shared_place
 from stages.outside.workspace import default_remote, main_root, store_root

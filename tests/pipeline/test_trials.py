@@ -27,7 +27,7 @@ def test_stages_restored_from_the_run_cache_are_logged_by_make_run(clone):
 
 
 def test_two_clones_with_different_logs_write_the_same_bytes(clone, default_run):
-    add = "from stages.backtesting.trials import Entry; from stages.outside.trials import open_log; "
+    add = "from stages.backtesting.trials import Entry; from stages.outside.runs.trials import open_log; "
     add += "from stages.forecasting.params import ApiParams; from stages.outside.settings import read_params; "
     add += "open_log(read_params(ApiParams)).add(Entry('synthetic', 'synthetic default', tuple(map(str, range(999)))))"
     clone.sh(f'python -c "{add}"')

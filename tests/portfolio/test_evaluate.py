@@ -10,7 +10,7 @@ import pytest
 
 from stages.outside.files import write_csv, write_json, write_table, write_tables
 from stages.outside.places import Folder
-from stages.outside.trials import TrialLog
+from stages.outside.runs.trials import TrialLog
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 
-from stages.outside.study import Study
+from stages.outside.configuration.study import Study
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 from tests.portfolio.books import DOCUMENT
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from stages.outside.bucket_place import open_remote
-from stages.outside.ledger import DAYS
+from stages.outside.paid.ledger import DAYS
+from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place
-from stages.outside.seats import Row, held
 from stages.outside.workspace import Remote
 from tests.outside.crowd import counted, exit_codes, ledger_watched, start, until
 from tests.outside.gcs_server import BUCKET, gcs_server

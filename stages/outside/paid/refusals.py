@@ -12,7 +12,7 @@ import httpx
 from nixtla.nixtla_client import ApiError
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
-from stages.outside.seller import CallFailed
+from stages.outside.paid.seller import CallFailed
 
 QUOTA_CODES = re.compile(r"\bA2[01]\b")
 LONGEST_TEXT = 300

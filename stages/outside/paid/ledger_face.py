@@ -8,9 +8,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from stages.outside.ledger import DAYS, RUNS, Ledger, standing_limit
+from stages.outside.paid.ledger import DAYS, RUNS, Ledger, standing_limit
+from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place
-from stages.outside.seats import Row, held
 
 SHOWN_DAYS = 31
 SHOWN_RUNS = 50

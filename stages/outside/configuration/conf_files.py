@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from stages.errors import ConfigurationError
-from stages.outside.composition import ABSENT, CONF, KeyPath, compose
+from stages.outside.configuration.composition import ABSENT, CONF, KeyPath, compose
 from stages.outside.files import write_text
 
 CONFIG = CONF / "config.yaml"

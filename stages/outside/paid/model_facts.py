@@ -12,8 +12,8 @@ from dataclasses import asdict
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import ForecasterParams
-from stages.outside.answers import AnswerStore
-from stages.outside.seller import ModelFacts
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.seller import ModelFacts
 from stages.requests.question import Question
 
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from stages.errors import BudgetStop
 from stages.outside.clock import Clock, stamp
+from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place, plain_words
-from stages.outside.seats import Row, held
 
 DAYS = "budget/days"
 LIMITS = "budget/limits"

@@ -14,8 +14,8 @@ import fsspec
 
 from stages.errors import DataContractError
 from stages.outside.progress import progress
-from stages.outside.reaching import is_remote, open_uri, told, try_the_way
-from stages.outside.source_store import is_listed, keep, kept, md5_of
+from stages.outside.source.reaching import is_remote, open_uri, told, try_the_way
+from stages.outside.source.source_store import is_listed, keep, kept, md5_of
 from stages.outside.workspace import main_root
 from stages.sources.manifest import RENEW
 from stages.sources.template import fields_of, month_of, wildcard

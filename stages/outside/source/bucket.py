@@ -11,7 +11,7 @@ from typing import Any, cast
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.outside.source_files import read_files
+from stages.outside.source.source_files import read_files
 from stages.sources.params import SourceParams, SyntheticParams
 from stages.sources.synthetic import synthetic_bars
 

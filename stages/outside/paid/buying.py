@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from stages.errors import BudgetStop, PipelineError
 from stages.forecasting.backend import Answer, Asked
-from stages.outside.answers import Record
-from stages.outside.batches import Batch, packed, per_snapshot
-from stages.outside.claims import claim
-from stages.outside.independence import demand_proof
-from stages.outside.model_facts import demand_agreement
-from stages.outside.precautions import demand_finite, demand_not_refused, demand_room, demand_sendable
-from stages.outside.purchase import Buyer
-from stages.outside.shop import Shop, Tally
+from stages.outside.paid.answers import Record
+from stages.outside.paid.batches import Batch, packed, per_snapshot
+from stages.outside.paid.claims import claim
+from stages.outside.paid.independence import demand_proof
+from stages.outside.paid.model_facts import demand_agreement
+from stages.outside.paid.precautions import demand_finite, demand_not_refused, demand_room, demand_sendable
+from stages.outside.paid.purchase import Buyer
+from stages.outside.paid.shop import Shop, Tally
 from stages.requests.question import Question
 
 POLL_SEC = 1.0

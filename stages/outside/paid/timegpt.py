@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
-from stages.outside.ledger import Seat
-from stages.outside.refusals import UnreadableAnswer, failure_of
-from stages.outside.seller import Bought, ModelFacts
+from stages.outside.paid.ledger import Seat
+from stages.outside.paid.refusals import UnreadableAnswer, failure_of
+from stages.outside.paid.seller import Bought, ModelFacts
 
 FREQ = "min"
 KEY_NAME = "NIXTLA_API_KEY"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
-from stages.outside.composition import compose, differences, told, write_params
-from stages.outside.conf_files import all_or_nothing, choices_of, choose, preset_of_study, put
-from stages.outside.study import Study
+from stages.outside.configuration.composition import compose, differences, told, write_params
+from stages.outside.configuration.conf_files import all_or_nothing, choices_of, choose, preset_of_study, put
+from stages.outside.configuration.study import Study
 
 
 def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:

@@ -14,14 +14,14 @@ from typing import Any
 
 from stages.errors import BudgetStop, DataContractError, PipelineError
 from stages.forecasting.soundness import complaint
-from stages.outside.answers import Record, record_of
-from stages.outside.batches import Batch
 from stages.outside.clock import stamp
-from stages.outside.independence import difference_of, record_proof
-from stages.outside.ledger import Seat
-from stages.outside.precautions import remember_refused
-from stages.outside.seller import Bought, CallFailed, ModelFacts, Seller
-from stages.outside.shop import Shop, Tally
+from stages.outside.paid.answers import Record, record_of
+from stages.outside.paid.batches import Batch
+from stages.outside.paid.independence import difference_of, record_proof
+from stages.outside.paid.ledger import Seat
+from stages.outside.paid.precautions import remember_refused
+from stages.outside.paid.seller import Bought, CallFailed, ModelFacts, Seller
+from stages.outside.paid.shop import Shop, Tally
 from stages.requests.question import Question
 
 LONGEST_WAIT_SEC = 300.0

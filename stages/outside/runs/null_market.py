@@ -13,10 +13,10 @@ from pathlib import Path
 import yaml
 
 from stages.errors import ConfigurationError
-from stages.outside.composition import compose, to_yaml
+from stages.outside.configuration.composition import compose, to_yaml
+from stages.outside.configuration.study import Study
 from stages.outside.envelopes import read_envelope
 from stages.outside.settings import PARAMS
-from stages.outside.study import Study
 from stages.outside.workspace import main_root
 from stages.portfolio.book import Envelope
 

@@ -14,7 +14,7 @@ import numpy as np
 from stages.errors import ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
-from stages.outside.batches import Batch
+from stages.outside.paid.batches import Batch
 from stages.outside.places import Folder
 from stages.requests.question import Question
 from stages.requests.window import Window

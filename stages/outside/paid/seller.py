@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stages.errors import PipelineError
 from stages.forecasting.backend import Asked
-from stages.outside.ledger import Seat
+from stages.outside.paid.ledger import Seat
 
 
 @dataclass(frozen=True)

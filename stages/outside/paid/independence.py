@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError
-from stages.outside.answers import AnswerStore
-from stages.outside.model_facts import identity
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.model_facts import identity
 from stages.requests.question import Question
 
 TOLERANCE = 1e-4  # of a series' own range: the service computes in float32

@@ -5,17 +5,17 @@ import json
 from stages.errors import ConfigurationError
 from stages.forecasting.backend import Backend
 from stages.forecasting.params import LOCAL, ApiParams, ForecasterParams
-from stages.outside.answers import AnswerStore
-from stages.outside.buying import PaidBackend
-from stages.outside.claims import Attempts
 from stages.outside.clock import SystemClock
-from stages.outside.ledger import Ledger, Limits
-from stages.outside.ledger_face import budget_face
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.buying import PaidBackend
+from stages.outside.paid.claims import Attempts
+from stages.outside.paid.ledger import Ledger, Limits
+from stages.outside.paid.ledger_face import budget_face
+from stages.outside.paid.seller import Seller
+from stages.outside.paid.shop import Shop
 from stages.outside.places import Folder, Place
-from stages.outside.seller import Seller
 from stages.outside.settings import read_params
 from stages.outside.sharing import shared_place
-from stages.outside.shop import Shop
 from stages.outside.workspace import experiment_name, main_root, store_root
 
 FACE = "artifacts/api_budget.json"
@@ -37,7 +37,7 @@ def open_shop(forecaster: ForecasterParams, api: ApiParams) -> Shop:
     attempts = Attempts(ledger.place, ledger.run, api.max_attempts) if ledger.place is not local else None
 
     def open_seller() -> Seller:
-        from stages.outside.timegpt import TimeGPT  # only buyers pay for its import
+        from stages.outside.paid.timegpt import TimeGPT  # only buyers pay for its import
 
         return TimeGPT(forecaster, api.timeout_sec)
 

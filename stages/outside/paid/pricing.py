@@ -11,9 +11,9 @@ from typing import NoReturn
 import polars as pl
 
 from stages.forecasting.backend import Asked
-from stages.outside.answers import AnswerStore, path_of
-from stages.outside.batches import Batch, packed, per_snapshot
-from stages.outside.model_facts import path_of_facts
+from stages.outside.paid.answers import AnswerStore, path_of
+from stages.outside.paid.batches import Batch, packed, per_snapshot
+from stages.outside.paid.model_facts import path_of_facts
 from stages.outside.places import Place
 from stages.requests.question import Question
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stages.forecasting.params import ApiParams, ForecasterParams
-from stages.outside.answers import AnswerStore
-from stages.outside.claims import Attempts
 from stages.outside.clock import Clock
-from stages.outside.ledger import Ledger
-from stages.outside.seller import Seller
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.claims import Attempts
+from stages.outside.paid.ledger import Ledger
+from stages.outside.paid.seller import Seller
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from stages.features.context import Context
 from stages.forecasting.asking import ask_all, quantile_table
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import LOCAL
-from stages.outside.study import Study
+from stages.outside.configuration.study import Study
 from stages.quality.gate import Checked, check_symbols
 from stages.quality.params import DialectParams
 from stages.requests.market import Market

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from stages.errors import ConfigurationError
-from stages.outside.composition import to_yaml
+from stages.outside.configuration.composition import to_yaml
 from stages.outside.files import read_frames, read_json, read_table, read_tables
 from stages.outside.workspace import main_root
 from stages.quality.verdicts import usable_sessions
