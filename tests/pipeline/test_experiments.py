@@ -48,6 +48,7 @@ def test_queued_experiments_of_the_smoke_market_really_differ(clone):
     clone.sh("dvc exp run --queue -S 'rules.k_sigma=0.5,1.0'")
     clone.sh("dvc exp run --run-all")
     names = clone.sh("dvc exp list --name-only").split()
-    values = {clone.sh(f"git show refs/exps/*/*/*/{name}:params.yaml 2>/dev/null | grep k_sigma:") for name in names}
+    of_name = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{}$):params.yaml | grep k_sigma:"
+    values = {clone.sh(of_name.format(name)) for name in names}
     assert len(names) == 2
     assert len(values) == 2
