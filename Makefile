@@ -16,7 +16,7 @@ COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout
 
 ##@ Run
 .PHONY: run use params gate $(STAGES)
-run: .venv/runtime ## the whole pipeline to the report and its verdict; PRESET=x runs it as experiment x (HOW=--temp|--queue)
+run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x as experiment x (HOW=--temp or --queue)
 ifdef PRESET
 	dvc exp run -f -n $(PRESET) -S preset=$(PRESET) $(HOW)
 	$(if $(HOW),,python -m stages.commands.trials --present)
@@ -49,42 +49,50 @@ experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	while read -r line; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
 	dvc exp run --run-all
 
-page: .venv/runtime ## the page with what was spent and which holdouts were opened; RUN=x for another run
+page: .venv/runtime ## the page with what was spent and opened; RUN=x for another run
 	python -m stages.commands.page $(RUN)
 
-compare: .venv/runtime ## two runs on one page, params that differ first; A=x B=y (B: the workspace if left out)
+compare: .venv/runtime ## two runs on one page: A=x B=y
 	python -m stages.commands.compare $(A) $(B)
+
+adopt: ## keep the sweep's proposal, or an applied experiment, in conf/
+whitelist: ## propose who may trade from the eligible cells
+open-holdout: ## let the stated strategy see the holdout, on the record
+refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
 .PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
 $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
 
-doctor: .venv/runtime ## is everything here that a run needs: one line a check, exit code 5 if one fails
+spend: ## calls, series and hit ratio, run by run
+verify: ## re-derive the key of every stored answer
+
+doctor: .venv/runtime ## is everything here that a run needs
 	@python -m stages.commands.doctor
 
-audit: .venv/runtime ## the time machine: another future at random instants must leave the past as it is; INSTANTS=300
+audit: .venv/runtime ## scramble the future at random instants: the past must not move; INSTANTS=300
 	@python -m stages.commands.audit $(if $(INSTANTS),--instants $(INSTANTS))
 
-trials: .venv/runtime ## every variant ever evaluated, every opening of a holdout; writes sweep.prior_trials
+trials: .venv/runtime ## every variant and opening ever; writes sweep.prior_trials
 	@python -m stages.commands.trials
 
-null: .venv/runtime ## how often the gates pass by luck: forecasts put to other dates, and random walks; TIMES=100 SEEDS=20
+null: .venv/runtime ## how often the gates pass by luck; TIMES=100 SEEDS=20
 	@python -m stages.commands.null $(if $(TIMES),--times $(TIMES)) $(if $(SEEDS),--seeds $(SEEDS))
 
-plan: .venv/runtime ## what a run would cost before anything is bought; SET="requests.history_days=[20,40]"
+plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]"
 	@set -f; python -m stages.commands.plan $(SET)
 
-budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets the limit that params cannot raise
+budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
 	@python -m stages.commands.budget $(PER_DAY)
 
 show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
 	@python -m stages.commands.show_request $(KEY)
 
-release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=...
+release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
 	@python -m stages.commands.release $(KEY)
 
-demo-online: .venv/dev ## the paid path from price to replay, against a stand-in service, without a key
+demo-online: .venv/dev ## the paid path against a stand-in service, without a key
 	@python -m tests.outside.demo_online
 
 ##@ Develop
@@ -118,17 +126,17 @@ layers: .venv/dev
 bench: .venv/dev ## speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
 
-deps: .venv/dev ## write the imported code into dvc.yaml, after imports changed
+deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies
 
-plots-page: .venv/dev ## write the page of `dvc plots` with its library inside, after vl-convert changed
+plots-page: .venv/dev # write the page of `dvc plots` with its library inside, after vl-convert changed
 	python -m stages.commands.plots_page
 
-requirements: .venv/dev ## pin what pyproject.toml asks for
+requirements: .venv/dev # pin what pyproject.toml asks for
 	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt
 	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench -c requirements.txt pyproject.toml -o requirements-dev.txt
 
-help: ## this page
+help: # this page
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 .venv/bin/uv:
