@@ -12,6 +12,7 @@ export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
 NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
+QUICK := "not torture and not scale and not journey"
 COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout
 
 ##@ Run
@@ -98,12 +99,12 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 ##@ Develop
 .PHONY: test test-cov test-all check fmt format lint types layers bench deps plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
-	pytest -n 2 --dist loadgroup -m "not torture and not scale"
+	pytest -n 2 --dist loadgroup -m $(QUICK)
 
 test-cov: .venv/dev ## the test-suite with coverage and its floor
-	pytest -n 2 --dist loadgroup -m "not torture and not scale" --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	pytest -n 2 --dist loadgroup -m $(QUICK) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
-test-all: .venv/dev ## torture and full scale too
+test-all: .venv/dev ## long journeys, torture and full scale too
 	pytest -n 2 --dist loadgroup
 
 check: format lint types layers test ## all that must be green before a change lands

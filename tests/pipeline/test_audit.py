@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 AHEAD = """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/returns.py"""
 
 
@@ -13,6 +15,7 @@ def test_the_default_study_stands_the_audit_and_nothing_is_written(default_run):
     assert default_run.sh("git status --porcelain && dvc status") == before
 
 
+@pytest.mark.journey
 def test_a_feature_edited_to_look_one_minute_ahead_is_named_with_exit_code_2(clone):
     clone.sh(AHEAD)
     assert "shift(-1)" in clone.text("stages/features/returns.py")

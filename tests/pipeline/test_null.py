@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.journey
 def test_luck_is_told_and_kept_by_strategy_and_leaves_run_and_trial_log_as_they_were(clone):
     log = clone.path / ".dvc/cache/forecasts/trials"
     before = sorted(log.iterdir())

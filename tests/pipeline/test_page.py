@@ -2,7 +2,10 @@
 
 from hashlib import md5
 
+import pytest
 
+
+@pytest.mark.journey
 def test_the_page_of_a_commit_is_that_of_the_workspace_it_was_made_from(clone):
     clone.sh("python -m stages.commands.page")
     clone.sh("python -m stages.commands.page HEAD")
@@ -28,6 +31,7 @@ def test_an_unknown_run_is_refused_in_one_sentence(clone):
     assert "Traceback" not in told
 
 
+@pytest.mark.journey
 def test_two_experiments_stand_on_one_page_and_in_the_pictures_of_dvc(clone):
     for name, stop in (("wider", 1.5), ("widest", 2.0)):
         clone.sh(f"dvc exp run -n {name} -S rules.s_stop={stop}")

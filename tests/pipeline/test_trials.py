@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 LOG = ".dvc/cache/forecasts/trials"
 
 
@@ -17,6 +19,7 @@ def test_a_run_logs_its_whole_grid_and_its_rule(default_run):
     assert tried == ranked | {stated}
 
 
+@pytest.mark.journey
 def test_stages_restored_from_the_run_cache_are_logged_by_make_run(clone):
     before = logged(clone)
     clone.sh(f"rm -r {LOG} artifacts/sweep artifacts/backtest")
@@ -26,6 +29,7 @@ def test_stages_restored_from_the_run_cache_are_logged_by_make_run(clone):
     assert logged(clone) == before
 
 
+@pytest.mark.journey
 def test_two_clones_with_different_logs_write_the_same_bytes(clone, default_run):
     add = "from stages.backtesting.trials import Entry; from stages.outside.runs.trials import open_log; "
     add += "from stages.forecasting.params import ApiParams; from stages.outside.settings import read_params; "
