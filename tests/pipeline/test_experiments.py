@@ -2,6 +2,10 @@
 
 import json
 
+import polars as pl
+
+OF_NAME = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{}$):params.yaml | grep {}"
+
 
 def shown(clone) -> str:
     return clone.sh("make show")
@@ -48,7 +52,33 @@ def test_queued_experiments_of_the_smoke_market_really_differ(clone):
     clone.sh("dvc exp run --queue -S 'rules.k_sigma=0.5,1.0'")
     clone.sh("dvc exp run --run-all")
     names = clone.sh("dvc exp list --name-only").split()
-    of_name = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{}$):params.yaml | grep k_sigma:"
-    values = {clone.sh(of_name.format(name)) for name in names}
+    values = {clone.sh(OF_NAME.format(name, "k_sigma:")) for name in names}
     assert len(names) == 2
     assert len(values) == 2
+
+
+LOCAL = """# @package _global_
+defaults:
+  - smoke
+  - override /source: parquet
+source:
+  name: local
+  uri_template: "../bars/{symbol}-{yyyy}-{mm}.parquet"
+  aliases: {t: ts}
+report:
+  study: local bars
+"""
+
+
+def test_queued_experiments_on_local_bars_find_them_from_their_own_folder(clone):
+    folder = clone.path.parent / "bars"
+    folder.mkdir()
+    for path in (clone.path / "artifacts/fetch_bars/bars").glob("*.parquet"):
+        months = pl.read_parquet(path).with_columns(month=pl.col("ts").dt.strftime("%Y-%m"))
+        for (month,), bars in months.partition_by("month", as_dict=True).items():
+            bars.drop("month").rename({"ts": "t"}).write_parquet(folder / f"{path.stem}-{month}.parquet")
+    (clone.path / "conf/preset/local.yaml").write_text(LOCAL)
+    clone.sh("make use PRESET=local && make refresh && git add -A && git commit -q -m 'local bars'")
+    clone.sh("dvc exp run --queue -S 'rules.k_sigma=0.5,1.0' && dvc exp run --run-all")
+    assert len(clone.sh("dvc exp list --name-only").split()) == 2
+    assert "local bars" in clone.sh(OF_NAME.format(clone.sh("dvc exp list --name-only").split()[0], "study:"))
