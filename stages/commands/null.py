@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stages.backtesting.strategy import Cell, Strategy, eligible_cells
+from stages.backtesting.strategy import eligible_cells
 from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import present
 from stages.outside.configuration.study import Study
@@ -50,7 +50,7 @@ def main() -> None:
 
 def _judged_strategy(study: Study) -> str:
     """The id of the strategy that params state. *Errors*: `ConfigurationError` when the last run was another's."""
-    strategy = _strategy(study, eligible_cells(read_json(GATES)))
+    strategy = study.strategy(eligible_cells(read_json(GATES)))
     stated, judged = [getattr(study, name) for name in SECTIONS], read_json(OOS)["strategy_id"]
     name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
     if name != judged:
@@ -59,7 +59,7 @@ def _judged_strategy(study: Study) -> str:
 
 
 def _other_dates(study: Study, times: int) -> Iterator[Passed]:
-    strategy, envelope = _strategy(study), read_envelope(SEARCH)
+    strategy, envelope = study.strategy(frozenset()), read_envelope(SEARCH)
     forecasts = traded_kind(envelope.forecasts, strategy)
     for seed in progress(range(times), "other dates"):
         yield replay(replace(envelope, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)
@@ -68,12 +68,7 @@ def _other_dates(study: Study, times: int) -> Iterator[Passed]:
 def _other_markets(seeds: int) -> Iterator[Passed]:
     study = null_study()
     for seed in progress(range(seeds), "random walks"):
-        yield replay(null_search_span(seed), _strategy(study), study.gates)
-
-
-def _strategy(study: Study, eligible: frozenset[Cell] = frozenset()) -> Strategy:
-    method, model = study.calibration.method, study.forecaster.model
-    return Strategy(study.rules, study.costs, method, model, study.universe.whitelist, eligible)
+        yield replay(null_search_span(seed), study.strategy(frozenset()), study.gates)
 
 
 def _tell(what: str, rates: Mapping[str, Mapping[str, Any]]) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 import yaml
 
 from stages.backtesting.grid import combos
-from stages.backtesting.strategy import Strategy
 from stages.backtesting.trials import Entry, evaluated, prior_trials
 from stages.forecasting.params import ApiParams
 from stages.outside.configuration.adoption import state
@@ -77,14 +76,7 @@ def _show_coverage(found: Found, added: int) -> None:
 def _count(log: TrialLog) -> None:
     document = yaml.safe_load(to_yaml(compose()))
     study = Study.parse(document)
-    base = Strategy(
-        rules=study.rules,
-        costs=study.costs,
-        method=study.calibration.method,
-        model=study.forecaster.model,
-        whitelist=study.universe.whitelist,
-        eligible=frozenset(),
-    )
+    base = study.strategy(frozenset())
     now = evaluated(document, (combo.strategy.combo for combo in combos(base, study.sweep.grid)))
     prior, before = prior_trials(log.entries(), now), study.sweep.prior_trials
     told = f"{prior} variants of this source and study are not in the grid of {len(now.variants)}"

@@ -3,9 +3,10 @@
 Choosing symbols on the span that the sweep searches is itself a choice: commit it, and look at it as one.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-from stages.backtesting.strategy import Strategy, eligible_cells
+from stages.backtesting.strategy import eligible_cells
 from stages.errors import GateNotMet
 from stages.outside.configuration.adoption import state
 from stages.outside.configuration.composition import compose, refuse_to_discard
@@ -33,14 +34,8 @@ def main() -> None:
 
 def _proposed(study: Study) -> list[str]:
     """The symbols that could trade if all were whitelisted, in the order of the universe."""
-    everyone = Strategy(
-        rules=study.rules,
-        costs=study.costs,
-        method=study.calibration.method,
-        model=study.forecaster.model,
-        whitelist=study.universe.symbols,
-        eligible=eligible_cells(read_json(GATES)),
-    )
+    stated = study.strategy(eligible_cells(read_json(GATES)))
+    everyone = replace(stated, whitelist=study.universe.symbols)
     proposed = [symbol for symbol in study.universe.symbols if everyone.may_trade(symbol)]
     if not proposed:
         raise GateNotMet(

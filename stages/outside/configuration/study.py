@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from stages.backtesting.params import SweepParams
+from stages.backtesting.strategy import Cell, Strategy
 from stages.calibration.params import CalibrationParams
 from stages.errors import ConfigurationError
 from stages.features.params import FeaturesParams
@@ -53,6 +54,17 @@ class Study:
         if found := problems(document):
             raise ConfigurationError(" ".join(found))
         return cls(**_sections(document))
+
+    def strategy(self, eligible: frozenset[Cell]) -> Strategy:
+        """The strategy that params state, given the cells that the forecast gates let trade."""
+        return Strategy(
+            rules=self.rules,
+            costs=self.costs,
+            method=self.calibration.method,
+            model=self.forecaster.model,
+            whitelist=self.universe.whitelist,
+            eligible=eligible,
+        )
 
 
 def problems(document: dict[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ import polars as pl
 
 from stages.auditing.replay import Frames, Replay, Usable
 from stages.backtesting.simulate import simulate
-from stages.backtesting.strategy import Strategy, eligible_cells
+from stages.backtesting.strategy import eligible_cells
 from stages.calibration.methods import calibrate
 from stages.calibration.outcomes import with_outcomes
 from stages.features.catalogue import build_features
@@ -100,14 +100,7 @@ class _Stages:
 
     def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:
         study, search = self.study, self.record.search
-        strategy = Strategy(
-            rules=study.rules,
-            costs=study.costs,
-            method=study.calibration.method,
-            model=study.forecaster.model,
-            whitelist=study.universe.whitelist,
-            eligible=eligible_cells(self.record.forecast_gates),
-        )
+        strategy = study.strategy(eligible_cells(self.record.forecast_gates))
         searched = pl.col("session").is_in(search["session"].implode())
         kept = {symbol: frame.filter(searched) for symbol, frame in bars.items()}
         return simulate(kept, calibrated.filter(searched), search, strategy).signals
