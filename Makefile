@@ -12,7 +12,8 @@ export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
 NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
-QUICK := "not torture and not scale and not journey"
+LONG := "torture or scale or journey"
+QUICK := "not (torture or scale or journey)"
 COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout
 
 ##@ Run
@@ -104,8 +105,8 @@ test: .venv/dev ## the test-suite, under 10 minutes
 test-cov: .venv/dev ## the test-suite with coverage and its floor
 	pytest -n 2 --dist loadgroup -m $(QUICK) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
-test-all: .venv/dev ## long journeys, torture and full scale too
-	pytest -n 2 --dist loadgroup
+test-all: test ## long journeys, torture and full scale too
+	pytest -n 2 --dist loadgroup -m $(LONG)
 
 check: format lint types layers test ## all that must be green before a change lands
 

@@ -19,7 +19,7 @@ from stages.outside.source.reaching import try_the_way
 from stages.outside.source.source_files import find_files
 from stages.sources.manifest import listing_of
 from stages.sources.params import SourceParams
-from stages.sources.revisions import changes, revision
+from stages.sources.revisions import change_of_form, changes, revision
 from stages.universe.params import UniverseParams
 
 FETCHED = Path("artifacts/fetch_bars/bars")
@@ -71,11 +71,11 @@ def _told(revised: list[dict[str, Any]], source: SourceParams) -> Iterator[str]:
     for file, after in read_frames(revised):
         title = f"revised: {file['symbol']} {file['month'] or ''}".rstrip()
         fetched = FETCHED / f"{file['symbol']}.parquet"
-        if fetched.exists():
-            names = vendor.get("ts", "ts"), vendor.get("close", "close")
-            yield f"{title}: {revision(read_frame(fetched), after, *names)}"
-        else:
+        if not fetched.exists():
             yield f"{title}: another file of {file['size']} bytes (no earlier bars here to compare it with)"
+            continue
+        before, names = read_frame(fetched), (vendor.get("ts", "ts"), vendor.get("close", "close"))
+        yield f"{title}: {change_of_form(before, after) or revision(before, after, *names)}"
 
 
 if __name__ == "__main__":

@@ -46,8 +46,18 @@ def changes(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Changes:
     )
 
 
+def change_of_form(before: pl.DataFrame, after: pl.DataFrame) -> str | None:
+    """Columns that came, went or hold another kind of value; null where rows can be compared. Numbers are one kind."""
+    told = []
+    for name in dict.fromkeys([*before.columns, *after.columns]):
+        was, now = before.schema.get(name), after.schema.get(name)
+        if was != now and not (was and now and was.is_numeric() and now.is_numeric()):
+            told.append(f"{name} was {was or 'absent'} and is {now or 'absent'}")
+    return "; ".join(told) or None
+
+
 def revision(before: pl.DataFrame, after: pl.DataFrame, ts: str, close: str) -> Revision:
-    """Compare the rows that were read with those of a file, within the file's own span of time."""
+    """Compare the rows that were read with those of a file of the same form, within the file's own span of time."""
     span = before.filter(pl.col(ts).is_between(after[ts].min(), after[ts].max()))
     values = [name for name in after.columns if name != ts and name in before.columns]
     both = span.join(after, on=ts, how="full", suffix=" after", coalesce=True).with_columns(

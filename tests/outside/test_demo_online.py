@@ -7,7 +7,7 @@ import pytest
 from tests.outside.demo_online import Step, clone_to, demonstrate
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,32 @@
-"""The default run, made once, and copied for every journey."""
+"""The default run, made once for all workers, and copied for every journey."""
 
+import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.pipeline.clone import Clone, clone_working_tree
 
 
 def pytest_collection_modifyitems(items):
-    """All journeys share one default run, so they stay on one worker."""
+    """Everything here runs real dvc subprocesses."""
     for item in items:
         if "tests/pipeline" in str(item.path):
             item.add_marker(pytest.mark.pipeline)
-            item.add_marker(pytest.mark.xdist_group("pipeline"))
 
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory) -> Clone:
     """A fresh clone after `make run`; not to be changed by tests."""
-    clone = clone_working_tree(tmp_path_factory.mktemp("default") / "repo")
-    clone.sh("make run")
-    return clone
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    made = shared / "default" / "made"
+    with FileLock(shared / "default.lock"):
+        if not made.exists():
+            clone_working_tree(made.parent / "repo").sh("make run")
+            made.touch()
+    return Clone(made.parent / "repo")
 
 
 @pytest.fixture

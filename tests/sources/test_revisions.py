@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from stages.sources.revisions import Revision, changes, revision
+from stages.sources.revisions import Revision, change_of_form, changes, revision
 
 FIRST = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 
@@ -35,6 +35,17 @@ def test_files_are_new_revised_or_gone() -> None:
 def test_an_object_written_again_with_the_same_content_is_not_revised() -> None:
     assert changes([file("x", generation="1")], [file("x", generation="2")]).revised == []
     assert len(changes([file("x", None, "1")], [file("x", None, "2")]).revised) == 1
+
+
+def test_another_form_is_told_column_by_column_before_rows_are_compared() -> None:
+    before = bars()
+    after = before.with_columns(pl.col("t").dt.replace_time_zone(None), pl.col("v").cast(pl.Int64), n=1).drop("c")
+
+    assert change_of_form(before, before) is None
+    assert change_of_form(before, after) == (
+        "t was Datetime(time_unit='us', time_zone='UTC') and is Datetime(time_unit='us', time_zone=None); "
+        "c was Float64 and is absent; n was absent and is Int32"
+    )
 
 
 def test_equal_deliveries_differ_in_nothing() -> None:

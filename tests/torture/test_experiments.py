@@ -10,7 +10,7 @@ import pytest
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 from tests.pipeline.clone import Clone, clone_working_tree
 
-pytestmark = [pytest.mark.torture, pytest.mark.pipeline]
+pytestmark = [pytest.mark.torture, pytest.mark.pipeline, pytest.mark.xdist_group("experiments")]
 
 SNAPSHOTS = 18
 
