@@ -113,7 +113,8 @@ def _typed(named: pl.DataFrame) -> pl.DataFrame:
         )
     if nulls := named["ts"].null_count():
         raise HardFailure("SCH1", f"column 'ts' is empty in {nulls} rows: repair them at the source.")
-    return named.with_columns(pl.col(NUMBERS).cast(pl.Float64, strict=False))
+    widened = named.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String))  # 187.43, not 187.42999267578125
+    return widened.with_columns(pl.col(NUMBERS).cast(pl.Float64, strict=False))
 
 
 def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
