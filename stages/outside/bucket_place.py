@@ -100,7 +100,7 @@ class Bucket:
         except (FileNotFoundError, FileExistsError):
             raise
         except Exception as error:
-            raise PlaceDown(f"{type(error).__name__}: {error}") from error
+            raise PlaceDown(f"{self.endpoint} fails ({type(error).__name__}: {error})") from error
 
 
 def open_remote(remote: Remote) -> Place:

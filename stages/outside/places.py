@@ -11,21 +11,22 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from stat import S_IMODE
+from typing import IO, Protocol
 
-from stages.errors import ConfigurationError
+from stages.errors import BudgetStop, ConfigurationError
 
 REASONS = {
     errno.ENOSPC: "the disk is full: make room and run again",
     errno.EDQUOT: "the disk quota is used up: make room and run again",
     errno.EROFS: "the file system is read-only: answers cannot be bought or kept there",
-    errno.EACCES: "it may not be written by this user: correct its permissions",
+    errno.EACCES: "this user has no right to: correct its permissions",
     errno.EPERM: "it may not be written so by this user or file system (hard links are needed)",
     errno.ENOTSUP: "its file system has no hard links: set `dvc cache dir` to one that has",
 }
 
 
-class PlaceDown(OSError):
+class PlaceDown(BudgetStop, OSError):
     """A place does not answer, or answers nonsense; what was asked of it may or may not have happened."""
 
 
@@ -60,18 +61,20 @@ class Folder:
 
     def names(self, folder: str) -> list[str]:
         """The names directly in `folder`, sorted, temporary files left out."""
-        try:
-            entries = os.listdir(self.root / folder)  # noqa: PTH208  # names alone: four times as fast
-            return sorted(name for name in entries if not name.startswith("."))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        with plain_words(self.root / folder, "read"):
+            try:
+                entries = os.listdir(self.root / folder)  # noqa: PTH208  # names alone: four times as fast
+                return sorted(name for name in entries if not name.startswith("."))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
 
     def read(self, name: str) -> bytes | None:
         """The content, or None if there is no such file."""
-        try:
-            return (self.root / name).read_bytes()
-        except FileNotFoundError:
-            return None
+        with plain_words(self.root / name, "read"):
+            try:
+                return (self.root / name).read_bytes()
+            except FileNotFoundError:
+                return None
 
     def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
         """The contents of those that exist."""
@@ -101,10 +104,11 @@ class Folder:
             _sync_folder(path.parent)
 
     def _written(self, path: Path, content: bytes, *, durable: bool) -> Path:
-        _make_folder(path.parent)
+        make_folder(path.parent)
         temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
         try:
             with temporary.open("xb") as file:
+                _open_like_its_folder(file, path.parent)
                 file.write(content)
                 if durable:
                     file.flush()
@@ -115,12 +119,33 @@ class Folder:
         return temporary
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """The folder, open to whom its parent is open: who may write DVC's cache may write what lies in it."""
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    make_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    folder.chmod(S_IMODE(folder.parent.stat().st_mode))
     _sync_folder(folder.parent)
+
+
+def open_shared(path: Path) -> IO[bytes]:
+    """A file to lock or to stamp that is never deleted, open to whom its folder is open."""
+    with plain_words(path):
+        make_folder(path.parent)
+        try:
+            file = path.open("x+b")
+        except FileExistsError:
+            return path.open("r+b")
+        _open_like_its_folder(file, path.parent)
+        return file
+
+
+def _open_like_its_folder(file: IO[bytes], folder: Path) -> None:
+    os.fchmod(file.fileno(), S_IMODE(folder.stat().st_mode) & 0o666)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -132,10 +157,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def plain_words(path: Path) -> Iterator[None]:
+def plain_words(path: Path, done: str = "written") -> Iterator[None]:
     """Tell a failing disk in one sentence."""
     try:
         yield
     except OSError as error:
         reason = REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise ConfigurationError(f"{path} could not be written: {reason}.") from error
+        raise ConfigurationError(f"{path} could not be {done}: {reason}.") from error

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,10 +49,23 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB."""
-    disk = tmp_path / "disk"
+    """A file system of 256 kB: too small for any answer."""
+    with mounted(tmp_path / "disk", "256k") as disk:
+        yield disk
+
+
+@pytest.fixture
+def large_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    with mounted(tmp_path / "disk", "2m") as disk:
+        yield disk
+
+
+@contextmanager
+def mounted(disk: Path, size: str) -> Iterator[Path]:
+    """A file system of its own in memory."""
     disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True)
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True)
     if mount.returncode:
         pytest.skip("mounting a small disk needs privileges")
     yield disk

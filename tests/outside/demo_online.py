@@ -40,13 +40,13 @@ def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
     def step(told: str, *modules: str) -> Step:
         output, code = "", 0
         for module in modules:
-            done = _python(folder, "-m", module)
+            done = python_in(folder, "-m", module)
             output, code = output + done.stdout + done.stderr, done.returncode
         return Step(told, code, output, server.sent)
 
     _compose(folder, slice_)
     for stage in UP_TO_QUESTIONS:
-        _python(folder, "-m", f"stages.{stage}").check_returncode()
+        python_in(folder, "-m", f"stages.{stage}").check_returncode()
     yield step("What would it cost? Nothing is bought, no key is needed.", "stages.commands.plan")
     yield step("Offline, a missing answer ends the run.", "stages.forecast")
     _compose(folder, slice_ + purse)
@@ -73,10 +73,10 @@ def clone_to(folder: Path) -> None:
 
 
 def _compose(folder: Path, overrides: list[str]) -> None:
-    _python(folder, "-c", COMPOSE, *overrides).check_returncode()
+    python_in(folder, "-c", COMPOSE, *overrides).check_returncode()
 
 
-def _python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def python_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NIXTLA_API_KEY": KEY, "PYTHONPATH": "."}
     environment.pop("DVC_ROOT", None)
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)

@@ -1,5 +1,6 @@
 """Shops for tests: the product's own parts, put together over temporary folders and the stand-in service."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ from stages.outside.clock import Clock, SystemClock
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.claims import Attempts
-from stages.outside.paid.ledger import Ledger, Limits
+from stages.outside.paid.ledger import DAYS, Ledger, Limits
+from stages.outside.paid.seats import Row
 from stages.outside.paid.seller import Seller
 from stages.outside.paid.shop import Shop
 from stages.outside.places import Folder, Place
@@ -130,3 +132,15 @@ def _tell_facts(local: Folder) -> None:
 
     content = f'{{"horizon": {MODEL_HORIZON}, "input_size": {INPUT_SIZE}}}\n'
     local.create(path_of_facts(asked().question), content.encode())
+
+
+def states(keeper: ShopKeeper) -> dict[str, int]:
+    """How many seats of the ledger are in which state."""
+    place = keeper.shop().ledger.place
+    rows = (Row(place, f"{DAYS}/{day}").taken() for day in place.names(DAYS))
+    return dict(Counter(seat.state for row in rows for seat in row.values()))
+
+
+def everything_under(folder: Path) -> str:
+    """The text of every file."""
+    return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*")) if path.is_file())

@@ -4,33 +4,22 @@ The number of requests is always the server's own count.
 """
 
 import json
-import shutil
-import socket
-import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
-from stages.outside.paid.seats import Row
-from tests.outside.shops import ShopKeeper, asked, questions
+from stages.errors import BudgetStop, ConfigurationError, PipelineError
+from stages.forecasting.backend import Asked
+from stages.outside.paid.buying import PaidBackend
+from stages.outside.paid.ledger import DAYS
+from stages.outside.places import Folder
+from tests.outside.shops import ShopKeeper, asked, everything_under, questions, states
+from tests.outside.sockets import no_sockets
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, TimeGPTServer, answer
-
-
-def everything_under(folder: Path) -> str:
-    return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def states(keeper: ShopKeeper) -> dict[str, int]:
-    ledger = keeper.shop().ledger
-    found: dict[str, int] = {}
-    for day in ledger.place.names("budget/days"):
-        for seat in Row(ledger.place, f"budget/days/{day}").taken().values():
-            found[seat.state] = found.get(seat.state, 0) + 1
-    return found
 
 
 def test_one_request_buys_all_symbols_of_a_snapshot(keeper: ShopKeeper, server: TimeGPTServer):
@@ -91,18 +80,15 @@ def test_the_same_question_twice_is_asked_once(keeper: ShopKeeper, server: TimeG
     assert sum(server.series_billed.values()) == 1
 
 
-def test_offline_opens_no_socket(keeper: ShopKeeper, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch):
+def test_offline_opens_no_socket(keeper: ShopKeeper, server: TimeGPTServer):
     paid = questions(["AAA"], range(2))
     keeper.backend().answer(paid)
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("a socket was opened")
-
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    assert len(keeper.backend(mode="offline").answer(paid)) == 2
-    with pytest.raises(BudgetStop):
-        keeper.backend(mode="offline").answer(questions(["AAA"], range(3)))
+    with no_sockets():
+        assert len(keeper.backend(mode="offline").answer(paid)) == 2
+        with pytest.raises(BudgetStop):
+            keeper.backend(mode="offline").answer(questions(["AAA"], range(3)))
+        with pytest.raises(PipelineError, match="a socket was wanted"):
+            keeper.backend().answer(questions(["AAA"], range(3)))
 
 
 def test_a_miss_offline_says_what_it_would_cost(keeper: ShopKeeper, server: TimeGPTServer):
@@ -159,75 +145,6 @@ class TestTheModelsFacts:
         assert server.sent == 0
 
 
-REFUSED = {  # behaviour -> exit code, requests sent, state of each
-    "401": (5, 1, "refused"),
-    "401_echo": (5, 1, "refused"),
-    "402": (4, 1, "refused"),
-    "403": (5, 1, "refused"),
-    "400": (5, 1, "refused"),
-    "404": (5, 1, "refused"),
-    "413": (5, 1, "refused"),
-    "422": (5, 1, "refused"),
-    "429": (4, 3, "refused"),
-    "429_quota": (4, 1, "refused"),
-    "408": (4, 3, "unknown"),
-    "409": (4, 3, "unknown"),
-    "500": (4, 2, "unknown"),
-    "502": (4, 3, "unknown"),
-    "503": (4, 3, "unknown"),
-    "504": (4, 3, "unknown"),
-    "drop_before": (4, 3, "unknown"),
-    "drop_after": (4, 3, "unknown"),
-    "garbage": (2, 1, "unknown"),
-    "missing_intervals": (2, 1, "unknown"),
-    "wrong_length": (2, 1, "unknown"),
-    "nulls": (2, 1, "unknown"),
-    "crossed": (2, 1, "unknown"),
-    "equal": (2, 1, "unknown"),
-    "huge": (2, 1, "unknown"),
-}
-
-
-@pytest.mark.parametrize("behaviour", REFUSED)
-def test_every_misbehaviour_has_its_state_its_sentence_and_an_end(
-    behaviour: str, keeper: ShopKeeper, server: TimeGPTServer
-):
-    code, sent, state = REFUSED[behaviour]
-    server.always(behaviour)
-    with pytest.raises(PipelineError) as failure:
-        keeper.backend().answer([asked()])
-    assert failure.value.exit_code == code
-    assert server.sent == sent
-    assert states(keeper) == {state: sent}
-    assert not list(keeper.root.glob("??/*.json"))
-    assert KEY not in str(failure.value) + everything_under(keeper.root)
-
-    server.always(None)
-    if code == 5 and behaviour in {"400", "404", "413", "422"}:
-        with pytest.raises(ConfigurationError, match=r"was refused before: .*make release KEY="):
-            keeper.backend().answer([asked()])
-        assert server.sent == sent
-    else:
-        assert len(keeper.backend().answer([asked()])) == 1
-
-
-@pytest.mark.parametrize(("behaviour", "code"), [("hang", 4), ("drip", 2)])
-def test_a_service_that_never_ends_is_left_after_the_timeout(
-    behaviour: str, code: int, keeper: ShopKeeper, server: TimeGPTServer
-):
-    server.always(behaviour)
-    with pytest.raises(PipelineError) as failure:
-        keeper.backend(timeout_sec=0.5, max_attempts=1).answer([asked()])
-    assert failure.value.exit_code == code
-    assert states(keeper) == {"unknown": 1}
-
-
-def test_an_endless_answer_is_cut_off(keeper: ShopKeeper, server: TimeGPTServer):
-    server.next("huge")
-    with pytest.raises(DataContractError, match="the response is longer than 50 MB"):
-        keeper.backend().answer([asked()])
-
-
 def test_a_passing_trouble_is_retried_on_seats_of_its_own(keeper: ShopKeeper, server: TimeGPTServer):
     server.next("503", "drop_after", "ok")
     assert len(keeper.backend().answer([asked()])) == 1
@@ -255,22 +172,6 @@ def test_nobody_listening_costs_nothing(keeper: ShopKeeper, server: TimeGPTServe
     assert states(keeper) == {"refunded": 1}
 
 
-def test_an_unsound_answer_lies_in_quarantine_as_it_came(keeper: ShopKeeper, server: TimeGPTServer):
-    server.next("crossed")
-    with pytest.raises(DataContractError, match="AAA at 2024-09-03 14:30Z is unsound: its quantiles cross"):
-        keeper.backend().answer([asked()])
-    kept = list(keeper.root.glob("quarantine/call-*.txt"))
-    assert len(kept) == 1
-    assert "values_bp" in kept[0].read_text()
-
-
-def test_an_unsound_series_takes_its_siblings_with_it(keeper: ShopKeeper, server: TimeGPTServer):
-    server.next("crossed")
-    with pytest.raises(DataContractError):
-        keeper.backend().answer(questions(["AAA", "BBB"], range(1)))
-    assert not list(keeper.root.glob("??/*.json"))
-
-
 def test_the_key_must_be_set_before_a_seat_is_taken(keeper: ShopKeeper, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NIXTLA_API_KEY")
     with pytest.raises(ConfigurationError, match="NIXTLA_API_KEY is not set"):
@@ -289,17 +190,20 @@ def test_the_key_stands_in_the_request_and_nowhere_else(
     assert KEY not in everything_under(keeper.root) + "".join(capfd.readouterr())
 
 
-TOO_SHORT = {"rows": 1000}
-NOT_SENT: dict[str, tuple[Callable[[], Any], type[PipelineError], str]] = {
-    "too little history": (lambda: asked(rows=1000), ConfigurationError, r"1000 rows of history.*forecaster.min_rows"),
-    "more history than the SDK sends": (lambda: asked(rows=1600), ConfigurationError, "the SDK sends 1520 at most"),
+NOT_SENT: dict[str, tuple[Callable[[], Asked], str]] = {
+    "too little history": (lambda: asked(rows=1000), r"1000 rows of history.*forecaster.min_rows"),
+    "more history than the SDK sends": (lambda: asked(rows=1600), "the SDK sends 1520 at most"),
+    "more bytes than the service takes": (
+        lambda: Asked(replace(asked().question, rows=17_000_000), asked().window),
+        "would take some 204 MB, the service takes 200: lower requests.history_days",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", NOT_SENT)
 def test_a_question_the_service_would_refuse_is_not_sent(case: str, keeper: ShopKeeper, server: TimeGPTServer):
-    question, error, told = NOT_SENT[case]
-    with pytest.raises(error, match=told):
+    question, told = NOT_SENT[case]
+    with pytest.raises(ConfigurationError, match=told):
         keeper.backend().answer([question()])
     assert server.sent == 0
     assert states(keeper) == {}
@@ -317,6 +221,35 @@ def test_midnight_between_two_requests_opens_a_new_day(keeper: ShopKeeper, serve
     clock.wait(12 * 3600 - 1)
     keeper.backend(clock, per_day=2, cooldown_sec=1).answer(questions(["AAA"], range(3)))
     assert keeper.shop().store.local.names("budget/days") == ["2026-11-22", "2026-11-23"]
+
+
+def test_midnight_between_a_seat_and_its_request_frees_the_seat(keeper: ShopKeeper, server: TimeGPTServer, clock: Any):
+    """The seat was taken on the old day, the request would leave on the new one: it takes a seat there instead."""
+    shop = keeper.shop(clock, per_day=1)
+    clock.wait(12 * 3600 - 1)
+    shop.ledger.place = StrikesTwelve(shop.ledger.place.root, clock)
+    PaidBackend(shop).answer([asked()])
+    days = shop.store.local.names(DAYS)
+    assert [shop.store.local.names(f"{DAYS}/{day}") for day in days] == [
+        ["0000-0.json", "0000-0.refunded"],
+        ["0000-0.answered", "0000-0.json"],
+    ]
+    assert server.sent == 1
+
+
+class StrikesTwelve(Folder):
+    """A place where midnight falls while the first seat is being written."""
+
+    def __init__(self, root: Path, clock: Any) -> None:
+        super().__init__(root)
+        self.clock, self.struck = clock, False
+
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
+        created = super().create(name, content, durable=durable)
+        if name.startswith(DAYS) and not self.struck:
+            self.struck = True
+            self.clock.wait(2)
+        return created
 
 
 def test_a_clock_set_back_a_day_buys_nothing(keeper: ShopKeeper, server: TimeGPTServer, clock: Any):
@@ -341,27 +274,3 @@ def test_cooldown_separates_requests_also_across_runs(keeper: ShopKeeper, server
     keeper.backend(clock, cooldown_sec=2).answer([asked()])
     keeper.backend(clock, cooldown_sec=2).answer([asked("BBB")])
     assert clock.waited == [2.0]
-
-
-class TestDisks:
-    def test_a_disk_without_room_for_the_answer_buys_nothing(
-        self, small_disk: Path, keeper: ShopKeeper, server: TimeGPTServer
-    ):
-        keeper.root = small_disk / "forecasts"
-        with pytest.raises(ConfigurationError, match=r"kB left and .* wanted before the next request"):
-            keeper.backend().answer([asked()])
-        assert server.sent == 0
-
-    def test_a_read_only_store_still_answers_and_buys_nothing(
-        self, small_disk: Path, keeper: ShopKeeper, server: TimeGPTServer
-    ):
-        paid = ShopKeeper(keeper.root, server.url).backend().answer([asked()])
-        shutil.copytree(keeper.root, small_disk / "forecasts")
-        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-        keeper.root, keeper.know_model = small_disk / "forecasts", False
-        for mode in ("offline", "online"):
-            again = keeper.backend(mode=mode).answer([asked()])
-            assert again.keys() == paid.keys()
-        with pytest.raises(ConfigurationError, match="the file system is read-only"):
-            keeper.backend().answer([asked("BBB")])
-        assert server.sent == 1

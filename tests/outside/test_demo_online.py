@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outside.demo_online import Step, clone_to, demonstrate
+from tests.outside.demo_online import Step, clone_to, demonstrate, python_in
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo")]
@@ -32,6 +32,14 @@ def test_the_price_was_right(story):
     priced = next(line.split()[1] for line in steps[0].output.splitlines() if line.strip().startswith("requests  "))
     assert server.sent == int(priced)
     assert max(server.series_billed.values()) == 1
+
+
+def test_the_offline_replay_opens_no_socket(story):
+    _, server, folder = story
+    before = server.sent
+    done = python_in(folder, "-m", "tests.outside.sockets", "stages.forecast")
+    assert done.returncode == 0, done.stderr
+    assert server.sent == before
 
 
 def test_no_step_shows_a_traceback_or_the_key(story):

@@ -68,6 +68,20 @@ def test_known_futures_are_not_packed(keeper: ShopKeeper, server: TimeGPTServer)
         keeper.backend(pack="snapshots").answer([asked(futr_exog=("sin_1",))])
 
 
+@pytest.mark.parametrize("option", ["multivariate", "finetune_steps"])
+def test_questions_whose_series_shape_each_other_are_not_packed(option: str, keeper: ShopKeeper, server: TimeGPTServer):
+    keeper.backend().prove_independence(questions(["AAA"], range(2)))
+    with pytest.raises(ConfigurationError, match=f"cannot send questions with {option}"):
+        keeper.backend(pack="snapshots").answer([asked("AAA", 5, options={option: 1})])
+    assert server.sent == 2
+
+
+def test_a_proof_needs_company(keeper: ShopKeeper, server: TimeGPTServer):
+    with pytest.raises(ConfigurationError, match="one question has no company"):
+        keeper.backend().prove_independence([asked()])
+    assert server.sent == 0
+
+
 def test_a_packed_run_stops_at_its_budget_too(keeper: ShopKeeper, server: TimeGPTServer):
     keeper.backend().prove_independence(questions(["AAA"], range(2)))
     with pytest.raises(BudgetStop, match="Left: 3 questions in 1 requests"):

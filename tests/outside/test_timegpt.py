@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nixtla import NixtlaClient
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
@@ -48,6 +49,15 @@ def test_without_a_seat_nothing_leaves(service: TimeGPT, server: TimeGPTServer):
     assert server.sent == 0
 
 
+def test_the_sdks_own_retries_find_no_seat(service: TimeGPT, server: TimeGPTServer):
+    """We ask for one attempt; if the SDK made more all the same, the hook would stop the second."""
+    service._client._retry_strategy = NixtlaClient(api_key="x", retry_interval=0)._retry_strategy  # six attempts
+    server.always("503")
+    with pytest.raises(CallFailed, match="a second request tried to leave on seat"):
+        service.forecast([asked()], seat())
+    assert server.sent == 1
+
+
 def test_metadata_that_params_lack_cannot_be_fetched_on_the_forecasts_seat(server: TimeGPTServer):
     """The SDK would ask for the model's facts by itself; the forecast behind it then finds its seat used."""
     unknown = {**FORECASTER, "base_url": server.url, "input_size": None, "model_horizon": None}
@@ -79,12 +89,12 @@ def test_two_symbols_keep_their_own_columns(service: TimeGPT, server: TimeGPTSer
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_json_would_bend_is_not_sent(bad: float, keeper: ShopKeeper, server: TimeGPTServer):
-    rows = asked().window().rows
-    column = np.zeros(rows)
-    column[3] = bad
-    with pytest.raises(DataContractError, match="hist_exog of AAA at 2024-09-03 14:30Z holds NaN or infinity"):
-        keeper.backend().answer([with_columns(asked(), {"volume": column}, {})])
+@pytest.mark.parametrize(("row", "where"), [(3, "hist_exog"), (-3, "futr_exog")])
+def test_what_json_would_bend_is_not_sent(bad: float, row: int, where: str, keeper: ShopKeeper, server: TimeGPTServer):
+    column = np.zeros(asked().window().rows + 20)
+    column[row] = bad
+    with pytest.raises(DataContractError, match=f"{where} of AAA at 2024-09-03 14:30Z holds NaN or infinity"):
+        keeper.backend().answer([with_columns(asked(), {}, {"minute": column})])
     assert server.sent == 0
 
 

@@ -34,6 +34,7 @@ class TimeGPTServer:
         self.bodies: list[dict[str, Any]] = []
         self.authorizations: set[str] = set()
         self.seconds = seconds
+        self.input_size = INPUT_SIZE
         self.on_arrival: Callable[[], None] = lambda: None
         self._script: list[str] = []
         self._always: str | None = None
@@ -106,6 +107,12 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     return {"mean": mean, "intervals": intervals, "weights_x": None, "input_tokens": tokens}
 
 
+def _backwards(body: dict[str, Any]) -> dict[str, Any]:
+    """The request with its series in the opposite order."""
+    values = np.concatenate(_series(body)[::-1]).tolist()
+    return {**body, "series": {**body["series"], "y": values, "sizes": body["series"]["sizes"][::-1]}}
+
+
 def _misses_intervals(reply: dict[str, Any]) -> dict[str, Any]:
     return {**reply, "intervals": None}
 
@@ -151,6 +158,7 @@ STATUS: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
     },
     "429_quota": (429, {"detail": "quota", "code": "A21"}, {}),
     "429_retry_after": (429, {"detail": "slow down"}, {"Retry-After": "7"}),
+    "429_long_wait": (429, {"detail": "slow down"}, {"Retry-After": "3600"}),
     "401_echo": (401, {"detail": f"unknown key {KEY}"}, {}),
 }
 """Refusals; not billed."""
@@ -174,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.stand_in.arrived("model_params", self.headers.get("Authorization", ""))
-        self._reply(200, {"detail": {"input_size": INPUT_SIZE, "horizon": MODEL_HORIZON}})
+        self._reply(200, {"detail": {"input_size": self.server.stand_in.input_size, "horizon": MODEL_HORIZON}})
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
@@ -204,6 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._drip()
         elif behaviour == "huge":
             self._huge()
+        elif behaviour == "swapped":
+            self._reply(200, answer(_backwards(body)))
         else:
             self._reply(200, WRONG.get(behaviour, lambda reply: reply)(answer(body)))
 

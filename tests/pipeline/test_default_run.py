@@ -2,6 +2,9 @@
 
 import json
 
+import polars as pl
+import yaml
+
 
 def test_a_fresh_clone_reproduces_the_committed_lock_byte_for_byte(default_run):
     assert default_run.sh("git status --porcelain") == ""
@@ -17,6 +20,14 @@ def test_the_default_study_passes_trading_the_two_symbols_that_have_something(de
     traded = {line.split(",")[0] for line in default_run.text("artifacts/backtest/bt_trades.csv").splitlines()[1:]}
     assert eligible == traded == {"STRONG", "WEAK"}
     assert "PASS" in default_run.sh("python -m stages.gate")
+
+
+def test_every_key_is_the_md5_that_dvc_recorded_for_its_request_file(default_run):
+    outs = yaml.safe_load(default_run.text("dvc.lock"))["stages"]["build_requests"]["outs"]
+    (manifest,) = (out["md5"] for out in outs if out["path"] == "artifacts/build_requests/requests")
+    recorded = json.loads(default_run.text(f".dvc/cache/files/md5/{manifest[:2]}/{manifest[2:]}"))
+    schedule = pl.read_parquet(default_run.path / "artifacts/build_requests/schedule.parquet")
+    assert sorted(entry["md5"] for entry in recorded) == sorted(schedule["key"].drop_nulls().unique())
 
 
 def test_no_artifact_knows_where_or_when_it_was_made(default_run):

@@ -7,14 +7,14 @@ do not say what the service says of its model; what `purchase` raises.
 import sys
 from collections.abc import Mapping, Sequence
 
-from stages.errors import BudgetStop, PipelineError
+from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.forecasting.backend import Answer, Asked
 from stages.outside.paid.answers import Record
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.claims import claim
 from stages.outside.paid.independence import demand_proof
 from stages.outside.paid.model_facts import demand_agreement
-from stages.outside.paid.precautions import demand_finite, demand_not_refused, demand_room, demand_sendable
+from stages.outside.paid.precautions import demand_finite, demand_not_refused, demand_sendable
 from stages.outside.paid.purchase import Buyer
 from stages.outside.paid.shop import Shop, Tally
 from stages.requests.question import Question
@@ -67,6 +67,8 @@ class PaidBackend:
     def prove_independence(self, asked: Sequence[Asked]) -> bool:
         """Whether the service answers each of these questions for itself; two requests, both counted."""
         batch = packed(per_snapshot(asked))[0]
+        if len(batch.asked) < 2:
+            raise ConfigurationError("one question has no company: a proof of independence needs two or more.")
         demand_sendable([batch], self.shop.forecaster)
         demand_agreement(self.shop.forecaster, batch.questions[0], self.shop.store, self.buyer.buy_facts)
         try:
@@ -82,7 +84,6 @@ class PaidBackend:
         rest = Batch(tuple(one for one in batch.asked if one.question.key not in records))
         if rest.asked:
             demand_not_refused(self.shop.store.local, rest)
-            demand_room(self.shop.store.local.root, len(rest.asked))
             records |= self.buyer.buy(demand_finite(rest))
         return records
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from stages.outside.places import Place, plain_words
+from stages.outside.places import Place, open_shared
 
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
 NOT_PAID = {"refunded", "refused", "released"}
@@ -29,14 +29,8 @@ def claim(folder: Path, names: Sequence[str]) -> Iterator[None]:
     """Hold the locks of all `names`, taken in sorted order so that two buyers cannot wait for each other."""
     with ExitStack() as held:
         for name in sorted(set(names)):
-            _wait_for(held.enter_context(_lock_file(folder / f"{name}.lock")), name)
+            _wait_for(held.enter_context(open_shared(folder / f"{name}.lock")), name)
         yield
-
-
-def _lock_file(path: Path) -> IO[bytes]:
-    with plain_words(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a+b")
 
 
 def _wait_for(lock: IO[bytes], name: str) -> None:

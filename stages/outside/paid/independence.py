@@ -16,6 +16,7 @@ from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.model_facts import identity
 from stages.requests.question import Question
 
+JOINT_OPTIONS = ("finetune_steps", "multivariate")
 TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
 
 
@@ -25,6 +26,11 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
         raise ConfigurationError(
             f"api.pack snapshots cannot send known futures ({', '.join(question.futr_exog)}), which belong to one "
             "snapshot each: set api.pack to none or empty requests.futr_exog."
+        )
+    if joint := [name for name in JOINT_OPTIONS if question.options.get(name)]:
+        raise ConfigurationError(
+            f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
+            "answer: set api.pack to none."
         )
     content = store.read_note(path_of_proof(question))
     if content is None:

@@ -16,14 +16,14 @@ import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from stages.errors import BudgetStop
+from stages.errors import BudgetStop, PipelineError
 from stages.outside.clock import Clock, stamp
 from stages.outside.paid.seats import Row, held
-from stages.outside.places import Place, plain_words
+from stages.outside.places import Place, open_shared
 
 DAYS = "budget/days"
 LIMITS = "budget/limits"
@@ -107,7 +107,7 @@ class Ledger:
         document = _document({**facts, "settled_utc": stamp(self.clock.now())})
         try:
             self._row(seat.day).settle(seat.name, state, document)
-        except OSError as error:
+        except (OSError, PipelineError) as error:
             print(f"seat {seat.day}/{seat.name} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
             return
         if state == "refunded":
@@ -136,18 +136,14 @@ class Ledger:
 
     def _await_cooldown(self) -> None:
         """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
-        with plain_words(self.stamps):
-            self.stamps.mkdir(parents=True, exist_ok=True)
-            with (self.stamps / "last_sent.lock").open("a+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                self._wait_since(self.stamps / "last_sent")
-
-    def _wait_since(self, path: Path) -> None:
-        now = self.clock.now()
-        since = (now - _instant(path)).total_seconds() if path.exists() else self.limits.cooldown_sec
-        if 0 <= since < self.limits.cooldown_sec:
-            self.clock.wait(self.limits.cooldown_sec - since)
-        path.write_text(stamp(self.clock.now()), encoding="ascii")
+        with open_shared(self.stamps / "last_sent") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            now, last = self.clock.now(), _instant(file.read())
+            since = (now - last).total_seconds() if last else self.limits.cooldown_sec
+            if 0 <= since < self.limits.cooldown_sec:
+                self.clock.wait(self.limits.cooldown_sec - since)
+            file.seek(0)
+            file.write(stamp(self.clock.now()).encode())  # always of one length
 
 
 def standing_limit(place: Place) -> int | None:
@@ -177,8 +173,8 @@ def _document(facts: Mapping[str, Any]) -> bytes:
     return json.dumps(dict(facts), sort_keys=True).encode() + b"\n"
 
 
-def _instant(path: Path) -> datetime:
+def _instant(content: bytes) -> datetime | None:
     try:
-        return datetime.fromisoformat(path.read_text(encoding="ascii"))
-    except ValueError:  # torn by a kill
-        return datetime.fromtimestamp(0, UTC)
+        return datetime.fromisoformat(content.decode("ascii"))
+    except ValueError:  # never written, or torn by a kill
+        return None

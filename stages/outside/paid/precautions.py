@@ -4,10 +4,12 @@
 that JSON would bend, each before a seat is taken.
 """
 
-import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 
@@ -15,13 +17,14 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
 from stages.outside.paid.batches import Batch
-from stages.outside.places import Folder
+from stages.outside.places import Folder, make_folder, plain_words
 from stages.requests.question import Question
 from stages.requests.window import Window
 
 MAX_REQUEST_BYTES = 200_000_000
-BYTES_PER_RECORD = 65_536
-SPARE_BYTES = 1_000_000
+BYTES_PER_RECORD = 8_192
+BYTES_PER_ANSWERED_VALUE = 25
+SPARE_BYTES = 262_144  # for seats, folders and whatever blocks a disk counts in
 
 
 def demand_sendable(batches: Sequence[Batch], forecaster: ForecasterParams) -> None:
@@ -52,15 +55,21 @@ def demand_finite(batch: Batch) -> Batch:
     return Batch(tuple(built))
 
 
-def demand_room(folder: Path, answers: int) -> None:
-    """A paid answer must find room on the disk."""
-    needed = SPARE_BYTES + answers * BYTES_PER_RECORD
-    folder.mkdir(parents=True, exist_ok=True)
-    if (free := shutil.disk_usage(folder).free) < needed:
-        raise ConfigurationError(
-            f"the answer store's disk has {free // 1000} kB left and {needed // 1000} kB are wanted before the next "
-            "request: make room, or move the cache (`dvc cache dir`). Nothing was sent."
-        )
+def room_for(batch: Batch, folder: Path) -> IO[bytes]:
+    """A nameless file as large as the batch's answers: closed just before they are kept, it leaves them their room.
+
+    Whoever fills the disk while they are on their way fills the rest, and a killed process holds nothing.
+    """
+    values = sum((len(one.levels) + 1) * one.horizon_min for one in batch.questions)
+    left = SPARE_BYTES + len(batch.asked) * BYTES_PER_RECORD + values * BYTES_PER_ANSWERED_VALUE
+    with plain_words(folder):
+        make_folder(folder)
+        with ExitStack() as on_failure:
+            file = on_failure.enter_context(TemporaryFile(dir=folder, buffering=0))
+            while left:
+                left -= file.write(bytes(left))
+            on_failure.pop_all()
+        return file
 
 
 def demand_not_refused(place: Folder, batch: Batch) -> None:

@@ -19,7 +19,7 @@ from stages.outside.paid.answers import Record, record_of
 from stages.outside.paid.batches import Batch
 from stages.outside.paid.independence import difference_of, record_proof
 from stages.outside.paid.ledger import Seat
-from stages.outside.paid.precautions import remember_refused
+from stages.outside.paid.precautions import remember_refused, room_for
 from stages.outside.paid.seller import Bought, CallFailed, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
 from stages.requests.question import Question
@@ -67,19 +67,20 @@ class Buyer:
         return facts
 
     def prove_independence(self, batch: Batch) -> bool:
-        """Ask the batch's middle question alone (unless its answer is kept), then all in one request, and compare."""
-        middle = batch.asked[len(batch.asked) // 2]
-        key = middle.question.key
-        alone = (self.shop.store.get([key]) or self.buy(Batch((middle,))))[key]
-        seat = self._reserve("forecast", batch)
+        """Ask one question alone (unless its answer is kept), then all in one request, and compare.
+
+        It stands near the middle, with company on both sides, and elsewhere if the order is turned round.
+        """
+        place = len(batch.asked) // 2 - 1
+        chosen = batch.asked[place]
+        key = chosen.question.key
+        alone = (self.shop.store.get([key]) or self.buy(Batch((chosen,))))[key]
         try:
-            bought = self._seller.forecast(batch.asked, seat)
-            _demand_sound(batch, bought)
+            seat, bought = self._asked(batch)
         except CallFailed as failure:
-            self._settle_failed(seat, failure, batch)
             raise failure.error from None
-        difference = difference_of(alone.values_bp, bought.values_bp[len(batch.asked) // 2])
-        independent = record_proof(self.shop.store, middle.question, difference, key)
+        difference = difference_of(alone.values_bp, bought.values_bp[place])
+        independent = record_proof(self.shop.store, chosen.question, difference, key)
         if independent:
             self._kept(batch, bought, seat)
         else:
@@ -88,20 +89,28 @@ class Buyer:
 
     def _sent(self, batch: Batch) -> dict[str, Record]:
         try:
-            seat = self._reserve("forecast", batch)
+            seat, bought = self._asked(batch)
+        except CallFailed as failure:
+            self._end(batch, failure.state)
+            raise
         except PipelineError:
             self._end(batch, "refunded")
-            raise
-        try:
-            bought = self._seller.forecast(batch.asked, seat)
-            _demand_sound(batch, bought)
-        except CallFailed as failure:
-            self._settle_failed(seat, failure, batch)
-            self._end(batch, failure.state)
             raise
         records = self._kept(batch, bought, seat)
         self._end(batch, "answered")
         return records
+
+    def _asked(self, batch: Batch) -> tuple[Seat, Bought]:
+        """One request on one seat, while the disk holds room for its answers."""
+        with room_for(batch, self.shop.store.local.root):
+            seat = self._reserve("forecast", batch)
+            try:
+                bought = self._seller.forecast(batch.asked, seat)
+                _demand_sound(batch, bought)
+            except CallFailed as failure:
+                self._settle_failed(seat, failure, batch)
+                raise
+        return seat, bought
 
     def _kept(self, batch: Batch, bought: Bought, seat: Seat) -> dict[str, Record]:
         facts: dict[str, Any] = {
@@ -140,10 +149,13 @@ class Buyer:
         self.shop.ledger.settle(seat, failure.state, {"why": str(failure.error)})
         self.tally.calls[failure.state] += 1
         local = self.shop.store.local
-        if failure.evidence:
-            local.create(f"quarantine/call-{seat.day}-{seat.name}.txt", failure.evidence.encode())
-        if failure.never:
-            remember_refused(local, batch, str(failure.error))
+        try:
+            if failure.evidence:
+                local.create(f"quarantine/call-{seat.day}-{seat.name}.txt", failure.evidence.encode())
+            if failure.never:
+                remember_refused(local, batch, str(failure.error))
+        except PipelineError as error:  # what happened to the call is said all the same
+            print(error, file=sys.stderr, flush=True)
 
     def _begun(self, batch: Batch) -> Batch:
         """The questions that no other machine is buying; all of them where machines share nothing."""
