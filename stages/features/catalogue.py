@@ -18,7 +18,7 @@ import polars as pl
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.features import clock, context, events, ranges, returns, volume
-from stages.features.context import Context
+from stages.features.context import Beside, Context
 from stages.features.minute import with_minute_columns
 from stages.features.params import FeaturesParams
 
@@ -134,21 +134,26 @@ def build_features(
     params: FeaturesParams,
     around: Context,
 ) -> dict[str, pl.DataFrame]:
-    """One frame of features a symbol, the context symbol included."""
-    _demand_known(params, around.symbol)
-    frames = {symbol: with_minute_columns(frame, calendar) for symbol, frame in bars.items()}
-    if around.symbol is not None:
-        frames = {
-            symbol: context.with_context(frame, frames[around.symbol], params) for symbol, frame in frames.items()
-        }
-    features = {}
-    for symbol, frame in frames.items():
-        usual = volume.with_usual_volume(frame, usable[symbol], params.volume_norm_sessions)
-        complete = events.with_events(usual, around.events, symbol).with_columns(
-            expression(params).alias(name) for name, expression in SHARED.items()
-        )
-        features[symbol] = complete.select(*INDEX, *columns(params.names, params))
-        _demand_required(symbol, features[symbol], usable[symbol], params)
+    """One frame of features a symbol, the context symbol included; one symbol at a time, so that memory stays flat."""
+    demand_buildable(params, around.symbol)
+    leader = None if around.symbol is None else with_minute_columns(bars[around.symbol], calendar)
+    beside = Beside(calendar, leader, around.events)
+    return {symbol: features_of(symbol, frame, usable[symbol], params, beside) for symbol, frame in bars.items()}
+
+
+def features_of(
+    symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, beside: Beside
+) -> pl.DataFrame:
+    """The features of one symbol."""
+    frame = with_minute_columns(bars, beside.calendar)
+    if beside.leader is not None:
+        frame = context.with_context(frame, beside.leader, params)
+    usual = volume.with_usual_volume(frame, usable, params.volume_norm_sessions)
+    complete = events.with_events(usual, beside.events, symbol).with_columns(
+        expression(params).alias(name) for name, expression in SHARED.items()
+    )
+    features = complete.select(*INDEX, *columns(params.names, params))
+    _demand_required(symbol, features, usable, params)
     return features
 
 
@@ -159,7 +164,7 @@ def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
     ]
 
 
-def _demand_known(params: FeaturesParams, context_symbol: str | None) -> None:
+def demand_buildable(params: FeaturesParams, context_symbol: str | None) -> None:
     """Refuse names that are not in the catalogue, required ones not built, context features without a context."""
     if strangers := sorted(set(params.names) - set(FEATURES)):
         raise ConfigurationError(f"features.names holds {strangers}; the catalogue knows {sorted(FEATURES)}.")

@@ -58,9 +58,14 @@ def day_of_week(_: FeaturesParams) -> pl.Expr:
 
 def sine(waves: int) -> Builder:
     """`sin(2 pi k m / 390)`, k waves a full session."""
-    return lambda _: (2 * math.pi * waves / FULL_SESSION_MIN * M).sin()
+    return lambda _: _angles(waves).sin().gather(M)
 
 
 def cosine(waves: int) -> Builder:
     """`cos(2 pi k m / 390)`, k waves a full session."""
-    return lambda _: (2 * math.pi * waves / FULL_SESSION_MIN * M).cos()
+    return lambda _: _angles(waves).cos().gather(M)
+
+
+def _angles(waves: int) -> pl.Expr:
+    """One angle for each minute of a full session, so that a wave is worked out once and looked up after."""
+    return 2 * math.pi * waves / FULL_SESSION_MIN * pl.int_range(0, FULL_SESSION_MIN)

@@ -24,6 +24,15 @@ class Context:
     events: pl.DataFrame = field(default_factory=Events.create_empty)
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The same, ready to be joined: table `Calendar`, the context symbol's minute columns, table `Events`."""
+
+    calendar: pl.DataFrame
+    leader: pl.DataFrame | None
+    events: pl.DataFrame
+
+
 def context_ret(minutes: int) -> pl.Expr:
     """The context symbol's return over k minutes, lagged."""
     return pl.col(f"context_r{minutes}")

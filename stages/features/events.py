@@ -40,6 +40,5 @@ def with_events(frame: pl.DataFrame, events: pl.DataFrame, symbol: str) -> pl.Da
             next_event=pl.col("event_ts").filter(pl.col("event_ts") >= pl.col("known_at")).min(),
         )
     )
-    return frame.join(announced, on="known_at", how="left", maintain_order="left").with_columns(
-        pl.col("events_today").fill_null(0)
-    )
+    told = frame.select("known_at").join(announced, on="known_at", how="left", maintain_order="left")
+    return frame.with_columns(told["events_today"].fill_null(0), told["next_event"])

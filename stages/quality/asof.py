@@ -30,7 +30,7 @@ def sound_so_far(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
     """`ts, sound, reason` for every row of table `Bars`; `reason` is the first broken rule, null while sound."""
     return (
         bars.sort("ts")
-        .join(stale_runs(bars), on="ts", how="left", maintain_order="left")
+        .join(stale_runs(bars).drop("session"), on="ts", how="left", maintain_order="left")
         .select(
             "ts",
             completeness=REAL.cast(pl.Int32).cum_sum().over("session") / (pl.col("m") + 1),

@@ -37,12 +37,13 @@ def check_symbols(
     delivered: Mapping[str, pl.DataFrame], dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Checked]:
     """Every symbol through the gate, by symbol, sorted."""
-    return {symbol: _check(symbol, delivered[symbol], dialect, calendar, quality) for symbol in sorted(delivered)}
+    return {symbol: check_symbol(symbol, delivered[symbol], dialect, calendar, quality) for symbol in sorted(delivered)}
 
 
-def _check(
+def check_symbol(
     symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
 ) -> Checked:
+    """One symbol through the gate; nothing of the others is needed."""
     failure = None
     try:
         ingested = ingest(symbol, delivered, dialect, calendar, quality)

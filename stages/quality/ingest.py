@@ -57,7 +57,7 @@ def ingest(
     label_decided = check_label(stamped, calendar, dialect, quality)
     shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
     rows = stamped.with_columns(pl.col("ts") - shift)
-    distinct = rows.unique(maintain_order=True).sort("ts", maintain_order=True)
+    distinct = _distinct(rows)
     regular = distinct.join(minute_grid(calendar).select("ts", "session"), on="ts", how="inner")
     if regular.is_empty():
         raise HardFailure(
@@ -138,6 +138,15 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
         pl.col("ts") if zone else pl.col("ts").dt.replace_time_zone(dialect.zone, ambiguous="null", non_existent="null")
     )
     return rows.with_columns(aware.dt.convert_time_zone("UTC").dt.cast_time_unit("us")).drop_nulls("ts")
+
+
+def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
+    """Every row once, sorted by `ts`; only rows that share their minute are compared."""
+    in_order = rows.sort("ts", maintain_order=True)
+    before, after = pl.col("ts").shift(1), pl.col("ts").shift(-1)
+    shared = ((pl.col("ts") == before) | (pl.col("ts") == after)).fill_null(value=False)
+    several = in_order.filter(shared).unique(maintain_order=True)
+    return pl.concat([in_order.filter(~shared), several]).sort("ts", maintain_order=True)
 
 
 def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:

@@ -28,12 +28,12 @@ MIN_CONTRAST = 1.5  # and neither do minutes that are busy alike
 def check_label(stamps: pl.DataFrame, calendar: pl.DataFrame, dialect: DialectParams, quality: QualityParams) -> bool:
     """Raise if `ts, volume` as delivered contradict `source.bar_label`; else say whether the bars could tell."""
     told = False
-    for regime in _full_sessions(stamps, calendar).partition_by("regime", maintain_order=True):
-        opening = _by_stamps(regime, quality)
+    for sessions in _full_sessions(stamps, calendar).partition_by("regime", maintain_order=True):
+        opening = _by_stamps(sessions, quality)
         if opening is None:
-            opening = _by_volume(regime)
+            opening = _by_volume(stamps, sessions)
         if opening is not None:
-            _agree(opening, regime["session"][0], dialect)
+            _agree(opening, sessions["session"][0], dialect)
             told = True
     return told
 
@@ -57,42 +57,41 @@ def _agree(opening: int, session: date, dialect: DialectParams) -> None:
 
 
 def _full_sessions(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Stamps of full sessions as minutes from the open, in order of session."""
+    """First stamp, in minutes from the open, and span of each full session that has stamps, in order."""
     opening = pl.col("open_utc")
-    sessions = calendar.filter(~pl.col("is_half"))
+    sessions = calendar.filter(~pl.col("is_half")).with_columns(date=opening.dt.date(), regime=opening.dt.time())
+    extent = stamps.group_by(date=pl.col("ts").dt.date()).agg(first=pl.col("ts").min(), last=pl.col("ts").max())
     return (
-        stamps.with_columns(pl.col("volume").fill_nan(None), date=pl.col("ts").dt.date())
-        .join(sessions.select("session", "open_utc", "n_bars", date=opening.dt.date()), on="date")
-        .select(
-            "session",
-            "n_bars",
-            "volume",
-            regime=opening.dt.time(),
-            offset=(pl.col("ts") - opening).dt.total_minutes(),
+        sessions.join(extent, on="date")
+        .with_columns(
+            offset=(pl.col("first") - opening).dt.total_minutes(),
+            span=(pl.col("last") - pl.col("first")).dt.total_minutes(),
         )
-        .with_columns(span=(pl.col("offset").max() - pl.col("offset").min()).over("session"))
         .sort("session")
     )
 
 
-def _by_stamps(regime: pl.DataFrame, quality: QualityParams) -> int | None:
+def _by_stamps(sessions: pl.DataFrame, quality: QualityParams) -> int | None:
     """The first stamp that most sessions of regular hours agree on."""
-    complete = regime.filter(pl.col("span") == pl.col("n_bars") - 1)
-    first = complete.group_by("session").agg(pl.col("offset").min())["offset"]
+    first = sessions.filter(pl.col("span") == pl.col("n_bars") - 1)["offset"]
     first = first.filter(first.is_in(CANDIDATES))
     if first.len() < quality.label_min_sessions:
         return None
-    opening, sessions = first.value_counts(sort=True).row(0)
-    return int(opening) if sessions > first.len() / 2 else None
+    opening, votes = first.value_counts(sort=True).row(0)
+    return int(opening) if votes > first.len() / 2 else None
 
 
-def _by_volume(regime: pl.DataFrame) -> int | None:
+def _by_volume(stamps: pl.DataFrame, sessions: pl.DataFrame) -> int | None:
     """The minute in which trading wakes up, by the median volume of every minute across sessions."""
-    extended = regime.filter(pl.col("span") >= pl.col("n_bars"))
-    sessions = extended["session"].n_unique()
-    if sessions < MIN_SESSIONS:
+    extended = sessions.filter(pl.col("span") >= pl.col("n_bars")).select("date", "open_utc")
+    if extended.height < MIN_SESSIONS:
         return None
-    usual = extended.group_by("offset").agg(pl.when(pl.len() > sessions / 2).then(pl.col("volume").median()))
+    usual = (
+        stamps.with_columns(pl.col("volume").fill_nan(None), date=pl.col("ts").dt.date())
+        .join(extended, on="date")
+        .group_by(offset=(pl.col("ts") - pl.col("open_utc")).dt.total_minutes())
+        .agg(pl.when(pl.len() > extended.height / 2).then(pl.col("volume").median()))
+    )
     volume = {offset: median or 0.0 for offset, median in usual.iter_rows()}
 
     def around(hour: int, first: int, last: int) -> float:

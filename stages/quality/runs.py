@@ -10,7 +10,7 @@ from stages.tables.bars import PRICES, REAL
 
 
 def stale_runs(bars: pl.DataFrame) -> pl.DataFrame:
-    """Per real bar, sorted by `ts`: `stale_len` bars of equal prices so far, `quiet_len` of them without volume."""
+    """Per real bar, by `ts` and its session: `stale_len` equal bars so far, `quiet_len` of them without volume."""
     i = pl.int_range(pl.len())
     moved = pl.any_horizontal(pl.col(price).ne_missing(pl.col(price).shift(1).over("session")) for price in PRICES)
     traded = pl.col("volume") > 0
@@ -20,6 +20,7 @@ def stale_runs(bars: pl.DataFrame) -> pl.DataFrame:
         .with_columns(moved=moved)
         .select(
             "ts",
+            "session",
             stale_len=i - pl.when("moved").then(i).forward_fill() + 1,
             quiet_len=i - pl.when(traded).then(i + 1).when("moved").then(i).forward_fill() + 1,
         )

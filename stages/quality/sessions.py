@@ -60,23 +60,26 @@ def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
     moved = pl.col("close") != pl.col("close").shift(1).over("session")
     ticks = pl.col(PRICES) / quality.tick_size
     off_tick = pl.any_horizontal((ticks - ticks.round()).abs() > TICK_TOLERANCE)
-    marked = bars.join(stale_runs(bars), on="ts", how="left", maintain_order="left").with_columns(
+    marked = bars.with_columns(
         VOL2=(REAL & (pl.col("volume") == 0) & moved).fill_null(value=False), PX6=REAL & off_tick
     )
-    return marked.group_by("session", maintain_order=True).agg(
+    counts = marked.group_by("session", maintain_order=True).agg(
         n_expected=pl.len().cast(pl.Int64),
         n_raw=pl.col("delivered").sum().cast(pl.Int64),
         n_missing=(~REAL).sum().cast(pl.Int64),
         n_filled=pl.col("is_filled").sum().cast(pl.Int64),
         longest_gap=pl.col("gap_len").max(),
-        longest_stale=pl.col("stale_len").max().fill_null(0),
-        PX5=(pl.col("stale_len").max() >= quality.stale_bars)
-        | (pl.col("quiet_len").max() >= quality.stale_bars_no_volume),
         CMP4=pl.col("gap_len").first() > 0,
         first_open=pl.col("open").filter(REAL).first(),
         last_close=pl.col("close").filter(REAL).last(),
         mean_volume=pl.col("volume").filter(REAL).mean(),
         **{mark: pl.col(mark).sum().cast(pl.Int64) for mark in BAR_MARKS},
+    )
+    longest_stale, longest_quiet = pl.col("stale_len").max(), pl.col("quiet_len").max()
+    stale = (longest_stale >= quality.stale_bars) | (longest_quiet >= quality.stale_bars_no_volume)
+    runs = stale_runs(bars).group_by("session").agg(longest_stale=longest_stale, PX5=stale)
+    return counts.join(runs, on="session", how="left", maintain_order="left").with_columns(
+        pl.col("longest_stale").fill_null(0)
     )
 
 

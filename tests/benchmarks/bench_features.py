@@ -1,107 +1,202 @@
-"""Features in polars against idiomatic pandas: 3 symbols x 250 days, the same columns, equal within 1e-9.
+"""Gate, grid and all features of 50 symbols x 250 days against idiomatic pandas: the same outputs, equal within 1e-9.
 
+The bars are dirty: gaps, impossible bars, rows twice, rows that contradict each other, spikes, stale runs, a split.
+Then the two stages themselves, from files to files, on 3 and on 50 symbols: how the time grows, and the most memory.
 Run: python -m tests.benchmarks.bench_features
 """
 
 import math
-from collections.abc import Callable
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import yaml
 
-from stages.features.catalogue import FEATURES, build_features
-from stages.features.context import Context
-from stages.features.params import FeaturesParams
-from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
+from stages.features.catalogue import FEATURES, features_of
+from stages.features.context import Beside
+from stages.features.minute import with_minute_columns
+from stages.quality.gate import Checked, check_symbol
+from stages.universe.calendar import trading_calendar
+from tests.architecture.dependencies import ROOT
+from tests.benchmarks.features_in_pandas import context_in_pandas, events_in_pandas, features_in_pandas
+from tests.benchmarks.gate_in_pandas import BARS, check_in_pandas, grid_in_pandas
+from tests.features.made_bars import events_of, features_params
+from tests.quality.deliveries import QUALITY, delivery, dialect
 
-SYMBOLS = ("A", "B", "C")
-SESSIONS = 250
-REPEATS = 3
-MARKET = [name for name, feature in FEATURES.items() if not feature.known_ahead and not name.startswith("context_")]
-CLOCK = ["minute", "session_share", "minutes_to_close", "day_of_week", "sin_1", "cos_1"]
-LEAST_RATIO = 5
+CALENDAR = trading_calendar(date(2024, 1, 2), date(2024, 12, 27))  # 250 sessions, three of them half days
+FEW, MANY, BATCH = 3, 50, 10
+CORES = 2
+PARAMS = features_params(names=list(FEATURES), required=[])
+EVENTS = events_of(CALENDAR)
+PRICES = ["open", "high", "low", "close"]
+NOT_TOLD = ["session", "first_open", "last_close", "mean_volume"]  # steps of the gate, no output
+LEAST_RATIO, MOST_GIGABYTES = 5, 2.5
 
 
-def in_pandas(bars: pd.DataFrame, n_bars: pd.Series, params: FeaturesParams) -> pd.DataFrame:
-    """The same columns as one writes them in pandas: groupby, shift, rolling. For bars without a missing minute."""
-    by_session = bars.groupby("session", sort=False)
-    close, m = bars["close"], bars["m"]
+def names(count: int) -> list[str]:
+    return [f"S{number:02}" for number in range(count)]
 
-    def rolling(values: pd.Series, window: int, min_periods: int) -> pd.Series:
-        grouped = values.groupby(bars["session"], sort=False).rolling(window, min_periods=min_periods)
-        return grouped.mean().reset_index(level=0, drop=True)
 
-    before = by_session["close"].shift(1)
-    r = np.log(close / before.fillna(bars["open"]))
-    log_range, log_body = np.log(bars["high"] / bars["low"]), np.log(close / bars["open"])
-    reach = pd.concat([bars["high"] - bars["low"], (bars["high"] - before).abs(), (bars["low"] - before).abs()], axis=1)
-    typical = (bars["high"] + bars["low"] + close) / 3
-    log_volume = np.log1p(bars["volume"])
-
-    out = pd.DataFrame({"ret_1m": r})
-    for k in (5, 15):
-        out[f"ret_{k}m"] = np.log(close / by_session["close"].shift(k))
-        out[f"rv_{k}m"] = np.sqrt(k * rolling(r**2, k, k))
-    out["sigma_5m"] = np.sqrt(5 * rolling(r**2, params.sigma_window_min, params.sigma_min_obs))
-    ranges = params.range_window_min, params.sigma_min_obs
-    out["parkinson"] = np.sqrt(rolling(log_range**2, *ranges) / (4 * math.log(2)))
-    garman_klass = rolling(0.5 * log_range**2 - (2 * math.log(2) - 1) * log_body**2, *ranges)
-    out["garman_klass"] = np.sqrt(garman_klass.clip(lower=0))
-    out["atr"] = rolling(reach.max(axis=1), params.atr_window_min, params.sigma_min_obs)
-    out["atr_rel"] = out["atr"] / close
-    money, volume = (rolling(x, params.vwap_window_min, 1) for x in (typical * bars["volume"], bars["volume"]))
-    out["vwap_30m"] = money / volume
-    out["z_vwap"] = (close - out["vwap_30m"]) / (close * out["sigma_5m"] * math.sqrt(params.vwap_window_min / 5))
-    sessions = params.volume_norm_sessions
-    usual = log_volume.groupby(m, sort=False).transform(
-        lambda x: x.rolling(sessions, min_periods=max(1, sessions // 2)).median().shift(1)
+def dirty(seed: int) -> pl.DataFrame:
+    """A year of a symbol with faults of every kind at random places."""
+    rng = np.random.default_rng(seed)
+    frame = delivery(CALENDAR, seed)
+    lost = rng.random(frame.height) < 0.004
+    for start in rng.integers(0, frame.height, 6):
+        lost[start : start + rng.integers(2, 40)] = True
+    stuck, spike, split = (pl.int_range(pl.len()).is_between(a, b) for a, b in ((40_000, 40_034), (60_000, 60_000),
+                           (70_200, 200_000)))  # fmt: skip
+    frame = frame.with_columns(
+        *(pl.when(stuck).then(pl.lit(99.5)).when(split).then(pl.col(name) / 2).otherwise(name).alias(name)
+          for name in PRICES)
+    ).with_columns(pl.when(spike).then(pl.col(name) * 1.05).otherwise(name).alias(name) for name in PRICES)  # fmt: skip
+    frame = frame.with_columns(pl.col(PRICES).round(2)).filter(pl.Series(~lost))
+    wrong = {"close": 0.0, "high": 1e-3, "volume": -1.0}
+    frame = frame.with_columns(
+        pl.when(pl.Series(rng.random(frame.height) < 2e-4)).then(value).otherwise(name).alias(name)
+        for name, value in wrong.items()
     )
-    out["volume_norm"] = log_volume - usual
-    out["minute"], out["session_share"], out["minutes_to_close"] = m, m / n_bars, n_bars - 1 - m
-    out["day_of_week"] = bars["session"].dt.dayofweek + 1
-    out["sin_1"], out["cos_1"] = np.sin(2 * np.pi * m / 390), np.cos(2 * np.pi * m / 390)
-    return out
+    twice, torn = frame.sample(n=60, seed=seed), frame.sample(n=2, seed=seed).with_columns(pl.col("close") + 0.01)
+    return pl.concat([frame, twice, torn])
 
 
-def best(function: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few runs."""
-    seconds = []
-    for _ in range(REPEATS):
+def ours(symbol: str, delivered: pl.DataFrame, leader: pl.DataFrame | None) -> tuple[Checked, pl.DataFrame]:
+    """One symbol through gate and features; without a leader it leads itself."""
+    checked = check_symbol(symbol, delivered, dialect(), CALENDAR, QUALITY)
+    usable = tuple(checked.days.filter(pl.col("verdict") != "fail")["session"].sort())
+    leads = with_minute_columns(checked.bars, CALENDAR) if leader is None else leader
+    return checked, features_of(symbol, checked.bars, usable, PARAMS, Beside(CALENDAR, leads, EVENTS))
+
+
+class InPandas:
+    """The same in pandas; the first symbol leads."""
+
+    def __init__(self) -> None:
+        self.calendar = CALENDAR.to_pandas().assign(session=pd.to_datetime(CALENDAR["session"].to_pandas()))
+        self.grid = grid_in_pandas(self.calendar)
+        self.events = EVENTS.to_pandas()
+        self.leader: pd.DataFrame | None = None
+
+    def __call__(self, symbol: str, delivered: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Bars, sessions, features."""
+        bars, days = check_in_pandas(delivered, self.grid, self.calendar, QUALITY)
+        self.leader = bars if self.leader is None else self.leader
+        usable = list(days.index[days["verdict"] != "fail"])
+        parts = [
+            features_in_pandas(bars, usable, self.calendar, PARAMS),
+            context_in_pandas(bars, self.leader, PARAMS),
+            events_in_pandas(bars, self.events, symbol),
+        ]
+        return bars, days, pd.concat(parts, axis=1)
+
+
+def difference(
+    checked: Checked, features: pl.DataFrame, other: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+) -> float:
+    """The largest difference of a number, relative above 1; anything else must be the same."""
+    bars, days, theirs = other
+    pairs = [(checked.bars[name], bars[name]) for name in BARS if name != "session"]
+    pairs += [(checked.days[name], days[name]) for name in checked.days.columns if name not in NOT_TOLD]
+    pairs += [(features[name], theirs[name]) for name in PARAMS.names]
+    worst = 0.0
+    for one, two in pairs:
+        if not one.dtype.is_numeric():
+            values = one.fill_null("") if one.dtype == pl.String else one
+            assert (values.to_pandas().to_numpy() == two.to_numpy()).all(), one.name
+            continue
+        values, reference = one.to_numpy().astype(float), two.to_numpy(float)
+        assert (np.isnan(values) == np.isnan(reference)).all(), one.name
+        worst = max(worst, float(np.nanmax(np.abs(values - reference) / np.maximum(1, np.abs(reference)), initial=0)))
+    return worst
+
+
+def against_pandas() -> None:
+    """Every symbol both ways; prints rows, largest difference, faults found and the ratio of the times.
+
+    Ours works on as many symbols at a time as there are cores, since none needs another; pandas uses one core.
+    """
+    in_pandas, found, worst, rows, fast, slow = InPandas(), Counter[str](), 0.0, 0, 0.0, 0.0
+    first, *_ = names(MANY)
+    leader = with_minute_columns(ours(first, dirty(0), None)[0].bars, CALENDAR)
+    for batch in batched(list(enumerate(names(MANY))), BATCH):
+        delivered = {symbol: dirty(seed) for seed, symbol in batch}
+        as_pandas = {symbol: frame.to_pandas() for symbol, frame in delivered.items()}
         start = perf_counter()
-        function()
-        seconds.append(perf_counter() - start)
-    return min(seconds)
+        with ThreadPoolExecutor(CORES) as pool:
+            results = list(pool.map(lambda one: ours(*one, leader), delivered.items()))
+        middle = perf_counter()
+        others = [in_pandas(symbol, frame) for symbol, frame in as_pandas.items()]
+        fast, slow = fast + middle - start, slow + perf_counter() - middle
+        for (checked, features), other in zip(results, others, strict=True):
+            worst, rows = max(worst, difference(checked, features, other)), rows + features.height
+            found.update(checked.days["reason"].drop_nulls())
+    assert worst < 1e-9, worst
+    print(f"{rows:,} rows, {len(BARS)} columns of bars, {len(PARAMS.names)} features, largest difference {worst:.1e}")
+    print(f"sessions dropped by both: {dict(sorted(found.items()))}")
+    print(f"pandas {slow:.1f} s  ours {fast:.1f} s  ratio {slow / fast:.1f} (at least {LEAST_RATIO} wanted)")
+
+
+def batched(items: list[tuple[int, str]], size: int) -> list[list[tuple[int, str]]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def lay_out(folder: Path, count: int) -> None:
+    """What `check_data` reads, for so many symbols."""
+    symbols = names(count)
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document["universe"] |= {"symbols": symbols, "whitelist": symbols, "context_symbol": symbols[0]}
+    document["features"] |= {"names": list(FEATURES), "required": []}
+    (folder / "params.yaml").write_text(yaml.safe_dump(document))
+    (folder / "conf").symlink_to(ROOT / "conf")
+    fetched = folder / "artifacts/fetch_bars"
+    (fetched / "bars").mkdir(parents=True)
+    (folder / "artifacts/list_source").mkdir()
+    (folder / "artifacts/list_source/manifest.json").write_text('{"source": "made", "uri_template": null}')
+    CALENDAR.write_parquet(fetched / "calendar.parquet")
+    for seed, symbol in enumerate(symbols):
+        dirty(seed).write_parquet(fetched / f"bars/{symbol}.parquet")
+
+
+def run_stages() -> None:
+    """In a process of its own: both stages from files to files; prints seconds and the most memory in GB."""
+    from stages import build_features, check_data
+
+    start = perf_counter()
+    check_data.main()
+    build_features.main()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    print(perf_counter() - start, peak)
+
+
+def stages_at(count: int) -> tuple[float, float]:
+    """Seconds and gigabytes of both stages for so many symbols."""
+    with tempfile.TemporaryDirectory() as name:
+        lay_out(Path(name), count)
+        command = [sys.executable, "-m", "tests.benchmarks.bench_features", "stages"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        told = subprocess.run(command, cwd=name, env=environment, check=True, capture_output=True, text=True).stdout
+    seconds, gigabytes = told.split()[-2:]
+    return float(seconds), float(gigabytes)
 
 
 def main() -> None:
-    """Print both times, their ratio and the largest difference."""
-    calendar = made_calendar(SESSIONS)
-    bars = {symbol: random_bars(calendar, seed) for seed, symbol in enumerate(SYMBOLS)}
-    usable = usable_of(calendar, *SYMBOLS)
-    params = features_params(names=[*MARKET, *CLOCK], required=[])
-    frames = {symbol: frame.to_pandas() for symbol, frame in bars.items()}
-    for frame in frames.values():
-        frame["session"] = pd.to_datetime(frame["session"])
-    n_bars = pd.Series(390, index=frames["A"].index)
-
-    ours = build_features(bars, usable, calendar, params, Context())
-    difference = 0.0
-    for symbol in SYMBOLS:
-        theirs = in_pandas(frames[symbol], n_bars, params)
-        for name in params.names:
-            values, reference = ours[symbol][name].to_numpy(), theirs[name].to_numpy(float)
-            assert (np.isnan(values) == np.isnan(reference)).all(), name
-            scale = np.maximum(1, np.abs(reference))
-            difference = max(difference, float(np.nanmax(np.abs(values - reference) / scale)))
-    assert difference < 1e-9, difference
-
-    fast = best(lambda: build_features(bars, usable, calendar, params, Context()))
-    slow = best(lambda: [in_pandas(frame, n_bars, params) for frame in frames.values()])
-    rows = sum(frame.height for frame in bars.values())
-    print(f"{rows:,} rows, {len(params.names)} features, largest difference {difference:.1e}")
-    print(f"pandas {slow:.2f} s  polars {fast:.2f} s  ratio {slow / fast:.1f} (at least {LEAST_RATIO} wanted)")
+    """Print every figure."""
+    against_pandas()
+    (few, _), (many, peak) = stages_at(FEW), stages_at(MANY)
+    exponent = math.log(many / few) / math.log(MANY / FEW)
+    print(f"check_data and build_features, files to files: {FEW} symbols {few:.1f} s, {MANY} symbols {many:.1f} s")
+    print(f"time grows with exponent {exponent:.2f}, peak memory {peak:.2f} GB (less than {MOST_GIGABYTES} wanted)")
 
 
 if __name__ == "__main__":
-    main()
+    run_stages() if sys.argv[1:] == ["stages"] else main()
