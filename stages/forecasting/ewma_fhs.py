@@ -10,7 +10,6 @@ The draws are seeded by the question's key: the same question always has the sam
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from stages.forecasting.params import ForecasterParams
 from stages.forecasting.past_moves import session_starts
@@ -54,6 +53,8 @@ def usual_size(returns: NDArray[np.float64], bucket: NDArray[np.int32]) -> NDArr
 
 def ewma_before(squares: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
     """Weighted mean of the squares before each element, and after the last: n+1 values, the first the overall mean."""
+    from scipy.signal import lfilter  # its import costs more than all else that `forecast` imports
+
     start = max(squares.mean(), SMALLEST_BP**2)
     filtered, _ = lfilter([1 - decay], [1, -decay], squares, zi=[decay * start])
     return np.concatenate([[start], filtered])

@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Callable
 
-from rich.console import Console
-
 from stages.errors import PipelineError
 
 
@@ -19,6 +17,8 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except PipelineError as error:
+        from rich.console import Console  # only who fails pays for its import
+
         Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
         print(error, file=sys.stderr, flush=True)
         sys.exit(error.exit_code)

@@ -12,7 +12,7 @@ threshold, nothing else.
 
 from math import ceil, sqrt
 
-from scipy.stats import binom, norm
+from scipy.special import bdtrc, ndtr, ndtri
 
 from stages.backtesting.statistics import SESSIONS_PER_YEAR
 from stages.portfolio.evidence import Evidence
@@ -38,7 +38,7 @@ def trading_gates(found: Evidence | None, params: GatesParams) -> dict[str, Judg
 
 
 def _sharpe(found: Evidence, params: GatesParams) -> Judgement:
-    z = float(norm.ppf(params.oos_sharpe_confidence))
+    z = float(ndtri(params.oos_sharpe_confidence))
     threshold, value = params.oos_sharpe_gte, found.sharpe
     bound = None if value is None or found.sharpe_se is None else round(value - z * found.sharpe_se, 6)
     verdict = _against(value, threshold, found, params)
@@ -53,16 +53,16 @@ def _sharpe_words(sessions: int, threshold: float, z: float) -> str:
     hurdle = max(threshold, z * se)
     return (
         f"Over {sessions} sessions the standard error of a Sharpe ratio is about {se:.2f}: a book without skill "
-        f"reaches {threshold:g} {norm.sf(threshold / se):.0%} of the time, and also has its lower bound above 0 "
-        f"{norm.sf(hurdle / se):.0%} of the time; to pass both {POWER:.0%} of the time a book's true Sharpe ratio must "
-        f"be {hurdle + norm.ppf(POWER) * se:.1f}."
+        f"reaches {threshold:g} {ndtr(-threshold / se):.0%} of the time, and also has its lower bound above 0 "
+        f"{ndtr(-hurdle / se):.0%} of the time; to pass both {POWER:.0%} of the time a book's true Sharpe ratio must "
+        f"be {hurdle + ndtri(POWER) * se:.1f}."
     )
 
 
 def _hit_rate(found: Evidence, params: GatesParams) -> Judgement:
     n, threshold = found.trades, params.hit_rate_gte
     verdict = _against(found.hit_rate, threshold, found, params)
-    luck = float(binom.sf(ceil(threshold * n) - 1, n, 0.5)) if n else 0.0
+    luck = float(bdtrc(ceil(threshold * n) - 1, n, 0.5)) if n else 0.0
     words = f"With {n} trades a fair coin reaches {threshold:g} {luck:.0%} of the time." if n else NO_TRADE
     return _judgement(verdict, (found.hit_rate, threshold, found.hit_rate_bound), found, words)
 

@@ -1,0 +1,43 @@
+"""A stage starts with what it uses: no script pays for importing what only others, or only errors, need."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.dependencies import ROOT, load_dvc_yaml
+
+NAMES = list(load_dvc_yaml()["stages"])
+COSTLY = {"altair", "arch", "distributed", "dvc", "exchange_calendars", "gcsfs", "httpx", "hydra", "nixtla", "numba",
+          "pandas", "rich", "scipy.optimize", "scipy.signal", "scipy.stats", "utilsforecast", "vl_convert"}  # fmt: skip
+USED = {
+    "score_forecasts": {"utilsforecast"},
+    "sweep": {"numba"},
+    "backtest": {"numba"},
+    "evaluate": {"numba"},
+    "report": {"altair", "vl_convert"},
+}
+IMPORT_EACH = """
+import json, os, sys
+stages, costly = json.loads(sys.argv[1])
+for stage in stages:  # each in a process of its own, so that none inherits what another imported
+    if os.fork() == 0:
+        __import__("stages." + stage)
+        print(json.dumps([stage, sorted(set(costly) & set(sys.modules))]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    """The costly libraries that importing each stage brings in."""
+    command = [sys.executable, "-c", IMPORT_EACH, json.dumps([NAMES, sorted(COSTLY)])]
+    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return {stage: set(libraries) for stage, libraries in map(json.loads, lines)}
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_a_stage_imports_no_costly_library_but_those_it_uses_in_every_run(imported, stage):
+    assert imported[stage] == USED.get(stage, set())
