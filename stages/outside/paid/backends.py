@@ -6,6 +6,7 @@ from stages.errors import ConfigurationError
 from stages.forecasting.backend import Backend
 from stages.forecasting.params import LOCAL, ApiParams, ForecasterParams
 from stages.outside.clock import SystemClock
+from stages.outside.driver import demand_driver
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.claims import Attempts
@@ -27,6 +28,7 @@ def open_backend(forecaster: ForecasterParams) -> Backend:
         from stages.forecasting.local import LOCAL_FORECASTERS  # prices and purchases need no scipy
 
         return LOCAL_FORECASTERS[forecaster.name](forecaster)
+    demand_driver("the paid backend")
     return PaidBackend(open_shop(forecaster, read_params(ApiParams)))
 
 

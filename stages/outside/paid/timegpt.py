@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
+from stages.outside.driver import demand_driver
 from stages.outside.paid.ledger import Seat
 from stages.outside.paid.refusals import UnreadableAnswer, failure_of
 from stages.outside.paid.seller import Bought, ModelFacts
@@ -47,6 +48,7 @@ class TimeGPT:
     sdk = f"nixtla {version('nixtla')}"
 
     def __init__(self, forecaster: ForecasterParams, timeout_sec: float) -> None:
+        demand_driver("the service")
         if not forecaster.base_url:
             raise ConfigurationError("forecaster.base_url is null: name the service's address in conf/forecaster.")
         self._key = os.environ.get(KEY_NAME, "").strip()

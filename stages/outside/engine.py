@@ -1,0 +1,100 @@
+"""Where partitions are worked on: in a loop, by processes of this machine or on a Dask cluster.
+
+`ENGINE` in the environment, else the untracked file `.engine` of the main repository, says where: `loop` (if neither
+does), `local:4`, `dask://host:port`. Records are small and come back sorted by key; nothing hashed knows the engine.
+
+*Errors*: those of the work, with its key; `ConfigurationError` (exit 5) when the engine cannot be had or is lost.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from stages.errors import ConfigurationError, PipelineError
+from stages.outside.driver import at_work_on
+from stages.outside.progress import progress
+from stages.outside.workspace import main_root
+
+P = TypeVar("P")
+R = TypeVar("R")
+Work = Callable[[str, P], R]
+Named = Callable[[str, P], tuple[str, R]]
+Engine = Callable[[Named[P, R], Mapping[str, P]], Iterator[tuple[str, R]]]
+
+CHOICE_FILE = ".engine"
+
+
+def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, R]:
+    """`work(key, partition)` of every partition, by key, sorted; `work` is importable and may run more than once.
+
+    The first failure ends the run: what has not begun never begins.
+    """
+    done = chosen_engine()(partial(_named, work), dict(sorted(partitions.items())))
+    return dict(sorted(progress(done, label, len(partitions))))
+
+
+def chosen_engine() -> Engine[Any, Any]:
+    """The engine that the environment or the untracked file names."""
+    file = main_root() / CHOICE_FILE
+    choice = os.environ.get("ENGINE") or (file.read_text(encoding="utf-8").strip() if file.exists() else "") or "loop"
+    kind, _, rest = choice.partition(":")
+    if choice == "loop":
+        return _loop
+    if kind == "local" and rest.isdecimal() and int(rest) > 0:
+        return partial(_pool, processes=int(rest))
+    if kind == "dask" and rest.removeprefix("//").rpartition(":")[2].isdecimal():
+        from stages.outside.cluster import on_cluster  # only who has a cluster needs Dask
+
+        return partial(on_cluster, address=f"tcp:{rest}")
+    raise ConfigurationError(f"ENGINE (or {CHOICE_FILE}) is {choice!r}: write loop, local:2 or dask://host:8786.")
+
+
+def _named(work: Work[P, R], key: str, partition: P) -> tuple[str, R]:
+    """The record with its key; whatever is raised names the key."""
+    with at_work_on(key):
+        try:
+            return key, work(key, partition)
+        except PipelineError as error:
+            raise error if key in str(error) else type(error)(f"{key}: {error}") from None
+        except Exception as error:
+            error.add_note(f"This happened in the partition {key}.")
+            raise
+
+
+def _loop(named: Named[P, R], partitions: Mapping[str, P]) -> Iterator[tuple[str, R]]:
+    for key, partition in partitions.items():
+        yield named(key, partition)
+
+
+def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> Iterator[tuple[str, R]]:
+    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))  # read by the children; here polars has started already
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_driver)
+    try:
+        for future in as_completed([pool.submit(named, key, partition) for key, partition in partitions.items()]):
+            yield future.result()
+    except BrokenExecutor:
+        raise ConfigurationError(
+            f"a process of ENGINE local:{processes} ended before its partition did (killed, or out of memory); nothing "
+            "was written. Run again, with fewer processes if memory was short."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_driver() -> None:
+    """A child ends when its driver does, however that ended."""
+
+    def wait_and_end() -> None:
+        driver = multiprocessing.parent_process()
+        if driver is not None:
+            driver.join()
+            os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()

@@ -1,0 +1,47 @@
+"""Work on partitions that an engine can import: what a partition does in the tests of the engines."""
+
+import os
+import time
+from pathlib import Path
+
+from stages.errors import DataContractError
+from stages.forecasting.params import ForecasterParams
+from stages.outside.paid.backends import open_backend
+from stages.outside.paid.timegpt import TimeGPT
+
+
+def squared(key: str, number: int) -> int:
+    return number**2
+
+
+def told(key: str, number: int) -> int:
+    """Fails at 3 as a stage does, and at 4 as a bug does."""
+    if number == 3:
+        raise DataContractError("the file of 2024-03 is empty.")
+    if number == 4:
+        raise ZeroDivisionError("division by zero")
+    return number
+
+
+def whose_process(key: str, _: object) -> int:
+    return os.getpid()
+
+
+def patient(key: str, notes: Path) -> str:
+    """Notes that it began, with its process, and waits until it is let go."""
+    (notes / f"{key}-{os.getpid()}").touch()
+    while not (notes / "go").exists():
+        time.sleep(0.02)
+    return key
+
+
+def asking(key: str, forecaster: ForecasterParams) -> str:
+    """Opens the backend, as `forecast` does."""
+    open_backend(forecaster)
+    return key
+
+
+def buying(key: str, forecaster: ForecasterParams) -> str:
+    """Goes round the backend, straight to the seller."""
+    TimeGPT(forecaster, timeout_sec=10)
+    return key
