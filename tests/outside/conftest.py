@@ -1,5 +1,6 @@
 """What the tests of `stages/outside` share: questions, a shop of temporary folders, the stand-in service."""
 
+import multiprocessing
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimeGPTServer]:
     monkeypatch.setenv("NIXTLA_API_KEY", KEY)
     with TimeGPTServer() as running:
         yield running
+    for buyer in multiprocessing.active_children():  # of a test that failed: stopped ones would be waited for
+        buyer.kill()
 
 
 @pytest.fixture

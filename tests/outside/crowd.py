@@ -5,6 +5,7 @@ Children come from a fork server that has imported the SDK already, so that star
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,30 +15,76 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import PipelineError
+from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.seats import Row, held
 from tests.outside.shops import ShopKeeper, questions
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.outside.crowd", "stages.outside.paid.timegpt"])
+CONTEXT.set_forkserver_preload(["tests.outside.crowd", "stages.outside.paid.timegpt", "gcsfs"])
+PHASES = ("claimed", "reserved", "sent", "storing", "stored")
+"""Where a buyer can be: the snapshot's lock, a seat, a request in flight, an answer in memory, an answer on disk."""
 
 
-def buy(keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, api: dict[str, Any]) -> None:
+def buy(
+    keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, api: dict[str, Any], stop_at: str | None = None
+) -> None:
     """One run of a buyer; ends with the exit code a stage would give."""
     os.environ["NIXTLA_API_KEY"] = KEY
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # until this process ends
     try:
-        keeper.backend(**api).answer(questions(symbols, snapshots))
+        backend = keeper.backend(**api)
+        if stop_at:
+            _stop_itself(backend, stop_at)
+        backend.answer(questions(symbols, snapshots))
     except PipelineError as error:
         os._exit(error.exit_code)
     os._exit(0)
 
 
-def start(keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, **api: Any) -> BaseProcess:
-    """A buyer on its way."""
-    process = CONTEXT.Process(target=buy, args=(keeper, symbols, snapshots, api))
+def start(
+    keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, stop_at: str | None = None, **api: Any
+) -> BaseProcess:
+    """A buyer on its way; `stop_at` has it stop itself (SIGSTOP) where a phase begins, once."""
+    process = CONTEXT.Process(target=buy, args=(keeper, symbols, snapshots, api, stop_at))
     process.start()
     return process
+
+
+def _stop_itself(backend: PaidBackend, phase: str) -> None:
+    shop, seller = backend.shop, backend.buyer._seller
+    owner, name = {
+        "claimed": (shop.ledger, "reserve"),
+        "reserved": (seller, "forecast"),
+        "sent": (seller._client, "_arriving"),
+        "storing": (shop.store, "keep"),
+        "stored": (shop.ledger, "settle"),
+    }[phase]
+    method, stopped = getattr(owner, name), []
+
+    def stop_first(*arguments: Any, **options: Any) -> Any:
+        if not stopped:
+            stopped.append(True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return method(*arguments, **options)
+
+    setattr(owner, name, stop_first)
+
+
+def is_stopped(buyer: BaseProcess) -> bool:
+    """Whether the kernel says so."""
+    return Path(f"/proc/{buyer.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def is_waiting(buyer: BaseProcess) -> bool:
+    """Whether the kernel has it waiting for a lock."""
+    locks = Path("/proc/locks").read_text().splitlines()
+    return any(" -> " in line and f" {buyer.pid} " in line for line in locks)
+
+
+def tell(name: str, **numbers: Any) -> None:
+    """Print what a torture counted."""
+    print(f"\n{name}: " + " ".join(f"{key}={value}" for key, value in numbers.items()))
 
 
 def exit_codes(buyers: Sequence[BaseProcess]) -> list[int | None]:

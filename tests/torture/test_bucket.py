@@ -1,0 +1,74 @@
+"""Machines that share a bucket under torture: the fake-gcs-server binary, a cache of its own for each buyer.
+
+Counts come from the service and from the bucket; numbers are printed.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stages.outside.bucket_place import open_remote
+from stages.outside.paid.ledger import DAYS
+from stages.outside.paid.seats import Row, held
+from stages.outside.places import Place
+from stages.outside.workspace import Remote
+from tests.outside.crowd import exit_codes, start, tell, until
+from tests.outside.gcs_server import BUCKET, gcs_server
+from tests.outside.shops import ShopKeeper
+from tests.outside.timegpt_server import TimeGPTServer
+
+pytestmark = pytest.mark.torture
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[Place]:
+    """A new bucket on a server of its own."""
+    with gcs_server(tmp_path / "log") as url:
+        options = {"endpointurl": url, "allow_anonymous_login": True, "projectname": "test"}
+        yield open_remote(Remote(name="team", url=f"gs://{BUCKET}/dvc", options=options))
+
+
+def seats_in(bucket: Place) -> int:
+    return sum(held(Row(bucket, f"{DAYS}/{day}").taken()) for day in bucket.names(DAYS))
+
+
+def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+    limit = 20
+    keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket) for n in range(16)]
+    buyers = [start(one, [f"SYM{n}"], range(3), scope="remote", per_day=limit) for n, one in enumerate(keepers)]
+    codes = exit_codes(buyers)
+    tell("bucket race", buyers=16, wanted=48, limit=limit, sent=server.sent, seats=seats_in(bucket))
+    assert set(codes) <= {0, 4}
+    assert server.sent == limit == seats_in(bucket)
+
+
+def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+    """200 kills of buyers with keys of their own, four at a time, just after a request or wherever they are."""
+    moments, kills, limit = random.Random(3), 0, 1000
+    while kills < 200:
+        keepers = [ShopKeeper(tmp_path / str(kills + n), server.url, bucket) for n in range(4)]
+        names, reached = [f"S{kills + n}" for n in range(4)], server.sent
+        buyers = [
+            start(one, [name], range(99), scope="remote", per_day=limit)
+            for one, name in zip(keepers, names, strict=True)
+        ]
+        until(lambda reached=reached: server.sent > reached)
+        for buyer in buyers:
+            buyer.join(moments.uniform(0.0, 0.05))
+            kills += buyer.is_alive()
+            buyer.kill()
+        exit_codes(buyers)
+    seats = seats_in(bucket)
+    tell("kill -9 on a bucket", kills=kills, limit=limit, sent=server.sent, seats=seats)
+    assert server.sent <= seats <= server.sent + kills <= limit
+
+
+def test_machines_racing_for_the_same_keys_pay_each_once(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+    server.seconds = 0.02
+    keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket) for n in range(4)]
+    codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in keepers])
+    tell("one flight over machines", machines=4, keys=10, paid=server.billed)
+    assert codes == [0] * 4
+    assert server.billed == 10
