@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from stages.backtesting.daily import book_curve, daily_table
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy, eligible_cells
@@ -12,7 +14,9 @@ from stages.outside.entry import run, say
 from stages.outside.files import read_json, read_table, read_tables, write_csv, write_table
 from stages.outside.runs.trials import log_variants
 from stages.outside.settings import read_params
+from stages.reporting.origin import makers, origin
 from stages.rules.params import CostsParams, RulesParams
+from stages.sources.params import BarsOrigin
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated
@@ -42,16 +46,19 @@ def main() -> None:
         whitelist=whitelist,
         eligible=eligible_cells(read_json(GATES)),
     )
+    source = read_params(BarsOrigin)
     calendar = read_table(Calendar, CALENDAR)
+    forecasts = read_table(Calibrated, CALIBRATED)
 
-    result = simulate(read_tables(Bars, BARS), read_table(Calibrated, CALIBRATED), calendar, strategy)
+    result = simulate(read_tables(Bars, BARS), forecasts, calendar, strategy)
     daily = daily_table(result.trades, calendar["session"].to_list(), whitelist)
+    label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
     figures = summary(strategy, book_of(result.trades, calendar), calendar)
 
     log_variants([strategy.combo])
     write_csv(result.trades, TRADES)
     write_table(Daily, daily, DAILY)
-    write_csv(book_curve(daily), EQUITY)
+    write_csv(book_curve(daily).with_columns(label), EQUITY)
     write_table(Signals, result.signals, SIGNALS)
     write_csv(figures, SUMMARY)
     say("backtest", combo=strategy.combo, signals=result.signals.height, trades=result.trades.height)

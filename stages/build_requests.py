@@ -45,6 +45,7 @@ def main() -> None:
     say(
         "build_requests",
         snapshots=schedule.height,
+        sessions=schedule["session"].n_unique(),
         questions=len(questions),
         skipped=(schedule["status"] != "ok").sum(),
     )

@@ -37,6 +37,7 @@ def main() -> None:
         verdict=report["verdict"],
         symbols=len(checked),
         sessions=calendar.height,
+        rows=sum(one.bars.height for one in checked.values()),
         dropped=sum(one["sessions_dropped"] for one in report["symbols"].values()),
     )
 

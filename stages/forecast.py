@@ -40,13 +40,14 @@ def main() -> None:
     )
 
     questions = read_questions(REQUESTS)
-    answers = ask_all(questions, schedule, market, open_backend(forecaster))
+    backend = open_backend(forecaster)
+    answers = ask_all(questions, schedule, market, backend)
     benchmark = ask_benchmark(questions, schedule, market, forecaster)
     quantiles = quantile_table(schedule, answers, benchmark, requests, forecaster)
 
     write_table(Quantiles, quantiles, QUANTILES)
     write_json(answers_summary(answers, quantiles), ANSWERS)
-    say("forecast", model=forecaster.model, questions=len(answers), rows=quantiles.height)
+    say("forecast", model=forecaster.model, questions=len(answers), **backend.took, rows=quantiles.height)
 
 
 if __name__ == "__main__":

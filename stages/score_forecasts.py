@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from stages.outside.entry import run, say
 from stages.outside.files import read_table, read_tables, write_csv, write_json
 from stages.outside.question_files import read_questions
 from stages.outside.settings import read_params
+from stages.reporting.origin import makers, origin
 from stages.scoring.controls import controls
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
@@ -13,7 +16,7 @@ from stages.scoring.params import GatesParams
 from stages.scoring.plot_data import coverage_by_time, reliability
 from stages.scoring.tournament import tournament
 from stages.sources.oracle import planted
-from stages.sources.params import ArtificialMarket
+from stages.sources.params import ArtificialMarket, BarsOrigin
 from stages.tables.bars import Bars
 from stages.tables.calibrated import Calibrated
 
@@ -30,7 +33,7 @@ COVERAGE = Path("artifacts/score_forecasts/coverage_by_time.csv")
 def main() -> None:
     """Calibrated search rows -> scores with their evidence, a verdict per cell, a calibration proposed."""
     params = read_params(GatesParams)
-    market = read_params(ArtificialMarket).planted
+    market, source = read_params(ArtificialMarket).planted, read_params(BarsOrigin)
     forecasts = read_table(Calibrated, CALIBRATED)
     bars = read_tables(Bars, BARS)
 
@@ -39,12 +42,13 @@ def main() -> None:
     proofs = controls(forecasts, read_questions(REQUESTS), bars, params, plant)
     gates = forecast_gates(metrics, proofs, params)
     proposed = tournament(forecasts, metrics, params)
+    label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
 
     write_json(metrics | {"controls": proofs}, METRICS)
     write_json(gates, GATES)
     write_json(proposed, PROPOSAL)
-    write_csv(reliability(forecasts), RELIABILITY)
-    write_csv(coverage_by_time(forecasts), COVERAGE)
+    write_csv(reliability(forecasts).with_columns(label), RELIABILITY)
+    write_csv(coverage_by_time(forecasts).with_columns(label), COVERAGE)
     eligible = sum(cell["eligible"] for cell in gates["cells"])
     say("score_forecasts", cells=len(gates["cells"]), eligible=eligible, calibration=proposed["method"])
 

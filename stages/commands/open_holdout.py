@@ -10,11 +10,10 @@ from typing import Any
 from stages.errors import ConfigurationError, GateNotMet
 from stages.outside.configuration.adoption import state
 from stages.outside.configuration.composition import compose, refuse_to_discard
-from stages.outside.configuration.openings import earlier_openings
+from stages.outside.configuration.openings import openings_of
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import read_json
-from stages.outside.runs.trials import logged_openings
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
@@ -30,7 +29,7 @@ def main() -> None:
         print(f"open-holdout: it is open for strategy {strategy} already.")
         return
 
-    earlier = _earlier(study.source.name)
+    earlier = openings_of(study.source.name)
     changed = state({"split": {"open_holdout": strategy}})
 
     files = " ".join(map(str, changed))
@@ -38,12 +37,6 @@ def main() -> None:
     print(f"open-holdout: strategy {strategy} of study {study.report.study!r} may see the holdout. -> {files}")
     print(f"Openings of source {study.source.name!r} before this one: {len(earlier)}. Strategies: {named}.")
     print(f"Put it on the record: `make run`, then `git commit -m 'Open the holdout' {files} params.yaml dvc.lock`.")
-
-
-def _earlier(source: str) -> dict[str, str]:
-    """Strategy -> where its opening is on record: a commit, or the trial log for those that nobody committed."""
-    committed = {name: f"commit {commit}" for name, commit in earlier_openings(source).items()}
-    return committed | {name: "trial log" for name in logged_openings(source) if name not in committed}
 
 
 def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:

@@ -39,3 +39,8 @@ class Backend(Protocol):
     def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
         """One answer per question, by key."""
         ...
+
+    @property
+    def took(self) -> Mapping[str, object]:
+        """What the answers took, in the words of the stage's line: requests sent, share answered from the store."""
+        ...

@@ -36,6 +36,11 @@ class LocalBackend:
             for one in asked
         }
 
+    @property
+    def took(self) -> Mapping[str, object]:
+        """Nothing was sent."""
+        return {"calls": 0}
+
 
 LOCAL_FORECASTERS: dict[str, Callable[[ForecasterParams], Backend]] = {
     "seasonal": lambda params: LocalBackend("seasonal", seasonal, params),

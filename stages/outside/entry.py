@@ -1,13 +1,24 @@
-"""How a script starts, speaks and ends: one summary line, one sentence for a user's problem, the right exit code."""
+"""How a script starts, speaks and ends: one summary line, one sentence for a user's problem, the right exit code.
 
+Where DVC runs a stage at a terminal, its name stands beside the time it takes until it has said what it did.
+"""
+
+import os
 import sys
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from stages.errors import PipelineError
+from stages.outside.progress import clear, clock
+
+STARTED_SEC = time.perf_counter()
 
 
 def say(verb: str, **facts: object) -> None:
-    """One line of what a stage did: `check_data: sessions=144 dropped=0`."""
+    """One line of what a stage did and how long it took: `check_data: sessions=144 dropped=0 seconds=1.2`."""
+    clear()
+    facts |= {"seconds": round(time.perf_counter() - STARTED_SEC, 1)}
     words = " ".join(f"{name}={_short(value)}" for name, value in facts.items())
     print(f"{verb}: {words}", flush=True)
 
@@ -15,7 +26,8 @@ def say(verb: str, **facts: object) -> None:
 def run(main: Callable[[], None]) -> None:
     """Run `main`; a `PipelineError` becomes one sentence on stderr and its exit code."""
     try:
-        main()
+        with clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
+            main()
     except PipelineError as error:
         from rich.console import Console  # only who fails pays for its import
 

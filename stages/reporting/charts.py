@@ -32,6 +32,7 @@ THEME: dict[str, Any] = {
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelOverlap": True,
+        "labelSeparation": 8,
     },
     "legend": {
         "labelColor": INK,
@@ -40,6 +41,7 @@ THEME: dict[str, Any] = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        "symbolOpacity": 1,
     },
     "header": {"labelColor": INK, "titleColor": "var(--ink-2)"},
     "text": {"color": INK, "fontSize": 12},
@@ -129,5 +131,8 @@ def level(value: float, text: str, *, axis: str = "y", before: bool = False) -> 
     label: dict[str, Any] = {"align": "right", "dx": -4, "dy": -6, "x": "width"}
     if axis == "x":
         label = {"align": "right", "dx": -4, "y": 8} if before else {"align": "left", "dx": 4, "y": 8}
-    words = base.mark_text(color="var(--ink-2)", fontSize=11, **label).encode(at, alt.Text("text:N"))
-    return base.mark_rule(strokeDash=[4, 4]).encode(at) + words
+    halo = base.mark_text(stroke=PAPER, strokeWidth=3, strokeJoin="round", fontSize=11, **label)
+    words = base.mark_text(color="var(--ink-2)", fontSize=11, **label)
+    rule = base.mark_rule(strokeDash=[4, 4])
+    layers: Chart = alt.layer(rule.encode(at), *(text.encode(at, alt.Text("text:N")) for text in (halo, words)))
+    return layers

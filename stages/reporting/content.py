@@ -1,13 +1,15 @@
 """What a section of a report consists of, whatever it is rendered to: sentences, tables, figures."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stages.reporting.charts import Figure
-from stages.reporting.words import number
+from stages.reporting.words import MISSING, number
 
 LONGEST_CELL = 60
+NUMERAL = re.compile(rf"(< )?\u2212?[\d,]+(\.\d+)?( ± [\d,.]+)?|{MISSING}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Section:
 
 
 def grid(caption: str, titles: Sequence[str], lines: Iterable[Sequence[Any]], chosen: Iterable[int] = ()) -> Grid:
-    """A table from values: a column in which every value is a number (or missing) is set right, decimals aligned."""
+    """A table from values: a column in which every value is a number, or a numeral (or missing), is set right."""
     lines, marked = [tuple(line) for line in lines], set(chosen)
     columns = [[line[place] for line in lines] for place in range(len(titles))]
     digits = [_digits(title, values) for title, values in zip(titles, columns, strict=True)]
@@ -67,9 +69,15 @@ def grid(caption: str, titles: Sequence[str], lines: Iterable[Sequence[Any]], ch
 
 def _column(title: str, values: Sequence[Any]) -> Column:
     known = [value for value in values if value is not None]
-    is_number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in known)
+    is_number = all(map(_is_number, known))
     is_wordy = any(isinstance(value, str) and len(value) > LONGEST_CELL for value in known)
     return Column(title, is_number, is_wordy)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return NUMERAL.fullmatch(value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _digits(title: str, values: Sequence[Any]) -> int:

@@ -13,9 +13,12 @@ from stages.reporting.sections.fans import fans
 from stages.reporting.sections.gates import gates
 from stages.reporting.sections.inputs import inputs
 from stages.reporting.sections.skill import skill
+from stages.reporting.sections.sources import sources
 from stages.reporting.sections.sweep import sweep
 
 Describe = Callable[[Record], Section]
 
-PAGE: tuple[Describe, ...] = (gates, data, skill, coverage, fans, equity, sweep, costs, controls, inputs)
+SUMMARY: tuple[Describe, ...] = (gates, sources)
+EVIDENCE: tuple[Describe, ...] = (data, skill, coverage, fans, equity, sweep, costs, controls, inputs)
+PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
 ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, costs, controls, inputs)

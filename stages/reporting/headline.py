@@ -30,12 +30,25 @@ class Headline:
     word: str
     reason: str
     facts: tuple[tuple[str, str], ...]
+    caveat: str = ""
 
 
 def headline(record: Record) -> Headline:
     """The run's verdict as `evaluate` gave it; numbers of the holdout only where it released them."""
     verdict = record.gates["verdict"]
-    return Headline(verdict, f"{REASONS[verdict]} {_deciding(record.gates)}".strip(), tuple(_facts(record)))
+    reason = f"{REASONS[verdict]} {_deciding(record.gates)}".strip()
+    return Headline(verdict, reason, tuple(_facts(record)), _caveat(record))
+
+
+def _caveat(record: Record) -> str:
+    """What a reader in a hurry must not overlook: bars that were made up, forecasts that nobody bought."""
+    sayings = {
+        "The market is artificial: this verdict says that the pipeline works or not, nothing about money.": (
+            record.is_synthetic
+        ),
+        "The forecasts were made on this machine: this verdict says nothing about TimeGPT.": record.is_local,
+    }
+    return " ".join(words for words, holds in sayings.items() if holds)
 
 
 def _deciding(gates: Mapping[str, Any]) -> str:

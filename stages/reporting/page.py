@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from stages.reporting.charts import THEME
 from stages.reporting.content import Section
-from stages.reporting.contents import PAGE
+from stages.reporting.contents import EVIDENCE, SUMMARY
 from stages.reporting.headline import headline
 from stages.reporting.record import Record
 from stages.reporting.words import SIGNS
@@ -20,7 +20,7 @@ TICKED = re.compile("`([^`]+)`")
 
 
 def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
-    """Verdict first, then the evidence, section by section; `panels` (what no hashed file may hold) come last."""
+    """Verdict first, then gates and sources, `panels` (what no hashed file may hold), and the evidence."""
     return (
         templates()
         .get_template("page.html.j2")
@@ -28,7 +28,11 @@ def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
             study=record.config["report"]["study"],
             label=record.label,
             headline=headline(record),
-            sections=[describe(record) for describe in PAGE] + list(panels),
+            sections=[
+                *(describe(record) for describe in SUMMARY),
+                *panels,
+                *(describe(record) for describe in EVIDENCE),
+            ],
             vega=vega(),
             theme=THEME,
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.reporting.words import count, origin
+from stages.reporting.origin import SYNTHETIC, is_local, makers, origin
+from stages.reporting.words import count
 from stages.tables.trades import PORTFOLIO
 
 Document = Mapping[str, Any]
@@ -49,7 +50,7 @@ class Record:
     @property
     def is_synthetic(self) -> bool:
         """Whether the bars were made up."""
-        return bool(self.config["source"]["kind"] == "synthetic")
+        return bool(self.config["source"]["kind"] == SYNTHETIC)
 
     @property
     def trials(self) -> int:
@@ -67,7 +68,12 @@ class Record:
         return self.portfolio.filter(pl.col("symbol") == PORTFOLIO, pl.col("span") == "search").row(0, named=True)
 
     @property
+    def is_local(self) -> bool:
+        """Whether every forecast was made on this machine."""
+        return is_local(makers(self.forecasts))
+
+    @property
     def label(self) -> str:
         """Who forecast what, for the head of the page and every figure."""
-        asked = self.forecasts.filter(pl.col("model") == self.config["forecaster"]["model"])
-        return origin(sorted(asked["source"].unique()), self.config["source"])
+        source = self.config["source"]
+        return origin(makers(self.forecasts), source["kind"], source["name"])

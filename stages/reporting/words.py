@@ -1,6 +1,5 @@
 """Numbers and verdicts as words, the same in every report."""
 
-from collections.abc import Mapping
 from typing import Any
 
 SIGNS = {"PASS": "✔", "FAIL": "✘", "INCONCLUSIVE": "?", "SEALED": "▣"}
@@ -20,6 +19,14 @@ def number(value: Any, digits: int = 3) -> str:
     return str(value)
 
 
+def measure(value: float | None) -> str:
+    """A measurement with the decimals that it needs: 4, 0.95, 23.449, 264.6."""
+    if value is None:
+        return MISSING
+    whole, _, decimals = number(float(value), 1 if abs(value) >= 100 else 3).partition(".")
+    return f"{whole}.{decimals}".rstrip("0").rstrip(".")
+
+
 def count(many: int, one: str, more: str | None = None) -> str:
     """`1 trade`, `2 trades`."""
     return f"{many:,} {one if many == 1 else more or one + 's'}"
@@ -33,13 +40,3 @@ def probability(value: float | None) -> str:
 def sharpe(value: float | None, se: float | None) -> str:
     """A Sharpe ratio is never shown without its standard error; the number of trials stands beside it."""
     return MISSING if value is None or se is None else f"{number(value, 2)} ± {number(se, 2)}"
-
-
-def origin(forecast_sources: list[str], source: Mapping[str, Any]) -> str:
-    """Where forecasts and bars came from, in words that never call a local forecast TimeGPT."""
-    makers = [
-        f"Local forecaster “{name.removeprefix('local:')}” (not TimeGPT)" if name.startswith("local:") else name
-        for name in forecast_sources
-    ]
-    bars = "an artificial market" if source["kind"] == "synthetic" else f"bars of “{source['name']}”"
-    return f"{' and '.join(makers)} on {bars}"

@@ -49,6 +49,16 @@ class ArtificialMarket(Section):
         return self.synthetic if self.kind == "synthetic" else None
 
 
+class BarsOrigin(Section):
+    """Where bars come from, by name."""
+
+    section = "source"
+    partial = True
+
+    kind: Literal["synthetic", "parquet", "gcs"]
+    name: Name
+
+
 class SourceParams(Section):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`."""
 

@@ -1,5 +1,6 @@
 """What the sections say and show, checked against small runs whose answers are known."""
 
+import re
 from math import exp
 
 import polars as pl
@@ -9,10 +10,13 @@ from stages.reporting.contents import PAGE
 from stages.reporting.headline import headline
 from stages.reporting.markdown import render_report, render_robustness
 from stages.reporting.page import render_page
-from stages.reporting.sections.costs import break_even
+from stages.reporting.sections.costs import break_even, costs
+from stages.reporting.sections.equity import equity
 from stages.reporting.sections.fans import fan_steps, fans, pick_days, strategy_forecasts
 from stages.reporting.sections.gates import gates as gates_section
-from stages.reporting.sections.sweep import sweep
+from stages.reporting.sections.sources import sources
+from stages.reporting.sections.sweep import plateau, sweep
+from stages.reporting.words import measure
 from tests.reporting.records import SESSIONS, config, cost_curve, daily, gates, oos, opened_record, record, trades
 
 HOLDOUT_NET = "77.7"  # the hand-made holdout's result, which stands nowhere else
@@ -154,3 +158,80 @@ def test_a_pipe_in_a_cell_does_not_end_the_cell():
     odd = gates("PASS")
     odd["gates"]["controls"]["words"] = "one | two"
     assert "one \\| two" in render_report(record(gates=odd, oos=named))
+
+
+def idle_record():
+    """A run in which no symbol may trade."""
+    untraded = {"trades": 0, "gross_bp": 0.0, "cost_bp": 0.0, "net_bp": 0.0}
+    nothing = [pl.lit(value).alias(name) for name, value in untraded.items()]
+    return record(
+        trades=trades().clear(),
+        daily=daily(trades().clear()).with_columns(pl.lit(0).cast(pl.Int64).alias("trades")),
+        ranking=record().ranking.with_columns(nothing),
+        cost_curve=record().cost_curve.with_columns(nothing),
+        proposal={"combo": None, "params": None, "why": "no combo trades"},
+    )
+
+
+@pytest.mark.parametrize("section", [equity, sweep, costs])
+def test_where_nothing_was_traded_a_sentence_stands_instead_of_an_empty_picture(section):
+    told = section(idle_record())
+    assert told.figures == ()
+    assert re.search(r"(Nothing|No variant|nothing was) .*trade", text_of(told))
+
+
+def test_the_plateau_of_a_combo_is_one_step_away_along_one_scale():
+    ranking = record().ranking
+    (corner,) = ranking.filter(horizon_min=5, k_sigma=0.5, s_stop=1.0)["combo"]
+    around = ranking.filter(pl.col("combo").is_in(plateau(ranking, corner)))
+    assert set(around.select("horizon_min", "k_sigma", "s_stop").rows()) == {
+        (10, 0.5, 1.0), (5, 0.75, 1.0), (5, 0.5, 1.5)
+    }  # fmt: skip
+    assert plateau(ranking, None) == []
+
+
+def test_the_cost_curve_goes_on_to_its_break_even():
+    (figure,) = costs(record()).figures
+    assert "break even at 1.67 times" in figure.alt
+    assert "breaks even" not in str(figure.spec)  # the curve itself crosses zero
+    cheap = record(cost_curve=record().cost_curve.with_columns(gross_bp=pl.lit(160.0), net_bp=pl.lit(100.0)))
+    assert "breaks even at 4.00" in str(costs(cheap).figures[0].spec)
+
+
+def test_every_forecast_names_its_source_and_whether_it_was_asked_or_is_the_benchmark():
+    (table,) = sources(record()).grids
+    assert [row.cells[:3] for row in table.rows] == [
+        (f"local:{name}", role, symbol)
+        for name, role in (("seasonal", "asked"), ("persistence", "benchmark"))
+        for symbol in ("STRONG", "WEAK", "NULL")
+    ]
+
+
+def test_a_reader_in_a_hurry_is_told_what_is_artificial_and_what_is_local():
+    told = headline(record())
+    assert "market is artificial" in told.caveat
+    assert "nothing about TimeGPT" in told.caveat
+    for render in (render_page, render_report):
+        assert told.caveat in render(record())
+
+
+def test_coverage_is_judged_by_its_distance_from_one_half_and_said_in_words():
+    rows = gates_section(record()).grids[1].rows
+    (cells,) = [row.cells for row in rows if row.cells[0] == "STRONG" and row.cells[2].startswith("50 %")]
+    covered = float(re.search(r"covers ([\d.]+):", cells[-1])[1])
+    assert float(cells[4]) == pytest.approx(abs(covered - 0.5), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (4.0, "4"),
+        (0.95, "0.95"),
+        (-0.0351, "\N{MINUS SIGN}0.035"),
+        (264.59, "264.6"),
+        (1200.0, "1,200"),
+        (None, "\N{EN DASH}"),
+    ],
+)
+def test_a_measurement_has_the_decimals_that_it_needs(value, told):
+    assert measure(value) == told

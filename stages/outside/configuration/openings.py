@@ -9,7 +9,14 @@ from typing import Any
 import yaml
 
 from stages.outside.git import git
+from stages.outside.runs.trials import logged_openings
 from stages.outside.settings import PARAMS
+
+
+def openings_of(source: str) -> dict[str, str]:
+    """Strategy id -> where its opening is on record: a commit, or the trial log for those that nobody committed."""
+    committed = {name: f"commit {commit}" for name, commit in earlier_openings(source).items()}
+    return committed | {name: "trial log" for name in logged_openings(source) if name not in committed}
 
 
 def earlier_openings(source: str) -> dict[str, str]:

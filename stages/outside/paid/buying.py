@@ -17,6 +17,7 @@ from stages.outside.paid.model_facts import demand_agreement
 from stages.outside.paid.precautions import demand_finite, demand_not_refused, demand_sendable
 from stages.outside.paid.purchase import Buyer
 from stages.outside.paid.shop import Shop, Tally
+from stages.outside.progress import progress
 from stages.requests.question import Question
 
 POLL_SEC = 1.0
@@ -45,6 +46,13 @@ class PaidBackend:
             self._record_run()
         return {key: records[key].answer() for key in sorted(keys)}
 
+    @property
+    def took(self) -> Mapping[str, object]:
+        """Requests that count, and how many of the questions lay in the store."""
+        tally = self.tally
+        hits = 100 * tally.from_store / max(tally.questions, 1)
+        return {"calls": tally.calls.total() - tally.calls["refunded"], "bought": tally.bought, "hits": f"{hits:.1f}%"}
+
     def _all_bought(self, batches: list[Batch]) -> dict[str, Record]:
         if self.shop.api.mode == "offline":
             raise BudgetStop(self._offline(batches))
@@ -55,7 +63,7 @@ class PaidBackend:
         demand_sendable(batches, self.shop.forecaster)
         demand_agreement(self.shop.forecaster, first, self.shop.store, self.buyer.buy_facts)
         records: dict[str, Record] = {}
-        for number, batch in enumerate(batches):
+        for number, batch in enumerate(progress(batches, "buying")):
             try:
                 with claim(self.shop.store.local.root / "claims", batch.snapshots):
                     records |= self._bought(batch)

@@ -1,15 +1,18 @@
 """What costs and delay do to the result: the cost curve, its break-even, and the same rule entered later."""
 
+from math import ceil
+
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import SERIES, Figure, level, rows, sized
+from stages.reporting.charts import INK, SERIES, Chart, Figure, level, rows, sized
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
 from stages.reporting.words import number, sharpe
 
 CURVE, DELAY = ("evaluate/cost_curve.csv",), "evaluate/delay.csv"
 HELD = "held"
+FARTHEST_BREAK_EVEN = 6.0  # times the stated costs; beyond, the sentence alone says it
 TRADES_ARE = {HELD: "same trades", "redecided": "rule decides anew"}
 
 
@@ -20,7 +23,7 @@ def costs(record: Record) -> Section:
         "“Same trades” keeps every trade and only charges it more; “rule decides anew” lets the rule see the costs.",
         *(_break_even(record, span) for span in spans),
     )
-    figures = tuple(_curve(record, span) for span in spans)
+    figures = tuple(_curve(record, span) for span in spans if _traded(record, span))
     return Section("costs", "Costs and delay", sentences, figures, (_curve_grid(record), _delay_grid(record)))
 
 
@@ -41,18 +44,28 @@ def _break_even(record: Record, span: str) -> str:
     return f"On the {span} span the same trades break even at {number(multiple, 2)} times the stated costs."
 
 
+def _traded(record: Record, span: str) -> bool:
+    return bool((record.cost_curve.filter(pl.col("span") == span)["trades"] > 0).any())
+
+
 def _curve(record: Record, span: str) -> Figure:
-    curve = record.cost_curve.filter(pl.col("span") == span).with_columns(
-        trades_are=pl.col("trades_are").replace_strict(TRADES_ARE)
-    )
+    stated = record.cost_curve.filter(pl.col("span") == span)
+    curve = stated.with_columns(trades_are=pl.col("trades_are").replace_strict(TRADES_ARE))
+    multiples, beyond = curve["cost_multiple"].unique().sort().to_list(), _extended(stated)
+    if beyond is not None:
+        multiples += range(ceil(multiples[-1] + 0.5), ceil(beyond["cost_multiple"][-1]) + 1)
     names = list(TRADES_ARE.values())
     colour = alt.Color("trades_are:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
-    multiples = alt.Axis(values=curve["cost_multiple"].unique().sort().to_list(), grid=False)
     lines = (
         alt.Chart(rows(curve.select("trades_are", "cost_multiple", "net_bp", "trades", "sharpe", "sharpe_se")))
         .mark_line(point={"filled": True, "size": 60})
         .encode(
-            alt.X("cost_multiple:Q", title="times the stated costs", scale=alt.Scale(zero=False), axis=multiples),
+            alt.X(
+                "cost_multiple:Q",
+                title="times the stated costs",
+                scale=alt.Scale(zero=False),
+                axis=alt.Axis(values=multiples, grid=False),
+            ),
             alt.Y("net_bp:Q", title="net, bp of capital"),
             color=colour,
             strokeDash=alt.StrokeDash("trades_are:N", legend=None, sort=names),
@@ -65,8 +78,34 @@ def _curve(record: Record, span: str) -> Figure:
         f"Net result of the {span} span against the cost multiple. {_break_even(record, span)}",
         "",
         CURVE,
-        sized(lines + level(0.0, "nothing earned")),
+        sized(
+            alt.layer(
+                lines,
+                level(0.0, "nothing earned" if beyond is None else ""),
+                *([] if beyond is None else _to_break_even(beyond)),
+            )
+        ),
     )
+
+
+def _extended(curve: pl.DataFrame) -> pl.DataFrame | None:
+    """The straight line of the same trades from where the curve ends to its break-even, if that is not far off."""
+    multiple, last = break_even(curve), curve.filter(pl.col("trades_are") == HELD).sort("cost_multiple").tail(1)
+    if multiple is None or not last["cost_multiple"].item() < multiple <= FARTHEST_BREAK_EVEN:
+        return None
+    end = pl.DataFrame({"cost_multiple": [multiple], "net_bp": [0.0]})
+    return pl.concat([last.select("cost_multiple", "net_bp"), end])
+
+
+def _to_break_even(beyond: pl.DataFrame) -> list[Chart]:
+    base = alt.Chart(rows(beyond)).encode(alt.X("cost_multiple:Q"), alt.Y("net_bp:Q"))
+    words = alt.value(f"breaks even at {number(beyond['cost_multiple'][-1], 2)}")
+    end = base.transform_filter("datum.net_bp === 0")
+    return [
+        base.mark_line(color=SERIES[0], strokeDash=[1, 4]),
+        end.mark_point(color=SERIES[0], filled=False, size=60),
+        end.mark_text(color=INK, fontSize=11, align="right", dx=-6, dy=-10).encode(text=words),
+    ]
 
 
 def _curve_grid(record: Record) -> Grid:

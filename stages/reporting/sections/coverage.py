@@ -132,10 +132,12 @@ def _by_time(record: Record, horizon: int) -> Figure:
     share = alt.Y(
         "value:Q", title="share inside the 50 % band", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False)
     )
-    place = alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0))
+    apart = alt.Scale(paddingInner=0.5, paddingOuter=0.3)
+    place = alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0), scale=apart)
     beside = alt.XOffset("version:N", sort=list(VERSIONS.values()))
-    symbols = alt.Chart(listed(each)).mark_point(filled=True, size=35, opacity=0.5)
+    symbols = alt.Chart(listed(each)).mark_point(filled=True, size=35, opacity=0.6)
     whole = alt.Chart(listed(pooled)).mark_tick(thickness=4, size=24, opacity=1, orient="horizontal")
+    marks = [symbols, whole] if len({one["symbol"] for one in each}) > 1 else [whole]
     told = ", ".join(
         f"{row['snapshot_et']} {row['raw']:.0%} then {row['calibrated']:.0%}" for row in together.iter_rows(named=True)
     )
@@ -143,12 +145,13 @@ def _by_time(record: Record, horizon: int) -> Figure:
         "coverage-time",
         "Coverage by time of day, before and after calibration",
         f"Share of outcomes inside the 50 percent band by snapshot, as answered, then calibrated: {told}.",
-        "Bars hold all symbols together, dots one symbol each.",
+        "Bars hold all symbols together, dots one symbol each." if len(marks) > 1 else "",
         DATA_BY_TIME,
         sized(
-            level(0.5, "promised")
-            + symbols.encode(place, share, xOffset=beside, color=_version(), tooltip=hover)
-            + whole.encode(place, share, xOffset=beside, color=_version(), tooltip=hover)
+            alt.layer(
+                level(0.5, "promised"),
+                *(mark.encode(place, share, xOffset=beside, color=_version(), tooltip=hover) for mark in marks),
+            )
         ),
         wide=True,
     )

@@ -19,17 +19,21 @@ def equity(record: Record) -> Section:
         "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo and "
         "was seen by no choice."
     )
-    figures, grids = span_figures(record, "search span", record.daily, SEARCH), (_key_figures(record),)
+    sentences = [chosen]
+    if not (record.daily["trades"] > 0).any():
+        sentences.append("Nothing was traded on the search span, so there is no curve to draw.")
+    figures = span_figures(record, "search span", record.daily, SEARCH)
     if record.oos["status"] == "SEALED":
-        return Section(
-            "equity", "Equity and drawdown", (chosen, "The holdout is sealed: nothing of it is shown."), figures, grids
-        )
-    figures += span_figures(record, "holdout", record.oos_daily, HOLDOUT)
-    return Section("equity", "Equity and drawdown", (chosen,), figures, grids)
+        sentences.append("The holdout is sealed: nothing of it is shown.")
+    else:
+        figures += span_figures(record, "holdout", record.oos_daily, HOLDOUT)
+    return Section("equity", "Equity and drawdown", tuple(sentences), figures, (_key_figures(record),))
 
 
 def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str, ...]) -> tuple[Figure, ...]:
-    """Equity and drawdown of one span; two spans are two pairs of figures, never one line."""
+    """Equity and drawdown of one span; two spans are two pairs of figures, never one line; no trade, no picture."""
+    if not (daily["trades"] > 0).any():
+        return ()
     curves = with_curves(daily).with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d"))
     book = curves.filter(pl.col("symbol") == PORTFOLIO)
     total, worst = sum(book["net_bp"]), min(book["drawdown_bp"], default=0.0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
-from stages.reporting.words import count
+from stages.reporting.words import count, measure
 
 TITLES = ("gate", "verdict", "value", "threshold", "bound", "n", "days", "what this much evidence can say")
 POLICIES = {
@@ -17,7 +17,7 @@ SIDES = {
     "forecast": "symbols that may trade, at least",
     "rmae": "rMAE below",
     "rrmse": "rRMSE below",
-    "coverage": "50 % coverage off by at most",
+    "coverage": "50 % coverage: off 0.5 by at most",
     "oos_sharpe": "Sharpe at least",
     "hit_rate": "share of winning trades at least",
     "pnl_at_1p5x": "net bp at 1.5 times the costs at least",
@@ -58,5 +58,8 @@ def _in_order(judged: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _line(name: str, gate: Mapping[str, Any]) -> tuple[Any, ...]:
-    values = [gate[field] for field in ("value", "threshold", "bound", "n", "n_days")]
-    return (SIDES[name], gate["verdict"], *values, gate["words"])
+    value, words = gate["value"], gate["words"]
+    if name == "coverage" and value is not None:
+        value, words = abs(value - 0.5), f"covers {measure(value)}: {words}"
+    figures = [measure(number) for number in (value, gate["threshold"], gate["bound"])]
+    return (SIDES[name], gate["verdict"], *figures, gate["n"], gate["n_days"], words)

@@ -12,6 +12,7 @@ from stages.reporting.words import number, probability
 
 DATA = ("score_forecasts/metrics.json",)
 ROW_HEIGHT = 14
+TILE_HEIGHT, LEAST_HEIGHT = 56, 96
 
 
 def skill(record: Record) -> Section:
@@ -97,7 +98,7 @@ def _by_snapshot(record: Record) -> Figure:
         f"Relative mean absolute error at {horizon} minutes by symbol and snapshot: {in_words(entries, 'snapshot')}.",
         "Green is better than persistence, red is worse; the deeper, the further from it.",
         DATA,
-        sized(cells + words, max(HEIGHT, 2 * ROW_HEIGHT * len({entry["symbol"] for entry in entries}))),
+        sized(cells + words, max(LEAST_HEIGHT, TILE_HEIGHT * len({entry["symbol"] for entry in entries}))),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from stages.backtesting.grid import SCALES, SWITCHES
 from stages.reporting.charts import BAD, GOOD, INK, Chart, Figure, rows, sized
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
@@ -34,6 +35,8 @@ def sweep(record: Record) -> Section:
         "true one is above what luck gives the best of so many; PBO is how often the best on one half of the days "
         "falls below the median on the other; SPA is the probability of such a best if none beat not trading.",
     )
+    if not (record.ranking["trades"] > 0).any():
+        return Section("sweep", "The sweep", (*sentences, "No variant traded: there is nothing to rank or to draw."))
     return Section("sweep", "The sweep", sentences, (_map(record),), (_luck(record), _ranking(record)))
 
 
@@ -47,14 +50,28 @@ def varying(ranking: pl.DataFrame, axes: Sequence[str]) -> list[str]:
     return [axis for axis in axes if ranking[axis].n_unique() > 1]
 
 
+def plateau(ranking: pl.DataFrame, combo: str | None) -> list[str]:
+    """The combos one step away from this one along one scale of the grid: those it was averaged with."""
+    scales = [pl.col(axis).rank("dense").cast(pl.Int64).alias(axis) for axis in SCALES]
+    steps = ranking.select("combo", *scales, *SWITCHES)
+    one = steps.filter(pl.col("combo") == pl.lit(combo, pl.String))
+    if one.is_empty():
+        return []
+    away = pl.sum_horizontal((pl.col(axis) - one[axis].item()).abs() for axis in SCALES)
+    same = [pl.col(axis).eq_missing(pl.lit(one[axis].item())) for axis in SWITCHES]
+    return steps.filter(away == 1, *same)["combo"].to_list()
+
+
 def _map(record: Record) -> Figure:
+    combo = record.proposal["combo"]
+    beside = plateau(record.ranking, combo) if record.config["sweep"]["choose_by"]["plateau"] else []
     places = {"across": list(ACROSS), "down": list(DOWN)}
     label = {name: _label(varying(record.ranking, axes) or axes[:1]) for name, axes in places.items()}
     tiles = record.ranking.sort(*DOWN, *ACROSS).with_columns(
-        **label, proposed=pl.col("combo") == (record.proposal["combo"] or "")
+        **label, proposed=pl.col("combo") == (combo or ""), plateau=pl.col("combo").is_in(beside)
     )
     shown = tiles.select(
-        "combo", "across", "down", "sharpe", "sharpe_se", "plateau_sharpe", "net_bp", "trades", "proposed"
+        "combo", "across", "down", "sharpe", "sharpe_se", "plateau_sharpe", "net_bp", "trades", "proposed", "plateau"
     )
     base = alt.Chart(rows(shown)).encode(
         alt.X("across:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40, labelLimit=240)),
@@ -72,6 +89,7 @@ def _map(record: Record) -> Figure:
     written = base.transform_calculate(word="isValid(datum.sharpe) ? format(datum.sharpe, '.1f') : '-'")
     layers: list[Chart] = [
         colours.encode(color=tone, opacity=alt.Opacity("depth:Q", legend=None, scale=scale)),
+        base.transform_filter("datum.plateau").mark_rect(filled=False, stroke=INK, strokeWidth=1.5, strokeDash=[5, 3]),
         base.transform_filter("datum.proposed").mark_rect(filled=False, stroke=INK, strokeWidth=3),
         written.mark_text(color=INK, fontSize=11).encode(alt.Text("word:N")),
     ]
@@ -79,7 +97,8 @@ def _map(record: Record) -> Figure:
         "sweep-map",
         "Search Sharpe ratio of every variant",
         f"Sharpe ratio on the search span of {count(tiles.height, 'rule variant')}. {_proposed(record)}",
-        "Green earns, red loses, the frame marks the proposal, a dash never traded. "
+        "Green earns, red loses, a dash never traded. The frame marks the proposal, broken frames its plateau: the "
+        "neighbours it was averaged with. "
         f"{count(record.trials, 'trial')}; standard errors on hover and in the table.",
         DATA,
         sized(alt.layer(*layers), max(LEAST_HEIGHT, TILE_HEIGHT * tiles["down"].n_unique())),
@@ -105,7 +124,8 @@ def _luck(record: Record) -> Grid:
 
 
 def _ranking(record: Record) -> Grid:
-    top = record.ranking.head(record.config["report"]["grid_top_k"])
+    traded = record.ranking.filter(pl.col("trades") > 0)
+    top = traded.head(record.config["report"]["grid_top_k"])
     shown = varying(record.ranking, list(AXES))
     fields = ("combo", *shown, "trades", "net_bp", "turnover")
     lines = [

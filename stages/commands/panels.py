@@ -1,0 +1,87 @@
+"""What no hashed file may hold, as sections of a page: spend and hits, trials and luck, openings of the holdout.
+
+They tell the state of a ledger, a log and git's history on the day a page is opened, and differ between machines.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from stages.backtesting.trials import Entry
+from stages.reporting.content import Section, grid
+from stages.reporting.words import count, number
+
+Document = Mapping[str, Any]
+NULLS = {"dates": "this run's forecasts put to other dates", "markets": "markets of random walks"}
+GATES = {"forecast": "some symbol's forecast gates", "trading": "the trading gates", "verdict": "both, as a run must"}
+
+
+def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:
+    """The latest runs that asked the service, and how much of what they asked lay in the store."""
+    told = [one for one in runs if "questions" in one]
+    counted = sum(call["state"] != "refunded" for call in calls)
+    titles = ("ended", "run", "experiment", "questions", "from the store, %", "bought")
+    lines = [
+        (f"{one['ended_utc'][:19]}Z", one["run"], one["experiment"], one["questions"], _hits([one]), one["bought"])
+        for one in told
+    ]
+    sentences = [
+        f"{count(counted, 'request')} counted in the ledger's latest days, {count(len(runs), 'run')} in its records. "
+        "This panel is the ledger's state today; it is no part of any hashed file.",
+    ]
+    if told:
+        asked, bought = (sum(one[field] for one in told) for field in ("questions", "bought"))
+        sentences.append(
+            f"Over these runs {number(_hits(told), 1)} % of {count(asked, 'question')} were answered from the store, "
+            f"{count(bought, 'answer')} bought."
+        )
+    tables = (grid("Runs that asked the service", titles, lines),) if told else ()
+    return Section("spend", "Spend", tuple(sentences), grids=tables)
+
+
+def trials(entries: Iterable[Entry], family: tuple[str, str], luck: Document | None) -> Section:
+    """How many variants were ever tried, study by study, and how often this run's gates pass by luck."""
+    tried: dict[tuple[str, str], set[str]] = {}
+    for entry in entries:
+        tried.setdefault(entry.family, set()).update(entry.variants)
+    here = len(tried.get(family, set()))
+    sentences = [
+        f"{count(here, 'variant')} of this source and study stand on the trial log of this machine and its remote. The "
+        "deflated Sharpe ratio of the page uses the committed count; `make trials` brings it up to date."
+    ]
+    lines = [(*name, len(variants)) for name, variants in sorted(tried.items())]
+    tables = [grid("Variants ever evaluated", ("source", "study", "variants"), lines)] if lines else []
+    if luck is None:
+        sentences.append("How often these gates pass by luck was not asked yet: `make null` answers.")
+    else:
+        tables.append(_luck(luck))
+    return Section("trials", "Trials and luck", tuple(sentences), grids=tuple(tables))
+
+
+def openings(source: str, found: Mapping[str, str]) -> Section:
+    """Every strategy for which this source's holdout was ever opened, and where that is on record."""
+    sentences = (
+        f"The holdout of source {source} was opened for {count(len(found), 'strategy', 'strategies')}, as far as git "
+        "and the trial log know. Each opening makes it a little less of a holdout.",
+    )
+    table = grid("Openings on the record", ("strategy", "where"), list(found.items()))
+    return Section("openings", "Openings of the holdout", sentences, grids=(table,) if found else ())
+
+
+def _luck(found: Document) -> Any:
+    lines = [
+        (words, GATES[gate], rate["passed"], rate["n"], _percent(rate["ci"]))
+        for null, words in NULLS.items()
+        for gate, rate in found[null].items()
+    ]
+    titles = ("where there is nothing to find", "what passes", "passed", "of", "95 % interval")
+    return grid("How often the gates pass by luck (`make null`)", titles, lines)
+
+
+def _percent(interval: Sequence[float]) -> str:
+    low, high = (number(100 * bound, 1) for bound in interval)
+    return f"{low} to {high} %"
+
+
+def _hits(runs: Sequence[Document]) -> float:
+    asked = sum(one["questions"] for one in runs)
+    return 100.0 * sum(one["from_store"] for one in runs) / asked if asked else 100.0
