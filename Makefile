@@ -17,7 +17,7 @@ QUICK := "not (torture or scale or journey)"
 COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout
 
 ##@ Run
-.PHONY: run use params gate $(STAGES)
+.PHONY: run use new-run params gate $(STAGES)
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x as experiment x (HOW=--temp or --queue)
 ifdef PRESET
 	dvc exp run -f -n $(PRESET) -S preset=$(PRESET) $(HOW)
@@ -33,6 +33,11 @@ endif
 use: .venv/runtime ## make a preset the standing choice: PRESET=x
 	python -m stages.commands.use $(PRESET)
 
+new-run: .venv/runtime ## a preset for your bars: PRESET=x URI=... SYMBOLS="AAPL MSFT"
+	@python -m stages.commands.new_run $(PRESET) --uri '$(URI)' --symbols $(SYMBOLS) $(if $(FIRST),--first $(FIRST)) \
+		$(if $(LAST),--last $(LAST)) $(if $(HISTORY),--history $(HISTORY)) $(if $(HOLDOUT),--holdout $(HOLDOUT)) \
+		$(if $(ALIASES),--aliases $(ALIASES))
+
 params: .venv/runtime ## compose conf/ into params.yaml
 	python -m stages.commands.params
 
@@ -43,7 +48,7 @@ $(STAGES): .venv/runtime
 	dvc --wait-for-lock repro $(subst -,_,$@)
 
 ##@ Compare
-.PHONY: show experiments page compare
+.PHONY: show experiments page compare pr-comment
 show: .venv/runtime ## experiments side by side, noise dropped
 	@[ -t 1 ] || export COLUMNS=140; dvc exp show --only-changed --no-pager --drop $(NOISE)
 
@@ -56,6 +61,9 @@ page: .venv/runtime ## the page with what was spent and opened; RUN=x for anothe
 
 compare: .venv/runtime ## two runs on one page: A=x B=y
 	python -m stages.commands.compare $(A) $(B)
+
+pr-comment: .venv/runtime ## what a change does and costs, as a comment: BASE=main
+	@python -m stages.commands.pr_comment $(BASE) $(if $(PICTURES),--pictures $(PICTURES))
 
 adopt: ## keep the sweep's proposal, or an applied experiment, in conf/
 whitelist: ## propose who may trade from the eligible cells

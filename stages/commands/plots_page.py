@@ -20,7 +20,7 @@ HTML = """<!DOCTYPE html>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff }
 body { margin: 1rem auto; max-width: 60rem; padding: 0 1rem }
-body > div { overflow-x: auto; margin-bottom: 2rem }
+body > div { overflow-x: auto; max-width: 100%; margin-bottom: 2rem }
 table { border-collapse: collapse } td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd }
 </style>
 <script>

@@ -15,13 +15,15 @@ ROOT = Path(__file__).parents[2]
 DVC = Path(sys.executable).parent / "dvc"
 CHROMIUM = shutil.which("chromium")
 PLOTS = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+LABEL = "Local forecaster (not TimeGPT) on an artificial market"
 RUNS = {
-    "artifacts/backtest/equity.csv": "session,net_bp,equity_bp,drawdown_bp\n2024-01-02,{0},{0},0.0\n"
-    "2024-01-03,-1.0,{0},-1.0\n",
-    "artifacts/score_forecasts/reliability.csv": "method,horizon_min,level,raw,calibrated,n\ncqr,5,0.05,0.1,0.0{0},40\n"
-    "cqr,5,0.95,0.9,0.94,40\ncqr,10,0.05,0.1,0.0{0},40\ncqr,10,0.95,0.9,0.94,40\n",
-    "artifacts/score_forecasts/coverage_by_time.csv": "method,horizon_min,snapshot_et,raw,calibrated,n,n_days\n"
-    "cqr,5,09:45,0.4,0.5{0},40,20\ncqr,5,10:30,0.4,0.5{0},40,20\n",
+    "artifacts/backtest/equity.csv": "session,net_bp,equity_bp,drawdown_bp,forecast\n2024-01-02,{0},{0},0.0,{1}\n"
+    "2024-01-03,-1.0,{0},-1.0,{1}\n",
+    "artifacts/score_forecasts/reliability.csv": "method,horizon_min,level,raw,calibrated,n,forecast\n"
+    "cqr,5,0.05,0.1,0.0{0},40,{1}\ncqr,5,0.95,0.9,0.94,40,{1}\ncqr,10,0.05,0.1,0.0{0},40,{1}\n"
+    "cqr,10,0.95,0.9,0.94,40,{1}\n",
+    "artifacts/score_forecasts/coverage_by_time.csv": "method,horizon_min,snapshot_et,raw,calibrated,n,n_days,"
+    "forecast\ncqr,5,09:45,0.4,0.5{0},40,20,{1}\ncqr,5,10:30,0.4,0.5{0},40,20,{1}\n",
 }
 
 
@@ -40,12 +42,12 @@ def page(tmp_path_factory) -> Path:
     (path / "dvc.yaml").write_text(yaml.safe_dump({"plots": PLOTS}))
     for name, text in RUNS.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text(text.format(3))
+        (path / name).write_text(text.format(3, LABEL))
     identity = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
     for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "a run"]):
         subprocess.run(["git", *command], cwd=path, check=True)
     for name, text in RUNS.items():
-        (path / name).write_text(text.format(7))
+        (path / name).write_text(text.format(7, LABEL))
     subprocess.run([DVC, "plots", "diff", "HEAD"], cwd=path, check=True, capture_output=True)
     return path / "artifacts/plots/index.html"
 
@@ -57,6 +59,17 @@ def test_every_picture_shows_both_runs(page):
         spec, _ = json.JSONDecoder().raw_decode(picture)
         assert {row["rev"] for row in spec["data"]["values"]} == {"HEAD", "workspace"}
         assert "<DVC_METRIC" not in json.dumps(spec)
+
+
+def test_an_editor_reads_the_same_pictures_as_data(page):
+    """What the DVC extension of VS Code runs; a broken template or data file would stand under errors."""
+    told = subprocess.run(
+        [DVC, "plots", "diff", "HEAD", "--json", "--split", "-o", ".dvc/tmp/plots"],
+        cwd=page.parents[2], check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    shown = json.loads(told.stdout)
+    assert "errors" not in shown
+    assert set(shown["data"]) == {next(iter(plot)) for plot in PLOTS}
 
 
 @pytest.mark.browser
@@ -72,6 +85,11 @@ def test_the_pictures_are_drawn_without_a_request_or_a_word_on_the_console(page)
         sheet.on("request", lambda request: asked.append(request.url))
         sheet.goto(page.as_uri())
         sheet.wait_for_function(f"document.querySelectorAll('.vega-embed svg.marks').length === {len(PLOTS)}")
+        named = sheet.locator(".vega-embed").evaluate_all("all => all.map(one => one.textContent)")
+        sheet.set_viewport_size({"width": 390, "height": 800})
+        reach = sheet.evaluate("document.documentElement.scrollWidth")
         chromium.close()
     assert said == []
     assert asked == [page.as_uri()]
+    assert all(picture.count(LABEL) == 2 for picture in named), "each run says on each picture who forecast"
+    assert reach == 390

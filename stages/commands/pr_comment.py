@@ -1,0 +1,95 @@
+"""`make pr-comment`: what the change here does to the run of a base, as a comment file for a pull request.
+
+Written to artifacts/pr_comment/: `comment.md`, its pictures, and `compare.html`, the two runs on one page. Buys nothing
+and needs no key; a change that asks what nobody has answered yet is priced instead of judged.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.commands.page import WORKSPACE, read_run, shown
+from stages.comparing.comment import Change, Price, render_comment, runs_of
+from stages.comparing.pair import Differing, curves, render_pair
+from stages.comparing.picture import png
+from stages.forecasting.params import LOCAL
+from stages.outside.configuration.composition import differences, present
+from stages.outside.configuration.study import Study
+from stages.outside.entry import run
+from stages.outside.files import read_json, read_table, write_bytes, write_text
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.backends import remote_anywhere
+from stages.outside.paid.pricing import price
+from stages.outside.places import Folder
+from stages.outside.question_files import read_questions
+from stages.outside.runs.experiments import fetch_run
+from stages.outside.runs.unfinished import unfinished_stages
+from stages.outside.workspace import store_root
+from stages.tables.schedule import Schedule
+
+FOLDER = Path("artifacts/pr_comment")
+REQUESTS = Path("artifacts/build_requests/requests")
+SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
+METRICS = Path("artifacts/evaluate/summary.json")
+
+
+def main() -> None:
+    """A base run and the workspace -> a comment, its pictures, and the page behind them."""
+    parser = argparse.ArgumentParser(prog="make pr-comment", description="what this change does to a run, as a comment")
+    parser.add_argument("base", nargs="?", default="main", help="the run to compare with: a branch, a commit, ...")
+    parser.add_argument(
+        "--pictures", default="", help="where pictures will be served from; beside the comment if empty"
+    )
+    asked = parser.parse_args()
+
+    waiting = unfinished_stages()
+    study = Study.parse(present() or {})
+    base, before = read_run(asked.base)
+    with tempfile.TemporaryDirectory(prefix="base-") as folder:
+        fetch_run(asked.base, [SCHEDULE, METRICS], Path(folder))
+        old_keys = set(read_table(Schedule, Path(folder) / SCHEDULE)["key"].drop_nulls())
+        metrics = read_json(Path(folder) / METRICS)
+    whole: dict[str, Any] = (
+        {"waiting": waiting} if waiting else {"after": read_run(WORKSPACE)[1], "metrics_after": read_json(METRICS)}
+    )
+    change = Change(asked.base, differing(base, study), price_of(study, old_keys), before, metrics, **whole)
+
+    pictures = write_pictures(change) if change.after else {}
+    prefix = asked.pictures.rstrip("/") + "/" if asked.pictures else ""
+    write_text(
+        render_comment(change, {prefix + name: words for name, words in pictures.items()}), FOLDER / "comment.md"
+    )
+    print(f"pr-comment: {FOLDER}/comment.md, {len(pictures)} pictures. {change.price.words}")
+
+
+def differing(base: Study, study: Study) -> Differing:
+    """Keys of params with the value of the base and the one here."""
+    return [(".".join(path), *values) for path, values in differences(shown(base), shown(study)).items()]
+
+
+def price_of(study: Study, old_keys: set[str]) -> Price:
+    """What the questions here would cost, and how many of them the base did not ask."""
+    questions = read_questions(REQUESTS)
+    new = len({question.key for question in questions} - old_keys)
+    if study.forecaster.deployment == LOCAL:
+        return Price(len(questions), new, 0, 0, 0, maker=study.forecaster.name)
+    store = AnswerStore(Folder(store_root()), remote_anywhere(study.api))
+    found = price(questions, read_table(Schedule, SCHEDULE), store)
+    return Price(len(questions), new, found.missing, found.requests, found.packed_requests)
+
+
+def write_pictures(change: Change) -> Mapping[str, str]:
+    """The curves of both runs, and the page that they stand on; the name of each picture and its words."""
+    runs = runs_of(change)
+    write_text(render_pair(runs, change.differing), FOLDER / "compare.html")
+    label = " / ".join(dict.fromkeys(record.label for record in runs.values()))
+    figures = {f"{figure.name}.png": figure for figure in curves(runs).figures}
+    for name, figure in figures.items():
+        write_bytes(png(figure, label), FOLDER / name)
+    return {name: figure.alt for name, figure in figures.items()}
+
+
+if __name__ == "__main__":
+    run(main)

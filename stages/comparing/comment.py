@@ -1,0 +1,123 @@
+"""What a change does to a run, as a comment that a git host draws: verdict, price in calls, metrics, pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.comparing.pair import Differing, Runs, params, verdicts
+from stages.reporting.content import Grid, Section, grid
+from stages.reporting.headline import headline
+from stages.reporting.page import templates
+from stages.reporting.record import Record
+from stages.reporting.words import MISSING, count, measure, sharpe
+
+
+@dataclass(frozen=True)
+class Price:
+    """What the proposal asks and what that costs; `maker` is the local forecaster, if one answers.
+
+    *Units*: questions, and HTTP requests at one per snapshot or packed.
+    """
+
+    questions: int
+    new: int
+    missing: int
+    requests: int
+    packed_requests: int
+    maker: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The price of the change in one sentence."""
+        asked = f"{count(self.questions, 'question')}, {self.new:,} of them new with this change"
+        if self.maker is not None:
+            return f"**0 calls**: {asked}; `{self.maker}` answers on the machine that runs."
+        if not self.missing:
+            return f"**0 calls**: {asked}; every answer is in the store."
+        return (
+            f"**{count(self.requests, 'call')}** ({self.packed_requests:,} with `api.pack: snapshots`): {asked}; "
+            f"{count(self.missing, 'answer')} must be bought."
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """A base and what is proposed: what params say differently, and what the stages made of it.
+
+    `after` is missing, and `waiting` names the stages, when the proposal did not run to its end.
+    """
+
+    base: str
+    differing: Differing
+    price: Price
+    before: Record
+    metrics_before: Mapping[str, Any]
+    after: Record | None = None
+    metrics_after: Mapping[str, Any] | None = None
+    waiting: Sequence[str] = ()
+
+
+def render_comment(change: Change, pictures: Mapping[str, str]) -> str:
+    """Markdown; `pictures` are alt texts by the address of the picture."""
+    after = change.after
+    return (
+        templates()
+        .get_template("comment.md.j2")
+        .render(
+            base=change.base,
+            price=change.price.words,
+            waiting=", ".join(f"`{stage}`" for stage in change.waiting),
+            before=headline(change.before),
+            after=headline(after) if after else None,
+            label=(after or change.before).label,
+            metrics=metrics(change),
+            sections=[_params(change), *([verdicts(runs_of(change))] if after else [])],
+            pictures=pictures,
+        )
+    )
+
+
+def runs_of(change: Change) -> Runs:
+    """Base and proposal, by what a reader of the comment calls them."""
+    after = {"this change": change.after} if change.after else {}
+    return {change.base: change.before} | after
+
+
+def metrics(change: Change) -> Grid | None:
+    """Each figure of `dvc metrics` before and after; nothing while the proposal did not run to its end."""
+    if change.metrics_after is None:
+        return None
+    before, after = change.metrics_before, change.metrics_after
+    errors = [_errors(record) for record in runs_of(change).values()]
+    lines = [
+        (
+            f"{name} ± standard error" if name in errors[0] else name,
+            *(_told(side.get(name), error.get(name)) for side, error in zip((before, after), errors, strict=True)),
+            _difference(before.get(name), after.get(name)),
+        )
+        for name in dict.fromkeys([*before, *after])
+    ]
+    tried = " and ".join(count(record.trials, "trial") for record in runs_of(change).values())
+    return grid(f"Metrics, behind them {tried}", ("metric", change.base, "this change", "difference"), lines)
+
+
+def _errors(record: Record) -> dict[str, float | None]:
+    """The standard error of each Sharpe ratio among the metrics; it never stands without."""
+    kpis = record.oos["kpis"] or {}
+    return {"sharpe": record.book["sharpe_se"], "oos_sharpe": kpis.get("sharpe_se")}
+
+
+def _params(change: Change) -> Section:
+    return params({change.base: change.before, "this change": change.before}, change.differing)
+
+
+def _told(value: Any, error: float | None) -> str:
+    if error is not None:
+        return sharpe(value, error)
+    return measure(value) if value is None or isinstance(value, int | float) else str(value)
+
+
+def _difference(before: Any, after: Any) -> str:
+    if not (isinstance(before, int | float) and isinstance(after, int | float)):
+        return MISSING if before == after else "changed"
+    return measure(after - before) if after != before else MISSING
