@@ -25,6 +25,9 @@ NUMBERS = (*PRICES, "volume")
 COLUMNS = ("ts", *NUMBERS)
 REGULAR_HOURS = (time(9, 30), time(16, 0))
 DAY = timedelta(days=1)
+SHARED = pl.col("ts").eq_missing(pl.col("ts").shift(1)) | pl.col("ts").eq_missing(
+    pl.col("ts").shift(-1)
+)  # of sorted rows
 PER_MICROSECOND = {"ms": 1e-3, "us": 1, "ns": 1000}
 
 
@@ -58,22 +61,21 @@ def ingest(
     shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
     rows = stamped.with_columns(pl.col("ts") - shift)
     distinct = _distinct(rows)
-    regular = distinct.join(minute_grid(calendar).select("ts", "session"), on="ts", how="inner")
+    placed = distinct.join(minute_grid(calendar).select("ts", "session"), on="ts", how="left", maintain_order="left")
+    regular, outside = placed.drop_nulls("session"), placed.filter(pl.col("session").is_null()).drop("session")
     if regular.is_empty():
         raise HardFailure(
             "TS7", f"no row lies in a session: {_extent(named)}; check universe.first_session and its unit."
         )
-    twice = pl.col("ts").is_duplicated()
-    outside = distinct.join(regular, on="ts", how="anti")
     return Ingested(
-        rows=regular.filter(~twice).drop("session").sort("ts"),
+        rows=regular.filter(~SHARED).drop("session"),
         counts={
             "TS1": int((rows["ts"].diff() < timedelta(0)).sum()),
             "TS2": rows.height - distinct.height,
             "TS5_undecided": int(not label_decided),
             "outside_hours": outside.height + delivered.height - stamped.height,
         },
-        conflicts=regular.filter(twice).group_by("session").agg(TS3=pl.col("ts").n_unique()).sort("session"),
+        conflicts=regular.filter(SHARED).group_by("session").agg(TS3=pl.col("ts").n_unique()).sort("session"),
         tails=_tails(outside, calendar),
     )
 
@@ -143,10 +145,8 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     """Every row once, sorted by `ts`; only rows that share their minute are compared."""
     in_order = rows.sort("ts", maintain_order=True)
-    before, after = pl.col("ts").shift(1), pl.col("ts").shift(-1)
-    shared = ((pl.col("ts") == before) | (pl.col("ts") == after)).fill_null(value=False)
-    several = in_order.filter(shared).unique(maintain_order=True)
-    return pl.concat([in_order.filter(~shared), several]).sort("ts", maintain_order=True)
+    several = in_order.filter(SHARED).unique(maintain_order=True)
+    return pl.concat([in_order.filter(~SHARED), several]).sort("ts", maintain_order=True)
 
 
 def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,8 @@ from stages.tables.bars import PRICES, REAL
 def stale_runs(bars: pl.DataFrame) -> pl.DataFrame:
     """Per real bar, by `ts` and its session: `stale_len` equal bars so far, `quiet_len` of them without volume."""
     i = pl.int_range(pl.len())
-    moved = pl.any_horizontal(pl.col(price).ne_missing(pl.col(price).shift(1).over("session")) for price in PRICES)
+    names = ("session", *PRICES)  # another session's bar is no repetition
+    moved = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in names)
     traded = pl.col("volume") > 0
     return (
         bars.filter(REAL)
