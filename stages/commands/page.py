@@ -1,4 +1,5 @@
-"""`make page`: the page of this run, or of any other, with what no hashed file may hold: spend, trials, openings.
+"""`make page`: the page of this run, or of any other, with what no hashed file may hold: spend, trials,
+openings, revisions.
 
 Written to artifacts/page/, so that neither the workspace nor any stage's output changes.
 """
@@ -10,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from stages.commands.panels import openings, spend, trials
+from stages.commands.panels import openings, revisions, spend, trials
 from stages.outside.configuration.openings import openings_of
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -22,6 +23,7 @@ from stages.outside.runs.experiments import fetch_run
 from stages.outside.runs.luck_record import kept_luck
 from stages.outside.runs.trials import open_log
 from stages.outside.settings import PARAMS
+from stages.outside.source.listing_history import relisted
 from stages.report import FILES
 from stages.reporting.content import Section
 from stages.reporting.page import render_page
@@ -69,6 +71,7 @@ def panels(study: Study, record: Record) -> list[Section]:
         spend(runs_of(place), calls_of(place)),
         trials(log.entries(), (source, study.report.study), luck),
         openings(source, openings_of(source)),
+        revisions(source, relisted(study.source)),
     ]
 
 

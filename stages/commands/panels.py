@@ -1,4 +1,5 @@
-"""What no hashed file may hold, as sections of a page: spend and hits, trials and luck, openings of the holdout.
+"""What no hashed file may hold, as sections of a page: spend and hits, trials and luck, openings of the holdout,
+revisions of the source.
 
 They tell the state of a ledger, a log and git's history on the day a page is opened, and differ between machines.
 """
@@ -7,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stages.backtesting.trials import Entry
+from stages.outside.source.listing_history import NOT_COMMITTED, Relisted
 from stages.reporting.content import Section, grid
 from stages.reporting.words import count, number
+from stages.sources.revisions import months_of
 
 Document = Mapping[str, Any]
 NULLS = {"dates": "this run's forecasts put to other dates", "markets": "markets of random walks"}
@@ -65,6 +68,25 @@ def openings(source: str, found: Mapping[str, str]) -> Section:
     )
     table = grid("Openings on the record", ("strategy", "where"), list(found.items()))
     return Section("openings", "Openings of the holdout", sentences, grids=(table,) if found else ())
+
+
+def revisions(source: str, found: Sequence[Relisted]) -> Section:
+    """What the vendor added and revised, commit by commit, and since the last commit."""
+    fresh = [month for one in found if one.commit == NOT_COMMITTED for month in months_of(one.changes.revised)]
+    sentences = (
+        f"Since the last commit the vendor of source {source} revised {', '.join(fresh) or 'nothing'}, as far as "
+        "`make refresh` listed it here. A run reads only the files of its own listing, whose hash stands under inputs.",
+    )
+    titles = ("commit", "day", "revised", "new", "gone")
+    lines = [
+        (one.commit, one.day, *map(_months, (one.changes.revised, one.changes.new, one.changes.gone))) for one in found
+    ]
+    tables = (grid("Changes of the listing", titles, lines),) if found else ()
+    return Section("revisions", "Revisions of the source", sentences, grids=tables)
+
+
+def _months(files: Sequence[Document]) -> str:
+    return ", ".join(months_of(files)) or "none"
 
 
 def _luck(found: Document) -> Any:

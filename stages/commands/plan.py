@@ -5,6 +5,7 @@ Offline but for the listing of a shared remote; without key; the workspace stays
 
 import argparse
 import math
+from typing import Any
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import LOCAL
@@ -26,7 +27,11 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, like requests.history_days=[20,40]")
     overrides = parser.parse_args().overrides
 
-    document = compose(overrides=overrides) if overrides else present()
+    tell_price(compose(overrides=overrides) if overrides else present())
+
+
+def tell_price(document: dict[str, Any] | None) -> None:
+    """Print what a run under these params would cost, given what lies in the store."""
     if document is None:
         raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
     study = Study.parse(document)

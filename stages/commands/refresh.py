@@ -1,42 +1,41 @@
 """`make refresh`: list the source as it is now, say what the vendor added and revised, and write the new listing.
 
-The listing pins the next runs once it is committed; `make plan` then says what must be asked again, and at what price.
-*Errors*: `DataContractError` if a symbol of the universe has no file at all; the old listing then stays as it was.
+The listing pins the next runs once it is committed. What the changes cost is said as by `make plan`: nothing is bought.
+*Errors*: `DataContractError` if a symbol of the universe has no file at all or a revised file cannot be read; the old
+listing then stays as it was.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from stages.errors import DataContractError
+from stages.commands.plan import tell_price
+from stages.errors import DataContractError, PipelineError
+from stages.outside.configuration.composition import present
 from stages.outside.entry import run, say
-from stages.outside.files import read_frame
 from stages.outside.progress import progress
 from stages.outside.settings import read_params
 from stages.outside.source.bucket import read_frames
+from stages.outside.source.earlier import earlier
 from stages.outside.source.listing import listing_path, read_listing, write_listing
 from stages.outside.source.reaching import try_the_way
 from stages.outside.source.source_files import find_files
 from stages.sources.manifest import listing_of
 from stages.sources.params import SourceParams
-from stages.sources.revisions import change_of_form, changes, revision
+from stages.sources.revisions import Changes, Vendor, change_of_form, changes, months_of, revision
 from stages.universe.params import UniverseParams
-
-FETCHED = Path("artifacts/fetch_bars/bars")
 
 
 def main() -> None:
-    """Params -> `conf/manifests/<source.name>.json`, and what is different in it."""
+    """Params -> `conf/manifests/<source.name>.json`, what is different in it, and what that would cost."""
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
     before = read_listing(source)["files"] if listing_path(source).exists() else []
 
     files = [] if source.kind == "synthetic" else _found(source, universe)
     found = changes(before, files)
-    write_listing(listing_of(source, files), source)
-
-    for sentence in _told(found.revised, source):
+    for sentence in _told(found, before, source):
         print(sentence)
+    write_listing(listing_of(source, files), source)
     say(
         "refresh",
         listing=listing_path(source),
@@ -45,8 +44,18 @@ def main() -> None:
         revised=len(found.revised),
         gone=len(found.gone),
     )
-    if found.revised or found.new or found.gone:
-        print(f"Commit {listing_path(source)} to accept it; `make plan` prices the questions it changes.")
+    if found.new or found.revised or found.gone:
+        print(f"Commit {listing_path(source)} to accept it.")
+        if before:
+            _tell_price()
+
+
+def _tell_price() -> None:
+    """What the runs behind the new listing would buy; what stands in the way of a price is no fault of the listing."""
+    try:
+        tell_price(present())
+    except PipelineError as error:
+        print(f"no price: {error}")
 
 
 def _found(source: SourceParams, universe: UniverseParams) -> list[dict[str, Any]]:
@@ -65,17 +74,20 @@ def _found(source: SourceParams, universe: UniverseParams) -> list[dict[str, Any
     return files
 
 
-def _told(revised: list[dict[str, Any]], source: SourceParams) -> Iterator[str]:
-    """A sentence on each revised file; what changed in it only where the last run left bars to compare with."""
-    vendor = {ours: theirs for theirs, ours in source.aliases.items()}
-    for file, after in read_frames(revised):
-        title = f"revised: {file['symbol']} {file['month'] or ''}".rstrip()
-        fetched = FETCHED / f"{file['symbol']}.parquet"
-        if not fetched.exists():
-            yield f"{title}: another file of {file['size']} bytes (no earlier bars here to compare it with)"
-            continue
-        before, names = read_frame(fetched), (vendor.get("ts", "ts"), vendor.get("close", "close"))
-        yield f"{title}: {change_of_form(before, after) or revision(before, after, *names)}"
+def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams) -> Iterator[str]:
+    """New and gone files by month; of each revised one what changed in it, as far as its old rows are still here."""
+    for title, files in (("new", found.new), ("gone", found.gone)):
+        if files:
+            yield f"{title}: {', '.join(months_of(files))}"
+    theirs = {ours: vendors for vendors, ours in source.aliases.items()}
+    vendor = Vendor(theirs.get("ts", "ts"), theirs.get("close", "close"), source.zone)
+    listed = {file["uri"]: file for file in before}
+    for file, after in read_frames(found.revised):
+        rows = earlier(listed[file["uri"]], vendor)
+        told: object = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
+        if rows is not None:
+            told = change_of_form(rows, after, vendor) or revision(rows, after, vendor)
+        yield f"revised: {months_of([file])[0]}: {told}"
 
 
 if __name__ == "__main__":

@@ -12,15 +12,16 @@ def content_hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
 
 
 def _hash(path: Path) -> str:
-    return _folder(path) if path.is_dir() else _file(path)
+    return _folder(path) if path.is_dir() else file_hash(path)
 
 
-def _file(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """The md5 of a file."""
     with path.open("rb") as content:
         return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _folder(folder: Path) -> str:
     files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
-    listed = json.dumps([{"md5": _file(path), "relpath": name} for name, path in files], sort_keys=True)
+    listed = json.dumps([{"md5": file_hash(path), "relpath": name} for name, path in files], sort_keys=True)
     return hashlib.md5(listed.encode("utf-8"), usedforsecurity=False).hexdigest() + ".dir"

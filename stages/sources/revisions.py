@@ -1,12 +1,30 @@
 """What changed between two listings of a source, and between two deliveries of one file.
 
 *Units*: `largest_bp` is the largest change of a close, in bp of log price.
+*Time*: only rows of regular hours are compared, since no others enter a study; they belong to their date in New York.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 import polars as pl
+
+from stages.universe.snapshots import NEW_YORK
+
+OPEN, CLOSE = time(9, 30), time(16, 0)  # both may be stamps, of starts or of ends
+MOST_TOLD = 10
+SESSION, TOLD = "(session)", "(told)"  # names that no vendor has
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """The vendor's names of two columns, and the zone of naive stamps."""
+
+    ts: str
+    close: str
+    zone: str | None
 
 
 @dataclass(frozen=True)
@@ -22,16 +40,17 @@ class Changes:
 class Revision:
     """How the rows of one file changed."""
 
-    days: tuple[str, ...]
+    sessions: tuple[str, ...]
     changed: int
     added: int
     removed: int
     largest_bp: float
 
     def __str__(self) -> str:
-        days = ", ".join(self.days[:5]) + (f" and {len(self.days) - 5} more days" if len(self.days) > 5 else "")
+        further = f" and {len(self.sessions) - MOST_TOLD} more" if len(self.sessions) > MOST_TOLD else ""
+        sessions = ", ".join(self.sessions[:MOST_TOLD]) + further
         return (
-            f"{self.changed} bars changed, {self.added} added, {self.removed} removed on {days or 'no day'}; "
+            f"{self.changed} bars changed, {self.added} added, {self.removed} removed on {sessions or 'no session'}; "
             f"largest change of a close {self.largest_bp:.2f} bp"
         )
 
@@ -46,9 +65,19 @@ def changes(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Changes:
     )
 
 
-def change_of_form(before: pl.DataFrame, after: pl.DataFrame) -> str | None:
+def months_of(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Symbol and month of some files, in words: the first ten, and how many more."""
+    names = [f"{file['symbol']} {file['month'] or ''}".rstrip() for file in files]
+    further = len(names) - MOST_TOLD
+    return names[:MOST_TOLD] + ([f"{further} more"] if further > 0 else [])
+
+
+def change_of_form(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> str | None:
     """Columns that came, went or hold another kind of value; null where rows can be compared. Numbers are one kind."""
     told = []
+    is_price = before.schema.get(vendor.close, pl.Null()).is_numeric()
+    if not (is_price and isinstance(before.schema.get(vendor.ts), pl.Datetime)):
+        told.append(f"no bars can be read by source.aliases from the columns {before.columns}")
     for name in dict.fromkeys([*before.columns, *after.columns]):
         was, now = before.schema.get(name), after.schema.get(name)
         if was != now and not (was and now and was.is_numeric() and now.is_numeric()):
@@ -56,24 +85,45 @@ def change_of_form(before: pl.DataFrame, after: pl.DataFrame) -> str | None:
     return "; ".join(told) or None
 
 
-def revision(before: pl.DataFrame, after: pl.DataFrame, ts: str, close: str) -> Revision:
-    """Compare the rows that were read with those of a file of the same form, within the file's own span of time."""
-    span = before.filter(pl.col(ts).is_between(after[ts].min(), after[ts].max()))
-    values = [name for name in after.columns if name != ts and name in before.columns]
-    both = span.join(after, on=ts, how="full", suffix=" after", coalesce=True).with_columns(
-        added=~pl.col(ts).is_in(span[ts].implode()), removed=~pl.col(ts).is_in(after[ts].implode())
-    )
+def revision(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> Revision:
+    """Compare the rows of regular hours of two deliveries of the same form; a minute told twice counts once."""
+    was, now = (_regular(frame, vendor) for frame in (before, after))
+    both = was.join(now, on=[vendor.ts, SESSION], how="full", suffix=" after", coalesce=True, nulls_equal=True)
+    values = [name for name in was.columns if name not in (vendor.ts, SESSION, TOLD)]
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name} after")) for name in values)
-    touched = both.filter(pl.col("added") | pl.col("removed") | differs)
-    kept = touched.filter(~pl.col("added") & ~pl.col("removed"))
-    moves = kept.select((pl.col(f"{close} after") / pl.col(close)).log().abs()).to_series()
+    touched = both.filter(pl.col(TOLD).is_null() | pl.col(f"{TOLD} after").is_null() | differs)
+    kept = touched.filter(pl.col(TOLD) & pl.col(f"{TOLD} after"))
+    moves = kept.select((pl.col(f"{vendor.close} after") / pl.col(vendor.close)).log().abs().fill_nan(None)).to_series()
     return Revision(
-        days=tuple(touched[ts].dt.date().unique().sort().cast(pl.String)),
+        sessions=tuple(touched[SESSION].drop_nulls().unique().sort().cast(pl.String)),
         changed=kept.height,
-        added=int(touched["added"].sum()),
-        removed=int(touched["removed"].sum()),
+        added=touched[TOLD].null_count(),
+        removed=touched[f"{TOLD} after"].null_count(),
         largest_bp=1e4 * float(moves.max() or 0.0),  # type: ignore[arg-type]
     )
+
+
+def of_month(bars: pl.DataFrame, month: str | None, vendor: Vendor) -> pl.DataFrame:
+    """The rows that a file of this month (or year, or of everything) may hold, by their date in New York."""
+    day = _local(bars.schema[vendor.ts], vendor).dt.strftime("%Y-%m-%d")
+    return bars.filter(day.str.starts_with(month or ""))
+
+
+def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
+    """Rows stamped from the open to the close, with the date of their session in New York."""
+    local = _local(frame.schema[vendor.ts], vendor)
+    rows = frame.with_columns(local.dt.date().alias(SESSION), pl.lit(value=True).alias(TOLD)).filter(
+        local.dt.time().is_between(OPEN, CLOSE)
+    )
+    return rows.unique(vendor.ts, keep="first", maintain_order=True)
+
+
+def _local(dtype: pl.DataType, vendor: Vendor) -> pl.Expr:
+    """A stamp on the clock of New York; a naive one without `source.zone` as it stands."""
+    zone, stamp = dtype.time_zone, pl.col(vendor.ts)  # type: ignore[attr-defined]
+    if zone is None and vendor.zone is not None:
+        stamp = stamp.dt.replace_time_zone(vendor.zone, ambiguous="null", non_existent="null")
+    return stamp.dt.convert_time_zone(NEW_YORK) if zone or vendor.zone else stamp
 
 
 def _content(file: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,9 +1,11 @@
 """`make refresh` and the stages it pins, as a user with a folder of bars meets them."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,6 +32,7 @@ SOURCE = {
     "close_includes_auction": None,
     "synthetic": None,
 }
+FACTS = {"input_size": 1000, "model_horizon": 20, "min_rows": 1}
 UNIVERSE = {
     "symbols": ["STRONG"],
     "whitelist": ["STRONG"],
@@ -46,7 +49,11 @@ class Desk:
     path: Path
 
     def configure(self, **sections: dict[str, object]) -> None:
-        document = PARAMS | {"source": SOURCE, "universe": UNIVERSE}
+        document = deepcopy(PARAMS) | {"source": SOURCE, "universe": UNIVERSE}
+        document["requests"] |= {"history_days": [2]}
+        document["rules"] |= {"history_days": 2}
+        document["sweep"]["grid"] |= {"history_days": [2]}
+        document["forecaster"] |= yaml.safe_load((ROOT / "conf/forecaster/timegpt.yaml").read_text()) | FACTS
         for section, changes in sections.items():
             document[section] = document[section] | changes
         (self.path / "params.yaml").write_text(yaml.safe_dump(document))
@@ -82,6 +89,8 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("desk")
     for folder in ("bars", "conf", ".dvc"):
         (path / folder).mkdir()
+    (path / "stages").symlink_to(ROOT / "stages")
+    (path / "conf/events").symlink_to(ROOT / "conf/events")
     desk = Desk(path)
     desk.configure()
     desk.deliver(bars())
@@ -105,7 +114,8 @@ def test_a_second_refresh_finds_nothing_new_and_writes_the_same_bytes(desk: Desk
     before = (desk.path / "conf/manifests/mine.json").read_bytes()
     done = desk.run("commands.refresh")
 
-    assert done.stdout == "refresh: listing=conf/manifests/mine.json files=2 new=0 revised=0 gone=0\n"
+    assert done.stdout.startswith("refresh: listing=conf/manifests/mine.json files=2 new=0 revised=0 gone=0 seconds=")
+    assert done.stdout.count("\n") == 1
     assert (desk.path / "conf/manifests/mine.json").read_bytes() == before
 
 
@@ -118,11 +128,44 @@ def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(desk: Desk
     told = desk.run("commands.refresh")
     accepted = desk.run("list_source", "fetch_bars")
 
-    assert stopped.returncode == 2
+    assert (stopped.returncode, told.returncode) == (2, 0)
     assert "bars/STRONG_2024-09.parquet is not the listed file" in stopped.stderr
     assert "revised: STRONG 2024-09: 1 bars changed, 0 added, 0 removed on 2024-09-24; largest" in told.stdout
     assert "a close 10.00 bp" in told.stdout
+    assert "plan: 32 questions to timegpt-2.1" in told.stdout, "the price of accepting it, at once"
     assert accepted.returncode == 0
+
+
+def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(desk: Desk) -> None:
+    (desk.path / "bars/STRONG_2024-10.parquet").rename(desk.path / "bars/STRONG_2024-11.parquet")
+    done = desk.run("commands.refresh")
+
+    assert done.returncode == 0
+    assert "new: STRONG 2024-11\ngone: STRONG 2024-10\n" in done.stdout
+    assert "no price: stage list_source cannot run with these params" in done.stdout
+    assert "holds no file of STRONG for 2024-10" in done.stdout
+
+
+def test_a_revised_file_that_cannot_be_read_leaves_the_old_listing_alone(desk: Desk) -> None:
+    before = (desk.path / "conf/manifests/mine.json").read_bytes()
+    path = desk.path / "bars/STRONG_2024-09.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    done = desk.run("commands.refresh")
+
+    assert done.returncode == 2
+    assert "STRONG_2024-09.parquet is not readable as parquet" in done.stderr
+    assert (desk.path / "conf/manifests/mine.json").read_bytes() == before
+
+
+def test_bars_that_were_fetched_from_another_listing_are_not_compared_with(desk: Desk) -> None:
+    manifest = desk.path / "artifacts/list_source/manifest.json"
+    document = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(document | {"files": [file | {"md5": "0" * 32} for file in document["files"]]}))
+    desk.deliver(bars().with_columns(pl.col("close") * 1.001))
+    done = desk.run("commands.refresh")
+
+    assert "revised: STRONG 2024-09: another file of" in done.stdout
+    assert "(its old rows are not here to compare it with)" in done.stdout
 
 
 def test_a_symbol_that_the_template_does_not_find_leaves_the_old_listing_alone(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """The price of questions: what is missing, in how many requests, and what is paid already."""
 
 from datetime import date, timedelta
+from hashlib import md5
 from pathlib import Path
 
 import polars as pl
@@ -85,10 +86,20 @@ def test_only_stages_that_new_params_change_are_run_again(tmp_path: Path, monkey
     seen = dict(zip(names, (["universe"], ["universe"], ["quality"], ["features"]), strict=True))
     for name in names:
         (tmp_path / "artifacts" / name).mkdir(parents=True)
-    recorded = {name: {"params": {"params.yaml": {k: params[k] for k in seen[name]}}} for name in names}
+    recorded = {name: {"params": {"params.yaml": {k: params[k] for k in seen[name]}}, "deps": []} for name in names}
+    Path("conf").mkdir()
+    Path("conf/listing.json").write_text("as committed")
+    recorded["list_source"]["deps"] = [
+        {"path": "conf/listing.json", "md5": md5(b"as committed").hexdigest()},
+        {"path": "stages/list_source.py", "md5": "code is not looked at"},
+    ]
     Path("dvc.lock").write_text(yaml.safe_dump({"stages": recorded}))
 
     assert stages_to_run(params) == []
     assert stages_to_run({**params, "requests": {"history_days": [20]}}) == []
     assert stages_to_run({**params, "quality": {"x": 2}}) == ["check_data", "build_features"]
     assert stages_to_run({**params, "universe": {"symbols": ["B"]}}) == list(names)
+    Path("conf/listing.json").write_text("listed anew")
+    assert stages_to_run(params) == list(names), "a revised source changes everything behind it"
+    Path("conf/listing.json").unlink()
+    assert stages_to_run(params) == list(names)

@@ -1,7 +1,8 @@
 """The market that given params would see, computed without touching the workspace.
 
-Stages before `build_requests` whose params are the ones that dvc.lock records are taken as they lie in `artifacts/`;
-from the first that would change, they run in a scratch folder. Nothing here asks a forecaster.
+Stages before `build_requests` whose params and files of conf/ (the listing of the source, events) are the ones that
+dvc.lock records are taken as they lie in `artifacts/`; from the first that would change, they run in a scratch folder.
+Nothing here asks a forecaster.
 *Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
 """
 
@@ -17,6 +18,7 @@ import yaml
 
 from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import to_yaml
+from stages.outside.content import file_hash
 from stages.outside.files import read_frames, read_json, read_table, read_tables
 from stages.outside.workspace import main_root
 from stages.quality.verdicts import usable_sessions
@@ -50,10 +52,17 @@ def stages_to_run(document: Mapping[str, Any]) -> list[str]:
     """The stages before `build_requests` whose results these params may change, and all after the first of them."""
     recorded = _stages_of("dvc.lock")
     for number, stage in enumerate(BEFORE_QUESTIONS):
-        params = recorded.get(stage, {}).get("params", {}).get("params.yaml")
+        entry = recorded.get(stage, {})
+        params = entry.get("params", {}).get("params.yaml")
         if params is None or not (ARTIFACTS / stage).is_dir() or any(_at(document, k) != v for k, v in params.items()):
             return list(BEFORE_QUESTIONS[number:])
+        if any(_is_other(Path(dep["path"]), dep["md5"]) for dep in entry["deps"] if dep["path"].startswith("conf/")):
+            return list(BEFORE_QUESTIONS[number:])
     return []
+
+
+def _is_other(path: Path, md5: str) -> bool:
+    return not path.exists() or file_hash(path) != md5
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:
