@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
-from stages.features.catalogue import build_features
+from stages.features.catalogue import Apart, demand_buildable
 from stages.features.context import Context
 from stages.features.params import FeaturesParams
+from stages.outside import engine
 from stages.outside.entry import run, say
 from stages.outside.event_files import read_events
-from stages.outside.files import read_json, read_table, read_tables, write_frames
+from stages.outside.files import read_json, read_table
+from stages.outside.partitions import Pass, partitions_of, staged
 from stages.outside.settings import read_params
 from stages.quality.verdicts import usable_sessions
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
+from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 BARS = Path("artifacts/check_data/bars")
@@ -24,18 +27,24 @@ def main() -> None:
     """Sound bars -> what may be known at each minute."""
     params = read_params(FeaturesParams)
     universe = read_params(UniverseParams)
+    storage = read_params(StorageParams)
     usable = usable_sessions(read_json(REPORT))
     calendar = read_table(Calendar, CALENDAR)
     around = Context(universe.context_symbol, read_events(params.events))
+    bars = partitions_of(BARS, Bars)
 
-    features = build_features(read_tables(Bars, BARS), usable, calendar, params, around)
-
-    write_frames(features, FEATURES)
+    demand_buildable(params, around.symbol)
+    with staged(FEATURES, storage) as stage:
+        build = Pass(Apart(params, calendar, around), stage.writer)
+        leader = bars.get(around.symbol or "")
+        given = {symbol: (one, usable[symbol], leader) for symbol, one in bars.items()}
+        built = engine.run(build, given, "building features")
+        stage.keep(partition for partition, _ in built.values())
     say(
         "build_features",
         features=len(params.names),
-        symbols=len(features),
-        rows=sum(frame.height for frame in features.values()),
+        symbols=len(built),
+        rows=sum(rows for _, rows in built.values()),
     )
 
 

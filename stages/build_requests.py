@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from stages.forecasting.params import ForecasterParams
+from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_frames, read_json, read_table, read_tables, write_table
+from stages.outside.files import read_json, read_table, write_table
+from stages.outside.partitions import Pass, partitions_of, staged
 from stages.outside.question_files import write_questions
 from stages.outside.settings import read_params
 from stages.quality.params import QualityParams
 from stages.quality.verdicts import usable_sessions
-from stages.requests.market import Market
 from stages.requests.params import RequestsParams
-from stages.requests.schedule import plan_questions
+from stages.requests.schedule import Apart, demand_exogenous, demand_questions
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.schedule import Schedule
+from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 BARS = Path("artifacts/check_data/bars")
@@ -31,22 +35,26 @@ def main() -> None:
     forecaster = read_params(ForecasterParams)
     universe = read_params(UniverseParams)
     quality = read_params(QualityParams)
-    market = Market(
-        bars=read_tables(Bars, BARS),
-        features=read_frames(FEATURES),
-        usable=usable_sessions(read_json(REPORT)),
-        calendar=read_table(Calendar, CALENDAR),
-    )
+    storage = read_params(StorageParams)
+    usable = usable_sessions(read_json(REPORT))
+    calendar = read_table(Calendar, CALENDAR)
+    bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
 
-    schedule, questions = plan_questions(market, universe.symbols, requests, forecaster.respondent, quality)
-
-    write_questions(questions, REQUESTS)
+    demand_exogenous(requests)
+    with staged(REQUESTS, storage) as stage:
+        plan = Pass(Apart(requests, forecaster.respondent, quality, calendar), stage.writer)
+        given = {symbol: (bars[symbol], features[symbol], usable[symbol]) for symbol in universe.symbols}
+        planned = engine.run(plan, given, "planning questions")
+        schedule = pl.concat(part for _, part in planned.values())
+        demand_questions(schedule)
+        asked = sum(lines.rows for lines, _ in planned.values())
+        write_questions((line for lines, _ in planned.values() for line in lines.read()["canonical"]), asked, REQUESTS)
     write_table(Schedule, schedule, SCHEDULE)
     say(
         "build_requests",
         snapshots=schedule.height,
         sessions=schedule["session"].n_unique(),
-        questions=len(questions),
+        questions=asked,
         skipped=(schedule["status"] != "ok").sum(),
     )
 

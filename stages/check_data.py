@@ -1,15 +1,18 @@
 """Stage `check_data`: sound bars on the gapless regular-hours grid, or stop naming symbol and session."""
 
+from functools import partial
 from pathlib import Path
 
+from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_frames, read_json, read_table, write_json, write_tables
+from stages.outside.files import read_json, read_table, write_json
+from stages.outside.partitions import Pass, partitions_of, staged
 from stages.outside.settings import read_params
-from stages.quality.gate import check_symbols
+from stages.quality.gate import check_apart
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.report import demand_sound, quality_report
-from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
+from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
@@ -24,14 +27,18 @@ def main() -> None:
     dialect = read_params(DialectParams)
     universe = read_params(UniverseParams)
     quality = read_params(QualityParams)
+    storage = read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
+    delivered = partitions_of(DELIVERED)
 
-    checked = check_symbols(read_frames(DELIVERED), dialect, calendar, quality)
-    report = quality_report(checked, read_json(MANIFEST), calendar, quality)
-
-    write_json(report, REPORT)
-    demand_sound(report, universe)
-    write_tables(Bars, {symbol: one.bars for symbol, one in checked.items()}, BARS)
+    with staged(BARS, storage) as stage:
+        check = Pass(partial(check_apart, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
+        found = engine.run(check, {symbol: (bars,) for symbol, bars in delivered.items()}, "checking bars")
+        checked = {symbol: one for symbol, (_, one) in found.items()}
+        report = quality_report(checked, read_json(MANIFEST), calendar, quality)
+        write_json(report, REPORT)
+        demand_sound(report, universe)
+        stage.keep(partition for partition, _ in found.values())
     say(
         "check_data",
         verdict=report["verdict"],

@@ -1,13 +1,17 @@
 """Stage `fetch_bars`: minute bars of the universe as delivered, and the calendar of their sessions."""
 
+from functools import partial
 from pathlib import Path
 
+from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_json, write_frames, write_table
+from stages.outside.files import read_json, write_table
+from stages.outside.partitions import Pass, staged
 from stages.outside.settings import read_params
-from stages.outside.source.bucket import fetch_bars
+from stages.outside.source.bucket import fetch_bars, files_of
 from stages.sources.params import SourceParams
 from stages.tables.calendar import Calendar
+from stages.tables.storage import StorageParams
 from stages.universe.calendar import trading_calendar
 from stages.universe.params import UniverseParams
 
@@ -20,14 +24,17 @@ def main() -> None:
     """Manifest -> bars, values unaltered, every file checked against its md5."""
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
-    manifest = read_json(MANIFEST)
+    storage = read_params(StorageParams)
+    files = files_of(read_json(MANIFEST))
 
     calendar = trading_calendar(universe.first_session, universe.last_session)
-    bars = fetch_bars(manifest, source, calendar)
+    with staged(BARS, storage) as stage:
+        fetch = Pass(partial(fetch_bars, source=source, calendar=calendar), stage.writer)
+        fetched = engine.run(fetch, {symbol: (listed,) for symbol, listed in files.items()}, "reading bars")
+        stage.keep(partition for partition, _ in fetched.values())
 
     write_table(Calendar, calendar, CALENDAR)
-    write_frames(bars, BARS)
-    say("fetch_bars", symbols=len(bars), sessions=calendar.height, rows=sum(frame.height for frame in bars.values()))
+    say("fetch_bars", symbols=len(fetched), sessions=calendar.height, rows=sum(rows for _, rows in fetched.values()))
 
 
 if __name__ == "__main__":

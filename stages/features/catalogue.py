@@ -141,6 +141,24 @@ def build_features(
     return {symbol: features_of(symbol, frame, usable[symbol], params, beside) for symbol, frame in bars.items()}
 
 
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """Builds the features of one symbol without the others in memory; `around` and table `Calendar` are for all."""
+
+    params: FeaturesParams
+    calendar: pl.DataFrame
+    around: Context
+
+    def __call__(
+        self, symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], leader: pl.DataFrame | None
+    ) -> tuple[pl.DataFrame, int]:
+        """The features and how many rows; `leader` holds the context symbol's bars."""
+        needed = leader is not None and any(name.startswith("context_") for name in self.params.names)
+        minutes = with_minute_columns(leader, self.calendar) if needed and leader is not None else None
+        features = features_of(symbol, bars, usable, self.params, Beside(self.calendar, minutes, self.around.events))
+        return features, features.height
+
+
 def features_of(
     symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, beside: Beside
 ) -> pl.DataFrame:

@@ -58,7 +58,9 @@ def _named(work: Work[P, R], key: str, partition: P) -> tuple[str, R]:
         try:
             return key, work(key, partition)
         except PipelineError as error:
-            raise error if key in str(error) else type(error)(f"{key}: {error}") from None
+            if key not in str(error):
+                error.args = (f"{key}: {error}",)
+            raise
         except Exception as error:
             error.add_note(f"This happened in the partition {key}.")
             raise

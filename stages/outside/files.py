@@ -6,11 +6,7 @@ final newline. The same content gives the same bytes on every machine.
 """
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,25 +14,19 @@ import dataframely as dy
 import polars as pl
 
 from stages.errors import DataContractError
+from stages.outside.parquet import read_frame as read_frame
+from stages.outside.parquet import write_frame as write_frame
+from stages.outside.partitions import partitions_of
+from stages.outside.whole import clear as clear
+from stages.outside.whole import whole
 from stages.tables.contract import Table
 
 T = TypeVar("T", bound=Table)
-COMPRESSION_LEVEL = 3
-
-
-def read_frame(path: Path) -> pl.DataFrame:
-    """A parquet file as it stands, without a contract."""
-    try:
-        return pl.read_parquet(path)
-    except FileNotFoundError:
-        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
-    except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"{path} is not readable as parquet ({error}).") from error
 
 
 def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
-    """Every `SYMBOL.parquet` of a folder as it stands, by symbol, sorted."""
-    return {path.stem: read_frame(path) for path in sorted(folder.glob("*.parquet"))}
+    """The frame of every symbol of a folder as it stands, by symbol, sorted."""
+    return {symbol: partition.read() for symbol, partition in partitions_of(folder).items()}
 
 
 def read_table(table: type[T], path: Path) -> dy.DataFrame[T]:
@@ -45,14 +35,8 @@ def read_table(table: type[T], path: Path) -> dy.DataFrame[T]:
 
 
 def read_tables(table: type[T], folder: Path) -> dict[str, dy.DataFrame[T]]:
-    """Every `SYMBOL.parquet` of a folder, by symbol, sorted, each checked."""
+    """The table of every symbol of a folder, by symbol, sorted, each checked."""
     return {symbol: table.check(frame) for symbol, frame in read_frames(folder).items()}
-
-
-def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """A frame as parquet, atomically."""
-    with _whole(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=True)
 
 
 def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
@@ -74,7 +58,7 @@ def write_tables(table: type[T], frames: Mapping[str, pl.DataFrame], folder: Pat
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
     """A frame as CSV, atomically; instants in ISO 8601 UTC."""
-    with _whole(path) as temporary:
+    with whole(path) as temporary:
         frame.write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -121,26 +105,5 @@ def write_text(text: str, path: Path) -> None:
 
 def write_bytes(content: bytes, path: Path) -> None:
     """A file with this content, atomically."""
-    with _whole(path) as temporary:
+    with whole(path) as temporary:
         temporary.write_bytes(content)
-
-
-def clear(folder: Path) -> None:
-    """An empty folder at this path."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A temporary neighbour that replaces `path` when the block ends well, and vanishes otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    temporary.chmod(0o644)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,28 +4,28 @@ Above `MOST_FILES` the same bytes stand as lines of one file: DVC hashes thousan
 *Errors*: `DataContractError` for a file that is not the canonical form of a question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from stages.errors import DataContractError
-from stages.outside.files import clear
+from stages.outside.whole import clear, whole
 from stages.requests.question import Question
 
 MOST_FILES = 6_000
 LINES = "questions.jsonl"
 
 
-def write_questions(questions: Sequence[Question], folder: Path) -> None:
-    """The folder then holds these questions and nothing else."""
+def write_questions(lines: Iterable[bytes], count: int, folder: Path) -> None:
+    """The folder then holds these `count` questions and nothing else; canonical bytes, in the order of reading."""
     clear(folder)
-    ordered = sorted(questions, key=_order)
-    if len(ordered) > MOST_FILES:
-        (folder / LINES).write_bytes(b"".join(question.canonical() for question in ordered))
+    if count > MOST_FILES:
+        with whole(folder / LINES, beside=folder.parent) as temporary, temporary.open("wb") as file:
+            file.writelines(lines)
         return
-    for question in ordered:
-        path = folder / file_name(question)
+    for line in lines:
+        path = folder / file_name(Question.parse(line))
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(question.canonical())
+        path.write_bytes(line)
 
 
 def read_questions(folder: Path) -> list[Question]:

@@ -13,3 +13,7 @@ class HardFailure(DataContractError):
         self.check = check
         self.detail = detail
         self.session = session
+
+    def __reduce__(self) -> tuple[type["HardFailure"], tuple[str, str, date | None]]:
+        """What another process needs to make it anew."""
+        return HardFailure, (self.check, self.detail, self.session)

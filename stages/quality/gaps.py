@@ -4,10 +4,14 @@ A symbol that is silent while most others trade was halted, or its own feed brok
 feed broke for all (or the market stood still). Alone, nobody can tell. A session without any bar is no gap.
 """
 
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stages.quality.params import QualityParams
 from stages.tables.bars import REAL
@@ -15,31 +19,60 @@ from stages.tables.bars import REAL
 MOST = 0.5
 
 
-def long_gaps(bars: Mapping[str, pl.DataFrame], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
-    """Per symbol: `session, first_minute, minutes, kind` of every gap beyond `quality.max_gap_min`, in order of time.
+@dataclass(frozen=True)
+class Silence:
+    """When one symbol was silent: small enough to be held for all symbols at once.
 
-    *Shapes*: all frames hold the same grid in the same order.
+    *Tables*: `gaps` has `session, first_minute, minutes`, and `row`, the first of them on the grid, in order of time.
     """
-    present = {symbol: frame.select(REAL.cast(pl.Int32)).to_series() for symbol, frame in bars.items()}
-    trading = pl.sum_horizontal(present.values()) if present else None
-    return {
-        symbol: _gaps(frame.select("session", "m", "gap_len", others=trading), len(bars) - 1, quality)
-        for symbol, frame in bars.items()
-    }
+
+    gaps: pl.DataFrame
+    real: bytes  # which rows of the grid hold a real bar: a bit each, compressed
+    rows: int
+
+    def trading(self) -> NDArray[np.uint8]:
+        """1 on every row of the grid with a real bar, else 0."""
+        return np.unpackbits(np.frombuffer(zlib.decompress(self.real), np.uint8), count=self.rows)
 
 
-def _gaps(grid: pl.DataFrame, others: int, quality: QualityParams) -> list[dict[str, Any]]:
-    """Where a symbol is missing, all that trade are others."""
-    share = pl.col("others").mean() / others if others else pl.lit(None, pl.Float64)
-    kind = (
-        pl.when(share.is_null()).then(pl.lit("alone")).when(share > MOST).then(pl.lit("halt")).otherwise(pl.lit("feed"))
-    )
-    found = (
-        grid.with_columns(n_expected=pl.len().over("session"))
+def silence_of(bars: pl.DataFrame, quality: QualityParams) -> Silence:
+    """Every gap of a symbol beyond `quality.max_gap_min` that is no whole session, and when it traded."""
+    gaps = (
+        bars.select("session", "m", "gap_len", n_expected=pl.len().over("session"))
+        .with_row_index("row")
         .filter(pl.col("gap_len") > 0)
         .group_by("session", first_minute=pl.col("m") - pl.col("gap_len") + 1)
-        .agg(pl.col("n_expected").first(), minutes=pl.len(), kind=kind)
+        .agg(pl.col("n_expected").first(), pl.col("row").min(), minutes=pl.len())
         .filter(pl.col("minutes") > quality.max_gap_min, pl.col("minutes") < pl.col("n_expected"))
         .sort("session", "first_minute")
     )
-    return found.select(pl.col("session").cast(pl.String), "first_minute", "minutes", "kind").to_dicts()
+    real = np.packbits(bars.select(REAL).to_series().to_numpy())
+    return Silence(gaps.drop("n_expected"), zlib.compress(real.tobytes()), bars.height)
+
+
+def long_gaps(silences: Mapping[str, Silence]) -> dict[str, list[dict[str, Any]]]:
+    """Per symbol: `session, first_minute, minutes, kind` of every long gap, in order of time.
+
+    *Shapes*: all symbols hold the same grid in the same order.
+    """
+    trading: NDArray[np.int64] | None = None
+    for one in silences.values():
+        trading = one.trading().astype(np.int64) if trading is None else trading + one.trading()
+    return {
+        symbol: [_told(gap, trading, len(silences) - 1) for gap in one.gaps.iter_rows(named=True)]
+        for symbol, one in silences.items()
+    }
+
+
+def _told(gap: dict[str, Any], trading: NDArray[np.int64] | None, others: int) -> dict[str, Any]:
+    """Where a symbol is missing, all that trade are others."""
+    kind = "alone"
+    if others and trading is not None:
+        share = float(trading[gap["row"] : gap["row"] + gap["minutes"]].mean()) / others
+        kind = "halt" if share > MOST else "feed"
+    return {
+        "session": str(gap["session"]),
+        "first_minute": gap["first_minute"],
+        "minutes": gap["minutes"],
+        "kind": kind,
+    }

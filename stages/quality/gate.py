@@ -9,12 +9,13 @@ written.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from stages.quality.failure import HardFailure
 from stages.quality.fill import on_grid
+from stages.quality.gaps import Silence, silence_of
 from stages.quality.ingest import Ingested, ingest
 from stages.quality.outliers import outliers
 from stages.quality.params import DialectParams, QualityParams
@@ -31,6 +32,7 @@ class Checked:
     counts: dict[str, int]
     rows_delivered: int
     failure: HardFailure | None
+    silence: Silence
 
 
 def check_symbols(
@@ -38,6 +40,14 @@ def check_symbols(
 ) -> dict[str, Checked]:
     """Every symbol through the gate, by symbol, sorted."""
     return {symbol: check_symbol(symbol, delivered[symbol], dialect, calendar, quality) for symbol in sorted(delivered)}
+
+
+def check_apart(
+    symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
+) -> tuple[pl.DataFrame, Checked]:
+    """The bars of one symbol, and what else was found: small enough to be held for all symbols at once."""
+    checked = check_symbol(symbol, delivered, dialect, calendar, quality)
+    return checked.bars, replace(checked, bars=Bars.create_empty())
 
 
 def check_symbol(
@@ -59,4 +69,4 @@ def check_symbol(
         .agg(PX3=pl.col("is_outlier").sum(), PX3_reverted=pl.col("reverted").sum())
     )
     days = days.join(spikes, on="session", how="left").sort("session")
-    return Checked(bars, days, ingested.counts, delivered.height, failure)
+    return Checked(bars, days, ingested.counts, delivered.height, failure, silence_of(bars, quality))

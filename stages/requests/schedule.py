@@ -8,7 +8,7 @@ applies; questions are distinct by key, sorted by symbol, snapshot and key.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -41,26 +41,58 @@ def plan_questions(
     market: Market, symbols: tuple[str, ...], requests: RequestsParams, respondent: Respondent, quality: QualityParams
 ) -> tuple[pl.DataFrame, list[Question]]:
     """The schedule and its distinct questions."""
-    _demand_exogenous(requests)
+    demand_exogenous(requests)
+    parts = [plan_symbol(market, symbol, requests, respondent, quality) for symbol in symbols]
+    schedule = pl.concat(part for part, _ in parts)
+    demand_questions(schedule)
+    return schedule, sorted((one for _, part in parts for one in part), key=lambda one: one.symbol)
+
+
+def plan_symbol(
+    market: Market, symbol: str, requests: RequestsParams, respondent: Respondent, quality: QualityParams
+) -> tuple[pl.DataFrame, list[Question]]:
+    """One symbol's part of both; of the market, only its own tables are used."""
     snapshots = timetable(market.calendar, requests).rows(named=True)
-    planner = _Planner(market, requests, respondent)
+    so_far = sound_so_far(market.bars[symbol], quality)
+    verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
     rows: list[dict[str, Any]] = []
     questions: dict[str, Question] = {}
-    for symbol in symbols:
-        so_far = sound_so_far(market.bars[symbol], quality)
-        verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
-        for row, question in planner.plan(symbol, snapshots, so_far.select(verdict).to_series()):
-            rows.append(row)
-            if question is not None:
-                questions[question.key] = question
+    planner = _Planner(market, requests, respondent)
+    for row, question in planner.plan(symbol, snapshots, so_far.select(verdict).to_series()):
+        rows.append(row)
+        if question is not None:
+            questions[question.key] = question
     schedule = pl.DataFrame(rows, schema={name: column.dtype for name, column in Schedule.columns().items()})
-    if not questions:
+    return schedule, sorted(questions.values(), key=lambda one: (one.snapshot_utc, one.key))
+
+
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """Plans one symbol without the others in memory."""
+
+    requests: RequestsParams
+    respondent: Respondent
+    quality: QualityParams
+    calendar: pl.DataFrame
+
+    def __call__(
+        self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, usable: tuple[date, ...]
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Its distinct questions as lines of `canonical` bytes, in order, and its part of the schedule."""
+        market = Market({symbol: bars}, {symbol: features}, {symbol: usable}, self.calendar)
+        schedule, questions = plan_symbol(market, symbol, self.requests, self.respondent, self.quality)
+        lines = pl.DataFrame({"canonical": [one.canonical() for one in questions]}, schema={"canonical": pl.Binary})
+        return lines, schedule
+
+
+def demand_questions(schedule: pl.DataFrame) -> None:
+    """Refuse a schedule on which nothing is asked."""
+    if schedule["key"].null_count() == schedule.height:
         counts = dict(schedule["status"].value_counts(sort=True).sort("status").rows())
         raise ConfigurationError(
             f"no question can be asked; snapshots skipped: {counts}. Shorten requests.history_days, widen "
             "universe.first_session to universe.last_session, or see docs/FORECASTING.md for the other reasons."
         )
-    return schedule, sorted(questions.values(), key=lambda one: (one.symbol, one.snapshot_utc, one.key))
 
 
 @dataclass(frozen=True)
@@ -139,7 +171,8 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _demand_exogenous(requests: RequestsParams) -> None:
+def demand_exogenous(requests: RequestsParams) -> None:
+    """Refuse exogenous columns that nobody computes, that are named twice, or whose future nobody knows."""
     asked = (*requests.hist_exog, *requests.futr_exog)
     if strangers := sorted(set(asked) - set(FEATURES)):
         raise ConfigurationError(

@@ -79,7 +79,7 @@ def source() -> SourceParams:
 
 
 def fetched(files: list[dict[str, Any]]) -> pl.DataFrame:
-    return fetch_bars({"symbols": ["AAPL"], "files": files}, source(), pl.DataFrame())["AAPL"]
+    return fetch_bars("AAPL", files, source(), pl.DataFrame())[0]
 
 
 def test_a_listing_of_a_bucket_carries_md5_and_generation_without_a_download(bucket: str) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -43,12 +42,8 @@ def source(template: str = TEMPLATE) -> SourceParams:
     )
 
 
-def manifest(files: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"symbols": ["AAPL"], "files": files}
-
-
 def fetched() -> pl.DataFrame:
-    return fetch_bars(manifest(find_files(TEMPLATE, "AAPL")), source(), pl.DataFrame())["AAPL"]
+    return fetch_bars("AAPL", find_files(TEMPLATE, "AAPL"), source(), pl.DataFrame())[0]
 
 
 def test_a_listing_tells_uri_month_size_and_md5_and_no_path_of_this_machine(home: Path) -> None:
@@ -74,7 +69,7 @@ def test_a_file_url_and_an_absolute_path_are_read_alike(home: Path) -> None:
         found = find_files(template, "AAPL")
 
         assert [file["uri"] for file in found] == [f"{prefix}/bars/AAPL/AAPL_2024-0{m}.parquet" for m in (3, 4)]
-        assert fetch_bars(manifest(found), source(template), pl.DataFrame())["AAPL"].equals(pl.concat([MARCH, APRIL]))
+        assert fetch_bars("AAPL", found, source(template), pl.DataFrame())[0].equals(pl.concat([MARCH, APRIL]))
 
 
 def test_a_file_in_the_memory_of_any_fsspec_protocol_is_read_too(home: Path) -> None:

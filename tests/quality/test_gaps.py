@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from stages.quality.gaps import long_gaps
+from stages.quality.gaps import long_gaps, silence_of
 from tests.quality.deliveries import QUALITY, delivery, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
@@ -16,30 +16,32 @@ def bars(*gaps: tuple[int, int], seed: int = 1) -> pl.DataFrame:
     return through_the_gate(delivery(seed=seed).filter(~pl.any_horizontal(*gone, pl.lit(value=False)))).bars
 
 
+def found_in(symbols: dict[str, pl.DataFrame]) -> dict[str, list[dict]]:
+    return long_gaps({symbol: silence_of(frame, QUALITY) for symbol, frame in symbols.items()})
+
+
 def test_a_symbol_that_is_silent_alone_was_halted() -> None:
-    found = long_gaps({"AAA": bars((100, 119)), "BBB": bars(seed=2), "CCC": bars(seed=3)}, QUALITY)
+    found = found_in({"AAA": bars((100, 119)), "BBB": bars(seed=2), "CCC": bars(seed=3)})
 
     assert found == {"AAA": [GAP | {"kind": "halt"}], "BBB": [], "CCC": []}
 
 
 def test_symbols_that_are_silent_together_lost_their_feed() -> None:
-    found = long_gaps(
-        {"AAA": bars((100, 119)), "BBB": bars((100, 119), seed=2), "CCC": bars((95, 125), seed=3)}, QUALITY
-    )
+    found = found_in({"AAA": bars((100, 119)), "BBB": bars((100, 119), seed=2), "CCC": bars((95, 125), seed=3)})
 
     assert found["AAA"] == found["BBB"] == [GAP | {"kind": "feed"}]
     assert found["CCC"] == [{"session": "2024-11-19", "first_minute": 95, "minutes": 31, "kind": "feed"}]
 
 
 def test_a_single_symbol_cannot_tell() -> None:
-    assert long_gaps({"AAA": bars((100, 119))}, QUALITY) == {"AAA": [GAP | {"kind": "alone"}]}
+    assert found_in({"AAA": bars((100, 119))}) == {"AAA": [GAP | {"kind": "alone"}]}
 
 
 def test_short_gaps_and_whole_sessions_are_no_long_gaps() -> None:
-    assert long_gaps({"AAA": bars((100, 104)), "BBB": bars((0, 389), seed=2)}, QUALITY) == {"AAA": [], "BBB": []}
+    assert found_in({"AAA": bars((100, 104)), "BBB": bars((0, 389), seed=2)}) == {"AAA": [], "BBB": []}
 
 
 def test_two_gaps_of_one_session_stay_two() -> None:
-    found = long_gaps({"AAA": bars((0, 9), (380, 389)), "BBB": bars(seed=2)}, QUALITY)["AAA"]
+    found = found_in({"AAA": bars((0, 9), (380, 389)), "BBB": bars(seed=2)})["AAA"]
 
     assert [(gap["first_minute"], gap["minutes"]) for gap in found] == [(0, 10), (380, 10)]

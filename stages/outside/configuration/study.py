@@ -23,6 +23,7 @@ from stages.rules.params import CostsParams, RulesParams
 from stages.scoring.params import GatesParams
 from stages.sources.params import SourceParams
 from stages.splitting.params import SplitParams
+from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 REGULAR_CLOSE_MIN = 16 * 60
@@ -47,6 +48,7 @@ class Study:
     sweep: SweepParams
     portfolio: PortfolioParams
     report: ReportParams
+    storage: StorageParams
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> Self:

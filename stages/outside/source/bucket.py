@@ -15,30 +15,36 @@ from stages.outside.source.source_files import read_files
 from stages.sources.params import SourceParams, SyntheticParams
 from stages.sources.synthetic import synthetic_bars
 
-Fetch = Callable[[dict[str, Any], SourceParams, pl.DataFrame], dict[str, pl.DataFrame]]
+Files = list[dict[str, Any]]
+Fetch = Callable[[str, Files, SourceParams, pl.DataFrame], pl.DataFrame]
 
 
-def fetch_bars(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The bars of every symbol of the manifest."""
-    return SOURCES[source.kind](manifest, source, calendar)
+def files_of(manifest: dict[str, Any]) -> dict[str, Files]:
+    """The listed files of each symbol, in the manifest's order."""
+    files: dict[str, Files] = {symbol: [] for symbol in manifest["symbols"]}
+    for file in manifest["files"]:
+        files[file["symbol"]].append(file)
+    return files
 
 
-def read_frames(files: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
+def fetch_bars(symbol: str, files: Files, source: SourceParams, calendar: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """The bars of one symbol, and how many."""
+    bars = SOURCES[source.kind](symbol, files, source, calendar)
+    return bars, bars.height
+
+
+def read_frames(files: Files) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
     """Each listed file with its rows, in order."""
     for file, content in read_files(files):
         yield file, _frame(file["uri"], content)
 
 
-def _make(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    market = cast(SyntheticParams, source.synthetic)  # SourceParams demands it of this kind
-    return {symbol: synthetic_bars(symbol, market, calendar) for symbol in manifest["symbols"]}
+def _make(symbol: str, _: Files, source: SourceParams, calendar: pl.DataFrame) -> pl.DataFrame:
+    return synthetic_bars(symbol, cast(SyntheticParams, source.synthetic), calendar)  # SourceParams demands it
 
 
-def _read(manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    parts: dict[str, list[pl.DataFrame]] = {symbol: [] for symbol in manifest["symbols"]}
-    for file, frame in read_frames(manifest["files"]):
-        parts[file["symbol"]].append(frame)
-    return {symbol: _joined(symbol, frames) for symbol, frames in parts.items()}
+def _read(symbol: str, files: Files, _: SourceParams, __: pl.DataFrame) -> pl.DataFrame:
+    return _joined(symbol, [frame for _, frame in read_frames(files)])
 
 
 def _frame(uri: str, content: bytes) -> pl.DataFrame:

@@ -12,23 +12,28 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import fsspec
-
 from stages.errors import ConfigurationError, DataContractError, PipelineError
+
+if TYPE_CHECKING:
+    import fsspec
 
 CONNECT_SEC = 2.0
 FIRST_ANSWER_SEC = 3.0
 GOOGLE = "https://storage.googleapis.com"
+SOURCE = "source.uri_template"
 LOGIN = "log in by `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS"
 
 
-def open_uri(uri: str, base: Path) -> tuple[fsspec.AbstractFileSystem, str]:
+def open_uri(uri: str, base: Path, param: str = SOURCE) -> "tuple[fsspec.AbstractFileSystem, str]":
     """The file system of a url and the path in it; a path without protocol starts at `base`."""
+    import fsspec  # only who leaves the workspace pays for its import
+
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute to open
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints the traceback of what we tell in a sentence
-    with told(uri):
+    with told(uri, param):
         filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / uri))
         return filesystem, path
 
@@ -38,43 +43,45 @@ def is_remote(uri: str) -> bool:
     return "://" in uri and not uri.startswith("file://")
 
 
-def try_the_way(template: str) -> None:
+def try_the_way(template: str, param: str = SOURCE) -> None:
     """Knock at the door of a bucket and ask for its name; other protocols have no door of their own to knock at."""
     if not template.startswith("gs://"):
         return
+    from fsspec.asyn import sync
+
     endpoint = os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
     address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
     place = (address.hostname or "", address.port or (443 if address.scheme == "https" else 80))
     bucket = template.removeprefix("gs://").split("/", 1)[0]
-    with told(template):
+    with told(template, param):
         socket.create_connection(place, timeout=CONNECT_SEC).close()
-        filesystem, _ = open_uri(f"gs://{bucket}", Path())
-        fsspec.asyn.sync(filesystem.loop, filesystem._info, bucket, timeout=FIRST_ANSWER_SEC)
+        filesystem, _ = open_uri(f"gs://{bucket}", Path(), param)
+        sync(filesystem.loop, filesystem._info, bucket, timeout=FIRST_ANSWER_SEC)
 
 
 @contextmanager
-def told(uri: str) -> Iterator[None]:
-    """Whatever the block raises, as one sentence about `uri`."""
+def told(uri: str, param: str = SOURCE) -> Iterator[None]:
+    """Whatever the block raises, as one sentence about `uri`, which `param` led to."""
     try:
         yield
     except PipelineError:
         raise
     except Exception as error:
-        raise _sentence(uri, error) from error
+        raise _sentence(uri, error, param) from error
 
 
-def _sentence(uri: str, error: Exception) -> PipelineError:
+def _sentence(uri: str, error: Exception, param: str) -> PipelineError:
     words = " ".join(str(error).split())
     if isinstance(error, FileNotFoundError):
         bucket = uri.removeprefix("gs://").split("/", 1)[0]
         where = f" (is bucket {bucket!r} there?)" if uri.startswith("gs://") else ""
-        return DataContractError(f"{uri} is not there{where}: correct source.uri_template, or put it back.")
+        return DataContractError(f"{uri} is not there{where}: correct {param}, or put it back.")
     if _is_forbidden(error, words):
         return ConfigurationError(f"{uri} may not be read with the present credentials ({words}): {LOGIN}.")
     if _is_login(error):
         return ConfigurationError(f"the credentials for {uri} do not work ({words}): {LOGIN}.")
     if isinstance(error, ImportError | ValueError):
-        return ConfigurationError(f"{uri} cannot be opened ({words}): correct source.uri_template.")
+        return ConfigurationError(f"{uri} cannot be opened ({words}): correct {param}.")
     reason = words or type(error).__name__
     return ConfigurationError(f"{uri} does not answer ({reason}): check the network, then run again.")
 

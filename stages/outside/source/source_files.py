@@ -8,17 +8,17 @@ in `reaching`.
 import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-import fsspec
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import DataContractError
-from stages.outside.progress import progress
 from stages.outside.source.reaching import is_remote, open_uri, told, try_the_way
 from stages.outside.source.source_store import is_listed, keep, kept, md5_of
 from stages.outside.workspace import main_root
 from stages.sources.manifest import RENEW
 from stages.sources.template import fields_of, month_of, wildcard
+
+if TYPE_CHECKING:
+    import fsspec
 
 AT_ONCE = 8
 
@@ -45,7 +45,7 @@ def read_files(files: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], by
         try_the_way(missing[0]["uri"])
     with ThreadPoolExecutor(AT_ONCE) as pool:
         contents = pool.map(_read, files)
-        yield from zip(progress(files, "reading bars"), contents, strict=True)
+        yield from zip(files, contents, strict=True)
 
 
 def _read(file: dict[str, Any]) -> bytes:
@@ -71,7 +71,7 @@ def _read(file: dict[str, Any]) -> bytes:
     return content
 
 
-def _describe(filesystem: fsspec.AbstractFileSystem, path: str, facts: dict[str, Any]) -> dict[str, Any]:
+def _describe(filesystem: "fsspec.AbstractFileSystem", path: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Size and md5; in a bucket the generation too, and the md5 without a download."""
     if "generation" in facts:
         md5 = base64.b64decode(facts["md5Hash"]).hex() if "md5Hash" in facts else None
@@ -79,5 +79,5 @@ def _describe(filesystem: fsspec.AbstractFileSystem, path: str, facts: dict[str,
     return {"size": facts["size"], "md5": md5_of(filesystem.cat_file(path))}
 
 
-def _open(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def _open(uri: str) -> "tuple[fsspec.AbstractFileSystem, str]":
     return open_uri(uri, main_root())

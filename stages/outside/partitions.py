@@ -1,0 +1,130 @@
+"""Tables of many symbols, a partition each, and how an engine works on them: one in memory at a time.
+
+*Tables*: a folder holds one `SYMBOL.parquet` each. With `storage.root` it holds `manifest.json` alone, which names an
+object in the bucket for each: `key, rows, sha256, uri`, sorted by key; DVC then carries the manifest.
+*Errors*: `DataContractError` (exit 2) when a partition is missing, unreadable or damaged.
+"""
+
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import polars as pl
+
+from stages.outside.objects import PARAM, get_object, put_object
+from stages.outside.parquet import frame_bytes, read_frame, write_frame
+from stages.outside.source.reaching import try_the_way
+from stages.outside.whole import clear, whole
+from stages.tables.contract import Table
+from stages.tables.storage import StorageParams
+
+R = TypeVar("R")
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Where the table of one symbol lies; `sha256` of an object, None for a file; a `table` whose contract it keeps."""
+
+    key: str
+    uri: str
+    sha256: str | None = None
+    table: type[Table] | None = None
+    rows: int = 0
+
+    def read(self) -> pl.DataFrame:
+        """The table, checked against its digest and its contract."""
+        if self.sha256 is None:
+            frame = read_frame(Path(self.uri))
+        else:
+            frame = pl.read_parquet(io.BytesIO(get_object(self.uri, self.sha256)))
+        return frame if self.table is None else self.table.check(frame)
+
+
+def partitions_of(folder: Path, table: type[Table] | None = None) -> dict[str, Partition]:
+    """Every partition of a folder by symbol, sorted; nothing is read yet."""
+    manifest = folder / MANIFEST
+    if manifest.exists():
+        listed = json.loads(manifest.read_text(encoding="utf-8"))["partitions"]
+        return {one["key"]: Partition(**one, table=table) for one in listed}
+    files = sorted(folder.absolute().glob("*.parquet"))
+    return {path.stem: Partition(path.stem, str(path), table=table) for path in files}
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Where partitions of a run are put, from any process or machine."""
+
+    target: str
+    in_bucket: bool
+
+    def write(self, key: str, frame: pl.DataFrame) -> Partition:
+        """Put a frame there, whole or not at all; twice is as good as once."""
+        if self.in_bucket:
+            sha256, uri = put_object(self.target, frame_bytes(frame))
+            return Partition(key, uri, sha256, rows=frame.height)
+        path = Path(self.target) / f"{key}.parquet"
+        write_frame(frame, path)
+        return Partition(key, str(path), rows=frame.height)
+
+
+@dataclass(frozen=True)
+class Pass(Generic[R]):
+    """Work on a partition: read the given tables, hand them to a pure function, put its frame away, keep its record."""
+
+    pure: Callable[..., tuple[pl.DataFrame, R]]
+    writer: Writer
+
+    def __call__(self, key: str, given: tuple[object, ...]) -> tuple[Partition, R]:
+        """`pure(key, *given)`, each partition among the given replaced by its table."""
+        tables = (one.read() if isinstance(one, Partition) else one for one in given)
+        frame, record = self.pure(key, *tables)
+        return self.writer.write(key, frame), record
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A folder in the making."""
+
+    folder: Path
+    writer: Writer
+
+    def keep(self, partitions: Iterable[Partition]) -> None:
+        """Put these partitions into the folder, and nothing else."""
+        if not self.writer.in_bucket:
+            ready = self.folder.with_name(f".{self.folder.name}.ready")
+            clear(ready)
+            for one in partitions:
+                Path(one.uri).replace(ready / f"{one.key}.parquet")
+            shutil.rmtree(self.folder, ignore_errors=True)
+            ready.rename(self.folder)
+            return
+        clear(self.folder)
+        listed = [
+            {"key": one.key, "rows": one.rows, "sha256": one.sha256, "uri": one.uri}
+            for one in sorted(partitions, key=lambda one: one.key)
+        ]
+        document = {"schema_version": SCHEMA_VERSION, "partitions": listed}
+        with whole(self.folder / MANIFEST, beside=self.folder.parent) as temporary:
+            temporary.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def staged(folder: Path, storage: StorageParams) -> Iterator[Staged]:
+    """Partitions are put aside until the block keeps them; a block that fails leaves the folder as it was."""
+    if storage.root is not None:
+        try_the_way(storage.root, PARAM)
+        yield Staged(folder, Writer(storage.root, in_bucket=True))
+        return
+    aside = folder.absolute().with_name(f".{folder.name}.staged")
+    clear(aside)
+    try:
+        yield Staged(folder, Writer(str(aside), in_bucket=False))
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
