@@ -57,7 +57,7 @@ def test_a_preset_that_exists_is_not_written_over(project):
 
 
 @pytest.mark.parametrize(
-    ("uri", "aliases", "why"), [("bars/{symbl}.parquet", [], "must hold {symbol}"), (BARS, ["c"], "VENDOR=OURS")]
+    ("uri", "aliases", "why"), [("bars/{ticker}.parquet", [], "must hold {symbol}"), (BARS, ["c"], "VENDOR=OURS")]
 )
 def test_what_cannot_run_leaves_no_file(project, uri, aliases, why):
     with pytest.raises(ConfigurationError, match=why):
