@@ -44,7 +44,7 @@ def main() -> None:
         verdict=report["verdict"],
         symbols=len(checked),
         sessions=calendar.height,
-        rows=sum(one.bars.height for one in checked.values()),
+        rows=sum(partition.rows for partition, _ in found.values()),
         dropped=sum(one["sessions_dropped"] for one in report["symbols"].values()),
     )
 
