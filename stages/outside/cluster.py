@@ -7,6 +7,7 @@ cluster is lost.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -32,6 +33,7 @@ def on_cluster(
         from distributed.client import FutureCancelledError
     except ImportError:
         raise ConfigurationError(f"ENGINE names a Dask cluster, and Dask is not installed: `{INSTALL}`.") from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it prints tracebacks of what we tell in a sentence
     with _told(Client, address) as client:
         try:
             # let go of each future as it is read, or the loss of a worker repeats all that it ever did
@@ -47,9 +49,9 @@ def on_cluster(
             raise ConfigurationError(
                 f"several workers of {address} ended at the same partition (out of memory?): {error}"
             ) from None
-        except (FutureCancelledError, OSError) as error:
+        except (FutureCancelledError, OSError):
             raise ConfigurationError(
-                f"the Dask cluster at {address} was lost ({error}); nothing was written. Start it, then run again."
+                f"the Dask cluster at {address} was lost; nothing was written. Start it, then run again."
             ) from None
 
 

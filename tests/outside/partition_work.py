@@ -1,8 +1,11 @@
 """Work on partitions that an engine can import: what a partition does in the tests of the engines."""
 
 import os
+import tempfile
 import time
 from pathlib import Path
+
+import polars as pl
 
 from stages.errors import DataContractError
 from stages.forecasting.params import ForecasterParams
@@ -45,3 +48,16 @@ def buying(key: str, forecaster: ForecasterParams) -> str:
     """Goes round the backend, straight to the seller."""
     TimeGPT(forecaster, timeout_sec=10)
     return key
+
+
+def counted(key: str, notes: Path, number: int) -> tuple[pl.DataFrame, int]:
+    """A frame of its own, after it was let go; each execution leaves a note."""
+    handle, _ = tempfile.mkstemp(prefix=f"{key}-{os.getpid()}-", dir=notes)
+    os.close(handle)
+    while not (notes / "go").exists():
+        time.sleep(0.02)
+    return pl.DataFrame({"n": range(number)}), number
+
+
+def fragile(key: str, number: int) -> tuple[pl.DataFrame, int]:
+    return pl.DataFrame({"n": [told(key, number)]}), number

@@ -19,6 +19,7 @@ from tests.outside.cluster import ROOT, Cluster, cluster, until
 from tests.outside.shops import FORECASTER
 from tests.outside.timegpt_server import TimeGPTServer
 
+pytestmark = pytest.mark.xdist_group("cluster")
 NUMBERS = {"C": 3, "A": 1, "B": 2}
 PATIENT = """
 from pathlib import Path

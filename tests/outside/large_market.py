@@ -1,0 +1,32 @@
+"""The synthetic market of the committed params, with as many symbols and sessions as a test asks for."""
+
+from datetime import date
+
+import yaml
+
+from stages.features.params import FeaturesParams
+from stages.quality.params import DialectParams
+from stages.sources.params import SourceParams
+from stages.universe.calendar import trading_calendar
+from tests.architecture.dependencies import ROOT
+
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+MOST = 500
+
+
+def symbols_of(count: int) -> list[str]:
+    """`S000`, `S001` and so on."""
+    return [f"S{number:03}" for number in range(count)]
+
+
+def source_of(symbols: list[str]) -> SourceParams:
+    """The market of these symbols, each with a wave."""
+    market = PARAMS["source"]["synthetic"]
+    waves = {"amplitude_bp": dict.fromkeys(symbols, 5.0), "beta": dict.fromkeys(symbols, 0.3)}
+    return SourceParams(**PARAMS["source"] | {"synthetic": market | waves})
+
+
+SOURCE = source_of(symbols_of(MOST))
+FEATURES = FeaturesParams(**PARAMS["features"])
+DIALECT = DialectParams(**{name: PARAMS["source"][name] for name in DialectParams.model_fields})
+CALENDAR = trading_calendar(date(2024, 9, 3), date(2024, 10, 15))
