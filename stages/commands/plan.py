@@ -56,6 +56,7 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  to buy             {one.missing:>7}")
     print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
     print(f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`")
+    print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most; one per snapshot, not packed")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
     print(f"  days needed        {_days(one.requests, left, per_day):>7}")

@@ -35,6 +35,11 @@ class Bucket:
         self.root = root.strip("/")
         self.endpoint = endpoint
 
+    @property
+    def address(self) -> str:
+        """Endpoint, bucket and folder."""
+        return f"{self.endpoint}/{self.root}"
+
     def names(self, folder: str) -> list[str]:
         """The names directly in `folder`, sorted."""
         path = f"{self.root}/{folder}".rstrip("/")

@@ -33,6 +33,11 @@ class PlaceDown(BudgetStop, OSError):
 class Place(Protocol):
     """A flat set of small files with names like `budget/days/2026-11-22/0000-0.json`."""
 
+    @property
+    def address(self) -> str:
+        """Where it is, in words that no other place has."""
+        ...
+
     def names(self, folder: str) -> list[str]:
         """The names directly in `folder`, sorted; empty if there is none."""
         ...
@@ -58,6 +63,11 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def address(self) -> str:
+        """The folder's path."""
+        return str(self.root.resolve())
 
     def names(self, folder: str) -> list[str]:
         """The names directly in `folder`, sorted, temporary files left out."""

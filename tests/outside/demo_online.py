@@ -44,14 +44,14 @@ def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
             output, code = output + done.stdout + done.stderr, done.returncode
         return Step(told, code, output, server.sent)
 
-    _compose(folder, slice_)
+    compose_in(folder, slice_)
     for stage in UP_TO_QUESTIONS:
         python_in(folder, "-m", f"stages.{stage}").check_returncode()
     yield step("What would it cost? Nothing is bought, no key is needed.", "stages.commands.plan")
     yield step("Offline, a missing answer ends the run.", "stages.forecast")
-    _compose(folder, slice_ + purse)
+    compose_in(folder, slice_ + purse)
     yield step("The first run online buys the model's facts alone: they belong into params.", "stages.forecast")
-    _compose(folder, slice_ + known + purse)
+    compose_in(folder, slice_ + known + purse)
     yield step("With them in params, the questions; then five requests, and the run's budget ends.",
                "stages.build_requests", "stages.forecast")  # fmt: skip
     for _ in range(10):
@@ -59,7 +59,7 @@ def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
         yield again
         if again.exit_code == 0:
             break
-    _compose(folder, slice_ + known)
+    compose_in(folder, slice_ + known)
     yield step("Offline again: the same answers, no request.", "stages.forecast")
     yield step(
         "What was spent, and is every answer what its key says?", "stages.commands.spend", "stages.commands.verify"
@@ -72,11 +72,13 @@ def clone_to(folder: Path) -> None:
     subprocess.run(["git", "clone", "-q", str(root), str(folder)], check=True)
 
 
-def _compose(folder: Path, overrides: list[str]) -> None:
+def compose_in(folder: Path, overrides: list[str]) -> None:
+    """Write the params of a clone as `dvc exp run -S` would."""
     python_in(folder, "-c", COMPOSE, *overrides).check_returncode()
 
 
 def python_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run python in a clone, with the stand-in's key."""
     environment = {**os.environ, "NIXTLA_API_KEY": KEY, "PYTHONPATH": "."}
     environment.pop("DVC_ROOT", None)
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)

@@ -1,6 +1,6 @@
 """Sockets that raise, however they are opened: the interpreter's own audit events, below any library.
 
-As a program it runs a module so: `python -m tests.outside.sockets stages.forecast`.
+As a program it runs a module with its arguments: `python -m tests.outside.sockets stages.forecast`.
 """
 
 import runpy
@@ -32,5 +32,6 @@ def _refuse(event: str, _: object) -> None:
 
 
 if __name__ == "__main__":
+    del sys.argv[0]
     with no_sockets():
-        runpy.run_module(sys.argv[1], run_name="__main__")
+        runpy.run_module(sys.argv[0], run_name="__main__")

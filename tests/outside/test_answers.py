@@ -146,6 +146,15 @@ def test_what_was_bought_before_there_was_a_remote_is_shared_with_it(local: Fold
     assert local.names("unshared") == []
 
 
+def test_another_remote_is_given_what_an_earlier_one_has(local: Folder, remote: Folder, tmp_path: Path):
+    store = AnswerStore(local, remote)
+    store.share(store.keep(record()))
+    store.share_again()
+    moved_to = Folder(tmp_path / "another remote")
+    AnswerStore(local, moved_to).share_again()
+    assert moved_to.read(path_of(record().key)) == record().encode()
+
+
 def test_a_remote_that_must_share_stops_the_run_with_the_answer_kept(local: Folder, remote: Folder):
     store = AnswerStore(local, DownAfter(remote, 0), must_share=True)
     with pytest.raises(BudgetStop, match=r"api.remote_down is stop. Nothing is lost"):

@@ -36,6 +36,7 @@ def test_an_empty_store_misses_everything_and_the_models_facts(tmp_path: Path):
     one = priced(questions(["AAA", "BBB"], range(6)), AnswerStore(Folder(tmp_path), None))
     assert (one.questions, one.local, one.remote, one.missing, one.requests) == (12, 0, 0, 12, 7)
     assert (one.packed_requests, one.span) == (2, None)
+    assert one.largest_bytes == 2 * 1100 * 12  # two series of 1100 numbers, at most 12 characters each
 
 
 def test_half_the_answers_are_half_the_price(keeper: ShopKeeper, server: TimeGPTServer):

@@ -32,6 +32,7 @@ class TimeGPTServer:
         self.billed = 0
         self.series_billed: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
+        self.bytes_received = 0
         self.authorizations: set[str] = set()
         self.seconds = seconds
         self.input_size = INPUT_SIZE
@@ -186,6 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.stand_in.bytes_received += len(content)
         if self.headers.get("content-encoding") == "zstd":
             content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
         body = json.loads(content)

@@ -3,118 +3,216 @@
 Every journey counts what the service billed.
 """
 
+import hashlib
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.outside.crowd import tell
+from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
-from tests.pipeline.clone import Clone, clone_working_tree
+from tests.pipeline.clone import clone_working_tree
 
 pytestmark = [pytest.mark.torture, pytest.mark.pipeline, pytest.mark.xdist_group("experiments")]
 
 SNAPSHOTS = 18
+SHOP = """# @package _global_
+defaults:
+  - smoke
+  - override /forecaster: timegpt
+  - override /api: online
+forecaster: {{base_url: "{url}", min_rows: 100, input_size: {input_size}, model_horizon: {horizon}}}
+api: {{cooldown_sec: 0, per_day: 1000, per_run: 1000}}
+report: {{study: shop}}
+"""
 
 
 class Shopper:
     """A clone whose standing choice is the slice, asked of the stand-in."""
 
-    def __init__(self, clone: Clone, server: TimeGPTServer) -> None:
-        self.clone, self.server = clone, server
+    def __init__(self, folder: Path, server: TimeGPTServer) -> None:
+        self.clone, self.server = clone_working_tree(folder), server
+        text = SHOP.format(url=server.url, input_size=INPUT_SIZE, horizon=MODEL_HORIZON)
+        (self.clone.path / "conf/preset/shop.yaml").write_text(text)
+        self.clone.sh("python -m stages.commands.use shop && git add -A && git commit -q -m 'The shop'")
 
     def dvc(self, command: str, code: int | None = 0) -> str:
         """Output of a dvc command, run as a user with a key would."""
         return self.clone.sh(f"dvc --wait-for-lock {command}", code=code, NIXTLA_API_KEY=KEY)
 
-    def experiment(self, options: str, code: int | None = 0) -> int:
-        """Run an experiment up to `forecast`; how many requests it was billed."""
-        facts = {"base_url": self.server.url, "min_rows": 100}
-        facts |= {"input_size": INPUT_SIZE, "model_horizon": MODEL_HORIZON}
-        chosen = ["preset=smoke", "forecaster=timegpt", "api=online", "api.cooldown_sec=0"]
-        chosen += [f"forecaster.{name}={value}" for name, value in facts.items()]
+    def paid(self, command: str, code: int | None = 0) -> int:
+        """How many requests a dvc command was billed."""
         before = self.server.billed
-        self.dvc("exp run " + " ".join(f"-S {choice}" for choice in chosen) + f" {options} forecast", code)
+        self.dvc(command, code)
         return self.server.billed - before
 
-    def paid_again(self, options: str = "") -> int:
-        """How many requests `dvc repro` of the forecast is billed."""
-        before = self.server.billed
-        self.dvc(f"repro {options} forecast")
-        return self.server.billed - before
+    def experiment(self, options: str, code: int | None = 0) -> int:
+        """Run an experiment up to `forecast`; how many requests it was billed."""
+        return self.paid(f"exp run {options} forecast", code)
+
+    @contextmanager
+    def edited(self, path: str, old: str, new: str) -> Iterator[None]:
+        """One file changed for a while."""
+        file = self.clone.path / path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        yield
+        file.write_text(text)
+
+    @property
+    def forecast_hashes(self) -> list[str]:
+        """What dvc.lock records of the answers."""
+        outs = yaml.safe_load(self.clone.text("dvc.lock"))["stages"]["forecast"]["outs"]
+        return [out["md5"] for out in outs]
 
 
 @pytest.fixture(scope="module")
 def shopper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopper]:
-    clone = clone_working_tree(tmp_path_factory.mktemp("shopper") / "repository")
     with TimeGPTServer() as server:
-        shopper = Shopper(clone, server)
+        shopper = Shopper(tmp_path_factory.mktemp("shopper") / "repository", server)
         assert shopper.experiment("-n first") == SNAPSHOTS
+        shopper.clone.sh("git add -A && git commit -q -m 'What was bought'")
         yield shopper
 
 
-def test_running_again_pays_nothing(shopper: Shopper):
-    assert shopper.paid_again("-f") == 0
+def test_going_offline_or_online_makes_nothing_stale(shopper: Shopper):
+    with shopper.edited("params.yaml", "mode: online", "mode: offline"):
+        assert "up to date" in shopper.dvc("status forecast")
 
 
-def test_an_edited_docstring_pays_nothing(shopper: Shopper):
-    path = shopper.clone.path / "stages" / "forecast.py"
-    text = path.read_text()
-    path.write_text(text.replace('"""Stage `forecast`:', '"""Stage forecast:'))
-    assert shopper.paid_again() == 0
-    path.write_text(text)
+def test_an_edited_docstring_and_a_changed_command_pay_nothing(shopper: Shopper):
+    docstring = shopper.edited("stages/forecast.py", '"""Stage `forecast`:', '"""Stage forecast:')
+    command = shopper.edited("dvc.yaml", "python -m stages.forecast\n", "python -u -m stages.forecast\n")
+    with docstring, command:
+        assert shopper.paid("repro forecast") == 0
 
 
-def test_a_changed_command_pays_nothing(shopper: Shopper):
-    path = shopper.clone.path / "dvc.yaml"
-    text = path.read_text()
-    path.write_text(text.replace("cmd: python -m stages.forecast\n", "cmd: python -u -m stages.forecast\n"))
-    assert shopper.paid_again() == 0
-    path.write_text(text)
-
-
-def test_garbage_collection_spares_the_answers(shopper: Shopper):
+def test_garbage_collection_and_running_again_by_force_pay_nothing(shopper: Shopper):
     shopper.dvc("gc -w -f")
-    assert shopper.paid_again("-f") == 0
+    assert shopper.paid("repro -f forecast") == 0
+
+
+def test_switched_branches_pay_nothing(shopper: Shopper):
+    sh = shopper.clone.sh
+    sh("git stash -q; git checkout -q -b elsewhere main~1 && dvc checkout -q", code=None)
+    assert shopper.paid("repro -f forecast") == 0
+    sh("git checkout -q -f main && dvc checkout -q", code=None)
+    assert shopper.paid("repro forecast") == 0
 
 
 def test_another_name_elsewhere_and_one_symbol_fewer_pay_nothing(shopper: Shopper):
-    assert (
-        shopper.experiment("--temp -n fewer -S 'universe.symbols=[STRONG,WEAK]' -S 'universe.whitelist=[STRONG,WEAK]'")
-        == 0
-    )
+    fewer = "-S 'universe.symbols=[STRONG,WEAK]' -S 'universe.whitelist=[STRONG,WEAK]'"
+    assert shopper.experiment(f"--temp -n fewer {fewer}") == 0
 
 
-def test_a_crash_elsewhere_is_gone_on_from_here(shopper: Shopper):
-    """The slice asks at 11:00 too; two requests are answered, then the key is refused; a later run pays the rest."""
-    new = "-S \"requests.snapshots_et=['11:00']\""
-    shopper.server.next("ok", "ok", "401")
-    assert shopper.experiment(f"--temp -n crash {new}", code=None) == 2
-    assert shopper.experiment(f"-f -n resumed {new}") in {2, 3}
-    assert max(shopper.server.series_billed.values()) == 1
+def test_a_whole_experiment_with_another_rule_pays_nothing_and_holds_no_key(shopper: Shopper):
+    """Searched: every file of the clone but this test's own source, packed git objects and the pages included."""
+    assert shopper.paid("exp run -n wide -S rules.k_sigma=1.0") == 0
+    shopper.clone.sh("python -m stages.commands.page && python -m stages.commands.spend && make plan")
+    secrets = [KEY.encode(), *(hashlib.new(name, KEY.encode()).hexdigest().encode() for name in ("md5", "sha256"))]
+    files = [path for path in shopper.clone.path.rglob("*") if path.is_file() and ".venv" not in path.parts]
+    holding = {path for path in files for secret in secrets if secret in path.read_bytes()}
+    assert {path.name for path in holding} <= {"timegpt_server.py"}
+    assert (shopper.clone.path / "artifacts/report/index.html") in files
+    objects = "git rev-list --objects --all --not main | cut -d' ' -f1 | git cat-file --batch | grep -c -a '{}'"
+    assert shopper.clone.sh(objects.format(KEY), code=1).strip() == "0"
+
+
+def test_a_kill_elsewhere_is_gone_on_from_here(shopper: Shopper):
+    """`exp run --temp` asks at 11:00 too and is killed at its third request; `dvc repro` pays the rest."""
+    preset = "conf/preset/shop.yaml"
+    with shopper.edited(preset, "report:", "requests: {snapshots_et: ['11:00']}\nreport:"):
+        shopper.clone.sh("python -m stages.commands.params")
+        before, arrived = shopper.server.billed, []
+
+        def kill_at_the_third() -> None:
+            arrived.append(True)
+            if len(arrived) == 3:
+                os.kill(buyer_in(shopper.clone.path), signal.SIGKILL)
+
+        shopper.server.on_arrival = kill_at_the_third
+        shopper.dvc("exp run --temp -n crash forecast", code=255)
+        shopper.server.on_arrival = lambda: None
+        killed = shopper.server.billed - before
+        rest = shopper.paid("repro forecast")
+    tell("kill -9 in exp run --temp, then repro", paid_before=killed, paid_after=rest)
+    assert killed == 3
+    assert rest == shopper.server.billed - before - killed == sessions_asked(shopper) - 2
+    shopper.clone.sh("git checkout -q -f . && dvc checkout -q", code=None)
+
+
+def buyer_in(folder: Path) -> int:
+    """The process of stage `forecast` that runs below a folder."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                command, cwd = (process / "cmdline").read_bytes(), (process / "cwd").readlink()
+            except OSError:
+                continue
+            if b"stages.forecast" in command and b"python" in command.split(b"\0")[0] and cwd.is_relative_to(folder):
+                return int(process.name)
+    raise AssertionError("no buyer runs")
+
+
+def sessions_asked(shopper: Shopper) -> int:
+    """How many sessions of the present schedule hold a question."""
+    import polars as pl
+
+    schedule = pl.read_parquet(shopper.clone.path / "artifacts/build_requests/schedule.parquet")
+    return schedule.filter(pl.col("status") == "ok")["session"].n_unique()
 
 
 def test_queued_experiments_that_share_questions_pay_each_once(shopper: Shopper):
-    names, before = {"a": "12:00", "b": "12:00", "c": "12:30", "d": "09:45"}, shopper.server.series_billed.total()
+    names = {"a": "12:00", "b": "12:00", "c": "12:30", "d": "09:45"}
+    series = shopper.server.series_billed.copy()
     for name, time in names.items():
         shopper.experiment(f"--queue -n queued-{name} -S \"requests.snapshots_et=['{time}']\"")
     shopper.dvc("queue start -j 2")
     for name in names:
         shopper.dvc(f"queue logs -f queued-{name}", code=None)
     assert "Failed" not in shopper.dvc("queue status")
-    paid, most = shopper.server.series_billed.total() - before, max(shopper.server.series_billed.values())
-    print(f"\nqueue: experiments=4 series_paid={paid} most_payments_of_one={most}")
-    assert most == 1
-    assert paid > 0
+    bought = shopper.server.series_billed - series
+    tell("queue", experiments=4, series_paid=bought.total(), most_payments_of_one=max(bought.values()))
+    assert max(bought.values()) == 1
+    assert bought.total() > 0
 
 
-def test_a_second_clone_with_the_shared_remote_pays_nothing_but_its_own_news(
-    shopper: Shopper, tmp_path_factory: pytest.TempPathFactory
-):
-    shared = tmp_path_factory.mktemp("team") / "remote"
-    other = Shopper(clone_working_tree(tmp_path_factory.mktemp("other") / "repository"), shopper.server)
-    for one in (shopper, other):
-        one.dvc(f"remote add -d team {shared}")
-        one.clone.sh("git commit -q -m 'A shared remote' .dvc/config")
-    assert shopper.experiment("-f -n shares") == 0
-    assert other.experiment("-n reads") == 0
-    assert other.experiment("-n news -S \"requests.snapshots_et=['10:30','11:45']\"") in {4, 5}
-    assert max(shopper.server.series_billed.values()) == 1
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_two_clones_with_a_shared_remote(kind: str, shopper: Shopper, tmp_path: Path):
+    """What one bought the other has; a new session costs its own snapshots; racing for the same keys they pay once."""
+    with gcs_server(tmp_path / "log") as url:
+        other = Shopper(tmp_path / "other", shopper.server)
+        for one in (shopper, other):
+            one.dvc(f"remote add -f -d team {tmp_path / 'remote' if kind == 'folder' else f'gs://{BUCKET}/dvc'}")
+            if kind == "bucket":
+                one.dvc(f"remote modify team endpointurl {url}")
+                one.dvc("remote modify team allow_anonymous_login true && dvc remote modify team projectname test")
+            one.clone.sh("git commit -q -m 'A shared remote' .dvc/config")
+        assert shopper.experiment("-f -n shares") == 0
+        assert other.experiment("-n reads") == 0
+        assert other.forecast_hashes == shopper.forecast_hashes  # two stores of different histories, the same bytes
+
+        tomorrow = "-S universe.last_session=2024-12-04"
+        assert other.experiment(f"-n news {tomorrow}") in ({4} if kind == "folder" else {0})
+        shopper.dvc("push -q")
+        shopper.dvc("gc -w -c -f")
+        assert shopper.experiment(f"-f -n news {tomorrow}") == 0
+
+        series = shopper.server.series_billed.copy()
+        new = f"-S api.scope=remote -S \"requests.snapshots_et=['{'13:00' if kind == 'folder' else '14:00'}']\""
+        racers = [threading.Thread(target=one.experiment, args=(f"-f -n race {new}",)) for one in (shopper, other)]
+        for racer in racers:
+            racer.start()
+        for racer in racers:
+            racer.join()
+        bought = shopper.server.series_billed - series
+        tell(f"two clones and a {kind}", racing_for=bought.total(), most_payments_of_one=max(bought.values()))
+        assert max(bought.values()) == 1
+        assert other.forecast_hashes == shopper.forecast_hashes

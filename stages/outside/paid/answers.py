@@ -12,15 +12,18 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from stages.errors import BudgetStop, PipelineError
+from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.forecasting.backend import Answer
 from stages.outside.places import Folder, Place
 from stages.requests.question import Question
+
+SHARED_WITH = "shared_with.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +111,8 @@ class AnswerStore:
         except (OSError, PipelineError) as error:
             self._lost(error)
             return record
-        (self.local.root / "unshared" / record.key).unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.local.root / "unshared" / record.key).unlink()
         winner = self._decoded(record.key, first, "the remote's copy of") if first is not None else None
         if winner is None:
             return record
@@ -116,11 +120,18 @@ class AnswerStore:
         return winner
 
     def share_again(self) -> None:
-        """Share what earlier runs could not."""
-        for key in self.local.names("unshared") if self.remote is not None else []:
+        """Share what earlier runs could not; everything, if they shared with another remote."""
+        if self.remote is None:
+            return
+        address = self.remote.address.encode()
+        same = self.local.read(SHARED_WITH) == address
+        for key in self.local.names("unshared") if same else map(key_of, self._names()):
             record = self._local(key)
             if record is not None:
                 self.share(record)
+        if self.remote is not None and not same:
+            with suppress(ConfigurationError):  # a store that may only be read
+                self.local.replace(SHARED_WITH, address)
 
     def _from_remote(self, names: list[str]) -> dict[str, bytes]:
         if self.remote is None or not names:

@@ -45,6 +45,11 @@ class Price:
         """Requests with `api.pack: snapshots`."""
         return len(packed(self.batches)) + self.facts
 
+    @property
+    def largest_bytes(self) -> int:
+        """An upper bound of the largest request at one per snapshot."""
+        return max((batch.size for batch in self.batches), default=0)
+
 
 def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore) -> Price:
     """The price of these questions for this store."""

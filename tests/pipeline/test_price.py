@@ -1,0 +1,52 @@
+"""What a run would cost and what it would ask: `make plan` and `make show-request` after a whole run, without a key."""
+
+import csv
+import hashlib
+import re
+
+HISTORIES = 'SET="forecaster=timegpt requests.history_days=[20,40,60]'
+FILES = "find . -type f -not -path './.venv/*' -not -name '*.pyc' -print0 | xargs -0 md5sum | sort"
+KNOWN = "forecaster.input_size=500 forecaster.model_horizon=20"
+
+
+def told(output: str, name: str) -> int:
+    """A number of the plan."""
+    found = re.search(rf"^ *{name} +(\d+)", output, re.MULTILINE)
+    assert found, output
+    return int(found[1])
+
+
+def test_other_params_are_priced_without_touching_the_workspace(default_run):
+    before = default_run.sh(FILES)
+    output = default_run.sh(f'make plan {HISTORIES}"')
+    asked = int(re.search(r"plan: (\d+) questions to timegpt-2.1", output)[1])
+    assert told(output, "answered here") == 0
+    assert told(output, "to buy") == asked
+    assert told(output, "requests, packed") < told(output, "requests") < asked
+    assert told(output, "left today") == 100
+    assert told(output, "days needed") == -(-told(output, "requests") // 100)
+    assert default_run.sh(FILES) == before
+
+
+def test_histories_that_send_the_same_rows_are_named_and_priced_once(default_run):
+    output = default_run.sh(f'make plan {HISTORIES} {KNOWN}"')
+    alone = default_run.sh(f'make plan SET="forecaster=timegpt requests.history_days=[20] {KNOWN}"')
+    assert int(re.search(r"(\d+) rows of the schedule are the same question as another", output)[1]) > 0
+    assert told(output, "to buy") == told(alone, "to buy")
+    assert "same question as another" not in alone
+
+
+def test_a_price_opens_no_socket(default_run):
+    output = default_run.sh("python -m tests.outside.sockets stages.commands.plan forecaster=timegpt")
+    assert told(output, "to buy") > 0
+
+
+def test_a_question_is_shown_with_the_rows_that_it_sends(default_run):
+    path = next((default_run.path / "artifacts/build_requests/requests/STRONG").iterdir())
+    key = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    lines = default_run.sh(f"make show-request KEY={key[:10]}").splitlines()
+    assert lines[0] == f"{key}  {path.read_text().strip()}"
+    rows = list(csv.DictReader(lines[1:]))
+    assert len(rows) == int(re.search(r'"rows":(\d+)', lines[0])[1])
+    assert float(rows[-1]["y_bp"]) == 0
+    assert float(rows[-2]["y_bp"]) == -float(rows[-1]["return_bp"])
