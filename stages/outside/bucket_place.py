@@ -21,7 +21,8 @@ from stages.outside.places import Folder, Place, PlaceDown
 from stages.outside.workspace import Remote
 
 PUBLIC_ENDPOINT = "https://storage.googleapis.com"
-CONNECT_SEC = 3.0
+CONNECT_SEC = 2.0
+FIRST_ANSWER_SEC = 3.0
 OPERATION_SEC = 10.0
 READ_BACKS = 3
 AT_ONCE = 64
@@ -34,6 +35,7 @@ class Bucket:
         self.fs = fs
         self.root = root.strip("/")
         self.endpoint = endpoint
+        self.patience_sec = FIRST_ANSWER_SEC  # until it has answered once
 
     @property
     def address(self) -> str:
@@ -101,15 +103,18 @@ class Bucket:
 
         knock(self.endpoint)
         try:
-            return sync(self.fs.loop, action, *args, timeout=OPERATION_SEC, **kwargs)
+            done = sync(self.fs.loop, action, *args, timeout=self.patience_sec, **kwargs)
         except (FileNotFoundError, FileExistsError):
+            self.patience_sec = OPERATION_SEC
             raise
         except Exception as error:
             raise PlaceDown(f"{self.endpoint} fails ({type(error).__name__}: {error})") from error
+        self.patience_sec = OPERATION_SEC
+        return done
 
 
 def open_remote(remote: Remote) -> Place:
-    """The `forecasts/` folder of DVC's default remote; a bucket is knocked at first."""
+    """The `forecasts/` folder of DVC's default remote; a bucket must answer once, within seconds."""
     scheme = urlsplit(remote.url).scheme
     if not scheme:
         return _open_folder(remote)
@@ -120,7 +125,9 @@ def open_remote(remote: Remote) -> Place:
         )
     endpoint = remote.options.get("endpointurl") or PUBLIC_ENDPOINT
     knock(endpoint)
-    return Bucket(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
+    bucket = Bucket(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
+    bucket.names("budget/limits")  # one that takes calls and says nothing is told now
+    return bucket
 
 
 def needs_network(remote: Remote) -> bool:

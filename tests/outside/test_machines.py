@@ -181,7 +181,7 @@ def fault(gcs: str) -> Iterator[Fault]:
 
 
 @pytest.mark.parametrize("kind", ["lost", "503"])
-@pytest.mark.parametrize("reads_broken", [0, 1])
+@pytest.mark.parametrize("reads_broken", [pytest.param(0, marks=pytest.mark.torture), 1])
 def test_a_faulty_bucket_gives_each_seat_once_also_the_last(
     kind: str, reads_broken: int, fault: Fault, gcs: str, tmp_path: Path
 ):

@@ -1,5 +1,6 @@
 """Places: a name is created once, whole, by one writer; on a disk and on a Cloud Storage server."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import ConfigurationError
+from stages.outside import bucket_place
 from stages.outside.bucket_place import Bucket, open_remote
 from stages.outside.places import Folder, Place, PlaceDown
 from stages.outside.workspace import Remote
@@ -77,6 +79,13 @@ def test_a_dead_remote_is_told_within_five_seconds():
     with pytest.raises(PlaceDown, match="nobody answers at"):
         open_remote(remote_at(f"http://127.0.0.1:{free_port()}"))
     assert time.monotonic() - started < 5
+
+
+def test_a_remote_that_takes_calls_and_says_nothing_is_told_soon_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bucket_place, "FIRST_ANSWER_SEC", 0.2)
+    told = pytest.raises(PlaceDown, match=r"http://127.0.0.1:\d+ fails \(FSTimeoutError")
+    with socket.create_server(("127.0.0.1", 0)) as silent, told:
+        open_remote(remote_at(f"http://127.0.0.1:{silent.getsockname()[1]}"))
 
 
 def test_a_missing_bucket_is_told(gcs: str):

@@ -63,6 +63,14 @@ def test_a_lower_limit_counts_the_seats_above_it(row: Row):
     assert row.take(10, b"{}") == "0002-1"
 
 
+def test_a_refunded_seat_below_a_row_that_is_full_is_not_given(row: Row):
+    """Eleven under a limit of 11, one refunded: ten count, so a limit of 10 allows nothing and one of 11 does."""
+    names = [row.take(11, b"{}") for _ in range(11)]
+    row.settle(names[2], "refunded", b"{}")
+    assert row.take(10, b"{}") is None
+    assert row.take(11, b"{}") == "0002-1"
+
+
 class Rushed(Folder):
     """A place where somebody takes the last seat right after our first listing."""
 
