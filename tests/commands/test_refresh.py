@@ -1,97 +1,20 @@
 """`make refresh` and the stages it pins, as a user with a folder of bars meets them."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from copy import deepcopy
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
-from stages.sources.params import SyntheticParams
-from stages.sources.synthetic import synthetic_bars
-from stages.universe.calendar import trading_calendar
-
-ROOT = Path(__file__).parents[2]
-CALENDAR = trading_calendar(date(2024, 9, 23), date(2024, 10, 4))
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-MARKET = SyntheticParams(**yaml.safe_load((ROOT / "conf/source/synthetic.yaml").read_text())["synthetic"])
-SOURCE = {
-    "name": "mine",
-    "kind": "parquet",
-    "uri_template": "bars/{symbol}_{yyyy}-{mm}.parquet",
-    "aliases": {"time": "ts"},
-    "zone": None,
-    "bar_label": "start",
-    "close_includes_auction": None,
-    "synthetic": None,
-}
-FACTS = {"input_size": 1000, "model_horizon": 20, "min_rows": 1}
-UNIVERSE = {
-    "symbols": ["STRONG"],
-    "whitelist": ["STRONG"],
-    "context_symbol": None,
-    "first_session": "2024-09-23",
-    "last_session": "2024-10-04",
-}
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A folder with params and bars, in which modules are run as `python -m` runs them."""
-
-    path: Path
-
-    def configure(self, **sections: dict[str, object]) -> None:
-        document = deepcopy(PARAMS) | {"source": SOURCE, "universe": UNIVERSE}
-        document["requests"] |= {"history_days": [2]}
-        document["rules"] |= {"history_days": 2}
-        document["sweep"]["grid"] |= {"history_days": [2]}
-        document["forecaster"] |= yaml.safe_load((ROOT / "conf/forecaster/timegpt.yaml").read_text()) | FACTS
-        for section, changes in sections.items():
-            document[section] = document[section] | changes
-        (self.path / "params.yaml").write_text(yaml.safe_dump(document))
-
-    def deliver(self, bars: pl.DataFrame, symbol: str = "STRONG") -> None:
-        for month, name in ((9, "2024-09"), (10, "2024-10")):
-            part = bars.filter(pl.col("time").dt.month() == month)
-            part.write_parquet(self.path / f"bars/{symbol}_{name}.parquet")
-
-    def run(self, *modules: str) -> subprocess.CompletedProcess[str]:
-        """The last of these modules; those before must end well."""
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.path)}
-        for module in modules:
-            done = subprocess.run(
-                [sys.executable, "-m", f"stages.{module}"],
-                cwd=self.path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert module == modules[-1] or done.returncode == 0, done.stderr
-        return done
-
-
-def bars() -> pl.DataFrame:
-    return synthetic_bars("STRONG", MARKET, CALENDAR).rename({"ts": "time"})
+from tests.commands.desk import Desk, bars
 
 
 @pytest.fixture(scope="module")
 def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bars listed, fetched and checked once."""
-    path = tmp_path_factory.mktemp("desk")
-    for folder in ("bars", "conf", ".dvc"):
-        (path / folder).mkdir()
-    (path / "stages").symlink_to(ROOT / "stages")
-    (path / "conf/events").symlink_to(ROOT / "conf/events")
-    desk = Desk(path)
+    path = tmp_path_factory.mktemp("desk") / "first"
+    desk = Desk.at(path)
     desk.configure()
     desk.deliver(bars())
     desk.run("commands.refresh", "list_source", "fetch_bars", "check_data")
@@ -101,7 +24,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(fetched: Path, tmp_path: Path) -> Desk:
     """A copy of the desk after its first run."""
-    return Desk(shutil.copytree(fetched, tmp_path / "desk"))
+    return Desk(shutil.copytree(fetched, tmp_path / "desk", symlinks=True))
 
 
 def test_a_folder_of_bars_becomes_sound_bars_of_the_same_values(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """Bars in a bucket: a real Cloud Storage server on loopback, downloads that happen once, faults told in seconds."""
 
 import io
+import re
 import socket
 import threading
 import time
@@ -13,9 +14,12 @@ import fsspec
 import httpx
 import polars as pl
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.outside.source.bucket import fetch_bars
+from stages.outside.source.reaching import try_the_way
 from stages.outside.source.source_files import find_files, read_files
 from stages.sources.params import SourceParams
 from tests.outside.gcs_server import BUCKET, free_port, gcs_server
@@ -61,8 +65,12 @@ def speak_to(url: str, monkeypatch: pytest.MonkeyPatch, token: Any = "anon") -> 
 def upload(url: str, name: str, frame: pl.DataFrame) -> None:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
+    put(url, name, buffer.getvalue())
+
+
+def put(url: str, name: str, content: bytes) -> None:
     target = f"{url}/upload/storage/v1/b/{BUCKET}/o"
-    httpx.post(target, params={"uploadType": "media", "name": name}, content=buffer.getvalue()).raise_for_status()
+    httpx.post(target, params={"uploadType": "media", "name": name}, content=content).raise_for_status()
 
 
 def source() -> SourceParams:
@@ -141,20 +149,53 @@ def test_a_composed_object_has_no_md5_and_is_pinned_by_its_generation(bucket: st
 def test_an_object_that_is_gone_is_named(bucket: str) -> None:
     listed = find_files(TEMPLATE, "AAPL")[:1]
     gone = listed[0] | {"uri": listed[0]["uri"].replace("2024-01", "2024-09"), "md5": "0" * 32}
+    start = time.monotonic()
 
     with pytest.raises(DataContractError, match=r"AAPL_2024-09\.parquet is listed but not there"):
         list(read_files([gone]))
+    assert time.monotonic() - start < 5
+
+
+def test_what_came_before_a_fault_is_kept_and_not_downloaded_again(bucket: str, workspace: Path) -> None:
+    """A crash is such a fault: each file is kept, whole, as soon as it has come."""
+    listed = find_files(TEMPLATE, "AAPL")
+    gone = listed[0] | {"uri": listed[0]["uri"].replace("2024-01", "2024-09"), "md5": "0" * 32}
+    with pytest.raises(DataContractError, match="not there"):
+        fetched([*listed[:2], gone])
+    came = {path: path.stat().st_mtime_ns for path in (workspace / ".dvc/cache/sources").rglob("*/*")}
+
+    assert fetched(listed).equals(pl.concat(FRAMES.values()))
+    after = {path: path.stat().st_mtime_ns for path in (workspace / ".dvc/cache/sources").rglob("*/*")}
+    assert (len(came), len(after)) == (2, 3)
+    assert came.items() <= after.items()
+
+
+def test_a_truncated_parquet_file_is_named_and_nothing_is_made_of_it(bucket: str) -> None:
+    whole = io.BytesIO()
+    FRAMES["2024-01"].write_parquet(whole)
+    put(bucket, "stocks/TORN/2024/TORN_2024-01.parquet", whole.getvalue()[:-20])
+    listed = find_files(TEMPLATE, "TORN")
+
+    with pytest.raises(DataContractError, match=r"TORN_2024-01\.parquet is not readable as parquet.*get it again"):
+        fetch_bars({"symbols": ["TORN"], "files": listed}, source(), pl.DataFrame())
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """A bucket that answers every request with the status of its class."""
+    """A bucket that answers every request with the status of its class, and a login that refuses every key."""
 
     status = 403
 
     def do_GET(self) -> None:
-        self.send_response(self.status)
+        self.answer(self.status, b'{"error": {"code": %d, "message": "Invalid Credentials"}}' % self.status)
+
+    def do_POST(self) -> None:
+        self.answer(400, b'{"error": "invalid_grant", "error_description": "Invalid JWT Signature."}')
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.end_headers()
-        self.wfile.write(b'{"error": {"code": %d, "message": "no access for you"}}' % self.status)
+        self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
         """Keep quiet."""
@@ -162,6 +203,20 @@ class Refusing(BaseHTTPRequestHandler):
 
 class Unauthorized(Refusing):
     status = 401
+
+
+class Overloaded(Refusing):
+    status = 503
+
+
+class ObjectsOnly(Refusing):
+    """Who may read objects, and neither list them nor look at their bucket."""
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/o/listed.parquet"):
+            self.answer(200, b'{"name": "listed.parquet"}')
+        else:
+            super().do_GET()
 
 
 @pytest.fixture
@@ -196,16 +251,63 @@ def test_a_missing_bucket_is_named(bucket: str) -> None:
     assert "is bucket 'nobodys' there?" in str(error)
 
 
-@pytest.mark.parametrize("refusing", [Refusing, Unauthorized], indirect=True)
-def test_no_permission_and_no_login_name_the_remedy(
-    refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("refusing", "words"),
+    [
+        (Refusing, r"may not be read with the present credentials.*gcloud auth"),
+        (Unauthorized, r"the credentials for gs://.* do not work \(HTTP 401\).*gcloud auth"),
+        (Overloaded, r"does not answer \(HTTP 503.*check the network"),
+    ],
+    indirect=["refusing"],
+)
+def test_who_is_not_let_in_is_told_why_and_what_to_do(
+    refusing: str, words: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speak_to(refusing, monkeypatch)
     error, seconds = complaint()
 
     assert (error.exit_code, seconds < 5) == (5, True)
-    assert "may not be read with the present credentials" in str(error)
+    assert re.search(words, str(error)), error
+
+
+@pytest.mark.parametrize("refusing", [Refusing], indirect=True)
+def test_a_key_that_was_revoked_is_told_as_such(
+    refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client would try such a key for half a minute, and then call it a bucket that does not answer."""
+    secret = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    key = {"type": "service_account", "client_email": "x@y.z", "private_key": pem, "token_uri": f"{refusing}/token"}
+    speak_to(refusing, monkeypatch, token=key)
+    error, seconds = complaint()
+
+    assert (error.exit_code, seconds < 5) == (5, True)
+    assert "the credentials for gs://" in str(error)
     assert "gcloud auth" in str(error)
+
+
+@pytest.mark.parametrize("refusing", [ObjectsOnly], indirect=True)
+def test_who_may_read_objects_needs_no_right_to_list_their_bucket(
+    refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_to(refusing, monkeypatch)
+
+    try_the_way("gs://theirs/listed.parquet")
+    with pytest.raises(ConfigurationError, match="may not be read"):
+        try_the_way("gs://theirs/{symbol}.parquet")
+
+
+def test_a_login_that_waits_is_given_up_within_seconds(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    from gcsfs.credentials import GoogleCredentials
+
+    speak_to(silent, monkeypatch)
+    monkeypatch.setattr(GoogleCredentials, "connect", lambda *_, **__: threading.Event().wait(20))
+    error, seconds = complaint()
+
+    assert (error.exit_code, seconds < 5) == (5, True)
+    assert "no login to bucket 'team' within 3 s" in str(error)
 
 
 def test_a_dead_endpoint_is_told_within_seconds(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

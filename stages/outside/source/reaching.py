@@ -9,19 +9,24 @@ the network or the credentials are wrong.
 import logging
 import os
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 
 if TYPE_CHECKING:
     import fsspec
+    import httpx
 
 CONNECT_SEC = 2.0
+LOGIN_SEC = 3.0
 FIRST_ANSWER_SEC = 3.0
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 GOOGLE = "https://storage.googleapis.com"
 SOURCE = "source.uri_template"
 LOGIN = "log in by `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS"
@@ -43,20 +48,65 @@ def is_remote(uri: str) -> bool:
     return "://" in uri and not uri.startswith("file://")
 
 
-def try_the_way(template: str, param: str = SOURCE) -> None:
-    """Knock at the door of a bucket and ask for its name; other protocols have no door of their own to knock at."""
-    if not template.startswith("gs://"):
-        return
-    from fsspec.asyn import sync
+def try_the_way(uri: str, param: str = SOURCE) -> None:
+    """Knock at the door of a bucket, log in, and ask once for an object, or for any if `uri` is still a template.
 
+    Other protocols have no door of their own to knock at.
+    """
+    if not uri.startswith("gs://"):
+        return
     endpoint = os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
     address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
     place = (address.hostname or "", address.port or (443 if address.scheme == "https" else 80))
-    bucket = template.removeprefix("gs://").split("/", 1)[0]
-    with told(template, param):
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    with told(uri, param):
         socket.create_connection(place, timeout=CONNECT_SEC).close()
-        filesystem, _ = open_uri(f"gs://{bucket}", Path(), param)
-        sync(filesystem.loop, filesystem._info, bucket, timeout=FIRST_ANSWER_SEC)
+        base, headers = _logged_in(bucket, param)
+        objects = f"{base}b/{bucket}/o"
+        answer = _ask(f"{objects}?maxResults=1" if "{" in name else f"{objects}/{quote(name, safe='')}", headers)
+        if answer.status_code == NOT_FOUND and "{" not in name:
+            answer = _ask(f"{base}b/{bucket}", headers)  # an object that is gone is told by whoever reads it
+        _demand_welcome(answer, uri)
+
+
+def _logged_in(bucket: str, param: str) -> tuple[str, dict[str, str]]:
+    """The address of the service and the headers of a login; some ways to log in wait for minutes."""
+    found: Future[tuple[str, dict[str, str]]] = Future()
+
+    def log_in() -> None:
+        try:
+            filesystem, _ = open_uri(f"gs://{bucket}", Path(), param)
+            headers: dict[str, str] = {}
+            filesystem.credentials.apply(headers)
+            found.set_result((filesystem.base, headers))
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=log_in, daemon=True).start()
+    try:
+        return found.result(LOGIN_SEC)
+    except TimeoutError:
+        raise ConfigurationError(
+            f"no login to bucket {bucket!r} within {LOGIN_SEC:g} s: {LOGIN}; without a login set FSSPEC_GS_TOKEN=anon."
+        ) from None
+
+
+def _ask(url: str, headers: dict[str, str]) -> "httpx.Response":
+    import httpx  # only who leaves the workspace pays for its import
+
+    return httpx.get(url, headers=headers, timeout=FIRST_ANSWER_SEC)
+
+
+def _demand_welcome(answer: "httpx.Response", uri: str) -> None:
+    status, words = answer.status_code, f"HTTP {answer.status_code}"
+    if status == NOT_FOUND:
+        raise FileNotFoundError(uri)
+    if status == UNAUTHORIZED:
+        raise ConfigurationError(f"the credentials for {uri} do not work ({words}): {LOGIN}.")
+    if status == FORBIDDEN:
+        raise PermissionError(words)
+    if answer.is_error:
+        raise OSError(f"{words} {' '.join(answer.text.split())[:200]}")
 
 
 @contextmanager
@@ -87,8 +137,11 @@ def _sentence(uri: str, error: Exception, param: str) -> PipelineError:
 
 
 def _is_forbidden(error: Exception, words: str) -> bool:
-    return isinstance(error, PermissionError) or getattr(error, "code", None) in {401, 403} or "Forbidden" in words
+    return isinstance(error, PermissionError) or getattr(error, "code", None) == FORBIDDEN or "Forbidden" in words
 
 
 def _is_login(error: Exception) -> bool:
-    return type(error).__module__.startswith("google.auth") or isinstance(error, KeyError)
+    """A key that is malformed, revoked or expired; but not a login service that is out of reach."""
+    name, module = type(error).__name__, type(error).__module__
+    refused = getattr(error, "code", None) == UNAUTHORIZED or name == "NonRetryableError"
+    return refused or isinstance(error, KeyError) or (module.startswith("google.auth") and name != "TransportError")
