@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from stages.errors import ConfigurationError, DataContractError, PipelineError
@@ -34,13 +34,19 @@ LOGIN = "log in by `gcloud auth application-default login`, or set GOOGLE_APPLIC
 
 def open_uri(uri: str, base: Path, param: str = SOURCE) -> "tuple[fsspec.AbstractFileSystem, str]":
     """The file system of a url and the path in it; a path without protocol starts at `base`."""
-    import fsspec  # only who leaves the workspace pays for its import
-
-    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute to open
+    fsspec = _fsspec()
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints the traceback of what we tell in a sentence
     with told(uri, param):
         filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / uri))
         return filesystem, path
+
+
+def _fsspec() -> Any:
+    """The library, set up for buckets; only who leaves the workspace pays for its import."""
+    import fsspec
+
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute to open
+    return fsspec
 
 
 def is_remote(uri: str) -> bool:
@@ -72,6 +78,7 @@ def try_the_way(uri: str, param: str = SOURCE) -> None:
 def _logged_in(bucket: str, param: str) -> tuple[str, dict[str, str]]:
     """The address of the service and the headers of a login; some ways to log in wait for minutes."""
     found: Future[tuple[str, dict[str, str]]] = Future()
+    _fsspec().get_filesystem_class("gs")  # imported before the clock runs
 
     def log_in() -> None:
         try:
