@@ -19,6 +19,7 @@ from stages.features.minute import minute_return
 from stages.requests.window import UNITS_PER_BP, digest_of_sessions, session_digest
 
 RETURN_UNITS = 1e4 * UNITS_PER_BP
+DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,29 @@ class Series:
 
     def digest(self, cut: Cut) -> str:
         """What `Window.digest` says of the same rows, from digests of whole sessions that are made once."""
-        (first, stop), *later = cut.blocks
-        digests = self._digests
-        return digest_of_sessions([digests[first + 1, stop], *[digests[block] for block in later]])
+        past, (first, stop) = cut.blocks[:-1], cut.blocks[-1]
+        if not past:
+            return digest_of_sessions([session_digest(self.returns[first + 1 : stop])])
+        if past not in self._pasts:  # the snapshots of a day share their past
+            self._pasts[past] = self._begun(past)
+        whole = self._pasts[past].copy()
+        whole.update(session_digest(self.returns[first:stop]))
+        return whole.hexdigest()
+
+    def _begun(self, past: tuple[tuple[int, int], ...]) -> "hashlib._Hash":
+        """`digest_of_sessions` as far as the sessions before the last one go."""
+        first, stop = past[0]
+        return hashlib.sha256(session_digest(self.returns[first + 1 : stop]) + self._whole(past[1:]))
+
+    def _whole(self, sessions: tuple[tuple[int, int], ...]) -> bytes:
+        """Digests of whole sessions, oldest first, in a row; a slice where no session between them is left out."""
+        if not sessions:
+            return b""
+        number, stored = self._session_digests
+        start, end = number[sessions[0]], number[sessions[-1]] + 1
+        if end - start == len(sessions):
+            return stored[start * DIGEST_BYTES : end * DIGEST_BYTES]
+        return b"".join(stored[n * DIGEST_BYTES : (n + 1) * DIGEST_BYTES] for n in map(number.__getitem__, sessions))
 
     def feature(self, name: str) -> NDArray[np.float64]:
         """One feature on every row, NaN where unknown."""
@@ -104,20 +125,16 @@ class Series:
         return {}
 
     @cached_property
-    def _digests(self) -> "_Digests":
-        return _Digests(self.returns)
+    def _session_digests(self) -> tuple[dict[tuple[int, int], int], bytes]:
+        """Each session's number, and the digests of all sessions in that order."""
+        sessions = sorted(self.blocks.values())
+        return {session: n for n, session in enumerate(sessions)}, b"".join(
+            session_digest(self.returns[slice(*session)]) for session in sessions
+        )
 
-
-class _Digests(dict[tuple[int, int], bytes]):
-    """Digest of each block of rows, made when first asked for."""
-
-    def __init__(self, returns: NDArray[np.int64]) -> None:
-        super().__init__()
-        self._returns = returns
-
-    def __missing__(self, block: tuple[int, int]) -> bytes:
-        self[block] = session_digest(self._returns[slice(*block)])
-        return self[block]
+    @cached_property
+    def _pasts(self) -> dict[tuple[tuple[int, int], ...], "hashlib._Hash"]:
+        return {}
 
 
 def exogenous_digest(history: NDArray[np.float64], future: NDArray[np.float64]) -> str:

@@ -53,7 +53,7 @@ class Window:
 
 def session_digest(returns: NDArray[np.int64]) -> bytes:
     """sha256 of the returns of one session (or of the sent part of it) as little-endian int64."""
-    return hashlib.sha256(np.ascontiguousarray(returns, dtype="<i8").tobytes()).digest()
+    return hashlib.sha256(np.ascontiguousarray(returns, dtype="<i8").data).digest()
 
 
 def digest_of_sessions(digests: list[bytes]) -> str:
