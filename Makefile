@@ -106,7 +106,7 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 	@python -m tests.outside.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench deps plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale deps plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -135,6 +135,9 @@ layers: .venv/dev
 
 bench: .venv/dev ## speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+
+bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
+	python -m tests.benchmarks.bench_scale --symbols 5 50 500 --first 2019-01-02
 
 deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies

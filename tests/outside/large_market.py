@@ -11,7 +11,7 @@ from stages.universe.calendar import trading_calendar
 from tests.architecture.dependencies import ROOT
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-MOST = 500
+MOST = 600
 
 
 def symbols_of(count: int) -> list[str]:

@@ -3,7 +3,9 @@
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,6 +13,8 @@ from stages.errors import DataContractError
 from stages.forecasting.params import ForecasterParams
 from stages.outside.paid.backends import open_backend
 from stages.outside.paid.timegpt import TimeGPT
+from stages.outside.source.bucket import fetch_bars
+from stages.sources.params import SourceParams
 
 
 def squared(key: str, number: int) -> int:
@@ -61,3 +65,11 @@ def counted(key: str, notes: Path, number: int) -> tuple[pl.DataFrame, int]:
 
 def fragile(key: str, number: int) -> tuple[pl.DataFrame, int]:
     return pl.DataFrame({"n": [told(key, number)]}), number
+
+
+def made_and_checked(
+    key: str, source: SourceParams, calendar: pl.DataFrame, check: Callable[..., tuple[pl.DataFrame, Any]]
+) -> tuple[pl.DataFrame, int]:
+    """Bars of the artificial market, through the data gate."""
+    delivered, rows = fetch_bars(key, [], source, calendar)
+    return check(key, delivered)[0], rows
