@@ -6,6 +6,7 @@ bars: sessions are the exchange's, so the counts are upper bounds, and `make pla
 
 import argparse
 import re
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -81,17 +82,19 @@ def sizes(study: Study) -> list[str]:
     sessions = trading_calendar(universe.first_session, universe.last_session).height
     scored = max(sessions - min(requests.history_days), 0)
     search = max(scored - split.holdout_sessions - split.embargo_sessions, 0)
-    snapshots = scored * len(requests.snapshots_et)
-    questions = snapshots * len(universe.symbols) * len(requests.history_days)
+    snapshots = scored * len(requests.snapshots_et) * len(requests.history_days)
+    outcomes_a_day = len(requests.snapshots_et) * len(universe.symbols)
+    judged = max(search - ceil(study.calibration.min_outcomes / outcomes_a_day), 0)
     told = [
         f"{sessions} sessions: {sessions - scored} of history, {search} to search, {split.embargo_sessions} embargo, "
         f"{split.holdout_sessions} sealed",
-        f"at most {questions} questions in {snapshots * len(requests.history_days)} calls at one per snapshot",
+        f"at most {snapshots * len(universe.symbols)} questions in {snapshots} calls at one per snapshot",
+        f"about {judged} days to judge forecasts by, after {search - judged} to learn the calibration from",
     ]
-    if search < (wanted := study.gates.min_forecast_days):
+    if judged < (wanted := study.gates.min_forecast_days):
         told.append(
-            f"too short to be judged: gates.min_forecast_days wants {wanted} days to search; take a longer span, "
-            "fewer requests.history_days, or fewer split.holdout_sessions"
+            f"too few: gates.min_forecast_days wants {wanted}; take a longer span, more requests.snapshots_et, fewer "
+            "requests.history_days, or fewer split.holdout_sessions"
         )
     return told
 

@@ -32,7 +32,6 @@ THEME: dict[str, Any] = {
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelOverlap": True,
-        "labelSeparation": 8,
     },
     "legend": {
         "labelColor": INK,
@@ -89,9 +88,8 @@ def sized(chart: Chart, height: int = HEIGHT) -> Chart:
 
 def session_axis(field: str = "session", *, title: str | None = None) -> alt.X:
     """Sessions on a time axis, as UTC dates."""
-    return alt.X(
-        field, type="temporal", title=title, scale=alt.Scale(type="utc"), axis=alt.Axis(format="%d %b %y", grid=False)
-    )
+    axis = alt.Axis(format="%d %b %y", grid=False, labelSeparation=8)
+    return alt.X(field, type="temporal", title=title, scale=alt.Scale(type="utc"), axis=axis)
 
 
 def clock_axis(field: str = "minute_et", *, title: str = "exchange time") -> alt.X:

@@ -17,7 +17,15 @@ def test_a_quarter_of_one_symbol_is_counted_session_by_session(project):
     told = project.run(new_run, "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, "--history", "4", "--holdout", "15")
     assert "66 sessions: 4 of history, 46 to search, 1 embargo, 15 sealed" in told
     assert "at most 248 questions in 248 calls" in told
-    assert "too short" not in told
+    assert (
+        "about 36 days to judge forecasts by, after 10 to learn the calibration from" in told
+    )  # 40 outcomes at 4 a day
+    assert "gates.min_forecast_days wants 40" in told
+
+
+def test_a_span_that_is_long_enough_is_not_complained_of(project):
+    told = project.run(new_run, "mine", "--uri", BARS, "--symbols", "AAPL", "--history", "4")
+    assert "too few" not in told
 
 
 def test_symbols_share_their_calls(project):
@@ -28,7 +36,7 @@ def test_symbols_share_their_calls(project):
 def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(project):
     told = project.run(new_run, "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN)
     assert "0 to search" in told
-    assert "too short to be judged: gates.min_forecast_days wants 40 days" in told
+    assert "too few: gates.min_forecast_days wants 40" in told
 
 
 def test_the_preset_says_what_was_asked_and_symbols_stay_text(project):

@@ -11,11 +11,19 @@ FENCE = re.compile(r"(?:<!-- (?P<note>[^>]*?) -->\n)?```sh\n(?P<body>.*?)```", r
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced `sh` block; `note` is the HTML comment above it (`not run: why`, `fails: why`), empty without one."""
+    """A fenced `sh` block; `note` is the HTML comment above it, if any: `not run: why`, `fails: why`, `by whom`."""
 
     page: Path
     note: str
     commands: tuple[str, ...]
+
+
+def typed(block: Block) -> list[str]:
+    """The commands of a block that a test can type; those of a block that `fails` are wrapped so that they must."""
+    if block.note.startswith("not run"):
+        return []
+    form = "! {{ {}; }}" if block.note.startswith("fails") else "{}"
+    return [form.format(command) for command in block.commands if not command.startswith(("source ", "export "))]
 
 
 def blocks(page: Path) -> list[Block]:

@@ -1,13 +1,25 @@
 """What a stranger meets who types `make run`."""
 
 import json
+import re
 
 import polars as pl
 import yaml
 
+from tests.architecture.dependencies import load_dvc_yaml
+
 
 def test_a_fresh_clone_reproduces_the_committed_lock_byte_for_byte(default_run):
     assert default_run.sh("git status --porcelain") == ""
+
+
+def test_each_stage_says_in_one_line_what_it_did_and_how_long_it_took(default_run):
+    said = (default_run.path.parent / "made").read_text()
+    for stage in load_dvc_yaml()["stages"]:
+        (line,) = re.findall(rf"^{stage}: .*", said, re.MULTILINE)
+        assert re.search(r" seconds=\d+(\.\d)?$", line), line
+    for told in ("rows=", "sessions=", "dropped=0", "calls=0"):
+        assert told in said
 
 
 def test_a_second_run_does_nothing(default_run):

@@ -24,7 +24,8 @@ def costs(record: Record) -> Section:
         *(_break_even(record, span) for span in spans),
     )
     figures = tuple(_curve(record, span) for span in spans if _traded(record, span))
-    return Section("costs", "Costs and delay", sentences, figures, (_curve_grid(record), _delay_grid(record)))
+    grids = (_curve_grid(record), _delay_grid(record)) if figures else ()
+    return Section("costs", "Costs and delay", sentences, figures, grids)
 
 
 def break_even(curve: pl.DataFrame) -> float | None:

@@ -1,0 +1,159 @@
+"""A team with one bucket: the sharing page, typed by everyone it names, and what a colleague without a key may do.
+
+The bucket is the real GCS server binary; each clone has its own history, cache and environment.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docs.blocks import ROOT, blocks, typed
+from tests.outside.gcs_server import BUCKET, gcs_server
+from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
+from tests.pipeline.clone import BIN, Clone, clone_working_tree
+
+pytestmark = pytest.mark.journey
+
+BUCKET_OF_THE_PAGE = "gs://your-bucket/dvc"
+ON_LOOPBACK = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", "NO_GCE_CHECK": "true"}
+
+
+@dataclass(frozen=True)
+class Team:
+    """A git remote and a bucket, and how a new member comes to a clone."""
+
+    folder: Path
+    bucket: str
+
+    @property
+    def origin(self) -> Path:
+        return self.folder / "origin.git"
+
+    def found(self, owner: Clone) -> Clone:
+        """The owner's clone, its run committed, with the git remote that the others clone."""
+        owner.sh("git diff --quiet || git commit -q -am 'the run'")
+        subprocess.run(["git", "clone", "-q", "--bare", owner.path, self.origin], check=True)
+        owner.sh(f"git remote add origin {self.origin} && git fetch -q origin && git branch -q -u origin/main")
+        return owner
+
+    def join(self, name: str, *, networked: bool = True) -> Clone:
+        """A fresh clone with an empty cache of its own."""
+        path = self.folder / name
+        subprocess.run(["git", "clone", "-q", self.origin, path], check=True)
+        member = Clone(path)
+        member.sh("git config user.email test@example.org && git config user.name test")
+        (path / ".venv").symlink_to(BIN.parent)
+        for pins in ("requirements.txt", "requirements-dev.txt"):
+            os.utime(path / pins, (0, 0))
+        if networked:
+            self.log_in(member)
+        return member
+
+    def log_in(self, member: Clone) -> None:
+        """What a login to Google is elsewhere: where the loopback server listens, and that it asks nobody's name."""
+        options = {"endpointurl": self.bucket, "allow_anonymous_login": "true", "projectname": "test"}
+        member.sh(" && ".join(f"dvc remote modify --local team {name} {value}" for name, value in options.items()))
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Iterator[Team]:
+    folder = tmp_path / "team"
+    folder.mkdir()
+    with gcs_server(tmp_path / "gcs.log") as address:
+        yield Team(folder, address)
+
+
+def test_the_sharing_page_can_be_typed_by_everyone_it_names(clone, team):
+    owner, said = team.found(clone), []
+    cache = owner.path / ".dvc/cache"
+    people = {"": owner}
+    for block in blocks(ROOT / "docs/SHARING.md"):
+        name = block.note.removeprefix("by ")
+        if name not in people:
+            people[name] = team.join(name, networked=name != "neighbour")
+        for command in typed(block):
+            here = command.replace(BUCKET_OF_THE_PAGE, f"gs://{BUCKET}/dvc").replace("/srv/dvc-cache", str(cache))
+            told = people[name].sh(here, **ON_LOOPBACK)
+            said.append((name, command, told))
+            if command.startswith("dvc remote add"):
+                team.log_in(owner)
+            if name and command == "make run":
+                assert people[name].sh("git status --porcelain") == "", "a colleague reproduces the committed lock"
+
+    def output(name: str, command: str) -> str:
+        return next(told for who, typed_, told in said if (who, typed_) == (name, command))
+
+    for name in ("colleague", "neighbour"):
+        assert "Running stage" not in output(name, "make run"), "everything came from where it is shared"
+        assert "gate: PASS" in output(name, "make run")
+    again = output("colleague", "dvc exp run -n same_again -S rules.s_stop=1.5")
+    assert "is cached - skipping run" in again
+    assert "Running stage" not in again
+    comment = people["colleague"].text("artifacts/pr_comment/comment.md")
+    assert comment.startswith("## ✔ PASS → ▣ SEALED")
+    assert "**Price of this change:** **0 calls**" in comment
+
+
+def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team):
+    """The steps that need no service of the host are run as they stand; a widened stop is what is proposed."""
+    owner = team.found(clone)
+    owner.sh(f"dvc remote add -d team gs://{BUCKET}/dvc && git commit -q -m remote .dvc/config")
+    team.log_in(owner)
+    owner.sh("git push -q origin main && dvc push -q --run-cache", **ON_LOOPBACK)
+    owner.sh("git switch -q -c wider && dvc exp run -q -S rules.s_stop=1.5 && make adopt && git add -A")
+    owner.sh("git commit -q -m 'A wider stop' && git push -q origin wider && dvc push -q --run-cache", **ON_LOOPBACK)
+
+    runner = team.join("runner")
+    runner.sh("git switch -q wider")
+    workflow = yaml.safe_load((ROOT / "docs/ci/pull-request.yaml").read_text())
+    steps = [step["run"] for step in workflow["jobs"]["judge"]["steps"] if "run" in step]
+    ours = [step for step in steps if "git push" not in step and not step.startswith("gh ")]
+    assert len(ours) == 3
+    settings = ON_LOOPBACK | {"BASE": "origin/main", "PICTURES": "https://host/raw/pr-pictures/7"}
+    said = [runner.sh(step, **settings) for step in ours]
+    assert "Running stage" not in said[1]
+
+    comment = runner.text("artifacts/pr_comment/comment.md")
+    assert comment.startswith("## ✔ PASS → ▣ SEALED")
+    assert "| rules.s_stop | 1.0 | 1.5 |" in comment
+    assert "](https://host/raw/pr-pictures/7/search-equity.png)" in comment
+    assert (runner.path / "artifacts/pr_comment/search-equity.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_one_bought_a_colleague_without_a_key_uses_at_0_calls_and_new_questions_are_priced(
+    tmp_path, team, monkeypatch
+):
+    monkeypatch.delenv("NIXTLA_API_KEY", raising=False)
+    owner = team.found(clone_working_tree(tmp_path / "owner"))
+    owner.sh(f"dvc remote add -d team gs://{BUCKET}/dvc && git commit -q -m remote .dvc/config && git push -q")
+    team.log_in(owner)
+    with TimeGPTServer() as service:
+        chosen = ["preset=smoke", "forecaster=timegpt", "api=online", "api.cooldown_sec=0"]
+        facts = {"base_url": service.url, "min_rows": 100, "input_size": INPUT_SIZE, "model_horizon": MODEL_HORIZON}
+        study = " ".join(f"-S {one}" for one in [*chosen, *(f"forecaster.{name}={v}" for name, v in facts.items())])
+
+        owner.sh(f"dvc exp run -q -n bought {study}", NIXTLA_API_KEY=KEY, **ON_LOOPBACK)
+        paid = service.sent
+        assert service.billed == 18, "one call a snapshot; the rest is the model's metadata"
+        owner.sh("dvc exp push -q --run-cache origin bought", **ON_LOOPBACK)
+
+        colleague = team.join("colleague")
+        colleague.sh("dvc exp pull -q --run-cache origin bought && dvc exp apply bought", **ON_LOOPBACK)
+        colleague.sh("dvc repro", **ON_LOOPBACK)
+        told = colleague.sh("dvc repro -f -s forecast", **ON_LOOPBACK)
+        assert "calls=0 bought=0 hits=100.0%" in told
+
+        asks_more = study.replace("-S api=online", "") + " -S \"requests.snapshots_et=['10:30','11:00']\""
+        colleague.sh("git add -A && git commit -q -m 'the bought run'")
+        stopped = colleague.sh(f"dvc exp run -n more {asks_more}", code=None, **ON_LOOPBACK)
+        assert "have no stored answer and api.mode offline buys nothing" in stopped
+        colleague.sh("make pr-comment BASE=HEAD", **ON_LOOPBACK)
+        comment = colleague.text("artifacts/pr_comment/comment.md")
+        assert "not judged yet" in comment
+        assert "answers must be bought" in comment
+        assert service.sent == paid
