@@ -14,6 +14,7 @@ from stages.commands.page import WORKSPACE, read_run, shown
 from stages.comparing.comment import Change, Price, render_comment, runs_of
 from stages.comparing.pair import Differing, curves, render_pair
 from stages.comparing.picture import png
+from stages.errors import ConfigurationError
 from stages.forecasting.params import LOCAL
 from stages.outside.configuration.composition import differences, present
 from stages.outside.configuration.study import Study
@@ -33,6 +34,7 @@ FOLDER = Path("artifacts/pr_comment")
 REQUESTS = Path("artifacts/build_requests/requests")
 SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
 METRICS = Path("artifacts/evaluate/summary.json")
+UP_TO_QUESTIONS = {"list_source", "fetch_bars", "check_data", "build_features", "build_requests"}
 
 
 def main() -> None:
@@ -45,6 +47,11 @@ def main() -> None:
     asked = parser.parse_args()
 
     waiting = unfinished_stages()
+    if unasked := [stage for stage in waiting if stage in UP_TO_QUESTIONS]:
+        raise ConfigurationError(
+            f"the questions of this change are not known: {', '.join(unasked)} did not run with it; `make run` first, "
+            "offline it ends where answers are missing."
+        )
     study = Study.parse(present() or {})
     base, before = read_run(asked.base)
     with tempfile.TemporaryDirectory(prefix="base-") as folder:
