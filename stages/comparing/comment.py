@@ -12,6 +12,10 @@ from stages.reporting.record import Record
 from stages.reporting.words import MISSING, count, measure, sharpe
 
 
+BUY = "Buy what is missing (`api: online`), then run it again: answers reach the remote as they are bought."
+RUN = "`make run` finishes it; its own sentence says what is in the way."
+
+
 @dataclass(frozen=True)
 class Price:
     """What the proposal asks and what that costs; `maker` is the local forecaster, if one answers.
@@ -66,6 +70,7 @@ def render_comment(change: Change, pictures: Mapping[str, str]) -> str:
         .render(
             base=change.base,
             price=change.price.words,
+            remedy=BUY if change.price.missing else RUN,
             waiting=", ".join(f"`{stage}`" for stage in change.waiting),
             before=headline(change.before),
             after=headline(after) if after else None,
