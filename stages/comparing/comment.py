@@ -11,7 +11,6 @@ from stages.reporting.page import templates
 from stages.reporting.record import Record
 from stages.reporting.words import MISSING, count, measure, sharpe
 
-
 BUY = "Buy what is missing (`api: online`), then run it again: answers reach the remote as they are bought."
 RUN = "`make run` finishes it; its own sentence says what is in the way."
 

@@ -177,7 +177,7 @@ def test_a_truncated_parquet_file_is_named_and_nothing_is_made_of_it(bucket: str
     listed = find_files(TEMPLATE, "TORN")
 
     with pytest.raises(DataContractError, match=r"TORN_2024-01\.parquet is not readable as parquet.*get it again"):
-        fetch_bars({"symbols": ["TORN"], "files": listed}, source(), pl.DataFrame())
+        fetch_bars("TORN", listed, source(), pl.DataFrame())
 
 
 class Refusing(BaseHTTPRequestHandler):
