@@ -16,8 +16,9 @@ DIFFERING = [("rules.s_stop", 1.0, 1.5)]
 
 
 def change(**settings) -> Change:
-    whole = {"after": record(gates=gates("SEALED")), "metrics_after": AFTER}
-    return Change("main", DIFFERING, FREE, opened_record(), BEFORE, **(whole | settings))
+    whole = {"price": FREE, "after": record(gates=gates("SEALED")), "metrics_after": AFTER}
+    known = {"base": "main", "differing": DIFFERING, "before": opened_record(), "metrics_before": BEFORE}
+    return Change(**(known | whole | settings))
 
 
 def test_both_verdicts_stand_first_and_the_price_before_every_figure():
