@@ -112,8 +112,8 @@ def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team):
     runner.sh("git switch -q wider")
     workflow = yaml.safe_load((ROOT / "docs/ci/pull-request.yaml").read_text())
     steps = [step["run"] for step in workflow["jobs"]["judge"]["steps"] if "run" in step]
-    ours = [step for step in steps if "git push" not in step and not step.startswith("gh ")]
-    assert len(ours) == 3
+    ours = [step.replace("${{ github.event.number }}", "7") for step in steps if not step.startswith("gh ")]
+    assert len(ours) == 4
     settings = ON_LOOPBACK | {"BASE": "origin/main", "PICTURES": "https://host/raw/pr-pictures/7"}
     said = [runner.sh(step, **settings) for step in ours]
     assert "Running stage" not in said[1]
@@ -123,6 +123,12 @@ def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team):
     assert "| rules.s_stop | 1.0 | 1.5 |" in comment
     assert "](https://host/raw/pr-pictures/7/search-equity.png)" in comment
     assert (runner.path / "artifacts/pr_comment/search-equity.png").read_bytes().startswith(b"\x89PNG")
+    owner.sh("git fetch -q origin pr-pictures")
+    assert "7/search-equity.png" in owner.sh("git ls-tree -r --name-only FETCH_HEAD")
+
+    runner.sh("sed -i 's/lookback_sessions: 40/lookback_sessions: 39/' params.yaml")
+    unknown = runner.sh("make pr-comment BASE=origin/main", code=2, **ON_LOOPBACK)
+    assert "the questions of this change are not known: build_requests did not run" in unknown
 
 
 def test_what_one_bought_a_colleague_without_a_key_uses_at_0_calls_and_new_questions_are_priced(
