@@ -22,7 +22,7 @@ def main() -> None:
     if names.a == names.b:
         raise ConfigurationError(f"A and B are both {names.a!r}: name two runs, `make show` lists the experiments.")
 
-    runs = {name: read_run(name)[1] for name in (names.a, names.b)}
+    runs = {name: read_run(name) for name in (names.a, names.b)}
     one, other = (record.config for record in runs.values())
     differing = [(".".join(path), *values) for path, values in differences(one, other).items()]
 

@@ -6,14 +6,15 @@ Written to artifacts/page/, so that neither the workspace nor any stage's output
 
 import argparse
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from stages.commands.panels import openings, revisions, spend, trials
+from stages.forecasting.params import ApiParams
 from stages.outside.configuration.openings import openings_of
-from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import write_text
 from stages.outside.paid.backends import ledger_anywhere
@@ -22,12 +23,13 @@ from stages.outside.record_files import read_record
 from stages.outside.runs.experiments import fetch_run
 from stages.outside.runs.luck_record import kept_luck
 from stages.outside.runs.trials import open_log
-from stages.outside.settings import PARAMS
+from stages.outside.settings import PARAMS, parse, read_params
 from stages.outside.source.listing_history import relisted
 from stages.report import FILES
 from stages.reporting.content import Section
 from stages.reporting.page import render_page
 from stages.reporting.record import Record
+from stages.sources.params import SourceParams
 
 PAGES = Path("artifacts/page")
 WORKSPACE = "workspace"
@@ -39,39 +41,47 @@ def main() -> None:
     parser.add_argument("run", nargs="?", default=WORKSPACE, help="an experiment, a branch or a commit")
     name = parser.parse_args().run
 
-    study, record = read_run(name)
-    page = render_page(record, panels(study, record))
+    record = read_run(name)
+    page = render_page(record, panels(record))
 
     path = PAGES / f"{name.replace('/', '-')}.html"
     write_text(page, path)
     print(f"page: {path}")
 
 
-def read_run(name: str) -> tuple[Study, Record]:
-    """The params and the record of an experiment, a branch, a commit or the workspace, which stays as it is."""
+def read_run(name: str) -> Record:
+    """The record of an experiment, a branch, a commit or the workspace, which stays as it is.
+
+    Its params are taken as they stood, but for `api`: a run of the past needs no section that came later.
+    """
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
         root = Path() if name == WORKSPACE else Path(folder)
         if name != WORKSPACE:
             fetch_run(name, [PARAMS, *FILES.values()], root)
-        study = Study.parse(yaml.safe_load((root / PARAMS).read_text(encoding="utf-8")))
-        return study, read_record(FILES, shown(study), root)
+        return read_record(FILES, shown(read_params_of(root)), root)
 
 
-def shown(study: Study) -> dict[str, Any]:
+def read_params_of(root: Path) -> dict[str, Any]:
+    """The params.yaml of a run, every section."""
+    document: dict[str, Any] = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
+    return document
+
+
+def shown(document: Mapping[str, Any]) -> dict[str, Any]:
     """Every section of params but `api`, as the stage shows them."""
-    return {name: getattr(study, name).model_dump(mode="json") for name in Study.__annotations__ if name != "api"}
+    return {name: section for name, section in document.items() if name != "api"}
 
 
-def panels(study: Study, record: Record) -> list[Section]:
-    """What the ledger, the trial log, `make null` and git's history say of this study today."""
-    place = ledger_anywhere(study.api).place
-    source, log = study.source.name, open_log(study.api)
+def panels(record: Record) -> list[Section]:
+    """What the ledger, the trial log, `make null` and git's history say of this run's study today."""
+    api, source = read_params(ApiParams), parse(SourceParams, dict(record.config))
+    place, log = ledger_anywhere(api).place, open_log(api)
     luck = kept_luck(record.oos["strategy_id"])
     return [
         spend(runs_of(place), calls_of(place)),
-        trials(log.entries(), (source, study.report.study), luck),
-        openings(source, openings_of(source)),
-        revisions(source, relisted(study.source)),
+        trials(log.entries(), (source.name, record.config["report"]["study"]), luck),
+        openings(source.name, openings_of(source.name)),
+        revisions(source.name, relisted(source)),
     ]
 
 

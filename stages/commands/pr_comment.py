@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.commands.page import WORKSPACE, read_run, shown
+from stages.commands.page import WORKSPACE, read_params_of, read_run, shown
 from stages.comparing.comment import Change, Price, render_comment, runs_of
 from stages.comparing.pair import Differing, curves, render_pair
 from stages.comparing.picture import png
@@ -28,6 +28,7 @@ from stages.outside.question_files import read_questions
 from stages.outside.runs.experiments import fetch_run
 from stages.outside.runs.unfinished import unfinished_stages
 from stages.outside.workspace import store_root
+from stages.reporting.record import Record
 from stages.tables.schedule import Schedule
 
 FOLDER = Path("artifacts/pr_comment")
@@ -53,15 +54,15 @@ def main() -> None:
             "offline it ends where answers are missing."
         )
     study = Study.parse(present() or {})
-    base, before = read_run(asked.base)
+    before = read_run(asked.base)
     with tempfile.TemporaryDirectory(prefix="base-") as folder:
         fetch_run(asked.base, [SCHEDULE, METRICS], Path(folder))
         old_keys = set(read_table(Schedule, Path(folder) / SCHEDULE)["key"].drop_nulls())
         metrics = read_json(Path(folder) / METRICS)
     whole: dict[str, Any] = (
-        {"waiting": waiting} if waiting else {"after": read_run(WORKSPACE)[1], "metrics_after": read_json(METRICS)}
+        {"waiting": waiting} if waiting else {"after": read_run(WORKSPACE), "metrics_after": read_json(METRICS)}
     )
-    change = Change(asked.base, differing(base, study), price_of(study, old_keys), before, metrics, **whole)
+    change = Change(asked.base, differing(before), price_of(study, old_keys), before, metrics, **whole)
 
     pictures = write_pictures(change) if change.after else {}
     prefix = asked.pictures.rstrip("/") + "/" if asked.pictures else ""
@@ -71,9 +72,10 @@ def main() -> None:
     print(f"pr-comment: {FOLDER}/comment.md, {len(pictures)} pictures. {change.price.words}")
 
 
-def differing(base: Study, study: Study) -> Differing:
+def differing(base: Record) -> Differing:
     """Keys of params with the value of the base and the one here."""
-    return [(".".join(path), *values) for path, values in differences(shown(base), shown(study)).items()]
+    here = shown(read_params_of(Path()))
+    return [(".".join(path), *values) for path, values in differences(dict(base.config), here).items()]
 
 
 def price_of(study: Study, old_keys: set[str]) -> Price:
