@@ -18,6 +18,7 @@ from typing import Any, Self
 from stages.errors import DataContractError
 
 SCHEMA_VERSION = 1
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,7 @@ class Question:
         """Sorted keys, no white-space noise, one final newline."""
         document = {name: getattr(self, name) for name in NAMES}
         document |= {name: _utc(document[name]) for name in INSTANTS}
-        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
-        return text.encode("ascii") + b"\n"
+        return CANONICAL.encode(document).encode("ascii") + b"\n"
 
     @cached_property
     def key(self) -> str:
