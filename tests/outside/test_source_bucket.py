@@ -170,6 +170,23 @@ def test_what_came_before_a_fault_is_kept_and_not_downloaded_again(bucket: str, 
     assert came.items() <= after.items()
 
 
+def test_an_update_by_a_month_downloads_that_month_alone(bucket: str) -> None:
+    """The months before it are taken away from the bucket, and nobody misses them."""
+    for month in ("2024-01", "2024-02"):
+        upload(bucket, f"stocks/MORE/2024/MORE_{month}.parquet", FRAMES[month])
+    first = find_files(TEMPLATE, "MORE")
+    fetch_bars({"symbols": ["MORE"], "files": first}, source(), pl.DataFrame())
+    upload(bucket, "stocks/MORE/2024/MORE_2024-03.parquet", FRAMES["2024-03"])
+    listed = find_files(TEMPLATE, "MORE")
+    for month in ("2024-01", "2024-02"):
+        name = f"stocks%2FMORE%2F2024%2FMORE_{month}.parquet"
+        httpx.delete(f"{bucket}/storage/v1/b/{BUCKET}/o/{name}").raise_for_status()
+
+    assert listed[:2] == first
+    bars = fetch_bars({"symbols": ["MORE"], "files": listed}, source(), pl.DataFrame())["MORE"]
+    assert bars.equals(pl.concat(FRAMES.values()))
+
+
 def test_a_truncated_parquet_file_is_named_and_nothing_is_made_of_it(bucket: str) -> None:
     whole = io.BytesIO()
     FRAMES["2024-01"].write_parquet(whole)
