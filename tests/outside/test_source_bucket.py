@@ -175,7 +175,7 @@ def test_an_update_by_a_month_downloads_that_month_alone(bucket: str) -> None:
     for month in ("2024-01", "2024-02"):
         upload(bucket, f"stocks/MORE/2024/MORE_{month}.parquet", FRAMES[month])
     first = find_files(TEMPLATE, "MORE")
-    fetch_bars({"symbols": ["MORE"], "files": first}, source(), pl.DataFrame())
+    fetch_bars("MORE", first, source(), pl.DataFrame())
     upload(bucket, "stocks/MORE/2024/MORE_2024-03.parquet", FRAMES["2024-03"])
     listed = find_files(TEMPLATE, "MORE")
     for month in ("2024-01", "2024-02"):
@@ -183,7 +183,7 @@ def test_an_update_by_a_month_downloads_that_month_alone(bucket: str) -> None:
         httpx.delete(f"{bucket}/storage/v1/b/{BUCKET}/o/{name}").raise_for_status()
 
     assert listed[:2] == first
-    bars = fetch_bars({"symbols": ["MORE"], "files": listed}, source(), pl.DataFrame())["MORE"]
+    bars, _ = fetch_bars("MORE", listed, source(), pl.DataFrame())
     assert bars.equals(pl.concat(FRAMES.values()))
 
 
