@@ -50,15 +50,17 @@ def _read(symbol: str, files: Files, _: SourceParams, __: pl.DataFrame) -> pl.Da
 def _frame(uri: str, content: bytes) -> pl.DataFrame:
     try:
         return pl.read_parquet(io.BytesIO(content))
-    except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"{uri} is not readable as parquet ({error}): get it again from the vendor.") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError) as error:  # of torn bytes
+        reason = " ".join(str(error).split())[:200]
+        raise DataContractError(f"{uri} is not readable as parquet ({reason}): get it again from the vendor.") from None
 
 
 def _joined(symbol: str, frames: list[pl.DataFrame]) -> pl.DataFrame:
     try:
         return pl.concat(frames, how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"the files of {symbol} do not agree in their columns: {error}.") from None
+        reason = " ".join(str(error).split())
+        raise DataContractError(f"the files of {symbol} do not agree in their columns: {reason}.") from None
 
 
 SOURCES: dict[str, Fetch] = {"synthetic": _make, "parquet": _read, "gcs": _read}
