@@ -14,7 +14,7 @@ STAGES := list-source fetch-bars check-data build-features build-requests foreca
 NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
 LONG := "torture or scale or journey"
 QUICK := "not (torture or scale or journey)"
-COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout
+COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout collect-partitions
 
 ##@ Run
 .PHONY: run use new-run params gate $(STAGES)
@@ -77,6 +77,7 @@ $(COMMANDS): .venv/runtime
 
 spend: ## calls, series and hit ratio, run by run
 verify: ## re-derive the key of every stored answer
+collect-partitions: # what no run names in the bucket of storage.root; ARGS=--delete
 
 doctor: .venv/runtime ## is everything here that a run needs
 	@python -m stages.commands.doctor

@@ -1,0 +1,108 @@
+"""`make collect-partitions`: only what no recorded run names may go, and first it is only named."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import fsspec
+import polars as pl
+import pytest
+import yaml
+
+from stages.commands import collect_partitions
+from stages.errors import ConfigurationError
+from stages.outside import settings
+from stages.outside.partitions import Partition, Writer, staged
+from stages.outside.runs import garbage
+from stages.tables.storage import StorageParams
+from tests.outside.gcs_server import BUCKET, gcs_server
+
+ROOT = f"gs://{BUCKET}/partitions"
+BARS = Path("artifacts/check_data/bars")
+
+
+@pytest.fixture(autouse=True)
+def params_as_they_are_now() -> None:
+    """A command is a process of its own and reads params.yaml anew; here several share one."""
+    settings._document.cache_clear()
+
+
+@pytest.fixture
+def bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        monkeypatch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url})
+        fsspec.filesystem("gs").clear_instance_cache()
+        monkeypatch.setattr(garbage, "OLDEST_RUN", timedelta(seconds=-60))
+        monkeypatch.setattr(collect_partitions, "OLDEST_RUN", timedelta(seconds=-60))
+        yield url
+
+
+def written(number: int) -> Partition:
+    return Writer(ROOT, in_bucket=True).write(f"S{number}", pl.DataFrame({"x": [number]}))
+
+
+def there() -> set[str]:
+    files = fsspec.filesystem("gs")
+    files.invalidate_cache()
+    return {f"gs://{name}" for name in files.find(ROOT)}
+
+
+def recorded(project, part: Partition) -> Path:
+    """Commit a run whose only manifest names this partition, as DVC would; where its manifest lies in the cache."""
+    with staged(BARS, StorageParams(root=ROOT)) as stage:
+        stage.keep([part])
+    digests = []
+    for content in (BARS / "manifest.json").read_bytes(), None:
+        content = content or json.dumps([{"md5": digests[0], "relpath": "manifest.json"}]).encode()
+        digests.append(hashlib.md5(content).hexdigest() + ".dir" * len(digests))
+        path = project.path / ".dvc/cache/files/md5" / digests[-1][:2] / digests[-1][2:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    out = {"path": str(BARS), "md5": digests[1], "nfiles": 1}
+    (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"check_data": {"outs": [out]}}}))
+    (project.path / "params.yaml").write_text(yaml.safe_dump(project.params() | {"storage": {"root": ROOT}}))
+    project.commit()
+    return project.path / ".dvc/cache/files/md5" / digests[0][:2] / digests[0][2:]
+
+
+@pytest.fixture
+def three(project, bucket: str) -> list[Partition]:
+    """Named by a commit, named by the workspace, named by nobody."""
+    parts = [written(number) for number in range(3)]
+    recorded(project, parts[0])
+    with staged(BARS, StorageParams(root=ROOT)) as stage:
+        stage.keep([parts[1]])
+    return parts
+
+
+def test_first_they_are_only_named(project, three):
+    told = project.run(collect_partitions)
+    assert three[2].uri in told
+    assert "needed=2 garbage=1 deleted=0" in told
+    assert there() == {part.uri for part in three}
+
+
+def test_then_only_what_no_manifest_names_is_deleted(project, three):
+    assert "deleted=1" in project.run(collect_partitions, "--delete")
+    assert there() == {three[0].uri, three[1].uri}
+
+
+def test_what_a_run_in_progress_may_have_written_is_kept(project, three, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(collect_partitions, "OLDEST_RUN", timedelta(days=7))
+    assert "garbage=0" in project.run(collect_partitions, "--delete")
+    assert len(there()) == 3
+
+
+def test_nothing_is_garbage_while_a_recorded_manifest_is_out_of_reach(project, bucket: str):
+    recorded(project, written(0)).unlink()
+    with pytest.raises(ConfigurationError, match=r"not in DVC's cache.*`dvc fetch --all-commits`"):
+        project.run(collect_partitions, "--delete")
+    assert len(there()) == 1
+
+
+def test_without_a_bucket_dvc_collects(project):
+    with pytest.raises(ConfigurationError, match=r"storage\.root is null: .*`dvc gc`"):
+        project.run(collect_partitions)
