@@ -94,8 +94,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(document: Any, path: Path) -> None:
-    """A JSON document with sorted keys; NaN and infinity are refused."""
-    write_text(json.dumps(document, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n", path)
+    """A JSON document with sorted keys, atomically and piece by piece; NaN and infinity are refused."""
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        file.write("\n")
 
 
 def write_text(text: str, path: Path) -> None:
