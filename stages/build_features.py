@@ -9,12 +9,12 @@ from stages.outside import engine
 from stages.outside.entry import run, say
 from stages.outside.event_files import read_events
 from stages.outside.files import read_json, read_table
-from stages.outside.partitions import Pass, partitions_of, staged
 from stages.outside.settings import read_params
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import Pass, partitions_of, staged
 from stages.quality.verdicts import usable_sessions
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
-from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 BARS = Path("artifacts/check_data/bars")

@@ -8,9 +8,10 @@ from stages.forecasting.params import ForecasterParams
 from stages.outside import engine
 from stages.outside.entry import run, say
 from stages.outside.files import read_json, read_table, write_table
-from stages.outside.partitions import Pass, partitions_of, staged
 from stages.outside.question_files import write_questions
 from stages.outside.settings import read_params
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import Pass, partitions_of, staged
 from stages.quality.params import QualityParams
 from stages.quality.verdicts import usable_sessions
 from stages.requests.params import RequestsParams
@@ -18,7 +19,6 @@ from stages.requests.schedule import Apart, demand_exogenous, demand_questions
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.schedule import Schedule
-from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 BARS = Path("artifacts/check_data/bars")

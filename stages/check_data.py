@@ -6,13 +6,13 @@ from pathlib import Path
 from stages.outside import engine
 from stages.outside.entry import run, say
 from stages.outside.files import read_json, read_table, write_json
-from stages.outside.partitions import Pass, partitions_of, staged
 from stages.outside.settings import read_params
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import Pass, partitions_of, staged
 from stages.quality.gate import check_apart
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.report import demand_sound, quality_report
 from stages.tables.calendar import Calendar
-from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 MANIFEST = Path("artifacts/list_source/manifest.json")

@@ -6,12 +6,12 @@ from pathlib import Path
 from stages.outside import engine
 from stages.outside.entry import run, say
 from stages.outside.files import read_json, write_table
-from stages.outside.partitions import Pass, staged
 from stages.outside.settings import read_params
 from stages.outside.source.bucket import fetch_bars, files_of
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import Pass, staged
 from stages.sources.params import SourceParams
 from stages.tables.calendar import Calendar
-from stages.tables.storage import StorageParams
 from stages.universe.calendar import trading_calendar
 from stages.universe.params import UniverseParams
 

@@ -7,7 +7,7 @@ from stages.outside.clock import SystemClock
 from stages.outside.entry import run, say
 from stages.outside.runs.garbage import OLDEST_RUN, delete, garbage
 from stages.outside.settings import read_params
-from stages.tables.storage import StorageParams
+from stages.outside.storing.params import StorageParams
 
 
 def main() -> None:

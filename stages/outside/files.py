@@ -14,11 +14,11 @@ import dataframely as dy
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.outside.parquet import read_frame as read_frame
-from stages.outside.parquet import write_frame as write_frame
-from stages.outside.partitions import partitions_of
-from stages.outside.whole import clear as clear
-from stages.outside.whole import whole
+from stages.outside.storing.parquet import read_frame as read_frame
+from stages.outside.storing.parquet import write_frame as write_frame
+from stages.outside.storing.partitions import partitions_of
+from stages.outside.storing.whole import clear as clear
+from stages.outside.storing.whole import whole
 from stages.tables.contract import Table
 
 T = TypeVar("T", bound=Table)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stages.errors import DataContractError
-from stages.outside.whole import clear, whole
+from stages.outside.storing.whole import clear, whole
 from stages.requests.question import Question
 
 MOST_FILES = 6_000

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from stages.outside import engine
-from stages.outside.partitions import Partition, Pass, staged
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import Partition, Pass, staged
 from stages.quality.gate import check_apart
-from stages.tables.storage import StorageParams
 from tests.outside.cluster import cluster
 from tests.outside.large_market import CALENDAR, DIALECT, SOURCE, symbols_of
 from tests.outside.partition_work import made_and_checked

@@ -1,7 +1,7 @@
 """The whole default run after install, and what a run with little to do costs beside DVC's own price.
 
-The reference is a graph of thirteen stages that each copy one line, in the same run, on the same machine; where a stage
-has to run, the time of its script alone is added to it.
+The reference is a graph of thirteen stages with as many dependencies that each copy one line, in the same run, on the
+same machine; where a stage has to run, the time of its script alone is added to it.
 Run: python -m tests.benchmarks.bench_pipeline
 """
 
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from stages.outside.question_files import MOST_FILES
+from tests.architecture.dependencies import declared, load_dvc_yaml
 from tests.pipeline.clone import Clone, clone_working_tree
 
 REPEATS = 5
@@ -22,12 +23,15 @@ def seconds(clone: Clone, command: str) -> float:
     return time.perf_counter() - start
 
 
-def empty_graph(folder: Path) -> Clone:
-    """Thirteen stages in a row that do nothing worth mentioning."""
+def empty_graph(folder: Path, deps: list[int]) -> Clone:
+    """Stages in a row that do nothing worth mentioning, each with so many files it depends on."""
     folder.mkdir()
     stages = ["stages:"]
-    for n in range(13):
-        stages += [f"  s{n}:", f"    cmd: cp f{n} f{n + 1}", f"    deps: [f{n}]", f"    outs: [f{n + 1}]"]
+    for n, count in enumerate(deps):
+        named = ", ".join([f"f{n}", *(f"code{number}" for number in range(count - 1))])
+        stages += [f"  s{n}:", f"    cmd: cp f{n} f{n + 1}", f"    deps: [{named}]", f"    outs: [f{n + 1}]"]
+    for number in range(max(deps)):
+        (folder / f"code{number}").write_text(f"{number}\n")
     stages += ["    params: [last]"]
     (folder / "dvc.yaml").write_text("\n".join(stages) + "\n")
     (folder / "f0").write_text("nothing\n")
@@ -69,7 +73,8 @@ def main() -> None:
         default = clone_working_tree(Path(scratch) / "default")
         whole = seconds(default, "dvc repro")
         print(f"whole default pipeline after install: {whole:.1f} s (to beat: 90 s)")
-        empty = empty_graph(Path(scratch) / "empty")
+        deps = [len(declared(stage, "deps")) for stage in load_dvc_yaml()["stages"].values()]
+        empty = empty_graph(Path(scratch) / "empty", deps)
         for what, measure in (("nothing to do", nothing_to_do), ("one stage to do", one_stage_to_do)):
             ours, reference = measure(default, empty)
             print(f"{what}: {ours:.2f} s, DVC's own cost {reference:.2f} s, ratio {ours / reference:.2f} (at most 1.3)")

@@ -14,9 +14,9 @@ import yaml
 from stages.commands import collect_partitions
 from stages.errors import ConfigurationError
 from stages.outside import settings
-from stages.outside.partitions import Partition, Writer, staged
 from stages.outside.runs import garbage
-from stages.tables.storage import StorageParams
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import Partition, Writer, staged
 from tests.outside.gcs_server import BUCKET, gcs_server
 
 ROOT = f"gs://{BUCKET}/partitions"

@@ -17,11 +17,11 @@ from stages.features.context import Context
 from stages.outside import cluster as cluster_engine
 from stages.outside import engine
 from stages.outside.files import read_frames
-from stages.outside.partitions import MANIFEST, Partition, Pass, partitions_of, staged
 from stages.outside.source.bucket import fetch_bars
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import MANIFEST, Partition, Pass, partitions_of, staged
 from stages.quality.gate import check_apart
 from stages.tables.bars import Bars
-from stages.tables.storage import StorageParams
 from tests.outside import partition_work as work
 from tests.outside.cluster import Cluster, cluster, until
 from tests.outside.gcs_server import BUCKET, gcs_server

@@ -15,6 +15,7 @@ from stages.errors import ConfigurationError
 from stages.features.params import FeaturesParams
 from stages.forecasting.params import ApiParams, ForecasterParams
 from stages.outside.settings import parse
+from stages.outside.storing.params import StorageParams
 from stages.portfolio.params import PortfolioParams
 from stages.quality.params import QualityParams
 from stages.reporting.params import ReportParams
@@ -23,7 +24,6 @@ from stages.rules.params import CostsParams, RulesParams
 from stages.scoring.params import GatesParams
 from stages.sources.params import SourceParams
 from stages.splitting.params import SplitParams
-from stages.tables.storage import StorageParams
 from stages.universe.params import UniverseParams
 
 REGULAR_CLOSE_MIN = 16 * 60

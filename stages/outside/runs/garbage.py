@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
-from stages.outside.objects import PARAM
-from stages.outside.partitions import MANIFEST
 from stages.outside.runs.past_runs import Run, present_run, recorded_runs
 from stages.outside.source.reaching import open_uri, told
+from stages.outside.storing.objects import PARAM
+from stages.outside.storing.partitions import MANIFEST
 from stages.outside.workspace import store_root
 
 OLDEST_RUN = timedelta(days=7)

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.outside.whole import whole
+from stages.outside.storing.whole import whole
 
 SETTINGS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True}
 

@@ -16,12 +16,12 @@ from typing import Generic, TypeVar
 
 import polars as pl
 
-from stages.outside.objects import PARAM, get_object, put_object
-from stages.outside.parquet import frame_bytes, read_frame, write_frame
 from stages.outside.source.reaching import try_the_way
-from stages.outside.whole import clear, whole
+from stages.outside.storing.objects import PARAM, get_object, put_object
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.parquet import frame_bytes, read_frame, write_frame
+from stages.outside.storing.whole import clear, whole
 from stages.tables.contract import Table
-from stages.tables.storage import StorageParams
 
 R = TypeVar("R")
 MANIFEST = "manifest.json"
