@@ -13,6 +13,7 @@ from stages.outside.sharing import shared_place
 from stages.outside.workspace import default_remote, main_root, store_root
 from tests.outside.gcs_server import free_port
 from tests.outside.shops import API, FORECASTER
+from tests.outside.sockets import no_sockets
 
 
 @pytest.fixture
@@ -83,7 +84,10 @@ def test_a_folder_remote_is_found_from_the_configs_folder(repository: Path):
 
 def test_offline_no_bucket_is_asked(repository: Path):
     configure(repository, "[core]\n    remote = team\n['remote \"team\"']\n    url = gs://bucket/dvc\n")
-    assert shared_place(api(mode="offline")) is None
+    with no_sockets():
+        assert shared_place(api(mode="offline")) is None
+        with pytest.raises(AssertionError, match="a socket was wanted"):
+            shared_place(api(mode="online"))
 
 
 def down(repository: Path) -> None:
