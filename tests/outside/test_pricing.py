@@ -80,6 +80,12 @@ def test_the_widest_paid_stretch_of_sessions_is_named(paid: str, span: tuple[int
     assert paid_span(table, set(paid)) == expected
 
 
+def test_a_session_with_one_question_unpaid_is_not_paid():
+    next_day = FIRST + timedelta(days=1)
+    table = pl.DataFrame({"key": list("abc"), "status": "ok", "session": [FIRST, FIRST, next_day]})
+    assert paid_span(table, {"a", "c"}) == (str(next_day), str(next_day))
+
+
 def test_only_stages_that_new_params_change_are_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     names = ("list_source", "fetch_bars", "check_data", "build_features")
