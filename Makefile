@@ -107,7 +107,7 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 	@python -m tests.outside.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale deps errors plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale deps errors features-page plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -145,6 +145,9 @@ deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 
 errors: .venv/dev # write docs/ERRORS.md from the sentences in the code, after one changed
 	python -m tests.docs.errors
+
+features-page: .venv/dev # write the table of docs/FEATURES.md, after the catalogue changed
+	python -m tests.docs.feature_table
 
 plots-page: .venv/dev # write the page of `dvc plots` with its library inside, after vl-convert changed
 	python -m stages.commands.plots_page

@@ -158,6 +158,7 @@ def lay_out(folder: Path, count: int) -> None:
     document["features"] |= {"names": list(FEATURES), "required": []}
     (folder / "params.yaml").write_text(yaml.safe_dump(document))
     (folder / "conf").symlink_to(ROOT / "conf")
+    (folder / ".dvc").mkdir()
     fetched = folder / "artifacts/fetch_bars"
     (fetched / "bars").mkdir(parents=True)
     (folder / "artifacts/list_source").mkdir()
