@@ -157,7 +157,8 @@ def test_what_one_bought_a_colleague_without_a_key_uses_at_0_calls_and_new_quest
         asks_more = study.replace("-S api=online", "") + " -S \"requests.snapshots_et=['10:30','11:00']\""
         colleague.sh("git add -A && git commit -q -m 'the bought run'")
         stopped = colleague.sh(f"dvc exp run -n more {asks_more}", code=None, **ON_LOOPBACK)
-        assert "have no stored answer and api.mode offline buys nothing" in stopped
+        assert "have no stored answer" in stopped
+        assert "api.mode offline buys nothing" in stopped
         colleague.sh("make pr-comment BASE=HEAD", **ON_LOOPBACK)
         comment = colleague.text("artifacts/pr_comment/comment.md")
         assert "not judged yet" in comment
