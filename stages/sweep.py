@@ -2,25 +2,27 @@
 
 from pathlib import Path
 
-from stages.backtesting.engine import trade_grid
+from stages.backtesting.blocks import Market, trade
 from stages.backtesting.grid import combos, demand_swept
-from stages.backtesting.market import markets_of
 from stages.backtesting.params import SweepParams
 from stages.backtesting.proposal import proposal
 from stages.backtesting.ranking import Swept, ranking
 from stages.backtesting.strategy import Strategy, eligible_cells
-from stages.backtesting.summary import summary
+from stages.backtesting.summary import in_folders, summaries
+from stages.backtesting.walk_forward import walk_forward
 from stages.calibration.params import CalibrationMethod
 from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
-from stages.outside.files import clear, read_json, read_table, read_tables, write_csv, write_json, write_table
+from stages.outside.files import clear, read_json, read_table, write_csv, write_frame, write_json
 from stages.outside.runs.trials import log_variants
 from stages.outside.settings import read_params
+from stages.outside.tables_in import TablesIn
 from stages.rules.params import CostsParams, RulesParams
+from stages.splitting.folds import folds
+from stages.splitting.params import WalkForwardParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated
-from stages.tables.grid import GridDaily
 from stages.universe.params import UniverseParams
 
 BARS = Path("artifacts/seal/search/bars")
@@ -31,6 +33,7 @@ GRID = Path("artifacts/sweep/grid")
 RANKING = Path("artifacts/sweep/ranking.csv")
 DAILY = Path("artifacts/sweep/daily.parquet")
 PROPOSAL = Path("artifacts/sweep/proposal.json")
+WALK_FORWARD = Path("artifacts/sweep/walk_forward.csv")
 
 
 def main() -> None:
@@ -44,24 +47,28 @@ def main() -> None:
         whitelist=read_params(UniverseParams).whitelist,
         eligible=eligible_cells(read_json(GATES)),
     )
+    walk = read_params(WalkForwardParams)
     calendar = read_table(Calendar, CALENDAR)
     forecasts = read_table(Calibrated, CALIBRATED)
+    market = Market(TablesIn(Bars, BARS), forecasts, calendar)
 
     demand_swept(base, params.grid, forecasts)
     variants = combos(base, params.grid)
-    markets = markets_of(read_tables(Bars, BARS), forecasts, calendar, base)
-    books = trade_grid(markets, calendar.height, [combo.strategy for combo in variants])
+    strategies = [combo.strategy for combo in variants]
+    books = trade(strategies, market)
     swept = Swept(base, variants, books, calendar)
     ranked = ranking(swept, params)
     proposed = proposal(swept, ranked, params.choose_by)
+    walked = walk_forward(swept, folds(calendar["session"].to_list(), walk), market, params)
 
     log_variants(ranked["combo"])
     clear(GRID)
-    for combo, book in zip(variants, books, strict=True):
-        write_csv(summary(combo.strategy, book, calendar), GRID / combo.strategy.combo / "bt_summary.csv")
+    for path, rows in in_folders(summaries(strategies, books, calendar), params.folders_up_to):
+        write_csv(rows, GRID / path)
     write_csv(ranked, RANKING)
-    write_table(GridDaily, swept.daily(), DAILY)
+    write_frame(swept.daily(), DAILY)
     write_json(proposed, PROPOSAL)
+    write_csv(walked, WALK_FORWARD)
     say("sweep", combos=len(variants), traded=(ranked["trades"] > 0).sum(), proposed=proposed["combo"])
 
 

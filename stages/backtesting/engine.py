@@ -3,16 +3,20 @@
 How a position ends depends on its snapshot, side, stop, target and holding time, not on who opens it. So first touches
 are found once a symbol for all levels, exits once a way of leaving (stop, target, hold), views once a kind of forecast;
 only the walk through the book is done per variant, and variants that differ in `k_sigma` share even that where they
-can. Symbols come one after the other, so memory does not grow with their number.
+can. Symbols come one after the other, so memory does not grow with their number; within a symbol threads share its
+sessions, each with a ledger of its own.
 
-*Tables*: one `Book` a variant, in the order given; the same, to the last unit, as `simulate` gives for each.
+*Tables*: one `Book` a variant, in the order given; the same, to the last unit, as `simulate` gives for each. Sums are
+sums of whole millionths: neither threads nor blocks nor the order of symbols show in them.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from stages.backtesting.arrays import CANDIDATE, TOTAL, Bools, Floats, Ints, Records, records
@@ -70,17 +74,29 @@ class Family:
     rows: Ints
 
 
-def trade_grid(markets: Sequence[SymbolMarket], sessions: int, strategies: Sequence[Strategy]) -> list[Book]:
-    """The book of every strategy; they share model, whitelist and all rules that `SweepParams.grid` cannot change."""
-    ledger = (np.zeros((len(strategies), sessions), np.int64), np.zeros(len(strategies), TOTAL))
+def trade_grid(
+    markets: Iterable[SymbolMarket], sessions: int, strategies: Sequence[Strategy], threads: int | None = None
+) -> list[Book]:
+    """The book of every strategy; they share model, whitelist and all rules that `SweepParams.grid` cannot change.
+
+    As many `threads` as numba would use, unless told.
+    """
+    count = threads or numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    net_units = np.zeros((len(strategies), sessions), np.int64)
+    totals = np.zeros((count, len(strategies)), TOTAL)
     families = _families(strategies)
-    for market in markets:
-        _trade_symbol(market, families, ledger)
-    return [Book(net, *total) for net, total in zip(ledger[0], ledger[1].tolist(), strict=True)]
+    with ThreadPoolExecutor(count) as pool:
+        for market in markets:
+            parts = market.in_parts(count)
+            ledgers = [(net_units, mine) for mine in totals]  # days lie in one part only, so all may share them
+            for done in [pool.submit(_trade_part, *work, families) for work in zip(parts, ledgers, strict=False)]:
+                done.result()
+    whole = {name: totals[name].sum(axis=0).tolist() for name in TOTAL.names or ()}
+    return [Book(net, *total) for net, *total in zip(net_units, *whole.values(), strict=True)]
 
 
-def _trade_symbol(market: SymbolMarket, families: Sequence[Family], ledger: tuple[Ints, Records]) -> None:
-    """Add one symbol's trades to the ledger, a row a strategy."""
+def _trade_part(market: SymbolMarket, ledger: tuple[Ints, Records], families: Sequence[Family]) -> None:
+    """Add one symbol's trades on some sessions to the ledger, a row a strategy."""
     rules, costs = families[0].strategy.rules, symbol_costs(families[0].strategy.costs, market.symbol)
     shared = _by_what_they_share(market, families)
     if not shared or costs is None:

@@ -27,7 +27,7 @@ STOP, GAP, TARGET, TIME_STOP, MAX_HOLD, SESSION_END = 0, 1, 2, 3, 4, 5
 EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def fill_touches(desk: Arrays, wanted: Array, stops: Array, takes: Array, touches: Arrays) -> None:
     """Find the first bar that touches each of `stops` and `takes` (both ascending), or `limit`, for wanted positions.
 
@@ -61,7 +61,7 @@ def fill_touches(desk: Arrays, wanted: Array, stops: Array, takes: Array, touche
                     break
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def fill_exits(desk: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any, ...], exits: Array) -> None:
     """Settle every wanted position: the first of stop, target and timed exit; stop wins a bar that touches both.
 
@@ -152,7 +152,7 @@ def _first_refusal(look: Any, verdict: Any, today: tuple[int, int], k_sigma: flo
     return reason
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def add_to_ledger(
     candidates: Array, cuts: Arrays, exits: Array, family: tuple[tuple[int, int, int], Array, Array], ledger: Arrays
 ) -> None:

@@ -7,8 +7,9 @@ it or be stopped by it. `Snapshots` (snapshots,), in order of time. `Feed` is al
 about what was known at one snapshot.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,10 @@ class Snapshots(NamedTuple):
     last: Floats
     sigma: Floats  # NaN where unknown
 
+    def at(self, looks: slice) -> "Snapshots":
+        """Some of them."""
+        return Snapshots._make(values[looks] for values in self)
+
 
 class Feed(NamedTuple):
     """The forecasts of one kind at a symbol's snapshots; `present` is false where there is none."""
@@ -48,6 +53,10 @@ class Feed(NamedTuple):
         """What the rules look at."""
         return self.q25, self.q50, self.q75
 
+    def at(self, looks: slice) -> "Feed":
+        """Those of some snapshots."""
+        return Feed._make(values[looks] for values in self)
+
 
 @dataclass(frozen=True)
 class SymbolMarket:
@@ -59,14 +68,25 @@ class SymbolMarket:
     snaps: Snapshots
     feeds: Mapping[tuple[int, int, str], Feed]
 
+    def in_parts(self, parts: int) -> list["SymbolMarket"]:
+        """The same market cut between sessions into at most so many parts of about as many snapshots."""
+        session = self.snaps.session
+        cuts = np.searchsorted(session, session[[len(session) * n // parts for n in range(1, parts)]])
+        edges = [0, *cuts.tolist(), len(session)]
+        return [self._between(slice(*pair)) for pair in pairwise(edges) if pair[0] < pair[1]]
+
+    def _between(self, looks: slice) -> "SymbolMarket":
+        feeds = {kind: feed.at(looks) for kind, feed in self.feeds.items()}
+        return replace(self, snaps=self.snaps.at(looks), feeds=feeds)
+
 
 def markets_of(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
-) -> list[SymbolMarket]:
-    """The markets of every whitelisted symbol that the strategy's model forecast, by name."""
+) -> Iterator[SymbolMarket]:
+    """The markets of every whitelisted symbol that the strategy's model forecast, by name, one at a time."""
     made = forecasts.filter(model=strategy.model)
-    symbols = sorted(set(strategy.whitelist) & set(made["symbol"]))
-    return [market_of(symbol, bars, made, calendar, strategy.rules) for symbol in symbols]
+    for symbol in sorted(set(strategy.whitelist) & set(made["symbol"])):
+        yield market_of(symbol, bars, made, calendar, strategy.rules)
 
 
 def market_of(
@@ -77,9 +97,10 @@ def market_of(
     snaps = snapshots_of(rows, calendar, rules)
     kinds = rows.partition_by("history_days", "horizon_min", "method", as_dict=True)
     feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
-    if symbol not in bars:
+    delivered = bars.get(symbol)
+    if delivered is None:
         raise DataContractError(f"{symbol} has forecasts but no bars in this span.")
-    tape = tape_of(bars[symbol])
+    tape = tape_of(delivered)
     return SymbolMarket(symbol, tape, np.ascontiguousarray(tape["minute"]), snaps, feeds)
 
 

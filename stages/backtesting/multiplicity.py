@@ -1,4 +1,7 @@
-"""What is left of the best of many tries: deflated Sharpe, overfitting probability, superior predictive ability.
+"""What is left of the best of many tries: deflated Sharpe, effective trials, overfitting probability.
+
+Nothing here is as large as variants times variants, or variants times choices of days: ten thousand variants are looked
+at in pieces.
 
 *Shapes*: `daily` (sessions, variants). *Units*: Sharpe ratios here are per session, not annualised.
 """
@@ -9,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from stages.backtesting.statistics import MIN_SESSIONS
+from stages.backtesting.statistics import MIN_SESSIONS, varies
 
 Floats = NDArray[np.float64]
 
 MIN_BLOCK_SESSIONS = 2
+FIGURES_AT_ONCE = 1 << 18  # of variants times choices of days: two megabytes
 
 
 def session_sharpes(daily: Floats) -> Floats:
@@ -22,11 +26,6 @@ def session_sharpes(daily: Floats) -> Floats:
     if moving.any():
         ratios[moving] = daily[:, moving].mean(axis=0) / daily[:, moving].std(axis=0, ddof=1)
     return ratios
-
-
-def varies(daily: Floats) -> NDArray[np.bool_]:
-    """Which variants have two different days."""
-    return np.asarray((daily != daily[:1]).any(axis=0))
 
 
 def expected_best_sharpe(variance: float, trials: float) -> float:
@@ -57,13 +56,16 @@ def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | No
 
 
 def effective_trials(daily: Floats) -> float:
-    """How many independent variants the grid is worth: 1 + (N - 1)(1 - mean correlation), still ones left out."""
+    """How many independent variants the grid is worth: 1 + (N - 1)(1 - mean correlation), still ones left out.
+
+    All correlations add up to the variance of the sum of the standardised series, so no matrix of them is needed.
+    """
     moving = daily[:, varies(daily)]
     count = moving.shape[1]
     if count < 2:
         return float(count)
-    correlation = np.corrcoef(moving, rowvar=False)
-    mean = (correlation.sum() - count) / (count * (count - 1))
+    together = ((moving - moving.mean(axis=0)) / moving.std(axis=0)).sum(axis=1)
+    mean = ((together**2).mean() - count) / (count * (count - 1))
     return float(1.0 + (count - 1) * (1.0 - max(mean, 0.0)))
 
 
@@ -83,29 +85,24 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
     squares = np.array([(part**2).sum(axis=0) for part in parts])
     sizes = np.array([len(part) for part in parts])
     halves = np.array([[block in half for block in range(blocks)] for half in combinations(range(blocks), blocks // 2)])
+    some = max(1, FIGURES_AT_ONCE // variants)
+    below = [
+        _best_is_below_median(halves[first : first + some], sums, squares, sizes)
+        for first in range(0, len(halves), some)
+    ]
+    return float(np.mean(np.concatenate(below)))
+
+
+def _best_is_below_median(
+    halves: NDArray[np.bool_], sums: Floats, squares: Floats, sizes: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether the best variant inside each choice of blocks is at or below the median outside. *Shapes*: (choices,)."""
     inside = _sharpes_of(halves, sums, squares, sizes)
     outside = _sharpes_of(~halves, sums, squares, sizes)
     best = np.argmax(inside, axis=1)
     found = np.take_along_axis(outside, best[:, None], axis=1)
     rank = (outside < found).sum(axis=1) + 0.5 * ((outside == found).sum(axis=1) + 1.0)
-    return float(np.mean(rank / (variants + 1.0) <= 0.5))
-
-
-def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
-    """SPA: p-value of "no variant earns more than nothing", the consistent version; None where none varies or
-    under twenty sessions.
-
-    *Source*: Hansen (2005), "A Test for Superior Predictive Ability", as in `arch`.
-    """
-    moving = np.unique(daily, axis=1)
-    moving = moving[:, varies(moving)]
-    if moving.shape[1] == 0 or len(moving) < MIN_SESSIONS:
-        return None
-    from arch.bootstrap import SPA  # here, since its import takes longer than a sweep
-
-    test = SPA(np.zeros(len(moving)), -moving, reps=reps, seed=seed)
-    test.compute()
-    return float(test.pvalues["consistent"])
+    return np.asarray(rank / (outside.shape[1] + 1.0) <= 0.5)
 
 
 def _sharpes_of(halves: NDArray[np.bool_], sums: Floats, squares: Floats, sizes: NDArray[np.int64]) -> Floats:

@@ -51,13 +51,17 @@ class ChooseBy(BaseModel):
 
 
 class SweepParams(Section):
-    """Grid, choice, and how many variants were tried before this grid."""
+    """Grid, choice, and how many variants were tried before this grid.
+
+    Up to `folders_up_to` combos have a folder each; beyond, one table holds them all, for DVC hashes file by file.
+    """
 
     section = "sweep"
 
     grid: Grid
     choose_by: ChooseBy
     prior_trials: Annotated[int, Field(ge=0)]
+    folders_up_to: Annotated[int, Field(ge=1)]
     pbo_blocks: Annotated[int, Field(ge=2)]
     spa_reps: Annotated[int, Field(ge=100)]
     spa_seed: Annotated[int, Field(ge=0)]

@@ -9,6 +9,7 @@ the grid that did exactly the same), `proposable`, and, alike on every row, what
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,17 @@ from stages.backtesting.multiplicity import (
     effective_trials,
     overfitting_probability,
     session_sharpes,
-    superior_ability_p,
-    varies,
 )
 from stages.backtesting.params import ChooseBy, SweepParams
+from stages.backtesting.statistics import varies
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import DECIMALS, Book, kpis
+from stages.backtesting.superior_ability import superior_ability_p
 from stages.tables.grid import GridDaily
 
 Floats = NDArray[np.float64]
+
+COMBOS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,23 @@ class Swept:
     books: Sequence[Book]
     calendar: pl.DataFrame
 
-    @property
+    @cached_property
     def daily_bp(self) -> Floats:
         """Daily P&L of the whole capital. *Shapes*: (sessions, combos)."""
         capital = max(len(self.base.whitelist), 1)
         return np.column_stack([book.net_bp(capital) for book in self.books])
 
     def daily(self) -> pl.DataFrame:
-        """`GridDaily`: one row a combo and session."""
-        sessions = self.calendar["session"].sort().to_list()
-        names = [combo.strategy.combo for combo in self.combos]
-        wide = pl.DataFrame(self.daily_bp, schema=names).with_columns(session=pl.Series(sessions, dtype=pl.Date))
-        return GridDaily.of(wide.unpivot(index="session", variable_name="combo", value_name="net_bp"))
+        """`GridDaily`: one row a combo and session, brought under its contract some combos at a time."""
+        sessions = self.calendar["session"].sort()
+        by_name = sorted(range(len(self.combos)), key=lambda n: self.combos[n].strategy.combo)
+        some = [by_name[first : first + COMBOS_AT_ONCE] for first in range(0, len(by_name), COMBOS_AT_ONCE)]
+        return pl.concat([GridDaily.of(self._daily_of(numbers, sessions)) for numbers in some])
+
+    def _daily_of(self, numbers: Sequence[int], sessions: pl.Series) -> pl.DataFrame:
+        names = [self.combos[n].strategy.combo for n in numbers]
+        days = pl.DataFrame(self.daily_bp[:, numbers], schema=names).with_columns(sessions)
+        return days.unpivot(index="session", variable_name="combo", value_name="net_bp")
 
 
 def ranking(swept: Swept, params: SweepParams) -> pl.DataFrame:

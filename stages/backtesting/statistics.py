@@ -20,6 +20,11 @@ def sharpe(daily: Floats) -> float | None:
     return float(np.sqrt(SESSIONS_PER_YEAR) * daily.mean() / daily.std(ddof=1))
 
 
+def varies(daily: Floats) -> NDArray[np.bool_]:
+    """Which of several strategies have two different days. *Shapes*: `daily` (sessions, strategies)."""
+    return np.asarray((daily != daily[:1]).any(axis=0))
+
+
 def lo_standard_error(annual_sharpe: float | None, sessions: int) -> float | None:
     """Standard error of an annualised Sharpe ratio of independent daily returns.
 

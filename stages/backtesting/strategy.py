@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import polars as pl
@@ -83,7 +84,7 @@ class Strategy:
             "whitelist": sorted(self.whitelist),
         }
 
-    @property
+    @cached_property
     def combo(self) -> str:
         """The variant's id: a digest of the content of its params. *Shapes*: 12 hexadecimal digits."""
         text = json.dumps(self.params(), sort_keys=True, separators=(",", ":"), allow_nan=False)

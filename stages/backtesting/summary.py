@@ -6,6 +6,7 @@
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from stages.backtesting.daily import UNITS, in_units
 from stages.backtesting.statistics import lo_standard_error, max_drawdown, sharpe
 from stages.backtesting.strategy import Strategy
 
+SUMMARY = "bt_summary.csv"
 DECIMALS = 6
 BP_DECIMALS = 9
 
@@ -83,17 +85,32 @@ def kpis(book: Book, calendar: pl.DataFrame, symbols: int) -> dict[str, float | 
     return {name: round(value, DECIMALS) if isinstance(value, float) else value for name, value in figures.items()}
 
 
+def summaries(strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame) -> pl.DataFrame:
+    """One row a variant: its id, every param that names it, and its key figures."""
+    rows = [_summary(strategy, book, calendar) for strategy, book in zip(strategies, books, strict=True)]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
 def summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> pl.DataFrame:
-    """One row: the variant's id, every param that names it, and its key figures."""
+    """The one row of one variant."""
+    return summaries([strategy], [book], calendar)
+
+
+def in_folders(rows: pl.DataFrame, most: int) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Summaries with the path of each: a folder a variant, or one table of all where there are more than `most`."""
+    if rows.height > most:
+        yield SUMMARY, rows
+    else:
+        yield from ((f"{row['combo'][0]}/{SUMMARY}", row) for row in rows.iter_slices(1))
+
+
+def _summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> dict[str, Any]:
     params = strategy.params()
     named = params.pop("rules") | params.pop("costs") | params
-    return pl.DataFrame(
-        [
-            {"combo": strategy.combo}
-            | {name: _cell(value) for name, value in named.items()}
-            | kpis(book, calendar, len(strategy.whitelist))
-        ]
-    )
+    cells = {name: _cell(value) for name, value in named.items()}
+    if named["max_hold_min"] is not None:
+        cells["max_hold_min"] = str(named["max_hold_min"])  # minutes or `horizon`
+    return {"combo": strategy.combo} | cells | kpis(book, calendar, len(strategy.whitelist))
 
 
 def _cell(value: Any) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 UPSTREAM = ("source", "quality", "features", "requests", "forecaster")
-NAMED_BY_COMBO = {"universe": ("whitelist",), "calibration": ("method",), "split": ("open_holdout",)}
+NAMED_BY_COMBO = {"universe": ("whitelist",), "calibration": ("method",), "split": ("open_holdout", "walk_forward")}
 CONTEXT_DIGITS = 8
 
 Params = Mapping[str, Any]

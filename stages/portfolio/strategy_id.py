@@ -1,9 +1,9 @@
 """The name of a strategy: a short hash of everything that can change what it earns on the holdout.
 
 It covers every declared section of params but `gates`, `report` and `sweep` (they judge, show and propose), the cut but
-not `split.open_holdout` (which holds this very name), the source's manifest, and the symbols that may trade: through
-them alone can the gates change the result, so a threshold that is moved after the holdout was seen makes a new, sealed
-strategy as soon as it moves a symbol in or out.
+neither `split.open_holdout` (which holds this very name) nor `split.walk_forward` (which judges the search), the
+source's manifest, and the symbols that may trade: through them alone can the gates change the result, so a threshold
+that is moved after the holdout was seen makes a new, sealed strategy as soon as it moves a symbol in or out.
 """
 
 import hashlib
@@ -35,7 +35,8 @@ def strategy_id(stated: Iterable[Section], manifest: Mapping[str, Any], trading:
     `stated` may hold more sections than matter, but none of `SECTIONS` less.
     """
     values = {section.section: section.model_dump(mode="json") for section in stated}
-    del values["split"]["open_holdout"]
+    for what_judges in ("open_holdout", "walk_forward"):
+        del values["split"][what_judges]
     document = {
         "params": {name: values[name] for name in SECTIONS},
         "manifest": manifest,

@@ -115,5 +115,10 @@ def load_params() -> dict:
     return yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
+@pytest.mark.parametrize("stage", NAMES[NAMES.index("forecast") + 1 :])
+def test_nothing_after_the_forecasts_can_ask_for_one(stage):
+    assert not [file for file in code_files(stage) if file.startswith("stages/outside/paid/")]
+
+
 def test_no_stage_depends_on_code_that_only_commands_use():
     assert not [file for stage in NAMES for file in code_files(stage) if file.startswith("stages/commands/")]

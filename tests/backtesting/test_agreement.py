@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from stages.backtesting.blocks import Market, blocks_of, trade, trade_block
 from stages.backtesting.engine import trade_grid
 from stages.backtesting.loop import simulate_by_loop
 from stages.backtesting.market import markets_of
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy
-from stages.backtesting.summary import book_of
+from stages.backtesting.summary import Book, book_of
 from tests.backtesting.made_markets import random_market, strategy
 
 SYMBOLS = ("A", "B", "C")
@@ -85,6 +86,11 @@ def variants() -> list[Strategy]:
     ]
 
 
+def assert_same_books(some: list[Book], others: list[Book]) -> None:
+    assert [book.totals for book in some] == [book.totals for book in others]
+    assert all(np.array_equal(a.net_units, b.net_units) for a, b in zip(some, others, strict=True))
+
+
 def test_every_variant_of_a_grid_has_the_book_that_simulate_gives_it():
     chosen = variants()[::17]
     books = trade_grid(markets_of(BARS, FORECASTS, CALENDAR, chosen[0]), CALENDAR.height, chosen)
@@ -97,11 +103,38 @@ def test_every_variant_of_a_grid_has_the_book_that_simulate_gives_it():
 
 def test_the_order_of_variants_changes_no_book():
     chosen = variants()[::19]
-    markets = markets_of(BARS, FORECASTS, CALENDAR, chosen[0])
+    markets = list(markets_of(BARS, FORECASTS, CALENDAR, chosen[0]))
     forwards = trade_grid(markets, CALENDAR.height, chosen)
-    backwards = trade_grid(markets[::-1], CALENDAR.height, chosen[::-1])[::-1]
-    assert [book.totals for book in forwards] == [book.totals for book in backwards]
-    assert all(np.array_equal(a.net_units, b.net_units) for a, b in zip(forwards, backwards, strict=True))
+    assert_same_books(forwards, trade_grid(markets[::-1], CALENDAR.height, chosen[::-1])[::-1])
+
+
+@pytest.mark.parametrize("threads", [2, 3, 50])
+def test_the_number_of_threads_changes_no_book(threads):
+    chosen = variants()[::23]
+
+    def books(count):
+        return trade_grid(markets_of(BARS, FORECASTS, CALENDAR, chosen[0]), CALENDAR.height, chosen, count)
+
+    assert_same_books(books(1), books(threads))
+
+
+def test_threads_share_out_whole_sessions_and_every_snapshot_once():
+    (market,) = markets_of(BARS, FORECASTS, CALENDAR, replace(everything(), whitelist=("B",)))
+    for count in (1, 2, 5, 100):
+        parts = market.in_parts(count)
+        sessions = [set(part.snaps.session.tolist()) for part in parts]
+        assert len(parts) <= count
+        assert sum(map(len, sessions)) == len(set().union(*sessions)) == len(set(market.snaps.session.tolist()))
+        assert np.array_equal(np.concatenate([part.snaps.minute for part in parts]), market.snaps.minute)
+
+
+def test_a_grid_is_its_blocks_one_after_the_other():
+    chosen, market = variants()[::11], Market(BARS, FORECASTS, CALENDAR)
+    pieces = blocks_of(len(chosen), 5)
+    assert [*pieces[:2], pieces[-1]] == [(0, 5), (5, 10), (45, 47)]
+    shuffled = {block: trade_block(block, chosen, market) for block in reversed(pieces)}
+    assert_same_books([book for block in pieces for book in shuffled[block]], trade(chosen, market))
+    assert trade([], market) == []
 
 
 def test_a_symbol_whose_cell_is_closed_earns_nothing_in_the_grid():
@@ -121,5 +154,16 @@ def test_at_full_scale_engine_loop_and_grid_agree():
     assert fast.trades.height > 10_000
     assert_frame_equal(fast.trades, plain.trades, check_exact=True)
     assert_frame_equal(fast.signals, plain.signals, check_exact=True)
-    (book,) = trade_grid(markets_of(bars, forecasts, calendar, variant), calendar.height, [variant])
-    assert book.totals == book_of(fast.trades, calendar).totals
+    grid = full_grid(variant)
+    books = trade(grid, Market(bars, forecasts, calendar))
+    assert len(books) == 10_001
+    for n in (0, 1, 2_345, 7_890, 10_000):
+        trades = fast.trades if n == 0 else simulate(bars, forecasts, calendar, grid[n]).trades
+        assert_same_books([books[n]], [book_of(trades, calendar)])
+
+
+def full_grid(variant: Strategy) -> list[Strategy]:
+    """A strategy and ten thousand more around it."""
+    axes = (5, 10), np.linspace(0.0, 1.9, 20), np.linspace(0.5, 2.9, 25), np.linspace(0.5, 2.3, 10)
+    names = ("horizon_min", "k_sigma", "s_stop", "s_take")
+    return [variant, *(variant.with_rules(**dict(zip(names, chosen, strict=True))) for chosen in product(*axes))]

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stages.backtesting.daily import book_curve, daily_table, with_curves
-from stages.backtesting.summary import book_of, kpis, summary
+from stages.backtesting.summary import book_of, in_folders, kpis, summaries, summary
 from stages.tables.trades import PORTFOLIO, Trades
 from tests.backtesting.made_markets import FULL, HALF, at, calendar, strategy
 
@@ -112,6 +112,20 @@ def test_the_summary_names_the_variant_by_all_its_params():
         "cqr",
         '["A", "B", "C"]',
     )
+
+
+def test_a_grid_has_a_folder_a_variant_up_to_the_stated_number_and_one_table_beyond():
+    holds = [None, "horizon", 15]
+    variants = [strategy("A", "B", max_hold_min=hold) for hold in holds]
+    rows = summaries(variants, [book_of(TRADES, CALENDAR)] * 3, CALENDAR)
+    folders = dict(in_folders(rows, 3))
+    assert list(folders) == [f"{one.combo}/bt_summary.csv" for one in variants]
+    assert [row["max_hold_min"].item() for row in folders.values()] == [None, "horizon", "15"]
+    alone = [summary(one, book_of(TRADES, CALENDAR), CALENDAR).write_csv() for one in variants]
+    assert [row.write_csv() for row in folders.values()] == alone
+    ((path, table),) = in_folders(rows, 2)
+    assert path == "bt_summary.csv"
+    assert table.write_csv().splitlines() == [alone[0].splitlines()[0], *(text.splitlines()[1] for text in alone)]
 
 
 def test_equity_adds_up_from_zero_and_drawdown_is_the_distance_below_the_highest_point():

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from stages.backtesting import multiplicity
 from stages.backtesting.multiplicity import (
     deflated_sharpe,
     effective_trials,
     expected_best_sharpe,
     overfitting_probability,
     session_sharpes,
-    superior_ability_p,
 )
 
 
@@ -74,6 +74,13 @@ def test_twins_count_once_and_independent_variants_each():
     assert effective_trials(np.zeros((100, 5))) == 0.0
 
 
+def test_effective_trials_take_the_mean_of_all_correlations():
+    daily = luck(7, 90, 12, 0.4)
+    correlation = np.corrcoef(daily, rowvar=False)
+    mean = correlation[~np.eye(12, dtype=bool)].mean()
+    assert effective_trials(daily) == pytest.approx(1 + 11 * (1 - mean), rel=1e-9)
+
+
 def test_a_variant_that_is_best_everywhere_is_not_overfitted():
     daily = luck(8)
     daily[:, 0] += 5.0
@@ -115,22 +122,11 @@ def test_overfitting_agrees_with_a_slow_reading_of_the_paper():
     assert overfitting_probability(daily, 4) == pytest.approx(np.mean(np.array(logits) <= 0))
 
 
-def test_superior_ability_finds_skill_and_ignores_still_variants():
-    daily = luck(6)
-    daily[:, 3] += 0.6
-    still = np.zeros((120, 2))
-    assert superior_ability_p(np.hstack([daily, still]), 500, 7) < 0.01
-    assert superior_ability_p(still, 500, 7) is None
-
-
-def test_superior_ability_keeps_its_error_rate_under_luck():
-    found = sum(superior_ability_p(luck(seed, 120, 10, 0.5), 200, 7) <= 0.1 for seed in range(100))
-    # Ten per cent of 100, and the upper end of what chance allows at 1 in 1000.
-    assert found <= 20
-
-
-def test_the_same_seed_gives_the_same_p():
-    assert superior_ability_p(luck(9), 300, 7) == superior_ability_p(luck(9), 300, 7)
+def test_overfitting_is_the_same_in_small_pieces(monkeypatch):
+    daily = luck(4, 60, 9)
+    whole = overfitting_probability(daily, 8)
+    monkeypatch.setattr(multiplicity, "FIGURES_AT_ONCE", 20)
+    assert overfitting_probability(daily, 8) == whole
 
 
 def test_a_session_sharpe_is_the_mean_over_the_deviation():

@@ -26,6 +26,7 @@ def params(min_trades=20, plateau=True, prior_trials=0, **axes) -> SweepParams:
         grid=Grid(**(EMPTY | axes)),
         choose_by=ChooseBy(min_trades=min_trades, plateau=plateau),
         prior_trials=prior_trials,
+        folders_up_to=1000,
         pbo_blocks=8,
         spa_reps=100,
         spa_seed=7,

@@ -59,6 +59,7 @@ def test_the_same_combo_in_another_context_is_another_trial(path, value):
     [
         ("sweep.prior_trials", 99),
         ("split.open_holdout", "s00000000abc"),
+        ("split.walk_forward", {"first_train_sessions": 30, "fold_sessions": 5}),
         ("api.mode", "online"),
         ("gates.rmae_lt", 0.5),
         ("rules.k_sigma", 9.0),  # what the combo's own id names

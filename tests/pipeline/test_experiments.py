@@ -3,6 +3,7 @@
 import json
 
 import polars as pl
+import pytest
 
 OF_NAME = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{}$):params.yaml | grep {}"
 
@@ -28,6 +29,17 @@ def test_a_market_with_nothing_to_find_trades_nothing_is_saved_and_fails_the_gat
     page = clone.text("artifacts/report/index.html")
     assert "FAIL" in page
     clone.sh("python -m stages.gate", code=3)
+
+
+@pytest.mark.journey
+def test_the_search_span_walked_through_stands_beside_the_same_ranking_and_strategy(clone):
+    same = ("artifacts/sweep/ranking.csv", "artifacts/sweep/proposal.json", "artifacts/evaluate/oos.json")
+    before = {path: clone.text(path) for path in same}
+    clone.sh("dvc exp run -S split=walk_forward")
+    folds = [line.split(",")[0] for line in clone.text("artifacts/sweep/walk_forward.csv").splitlines()]
+    # 73 sessions: 30 to choose on, one between, four folds of ten and one of two
+    assert folds == ["fold", "1", "2", "3", "4", "5", "all"]
+    assert {path: clone.text(path) for path in same} == before
 
 
 def test_make_run_refuses_to_throw_an_applied_experiment_away(clone):

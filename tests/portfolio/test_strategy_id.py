@@ -11,7 +11,7 @@ from stages.portfolio.strategy_id import SECTIONS, strategy_id
 from tests.portfolio.books import DOCUMENT
 
 MANIFEST = {"files": [{"uri": "a.parquet", "md5": "0" * 32}]}
-JUDGING = {"gates", "report", "sweep", "api"}
+JUDGING = {"gates", "report", "sweep", "api", "storage"}
 
 
 def sections(document):
@@ -28,13 +28,13 @@ def id_of(changes=(), manifest=MANIFEST, trading=("STRONG",)):
 
 def test_it_is_the_start_of_the_sha256_of_the_stated_values_in_canonical_json():
     stated = {section.section: section.model_dump(mode="json") for section in sections(DOCUMENT)}
-    del stated["split"]["open_holdout"]
+    del stated["split"]["open_holdout"], stated["split"]["walk_forward"]
     document = {"manifest": MANIFEST, "params": {name: stated[name] for name in SECTIONS}, "trading": ["STRONG"]}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     assert id_of() == "s" + hashlib.sha256(text.encode()).hexdigest()[:11]
 
 
-def test_every_section_but_those_that_judge_show_propose_or_buy_is_covered():
+def test_every_section_but_those_that_judge_show_propose_buy_or_store_is_covered():
     assert set(SECTIONS) == set(DOCUMENT) - JUDGING
 
 
@@ -69,6 +69,7 @@ def test_a_change_in_any_covered_section_is_another_strategy(change):
         ("report", "study", "x"),
         ("sweep", "prior_trials", 9),
         ("api", "mode", "online"),
+        ("split", "walk_forward", {"first_train_sessions": 30, "fold_sessions": 5}),
         ("rules", "k_sigma", float(DOCUMENT["rules"]["k_sigma"])),
     ],
 )

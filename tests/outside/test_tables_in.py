@@ -1,0 +1,42 @@
+"""A folder of tables that is read symbol by symbol."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from polars.testing import assert_frame_equal
+
+from stages.errors import DataContractError
+from stages.outside.files import read_tables, write_tables
+from stages.outside.tables_in import TablesIn
+from stages.tables.bars import Bars
+from tests.backtesting.made_markets import bars
+
+FLAT = np.full((5, 4), 100.0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_tables(Bars, {name: bars(date(2024, 3, 11), FLAT + n) for n, name in enumerate("BA")}, tmp_path / "bars")
+    return tmp_path / "bars"
+
+
+def test_it_holds_what_reading_the_whole_folder_gives(folder):
+    lazy, whole = TablesIn(Bars, folder), read_tables(Bars, folder)
+    assert (list(lazy), len(lazy)) == (["A", "B"], 2)
+    for symbol in lazy:
+        assert_frame_equal(lazy[symbol], whole[symbol], check_exact=True)
+
+
+def test_a_symbol_without_a_file_is_no_key(folder):
+    assert "C" not in TablesIn(Bars, folder)
+    assert TablesIn(Bars, folder).get("C") is None
+
+
+def test_a_damaged_file_is_told_when_its_symbol_is_asked_for(folder):
+    (folder / "A.parquet").write_bytes(b"no parquet")
+    lazy = TablesIn(Bars, folder)
+    assert lazy["B"].height == 5
+    with pytest.raises(DataContractError, match=r"A\.parquet is not readable"):
+        lazy["A"]
