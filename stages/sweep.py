@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages.backtesting.blocks import Market, trade
 from stages.backtesting.grid import combos, demand_swept
+from stages.backtesting.market import TRADED
 from stages.backtesting.params import SweepParams
 from stages.backtesting.proposal import proposal
 from stages.backtesting.ranking import Swept, ranking
@@ -49,7 +50,7 @@ def main() -> None:
     )
     walk = read_params(WalkForwardParams)
     calendar = read_table(Calendar, CALENDAR)
-    forecasts = read_table(Calibrated, CALIBRATED)
+    forecasts = read_table(Calibrated, CALIBRATED).select(TRADED)
     market = Market(TablesIn(Bars, BARS), forecasts, calendar)
 
     demand_swept(base, params.grid, forecasts)
@@ -62,13 +63,13 @@ def main() -> None:
     walked = walk_forward(swept, folds(calendar["session"].to_list(), walk), market, params)
 
     log_variants(ranked["combo"])
-    clear(GRID)
-    for path, rows in in_folders(summaries(strategies, books, calendar), params.folders_up_to):
-        write_csv(rows, GRID / path)
     write_csv(ranked, RANKING)
     write_frame(swept.daily(), DAILY)
     write_json(proposed, PROPOSAL)
     write_csv(walked, WALK_FORWARD)
+    clear(GRID)
+    for path, rows in in_folders(summaries(strategies, books, calendar), params.folders_up_to):
+        write_csv(rows, GRID / path)
     say("sweep", combos=len(variants), traded=(ranked["trades"] > 0).sum(), proposed=proposed["combo"])
 
 

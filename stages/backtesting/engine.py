@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numba
@@ -85,17 +86,16 @@ def trade_grid(
     net_units = np.zeros((len(strategies), sessions), np.int64)
     totals = np.zeros((count, len(strategies)), TOTAL)
     families = _families(strategies)
+    ledgers = [(net_units, mine) for mine in totals]  # each day lies in one part only, so all may share the days
     with ThreadPoolExecutor(count) as pool:
+        each = pool.map if count > 1 else map
         for market in markets:
-            parts = market.in_parts(count)
-            ledgers = [(net_units, mine) for mine in totals]  # days lie in one part only, so all may share them
-            for done in [pool.submit(_trade_part, *work, families) for work in zip(parts, ledgers, strict=False)]:
-                done.result()
+            list(each(partial(_trade_part, families), market.in_parts(count), ledgers))
     whole = {name: totals[name].sum(axis=0).tolist() for name in TOTAL.names or ()}
     return [Book(net, *total) for net, *total in zip(net_units, *whole.values(), strict=True)]
 
 
-def _trade_part(market: SymbolMarket, ledger: tuple[Ints, Records], families: Sequence[Family]) -> None:
+def _trade_part(families: Sequence[Family], market: SymbolMarket, ledger: tuple[Ints, Records]) -> None:
     """Add one symbol's trades on some sessions to the ledger, a row a strategy."""
     rules, costs = families[0].strategy.rules, symbol_costs(families[0].strategy.costs, market.symbol)
     shared = _by_what_they_share(market, families)

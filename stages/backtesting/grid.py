@@ -81,4 +81,7 @@ def _varied(base: Strategy, grid: Grid, values: Mapping[str, Any]) -> Strategy:
     rules = {axis: value for axis, value in values.items() if axis not in ("method", "cost_mult")}
     if grid.horizon_min:
         rules["horizon_min_by_symbol"] = dict.fromkeys(base.rules.horizon_min_by_symbol, values["horizon_min"])
-    return base.with_rules(**rules).with_costs(cost_mult=values["cost_mult"]).with_method(values["method"])
+    varied = base.with_rules(**rules).with_method(values["method"])
+    mult = values["cost_mult"]
+    # Costs name every symbol: combos that pay the same share one value.
+    return varied if mult == base.costs.cost_mult else varied.with_costs(cost_mult=mult)

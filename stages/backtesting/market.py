@@ -23,6 +23,12 @@ from stages.rules.params import RulesParams
 
 MICROSECONDS = 60_000_000
 
+# All of `Calibrated` that trading looks at.
+TRADED = (
+    *("symbol", "session", "snapshot_utc", "history_days", "horizon_min", "model", "method"),
+    *("last", "sigma_5m", "q25", "q50", "q75", "calibrated"),
+)
+
 
 class Snapshots(NamedTuple):
     """When this symbol was looked at, and what was known then; `session` counts the calendar's sessions from 0."""

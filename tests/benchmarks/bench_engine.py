@@ -1,15 +1,17 @@
 """The rule engine against other ways to trade the same rules: same bars, same trades, one thread, one run.
 
-Run: python -m tests.benchmarks.bench_engine [largest grid, 1000 unless told]
+Run: python -m tests.benchmarks.bench_engine [largest grid, 1000 unless told]; tests/benchmarks/bench_sweep.py goes on.
 
 The rivals (tests/benchmarks/rivals.py): our own plain loop; a numba walk of the bars for every combo; vectorbt with an
-order function that follows the rules to the minute. vectorbt cannot express the tests of a forecast, so it is handed
-the verdict on each signal ready made, and its clock stops before it has added up a trade. Ours and the walk run from
-the arrays of bars and quantiles to the daily P&L of every combo.
+order function that follows the rules to the minute; backtesting.py for a single combo. The last two cannot express the
+tests of a forecast, so they are handed the verdict on each signal ready made, and vectorbt's clock stops before it has
+added up a trade. Ours and the walk run from the arrays of bars and quantiles to the daily P&L of every combo.
 """
 
 import sys
+import tracemalloc
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from time import process_time
 
@@ -27,15 +29,15 @@ from stages.rules.clock import time_stops
 from tests.backtesting.made_markets import random_market, strategy
 from tests.benchmarks import rivals
 
-SYMBOLS, SESSIONS = ("A", "B", "C"), 250
+FEW, MANY, SESSIONS = ("A", "B", "C"), tuple(f"S{n:02d}" for n in range(50)), 250
 FEES, HALF_SPREAD = 0.5, 0.01
 # horizons, k_sigma, stops, targets
 GRIDS = {1: (1, 1, 1, 1), 100: (2, 5, 5, 2), 1000: (2, 10, 10, 5)}
-VECTORBT_COMBOS = 50  # as many at once as memory allows; more are no faster
+VECTORBT_COLUMNS = 150  # as many at once as memory allows; more are no faster
 LOOP_COMBOS = 10
 
 
-def grid(combos: int) -> list[Strategy]:
+def grid(symbols: tuple[str, ...], combos: int) -> list[Strategy]:
     """A grid of this size around the default rules."""
     horizons, strengths, stops, takes = GRIDS[combos]
     axes = product(
@@ -44,7 +46,7 @@ def grid(combos: int) -> list[Strategy]:
         np.linspace(1.0, 3.0, stops).tolist(),
         np.linspace(1.0, 2.0, takes).tolist(),
     )
-    return [strategy(*SYMBOLS, horizon_min=h, k_sigma=k, s_stop=s, s_take=t) for h, k, s, t in axes]
+    return [strategy(*symbols, horizon_min=h, k_sigma=k, s_stop=s, s_take=t) for h, k, s, t in axes]
 
 
 def best(function: Callable[[], object], repeats: int) -> float:
@@ -60,13 +62,14 @@ def best(function: Callable[[], object], repeats: int) -> float:
 class Benchmark:
     """One market, prepared for each contestant outside the clock."""
 
-    def __init__(self) -> None:
-        self.bars, self.forecasts, self.calendar = random_market(SYMBOLS, SESSIONS, seed=1)
-        self.markets = markets_of(self.bars, self.forecasts, self.calendar, strategy(*SYMBOLS))
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.bars, self.forecasts, self.calendar = random_market(names, SESSIONS, seed=1)
+        self.markets = list(markets_of(self.bars, self.forecasts, self.calendar, strategy(*names)))
         self.minutes = {symbol: minutes_by_start(frame) for symbol, frame in self.bars.items()}
         asked = self.forecasts.sort("snapshot_utc").partition_by("horizon_min", "symbol", "session", as_dict=True)
         self.looks = {key: frame.rows(named=True) for key, frame in asked.items()}
-        clock = time_stops(self.calendar, strategy(*SYMBOLS).rules)
+        clock = time_stops(self.calendar, strategy(*names).rules)
         stamps = clock.select(pl.col("open_utc", "time_stop_utc", "close_utc").dt.epoch("us") // MICROSECONDS)
         self.sessions = stamps.rows()
         self.vbt = rivals.vectorbt()
@@ -74,7 +77,7 @@ class Benchmark:
 
     def ours(self, combos: Sequence[Strategy]) -> np.ndarray:
         """Daily net P&L of every combo in millionths."""
-        return np.array([book.net_units for book in trade_grid(self.markets, SESSIONS, combos)])
+        return np.array([book.net_units for book in trade_grid(self.markets, SESSIONS, combos, threads=1)])
 
     def walk(self, combos: Sequence[Strategy], symbols: Sequence[rivals.Symbol]) -> np.ndarray:
         """The numba walk of bars, a combo after the other, from quantiles to daily P&L."""
@@ -96,7 +99,7 @@ class Benchmark:
         net = np.zeros((len(combos), SESSIONS), np.int64)
         sessions = self.calendar.rows(named=True)
         for n, one in enumerate(combos):
-            for symbol, (day, session) in product(SYMBOLS, enumerate(sessions)):
+            for symbol, (day, session) in product(self.names, enumerate(sessions)):
                 today = self.looks.get((one.rules.horizon_min, symbol, session["session"]), [])
                 trades, _ = trade_session(self.minutes[symbol], today, session, terms_of(one, symbol))
                 net[n, day] += sum(round(trade["net_bp"] * rivals.UNITS) for trade in trades)
@@ -104,11 +107,11 @@ class Benchmark:
 
     def vectorbt(self, combos: Sequence[Strategy], symbols: Sequence[rivals.Symbol], minutes: rivals.Minutes):
         """The portfolio of every combo and symbol, a column each, as vectorbt leaves the simulation."""
-        width = len(combos) * len(SYMBOLS)
+        width = len(combos) * len(self.names)
         sides = np.zeros((len(minutes.entries), width), np.int8)
         for s, one in enumerate(symbols):
-            sides[: len(one.looks), s :: len(SYMBOLS)] = one.sides.T
-        columns = rivals.columns_of([(one.rules.s_stop, one.rules.s_take) for one in combos for _ in SYMBOLS])
+            sides[: len(one.looks), s :: len(self.names)] = one.sides.T
+        columns = rivals.columns_of([(one.rules.s_stop, one.rules.s_take) for one in combos for _ in self.names])
         terms = (combos[0].rules.daily_trade_cap, combos[0].rules.cooldown_bars, FEES / 1e4, HALF_SPREAD)
         return self.vbt.Portfolio.from_order_func(
             np.broadcast_to(minutes.rows["open"][:, :1], (len(minutes.rows), width)),
@@ -127,9 +130,16 @@ class Benchmark:
 def main() -> None:
     """Print combos per second of everyone, the ratios, and that the trades are the same."""
     largest = int(sys.argv[1]) if len(sys.argv) > 1 else max(GRIDS)
-    bench = Benchmark()
+    few = Benchmark(FEW)
     for size in (size for size in GRIDS if size <= largest):
-        compare(bench, grid(size))
+        compare(few, grid(FEW, size))
+    beside_backtesting(few)
+    if largest >= 100:
+        many = Benchmark(MANY)
+        compare(many, grid(MANY, 100))
+        for combos in (100, 1000):
+            extra = extra_megabytes(partial(trade_grid, many.markets, SESSIONS, grid(MANY, combos), threads=1))
+            print(f"       extra memory at n={combos}: {extra:.1f} MB (at most 64)")
 
 
 def compare(bench: Benchmark, combos: Sequence[Strategy]) -> None:
@@ -137,7 +147,7 @@ def compare(bench: Benchmark, combos: Sequence[Strategy]) -> None:
     size = len(combos)
     symbols = rivals.verdicts(bench.markets, combos)
     minutes = rivals.minutes_of(symbols, bench.sessions)
-    chunk = slice(0, min(size, VECTORBT_COMBOS))
+    chunk = slice(0, min(size, max(1, VECTORBT_COLUMNS // len(bench.names))))
     few = [one.of(chunk) for one in symbols]
     some = combos[:: max(1, size // LOOP_COMBOS)][:LOOP_COMBOS]
 
@@ -149,8 +159,42 @@ def compare(bench: Benchmark, combos: Sequence[Strategy]) -> None:
     walk = size / best(lambda: bench.walk(combos, symbols), 5)
     loop = len(some) / best(lambda: bench.loop(some), 1)
     vectorbt = len(combos[chunk]) / best(lambda: bench.vectorbt(combos[chunk], few, minutes), 2)
-    print(f"n={size}: combos/s ours {ours:,.0f}  numba walk {walk:,.0f}  vectorbt {vectorbt:,.1f}  loop {loop:,.1f}")
+    print(f"{len(bench.names)} symbols x {SESSIONS} days, n={size}, combos/s: ", end="")
+    print(f"ours {ours:,.0f}  numba walk {walk:,.0f}  vectorbt {vectorbt:,.1f}  loop {loop:,.1f}")
     print(f"       ours is {ours / walk:.1f} x walk, {ours / vectorbt:,.0f} x vectorbt, {ours / loop:,.0f} x loop")
+
+
+def beside_backtesting(bench: Benchmark) -> None:
+    """One combo in backtesting.py, whose trades differ where it cannot do as the rules say."""
+    from tests.benchmarks import rival_backtesting
+
+    (one,) = combos = grid(bench.names, 1)
+    symbols = rivals.verdicts(bench.markets, combos)
+    barriers = (one.rules.s_stop, one.rules.s_take)
+    terms = (one.rules.daily_trade_cap, one.rules.cooldown_bars)
+    theirs = rival_backtesting.run(symbols, barriers, terms)
+    trades = simulate(bench.bars, bench.forecasts, bench.calendar, one).trades
+    same = 0
+    for symbol, market, made in zip(bench.names, bench.markets, theirs, strict=True):
+        ours = trades.filter(symbol=symbol)
+        stamps = (ours[name].dt.epoch("us").to_numpy() // MICROSECONDS for name in ("entry_ts", "exit_ts"))
+        left = (market.minutes[made[name].to_numpy()] for name in ("EntryBar", "ExitBar"))
+        same += len(set(zip(*stamps, strict=True)) & set(zip(*left, strict=True)))
+    ours = best(lambda: bench.ours(combos), 20)
+    rival = best(lambda: rival_backtesting.run(symbols, barriers, terms), 1)
+    print(
+        f"n=1: ours is {rival / ours:,.0f} x backtesting.py, "
+        f"which makes {same} of {trades.height} trades in the same minutes"
+    )
+
+
+def extra_megabytes(function: Callable[[], object]) -> float:
+    """The most that Python and numpy hold at once while the function runs, beyond what they held before."""
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
 
 
 def same_days(first: np.ndarray, second: np.ndarray) -> None:
@@ -166,9 +210,9 @@ def same_trades(bench: Benchmark, combos: Sequence[Strategy], portfolio) -> None
     for n, one in enumerate(combos):
         trades = simulate(bench.bars, bench.forecasts, bench.calendar, one).trades
         assert "session_end" not in set(trades["exit_reason"])
-        for s, symbol in enumerate(SYMBOLS):
+        for s, symbol in enumerate(bench.names):
             ours = trades.filter(symbol=symbol)
-            theirs = records[records["col"] == n * len(SYMBOLS) + s]
+            theirs = records[records["col"] == n * len(bench.names) + s]
             entry, left = (ours[name].dt.epoch("us").to_numpy() // MICROSECONDS for name in ("entry_ts", "exit_ts"))
             assert np.array_equal(entry, starts[theirs["entry_idx"]])
             assert np.array_equal(np.where(left == entry, left + 1, left), starts[theirs["exit_idx"]])
