@@ -25,6 +25,7 @@ Named = Callable[[str, P], tuple[str, R]]
 Engine = Callable[[Named[P, R], Mapping[str, P]], Iterator[tuple[str, R]]]
 
 CHOICE_FILE = ".engine"
+LOOK_SEC = 5.0
 
 
 def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, R]:
@@ -72,16 +73,23 @@ def _loop(named: Named[P, R], partitions: Mapping[str, P]) -> Iterator[tuple[str
 
 
 def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> Iterator[tuple[str, R]]:
-    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+    from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 
     threads = max(1, (os.cpu_count() or 1) // processes)
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))  # read by the children; here polars has started already
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_driver)
     try:
-        for future in as_completed([pool.submit(named, key, partition) for key, partition in partitions.items()]):
-            yield future.result()
+        pending = {pool.submit(named, key, partition) for key, partition in partitions.items()}
+        started = len(multiprocessing.active_children())
+        while pending:
+            done, pending = wait(pending, LOOK_SEC, FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+            if not done and len(multiprocessing.active_children()) < started:
+                raise BrokenExecutor  # a child that is killed while it starts can leave the pool waiting for ever
     except BrokenExecutor:
+        for child in multiprocessing.active_children():
+            child.terminate()
         raise ConfigurationError(
             f"a process of ENGINE local:{processes} ended before its partition did (killed, or out of memory); nothing "
             "was written. Run again, with fewer processes if memory was short."
