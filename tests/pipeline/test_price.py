@@ -30,7 +30,8 @@ def test_other_params_are_priced_without_touching_the_workspace(default_run):
 
 def test_histories_that_send_the_same_rows_are_named_and_priced_once(default_run):
     output = default_run.sh(f'make plan {HISTORIES} {KNOWN}"')
-    alone = default_run.sh(f'make plan SET="forecaster=timegpt requests.history_days=[20] {KNOWN}"')
+    shortest = "requests.history_days=[20] rules.history_days=20 sweep.grid.history_days=[20]"
+    alone = default_run.sh(f'make plan SET="forecaster=timegpt {shortest} {KNOWN}"')
     assert int(re.search(r"(\d+) rows of the schedule are the same question as another", output)[1]) > 0
     assert told(output, "to buy") == told(alone, "to buy")
     assert "same question as another" not in alone

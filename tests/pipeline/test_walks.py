@@ -9,7 +9,7 @@ import pytest
 from tests.docs.blocks import PAGES, ROOT, blocks, typed
 
 TUTORIAL = ROOT / "docs/TUTORIAL.md"
-WALKS = {"README.md", "SHARING.md", "TUTORIAL.md"}  # SHARING is walked by several people: test_sharing.py
+WALKS = {"README.md", "SCALING.md", "SHARING.md", "TUTORIAL.md"}  # walked elsewhere: test_scaling.py, test_sharing.py
 BARS = ROOT.parent / "shared/data/stocks/1m/AAPL"
 
 
