@@ -145,33 +145,6 @@ class TestTheModelsFacts:
         assert server.sent == 0
 
 
-def test_a_passing_trouble_is_retried_on_seats_of_its_own(keeper: ShopKeeper, server: TimeGPTServer):
-    server.next("503", "drop_after", "ok")
-    assert len(keeper.backend().answer([asked()])) == 1
-    assert server.sent == 3
-    assert states(keeper) == {"unknown": 2, "answered": 1}
-
-
-def test_the_wait_that_the_service_asks_for_is_kept(keeper: ShopKeeper, server: TimeGPTServer, clock: Any):
-    server.next("429_retry_after", "ok")
-    keeper.backend(clock).answer([asked()])
-    assert clock.waited == [7.0]
-
-
-def test_retries_stop_at_the_budget(keeper: ShopKeeper, server: TimeGPTServer):
-    server.always("503")
-    with pytest.raises(BudgetStop):
-        keeper.backend(per_day=2).answer([asked()])
-    assert server.sent == 2
-
-
-def test_nobody_listening_costs_nothing(keeper: ShopKeeper, server: TimeGPTServer):
-    keeper.url = "http://127.0.0.1:9"
-    with pytest.raises(ConfigurationError, match=r"cannot be reached .* nothing was sent or counted"):
-        keeper.backend(per_run=1).answer([asked()])
-    assert states(keeper) == {"refunded": 1}
-
-
 def test_the_key_must_be_set_before_a_seat_is_taken(keeper: ShopKeeper, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NIXTLA_API_KEY")
     with pytest.raises(ConfigurationError, match="NIXTLA_API_KEY is not set"):
