@@ -6,6 +6,8 @@ Small disks are real file systems in memory; the tests that need the rights to m
 import os
 import shutil
 import subprocess
+import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,21 +133,20 @@ class TestUsersOfOneCache:
             assert path.stat().st_mode & 0o7777 == (0o2775 if path.is_dir() else 0o664), path
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="acting as two users needs privileges")
-    def test_two_users_share_answers_and_budget(self, keeper: ShopKeeper, server: TimeGPTServer, tmp_path: Path):
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(folder.stat().st_mode | 0o755)
-        keeper.root = tmp_path / "cache" / "forecasts"
-        keeper.root.parent.mkdir()
-        keeper.root.parent.chmod(0o777)
-        keeper.backend(cooldown_sec=0.01).answer([asked("AAA")])
-        child = os.fork()
-        if not child:
-            try:
-                os.setuid(self.NOBODY)
-                keeper.backend(cooldown_sec=0.01).answer([asked("AAA"), asked("BBB")])
-                os._exit(0)
-            finally:
-                os._exit(1)
-        assert os.waitpid(child, 0)[1] == 0
-        assert server.series_billed.total() == 2
-        assert keeper.shop(per_day=3).ledger.left_today() == 1
+    def test_two_users_share_answers_and_budget(self, keeper: ShopKeeper, server: TimeGPTServer):
+        with tempfile.TemporaryDirectory() as open_to_all:  # the folders of pytest are closed to other users
+            Path(open_to_all).chmod(0o777)
+            keeper.root = Path(open_to_all) / "forecasts"
+            keeper.backend(cooldown_sec=0.01).answer([asked("AAA")])
+            child = os.fork()
+            if not child:
+                try:
+                    os.setuid(self.NOBODY)
+                    keeper.backend(cooldown_sec=0.01).answer([asked("AAA"), asked("BBB")])
+                    os._exit(0)
+                except BaseException:
+                    traceback.print_exc()
+                    os._exit(1)
+            assert os.waitpid(child, 0)[1] == 0
+            assert server.series_billed.total() == 2
+            assert keeper.shop(per_day=3).ledger.left_today() == 1
