@@ -2,8 +2,7 @@
 
 Days are drawn by `arch`'s stationary bootstrap exactly as its own `SPA` draws them, and the p-value is the same; but
 `SPA` keeps a figure a variant and draw, and means by one pass over all variants a draw. Here each draw is a row of
-counts, so that a block of variants is one product, and only the best of a block is kept: ten thousand variants take a
-second and a few megabytes.
+counts, so that a block of variants is one product, and only the best of a block is kept.
 
 *Shapes*: `daily` (sessions, variants). *Units*: whatever P&L is in.
 *Source*: Hansen (2005), "A Test for Superior Predictive Ability", the consistent p-value, with the variance of Politis
