@@ -1,5 +1,6 @@
 """SCALING as a reader follows it: every command, with a real scheduler, two workers and a bucket on loopback."""
 
+import psutil
 import pytest
 
 from tests.docs.blocks import ROOT, blocks
@@ -21,4 +22,5 @@ def test_scaling_can_be_typed_from_top_to_bottom(tmp_path):
         assert typed == 10
         manifest = clone.text("artifacts/check_data/bars/manifest.json")
     assert "gs://team/partitions/" in manifest
+    assert not [process.info for process in psutil.process_iter(["cmdline"]) if port in str(process.info["cmdline"])]
     assert "Dask" not in clone.text("dvc.lock")
