@@ -44,5 +44,5 @@ def with_context(frame: pl.DataFrame, context: pl.DataFrame, params: FeaturesPar
     lagged = context.select("ts", "m", **{f"context_r{k}": ret(k)(params) for k in CONTEXT_MINUTES}).select(
         "ts", pl.when(lag <= M).then(pl.col("^context_r.*$").shift(lag)).name.keep()
     )
-    led = frame.select("ts").join(lagged, on="ts", how="left", maintain_order="left")
+    led = frame.select("ts").join_asof(lagged, on="ts", tolerance="0s", check_sortedness=False)  # of that minute only
     return frame.with_columns(led.drop("ts"))

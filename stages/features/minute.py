@@ -23,8 +23,8 @@ def minute_return() -> pl.Expr:
     first bar behind it.
     """
     close, traded = pl.col("close"), is_real()
-    has_traded = traded.cum_sum().over("session") > 0
-    before = close.forward_fill().over("session").shift(1)
+    has_traded = pl.when(traded).then("session").forward_fill() == pl.col("session")
+    before = close.forward_fill().shift(1)
     return (
         pl.when((M == 0) & traded)
         .then((close / pl.col("open")).log())

@@ -18,7 +18,7 @@ def ret(minutes: int) -> Builder:
     if minutes == 1:
         return lambda _: pl.col("r")
     move = (pl.col("close") / pl.col("close").shift(minutes)).log()
-    known = (minutes <= M) & trailing_sum("r", minutes, minutes).is_not_null()
+    known = (minutes <= M) & pl.col("r").rolling_sum(minutes).is_not_null()  # all of them in this session
     return lambda _: pl.when(known).then(move)
 
 

@@ -6,11 +6,14 @@ not asked.
 """
 
 from datetime import date
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 
 from stages.features.minute import trailing_sum
 from stages.features.params import FeaturesParams
+from stages.universe.earlier_sessions import median, windows_before
 
 
 def vwap(params: FeaturesParams) -> pl.Expr:
@@ -31,9 +34,18 @@ def volume_norm(_: FeaturesParams) -> pl.Expr:
 
 
 def with_usual_volume(frame: pl.DataFrame, usable: tuple[date, ...], sessions: int) -> pl.DataFrame:
-    """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute."""
-    median = pl.col("log_volume").rolling_median(sessions, min_samples=max(1, sessions // 2)).over("m")
-    usual = frame.filter(pl.col("session").is_in(usable)).select("session", "m", usual_log_volume=median)
-    return frame.join_asof(
-        usual, on="session", by="m", strategy="backward", allow_exact_matches=False, check_sortedness=False
-    )
+    """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute.
+
+    A minute that half days lack is compared with full sessions only, so the minutes up to their close come first.
+    """
+    day, m = frame["session"].rle_id().to_numpy(), frame["m"].to_numpy()
+    opens = frame.filter(pl.col("session").is_first_distinct())
+    is_usable, n_bars = opens["session"].is_in(usable).to_numpy(), opens["n_bars"].to_numpy()
+    by_minute = np.full((opens.height, n_bars.max(initial=0)), np.nan)
+    by_minute[day, m] = frame["log_volume"].to_numpy()
+    usual = np.full_like(by_minute, np.nan)
+    for first, last in pairwise([0, *np.unique(n_bars)]):
+        long = n_bars >= last
+        windows, before = windows_before(by_minute[long, first:last], is_usable[long], sessions)
+        usual[long, first:last] = median(windows, at_least=max(1, sessions // 2))[before]
+    return frame.with_columns(usual_log_volume=pl.Series(usual[day, m], nan_to_null=True))

@@ -15,11 +15,14 @@ PRICE_DECIMALS, VOLUME_DECIMALS = 6, 3  # as in table Bars: what is checked is w
 
 
 def on_grid(rows: pl.DataFrame, calendar: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """Every minute of the calendar with its bar, `gap_len` and the checks PX1, PX2, VOL1 that removed a bar."""
+    """Every minute of the calendar with its bar, `gap_len` and the checks PX1, PX2, VOL1 that removed a bar.
+
+    Grid and rows are both in order of time: with no tolerance, the nearest row is the row of that minute.
+    """
     rounded = rows.with_columns(pl.col(PRICES).round(PRICE_DECIMALS), pl.col("volume").round(VOLUME_DECIMALS))
     marked = (
         minute_grid(calendar)
-        .join(rounded.with_columns(delivered=True), on="ts", how="left", maintain_order="left")
+        .join_asof(rounded.with_columns(delivered=True), on="ts", tolerance="0s", check_sortedness=False)
         .with_columns(pl.col("delivered").fill_null(value=False))
         .with_columns(_faults(quality))
         .with_columns(is_real=pl.col("delivered") & ~pl.any_horizontal("PX1", "PX2", "VOL1"))

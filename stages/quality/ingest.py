@@ -18,7 +18,6 @@ from stages.quality.labels import check_label
 from stages.quality.params import DialectParams, QualityParams
 from stages.tables.bars import PRICES
 from stages.tables.contract import UTC_MICROSECONDS
-from stages.universe.grid import minute_grid
 from stages.universe.snapshots import NEW_YORK
 
 NUMBERS = (*PRICES, "volume")
@@ -61,7 +60,7 @@ def ingest(
     shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
     rows = stamped.with_columns(pl.col("ts") - shift)
     distinct = _distinct(rows)
-    placed = distinct.join(minute_grid(calendar).select("ts", "session"), on="ts", how="left", maintain_order="left")
+    placed = _in_sessions(distinct, calendar)
     regular, outside = placed.drop_nulls("session"), placed.filter(pl.col("session").is_null()).drop("session")
     if regular.is_empty():
         raise HardFailure(
@@ -147,6 +146,16 @@ def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     in_order = rows.sort("ts", maintain_order=True)
     several = in_order.filter(SHARED).unique(maintain_order=True)
     return pl.concat([in_order.filter(~SHARED), several]).sort("ts", maintain_order=True)
+
+
+def _in_sessions(distinct: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Rows in order of time with the `session` they lie in; null outside regular hours."""
+    opened = calendar.select("session", "open_utc", "close_utc")
+    return (
+        distinct.join_asof(opened, left_on="ts", right_on="open_utc", check_sortedness=False)
+        .with_columns(session=pl.when(pl.col("ts") < pl.col("close_utc")).then("session"))
+        .drop("open_utc", "close_utc")
+    )
 
 
 def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:

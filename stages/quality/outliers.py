@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from stages.quality.params import QualityParams
 from stages.tables.bars import REAL
+from stages.universe.earlier_sessions import Floats, median, windows_before
 
-Floats = NDArray[np.float64]
 NORMAL_CONSISTENCY = 1.4826
 
 
@@ -44,20 +44,9 @@ def _past_deviation(
     r: Floats, day: NDArray[np.uint32], m: NDArray[np.int32], usable: NDArray[np.bool_], quality: QualityParams
 ) -> Floats:
     """Median absolute deviation per session and bucket over the usable sessions before it; NaN without any."""
-    width, past = quality.outlier_bucket_min, quality.outlier_past_sessions
+    width = quality.outlier_bucket_min
     table = np.full((len(usable), int(m.max()) // width + 1, width), np.nan)
     table[day, m // width, m % width] = r
-    sound = np.concatenate([np.full((past, *table.shape[1:]), np.nan), table[usable]])
-    windows = np.lib.stride_tricks.sliding_window_view(sound, past, axis=0)
+    windows, before = windows_before(table, usable, quality.outlier_past_sessions)
     pooled = windows.reshape(*windows.shape[:2], -1)
-    deviation = _median(np.abs(pooled - _median(pooled)[..., None]))
-    sound_before = np.concatenate([[0], np.cumsum(usable)[:-1]])
-    return np.asarray(deviation[sound_before])
-
-
-def _median(values: Floats) -> Floats:
-    """Median along the last axis, of the numbers only; NaN where there is none."""
-    ordered = np.sort(values)  # NaN last
-    count = np.sum(~np.isnan(values), axis=-1, keepdims=True)
-    middle = np.concatenate([np.maximum(count - 1, 0) // 2, count // 2], axis=-1)
-    return np.asarray(np.take_along_axis(ordered, np.minimum(middle, values.shape[-1] - 1), axis=-1).mean(axis=-1))
+    return median(np.abs(pooled - median(pooled)[..., None]))[before]

@@ -96,6 +96,15 @@ def test_usual_volume_is_that_of_usable_sessions_before_and_today_need_not_be_us
     assert norm == [None, None, pytest.approx(1.5 * log(10)), pytest.approx(2 * log(10)), pytest.approx(0)]
 
 
+def test_a_half_day_takes_no_place_among_the_sessions_of_an_afternoon_minute():
+    """Four sessions are looked back on: minute 1 of the last finds the half day among them, minute 3 does not."""
+    calendar = made_calendar(6, n_bars=4, half=(4,))
+    volumes = [9.0] * 4 + [99.0] * 4 + [999.0] * 4 + [9999.0] * 4 + [99_999.0] * 2 + [0.0] * 4
+    norm = built(bars_of(calendar, [100.0] * 22, volume=volumes), calendar)["volume_norm"].to_list()
+    # medians of log10(1 + V): of [2, 3, 4, 5] in the morning, of [1, 2, 3, 4] behind the early close
+    assert norm[-4:] == pytest.approx([-3.5 * log(10)] * 2 + [-2.5 * log(10)] * 2, abs=1e-9)
+
+
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.05, 0.3]))
 @settings(max_examples=15, deadline=None)
 def test_every_column_is_what_a_plain_loop_over_its_formula_says(seed, missing):

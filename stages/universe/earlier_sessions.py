@@ -1,0 +1,33 @@
+"""What the usable sessions before a session held, and the median of it.
+
+*Shapes*: a table has one entry a session along its first axis, in order, and NaN where nothing is known; `usable` has
+one flag a session.
+*Time*: a session is compared with earlier ones only, never with itself.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def windows_before(table: Floats, usable: NDArray[np.bool_], count: int) -> tuple[Floats, NDArray[np.int64]]:
+    """The last `count` usable sessions, along a new last axis, and per session which of these windows lies before it.
+
+    NaN stands for sessions that there were not yet.
+    """
+    none_yet = np.full((count, *table.shape[1:]), np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([none_yet, table[usable]]), count, axis=0)
+    return windows, np.cumsum(usable) - usable
+
+
+def median(values: Floats, at_least: int = 1) -> Floats:
+    """Median along the last axis, of the numbers only; NaN where there are fewer than `at_least`."""
+    ordered = np.sort(values)  # NaN last
+    count = values.shape[-1] - np.isnan(ordered).sum(axis=-1)
+
+    def at(rank: NDArray[np.int64]) -> Floats:
+        return np.take_along_axis(ordered, rank[..., None], axis=-1)[..., 0]
+
+    below, above = at(np.maximum(count - 1, 0) // 2), at(np.minimum(count // 2, values.shape[-1] - 1))
+    return np.where(count >= at_least, (below + above) / 2, np.nan)
