@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from stages.quality.params import QualityParams
 from stages.tables.bars import REAL
 
-MOST = 0.5
-
 
 @dataclass(frozen=True)
 class Silence:
@@ -50,7 +48,7 @@ def silence_of(bars: pl.DataFrame, quality: QualityParams) -> Silence:
     return Silence(gaps.drop("n_expected"), zlib.compress(real.tobytes()), bars.height)
 
 
-def long_gaps(silences: Mapping[str, Silence]) -> dict[str, list[dict[str, Any]]]:
+def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
     """Per symbol: `session, first_minute, minutes, kind` of every long gap, in order of time.
 
     *Shapes*: all symbols hold the same grid in the same order.
@@ -59,20 +57,22 @@ def long_gaps(silences: Mapping[str, Silence]) -> dict[str, list[dict[str, Any]]
     for one in silences.values():
         trading = one.trading().astype(np.int64) if trading is None else trading + one.trading()
     return {
-        symbol: [_told(gap, trading, len(silences) - 1) for gap in one.gaps.iter_rows(named=True)]
+        symbol: [
+            {
+                "session": str(gap["session"]),
+                "first_minute": gap["first_minute"],
+                "minutes": gap["minutes"],
+                "kind": _kind(gap, trading, len(silences) - 1, quality),
+            }
+            for gap in one.gaps.iter_rows(named=True)
+        ]
         for symbol, one in silences.items()
     }
 
 
-def _told(gap: dict[str, Any], trading: NDArray[np.int64] | None, others: int) -> dict[str, Any]:
+def _kind(gap: dict[str, Any], trading: NDArray[np.int64] | None, others: int, quality: QualityParams) -> str:
     """Where a symbol is missing, all that trade are others."""
-    kind = "alone"
-    if others and trading is not None:
-        share = float(trading[gap["row"] : gap["row"] + gap["minutes"]].mean()) / others
-        kind = "halt" if share > MOST else "feed"
-    return {
-        "session": str(gap["session"]),
-        "first_minute": gap["first_minute"],
-        "minutes": gap["minutes"],
-        "kind": kind,
-    }
+    if not others or trading is None:
+        return "alone"
+    share = float(trading[gap["row"] : gap["row"] + gap["minutes"]].mean()) / others
+    return "halt" if share > quality.halt_min_trading_share else "feed"

@@ -21,8 +21,6 @@ from stages.quality.params import DialectParams, QualityParams
 MEANING = ("start", "end")  # by the offset of the first stamp from the open, in minutes
 HOURS = (-1, 0, 1)  # by which the vendor's clock may be off
 CANDIDATES = [hour * 60 + label for hour in HOURS for label in (0, 1)]
-MIN_SESSIONS = 10  # volumes are noisy: fewer sessions tell nothing,
-MIN_CONTRAST = 1.5  # and neither do minutes that are busy alike
 
 
 def check_label(stamps: pl.DataFrame, calendar: pl.DataFrame, dialect: DialectParams, quality: QualityParams) -> bool:
@@ -31,7 +29,7 @@ def check_label(stamps: pl.DataFrame, calendar: pl.DataFrame, dialect: DialectPa
     for sessions in _full_sessions(stamps, calendar).partition_by("regime", maintain_order=True):
         opening = _by_stamps(sessions, quality)
         if opening is None:
-            opening = _by_volume(stamps, sessions)
+            opening = _by_volume(stamps, sessions, quality)
         if opening is not None:
             _agree(opening, sessions["session"][0], dialect)
             told = True
@@ -81,10 +79,10 @@ def _by_stamps(sessions: pl.DataFrame, quality: QualityParams) -> int | None:
     return int(opening) if votes > first.len() / 2 else None
 
 
-def _by_volume(stamps: pl.DataFrame, sessions: pl.DataFrame) -> int | None:
+def _by_volume(stamps: pl.DataFrame, sessions: pl.DataFrame, quality: QualityParams) -> int | None:
     """The minute in which trading wakes up, by the median volume of every minute across sessions."""
     extended = sessions.filter(pl.col("span") >= pl.col("n_bars")).select("date", "open_utc")
-    if extended.height < MIN_SESSIONS:
+    if extended.height < quality.label_min_volume_sessions:
         return None
     usual = (
         stamps.with_columns(pl.col("volume").fill_nan(None), date=pl.col("ts").dt.date())
@@ -97,13 +95,12 @@ def _by_volume(stamps: pl.DataFrame, sessions: pl.DataFrame) -> int | None:
     def around(hour: int, first: int, last: int) -> float:
         return sum(volume.get(hour * 60 + minute, 0.0) for minute in range(first, last + 1))
 
+    def stands_out(volume: float, beside: float) -> bool:
+        return volume > quality.label_min_volume_ratio * beside
+
     hour = max(HOURS, key=lambda hour: around(hour, 1, 5) - around(hour, -5, -1))
     at_start, at_end = around(hour, 0, 0), around(hour, 1, 1)
-    wakes_up = _stands_out(around(hour, 1, 5), around(hour, -5, -1))
-    if wakes_up and _stands_out(at_start, at_end):
+    wakes_up = stands_out(around(hour, 1, 5), around(hour, -5, -1))
+    if wakes_up and stands_out(at_start, at_end):
         return hour * 60
-    return hour * 60 + 1 if wakes_up and _stands_out(at_end, at_start) else None
-
-
-def _stands_out(volume: float, beside: float) -> bool:
-    return volume > MIN_CONTRAST * beside
+    return hour * 60 + 1 if wakes_up and stands_out(at_end, at_start) else None

@@ -27,7 +27,7 @@ def quality_report(
     checked: Mapping[str, Checked], manifest: dict[str, Any], calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Any]:
     """The report on every symbol that came through the gate."""
-    gaps = long_gaps({symbol: one.silence for symbol, one in checked.items()})
+    gaps = long_gaps({symbol: one.silence for symbol, one in checked.items()}, quality)
     symbols = {symbol: _symbol(one) | {"long_gaps": gaps[symbol]} for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
     warnings = _warnings(checked, symbols, quality)

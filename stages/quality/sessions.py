@@ -16,7 +16,6 @@ from stages.tables.bars import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "VOL1", "VOL2")
 WARNINGS = ("TS6", "CMP4", "PX4", "PX5", "VOL3")
-TICK_TOLERANCE = 1e-6  # of a tick: what a float64 price may be off
 
 
 def judge_sessions(
@@ -59,7 +58,7 @@ def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
     """Sums over the bars of each session."""
     moved = pl.col("close") != pl.col("close").shift(1).over("session")
     ticks = pl.col(PRICES) / quality.tick_size
-    off_tick = pl.any_horizontal((ticks - ticks.round()).abs() > TICK_TOLERANCE)
+    off_tick = pl.any_horizontal((ticks - ticks.round()).abs() > quality.off_tick_tolerance_ticks)
     marked = bars.with_columns(
         VOL2=(REAL & (pl.col("volume") == 0) & moved).fill_null(value=False), PX6=REAL & off_tick
     )

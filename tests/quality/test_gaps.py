@@ -16,8 +16,9 @@ def bars(*gaps: tuple[int, int], seed: int = 1) -> pl.DataFrame:
     return through_the_gate(delivery(seed=seed).filter(~pl.any_horizontal(*gone, pl.lit(value=False)))).bars
 
 
-def found_in(symbols: dict[str, pl.DataFrame]) -> dict[str, list[dict]]:
-    return long_gaps({symbol: silence_of(frame, QUALITY) for symbol, frame in symbols.items()})
+def found_in(symbols: dict[str, pl.DataFrame], **changes: float) -> dict[str, list[dict]]:
+    quality = QUALITY.model_copy(update=changes)
+    return long_gaps({symbol: silence_of(frame, quality) for symbol, frame in symbols.items()}, quality)
 
 
 def test_a_symbol_that_is_silent_alone_was_halted() -> None:
@@ -31,6 +32,14 @@ def test_symbols_that_are_silent_together_lost_their_feed() -> None:
 
     assert found["AAA"] == found["BBB"] == [GAP | {"kind": "feed"}]
     assert found["CCC"] == [{"session": "2024-11-19", "first_minute": 95, "minutes": 31, "kind": "feed"}]
+
+
+def test_how_many_others_must_trade_for_a_halt_is_said_by_the_params() -> None:
+    """One of two others trades: half of their minutes."""
+    symbols = {"AAA": bars((100, 119)), "BBB": bars((100, 119), seed=2), "CCC": bars(seed=3)}
+
+    assert found_in(symbols)["AAA"] == [GAP | {"kind": "feed"}]
+    assert found_in(symbols, halt_min_trading_share=0.49)["AAA"] == [GAP | {"kind": "halt"}]
 
 
 def test_a_single_symbol_cannot_tell() -> None:

@@ -67,6 +67,21 @@ def test_a_few_sessions_of_all_hours_do_not_decide() -> None:
     few = AUTUMN.tail(9)
 
     assert not check_label(shifted(all_hours(few), 1), few, dialect(bar_label="start"), QUALITY)
+    with pytest.raises(HardFailure, match="end of each minute"):
+        check_label(
+            shifted(all_hours(few), 1),
+            few,
+            dialect(bar_label="start"),
+            QUALITY.model_copy(update={"label_min_volume_sessions": 9}),
+        )
+
+
+def test_how_far_the_auction_must_stand_out_is_said_by_the_params() -> None:
+    """Its minute has 1000 shares where some 550 are usual: more than 1.5 times as many, less than 3 times."""
+    stamps = all_hours(auction=1000.0)
+
+    assert check_label(stamps, AUTUMN, dialect(), QUALITY)
+    assert not check_label(stamps, AUTUMN, dialect(), QUALITY.model_copy(update={"label_min_volume_ratio": 3.0}))
 
 
 def test_sessions_that_lack_their_first_minute_do_not_vote() -> None:
