@@ -5,10 +5,11 @@ from pathlib import Path
 from stages.features.catalogue import Apart, demand_buildable
 from stages.features.context import Context
 from stages.features.params import FeaturesParams
+from stages.features.unknown import total, unknown_report
 from stages.outside import engine
 from stages.outside.entry import run, say
 from stages.outside.event_files import read_events
-from stages.outside.files import read_json, read_table
+from stages.outside.files import read_json, read_table, write_json
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import Pass, partitions_of, staged
@@ -21,6 +22,7 @@ BARS = Path("artifacts/check_data/bars")
 REPORT = Path("artifacts/check_data/dq_report.json")
 CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
 FEATURES = Path("artifacts/build_features/features")
+UNKNOWN = Path("artifacts/build_features/feature_report.json")
 
 
 def main() -> None:
@@ -39,12 +41,16 @@ def main() -> None:
         leader = bars.get(around.symbol or "")
         given = {symbol: (one, usable[symbol], leader) for symbol, one in bars.items()}
         built = engine.run(build, given, "building features")
+        report = unknown_report({symbol: counts for symbol, (_, counts) in built.items()}, params)
         stage.keep(partition for partition, _ in built.values())
+        write_json(report, UNKNOWN)
     say(
         "build_features",
         features=len(params.names),
         symbols=len(built),
-        rows=sum(rows for _, rows in built.values()),
+        rows=sum(partition.rows for partition, _ in built.values()),
+        nulls=total(report, "nulls"),
+        nulls_behind_lookback=total(report, "nulls_due"),
     )
 
 

@@ -25,6 +25,7 @@ from stages.universe.params import UniverseParams
 FILES = {
     "manifest": Path("artifacts/list_source/manifest.json"),
     "quality": Path("artifacts/check_data/dq_report.json"),
+    "features": Path("artifacts/build_features/feature_report.json"),
     "answers": Path("artifacts/forecast/answers.json"),
     "metrics": Path("artifacts/score_forecasts/metrics.json"),
     "forecast_gates": Path("artifacts/score_forecasts/forecast_gates.json"),

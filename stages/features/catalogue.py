@@ -5,22 +5,24 @@ Adding one: a function in its family's file, a line here, a name in `conf/featur
 *Tables*: one frame a symbol; `ts, known_at, session, m`, then the features in the order of `features.names`; one row a
 minute, also of sessions that the gate dropped.
 *Time*: a row is known at its `known_at`. No row changes when later bars change, are cut off or are added: bit by bit.
-*Errors*: `ConfigurationError` for a name that is not here; `DataContractError` when a required feature is unknown on
-more than `features.max_null_share` of the minutes on which it should be known.
+*Errors*: `ConfigurationError` for a name that is not here; `DataContractError` when a required feature is too often
+unknown (see `unknown`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any
 
 import polars as pl
 
-from stages.errors import ConfigurationError, DataContractError
+from stages.errors import ConfigurationError
 from stages.features import clock, context, events, ranges, returns, volume
 from stages.features.context import Beside, Context
 from stages.features.minute import with_minute_columns
 from stages.features.params import FeaturesParams
+from stages.features.unknown import count_unknown, demand_known
 
 INDEX = ("ts", "known_at", "session", "m")
 
@@ -151,12 +153,12 @@ class Apart:
 
     def __call__(
         self, symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], leader: pl.DataFrame | None
-    ) -> tuple[pl.DataFrame, int]:
-        """The features and how many rows; `leader` holds the context symbol's bars."""
+    ) -> tuple[pl.DataFrame, dict[str, Any]]:
+        """The features and how often each is unknown; `leader` holds the context symbol's bars."""
         needed = leader is not None and any(name.startswith("context_") for name in self.params.names)
         minutes = with_minute_columns(leader, self.calendar) if needed and leader is not None else None
         features = features_of(symbol, bars, usable, self.params, Beside(self.calendar, minutes, self.around.events))
-        return features, features.height
+        return features, unknown_in(features, usable, self.params, self.params.names)
 
 
 def features_of(
@@ -171,8 +173,18 @@ def features_of(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
     features = complete.select(*INDEX, *columns(params.names, params))
-    _demand_required(symbol, features, usable, params)
+    demand_known(symbol, unknown_in(features, usable, params, params.required), params)
     return features
+
+
+def unknown_in(
+    features: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, names: tuple[str, ...]
+) -> dict[str, Any]:
+    """How often the named features of a symbol are unknown."""
+    lookbacks = {
+        name: (FEATURES[name].lookback_bars(params), FEATURES[name].lookback_sessions(params)) for name in names
+    }
+    return count_unknown(features, usable, lookbacks, params.required)
 
 
 def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
@@ -193,19 +205,3 @@ def demand_buildable(params: FeaturesParams, context_symbol: str | None) -> None
         raise ConfigurationError(
             f"features.names holds {about_context} but universe.context_symbol is null: name one, or drop them."
         )
-
-
-def _demand_required(symbol: str, frame: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams) -> None:
-    """Count unknown values of required features on usable minutes behind their look-back."""
-    for name in params.required:
-        feature = FEATURES[name]
-        due = frame.filter(
-            pl.col("session").is_in(usable[feature.lookback_sessions(params) :])
-            & (pl.col("m") >= feature.lookback_bars(params))
-        )
-        share = due[name].null_count() / max(1, due.height)
-        if share > params.max_null_share:
-            raise DataContractError(
-                f"{symbol}: required feature {name} is unknown on {share:.1%} of its minutes, more than "
-                f"features.max_null_share {params.max_null_share:.1%}; check the gate's report, or do not require it."
-            )

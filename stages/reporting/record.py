@@ -24,6 +24,7 @@ class Record:
     hashes: Mapping[str, str]
     manifest: Document
     quality: Document
+    features: Document
     answers: Document
     metrics: Document
     forecast_gates: Document

@@ -21,7 +21,7 @@ UNSEALED = (
     "artifacts/check_data/bars",
     "artifacts/forecast/quantiles.parquet",
     "artifacts/fetch_bars/bars",
-    "artifacts/build_features/",
+    "artifacts/build_features/features",
     "artifacts/build_requests/schedule.parquet",
 )
 

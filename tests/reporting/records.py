@@ -155,6 +155,17 @@ def quality() -> dict:
             "symbols": symbols, "hard_failures": []}  # fmt: skip
 
 
+def features() -> dict:
+    """One of the required feature's 24,000 due minutes in each of three symbols is unknown, and 60 of another's."""
+    counts = {
+        "ret_1m": {"nulls": 61, "due": 24_000, "nulls_due": 1},
+        "minute": {"nulls": 0, "due": 24_000, "nulls_due": 0},
+        "sigma_5m": {"nulls": 660, "due": 20_000, "nulls_due": 60},
+    }
+    one = {"rows": 24_000, "rows_incomplete": 61, "features": counts}
+    return {"required": ["ret_1m"], "max_null_share": 0.05, "symbols": dict.fromkeys(SYMBOLS, one)}
+
+
 @cache
 def metrics() -> dict:
     """The fixture's forecasts, scored; few draws, since nothing here looks at the bounds' values."""
@@ -266,7 +277,7 @@ def sealed_record() -> Record:
     traded, spans = trades(), ("search",)
     return Record(
         config=config(), hashes={"backtest/bt_trades.csv": "0" * 32}, manifest={"files": []},
-        quality=quality(), answers={"by_source": {"local:seasonal": 480}},
+        quality=quality(), features=features(), answers={"by_source": {"local:seasonal": 480}},
         metrics=metrics() | {"controls": controls()}, forecast_gates=forecast_gates(),
         coverage=coverage_by_time(forecasts()),
         bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),

@@ -11,13 +11,25 @@ from stages.reporting.headline import headline
 from stages.reporting.markdown import render_report, render_robustness
 from stages.reporting.page import render_page
 from stages.reporting.sections.costs import break_even, costs
+from stages.reporting.sections.data import data
 from stages.reporting.sections.equity import equity
 from stages.reporting.sections.fans import fan_steps, fans, pick_days, strategy_forecasts
 from stages.reporting.sections.gates import gates as gates_section
 from stages.reporting.sections.sources import sources
 from stages.reporting.sections.sweep import plateau, sweep
 from stages.reporting.words import measure
-from tests.reporting.records import SESSIONS, config, cost_curve, daily, gates, oos, opened_record, record, trades
+from tests.reporting.records import (
+    SESSIONS,
+    config,
+    cost_curve,
+    daily,
+    features,
+    gates,
+    oos,
+    opened_record,
+    record,
+    trades,
+)
 
 HOLDOUT_NET = "77.7"  # the hand-made holdout's result, which stands nowhere else
 
@@ -76,6 +88,23 @@ def test_gates_stand_with_value_threshold_evidence_and_words():
     rows = gates_section(opened_record()).grids[0].rows
     assert [row.cells[0] for row in rows][:2] == ["controls that hold", "symbols that may trade, at least"]
     assert rows[2].cells[1:] == ("PASS", "0.9", "0.95", "0.9", "240", "60", "A hand-made judgement.")
+
+
+def test_unknown_features_are_told_beside_the_rule_that_limits_them():
+    section = data(record())
+    assert "Required of the features: ret_1m; unknown on at most 0.00% of a symbol's minutes" in section.sentences[1]
+    assert "allows 5.00%, and on 183 minutes in all" in section.sentences[1]
+    assert [row.cells for row in section.grids[-1].rows] == [
+        ("ret_1m", "183", "3", "72,000", "0.00%"),
+        ("sigma_5m", "1,980", "180", "60,000", "0.30%"),
+    ]
+
+
+def test_without_a_required_feature_the_page_says_that_nothing_is_stopped():
+    free = features() | {"required": [], "symbols": {"A": {"rows": 9, "rows_incomplete": 0, "features": {}}}}
+    section = data(record(features=free))
+    assert section.sentences[1].startswith("No feature is required")
+    assert len(section.grids) == len(data(record()).grids) - 1
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "FAIL", "INCONCLUSIVE", "SEALED"])
