@@ -2,28 +2,29 @@
 
 from pathlib import Path
 
-from stages.backtesting.blocks import Market, trade
+from stages.backtesting.blocks import Market
 from stages.backtesting.grid import combos, demand_swept
-from stages.backtesting.market import TRADED
 from stages.backtesting.params import SweepParams
 from stages.backtesting.proposal import proposal
 from stages.backtesting.ranking import Swept, ranking
 from stages.backtesting.strategy import Strategy, eligible_cells
-from stages.backtesting.summary import in_folders, summaries
+from stages.backtesting.summary import in_folders
 from stages.backtesting.walk_forward import walk_forward
 from stages.calibration.params import CalibrationMethod
 from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
-from stages.outside.files import clear, read_json, read_table, write_csv, write_frame, write_json
+from stages.outside.files import clear, read_json, read_table, write_csv, write_csv_parts, write_json, write_table_parts
 from stages.outside.runs.trials import log_variants
 from stages.outside.settings import read_params
 from stages.outside.tables_in import TablesIn
+from stages.outside.trading import trade_on_engine
 from stages.rules.params import CostsParams, RulesParams
 from stages.splitting.folds import folds
 from stages.splitting.params import WalkForwardParams
-from stages.tables.bars import Bars
+from stages.tables.bars import Prices
 from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Traded
+from stages.tables.grid import GridDaily
 from stages.universe.params import UniverseParams
 
 BARS = Path("artifacts/seal/search/bars")
@@ -50,26 +51,26 @@ def main() -> None:
     )
     walk = read_params(WalkForwardParams)
     calendar = read_table(Calendar, CALENDAR)
-    forecasts = read_table(Calibrated, CALIBRATED).select(TRADED)
-    market = Market(TablesIn(Bars, BARS), forecasts, calendar)
+    forecasts = read_table(Traded, CALIBRATED)
+    market = Market(TablesIn.of(Prices, BARS), forecasts, calendar)
 
     demand_swept(base, params.grid, forecasts)
     variants = combos(base, params.grid)
     strategies = [combo.strategy for combo in variants]
-    books = trade(strategies, market)
+    books = trade_on_engine(strategies, market)
     swept = Swept(base, variants, books, calendar)
     ranked = ranking(swept, params)
     proposed = proposal(swept, ranked, params.choose_by)
-    walked = walk_forward(swept, folds(calendar["session"].to_list(), walk), market, params)
+    walked = walk_forward(swept, folds(calendar["session"].to_list(), walk), market, params, trade_on_engine)
 
     log_variants(ranked["combo"])
     write_csv(ranked, RANKING)
-    write_frame(swept.daily(), DAILY)
+    write_table_parts(GridDaily, swept.daily(), DAILY)
     write_json(proposed, PROPOSAL)
     write_csv(walked, WALK_FORWARD)
     clear(GRID)
-    for path, rows in in_folders(summaries(strategies, books, calendar), params.folders_up_to):
-        write_csv(rows, GRID / path)
+    for path, parts in in_folders(strategies, books, calendar, params.folders_up_to):
+        write_csv_parts(parts, GRID / path)
     say("sweep", combos=len(variants), traded=(ranked["trades"] > 0).sum(), proposed=proposed["combo"])
 
 

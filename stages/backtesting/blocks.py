@@ -3,9 +3,9 @@
 *Tables*: the books of a grid are those of its blocks, one block after the other, to the last unit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Self
 
 import polars as pl
 
@@ -14,6 +14,9 @@ from stages.backtesting.market import markets_of
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import Book
 from stages.splitting.cut import Span, within
+
+# Neighbours on a grid share most of their work, and each block reads the market anew.
+COMBOS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -29,27 +32,26 @@ class Market:
         return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
 
 
-class Block(NamedTuple):
-    """The strategies of a grid from `first` up to, not including, `end`."""
-
-    first: int
-    end: int
+Trade = Callable[[Sequence[Strategy], Market], list[Book]]
 
 
-def blocks_of(strategies: int, at_once: int) -> list[Block]:
-    """So many strategies in blocks; neighbours on a grid share most of their work, so let blocks be large."""
-    return [Block(first, min(first + at_once, strategies)) for first in range(0, strategies, at_once)]
+def blocks_of(strategies: Sequence[Strategy], at_once: int = COMBOS_AT_ONCE) -> dict[str, Sequence[Strategy]]:
+    """So many strategies a block, in their order; sorted by name, the blocks are in order too."""
+    digits = len(str(len(strategies)))
+    return {
+        f"combos {first + 1:0{digits}}-{min(first + at_once, len(strategies)):0{digits}}": strategies[
+            first : first + at_once
+        ]
+        for first in range(0, len(strategies), at_once)
+    }
 
 
-def trade_block(block: Block, strategies: Sequence[Strategy], market: Market) -> list[Book]:
-    """The books of one block of the grid `strategies`; depends on nothing but its arguments."""
-    chosen = strategies[slice(*block)]
-    if not chosen:
-        return []
-    symbols = markets_of(market.bars, market.forecasts, market.calendar, chosen[0])
-    return trade_grid(symbols, market.calendar.height, chosen)
+def trade_block(_: str, strategies: Sequence[Strategy], market: Market) -> list[Book]:
+    """The books of one block; depends on nothing but its arguments."""
+    symbols = markets_of(market.bars, market.forecasts, market.calendar, strategies[0])
+    return trade_grid(symbols, market.calendar.height, strategies)
 
 
 def trade(strategies: Sequence[Strategy], market: Market) -> list[Book]:
-    """The books of a whole grid as one block."""
-    return trade_block(Block(0, len(strategies)), strategies, market)
+    """The books of a grid, block by block."""
+    return [book for name, block in blocks_of(strategies).items() for book in trade_block(name, block, market)]

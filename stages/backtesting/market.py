@@ -23,12 +23,6 @@ from stages.rules.params import RulesParams
 
 MICROSECONDS = 60_000_000
 
-# All of `Calibrated` that trading looks at.
-TRADED = (
-    *("symbol", "session", "snapshot_utc", "history_days", "horizon_min", "model", "method"),
-    *("last", "sigma_5m", "q25", "q50", "q75", "calibrated"),
-)
-
 
 class Snapshots(NamedTuple):
     """When this symbol was looked at, and what was known then; `session` counts the calendar's sessions from 0."""
@@ -90,9 +84,10 @@ def markets_of(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
 ) -> Iterator[SymbolMarket]:
     """The markets of every whitelisted symbol that the strategy's model forecast, by name, one at a time."""
-    made = forecasts.filter(model=strategy.model)
-    for symbol in sorted(set(strategy.whitelist) & set(made["symbol"])):
-        yield market_of(symbol, bars, made, calendar, strategy.rules)
+    made = forecasts.filter(model=strategy.model).partition_by("symbol", as_dict=True)
+    for symbol in sorted(set(strategy.whitelist)):
+        if (symbol,) in made:
+            yield market_of(symbol, bars, made[symbol,], calendar, strategy.rules)
 
 
 def market_of(

@@ -6,6 +6,7 @@ at in pieces.
 *Shapes*: `daily` (sessions, variants). *Units*: Sharpe ratios here are per session, not annualised.
 """
 
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -17,14 +18,15 @@ from stages.backtesting.statistics import MIN_SESSIONS, varies
 Floats = NDArray[np.float64]
 
 MIN_BLOCK_SESSIONS = 2
+VARIANTS_AT_ONCE = 512
 FIGURES_AT_ONCE = 1 << 18  # of variants times choices of days: two megabytes
 
 
 def session_sharpes(daily: Floats) -> Floats:
     """Sharpe ratio per session of each variant; 0 where nothing varies."""
-    ratios, moving = np.zeros(daily.shape[1]), varies(daily)
-    if moving.any():
-        ratios[moving] = daily[:, moving].mean(axis=0) / daily[:, moving].std(axis=0, ddof=1)
+    ratios = np.zeros(daily.shape[1])
+    for numbers, some in _moving(daily):
+        ratios[numbers] = some.mean(axis=0) / some.std(axis=0, ddof=1)
     return ratios
 
 
@@ -60,11 +62,12 @@ def effective_trials(daily: Floats) -> float:
 
     All correlations add up to the variance of the sum of the standardised series, so no matrix of them is needed.
     """
-    moving = daily[:, varies(daily)]
-    count = moving.shape[1]
+    together, count = np.zeros(len(daily)), 0
+    for numbers, some in _moving(daily):
+        together += ((some - some.mean(axis=0)) / some.std(axis=0)).sum(axis=1)
+        count += len(numbers)
     if count < 2:
         return float(count)
-    together = ((moving - moving.mean(axis=0)) / moving.std(axis=0)).sum(axis=1)
     mean = ((together**2).mean() - count) / (count * (count - 1))
     return float(1.0 + (count - 1) * (1.0 - max(mean, 0.0)))
 
@@ -76,14 +79,16 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
     variants that differ or too few days.
     *Source*: Bailey, Borwein, Lopez de Prado, Zhu (2017), "The Probability of Backtest Overfitting", CSCV.
     """
-    distinct = np.unique(daily, axis=1)
-    sessions, variants = distinct.shape
+    distinct = _distinct(daily)
+    sessions, variants = len(daily), len(distinct)
     if variants < 2 or sessions < MIN_BLOCK_SESSIONS * blocks:
         return None
-    parts = np.array_split(distinct, blocks)
-    sums = np.array([part.sum(axis=0) for part in parts])
-    squares = np.array([(part**2).sum(axis=0) for part in parts])
-    sizes = np.array([len(part) for part in parts])
+    sums, squares = np.empty((2, blocks, variants))
+    days = np.array_split(daily, blocks)
+    for block, part in enumerate(days):
+        mine = part.T[distinct]
+        sums[block], squares[block] = mine.sum(axis=1), (mine**2).sum(axis=1)
+    sizes = np.array([len(part) for part in days])
     halves = np.array([[block in half for block in range(blocks)] for half in combinations(range(blocks), blocks // 2)])
     some = max(1, FIGURES_AT_ONCE // variants)
     below = [
@@ -91,6 +96,24 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
         for first in range(0, len(halves), some)
     ]
     return float(np.mean(np.concatenate(below)))
+
+
+def _moving(daily: Floats) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """The variants with two different days, some at a time: their numbers and their days."""
+    moving = np.flatnonzero(varies(daily))
+    for first in range(0, len(moving), VARIANTS_AT_ONCE):
+        numbers = moving[first : first + VARIANTS_AT_ONCE]
+        yield numbers, daily[:, numbers]
+
+
+def _distinct(daily: Floats) -> NDArray[np.int64]:
+    """The number of one variant of each that differ, ordered by their days: what `np.unique` gives, without copies."""
+    order = np.lexsort(daily[::-1]) if len(daily) else np.arange(min(1, daily.shape[1]))
+    new = np.ones(len(order), np.bool_)
+    new[1:] = False
+    for day in daily:
+        new[1:] |= np.diff(day[order]) != 0.0
+    return np.asarray(order[new])
 
 
 def _best_is_below_median(

@@ -7,9 +7,10 @@ the grid that did exactly the same), `proposable`, and, alike on every row, what
 *Time*: everything comes from the search span.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,10 @@ from stages.backtesting.statistics import varies
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import DECIMALS, Book, kpis
 from stages.backtesting.superior_ability import superior_ability_p
-from stages.tables.grid import GridDaily
 
 Floats = NDArray[np.float64]
 
-COMBOS_AT_ONCE = 500
+COMBOS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,17 @@ class Swept:
     def daily_bp(self) -> Floats:
         """Daily P&L of the whole capital. *Shapes*: (sessions, combos)."""
         capital = max(len(self.base.whitelist), 1)
-        return np.column_stack([book.net_bp(capital) for book in self.books])
+        daily = np.empty((self.calendar.height, len(self.books)))
+        for n, book in enumerate(self.books):
+            daily[:, n] = book.net_bp(capital)
+        return daily
 
-    def daily(self) -> pl.DataFrame:
-        """`GridDaily`: one row a combo and session, brought under its contract some combos at a time."""
+    def daily(self) -> Iterator[pl.DataFrame]:
+        """Rows of `GridDaily`, some combos at a time."""
         sessions = self.calendar["session"].sort()
         by_name = sorted(range(len(self.combos)), key=lambda n: self.combos[n].strategy.combo)
-        some = [by_name[first : first + COMBOS_AT_ONCE] for first in range(0, len(by_name), COMBOS_AT_ONCE)]
-        return pl.concat([GridDaily.of(self._daily_of(numbers, sessions)) for numbers in some])
+        for first in range(0, len(by_name), COMBOS_AT_ONCE):
+            yield self._daily_of(by_name[first : first + COMBOS_AT_ONCE], sessions)
 
     def _daily_of(self, numbers: Sequence[int], sessions: pl.Series) -> pl.DataFrame:
         names = [self.combos[n].strategy.combo for n in numbers]
@@ -113,7 +116,7 @@ def _twins(swept: Swept) -> list[str | None]:
     found: list[str | None] = []
     for combo, book in zip(swept.combos, swept.books, strict=True):
         name = combo.strategy.combo
-        twin = first.setdefault((book.net_units.tobytes(), *book.totals), name)
+        twin = first.setdefault((sha256(book.net_units.tobytes()).digest(), *book.totals), name)
         found.append(None if twin == name else twin)
     return found
 

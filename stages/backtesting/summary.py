@@ -19,6 +19,7 @@ from stages.backtesting.statistics import lo_standard_error, max_drawdown, sharp
 from stages.backtesting.strategy import Strategy
 
 SUMMARY = "bt_summary.csv"
+ROWS_AT_ONCE = 500
 DECIMALS = 6
 BP_DECIMALS = 9
 
@@ -96,12 +97,17 @@ def summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> pl.DataFr
     return summaries([strategy], [book], calendar)
 
 
-def in_folders(rows: pl.DataFrame, most: int) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Summaries with the path of each: a folder a variant, or one table of all where there are more than `most`."""
-    if rows.height > most:
-        yield SUMMARY, rows
+def in_folders(
+    strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame, most: int
+) -> Iterator[tuple[str, Iterator[pl.DataFrame]]]:
+    """Files of summaries, in parts: a folder a variant, or one table of all where there are more than `most`."""
+    if len(strategies) > most:
+        starts = range(0, len(strategies), ROWS_AT_ONCE)
+        slices = (slice(first, first + ROWS_AT_ONCE) for first in starts)
+        yield SUMMARY, (summaries(strategies[some], books[some], calendar) for some in slices)
     else:
-        yield from ((f"{row['combo'][0]}/{SUMMARY}", row) for row in rows.iter_slices(1))
+        for strategy, book in zip(strategies, books, strict=True):
+            yield f"{strategy.combo}/{SUMMARY}", iter([summary(strategy, book, calendar)])
 
 
 def _summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from stages.backtesting.blocks import Market, trade
+from stages.backtesting.blocks import Market, Trade
 from stages.backtesting.grid import Combo
 from stages.backtesting.params import SweepParams
 from stages.backtesting.proposal import proposal
@@ -34,13 +34,15 @@ CHOICE = {
 }
 
 
-def walk_forward(swept: Swept, folds: Sequence[Fold], market: Market, params: SweepParams) -> pl.DataFrame:
-    """The grid of `swept` chosen from and traded fold by fold."""
+def walk_forward(
+    swept: Swept, folds: Sequence[Fold], market: Market, params: SweepParams, trade: Trade
+) -> pl.DataFrame:
+    """The grid of `swept` chosen from and traded fold by fold, by whoever can `trade`."""
     symbols = len(swept.base.whitelist)
     rows: list[dict[str, Any]] = []
     books: list[Book] = []
     for number, fold in enumerate(folds, start=1):
-        chosen, train_sharpe = _choose(swept, market.on(fold.train), params)
+        chosen, train_sharpe = _choose(swept, market.on(fold.train), params, trade)
         book = trade([chosen.strategy], market.on(fold.trade))[0] if chosen else _idle(len(fold.trade))
         books.append(book)
         rows.append(
@@ -58,7 +60,7 @@ def walk_forward(swept: Swept, folds: Sequence[Fold], market: Market, params: Sw
     return frame.with_columns(missing).select(*CHOICE, *figures)
 
 
-def _choose(swept: Swept, train: Market, params: SweepParams) -> tuple[Combo | None, float | None]:
+def _choose(swept: Swept, train: Market, params: SweepParams, trade: Trade) -> tuple[Combo | None, float | None]:
     """What the stated rule proposes on these sessions."""
     books = trade([combo.strategy for combo in swept.combos], train)
     trained = Swept(swept.base, swept.combos, books, train.calendar)

@@ -76,7 +76,8 @@ def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> It
     from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 
     threads = max(1, (os.cpu_count() or 1) // processes)
-    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))  # read by the children; here polars has started already
+    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):  # read by the children; here both have started already
+        os.environ.setdefault(name, str(threads))
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_driver)
     try:

@@ -6,7 +6,7 @@ final newline. The same content gives the same bytes on every machine.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import polars as pl
 from stages.errors import DataContractError
 from stages.outside.storing.parquet import read_frame as read_frame
 from stages.outside.storing.parquet import write_frame as write_frame
+from stages.outside.storing.parquet import write_in_parts
 from stages.outside.storing.partitions import partitions_of
 from stages.outside.storing.whole import clear as clear
 from stages.outside.storing.whole import whole
@@ -30,8 +31,8 @@ def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
 
 
 def read_table(table: type[T], path: Path) -> dy.DataFrame[T]:
-    """A parquet file that keeps the contract of `table`."""
-    return table.check(read_frame(path))
+    """A parquet file that keeps the contract of `table`; no column beyond it is read."""
+    return table.check(read_frame(path, table.columns()))
 
 
 def read_tables(table: type[T], folder: Path) -> dict[str, dy.DataFrame[T]]:
@@ -51,6 +52,12 @@ def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
     write_frame(table.of(frame), path)
 
 
+def write_table_parts(table: type[T], parts: Iterable[pl.DataFrame], path: Path) -> None:
+    """Write a table of which no more than a part is in memory; parts in the order of its key, each brought under it."""
+    schema = {name: column.dtype for name, column in table.columns().items()}
+    write_in_parts((table.of(part) for part in parts), schema, path)
+
+
 def write_tables(table: type[T], frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Bring each frame under the contract of `table` and write one file a symbol."""
     write_frames({symbol: table.of(frame) for symbol, frame in frames.items()}, folder)
@@ -58,8 +65,14 @@ def write_tables(table: type[T], frames: Mapping[str, pl.DataFrame], folder: Pat
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:
     """A frame as CSV, atomically; instants in ISO 8601 UTC."""
-    with whole(path) as temporary:
-        frame.write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+    write_csv_parts([frame], path)
+
+
+def write_csv_parts(parts: Iterable[pl.DataFrame], path: Path) -> None:
+    """Frames with the same columns, one after the other, as one CSV, atomically."""
+    with whole(path) as temporary, temporary.open("wb") as file:
+        for number, part in enumerate(parts):
+            part.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%SZ")
 
 
 def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:

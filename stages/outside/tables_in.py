@@ -3,25 +3,30 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
-from stages.outside.storing.partitions import partitions_of
+from stages.outside.storing.partitions import Partition, partitions_of
 from stages.tables.contract import Table
 
 
 @dataclass(frozen=True)
 class TablesIn(Mapping[str, pl.DataFrame]):
-    """Every table of a folder, by symbol, sorted; each read and checked when it is asked for."""
+    """Every table of a folder, by symbol, sorted; each read and checked when it is asked for, by whoever asks."""
 
-    table: type[Table]
-    folder: Path
+    partitions: Mapping[str, Partition]
+
+    @classmethod
+    def of(cls, table: type[Table], folder: Path) -> Self:
+        """The tables that lie there now."""
+        return cls(partitions_of(folder, table))
 
     def __getitem__(self, symbol: str) -> pl.DataFrame:
-        return partitions_of(self.folder, self.table)[symbol].read()
+        return self.partitions[symbol].read()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(partitions_of(self.folder))
+        return iter(self.partitions)
 
     def __len__(self) -> int:
-        return len(partitions_of(self.folder))
+        return len(self.partitions)

@@ -31,3 +31,14 @@ class Bars(Table):
     is_filled = dy.Bool(nullable=False)
     is_outlier = dy.Bool(nullable=False)
     gap_len = dy.Int32(nullable=False, min=0)
+
+
+class Prices(Table):
+    """Of `Bars`, what trading looks at."""
+
+    ts = instant(key=True)
+    open = number(6, nullable=True)
+    high = number(6, nullable=True)
+    low = number(6, nullable=True)
+    close = number(6, nullable=True)
+    is_filled = dy.Bool(nullable=False)

@@ -61,6 +61,16 @@ class Calibrated(ForecastKey):
         return pl.col("void") == pl.col("y_bp").is_null()
 
 
+class Traded(ForecastKey):
+    """Of `Calibrated`, what trading looks at."""
+
+    method = dy.String(primary_key=True, nullable=False)
+    q25 = number(6)
+    q50 = number(6)
+    q75 = number(6)
+    calibrated = dy.Bool(nullable=False)
+
+
 class Offsets(Table):
     """What a method added to each level, per symbol, group and session that it corrected; for audits and plots.
 

@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
+from stages.backtesting import summary as summary_module
 from stages.backtesting.daily import book_curve, daily_table, with_curves
-from stages.backtesting.summary import book_of, in_folders, kpis, summaries, summary
+from stages.backtesting.summary import book_of, in_folders, kpis, summary
+from stages.outside.files import write_csv_parts
 from stages.tables.trades import PORTFOLIO, Trades
 from tests.backtesting.made_markets import FULL, HALF, at, calendar, strategy
 
@@ -114,18 +116,25 @@ def test_the_summary_names_the_variant_by_all_its_params():
     )
 
 
-def test_a_grid_has_a_folder_a_variant_up_to_the_stated_number_and_one_table_beyond():
+def test_a_grid_has_a_folder_a_variant_up_to_the_stated_number_and_one_table_beyond(monkeypatch, tmp_path):
     holds = [None, "horizon", 15]
     variants = [strategy("A", "B", max_hold_min=hold) for hold in holds]
-    rows = summaries(variants, [book_of(TRADES, CALENDAR)] * 3, CALENDAR)
-    folders = dict(in_folders(rows, 3))
+    books = [book_of(TRADES, CALENDAR)] * 3
+
+    def files(most: int) -> dict[str, list[pl.DataFrame]]:
+        return {path: list(parts) for path, parts in in_folders(variants, books, CALENDAR, most)}
+
+    folders = {path: part for path, (part,) in files(3).items()}
     assert list(folders) == [f"{one.combo}/bt_summary.csv" for one in variants]
     assert [row["max_hold_min"].item() for row in folders.values()] == [None, "horizon", "15"]
     alone = [summary(one, book_of(TRADES, CALENDAR), CALENDAR).write_csv() for one in variants]
     assert [row.write_csv() for row in folders.values()] == alone
-    ((path, table),) = in_folders(rows, 2)
-    assert path == "bt_summary.csv"
-    assert table.write_csv().splitlines() == [alone[0].splitlines()[0], *(text.splitlines()[1] for text in alone)]
+    monkeypatch.setattr(summary_module, "ROWS_AT_ONCE", 2)
+    parts = files(2)["bt_summary.csv"]
+    assert [part.height for part in parts] == [2, 1]
+    write_csv_parts(parts, tmp_path / "bt_summary.csv")
+    table = (tmp_path / "bt_summary.csv").read_text()
+    assert table.splitlines() == [alone[0].splitlines()[0], *(text.splitlines()[1] for text in alone)]
 
 
 def test_equity_adds_up_from_zero_and_drawdown_is_the_distance_below_the_highest_point():

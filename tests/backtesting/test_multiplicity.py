@@ -131,3 +131,16 @@ def test_overfitting_is_the_same_in_small_pieces(monkeypatch):
 
 def test_a_session_sharpe_is_the_mean_over_the_deviation():
     assert session_sharpes(np.array([[1.0, 0.0], [3.0, 0.0]])).tolist() == [pytest.approx(2.0 / np.sqrt(2.0)), 0.0]
+
+
+def test_figures_of_many_variants_are_the_same_in_small_pieces(monkeypatch):
+    daily = np.hstack([luck(4, 60, 9), np.zeros((60, 2)), luck(5, 60, 3)])
+    sharpes, trials = session_sharpes(daily), effective_trials(daily)
+    monkeypatch.setattr(multiplicity, "VARIANTS_AT_ONCE", 2)
+    assert np.array_equal(session_sharpes(daily), sharpes)
+    assert effective_trials(daily) == pytest.approx(trials, rel=1e-12)
+
+
+def test_overfitting_looks_at_each_of_twins_once():
+    daily = luck(4, 60, 9)
+    assert overfitting_probability(np.hstack([daily, daily[:, 3:]]), 8) == overfitting_probability(daily, 8)

@@ -98,7 +98,7 @@ def test_a_span_of_few_sessions_is_ranked_without_ratios(sessions):
     table = ranking(done, stated)
     assert table.select(pl.col("sharpe", "dsr", "spa_p").null_count()).row(0) == (7, 7, 7)
     assert f"{sessions} sessions, and it takes 20" in proposal(done, table, stated.choose_by)["why"]
-    assert done.daily().height == 7 * sessions
+    assert sum(part.height for part in done.daily()) == 7 * sessions
 
 
 def test_equal_merit_goes_to_the_lower_turnover():
@@ -150,7 +150,7 @@ def test_earlier_trials_deflate_what_is_found():
 def test_every_day_of_every_combo_stands_in_the_daily_table():
     stated = params(k_sigma=LADDER)
     done = swept([book(1.0, seed=n) for n in range(7)], stated)
-    daily = done.daily()
+    daily = pl.concat(done.daily())
     assert daily.height == 7 * SESSIONS
     combo = done.combos[2].strategy.combo
     assert np.array_equal(daily.filter(combo=combo)["net_bp"].to_numpy(), done.books[2].net_bp(1))

@@ -28,7 +28,7 @@ def walked(forecasts: pl.DataFrame = FORECASTS, steps=FOLDS, stated=STATED) -> p
     market = Market(BARS, forecasts, CALENDAR)
     variants = combos(BASE, stated.grid)
     swept = Swept(BASE, variants, trade([one.strategy for one in variants], market), CALENDAR)
-    return walk_forward(swept, steps, market, stated)
+    return walk_forward(swept, steps, market, stated, trade)
 
 
 def swept_on(span: Span) -> Swept:

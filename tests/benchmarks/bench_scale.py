@@ -21,10 +21,9 @@ from math import log
 from pathlib import Path
 
 import psutil
-import yaml
 
 from stages.universe.calendar import trading_calendar
-from tests.outside.large_market import PARAMS, ROOT, source_of, symbols_of
+from tests.outside.large_market import ROOT, folder_of_stages, params_of, symbols_of
 
 STAGES = ("fetch_bars", "check_data", "build_features", "build_requests")
 SNAPSHOTS = ["10:30"]
@@ -47,12 +46,10 @@ class Cost:
 
 def costs(symbols: int, first: date, last: date) -> dict[str, Cost]:
     """Every stage on a market of its own."""
-    names = symbols_of(symbols)
     folder = Path(tempfile.mkdtemp(prefix="scale-"))
     try:
-        (folder / ".dvc").mkdir()
-        (folder / "conf").symlink_to(ROOT / "conf")
-        (folder / "params.yaml").write_text(yaml.safe_dump(_params(names, first, last)))
+        asked = {"snapshots_et": SNAPSHOTS, "history_days": [HISTORY_DAYS if first < last else 1]}
+        folder_of_stages(folder, params_of(symbols_of(symbols), first, last, **asked))
         _run("list_source", folder)
         return {stage: _run(stage, folder) for stage in STAGES}
     finally:
@@ -101,18 +98,6 @@ def _project(cpu_sec: dict[str, float], bars: int) -> None:
     whole = sum(cpu_sec.values()) / bars * LARGE_BARS
     print(f"projection to {LARGE_BARS:.0e} bars: {whole / 3600:.1f} core hours, on {LARGE_CORES} cores "
           f"{whole / 3600 / LARGE_CORES:.1f} h if they do not wait for one disk")  # fmt: skip
-
-
-def _params(names: list[str], first: date, last: date) -> dict:
-    """The committed study on another universe, one snapshot a day."""
-    return PARAMS | {
-        "source": source_of(names).model_dump(mode="json"),
-        "universe": PARAMS["universe"]
-        | {"symbols": names, "whitelist": [], "context_symbol": None}
-        | {"first_session": str(first), "last_session": str(last)},
-        "requests": PARAMS["requests"]
-        | {"snapshots_et": SNAPSHOTS, "history_days": [HISTORY_DAYS if first < last else 1]},
-    }
 
 
 def _run(stage: str, folder: Path) -> Cost:

@@ -1,6 +1,7 @@
 """The synthetic market of the committed params, with as many symbols and sessions as a test asks for."""
 
 from datetime import date
+from pathlib import Path
 
 import yaml
 
@@ -24,6 +25,24 @@ def source_of(symbols: list[str]) -> SourceParams:
     market = PARAMS["source"]["synthetic"]
     waves = {"amplitude_bp": dict.fromkeys(symbols, 5.0), "beta": dict.fromkeys(symbols, 0.3)}
     return SourceParams(**PARAMS["source"] | {"synthetic": market | waves})
+
+
+def params_of(symbols: list[str], first: date, last: date, **requests) -> dict:
+    """The committed study on another universe, its requests changed."""
+    return PARAMS | {
+        "source": source_of(sorted(symbols)).model_dump(mode="json"),
+        "universe": PARAMS["universe"]
+        | {"symbols": symbols, "whitelist": [], "context_symbol": None}
+        | {"first_session": str(first), "last_session": str(last)},
+        "requests": PARAMS["requests"] | requests,
+    }
+
+
+def folder_of_stages(folder: Path, params: dict) -> None:
+    """A place where stages can run, with these params."""
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / "conf").symlink_to(ROOT / "conf")
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
 SOURCE = source_of(symbols_of(MOST))

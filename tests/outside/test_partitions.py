@@ -82,22 +82,6 @@ def test_a_run_leaves_one_file_a_symbol_and_nothing_beside_it(tmp_path: Path):
     assert set(digests(tmp_path / "checked")) == {f"{symbol}.parquet" for symbol in SYMBOLS}
 
 
-def test_every_engine_and_every_order_of_keys_gives_the_same_bytes(
-    tmp_path: Path, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
-):
-    for name, choice, symbols in (
-        ("loop", "loop", SYMBOLS),
-        ("shuffled", "loop", [SYMBOLS[0], *SYMBOLS[:0:-1]]),
-        ("pool", "local:2", SYMBOLS),
-        ("dask", two_workers.engine, SYMBOLS),
-    ):
-        monkeypatch.setenv("ENGINE", choice)
-        pipeline(tmp_path / name, HERE, symbols)
-    expected = digests(tmp_path / "loop")
-    assert len(expected) == 3 * len(SYMBOLS)
-    assert all(digests(tmp_path / name) == expected for name in ("shuffled", "pool", "dask"))
-
-
 def test_a_bucket_holds_the_same_tables_and_the_folder_a_manifest_of_them(
     tmp_path: Path, bucket: str, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ):

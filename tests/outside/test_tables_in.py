@@ -1,5 +1,6 @@
 """A folder of tables that is read symbol by symbol."""
 
+import pickle
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from polars.testing import assert_frame_equal
 from stages.errors import DataContractError
 from stages.outside.files import read_tables, write_tables
 from stages.outside.tables_in import TablesIn
-from stages.tables.bars import Bars
+from stages.tables.bars import Bars, Prices
 from tests.backtesting.made_markets import bars
 
 FLAT = np.full((5, 4), 100.0)
@@ -23,20 +24,32 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_holds_what_reading_the_whole_folder_gives(folder):
-    lazy, whole = TablesIn(Bars, folder), read_tables(Bars, folder)
+    lazy, whole = TablesIn.of(Bars, folder), read_tables(Bars, folder)
     assert (list(lazy), len(lazy)) == (["A", "B"], 2)
     for symbol in lazy:
         assert_frame_equal(lazy[symbol], whole[symbol], check_exact=True)
 
 
+def test_no_column_beyond_the_contract_is_read(folder):
+    lazy, whole = TablesIn.of(Prices, folder), read_tables(Bars, folder)
+    assert_frame_equal(lazy["A"], whole["A"].select(Prices.column_names()), check_exact=True)
+
+
+def test_who_works_elsewhere_finds_the_same_tables(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    lazy = TablesIn.of(Bars, Path(folder.name))
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickle.dumps(lazy))["A"].height == 5
+
+
 def test_a_symbol_without_a_file_is_no_key(folder):
-    assert "C" not in TablesIn(Bars, folder)
-    assert TablesIn(Bars, folder).get("C") is None
+    assert "C" not in TablesIn.of(Bars, folder)
+    assert TablesIn.of(Bars, folder).get("C") is None
 
 
 def test_a_damaged_file_is_told_when_its_symbol_is_asked_for(folder):
     (folder / "A.parquet").write_bytes(b"no parquet")
-    lazy = TablesIn(Bars, folder)
+    lazy = TablesIn.of(Bars, folder)
     assert lazy["B"].height == 5
     with pytest.raises(DataContractError, match=r"A\.parquet is not readable"):
         lazy["A"]

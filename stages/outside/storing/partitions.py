@@ -19,7 +19,7 @@ import polars as pl
 from stages.outside.source.reaching import try_the_way
 from stages.outside.storing.objects import PARAM, get_object, put_object
 from stages.outside.storing.params import StorageParams
-from stages.outside.storing.parquet import frame_bytes, read_frame, write_frame
+from stages.outside.storing.parquet import columns_of, frame_bytes, read_frame, write_frame
 from stages.outside.storing.whole import clear, whole
 from stages.tables.contract import Table
 
@@ -39,11 +39,13 @@ class Partition:
     rows: int = 0
 
     def read(self) -> pl.DataFrame:
-        """The table, checked against its digest and its contract."""
+        """The table, checked against its digest and its contract; no column beyond the latter is read."""
+        only = None if self.table is None else self.table.columns()
         if self.sha256 is None:
-            frame = read_frame(Path(self.uri))
+            frame = read_frame(Path(self.uri), only)
         else:
-            frame = pl.read_parquet(io.BytesIO(get_object(self.uri, self.sha256)))
+            content = io.BytesIO(get_object(self.uri, self.sha256))
+            frame = pl.read_parquet(content, columns=None if only is None else columns_of(content, only))
         return frame if self.table is None else self.table.check(frame)
 
 

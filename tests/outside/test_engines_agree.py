@@ -1,0 +1,114 @@
+"""No file shows who worked on it: every stage that is a map over partitions, by every engine and in another order."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from stages.backtesting.blocks import blocks_of
+from stages.outside import engine, settings, trading
+from stages.outside.files import read_sheet
+from tests.benchmarks.bench_sweep import study
+from tests.outside.cluster import Cluster, cluster
+from tests.outside.large_market import folder_of_stages, params_of, symbols_of
+
+pytestmark = pytest.mark.xdist_group("cluster")
+BY_SYMBOL = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests")
+SYMBOLS = symbols_of(5)
+FIRST, LAST = date(2024, 9, 3), date(2024, 9, 27)
+GRID = {"horizon_min": [10, 5], "k_sigma": [0.1, 0.5, 1.0], "s_stop": [1.0, 2.0]}
+COMBOS_AT_ONCE = 5
+OTHERS = ["local:2", "dask", "backwards"]
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("dask")) as running:
+        yield running
+
+
+@pytest.fixture(params=OTHERS)
+def other_engine(request: pytest.FixtureRequest, two_workers: Cluster) -> str:
+    return two_workers.engine if request.param == "dask" else request.param
+
+
+def backwards(named, partitions):
+    """A loop that begins at the end."""
+    for key in reversed(partitions):
+        yield named(key, partitions[key])
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    """Every file below artifacts/, hidden ones too."""
+    root = folder / "artifacts"
+    return {
+        path.relative_to(root).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def run(folder: Path, stages: tuple[str, ...], choice: str) -> dict[str, str]:
+    """What these stages write there with an engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        settings._document.cache_clear()
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.setenv("ENGINE", "loop" if choice == "backwards" else choice)
+        patch.setattr(trading, "blocks_of", partial(blocks_of, at_once=COMBOS_AT_ONCE))
+        if choice == "backwards":
+            patch.setattr(engine, "_loop", backwards)
+        for stage in stages:
+            import_module(f"stages.{stage}").main()
+    settings._document.cache_clear()
+    return outputs(folder)
+
+
+@pytest.fixture(scope="module")
+def by_a_loop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("loop") / "study"
+    folder_of_stages(folder, params_of(SYMBOLS, FIRST, LAST, history_days=[5]))
+    return run(folder, BY_SYMBOL, "loop")
+
+
+def test_bars_features_questions_and_schedule(tmp_path: Path, by_a_loop: dict[str, str], other_engine: str):
+    symbols = [*SYMBOLS[2:], *SYMBOLS[:2]] if other_engine == "backwards" else SYMBOLS
+    folder_of_stages(tmp_path / "study", params_of(symbols, FIRST, LAST, history_days=[5]))
+    assert run(tmp_path / "study", BY_SYMBOL, other_engine) == by_a_loop
+    questions = [name for name in by_a_loop if name.startswith("build_requests/requests/")]
+    assert len(questions) == len(SYMBOLS) * 14 * 4  # sessions after five, snapshots a day
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("market") / "study"
+    study(folder, ("A", "B", "C"), GRID, sessions=30)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def swept_by_a_loop(market: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = Path(shutil.copytree(market, tmp_path_factory.mktemp("loop") / "study"))
+    found = run(folder, ("sweep",), "loop")
+    assert (read_sheet(folder / "artifacts/sweep/ranking.csv")["trades"] > 0).all()
+    return found
+
+
+def test_a_sweep_in_blocks(tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], other_engine: str):
+    assert len(blocks_of(range(12), COMBOS_AT_ONCE)) == 3
+    shutil.copytree(market, tmp_path / "study")
+    assert run(tmp_path / "study", ("sweep",), other_engine) == swept_by_a_loop
+    assert len([name for name in swept_by_a_loop if name.startswith("sweep/grid/")]) == 12
+
+
+def test_a_sweep_in_blocks_is_the_sweep_as_a_whole(
+    tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(f"{__name__}.COMBOS_AT_ONCE", 12)
+    shutil.copytree(market, tmp_path / "study")
+    assert run(tmp_path / "study", ("sweep",), "loop") == swept_by_a_loop
