@@ -54,7 +54,10 @@ class Market:
         """Rows of the whole sessions `history`, then of `session` up to minute `m0`."""
         blocks = self.series(symbol).blocks
         opening = blocks[session][0]
-        return Cut((*(blocks[past] for past in history), (opening, opening + m0 + 1)))
+        known = self._pasts.get((symbol, len(history)))  # the snapshots of a day share their past
+        if known is None or known[0] != history:
+            known = self._pasts[symbol, len(history)] = history, tuple(blocks[past] for past in history)
+        return Cut(known[1], (opening, opening + m0 + 1))
 
     def exogenous(
         self, symbol: str, cut: Cut, names: tuple[tuple[str, ...], tuple[str, ...]], horizon_min: int
@@ -63,7 +66,7 @@ class Market:
 
         Minutes ahead are those of the real session clock, never of the artificial one that is sent.
         """
-        series, end = self.series(symbol), cut.blocks[-1][1]
+        series, end = self.series(symbol), cut.today[1]
         so_far, ahead = names
         future = series.exogenous(np.arange(end, end + horizon_min), ahead)
         return series.exogenous(cut.index, so_far + ahead), future
@@ -101,7 +104,7 @@ class Market:
         blocks = [series.blocks[session] for session in (*between, days[1])]
         blocks[0] = (first, blocks[0][1])
         blocks[-1] = (blocks[-1][0], last + 1)
-        return Cut(tuple(blocks))
+        return Cut(tuple(blocks[:-1]), blocks[-1])
 
     def _row(self, question: Question, at: datetime) -> int:
         stamps = self.series(question.symbol).ts_us
@@ -112,6 +115,11 @@ class Market:
 
     @cached_property
     def _series(self) -> dict[str, Series]:
+        return {}
+
+    @cached_property
+    def _pasts(self) -> dict[tuple[str, int], tuple[tuple[date, ...], tuple[tuple[int, int], ...]]]:
+        """By symbol and length, the latest history that was asked for, and where its sessions stand."""
         return {}
 
     @cached_property

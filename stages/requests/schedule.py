@@ -154,7 +154,7 @@ class _Planner:
             horizon_min=horizon,
             levels=self.requests.levels,
             start_utc=_instant(series, cut.blocks[0][0]),
-            end_utc=_instant(series, cut.blocks[-1][1] - 1),
+            end_utc=_instant(series, cut.today[1] - 1),
             rows=cut.rows,
             y_sha256=series.digest(cut),
             hist_exog=names[0],

@@ -16,17 +16,25 @@ from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.features.minute import minute_return
-from stages.requests.window import UNITS_PER_BP, digest_of_sessions, session_digest
+from stages.requests.window import UNITS_PER_BP, digest_of_sessions
 
 RETURN_UNITS = 1e4 * UNITS_PER_BP
 DIGEST_BYTES = 32
+RETURN_BYTES = 8
+EMPTY = hashlib.sha256()
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The rows of one question: first row and stop row of each session, oldest first."""
+    """The rows of one question: first row and stop row of each session before its own, oldest first, and of its own."""
 
-    blocks: tuple[tuple[int, int], ...]
+    past: tuple[tuple[int, int], ...]
+    today: tuple[int, int]
+
+    @property
+    def blocks(self) -> tuple[tuple[int, int], ...]:
+        """All of them."""
+        return (*self.past, self.today)
 
     @cached_property
     def rows(self) -> int:
@@ -43,7 +51,7 @@ class Cut:
                 break
             kept.append((max(first, stop - limit), stop))
             limit -= stop - first
-        return Cut(tuple(reversed(kept)))
+        return Cut(tuple(reversed(kept[1:])), kept[0])
 
     @cached_property
     def index(self) -> NDArray[np.int64]:
@@ -84,19 +92,33 @@ class Series:
 
     def digest(self, cut: Cut) -> str:
         """What `Window.digest` says of the same rows, from digests of whole sessions that are made once."""
-        past, (first, stop) = cut.blocks[:-1], cut.blocks[-1]
-        if not past:
-            return digest_of_sessions([session_digest(self.returns[first + 1 : stop])])
-        if past not in self._pasts:  # the snapshots of a day share their past
-            self._pasts[past] = self._begun(past)
-        whole = self._pasts[past].copy()
-        whole.update(session_digest(self.returns[first:stop]))
+        first, stop = cut.today
+        if not cut.past:
+            return digest_of_sessions([self._part(first + 1, stop).digest()])
+        known = self._pasts.get(len(cut.past))  # the snapshots of a day share their past
+        if known is None or known[0] is not cut.past:
+            known = self._pasts[len(cut.past)] = cut.past, self._begun(cut.past)
+        whole = known[1].copy()
+        whole.update(self._so_far(first, stop))
         return whole.hexdigest()
+
+    def _so_far(self, first: int, stop: int) -> bytes:
+        """`session_digest` of a session as far as `stop`, carried on from the snapshot before."""
+        seen, known = self._days.get(first, (first, EMPTY))
+        digest = self._part(seen, stop, known) if seen <= stop else self._part(first, stop)
+        self._days[first] = stop, digest
+        return digest.digest()
 
     def _begun(self, past: tuple[tuple[int, int], ...]) -> "hashlib._Hash":
         """`digest_of_sessions` as far as the sessions before the last one go."""
         first, stop = past[0]
-        return hashlib.sha256(session_digest(self.returns[first + 1 : stop]) + self._whole(past[1:]))
+        return hashlib.sha256(self._part(first + 1, stop).digest() + self._whole(past[1:]))
+
+    def _part(self, first: int, stop: int, after: "hashlib._Hash" = EMPTY) -> "hashlib._Hash":
+        """What `session_digest` hashes of these rows, `after` what it hashed before; what is kept never changes."""
+        digest = after.copy()
+        digest.update(self._content[first * RETURN_BYTES : stop * RETURN_BYTES])
+        return digest
 
     def _whole(self, sessions: tuple[tuple[int, int], ...]) -> bytes:
         """Digests of whole sessions, oldest first, in a row; a slice where no session between them is left out."""
@@ -129,12 +151,23 @@ class Series:
         """Each session's number, and the digests of all sessions in that order."""
         sessions = sorted(self.blocks.values())
         return {session: n for n, session in enumerate(sessions)}, b"".join(
-            session_digest(self.returns[slice(*session)]) for session in sessions
+            self._part(*session).digest() for session in sessions
         )
 
     @cached_property
-    def _pasts(self) -> dict[tuple[tuple[int, int], ...], "hashlib._Hash"]:
+    def _pasts(self) -> dict[int, tuple[tuple[tuple[int, int], ...], "hashlib._Hash"]]:
+        """By its length, the latest past that was asked for, and its digest so far."""
         return {}
+
+    @cached_property
+    def _days(self) -> dict[int, tuple[int, "hashlib._Hash"]]:
+        """By its first row, how much of a session was asked for, and its digest as far."""
+        return {}
+
+    @cached_property
+    def _content(self) -> memoryview:
+        """The bytes that `session_digest` hashes."""
+        return np.ascontiguousarray(self.returns, dtype="<i8").data.cast("B")
 
 
 def exogenous_digest(history: NDArray[np.float64], future: NDArray[np.float64]) -> str:

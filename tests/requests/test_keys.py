@@ -1,5 +1,7 @@
 """A key moves when something that can change the answer moves, and only then."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -172,3 +174,14 @@ def test_usable_symbols_elsewhere_do_not_matter():
     verdicts = usable_of(CALENDAR, "A") | {"B": ()}
     market = market_of(dict(MARKET.bars), CALENDAR, verdicts)
     assert keys(market) == {question.key for question in plan(MARKET)[1] if question.symbol == "A"}
+
+
+@given(asked=st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 29)), min_size=2, max_size=12))
+@settings(max_examples=50, deadline=None)
+def test_the_digest_of_a_window_does_not_depend_on_what_was_asked_before(asked):
+    """(session, days of history, minute) in any order, also backwards within a session."""
+    market, sessions = market_of(MARKET.bars, CALENDAR), CALENDAR["session"].to_list()
+    for day, days, minute in asked:
+        cut = market.cut("A", tuple(sessions[max(0, day - days) : day]), sessions[day], minute)
+        series = market.series("A")
+        assert series.digest(cut) == replace(series).digest(cut)
