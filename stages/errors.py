@@ -6,9 +6,12 @@
     ├── BudgetStop          4   the next request would not be allowed, or an answer is missing offline
     └── ConfigurationError  5   params or the environment ask for something impossible
 
-A message says what happened with the value, the rule by its params name, and what to do.
+A message says what happened with the value, the rule by its params name, and what to do; one that arises among many
+symbols or months says at which.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -40,3 +43,17 @@ class ConfigurationError(PipelineError):
     """Params or the environment ask for something impossible."""
 
     exit_code = 5
+
+
+@contextmanager
+def at_work_on(place: str) -> Iterator[None]:
+    """Whatever is raised in the block names the place, `AAPL` or `AAPL 2024-03`: a problem first, a bug in a note."""
+    try:
+        yield
+    except PipelineError as error:
+        if place not in str(error):
+            error.args = (f"{place}: {error}",)
+        raise
+    except Exception as error:
+        error.add_note(f"This happened at work on {place}.")
+        raise

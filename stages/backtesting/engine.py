@@ -26,6 +26,7 @@ from stages.backtesting.market import Feed, SymbolMarket
 from stages.backtesting.positions import Desk, desk_of, empty_exits, empty_touches
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import Book
+from stages.errors import at_work_on
 from stages.rules.costs import symbol_costs
 from stages.rules.expected_value import lost_to_target, saved_by_stop
 from stages.rules.params import RulesParams
@@ -90,7 +91,8 @@ def trade_grid(
     with ThreadPoolExecutor(count) as pool:
         each = pool.map if count > 1 else map
         for market in markets:
-            list(each(partial(_trade_part, families), market.in_parts(count), ledgers))
+            with at_work_on(market.symbol):
+                list(each(partial(_trade_part, families), market.in_parts(count), ledgers))
     whole = {name: totals[name].sum(axis=0).tolist() for name in TOTAL.names or ()}
     return [Book(net, *total) for net, *total in zip(net_units, *whole.values(), strict=True)]
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from stages.backtesting.arrays import BAR, Bools, Floats, Ints, Records, records
 from stages.backtesting.strategy import Strategy
-from stages.errors import DataContractError
+from stages.errors import DataContractError, at_work_on
 from stages.rules.clock import time_stops
 from stages.rules.params import RulesParams
 
@@ -87,7 +87,9 @@ def markets_of(
     made = forecasts.filter(model=strategy.model).partition_by("symbol", as_dict=True)
     for symbol in sorted(set(strategy.whitelist)):
         if (symbol,) in made:
-            yield market_of(symbol, bars, made[symbol,], calendar, strategy.rules)
+            with at_work_on(symbol):
+                market = market_of(symbol, bars, made[symbol,], calendar, strategy.rules)
+            yield market
 
 
 def market_of(

@@ -13,7 +13,7 @@ _partition: ContextVar[str | None] = ContextVar("partition", default=None)
 
 
 @contextmanager
-def at_work_on(key: str) -> Iterator[None]:
+def in_partition(key: str) -> Iterator[None]:
     """Whatever runs in the block, in this process or on another machine, is work on the partition `key`."""
     token = _partition.set(key)
     try:

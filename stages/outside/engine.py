@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from stages.errors import ConfigurationError, PipelineError
-from stages.outside.driver import at_work_on
+from stages.errors import ConfigurationError, at_work_on
+from stages.outside.driver import in_partition
 from stages.outside.progress import progress
 from stages.outside.workspace import main_root
 
@@ -55,16 +55,8 @@ def chosen_engine() -> Engine[Any, Any]:
 
 def _named(work: Work[P, R], key: str, partition: P) -> tuple[str, R]:
     """The record with its key; whatever is raised names the key."""
-    with at_work_on(key):
-        try:
-            return key, work(key, partition)
-        except PipelineError as error:
-            if key not in str(error):
-                error.args = (f"{key}: {error}",)
-            raise
-        except Exception as error:
-            error.add_note(f"This happened in the partition {key}.")
-            raise
+    with at_work_on(key), in_partition(key):
+        return key, work(key, partition)
 
 
 def _loop(named: Named[P, R], partitions: Mapping[str, P]) -> Iterator[tuple[str, R]]:

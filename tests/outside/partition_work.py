@@ -67,6 +67,10 @@ def fragile(key: str, number: int) -> tuple[pl.DataFrame, int]:
     return pl.DataFrame({"n": [told(key, number)]}), number
 
 
+def fragile_table(key: str, table: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    return table, told(key, table["n"][-1])
+
+
 def made_and_checked(
     key: str, source: SourceParams, calendar: pl.DataFrame, check: Callable[..., tuple[pl.DataFrame, Any]]
 ) -> tuple[pl.DataFrame, int]:

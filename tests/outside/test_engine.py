@@ -58,7 +58,7 @@ def test_a_user_s_problem_names_its_partition_and_keeps_its_exit_code(any_engine
 def test_a_bug_keeps_its_traceback_and_names_its_partition(any_engine: str):
     with pytest.raises(ZeroDivisionError) as caught:
         engine.run(work.told, {"MSFT": 4}, "failing")
-    assert "This happened in the partition MSFT." in caught.value.__notes__
+    assert "This happened at work on MSFT." in caught.value.__notes__
 
 
 @pytest.mark.parametrize(("attempt", "what"), [(work.asking, "the paid backend"), (work.buying, "the service")])

@@ -4,6 +4,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -127,6 +128,23 @@ def test_a_failing_partition_leaves_the_folder_as_it_was(tmp_path: Path):
     with pytest.raises(DataContractError, match=r"^B: the file of 2024-03 is empty"):
         write(1)
     assert digests(tmp_path) == before
+
+
+@pytest.mark.parametrize("choice", ["loop", "dask"])
+def test_a_failing_pass_names_the_symbol_and_the_months_it_was_at(
+    tmp_path: Path, choice: str, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ENGINE", two_workers.engine if choice == "dask" else choice)
+    days = [datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)]
+    table = pl.DataFrame({"ts": days, "n": [1, 3]})
+    with staged(tmp_path / "bars", HERE) as stage:
+        part = stage.writer.write("A", table)
+        with pytest.raises(DataContractError, match=r"^A 2024-02 to 2024-03: the file of 2024-03 is empty\.$"):
+            engine.run(Pass(work.fragile_table, stage.writer), {"A": (part,)}, "failing")
+        part = stage.writer.write("B", table.with_columns(n=4).head(1))
+        with pytest.raises(ZeroDivisionError) as caught:
+            engine.run(Pass(work.fragile_table, stage.writer), {"B": (part,)}, "failing")
+    assert "This happened at work on B 2024-02." in caught.value.__notes__
 
 
 def test_what_a_killed_process_left_behind_is_not_kept(tmp_path: Path):

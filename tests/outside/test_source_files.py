@@ -1,12 +1,14 @@
 """Local files: found by template, read as listed, refused in one sentence."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.outside import engine
 from stages.outside.source.bucket import fetch_bars
 from stages.outside.source.source_files import find_files, read_files
 from stages.sources.params import SourceParams
@@ -44,6 +46,21 @@ def source(template: str = TEMPLATE) -> SourceParams:
 
 def fetched() -> pl.DataFrame:
     return fetch_bars("AAPL", find_files(TEMPLATE, "AAPL"), source(), pl.DataFrame())[0]
+
+
+@pytest.mark.parametrize("choice", ["loop", "local:1"])
+def test_whatever_happens_to_a_file_names_its_symbol_and_month(home: Path, choice: str, monkeypatch) -> None:
+    """A problem in its sentence, a bug in a note; also from the process that met it."""
+    monkeypatch.setenv("ENGINE", choice)
+    files, fetch = find_files(TEMPLATE, "AAPL"), partial(fetch_bars, source=source(), calendar=pl.DataFrame())
+    (home / "bars/AAPL/AAPL_2024-04.parquet").unlink()
+    with pytest.raises(DataContractError, match=r"^AAPL 2024-04: bars/AAPL/AAPL_2024-04.parquet is listed but not"):
+        engine.run(fetch, {"AAPL": files}, "reading")
+    del files[1]["size"]
+    APRIL.write_parquet(home / "bars/AAPL/AAPL_2024-04.parquet")
+    with pytest.raises(KeyError) as caught:
+        engine.run(fetch, {"AAPL": files}, "reading")
+    assert "This happened at work on AAPL 2024-04." in caught.value.__notes__
 
 
 def test_a_listing_tells_uri_month_size_and_md5_and_no_path_of_this_machine(home: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import polars as pl
 
-from stages.errors import DataContractError
-from stages.outside.source.source_files import read_files
+from stages.errors import DataContractError, at_work_on
+from stages.outside.source.source_files import place_of, read_files
 from stages.sources.params import SourceParams, SyntheticParams
 from stages.sources.synthetic import synthetic_bars
 
@@ -36,7 +36,9 @@ def fetch_bars(symbol: str, files: Files, source: SourceParams, calendar: pl.Dat
 def read_frames(files: Files) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
     """Each listed file with its rows, in order."""
     for file, content in read_files(files):
-        yield file, _frame(file["uri"], content)
+        with at_work_on(place_of(file)):
+            frame = _frame(file["uri"], content)
+        yield file, frame
 
 
 def _make(symbol: str, _: Files, source: SourceParams, calendar: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import DataContractError
+from stages.errors import DataContractError, at_work_on
 from stages.outside.source.reaching import is_remote, open_uri, told, try_the_way
 from stages.outside.source.source_store import is_listed, keep, kept, md5_of
 from stages.outside.workspace import main_root
@@ -49,6 +49,16 @@ def read_files(files: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], by
 
 
 def _read(file: dict[str, Any]) -> bytes:
+    with at_work_on(place_of(file)):
+        return _checked(file)
+
+
+def place_of(file: dict[str, Any]) -> str:
+    """The symbol and month of a listed file: `AAPL 2024-03`."""
+    return " ".join(filter(None, (file["symbol"], file["month"])))
+
+
+def _checked(file: dict[str, Any]) -> bytes:
     remote = is_remote(file["uri"])
     if remote and (content := kept(file)) is not None:
         return content

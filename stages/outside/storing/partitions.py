@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 import polars as pl
 
+from stages.errors import at_work_on
 from stages.outside.source.reaching import try_the_way
 from stages.outside.storing.objects import PARAM, get_object, put_object
 from stages.outside.storing.params import StorageParams
@@ -85,9 +86,17 @@ class Pass(Generic[R]):
 
     def __call__(self, key: str, given: tuple[object, ...]) -> tuple[Partition, R]:
         """`pure(key, *given)`, each partition among the given replaced by its table."""
-        tables = (one.read() if isinstance(one, Partition) else one for one in given)
-        frame, record = self.pure(key, *tables)
+        tables = [one.read() if isinstance(one, Partition) else one for one in given]
+        with at_work_on(f"{key} {_months(tables)}".strip()):
+            frame, record = self.pure(key, *tables)
         return self.writer.write(key, frame), record
+
+
+def _months(tables: Iterable[object]) -> str:
+    """From which month to which the first table with instants goes: `2024-03 to 2024-05`."""
+    stamped = (one["ts"] for one in tables if isinstance(one, pl.DataFrame) and "ts" in one.columns and one.height)
+    ends = next(({str(one.min())[:7], str(one.max())[:7]} for one in stamped if one.dtype.is_temporal()), set())
+    return " to ".join(sorted(ends))
 
 
 @dataclass(frozen=True)
