@@ -1,5 +1,7 @@
 """Frames as parquet with fixed settings: the same frame gives the same bytes on every machine.
 
+In memory a frame lies in as many pieces as there were threads at work on it; it is written as one.
+
 *Errors*: `DataContractError` (exit 2) when a file is missing or unreadable.
 """
 
@@ -36,7 +38,7 @@ def columns_of(source: Path | io.BytesIO, only: Collection[str]) -> list[str]:
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
     """A frame as parquet, atomically."""
     with whole(path) as temporary:
-        frame.write_parquet(temporary, **SETTINGS)
+        frame.rechunk().write_parquet(temporary, **SETTINGS)
 
 
 def write_in_parts(parts: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataType], path: Path) -> None:
@@ -52,5 +54,5 @@ def write_in_parts(parts: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataTy
 def frame_bytes(frame: pl.DataFrame) -> bytes:
     """The bytes of that file."""
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, **SETTINGS)
+    frame.rechunk().write_parquet(buffer, **SETTINGS)
     return buffer.getvalue()
