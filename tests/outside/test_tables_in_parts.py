@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 from stages.errors import DataContractError
 from stages.outside.files import read_table, write_csv, write_csv_parts, write_table, write_table_parts
+from stages.outside.storing.parquet import frame_bytes
 from stages.tables.grid import GridDaily
 
 SESSIONS = [date(2024, 1, 1) + timedelta(days=n) for n in range(300)]
@@ -51,3 +52,10 @@ def test_a_sheet_in_parts_has_the_bytes_of_the_whole(tmp_path: Path):
     write_csv_parts(parts(2, 5), tmp_path / "parts.csv")
     write_csv(days_of(range(5)), tmp_path / "whole.csv")
     assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_in_how_many_pieces_a_frame_lies_in_memory_does_not_show():
+    whole = pl.DataFrame({"row": range(200_000)})
+    pieces = pl.concat([whole[:70_000], whole[70_000:]], rechunk=False)
+    assert pieces.n_chunks() == 2
+    assert frame_bytes(pieces) == frame_bytes(whole)
