@@ -46,7 +46,7 @@ def troubled(bars: dict[str, pl.DataFrame]) -> dict[str, dict[date, tuple[str, s
 
 
 def kinds(bars: dict[str, pl.DataFrame]) -> dict[str, list[tuple[str, int, int, str]]]:
-    found = long_gaps({symbol: one.silence for symbol, one in checked(bars).items()})
+    found = long_gaps({symbol: one.silence for symbol, one in checked(bars).items()}, QUALITY)
     return {symbol: [tuple(gap.values()) for gap in gaps] for symbol, gaps in found.items()}
 
 
