@@ -10,6 +10,7 @@ A message says what happened with the value, the rule by its params name, and wh
 symbols or months says at which.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
@@ -51,7 +52,7 @@ def at_work_on(place: str) -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        if place not in str(error):
+        if not re.search(rf"(?<!\w){re.escape(place)}(?!\w)", str(error)):  # as a word: A, F and T are symbols too
             error.args = (f"{place}: {error}",)
         raise
     except Exception as error:

@@ -50,8 +50,3 @@ def trade_block(_: str, strategies: Sequence[Strategy], market: Market) -> list[
     """The books of one block; depends on nothing but its arguments."""
     symbols = markets_of(market.bars, market.forecasts, market.calendar, strategies[0])
     return trade_grid(symbols, market.calendar.height, strategies)
-
-
-def trade(strategies: Sequence[Strategy], market: Market) -> list[Book]:
-    """The books of a grid, block by block."""
-    return [book for name, block in blocks_of(strategies).items() for book in trade_block(name, block, market)]

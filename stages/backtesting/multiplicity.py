@@ -6,26 +6,24 @@ at in pieces.
 *Shapes*: `daily` (sessions, variants). *Units*: Sharpe ratios here are per session, not annualised.
 """
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from stages.backtesting.statistics import MIN_SESSIONS, varies
+from stages.backtesting.statistics import MIN_SESSIONS, moving
 
 Floats = NDArray[np.float64]
 
 MIN_BLOCK_SESSIONS = 2
-VARIANTS_AT_ONCE = 512
 FIGURES_AT_ONCE = 1 << 18  # of variants times choices of days: two megabytes
 
 
 def session_sharpes(daily: Floats) -> Floats:
     """Sharpe ratio per session of each variant; 0 where nothing varies."""
     ratios = np.zeros(daily.shape[1])
-    for numbers, some in _moving(daily):
+    for numbers, some in moving(daily):
         ratios[numbers] = some.mean(axis=0) / some.std(axis=0, ddof=1)
     return ratios
 
@@ -63,7 +61,7 @@ def effective_trials(daily: Floats) -> float:
     All correlations add up to the variance of the sum of the standardised series, so no matrix of them is needed.
     """
     together, count = np.zeros(len(daily)), 0
-    for numbers, some in _moving(daily):
+    for numbers, some in moving(daily):
         together += ((some - some.mean(axis=0)) / some.std(axis=0)).sum(axis=1)
         count += len(numbers)
     if count < 2:
@@ -96,14 +94,6 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
         for first in range(0, len(halves), some)
     ]
     return float(np.mean(np.concatenate(below)))
-
-
-def _moving(daily: Floats) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """The variants with two different days, some at a time: their numbers and their days."""
-    moving = np.flatnonzero(varies(daily))
-    for first in range(0, len(moving), VARIANTS_AT_ONCE):
-        numbers = moving[first : first + VARIANTS_AT_ONCE]
-        yield numbers, daily[:, numbers]
 
 
 def _distinct(daily: Floats) -> NDArray[np.int64]:

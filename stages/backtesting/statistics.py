@@ -4,6 +4,8 @@
 Nothing is annualised but the Sharpe ratio and its standard error.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ Floats = NDArray[np.float64]
 
 SESSIONS_PER_YEAR = 252
 MIN_SESSIONS = 20
+VARIANTS_AT_ONCE = 512
 
 
 def sharpe(daily: Floats) -> float | None:
@@ -23,6 +26,14 @@ def sharpe(daily: Floats) -> float | None:
 def varies(daily: Floats) -> NDArray[np.bool_]:
     """Which of several strategies have two different days. *Shapes*: `daily` (sessions, strategies)."""
     return np.asarray((daily != daily[:1]).any(axis=0))
+
+
+def moving(daily: Floats) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """The strategies with two different days, some at a time: their numbers and their days."""
+    numbers = np.flatnonzero(varies(daily))
+    for first in range(0, len(numbers), VARIANTS_AT_ONCE):
+        some = numbers[first : first + VARIANTS_AT_ONCE]
+        yield some, daily[:, some]
 
 
 def lo_standard_error(annual_sharpe: float | None, sessions: int) -> float | None:

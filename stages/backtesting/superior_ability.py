@@ -12,22 +12,18 @@ and Romano's bootstrap in closed form, blocks of sqrt(sessions) on average.
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.backtesting.statistics import MIN_SESSIONS, varies
+from stages.backtesting.statistics import MIN_SESSIONS, moving, varies
 
 Floats = NDArray[np.float64]
-
-VARIANTS_AT_ONCE = 512
 
 
 def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
     """P-value of "no variant earns more than nothing"; None where none varies or under twenty sessions."""
-    moving = np.flatnonzero(varies(daily))
-    if len(moving) == 0 or len(daily) < MIN_SESSIONS:
+    if len(daily) < MIN_SESSIONS or not varies(daily).any():
         return None
     draws, weights = _draws(len(daily), reps, seed), _covariance_weights(len(daily))
     best, best_of_luck = -np.inf, np.full(reps, -np.inf)
-    for first in range(0, len(moving), VARIANTS_AT_ONCE):
-        block = daily[:, moving[first : first + VARIANTS_AT_ONCE]]
+    for _, block in moving(daily):
         mean = block.mean(axis=0)
         best = max(best, float(mean.max()))
         of_luck = draws @ block - np.where(_is_relevant(block, mean, weights), mean, 0.0)

@@ -140,7 +140,7 @@ def build_features(
     demand_buildable(params, around.symbol)
     leader = None if around.symbol is None else with_minute_columns(bars[around.symbol], calendar)
     beside = Beside(calendar, leader, around.events)
-    return {symbol: features_of(symbol, frame, usable[symbol], params, beside) for symbol, frame in bars.items()}
+    return {symbol: features_of(symbol, frame, usable[symbol], params, beside)[0] for symbol, frame in bars.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,14 +157,13 @@ class Apart:
         """The features and how often each is unknown; `leader` holds the context symbol's bars."""
         needed = leader is not None and any(name.startswith("context_") for name in self.params.names)
         minutes = with_minute_columns(leader, self.calendar) if needed and leader is not None else None
-        features = features_of(symbol, bars, usable, self.params, Beside(self.calendar, minutes, self.around.events))
-        return features, unknown_in(features, usable, self.params, self.params.names)
+        return features_of(symbol, bars, usable, self.params, Beside(self.calendar, minutes, self.around.events))
 
 
 def features_of(
     symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, beside: Beside
-) -> pl.DataFrame:
-    """The features of one symbol."""
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The features of one symbol and how often each is unknown."""
     frame = with_minute_columns(bars, beside.calendar)
     if beside.leader is not None:
         frame = context.with_context(frame, beside.leader, params)
@@ -173,18 +172,12 @@ def features_of(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
     features = complete.select(*INDEX, *columns(params.names, params))
-    demand_known(symbol, unknown_in(features, usable, params, params.required), params)
-    return features
-
-
-def unknown_in(
-    features: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, names: tuple[str, ...]
-) -> dict[str, Any]:
-    """How often the named features of a symbol are unknown."""
     lookbacks = {
-        name: (FEATURES[name].lookback_bars(params), FEATURES[name].lookback_sessions(params)) for name in names
+        name: (FEATURES[name].lookback_bars(params), FEATURES[name].lookback_sessions(params)) for name in params.names
     }
-    return count_unknown(features, usable, lookbacks, params.required)
+    counts = count_unknown(features, usable, lookbacks, params.required)
+    demand_known(symbol, counts, params)
+    return features, counts
 
 
 def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:

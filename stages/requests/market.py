@@ -119,7 +119,10 @@ class Market:
 
     @cached_property
     def _pasts(self) -> dict[tuple[str, int], tuple[tuple[date, ...], tuple[tuple[int, int], ...]]]:
-        """By symbol and length, the latest history that was asked for, and where its sessions stand."""
+        """By symbol and length, the latest history that was asked for, and where its sessions stand.
+
+        It is handed out as one object, by which `Series.digest` knows a past again without comparing its sessions.
+        """
         return {}
 
     @cached_property

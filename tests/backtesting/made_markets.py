@@ -1,5 +1,6 @@
 """Markets for trading tests: one flat day whose minutes are set by hand, and random markets of any size."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
@@ -7,7 +8,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from stages.backtesting.blocks import Market, blocks_of, trade_block
 from stages.backtesting.strategy import Cell, Strategy
+from stages.backtesting.summary import Book
 from stages.rules.params import CostsParams, RulesParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
@@ -188,3 +191,8 @@ def _random_forecasts(rng, where: tuple[str, date], prices: np.ndarray, axes: tu
             kind = {"horizon_min": horizon, "method": method, "history_days": history}
             rows.append(forecast(*where, clock, tuple(quartiles.tolist()), **known, **kind))
     return rows
+
+
+def trade_here(strategies: Sequence[Strategy], market: Market) -> list[Book]:
+    """The books of a grid, block by block, without an engine."""
+    return [book for name, block in blocks_of(strategies).items() for book in trade_block(name, block, market)]

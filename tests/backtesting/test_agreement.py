@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from stages.backtesting.blocks import Market, blocks_of, trade, trade_block
+from stages.backtesting.blocks import Market, blocks_of, trade_block
 from stages.backtesting.engine import trade_grid
 from stages.backtesting.loop import simulate_by_loop
 from stages.backtesting.market import markets_of
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import Book, book_of
-from tests.backtesting.made_markets import random_market, strategy
+from tests.backtesting.made_markets import random_market, strategy, trade_here
 
 SYMBOLS = ("A", "B", "C")
 SESSIONS = 13
@@ -133,8 +133,8 @@ def test_a_grid_is_its_blocks_one_after_the_other():
     pieces = blocks_of(chosen, 5)
     assert [*pieces][::9] == ["combos 01-05", "combos 46-47"]
     shuffled = {name: trade_block(name, pieces[name], market) for name in reversed(pieces)}
-    assert_same_books([book for name in sorted(shuffled) for book in shuffled[name]], trade(chosen, market))
-    assert trade([], market) == []
+    assert_same_books([book for name in sorted(shuffled) for book in shuffled[name]], trade_here(chosen, market))
+    assert trade_here([], market) == []
 
 
 def test_a_symbol_whose_cell_is_closed_earns_nothing_in_the_grid():
@@ -155,7 +155,7 @@ def test_at_full_scale_engine_loop_and_grid_agree():
     assert_frame_equal(fast.trades, plain.trades, check_exact=True)
     assert_frame_equal(fast.signals, plain.signals, check_exact=True)
     grid = full_grid(variant)
-    books = trade(grid, Market(bars, forecasts, calendar))
+    books = trade_here(grid, Market(bars, forecasts, calendar))
     assert len(books) == 10_001
     for n in (0, 1, 2_345, 7_890, 10_000):
         trades = fast.trades if n == 0 else simulate(bars, forecasts, calendar, grid[n]).trades

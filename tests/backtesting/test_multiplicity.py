@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.backtesting import multiplicity
+from stages.backtesting import multiplicity, statistics
 from stages.backtesting.multiplicity import (
     deflated_sharpe,
     effective_trials,
@@ -136,7 +136,7 @@ def test_a_session_sharpe_is_the_mean_over_the_deviation():
 def test_figures_of_many_variants_are_the_same_in_small_pieces(monkeypatch):
     daily = np.hstack([luck(4, 60, 9), np.zeros((60, 2)), luck(5, 60, 3)])
     sharpes, trials = session_sharpes(daily), effective_trials(daily)
-    monkeypatch.setattr(multiplicity, "VARIANTS_AT_ONCE", 2)
+    monkeypatch.setattr(statistics, "VARIANTS_AT_ONCE", 2)
     assert np.array_equal(session_sharpes(daily), sharpes)
     assert effective_trials(daily) == pytest.approx(trials, rel=1e-12)
 

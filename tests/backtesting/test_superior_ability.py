@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from arch.bootstrap import SPA
 
-from stages.backtesting import superior_ability
+from stages.backtesting import statistics
 from stages.backtesting.superior_ability import superior_ability_p
 from tests.backtesting.test_multiplicity import luck
 
@@ -25,7 +25,7 @@ def test_the_p_value_is_that_of_arch(seed, drift):
 def test_variants_are_looked_at_in_pieces_of_any_size(monkeypatch):
     daily = luck(5, 60, 31)
     whole = superior_ability_p(daily, 200, 7)
-    monkeypatch.setattr(superior_ability, "VARIANTS_AT_ONCE", 4)
+    monkeypatch.setattr(statistics, "VARIANTS_AT_ONCE", 4)
     assert superior_ability_p(daily, 200, 7) == whole
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from stages.backtesting.blocks import Market, trade
+from stages.backtesting.blocks import Market
 from stages.backtesting.grid import combos
 from stages.backtesting.proposal import proposal
 from stages.backtesting.ranking import Swept, ranking
@@ -11,7 +11,7 @@ from stages.backtesting.walk_forward import CHOICE, walk_forward
 from stages.splitting.cut import Span, within
 from stages.splitting.folds import folds
 from stages.splitting.params import WalkForward, WalkForwardParams
-from tests.backtesting.made_markets import random_market, strategy
+from tests.backtesting.made_markets import random_market, strategy, trade_here
 from tests.backtesting.test_ranking import params
 
 SYMBOLS = ("A", "B")
@@ -27,15 +27,15 @@ FOLDS = folds(
 def walked(forecasts: pl.DataFrame = FORECASTS, steps=FOLDS, stated=STATED) -> pl.DataFrame:
     market = Market(BARS, forecasts, CALENDAR)
     variants = combos(BASE, stated.grid)
-    swept = Swept(BASE, variants, trade([one.strategy for one in variants], market), CALENDAR)
-    return walk_forward(swept, steps, market, stated, trade)
+    swept = Swept(BASE, variants, trade_here([one.strategy for one in variants], market), CALENDAR)
+    return walk_forward(swept, steps, market, stated, trade_here)
 
 
 def swept_on(span: Span) -> Swept:
     """A sweep by somebody who lives in these sessions."""
     market = Market(BARS, within(span, FORECASTS), within(span, CALENDAR))
     variants = combos(BASE, STATED.grid)
-    return Swept(BASE, variants, trade([one.strategy for one in variants], market), market.calendar)
+    return Swept(BASE, variants, trade_here([one.strategy for one in variants], market), market.calendar)
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def test_a_buyer_killed_in_any_phase_costs_at_most_what_was_in_flight(
 def test_pauses_at_random_instants_never_pay_twice(keeper: ShopKeeper, server: TimeGPTServer):
     """40 rounds: one of two buyers of the same keys is stopped somewhere, and goes on later."""
     server.seconds = 0.005
-    moments, rounds = random.Random(11), 40
+    moments, rounds, paused = random.Random(11), 40, 0
     for number in range(rounds):
         buyers = [start(keeper, [f"SYM{number}"], range(4)) for _ in range(2)]
         buyers[0].join(moments.uniform(0.0, 0.2))
@@ -64,6 +64,8 @@ def test_pauses_at_random_instants_never_pay_twice(keeper: ShopKeeper, server: T
             kill(buyers[0].pid, signal.SIGSTOP)
             buyers[1].join(0.1)
             kill(buyers[0].pid, signal.SIGCONT)
+            paused += 1
         assert exit_codes(buyers) == [0, 0]
-    tell("SIGSTOP at random", rounds=rounds, keys=4 * rounds, paid=server.billed)
+    tell("SIGSTOP at random", rounds=rounds, paused=paused, keys=4 * rounds, paid=server.billed)
     assert server.billed == 4 * rounds
+    assert paused > rounds / 4
