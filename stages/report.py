@@ -34,6 +34,7 @@ FILES = {
     "forecasts": Path("artifacts/seal/search/calibrated.parquet"),
     "ranking": Path("artifacts/sweep/ranking.csv"),
     "proposal": Path("artifacts/sweep/proposal.json"),
+    "walk_forward": Path("artifacts/sweep/walk_forward.csv"),
     "trades": Path("artifacts/backtest/bt_trades.csv"),
     "daily": Path("artifacts/backtest/daily.parquet"),
     "signals": Path("artifacts/backtest/signals.parquet"),

@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "oos_daily": partial(read_table, Daily),
     "coverage": read_sheet,
     "ranking": read_sheet,
+    "walk_forward": read_sheet,
     "portfolio": read_sheet,
     "cost_curve": read_sheet,
     "delay": read_sheet,

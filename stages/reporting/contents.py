@@ -15,10 +15,11 @@ from stages.reporting.sections.inputs import inputs
 from stages.reporting.sections.skill import skill
 from stages.reporting.sections.sources import sources
 from stages.reporting.sections.sweep import sweep
+from stages.reporting.sections.walk_forward import walk_forward
 
 Describe = Callable[[Record], Section]
 
 SUMMARY: tuple[Describe, ...] = (gates, sources)
-EVIDENCE: tuple[Describe, ...] = (data, skill, coverage, fans, equity, sweep, costs, controls, inputs)
+EVIDENCE: tuple[Describe, ...] = (data, skill, coverage, fans, equity, sweep, walk_forward, costs, controls, inputs)
 PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
-ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, costs, controls, inputs)
+ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, walk_forward, costs, controls, inputs)

@@ -33,6 +33,7 @@ class Record:
     forecasts: pl.DataFrame
     ranking: pl.DataFrame
     proposal: Document
+    walk_forward: pl.DataFrame
     trades: pl.DataFrame
     daily: pl.DataFrame
     signals: pl.DataFrame

@@ -259,6 +259,21 @@ def ranking() -> pl.DataFrame:
     return pl.DataFrame(lines, schema_overrides={"max_hold_min": pl.String}).sort("sharpe", descending=True)
 
 
+def walk() -> pl.DataFrame:
+    """Three folds of the last thirty sessions: nothing was proposed in the first, the second lost, the third earned."""
+    days, names = [str(session) for session in SESSIONS], ("1", "2", "3")
+    lines = [
+        {"fold": fold, "train_first": days[0], "train_last": days[start - 2], "train_sessions": start - 1,
+         "first_session": days[start], "last_session": days[start + 9], "combo": combo, "train_sharpe": None,
+         **key_figures(net_bp, trades), "sessions": 10, "sharpe": None, "sharpe_se": None}
+        for fold, start, combo, net_bp, trades in zip(
+            names, (30, 40, 50), (None, "00000000000a", "00000000000b"), (0.0, -1.5, 7.0), (0, 4, 5), strict=True
+        )
+    ]  # fmt: skip
+    whole = {"fold": "all", "first_session": days[30], "last_session": days[59], **key_figures(5.5, 9), "sessions": 30}
+    return pl.DataFrame([*lines, whole], infer_schema_length=None)
+
+
 def oos(status: str = "SEALED") -> dict:
     shut = {"strategy_id": "0123456789ab", "open_for": None, "trading": ["STRONG"], "status": "SEALED",
             "sessions": None, "kpis": None, "break_even": None}  # fmt: skip
@@ -282,7 +297,7 @@ def sealed_record() -> Record:
         coverage=coverage_by_time(forecasts()),
         bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),
         signals=signals(), ranking=ranking(), trades=traded, daily=daily(traded),
-        proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"},
+        proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"}, walk_forward=walk(),
         gates=gates("SEALED"), oos=oos(), oos_daily=daily(traded).clear(),
         portfolio=portfolio(spans), cost_curve=cost_curve(spans), delay=delay(spans),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """What the sections say and show, checked against small runs whose answers are known."""
 
 import re
+from datetime import timedelta
 from math import exp
 
 import polars as pl
@@ -17,7 +18,9 @@ from stages.reporting.sections.fans import fan_steps, fans, pick_days, strategy_
 from stages.reporting.sections.gates import gates as gates_section
 from stages.reporting.sections.sources import sources
 from stages.reporting.sections.sweep import plateau, sweep
-from stages.reporting.words import measure
+from stages.reporting.sections.walk_forward import walk_forward
+from stages.reporting.words import MISSING, measure
+from stages.tables.trades import PORTFOLIO
 from tests.reporting.records import (
     SESSIONS,
     config,
@@ -29,6 +32,7 @@ from tests.reporting.records import (
     opened_record,
     record,
     trades,
+    walk,
 )
 
 HOLDOUT_NET = "77.7"  # the hand-made holdout's result, which stands nowhere else
@@ -82,6 +86,36 @@ def test_the_grid_map_frames_the_proposal_and_only_it():
 def test_a_sweep_without_a_proposal_says_why():
     empty = record(proposal={"combo": None, "params": None, "why": "no combo trades"})
     assert "Nothing is proposed: no combo trades." in text_of(sweep(empty))
+
+
+def test_the_walk_stands_fold_by_fold_beside_what_the_stated_rule_made_on_its_sessions():
+    section = walk_forward(record())
+    book = daily(trades()).filter(pl.col("symbol") == PORTFOLIO)["net_bp"][30:]  # the folds are the last 30 sessions
+    assert "3 folds over 30 sessions: 5.5 bp net in 9 trades, Sharpe ratio 0.55 ± 2.05 (36 trials)" in text_of(section)
+    assert f"made {book.sum():.1f} bp on the same sessions" in text_of(section)
+    first, *_, whole = section.grids[0].rows
+    chosen_on, traded_on = f"{SESSIONS[0]} to {SESSIONS[28]}", f"{SESSIONS[30]} to {SESSIONS[39]}"
+    assert first.cells[:5] == ("1", chosen_on, "29", MISSING, traded_on)
+    assert whole.chosen
+
+
+def test_a_fold_is_drawn_from_the_start_of_its_first_session_to_the_end_of_its_last():
+    (bars,) = walk_forward(record()).figures[0].spec["datasets"].values()
+    ends = [(bar["first_session"], bar["end"], bar["net_bp"]) for bar in bars]
+    assert ends[2] == (str(SESSIONS[50]), str(SESSIONS[59] + timedelta(days=1)), 7.0)
+    assert len(ends) == 3
+
+
+def test_a_walk_that_traded_nothing_is_told_and_not_drawn():
+    idle = walk_forward(record(walk_forward=walk().with_columns(trades=pl.lit(0), net_bp=pl.lit(0.0))))
+    assert not idle.figures
+    assert "0.0 bp net in 0 trades" in text_of(idle)
+
+
+def test_without_a_walk_the_page_says_how_to_ask_for_one():
+    section = walk_forward(record(walk_forward=walk().clear()))
+    assert "dvc exp run -S split=walk_forward" in text_of(section)
+    assert not section.grids
 
 
 def test_gates_stand_with_value_threshold_evidence_and_words():
