@@ -34,7 +34,7 @@ def outliers(bars: pl.DataFrame, usable: NDArray[np.bool_], quality: QualityPara
     day = bars["session"].rle_id().to_numpy()
     m = bars["m"].to_numpy()
     usual = NORMAL_CONSISTENCY * _past_deviation(r, day, m, usable, quality)[day, m // quality.outlier_bucket_min]
-    is_outlier = np.abs(r) > np.fmax(quality.outlier_mads * usual, quality.outlier_floor)
+    is_outlier = np.abs(r) > np.fmax(quality.outlier_mads * usual, quality.outlier_floor_share)
     following = np.where(np.append(np.diff(day), 1) == 0, np.append(r[1:], np.nan), np.nan)
     reverted = is_outlier & (-np.sign(r) * following >= quality.outlier_revert_share * np.abs(r))
     return pl.DataFrame({"ts": bars["ts"], "is_outlier": is_outlier, "reverted": reverted})

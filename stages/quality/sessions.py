@@ -86,7 +86,9 @@ def _split_suspect(quality: QualityParams) -> pl.Expr:
     """The overnight ratio of prices is near k or 1/k for a usual split k."""
     ratio = pl.col("first_open") / pl.col("last_close").forward_fill().shift(1)
     near = [
-        (ratio * factor - 1).abs() <= quality.split_tolerance for k in quality.split_ratios for factor in (k, 1 / k)
+        (ratio * factor - 1).abs() <= quality.split_tolerance_share
+        for k in quality.split_ratios
+        for factor in (k, 1 / k)
     ]
     return pl.any_horizontal(near)
 

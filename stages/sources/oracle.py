@@ -1,6 +1,6 @@
 """The best that can be known of the artificial market: the planted move, and how large an error even that leaves.
 
-The wave is the only thing in it that can be forecast, and its noise is symmetric, so the planted move is the median of
+The plant is the only thing in it that can be forecast, and the noise is symmetric, so the planted move is the median of
 what will come: whoever does better on average knows more than can be known.
 
 *Tables*: one row a symbol, snapshot and horizon: `planted_bp`, and the mean absolute error that the oracle and that
@@ -17,12 +17,13 @@ import polars as pl
 from scipy.special import erf
 
 from stages.sources.params import SyntheticParams
-from stages.sources.synthetic import FULL_SESSION_MIN, diurnal_shape, wave
+from stages.sources.plants import PLANTS, Floats, Integers
+from stages.sources.synthetic import FULL_SESSION_MIN, diurnal_shape
 
 BP = 1e4
 NODES = 21
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
-KNOWN = {"planted_bp": pl.Float64, "oracle_mae_bp": pl.Float64, "persistence_mae_bp": pl.Float64}
+KNOWN = ("planted_bp", "oracle_mae_bp", "persistence_mae_bp")
 
 
 def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: SyntheticParams) -> pl.DataFrame:
@@ -31,25 +32,36 @@ def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: S
         frame.select(
             pl.lit(symbol).alias("symbol"),
             pl.col("known_at").alias("snapshot_utc"),
+            "session",
             pl.col("m").alias("m0"),
             pl.len().over("session").alias("n_bars"),
         )
         for symbol, frame in sorted(bars.items())
     )
     asked = forecasts.select(QUESTION).unique().join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
-    places = asked.select("symbol", "m0", "n_bars", "horizon_min")
-    known = {place: expectation(params, *place) for place in places.unique().iter_rows()}
-    return asked.select(QUESTION).hstack(pl.DataFrame([known[place] for place in places.iter_rows()], schema=KNOWN))
+    told = []
+    for (symbol, session, n_bars), rows in asked.group_by("symbol", "session", "n_bars", maintain_order=True):
+        path = PLANTS[params.plant].path(symbol, params, session, n_bars)
+        m0, horizon_min = rows["m0"].to_numpy(), rows["horizon_min"].to_numpy()
+        told.append(rows.select(QUESTION).with_columns(**expectation(symbol, params, path, m0, horizon_min)))
+    empty = asked.select(QUESTION).clear().with_columns(pl.lit(None, pl.Float64).alias(name) for name in KNOWN)
+    return pl.concat([empty, *told]).sort(QUESTION)
 
 
-def expectation(params: SyntheticParams, symbol: str, m0: int, n_bars: int, horizon_min: int) -> dict[str, float]:
-    """The planted move from the end of minute `m0` of a session of `n_bars`, and the two mean absolute errors."""
-    move = BP * float(np.diff(wave(symbol, params, np.array([m0, m0 + horizon_min], np.int32)))[0])
+def expectation(
+    symbol: str, params: SyntheticParams, path: Floats, m0: Integers, horizon_min: Integers
+) -> dict[str, Floats]:
+    """The planted move and the two mean absolute errors, from the end of each minute `m0` over each `horizon_min`."""
+    move, surprise = PLANTS[params.plant].ahead(symbol, params, path, m0, horizon_min)
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     level = np.exp(params.vol_sd * nodes - params.vol_sd**2)
-    variance = float(np.sum(diurnal_shape(n_bars)[m0 + 1 : m0 + 1 + horizon_min] ** 2))
-    sd = BP * params.daily_sigma * level * np.sqrt(variance / FULL_SESSION_MIN)
+    squares = np.cumsum(diurnal_shape(len(path) - 1) ** 2)
+    walk = params.daily_sigma**2 * (squares[m0 + horizon_min] - squares[m0]) / FULL_SESSION_MIN
+    sd = np.sqrt(np.outer(walk, level**2) + surprise[:, None])
     still = sd * np.sqrt(2 / np.pi)
-    moving = still * np.exp(-(move**2) / (2 * sd**2)) + move * erf(move / (sd * np.sqrt(2)))
+    ratio = move[:, None] / sd
+    moving = still * np.exp(-(ratio**2) / 2) + sd * ratio * erf(ratio / np.sqrt(2))
     share = weights / weights.sum()
-    return dict(zip(KNOWN, (move, float(share @ still), float(share @ moving)), strict=True))
+    return dict(
+        zip(KNOWN, (BP * move, BP * (still * share).sum(axis=1), BP * (moving * share).sum(axis=1)), strict=True)
+    )

@@ -14,7 +14,7 @@ FIELDS = frozenset({"symbol", "yyyy", "mm"})
 
 
 class SyntheticParams(BaseModel):
-    """The artificial market. *Units* in names; `amplitude_bp` is the planted half-hour wave per symbol (0 = none)."""
+    """The artificial market. *Units* in names; `amplitude_bp` says per symbol how much of the `plant` there is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,8 +27,10 @@ class SyntheticParams(BaseModel):
     jumps_per_session: Annotated[float, Field(ge=0)]
     jump_sigmas: Annotated[float, Field(ge=0)]
     overnight_sigma_share: Annotated[float, Field(ge=0)]
+    plant: Literal["wave", "ou"]
     wave_period_min: Annotated[int, Field(ge=2)]
     wave_phase_rad: float
+    ou_half_life_min: Annotated[float, Field(gt=0)]
     base_price: Annotated[float, Field(gt=0)]
     base_volume: Annotated[float, Field(gt=0)]
     tick_size: Annotated[float, Field(gt=0)]

@@ -10,9 +10,10 @@ The model of minute `m` in a session of `n` minutes, `u = (m + 1/2) / n`:
     sigma_m = daily_sigma / sqrt(390) * exp(v - vol_sd^2) * g(u),    v an AR(1) over sessions
     g(u)    ~ 0.70 + 0.65 (2u - 1)^2 + 1.2 exp(-u / 0.03),           scaled to a mean square of 1
     z       = beta * z_FACTOR + sqrt(1 - beta^2) * z_own,            so the variance stays sigma_m^2
-    ln P_m  = ln base_price + sum(sigma z + jumps + overnight gaps) + amplitude_bp 1e-4 sin(2 pi m / period + phase)
+    ln P_m  = ln base_price + sum(sigma z + jumps + overnight gaps) + plant_m
 
-The wave is the only thing in it that can be forecast.
+The plant (`plants`) is the only thing in it that can be forecast: by default amplitude_bp 1e-4 sin(2 pi m / period +
+phase).
 """
 
 from dataclasses import dataclass
@@ -20,13 +21,12 @@ from zlib import crc32
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError
 from stages.sources.params import SyntheticParams
+from stages.sources.plants import PLANTS, Floats
 from stages.universe.grid import minute_grid
 
-Floats = NDArray[np.float64]
 FACTOR = "FACTOR"  # the stream that every symbol with a beta shares
 FULL_SESSION_MIN = 390
 RANGE_SIGMAS = 0.3  # how far high and low reach beyond open and close
@@ -70,8 +70,10 @@ def synthetic_bars(symbol: str, params: SyntheticParams, calendar: pl.DataFrame)
     move = sigma * _standard_moves(symbol, streams, params, len(minute)) + _jumps(streams, params, len(minute))
     gaps = params.overnight_sigma_share * params.daily_sigma * streams.overnight.standard_normal(calendar.height)
     drift = np.log(params.base_price) + np.cumsum(move + np.where(minute == 0, gaps[day], 0.0))
-    close = drift + wave(symbol, params, minute)
-    opening = drift - move + wave(symbol, params, minute - 1)
+    sessions = calendar.select("session", "n_bars").iter_rows()
+    paths = [PLANTS[params.plant].path(symbol, params, session, n_bars) for session, n_bars in sessions]
+    close = drift + np.concatenate([path[1:] for path in paths])
+    opening = drift - move + np.concatenate([path[:-1] for path in paths])
     reach = RANGE_SIGMAS * sigma * np.abs(streams.span.standard_normal((len(minute), 2))).T
     surge = 1 + VOLUME_PER_SIGMA * np.abs(move) / sigma
     volume = params.base_volume * shape**2 * np.exp(VOLUME_LOG_SD * streams.volume.standard_normal(len(minute))) * surge
@@ -89,12 +91,6 @@ def diurnal_shape(n_bars: int) -> Floats:
     u = (np.arange(n_bars) + 0.5) / n_bars
     shape = 0.70 + 0.65 * (2 * u - 1) ** 2 + 1.2 * np.exp(-u / 0.03)
     return np.asarray(shape / np.sqrt(np.mean(shape**2)))
-
-
-def wave(symbol: str, params: SyntheticParams, minute: NDArray[np.int32]) -> Floats:
-    """The planted part of the log price at the end of each minute."""
-    angle = 2 * np.pi * minute / params.wave_period_min + params.wave_phase_rad
-    return np.asarray(params.amplitude_bp[symbol] * 1e-4 * np.sin(angle))
 
 
 def _session_levels(streams: _Streams, params: SyntheticParams, sessions: int) -> Floats:

@@ -115,7 +115,7 @@ def _sessions(placed: pd.DataFrame, quality: QualityParams) -> pd.DataFrame:
     ratio = traded_only["open"].first().reindex(days.index)
     ratio = ratio / traded_only["close"].last().reindex(days.index).ffill().shift()
     factors = [factor for k in quality.split_ratios for factor in (k, 1 / k)]
-    days["PX4"] = np.any([(ratio * factor - 1).abs() <= quality.split_tolerance for factor in factors], axis=0)
+    days["PX4"] = np.any([(ratio * factor - 1).abs() <= quality.split_tolerance_share for factor in factors], axis=0)
     volume = traded_only["volume"].mean().reindex(days.index)
     usual = volume.shift().rolling(quality.low_volume_past_sessions, min_periods=1).median()
     days["VOL3"] = volume < quality.low_volume_share * usual
@@ -151,7 +151,7 @@ def _outliers(placed: pd.DataFrame, usable: pd.Series, quality: QualityParams) -
             past.append(sessions[day])
     usual = pd.concat(deviations, names=["session", "bucket"]).rename("usual").reset_index()
     yardstick = pd.DataFrame({"session": session, "bucket": bucket}).merge(usual, how="left")["usual"]
-    limit = np.fmax(quality.outlier_mads * 1.4826 * yardstick, quality.outlier_floor)
+    limit = np.fmax(quality.outlier_mads * 1.4826 * yardstick, quality.outlier_floor_share)
     is_outlier = r.abs() > limit
     following = r.groupby(session).shift(-1)
     return is_outlier, is_outlier & (-np.sign(r) * following >= quality.outlier_revert_share * r.abs())

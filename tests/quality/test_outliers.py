@@ -58,7 +58,7 @@ def test_returns_are_within_the_session_and_only_of_real_bars() -> None:
 
 def test_the_yardstick_is_the_median_deviation_of_the_same_half_hour_on_the_last_five_usable_sessions() -> None:
     """Compared bar by bar with a loop over polars' own median, at a threshold that some thousand bars pass."""
-    strict = QUALITY.model_copy(update={"outlier_mads": 1.0, "outlier_floor": 0.0})
+    strict = QUALITY.model_copy(update={"outlier_mads": 1.0, "outlier_floor_share": 0.0})
     bars = through_the_gate(delivery()).bars
     usable = np.array([True, True, False, True, True, True, True, False, True, True, True, True, True, True])
     found = outliers(bars, usable, strict)["is_outlier"]

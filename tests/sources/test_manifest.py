@@ -92,6 +92,8 @@ SYNTHETIC = {
     "overnight_sigma_share": 0.5,
     "wave_period_min": 30,
     "wave_phase_rad": 0.0,
+    "plant": "wave",
+    "ou_half_life_min": 10.0,
     "base_price": 100.0,
     "base_volume": 100.0,
     "tick_size": 0.01,

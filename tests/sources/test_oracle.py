@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from stages.sources.oracle import expectation, planted
+from stages.sources.plants import PLANTS
 from stages.sources.synthetic import synthetic_bars
 from stages.universe.calendar import trading_calendar
 from stages.universe.grid import minute_grid
@@ -18,16 +19,18 @@ from tests.sources.test_synthetic import PARAMS
 CLOCKS = ("09:45", "10:30", "13:30", "14:45")
 TEN_YEARS = trading_calendar(date(2015, 1, 2), date(2024, 12, 31))
 CALM = PARAMS.model_copy(update={"jumps_per_session": 0.0})
+PULLED = CALM.model_copy(update={"plant": "ou", "amplitude_bp": {"STRONG": 20.0, "FACTOR": 0.0}})
+MARKETS = {"wave": CALM, "ou": PULLED}
 
 
 @cache
-def ten_years_of(symbol: str) -> pl.DataFrame:
-    bars = synthetic_bars(symbol, CALM, TEN_YEARS).select("ts", "close")
+def ten_years_of(symbol: str, plant: str) -> pl.DataFrame:
+    bars = synthetic_bars(symbol, MARKETS[plant], TEN_YEARS).select("ts", "close")
     return minute_grid(TEN_YEARS).join(bars, on="ts").with_columns(known_at=pl.col("ts") + pl.duration(minutes=1))
 
 
 @cache
-def answered(symbol: str, horizon_min: int) -> pl.DataFrame:
+def answered(symbol: str, horizon_min: int, plant: str = "wave") -> pl.DataFrame:
     """The oracle's answers beside the outcomes of ten years of snapshots, 10:30 on half days included."""
     asked = snapshots(TEN_YEARS, CLOCKS).filter(pl.col("is_open") & (pl.col("minutes_to_close") >= horizon_min))
     asked = asked.with_columns(
@@ -35,28 +38,32 @@ def answered(symbol: str, horizon_min: int) -> pl.DataFrame:
         horizon_min=pl.lit(horizon_min, pl.Int32),
         target_ts=pl.col("snapshot_utc") + pl.duration(minutes=horizon_min),
     )
-    bars = ten_years_of(symbol)
+    bars = ten_years_of(symbol, plant)
     closes = bars.select("known_at", "close")
     return (
         asked.join(closes, left_on="snapshot_utc", right_on="known_at")
         .join(closes, left_on="target_ts", right_on="known_at", suffix="_then")
         .with_columns(y_bp=1e4 * (pl.col("close_then") / pl.col("close")).log())
-        .join(planted(asked, {symbol: bars}, CALM), on=["symbol", "snapshot_utc", "horizon_min"], validate="1:1")
+        .join(
+            planted(asked, {symbol: bars}, MARKETS[plant]), on=["symbol", "snapshot_utc", "horizon_min"], validate="1:1"
+        )
     )
+
+
+def moves(minutes: list[int], horizon_min: int) -> np.ndarray:
+    """What is planted of STRONG, from the end of each minute on."""
+    path = PLANTS["wave"].path("STRONG", PARAMS, date(2024, 11, 22), 390)
+    return expectation("STRONG", PARAMS, path, np.array(minutes), np.full(len(minutes), horizon_min))["planted_bp"]
 
 
 def test_the_planted_move_is_the_one_worked_out_by_hand():
     """10:30 knows m0 = 59: 12 bp * (sin(2 pi 69/30 + phase) - sin(2 pi 59/30 + phase)) = 12 * sqrt(3) bp."""
-    known = expectation(PARAMS, "STRONG", 59, 390, 10)
-
-    assert known["planted_bp"] == pytest.approx(12 * sqrt(3), abs=1e-9)
+    assert moves([59], 10) == pytest.approx([12 * sqrt(3)], abs=1e-9)
 
 
 @pytest.mark.parametrize(("horizon_min", "height"), [(5, 10.392), (10, 20.785), (15, 20.785), (20, 10.392)])
 def test_the_wave_helps_at_half_past_and_hurts_at_a_quarter_to(horizon_min, height):
-    moves = [expectation(PARAMS, "STRONG", m0, 390, horizon_min)["planted_bp"] for m0 in (14, 59, 239, 314)]
-
-    assert moves == pytest.approx([-height, height, height, -height], abs=1e-3)
+    assert moves([14, 59, 239, 314], horizon_min) == pytest.approx([-height, height, height, -height], abs=1e-3)
 
 
 @pytest.mark.parametrize("symbol", ["STRONG", "WEAK"])
@@ -80,6 +87,16 @@ def test_the_default_gate_is_within_the_oracles_reach_where_something_is_planted
     rows = answered(symbol, 10)
 
     assert rows["oracle_mae_bp"].sum() / rows["persistence_mae_bp"].sum() < 0.85
+
+
+def test_of_what_is_pulled_back_even_the_oracle_knows_little_more_than_the_default_gate_asks():
+    rows = answered("STRONG", 10, "ou")
+    gain = (rows["y_bp"].abs() - (rows["y_bp"] - rows["planted_bp"]).abs()) / rows["y_bp"].abs().mean()
+    worked_out = rows["oracle_mae_bp"].sum() / rows["persistence_mae_bp"].sum()
+    measured = (rows["y_bp"] - rows["planted_bp"]).abs().sum() / rows["y_bp"].abs().sum()
+
+    assert measured == pytest.approx(worked_out, abs=3 * gain.std() / sqrt(rows.height))
+    assert 0.90 < worked_out < 0.95
 
 
 def test_of_a_pure_random_walk_the_oracle_knows_nothing():

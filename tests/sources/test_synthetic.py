@@ -11,31 +11,11 @@ import yaml
 
 from stages.errors import ConfigurationError
 from stages.sources.params import SyntheticParams
-from stages.sources.synthetic import synthetic_bars, wave
+from stages.sources.synthetic import synthetic_bars
 from stages.universe.calendar import trading_calendar
 
 PARAMS = SyntheticParams(**yaml.safe_load(Path("conf/source/synthetic.yaml").read_text())["synthetic"])
 CALENDAR = trading_calendar(date(2024, 9, 3), date(2025, 3, 31))
-
-
-def test_the_planted_move_is_the_one_worked_out_by_hand() -> None:
-    """10:30 knows m0 = 59: 12 bp * (sin(2 pi 69/30 + phase) - sin(2 pi 59/30 + phase)) = 12 * sqrt(3) bp."""
-    minute = np.array([59, 69])
-
-    assert np.diff(wave("STRONG", PARAMS, minute))[0] * 1e4 == pytest.approx(12 * sqrt(3), abs=1e-9)
-
-
-@pytest.mark.parametrize(("horizon_min", "height"), [(5, 10.392), (10, 20.785), (15, 20.785), (20, 10.392)])
-def test_the_wave_helps_at_half_past_and_hurts_at_a_quarter_to(horizon_min: int, height: float) -> None:
-    m0 = np.array([14, 59, 239, 314])
-    planted = 1e4 * (wave("STRONG", PARAMS, m0 + horizon_min) - wave("STRONG", PARAMS, m0))
-
-    assert planted == pytest.approx([-height, height, height, -height], abs=1e-3)
-
-
-def test_the_season_is_exact_across_the_night_since_its_period_divides_every_session() -> None:
-    assert wave("STRONG", PARAMS, np.array([-1])) == pytest.approx(wave("STRONG", PARAMS, np.array([389])))
-    assert wave("STRONG", PARAMS, np.array([-1])) == pytest.approx(wave("STRONG", PARAMS, np.array([209])))
 
 
 def test_returns_of_the_random_walk_are_uncorrelated_from_one_minute_to_the_next() -> None:
@@ -63,10 +43,12 @@ def test_a_session_has_the_stated_daily_volatility() -> None:
     assert sqrt(390 * np.mean(r**2)) == pytest.approx(PARAMS.daily_sigma, rel=0.03)
 
 
-def test_a_longer_span_alters_no_earlier_bar() -> None:
-    short = synthetic_bars("STRONG", PARAMS, CALENDAR.head(5))
+@pytest.mark.parametrize("plant", ["wave", "ou"])
+def test_a_longer_span_alters_no_earlier_bar(plant: str) -> None:
+    params = PARAMS.model_copy(update={"plant": plant})
+    short = synthetic_bars("STRONG", params, CALENDAR.head(5))
 
-    assert synthetic_bars("STRONG", PARAMS, CALENDAR).head(short.height).equals(short)
+    assert synthetic_bars("STRONG", params, CALENDAR).head(short.height).equals(short)
 
 
 def test_a_further_symbol_alters_no_other() -> None:
