@@ -11,13 +11,14 @@ from stages.backtesting.summary import book_of, summary
 from stages.calibration.params import CalibrationMethod
 from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, read_tables, write_csv, write_table
+from stages.outside.files import read_json, read_table, write_csv, write_table
 from stages.outside.runs.trials import log_variants
 from stages.outside.settings import read_params
+from stages.outside.tables_in import TablesIn
 from stages.reporting.origin import makers, origin
 from stages.rules.params import CostsParams, RulesParams
 from stages.sources.params import BarsOrigin
-from stages.tables.bars import Bars
+from stages.tables.bars import Prices
 from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated
 from stages.tables.signals import Signals
@@ -50,7 +51,7 @@ def main() -> None:
     calendar = read_table(Calendar, CALENDAR)
     forecasts = read_table(Calibrated, CALIBRATED)
 
-    result = simulate(read_tables(Bars, BARS), forecasts, calendar, strategy)
+    result = simulate(TablesIn.of(Prices, BARS), forecasts, calendar, strategy)
     daily = daily_table(result.trades, calendar["session"].to_list(), whitelist)
     label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
     figures = summary(strategy, book_of(result.trades, calendar), calendar)

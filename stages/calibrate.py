@@ -6,8 +6,9 @@ from stages.calibration.methods import calibrate
 from stages.calibration.outcomes import with_outcomes
 from stages.calibration.params import CalibrationParams
 from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, read_tables, write_table
+from stages.outside.files import read_json, read_table, write_table
 from stages.outside.settings import read_params
+from stages.outside.tables_in import TablesIn
 from stages.quality.verdicts import usable_sessions
 from stages.tables.bars import Bars
 from stages.tables.calibrated import Calibrated, Offsets
@@ -25,7 +26,7 @@ def main() -> None:
     params = read_params(CalibrationParams)
     usable = usable_sessions(read_json(REPORT))
 
-    forecasts = with_outcomes(read_table(Quantiles, QUANTILES), read_tables(Bars, BARS), usable)
+    forecasts = with_outcomes(read_table(Quantiles, QUANTILES), TablesIn.of(Bars, BARS), usable)
     calibrated, offsets = calibrate(forecasts, params)
 
     write_table(Calibrated, calibrated, CALIBRATED)

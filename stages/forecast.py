@@ -5,10 +5,11 @@ from pathlib import Path
 from stages.forecasting.asking import answers_summary, ask_all, ask_benchmark, quantile_table
 from stages.forecasting.params import ForecasterParams
 from stages.outside.entry import run, say
-from stages.outside.files import read_frames, read_json, read_table, read_tables, write_json, write_table
+from stages.outside.files import read_json, read_table, write_json, write_table
 from stages.outside.paid.backends import open_backend
 from stages.outside.question_files import read_questions
 from stages.outside.settings import read_params
+from stages.outside.tables_in import TablesIn
 from stages.quality.verdicts import usable_sessions
 from stages.requests.market import Market
 from stages.requests.params import RequestsParams
@@ -33,8 +34,8 @@ def main() -> None:
     requests = read_params(RequestsParams)
     schedule = read_table(Schedule, SCHEDULE)
     market = Market(
-        bars=read_tables(Bars, BARS),
-        features=read_frames(FEATURES),
+        bars=TablesIn.of(Bars, BARS),
+        features=TablesIn.some(("ts", *requests.hist_exog, *requests.futr_exog), FEATURES),
         usable=usable_sessions(read_json(REPORT)),
         calendar=read_table(Calendar, CALENDAR),
     )

@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 
 from stages.outside.entry import run, say
-from stages.outside.files import read_table, read_tables, write_csv, write_json
+from stages.outside.files import read_table, write_csv, write_json
 from stages.outside.question_files import read_questions
 from stages.outside.settings import read_params
+from stages.outside.tables_in import TablesIn
 from stages.reporting.origin import makers, origin
 from stages.scoring.controls import controls
 from stages.scoring.gates import forecast_gates
@@ -35,7 +36,7 @@ def main() -> None:
     params = read_params(GatesParams)
     market, source = read_params(ArtificialMarket).planted, read_params(BarsOrigin)
     forecasts = read_table(Calibrated, CALIBRATED)
-    bars = read_tables(Bars, BARS)
+    bars = TablesIn.of(Bars, BARS)
 
     metrics = score(forecasts, params)
     plant = planted(forecasts, bars, market) if market else None

@@ -1,11 +1,15 @@
 """Stage `seal`: cut the record into the search span, the embargo and the holdout's envelope."""
 
+from functools import partial
 from pathlib import Path
 
+from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_table, read_tables, write_json, write_table, write_tables
+from stages.outside.files import read_table, write_json, write_table
 from stages.outside.settings import read_params
-from stages.splitting.cut import cut_sessions, within
+from stages.outside.storing.params import StorageParams
+from stages.outside.storing.partitions import Pass, partitions_of, staged
+from stages.splitting.cut import bars_within, cut_sessions, within
 from stages.splitting.params import CutParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
@@ -21,14 +25,17 @@ HOLDOUT = Path("artifacts/seal/holdout")
 def main() -> None:
     """Bars and calibrated rows -> two folders; what feeds a choice may open only the first."""
     params = read_params(CutParams)
+    storage = read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
     calibrated = read_table(Calibrated, CALIBRATED)
-    bars = read_tables(Bars, BARS)
+    bars = {symbol: (one,) for symbol, one in partitions_of(BARS, Bars).items()}
 
     spans = cut_sessions(calendar, calibrated, params)
 
     for folder, span in ((SEARCH, spans.search), (HOLDOUT, spans.holdout)):
-        write_tables(Bars, {symbol: within(span, frame) for symbol, frame in bars.items()}, folder / "bars")
+        with staged(folder / "bars", storage) as stage:
+            cut = Pass(partial(bars_within, span=span), stage.writer)
+            stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
         write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
         write_table(Calibrated, within(span, calibrated), folder / "calibrated.parquet")
         write_json(span.as_document(), folder / "span.json")

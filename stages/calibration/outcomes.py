@@ -20,24 +20,18 @@ def with_outcomes(
     An outcome is void, and then null, when the bar it starts from or ends on is missing or filled in, or when the data
     gate dropped the session for that symbol.
     """
-    real_closes = pl.concat(
-        frame.filter(~pl.col("is_filled") & pl.col("close").is_not_null()).select(
-            pl.lit(symbol).alias("symbol"), "known_at", "close"
-        )
-        for symbol, frame in sorted(bars.items())
-    )
+    asked = quantiles.with_columns(target_ts=pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min")))
+    real_closes = pl.concat(_real_closes(symbol, bars[symbol], asked) for symbol in sorted(bars))
     kept = pl.DataFrame(
         [(symbol, day) for symbol, days in sorted(usable.items()) for day in days],
         schema={"symbol": pl.String, "session": pl.Date},
         orient="row",
     )
-    target_ts = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min"))
     first = real_closes.select("symbol", pl.col("known_at").alias("snapshot_utc"), pl.lit(True).alias("starts"))
     last = real_closes.select("symbol", pl.col("known_at").alias("target_ts"), pl.col("close").alias("_target"))
     outcome = pl.when(pl.col("starts") & pl.col("kept")).then(BP * (pl.col("_target") / pl.col("last")).log())
     return (
-        quantiles.with_columns(target_ts.alias("target_ts"))
-        .join(first, on=["symbol", "snapshot_utc"], how="left")
+        asked.join(first, on=["symbol", "snapshot_utc"], how="left")
         .join(last, on=["symbol", "target_ts"], how="left")
         .join(kept.with_columns(kept=pl.lit(True)), on=["symbol", "session"], how="left")
         .with_columns(outcome.alias("y_bp"))
@@ -45,3 +39,11 @@ def with_outcomes(
         .drop("starts", "kept", "_target")
         .sort("symbol", "snapshot_utc", "horizon_min", "history_days", "model")
     )
+
+
+def _real_closes(symbol: str, bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """The closes of one symbol at which one of its forecasts starts or ends; no more is kept while others are read."""
+    mine = asked.filter(symbol=symbol)
+    wanted = pl.concat([mine["snapshot_utc"], mine["target_ts"]]).unique()
+    real = pl.col("known_at").is_in(wanted.implode()), ~pl.col("is_filled"), pl.col("close").is_not_null()
+    return bars.filter(*real).select(pl.lit(symbol).alias("symbol"), "known_at", "close")

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from stages.outside.files import read_table, read_tables
+from stages.outside.files import read_table
+from stages.outside.tables_in import TablesIn
 from stages.portfolio.book import Envelope
-from stages.tables.bars import Bars
+from stages.tables.bars import Prices
 from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated
 
 
 def read_envelope(folder: Path) -> Envelope:
-    """Bars, calibrated forecasts and calendar of one span, each checked."""
+    """Bars, calibrated forecasts and calendar of one span, each checked; bars of a symbol when they are asked for."""
     return Envelope(
-        bars=read_tables(Bars, folder / "bars"),
+        bars=TablesIn.of(Prices, folder / "bars"),
         forecasts=read_table(Calibrated, folder / "calibrated.parquet"),
         calendar=read_table(Calendar, folder / "calendar.parquet"),
     )

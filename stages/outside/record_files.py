@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.outside.content import content_hashes
-from stages.outside.files import read_csv, read_json, read_sheet, read_table, read_tables
+from stages.outside.files import read_csv, read_json, read_sheet, read_table
+from stages.outside.tables_in import TablesIn
 from stages.reporting.record import Record
 from stages.tables.bars import Bars
 from stages.tables.calibrated import Calibrated
@@ -16,7 +17,7 @@ from stages.tables.trades import Daily, Trades
 READERS: dict[str, Callable[[Path], Any]] = {
     "trades": partial(read_csv, Trades),
     "forecasts": partial(read_table, Calibrated),
-    "bars": partial(read_tables, Bars),
+    "bars": partial(TablesIn.of, Bars),
     "signals": partial(read_table, Signals),
     "daily": partial(read_table, Daily),
     "oos_daily": partial(read_table, Daily),

@@ -1,6 +1,6 @@
 """A folder of tables as a mapping that holds none of them: looking at one after the other takes room for one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,14 +16,20 @@ class TablesIn(Mapping[str, pl.DataFrame]):
     """Every table of a folder, by symbol, sorted; each read and checked when it is asked for, by whoever asks."""
 
     partitions: Mapping[str, Partition]
+    only: frozenset[str] | None = None
 
     @classmethod
     def of(cls, table: type[Table], folder: Path) -> Self:
         """The tables that lie there now."""
         return cls(partitions_of(folder, table))
 
+    @classmethod
+    def some(cls, columns: Iterable[str], folder: Path) -> Self:
+        """The same of tables without a contract, and of each no column but these."""
+        return cls(partitions_of(folder), frozenset(columns))
+
     def __getitem__(self, symbol: str) -> pl.DataFrame:
-        return self.partitions[symbol].read()
+        return self.partitions[symbol].read(self.only)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.partitions)

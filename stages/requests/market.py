@@ -20,10 +20,15 @@ from stages.requests.question import Question
 from stages.requests.series import Cut, Series, exogenous_digest
 from stages.requests.window import Window
 
+SERIES_AT_ONCE = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`."""
+    """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`.
+
+    Arrays of the latest `SERIES_AT_ONCE` symbols are kept; those of another are made again from its tables.
+    """
 
     bars: Mapping[str, pl.DataFrame]
     features: Mapping[str, pl.DataFrame]
@@ -32,14 +37,16 @@ class Market:
 
     def series(self, symbol: str) -> Series:
         """The symbol's arrays."""
-        if symbol not in self._series:
-            for name, tables in (("bars", self.bars), ("features", self.features)):
-                if symbol not in tables:
-                    raise DataContractError(
-                        f"no {name} of {symbol}, which universe.symbols names; `dvc repro` makes them."
-                    )
-            self._series[symbol] = Series.of(symbol, self.bars[symbol], self.features[symbol])
-        return self._series[symbol]
+        known = self._series.get(symbol)
+        if known is not None:
+            return known
+        for name, tables in (("bars", self.bars), ("features", self.features)):
+            if symbol not in tables:
+                raise DataContractError(f"no {name} of {symbol}, which universe.symbols names; `dvc repro` makes them.")
+        made = self._series[symbol] = Series.of(symbol, self.bars[symbol], self.features[symbol])
+        for oldest in list(self._series)[:-SERIES_AT_ONCE]:
+            self._series.pop(oldest, None)
+        return made
 
     def history(self, symbol: str, session: date, days: int, max_lookback_ratio: float) -> tuple[date, ...] | None:
         """The last `days` usable sessions before `session`; None if the stretch they may lie in holds fewer."""

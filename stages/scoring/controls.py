@@ -51,11 +51,11 @@ def controls(
 ) -> Document:
     """A verdict for each control and for all together; `plant` is what an oracle of an artificial market answers."""
     rows = _asked_once(forecasts, questions)
-    closes = _closes(bars)
     target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
-    echo = _told(rows, closes, pl.col("end_utc"))
-    oracle = _told(rows, closes, target)
-    shifted = _told(rows, closes, target - pl.duration(minutes=1)).filter(pl.col("q50").is_not_null())
+    starts = pl.col("end_utc"), target, target - pl.duration(minutes=1)
+    closes = pl.concat(_closes(symbol, bars[symbol], rows, starts) for symbol in sorted(bars))
+    echo, oracle, shifted = (_told(rows, closes, start) for start in starts)
+    shifted = shifted.filter(pl.col("q50").is_not_null())
     limit = params.shifted_oracle_rmae_gt
     proofs = {
         "echo": _proof(echo, "rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
@@ -79,11 +79,12 @@ def _asked_once(forecasts: pl.DataFrame, questions: Iterable[Sent]) -> pl.DataFr
     return asked.join(sent, on="key", how="left", maintain_order="left")
 
 
-def _closes(bars: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(
-        frame.select(pl.lit(symbol).alias("symbol"), pl.col("ts").alias("bar_start"), pl.col("close").alias("told"))
-        for symbol, frame in sorted(bars.items())
-    )
+def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame, starts: Iterable[pl.Expr]) -> pl.DataFrame:
+    """The closes of one symbol that are looked up; no more is kept while others are read."""
+    mine = rows.filter(symbol=symbol)
+    wanted = pl.concat(mine.select(start.alias("ts")) for start in starts)["ts"].unique()
+    looked_up = bars.filter(pl.col("ts").is_in(wanted.implode()))
+    return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", told="close")
 
 
 def _told(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.DataFrame:

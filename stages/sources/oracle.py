@@ -28,17 +28,9 @@ KNOWN = ("planted_bp", "oracle_mae_bp", "persistence_mae_bp")
 
 def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: SyntheticParams) -> pl.DataFrame:
     """What the oracle would have answered to each question that was forecast."""
-    minutes = pl.concat(
-        frame.select(
-            pl.lit(symbol).alias("symbol"),
-            pl.col("known_at").alias("snapshot_utc"),
-            "session",
-            pl.col("m").alias("m0"),
-            pl.len().over("session").alias("n_bars"),
-        )
-        for symbol, frame in sorted(bars.items())
-    )
-    asked = forecasts.select(QUESTION).unique().join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
+    questions = forecasts.select(QUESTION).unique()
+    minutes = pl.concat(_minutes(symbol, bars[symbol], questions) for symbol in sorted(bars))
+    asked = questions.join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
     told = []
     for (symbol, session, n_bars), rows in asked.group_by("symbol", "session", "n_bars", maintain_order=True):
         path = PLANTS[params.plant].path(symbol, params, session, n_bars)
@@ -46,6 +38,18 @@ def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: S
         told.append(rows.select(QUESTION).with_columns(**expectation(symbol, params, path, m0, horizon_min)))
     empty = asked.select(QUESTION).clear().with_columns(pl.lit(None, pl.Float64).alias(name) for name in KNOWN)
     return pl.concat([empty, *told]).sort(QUESTION)
+
+
+def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
+    """Where in their sessions one symbol's questions were asked; no more is kept while others are read."""
+    asked = questions.filter(symbol=symbol)["snapshot_utc"].unique()
+    return bars.select(
+        pl.lit(symbol).alias("symbol"),
+        pl.col("known_at").alias("snapshot_utc"),
+        "session",
+        pl.col("m").alias("m0"),
+        pl.len().over("session").alias("n_bars"),
+    ).filter(pl.col("snapshot_utc").is_in(asked.implode()))
 
 
 def expectation(

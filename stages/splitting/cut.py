@@ -72,6 +72,12 @@ def within(span: Span, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("session").is_in(span.sessions))
 
 
+def bars_within(_: str, bars: pl.DataFrame, span: Span) -> tuple[pl.DataFrame, int]:
+    """One symbol's bars of the span, and how many."""
+    kept = within(span, bars)
+    return kept, kept.height
+
+
 def _holdout_sessions(scored: list[date], params: CutParams) -> int:
     if params.holdout_from is None:
         return params.holdout_sessions

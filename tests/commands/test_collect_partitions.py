@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -50,19 +51,23 @@ def there() -> set[str]:
     return {f"gs://{name}" for name in files.find(ROOT)}
 
 
-def recorded(project, part: Partition) -> Path:
+def recorded(project, part: Partition, out: Path = BARS, below: str = "") -> Path:
     """Commit a run whose only manifest names this partition, as DVC would; where its manifest lies in the cache."""
-    with staged(BARS, StorageParams(root=ROOT)) as stage:
+    with staged(out / below, StorageParams(root=ROOT)) as stage:
         stage.keep([part])
     digests = []
-    for content in (BARS / "manifest.json").read_bytes(), None:
-        content = content or json.dumps([{"md5": digests[0], "relpath": "manifest.json"}]).encode()
+    for content in (out / below / "manifest.json").read_bytes(), None:
+        listed = [
+            {"md5": "0" * 32, "relpath": "span.json"},
+            {"md5": (*digests, "")[0], "relpath": f"{below}manifest.json"},
+        ]
+        content = content or json.dumps(listed if below else listed[1:]).encode()
         digests.append(hashlib.md5(content).hexdigest() + ".dir" * len(digests))
         path = project.path / ".dvc/cache/files/md5" / digests[-1][:2] / digests[-1][2:]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    out = {"path": str(BARS), "md5": digests[1], "nfiles": 1}
-    (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"check_data": {"outs": [out]}}}))
+    facts = {"path": str(out), "md5": digests[1], "nfiles": 2 if below else 1}
+    (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"check_data": {"outs": [facts]}}}))
     (project.path / "params.yaml").write_text(yaml.safe_dump(project.params() | {"storage": {"root": ROOT}}))
     project.commit()
     return project.path / ".dvc/cache/files/md5" / digests[0][:2] / digests[0][2:]
@@ -88,6 +93,15 @@ def test_first_they_are_only_named(project, three):
 def test_then_only_what_no_manifest_names_is_deleted(project, three):
     assert "deleted=1" in project.run(collect_partitions, "--delete")
     assert there() == {three[0].uri, three[1].uri}
+
+
+def test_what_a_sealed_span_names_is_needed(project, bucket: str):
+    sealed = written(0)
+    recorded(project, sealed, Path("artifacts/seal/search"), "bars/")
+    shutil.rmtree("artifacts/seal")
+    written(1)
+    assert "needed=1 garbage=1 deleted=1" in project.run(collect_partitions, "--delete")
+    assert there() == {sealed.uri}
 
 
 def test_what_a_run_in_progress_may_have_written_is_kept(project, three, monkeypatch: pytest.MonkeyPatch):

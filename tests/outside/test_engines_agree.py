@@ -8,17 +8,22 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import fsspec
 import pytest
+import yaml
 
 from stages.backtesting.blocks import blocks_of
 from stages.outside import engine, settings, trading
 from stages.outside.files import read_sheet
+from stages.outside.storing.partitions import MANIFEST
 from tests.benchmarks.bench_sweep import study
 from tests.outside.cluster import Cluster, cluster
+from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.large_market import folder_of_stages, params_of, symbols_of
 
 pytestmark = pytest.mark.xdist_group("cluster")
 BY_SYMBOL = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests")
+SEALED = {"holdout_sessions": 5, "embargo_sessions": 1}
 SYMBOLS = symbols_of(5)
 FIRST, LAST = date(2024, 9, 3), date(2024, 9, 27)
 GRID = {"horizon_min": [10, 5], "k_sigma": [0.1, 0.5, 1.0], "s_stop": [1.0, 2.0]}
@@ -28,8 +33,13 @@ OTHERS = ["local:2", "dask", "backwards"]
 
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("dask")) as running:
-        yield running
+    """They and the driver know the same bucket."""
+    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", url)
+        patch.setenv("FSSPEC_GS_TOKEN", "anon")
+        patch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url})
+        with cluster(tmp_path_factory.mktemp("dask")) as running:
+            yield running
 
 
 @pytest.fixture(params=OTHERS)
@@ -88,21 +98,37 @@ def test_bars_features_questions_and_schedule(tmp_path: Path, by_a_loop: dict[st
 def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("market") / "study"
     study(folder, ("A", "B", "C"), GRID, sessions=30)
+    search = folder / "artifacts/seal/search"
+    for name, before in (
+        ("bars", "check_data"),
+        ("calendar.parquet", "fetch_bars"),
+        ("calibrated.parquet", "calibrate"),
+    ):
+        (folder / "artifacts" / before).mkdir()
+        (search / name).rename(folder / "artifacts" / before / name)
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["split"] |= SEALED
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 
 
 @pytest.fixture(scope="module")
 def swept_by_a_loop(market: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = Path(shutil.copytree(market, tmp_path_factory.mktemp("loop") / "study"))
-    found = run(folder, ("sweep",), "loop")
+    found = run(folder, ("seal", "sweep"), "loop")
     assert (read_sheet(folder / "artifacts/sweep/ranking.csv")["trades"] > 0).all()
     return found
 
 
-def test_a_sweep_in_blocks(tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], other_engine: str):
+def test_sealed_bars_and_a_sweep_in_blocks(
+    tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], other_engine: str
+):
     assert len(blocks_of(range(12), COMBOS_AT_ONCE)) == 3
     shutil.copytree(market, tmp_path / "study")
-    assert run(tmp_path / "study", ("sweep",), other_engine) == swept_by_a_loop
+    assert run(tmp_path / "study", ("seal", "sweep"), other_engine) == swept_by_a_loop
+    assert {f"seal/{span}/bars/{symbol}.parquet" for span in ("search", "holdout") for symbol in "ABC"} <= set(
+        swept_by_a_loop
+    )
     assert len([name for name in swept_by_a_loop if name.startswith("sweep/grid/")]) == 12
 
 
@@ -111,4 +137,19 @@ def test_a_sweep_in_blocks_is_the_sweep_as_a_whole(
 ):
     monkeypatch.setattr(f"{__name__}.COMBOS_AT_ONCE", 12)
     shutil.copytree(market, tmp_path / "study")
-    assert run(tmp_path / "study", ("sweep",), "loop") == swept_by_a_loop
+    assert run(tmp_path / "study", ("seal", "sweep"), "loop") == swept_by_a_loop
+
+
+def test_what_a_sweep_trades_on_lies_in_the_bucket_too(
+    tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], two_workers: Cluster
+):
+    """Workers of another machine do not see artifacts/: here nothing of the bars is left there."""
+    shutil.copytree(market, tmp_path / "study")
+    params = yaml.safe_load((market / "params.yaml").read_text()) | {"storage": {"root": f"gs://{BUCKET}/partitions"}}
+    (tmp_path / "study/params.yaml").write_text(yaml.safe_dump(params))
+    found = run(tmp_path / "study", ("seal",), two_workers.engine)
+    sealed = {name for name in found if name.startswith("seal/") and "/bars/" in name}
+    assert sealed == {f"seal/{span}/bars/{MANIFEST}" for span in ("search", "holdout")}
+    found = run(tmp_path / "study", ("sweep",), two_workers.engine)
+    swept = {name: digest for name, digest in swept_by_a_loop.items() if name.startswith("sweep/")}
+    assert {name: digest for name, digest in found.items() if name.startswith("sweep/")} == swept

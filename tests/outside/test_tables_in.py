@@ -35,6 +35,10 @@ def test_no_column_beyond_the_contract_is_read(folder):
     assert_frame_equal(lazy["A"], whole["A"].select(Prices.column_names()), check_exact=True)
 
 
+def test_of_a_table_without_a_contract_only_the_named_columns_are_read(folder):
+    assert TablesIn.some({"close", "ts", "unheard_of"}, folder)["A"].columns == ["ts", "close"]
+
+
 def test_who_works_elsewhere_finds_the_same_tables(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     lazy = TablesIn.of(Bars, Path(folder.name))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.requests import market as market_module
 from stages.requests.market import Market
 from stages.requests.window import UNITS_PER_BP
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
@@ -185,3 +186,12 @@ def test_the_digest_of_a_window_does_not_depend_on_what_was_asked_before(asked):
         cut = market.cut("A", tuple(sessions[max(0, day - days) : day]), sessions[day], minute)
         series = market.series("A")
         assert series.digest(cut) == replace(series).digest(cut)
+
+
+def test_a_market_of_many_symbols_keeps_the_arrays_of_some_and_says_the_same(monkeypatch):
+    expected = {question.key: MARKET.window(question).digest() for question in plan(MARKET)[1]}
+    monkeypatch.setattr(market_module, "SERIES_AT_ONCE", 1)
+    market = market_of(MARKET.bars, CALENDAR)
+    by_time = sorted(plan(market)[1], key=lambda question: question.snapshot_utc)
+    assert {question.key: market.window(question).digest() for question in by_time} == expected
+    assert len(market._series) == 1

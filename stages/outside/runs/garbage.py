@@ -20,6 +20,8 @@ from stages.outside.workspace import store_root
 
 OLDEST_RUN = timedelta(days=7)
 ARTIFACTS = Path("artifacts")
+MANIFESTS = {MANIFEST, f"bars/{MANIFEST}"}
+FOLDERS = ("bars", "features", "search", "holdout")
 
 
 def garbage(root: str, before: datetime) -> tuple[list[str], int]:
@@ -49,9 +51,9 @@ def _named_by_runs() -> Iterator[str]:
     for run in (*present_run(), *recorded_runs()):
         for digest in _folders(run):
             try:
-                listed = json.loads(_cached(digest))
-                manifest = next(one["md5"] for one in listed if one["relpath"] == MANIFEST)
-                yield from _uris(json.loads(_cached(manifest)))
+                for one in json.loads(_cached(digest)):
+                    if one["relpath"] in MANIFESTS:
+                        yield from _uris(json.loads(_cached(one["md5"])))
             except FileNotFoundError:
                 gone += 1
     if gone:
@@ -62,16 +64,12 @@ def _named_by_runs() -> Iterator[str]:
 
 
 def _folders(run: Run) -> Iterator[str]:
-    """Digests of the folders of one file that a run with a bucket recorded: its manifests."""
+    """Digests of the folders in which a run with a bucket recorded its manifests."""
     if not run.params.get("storage", {}).get("root"):
         return
     for stage in run.stages.values():
         for out in stage.get("outs", []):
-            if (
-                out.get("nfiles") == 1
-                and str(out["md5"]).endswith(".dir")
-                and out["path"].endswith(("bars", "features"))
-            ):
+            if str(out["md5"]).endswith(".dir") and out["path"].endswith(FOLDERS):
                 yield str(out["md5"])
 
 

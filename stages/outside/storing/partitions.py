@@ -8,7 +8,7 @@ object in the bucket for each: `key, rows, sha256, uri`, sorted by key; DVC then
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +39,12 @@ class Partition:
     table: type[Table] | None = None
     rows: int = 0
 
-    def read(self) -> pl.DataFrame:
-        """The table, checked against its digest and its contract; no column beyond the latter is read."""
-        only = None if self.table is None else self.table.columns()
+    def read(self, only: Collection[str] | None = None) -> pl.DataFrame:
+        """The table, checked against its digest and its contract; no column beyond the latter is read.
+
+        Where there is no contract, `only` says which columns are.
+        """
+        only = only if self.table is None else self.table.columns()
         if self.sha256 is None:
             frame = read_frame(Path(self.uri), only)
         else:
