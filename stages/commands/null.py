@@ -15,7 +15,7 @@ from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.envelopes import read_envelope
+from stages.outside.envelopes import hold_envelope
 from stages.outside.files import read_json
 from stages.outside.progress import progress
 from stages.outside.runs.luck_record import keep_luck
@@ -59,7 +59,7 @@ def _judged_strategy(study: Study) -> str:
 
 
 def _other_dates(study: Study, times: int) -> Iterator[Passed]:
-    strategy, envelope = study.strategy(frozenset()), read_envelope(SEARCH)
+    strategy, envelope = study.strategy(frozenset()), hold_envelope(SEARCH)
     forecasts = traded_kind(envelope.forecasts, strategy)
     for seed in progress(range(times), "other dates"):
         yield replay(replace(envelope, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)

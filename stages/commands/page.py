@@ -7,6 +7,7 @@ Written to artifacts/page/, so that neither the workspace nor any stage's output
 import argparse
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def read_run(name: str) -> Record:
         root = Path() if name == WORKSPACE else Path(folder)
         if name != WORKSPACE:
             fetch_run(name, [PARAMS, *FILES.values()], root)
-        return read_record(FILES, shown(read_params_of(root)), root)
+        record = read_record(FILES, shown(read_params_of(root)), root)
+        return replace(record, bars=dict(record.bars))  # read before the folder goes
 
 
 def read_params_of(root: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The envelopes that `seal` wrote: everything needed to trade one span."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from stages.outside.files import read_table
@@ -17,3 +18,9 @@ def read_envelope(folder: Path) -> Envelope:
         forecasts=read_table(Calibrated, folder / "calibrated.parquet"),
         calendar=read_table(Calendar, folder / "calendar.parquet"),
     )
+
+
+def hold_envelope(folder: Path) -> Envelope:
+    """The same with all bars read now, for whoever looks at them again and again or after the folder is gone."""
+    envelope = read_envelope(folder)
+    return replace(envelope, bars=dict(envelope.bars))

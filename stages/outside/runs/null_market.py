@@ -15,7 +15,7 @@ import yaml
 from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import compose, to_yaml
 from stages.outside.configuration.study import Study
-from stages.outside.envelopes import read_envelope
+from stages.outside.envelopes import hold_envelope
 from stages.outside.settings import PARAMS
 from stages.outside.workspace import main_root
 from stages.portfolio.book import Envelope
@@ -52,4 +52,4 @@ def null_search_span(seed: int) -> Envelope:
         done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stages
         if done.returncode:
             raise ConfigurationError(f"the null market of seed {seed} cannot run: {done.stderr.strip()[-500:]}")
-        return read_envelope(scratch / SEARCH)
+        return hold_envelope(scratch / SEARCH)
