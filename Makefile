@@ -53,7 +53,8 @@ show: .venv/runtime ## experiments side by side, noise dropped
 	@[ -t 1 ] || export COLUMNS=140; dvc exp show --only-changed --no-pager --drop $(NOISE)
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
-	while read -r line; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
+	@[ -f conf/sweeps/$(NAME).txt ] || { echo "error there is no conf/sweeps/$(NAME).txt: name one of $$(cd conf/sweeps && echo *.txt)"; exit 5; } >&2
+	while read -r line || [ -n "$$line" ]; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
 	dvc exp run --run-all
 
 page: .venv/runtime ## the page with what was spent and opened; RUN=x for another run

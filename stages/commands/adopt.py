@@ -3,11 +3,11 @@
 `make adopt ARGS=calibration` takes the other proposal, that of the calibration tournament in `score_forecasts`.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError, GateNotMet
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.adoption import keep, state
 from stages.outside.configuration.composition import (
     applied_experiment,
@@ -28,7 +28,7 @@ PROPOSALS = {
 
 def main() -> None:
     """An applied experiment or a proposal -> conf/ and params.yaml."""
-    parser = argparse.ArgumentParser(prog="make adopt", description="keep an experiment, or what was proposed")
+    parser = Arguments(prog="make adopt", description="keep an experiment, or what was proposed")
     parser.add_argument("what", nargs="?", choices=list(PROPOSALS), help="which proposal (without an experiment: rule)")
     what = parser.parse_args().what
 

@@ -11,6 +11,7 @@ from stages.auditing.instants import instants
 from stages.auditing.replay import run as replayed
 from stages.auditing.world import World
 from stages.errors import DataContractError
+from stages.outside.arguments import Arguments, whole_number
 from stages.outside.configuration.composition import present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -55,16 +56,10 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make audit", description="another future, the same past")
-    parser.add_argument("--instants", type=_positive, default=30, help="how many instants (30)")
-    parser.add_argument("--seed", type=int, default=0, help="which instants (0)")
+    parser = Arguments(prog="make audit", description="another future, the same past")
+    parser.add_argument("--instants", type=whole_number(1), default=30, help="how many instants (30)")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="which instants (0)")
     return parser.parse_args()
-
-
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of instants: name one or more")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """`make budget`: limits and what the latest days spent; `PER_DAY=n` sets the limit that params cannot raise."""
 
-import argparse
-
 from stages.forecasting.params import ApiParams
+from stages.outside.arguments import Arguments, whole_number
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere, write_face
 from stages.outside.paid.ledger import set_standing_limit, standing_limit
@@ -12,8 +11,8 @@ from stages.outside.settings import read_params
 
 def main() -> None:
     """Ledger -> limits and days."""
-    parser = argparse.ArgumentParser(prog="make budget", description="limits, and requests a day")
-    parser.add_argument("per_day", nargs="?", type=_count, help="new standing limit of requests a UTC day")
+    parser = Arguments(prog="make budget", description="limits, and requests a day")
+    parser.add_argument("per_day", nargs="?", type=whole_number(0), help="new standing limit of requests a UTC day")
     per_day = parser.parse_args().per_day
     api = read_params(ApiParams)
     ledger = ledger_anywhere(api)
@@ -28,13 +27,6 @@ def main() -> None:
     for day, states in days_of(ledger.place).items():
         told = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
         print(f"  {day}  {states['counted']:>5} counted  ({told})")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("a limit is 0 or more")
-    return value
 
 
 if __name__ == "__main__":

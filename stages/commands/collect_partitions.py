@@ -1,8 +1,7 @@
 """`make collect-partitions`: what no recorded run names in the bucket of `storage.root`; ARGS=--delete removes it."""
 
-import argparse
-
 from stages.errors import ConfigurationError
+from stages.outside.arguments import Arguments
 from stages.outside.clock import SystemClock
 from stages.outside.entry import run, say
 from stages.outside.runs.garbage import OLDEST_RUN, delete, garbage
@@ -12,7 +11,7 @@ from stages.outside.storing.params import StorageParams
 
 def main() -> None:
     """Bucket and manifests -> objects that nobody needs, named; deleted only when told so."""
-    parser = argparse.ArgumentParser(prog="make collect-partitions", description="partitions that no run names")
+    parser = Arguments(prog="make collect-partitions", description="partitions that no run names")
     parser.add_argument("--delete", action="store_true", help="remove them; without it they are only named")
     deleting = parser.parse_args().delete
     root = read_params(StorageParams).root

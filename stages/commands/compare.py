@@ -3,11 +3,10 @@
 A run is an experiment, a branch, a commit or `workspace`; neither the workspace nor any stage's output changes.
 """
 
-import argparse
-
 from stages.commands.page import PAGES, WORKSPACE, read_run
 from stages.comparing.pair import render_pair
 from stages.errors import ConfigurationError
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import differences
 from stages.outside.entry import run
 from stages.outside.files import write_text
@@ -15,7 +14,7 @@ from stages.outside.files import write_text
 
 def main() -> None:
     """The files of two runs -> one page."""
-    parser = argparse.ArgumentParser(prog="make compare", description="two runs on one page")
+    parser = Arguments(prog="make compare", description="two runs on one page")
     parser.add_argument("a", help="an experiment, a branch, a commit, or workspace")
     parser.add_argument("b", nargs="?", default=WORKSPACE, help="another one; the workspace if left out")
     names = parser.parse_args()

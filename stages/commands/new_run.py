@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
+from stages.outside.arguments import Arguments, whole_number
 from stages.outside.configuration.composition import CONF, compose
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -100,14 +101,14 @@ def sizes(study: Study) -> list[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make new-run", description="a preset for bars of your own")
+    parser = Arguments(prog="make new-run", description="a preset for bars of your own")
     parser.add_argument("preset", metavar="PRESET", help="its name: small letters, digits and _")
     parser.add_argument("--uri", required=True, help="template with {symbol}, {yyyy}, {mm}: a path or gs://")
     parser.add_argument("--symbols", nargs="+", required=True)
     parser.add_argument("--first", default="2024-01-02", help="first session")
     parser.add_argument("--last", default="2024-12-31", help="last session")
-    parser.add_argument("--history", type=int, default=40, help="whole sessions that a question sends")
-    parser.add_argument("--holdout", type=int, default=30, help="sessions that stay sealed")
+    parser.add_argument("--history", type=whole_number(1), default=40, help="whole sessions that a question sends")
+    parser.add_argument("--holdout", type=whole_number(1), default=30, help="sessions that stay sealed")
     parser.add_argument("--aliases", nargs="*", default=[], metavar="VENDOR=OURS", help="columns, like c=close")
     return parser.parse_args()
 

@@ -4,7 +4,6 @@ Only the search span is read. The finding lies beside the answer store, for `mak
 and no hashed page holds any.
 """
 
-import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from stages.backtesting.strategy import eligible_cells
 from stages.errors import ConfigurationError
+from stages.outside.arguments import Arguments, whole_number
 from stages.outside.configuration.composition import present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -32,9 +32,9 @@ TOLD = {"forecast": "a symbol's forecast gates", "trading": "the trading gates",
 
 def main() -> None:
     """Search span and params -> how often luck passes; told, and kept for the page."""
-    parser = argparse.ArgumentParser(prog="make null", description="how often the gates pass by luck")
-    parser.add_argument("--times", type=_count, default=100, help="replays with forecasts put to other dates")
-    parser.add_argument("--seeds", type=_count, default=20, help="markets of random walks, some seconds each")
+    parser = Arguments(prog="make null", description="how often the gates pass by luck")
+    parser.add_argument("--times", type=whole_number(1), default=100, help="replays with forecasts put to other dates")
+    parser.add_argument("--seeds", type=whole_number(1), default=20, help="markets of random walks, some seconds each")
     asked = parser.parse_args()
     study = Study.parse(present() or {})
     name = _judged_strategy(study)
@@ -77,13 +77,6 @@ def _tell(what: str, rates: Mapping[str, Mapping[str, Any]]) -> None:
         for name, rate in rates.items()
     ]
     print(f"null: of {what}, {', '.join(told)}", flush=True)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a count: ask for 1 or more")
-    return number
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ openings, revisions.
 Written to artifacts/page/, so that neither the workspace nor any stage's output changes.
 """
 
-import argparse
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ import yaml
 
 from stages.commands.panels import openings, revisions, spend, trials
 from stages.forecasting.params import ApiParams
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.openings import openings_of
 from stages.outside.entry import run
 from stages.outside.files import write_text
@@ -38,7 +38,7 @@ WORKSPACE = "workspace"
 
 def main() -> None:
     """A run's files, the ledger and git's history -> one page."""
-    parser = argparse.ArgumentParser(prog="make page", description="the page of a run, with what it cost")
+    parser = Arguments(prog="make page", description="the page of a run, with what it cost")
     parser.add_argument("run", nargs="?", default=WORKSPACE, help="an experiment, a branch or a commit")
     name = parser.parse_args().run
 

@@ -3,8 +3,7 @@
 `--check` (the first step of `make run`) composes too, but refuses when that would throw an applied experiment away.
 """
 
-import argparse
-
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import applied_experiment, compose, refuse_to_discard, told, write_params
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -12,7 +11,7 @@ from stages.outside.entry import run
 
 def main() -> None:
     """conf/ -> params.yaml."""
-    parser = argparse.ArgumentParser(prog="make params", description="compose conf/ into params.yaml")
+    parser = Arguments(prog="make params", description="compose conf/ into params.yaml")
     parser.add_argument("--check", action="store_true", help="refuse to discard an applied experiment")
     check = parser.parse_args().check
 

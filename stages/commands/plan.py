@@ -3,12 +3,12 @@
 Offline but for the listing of a shared remote; without key; the workspace stays as it is.
 """
 
-import argparse
 import math
 from typing import Any
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import LOCAL
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import compose, present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -23,7 +23,7 @@ from stages.requests.schedule import plan_questions
 
 def main() -> None:
     """Params (and overrides) -> questions, hits, requests and days."""
-    parser = argparse.ArgumentParser(prog="make plan", description="the price of a run in requests; buys nothing")
+    parser = Arguments(prog="make plan", description="the price of a run in requests; buys nothing")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, like requests.history_days=[20,40]")
     overrides = parser.parse_args().overrides
 

@@ -4,7 +4,6 @@ Written to artifacts/pr_comment/: `comment.md`, its pictures, and `compare.html`
 and needs no key; a change that asks what nobody has answered yet is priced instead of judged.
 """
 
-import argparse
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from stages.comparing.pair import Differing, curves, render_pair
 from stages.comparing.picture import png
 from stages.errors import ConfigurationError
 from stages.forecasting.params import LOCAL
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import differences, present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -40,7 +40,7 @@ UP_TO_QUESTIONS = {"list_source", "fetch_bars", "check_data", "build_features", 
 
 def main() -> None:
     """A base run and the workspace -> a comment, its pictures, and the page behind them."""
-    parser = argparse.ArgumentParser(prog="make pr-comment", description="what this change does to a run, as a comment")
+    parser = Arguments(prog="make pr-comment", description="what this change does to a run, as a comment")
     parser.add_argument("base", nargs="?", default="main", help="the run to compare with: a branch, a commit, ...")
     parser.add_argument(
         "--pictures", default="", help="where pictures will be served from; beside the comment if empty"

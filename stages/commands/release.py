@@ -1,9 +1,8 @@
 """`make release KEY=...`: let a key be bought again that a refusal or a dead buyer on another machine holds back."""
 
-import argparse
-
 from stages.errors import ConfigurationError
 from stages.forecasting.params import ApiParams
+from stages.outside.arguments import Arguments
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.claims import Attempts
@@ -14,7 +13,7 @@ from stages.outside.workspace import store_root
 
 def main() -> None:
     """Forget the refusal of a key and end its open attempt; what was counted stays counted."""
-    parser = argparse.ArgumentParser(prog="make release", description="let a key be bought again")
+    parser = Arguments(prog="make release", description="let a key be bought again")
     parser.add_argument("key")
     key = parser.parse_args().key
     api = read_params(ApiParams)

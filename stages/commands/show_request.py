@@ -1,11 +1,11 @@
 """`make show-request KEY=...`: a question in full, and the rows it sends, rebuilt from the bars and checked."""
 
-import argparse
 from pathlib import Path
 
 import polars as pl
 
 from stages.errors import ConfigurationError
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import present
 from stages.outside.entry import run
 from stages.outside.question_files import read_questions
@@ -18,7 +18,7 @@ REQUESTS = Path("artifacts/build_requests/requests")
 
 def main() -> None:
     """Key (or its first digits) -> question and rows as CSV."""
-    parser = argparse.ArgumentParser(prog="make show-request", description="a question and the rows it sends")
+    parser = Arguments(prog="make show-request", description="a question and the rows it sends")
     parser.add_argument("key", help="the key, or its first digits")
     key = parser.parse_args().key
     found = [question for question in read_questions(REQUESTS) if question.key.startswith(key)]

@@ -4,7 +4,6 @@
 restores from its run-cache logs nothing itself.
 """
 
-import argparse
 from collections.abc import Iterable
 
 import yaml
@@ -12,6 +11,7 @@ import yaml
 from stages.backtesting.grid import combos
 from stages.backtesting.trials import Entry, evaluated, prior_trials
 from stages.forecasting.params import ApiParams
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.adoption import state
 from stages.outside.configuration.composition import compose, refuse_to_discard, to_yaml
 from stages.outside.configuration.study import Study
@@ -23,7 +23,7 @@ from stages.outside.settings import read_params
 
 def main() -> None:
     """Trial log, git's history and DVC's cache -> what was tried, and sweep.prior_trials in conf/ and params.yaml."""
-    parser = argparse.ArgumentParser(prog="make trials", description="what was ever tried, and sweep.prior_trials")
+    parser = Arguments(prog="make trials", description="what was ever tried, and sweep.prior_trials")
     parser.add_argument("--present", action="store_true", help="only log what the present tables hold")
     only_present = parser.parse_args().present
     log = open_log(_api(only_present))

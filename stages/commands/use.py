@@ -1,7 +1,6 @@
 """`make use PRESET=x`: make a preset the standing choice, so that later `-S` overrides stay on its market."""
 
-import argparse
-
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import compose, refuse_to_discard, write_params
 from stages.outside.configuration.conf_files import all_or_nothing, choices_of, choose
 from stages.outside.configuration.study import Study
@@ -10,7 +9,7 @@ from stages.outside.entry import run
 
 def main() -> None:
     """A preset's name -> conf/config.yaml and params.yaml."""
-    parser = argparse.ArgumentParser(prog="make use", description="make a preset the standing choice")
+    parser = Arguments(prog="make use", description="make a preset the standing choice")
     parser.add_argument("preset", metavar="PRESET", help=f"one of {', '.join(choices_of('preset'))}")
     preset = parser.parse_args().preset
 
