@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from stages.calibration.params import CalibrationMethod
 from stages.outside.entry import run, say
 from stages.outside.files import read_table, write_csv, write_json
 from stages.outside.question_files import read_questions
@@ -38,7 +39,7 @@ def main() -> None:
     forecasts = read_table(Calibrated, CALIBRATED)
     bars = TablesIn.of(Bars, BARS)
 
-    metrics = score(forecasts, params)
+    metrics = score(forecasts, params, read_params(CalibrationMethod).method)
     plant = planted(forecasts, bars, market) if market else None
     proofs = controls(forecasts, read_questions(REQUESTS), bars, params, plant)
     gates = forecast_gates(metrics, proofs, params)

@@ -19,6 +19,7 @@ from stages.portfolio.gates import trading_gates
 from stages.scoring.params import GatesParams
 from stages.scoring.verdict import Judgement, Verdict, worst
 from stages.tables.trades import Trades
+from stages.universe.names import few
 
 Document = dict[str, Any]
 BEST_FIRST = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
@@ -139,7 +140,7 @@ def _selection(ranking: pl.DataFrame, combo: str) -> Document:
 
 
 def _controls(controls: Mapping[str, Any]) -> Judgement:
-    said = {name: proof["verdict"] for name, proof in sorted(controls.items()) if name != "verdict"}
+    said = {name: Verdict(proof["verdict"]) for name, proof in sorted(controls.items()) if name != "verdict"}
     return Judgement(
         verdict=Verdict(controls["verdict"]),
         value=float(sum(verdict == Verdict.PASS for verdict in said.values())),
@@ -165,8 +166,10 @@ def _forecast(cells: Mapping[str, Document]) -> Judgement:
     )
 
 
-def _listed(verdicts: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
+def _listed(verdicts: Mapping[str, Verdict]) -> str:
+    """Names by their verdict: `2 PASS: STRONG, WEAK; 1 FAIL: NULL`."""
+    found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
+    return "; ".join(f"{len(names)} {verdict.value}: {few(names)}" for verdict, names in found.items() if names)
 
 
 def _short(value: float | None, decimals: int) -> float | None:

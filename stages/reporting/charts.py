@@ -16,6 +16,7 @@ SERIES = tuple(f"var(--c{number})" for number in range(1, 9))
 GOOD, BAD, QUIET, INK, PAPER = "var(--good)", "var(--bad)", "var(--quiet)", "var(--ink)", "var(--paper)"
 CLOCK = "pad(floor(datum.value / 60), 2, '0') + ':' + pad(datum.value % 60, 2, '0')"
 HEIGHT = 240
+LEGEND_COLUMNS = 5  # as many names as a phone is wide
 
 THEME: dict[str, Any] = {
     "background": "transparent",
@@ -105,10 +106,11 @@ def clock_axis(field: str = "minute_et", *, title: str = "exchange time") -> alt
 
 def series(field: str, names: Sequence[str], *, title: str | None = None, first: str | None = None) -> alt.Color:
     """One colour a name, in the order given, so that a name keeps its colour in every figure; `first` in ink."""
-    colours = [SERIES[place % len(SERIES)] for place in range(len(names))]
+    colours, legend = [SERIES[place % len(SERIES)] for place in range(len(names))], alt.Legend(columns=LEGEND_COLUMNS)
     if first is not None:
         names, colours = [first, *names], [INK, *colours]
-    return alt.Color(field, type="nominal", title=title, scale=alt.Scale(domain=list(names), range=colours))
+    scale = alt.Scale(domain=list(names), range=colours)
+    return alt.Color(field, type="nominal", title=title, scale=scale, legend=legend)
 
 
 def sliding() -> alt.Parameter:

@@ -6,6 +6,7 @@ from typing import Any
 
 from stages.reporting.record import Record
 from stages.reporting.words import count, number, sharpe
+from stages.universe.names import few
 
 REASONS = {
     "PASS": "Every required gate passes.",
@@ -69,7 +70,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         facts.append((record.sharpe_title, sharpe(figures["sharpe"], figures["sharpe_se"])))
     if "holdout" not in spans:
         facts.append(("holdout", "sealed"))
-    trading = ", ".join(record.oos["trading"]) or "no symbol"
+    trading = few(record.oos["trading"]) or "no symbol"
     return [*facts, ("may trade", trading), ("strategy", record.oos["strategy_id"])]
 
 

@@ -15,3 +15,4 @@ class ReportParams(Section):
     study: str
     grid_top_k: Annotated[int, Field(ge=1)]
     fan_days: Annotated[int, Field(ge=1)]
+    shown_symbols: Annotated[int, Field(ge=2)]

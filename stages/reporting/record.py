@@ -1,12 +1,14 @@
 """Everything a report may look at: the outputs of one run, as their stages wrote them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from stages.reporting.origin import SYNTHETIC, is_local, makers, origin
+from stages.reporting.picking import evenly
 from stages.reporting.words import count
 from stages.tables.trades import PORTFOLIO
 
@@ -48,6 +50,35 @@ class Record:
     def symbols(self) -> list[str]:
         """The universe in its stated order, which fixes every colour."""
         return list(self.config["universe"]["symbols"])
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """The symbols that are shown one by one, in the stated order: all, or `report.shown_symbols` of many.
+
+        Those are picked evenly from the lowest calibrated rMAE at the rule's horizon to the highest.
+        """
+        horizon, error = self.config["rules"]["horizon_min"], dict.fromkeys(self.symbols, float("inf"))
+        for entry in self.scores("cells"):
+            value = entry["metrics"]["rmae"]["calibrated"]["value"]
+            if entry["horizon_min"] == horizon and value is not None:
+                error[entry["symbol"]] = value
+        picked = evenly(sorted(error, key=lambda symbol: error[symbol]), self.config["report"]["shown_symbols"])
+        return [symbol for symbol in self.symbols if symbol in picked]
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """What to say where not every symbol is shown."""
+        if len(self.shown) == len(self.symbols):
+            return ()
+        return (
+            f"Of {count(len(self.symbols), 'symbol')}, {len(self.shown)} are shown one by one, evenly from the lowest "
+            "rMAE to the highest (report.shown_symbols); the files behind this page hold all.",
+        )
+
+    def scores(self, scope: str) -> Iterator[Document]:
+        """The entries of `metrics.json` for the history and the calibration method that the strategy states."""
+        wanted = (self.config["rules"]["history_days"], self.config["calibration"]["method"])
+        return (entry for entry in self.metrics[scope] if (entry["history_days"], entry["method"]) == wanted)
 
     @property
     def is_synthetic(self) -> bool:

@@ -1,9 +1,9 @@
 """How good the asked model's forecasts are, as answered and as calibrated, and how sure that is.
 
 *Tables*: a document with three lists: `cells` (symbol, history, horizon, method), `by_snapshot` (the same by clock
-time, without bounds) and `pooled` (over symbols; relative errors as geometric means). Each entry names its scope and
-holds `n`, `n_days`, `n_void`, `n_uncalibrated`, `n_crossed`, per metric and version `value`, `ci` and `se`, then `dm`
-(against persistence) and `pit`.
+time, of the stated method, without bounds) and `pooled` (over symbols; relative errors as geometric means). Each entry
+names its scope and holds `n`, `n_days`, `n_void`, `n_uncalibrated`, `n_crossed`, per metric and version `value`, `ci`
+and `se`, then `dm` (against persistence) and `pit`.
 *Time*: rows that are void or not calibrated yet are counted, not scored.
 *Units*: as in `figures.py`. `ci` is the pair of one-sided bounds at `gates.skill_confidence` by drawing days anew, `se`
 the deviation of the draws; both null below `gates.min_ci_days` days.
@@ -33,8 +33,8 @@ FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "method"]
 DECIMALS = 6
 
 
-def score(forecasts: pl.DataFrame, params: GatesParams) -> Document:
-    """Every metric of the asked model at every scope."""
+def score(forecasts: pl.DataFrame, params: GatesParams, method: str) -> Document:
+    """Every metric of the asked model at every scope; `method` is the stated calibration."""
     asked = asked_rows(forecasts).sort(FORECAST)
     scored = asked.filter(~pl.col("void"), "calibrated")
     losses = _with_benchmark(forecasts, scored)
@@ -43,6 +43,7 @@ def score(forecasts: pl.DataFrame, params: GatesParams) -> Document:
         scope: [
             cell | _entry(rows.by_day(members), params, with_bounds=scope in WITH_BOUNDS)
             for cell, members in _cells(asked, scored, keys)
+            if scope != "by_snapshot" or cell["method"] == method
         ]
         for scope, keys in SCOPES.items()
     }

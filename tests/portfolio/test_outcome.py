@@ -50,7 +50,7 @@ def test_a_symbol_with_nothing_to_forecast_is_kept_out_and_fails_no_run():
     assert (document["verdict"], document["holds"]) == ("PASS", True)
     assert document["gates"]["forecast"]["value"] == 2.0
     assert document["cells"]["NULL"]["verdict"] == "FAIL"
-    assert "NULL FAIL" in document["gates"]["forecast"]["words"]
+    assert "FAIL: NULL" in document["gates"]["forecast"]["words"]
 
 
 def test_every_gate_that_is_named_is_required():

@@ -169,7 +169,7 @@ def features() -> dict:
 @cache
 def metrics() -> dict:
     """The fixture's forecasts, scored; few draws, since nothing here looks at the bounds' values."""
-    return score(forecasts(), gates_params())
+    return score(forecasts(), gates_params(), config()["calibration"]["method"])
 
 
 def gates_params() -> GatesParams:

@@ -20,6 +20,7 @@ CALIBRATION = CalibrationParams.model_validate(PARAMS["calibration"])
 NORMAL = norm.ppf(np.array(LEVELS) / 100)
 SIGMA_5M = 15e-4
 FIRST_DAY = date(2024, 1, 1)
+METHOD = "identity"  # the calibration that is stated
 
 
 def with_truth(

@@ -6,8 +6,8 @@ import altair as alt
 
 from stages.reporting.charts import SERIES, Figure, level, listed, sized
 from stages.reporting.content import Section
-from stages.reporting.record import Record
-from stages.reporting.sections.skill import DATA, bounded, of_method
+from stages.reporting.record import Document, Record
+from stages.reporting.sections.skill import DATA, bounded
 from stages.reporting.words import number
 
 DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *DATA)
@@ -19,10 +19,11 @@ BINS = ("below q25", "q25 to q50", "q50 to q75", "above q75")
 def coverage(record: Record) -> Section:
     """Pooled over symbols at the horizon that trades."""
     horizon = record.config["rules"]["horizon_min"]
-    pooled = next((one for one in of_method(record, "pooled") if one["horizon_min"] == horizon), None)
+    pooled = next((one for one in record.scores("pooled") if one["horizon_min"] == horizon), None)
     sentences = (
         f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
         "forecast by errors already known when it was asked, so the first sessions stand as answered, unjudged.",
+        *record.selection,
     )
     if pooled is None:
         return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
@@ -36,7 +37,7 @@ def _version() -> alt.Color:
     )
 
 
-def _reliability(pooled: dict[str, Any]) -> Figure:
+def _reliability(pooled: Document) -> Figure:
     entries: list[dict[str, Any]] = [
         {"version": words, "level": quantile / 100} | bounded(pooled["metrics"][f"hit_{quantile:02d}"][version])
         for version, words in VERSIONS.items()
@@ -78,7 +79,7 @@ def _reliability(pooled: dict[str, Any]) -> Figure:
     )
 
 
-def _pit(pooled: dict[str, Any]) -> Figure:
+def _pit(pooled: Document) -> Figure:
     entries = [
         {"version": words, "bin": name, "share": many / max(sum(pooled["pit"][version]["counts"]), 1), "count": many}
         for version, words in VERSIONS.items()
@@ -116,8 +117,8 @@ def _by_time(record: Record, horizon: int) -> Figure:
             "n": entry["n"],
             "value": entry["metrics"]["coverage_50"][version]["value"],
         }
-        for entry in of_method(record, "by_snapshot")
-        if entry["horizon_min"] == horizon
+        for entry in record.scores("by_snapshot")
+        if entry["horizon_min"] == horizon and entry["symbol"] in record.shown
         for version, words in VERSIONS.items()
     ]
     together = record.coverage.filter(method=record.config["calibration"]["method"], horizon_min=horizon).sort(

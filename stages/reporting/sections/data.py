@@ -22,7 +22,11 @@ def data(record: Record) -> Section:
         f"{count(len(odd), 'exception')} in all.",
         _policy(record.features),
     )
-    grids = (_by_symbol(symbols), *_exceptions(odd), *_unknown(record.features))
+    grids = (
+        _by_symbol(symbols, record.config["report"]["shown_symbols"]),
+        *_exceptions(odd),
+        *_unknown(record.features),
+    )
     return Section("data", "Data quality", sentences, grids=grids)
 
 
@@ -60,7 +64,11 @@ def _unknown(features: Document) -> list[Any]:
     return [grid("Features that are unknown where they should be known", titles, lines)] if lines else []
 
 
-def _by_symbol(symbols: dict[str, Any]) -> Any:
+def _by_symbol(symbols: dict[str, Any], most: int) -> Any:
+    """A line a symbol; of many those first that lost the most sessions."""
+    lost = {symbol: (-one["sessions_dropped"], one["completeness"]) for symbol, one in symbols.items()}
+    shown = sorted(sorted(symbols, key=lambda symbol: (*lost[symbol], symbol))[:most])
+    more = f" (the {most} of {len(symbols)} with the most dropped)" if len(symbols) > most else ""
     titles = ("symbol", "sessions expected", "present", "usable", "dropped", "completeness", "checks that fired")
     lines = [
         (
@@ -72,9 +80,9 @@ def _by_symbol(symbols: dict[str, Any]) -> Any:
             one["completeness"],
             _tally(one["checks"]),
         )
-        for symbol, one in sorted(symbols.items())
+        for symbol, one in ((symbol, symbols[symbol]) for symbol in shown)
     ]
-    return grid("The data gate by symbol", titles, lines)
+    return grid(f"The data gate by symbol{more}", titles, lines)
 
 
 def _exceptions(odd: list[tuple[str, Any]]) -> list[Any]:

@@ -19,7 +19,7 @@ def equity(record: Record) -> Section:
         "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo and "
         "was seen by no choice."
     )
-    sentences = [chosen]
+    sentences = [chosen, *record.selection]
     if not (record.daily["trades"] > 0).any():
         sentences.append("Nothing was traded on the search span, so there is no curve to draw.")
     figures = span_figures(record, "search span", record.daily, SEARCH)
@@ -58,14 +58,17 @@ def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str
 
 
 def _lines(record: Record, curves: pl.DataFrame) -> Chart:
+    """The book, and the shown symbols that traded."""
     thick = alt.condition(f"datum.symbol === '{PORTFOLIO}'", alt.value(3), alt.value(1.2))
+    traded = set(curves.filter(pl.col("trades") > 0)["symbol"])
+    names = [symbol for symbol in record.shown if symbol in traded]
     return (
-        alt.Chart(rows(curves))
+        alt.Chart(rows(curves.filter(pl.col("symbol").is_in([PORTFOLIO, *names]))))
         .mark_line(interpolate="step-after")
         .encode(
             session_axis(),
             alt.Y("equity_bp:Q", title="net, bp of capital"),
-            series("symbol", record.symbols, first=PORTFOLIO),
+            series("symbol", names, first=PORTFOLIO),
             strokeWidth=thick,
         )
     )
@@ -91,5 +94,6 @@ def _key_figures(record: Record) -> Grid:
     lines = [
         (*(row[field] for field in key), sharpe(row["sharpe"], row["sharpe_se"]), *(row[field] for field in rest))
         for row in record.portfolio.iter_rows(named=True)
+        if row["symbol"] in (PORTFOLIO, *record.shown)
     ]
     return grid("Key figures by span and symbol", titles, lines)

@@ -7,6 +7,7 @@ import polars as pl
 
 from stages.reporting.charts import BAD, GOOD, INK, SERIES, Chart, Figure, clock_axis, rows, sized, sliding
 from stages.reporting.content import Grid, Section, grid
+from stages.reporting.picking import evenly
 from stages.reporting.record import Record
 from stages.reporting.words import count, number
 
@@ -23,6 +24,7 @@ def fans(record: Record) -> Section:
         "The days are picked by rule: evenly from the worst traded symbol-day of the search span to the best."
         if record.trades.height
         else "Nothing was traded on the search span: shown are its last days.",
+        *record.selection,
     )
     figures = tuple(_figure(record, *day) for day in days)
     return Section("fans", "From forecasts to trades", sentences, figures, (_decisions(record),))
@@ -38,9 +40,7 @@ def pick_days(record: Record) -> list[tuple[str, date]]:
         symbol = record.symbols[0]
         sessions = sorted(strategy_forecasts(record).filter(pl.col("symbol") == symbol)["session"].unique())
         return [(symbol, session) for session in sessions[-wanted:]]
-    last = by_result.height - 1
-    places = sorted({round(step * last / max(wanted - 1, 1)) for step in range(wanted)})
-    return [(by_result["symbol"][place], by_result["session"][place]) for place in places]
+    return evenly(by_result.select("symbol", "session").rows(), wanted)
 
 
 def strategy_forecasts(record: Record) -> pl.DataFrame:
@@ -156,6 +156,6 @@ def _decisions(record: Record) -> Grid:
     counts = record.signals.group_by("symbol", "decision").len()
     found = {(symbol, decision): many for symbol, decision, many in counts.iter_rows()}
     decisions = sorted({decision for _, decision in found})
-    lines = [(symbol, *(found.get((symbol, decision), 0) for decision in decisions)) for symbol in record.symbols]
+    lines = [(symbol, *(found.get((symbol, decision), 0) for decision in decisions)) for symbol in record.shown]
     caption = "What became of each forecast: a trade (long, short), or the first rule that stopped it"
     return grid(caption, ("symbol", *decisions), lines)

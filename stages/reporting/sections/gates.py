@@ -34,6 +34,7 @@ def gates(record: Record) -> Section:
         "SEALED means that the holdout was not opened for this strategy and nothing was judged.",
         f"Policy {policy}: {POLICIES[policy]}.",
         f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
+        *record.selection,
     )
     return Section("gates", "Gates", sentences, grids=(_deciding(record), _forecast(record)))
 
@@ -46,7 +47,7 @@ def _deciding(record: Record) -> Grid:
 def _forecast(record: Record) -> Grid:
     lines = [
         (cell["symbol"], cell["eligible"], *_line(name, gate))
-        for cell in (record.gates["cells"][symbol] for symbol in record.symbols if symbol in record.gates["cells"])
+        for cell in (record.gates["cells"][symbol] for symbol in record.shown if symbol in record.gates["cells"])
         for name, gate in _in_order(cell["gates"])
     ]
     caption = "Forecast gates, judged on the search span, for what the strategy trades"

@@ -1,14 +1,15 @@
 """Is the forecast better than saying “no change”: by symbol, by time of day, by horizon."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
 
-from stages.reporting.charts import BAD, GOOD, HEIGHT, INK, Figure, level, listed, series, sized
+from stages.reporting.charts import BAD, GOOD, HEIGHT, INK, SERIES, Figure, level, listed, series, sized
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
-from stages.reporting.words import number, probability
+from stages.reporting.words import count, number, probability
+from stages.universe.names import few
 
 DATA = ("score_forecasts/metrics.json",)
 ROW_HEIGHT = 14
@@ -20,16 +21,10 @@ def skill(record: Record) -> Section:
     sentences = (
         "Relative errors divide the forecast's error by that of persistence (“the price stays”): 1 is no skill, lower "
         "is better. Bars are one-sided confidence bounds from resampled days; where days are too few, there is no bar.",
+        *record.selection,
     )
-    return Section(
-        "skill", "Forecast skill", sentences, (_by_horizon(record), _by_snapshot(record)), (_pooled(record),)
-    )
-
-
-def of_method(record: Record, scope: str) -> Iterator[dict[str, Any]]:
-    """The entries of `metrics.json` for the history and the calibration method that the strategy states."""
-    wanted = (record.config["rules"]["history_days"], record.config["calibration"]["method"])
-    return (entry for entry in record.metrics[scope] if (entry["history_days"], entry["method"]) == wanted)
+    figures = (*_ranked(record), _by_horizon(record), _by_snapshot(record))
+    return Section("skill", "Forecast skill", sentences, figures, (_pooled(record),))
 
 
 def bounded(metric: dict[str, Any]) -> dict[str, float | None]:
@@ -38,12 +33,50 @@ def bounded(metric: dict[str, Any]) -> dict[str, float | None]:
     return {"value": metric["value"], "low": low, "high": high}
 
 
+def _ranked(record: Record) -> tuple[Figure, ...]:
+    """Every symbol of a universe too large to show them one by one, from the lowest rMAE to the highest."""
+    if not record.selection:
+        return ()
+    horizon, threshold = record.config["rules"]["horizon_min"], record.config["gates"]["rmae_lt"]
+    known = [
+        {"symbol": entry["symbol"], "n": entry["n"]} | bounded(entry["metrics"]["rmae"]["calibrated"])
+        for entry in record.scores("cells")
+        if entry["horizon_min"] == horizon and entry["metrics"]["rmae"]["calibrated"]["value"] is not None
+    ]
+    entries = [{"rank": rank} | one for rank, one in enumerate(sorted(known, key=lambda one: one["value"]), start=1)]
+    if not entries:
+        return ()
+    below, middle = sum(one["value"] < 1 for one in entries), entries[(len(entries) - 1) // 2]["value"]
+    told = f"{below} of {count(len(entries), 'symbol')} below 1, the middle one at {number(middle)}"
+    place = alt.X("rank:Q", title="symbols in order of their rMAE", scale=alt.Scale(nice=False))
+    hover = [alt.Tooltip(field) for field in ("symbol:N", "n:Q")]
+    hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
+    base = alt.Chart(listed(entries)).encode(place, tooltip=hover)
+    scale = alt.Scale(zero=False)
+    bars = base.mark_rule(color=SERIES[0], opacity=0.5).encode(alt.Y("low:Q", scale=scale, title="rMAE"), y2="high:Q")
+    dots = base.mark_point(filled=True, size=18, opacity=1, color=SERIES[0]).encode(alt.Y("value:Q", scale=scale))
+    lines = level(1.0, "persistence") + level(threshold, f"gate {threshold:g}")
+    bounds = any(one["low"] is not None for one in entries)
+    return (
+        Figure(
+            "skill-ranked",
+            f"rMAE of every symbol, {horizon} minutes ahead",
+            f"Relative mean absolute error of every symbol in ascending order with bounds: {told}.",
+            f"{told.capitalize()}.",
+            DATA,
+            sized(alt.layer(lines, *([bars] if bounds else []), dots)),
+            wide=True,
+        ),
+    )
+
+
 def _by_horizon(record: Record) -> Figure:
     horizons = record.config["requests"]["horizons_min"]
     entries = [
         {"symbol": entry["symbol"], "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
         | bounded(entry["metrics"]["rmae"]["calibrated"])
-        for entry in of_method(record, "cells")
+        for entry in record.scores("cells")
+        if entry["symbol"] in record.shown
     ]
     threshold = record.config["gates"]["rmae_lt"]
     place = alt.Y("symbol:N", title=None, sort=record.symbols)
@@ -80,8 +113,8 @@ def _by_snapshot(record: Record) -> Figure:
             "n": entry["n"],
             "value": entry["metrics"]["rmae"]["calibrated"]["value"],
         }
-        for entry in of_method(record, "by_snapshot")
-        if entry["horizon_min"] == horizon
+        for entry in record.scores("by_snapshot")
+        if entry["horizon_min"] == horizon and entry["symbol"] in record.shown
     ]
     base = alt.Chart(listed(entries)).encode(
         alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0)),
@@ -102,10 +135,9 @@ def _by_snapshot(record: Record) -> Figure:
     )
 
 
-def in_words(entries: Iterable[dict[str, Any]], second: str, most: int = 12) -> str:
+def in_words(entries: Iterable[dict[str, Any]], second: str) -> str:
     """The first values of a small picture, for those who hear it."""
-    told = [f"{one['symbol']} {one[second]} {number(one['value'], 2)}" for one in entries]
-    return ", ".join(told[:most]) + (f" and {len(told) - most} more" if len(told) > most else "")
+    return few([f"{one['symbol']} {one[second]} {number(one['value'], 2)}" for one in entries])
 
 
 def _pooled(record: Record) -> Grid:
@@ -114,7 +146,7 @@ def _pooled(record: Record) -> Grid:
         "uncalibrated", "crossed", "p (Diebold-Mariano)",
     )  # fmt: skip
     lines = []
-    for entry in of_method(record, "pooled"):
+    for entry in record.scores("pooled"):
         metric = {name: bounded(versions["calibrated"]) for name, versions in entry["metrics"].items()}
         bounds = f"{number(metric['rmae']['low'])} to {number(metric['rmae']['high'])}"
         scores = [metric[name]["value"] for name in ("rrmse", "crps_skill", "pinball_bp")]

@@ -5,10 +5,11 @@ import polars as pl
 from stages.reporting.content import Section, grid
 from stages.reporting.record import Record
 from stages.reporting.words import count
+from stages.universe.names import few
 
 
 def sources(record: Record) -> Section:
-    """One row a source and symbol of the search span; a bought forecast names its model and deployment."""
+    """One row a source and the symbols it served alike; a bought forecast names its model and deployment."""
     answers = sorted(record.answers["by_source"].items())
     told = ", ".join(f"{count(many, 'answer')} from `{name}`" for name, many in answers)
     sentences = (
@@ -21,16 +22,19 @@ def sources(record: Record) -> Section:
         record.forecasts.group_by("source", "model", "symbol")
         .agg(pl.struct("snapshot_utc", "history_days").n_unique().alias("asked"), pl.col("session").n_unique())
         .sort(pl.col("model") != asked, "source", pl.col("symbol").cast(pl.Enum(record.symbols)))
+        .group_by("source", "model", "asked", "session", maintain_order=True)
+        .agg("symbol")
     )
     lines = [
         (
             row["source"],
             "asked" if row["model"] == asked else "benchmark",
-            *(row[field] for field in ("symbol", "asked", "session")),
+            few(row["symbol"]),
+            *(row[field] for field in ("asked", "session")),
         )
         for row in found.iter_rows(named=True)
     ]
-    titles = ("source", "stands as", "symbol", "forecasts", "sessions")
+    titles = ("source", "stands as", "symbols", "forecasts a symbol", "sessions")
     return Section(
         "sources",
         "Where the forecasts came from",

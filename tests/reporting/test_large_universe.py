@@ -1,0 +1,109 @@
+"""Of many symbols a page shows some one by one, picked by a rule that it states, and counts the others."""
+
+import json
+
+import pytest
+
+from stages.reporting.page import render_page
+from stages.reporting.picking import evenly
+from stages.reporting.record import Record
+from stages.reporting.sections.coverage import coverage
+from stages.reporting.sections.data import data
+from stages.reporting.sections.equity import equity
+from stages.reporting.sections.fans import fans
+from stages.reporting.sections.gates import gates
+from stages.reporting.sections.skill import skill
+from stages.tables.trades import PORTFOLIO
+from stages.universe.names import LISTED, few
+from tests.reporting.records import SYMBOLS, config, quality, record
+
+
+def crowded() -> Record:
+    """A run of three symbols on a page that shows two one by one."""
+    return record(config=config() | {"report": config()["report"] | {"shown_symbols": 2}})
+
+
+def errors(one: Record) -> dict[str, float]:
+    """Symbol -> rMAE at the rule's horizon."""
+    return {
+        entry["symbol"]: entry["metrics"]["rmae"]["calibrated"]["value"]
+        for entry in one.scores("cells")
+        if entry["horizon_min"] == one.config["rules"]["horizon_min"]
+    }
+
+
+def told_symbols(table) -> set[str]:
+    return {cell for row in table.rows for cell in row.cells if cell in (*SYMBOLS, PORTFOLIO)}
+
+
+def test_the_best_and_the_worst_forecast_are_among_the_shown_in_the_stated_order():
+    found = errors(crowded())
+    extremes = {min(found, key=found.__getitem__), max(found, key=found.__getitem__)}
+    assert crowded().shown == [symbol for symbol in SYMBOLS if symbol in extremes]
+    assert record().shown == list(SYMBOLS)
+
+
+def test_a_symbol_without_a_score_counts_as_the_worst():
+    one = crowded()
+    unscored = [entry for entry in one.metrics["cells"] if entry["symbol"] != "STRONG"]
+    assert "STRONG" in record(config=one.config, metrics=one.metrics | {"cells": unscored}).shown
+
+
+@pytest.mark.parametrize("section", [gates, skill, coverage, fans, equity])
+def test_a_section_that_leaves_symbols_out_says_so_and_one_that_shows_all_does_not(section):
+    assert "Of 3 symbols, 2 are shown one by one" in " ".join(section(crowded()).sentences)
+    assert "shown one by one" not in " ".join(section(record()).sentences)
+
+
+def test_tables_hold_the_shown_symbols_and_the_book():
+    one = crowded()
+    assert told_symbols(gates(one).grids[1]) == set(one.shown)
+    assert told_symbols(fans(one).grids[0]) == set(one.shown)
+    assert told_symbols(equity(one).grids[0]) == {*one.shown, PORTFOLIO}
+
+
+def test_pictures_hold_the_shown_symbols_but_one_ranks_them_all():
+    one = crowded()
+    ranked, by_horizon, by_snapshot = skill(one).figures
+    (rows,) = [rows for rows in ranked.spec["datasets"].values() if "rank" in rows[0]]
+    values = [row["value"] for row in rows]
+    assert {row["symbol"] for row in rows} == set(SYMBOLS)
+    assert values == sorted(errors(one).values())
+    assert f"{sum(value < 1 for value in values)} of 3 symbols below 1" in ranked.note
+    missing = set(SYMBOLS) - set(one.shown)
+    for figure in (by_horizon, by_snapshot):
+        assert not missing & {row.get("symbol") for rows in figure.spec["datasets"].values() for row in rows}
+    assert [figure.name for figure in skill(record()).figures] == [by_horizon.name, by_snapshot.name]
+
+
+def test_a_symbol_that_never_traded_has_no_curve():
+    curves = json.dumps(equity(record()).figures[0].spec)
+    traded = set(record().trades["symbol"])
+    assert {symbol for symbol in SYMBOLS if f'"{symbol}"' in curves} == traded
+
+
+def test_the_data_gate_shows_first_what_lost_most():
+    lost = quality()
+    lost["symbols"] = {symbol: one | {"sessions_dropped": 0} for symbol, one in lost["symbols"].items()}
+    lost["symbols"]["WEAK"]["sessions_dropped"] = 7
+    (table, *_) = data(record(config=crowded().config, quality=lost)).grids
+    assert "2 of 3 with the most dropped" in table.caption
+    assert [row.cells[0] for row in table.rows] == ["NULL", "WEAK"]
+
+
+def test_the_page_of_a_large_universe_is_whole():
+    assert "rMAE of every symbol" in render_page(crowded())
+
+
+def test_many_names_become_few_words():
+    names = [f"S{number}" for number in range(LISTED + 1_500)]
+    assert few(names[:2]) == "S0, S1"
+    assert few(names[:LISTED]).endswith(f"S{LISTED - 1}")
+    assert few(names).endswith(f"S{LISTED - 1} and 1,500 more")
+    assert few([]) == ""
+
+
+def test_places_are_even_from_first_to_last():
+    assert evenly("abcdefghi", 3) == ["a", "e", "i"]
+    assert evenly("ab", 5) == ["a", "b"]
+    assert evenly("", 3) == []
