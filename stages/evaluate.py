@@ -57,10 +57,10 @@ def main() -> None:
     strategy = Strategy(rules, costs, calibration.method, forecaster.model, universe.whitelist, eligible)
     stated = (source, universe, quality, features, requests, forecaster, calibration, split, rules, costs, portfolio)
     name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
-    spans = {"search": Span(read_envelope(SEARCH), read_csv(Trades, TRADES))}
+    spans = {"search": Span(read_envelope(SEARCH, strategy.method), read_csv(Trades, TRADES))}
     if split.open_holdout == name:
         log_opening(name)
-        spans["holdout"] = Span.of(read_envelope(HOLDOUT), strategy)
+        spans["holdout"] = Span.of(read_envelope(HOLDOUT, strategy.method), strategy)
     outcome = Outcome(name, split.open_holdout, strategy, spans)
     verdict = gates_document(outcome, forecast_gates, metrics["controls"], read_sheet(RANKING), gates)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_table, write_json, write_table
+from stages.outside.files import read_frame, read_table, read_table_parts, write_json, write_table, write_table_parts
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import Pass, partitions_of, staged
@@ -27,17 +27,17 @@ def main() -> None:
     params = read_params(CutParams)
     storage = read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
-    calibrated = read_table(Calibrated, CALIBRATED)
     bars = {symbol: (one,) for symbol, one in partitions_of(BARS, Bars).items()}
 
-    spans = cut_sessions(calendar, calibrated, params)
+    spans = cut_sessions(calendar, read_frame(CALIBRATED, ["session"]), params)
 
     for folder, span in ((SEARCH, spans.search), (HOLDOUT, spans.holdout)):
         with staged(folder / "bars", storage) as stage:
             cut = Pass(partial(bars_within, span=span), stage.writer)
             stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
         write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
-        write_table(Calibrated, within(span, calibrated), folder / "calibrated.parquet")
+        kept = (within(span, part) for part in read_table_parts(Calibrated, CALIBRATED))
+        write_table_parts(Calibrated, kept, folder / "calibrated.parquet")
         write_json(span.as_document(), folder / "span.json")
     say("seal", search=len(spans.search), embargo=len(spans.embargo), holdout=len(spans.holdout))
 

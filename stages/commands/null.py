@@ -59,7 +59,7 @@ def _judged_strategy(study: Study) -> str:
 
 
 def _other_dates(study: Study, times: int) -> Iterator[Passed]:
-    strategy, envelope = study.strategy(frozenset()), hold_envelope(SEARCH)
+    strategy, envelope = study.strategy(frozenset()), hold_envelope(SEARCH, study.calibration.method)
     forecasts = traded_kind(envelope.forecasts, strategy)
     for seed in progress(range(times), "other dates"):
         yield replay(replace(envelope, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)

@@ -11,16 +11,16 @@ from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated
 
 
-def read_envelope(folder: Path) -> Envelope:
-    """Bars, calibrated forecasts and calendar of one span, each checked; bars of a symbol when they are asked for."""
+def read_envelope(folder: Path, method: str) -> Envelope:
+    """Bars, forecasts by one calibration and calendar of a span, each checked; bars of a symbol when asked for."""
     return Envelope(
         bars=TablesIn.of(Prices, folder / "bars"),
-        forecasts=read_table(Calibrated, folder / "calibrated.parquet"),
+        forecasts=read_table(Calibrated, folder / "calibrated.parquet", method=method),
         calendar=read_table(Calendar, folder / "calendar.parquet"),
     )
 
 
-def hold_envelope(folder: Path) -> Envelope:
+def hold_envelope(folder: Path, method: str) -> Envelope:
     """The same with all bars read now, for whoever looks at them again and again or after the folder is gone."""
-    envelope = read_envelope(folder)
+    envelope = read_envelope(folder, method)
     return replace(envelope, bars=dict(envelope.bars))

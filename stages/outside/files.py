@@ -6,7 +6,7 @@ final newline. The same content gives the same bytes on every machine.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,14 +15,15 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.outside.storing.parquet import read_frame as read_frame
+from stages.outside.storing.parquet import read_parts, read_rows, write_in_parts
 from stages.outside.storing.parquet import write_frame as write_frame
-from stages.outside.storing.parquet import write_in_parts
 from stages.outside.storing.partitions import partitions_of
 from stages.outside.storing.whole import clear as clear
 from stages.outside.storing.whole import whole
 from stages.tables.contract import Table
 
 T = TypeVar("T", bound=Table)
+PARTS = 16  # of a large table
 
 
 def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
@@ -30,9 +31,14 @@ def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
     return {symbol: partition.read() for symbol, partition in partitions_of(folder).items()}
 
 
-def read_table(table: type[T], path: Path) -> dy.DataFrame[T]:
-    """A parquet file that keeps the contract of `table`; no column beyond it is read."""
-    return table.check(read_frame(path, table.columns()))
+def read_table(table: type[T], path: Path, **equal: object) -> dy.DataFrame[T]:
+    """A parquet file that keeps the contract of `table`; no column beyond it is read, nor rows that are not `equal`."""
+    return table.check(read_rows(path, table.columns(), **equal))
+
+
+def read_table_parts(table: type[T], path: Path) -> Iterator[dy.DataFrame[T]]:
+    """The same, a part at a time, each checked for itself."""
+    return (table.check(part) for part in read_parts(path, table.columns()))
 
 
 def read_tables(table: type[T], folder: Path) -> dict[str, dy.DataFrame[T]]:
@@ -50,6 +56,15 @@ def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
 def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
     """Bring a frame under the contract of `table` and write it."""
     write_frame(table.of(frame), path)
+
+
+def write_large_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
+    """The same of a frame of which a second copy is too much: some values of the key's first column at a time."""
+    first = table.primary_key()[0]
+    values = frame[first].unique().sort()
+    size = max(1, -(-len(values) // PARTS))
+    spans = (values[start : start + size].implode() for start in range(0, len(values), size))
+    write_table_parts(table, (frame.filter(pl.col(first).is_in(span)) for span in spans), path)
 
 
 def write_table_parts(table: type[T], parts: Iterable[pl.DataFrame], path: Path) -> None:

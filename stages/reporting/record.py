@@ -20,6 +20,7 @@ class Record:
     """One run. `config` holds every declared section of params, `hashes` the md5 of each file behind the page.
 
     *Time*: bars and forecasts are the search span's; of the holdout the record holds only what `evaluate` released.
+    Forecasts are those of the stated calibration method.
     """
 
     config: Document

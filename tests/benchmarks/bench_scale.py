@@ -52,8 +52,8 @@ def costs(symbols: int, first: date, last: date) -> dict[str, Cost]:
     try:
         asked = {"snapshots_et": SNAPSHOTS, "history_days": [HISTORY_DAYS]}
         folder_of_stages(folder, params_of(symbols_of(symbols), first, last, **asked))
-        _run("list_source", folder)
-        return {stage: _run(stage, folder) for stage in STAGES}
+        run_stage("list_source", folder)
+        return {stage: run_stage(stage, folder) for stage in STAGES}
     finally:
         shutil.rmtree(folder)
 
@@ -102,7 +102,7 @@ def _project(cpu_sec: dict[str, float], bars: int) -> None:
           f"{whole / 3600 / LARGE_CORES:.1f} h if they do not wait for one disk")  # fmt: skip
 
 
-def _run(stage: str, folder: Path) -> Cost:
+def run_stage(stage: str, folder: Path) -> Cost:
     """Run a stage as dvc does and watch its processes."""
     environment = {"ENGINE": "local:2"} | os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()

@@ -52,4 +52,4 @@ def null_search_span(seed: int) -> Envelope:
         done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stages
         if done.returncode:
             raise ConfigurationError(f"the null market of seed {seed} cannot run: {done.stderr.strip()[-500:]}")
-        return hold_envelope(scratch / SEARCH)
+        return hold_envelope(scratch / SEARCH, params["calibration"]["method"])

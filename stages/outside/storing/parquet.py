@@ -7,6 +7,7 @@ In memory a frame lies in as many pieces as there were threads at work on it; it
 
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,29 @@ ROWS_OF_A_GROUP = 100_000  # stated, or the bytes would show the size of the par
 
 def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
     """A parquet file as it stands, without a contract; of its columns `only` those, if told."""
-    try:
+    with _told(path):
         return pl.read_parquet(path, columns=None if only is None else columns_of(path, only))
+
+
+def read_rows(path: Path, only: Collection[str], **equal: object) -> pl.DataFrame:
+    """Some columns of it, and of its rows those that hold these values."""
+    with _told(path):
+        return pl.scan_parquet(path).filter(**equal).select(columns_of(path, only)).collect()
+
+
+def read_parts(path: Path, only: Collection[str]) -> Iterator[pl.DataFrame]:
+    """Some columns of it, a group of rows at a time."""
+    with _told(path):
+        lazy = pl.scan_parquet(path).select(columns_of(path, only))
+        for start in range(0, lazy.select(pl.len()).collect().item(), ROWS_OF_A_GROUP):
+            yield lazy.slice(start, ROWS_OF_A_GROUP).collect()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What cannot be read, in one sentence."""
+    try:
+        yield
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except pl.exceptions.PolarsError as error:
