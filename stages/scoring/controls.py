@@ -70,7 +70,7 @@ def controls(
 
 def _asked_once(forecasts: pl.DataFrame, questions: Iterable[Sent]) -> pl.DataFrame:
     """One row a scored forecast, whatever the calibration, with the last bar that its question sent."""
-    asked = asked_rows(forecasts).filter(~pl.col("void"), pl.col("method") == pl.col("method").min())
+    asked = asked_rows(forecasts.filter(~pl.col("void"), pl.col("method") == pl.col("method").min()))
     sent = pl.DataFrame(
         [(question.key, question.end_utc) for question in questions],
         schema={"key": pl.String, "end_utc": pl.Datetime("us", "UTC")},

@@ -9,7 +9,8 @@ and `se`, then `dm` (against persistence) and `pit`.
 the deviation of the draws; both null below `gates.min_ci_days` days.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 
 import numpy as np
 import polars as pl
@@ -34,7 +35,26 @@ DECIMALS = 6
 
 
 def score(forecasts: pl.DataFrame, params: GatesParams, method: str) -> Document:
-    """Every metric of the asked model at every scope; `method` is the stated calibration."""
+    """Every metric of the asked model at every scope; `method` is the stated calibration.
+
+    No cell spans two methods, so one method's losses are in memory at a time.
+    """
+    found: dict[str, list[Document]] = {scope: [] for scope in SCOPES}
+    for name in forecasts["method"].unique():
+        entries = _of_method(forecasts.filter(method=name), params, SCOPES if name == method else WITH_BOUNDS)
+        for scope, some in entries.items():
+            found[scope] += some
+    return {scope: sorted(found[scope], key=itemgetter(*keys)) for scope, keys in SCOPES.items()}
+
+
+def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the model that was asked: all but the benchmark's, unless the benchmark itself was asked."""
+    others = forecasts.filter(pl.col("model") != BENCHMARK)
+    return forecasts if others.is_empty() else others
+
+
+def _of_method(forecasts: pl.DataFrame, params: GatesParams, scopes: Iterable[str]) -> dict[str, list[Document]]:
+    """The entries of some scopes, of forecasts that one method calibrated."""
     asked = asked_rows(forecasts).sort(FORECAST)
     scored = asked.filter(~pl.col("void"), "calibrated")
     losses = _with_benchmark(forecasts, scored)
@@ -42,17 +62,10 @@ def score(forecasts: pl.DataFrame, params: GatesParams, method: str) -> Document
     return {
         scope: [
             cell | _entry(rows.by_day(members), params, with_bounds=scope in WITH_BOUNDS)
-            for cell, members in _cells(asked, scored, keys)
-            if scope != "by_snapshot" or cell["method"] == method
+            for cell, members in _cells(asked, scored, SCOPES[scope])
         ]
-        for scope, keys in SCOPES.items()
+        for scope in scopes
     }
-
-
-def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the model that was asked: all but the benchmark's, unless the benchmark itself was asked."""
-    others = forecasts.filter(pl.col("model") != BENCHMARK)
-    return forecasts if others.is_empty() else others
 
 
 def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document:

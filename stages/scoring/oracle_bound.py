@@ -32,7 +32,8 @@ Floats = NDArray[np.float64]
 
 def oracle_bound(forecasts: pl.DataFrame, plant: pl.DataFrame) -> Document:
     """PASS while no forecast is surely better than the plant allows."""
-    scored = asked_rows(forecasts).filter(~pl.col("void"), "calibrated").sort(*CELL, "snapshot_utc")
+    columns = [*CELL, "snapshot_utc", "session", "y_bp", *MEDIANS.values()]
+    scored = asked_rows(forecasts).filter(~pl.col("void"), "calibrated").select(columns).sort(*CELL, "snapshot_utc")
     rows = scored.join(plant, on=QUESTION, how="left", validate="m:1", maintain_order="left")
     cells = [_cell(cell, version) for cell in rows.partition_by(CELL, maintain_order=True) for version in MEDIANS]
     reach = [cell["oracle_rmae"] for cell in cells if cell["oracle_rmae"] is not None]

@@ -73,7 +73,11 @@ def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verd
 
 def _daily_losses(able: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
     """One row a day, one column a method: the sum of relative losses."""
-    rows = able.select("session", "method", *CELL).hstack(elementary_losses(able).select(loss=LOSSES[choose.by]))
+    losses = [
+        one.select("session", "method", *CELL).hstack(elementary_losses(one).select(loss=LOSSES[choose.by]))
+        for one in able.partition_by("method", maintain_order=True)
+    ]
+    rows = pl.concat(losses)
     relative = rows.with_columns(pl.col("loss") / pl.col("loss").mean().over(CELL))
     sums = relative.group_by("session", "method").agg(pl.col("loss").sum())
     return sums.sort("session", "method").pivot("method", index="session", values="loss").sort("session")
