@@ -6,7 +6,7 @@ from stages.calibration.methods import calibrate
 from stages.calibration.outcomes import with_outcomes
 from stages.calibration.params import CalibrationParams
 from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_large_table
+from stages.outside.files import read_json, read_table, write_table, write_table_parts
 from stages.outside.settings import read_params
 from stages.outside.tables_in import TablesIn
 from stages.quality.verdicts import usable_sessions
@@ -27,11 +27,12 @@ def main() -> None:
     usable = usable_sessions(read_json(REPORT))
 
     forecasts = with_outcomes(read_table(Quantiles, QUANTILES), TablesIn.of(Bars, BARS), usable)
-    calibrated, offsets = calibrate(forecasts, params)
+    calibration = calibrate(forecasts, params)
 
-    write_large_table(Calibrated, calibrated, CALIBRATED)
-    write_large_table(Offsets, offsets, OFFSETS)
-    say("calibrate", methods=",".join(params.methods), rows=calibrated.height, void=calibrated["void"].sum())
+    write_table_parts(Calibrated, calibration.parts(), CALIBRATED)
+    write_table(Offsets, calibration.offsets, OFFSETS)
+    rows, void = (len(params.methods) * many for many in (forecasts.height, forecasts["void"].sum()))
+    say("calibrate", methods=",".join(params.methods), rows=rows, void=void)
 
 
 if __name__ == "__main__":

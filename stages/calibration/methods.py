@@ -8,7 +8,8 @@ Order of work on each row: crossed levels sorted, the method's correction, level
 *Errors*: `DataContractError` when there is no forecast at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -27,13 +28,40 @@ from stages.tables.quantiles import QUANTILES
 Floats = NDArray[np.float64]
 RAW = tuple(f"raw_{name}" for name in QUANTILES)
 BLOCK = ["model", "history_days", "horizon_min"]
-Corrected = tuple[pl.DataFrame, pl.DataFrame]
+CORRECTED = (*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated")
+SYMBOLS_OF_A_PART = 16
+Corrected = tuple[pl.DataFrame, pl.DataFrame]  # what a method changes of each forecast, and its offsets
 Correct = Callable[[pl.DataFrame, CalibrationParams], Corrected]
 Finder = Callable[[Block, Floats, Ranks, CalibrationParams], Found]
 
 
-def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Corrected:
-    """Rows for table `Calibrated` and rows for table `Offsets`, by every method of `calibration.methods`."""
+@dataclass(frozen=True)
+class Calibration:
+    """What was answered, beside it row by row what each method made of it, and rows for table `Offsets`."""
+
+    answered: pl.DataFrame
+    corrected: Mapping[Method, pl.DataFrame]
+    offsets: pl.DataFrame
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Rows for table `Calibrated`: every forecast by every method."""
+        return pl.concat(self.parts())
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        """The same, some symbols at a time in the table's order, since all are many times what was answered."""
+        symbols = self.answered["symbol"].unique().sort()
+        for start in range(0, len(symbols), SYMBOLS_OF_A_PART):
+            mine = self.answered["symbol"].is_in(symbols[start : start + SYMBOLS_OF_A_PART].implode())
+            answered = self.answered.filter(mine)
+            yield pl.concat(
+                answered.with_columns(pl.lit(name).alias("method"), *one.filter(mine))
+                for name, one in self.corrected.items()
+            )
+
+
+def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
+    """By every method of `calibration.methods`."""
     if forecasts.is_empty():
         raise DataContractError(
             "there is no forecast to calibrate: every snapshot was skipped; see the statuses in schedule.parquet and "
@@ -44,9 +72,8 @@ def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Corrected:
         pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
     )
     done = {name: METHODS[name](answered, params) for name in params.methods}
-    rows = pl.concat([rows.with_columns(pl.lit(name).alias("method")) for name, (rows, _) in done.items()])
-    offsets = pl.concat([offsets.with_columns(pl.lit(name).alias("method")) for name, (_, offsets) in done.items()])
-    return rows, offsets
+    offsets = pl.concat(offsets.with_columns(pl.lit(name).alias("method")) for name, (_, offsets) in done.items())
+    return Calibration(answered, {name: corrected for name, (corrected, _) in done.items()}, offsets)
 
 
 def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
@@ -57,7 +84,7 @@ def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
         last_outcome_used_utc=pl.lit(None, pl.Datetime("us", "UTC")),
         calibrated=pl.lit(True),
     )
-    return rows, _offsets_used(rows.clear(), np.empty((4, 0)))
+    return rows.select(CORRECTED), _offsets_used(rows.clear(), np.empty((4, 0)))
 
 
 def by_past_errors(how: Conformal, find: Finder = order_statistics) -> Correct:
@@ -65,9 +92,10 @@ def by_past_errors(how: Conformal, find: Finder = order_statistics) -> Correct:
 
     def correct(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
         sessions = sorted(answered["session"].unique())
-        blocks = answered.partition_by(BLOCK, maintain_order=True)
+        blocks = answered.with_row_index("row").partition_by(BLOCK, maintain_order=True)
         done = [_correct_block(block, Block.of(block, sessions), how, find, params) for block in blocks]
-        return pl.concat([rows for rows, _ in done]), pl.concat([offsets for _, offsets in done])
+        corrected = pl.concat(rows for rows, _ in done).sort("row").select(CORRECTED)
+        return corrected, pl.concat(offsets for _, offsets in done)
 
     return correct
 
@@ -96,7 +124,7 @@ def _correct_block(
     rows = rows.with_columns(
         *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(found, certain)
     )
-    return rows, _offsets_used(rows, offsets)
+    return rows.select("row", *CORRECTED), _offsets_used(rows, offsets)
 
 
 def _unit_bp(rows: pl.DataFrame, params: CalibrationParams) -> Floats:

@@ -23,7 +23,6 @@ from stages.outside.storing.whole import whole
 from stages.tables.contract import Table
 
 T = TypeVar("T", bound=Table)
-PARTS = 16  # of a large table
 
 
 def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
@@ -56,15 +55,6 @@ def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
 def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
     """Bring a frame under the contract of `table` and write it."""
     write_frame(table.of(frame), path)
-
-
-def write_large_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
-    """The same of a frame of which a second copy is too much: some values of the key's first column at a time."""
-    first = table.primary_key()[0]
-    values = frame[first].unique().sort()
-    size = max(1, -(-len(values) // PARTS))
-    spans = (values[start : start + size].implode() for start in range(0, len(values), size))
-    write_table_parts(table, (frame.filter(pl.col(first).is_in(span)) for span in spans), path)
 
 
 def write_table_parts(table: type[T], parts: Iterable[pl.DataFrame], path: Path) -> None:

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from stages.calibration.methods import METHODS, calibrate
+from stages.calibration import methods
+from stages.calibration.methods import CORRECTED, METHODS, calibrate
 from stages.calibration.params import CalibrationParams, Method
 from stages.errors import DataContractError
-from stages.tables.calibrated import Offsets
+from stages.tables.calibrated import Calibrated, Offsets
 from stages.tables.quantiles import QUANTILES
 from tests.scoring.simulated import CALIBRATION, FIRST_DAY, NORMAL, by_every_method, with_truth
 
 ONE_A_DAY = ("10:30",)
 EVERY = [name for name in get_args(Method) if name != "identity"]
 KEY = ["symbol", "snapshot_utc", "horizon_min", "history_days", "model", "method"]
-CORRECTED = [*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated"]
 
 
 def daily(y: list[float | None], **columns: float) -> pl.DataFrame:
@@ -160,7 +160,7 @@ def test_the_past_does_not_change_when_the_future_is_cut_off(method):
     whole = by_every_method(frame, methods=(method,), method=method).filter(pl.col("session") <= today)
     cut = by_every_method(frame.filter(pl.col("session") <= today), methods=(method,), method=method)
 
-    assert whole.select(KEY + CORRECTED).equals(cut.select(KEY + CORRECTED))
+    assert whole.select(*KEY, *CORRECTED).equals(cut.select(*KEY, *CORRECTED))
 
 
 @pytest.mark.parametrize("method", EVERY)
@@ -178,7 +178,7 @@ def test_outcomes_of_a_day_and_later_leave_that_day_as_it_was_but_not_all_that_f
     before, after = (by_every_method(one, methods=(method,), method=method) for one in (frame, other))
 
     known = pl.col("session") <= today
-    assert before.filter(known).select(KEY + CORRECTED).equals(after.filter(known).select(KEY + CORRECTED))
+    assert before.filter(known).select(*KEY, *CORRECTED).equals(after.filter(known).select(*KEY, *CORRECTED))
     if 10 < day < 55:
         assert not before.filter(~known).select(QUANTILES).equals(after.filter(~known).select(QUANTILES))
 
@@ -258,11 +258,11 @@ def test_the_order_of_rows_and_of_symbols_changes_nothing():
 @pytest.mark.parametrize("method", EVERY)
 def test_offsets_tell_what_was_added_to_each_symbol_group_and_session_and_join_back_to_the_rows(method):
     params = CALIBRATION.model_copy(update={"methods": (method,), "method": method})
-    rows, offsets = calibrate(with_truth(50, symbols=("A", "B"), spread=0.4), params)
-    corrected = rows.filter("calibrated")
+    calibration = calibrate(with_truth(50, symbols=("A", "B"), spread=0.4), params)
+    corrected = calibration.rows.filter("calibrated")
     key = ["symbol", "model", "group", "session"]
 
-    joined = corrected.rename({"group_used": "group"}).join(Offsets.of(offsets), on=key, validate="m:1")
+    joined = corrected.rename({"group_used": "group"}).join(Offsets.of(calibration.offsets), on=key, validate="m:1")
 
     assert joined.height == corrected.height
     assert (joined["last_outcome_used_utc"] == joined["last_outcome_used_utc_right"]).all()
@@ -279,6 +279,14 @@ def test_too_narrow_intervals_reach_their_nominal_coverage():
     shares = dict(covered.iter_rows())
     assert shares["identity"] < 0.2
     assert shares["cqr"] == pytest.approx(0.5, abs=0.05)  # 1,000 outcomes: standard error 0.016
+
+
+def test_parts_follow_each_other_in_the_order_of_the_table_whatever_their_size(monkeypatch):
+    monkeypatch.setattr(methods, "SYMBOLS_OF_A_PART", 2)
+    calibration = calibrate(with_truth(20, symbols=("C", "A", "E", "B", "D"), spread=0.4), CALIBRATION)
+    parts = [Calibrated.of(part) for part in calibration.parts()]
+    assert [sorted(part["symbol"].unique()) for part in parts] == [["A", "B"], ["C", "D"], ["E"]]
+    assert pl.concat(parts).equals(Calibrated.of(calibration.rows))
 
 
 def test_every_method_that_params_may_name_exists():

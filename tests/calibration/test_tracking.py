@@ -58,9 +58,8 @@ def test_one_forecast_a_day_follows_the_papers_recursion(pair, nominal, saturati
     score = (pl.max_horizontal(pl.col(low) - pl.col("y_bp"), pl.col("y_bp") - pl.col(high)) / 15.0).alias("score")
     scores = frame.select(score)["score"].to_list()
 
-    offsets = calibrate(frame, CALIBRATION.model_copy(update={"methods": ("pid",)} | params))[1][
-        f"offset_{high}"
-    ].to_list()
+    offsets = calibrate(frame, CALIBRATION.model_copy(update={"methods": ("pid",)} | params)).offsets
+    offsets = offsets[f"offset_{high}"].to_list()
 
     assert offsets == pytest.approx(the_paper_says(scores[40:], offsets[0], nominal, params), abs=1e-8)
     assert len(set(offsets)) > 50

@@ -74,9 +74,9 @@ def _answers(about: dict[str, object], model: str, middle: np.ndarray, sd: float
 
 def as_answered(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of table `Calibrated` under the method that changes nothing."""
-    return Calibrated.of(calibrate(frame, CALIBRATION.model_copy(update={"methods": ("identity",)}))[0])
+    return Calibrated.of(calibrate(frame, CALIBRATION.model_copy(update={"methods": ("identity",)})).rows)
 
 
 def by_every_method(frame: pl.DataFrame, **changes: object) -> pl.DataFrame:
     """Rows of table `Calibrated` under all methods of params, with some params changed."""
-    return Calibrated.of(calibrate(frame, CALIBRATION.model_copy(update=changes))[0])
+    return Calibrated.of(calibrate(frame, CALIBRATION.model_copy(update=changes)).rows)

@@ -95,8 +95,8 @@ class _Stages:
         return Quantiles.of(pl.concat([kept, stand_in.join(kept, on=ASKED, how="anti")]))
 
     def correct(self, quantiles: pl.DataFrame, bars: Frames, usable: Usable) -> tuple[pl.DataFrame, pl.DataFrame]:
-        calibrated, offsets = calibrate(with_outcomes(quantiles, bars, usable), self.study.calibration)
-        return Calibrated.of(calibrated), Offsets.of(offsets)
+        calibration = calibrate(with_outcomes(quantiles, bars, usable), self.study.calibration)
+        return Calibrated.of(calibration.rows), Offsets.of(calibration.offsets)
 
     def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:
         study, search = self.study, self.record.search
