@@ -1,12 +1,14 @@
 """`make params`: compose conf/ into params.yaml and check that the run it describes is possible.
 
-`--check` (the first step of `make run`) composes too, but refuses when that would throw an applied experiment away.
+`--check` (the first step of `make run`) composes too, but refuses when that would throw an applied experiment away, or
+when nothing lists the source yet.
 """
 
 from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import applied_experiment, compose, refuse_to_discard, told, write_params
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
+from stages.outside.source.listing import read_listing
 
 
 def main() -> None:
@@ -16,12 +18,14 @@ def main() -> None:
     check = parser.parse_args().check
 
     document = compose()
-    Study.parse(document)
+    study = Study.parse(document)
     if check:
         refuse_to_discard()
     elif discarded := applied_experiment():
         print(f"params: discarded {told(discarded)}")
     write_params(document)
+    if check:
+        read_listing(study.source)  # dvc would say no more than that a file is missing
 
 
 if __name__ == "__main__":

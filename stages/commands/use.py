@@ -5,6 +5,7 @@ from stages.outside.configuration.composition import compose, refuse_to_discard,
 from stages.outside.configuration.conf_files import all_or_nothing, choices_of, choose
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
+from stages.outside.source.listing import listing_path
 
 
 def main() -> None:
@@ -17,9 +18,10 @@ def main() -> None:
     with all_or_nothing():
         path = choose("preset", preset)
         document = compose()
-        Study.parse(document)
+        study = Study.parse(document)
     write_params(document)
-    print(f"{path}: preset {preset} now stands, study {document['report']['study']!r}. Next: `make run`.")
+    following = "`make run`" if listing_path(study.source).exists() else "`make refresh`, which lists the source"
+    print(f"{path}: preset {preset} now stands, study {study.report.study!r}. Next: {following}.")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ SHORT = [
     ["bench_startup"],
     ["bench_superior_ability"],
     ["bench_sweep", "1000"],
+    ["bench_universe", "25"],
 ]
 
 

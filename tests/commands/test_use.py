@@ -3,7 +3,7 @@
 import pytest
 
 from stages.commands import params, use
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, DataContractError
 
 
 def test_a_preset_in_use_is_in_the_params_and_stays_there(project):
@@ -12,6 +12,13 @@ def test_a_preset_in_use_is_in_the_params_and_stays_there(project):
     assert project.params()["report"]["study"] == "smoke"
     project.run(params, "--check")
     assert project.params()["requests"]["history_days"] == [1]
+
+
+def test_the_next_step_is_to_list_a_source_that_nothing_lists_yet(project):
+    assert "Next: `make run`" in project.run(use, "synthetic_null")
+    assert "Next: `make refresh`" in project.run(use, "gcs_timegpt")
+    with pytest.raises(DataContractError, match=r"conf/manifests/.*\.json is missing: `make refresh`"):
+        project.run(params, "--check")
 
 
 def test_only_the_line_of_the_preset_changes(project):
