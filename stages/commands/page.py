@@ -29,6 +29,7 @@ from stages.outside.source.listing_history import relisted
 from stages.report import FILES
 from stages.reporting.content import Section
 from stages.reporting.page import render_page
+from stages.reporting.params import ReportParams
 from stages.reporting.record import Record
 from stages.sources.params import SourceParams
 
@@ -53,7 +54,7 @@ def main() -> None:
 def read_run(name: str) -> Record:
     """The record of an experiment, a branch, a commit or the workspace, which stays as it is.
 
-    Its params are taken as they stood, but for `api`: a run of the past needs no section that came later.
+    Its params are taken as they stood, but for `api`: a run of the past needs nothing that came later.
     """
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
         root = Path() if name == WORKSPACE else Path(folder)
@@ -70,8 +71,9 @@ def read_params_of(root: Path) -> dict[str, Any]:
 
 
 def shown(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Every section of params but `api`, as the stage shows them."""
-    return {name: section for name, section in document.items() if name != "api"}
+    """Every section of params but `api`, as the stage shows them; what `report` did not say then is as today."""
+    sections = {name: section for name, section in document.items() if name != "api"}
+    return sections | {"report": read_params(ReportParams).model_dump(mode="json") | document["report"]}
 
 
 def panels(record: Record) -> list[Section]:

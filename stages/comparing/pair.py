@@ -69,7 +69,8 @@ def verdicts(runs: Runs) -> Section:
         if any(name in gates for gates in judged)
     ]
     both = [record.gates["cells"] for record in runs.values()]
-    symbols = dict.fromkeys(symbol for cells in both for symbol in sorted(cells))
+    shown = {symbol for record in runs.values() for symbol in record.shown}
+    symbols = dict.fromkeys(symbol for cells in both for symbol in sorted(cells) if symbol in shown)
     names = dict.fromkeys(name for cells in both for cell in cells.values() for name in sorted(cell["gates"]))
     measured = [
         (symbol, name, *(_of_cell(cells, symbol, name, field) for field in ("verdict", "value") for cells in both))
@@ -81,7 +82,8 @@ def verdicts(runs: Runs) -> Section:
         grid("The gates that decide the verdict", ("gate", *runs), deciding),
         grid("Forecast gates of what each strategy would trade", titles, measured),
     )
-    return Section("verdicts", "Verdicts", (), grids=tables)
+    left_out = dict.fromkeys(sentence for record in runs.values() for sentence in record.selection)
+    return Section("verdicts", "Verdicts", tuple(left_out), grids=tables)
 
 
 def figures(runs: Runs) -> Section:

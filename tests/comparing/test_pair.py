@@ -59,6 +59,14 @@ def test_a_symbol_that_only_one_run_judged_is_missing_for_the_other():
     assert (weak[3], weak[5]) == ("\N{EN DASH}",) * 2
 
 
+def test_of_many_symbols_those_are_compared_that_a_page_would_show():
+    crowded = record(config=record().config | {"report": record().config["report"] | {"shown_symbols": 2}})
+    section = verdicts({TEN: crowded, FIVE: crowded})
+    assert {line[0] for line in cells(section, 1)} == set(crowded.shown)
+    assert section.sentences == crowded.selection
+    assert {line[0] for line in cells(verdicts({TEN: crowded, FIVE: record()}), 1)} == set(record().shown)
+
+
 def test_the_holdout_is_shown_only_where_it_was_released():
     section = figures(runs())
     assert [table.caption for table in section.grids] == ["The book on the search span", "The book on the holdout"]
