@@ -31,8 +31,8 @@ def main() -> None:
 
     write_table_parts(Calibrated, calibration.parts(), CALIBRATED)
     write_table(Offsets, calibration.offsets, OFFSETS)
-    rows, void = (len(params.methods) * many for many in (forecasts.height, forecasts["void"].sum()))
-    say("calibrate", methods=",".join(params.methods), rows=rows, void=void)
+    each = len(params.methods)
+    say("calibrate", methods=",".join(params.methods), rows=each * forecasts.height, void=each * forecasts["void"].sum())
 
 
 if __name__ == "__main__":

@@ -147,6 +147,15 @@ def test_pooled_relative_errors_are_geometric_means_and_the_rest_are_plain_means
     assert pooled["coverage_50"] == pytest.approx((a["coverage_50"] + b["coverage_50"]) / 2, abs=1e-5)
 
 
+def test_every_method_is_scored_but_by_time_of_day_only_the_stated_one():
+    document = score(by_every_method(with_truth(60, symbols=("A", "B"))), GATES, "cqr")
+
+    methods = {scope: {entry["method"] for entry in document[scope]} for scope in document}
+
+    assert methods["by_snapshot"] == {"cqr"}
+    assert methods["cells"] == methods["pooled"] == {"identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid"}
+
+
 def test_scopes_count_every_outcome_once():
     document = score(as_answered(with_truth(60, symbols=("A", "B"))), GATES, METHOD)
 
