@@ -31,8 +31,9 @@ def main() -> None:
 
     write_table_parts(Calibrated, calibration.parts(), CALIBRATED)
     write_table(Offsets, calibration.offsets, OFFSETS)
-    each = len(params.methods)
-    say("calibrate", methods=",".join(params.methods), rows=each * forecasts.height, void=each * forecasts["void"].sum())
+    times = len(params.methods)
+    rows, void = times * forecasts.height, times * forecasts["void"].sum()
+    say("calibrate", methods=",".join(params.methods), rows=rows, void=void)
 
 
 if __name__ == "__main__":
