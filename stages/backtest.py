@@ -49,7 +49,7 @@ def main() -> None:
     )
     source = read_params(BarsOrigin)
     calendar = read_table(Calendar, CALENDAR)
-    forecasts = read_table(Calibrated, CALIBRATED, method=strategy.method)
+    forecasts = read_table(Calibrated, CALIBRATED, method=[strategy.method])
 
     result = simulate(TablesIn.of(Prices, BARS), forecasts, calendar, strategy)
     daily = daily_table(result.trades, calendar["session"].to_list(), whitelist)

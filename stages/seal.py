@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_frame, read_table, read_table_parts, write_json, write_table, write_table_parts
+from stages.outside.files import read_distinct, read_table, read_table_parts, write_json, write_table, write_table_parts
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import Pass, partitions_of, staged
@@ -29,7 +29,7 @@ def main() -> None:
     calendar = read_table(Calendar, CALENDAR)
     bars = {symbol: (one,) for symbol, one in partitions_of(BARS, Bars).items()}
 
-    spans = cut_sessions(calendar, read_frame(CALIBRATED, ["session"]), params)
+    spans = cut_sessions(calendar, read_distinct(CALIBRATED, ["session"]), params)
 
     for folder, span in ((SEARCH, spans.search), (HOLDOUT, spans.holdout)):
         with staged(folder / "bars", storage) as stage:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.backtesting.blocks import Market
-from stages.backtesting.grid import combos, demand_swept
+from stages.backtesting.grid import KIND, combos, demand_swept
 from stages.backtesting.params import SweepParams
 from stages.backtesting.proposal import proposal
 from stages.backtesting.ranking import Swept, ranking
@@ -13,7 +13,16 @@ from stages.backtesting.walk_forward import walk_forward
 from stages.calibration.params import CalibrationMethod
 from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
-from stages.outside.files import clear, read_json, read_table, write_csv, write_csv_parts, write_json, write_table_parts
+from stages.outside.files import (
+    clear,
+    read_distinct,
+    read_json,
+    read_table,
+    write_csv,
+    write_csv_parts,
+    write_json,
+    write_table_parts,
+)
 from stages.outside.runs.trials import log_variants
 from stages.outside.settings import read_params
 from stages.outside.tables_in import TablesIn
@@ -51,12 +60,13 @@ def main() -> None:
     )
     walk = read_params(WalkForwardParams)
     calendar = read_table(Calendar, CALENDAR)
-    forecasts = read_table(Traded, CALIBRATED)
-    market = Market(TablesIn.of(Prices, BARS), forecasts, calendar)
 
-    demand_swept(base, params.grid, forecasts)
+    demand_swept(base, params.grid, read_distinct(CALIBRATED, KIND))
     variants = combos(base, params.grid)
     strategies = [combo.strategy for combo in variants]
+    methods = {strategy.method for strategy in strategies}
+    forecasts = read_table(Traded, CALIBRATED, model=[base.model], method=methods)
+    market = Market(TablesIn.of(Prices, BARS), forecasts, calendar)
     books = trade_on_engine(strategies, market)
     swept = Swept(base, variants, books, calendar)
     ranked = ranking(swept, params)

@@ -20,6 +20,7 @@ from stages.rules.costs import demand_costs
 SCALES = ("history_days", "horizon_min", "k_sigma", "s_stop", "s_take")
 SWITCHES = ("max_hold_min", "method", "cost_mult")
 AXES = (*SCALES, *SWITCHES)
+KIND = ("model", "history_days", "horizon_min", "method")  # what tells forecasts of one snapshot apart
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,13 @@ def neighbours(of: Sequence[Combo]) -> list[list[int]]:
 
 
 def demand_swept(base: Strategy, grid: Grid, forecasts: pl.DataFrame) -> None:
-    """Refuse axes that ask for forecasts nobody made, and a whitelist with a symbol that would trade for free."""
+    """Refuse axes that ask for forecasts nobody made, and a whitelist with a symbol that would trade for free.
+
+    Of the forecasts, their `KIND` is enough.
+    """
     demand_costs(base.costs, base.whitelist)
     made = forecasts.filter(model=base.model)
-    for axis in ("history_days", "horizon_min", "method"):
+    for axis in KIND[1:]:
         demand_forecast(f"sweep.grid.{axis}", getattr(grid, axis), made[axis])
 
 

@@ -35,10 +35,10 @@ def tell_price(document: dict[str, Any] | None) -> None:
     if document is None:
         raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
     study = Study.parse(document)
-    market = market_of(document)
-    schedule, questions = plan_questions(
-        market, study.universe.symbols, study.requests, study.forecaster.respondent, study.quality
-    )
+    with market_of(document) as market:
+        schedule, questions = plan_questions(
+            market, study.universe.symbols, study.requests, study.forecaster.respondent, study.quality
+        )
 
     if study.forecaster.deployment == LOCAL:
         print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")

@@ -30,10 +30,11 @@ def main() -> None:
             "forecaster=timegpt and api=online first."
         )
     questions = read_questions(REQUESTS)
-    market = market_of(present() or {})
     step = max(1, len(questions) // COMPANY)
-    chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:COMPANY]]
-    if not PaidBackend(open_shop(forecaster, api)).prove_independence(chosen):
+    with market_of(present() or {}) as market:
+        chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:COMPANY]]
+        independent = PaidBackend(open_shop(forecaster, api)).prove_independence(chosen)
+    if not independent:
         raise GateNotMet("a question was answered differently in company: api.pack must stay none; see `make spend`.")
     say("prove-independence", model=forecaster.model, epoch=forecaster.model_epoch, company=len(chosen))
 

@@ -25,7 +25,8 @@ def main() -> None:
     if len(found) != 1:
         raise ConfigurationError(f"{len(found)} questions of {REQUESTS} have a key that starts with {key!r}: name one.")
     question = found[0]
-    window = market_of(present() or {}).window(question)
+    with market_of(present() or {}) as market:
+        window = market.window(question)
     print(f"{question.key}  {question.canonical().decode().strip()}")
     print(_rows(question, window).write_csv(datetime_format="%Y-%m-%dT%H:%MZ"), end="")
 

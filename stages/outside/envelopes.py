@@ -15,7 +15,7 @@ def read_envelope(folder: Path, method: str) -> Envelope:
     """Bars, forecasts by one calibration and calendar of a span, each checked; bars of a symbol when asked for."""
     return Envelope(
         bars=TablesIn.of(Prices, folder / "bars"),
-        forecasts=read_table(Calibrated, folder / "calibrated.parquet", method=method),
+        forecasts=read_table(Calibrated, folder / "calibrated.parquet", method=[method]),
         calendar=read_table(Calendar, folder / "calendar.parquet"),
     )
 

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import yaml
 
 from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import to_yaml
+from stages.outside.configuration.study import Study
 from stages.outside.content import file_hash
-from stages.outside.files import read_frames, read_json, read_table, read_tables
+from stages.outside.files import read_json, read_table
+from stages.outside.tables_in import TablesIn
 from stages.outside.workspace import main_root
 from stages.quality.verdicts import usable_sessions
 from stages.requests.market import Market
@@ -30,11 +33,15 @@ BEFORE_QUESTIONS = ("list_source", "fetch_bars", "check_data", "build_features")
 ARTIFACTS = Path("artifacts")
 
 
-def market_of(document: Mapping[str, Any]) -> Market:
-    """The market under these params."""
+@contextmanager
+def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
+    """The market under these params, to be looked at within the block; a symbol is read when it is asked for."""
+    requests = Study.parse(dict(document)).requests
+    columns = ("ts", "sigma_5m", *requests.hist_exog, *requests.futr_exog)
     changed = stages_to_run(document)
     if not changed:
-        return _read_market(Path())
+        yield _market_in(Path(), columns)
+        return
     with tempfile.TemporaryDirectory(prefix="plan-") as name:
         scratch = Path(name)
         (scratch / "params.yaml").write_text(to_yaml(document), encoding="utf-8")
@@ -45,7 +52,7 @@ def market_of(document: Mapping[str, Any]) -> Market:
                 _run(stage, scratch)
             else:
                 (scratch / ARTIFACTS / stage).symlink_to((ARTIFACTS / stage).resolve())
-        return _read_market(scratch)
+        yield _market_in(scratch, columns)
 
 
 def stages_to_run(document: Mapping[str, Any]) -> list[str]:
@@ -88,11 +95,11 @@ def _run(stage: str, scratch: Path) -> None:
         raise ConfigurationError(f"stage {stage} cannot run with these params: {done.stderr.strip()[-500:]}")
 
 
-def _read_market(root: Path) -> Market:
+def _market_in(root: Path, columns: tuple[str, ...]) -> Market:
     artifacts = root / ARTIFACTS
     return Market(
-        bars=read_tables(Bars, artifacts / "check_data/bars"),
-        features=read_frames(artifacts / "build_features/features"),
+        bars=TablesIn.of(Bars, artifacts / "check_data/bars"),
+        features=TablesIn.some(columns, artifacts / "build_features/features"),
         usable=usable_sessions(read_json(artifacts / "check_data/dq_report.json")),
         calendar=read_table(Calendar, artifacts / "fetch_bars/calendar.parquet"),
     )

@@ -27,10 +27,17 @@ def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
         return pl.read_parquet(path, columns=None if only is None else columns_of(path, only))
 
 
-def read_rows(path: Path, only: Collection[str], **equal: object) -> pl.DataFrame:
-    """Some columns of it, and of its rows those that hold these values."""
+def read_rows(path: Path, only: Collection[str], **among: Collection[object]) -> pl.DataFrame:
+    """Some columns of it, and of its rows those whose values are among these."""
+    kept = [pl.col(name).is_in(list(values)) for name, values in among.items()]
     with _told(path):
-        return pl.scan_parquet(path).filter(**equal).select(columns_of(path, only)).collect()
+        return pl.scan_parquet(path).filter(*kept).select(columns_of(path, only)).collect()
+
+
+def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
+    """What there is of some of its columns, each combination of values once, in no order."""
+    with _told(path):
+        return pl.scan_parquet(path).select(columns_of(path, only)).unique().collect()
 
 
 def read_parts(path: Path, only: Collection[str]) -> Iterator[pl.DataFrame]:
