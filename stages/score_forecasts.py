@@ -1,15 +1,16 @@
 """Stage `score_forecasts`: metrics, controls and forecast gates on the search span; which cells may trade."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from stages.calibration.params import CalibrationMethod
 from stages.outside.entry import run, say
-from stages.outside.files import read_table, write_csv, write_json
+from stages.outside.files import read_distinct, write_csv, write_json
 from stages.outside.question_files import read_questions
 from stages.outside.settings import read_params
-from stages.outside.tables_in import TablesIn
+from stages.outside.tables_in import PartsOf, TablesIn
 from stages.reporting.origin import makers, origin
 from stages.scoring.controls import controls
 from stages.scoring.gates import forecast_gates
@@ -36,15 +37,16 @@ def main() -> None:
     """Calibrated search rows -> scores with their evidence, a verdict per cell, a calibration proposed."""
     params = read_params(GatesParams)
     market, source = read_params(ArtificialMarket).planted, read_params(BarsOrigin)
-    forecasts = read_table(Calibrated, CALIBRATED)
+    forecasts = PartsOf(Calibrated, CALIBRATED)
     bars = TablesIn.of(Bars, BARS)
 
     metrics = score(forecasts, params, read_params(CalibrationMethod).method)
-    plant = planted(forecasts, bars, market) if market else None
-    proofs = controls(forecasts, read_questions(REQUESTS), bars, params, plant)
+    oracle = partial(planted, bars=bars, params=market) if market else None
+    proofs = controls(forecasts, read_questions(REQUESTS), bars, params, oracle)
     gates = forecast_gates(metrics, proofs, params)
     proposed = tournament(forecasts, metrics, params)
-    label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
+    asked = makers(read_distinct(CALIBRATED, ["key", "source"]))
+    label = pl.lit(origin(asked, source.kind, source.name)).alias("forecast")
 
     write_json(metrics | {"controls": proofs}, METRICS)
     write_json(gates, GATES)

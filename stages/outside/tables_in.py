@@ -1,4 +1,4 @@
-"""A folder of tables as a mapping that holds none of them: looking at one after the other takes room for one."""
+"""Tables that are not held: looking at one symbol after the other, or at some together, takes room for no more."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Self
 
 import polars as pl
 
+from stages.outside.files import read_distinct, read_table
 from stages.outside.storing.partitions import Partition, partitions_of
 from stages.tables.contract import Table
 
@@ -36,3 +37,17 @@ class TablesIn(Mapping[str, pl.DataFrame]):
 
     def __len__(self) -> int:
         return len(self.partitions)
+
+
+@dataclass(frozen=True)
+class PartsOf(Iterable[pl.DataFrame]):
+    """One table of many symbols, some at a time, by name; read and checked anew whenever one goes through it."""
+
+    table: type[Table]
+    path: Path
+    at_once: int = 16
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        symbols = read_distinct(self.path, ["symbol"])["symbol"].sort().to_list()
+        for first in range(0, len(symbols), self.at_once):
+            yield read_table(self.table, self.path, symbol=symbols[first : first + self.at_once])

@@ -81,7 +81,7 @@ def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 def replay(envelope: Envelope, strategy: Strategy, params: GatesParams) -> Passed:
     """Score, gate and trade this span."""
-    metrics = score(traded_kind(envelope.forecasts, strategy), params, strategy.method)
+    metrics = score([traded_kind(envelope.forecasts, strategy)], params, strategy.method)
     eligible = eligible_cells(forecast_gates(metrics, CONTROLS_HOLD, params))
     everyone = frozenset(_cell(strategy, symbol) for symbol in strategy.whitelist)
     passing = replace(strategy, eligible=eligible & everyone)

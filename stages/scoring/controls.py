@@ -8,7 +8,7 @@ On artificial data `oracle_bound` joins them: it knows the plant, and nobody may
 *Time*: bars are looked up by the start of their minute, on a path that shares nothing with the outcomes' own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -17,8 +17,8 @@ import polars as pl
 
 from stages.scoring.day_sums import LossRows, summary
 from stages.scoring.losses import elementary_losses
-from stages.scoring.metrics import asked_rows
-from stages.scoring.oracle_bound import oracle_bound
+from stages.scoring.metrics import Parts, asked_rows
+from stages.scoring.oracle_bound import Oracle, oracle_bound
 from stages.scoring.params import GatesParams
 from stages.scoring.verdict import Verdict, worst
 from stages.tables.quantiles import QUANTILES
@@ -28,6 +28,7 @@ DECIMALS = 6  # of a quantile in its table
 CELL = ["symbol", "history_days", "horizon_min"]
 Document = dict[str, object]
 Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
+NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "told": pl.Float64})
 
 
 class Sent(Protocol):
@@ -43,40 +44,51 @@ class Sent(Protocol):
 
 
 def controls(
-    forecasts: pl.DataFrame,
+    forecasts: Parts,
     questions: Iterable[Sent],
     bars: Mapping[str, pl.DataFrame],
     params: GatesParams,
-    plant: pl.DataFrame | None = None,
+    oracle: Oracle | None = None,
 ) -> Document:
-    """A verdict for each control and for all together; `plant` is what an oracle of an artificial market answers."""
-    rows = _asked_once(forecasts, questions)
-    target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
-    starts = pl.col("end_utc"), target, target - pl.duration(minutes=1)
-    closes = pl.concat(_closes(symbol, bars[symbol], rows, starts) for symbol in sorted(bars))
-    echo, oracle, shifted = (_told(rows, closes, start) for start in starts)
-    shifted = shifted.filter(pl.col("q50").is_not_null())
-    limit = params.shifted_oracle_rmae_gt
-    proofs = {
-        "echo": _proof(echo, "rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
-        "oracle": _proof(oracle, "rmae == 0 and coverage == 1", lambda rmae, cover: rmae <= EXACT and cover == 1.0),
-        "shifted_oracle": _proof(shifted, f"rmae > {limit:g}", lambda rmae, _: rmae > limit),
-    }
-    if plant is not None:
-        proofs["oracle_bound"] = oracle_bound(forecasts, plant)
-    verdicts = [Verdict(str(proof["verdict"])) for proof in proofs.values()]
-    return {**proofs, "verdict": worst(verdicts).value}
-
-
-def _asked_once(forecasts: pl.DataFrame, questions: Iterable[Sent]) -> pl.DataFrame:
-    """One row a scored forecast, whatever the calibration, with the last bar that its question sent."""
-    asked = asked_rows(forecasts.filter(~pl.col("void"), pl.col("method") == pl.col("method").min()))
-    sent = pl.DataFrame(
+    """A verdict for each control and for all together; `oracle` answers for an artificial market."""
+    ends = pl.DataFrame(
         [(question.key, question.end_utc) for question in questions],
         schema={"key": pl.String, "end_utc": pl.Datetime("us", "UTC")},
         orient="row",
     )
-    return asked.join(sent, on="key", how="left", maintain_order="left")
+    scores: dict[str, list[Score]] = {name: [] for name in ("echo", "oracle", "shifted_oracle")}
+    counts = dict.fromkeys(scores, 0)
+    for part in forecasts:
+        for name, told in _told_by_controls(_asked_once(part, ends), bars).items():
+            scores[name] += _scores(told)
+            counts[name] += told.height
+    limit = params.shifted_oracle_rmae_gt
+    rules: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+        "echo": ("rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
+        "oracle": ("rmae == 0 and coverage == 1", lambda rmae, cover: rmae <= EXACT and cover == 1.0),
+        "shifted_oracle": (f"rmae > {limit:g}", lambda rmae, _: rmae > limit),
+    }
+    proofs = {name: _proof(scores[name], rule, holds) | {"n": counts[name]} for name, (rule, holds) in rules.items()}
+    if oracle is not None:
+        proofs["oracle_bound"] = oracle_bound(forecasts, oracle)
+    verdicts = [Verdict(str(proof["verdict"])) for proof in proofs.values()]
+    return {**proofs, "verdict": worst(verdicts).value}
+
+
+def _told_by_controls(rows: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The forecasts as each control would have made them."""
+    target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
+    starts = pl.col("end_utc"), target, target - pl.duration(minutes=1)
+    symbols = sorted(set(rows["symbol"]) & set(bars))
+    closes = pl.concat([NO_CLOSES, *(_closes(symbol, bars[symbol], rows, starts) for symbol in symbols)])
+    echo, oracle, shifted = (_told(rows, closes, start) for start in starts)
+    return {"echo": echo, "oracle": oracle, "shifted_oracle": shifted.filter(pl.col("q50").is_not_null())}
+
+
+def _asked_once(forecasts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+    """One row a scored forecast, whatever the calibration, with the last bar that its question sent."""
+    asked = asked_rows(forecasts.filter(~pl.col("void"), pl.col("method") == pl.col("method").min()))
+    return asked.join(ends, on="key", how="left", maintain_order="left")
 
 
 def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame, starts: Iterable[pl.Expr]) -> pl.DataFrame:
@@ -97,9 +109,8 @@ def _told(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.Da
     )
 
 
-def _proof(told: pl.DataFrame, rule: str, holds: Callable[[float, float], bool]) -> dict[str, str | float | int | None]:
+def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], bool]) -> Document:
     """Whether the rule holds in every cell; a value that could not be read makes its cell fail."""
-    scores = list(_scores(told))
     rmae = [value for value, _ in scores if np.isfinite(value)]
     verdict = Verdict.PASS if all(holds(*score) for score in scores) else Verdict.FAIL
     return {
@@ -107,7 +118,6 @@ def _proof(told: pl.DataFrame, rule: str, holds: Callable[[float, float], bool])
         "rule": rule,
         "rmae_min": round(min(rmae), 9) if rmae else None,
         "rmae_max": round(max(rmae), 9) if rmae else None,
-        "n": told.height,
     }
 
 

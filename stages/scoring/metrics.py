@@ -9,15 +9,17 @@ and `se`, then `dm` (against persistence) and `pit`.
 the deviation of the draws; both null below `gates.min_ci_days` days.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.scoring.day_sums import DaySums, LossRows, summary, together
-from stages.scoring.figures import Sums, pit_counts, ratio
+from stages.scoring.day_sums import DaySums, LossRows, Totals, summary
+from stages.scoring.figures import pit_counts, ratio
 from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.scoring.params import GatesParams
 from stages.scoring.resampling import block_length, day_weights
@@ -26,24 +28,32 @@ from stages.tables.quantiles import BENCHMARK, LEVELS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Document = dict[str, object]
+Document = dict[str, Any]
+Parts = Iterable[pl.DataFrame]  # each holds all forecasts of some symbols; no symbol is in two
 CELL = ["history_days", "horizon_min", "method"]
 SCOPES = {"cells": ["symbol", *CELL], "by_snapshot": ["symbol", *CELL, "snapshot_et"], "pooled": CELL}
 WITH_BOUNDS = ("cells", "pooled")
+COUNTS = ("n", "n_void", "n_uncalibrated", "n_crossed")
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "method"]
 DECIMALS = 6
 
 
-def score(forecasts: pl.DataFrame, params: GatesParams, method: str) -> Document:
+def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
     """Every metric of the asked model at every scope; `method` is the stated calibration.
 
-    No cell spans two methods, so one method's losses are in memory at a time.
+    No cell spans two methods, so one method's losses of some symbols are in memory at a time.
     """
     found: dict[str, list[Document]] = {scope: [] for scope in SCOPES}
-    for name in forecasts["method"].unique():
-        entries = _of_method(forecasts.filter(method=name), params, SCOPES if name == method else WITH_BOUNDS)
-        for scope, some in entries.items():
-            found[scope] += some
+    pooled: dict[tuple[Any, ...], list[tuple[Document, DaySums]]] = defaultdict(list)
+    for part in forecasts:
+        for name in part["method"].unique():
+            scopes = SCOPES if name == method else WITH_BOUNDS
+            for scope, cell, sums in _cells(part.filter(method=name), scopes):
+                if scope == "pooled":
+                    pooled[itemgetter(*CELL)(cell)].append((cell, sums))
+                else:
+                    found[scope].append(cell | _entry(sums, params, with_bounds=scope in WITH_BOUNDS))
+    found["pooled"] = [_pooled(parts, params) for parts in pooled.values()]
     return {scope: sorted(found[scope], key=itemgetter(*keys)) for scope, keys in SCOPES.items()}
 
 
@@ -53,19 +63,21 @@ def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
     return forecasts if others.is_empty() else others
 
 
-def _of_method(forecasts: pl.DataFrame, params: GatesParams, scopes: Iterable[str]) -> dict[str, list[Document]]:
-    """The entries of some scopes, of forecasts that one method calibrated."""
+def _cells(forecasts: pl.DataFrame, scopes: Iterable[str]) -> Iterator[tuple[str, Document, DaySums]]:
+    """The cells of some scopes with their sums, of forecasts that one method calibrated."""
     asked = asked_rows(forecasts).sort(FORECAST)
     scored = asked.filter(~pl.col("void"), "calibrated")
     losses = _with_benchmark(forecasts, scored)
     rows = LossRows.of(scored.select("symbol", "session").hstack(losses), losses.columns)
-    return {
-        scope: [
-            cell | _entry(rows.by_day(members), params, with_bounds=scope in WITH_BOUNDS)
-            for cell, members in _cells(asked, scored, SCOPES[scope])
-        ]
-        for scope in scopes
-    }
+    for scope in scopes:
+        for cell, members in _members(asked, scored, SCOPES[scope]):
+            yield scope, cell, rows.by_day(members)
+
+
+def _pooled(parts: Sequence[tuple[Document, DaySums]], params: GatesParams) -> Document:
+    """One cell over all symbols, from its parts."""
+    cell = parts[0][0] | {name: sum(one[name] for one, _ in parts) for name in COUNTS}
+    return cell | _entry(DaySums.of_all([sums for _, sums in parts]), params, with_bounds=True)
 
 
 def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document:
@@ -80,7 +92,7 @@ def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document
     }
 
 
-def _figures(totals: Sums, drawn: Sums | None, version: str, params: GatesParams) -> dict[str, Document]:
+def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesParams) -> dict[str, Document]:
     values = {name: _round(value) for name, value in summary(totals, version).items()}
     if drawn is None:
         return {name: {"value": value, "ci": None, "se": None} for name, value in values.items()}
@@ -118,9 +130,9 @@ def _daily_advantage(sums: DaySums, version: str) -> Floats:
     return (daily[f"{version}_abs"] - daily["abs_y"]) / daily["n"]
 
 
-def _pit(totals: Sums, drawn: Sums | None, version: str) -> Document:
-    counts = pit_counts(together(totals), version)
-    test = pit_uniformity(counts, None if drawn is None else pit_counts(together(drawn), version))
+def _pit(totals: Totals, drawn: Totals | None, version: str) -> Document:
+    counts = pit_counts(totals.together, version)
+    test = pit_uniformity(counts, None if drawn is None else pit_counts(drawn.together, version))
     return {"counts": [int(count) for count in counts]} | _rounded(test)
 
 
@@ -136,14 +148,15 @@ def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFra
     return elementary_losses(scored).hstack(beside.drop(FORECAST))
 
 
-def _cells(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iterator[tuple[Document, Ints]]:
+def _members(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iterator[tuple[Document, Ints]]:
     """Each cell of a scope in order: its name and counts, and where its scored rows stand (possibly nowhere)."""
-    counted = asked.group_by(keys).agg(
-        (~pl.col("void") & pl.col("calibrated")).sum().alias("n"),
-        pl.col("void").sum().alias("n_void"),
-        (~pl.col("void") & ~pl.col("calibrated")).sum().alias("n_uncalibrated"),
-        pl.col("crossed").sum().alias("n_crossed"),
+    counts = (
+        ~pl.col("void") & pl.col("calibrated"),
+        pl.col("void"),
+        ~pl.col("void") & ~pl.col("calibrated"),
+        pl.col("crossed"),
     )
+    counted = asked.group_by(keys).agg(count.sum().alias(name) for name, count in zip(COUNTS, counts, strict=True))
     places = scored.with_row_index("row").group_by(keys).agg(pl.col("row").sort())
     for cell in counted.join(places, on=keys, how="left").sort(keys).iter_rows(named=True):
         members = np.array(cell.pop("row") or [], dtype=np.int64)

@@ -10,6 +10,7 @@ many standard errors the forecast is ahead of the oracle (below 0: behind; null 
 *Time*: days are the pieces of evidence; with few of them three errors are taken from Student's t.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from stages.scoring.figures import ratio
-from stages.scoring.metrics import asked_rows
+from stages.scoring.metrics import Parts, asked_rows
 from stages.scoring.verdict import Verdict
 
 ALARM_SE = 3.0
@@ -28,14 +29,17 @@ QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 DECIMALS = 6
 Document = dict[str, Any]
 Floats = NDArray[np.float64]
+Oracle = Callable[[pl.DataFrame], pl.DataFrame]  # forecasts -> what it would have answered, and expects to err
 
 
-def oracle_bound(forecasts: pl.DataFrame, plant: pl.DataFrame) -> Document:
+def oracle_bound(forecasts: Parts, oracle: Oracle) -> Document:
     """PASS while no forecast is surely better than the plant allows."""
-    columns = [*CELL, "snapshot_utc", "session", "y_bp", *MEDIANS.values()]
-    scored = asked_rows(forecasts).filter(~pl.col("void"), "calibrated").select(columns).sort(*CELL, "snapshot_utc")
-    rows = scored.join(plant, on=QUESTION, how="left", validate="m:1", maintain_order="left")
-    cells = [_cell(cell, version) for cell in rows.partition_by(CELL, maintain_order=True) for version in MEDIANS]
+    cells: list[Document] = []
+    n = 0
+    for part in forecasts:
+        rows = _beside(part, oracle(part))
+        cells += [_cell(cell, version) for cell in rows.partition_by(CELL, maintain_order=True) for version in MEDIANS]
+        n += rows.n_unique([*QUESTION, "history_days"])
     reach = [cell["oracle_rmae"] for cell in cells if cell["oracle_rmae"] is not None]
     alarms = sum(cell["alarm"] for cell in cells)
     verdict = Verdict.FAIL if alarms else Verdict.PASS if cells else Verdict.INCONCLUSIVE
@@ -44,10 +48,17 @@ def oracle_bound(forecasts: pl.DataFrame, plant: pl.DataFrame) -> Document:
         "rule": f"no forecast ahead of it by {ALARM_SE:g} standard errors",
         "rmae_min": min(reach, default=None),
         "rmae_max": max(reach, default=None),
-        "n": rows.n_unique([*QUESTION, "history_days"]),
+        "n": n,
         "alarms": alarms,
         "cells": cells,
     }
+
+
+def _beside(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
+    """The scored forecasts with the oracle's answers."""
+    columns = [*CELL, "snapshot_utc", "session", "y_bp", *MEDIANS.values()]
+    scored = asked_rows(forecasts).filter(~pl.col("void"), "calibrated").select(columns).sort(*CELL, "snapshot_utc")
+    return scored.join(plant, on=QUESTION, how="left", validate="m:1", maintain_order="left")
 
 
 def _cell(cell: pl.DataFrame, version: str) -> Document:

@@ -6,41 +6,46 @@ over all symbols of the asked model, as answered and as calibrated, sorted by ke
 
 import polars as pl
 
-from stages.scoring.metrics import asked_rows
+from stages.scoring.metrics import Parts, asked_rows
 from stages.tables.quantiles import LEVELS, QUANTILES
 
 DECIMALS = 6
+KIND = ["method", "horizon_min"]
+SHARES = [(pl.col(version) / pl.col("n")).round(DECIMALS) for version in ("raw", "calibrated")]
 
 
-def reliability(forecasts: pl.DataFrame) -> pl.DataFrame:
+def reliability(forecasts: Parts) -> pl.DataFrame:
     """Share of outcomes at or below each quantile, against the share there should be."""
-    scored = _scored(forecasts)
-    levels = [
-        scored.group_by("method", "horizon_min").agg(
-            pl.lit(level / 100).alias("level"),
-            (pl.col("y_bp") <= pl.col(f"raw_{name}")).mean().round(DECIMALS).alias("raw"),
-            (pl.col("y_bp") <= pl.col(name)).mean().round(DECIMALS).alias("calibrated"),
-            pl.len().alias("n"),
-        )
-        for level, name in zip(LEVELS, QUANTILES, strict=True)
-    ]
-    return pl.concat(levels).sort("method", "horizon_min", "level")
-
-
-def coverage_by_time(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """Share of outcomes inside [q25, q75], by clock time of the snapshot."""
     y = pl.col("y_bp")
-    return (
-        _scored(forecasts)
-        .group_by("method", "horizon_min", "snapshot_et")
-        .agg(
-            y.is_between("raw_q25", "raw_q75").mean().round(DECIMALS).alias("raw"),
-            y.is_between("q25", "q75").mean().round(DECIMALS).alias("calibrated"),
+    counts = pl.concat(
+        scored.group_by(KIND).agg(
+            pl.lit(level / 100).alias("level"),
+            (y <= pl.col(f"raw_{name}")).sum().alias("raw"),
+            (y <= pl.col(name)).sum().alias("calibrated"),
             pl.len().alias("n"),
-            pl.col("session").n_unique().alias("n_days"),
         )
-        .sort("method", "horizon_min", "snapshot_et")
+        for scored in map(_scored, forecasts)
+        for level, name in zip(LEVELS, QUANTILES, strict=True)
     )
+    keys = [*KIND, "level"]
+    return counts.group_by(keys).sum().with_columns(SHARES).sort(keys)
+
+
+def coverage_by_time(forecasts: Parts) -> pl.DataFrame:
+    """Share of outcomes inside [q25, q75], by clock time of the snapshot."""
+    y, keys = pl.col("y_bp"), [*KIND, "snapshot_et"]
+    counts = pl.concat(
+        scored.group_by(*keys, "session").agg(
+            y.is_between("raw_q25", "raw_q75").sum().alias("raw"),
+            y.is_between("q25", "q75").sum().alias("calibrated"),
+            pl.len().alias("n"),
+        )
+        for scored in map(_scored, forecasts)
+    )
+    days = counts.group_by(keys).agg(
+        pl.col("raw", "calibrated", "n").sum(), pl.col("session").n_unique().alias("n_days")
+    )
+    return days.with_columns(SHARES).sort(keys)
 
 
 def _scored(forecasts: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stages.scoring.gates import judge_coverage
 from stages.scoring.losses import elementary_losses
-from stages.scoring.metrics import asked_rows
+from stages.scoring.metrics import Parts, asked_rows
 from stages.scoring.params import ChooseCalibration, GatesParams
 from stages.scoring.verdict import Verdict, worst
 from stages.tables.quantiles import LEVELS
@@ -39,18 +39,19 @@ Document = dict[str, Any]
 Floats = NDArray[np.float64]
 
 
-def tournament(forecasts: pl.DataFrame, metrics: Mapping[str, Any], params: GatesParams) -> Document:
+def tournament(forecasts: Parts, metrics: Mapping[str, Any], params: GatesParams) -> Document:
     """All methods beside each other, and the one that is proposed."""
     choose = params.choose_calibration
     coverage = _coverage(metrics, params)
-    able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
     methods = sorted(coverage, key=SIMPLEST_FIRST.index)
-    n, n_days = able.height // max(len(methods), 1), able["session"].n_unique()
+    losses = _daily_losses(forecasts, choose)
+    n, n_days = int(losses["n"].sum()) // max(len(methods), 1), losses["session"].n_unique()
     counts: Document = {"trials": len(methods), "n": n, "n_days": n_days}
     if n_days < max(params.min_ci_days, 2):
         why = f"all methods corrected the outcomes of {n_days} days; gates.min_ci_days asks for {params.min_ci_days}"
         return {"method": None, "params": None, "why": why, **counts, "methods": []}
-    daily = _daily_losses(able, choose).select(methods).to_numpy()
+    by_day = losses.sort("session", "method").pivot("method", index="session", values="loss").sort("session")
+    daily = by_day.select(methods).to_numpy()
     sound = [i for i, method in enumerate(methods) if coverage[method] != Verdict.FAIL]
     lines = _lines(methods, daily, n, min(sound or range(len(methods)), key=lambda i: daily[:, i].sum()))
     chosen, why = _choice(lines, sound, choose)
@@ -71,16 +72,22 @@ def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verd
     return {method: worst(found) for method, found in verdicts.items()}
 
 
-def _daily_losses(able: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
-    """One row a day, one column a method: the sum of relative losses."""
+def _daily_losses(forecasts: Parts, choose: ChooseCalibration) -> pl.DataFrame:
+    """One row a day and method: the sum of relative losses, and of how many outcomes."""
+    parts = pl.concat(_relative_losses(part, choose) for part in forecasts)
+    return parts.group_by("session", "method", maintain_order=True).agg(pl.col("loss", "n").sum())
+
+
+def _relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
+    """The same of some symbols."""
+    able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
     losses = [
         one.select("session", "method", *CELL).hstack(elementary_losses(one).select(loss=LOSSES[choose.by]))
         for one in able.partition_by("method", maintain_order=True)
     ]
-    rows = pl.concat(losses)
+    rows = pl.concat([able.select("session", "method", *CELL, loss=pl.lit(0.0)).clear(), *losses])
     relative = rows.with_columns(pl.col("loss") / pl.col("loss").mean().over(CELL))
-    sums = relative.group_by("session", "method").agg(pl.col("loss").sum())
-    return sums.sort("session", "method").pivot("method", index="session", values="loss").sort("session")
+    return relative.group_by("session", "method", maintain_order=True).agg(pl.col("loss").sum(), n=pl.len())
 
 
 def _lines(methods: list[str], daily: Floats, n: int, best: int) -> list[Document]:

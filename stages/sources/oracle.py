@@ -24,12 +24,22 @@ BP = 1e4
 NODES = 21
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 KNOWN = ("planted_bp", "oracle_mae_bp", "persistence_mae_bp")
+NO_MINUTES = pl.DataFrame(
+    schema={
+        "symbol": pl.String,
+        "snapshot_utc": pl.Datetime("us", "UTC"),
+        "session": pl.Date,
+        "m0": pl.Int32,
+        "n_bars": pl.UInt32,
+    }
+)
 
 
 def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: SyntheticParams) -> pl.DataFrame:
     """What the oracle would have answered to each question that was forecast."""
     questions = forecasts.select(QUESTION).unique()
-    minutes = pl.concat(_minutes(symbol, bars[symbol], questions) for symbol in sorted(bars))
+    symbols = sorted(set(questions["symbol"]) & set(bars))
+    minutes = pl.concat([NO_MINUTES, *(_minutes(symbol, bars[symbol], questions) for symbol in symbols)])
     asked = questions.join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
     told = []
     for (symbol, session, n_bars), rows in asked.group_by("symbol", "session", "n_bars", maintain_order=True):

@@ -75,7 +75,7 @@ def skilled(n_days: int, r2: float) -> tuple[Envelope, Strategy]:
 
 def forecast_passes(forecasts: pl.DataFrame, rule: Strategy) -> bool:
     """Whether some symbol passes its forecast gates."""
-    metrics = score(traded_kind(forecasts, rule), gates(), METHOD)
+    metrics = score([traded_kind(forecasts, rule)], gates(), METHOD)
     return bool(eligible_cells(forecast_gates(metrics, {"verdict": "PASS"}, gates())))
 
 

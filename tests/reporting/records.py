@@ -169,7 +169,7 @@ def features() -> dict:
 @cache
 def metrics() -> dict:
     """The fixture's forecasts, scored; few draws, since nothing here looks at the bounds' values."""
-    return score(forecasts(), gates_params(), config()["calibration"]["method"])
+    return score([forecasts()], gates_params(), config()["calibration"]["method"])
 
 
 def gates_params() -> GatesParams:
@@ -294,7 +294,7 @@ def sealed_record() -> Record:
         config=config(), hashes={"backtest/bt_trades.csv": "0" * 32}, manifest={"files": []},
         quality=quality(), features=features(), answers={"by_source": {"local:seasonal": 480}},
         metrics=metrics() | {"controls": controls()}, forecast_gates=forecast_gates(),
-        coverage=coverage_by_time(forecasts()),
+        coverage=coverage_by_time([forecasts()]),
         bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),
         signals=signals(), ranking=ranking(), trades=traded, daily=daily(traded),
         proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"}, walk_forward=walk(),

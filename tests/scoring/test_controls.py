@@ -63,7 +63,7 @@ def verdicts(proofs: dict[str, object]) -> dict[str, str]:
 def test_a_sound_pipeline_passes_all_three(market):
     frame, bars = market
 
-    proofs = controls(as_answered(frame), questions(frame), bars, GATES)
+    proofs = controls([as_answered(frame)], questions(frame), bars, GATES)
 
     assert verdicts(proofs) == dict.fromkeys(("echo", "oracle", "shifted_oracle", "verdict"), "PASS")
     assert (proofs["echo"]["rmae_min"], proofs["echo"]["rmae_max"]) == (1.0, 1.0)
@@ -71,11 +71,20 @@ def test_a_sound_pipeline_passes_all_three(market):
     assert 0.1 < proofs["shifted_oracle"]["rmae_min"] < 0.5  # one of ten minutes is missing: about sqrt(1/10)
 
 
+def test_symbols_that_come_one_after_the_other_prove_the_same(market):
+    frame, bars = market
+    rows = as_answered(frame)
+
+    apart = controls(rows.partition_by("symbol"), list(questions(frame)), bars, GATES)
+
+    assert apart == controls([rows], questions(frame), bars, GATES)
+
+
 @pytest.mark.parametrize("minutes", [-9, 0, 2], ids=["the answer itself", "one bar too many", "one bar too few"])
 def test_a_history_that_ends_on_another_bar_than_the_last_known_one_fails_the_echo(market, minutes):
     frame, bars = market
 
-    proofs = controls(as_answered(frame), questions(frame, minutes * MINUTE), bars, GATES)
+    proofs = controls([as_answered(frame)], questions(frame, minutes * MINUTE), bars, GATES)
 
     assert verdicts(proofs)["echo"] == verdicts(proofs)["verdict"] == "FAIL"
     assert verdicts(proofs)["oracle"] == "PASS"
@@ -93,7 +102,7 @@ def test_outcomes_read_one_minute_beside_the_target_fail_the_oracle(market, minu
     days = tuple(frame["session"].unique())
     misread = with_outcomes(frame.drop("y_bp", "target_ts", "void"), moved, dict.fromkeys(SYMBOLS, days))
 
-    found = verdicts(controls(as_answered(misread), questions(frame), bars, GATES))
+    found = verdicts(controls([as_answered(misread)], questions(frame), bars, GATES))
 
     assert found["oracle"] == found["verdict"] == "FAIL"
     assert found["echo"] == "PASS"
@@ -115,7 +124,7 @@ def test_a_market_in_which_a_minute_makes_no_difference_fails_the_shifted_oracle
     days = tuple(frame["session"].unique())
     still = with_outcomes(frame.drop("y_bp", "target_ts", "void"), frozen, dict.fromkeys(SYMBOLS, days))
 
-    found = verdicts(controls(as_answered(still), questions(frame), frozen, GATES))
+    found = verdicts(controls([as_answered(still)], questions(frame), frozen, GATES))
 
     assert found == {"echo": "PASS", "oracle": "PASS", "shifted_oracle": "FAIL", "verdict": "FAIL"}
 
@@ -123,7 +132,7 @@ def test_a_market_in_which_a_minute_makes_no_difference_fails_the_shifted_oracle
 def test_a_forecast_whose_question_is_not_there_fails_the_echo(market):
     frame, bars = market
 
-    found = verdicts(controls(as_answered(frame), list(questions(frame))[1:], bars, GATES))
+    found = verdicts(controls([as_answered(frame)], list(questions(frame))[1:], bars, GATES))
 
     assert found["echo"] == "FAIL"
 
@@ -134,7 +143,9 @@ def test_where_it_is_known_what_can_be_known_nobody_may_know_more(market):
     honest = frame.filter(model="asked").select(*keys, planted_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0)
     leaked = frame.with_columns(q50=pl.col("y_bp") + 0.1)
 
-    sound, leaking = (controls(as_answered(told), questions(frame), bars, GATES, honest) for told in (frame, leaked))
+    sound, leaking = (
+        controls([as_answered(told)], questions(frame), bars, GATES, lambda _: honest) for told in (frame, leaked)
+    )
 
     assert (sound["oracle_bound"]["verdict"], sound["verdict"]) == ("PASS", "PASS")
     assert verdicts(leaking) == verdicts(sound) | {"oracle_bound": "FAIL", "verdict": "FAIL"}
@@ -143,6 +154,6 @@ def test_where_it_is_known_what_can_be_known_nobody_may_know_more(market):
 def test_without_any_outcome_the_controls_prove_nothing(market):
     frame, bars = market
 
-    found = verdicts(controls(as_answered(frame).clear(), questions(frame), bars, GATES))
+    found = verdicts(controls([as_answered(frame).clear()], questions(frame), bars, GATES))
 
     assert set(found.values()) == {"INCONCLUSIVE"}

@@ -160,7 +160,7 @@ def judged_worlds(n_worlds: int, n_days: int, **world: object) -> list[dict[str,
     """Each symbol a world of its own: the gates of many independent cells."""
     symbols = tuple(f"W{k:03d}" for k in range(n_worlds))
     frame = as_answered(with_truth(n_days, symbols=symbols, models=("asked",), clocks=TWICE_A_DAY, **world))
-    return forecast_gates(score(frame, FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
+    return forecast_gates(score([frame], FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
 
 
 def share(cells: list[dict[str, object]], gate: str, verdict: str) -> float:
@@ -174,7 +174,7 @@ def test_a_forecaster_without_skill_hardly_ever_passes_and_one_with_skill_mostly
     guess = 10 * np.random.default_rng(4).standard_normal(blind.height)
     guessing = blind.with_columns(pl.col(name) + pl.Series(guess) for name in ("q05", "q25", "q50", "q75", "q95"))
 
-    junk = forecast_gates(score(as_answered(guessing), FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
+    junk = forecast_gates(score([as_answered(guessing)], FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
     skilled = judged_worlds(100, 80, r2=0.25)
 
     assert sum(cell["eligible"] for cell in junk) == 0
@@ -192,7 +192,7 @@ def test_outcomes_shared_by_all_snapshots_of_a_day_count_as_one_piece_of_evidenc
     frame = with_truth(60, symbols=tuple(f"W{k:02d}" for k in range(40)), models=("asked",))
     together = frame.with_columns(y_bp=pl.col("y_bp").first().over("symbol", "session"))
 
-    cells = forecast_gates(score(as_answered(together), FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
+    cells = forecast_gates(score([as_answered(together)], FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
 
     # Were 240 outcomes taken as independent, a perfect interval would be rejected about every fourth time.
     assert share(cells, "coverage", "FAIL") < 0.15
@@ -201,7 +201,7 @@ def test_outcomes_shared_by_all_snapshots_of_a_day_count_as_one_piece_of_evidenc
 def test_days_are_counted_not_sessions_of_the_calendar():
     frame = with_truth(60, models=("asked",)).filter(pl.col("session") < FIRST_DAY + timedelta(days=39))
 
-    assert judge_skill(score(as_answered(frame), GATES, METHOD)["cells"][0], "rmae", 0.95, GATES).n_days == 39
+    assert judge_skill(score([as_answered(frame)], GATES, METHOD)["cells"][0], "rmae", 0.95, GATES).n_days == 39
 
 
 def test_the_worst_verdict_speaks_for_all():

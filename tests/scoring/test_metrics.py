@@ -20,7 +20,7 @@ RNG = np.random.default_rng(11)
 
 
 def one_cell(frame: pl.DataFrame, **changes: object) -> dict[str, object]:
-    return score(as_answered(frame), GATES.model_copy(update=changes), METHOD)["cells"][0]
+    return score([as_answered(frame)], GATES.model_copy(update=changes), METHOD)["cells"][0]
 
 
 def values(cell: dict[str, object], version: str = "calibrated") -> dict[str, float]:
@@ -91,13 +91,13 @@ def test_crps_skill_compares_with_the_benchmarks_own_quantiles_on_the_same_quest
         for (model,), part in frame.partition_by("model", as_dict=True).items()
     }
 
-    skill = values(score(frame, GATES, METHOD)["cells"][0])["crps_skill"]
+    skill = values(score([frame], GATES, METHOD)["cells"][0])["crps_skill"]
 
     assert skill == pytest.approx(1 - pinball["asked"] / pinball["persistence"], abs=1e-6)
 
 
 def test_answered_and_calibrated_stand_side_by_side_on_the_same_outcomes():
-    cells = score(by_every_method(with_truth(120, spread=0.4)), GATES, METHOD)["cells"]
+    cells = score([by_every_method(with_truth(120, spread=0.4))], GATES, METHOD)["cells"]
     by_method = {cell["method"]: cell for cell in cells}
 
     assert values(by_method["cqr"], "raw")["coverage_50"] < 0.3
@@ -138,7 +138,7 @@ def test_a_market_that_never_moves_has_no_relative_error():
 def test_pooled_relative_errors_are_geometric_means_and_the_rest_are_plain_means():
     frame = pl.concat([with_truth(60, symbols=("A",), r2=0.5), with_truth(60, symbols=("B",), r2=0.0, seed=2)])
 
-    document = score(as_answered(frame), GATES, METHOD)
+    document = score([as_answered(frame)], GATES, METHOD)
     a, b = (values(cell) for cell in document["cells"])
     pooled = values(document["pooled"][0])
 
@@ -148,7 +148,7 @@ def test_pooled_relative_errors_are_geometric_means_and_the_rest_are_plain_means
 
 
 def test_every_method_is_scored_but_by_time_of_day_only_the_stated_one():
-    document = score(by_every_method(with_truth(60, symbols=("A", "B"))), GATES, "cqr")
+    document = score([by_every_method(with_truth(60, symbols=("A", "B")))], GATES, "cqr")
 
     methods = {scope: {entry["method"] for entry in document[scope]} for scope in document}
 
@@ -157,7 +157,7 @@ def test_every_method_is_scored_but_by_time_of_day_only_the_stated_one():
 
 
 def test_scopes_count_every_outcome_once():
-    document = score(as_answered(with_truth(60, symbols=("A", "B"))), GATES, METHOD)
+    document = score([as_answered(with_truth(60, symbols=("A", "B")))], GATES, METHOD)
 
     totals = {scope: sum(entry["n"] for entry in document[scope]) for scope in ("cells", "by_snapshot", "pooled")}
 
@@ -179,7 +179,7 @@ def test_the_document_is_the_same_bytes_whatever_the_order_of_rows():
     frame = by_every_method(with_truth(50, symbols=("A", "B"), r2=0.1))
 
     documents = [
-        json.dumps(score(one, GATES, METHOD), allow_nan=False)
+        json.dumps(score([one], GATES, METHOD), allow_nan=False)
         for one in (frame, frame.sample(fraction=1, shuffle=True))
     ]
 

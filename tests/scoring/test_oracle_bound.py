@@ -44,7 +44,7 @@ def test_by_hand_on_two_days():
     plant = frame.select(*KEY, planted_bp=1.0, oracle_mae_bp=3.0, persistence_mae_bp=4.0)
     forecast = told(frame, pl.Series([2.0, 4.0]))
 
-    (raw, calibrated) = oracle_bound(as_answered(forecast), plant)["cells"]
+    (raw, calibrated) = oracle_bound([as_answered(forecast)], lambda _: plant)["cells"]
 
     assert (raw["rmae"], raw["oracle_rmae"], raw["expected_rmae"]) == (2 / 8, 6 / 8, 3 / 4)
     assert (raw["lead_se"], raw["alarm"], raw["version"]) == (2.0, False, "raw")
@@ -52,7 +52,7 @@ def test_by_hand_on_two_days():
 
 
 def test_an_honest_forecaster_raises_no_alarm_even_if_it_knows_the_plant(market):
-    proof = oracle_bound(as_answered(market), known(market))
+    proof = oracle_bound([as_answered(market)], lambda _: known(market))
 
     assert (proof["verdict"], proof["alarms"], proof["n"]) == ("PASS", 0, 480)
     assert proof["rmae_min"] == pytest.approx(np.sqrt(0.7), abs=0.05)
@@ -63,8 +63,8 @@ def test_the_outcome_itself_with_a_little_noise_raises_the_alarm_and_closes_ever
     noise = pl.Series(np.random.default_rng(4).normal(0, 2, market.height))
     leaked = as_answered(told(market, pl.col("y_bp") + noise))
 
-    proof = oracle_bound(leaked, known(market))
-    gates = forecast_gates(score(leaked, GATES, METHOD), {"oracle_bound": proof, "verdict": proof["verdict"]}, GATES)
+    proof = oracle_bound([leaked], lambda _: known(market))
+    gates = forecast_gates(score([leaked], GATES, METHOD), {"oracle_bound": proof, "verdict": proof["verdict"]}, GATES)
 
     assert proof["verdict"] == "FAIL"
     assert all(cell["alarm"] and cell["lead_se"] > 10 for cell in proof["cells"])
@@ -75,7 +75,7 @@ def test_the_outcome_itself_with_a_little_noise_raises_the_alarm_and_closes_ever
 def test_a_tenth_of_the_outcome_in_one_symbol_is_enough(market, symbol):
     hint = pl.when(pl.col("symbol") == symbol).then(0.1).otherwise(0.0) * (pl.col("y_bp") - pl.col("q50"))
 
-    proof = oracle_bound(as_answered(told(market, pl.col("q50") + hint)), known(market))
+    proof = oracle_bound([as_answered(told(market, pl.col("q50") + hint))], lambda _: known(market))
 
     assert proof["verdict"] == "FAIL"
     assert {cell["symbol"] for cell in proof["cells"] if cell["alarm"]} == {symbol}
@@ -88,7 +88,7 @@ def test_alarms_by_luck_are_as_rare_as_three_errors_of_a_normal():
     )
     off = pl.Series(np.random.default_rng(6).normal(0, 0.5, frame.height))
 
-    proof = oracle_bound(as_answered(told(frame, pl.col("q50") + off)), known(frame))
+    proof = oracle_bound([as_answered(told(frame, pl.col("q50") + off))], lambda _: known(frame))
     raw = [cell for cell in proof["cells"] if cell["version"] == "raw"]
 
     assert len(raw) == 4000
@@ -100,13 +100,16 @@ def test_with_a_single_day_nothing_is_sure_and_a_plant_that_cannot_be_read_is_an
     first = market.filter(pl.col("session") == FIRST_DAY)
     leaked = as_answered(told(first, pl.col("y_bp")))
 
-    assert oracle_bound(leaked, known(first))["verdict"] == "PASS"
-    assert oracle_bound(as_answered(market), known(market.filter(pl.col("session") > FIRST_DAY)))["verdict"] == "FAIL"
+    assert oracle_bound([leaked], lambda _: known(first))["verdict"] == "PASS"
+    assert (
+        oracle_bound([as_answered(market)], lambda _: known(market.filter(pl.col("session") > FIRST_DAY)))["verdict"]
+        == "FAIL"
+    )
 
 
 def test_void_and_uncalibrated_rows_are_not_looked_at_and_without_any_row_nothing_is_proven(market):
     rows = as_answered(told(market, pl.col("y_bp")))
 
-    assert oracle_bound(rows.with_columns(calibrated=False), known(market))["verdict"] == "INCONCLUSIVE"
+    assert oracle_bound([rows.with_columns(calibrated=False)], lambda _: known(market))["verdict"] == "INCONCLUSIVE"
     late = rows.with_columns(calibrated=pl.col("session") >= FIRST_DAY + timedelta(days=30))
-    assert oracle_bound(late, known(market))["n"] == 240
+    assert oracle_bound([late], lambda _: known(market))["n"] == 240

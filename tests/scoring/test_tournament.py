@@ -20,7 +20,7 @@ def rule(**changes):
 
 def compared(rows: pl.DataFrame, **changes):
     params = rule(**changes)
-    return tournament(rows, score(rows, params, METHOD), params)
+    return tournament([rows], score([rows], params, METHOD), params)
 
 
 def as_methods(frame: pl.DataFrame, **spreads: float) -> pl.DataFrame:
@@ -53,7 +53,7 @@ def test_by_hand_on_two_days():
     )
     rows = as_methods(frame, cqr=0.5, widen=1.0)
     params = rule(by="interval_score_50_bp").model_copy(update={"min_ci_days": 2})
-    found = tournament(rows, score(rows, params, METHOD), params)
+    found = tournament([rows], score([rows], params, METHOD), params)
 
     assert [line["method"] for line in found["methods"]] == ["widen", "cqr"]
     assert [line["loss"] for line in found["methods"]] == [1.0, 1.0]
