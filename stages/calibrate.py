@@ -6,7 +6,7 @@ from stages.calibration.methods import calibrate
 from stages.calibration.outcomes import with_outcomes
 from stages.calibration.params import CalibrationParams
 from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_table, write_table_parts
+from stages.outside.files import read_json, read_table, write_table_parts
 from stages.outside.settings import read_params
 from stages.outside.tables_in import TablesIn
 from stages.quality.verdicts import usable_sessions
@@ -30,7 +30,7 @@ def main() -> None:
     calibration = calibrate(forecasts, params)
 
     write_table_parts(Calibrated, calibration.parts(), CALIBRATED)
-    write_table(Offsets, calibration.offsets, OFFSETS)
+    write_table_parts(Offsets, calibration.offset_parts(), OFFSETS)
     times = len(params.methods)
     rows, void = times * forecasts.height, times * forecasts["void"].sum()
     say("calibrate", methods=",".join(params.methods), rows=rows, void=void)

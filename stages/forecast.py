@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from stages.forecasting.asking import answers_summary, ask_all, ask_benchmark, quantile_table
+from stages.forecasting.asking import COUNTED, answers_summary, ask_all, ask_benchmark, quantile_parts
 from stages.forecasting.params import ForecasterParams
 from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_json, write_table
+from stages.outside.files import read_frame, read_json, read_table, write_json, write_table_parts
 from stages.outside.paid.backends import open_backend
 from stages.outside.question_files import read_questions
 from stages.outside.settings import read_params
@@ -44,9 +44,9 @@ def main() -> None:
     backend = open_backend(forecaster)
     answers = ask_all(questions, schedule, market, backend)
     benchmark = ask_benchmark(questions, schedule, market, forecaster)
-    quantiles = quantile_table(schedule, answers, benchmark, requests, forecaster)
 
-    write_table(Quantiles, quantiles, QUANTILES)
+    write_table_parts(Quantiles, quantile_parts(schedule, answers, benchmark, requests, forecaster), QUANTILES)
+    quantiles = read_frame(QUANTILES, COUNTED)
     write_json(answers_summary(answers, quantiles), ANSWERS)
     say("forecast", model=forecaster.model, questions=len(answers), **backend.took, rows=quantiles.height)
 

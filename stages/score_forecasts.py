@@ -7,9 +7,10 @@ import polars as pl
 
 from stages.calibration.params import CalibrationMethod
 from stages.outside.entry import run, say
-from stages.outside.files import read_distinct, write_csv, write_json
+from stages.outside.files import write_csv, write_json
 from stages.outside.question_files import read_questions
 from stages.outside.settings import read_params
+from stages.outside.storing.parquet import read_distinct
 from stages.outside.tables_in import PartsOf, TablesIn
 from stages.reporting.origin import makers, origin
 from stages.scoring.controls import controls

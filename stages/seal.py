@@ -5,9 +5,10 @@ from pathlib import Path
 
 from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_distinct, read_table, read_table_parts, write_json, write_table, write_table_parts
+from stages.outside.files import read_table, read_table_parts, write_json, write_table, write_table_parts
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
+from stages.outside.storing.parquet import read_distinct
 from stages.outside.storing.partitions import Pass, partitions_of, staged
 from stages.splitting.cut import bars_within, cut_sessions, within
 from stages.splitting.params import CutParams

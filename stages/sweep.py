@@ -13,18 +13,10 @@ from stages.backtesting.walk_forward import walk_forward
 from stages.calibration.params import CalibrationMethod
 from stages.forecasting.params import ForecasterModel
 from stages.outside.entry import run, say
-from stages.outside.files import (
-    clear,
-    read_distinct,
-    read_json,
-    read_table,
-    write_csv,
-    write_csv_parts,
-    write_json,
-    write_table_parts,
-)
+from stages.outside.files import clear, read_json, read_table, write_csv, write_csv_parts, write_json, write_table_parts
 from stages.outside.runs.trials import log_variants
 from stages.outside.settings import read_params
+from stages.outside.storing.parquet import read_distinct
 from stages.outside.tables_in import TablesIn
 from stages.outside.trading import trade_on_engine
 from stages.rules.params import CostsParams, RulesParams

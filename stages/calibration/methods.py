@@ -37,11 +37,11 @@ Finder = Callable[[Block, Floats, Ranks, CalibrationParams], Found]
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was answered, beside it row by row what each method made of it, and rows for table `Offsets`."""
+    """What was answered, beside it row by row what each method made of it, and by which offsets."""
 
     answered: pl.DataFrame
     corrected: Mapping[Method, pl.DataFrame]
-    offsets: pl.DataFrame
+    by_offsets: Mapping[Method, pl.DataFrame]
 
     @property
     def rows(self) -> pl.DataFrame:
@@ -59,6 +59,16 @@ class Calibration:
                 for name, one in self.corrected.items()
             )
 
+    @property
+    def offsets(self) -> pl.DataFrame:
+        """Rows for table `Offsets`."""
+        return pl.concat(self.offset_parts())
+
+    def offset_parts(self) -> Iterator[pl.DataFrame]:
+        """The same, a method at a time in the table's order."""
+        for name, offsets in sorted(self.by_offsets.items()):
+            yield offsets.with_columns(pl.lit(name).alias("method"))
+
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
     """By every method of `calibration.methods`."""
@@ -72,8 +82,8 @@ def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration
         pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
     )
     done = {name: METHODS[name](answered, params) for name in params.methods}
-    offsets = pl.concat(offsets.with_columns(pl.lit(name).alias("method")) for name, (_, offsets) in done.items())
-    return Calibration(answered, {name: corrected for name, (corrected, _) in done.items()}, offsets)
+    corrected, offsets = ({name: one[which] for name, one in done.items()} for which in (0, 1))
+    return Calibration(answered, corrected, offsets)
 
 
 def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:

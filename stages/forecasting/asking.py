@@ -7,7 +7,7 @@ map.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -25,6 +25,8 @@ from stages.requests.question import Question
 from stages.tables.quantiles import BENCHMARK, LEVELS, QUANTILES
 
 SCHEDULED = ["symbol", "snapshot_utc", "history_days", "session", "snapshot_et", "last", "sigma_5m", "key"]
+QUESTION = ("symbol", "snapshot_utc", "history_days")
+COUNTED = (*QUESTION, "key", "crossed")
 
 
 def ask_all(
@@ -52,6 +54,21 @@ def ask_benchmark(
     return ask_all(questions, schedule, market, LOCAL_FORECASTERS[BENCHMARK](forecaster))
 
 
+def quantile_parts(
+    schedule: pl.DataFrame,
+    answers: Mapping[str, Answer],
+    benchmark: Mapping[str, Answer],
+    requests: RequestsParams,
+    forecaster: ForecasterParams,
+) -> Iterator[pl.DataFrame]:
+    """`quantile_table` of one symbol after the other, in the table's order."""
+    for (_,), part in schedule.sort("symbol", maintain_order=True).group_by("symbol", maintain_order=True):
+        asked = part["key"].drop_nulls().unique(maintain_order=True)
+        if not asked.is_empty():
+            theirs, beside = ({key: given[key] for key in asked if key in given} for given in (answers, benchmark))
+            yield quantile_table(part, theirs, beside, requests, forecaster)
+
+
 def quantile_table(
     schedule: pl.DataFrame,
     answers: Mapping[str, Answer],
@@ -76,11 +93,14 @@ def quantile_table(
 
 
 def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> dict[str, Any]:
-    """How many questions were answered, and by whom: facts about the answers, none about their purchase."""
+    """How many questions were answered, and by whom: facts about the answers, none about their purchase.
+
+    Of the table, the columns `COUNTED` are enough.
+    """
     asked = quantiles.filter(pl.col("key").is_not_null())
     return {
         "schema_version": 1,
-        "questions": asked.select("symbol", "snapshot_utc", "history_days").n_unique(),
+        "questions": asked.select(QUESTION).n_unique(),
         "distinct_keys": len(answers),
         "by_source": dict(sorted(Counter(answer.source for answer in answers.values()).items())),
         "crossed_rows": int(asked["crossed"].sum()),

@@ -6,7 +6,7 @@ final newline. The same content gives the same bytes on every machine.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,6 @@ import dataframely as dy
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.outside.storing.parquet import read_distinct as read_distinct
 from stages.outside.storing.parquet import read_frame as read_frame
 from stages.outside.storing.parquet import read_parts, read_rows, write_in_parts
 from stages.outside.storing.parquet import write_frame as write_frame
@@ -31,7 +30,7 @@ def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
     return {symbol: partition.read() for symbol, partition in partitions_of(folder).items()}
 
 
-def read_table(table: type[T], path: Path, **among: Collection[object]) -> dy.DataFrame[T]:
+def read_table(table: type[T], path: Path, **among: list[Any] | set[Any]) -> dy.DataFrame[T]:
     """A parquet file that keeps the contract of `table`; no column beyond it is read, nor rows that are not `among`."""
     return table.check(read_rows(path, table.columns(), **among))
 

@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 
 def read_record(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> Record:
     """The files of a run below `root`, by their names in the record; what has no reader of its own is JSON."""
-    of_method = partial(read_table, Calibrated, method=config["calibration"]["method"])
+    of_method = partial(read_table, Calibrated, method=[config["calibration"]["method"]])
     readers = READERS | {"forecasts": of_method}
     read = {name: readers.get(name, read_json)(root / path) for name, path in files.items()}
     return Record(config=config, hashes=content_hashes(files.values(), root), **read)

@@ -7,7 +7,8 @@ from typing import Self
 
 import polars as pl
 
-from stages.outside.files import read_distinct, read_table
+from stages.outside.files import read_table
+from stages.outside.storing.parquet import read_distinct
 from stages.outside.storing.partitions import Partition, partitions_of
 from stages.tables.contract import Table
 

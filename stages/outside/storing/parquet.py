@@ -27,7 +27,7 @@ def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
         return pl.read_parquet(path, columns=None if only is None else columns_of(path, only))
 
 
-def read_rows(path: Path, only: Collection[str], **among: Collection[object]) -> pl.DataFrame:
+def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> pl.DataFrame:
     """Some columns of it, and of its rows those whose values are among these."""
     kept = [pl.col(name).is_in(list(values)) for name, values in among.items()]
     with _told(path):
