@@ -139,7 +139,7 @@ bench: .venv/dev ## speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
 
 bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
-	python -m tests.benchmarks.bench_scale --symbols 5 50 500 --first 2019-01-02
+	python -m tests.benchmarks.bench_scale --symbols 5 50 500
 
 deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies
@@ -160,15 +160,18 @@ requirements: .venv/dev # pin what pyproject.toml asks for
 help: # this page
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
+# where Python may keep no compiled code, it is compiled once now instead of at every start
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 5; }
 	$(PYTHON) -m venv .venv
 	python -m pip install -q --disable-pip-version-check $(UV)
 
 .venv/runtime: requirements.txt | .venv/bin/uv
-	uv pip install -q -r requirements.txt
+	uv pip install -q $(COMPILE) -r requirements.txt
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime
-	uv pip install -q -r requirements-dev.txt
+	uv pip install -q $(COMPILE) -r requirements-dev.txt
 	@touch $@

@@ -1,25 +1,28 @@
 """Fetch, gate, features and keys of ever more symbols: what a symbol costs, and the memory of driver and workers.
 
-The stages themselves run on a synthetic market, in a folder that vanishes, by two processes (unless ENGINE says
-otherwise). Cost is CPU seconds of all processes less those of a market of two symbols and three weeks; the exponent is
-the slope of log cost over log symbols: 1 means that the thousandth symbol costs what the first did. Two processes that
-share a machine's memory slow each other down, and of five symbols the last is worked on alone.
+The stages themselves run on synthetic markets, in folders that vanish: once by two processes (unless ENGINE says
+otherwise), which are watched, and then as a loop in one process that has done it all before, whose CPU seconds are the
+cost. Small markets are worked on again and again, in turns with the others, so that a machine that is slow for a while
+is slow for all; a market of two symbols and three weeks tells what no symbol costs. The exponent is the slope of log
+cost over log symbols: 1 means that the thousandth symbol costs what the first did.
 Run: python -m tests.benchmarks.bench_scale, or `make bench-scale` for 500 symbols over five years.
 """
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from math import log
 from pathlib import Path
+from statistics import median
 
 import psutil
 
@@ -29,41 +32,70 @@ from tests.outside.large_market import ROOT, folder_of_stages, params_of, symbol
 STAGES = ("fetch_bars", "check_data", "build_features", "build_requests")
 SNAPSHOTS = ["10:30"]
 HISTORY_DAYS = 5
-IDLE_SPAN = timedelta(weeks=3)  # long enough for every kind of work to be done once
-FIRST, LAST = "2023-01-03", "2023-12-29"
+IDLE_SYMBOLS, IDLE_SPAN = 2, timedelta(weeks=3)  # enough for every kind of work to be done once
+FIRST, LAST = "2019-01-02", "2023-12-29"  # long enough for questions of five symbols to be lines of one file
 LARGE_BARS, LARGE_CORES = 10**9, 16
 POLL_SEC = 0.02
-TICK_SEC = 0.01  # CPU seconds are counted in ticks: less than one is nothing
+TURNS, LARGEST_IN_TURNS = 3, 50
+IN_ONE_PROCESS = """
+import importlib, os, sys, time
+from stages.outside import settings
+work = importlib.import_module(f"stages.{sys.argv[1]}").main
+for folder in sys.argv[2:]:
+    os.environ["DVC_ROOT"] = folder
+    os.chdir(folder)
+    settings._document.cache_clear()  # params are read once a process
+    start = time.process_time()
+    work()
+    print(time.process_time() - start, file=sys.stderr)
+"""
 
 
 @dataclass(frozen=True)
-class Cost:
+class Watched:
     """One stage on one market; memory is the most that the driver, or the largest of the workers, held."""
 
-    cpu_sec: float
     wall_sec: float
     driver_mb: float
     worker_mb: float
 
 
-def costs(symbols: int, first: date, last: date) -> dict[str, Cost]:
-    """Every stage on a market of its own."""
+@contextmanager
+def market(symbols: int, first: date, last: date) -> Iterator[Path]:
+    """A folder in which the stages can run on so many symbols."""
     folder = Path(tempfile.mkdtemp(prefix="scale-"))
     try:
         asked = {"snapshots_et": SNAPSHOTS, "history_days": [HISTORY_DAYS]}
         folder_of_stages(folder, params_of(symbols_of(symbols), first, last, **asked))
         run_stage("list_source", folder)
-        return {stage: run_stage(stage, folder) for stage in STAGES}
+        yield folder
     finally:
         shutil.rmtree(folder)
 
 
+def cpu_seconds(stage: str, idle: Path, markets: dict[int, Path]) -> dict[int, float]:
+    """CPU seconds of a stage on each market, less those of the idle one: medians over their turns."""
+    turns = [(0, idle)]
+    for turn in range(TURNS):
+        due = {count: folder for count, folder in markets.items() if count <= LARGEST_IN_TURNS or turn == 0}
+        turns += [(0, idle), *due.items()]
+    command = [sys.executable, "-c", IN_ONE_PROCESS, stage, *(str(folder) for _, folder in turns)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "ENGINE": "loop"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    spent = [float(line) for line in done.stderr.splitlines()[-len(turns) :]]
+    by_count = {
+        count: [sec for (n, _), sec in zip(turns[1:], spent[1:], strict=True) if n == count] for count in (0, *markets)
+    }
+    return {count: median(by_count[count]) - median(by_count[0]) for count in markets}
+
+
 def exponent(small: tuple[int, float], large: tuple[int, float]) -> float:
     """Slope of log cost over log symbols."""
-    return log(max(large[1], TICK_SEC) / max(small[1], TICK_SEC)) / log(large[0] / small[0])
+    return log(large[1] / small[1]) / log(large[0] / small[0])
 
 
-def main(arguments: Sequence[str] | None = None) -> dict[int, dict[str, Cost]]:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line a stage and market, the exponents between markets, and the projection."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--symbols", nargs="+", type=int, default=[5, 50])
@@ -71,41 +103,42 @@ def main(arguments: Sequence[str] | None = None) -> dict[int, dict[str, Cost]]:
     parser.add_argument("--last", type=date.fromisoformat, default=date.fromisoformat(LAST))
     asked = parser.parse_args(arguments)
     bars = int(trading_calendar(asked.first, asked.last)["n_bars"].sum())
-    idle = costs(2, asked.last - IDLE_SPAN, asked.last)
-    found = {}
-    for count in asked.symbols:
-        found[count] = costs(count, asked.first, asked.last)
-        print(f"{count} symbols, {count * bars:,} bars")
-        for stage, one in found[count].items():
-            us = (one.cpu_sec - idle[stage].cpu_sec) / (count * bars) * 1e6
-            memory = f"driver {one.driver_mb:5.0f} MB, worker {one.worker_mb:5.0f} MB"
-            print(f"  {stage:15} {us:6.2f} us a bar, {one.wall_sec:7.1f} s, {memory}", flush=True)
-    for small, large in zip(asked.symbols, asked.symbols[1:], strict=False):
-        _compare(found, (small, large), idle)
+    spent = {}
+    with ExitStack() as stack:
+        idle = stack.enter_context(market(IDLE_SYMBOLS, asked.last - IDLE_SPAN, asked.last))
+        markets = {count: stack.enter_context(market(count, asked.first, asked.last)) for count in asked.symbols}
+        for stage in STAGES:
+            run_stage(stage, idle)
+            watched = {count: run_stage(stage, folder) for count, folder in markets.items()}
+            spent[stage] = cpu_seconds(stage, idle, markets)
+            _tell(stage, watched, spent[stage], bars)
     largest = max(asked.symbols)
-    _project({stage: one.cpu_sec - idle[stage].cpu_sec for stage, one in found[largest].items()}, largest * bars)
-    return found
+    _project(sum(one[largest] for one in spent.values()) / (largest * bars))
 
 
-def _compare(found: dict[int, dict[str, Cost]], sizes: tuple[int, int], idle: dict[str, Cost]) -> None:
-    small, large = sizes
-    for stage in STAGES:
-        points = [(size, found[size][stage].cpu_sec - idle[stage].cpu_sec) for size in sizes]
-        memory = found[large][stage].worker_mb / found[small][stage].worker_mb
-        print(f"{small} to {large} symbols: {stage:15} exponent {exponent(*points):.2f} (1.00 +- 0.05 wanted), "
-              f"worker memory x {memory:.2f} (at most 1.2)")  # fmt: skip
+def _tell(stage: str, watched: dict[int, Watched], cpu_sec: dict[int, float], bars: int) -> None:
+    print(stage)
+    for count, one in watched.items():
+        us = cpu_sec[count] / (count * bars) * 1e6
+        print(f"  {count:3} symbols, {count * bars:11,} bars: {us:5.2f} us a bar, {one.wall_sec:7.1f} s, "
+              f"driver {one.driver_mb:5.0f} MB, worker {one.worker_mb:5.0f} MB", flush=True)  # fmt: skip
+    for small, large in pairwise(watched):
+        slope = exponent((small, cpu_sec[small]), (large, cpu_sec[large]))
+        memory = watched[large].worker_mb / watched[small].worker_mb
+        print(f"  {small} to {large} symbols: exponent {slope:.2f} (1.00 +- 0.05 wanted), "
+              f"worker memory x {memory:.2f} (at most 1.2)", flush=True)  # fmt: skip
 
 
-def _project(cpu_sec: dict[str, float], bars: int) -> None:
-    whole = sum(cpu_sec.values()) / bars * LARGE_BARS
+def _project(cpu_sec_a_bar: float) -> None:
+    whole = cpu_sec_a_bar * LARGE_BARS
     print(f"projection to {LARGE_BARS:.0e} bars: {whole / 3600:.1f} core hours, on {LARGE_CORES} cores "
           f"{whole / 3600 / LARGE_CORES:.1f} h if they do not wait for one disk")  # fmt: skip
 
 
-def run_stage(stage: str, folder: Path) -> Cost:
+def run_stage(stage: str, folder: Path) -> Watched:
     """Run a stage as dvc does and watch its processes."""
     environment = {"ENGINE": "local:2"} | os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    start = time.perf_counter()
     process = psutil.Popen([sys.executable, "-m", f"stages.{stage}"], cwd=folder, env=environment,
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
     driver, worker = 0, 0
@@ -118,9 +151,7 @@ def run_stage(stage: str, folder: Path) -> Cost:
         time.sleep(POLL_SEC)
     told = process.stderr.read()
     assert process.returncode == 0, told
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, time.perf_counter() - start, driver / 1e6, worker / 1e6)
+    return Watched(time.perf_counter() - start, driver / 1e6, worker / 1e6)
 
 
 def _most_held(pid: int) -> int:

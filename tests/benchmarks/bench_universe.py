@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from tests.architecture.dependencies import load_dvc_yaml
-from tests.benchmarks.bench_scale import Cost, run_stage
+from tests.benchmarks.bench_scale import Watched, run_stage
 from tests.outside.large_market import PARAMS, folder_of_stages, params_of, symbols_of
 
 FIRST, LAST = (date.fromisoformat(PARAMS["universe"][f"{which}_session"]) for which in ("first", "last"))
@@ -19,7 +19,7 @@ MOST_PAGE_BYTES = 5_000_000
 SIZES = (25, 100)
 
 
-def costs(count: int) -> tuple[dict[str, Cost], dict[str, int]]:
+def costs(count: int) -> tuple[dict[str, Watched], dict[str, int]]:
     """What each stage took, and the bytes of what people read."""
     symbols = symbols_of(count)
     params = params_of(symbols, FIRST, LAST)

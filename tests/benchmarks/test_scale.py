@@ -4,15 +4,20 @@ from datetime import date
 
 import pytest
 
-from tests.benchmarks.bench_scale import STAGES, costs, exponent
+from tests.benchmarks.bench_scale import STAGES, Watched, exponent, market, run_stage
 
 FIRST, LAST = date(2024, 9, 3), date(2024, 12, 31)
+
+
+def watched(symbols: int) -> dict[str, Watched]:
+    with market(symbols, FIRST, LAST) as folder:
+        return {stage: run_stage(stage, folder) for stage in STAGES}
 
 
 @pytest.mark.scale
 def test_fifty_symbols_take_the_memory_of_five(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "local:2")
-    few, many = costs(5, FIRST, LAST), costs(50, FIRST, LAST)
+    few, many = watched(5), watched(50)
     assert {stage: many[stage].worker_mb < 1.3 * few[stage].worker_mb for stage in STAGES} == dict.fromkeys(
         STAGES, True
     )
