@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.forecasting.asking import COUNTED, answers_summary, ask_all, ask_benchmark, quantile_parts
+from stages.forecasting.asking import COUNTED, answers_summary, ask_all, ask_benchmark, by_symbol, quantile_table
 from stages.forecasting.params import ForecasterParams
 from stages.outside.entry import run, say
 from stages.outside.files import read_frame, read_json, read_table, write_json, write_table_parts
@@ -45,7 +45,8 @@ def main() -> None:
     answers = ask_all(questions, schedule, market, backend)
     benchmark = ask_benchmark(questions, schedule, market, forecaster)
 
-    write_table_parts(Quantiles, quantile_parts(schedule, answers, benchmark, requests, forecaster), QUANTILES)
+    parts = (quantile_table(part, answers, benchmark, requests, forecaster) for part in by_symbol(schedule))
+    write_table_parts(Quantiles, parts, QUANTILES)
     quantiles = read_frame(QUANTILES, COUNTED)
     write_json(answers_summary(answers, quantiles), ANSWERS)
     say("forecast", model=forecaster.model, questions=len(answers), **backend.took, rows=quantiles.height)

@@ -7,7 +7,7 @@ map.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -54,19 +54,10 @@ def ask_benchmark(
     return ask_all(questions, schedule, market, LOCAL_FORECASTERS[BENCHMARK](forecaster))
 
 
-def quantile_parts(
-    schedule: pl.DataFrame,
-    answers: Mapping[str, Answer],
-    benchmark: Mapping[str, Answer],
-    requests: RequestsParams,
-    forecaster: ForecasterParams,
-) -> Iterator[pl.DataFrame]:
-    """`quantile_table` of one symbol after the other, in the table's order."""
-    for (_,), part in schedule.sort("symbol", maintain_order=True).group_by("symbol", maintain_order=True):
-        asked = part["key"].drop_nulls().unique(maintain_order=True)
-        if not asked.is_empty():
-            theirs, beside = ({key: given[key] for key in asked if key in given} for given in (answers, benchmark))
-            yield quantile_table(part, theirs, beside, requests, forecaster)
+def by_symbol(schedule: pl.DataFrame) -> list[pl.DataFrame]:
+    """The scheduled questions of one symbol after the other, by name."""
+    asked = schedule.filter(pl.col("status") == "ok").sort("symbol", maintain_order=True)
+    return asked.partition_by("symbol", maintain_order=True)
 
 
 def quantile_table(
@@ -82,7 +73,7 @@ def quantile_table(
     if benchmark:
         models.append((BENCHMARK, benchmark, pl.lit(None, pl.String)))
     tables = [
-        asked.join(_steps(given, requests.horizons_min), on="key", how="left").with_columns(
+        asked.join(_steps(given, asked["key"], requests.horizons_min), on="key", how="left").with_columns(
             model=pl.lit(model), key=key
         )
         for model, given, key in models
@@ -107,14 +98,14 @@ def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> d
     }
 
 
-def _steps(answers: Mapping[str, Answer], horizons_min: tuple[int, ...]) -> pl.DataFrame:
+def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[int, ...]) -> pl.DataFrame:
     """Quantiles by key and horizon: step h-1 of the answer is h minutes ahead."""
-    steps = np.array(horizons_min) - 1
-    values = np.stack([answer.values_bp[:, steps].T for answer in answers.values()])
+    steps, given = np.array(horizons_min) - 1, [answers[key] for key in keys.unique(maintain_order=True)]
+    values = np.stack([answer.values_bp[:, steps].T for answer in given])
     repeated = {
-        "key": [key for key in answers for _ in horizons_min],
-        "source": [answer.source for answer in answers.values() for _ in horizons_min],
-        "horizon_min": list(horizons_min) * len(answers),
+        "key": [answer.key for answer in given for _ in horizons_min],
+        "source": [answer.source for answer in given for _ in horizons_min],
+        "horizon_min": list(horizons_min) * len(given),
     }
     quantiles = values.reshape(-1, len(LEVELS))
     return pl.DataFrame(repeated | {name: quantiles[:, column] for column, name in enumerate(QUANTILES)})
