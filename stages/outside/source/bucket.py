@@ -45,8 +45,13 @@ def _make(symbol: str, _: Files, source: SourceParams, calendar: pl.DataFrame) -
     return synthetic_bars(symbol, cast(SyntheticParams, source.synthetic), calendar)  # SourceParams demands it
 
 
-def _read(symbol: str, files: Files, _: SourceParams, __: pl.DataFrame) -> pl.DataFrame:
-    return _joined(symbol, [frame for _, frame in read_frames(files)])
+def _read(_: str, files: Files, __: SourceParams, ___: pl.DataFrame) -> pl.DataFrame:
+    frames: list[pl.DataFrame] = []
+    columns = pl.DataFrame()
+    for file, frame in read_frames(files):
+        columns = _agreed(file, columns, frame) if frames else frame.clear()
+        frames.append(frame)
+    return pl.concat(frames, how="vertical_relaxed")
 
 
 def _frame(uri: str, content: bytes) -> pl.DataFrame:
@@ -57,12 +62,16 @@ def _frame(uri: str, content: bytes) -> pl.DataFrame:
         raise DataContractError(f"{uri} is not readable as parquet ({reason}): get it again from the vendor.") from None
 
 
-def _joined(symbol: str, frames: list[pl.DataFrame]) -> pl.DataFrame:
+def _agreed(file: dict[str, Any], columns: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns, without rows, of the files so far and this one."""
     try:
-        return pl.concat(frames, how="vertical_relaxed")
+        return pl.concat([columns, frame.clear()], how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:
         reason = " ".join(str(error).split())
-        raise DataContractError(f"the files of {symbol} do not agree in their columns: {reason}.") from None
+        raise DataContractError(
+            f"{place_of(file)}: {file['uri']} does not agree in its columns with the files before it ({reason}): get "
+            "it again from the vendor."
+        ) from None
 
 
 SOURCES: dict[str, Fetch] = {"synthetic": _make, "parquet": _read, "gcs": _read}

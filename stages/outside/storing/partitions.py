@@ -8,11 +8,13 @@ object in the bucket for each: `key, rows, sha256, uri`, sorted by key; DVC then
 import io
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import polars as pl
 
@@ -26,6 +28,7 @@ from stages.tables.contract import Table
 
 R = TypeVar("R")
 MANIFEST = "manifest.json"
+MONTH = pl.col("ts").dt.strftime("%Y-%m")
 SCHEMA_VERSION = 1
 
 
@@ -40,16 +43,22 @@ class Partition:
     rows: int = 0
 
     def read(self, only: Collection[str] | None = None) -> pl.DataFrame:
-        """The table, checked against its digest and its contract; no column beyond the latter is read.
+        """The table, checked against its digest and its contract."""
+        return self.checked(self.load(only))
+
+    def load(self, only: Collection[str] | None = None) -> pl.DataFrame:
+        """The table, checked against its digest; no column beyond its contract is read.
 
         Where there is no contract, `only` says which columns are.
         """
         only = only if self.table is None else self.table.columns()
         if self.sha256 is None:
-            frame = read_frame(Path(self.uri), only)
-        else:
-            content = io.BytesIO(get_object(self.uri, self.sha256))
-            frame = pl.read_parquet(content, columns=None if only is None else columns_of(content, only))
+            return read_frame(Path(self.uri), only)
+        content = io.BytesIO(get_object(self.uri, self.sha256))
+        return pl.read_parquet(content, columns=None if only is None else columns_of(content, only))
+
+    def checked(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A frame, or some rows of it, that keeps the contract."""
         return frame if self.table is None else self.table.check(frame)
 
 
@@ -88,18 +97,42 @@ class Pass(Generic[R]):
     writer: Writer
 
     def __call__(self, key: str, given: tuple[object, ...]) -> tuple[Partition, R]:
-        """`pure(key, *given)`, each partition among the given replaced by its table."""
-        tables = [one.read() if isinstance(one, Partition) else one for one in given]
-        with at_work_on(f"{key} {_months(tables)}".strip()):
-            frame, record = self.pure(key, *tables)
+        """`pure(key, *given)`, each partition among the given replaced by its table.
+
+        Whatever is raised names the symbol and the month with which it begins.
+        """
+        tables = [one.load() if isinstance(one, Partition) else one for one in given]
+        work = partial(self._work, key, given)
+        try:
+            frame, record = work(tables)
+        except Exception as error:
+            with at_work_on(f"{key} {_first_month(work, tables, type(error))}".strip()):
+                raise
         return self.writer.write(key, frame), record
 
+    def _work(self, key: str, given: tuple[object, ...], tables: Sequence[Any]) -> tuple[pl.DataFrame, R]:
+        both = zip(given, tables, strict=True)
+        return self.pure(key, *(one.checked(table) if isinstance(one, Partition) else table for one, table in both))
 
-def _months(tables: Iterable[object]) -> str:
-    """From which month to which the first table with instants goes: `2024-03 to 2024-05`."""
-    stamped = (one["ts"] for one in tables if isinstance(one, pl.DataFrame) and "ts" in one.columns and one.height)
-    ends = next(({str(one.min())[:7], str(one.max())[:7]} for one in stamped if one.dtype.is_temporal()), set())
-    return " to ".join(sorted(ends))
+
+def _first_month(work: Callable[[Sequence[object]], object], tables: Sequence[object], problem: type[Exception]) -> str:
+    """The month with which a problem begins: tables that end earlier do not have it. Empty where none has instants."""
+
+    def begun(month: str) -> bool:
+        try:
+            work([one.filter(MONTH.le(month)) if _has_instants(one) else one for one in tables])
+        except Exception as error:
+            return isinstance(error, problem)
+        return False
+
+    months = sorted(
+        {month for one in tables if _has_instants(one) for month in one.select(MONTH.drop_nulls()).to_series()}
+    )
+    return months[bisect_left(months, True, hi=len(months) - 1, key=begun)] if months else ""
+
+
+def _has_instants(one: object) -> TypeGuard[pl.DataFrame]:
+    return isinstance(one, pl.DataFrame) and "ts" in one.columns and one["ts"].dtype.is_temporal()
 
 
 @dataclass(frozen=True)
