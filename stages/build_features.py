@@ -12,7 +12,8 @@ from stages.outside.event_files import read_events
 from stages.outside.files import read_json, read_table, write_json
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import Pass, partitions_of, staged
+from stages.outside.storing.partitions import partitions_of, staged
+from stages.outside.storing.passes import Pass
 from stages.quality.verdicts import usable_sessions
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar

@@ -11,7 +11,8 @@ from stages.outside.files import read_json, read_table, write_table
 from stages.outside.question_files import write_questions
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import Pass, partitions_of, staged
+from stages.outside.storing.partitions import partitions_of, staged
+from stages.outside.storing.passes import Pass
 from stages.quality.params import QualityParams
 from stages.quality.verdicts import usable_sessions
 from stages.requests.params import RequestsParams

@@ -8,7 +8,8 @@ from stages.outside.entry import run, say
 from stages.outside.files import read_json, read_table, write_json
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import Pass, partitions_of, staged
+from stages.outside.storing.partitions import partitions_of, staged
+from stages.outside.storing.passes import Pass
 from stages.quality.gate import check_apart
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.report import demand_sound, quality_report

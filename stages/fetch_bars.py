@@ -9,7 +9,8 @@ from stages.outside.files import read_json, write_table
 from stages.outside.settings import read_params
 from stages.outside.source.bucket import fetch_bars, files_of
 from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import Pass, staged
+from stages.outside.storing.partitions import staged
+from stages.outside.storing.passes import Pass
 from stages.sources.params import SourceParams
 from stages.tables.calendar import Calendar
 from stages.universe.calendar import trading_calendar

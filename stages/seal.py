@@ -9,7 +9,8 @@ from stages.outside.files import read_table, read_table_parts, write_json, write
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.parquet import read_distinct
-from stages.outside.storing.partitions import Pass, partitions_of, staged
+from stages.outside.storing.partitions import partitions_of, staged
+from stages.outside.storing.passes import Pass
 from stages.splitting.cut import bars_within, cut_sessions, within
 from stages.splitting.params import CutParams
 from stages.tables.bars import Bars

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from stages.outside import engine
 from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import Partition, Pass, staged
+from stages.outside.storing.partitions import Partition, staged
+from stages.outside.storing.passes import Pass
 from stages.quality.gate import check_apart
 from tests.outside.cluster import cluster
 from tests.outside.large_market import CALENDAR, DIALECT, SOURCE, symbols_of

@@ -21,7 +21,8 @@ from stages.outside import engine
 from stages.outside.files import read_frames
 from stages.outside.source.bucket import fetch_bars
 from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import MANIFEST, Partition, Pass, partitions_of, staged
+from stages.outside.storing.partitions import MANIFEST, Partition, partitions_of, staged
+from stages.outside.storing.passes import Pass
 from stages.quality.gate import check_apart
 from stages.tables.bars import Bars
 from tests.outside import partition_work as work

@@ -1,4 +1,4 @@
-"""Tables of many symbols, a partition each, and how an engine works on them: one in memory at a time.
+"""Tables of many symbols, a partition each: one in memory at a time.
 
 *Tables*: a folder holds one `SYMBOL.parquet` each. With `storage.root` it holds `manifest.json` alone, which names an
 object in the bucket for each: `key, rows, sha256, uri`, sorted by key; DVC then carries the manifest.
@@ -8,17 +8,13 @@ object in the bucket for each: `key, rows, sha256, uri`, sorted by key; DVC then
 import io
 import json
 import shutil
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeGuard, TypeVar
 
 import polars as pl
 
-from stages.errors import at_work_on
 from stages.outside.source.reaching import try_the_way
 from stages.outside.storing.objects import PARAM, get_object, put_object
 from stages.outside.storing.params import StorageParams
@@ -26,9 +22,7 @@ from stages.outside.storing.parquet import columns_of, frame_bytes, read_frame, 
 from stages.outside.storing.whole import clear, whole
 from stages.tables.contract import Table
 
-R = TypeVar("R")
 MANIFEST = "manifest.json"
-MONTH = pl.col("ts").dt.strftime("%Y-%m")
 SCHEMA_VERSION = 1
 
 
@@ -87,52 +81,6 @@ class Writer:
         path = Path(self.target) / f"{key}.parquet"
         write_frame(frame, path)
         return Partition(key, str(path), rows=frame.height)
-
-
-@dataclass(frozen=True)
-class Pass(Generic[R]):
-    """Work on a partition: read the given tables, hand them to a pure function, put its frame away, keep its record."""
-
-    pure: Callable[..., tuple[pl.DataFrame, R]]
-    writer: Writer
-
-    def __call__(self, key: str, given: tuple[object, ...]) -> tuple[Partition, R]:
-        """`pure(key, *given)`, each partition among the given replaced by its table.
-
-        Whatever is raised names the symbol and the month with which it begins.
-        """
-        tables = [one.load() if isinstance(one, Partition) else one for one in given]
-        work = partial(self._work, key, given)
-        try:
-            frame, record = work(tables)
-        except Exception as error:
-            with at_work_on(f"{key} {_first_month(work, tables, type(error))}".strip()):
-                raise
-        return self.writer.write(key, frame), record
-
-    def _work(self, key: str, given: tuple[object, ...], tables: Sequence[Any]) -> tuple[pl.DataFrame, R]:
-        both = zip(given, tables, strict=True)
-        return self.pure(key, *(one.checked(table) if isinstance(one, Partition) else table for one, table in both))
-
-
-def _first_month(work: Callable[[Sequence[object]], object], tables: Sequence[object], problem: type[Exception]) -> str:
-    """The month with which a problem begins: tables that end earlier do not have it. Empty where none has instants."""
-
-    def begun(month: str) -> bool:
-        try:
-            work([one.filter(MONTH.le(month)) if _has_instants(one) else one for one in tables])
-        except Exception as error:
-            return isinstance(error, problem)
-        return False
-
-    months = sorted(
-        {month for one in tables if _has_instants(one) for month in one.select(MONTH.drop_nulls()).to_series()}
-    )
-    return months[bisect_left(months, True, hi=len(months) - 1, key=begun)] if months else ""
-
-
-def _has_instants(one: object) -> TypeGuard[pl.DataFrame]:
-    return isinstance(one, pl.DataFrame) and "ts" in one.columns and one["ts"].dtype.is_temporal()
 
 
 @dataclass(frozen=True)
