@@ -84,7 +84,7 @@ doctor: .venv/runtime ## is everything here that a run needs
 	@python -m stages.commands.doctor
 
 audit: .venv/runtime ## scramble the future at random instants: the past must not move; INSTANTS=300
-	@python -m stages.commands.audit $(if $(INSTANTS),--instants $(INSTANTS))
+	@python -m stages.commands.audit $(if $(INSTANTS),--instants $(INSTANTS)) $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 trials: .venv/runtime ## every variant and opening ever; writes sweep.prior_trials
 	@python -m stages.commands.trials
@@ -138,8 +138,9 @@ layers: .venv/dev
 bench: .venv/dev ## speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
 
+bench-scale: ARGS ?= --symbols 5 50 500
 bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
-	python -m tests.benchmarks.bench_scale --symbols 5 50 500
+	python -m tests.benchmarks.bench_scale $(ARGS)
 
 deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies

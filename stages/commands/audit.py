@@ -1,12 +1,16 @@
 """`make audit`: the time machine. Another future at random instants of this study's own bars; the past must stay.
 
-Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves.
+Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves. Symbols that
+ask something are gone through some at a time, each with all instants, so that memory does not grow with their number;
+what they share, such as the pooled group of a calibration, is shared among those.
 """
 
 import argparse
 from pathlib import Path
 
-from stages.auditing.audit import asked, audit
+import polars as pl
+
+from stages.auditing.audit import Passed, asked, audit
 from stages.auditing.instants import instants
 from stages.auditing.replay import run as replayed
 from stages.auditing.world import World
@@ -16,9 +20,10 @@ from stages.outside.configuration.composition import present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.event_files import read_events
-from stages.outside.files import read_frames, read_json, read_table
+from stages.outside.files import read_json, read_table
 from stages.outside.progress import progress
-from stages.outside.runs.replaying import Record, dialect_of, replay_of
+from stages.outside.runs.replaying import Record, among, dialect_of, replay_of
+from stages.outside.storing.partitions import partitions_of
 from stages.tables.calendar import Calendar
 from stages.tables.quantiles import Quantiles
 from stages.tables.schedule import Schedule
@@ -41,24 +46,39 @@ def main() -> None:
         forecast_gates=read_json(GATES),
         quantiles=read_table(Quantiles, QUANTILES),
     )
-    world = World(read_frames(DELIVERED), read_events(study.features.events), dialect_of(study))
+    passed: list[Passed] = []
+    asking = schedule.drop_nulls("key")["symbol"].unique().sort().to_list()
+    for first in range(0, len(asking), arguments.at_once):
+        symbols = tuple(asking[first : first + arguments.at_once])
+        asked_of_them = schedule.filter(pl.col("symbol").is_in(symbols))
+        passed += _audited(among(study, symbols), record, asked_of_them, arguments)
+
+    moments = {one.instant for one in passed}
+    keys: frozenset[str] = frozenset().union(*(one.keys for one in passed))
+    rows = sum(one.rows for one in passed)
+    print(f"{len(moments)} instants, {len(keys)} questions, 0 keys moved; {rows} rows of the past equal to the bit")
+
+
+def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: argparse.Namespace) -> list[Passed]:
+    """The instants at which the past of this study's symbols stood still: all that were asked for."""
+    delivered, symbols = partitions_of(DELIVERED), study.universe.symbols
+    beside = {study.universe.context_symbol} & set(delivered)
+    bars = {symbol: delivered[symbol].read() for symbol in sorted({*symbols, *beside})}
+    world = World(bars, read_events(study.features.events), dialect_of(study))
     replay = replay_of(study, record)
 
     at = instants(schedule, record.calendar, study.requests.asked_horizon_min, arguments.instants, arguments.seed)
     base = replayed(replay, world)
     if asked(base) != set(schedule["key"].drop_nulls()):
         raise DataContractError(f"params or code changed since {SCHEDULE} was made: `make run`, then audit again.")
-    passed = list(audit(replay, world, base, progress(at, "replaying")))
-
-    keys: frozenset[str] = frozenset().union(*(one.keys for one in passed))
-    rows = sum(one.rows for one in passed)
-    print(f"{len(passed)} instants, {len(keys)} questions, 0 keys moved; {rows} rows of the past equal to the bit")
+    return list(audit(replay, world, base, progress(at, f"replaying {symbols[0]} to {symbols[-1]}")))
 
 
 def _arguments() -> argparse.Namespace:
     parser = Arguments(prog="make audit", description="another future, the same past")
     parser.add_argument("--instants", type=whole_number(1), default=30, help="how many instants (30)")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="which instants (0)")
+    parser.add_argument("--at-once", type=whole_number(1), default=16, help="symbols in memory at a time (16)")
     return parser.parse_args()
 
 

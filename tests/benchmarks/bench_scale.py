@@ -73,10 +73,10 @@ def market(symbols: int, first: date, last: date) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def cpu_seconds(stage: str, idle: Path, markets: dict[int, Path]) -> dict[int, float]:
+def cpu_seconds(stage: str, idle: Path, markets: dict[int, Path], most_turns: int) -> dict[int, float]:
     """CPU seconds of a stage on each market, less those of the idle one: medians over their turns."""
     turns = [(0, idle)]
-    for turn in range(TURNS):
+    for turn in range(most_turns):
         due = {count: folder for count, folder in markets.items() if count <= LARGEST_IN_TURNS or turn == 0}
         turns += [(0, idle), *due.items()]
     command = [sys.executable, "-c", IN_ONE_PROCESS, stage, *(str(folder) for _, folder in turns)]
@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--symbols", nargs="+", type=int, default=[5, 50])
     parser.add_argument("--first", type=date.fromisoformat, default=date.fromisoformat(FIRST))
     parser.add_argument("--last", type=date.fromisoformat, default=date.fromisoformat(LAST))
+    parser.add_argument("--turns", type=int, default=TURNS)
     asked = parser.parse_args(arguments)
     bars = int(trading_calendar(asked.first, asked.last)["n_bars"].sum())
     spent = {}
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for stage in STAGES:
             run_stage(stage, idle)
             watched = {count: run_stage(stage, folder) for count, folder in markets.items()}
-            spent[stage] = cpu_seconds(stage, idle, markets)
+            spent[stage] = cpu_seconds(stage, idle, markets, asked.turns)
             _tell(stage, watched, spent[stage], bars)
     largest = max(asked.symbols)
     _project(sum(one[largest] for one in spent.values()) / (largest * bars))

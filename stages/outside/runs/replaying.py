@@ -5,7 +5,7 @@ replayed on the search span only, so that an audit never looks at what is sealed
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -46,6 +46,13 @@ class Record:
 def dialect_of(study: Study) -> DialectParams:
     """How the study's vendor writes a bar."""
     return DialectParams.model_validate({name: getattr(study.source, name) for name in DialectParams.model_fields})
+
+
+def among(study: Study, symbols: tuple[str, ...]) -> Study:
+    """The study as if it were of these of its symbols only."""
+    universe = study.universe.model_copy(update={"symbols": symbols})
+    horizons = {one: minutes for one, minutes in study.rules.horizon_min_by_symbol.items() if one in symbols}
+    return replace(study, universe=universe, rules=study.rules.model_copy(update={"horizon_min_by_symbol": horizons}))
 
 
 def replay_of(study: Study, record: Record) -> Replay:
