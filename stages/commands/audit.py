@@ -1,8 +1,8 @@
 """`make audit`: the time machine. Another future at random instants of this study's own bars; the past must stay.
 
-Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves. Symbols that
-ask something are gone through some at a time, each with all instants, so that memory does not grow with their number;
-what they share, such as the pooled group of a calibration, is shared among those.
+Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves. Symbols
+that ask something are gone through some at a time, each with all instants, so that memory does not grow with their
+number; what they share, such as the pooled group of a calibration, is shared among those.
 """
 
 import argparse
