@@ -46,12 +46,11 @@ def _make(symbol: str, _: Files, source: SourceParams, calendar: pl.DataFrame) -
 
 
 def _read(_: str, files: Files, __: SourceParams, ___: pl.DataFrame) -> pl.DataFrame:
-    frames: list[pl.DataFrame] = []
-    columns = pl.DataFrame()
-    for file, frame in read_frames(files):
-        columns = _agreed(file, columns, frame) if frames else frame.clear()
-        frames.append(frame)
-    return pl.concat(frames, how="vertical_relaxed")
+    frames = read_frames(files)
+    joined = next(frames)[1]
+    for file, frame in frames:
+        joined = _joined(file, joined, frame)
+    return joined
 
 
 def _frame(uri: str, content: bytes) -> pl.DataFrame:
@@ -62,10 +61,9 @@ def _frame(uri: str, content: bytes) -> pl.DataFrame:
         raise DataContractError(f"{uri} is not readable as parquet ({reason}): get it again from the vendor.") from None
 
 
-def _agreed(file: dict[str, Any], columns: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns, without rows, of the files so far and this one."""
+def _joined(file: dict[str, Any], earlier: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     try:
-        return pl.concat([columns, frame.clear()], how="vertical_relaxed")
+        return pl.concat([earlier, frame], how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:
         reason = " ".join(str(error).split())
         raise DataContractError(
