@@ -61,9 +61,8 @@ def main() -> None:
 
 def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: argparse.Namespace) -> list[Passed]:
     """The instants at which the past of this study's symbols stood still: all that were asked for."""
-    delivered, symbols = partitions_of(DELIVERED), study.universe.symbols
-    beside = {study.universe.context_symbol} & set(delivered)
-    bars = {symbol: delivered[symbol].read() for symbol in sorted({*symbols, *beside})}
+    delivered, universe = partitions_of(DELIVERED), study.universe
+    bars = {symbol: delivered[symbol].read() for symbol in universe.all_symbols}
     world = World(bars, read_events(study.features.events), dialect_of(study))
     replay = replay_of(study, record)
 
@@ -71,7 +70,7 @@ def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: ar
     base = replayed(replay, world)
     if asked(base) != set(schedule["key"].drop_nulls()):
         raise DataContractError(f"params or code changed since {SCHEDULE} was made: `make run`, then audit again.")
-    return list(audit(replay, world, base, progress(at, f"replaying {symbols[0]} to {symbols[-1]}")))
+    return list(audit(replay, world, base, progress(at, f"replaying {universe.symbols[0]} to {universe.symbols[-1]}")))
 
 
 def _arguments() -> argparse.Namespace:

@@ -6,6 +6,8 @@ listing then stays as it was.
 """
 
 from collections.abc import Iterator
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 from stages.commands.plan import tell_price
@@ -82,7 +84,8 @@ def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams) ->
     theirs = {ours: vendors for vendors, ours in source.aliases.items()}
     vendor = Vendor(theirs.get("ts", "ts"), theirs.get("close", "close"), source.zone)
     listed = {file["uri"]: file for file in before}
-    for file, after in read_frames(found.revised):
+    by_symbol = groupby(found.revised, key=itemgetter("symbol"))  # so much is in memory at a time
+    for file, after in chain.from_iterable(read_frames(list(files)) for _, files in by_symbol):
         rows = earlier(listed[file["uri"]], vendor)
         told: object = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
         if rows is not None:

@@ -1,6 +1,7 @@
 """Local files: found by template, read as listed, refused in one sentence."""
 
 import hashlib
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.outside import engine
-from stages.outside.source.bucket import fetch_bars
+from stages.outside.source.bucket import fetch_bars, read_frames
 from stages.outside.source.source_files import find_files, read_files
 from stages.sources.params import SourceParams
 
@@ -112,17 +113,27 @@ def test_a_file_that_was_revised_after_the_listing_is_refused(home: Path) -> Non
     APRIL.write_parquet(home / "bars/AAPL/AAPL_2024-03.parquet")
 
     with pytest.raises(DataContractError, match=r"AAPL_2024-03\.parquet is not the listed file.*make refresh"):
-        list(read_files(listed))
+        read_files(listed)
 
 
 def test_a_file_that_is_gone_and_an_empty_one_are_named(home: Path) -> None:
     listed = find_files(TEMPLATE, "AAPL")
     (home / "bars/AAPL/AAPL_2024-04.parquet").write_bytes(b"")
     with pytest.raises(DataContractError, match=r"AAPL_2024-04\.parquet is empty"):
-        list(read_files(listed))
+        read_files(listed)
     (home / "bars/AAPL/AAPL_2024-04.parquet").unlink()
     with pytest.raises(DataContractError, match=r"AAPL_2024-04\.parquet is listed but not there"):
-        list(read_files(listed))
+        read_files(listed)
+
+
+def test_a_reader_that_gives_up_half_way_leaves_no_threads_that_somebody_would_have_to_wait_for(home: Path) -> None:
+    """Who cleans up after it may be a thread that is being started, and two that wait for each other wait for ever."""
+    before = threading.active_count()
+    frames = read_frames(find_files(TEMPLATE, "AAPL"))
+    next(frames)
+
+    assert threading.active_count() == before
+    assert len(list(frames)) == 1
 
 
 def test_a_truncated_parquet_file_is_named(home: Path) -> None:

@@ -6,7 +6,6 @@ in `reaching`.
 """
 
 import base64
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +37,16 @@ def find_files(template: str, symbol: str) -> list[dict[str, Any]]:
     return found
 
 
-def read_files(files: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Each listed file with its bytes, in order, several at a time; they must be the ones that the listing names."""
+def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]]:
+    """Each listed file with its bytes, in order, several at a time; they must be the ones that the listing names.
+
+    All are read before the first is handed out: a reader that gives up half-way leaves no threads to wait for.
+    """
     missing = [file for file in files if is_remote(file["uri"]) and kept(file) is None]
     if missing:
         try_the_way(missing[0]["uri"])
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        contents = pool.map(_read, files)
-        yield from zip(files, contents, strict=True)
+        return list(zip(files, pool.map(_read, files), strict=True))
 
 
 def _read(file: dict[str, Any]) -> bytes:
