@@ -59,16 +59,6 @@ def test_a_preset_in_use_stays_the_market_under_a_later_override(clone):
     assert "k_sigma: 1.0" in params
 
 
-def test_queued_experiments_of_the_smoke_market_really_differ(clone):
-    clone.sh("make use PRESET=smoke")
-    clone.sh("dvc exp run --queue -S 'rules.k_sigma=0.5,1.0'")
-    clone.sh("dvc exp run --run-all")
-    names = clone.sh("dvc exp list --name-only").split()
-    values = {clone.sh(OF_NAME.format(name, "k_sigma:")) for name in names}
-    assert len(names) == 2
-    assert len(values) == 2
-
-
 LOCAL = """# @package _global_
 defaults:
   - smoke
@@ -82,7 +72,7 @@ report:
 """
 
 
-def test_queued_experiments_on_local_bars_find_them_from_their_own_folder(clone):
+def test_queued_experiments_on_local_bars_find_them_from_their_own_folder_and_really_differ(clone):
     folder = clone.path.parent / "bars"
     folder.mkdir()
     for path in (clone.path / "artifacts/fetch_bars/bars").glob("*.parquet"):
@@ -92,5 +82,7 @@ def test_queued_experiments_on_local_bars_find_them_from_their_own_folder(clone)
     (clone.path / "conf/preset/local.yaml").write_text(LOCAL)
     clone.sh("make use PRESET=local && make refresh && git add -A && git commit -q -m 'local bars'")
     clone.sh("dvc exp run --queue -S 'rules.k_sigma=0.5,1.0' && dvc exp run --run-all")
-    assert len(clone.sh("dvc exp list --name-only").split()) == 2
-    assert "local bars" in clone.sh(OF_NAME.format(clone.sh("dvc exp list --name-only").split()[0], "study:"))
+    names = clone.sh("dvc exp list --name-only").split()
+    values = {clone.sh(OF_NAME.format(name, "k_sigma:")) for name in names}
+    assert len(names) == len(values) == 2
+    assert "local bars" in clone.sh(OF_NAME.format(names[0], "study:"))
