@@ -56,7 +56,7 @@ def main() -> None:
     label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
     figures = summary(strategy, book_of(result.trades, calendar), calendar)
 
-    log_variants([strategy.combo])
+    log_variants(figures)
     write_csv(result.trades, TRADES)
     write_table(Daily, daily, DAILY)
     write_csv(book_curve(daily).with_columns(label), EQUITY)

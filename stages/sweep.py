@@ -65,7 +65,7 @@ def main() -> None:
     proposed = proposal(swept, ranked, params.choose_by)
     walked = walk_forward(swept, folds(calendar["session"].to_list(), walk), market, params, trade_on_engine)
 
-    log_variants(ranked["combo"])
+    log_variants(ranked)
     write_csv(ranked, RANKING)
     write_table_parts(GridDaily, swept.daily(), DAILY)
     write_json(proposed, PROPOSAL)

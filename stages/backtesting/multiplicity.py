@@ -20,14 +20,6 @@ MIN_BLOCK_SESSIONS = 2
 FIGURES_AT_ONCE = 1 << 18  # of variants times choices of days: two megabytes
 
 
-def session_sharpes(daily: Floats) -> Floats:
-    """Sharpe ratio per session of each variant; 0 where nothing varies."""
-    ratios = np.zeros(daily.shape[1])
-    for numbers, some in moving(daily):
-        ratios[numbers] = some.mean(axis=0) / some.std(axis=0, ddof=1)
-    return ratios
-
-
 def expected_best_sharpe(variance: float, trials: float) -> float:
     """The Sharpe that the best of `trials` independent variants without skill reaches on average.
 
@@ -42,8 +34,9 @@ def expected_best_sharpe(variance: float, trials: float) -> float:
 def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | None:
     """Probability that one variant's true Sharpe is above what luck gives the best of `trials`.
 
-    `daily` is that variant's series, `variance` that of the Sharpe ratios over the variants tried; skewness and
-    kurtosis are the sample's. None under twenty sessions or where the series does not vary.
+    `daily` is that variant's series, `variance` that of the Sharpe ratios of the same `trials`, whichever of them are
+    looked at now: two numbers about different variants would let a copy of a variant raise its own figure. Skewness
+    and kurtosis are the sample's. None under twenty sessions or where the series does not vary.
     *Source*: Bailey and Lopez de Prado (2014), eq. 2.
     """
     if len(daily) < MIN_SESSIONS or np.ptp(daily) == 0.0:

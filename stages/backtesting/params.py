@@ -51,8 +51,11 @@ class ChooseBy(BaseModel):
 
 
 class SweepParams(Section):
-    """Grid, choice, and how many variants were tried before this grid.
+    """Grid, choice, and what was tried before this grid.
 
+    `prior_trials` variants were tried that are not in this grid. `prior_sharpe_var` is the variance of the scores of
+    all trials, a score being a Sharpe ratio per session times the root of its sessions; null means 1, the variance of
+    luck alone. `make trials` writes both.
     Up to `folders_up_to` combos have a folder each; beyond, one table holds them all, for DVC hashes file by file.
     """
 
@@ -61,6 +64,7 @@ class SweepParams(Section):
     grid: Grid
     choose_by: ChooseBy
     prior_trials: Annotated[int, Field(ge=0)]
+    prior_sharpe_var: Annotated[float, Field(gt=0)] | None
     folders_up_to: Annotated[int, Field(ge=1)]
     pbo_blocks: Annotated[int, Field(ge=2)]
     spa_reps: Annotated[int, Field(ge=100)]

@@ -1,9 +1,10 @@
 """All variants of a sweep in order of merit, with what is left of each after so many were tried.
 
 *Tables*: one row a combo, best first: its place on the axes, its key figures, `plateau_sharpe` (mean Sharpe of the
-combo and its grid neighbours, missing ones as 0), `dsr` (deflated Sharpe ratio), `same_trades_as` (the first combo of
-the grid that did exactly the same), `proposable`, and, alike on every row, what holds for the whole grid: `pbo`,
-`spa_p`, `trials` (this grid and `sweep.prior_trials`), `effective_trials`.
+combo and its grid neighbours, missing ones as 0), `dsr` (deflated Sharpe ratio, from `sweep.choose_by.min_trades`
+trades on), `same_trades_as` (the first combo of the grid that did exactly the same), `proposable`, and, alike on every
+row, what holds for the whole grid: `pbo`, `spa_p` and `effective_trials` (these know the variants of this grid alone),
+`trials` (this grid and `sweep.prior_trials`; the `dsr` of every row knows of all of them).
 *Time*: everything comes from the search span.
 """
 
@@ -22,10 +23,8 @@ from stages.backtesting.multiplicity import (
     deflated_sharpe,
     effective_trials,
     overfitting_probability,
-    session_sharpes,
 )
 from stages.backtesting.params import ChooseBy, SweepParams
-from stages.backtesting.statistics import varies
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import DECIMALS, Book, kpis
 from stages.backtesting.superior_ability import superior_ability_p
@@ -79,7 +78,7 @@ def ranking(swept: Swept, params: SweepParams) -> pl.DataFrame:
         | {"proposable": _proposable(combo, figure, plateau, swept.base, params.choose_by)}
         | whole
         for combo, figure, plateau, dsr, twin in zip(
-            swept.combos, figures, plateaus, _deflated(swept.daily_bp, params), _twins(swept), strict=True
+            swept.combos, figures, plateaus, deflated_sharpes(swept, params), _twins(swept), strict=True
         )
     ]
     merit = merit_of(params.choose_by)
@@ -121,12 +120,19 @@ def _twins(swept: Swept) -> list[str | None]:
     return found
 
 
-def _deflated(daily_bp: Floats, params: SweepParams) -> list[float | None]:
-    sessions, combos = daily_bp.shape
-    sharpes = session_sharpes(daily_bp)[varies(daily_bp)]
-    # One variant alone shows no spread: take that of a Sharpe ratio without skill.
-    variance = float(sharpes.var(ddof=1)) if len(sharpes) > 1 else 1.0 / max(sessions, 1)
-    return [_rounded(deflated_sharpe(daily_bp[:, n], variance, combos + params.prior_trials)) for n in range(combos)]
+def deflated_sharpes(swept: Swept, params: SweepParams) -> list[float | None]:
+    """Of each combo, deflated by all trials ever: by their number and the variance of their ratios, never by the spread
+    of this grid, which near-copies would narrow.
+    """
+    sessions, combos = swept.daily_bp.shape
+    variance = max(1.0, params.prior_sharpe_var or 1.0) / max(sessions, 1)
+    trials = combos + params.prior_trials
+    return [
+        _rounded(deflated_sharpe(swept.daily_bp[:, n], variance, trials))
+        if book.trades >= params.choose_by.min_trades
+        else None
+        for n, book in enumerate(swept.books)
+    ]
 
 
 def _of_the_grid(daily_bp: Floats, params: SweepParams) -> dict[str, float | int | None]:

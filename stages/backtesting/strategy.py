@@ -12,6 +12,7 @@ import polars as pl
 from stages.errors import ConfigurationError
 from stages.rules.costs import demand_costs
 from stages.rules.params import CostsParams, RulesParams
+from stages.tables.canonical import canonical
 
 
 class Cell(NamedTuple):
@@ -86,8 +87,8 @@ class Strategy:
 
     @cached_property
     def combo(self) -> str:
-        """The variant's id: a digest of the content of its params. *Shapes*: 12 hexadecimal digits."""
-        text = json.dumps(self.params(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """The variant's id: a digest of its params in canonical form. *Shapes*: 12 hexadecimal digits."""
+        text = json.dumps(canonical(self.params()), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

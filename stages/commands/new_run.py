@@ -55,6 +55,7 @@ sweep:
   grid:
     history_days: [{history}]
   prior_trials: 0             # `make trials` counts
+  prior_sharpe_var: null      # and measures; null means 1
 report:
   study: {name}
 """

@@ -1,15 +1,16 @@
-"""`make trials`: every variant ever evaluated and every opening on the log; writes `sweep.prior_trials` from it.
+"""`make trials`: every variant ever evaluated and every opening on the log; what a deflated Sharpe must know of them.
 
+It writes `sweep.prior_trials` and `sweep.prior_sharpe_var`. Entries of an older log are read under today's names.
 `--present` only puts the variants of the present tables on the log; `make run` does that, because a stage that DVC
 restores from its run-cache logs nothing itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import yaml
 
 from stages.backtesting.grid import combos
-from stages.backtesting.trials import Entry, evaluated, prior_trials
+from stages.backtesting.trials import Entry, context_of, prior_sharpe_var, prior_trials, under_todays_names
 from stages.forecasting.params import ApiParams
 from stages.outside.arguments import Arguments
 from stages.outside.configuration.adoption import state
@@ -22,8 +23,8 @@ from stages.outside.settings import read_params
 
 
 def main() -> None:
-    """Trial log, git's history and DVC's cache -> what was tried, and sweep.prior_trials in conf/ and params.yaml."""
-    parser = Arguments(prog="make trials", description="what was ever tried, and sweep.prior_trials")
+    """Trial log, git's history and DVC's cache -> what was tried, and what `sweep` says of it in conf/, params.yaml."""
+    parser = Arguments(prog="make trials", description="what was ever tried, and what sweep.prior_* say of it")
     parser.add_argument("--present", action="store_true", help="only log what the present tables hold")
     only_present = parser.parse_args().present
     log = open_log(_api(only_present))
@@ -34,10 +35,11 @@ def main() -> None:
     log.exchange()
     found = entries_of([*present_run(), *recorded_runs()])
     added = _add(log, found)
-    _show(log.entries())
+    entries = [under_todays_names(entry, found.contexts, found.strategies) for entry in log.entries()]
+    _show(entries)
     _show_coverage(found, added)
     refuse_to_discard()
-    _count(log)
+    _state_prior(entries)
 
 
 def _api(only_present: bool) -> ApiParams:
@@ -73,19 +75,34 @@ def _show_coverage(found: Found, added: int) -> None:
         print(f"  {found.unfit} of them stand beside another params.yaml than they ran with, and were left out")
 
 
-def _count(log: TrialLog) -> None:
+def _state_prior(entries: Sequence[Entry]) -> None:
+    """Write what the log says of this source and study; the variance is never lowered."""
     document = yaml.safe_load(to_yaml(compose()))
     study = Study.parse(document)
-    base = study.strategy(frozenset())
-    now = evaluated(document, (combo.strategy.combo for combo in combos(base, study.sweep.grid)))
-    prior, before = prior_trials(log.entries(), now), study.sweep.prior_trials
-    told = f"{prior} variants of this source and study are not in the grid of {len(now.variants)}"
-    if prior == before:
-        print(f"trials: {told}; sweep.prior_trials says so already.")
+    family = (study.source.name, study.report.study)
+    context, base = context_of(document), study.strategy(frozenset())
+    grid = [f"{context}-{combo.strategy.combo}" for combo in combos(base, study.sweep.grid)]
+    sweep = study.sweep
+    prior, spread = prior_trials(entries, grid, family), prior_sharpe_var(entries, family)
+    highest = max(spread or 0.0, sweep.prior_sharpe_var or 1.0)
+
+    print(f"trials: {prior} variants of this source and study are not in the grid of {len(grid)}.")
+    told = "not known yet" if spread is None else f"{spread:g}"
+    print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
+    changed: dict[str, float] = {"prior_trials": prior} if prior != sweep.prior_trials else {}
+    if highest > (sweep.prior_sharpe_var or 1.0):
+        changed["prior_sharpe_var"] = highest
+    if not changed:
+        print("trials: sweep.prior_trials and sweep.prior_sharpe_var say so already.")
         return
-    files = " ".join(map(str, state({"sweep": {"prior_trials": prior}})))
-    print(f"trials: {told}: sweep.prior_trials = {prior} (was: {before}) -> {files}")
+    files = " ".join(map(str, state({"sweep": changed})))
+    for name, value in changed.items():
+        print(f"trials: sweep.{name} = {value} (was: {_said(getattr(sweep, name))}) -> {files}")
     print(f"Next: `make run`, then `git commit -m 'Count ...' {files} params.yaml dvc.lock`.")
+
+
+def _said(value: float | None) -> str:
+    return "null, which means 1" if value is None else f"{value:g}"
 
 
 if __name__ == "__main__":

@@ -129,12 +129,16 @@ def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dic
 
 
 def _selection(ranking: pl.DataFrame, combo: str) -> Document:
-    """What the sweep says of the stated rule; `dsr` is null where the grid does not hold that rule."""
+    """What the sweep says of the stated rule; `dsr` is null where the grid does not hold that rule.
+
+    `dsr` knows of all `trials`; the other figures know of the `grid_variants` alone.
+    """
     grid = ranking.row(0, named=True)  # what concerns the whole grid stands alike on every row
     stated = ranking.filter(combo=combo)
     return {
         "combo": combo,
         "dsr": stated["dsr"][0] if stated.height else None,
+        "grid_variants": ranking.height,
         **{name: grid[name] for name in ("pbo", "spa_p", "trials", "effective_trials")},
     }
 

@@ -2,15 +2,17 @@
 
 It covers every declared section of params but `gates`, `report` and `sweep` (they judge, show and propose), the cut but
 neither `split.open_holdout` (which holds this very name) nor `split.walk_forward` (which judges the search), the
-source's manifest, and the symbols that may trade: through them alone can the gates change the result, so a threshold
-that is moved after the holdout was seen makes a new, sealed strategy as soon as it moves a symbol in or out.
+calibration but not `calibration.methods` (only the stated one trades), the source's manifest, and the symbols that may
+trade: through them alone can the gates change the result, so a threshold that is moved after the holdout was seen makes
+a new, sealed strategy as soon as it moves a symbol in or out.
+
+Params stand in it in canonical form (`tables/canonical.py`): a key that is new or renamed seals nothing.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stages.tables.canonical import canonical, digest
 from stages.tables.section import Section
 
 SECTIONS = (
@@ -26,6 +28,7 @@ SECTIONS = (
     "costs",
     "portfolio",
 )
+LEFT_OUT = {"split": ("open_holdout", "walk_forward"), "calibration": ("methods",)}
 HEX_DIGITS = 11
 
 
@@ -34,13 +37,14 @@ def strategy_id(stated: Iterable[Section], manifest: Mapping[str, Any], trading:
 
     `stated` may hold more sections than matter, but none of `SECTIONS` less.
     """
-    values = {section.section: section.model_dump(mode="json") for section in stated}
-    for what_judges in ("open_holdout", "walk_forward"):
-        del values["split"][what_judges]
-    document = {
-        "params": {name: values[name] for name in SECTIONS},
-        "manifest": manifest,
-        "trading": sorted(trading),
+    return strategy_id_of({one.section: one.model_dump(mode="json") for one in stated}, manifest, trading)
+
+
+def strategy_id_of(params: Mapping[str, Any], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
+    """The same from a document like params.yaml, also one that was written under an earlier schema."""
+    kept = {
+        name: {key: value for key, value in params[name].items() if key not in LEFT_OUT.get(name, ())}
+        for name in SECTIONS
     }
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return "s" + hashlib.sha256(text.encode("utf-8")).hexdigest()[:HEX_DIGITS]
+    document = {"params": canonical(kept), "manifest": manifest, "trading": sorted(trading)}
+    return "s" + digest(document, HEX_DIGITS)

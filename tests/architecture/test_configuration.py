@@ -40,7 +40,7 @@ def test_a_preset_names_its_study_and_brings_its_own_seal_and_trial_count(preset
     document = yaml.safe_load((CONF / "preset" / f"{preset}.yaml").read_text())
     assert document["report"]["study"]
     assert "open_holdout" in document["split"]
-    assert "prior_trials" in document["sweep"]
+    assert {"prior_trials", "prior_sharpe_var"} <= set(document["sweep"])
 
 
 def test_clock_times_are_quoted():

@@ -6,13 +6,15 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import norm
 
 from stages.backtesting.engine import trade_grid
 from stages.backtesting.grid import combos
 from stages.backtesting.market import markets_of
+from stages.backtesting.multiplicity import deflated_sharpe
 from stages.backtesting.params import ChooseBy, Grid, SweepParams
 from stages.backtesting.proposal import proposal
-from stages.backtesting.ranking import Swept, ranking
+from stages.backtesting.ranking import Swept, deflated_sharpes, ranking
 from stages.backtesting.summary import Book
 from tests.backtesting.made_markets import FULL, calendar, random_market, strategy
 from tests.backtesting.test_grid import EMPTY
@@ -21,11 +23,12 @@ SESSIONS = 60
 DAYS = calendar({date(2024, 1, 1) + timedelta(days=n): FULL for n in range(SESSIONS)})
 
 
-def params(min_trades=20, plateau=True, prior_trials=0, **axes) -> SweepParams:
+def params(min_trades=20, plateau=True, prior_trials=0, prior_sharpe_var=None, **axes) -> SweepParams:
     return SweepParams(
         grid=Grid(**(EMPTY | axes)),
         choose_by=ChooseBy(min_trades=min_trades, plateau=plateau),
         prior_trials=prior_trials,
+        prior_sharpe_var=prior_sharpe_var,
         folders_up_to=1000,
         pbo_blocks=8,
         spa_reps=100,
@@ -145,6 +148,71 @@ def test_earlier_trials_deflate_what_is_found():
         assert set(table["trials"]) == {7 + prior}
         found.append(table["dsr"].max())
     assert found[1] < found[0]
+
+
+def deflated(books: list[Book], stops: tuple[float, ...], trials: int, spread: float | None = None) -> float:
+    """The deflated Sharpe ratio of the first book, in a grid of these, after so many trials in all."""
+    stated = params(s_stop=stops, prior_trials=trials - len(books), prior_sharpe_var=spread)
+    return ranking(swept(books, stated), stated).filter(s_stop=stops[0])["dsr"].item()
+
+
+def test_the_bar_is_that_of_the_best_of_all_trials_whatever_the_grid_looks_like():
+    """By hand: z = 2.5, and E[max] of 1000 normals is 3.26 by the formula of Bailey and Lopez de Prado."""
+    one = book(0.0, seed=3)
+    day = one.net_bp(1)
+    wanted = 2.5 * day.std(ddof=1) / np.sqrt(SESSIONS)
+    lifted = replace(one, net_units=one.net_units + round(wanted * 1e6))
+    daily = lifted.net_bp(1)
+    ratio, z = daily.mean() / daily.std(ddof=1), (daily - daily.mean()) / daily.std()
+    shape = 1 - (z**3).mean() * ratio + ((z**4).mean() - 1) / 4 * ratio**2
+    rare, rarer = norm.ppf(1 - 1 / 1000), norm.ppf(1 - 1 / (1000 * np.e))
+    bar = ((1 - 0.5772156649) * rare + 0.5772156649 * rarer) / np.sqrt(SESSIONS)
+    expected = norm.cdf((ratio - bar) * np.sqrt((SESSIONS - 1) / shape))
+    assert deflated([lifted], (1.0,), 1000) == pytest.approx(expected, abs=1e-6)
+    assert deflated([lifted, book(9.0, seed=4)], (1.0, 2.0), 1000) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_copy_or_a_near_copy_never_raises_a_deflated_sharpe():
+    stops = (1.0, 1.5, 2.0)
+    for seed in range(20):
+        one, near = book(3.0, seed=seed), book(3.01, seed=seed)
+        alone = deflated([one], stops[:1], 999)
+        assert deflated([one, one], stops[:2], 1000) <= alone
+        assert deflated([one, near, one], stops, 1001) <= alone
+
+
+def test_a_wider_spread_of_earlier_trials_raises_the_bar_and_a_narrow_one_does_not_lower_it():
+    one = [book(4.0, seed=1)]
+    assert deflated(one, (1.0,), 100, 4.0) < deflated(one, (1.0,), 100, 1.0) == deflated(one, (1.0,), 100, 0.01)
+
+
+def test_the_best_of_a_thousand_on_noise_with_neighbours_is_rarely_called_skill():
+    """73 days without skill: the best of 1,000 variants, then a grid of it and eight that are much like it.
+
+    Deflating by the spread of the nine would call most of them skill, so the test can tell.
+    """
+    called, by_the_grid = 0, 0
+    stated = params(s_stop=tuple(1.0 + n for n in range(9)), prior_trials=991)
+    variants = combos(strategy("A"), stated.grid)
+    days = calendar({date(2024, 1, 1) + timedelta(days=n): FULL for n in range(73)})
+    for seed in range(500):
+        rng = np.random.default_rng([14, seed])
+        luck = rng.normal(0.0, 10.0, (73, 1000))
+        best = luck[:, [np.argmax(luck.mean(axis=0) / luck.std(axis=0))]]
+        alike = rng.uniform(0.8, 0.999, 8)
+        daily = np.hstack([best, best * alike + rng.normal(0.0, 10.0, (73, 8)) * np.sqrt(1 - alike**2)])
+        books = [Book(np.rint(one * 1e6).astype(np.int64), 0, 0, 0, 60, 30, 60) for one in daily.T]
+        called += deflated_sharpes(Swept(strategy("A"), variants, books, days), stated)[0] >= 0.95
+        ratios = daily.mean(axis=0) / daily.std(axis=0, ddof=1)
+        by_the_grid += deflated_sharpe(daily[:, 0], ratios.var(ddof=1), 1000) >= 0.95
+    assert called <= 25
+    assert by_the_grid >= 250
+
+
+def test_too_few_trades_leave_no_deflated_sharpe():
+    stated = params(k_sigma=LADDER[:2])
+    done = swept([book(5.0, trades=20, seed=1), book(5.0, trades=19, seed=2)], stated)
+    assert ranking(done, stated).sort("k_sigma")["dsr"].is_null().to_list() == [False, True]
 
 
 def test_every_day_of_every_combo_stands_in_the_daily_table():

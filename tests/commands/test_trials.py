@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import shutil
 
 import pytest
 import yaml
@@ -14,6 +16,8 @@ from stages.outside.configuration.composition import compose
 from stages.outside.configuration.study import Study
 from stages.outside.places import Folder
 from stages.outside.runs.trials import TrialLog, log_opening
+from stages.portfolio.strategy_id import strategy_id_of
+from tests.architecture.dependencies import ROOT
 from tests.commands.test_open_holdout import judge
 
 RANKING, STATED, VERDICT = (
@@ -21,6 +25,15 @@ RANKING, STATED, VERDICT = (
     "artifacts/backtest/bt_summary.csv",
     "artifacts/evaluate/oos.json",
 )
+
+
+COLUMNS = "combo,sharpe,sessions\n"
+EARLIER_LOG = ROOT / "tests/outside/earlier_trials"
+
+
+def ratio(n: int) -> float:
+    """The annual Sharpe ratio that is `n` standard errors over 63 sessions."""
+    return 2.0 * n
 
 
 def grid_ids() -> list[str]:
@@ -41,12 +54,15 @@ def cached(project, content: str) -> str:
 
 
 def recorded_run(project, swept: list[str], stated: str, opened: str | None = None) -> dict[str, str]:
-    """Leave the dvc.lock of a run whose stages DVC restored from its run-cache: nothing was logged. Path -> md5."""
+    """Leave the dvc.lock of a run whose stages DVC restored from its run-cache: nothing was logged. Path -> md5.
+
+    The swept combos have scores of 0, 1, 2 and so on.
+    """
     rules = {"params.yaml": {"rules": project.params()["rules"], "split.holdout_from": None}}
-    status = {"status": "OPEN" if opened else "SEALED", "strategy_id": opened or "s0"}
+    status = {"status": "OPEN" if opened else "SEALED", "strategy_id": opened or "s0", "trading": []}
     tables = {
-        "sweep": (RANKING, "combo,net_bp\n" + "".join(f"{combo},1.0\n" for combo in swept)),
-        "backtest": (STATED, f"combo,net_bp\n{stated},1.0\n"),
+        "sweep": (RANKING, COLUMNS + "".join(f"{combo},{ratio(n)},63\n" for n, combo in enumerate(swept))),
+        "backtest": (STATED, f"{COLUMNS}{stated},,63\n"),
         "evaluate": (VERDICT, json.dumps(status)),
     }
     digests = {path: cached(project, content) for path, content in tables.values()}
@@ -63,6 +79,19 @@ def log(project) -> TrialLog:
 
 def variants(project) -> set[str]:
     return {variant.split("-")[1] for entry in log(project).entries() for variant in entry.variants}
+
+
+@pytest.fixture(autouse=True)
+def no_variance_yet(project):
+    """The count starts from nothing, whatever the committed study has found."""
+    state_sharpe_var(project, "null")
+
+
+def state_sharpe_var(project, value: str) -> None:
+    path = project.path / "conf/sweep/default.yaml"
+    path.write_text(re.sub(r"prior_sharpe_var: \S+", f"prior_sharpe_var: {value}", path.read_text()))
+    project.run(params)
+    project.commit()
 
 
 def test_variants_of_a_run_restored_from_the_run_cache_are_not_forgotten(project):
@@ -91,7 +120,58 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
     assert "git commit" in said
     assert project.params()["sweep"]["prior_trials"] == 2
     project.run(params, "--check")
-    assert "says so already" in project.run(trials)
+    assert "say so already" in project.run(trials)
+
+
+def test_the_variance_of_all_scores_is_written_and_never_lowered(project):
+    recorded_run(project, ["a", "b", "c"], "a")  # scores 0, 1 and 2
+    assert "is 1.\n" in project.run(trials)
+    assert project.params()["sweep"]["prior_sharpe_var"] is None  # 1, which null means
+
+    recorded_run(project, ["a", "b", "c", "d", "e"], "a")  # 0 to 4: 2.5
+    assert "sweep.prior_sharpe_var = 2.5 (was: null, which means 1)" in project.run(trials)
+    assert project.params()["sweep"]["prior_sharpe_var"] == 2.5
+
+    state_sharpe_var(project, "7.5")
+    project.run(trials)
+    assert project.params()["sweep"]["prior_sharpe_var"] == 7.5
+
+
+def test_a_log_written_before_ids_had_a_canonical_form_holds_no_second_trial(project):
+    """The log, the params and the grid of the default study as version e96c6ea left them: 36 variants, one opening."""
+    shutil.copytree(EARLIER_LOG, project.path / ".dvc/cache/forecasts/trials", ignore=shutil.ignore_patterns("*.yaml"))
+    shutil.copy(EARLIER_LOG / "params.yaml", project.path / "params.yaml")
+    (project.path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {}}))
+    project.commit()
+    project.run(params)
+    project.commit()
+
+    said = project.run(trials)
+
+    assert "trials: 36 variants ever evaluated, 1 openings" in said
+    assert "0 variants of this source and study are not in the grid of 36" in said
+    assert project.params()["sweep"]["prior_trials"] == 0
+    assert len(log(project).entries()) == 3  # read under other names, never rewritten
+
+
+def test_an_opening_of_an_earlier_schema_goes_by_the_id_that_the_same_strategy_has_now(project):
+    recorded_run(project, ["a"], "b", opened="s00000000abc")
+    lock = yaml.safe_load(project.text("dvc.lock"))
+    manifest, trading = {"files": []}, ["STRONG"]
+    outs = {
+        "list_source": ("artifacts/list_source/manifest.json", manifest),
+        "evaluate": (VERDICT, {"status": "OPEN", "strategy_id": "s00000000abc", "trading": trading}),
+    }
+    for stage, (path, document) in outs.items():
+        lock["stages"][stage] = {"outs": [{"path": path, "md5": cached(project, json.dumps(document))}]}
+    (project.path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    log_opening("s00000000abc")
+
+    said = project.run(trials)
+
+    now = strategy_id_of(project.params(), manifest, trading)
+    assert "1 openings" in said
+    assert f"opened for {now}" in said
 
 
 def test_with_a_standing_preset_the_number_goes_into_its_file(project):

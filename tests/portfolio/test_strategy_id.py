@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from copy import deepcopy
 
 import pytest
 
 from stages.outside.configuration.study import Study
-from stages.portfolio.strategy_id import SECTIONS, strategy_id
+from stages.portfolio.strategy_id import SECTIONS, strategy_id, strategy_id_of
+from stages.tables.canonical import canonical
 from tests.portfolio.books import DOCUMENT
 
 MANIFEST = {"files": [{"uri": "a.parquet", "md5": "0" * 32}]}
@@ -26,12 +28,23 @@ def id_of(changes=(), manifest=MANIFEST, trading=("STRONG",)):
     return strategy_id(sections(document), manifest, trading)
 
 
-def test_it_is_the_start_of_the_sha256_of_the_stated_values_in_canonical_json():
+def test_it_is_the_start_of_the_sha256_of_the_stated_values_in_canonical_form():
     stated = {section.section: section.model_dump(mode="json") for section in sections(DOCUMENT)}
-    del stated["split"]["open_holdout"], stated["split"]["walk_forward"]
-    document = {"manifest": MANIFEST, "params": {name: stated[name] for name in SECTIONS}, "trading": ["STRONG"]}
+    del stated["split"]["open_holdout"], stated["split"]["walk_forward"], stated["calibration"]["methods"]
+    params = canonical({name: stated[name] for name in SECTIONS})
+    document = {"manifest": MANIFEST, "params": params, "trading": ["STRONG"]}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    assert id_of() == "s" + hashlib.sha256(text.encode()).hexdigest()[:11]
+    without_decimals = re.sub(r"\b(\d+)\.0\b", r"\1", text)
+    assert id_of() == "s" + hashlib.sha256(without_decimals.encode()).hexdigest()[:11]
+
+
+def test_params_written_before_a_key_existed_name_the_same_strategy():
+    old = deepcopy(DOCUMENT)
+    del old["quality"]["halt_min_trading_share"], old["source"]["synthetic"]["plant"]
+    old["quality"]["outlier_floor"] = old["quality"].pop("outlier_floor_share")
+    assert strategy_id_of(old, MANIFEST, ["STRONG"]) == id_of()
+    old["quality"]["outlier_floor"] = 0.02
+    assert strategy_id_of(old, MANIFEST, ["STRONG"]) != id_of()
 
 
 def test_every_section_but_those_that_judge_show_propose_buy_or_store_is_covered():
@@ -70,6 +83,7 @@ def test_a_change_in_any_covered_section_is_another_strategy(change):
         ("sweep", "prior_trials", 9),
         ("api", "mode", "online"),
         ("split", "walk_forward", {"first_train_sessions": 30, "fold_sessions": 5}),
+        ("calibration", "methods", ["identity", "cqr"]),
         ("rules", "k_sigma", float(DOCUMENT["rules"]["k_sigma"])),
     ],
 )

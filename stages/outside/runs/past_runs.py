@@ -1,7 +1,8 @@
 """Runs whose tables still exist: the present one, and those that git's history and every experiment recorded.
 
 A stage that DVC restores from its run-cache does not run, so it logs nothing. What it restored names its variants,
-though: dvc.lock says where each table lies in DVC's cache, and params.yaml beside it says what was judged.
+though: dvc.lock says where each table lies in DVC's cache, and params.yaml beside it says what was judged. So entries
+of an older log can be read under the names that their variants and strategies have now.
 *Errors*: none for tables that are gone: they are counted as missing.
 """
 
@@ -9,21 +10,23 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
 
-from stages.backtesting.trials import Entry, evaluated, opened
+from stages.backtesting.trials import Entry, context_of, evaluated, first_context_of, opened
 from stages.outside.git import git
 from stages.outside.settings import PARAMS
 from stages.outside.workspace import store_root
+from stages.portfolio.strategy_id import strategy_id_of
 
 LOCK = Path("dvc.lock")
 COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtest/bt_summary.csv"}
 VERDICT = "artifacts/evaluate/oos.json"
+MANIFEST = "artifacts/list_source/manifest.json"
 AFTER_THE_VARIANTS = {"evaluate", "report"}
 
 
@@ -47,9 +50,14 @@ class Run:
 
 @dataclass
 class Found:
-    """What runs still tell: their entries, how many tables are gone, how many runs do not fit their params.yaml."""
+    """What runs still tell: their entries, how many tables are gone, how many runs do not fit their params.yaml.
 
-    entries: set[Entry]
+    `contexts` and `strategies` lead from the names that entries of an older log use to those of today.
+    """
+
+    entries: set[Entry] = field(default_factory=set)
+    contexts: dict[str, str] = field(default_factory=dict)
+    strategies: dict[str, str] = field(default_factory=dict)
     runs: int = 0
     missing: int = 0
     unfit: int = 0
@@ -75,21 +83,32 @@ def recorded_runs() -> Iterator[Run]:
 
 def entries_of(runs: Iterable[Run]) -> Found:
     """What these runs evaluated and opened, as far as their tables are within reach."""
-    found = Found(set())
+    found = Found()
     for run in runs:
         found.runs += 1
         if not run.fits:
             found.unfit += 1
             continue
+        found.contexts[first_context_of(run.params)] = context_of(run.params)
         for stage, path in COMBOS.items():
             content = _content(run, stage, path, found)
             if content is not None:
                 rows = csv.DictReader(io.StringIO(content.decode("utf-8")))
-                found.entries.add(evaluated(run.params, (row["combo"] for row in rows)))
+                found.entries.add(evaluated(run.params, rows))
         verdict = _content(run, "evaluate", VERDICT, found)
-        if verdict is not None and (document := json.loads(verdict))["status"] == "OPEN":
-            found.entries.add(opened(run.params, document["strategy_id"]))
+        if verdict is not None:
+            _add_opening(json.loads(verdict), run, found)
     return found
+
+
+def _add_opening(oos: Mapping[str, Any], run: Run, found: Found) -> None:
+    """The opening that this run recorded, if it opened the holdout, under the strategy's id of today."""
+    strategy = oos["strategy_id"]
+    manifest = _content(run, "list_source", MANIFEST, found)
+    if manifest is not None:
+        found.strategies[strategy] = strategy_id_of(run.params, json.loads(manifest), oos["trading"])
+    if oos["status"] == "OPEN":
+        found.entries.add(opened(run.params, found.strategies.get(strategy, strategy)))
 
 
 def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:

@@ -13,10 +13,10 @@ trials` brings both sides together later); `ConfigurationError` (exit 5) when th
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+import polars as pl
 import yaml
 
 from stages.backtesting.trials import Entry, evaluated, opened
@@ -94,9 +94,9 @@ def open_log(api: ApiParams) -> TrialLog:
     return TrialLog(Folder(store_root()), remote)
 
 
-def log_variants(combo_ids: Iterable[str]) -> None:
-    """Put on record that these combos are being judged; a stage calls this before it writes."""
-    open_log(read_params(ApiParams)).add(evaluated(_params(), combo_ids))
+def log_variants(results: pl.DataFrame) -> None:
+    """Put on record that these combos (rows with `combo`, `sharpe`, `sessions`) were judged, before it is written."""
+    open_log(read_params(ApiParams)).add(evaluated(_params(), results.iter_rows(named=True)))
 
 
 def log_opening(strategy_id: str) -> None:
@@ -129,8 +129,15 @@ def _decode(name: str, content: bytes) -> Entry | None:
     if _name(content) != name:
         _warn(f"the entry {name} of the trial log is damaged: it does not count")
         return None
-    facts = json.loads(content)
-    return Entry(**facts | {"variants": tuple(facts.get("variants", ()))})
+    facts: dict[str, Any] = json.loads(content)
+    return Entry(
+        source=facts["source"],
+        study=facts["study"],
+        variants=tuple(facts.get("variants", ())),
+        opening=facts.get("opening"),
+        sharpes=tuple(facts.get("sharpes", ())),
+        sessions=facts.get("sessions", 0),
+    )
 
 
 def _warn(sentence: str) -> None:

@@ -112,15 +112,18 @@ def _label(axes: Sequence[str]) -> pl.Expr:
 
 
 def _luck(record: Record) -> Grid:
-    found = record.ranking.row(0, named=True)
+    found, variants = record.ranking.row(0, named=True), record.ranking.height
     lines = [
-        ("variants in this grid", record.ranking.height),
-        ("trials in all", record.trials),
-        ("worth that many independent trials", number(found["effective_trials"], 1)),
-        ("probability of overfitting (PBO; up to 0.2 is calm)", probability(found["pbo"])),
-        ("no variant beats not trading (SPA p; up to 0.1 is calm)", probability(found["spa_p"])),
+        (
+            "trials in all: this grid, and those logged before it; DSR is deflated by them",
+            found["trials"],
+            found["trials"],
+        ),
+        ("worth that many independent trials", number(found["effective_trials"], 1), variants),
+        ("probability of overfitting (PBO; up to 0.2 is calm)", probability(found["pbo"]), variants),
+        ("no variant beats not trading (SPA p; up to 0.1 is calm)", probability(found["spa_p"]), variants),
     ]
-    return grid("How much of the best is luck", ("figure", "value"), lines)
+    return grid("How much of the best is luck", ("figure", "value", "variants it knows of"), lines)
 
 
 def _ranking(record: Record) -> Grid:

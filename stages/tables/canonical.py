@@ -1,0 +1,67 @@
+"""Params in canonical form: what every id digests, so that no id moves when a schema grows.
+
+A key that a choice was made without stands for some value: the one at which the code does what it did before. A key at
+that value is left out, and a renamed key goes by its first name. So params from before and after a change of schema
+that mean the same have the same form.
+
+Both tables are append-only. An entry that is changed or removed moves every id that was ever made with it: trials would
+be counted twice, and an opened holdout would be sealed again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+
+# Key -> the value that means "as before this key existed".
+NEUTRAL: Mapping[str, Any] = {
+    "split.walk_forward": None,
+    "quality.halt_min_trading_share": 0.5,
+    "quality.label_min_volume_ratio": 1.5,
+    "quality.label_min_volume_sessions": 10,
+    "quality.off_tick_tolerance_ticks": 1e-6,
+    "source.synthetic.ou_half_life_min": 10.0,
+    "source.synthetic.plant": "wave",
+    "split.holdout_months": None,
+}
+# Name of today -> the name under which the key first entered an id.
+FIRST_NAMES: Mapping[str, str] = {
+    "quality.outlier_floor_share": "quality.outlier_floor",
+    "quality.split_tolerance_share": "quality.split_tolerance",
+}
+
+
+def canonical(params: Document, at: str = "") -> dict[str, Any]:
+    """Sections of params without keys at their neutral value, every key under its first name.
+
+    A mapping that held nothing but such keys is left out as a whole.
+    """
+    form: dict[str, Any] = {}
+    for name, value in params.items():
+        path = f"{at}{name}"
+        if path in NEUTRAL and value == NEUTRAL[path]:
+            continue
+        inner = canonical(value, f"{path}.") if isinstance(value, Mapping) else value
+        if inner == {} and value != {}:
+            continue
+        form[FIRST_NAMES.get(path, path).rpartition(".")[2]] = inner
+    return form
+
+
+def digest(document: Document, hex_digits: int) -> str:
+    """The start of the sha256 of a document as compact JSON with sorted keys; `12` and `12.0` are one number."""
+    text = json.dumps(_plain(document), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:hex_digits]
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON knows them: dates as text, whole numbers without decimals."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if value is None or isinstance(value, str | bool | int | float) else str(value)

@@ -1,0 +1,59 @@
+"""Params in canonical form: a schema that grows or renames moves no id, and every other change does."""
+
+from stages.portfolio.strategy_id import SECTIONS
+from stages.tables.canonical import FIRST_NAMES, NEUTRAL, canonical, digest
+
+
+def test_a_key_at_the_value_it_had_before_it_existed_is_left_out():
+    assert canonical({"quality": {"halt_min_trading_share": 0.5, "max_gap_min": 5}}) == {"quality": {"max_gap_min": 5}}
+    assert canonical({"quality": {"halt_min_trading_share": 0.4}}) == {"quality": {"halt_min_trading_share": 0.4}}
+
+
+def test_a_section_of_nothing_but_such_keys_is_left_out_and_an_empty_one_is_not():
+    assert canonical({"quality": {"halt_min_trading_share": 0.5}, "source": {"aliases": {}}}) == {
+        "source": {"aliases": {}}
+    }
+
+
+def test_a_renamed_key_goes_by_its_first_name():
+    assert canonical({"quality": {"outlier_floor_share": 0.02}}) == {"quality": {"outlier_floor": 0.02}}
+    assert canonical({"quality": {"outlier_floor": 0.02}}) == {"quality": {"outlier_floor": 0.02}}
+
+
+def test_the_same_word_in_another_section_is_another_key():
+    assert canonical({"rules": {"outlier_floor_share": 1, "plant": "wave"}}) == {
+        "rules": {"outlier_floor_share": 1, "plant": "wave"}
+    }
+
+
+def test_every_key_of_the_tables_belongs_to_a_section_that_ids_cover():
+    assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES)} <= {*SECTIONS}
+
+
+def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number():
+    assert digest({"a": 12}, 8) == digest({"a": 12.0}, 8) != digest({"a": 12.5}, 8)
+    assert digest({"a": True}, 8) != digest({"a": 1}, 8)
+
+
+def test_the_tables_are_append_only():
+    """What the tables said when ids first had this form; a line may be added below, never changed."""
+    assert (
+        NEUTRAL.items()
+        >= {
+            "split.walk_forward": None,
+            "quality.halt_min_trading_share": 0.5,
+            "quality.label_min_volume_ratio": 1.5,
+            "quality.label_min_volume_sessions": 10,
+            "quality.off_tick_tolerance_ticks": 1e-6,
+            "source.synthetic.ou_half_life_min": 10.0,
+            "source.synthetic.plant": "wave",
+            "split.holdout_months": None,
+        }.items()
+    )
+    assert (
+        FIRST_NAMES.items()
+        >= {
+            "quality.outlier_floor_share": "quality.outlier_floor",
+            "quality.split_tolerance_share": "quality.split_tolerance",
+        }.items()
+    )
