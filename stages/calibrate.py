@@ -33,7 +33,8 @@ def main() -> None:
     write_table_parts(Offsets, calibration.offset_parts(), OFFSETS)
     times = len(params.methods)
     rows, void = times * forecasts.height, times * forecasts["void"].sum()
-    say("calibrate", methods=",".join(params.methods), rows=rows, void=void)
+    ends = {"widen_at_grid_end": calibration.at_grid_end(params.widen_grid)} if "widen" in params.methods else {}
+    say("calibrate", methods=",".join(params.methods), rows=rows, void=void, **ends)
 
 
 if __name__ == "__main__":

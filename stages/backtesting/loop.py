@@ -101,20 +101,21 @@ def view_of(look: Row, terms: Terms) -> View:
     """The forecast's side, strength and expected value, before the book is looked at."""
     last, rules = look["last"], terms.rules
     cost_bp = 2.0 * (terms.fees_bps + 1e4 * terms.half_spread / last) * terms.mult
-    if 1e4 * expm1(look["q25"] / 1e4) > cost_bp:
+    q25, q50, q75 = (1e4 * expm1(look[level] / 1e4) for level in ("q25", "q50", "q75"))
+    if q25 > cost_bp:
         side = 1
-    elif 1e4 * expm1(look["q75"] / 1e4) < -cost_bp:
+    elif q75 < -cost_bp:
         side = -1
     else:
         side = 0
     if look["sigma_5m"] is None:
         return View(side, None, 0.0, None, cost_bp)
     sigma = max(look["sigma_5m"], terms.tick / last)
-    strength = abs(1e4 * expm1(look["q50"] / 1e4)) / (1e4 * sigma)
+    strength = abs(q50) / (1e4 * sigma)
     if side == 0:
         return View(side, sigma, strength, None, cost_bp)
-    mu = side * ((look["q25"] + look["q50"] + look["q75"]) / 3.0)
-    sd = (look["q75"] - look["q25"]) / 1.34898
+    mu = side * ((q25 + q50 + q75) / 3.0)
+    sd = (q75 - q25) / 1.34898
     stop, take = rules.s_stop * (1e4 * sigma), rules.s_take * (1e4 * sigma)
     kept = mu + mean_above_zero(-stop - mu, sd) - mean_above_zero(mu - take, sd)
     return View(side, sigma, strength, kept - cost_bp - rules.risk_aversion * sd, cost_bp)

@@ -66,8 +66,8 @@ def effective_trials(daily: Floats) -> float:
 def overfitting_probability(daily: Floats, blocks: int) -> float | None:
     """PBO: how often the best variant of one half of the days is below the median on the other half.
 
-    Days are cut into `blocks` runs; every choice of half of them is in sample once. None where there are fewer than two
-    variants that differ or too few days.
+    Days are cut into `blocks` runs, an even number of about equal length; every choice of half of them is in sample
+    once. At the median counts as below. None where there are fewer than two variants that differ or too few days.
     *Source*: Bailey, Borwein, Lopez de Prado, Zhu (2017), "The Probability of Backtest Overfitting", CSCV.
     """
     distinct = _distinct(daily)

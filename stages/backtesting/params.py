@@ -57,6 +57,7 @@ class SweepParams(Section):
     all trials, a score being a Sharpe ratio per session times the root of its sessions; null means 1, the variance of
     luck alone. `make trials` writes both.
     Up to `folders_up_to` combos have a folder each; beyond, one table holds them all, for DVC hashes file by file.
+    `pbo_blocks` is even: one half of the blocks is held against the other.
     """
 
     section = "sweep"
@@ -69,3 +70,12 @@ class SweepParams(Section):
     pbo_blocks: Annotated[int, Field(ge=2)]
     spa_reps: Annotated[int, Field(ge=100)]
     spa_seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _halves_its_blocks(self) -> Self:
+        if self.pbo_blocks % 2:
+            raise ValueError(
+                f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO holds one half of the blocks "
+                f"against the other; {self.pbo_blocks - 1} and {self.pbo_blocks + 1} are"
+            )
+        return self

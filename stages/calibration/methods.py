@@ -69,6 +69,14 @@ class Calibration:
         for name, offsets in sorted(self.by_offsets.items()):
             yield offsets.with_columns(pl.lit(name).alias("method"))
 
+    def at_grid_end(self, grid: tuple[float, ...]) -> str:
+        """Of the offsets of `widen`, how many are the largest of `calibration.widen_grid`: `12/340`.
+
+        There it can grow no further, and need not reach nominal coverage on its own past.
+        """
+        offsets = self.by_offsets["widen"].select(OFFSETS)
+        return f"{offsets.filter(pl.any_horizontal(pl.all() == max(grid))).height}/{offsets.height}"
+
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
     """By every method of `calibration.methods`."""

@@ -8,6 +8,9 @@ outcomes, its offset is
 P, the step, follows a drift within days; I, the tangent, has little to say until misses pile up, and ever more then.
 There is no D: nothing is added that would forecast the scores. `start` is what CQR would have added that day.
 
+The share of misses comes to the nominal one over a long run only. While the market drifts for some months, the shipped
+step follows too slowly: `bench_drift` prints what is covered then, beside `aci`, which comes nearer.
+
 *Units*: offsets in the volatility of the row's horizon. The paper's tangent ends in the whole line; a forecast must
 end somewhere, so I moves no level by more than `FARTHEST`.
 *Time*: like every correction, a day's intervals know the outcomes of earlier sessions only. Excess is counted, not

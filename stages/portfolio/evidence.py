@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.backtesting.summary import book_of, kpis
+from stages.backtesting.summary import DECIMALS, book_of, kpis
 from stages.portfolio.book import Span, break_even, repriced
 from stages.scoring.figures import ratio
 from stages.scoring.params import GatesParams
@@ -29,11 +29,16 @@ class Evidence:
     trades: int
     sharpe: float | None
     sharpe_se: float | None
-    hit_rate: float | None
+    wins: int
     hit_rate_bound: float | None
     stressed_bp: float | None
     stressed_bound: float | None
     break_even: float | None
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of trades that won, to be shown; whole numbers are judged."""
+        return round(self.wins / self.trades, DECIMALS) if self.trades else None
 
 
 def evidence(span: Span, whitelist: Sequence[str], params: GatesParams) -> Evidence:
@@ -50,7 +55,7 @@ def evidence(span: Span, whitelist: Sequence[str], params: GatesParams) -> Evide
         trades=span.trades.height,
         sharpe=figures["sharpe"],
         sharpe_se=figures["sharpe_se"],
-        hit_rate=figures["hit_rate"],
+        wins=stated.wins,
         hit_rate_bound=None if weights is None else _lower(ratio(weights @ wins, weights @ trades), params),
         stressed_bp=kpis(stressed, span.calendar, capital)["net_bp"] if traded else None,
         stressed_bound=None if weights is None else _lower(weights @ net_bp, params),

@@ -10,6 +10,7 @@ threshold, nothing else.
 *Source*: Lo (2002) for the error of a Sharpe ratio; docs/EVALUATION.md for every rule.
 """
 
+from fractions import Fraction
 from math import ceil, sqrt
 
 from scipy.special import bdtrc, ndtr, ndtri
@@ -53,17 +54,19 @@ def _sharpe_words(sessions: int, threshold: float, z: float) -> str:
     hurdle = max(threshold, z * se)
     return (
         f"Over {sessions} sessions the standard error of a Sharpe ratio is about {se:.2f}: a book without skill "
-        f"reaches {threshold:g} {ndtr(-threshold / se):.0%} of the time, and also has its lower bound above 0 "
-        f"{ndtr(-hurdle / se):.0%} of the time; to pass both {POWER:.0%} of the time a book's true Sharpe ratio must "
-        f"be {hurdle + ndtri(POWER) * se:.1f}."
+        f"reaches {threshold:g} {_percent(ndtr(-threshold / se))} of the time, and also has its lower bound above 0 "
+        f"{_percent(ndtr(-hurdle / se))} of the time; to pass both {_percent(POWER)} of the time a book's true Sharpe "
+        f"ratio must be {hurdle + ndtri(POWER) * se:.1f}."
     )
 
 
 def _hit_rate(found: Evidence, params: GatesParams) -> Judgement:
     n, threshold = found.trades, params.hit_rate_gte
-    verdict = _against(found.hit_rate, threshold, found, params)
-    luck = float(bdtrc(ceil(threshold * n) - 1, n, 0.5)) if n else 0.0
-    words = f"With {n} trades a fair coin reaches {threshold:g} {luck:.0%} of the time." if n else NO_TRADE
+    needed = ceil(Fraction(str(threshold)) * n)  # as written: in floats 0.07 x 100 is more than 7
+    verdict = _against(found.wins if n else None, needed, found, params)
+    words = NO_TRADE
+    if n:
+        words = f"With {n} trades a fair coin reaches {threshold:g} {_percent(bdtrc(needed - 1, n, 0.5))} of the time."
     return _judgement(verdict, (found.hit_rate, threshold, found.hit_rate_bound), found, words)
 
 
@@ -78,6 +81,14 @@ def _break_even_words(multiple: float) -> str:
     if multiple <= 0:
         return "The trades lose even before costs."
     return f"The same trades break even at {multiple:.2f} times the stated costs."
+
+
+def _percent(share: float) -> str:
+    """A share of luck in words: rare is not never, and nearly always is not always."""
+    percent = 100.0 * float(share)
+    if not 0.1 <= percent <= 99.9:
+        return "under 0.1 %" if percent < 50 else "over 99.9 %"
+    return f"{percent:.0f} %" if 10 <= percent <= 99 else f"{percent:.1f} %"
 
 
 def _against(value: float | None, threshold: float, found: Evidence, params: GatesParams) -> Verdict:

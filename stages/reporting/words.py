@@ -33,8 +33,10 @@ def count(many: int, one: str, more: str | None = None) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A p-value: never nothing at all."""
-    return "< 0.001" if value is not None and value < 0.001 else number(value)
+    """A p-value or a probability that was estimated: never nothing at all, never certain."""
+    if value is None or 0.001 <= value <= 0.999:
+        return number(value)
+    return "< 0.001" if value < 0.001 else "> 0.999"
 
 
 def sharpe(value: float | None, se: float | None) -> str:

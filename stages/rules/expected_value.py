@@ -8,7 +8,8 @@ With X ~ N(mu, sd), a stop at -S and a target at T, as for a bought put and a so
 so that a grid of stops and targets needs one term a stop and one a target. Without the cut the test "EV > 0" would
 follow from the quantile rule and never bite.
 
-*Units*: everything in bp, signed so that a gain of the position is positive.
+*Units*: everything in bp of simple return, signed so that a gain of the position is positive; quantiles in bp of log
+return must be turned into simple ones first.
 *Source*: Bachelier (1900); the closed form of the clipped normal in docs/TRADING_RULES.md is the same number.
 """
 

@@ -1,6 +1,7 @@
 """What one forecast says by itself, before the book is looked at: a side, its strength and its expected value.
 
-*Units*: quantiles in bp of log return from `last`; `sigma` a fraction per five minutes; `*_bp` in bp of `last`.
+*Units*: quantiles come in bp of log return from `last`; stops, targets, costs and P&L are simple returns, so they are
+turned into those first. `sigma` is a fraction per five minutes; `*_bp` are in bp of `last`.
 *Time*: everything is known at the snapshot.
 *Source*: docs/TRADING_RULES.md, "From forecast to order".
 """
@@ -23,7 +24,7 @@ class Views:
 
     side: Sides
     strength: Floats  # |median move| in sigmas: enters if it is at least k_sigma
-    mu_bp: Floats  # signed by side
+    mu_bp: Floats  # signed by side: a short is a long on the negated moves
     sd_bp: Floats
     cost_bp: Floats  # round trip
 
@@ -35,13 +36,11 @@ def floored_sigma(sigma: Floats, last: Floats, costs: SymbolCosts) -> Floats:
 
 def views(quartiles: tuple[Floats, Floats, Floats], last: Floats, sigma: Floats, costs: SymbolCosts) -> Views:
     """Long iff q25 lies above `last` plus costs, short iff q75 lies below `last` minus costs (both strictly)."""
-    q25, q50, q75 = quartiles
+    q25, q50, q75 = (_simple_bp(quartile) for quartile in quartiles)
     cost_bp = costs.round_trip_bp(last)
-    long = _move_bp(q25) > cost_bp
-    short = _move_bp(q75) < -cost_bp
-    side = long.astype(np.int8) - short.astype(np.int8)
+    side = (q25 > cost_bp).astype(np.int8) - (q75 < -cost_bp).astype(np.int8)
     mu, sd = normal_of(q25, q50, q75)
-    return Views(side, np.abs(_move_bp(q50)) / (1e4 * sigma), side * mu, sd, cost_bp)
+    return Views(side, np.abs(q50) / (1e4 * sigma), side * mu, sd, cost_bp)
 
 
 def expected_value_bp(view: Views, sigma: Floats, barriers: tuple[float, float], risk_aversion: float) -> Floats:
@@ -51,6 +50,6 @@ def expected_value_bp(view: Views, sigma: Floats, barriers: tuple[float, float],
     return kept - view.cost_bp - risk_aversion * view.sd_bp
 
 
-def _move_bp(log_bp: Floats) -> Floats:
+def _simple_bp(log_bp: Floats) -> Floats:
     """A log return in bp as the simple return in bp: how far the price itself would move."""
     return 1e4 * np.expm1(log_bp / 1e4)

@@ -126,6 +126,31 @@ def test_overfitting_agrees_with_a_slow_reading_of_the_paper():
     assert overfitting_probability(daily, 4) == pytest.approx(np.mean(np.array(logits) <= 0))
 
 
+# PBO of luck(seed, sessions, variants, correlation) whose first variant earns `skill` a day, as ffn 1.4.1
+# (calc_prob_backtest_overfitting) and purgedcv 0.1.11 (probability_of_backtest_overfitting) computed it. None where
+# they do otherwise: ffn drops the days left over when blocks do not divide them; purgedcv does not count a best variant
+# exactly at the median, which only an odd number of variants has.
+BY_OTHERS = [
+    ((0, 120, 20, 0.0), 0.0, 8, 44 / 70, 44 / 70),
+    ((1, 120, 20, 0.5), 0.0, 8, 15 / 70, 15 / 70),
+    ((3, 72, 36, 0.8), 0.15, 8, 12 / 70, 12 / 70),
+    ((4, 120, 20, 0.0), 0.3, 10, 18 / 252, 18 / 252),
+    ((2, 96, 9, 0.0), 0.0, 8, 8 / 70, None),
+    ((5, 73, 12, 0.0), 0.1, 8, None, 29 / 70),
+    ((7, 64, 5, 0.0), 0.4, 4, 0.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("made", "skill", "blocks", "ffn", "purgedcv"), BY_OTHERS)
+def test_overfitting_agrees_with_ffn_and_purgedcv(made, skill, blocks, ffn, purgedcv):
+    daily = luck(*made)
+    daily[:, 0] += skill
+    ours = overfitting_probability(daily, blocks)
+    assert [ours for theirs in (ffn, purgedcv) if theirs is not None] == [
+        pytest.approx(theirs, abs=1e-12) for theirs in (ffn, purgedcv) if theirs is not None
+    ]
+
+
 def test_overfitting_is_the_same_in_small_pieces(monkeypatch):
     daily = luck(4, 60, 9)
     whole = overfitting_probability(daily, 8)

@@ -248,3 +248,8 @@ def test_shuffled_axes_give_the_same_ranking_and_proposal():
         told.append((table.write_csv(), proposal(done, table, stated.choose_by)))
     assert told[0] == told[1]
     assert pl.read_csv(told[0][0].encode()).height == 6
+
+
+def test_an_odd_number_of_blocks_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"sweep\.pbo_blocks is 7: it must be even"):
+        SweepParams(**(params().model_dump() | {"pbo_blocks": 7}))

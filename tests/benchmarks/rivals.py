@@ -67,7 +67,8 @@ def walk_bars(market, forecasts, combos, terms, net_units):  # noqa: C901, PLR09
         for c in range(len(looks)):
             if c > 0 and looks.session[c] != looks.session[c - 1]:
                 entries, exit_minute = 0, NEVER
-            q25, q50, q75, calibrated = forecasts[feed, :, c]
+            q25, q50, q75 = 1e4 * np.expm1(forecasts[feed, :3, c] / 1e4)
+            calibrated = forecasts[feed, 3, c]
             sigma, first = looks.sigma[c], looks.entry[c]
             if not calibrated or np.isnan(sigma) or first < 0:
                 continue
@@ -76,13 +77,13 @@ def walk_bars(market, forecasts, combos, terms, net_units):  # noqa: C901, PLR09
             if entries >= cap or looks.planned[c] - exit_minute <= cooldown:
                 continue
             cost_bp = 2.0 * (fees_bps + 1e4 * half_spread / looks.last[c])
-            if 1e4 * math.expm1(q25 / 1e4) > cost_bp:
+            if q25 > cost_bp:
                 side = 1.0
-            elif 1e4 * math.expm1(q75 / 1e4) < -cost_bp:
+            elif q75 < -cost_bp:
                 side = -1.0
             else:
                 continue
-            if abs(1e4 * math.expm1(q50 / 1e4)) / (1e4 * sigma) < k_sigma:
+            if abs(q50) / (1e4 * sigma) < k_sigma:
                 continue
             mu, sd = side * ((q25 + q50 + q75) / 3.0), (q75 - q25) / 1.34898
             kept = mu + mean_above_zero(-s_stop * 1e4 * sigma - mu, sd) - mean_above_zero(mu - s_take * 1e4 * sigma, sd)

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SHORT = [
+    ["bench_drift"],
     ["bench_engine", "1"],
     ["bench_keys"],
     ["bench_paid"],

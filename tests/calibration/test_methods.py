@@ -116,6 +116,20 @@ def test_widen_takes_the_next_value_on_its_grid():
     assert levels(row)[1:4] == [-1.2, 0, 1.2]
 
 
+def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():
+    # Nine outcomes before each row: half of them and 90 % are reached within the grid, until the outcome of 9 bp makes
+    # 90 % ask for 9 / 2 - 1 = 3.5 on the last two days.
+    days = daily([0.5] * 10 + [9.0, 0.5, 0.5])
+
+    def at_end(*grid: float) -> str:
+        params = CALIBRATION.model_copy(
+            update={"methods": ("widen",), "min_outcomes": 9, "window_sessions": 9, "widen_grid": grid}
+        )
+        return calibrate(days, params).at_grid_end(grid)
+
+    assert (at_end(-0.5, 0.0, 1.0), at_end(0.0, 3.5), at_end(0.0, 3.5, 4.0)) == ("2/4", "2/4", "0/4")
+
+
 @pytest.mark.parametrize("coverage", [0.5, 0.9])
 def test_cqr_of_a_point_forecast_is_the_normalised_split_conformal_interval_of_crepes(coverage):
     # Source of the expected interval: crepes.ConformalRegressor, fitted on residuals and sigmas.

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from stages.calibration.methods import calibrate
+from tests.benchmarks.bench_drift import CLOCKS, covered, drifting
 from tests.calibration.test_methods import daily, last_row, levels
 from tests.scoring.simulated import CALIBRATION, by_every_method, with_truth
 
@@ -94,6 +95,17 @@ def test_after_the_market_has_turned_the_integrator_shortens_the_time_of_misses(
         return 1 - after["y_bp"].is_between(after["q05"], after["q95"]).mean()
 
     assert missed(1.0) < missed(0.0) - 0.1
+
+
+def test_over_months_of_drift_it_covers_less_than_it_says_and_less_than_aci_as_the_page_admits():
+    # The spread of outcomes grows to three times what the forecaster states. 4 symbols on about 94 days of 4 snapshots:
+    # the standard error of a share of 0.9 is below 0.008.
+    frame = drifting("growing to three times", CLOCKS[::2], symbols=("A", "B", "C", "D"))
+    most = {name: covered(frame, name)[1] for name in ("aci", "pid", "pid, step 0.1")}
+
+    assert most["aci"] == pytest.approx(0.9, abs=0.03)
+    assert most["pid"] < most["pid, step 0.1"] < most["aci"]
+    assert most["pid"] < 0.84
 
 
 def test_a_symbol_follows_its_own_misses_only():

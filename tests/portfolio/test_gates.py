@@ -16,7 +16,7 @@ GOOD = Evidence(
     trades=148,
     sharpe=6.0,
     sharpe_se=3.0,
-    hit_rate=0.6,
+    wins=89,
     hit_rate_bound=0.5,
     stressed_bp=50.0,
     stressed_bound=10.0,
@@ -53,9 +53,21 @@ def test_a_sharpe_ratio_needs_its_threshold_and_a_lower_bound_above_zero(value, 
     assert verdicts(replace(GOOD, sharpe=value, sharpe_se=se))["oos_sharpe"] == verdict
 
 
-@pytest.mark.parametrize(("hit_rate", "verdict"), [(0.479, "FAIL"), (0.48, "PASS"), (None, "INCONCLUSIVE")])
-def test_a_hit_rate_is_judged_at_the_point(hit_rate, verdict):
-    assert verdicts(replace(GOOD, hit_rate=hit_rate, hit_rate_bound=0.1))["hit_rate"] == verdict
+@pytest.mark.parametrize(
+    ("wins", "trades", "threshold", "verdict"),
+    [
+        (11, 25, 0.48, "FAIL"),
+        (12, 25, 0.48, "PASS"),  # 0.48 exactly
+        (7, 100, 0.07, "PASS"),  # in floats 0.07 x 100 is 7.000000000000001
+        (14, 50, 0.28, "PASS"),
+        (2, 3, 0.666667, "FAIL"),  # rounded to six digits two thirds would be enough
+        (0, 25, 0.0, "PASS"),
+        (0, 0, 0.48, "INCONCLUSIVE"),
+    ],
+)
+def test_a_hit_rate_is_judged_at_the_point_by_whole_numbers(wins, trades, threshold, verdict):
+    found = replace(GOOD, wins=wins, trades=trades, hit_rate_bound=0.1)
+    assert verdicts(found, hit_rate_gte=threshold, min_trades=1)["hit_rate"] == verdict
 
 
 @pytest.mark.parametrize(("total", "verdict"), [(-0.1, "FAIL"), (0.0, "PASS"), (None, "INCONCLUSIVE")])
@@ -66,16 +78,14 @@ def test_a_total_at_stressed_costs_is_judged_at_the_point(total, verdict):
 @pytest.mark.parametrize("few", [{"sessions": 14}, {"trades": 19}])
 def test_too_few_sessions_or_trades_decide_nothing_neither_for_nor_against(few):
     assert set(verdicts(replace(GOOD, **few)).values()) == {"INCONCLUSIVE"}
-    bad = replace(GOOD, sharpe=-9.0, hit_rate=0.0, stressed_bp=-99.0)
+    bad = replace(GOOD, sharpe=-9.0, wins=0, stressed_bp=-99.0)
     assert set(verdicts(replace(bad, **few)).values()) == {"INCONCLUSIVE"}
 
 
 def test_the_literal_reading_compares_values_with_thresholds_and_asks_nothing_else():
-    lucky = replace(GOOD, sessions=14, trades=3, sharpe=0.5, hit_rate=0.48, stressed_bp=0.0)
+    lucky = replace(GOOD, sessions=14, trades=3, sharpe=0.5, wins=2, stressed_bp=0.0)
     assert set(verdicts(lucky, policy="point").values()) == {"PASS"}
-    assert set(verdicts(replace(lucky, sharpe=0.4, hit_rate=0.4, stressed_bp=-1.0), policy="point").values()) == {
-        "FAIL"
-    }
+    assert set(verdicts(replace(lucky, sharpe=0.4, wins=1, stressed_bp=-1.0), policy="point").values()) == {"FAIL"}
 
 
 def test_the_bound_of_the_sharpe_ratio_is_its_value_less_a_share_of_its_error():
@@ -83,7 +93,7 @@ def test_the_bound_of_the_sharpe_ratio_is_its_value_less_a_share_of_its_error():
     assert bound == pytest.approx(6.0 - 1.2815515655446004 * 3.0, abs=1e-6)
 
 
-@pytest.mark.parametrize(("sessions", "error", "luck"), [(21, "3.46", "44%"), (252, "1.00", "31%")])
+@pytest.mark.parametrize(("sessions", "error", "luck"), [(21, "3.46", "44 %"), (252, "1.00", "31 %")])
 def test_the_words_on_a_sharpe_ratio_say_how_often_luck_reaches_the_threshold(sessions, error, luck):
     """Figures of the decision protocol: no skill reaches 0.5 in 44 % of 21-day holdouts and 31 % of 252-day ones."""
     words = trading_gates(replace(GOOD, sessions=sessions), gates())["oos_sharpe"].words
@@ -91,10 +101,27 @@ def test_the_words_on_a_sharpe_ratio_say_how_often_luck_reaches_the_threshold(se
     assert f"reaches 0.5 {luck} of the time" in words
 
 
-def test_the_words_on_a_hit_rate_say_how_often_a_coin_reaches_it():
-    ways = sum(comb(20, wins) for wins in range(10, 21))  # 0.48 x 20 = 9.6, so ten wins are needed
-    words = trading_gates(replace(GOOD, trades=20), gates())["hit_rate"].words
-    assert words == f"With 20 trades a fair coin reaches 0.48 {ways / 2**20:.0%} of the time."
+@pytest.mark.parametrize(
+    ("trades", "threshold", "needed", "told"),
+    [
+        (20, 0.48, 10, "59 %"),  # 9.6 wins: ten
+        (25, 0.48, 12, "65 %"),  # 12 exactly
+        (100, 0.07, 7, "over 99.9 %"),
+        (50, 0.7, 35, "0.3 %"),
+        (100, 0.7, 70, "under 0.1 %"),
+        (10, 0.0, 0, "over 99.9 %"),
+    ],
+)
+def test_the_words_on_a_hit_rate_say_how_often_a_coin_reaches_it(trades, threshold, needed, told):
+    share = sum(comb(trades, wins) for wins in range(needed, trades + 1)) / 2**trades
+    words = trading_gates(replace(GOOD, trades=trades), gates(hit_rate_gte=threshold))["hit_rate"].words
+    assert words == f"With {trades} trades a fair coin reaches {threshold:g} {told} of the time."
+    assert abs(share - float(told.split()[-2]) / 100) < 0.006
+
+
+def test_luck_is_never_said_to_be_impossible():
+    words = trading_gates(GOOD, gates(oos_sharpe_gte=12.0))["oos_sharpe"].words  # four standard errors away
+    assert "reaches 12 under 0.1 % of the time" in words
 
 
 def test_the_words_on_stressed_costs_name_the_break_even_multiple():

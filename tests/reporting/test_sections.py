@@ -12,6 +12,7 @@ from stages.reporting.headline import headline
 from stages.reporting.markdown import render_report, render_robustness
 from stages.reporting.page import render_page
 from stages.reporting.sections.costs import break_even, costs
+from stages.reporting.sections.coverage import coverage
 from stages.reporting.sections.data import data
 from stages.reporting.sections.equity import equity
 from stages.reporting.sections.fans import fan_steps, fans, pick_days, strategy_forecasts
@@ -19,7 +20,7 @@ from stages.reporting.sections.gates import gates as gates_section
 from stages.reporting.sections.sources import sources
 from stages.reporting.sections.sweep import plateau, sweep
 from stages.reporting.sections.walk_forward import walk_forward
-from stages.reporting.words import MISSING, measure
+from stages.reporting.words import MISSING, measure, probability
 from stages.tables.trades import PORTFOLIO
 from tests.reporting.records import (
     SESSIONS,
@@ -299,3 +300,27 @@ def test_coverage_is_judged_by_its_distance_from_one_half_and_said_in_words():
 )
 def test_a_measurement_has_the_decimals_that_it_needs(value, told):
     assert measure(value) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.0, "< 0.001"), (0.0004, "< 0.001"), (0.04, "0.040"), (0.9996, "> 0.999"), (1.0, "> 0.999"), (None, MISSING)],
+)
+def test_a_probability_is_never_nothing_and_never_certain(value, told):
+    assert probability(value) == told
+
+
+def test_the_probability_of_overfitting_is_a_count_of_halves():
+    none = record(ranking=record().ranking.with_columns(pbo=pl.lit(0.0)))
+    assert "0.000 (0 of 70 ways to take half of the days)" in text_of(sweep(none))
+
+
+@pytest.mark.parametrize(
+    ("grid", "told"), [([0.0, 0.1], "On {n} of {n} corrected"), ([0.1, 0.5], "On 0 of {n} corrected")]
+)
+def test_the_page_says_how_often_widen_is_at_the_end_of_its_grid(grid, told):
+    # The record's forecasts by `widen` are a tenth wider than as answered.
+    stated = config() | {"calibration": config()["calibration"] | {"method": "widen", "widen_grid": grid}}
+    n = f"{record().forecasts.filter(method='widen', model='seasonal').height:,}"
+    assert told.format(n=n) in text_of(coverage(record(config=stated)))
+    assert "widen_grid" not in text_of(coverage(record()))

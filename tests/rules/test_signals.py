@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import norm
 
 from stages.rules.costs import SymbolCosts
 from stages.rules.signals import Views, expected_value_bp, views
@@ -53,14 +57,39 @@ def test_a_target_nearer_than_the_costs_can_never_pay():
     assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.29), 0.0)[0] < 0.0
 
 
+def ev_bp(one: Views, sigma: float = 0.001, barriers: tuple[float, float] = (1.0, 1.5)) -> float:
+    return float(expected_value_bp(one, np.array([sigma]), barriers, 0.0)[0])
+
+
+def test_a_certain_move_is_worth_as_much_as_the_price_moves_and_not_its_logarithm():
+    # 5 % up is 487.9 bp of log return and 500 bp of the price; the barriers lie ten per cent away.
+    assert ev_bp(view(*[log_bp(500.0)] * 3), sigma=0.1, barriers=(1.0, 1.0)) == pytest.approx(500.0 - 3.0)
+
+
 def test_risk_aversion_charges_the_spread_of_the_forecast():
-    wide = view(5.0, 20.0, 35.0)
+    wide = view(log_bp(5.0), log_bp(20.0), log_bp(35.0))
     calm, averse = (expected_value_bp(wide, np.array([0.001]), (1.0, 1.0), x)[0] for x in (0.0, 0.1))
     assert calm - averse == pytest.approx(0.1 * 30.0 / 1.34898)
 
 
-def test_short_is_long_in_the_mirror():
-    up, down = view(5.0, 20.0, 36.0), view(-36.0, -20.0, -5.0)
+move = st.floats(3.1, 800.0)
+
+
+@given(move, move, move, st.floats(0.0005, 0.02))
+def test_a_short_is_worth_as_much_as_the_long_on_the_negated_simple_returns(one, two, three, sigma):
+    low, mid, high = sorted((one, two, three))
+    up = view(log_bp(low), log_bp(mid), log_bp(high))
+    down = view(log_bp(-high), log_bp(-mid), log_bp(-low))
     assert (up.side[0], down.side[0]) == (1, -1)
-    values = [expected_value_bp(one, np.array([0.001]), (1.0, 1.5), 0.0)[0] for one in (up, down)]
-    assert values[0] == values[1]
+    assert up.strength[0] == pytest.approx(down.strength[0], rel=1e-9)
+    assert ev_bp(up, sigma) == pytest.approx(ev_bp(down, sigma), rel=1e-9, abs=1e-9)
+
+
+def test_the_expected_value_of_a_short_is_the_integral_over_simple_returns():
+    # Source: numerical integration of what the position earns, the move normal with the quartiles' moments.
+    q25, q50, q75 = (1e4 * np.expm1(q / 1e4) for q in (-420.0, -200.0, -40.0))
+    mu, sd, stop, take = (q25 + q50 + q75) / 3.0, (q75 - q25) / 1.34898, 150.0, 300.0
+    earned, _ = quad(
+        lambda x: np.clip(-x, -stop, take) * norm.pdf(x, mu, sd), mu - 9 * sd, mu + 9 * sd, points=(-take, stop)
+    )
+    assert ev_bp(view(-420.0, -200.0, -40.0), sigma=0.01, barriers=(1.5, 3.0)) == pytest.approx(earned - 3.0, abs=1e-6)

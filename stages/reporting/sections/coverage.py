@@ -3,16 +3,20 @@
 from typing import Any
 
 import altair as alt
+import polars as pl
 
 from stages.reporting.charts import SERIES, Figure, level, listed, sized
 from stages.reporting.content import Section
 from stages.reporting.record import Document, Record
+from stages.reporting.sections.fans import strategy_forecasts
 from stages.reporting.sections.skill import DATA, bounded
-from stages.reporting.words import number
+from stages.reporting.words import count, number
 
 DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *DATA)
 VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
 LEVELS = (5, 25, 50, 75, 95)
+SIDES = ("q05", "q25", "q75", "q95")
+ROUNDING_BP = 1e-5
 BINS = ("below q25", "q25 to q50", "q50 to q75", "above q75")
 
 
@@ -23,12 +27,27 @@ def coverage(record: Record) -> Section:
     sentences = (
         f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
         "forecast by errors already known when it was asked, so the first sessions stand as answered, unjudged.",
+        *_grid_end(record),
         *record.selection,
     )
     if pooled is None:
         return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
     figures = (_reliability(pooled), _pit(pooled), _by_time(record, horizon))
     return Section("coverage", "Reliability and coverage", sentences, figures)
+
+
+def _grid_end(record: Record) -> tuple[str, ...]:
+    """Where `widen` is stated: on how many forecasts it grew as far as its grid lets it."""
+    params = record.config["calibration"]
+    if params["method"] != "widen":
+        return ()
+    rows, end = strategy_forecasts(record).filter("calibrated"), max(params["widen_grid"])
+    farthest = {name: pl.col("raw_q50") + (1 + end) * (pl.col(f"raw_{name}") - pl.col("raw_q50")) for name in SIDES}
+    at_end = [(pl.col(name) - there).abs() < ROUNDING_BP for name, there in farthest.items()]
+    return (
+        f"On {rows.filter(pl.any_horizontal(at_end)).height:,} of {count(rows.height, 'corrected forecast')} an "
+        f"interval grew by {end:g}, the end of calibration.widen_grid: where it needed more, it stayed too narrow.",
+    )
 
 
 def _version() -> alt.Color:

@@ -1,6 +1,7 @@
 """The grid of rule variants: where the plateau lies, who ranks first, and how much of that is luck."""
 
 from collections.abc import Sequence
+from math import comb
 
 import altair as alt
 import polars as pl
@@ -9,7 +10,7 @@ from stages.backtesting.grid import SCALES, SWITCHES
 from stages.reporting.charts import BAD, GOOD, INK, Chart, Figure, rows, sized
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
-from stages.reporting.words import count, number, probability, sharpe
+from stages.reporting.words import MISSING, count, number, probability, sharpe
 
 DATA = ("sweep/ranking.csv", "sweep/proposal.json")
 ACROSS = {"k_sigma": ("k", "k {}"), "s_stop": ("stop", "stop {}"), "s_take": ("take", "take {}")}
@@ -32,8 +33,9 @@ def sweep(record: Record) -> Section:
         f"{count(record.ranking.height, 'variant')} on the search span, {count(record.trials, 'trial')} in all with "
         f"those logged before. {_proposed(record)}",
         "The best of many tries looks good by luck alone. The deflated Sharpe ratio (DSR) is the probability that the "
-        "true one is above what luck gives the best of so many; PBO is how often the best on one half of the days "
-        "falls below the median on the other; SPA is the probability of such a best if none beat not trading.",
+        "true one is above what luck gives the best of so many; PBO is how often the best on one half of the days is "
+        "at or below the median on the other; SPA p is how often luck alone shows a best mean day, in deviations of a "
+        "day, as high as this grid's.",
     )
     if not (record.ranking["trades"] > 0).any():
         return Section("sweep", "The sweep", (*sentences, "No variant traded: there is nothing to rank or to draw."))
@@ -120,10 +122,19 @@ def _luck(record: Record) -> Grid:
             found["trials"],
         ),
         ("worth that many independent trials", number(found["effective_trials"], 1), variants),
-        ("probability of overfitting (PBO; up to 0.2 is calm)", probability(found["pbo"]), variants),
+        ("probability of overfitting (PBO; up to 0.2 is calm)", _of_halves(found["pbo"], record), variants),
         ("no variant beats not trading (SPA p; up to 0.1 is calm)", probability(found["spa_p"]), variants),
     ]
     return grid("How much of the best is luck", ("figure", "value", "variants it knows of"), lines)
+
+
+def _of_halves(pbo: float | None, record: Record) -> str:
+    """PBO is a count: none of seventy is not the same as never."""
+    blocks = record.config["sweep"]["pbo_blocks"]
+    halves = comb(blocks, blocks // 2)
+    return (
+        MISSING if pbo is None else f"{number(pbo)} ({round(pbo * halves)} of {halves:,} ways to take half of the days)"
+    )
 
 
 def _ranking(record: Record) -> Grid:
@@ -132,7 +143,12 @@ def _ranking(record: Record) -> Grid:
     shown = varying(record.ranking, list(AXES))
     fields = ("combo", *shown, "trades", "net_bp", "turnover")
     lines = [
-        (*(row[field] for field in fields), sharpe(row["sharpe"], row["sharpe_se"]), row["plateau_sharpe"], row["dsr"])
+        (
+            *(row[field] for field in fields),
+            sharpe(row["sharpe"], row["sharpe_se"]),
+            row["plateau_sharpe"],
+            probability(row["dsr"]),
+        )
         for row in top.iter_rows(named=True)
     ]
     proposed = [place for place, combo in enumerate(top["combo"]) if combo == record.proposal["combo"]]
