@@ -7,6 +7,7 @@ from polars.testing import assert_frame_equal
 from stages.backtesting.strategy import Strategy, eligible_cells
 from stages.portfolio.book import Envelope
 from stages.portfolio.luck import LEVELS, Passed, at_other_dates, luck, replay, traded_kind
+from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.tables.bars import Bars
@@ -76,7 +77,8 @@ def skilled(n_days: int, r2: float) -> tuple[Envelope, Strategy]:
 def forecast_passes(forecasts: pl.DataFrame, rule: Strategy) -> bool:
     """Whether some symbol passes its forecast gates."""
     metrics = score([traded_kind(forecasts, rule)], gates(), METHOD)
-    return bool(eligible_cells(forecast_gates(metrics, {"verdict": "PASS"}, gates())))
+    stated = Stated(HISTORY, METHOD, dict.fromkeys(WHITELIST, HORIZON))
+    return bool(eligible_cells(forecast_gates(metrics, {"verdict": "PASS"}, gates(), stated)))
 
 
 def test_skill_passes_its_gates_and_the_same_forecasts_at_other_dates_do_not():
@@ -100,7 +102,7 @@ def test_only_the_traded_kind_of_forecast_is_judged():
 def test_a_span_without_forecasts_passes_nothing():
     bars = {symbol: Bars.create_empty() for symbol in WHITELIST}
     empty = Envelope(bars, Calibrated.create_empty(), calendar(30))
-    assert replay(empty, strategy(), gates()) == Passed(forecast=False, trading=False, verdict=False)
+    assert replay(empty, strategy(), gates()) == Passed(forecast=False, trading=False, verdict=False, fdr=False)
 
 
 def test_the_share_has_the_exact_interval_of_clopper_and_pearson():
