@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from stages.scoring.params import StatedKind
 
@@ -84,5 +83,8 @@ def _families(cell: Cell, stated: Stated) -> list[Family]:
 
 
 def _benjamini_hochberg(alone: Mapping[Cell, float]) -> dict[Cell, float]:
-    adjusted = false_discovery_control(np.array(list(alone.values())), method="bh")
-    return dict(zip(alone, map(float, adjusted), strict=True))
+    """The least p at which each cell would still be accepted."""
+    rising = sorted(alone, key=alone.__getitem__)
+    scaled = [alone[cell] * len(rising) / rank for rank, cell in enumerate(rising, start=1)]
+    least = np.minimum.accumulate(scaled[::-1])[::-1]
+    return dict(zip(rising, map(float, least), strict=True))

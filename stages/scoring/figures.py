@@ -6,7 +6,7 @@ totals. A figure that has no denominator is NaN.
 quantile q of level t when `P(y < q) <= t <= P(y <= q)`, so a tie may count as at or below q or as above it. Of the
 ties of a level as many count as bring its share nearest to the level; without ties nothing is left to choose.
 *Source*: Gneiting, Raftery (2007) for pinball, CRPS and interval score; Hyndman, Koehler (2006) for relative errors;
-Gneiting, Resin (2023), Electronic Journal of Statistics 17, for the calibration of a quantile.
+Gneiting, Wolffram, Resin and others (2023), Model Diagnostics and Forecast Evaluation for Quantiles, for ties.
 """
 
 from collections.abc import Mapping

@@ -167,7 +167,7 @@ def _tie_words(entry: Mapping[str, Any]) -> str:
     share = (entry.get("ties") or {}).get("calibrated")
     if not share:
         return ""
-    return f"; {_percent(share)} of the outcomes lie exactly on a quantile, and what they could explain is not seen"
+    return f", beyond what ties could explain: {_percent(share)} of the outcomes lie exactly on a quantile"
 
 
 def _skill_power(threshold: float, se: float, params: GatesParams) -> str:

@@ -39,14 +39,16 @@ def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
 
     *Shapes*: drawn (..., draws); the result (shares, ...).
     """
-    known = np.isfinite(drawn).all(axis=-1)
-    return np.where(known, np.quantile(drawn, shares, axis=-1), np.nan)
+    return np.quantile(_whole(drawn), shares, axis=-1)
 
 
 def deviation(drawn: Floats) -> Floats:
     """Standard error by the draws; NaN for a figure that some draw lacks. *Shapes*: (..., draws) to (...)."""
-    known = np.isfinite(drawn).all(axis=-1)
-    return np.where(known, drawn.std(axis=-1, ddof=1), np.nan)
+    return np.asarray(_whole(drawn).std(axis=-1, ddof=1))
+
+
+def _whole(drawn: Floats) -> Floats:
+    return np.where(np.isfinite(drawn).all(axis=-1, keepdims=True), drawn, np.nan)
 
 
 def varies(daily: Floats) -> bool:
