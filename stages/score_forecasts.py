@@ -14,9 +14,10 @@ from stages.outside.storing.parquet import read_distinct
 from stages.outside.tables_in import PartsOf, TablesIn
 from stages.reporting.origin import makers, origin
 from stages.scoring.controls import controls
+from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
-from stages.scoring.params import GatesParams
+from stages.scoring.params import GatesParams, StatedKind, Whitelist
 from stages.scoring.plot_data import coverage_by_time, reliability
 from stages.scoring.tournament import tournament
 from stages.sources.oracle import planted
@@ -41,10 +42,12 @@ def main() -> None:
     forecasts = PartsOf(Calibrated, CALIBRATED)
     bars = TablesIn.of(Bars, BARS)
 
-    metrics = score(forecasts, params, read_params(CalibrationMethod).method)
+    method = read_params(CalibrationMethod).method
+    stated = Stated.of(read_params(StatedKind), read_params(Whitelist).whitelist, method)
+    metrics = score(forecasts, params, method)
     oracle = partial(planted, bars=bars, params=market) if market else None
     proofs = controls(forecasts, read_questions(REQUESTS), bars, params, oracle)
-    gates = forecast_gates(metrics, proofs, params)
+    gates = forecast_gates(metrics, proofs, params, stated)
     proposed = tournament(forecasts, metrics, params)
     asked = makers(read_distinct(CALIBRATED, ["key", "source"]))
     label = pl.lit(origin(asked, source.kind, source.name)).alias("forecast")

@@ -27,7 +27,12 @@ SEARCH = Path("artifacts/seal/search")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 MANIFEST = Path("artifacts/list_source/manifest.json")
 OOS = Path("artifacts/evaluate/oos.json")
-TOLD = {"forecast": "a symbol's forecast gates", "trading": "the trading gates", "verdict": "both, as a run must"}
+TOLD = {
+    "forecast": "a symbol's forecast gates",
+    "trading": "the trading gates",
+    "verdict": "both, as a run must",
+    "fdr": "a symbol's gate of false discoveries alone",
+}
 
 
 def main() -> None:
@@ -41,9 +46,10 @@ def main() -> None:
 
     found: dict[str, Any] = {"gates": study.gates.model_dump(mode="json")}
     found["dates"] = luck(list(_other_dates(study, asked.times)))
-    _tell(f"{asked.times} replays with forecasts put to other dates", found["dates"])
-    found["markets"] = luck(list(_other_markets(asked.seeds)))
-    _tell(f"{asked.seeds} markets of random walks", found["markets"])
+    _tell(f"{asked.times} replays with forecasts put to other dates", found["dates"], study)
+    markets = null_study()
+    found["markets"] = luck(list(_other_markets(markets, asked.seeds)))
+    _tell(f"{asked.seeds} markets of random walks", found["markets"], markets)
 
     keep_luck(name, found)
 
@@ -65,18 +71,18 @@ def _other_dates(study: Study, times: int) -> Iterator[Passed]:
         yield replay(replace(envelope, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)
 
 
-def _other_markets(seeds: int) -> Iterator[Passed]:
-    study = null_study()
+def _other_markets(study: Study, seeds: int) -> Iterator[Passed]:
     for seed in progress(range(seeds), "random walks"):
         yield replay(null_search_span(seed), study.strategy(frozenset()), study.gates)
 
 
-def _tell(what: str, rates: Mapping[str, Mapping[str, Any]]) -> None:
+def _tell(what: str, rates: Mapping[str, Mapping[str, Any]], study: Study) -> None:
     told = [
         f"{rate['passed']} pass {TOLD[name]} ({100 * rate['ci'][0]:.1f} to {100 * rate['ci'][1]:.1f} %)"
         for name, rate in rates.items()
     ]
-    print(f"null: of {what}, {', '.join(told)}", flush=True)
+    promised = f"; gates.fdr.q promises at most {100 * study.gates.fdr.q:g} %" if study.gates.fdr else ""
+    print(f"null: of {what}, {', '.join(told)}{promised}", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,12 @@ from stages.sources.revisions import months_of
 
 Document = Mapping[str, Any]
 NULLS = {"dates": "this run's forecasts put to other dates", "markets": "markets of random walks"}
-GATES = {"forecast": "some symbol's forecast gates", "trading": "the trading gates", "verdict": "both, as a run must"}
+GATES = {
+    "forecast": "some symbol's forecast gates",
+    "trading": "the trading gates",
+    "verdict": "both, as a run must",
+    "fdr": "some symbol's gate of false discoveries alone",
+}
 
 
 def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:

@@ -23,7 +23,7 @@ from stages.reporting.content import Section, grid
 from stages.reporting.headline import GATES, headline
 from stages.reporting.page import templates, vega
 from stages.reporting.record import Record
-from stages.reporting.words import count, number, sharpe
+from stages.reporting.words import count, number, probability, sharpe
 from stages.tables.trades import PORTFOLIO
 
 Runs = Mapping[str, Record]
@@ -186,7 +186,8 @@ def _earned(book: pl.DataFrame) -> str:
 
 
 def _of_cell(cells: Mapping[str, Any], symbol: str, name: str, field: str) -> Any:
-    return cells[symbol]["gates"].get(name, {}).get(field) if symbol in cells else None
+    found = cells[symbol]["gates"].get(name, {}).get(field) if symbol in cells else None
+    return probability(found) if (name, field) == ("fdr", "value") else found
 
 
 def _label(runs: Runs) -> str:

@@ -1,7 +1,8 @@
 """What the trades of an opened holdout say about the book, with bounds from days drawn anew.
 
 *Units*: shares of trades; totals in bp of the whole capital.
-*Time*: bounds are one-sided, at `gates.oos_sharpe_confidence`; under `gates.min_ci_days` sessions there are none.
+*Time*: bounds are one-sided, at `gates.oos_sharpe_confidence`; under `gates.min_ci_days` sessions there are none, nor
+for a share of trades where some draw of the days holds no trade.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from stages.backtesting.summary import DECIMALS, book_of, kpis
 from stages.portfolio.book import Span, break_even, repriced
 from stages.scoring.figures import ratio
 from stages.scoring.params import GatesParams
-from stages.scoring.resampling import block_length, day_weights
+from stages.scoring.resampling import block_length, bounds, day_weights
 
 Floats = NDArray[np.float64]
 STRESS = 1.5
@@ -77,5 +78,6 @@ def _draws(daily: Floats, params: GatesParams) -> Floats | None:
     return day_weights(len(daily), block_days, params.bootstrap_reps, params.bootstrap_seed)
 
 
-def _lower(drawn: Floats, params: GatesParams) -> float:
-    return round(float(np.nanquantile(drawn, 1.0 - params.oos_sharpe_confidence)), 6)
+def _lower(drawn: Floats, params: GatesParams) -> float | None:
+    (bound,) = bounds(drawn, [1.0 - params.oos_sharpe_confidence])
+    return round(float(bound), 6) if np.isfinite(bound) else None

@@ -15,13 +15,14 @@ from math import ceil, sqrt
 
 from scipy.special import bdtrc, ndtr, ndtri
 
-from stages.backtesting.statistics import SESSIONS_PER_YEAR
+from stages.backtesting.statistics import MIN_SESSIONS, SESSIONS_PER_YEAR
 from stages.portfolio.evidence import Evidence
 from stages.scoring.params import GatesParams
 from stages.scoring.verdict import Judgement, Verdict
 
 POWER = 0.8
 NO_TRADE = "There is no trade to judge."
+UNDEFINED = f"A Sharpe ratio takes {MIN_SESSIONS} sessions, and days that did not all earn the same."
 SEALED_WORDS = "The holdout is closed for this strategy; `make open-holdout` opens it, on the record."
 TRADING = ("oos_sharpe", "hit_rate", "pnl_at_1p5x")
 
@@ -45,7 +46,10 @@ def _sharpe(found: Evidence, params: GatesParams) -> Judgement:
     verdict = _against(value, threshold, found, params)
     if verdict is Verdict.PASS and params.policy == "ci" and (bound is None or bound <= 0):
         verdict = Verdict.INCONCLUSIVE
-    words = _sharpe_words(found.sessions, threshold, z) if found.sessions else "There is no session to judge."
+    if not found.sessions:
+        words = "There is no session to judge."
+    else:
+        words = UNDEFINED if value is None else _sharpe_words(found.sessions, threshold, z)
     return _judgement(verdict, (value, threshold, bound), found, words)
 
 

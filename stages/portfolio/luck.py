@@ -20,6 +20,7 @@ from stages.backtesting.strategy import Cell, Strategy, eligible_cells
 from stages.portfolio.book import Envelope, Span
 from stages.portfolio.evidence import evidence
 from stages.portfolio.gates import trading_gates
+from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.scoring.params import GatesParams
@@ -39,11 +40,14 @@ class Passed:
 
     `forecast`: all forecast gates of at least one symbol. `trading`: all trading gates of a book that may trade every
     symbol. `verdict`: what a run asks for, trading gates for the book of exactly those symbols that passed theirs.
+    `fdr`: the gate of false discoveries alone, of at least one symbol; null where `gates.fdr` is. Where there is
+    nothing to find, each of these is a false discovery, and `gates.fdr.q` is what the gate promises at most.
     """
 
     forecast: bool
     trading: bool
     verdict: bool
+    fdr: bool | None = None
 
 
 def traded_kind(forecasts: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
@@ -82,17 +86,21 @@ def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:
 def replay(envelope: Envelope, strategy: Strategy, params: GatesParams) -> Passed:
     """Score, gate and trade this span."""
     metrics = score([traded_kind(envelope.forecasts, strategy)], params, strategy.method)
-    eligible = eligible_cells(forecast_gates(metrics, CONTROLS_HOLD, params))
+    judged = forecast_gates(metrics, CONTROLS_HOLD, params, _stated(strategy))
+    eligible = eligible_cells(judged)
     everyone = frozenset(_cell(strategy, symbol) for symbol in strategy.whitelist)
     passing = replace(strategy, eligible=eligible & everyone)
     trading = _trades_well(envelope, replace(strategy, eligible=everyone), params)
     some = bool(passing.trading)
-    return Passed(some, trading, some and _trades_well(envelope, passing, params))
+    found = [cell["gates"]["fdr"]["verdict"] for cell in judged["cells"]] if params.fdr else None
+    fdr = None if found is None else Verdict.PASS in found
+    return Passed(some, trading, some and _trades_well(envelope, passing, params), fdr)
 
 
 def luck(replays: Sequence[Passed]) -> dict[str, Any]:
     """How often each kind of gate passed, with its exact binomial confidence interval."""
-    return {name: _rate([getattr(one, name) for one in replays]) for name in (field.name for field in fields(Passed))}
+    found = {field.name: [getattr(one, field.name) for one in replays] for field in fields(Passed)}
+    return {name: _rate(passed) for name, passed in found.items() if None not in passed}
 
 
 def _rate(passed: Sequence[bool]) -> dict[str, Any]:
@@ -105,6 +113,11 @@ def _rate(passed: Sequence[bool]) -> dict[str, Any]:
 def _trades_well(envelope: Envelope, strategy: Strategy, params: GatesParams) -> bool:
     found = evidence(Span.of(envelope, strategy), strategy.whitelist, params)
     return worst(gate.verdict for gate in trading_gates(found, params).values()) is Verdict.PASS
+
+
+def _stated(strategy: Strategy) -> Stated:
+    horizons = {symbol: strategy.horizon_min(symbol) for symbol in strategy.whitelist}
+    return Stated(strategy.rules.history_days, strategy.method, horizons)
 
 
 def _cell(strategy: Strategy, symbol: str) -> Cell:

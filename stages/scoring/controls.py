@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from stages.scoring.day_sums import LossRows, summary
+from stages.scoring.day_sums import LossRows
+from stages.scoring.figures import covered_50, ratio, relative_errors
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import Parts, asked_rows
 from stages.scoring.oracle_bound import Oracle, oracle_bound
@@ -122,9 +123,11 @@ def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], b
 
 
 def _scores(told: pl.DataFrame) -> Iterator[Score]:
-    """One a cell."""
-    losses = elementary_losses(told).with_columns(calibrated_benchmark_pinball=pl.lit(None, pl.Float64))
+    """One a cell; none of a cell whose outcomes never moved, where nothing can be told from persistence."""
+    losses = elementary_losses(told)
     rows = LossRows.of(told.select("symbol", "session").hstack(losses), losses.columns)
     for members in told.with_row_index("row").group_by(CELL, maintain_order=True).agg("row")["row"]:
-        figures = summary(rows.by_day(members.to_numpy()).totals(), "calibrated")
-        yield float(figures["rmae"]), float(figures["coverage_50"])
+        sums = rows.by_day(members.to_numpy()).totals().together
+        if sums["abs_y"] != 0 or not np.isfinite(sums["calibrated_abs"]):
+            error = relative_errors(sums, "calibrated")["rmae"]
+            yield float(error), float(ratio(covered_50(sums, "calibrated"), sums["n"]))

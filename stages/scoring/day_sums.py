@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.scoring.figures import Sums, figures, relative_errors
+from stages.scoring.figures import Sums, figures, ratio, relative_errors
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -85,6 +85,16 @@ class DaySums:
         return len(self.days)
 
     @property
+    def n_symbols(self) -> int:
+        """Symbols with at least one outcome."""
+        return len(self.errors)
+
+    @property
+    def n_symbols_unmoved(self) -> int:
+        """Those of them whose outcomes were all exactly 0."""
+        return int((self.totals().by_symbol["abs_y"] == 0).sum())
+
+    @property
     def daily(self) -> Sums:
         """Loss -> one sum a day."""
         return dict(zip(self.names, self.sums.T, strict=True))
@@ -103,10 +113,15 @@ class DaySums:
 
 
 def summary(totals: Totals, version: str) -> dict[str, Floats]:
-    """Every metric of one version: of the common sums, but relative errors as the geometric mean over symbols."""
+    """Every metric of one version: of the common sums, but relative errors as the geometric mean over symbols.
+
+    A symbol whose outcomes never moved has no relative error: it is left out, of the figure and of each draw.
+    """
     found = figures(totals.together, version)
     for name, error in relative_errors(totals.by_symbol, version).items():
         if len(error):
+            moved = totals.by_symbol["abs_y"] != 0
             with np.errstate(divide="ignore"):
-                found[name] = np.exp(np.log(error).mean(axis=0))
+                logs = np.where(moved, np.log(error), 0.0)
+            found[name] = np.exp(ratio(logs.sum(axis=0), moved.sum(axis=0)))
     return found

@@ -2,7 +2,11 @@
 
 *Shapes*: every function takes a mapping from loss name to an array and works alike on one total and on many resampled
 totals. A figure that has no denominator is NaN.
-*Source*: Gneiting, Raftery (2007) for pinball, CRPS and interval score; Hyndman, Koehler (2006) for relative errors.
+*Ties*: where prices move in coarse ticks, many outcomes lie exactly on a quantile. A forecaster states the right
+quantile q of level t when `P(y < q) <= t <= P(y <= q)`, so a tie may count as at or below q or as above it. Of the
+ties of a level as many count as bring its share nearest to the level; without ties nothing is left to choose.
+*Source*: Gneiting, Raftery (2007) for pinball, CRPS and interval score; Hyndman, Koehler (2006) for relative errors;
+Gneiting, Wolffram, Resin and others (2023), Model Diagnostics and Forecast Evaluation for Quantiles, for ties.
 """
 
 from collections.abc import Mapping
@@ -32,7 +36,8 @@ def figures(sums: Sums, version: str) -> dict[str, Floats]:
         return ratio(sums[f"{version}_{loss}"], n)
 
     pinball = np.mean([sums[f"{version}_pinball_{level:02d}"] for level in LEVELS], axis=0)
-    hits = {level: mean(f"hit_{level:02d}") for level in LEVELS}
+    counts = hit_counts(sums, version)
+    hits = {level: ratio(count, n) for level, count in counts.items()}
     return {
         **relative_errors(sums, version),
         "mae_bp": mean("abs"),
@@ -40,8 +45,8 @@ def figures(sums: Sums, version: str) -> dict[str, Floats]:
         "pinball_bp": ratio(pinball, n),
         "crps_bp": 2.0 * ratio(pinball, n),
         "crps_skill": 1.0 - ratio(pinball, sums[f"{version}_benchmark_pinball"]),
-        "coverage_50": mean("cover_50"),
-        "coverage_90": mean("cover_90"),
+        "coverage_50": ratio(counts[75] - counts[25], n),
+        "coverage_90": ratio(counts[95] - counts[5], n),
         **{f"hit_{level:02d}": hits[level] for level in LEVELS},
         "calibration_error": np.mean([np.abs(hits[level] - level / 100) for level in LEVELS], axis=0),
         "interval_score_50_bp": mean("interval_50"),
@@ -51,9 +56,28 @@ def figures(sums: Sums, version: str) -> dict[str, Floats]:
     }
 
 
+def hit_counts(sums: Sums, version: str) -> dict[int, Floats]:
+    """Level -> how many outcomes count as at or below its quantile; of those exactly on it, as many as the level asks.
+
+    Without ties these are whole numbers.
+    """
+    found = {}
+    for level in LEVELS:
+        most, ties = sums[f"{version}_hit_{level:02d}"], sums[f"{version}_tie_{level:02d}"]
+        found[level] = np.clip(level / 100 * sums["n"], most - ties, most)
+    return found
+
+
+def covered_50(sums: Sums, version: str) -> Floats:
+    """Outcomes inside [q25, q75], both ends included whatever the levels ask."""
+    below = sums[f"{version}_hit_25"] - sums[f"{version}_tie_25"]
+    return sums[f"{version}_hit_75"] - below
+
+
 def pit_counts(sums: Sums, version: str) -> Floats:
     """Outcomes at or below q25, up to q50, up to q75, above: the discrete PIT. *Shapes*: (..., 4)."""
-    upto = [sums[f"{version}_hit_{level}"] for level in (25, 50, 75)]
+    counts = hit_counts(sums, version)
+    upto = [counts[level] for level in (25, 50, 75)]
     edges = np.stack([np.zeros_like(sums["n"]), *upto, sums["n"]], axis=-1)
     return np.diff(edges, axis=-1)
 

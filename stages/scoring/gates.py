@@ -1,9 +1,12 @@
 """Which cells may trade: skill and coverage judged with the evidence there is.
 
 Skill (rMAE, rRMSE): PASS when the estimate is below its threshold and its upper confidence bound is below 1, that is,
-better than persistence; FAIL when the estimate is not below the threshold; INCONCLUSIVE between the two.
+better than persistence; FAIL when the estimate is not below the threshold; INCONCLUSIVE between the two, and where the
+figure has no bound. What is surely worse than persistence is FAIL even with too few days for anything else.
 Coverage of [q25, q75]: by `gates.coverage_rule`, `reject` fails only a proven deviation beyond the tolerance,
 `equivalence` passes only a proven agreement, `point` compares the estimate and nothing else.
+False discoveries, with `gates.fdr`: PASS when the p of being no better than persistence, adjusted for all cells that
+are traded together, is at most q; FAIL when the forecast was no better on these days; INCONCLUSIVE between the two.
 Under `gates.policy: ci` a cell with too few days or outcomes is INCONCLUSIVE; `point` asks no such question.
 
 *Tables*: one entry a cell, in the order of `metrics["cells"]`; every figure can be re-derived from that document.
@@ -16,30 +19,49 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr, ndtr, ndtri
 
-from stages.scoring.params import GatesParams
+from stages.scoring.discoveries import CELL, Discovery, Stated, cell_of, discoveries
+from stages.scoring.params import Fdr, GatesParams
 from stages.scoring.verdict import Judgement, Verdict, worst
 
 NOMINAL = 0.5
 POWER = 0.8  # "four times out of five"
 LOW_POWER_TOLERANCES = 3
 DECIMALS = 6
-CELL = ("symbol", "history_days", "horizon_min", "method")
+EVEN = 0.5  # the p of a forecast exactly as good as persistence
+NO_BOUND = (
+    "in some resamples of the days no outcome moved, so the figure has no confidence bound: it takes more days on "
+    "which the price moves"
+)
 Document = dict[str, Any]
 
 
-def forecast_gates(metrics: Mapping[str, Any], controls: Mapping[str, Any], params: GatesParams) -> Document:
-    """Three judgements a cell; eligible is a cell whose gates let it through while the controls hold."""
+def forecast_gates(
+    metrics: Mapping[str, Any], controls: Mapping[str, Any], params: GatesParams, stated: Stated
+) -> Document:
+    """The judgements of each cell; eligible is a cell whose gates let it through while the controls hold."""
     trusted = controls["verdict"] == Verdict.PASS
-    cells = [_cell(entry, trusted=trusted, params=params) for entry in metrics["cells"]]
+    gates = [_judged(entry, params) for entry in metrics["cells"]]
+    if params.fdr:
+        found = discoveries((entry for entry in metrics["cells"] if _enough(entry, params)), stated)
+        for entry, judged in zip(metrics["cells"], gates, strict=True):
+            judged["fdr"] = judge_discovery(entry, found.get(cell_of(entry)), params.fdr, params)
+    cells = [
+        _cell(entry, judged, trusted=trusted, params=params)
+        for entry, judged in zip(metrics["cells"], gates, strict=True)
+    ]
     return {"policy": params.policy, "controls": controls["verdict"], "cells": cells}
 
 
-def _cell(entry: Mapping[str, Any], *, trusted: bool, params: GatesParams) -> Document:
-    gates = {
+def _judged(entry: Mapping[str, Any], params: GatesParams) -> dict[str, Judgement]:
+    """What is judged of a cell by itself."""
+    return {
         "rmae": judge_skill(entry, "rmae", params.rmae_lt, params),
         "rrmse": judge_skill(entry, "rrmse", params.rrmse_lt, params),
         "coverage": judge_coverage(entry, params),
     }
+
+
+def _cell(entry: Mapping[str, Any], gates: Mapping[str, Judgement], *, trusted: bool, params: GatesParams) -> Document:
     verdict = worst(gate.verdict for gate in gates.values())
     enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
     return {
@@ -53,14 +75,18 @@ def _cell(entry: Mapping[str, Any], *, trusted: bool, params: GatesParams) -> Do
 def judge_skill(entry: Mapping[str, Any], metric: str, threshold: float, params: GatesParams) -> Judgement:
     """Whether the relative error is below its threshold, and surely below that of persistence."""
     figure = entry["metrics"][metric]["calibrated"]
-    value, se, ci = figure["value"], figure["se"], figure["ci"]
+    value, se, ci, floor = figure["value"], figure["se"], figure["ci"], figure.get("floor")
     bound = ci[1] if ci and params.policy == "ci" else None
-    if entry["n"] == 0 or (params.policy == "ci" and not _enough(entry, params)):
+    if params.policy == "ci" and floor is not None and floor > 1.0:
+        verdict, bound, words = Verdict.FAIL, floor, _worse_words(floor, params)
+    elif not _enough(entry, params):
         verdict, words = Verdict.INCONCLUSIVE, _too_little(entry, params)
     elif value is None:
         verdict, words = Verdict.FAIL, "outcomes never moved: there is nothing that could be forecast better"
     elif params.policy == "point":
         verdict, words = (Verdict.PASS if value < threshold else Verdict.FAIL), _luck_words(threshold, se)
+    elif bound is None:
+        verdict, words = Verdict.INCONCLUSIVE, NO_BOUND
     else:
         verdict, words = _skill_with_bound(value, threshold, bound), _skill_power(threshold, se, params)
     return _judgement(entry, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
@@ -72,8 +98,10 @@ def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
     value, se, tolerance = figure["value"], figure["se"], params.coverage_tol
     rule = params.coverage_rule
     off = None if value is None else round(abs(value - NOMINAL), DECIMALS)
-    if off is None or (params.policy == "ci" and not _enough(entry, params)) or (se is None and rule != "point"):
+    if off is None or not _enough(entry, params):
         verdict, bound, words = Verdict.INCONCLUSIVE, None, _too_little(entry, params)
+    elif se is None and rule != "point":
+        verdict, bound, words = Verdict.INCONCLUSIVE, None, _too_few_for_error(entry, params)
     elif rule == "point":
         verdict, bound = (Verdict.PASS if off <= tolerance else Verdict.FAIL), None
         words = _perfect_passes(entry["n"], tolerance)
@@ -84,7 +112,26 @@ def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
         bound = off + _z(params.coverage_confidence) * se
         verdict = Verdict.PASS if bound <= tolerance else Verdict.FAIL if off > tolerance else Verdict.INCONCLUSIVE
         words = _perfect_proves(se, params)
+    words += _tie_words(entry)
     return _judgement(entry, verdict=verdict, value=value, threshold=tolerance, bound=bound, words=words)
+
+
+def judge_discovery(entry: Mapping[str, Any], found: Discovery | None, fdr: Fdr, params: GatesParams) -> Judgement:
+    """Whether the forecast is better than persistence after all that was tested with it."""
+    value = None if found is None else round(found.adjusted, DECIMALS)
+    if found is None and not _enough(entry, params):
+        verdict, words = Verdict.INCONCLUSIVE, _too_little(entry, params)
+    elif found is None:
+        verdict = Verdict.INCONCLUSIVE
+        words = "the mean daily error differs from that of persistence by the same amount on all days: there is no test"
+    else:
+        short = Verdict.INCONCLUSIVE if found.alone < EVEN else Verdict.FAIL
+        verdict = Verdict.PASS if found.adjusted <= fdr.q else short
+        words = (
+            f"p {_p(found.alone)} alone, p {_p(found.adjusted)} adjusted for the {found.family} cells that are judged "
+            f"together; of those that pass, luck makes at most {_percent(fdr.q)} on average"
+        )
+    return _judgement(entry, verdict=verdict, value=value, threshold=fdr.q, bound=None, words=words)
 
 
 def _skill_with_bound(value: float, threshold: float, upper: float | None) -> Verdict:
@@ -94,6 +141,9 @@ def _skill_with_bound(value: float, threshold: float, upper: float | None) -> Ve
 
 
 def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
+    """Whether there is enough to judge at all; under `point` one outcome is."""
+    if params.policy == "point":
+        return bool(entry["n"] > 0)
     days = max(params.min_forecast_days, params.min_ci_days)
     return bool(entry["n_days"] >= days and entry["n"] >= params.min_forecast_outcomes)
 
@@ -103,6 +153,21 @@ def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
         f"{entry['n']} outcomes on {entry['n_days']} days; gates.min_forecast_outcomes asks for "
         f"{params.min_forecast_outcomes}, gates.min_forecast_days for {params.min_forecast_days}"
     )
+
+
+def _too_few_for_error(entry: Mapping[str, Any], params: GatesParams) -> str:
+    return f"{entry['n_days']} days give no standard error; gates.min_ci_days asks for {params.min_ci_days}"
+
+
+def _worse_words(floor: float, params: GatesParams) -> str:
+    return f"worse than persistence: the true ratio is above {floor:.3f} with {params.worse_confidence:.0%} confidence"
+
+
+def _tie_words(entry: Mapping[str, Any]) -> str:
+    share = (entry.get("ties") or {}).get("calibrated")
+    if not share:
+        return ""
+    return f", beyond what ties could explain: {_percent(share)} of the outcomes lie exactly on a quantile"
 
 
 def _skill_power(threshold: float, se: float, params: GatesParams) -> str:
@@ -142,6 +207,10 @@ def _judgement(entry: Mapping[str, Any], *, bound: float | None, **judged: Any) 
 
 def _z(confidence: float) -> float:
     return float(ndtri(confidence))
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _percent(share: float) -> str:

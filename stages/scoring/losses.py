@@ -3,9 +3,12 @@
 Formulas are utilsforecast's; here each forecast is a series of its own, so that its mean loss is the loss itself.
 
 *Tables*: one row a forecast, in the order given; columns `n`, `abs_y`, `sq_y` (what persistence, a move of zero, would
-lose), `crossed`, and for each version v in `raw`, `calibrated` the columns named by `loss_names`.
-*Units*: bp (squared losses bp^2); hits and covers are 0 or 1, intervals closed.
+lose), `unmoved` (y is exactly 0), `crossed`, and for each version v in `raw`, `calibrated` its losses, `v_hit_05` to
+`v_hit_95` (y at or below the quantile), `v_tie_05` to `v_tie_95` (y exactly on it) and `v_tied` (y on any of the five).
+*Units*: bp (squared losses bp^2); hits and ties are 0 or 1.
 """
+
+from collections.abc import Iterator
 
 import polars as pl
 from utilsforecast import losses
@@ -13,6 +16,7 @@ from utilsforecast import losses
 from stages.tables.quantiles import LEVELS, QUANTILES
 
 VERSIONS = ["raw", "calibrated"]
+COLUMNS = {"raw": "raw_{}", "calibrated": "{}"}  # where a version's quantile stands
 INTERVALS = {50: ("q25", "q75"), 90: ("q05", "q95")}
 
 
@@ -20,13 +24,10 @@ def elementary_losses(forecasts: pl.DataFrame) -> pl.DataFrame:
     """One row a forecast with an outcome; no row may be void."""
     series = _as_series(forecasts)
     points = [f"{version}-q50" for version in VERSIONS]
-    hits = {f"{version}_hit_{name[1:]}": f"{version}-{name}" for version in VERSIONS for name in QUANTILES}
     parts = [
         losses.mae(series, [*points, "zero"]).rename({"zero": "abs_y"} | _named(points, "abs")),
         losses.mse(series, [*points, "zero"]).rename({"zero": "sq_y"} | _named(points, "sq")),
-        losses.calibration(series, hits),
         *(losses.quantile_loss(series, _pinball_models(level), level / 100) for level in LEVELS),
-        *(losses.coverage(series, VERSIONS, level).rename(_named(VERSIONS, f"cover_{level}")) for level in INTERVALS),
         *(
             losses.winkler_score(series, VERSIONS, level).rename(_named(VERSIONS, f"interval_{level}"))
             for level in INTERVALS
@@ -41,15 +42,26 @@ def elementary_losses(forecasts: pl.DataFrame) -> pl.DataFrame:
             for level in INTERVALS
         ),
     )
-    return counted.hstack([column for part in parts for column in part.drop("unique_id")])
+    at_quantiles = forecasts.select((pl.col("y_bp") == 0).cast(pl.Float64).alias("unmoved"), *hits_and_ties())
+    return counted.hstack(at_quantiles).hstack([column for part in parts for column in part.drop("unique_id")])
+
+
+def hits_and_ties() -> Iterator[pl.Expr]:
+    """Columns `v_hit_*`, `v_tie_*` and `v_tied` of a frame of forecasts with outcomes."""
+    y = pl.col("y_bp")
+    for version, column in COLUMNS.items():
+        quantiles = [pl.col(column.format(name)) for name in QUANTILES]
+        for name, quantile in zip(QUANTILES, quantiles, strict=True):
+            yield (y <= quantile).cast(pl.Float64).alias(f"{version}_hit_{name[1:]}")
+            yield (y == quantile).cast(pl.Float64).alias(f"{version}_tie_{name[1:]}")
+        yield pl.any_horizontal(y == quantile for quantile in quantiles).cast(pl.Float64).alias(f"{version}_tied")
 
 
 def _as_series(forecasts: pl.DataFrame) -> pl.DataFrame:
     """The frame in utilsforecast's words: unique_id, y, and one model a version."""
-    columns = {"raw": "raw_{}", "calibrated": "{}"}
-    quantiles = [pl.col(columns[v].format(name)).alias(f"{v}-{name}") for v in VERSIONS for name in QUANTILES]
+    quantiles = [pl.col(COLUMNS[v].format(name)).alias(f"{v}-{name}") for v in VERSIONS for name in QUANTILES]
     bounds = [
-        pl.col(columns[v].format(name)).alias(f"{v}-{side}-{level}")
+        pl.col(COLUMNS[v].format(name)).alias(f"{v}-{side}-{level}")
         for v in VERSIONS
         for level, pair in INTERVALS.items()
         for side, name in zip(("lo", "hi"), pair, strict=True)

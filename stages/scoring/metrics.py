@@ -2,11 +2,14 @@
 
 *Tables*: a document with three lists: `cells` (symbol, history, horizon, method), `by_snapshot` (the same by clock
 time, of the stated method, without bounds) and `pooled` (over symbols; relative errors as geometric means). Each entry
-names its scope and holds `n`, `n_days`, `n_void`, `n_uncalibrated`, `n_crossed`, per metric and version `value`, `ci`
-and `se`, then `dm` (against persistence) and `pit`.
+names its scope and holds `n`, `n_days`, `n_void`, `n_uncalibrated`, `n_crossed`, `unmoved` (share of outcomes that are
+exactly 0) and by version `ties` (share exactly on one of the five quantiles), per metric and version `value`, `ci` and
+`se`, then `dm` (against persistence) and `pit`. A pooled entry also counts `n_symbols` and, of those, the
+`n_symbols_unmoved` whose outcomes never moved: no relative error holds them.
 *Time*: rows that are void or not calibrated yet are counted, not scored.
 *Units*: as in `figures.py`. `ci` is the pair of one-sided bounds at `gates.skill_confidence` by drawing days anew, `se`
-the deviation of the draws; both null below `gates.min_ci_days` days.
+the deviation of the draws, and a relative error's `floor` its lower bound at `gates.worse_confidence`: all null below
+`gates.min_ci_days` days, and where some draw has no such figure (`resampling.py`). No p is written as less than 1e-6.
 """
 
 from collections import defaultdict
@@ -19,10 +22,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stages.scoring.day_sums import DaySums, LossRows, Totals, summary
-from stages.scoring.figures import pit_counts, ratio
+from stages.scoring.figures import covered_50, pit_counts, ratio
 from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.scoring.params import GatesParams
-from stages.scoring.resampling import block_length, day_weights
+from stages.scoring.resampling import block_length, bounds, day_weights, deviation
 from stages.scoring.significance import diebold_mariano, pit_uniformity
 from stages.tables.quantiles import BENCHMARK, LEVELS
 
@@ -35,7 +38,9 @@ SCOPES = {"cells": ["symbol", *CELL], "by_snapshot": ["symbol", *CELL, "snapshot
 WITH_BOUNDS = ("cells", "pooled")
 COUNTS = ("n", "n_void", "n_uncalibrated", "n_crossed")
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "method"]
+RELATIVE = ("rmae", "rrmse")
 DECIMALS = 6
+LEAST_P = 1e-6  # a smaller one would be written as 0
 
 
 def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
@@ -77,32 +82,43 @@ def _cells(forecasts: pl.DataFrame, scopes: Iterable[str]) -> Iterator[tuple[str
 def _pooled(parts: Sequence[tuple[Document, DaySums]], params: GatesParams) -> Document:
     """One cell over all symbols, from its parts."""
     cell = parts[0][0] | {name: sum(one[name] for one, _ in parts) for name in COUNTS}
-    return cell | _entry(DaySums.of_all([sums for _, sums in parts]), params, with_bounds=True)
+    sums = DaySums.of_all([one for _, one in parts])
+    symbols = {"n_symbols": sums.n_symbols, "n_symbols_unmoved": sums.n_symbols_unmoved}
+    return cell | symbols | _entry(sums, params, with_bounds=True)
 
 
 def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document:
     totals, weights = sums.totals(), _weights(sums, params) if with_bounds else None
     drawn = None if weights is None else sums.drawn(weights)
     versions = {version: _figures(totals, drawn, version, params) for version in VERSIONS}
+    together = totals.together
     return {
         "n_days": sums.n_days,
+        "unmoved": _round(ratio(together["unmoved"], together["n"])),
+        "ties": {version: _round(ratio(together[f"{version}_tied"], together["n"])) for version in VERSIONS},
         "metrics": {name: {version: versions[version][name] for version in VERSIONS} for name in versions["raw"]},
-        "dm": {version: _rounded(diebold_mariano(_daily_advantage(sums, version))) for version in VERSIONS},
+        "dm": {version: _tested(diebold_mariano(_daily_advantage(sums, version))) for version in VERSIONS},
         "pit": {version: _pit(totals, drawn, version) for version in VERSIONS},
     }
 
 
 def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesParams) -> dict[str, Document]:
     values = {name: _round(value) for name, value in summary(totals, version).items()}
+    found: dict[str, Document] = {name: {"value": value, "ci": None, "se": None} for name, value in values.items()}
+    for name in RELATIVE:
+        found[name]["floor"] = None
     if drawn is None:
-        return {name: {"value": value, "ci": None, "se": None} for name, value in values.items()}
+        return found
     draws = summary(drawn, version)
-    sides = [1.0 - params.skill_confidence, params.skill_confidence]
-    bounds = np.quantile(np.stack([draws[name] for name in values]), sides, axis=1)
-    return {
-        name: {"value": value, "ci": [_round(bound) for bound in bounds[:, i]], "se": _round(draws[name].std(ddof=1))}
-        for i, (name, value) in enumerate(values.items())
-    }
+    stacked = np.stack([draws[name] for name in values])
+    low, high, floor = bounds(
+        stacked, [1.0 - params.skill_confidence, params.skill_confidence, 1.0 - params.worse_confidence]
+    )
+    for i, (figure, se) in enumerate(zip(found.values(), deviation(stacked), strict=True)):
+        if np.isfinite(se):
+            figure |= {"ci": [_round(low[i]), _round(high[i])], "se": _round(se)}
+            figure |= {"floor": _round(floor[i])} if "floor" in figure else {}
+    return found
 
 
 def _weights(sums: DaySums, params: GatesParams) -> Floats | None:
@@ -120,8 +136,9 @@ def _weights(sums: DaySums, params: GatesParams) -> Floats | None:
 def _judged_series(sums: DaySums) -> Iterator[Floats]:
     """Each judged figure as a daily series: what a day adds to its numerator beyond the figure's own value."""
     daily = sums.daily
-    for above, below in (("abs", "abs_y"), ("sq", "sq_y"), ("cover_50", "n")):
-        part, whole = daily[f"calibrated_{above}"], daily[below]
+    covered = covered_50(daily, "calibrated")
+    for part, below in ((daily["calibrated_abs"], "abs_y"), (daily["calibrated_sq"], "sq_y"), (covered, "n")):
+        whole = daily[below]
         yield part - np.nan_to_num(ratio(part.sum(), whole.sum())) * whole
 
 
@@ -133,7 +150,7 @@ def _daily_advantage(sums: DaySums, version: str) -> Floats:
 def _pit(totals: Totals, drawn: Totals | None, version: str) -> Document:
     counts = pit_counts(totals.together, version)
     test = pit_uniformity(counts, None if drawn is None else pit_counts(drawn.together, version))
-    return {"counts": [int(count) for count in counts]} | _rounded(test)
+    return {"counts": [_count(count) for count in counts]} | _tested(test)
 
 
 def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
@@ -163,8 +180,14 @@ def _members(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iter
         yield cell, members
 
 
-def _rounded(values: Mapping[str, float]) -> Document:
-    return {name: _round(value) for name, value in values.items()}
+def _count(many: float) -> float:
+    """A whole number, unless ties were shared out."""
+    return int(many) if float(many).is_integer() else round(float(many), DECIMALS)
+
+
+def _tested(values: Mapping[str, float]) -> Document:
+    """A test's statistic and its p."""
+    return {name: _round(max(value, LEAST_P) if name.startswith("p_") else value) for name, value in values.items()}
 
 
 def _round(value: float | Floats) -> float | None:

@@ -20,6 +20,7 @@ from scipy.special import ndtr, stdtrit
 
 from stages.scoring.figures import ratio
 from stages.scoring.metrics import Parts, asked_rows
+from stages.scoring.resampling import varies
 from stages.scoring.verdict import Verdict
 
 ALARM_SE = 3.0
@@ -82,7 +83,7 @@ def _mean_and_error(daily: Floats) -> tuple[float, float]:
     """Without a second day there is no error, and no alarm."""
     if len(daily) < 2:
         return 0.0, 0.0
-    return float(daily.mean()), float(daily.std(ddof=1) / np.sqrt(len(daily)))
+    return float(daily.mean()), float(daily.std(ddof=1) / np.sqrt(len(daily))) if varies(daily) else 0.0
 
 
 def _alarm_errors(n_days: int) -> float:

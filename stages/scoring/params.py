@@ -19,11 +19,21 @@ class ChooseCalibration(BaseModel):
     within_se: Annotated[float, Field(ge=0)]
 
 
+class Fdr(BaseModel):
+    """How large a share of the symbols that pass may be luck: `q`, by the method of Benjamini and Hochberg."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["bh"]
+    q: Annotated[float, Field(gt=0, lt=1)]
+
+
 class GatesParams(Section):
     """Forecast gates judge cells on the search span, trading gates the opened holdout.
 
     `policy: ci` wants evidence beside the point estimate, `point` reads the thresholds literally; `coverage_rule` says
-    which of the two errors about coverage is guarded (docs/EVALUATION.md).
+    which of the two errors about coverage is guarded; `worse_confidence` is how sure it must be that a forecast is
+    worse than persistence to FAIL it before there is enough evidence for anything else (docs/EVALUATION.md).
     """
 
     section = "gates"
@@ -36,6 +46,8 @@ class GatesParams(Section):
     coverage_rule: Literal["reject", "point", "equivalence"]
     skill_confidence: Share
     coverage_confidence: Share
+    worse_confidence: Share
+    fdr: Fdr | None
     min_forecast_days: Count
     min_forecast_outcomes: Count
     choose_calibration: ChooseCalibration
@@ -50,3 +62,23 @@ class GatesParams(Section):
     block_bootstrap_days: Count
     bootstrap_reps: Count
     bootstrap_seed: Annotated[int, Field(ge=0)]
+
+
+class StatedKind(Section):
+    """The kind of forecast that the stated rule trades; all that stage `score_forecasts` reads of the section."""
+
+    section = "rules"
+    partial = True
+
+    horizon_min: Count
+    horizon_min_by_symbol: dict[str, Count]
+    history_days: Count
+
+
+class Whitelist(Section):
+    """Who may trade, and so whose forecasts are judged together."""
+
+    section = "universe"
+    partial = True
+
+    whitelist: tuple[str, ...]

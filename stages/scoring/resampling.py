@@ -3,16 +3,21 @@
 All symbols and snapshots of a day are drawn together, because they share the day's shocks. Short records are drawn day
 by day, longer ones in blocks of neighbouring days whose mean length is chosen from the data.
 
+A figure without a denominator in some draw, for instance because nothing moved on the days that were drawn, has no
+bound and no standard error at all: what those draws would have shown is unknown, and leaving them out would flatter.
+
 *Shapes*: weights (reps, days) count how often a day was drawn; a sum over drawn days is `weights @ day_sums`.
 *Source*: Politis, Romano (1994), stationary bootstrap; Politis, White (2004) with Patton's correction (2009), length.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+ROUNDING = 1e-9  # of sums of quantities that are known to 1e-6 bp
 
 
 @lru_cache(maxsize=64)
@@ -29,11 +34,35 @@ def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
     return np.bincount(flat, minlength=reps * n_days).reshape(reps, n_days).astype(np.float64)
 
 
+def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
+    """Points of the draws below which these shares of them lie; NaN for a figure that some draw lacks.
+
+    *Shapes*: drawn (..., draws); the result (shares, ...).
+    """
+    return np.quantile(_whole(drawn), shares, axis=-1)
+
+
+def deviation(drawn: Floats) -> Floats:
+    """Standard error by the draws; NaN for a figure that some draw lacks. *Shapes*: (..., draws) to (...)."""
+    return np.asarray(_whole(drawn).std(axis=-1, ddof=1))
+
+
+def _whole(drawn: Floats) -> Floats:
+    return np.where(np.isfinite(drawn).all(axis=-1, keepdims=True), drawn, np.nan)
+
+
+def varies(daily: Floats) -> bool:
+    """Whether days differ by more than the rounding of sums."""
+    if len(daily) < 2:
+        return False
+    return bool(np.any(np.abs(daily - daily.mean()) > ROUNDING * (1.0 + np.abs(daily).max())))
+
+
 def block_length(daily: Floats) -> int:
     """Mean block length in days, rounded up, for the stationary bootstrap of this daily series."""
     n = len(daily)
     centred = daily - daily.mean()
-    if not np.any(np.abs(centred) > 1e-12 * (1.0 + np.abs(daily).max())):
+    if not varies(daily):
         return 1
     quiet = max(5, int(np.log10(n)))
     longest = int(np.ceil(np.sqrt(n))) + quiet

@@ -8,24 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, stdtr
 
+from stages.scoring.resampling import varies
+
 Floats = NDArray[np.float64]
 
 
 def diebold_mariano(daily_loss_difference: Floats) -> dict[str, float]:
-    """Is the mean of daily (loss - benchmark's loss) zero, and is it below zero; NaN where nothing varies."""
-    days = len(daily_loss_difference)
-    spread = daily_loss_difference.std(ddof=1) if days > 1 else 0.0
-    if spread == 0.0:
+    """Is the mean of daily (loss - benchmark's loss) zero, and is it below zero; NaN where days do not differ."""
+    if not varies(daily_loss_difference):
         return {"statistic": np.nan, "p_two_sided": np.nan, "p_better": np.nan}
+    days = len(daily_loss_difference)
+    spread = daily_loss_difference.std(ddof=1)
     statistic = float(daily_loss_difference.mean() / (spread / np.sqrt(days)))
-    p_better = float(stdtr(days - 1, statistic))
-    return {"statistic": statistic, "p_two_sided": 2.0 * min(p_better, 1.0 - p_better), "p_better": p_better}
+    p_better, p_two_sided = float(stdtr(days - 1, statistic)), float(2.0 * stdtr(days - 1, -abs(statistic)))
+    return {"statistic": statistic, "p_two_sided": p_two_sided, "p_better": p_better}
 
 
 def pit_uniformity(counts: Floats, drawn: Floats | None) -> dict[str, float]:
     """Chi-square of four equally likely bins: p if outcomes were independent, and p with days drawn anew.
 
-    The second centres each draw on what was seen, so it knows how outcomes of a day move together.
+    The second centres each draw on what was seen, so it knows how outcomes of a day move together. Counts that ties
+    were shared out in (`figures.hit_counts`) are as even as they can be: then both are upper bounds of p.
     """
     n = counts.sum()
     if n == 0:

@@ -1,9 +1,9 @@
 """Which calibration the search span speaks for: all methods on the same outcomes, and one proposed by the stated rule.
 
 The loss `gates.choose_calibration.by` is divided by its mean over all methods in each cell (symbol, history, horizon),
-so that wild symbols and long horizons count no more than others: 1 is the average method. Of the methods whose pooled
-coverage does not FAIL, the best is proposed, or the simplest that is behind it by at most `within_se` standard errors
-of the daily difference: more machinery must earn its place.
+so that wild symbols and long horizons count no more than others: 1 is the average method, also where none loses
+anything. Of the methods whose pooled coverage does not FAIL, the best is proposed, or the simplest that is behind it by
+at most `within_se` standard errors of the daily difference: more machinery must earn its place.
 
 *Tables*: `{method, params, why, trials, n, n_days, methods}`: a line a method, simplest first, with its `loss`, how far
 it is `behind` the best, and the standard error `se` of that. `params` is what `make adopt ARGS=calibration` writes;
@@ -86,7 +86,8 @@ def _relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.D
         for one in able.partition_by("method", maintain_order=True)
     ]
     rows = pl.concat([able.select("session", "method", *CELL, loss=pl.lit(0.0)).clear(), *losses])
-    relative = rows.with_columns(pl.col("loss") / pl.col("loss").mean().over(CELL))
+    mean = pl.col("loss").mean().over(CELL)
+    relative = rows.with_columns(pl.when(mean > 0).then(pl.col("loss") / mean).otherwise(1.0).alias("loss"))
     return relative.group_by("session", "method", maintain_order=True).agg(pl.col("loss").sum(), n=pl.len())
 
 

@@ -42,6 +42,13 @@ def test_under_twenty_days_there_is_no_bound():
     assert found.hit_rate == 1.0
 
 
+def test_where_some_draw_of_the_days_holds_no_trade_the_hit_rate_has_no_bound():
+    """Trades on two of thirty days: a draw misses both with probability (28/30)^30 = 13 %."""
+    found = evidence(span(30, trade("STRONG", 3, 10.0), trade("STRONG", 17, -4.0)), WHITELIST, gates())
+    assert (found.hit_rate, found.hit_rate_bound) == (0.5, None)
+    assert found.stressed_bound is not None
+
+
 def test_no_trade_is_no_evidence_and_no_error():
     found = evidence(span(30), WHITELIST, gates())
     assert (found.trades, found.sharpe, found.hit_rate, found.stressed_bp, found.break_even) == (

@@ -139,3 +139,8 @@ def test_books_without_skill_pass_as_rarely_as_the_words_claim():
         passed += verdicts(found)["oos_sharpe"] == "PASS"
     # Standard error of a share of one in ten over 2,000 books is 0.67 %; Lo's error is an approximation at 30 days.
     assert passed / 2000 == pytest.approx(0.10, abs=3 * sqrt(0.1 * 0.9 / 2000))
+
+
+def test_a_sharpe_ratio_that_is_not_defined_says_what_it_takes():
+    gate = trading_gates(replace(GOOD, sharpe=None, sharpe_se=None), gates())["oos_sharpe"]
+    assert gate.words == "A Sharpe ratio takes 20 sessions, and days that did not all earn the same."

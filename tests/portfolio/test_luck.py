@@ -1,5 +1,8 @@
 """Luck: forecasts put to other dates keep everything but their match with outcomes, and then nothing passes."""
 
+from datetime import timedelta
+
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -7,12 +10,14 @@ from polars.testing import assert_frame_equal
 from stages.backtesting.strategy import Strategy, eligible_cells
 from stages.portfolio.book import Envelope
 from stages.portfolio.luck import LEVELS, Passed, at_other_dates, luck, replay, traded_kind
+from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.tables.bars import Bars
 from stages.tables.calibrated import Calibrated
-from tests.portfolio.books import HISTORY, HORIZON, METHOD, WHITELIST, calendar, gates, strategy
-from tests.scoring.simulated import as_answered, by_every_method, with_truth
+from tests.backtesting.made_markets import bars
+from tests.portfolio.books import HISTORY, HORIZON, METHOD, WHITELIST, calendar, gates, session, strategy
+from tests.scoring.simulated import FIRST_DAY, as_answered, by_every_method, with_truth
 
 MODEL = {"models": ("seasonal", "persistence")}
 
@@ -69,14 +74,15 @@ def skilled(n_days: int, r2: float) -> tuple[Envelope, Strategy]:
     """Forecasts that know a share of the variance, of every symbol of the whitelist; no bar to trade on."""
     frame = with_truth(n_days, symbols=WHITELIST, horizon_min=HORIZON, r2=r2, **MODEL)
     rows = as_answered(frame).with_columns(method=pl.lit(METHOD), history_days=pl.lit(HISTORY, pl.Int32))
-    bars = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    return Envelope(bars, Calibrated.of(rows), calendar(30)), strategy()
+    without = {symbol: Bars.create_empty() for symbol in WHITELIST}
+    return Envelope(without, Calibrated.of(rows), calendar(30)), strategy()
 
 
 def forecast_passes(forecasts: pl.DataFrame, rule: Strategy) -> bool:
     """Whether some symbol passes its forecast gates."""
     metrics = score([traded_kind(forecasts, rule)], gates(), METHOD)
-    return bool(eligible_cells(forecast_gates(metrics, {"verdict": "PASS"}, gates())))
+    stated = Stated(HISTORY, METHOD, dict.fromkeys(WHITELIST, HORIZON))
+    return bool(eligible_cells(forecast_gates(metrics, {"verdict": "PASS"}, gates(), stated)))
 
 
 def test_skill_passes_its_gates_and_the_same_forecasts_at_other_dates_do_not():
@@ -98,9 +104,9 @@ def test_only_the_traded_kind_of_forecast_is_judged():
 
 
 def test_a_span_without_forecasts_passes_nothing():
-    bars = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    empty = Envelope(bars, Calibrated.create_empty(), calendar(30))
-    assert replay(empty, strategy(), gates()) == Passed(forecast=False, trading=False, verdict=False)
+    without = {symbol: Bars.create_empty() for symbol in WHITELIST}
+    empty = Envelope(without, Calibrated.create_empty(), calendar(30))
+    assert replay(empty, strategy(), gates()) == Passed(forecast=False, trading=False, verdict=False, fdr=False)
 
 
 def test_the_share_has_the_exact_interval_of_clopper_and_pearson():
@@ -112,3 +118,22 @@ def test_the_share_has_the_exact_interval_of_clopper_and_pearson():
     assert (five["forecast"]["passed"], five["forecast"]["n"], five["forecast"]["share"]) == (5, 100, 0.05)
     assert five["forecast"]["ci"] == pytest.approx([0.0164, 0.1128], abs=1e-4)
     assert five["trading"]["passed"] == five["verdict"]["passed"] == 0
+
+
+def test_the_rate_of_false_discoveries_is_told_where_there_is_such_a_gate():
+    replays = [Passed(False, False, False, fdr=k < 1) for k in range(20)]
+    rate = luck(replays)["fdr"]
+    assert (rate["passed"], rate["n"]) == (1, 20)
+    assert rate["ci"] == pytest.approx([0.0013, 0.2487], abs=1e-4)  # Clopper and Pearson's published chart
+    assert "fdr" not in luck([Passed(False, False, False)] * 20)
+
+
+def test_a_replay_judges_the_whitelist_together():
+    envelope, rule = skilled(60, r2=0.4)
+    later = timedelta(days=(session(0) - FIRST_DAY).days, hours=5)  # into the calendar's days and hours
+    moved = envelope.forecasts.with_columns(pl.col("session", "snapshot_utc", "target_ts") + later)
+    flat = dict.fromkeys(WHITELIST, bars(session(0), np.full((390, 4), 200.0)))
+    for forecasts, passes in ((moved, True), (at_other_dates(moved, 1), False)):
+        span = Envelope(flat, Calibrated.of(forecasts), calendar(60))
+        assert replay(span, rule, gates()).fdr is passes
+        assert replay(span, rule, gates(fdr=None)).fdr is None

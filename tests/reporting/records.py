@@ -11,6 +11,7 @@ import polars as pl
 import yaml
 
 from stages.reporting.record import Record
+from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
 from stages.scoring.params import GatesParams
@@ -197,7 +198,8 @@ def gates(trading: str = "PASS") -> dict:
 
 @cache
 def forecast_gates() -> dict:
-    return judge_forecasts(metrics(), controls(), gates_params())
+    stated = Stated(40, config()["calibration"]["method"], dict.fromkeys(config()["universe"]["whitelist"], 10))
+    return judge_forecasts(metrics(), controls(), gates_params(), stated)
 
 
 def controls() -> dict:

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 from stages.calibration.methods import calibrate
 from stages.calibration.params import CalibrationParams
+from stages.scoring.discoveries import Stated
 from stages.scoring.params import GatesParams
 from stages.tables.calibrated import Calibrated
 from stages.tables.quantiles import LEVELS, QUANTILES
@@ -21,6 +22,11 @@ NORMAL = norm.ppf(np.array(LEVELS) / 100)
 SIGMA_5M = 15e-4
 FIRST_DAY = date(2024, 1, 1)
 METHOD = "identity"  # the calibration that is stated
+
+
+def stated(*symbols: str, horizon_min: int = 10, method: str = METHOD) -> Stated:
+    """A rule that trades these symbols by the simulated kind of forecast."""
+    return Stated(40, method, dict.fromkeys(symbols, horizon_min))
 
 
 def with_truth(

@@ -10,10 +10,11 @@ from scipy.stats import binom
 from stages.scoring.gates import forecast_gates, judge_coverage, judge_skill
 from stages.scoring.metrics import score
 from stages.scoring.verdict import Judgement, Verdict, worst
-from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, with_truth
+from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 
 HOLD = {"verdict": "PASS"}
 TWICE_A_DAY = ("10:30", "13:30")
+STATED = stated("A", method="cqr")
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 400})
 
 
@@ -30,6 +31,7 @@ def entry(
         "method": "cqr",
         "n": 4 * n_days,
         "n_days": n_days,
+        "dm": {"calibrated": {"p_better": 0.001}},
         "metrics": {"rmae": figure(rmae, upper), "rrmse": figure(rmae, upper), "coverage_50": figure(coverage, 1.0)},
     }
 
@@ -43,7 +45,7 @@ def coverage(cell: dict[str, object], **changes: object) -> Judgement:
 
 
 def gates(cell: dict[str, object], controls: dict[str, str] = HOLD, **changes: object) -> dict[str, object]:
-    return forecast_gates({"cells": [cell]}, controls, GATES.model_copy(update=changes))["cells"][0]
+    return forecast_gates({"cells": [cell]}, controls, GATES.model_copy(update=changes), STATED)["cells"][0]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def judged_worlds(n_worlds: int, n_days: int, **world: object) -> list[dict[str,
     """Each symbol a world of its own: the gates of many independent cells."""
     symbols = tuple(f"W{k:03d}" for k in range(n_worlds))
     frame = as_answered(with_truth(n_days, symbols=symbols, models=("asked",), clocks=TWICE_A_DAY, **world))
-    return forecast_gates(score([frame], FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
+    return forecast_gates(score([frame], FEW_DRAWS, METHOD), HOLD, GATES, stated())["cells"]
 
 
 def share(cells: list[dict[str, object]], gate: str, verdict: str) -> float:
@@ -174,7 +176,7 @@ def test_a_forecaster_without_skill_hardly_ever_passes_and_one_with_skill_mostly
     guess = 10 * np.random.default_rng(4).standard_normal(blind.height)
     guessing = blind.with_columns(pl.col(name) + pl.Series(guess) for name in ("q05", "q25", "q50", "q75", "q95"))
 
-    junk = forecast_gates(score([as_answered(guessing)], FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
+    junk = forecast_gates(score([as_answered(guessing)], FEW_DRAWS, METHOD), HOLD, GATES, stated())["cells"]
     skilled = judged_worlds(100, 80, r2=0.25)
 
     assert sum(cell["eligible"] for cell in junk) == 0
@@ -192,7 +194,7 @@ def test_outcomes_shared_by_all_snapshots_of_a_day_count_as_one_piece_of_evidenc
     frame = with_truth(60, symbols=tuple(f"W{k:02d}" for k in range(40)), models=("asked",))
     together = frame.with_columns(y_bp=pl.col("y_bp").first().over("symbol", "session"))
 
-    cells = forecast_gates(score([as_answered(together)], FEW_DRAWS, METHOD), HOLD, GATES)["cells"]
+    cells = forecast_gates(score([as_answered(together)], FEW_DRAWS, METHOD), HOLD, GATES, stated())["cells"]
 
     # Were 240 outcomes taken as independent, a perfect interval would be rejected about every fourth time.
     assert share(cells, "coverage", "FAIL") < 0.15

@@ -232,7 +232,7 @@ def test_the_discrete_pit_is_the_chi_square_of_four_bins():
 
 def test_pit_counts_split_the_outcomes_at_the_quartiles():
     frame = with_truth(4, clocks=("10:30",), models=("asked",)).with_columns(
-        pl.Series("y_bp", [-5.0, -1.0, 0.5, 7.0]),
+        pl.Series("y_bp", [-5.0, -1.1, 0.5, 7.0]),
         *(pl.lit(q).alias(name) for name, q in zip(QUANTILES, (-9.0, -1.0, 0.0, 1.0, 9.0), strict=True)),
     )
 

@@ -10,7 +10,7 @@ from scipy.stats import norm, t
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.scoring.oracle_bound import oracle_bound
-from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, with_truth
+from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 
 KEY = ["symbol", "snapshot_utc", "horizon_min"]
 LEVELS = ("q05", "q25", "q50", "q75", "q95")
@@ -64,7 +64,8 @@ def test_the_outcome_itself_with_a_little_noise_raises_the_alarm_and_closes_ever
     leaked = as_answered(told(market, pl.col("y_bp") + noise))
 
     proof = oracle_bound([leaked], lambda _: known(market))
-    gates = forecast_gates(score([leaked], GATES, METHOD), {"oracle_bound": proof, "verdict": proof["verdict"]}, GATES)
+    controls = {"oracle_bound": proof, "verdict": proof["verdict"]}
+    gates = forecast_gates(score([leaked], GATES, METHOD), controls, GATES, stated("A", "B"))
 
     assert proof["verdict"] == "FAIL"
     assert all(cell["alarm"] and cell["lead_se"] > 10 for cell in proof["cells"])

@@ -10,7 +10,7 @@ from stages.reporting.content import Section
 from stages.reporting.record import Document, Record
 from stages.reporting.sections.fans import strategy_forecasts
 from stages.reporting.sections.skill import DATA, bounded
-from stages.reporting.words import count, number
+from stages.reporting.words import count, number, probability
 
 DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *DATA)
 VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
@@ -33,7 +33,7 @@ def coverage(record: Record) -> Section:
     if pooled is None:
         return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
     figures = (_reliability(pooled), _pit(pooled), _by_time(record, horizon))
-    return Section("coverage", "Reliability and coverage", sentences, figures)
+    return Section("coverage", "Reliability and coverage", (*sentences, *_ties(pooled)), figures)
 
 
 def _grid_end(record: Record) -> tuple[str, ...]:
@@ -80,7 +80,8 @@ def _reliability(pooled: Document) -> Figure:
     perfect = alt.Chart(listed([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
         color="var(--quiet)", strokeDash=[4, 4], strokeWidth=1
     )
-    bounds = [base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")] if entries[0]["low"] is not None else []
+    bounded_at_all = any(one["low"] is not None for one in entries)
+    bounds = [base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")] if bounded_at_all else []
     line = base.mark_line(point={"filled": True, "size": 50}).encode(share)
     chart = alt.layer(perfect.encode(alt.X("x:Q"), alt.Y("y:Q")), *bounds, line)
     told = ", ".join(
@@ -104,7 +105,6 @@ def _pit(pooled: Document) -> Figure:
         for version, words in VERSIONS.items()
         for name, many in zip(BINS, pooled["pit"][version]["counts"], strict=True)
     ]
-    p_days = pooled["pit"]["calibrated"]["p_days"]
     bars = (
         alt.Chart(listed(entries))
         .mark_bar()
@@ -121,9 +121,30 @@ def _pit(pooled: Document) -> Figure:
         "pit",
         "Where outcomes fell (PIT)",
         f"Share of outcomes in each quarter of the calibrated forecasts: {told}; a quarter each is perfect.",
-        f"Evenly filled quarters are perfect: p = {number(p_days)} that the unevenness is luck of the days.",
+        _evenness(pooled["pit"]["calibrated"]["p_days"]),
         DATA,
         sized(bars + level(0.25, "promised")),
+    )
+
+
+def _evenness(p: float | None) -> str:
+    perfect = "Evenly filled quarters are perfect"
+    if p is None:
+        return f"{perfect}; days are too few to say whether the unevenness is luck."
+    told = probability(p)
+    return f"{perfect}: p {told if told.startswith('<') else f'= {told}'} that the unevenness is luck of the days."
+
+
+def _ties(pooled: Document) -> tuple[str, ...]:
+    """What to say where outcomes lie on the quantiles themselves."""
+    shares = pooled.get("ties", {})  # a run of the past may not tell
+    if not any(shares.values()):
+        return ()
+    raw, calibrated, unmoved = (100 * share for share in (shares["raw"], shares["calibrated"], pooled["unmoved"]))
+    return (
+        f"{raw:.1f} % of the outcomes lie exactly on a quantile as answered, {calibrated:.1f} % on a calibrated one; "
+        f"for {unmoved:.1f} % the price did not move. Of the outcomes on a quantile as many count as at or below it "
+        "as bring the level's share nearest to what it promises.",
     )
 
 

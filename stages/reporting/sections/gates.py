@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
-from stages.reporting.words import count, measure
+from stages.reporting.words import count, measure, probability
 
 TITLES = ("gate", "verdict", "value", "threshold", "bound", "n", "days", "what this much evidence can say")
 POLICIES = {
@@ -18,6 +18,7 @@ SIDES = {
     "rmae": "rMAE below",
     "rrmse": "rRMSE below",
     "coverage": "50 % coverage: off 0.5 by at most",
+    "fdr": "p adjusted for all that are judged together, at most",
     "oos_sharpe": "Sharpe at least",
     "hit_rate": "share of winning trades at least",
     "pnl_at_1p5x": "net bp at 1.5 times the costs at least",
@@ -62,5 +63,6 @@ def _line(name: str, gate: Mapping[str, Any]) -> tuple[Any, ...]:
     value, words = gate["value"], gate["words"]
     if name == "coverage" and value is not None:
         value, words = abs(value - 0.5), f"covers {measure(value)}: {words}"
-    figures = [measure(number) for number in (value, gate["threshold"], gate["bound"])]
+    told = probability if name == "fdr" else measure
+    figures = [told(value), *(measure(number) for number in (gate["threshold"], gate["bound"]))]
     return (SIDES[name], gate["verdict"], *figures, gate["n"], gate["n_days"], words)

@@ -1,6 +1,6 @@
 """Is the forecast better than saying “no change”: by symbol, by time of day, by horizon."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import altair as alt
@@ -20,15 +20,27 @@ def skill(record: Record) -> Section:
     """Relative errors of the method that trades; below 1 is better than persistence."""
     sentences = (
         "Relative errors divide the forecast's error by that of persistence (“the price stays”): 1 is no skill, lower "
-        "is better. Bars are one-sided confidence bounds from resampled days; where days are too few, there is no bar.",
+        "is better. Bars are one-sided confidence bounds from resampled days; where days are too few, or nothing moved "
+        "in some resample, there is no bar.",
+        *_unmoved(record),
         *record.selection,
     )
     figures = (*_ranked(record), _by_horizon(record), _by_snapshot(record))
     return Section("skill", "Forecast skill", sentences, figures, (_pooled(record),))
 
 
+def _unmoved(record: Record) -> Iterator[str]:
+    """Which symbols no relative error holds."""
+    found = {entry["horizon_min"]: entry for entry in record.scores("pooled") if entry.get("n_symbols_unmoved")}
+    if found:
+        left = ", ".join(
+            f"{entry['n_symbols_unmoved']} of {entry['n_symbols']} at {minutes} min" for minutes, entry in found.items()
+        )
+        yield f"The price of some symbols never moved, which leaves them out of all relative errors: {left}."
+
+
 def bounded(metric: dict[str, Any]) -> dict[str, float | None]:
-    """A metric's value and its two bounds, which are missing together."""
+    """A metric's value and its two bounds, which are null together."""
     low, high = metric["ci"] or (None, None)
     return {"value": metric["value"], "low": low, "high": high}
 
@@ -114,7 +126,9 @@ def _by_snapshot(record: Record) -> Figure:
             "value": entry["metrics"]["rmae"]["calibrated"]["value"],
         }
         for entry in record.scores("by_snapshot")
-        if entry["horizon_min"] == horizon and entry["symbol"] in record.shown
+        if entry["horizon_min"] == horizon
+        and entry["symbol"] in record.shown
+        and entry["metrics"]["rmae"]["calibrated"]["value"] is not None  # a missing value would be drawn as 0
     ]
     base = alt.Chart(listed(entries)).encode(
         alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0)),
