@@ -1,6 +1,7 @@
 """Engines: the same records whoever works, failures that name the partition, no child without its driver."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,19 +106,43 @@ def test_a_scheduler_that_is_not_there_is_told_in_a_sentence(monkeypatch: pytest
         engine.run(work.squared, NUMBERS, "squaring")
 
 
-def test_a_cluster_without_workers_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cluster_engine, "WORKERS_SEC", 0.5)
-    with cluster(tmp_path, workers=0) as empty:
-        monkeypatch.setenv("ENGINE", empty.engine)
-        with pytest.raises(ConfigurationError, match=r"has no workers: `dask worker tcp://"):
-            engine.run(work.squared, NUMBERS, "squaring")
+def test_a_cluster_without_workers_or_with_one_of_other_code_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(ROOT / "stages", tmp_path / "later/stages", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "later/stages/errors.py").open("a") as file:
+        file.write("# of another commit\n")
+    lacks = {
+        tmp_path: r"without the stages' code \(No module named 'stages'\)",
+        tmp_path / "later": "with other code than this run",
+    }
+    with cluster(tmp_path, workers=0) as running:
+        monkeypatch.setenv("ENGINE", running.engine)
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster_engine, "WORKERS_SEC", 0.1)
+            with pytest.raises(ConfigurationError, match=r"has no workers: `PYTHONPATH=\. dask worker tcp://"):
+                engine.run(work.squared, NUMBERS, "squaring")
+        for code, lack in lacks.items():
+            running.start_worker(code)
+            told = rf"^the worker at tcp://127\.0\.0\.1:\d+ runs {lack}: start it anew"
+            with pytest.raises(ConfigurationError, match=told):
+                engine.run(work.squared, NUMBERS, "squaring")
+            running.kill(running.workers[-1])
 
 
-def test_workers_of_other_code_are_refused(two_workers: Cluster, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("ENGINE", two_workers.engine)
-    monkeypatch.setattr(cluster_engine, "fingerprint", lambda: "another commit")
-    with pytest.raises(ConfigurationError, match="does not run the driver's code"):
-        engine.run(work.squared, NUMBERS, "squaring")
+def test_a_machine_that_could_not_read_a_task_is_named_with_its_versions():
+    packages = {"python": "3.11.7.final.0", "dask": "2026.8.0", "distributed": "2026.8.0", "cloudpickle": "3.1.2"}
+    same, patched = {"packages": packages}, {"packages": packages | {"python": "3.11.9.final.0"}}
+    told = {"client": same, "scheduler": patched, "workers": {"tcp://10.0.0.7:4000": same}}
+    cluster_engine.validate_versions(told, "tcp://10.0.0.5:8786")
+
+    older = {"packages": packages | {"python": "3.12.1.final.0", "distributed": "2025.1.0"}}
+    with pytest.raises(
+        ConfigurationError, match=r"^the worker at tcp://10\.0\.0\.7:4000 runs python 3\.12, distributed"
+    ):
+        cluster_engine.validate_versions(told | {"workers": {"tcp://10.0.0.7:4000": older}}, "tcp://10.0.0.5:8786")
+    with pytest.raises(ConfigurationError, match=r"^the scheduler at tcp://10\.0\.0\.5:8786 runs python 3\.12"):
+        cluster_engine.validate_versions(told | {"scheduler": older}, "tcp://10.0.0.5:8786")
 
 
 def begun(notes: Path) -> dict[str, int]:
