@@ -43,12 +43,11 @@ def any_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
     return str(request.param)
 
 
-def test_records_come_back_by_key_sorted_whatever_the_engine_and_the_order(any_engine: str):
-    assert list(engine.run(work.squared, NUMBERS, "squaring").items()) == [("A", 1), ("B", 4), ("C", 9)]
-
-
-def test_no_partition_is_no_work(any_engine: str):
-    assert engine.run(work.squared, {}, "squaring") == {}
+def test_records_come_back_by_key_sorted_and_others_than_the_driver_work_but_for_the_loop(any_engine: str):
+    found = engine.run(work.squared_where, NUMBERS, "squaring")
+    assert [(key, square) for key, (square, _) in found.items()] == [("A", 1), ("B", 4), ("C", 9)]
+    assert ({process for _, process in found.values()} == {os.getpid()}) is (any_engine == "loop")
+    assert engine.run(work.squared_where, {}, "squaring") == {}
 
 
 def test_a_user_s_problem_names_its_partition_and_keeps_its_exit_code(any_engine: str):
@@ -62,17 +61,13 @@ def test_a_bug_keeps_its_traceback_and_names_its_partition(any_engine: str):
     assert "This happened at work on MSFT." in caught.value.__notes__
 
 
-@pytest.mark.parametrize(("attempt", "what"), [(work.asking, "the paid backend"), (work.buying, "the service")])
-def test_only_the_driver_buys(any_engine: str, attempt, what: str, server: TimeGPTServer):
+def test_only_the_driver_buys(any_engine: str, server: TimeGPTServer):
+    """Neither through the backend nor past it."""
     forecaster = ForecasterParams(**{**FORECASTER, "base_url": server.url})
-    with pytest.raises(ConfigurationError, match=f"partition AAPL tried to open {what}: only the driver buys"):
-        engine.run(attempt, {"AAPL": forecaster}, "buying")
+    refused = engine.run(work.buying_both_ways, {"AAPL": forecaster}, "buying")["AAPL"]
+    for told, what in zip(refused, ("the paid backend", "the service"), strict=True):
+        assert f"partition AAPL tried to open {what}: only the driver buys" in told
     assert server.sent == 0
-
-
-def test_work_is_done_by_others_than_the_driver_but_for_the_loop(any_engine: str):
-    processes = set(engine.run(work.whose_process, dict.fromkeys("ABCD"), "asking").values())
-    assert (processes == {os.getpid()}) is (any_engine == "loop")
 
 
 def test_the_untracked_file_chooses_and_the_environment_overrules_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -89,21 +84,21 @@ def test_the_untracked_file_chooses_and_the_environment_overrules_it(tmp_path: P
 def test_an_engine_that_does_not_exist_is_refused_by_name(choice: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", choice)
     with pytest.raises(ConfigurationError, match=f"is '{choice}': write loop, local:2 or dask://host:8786"):
-        engine.run(work.squared, NUMBERS, "squaring")
+        engine.run(work.squared_where, NUMBERS, "squaring")
 
 
 def test_the_base_install_says_how_to_get_dask(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "dask://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigurationError, match=r"not installed: `uv pip install -r pyproject.toml --extra cluster`"):
-        engine.run(work.squared, NUMBERS, "squaring")
+        engine.run(work.squared_where, NUMBERS, "squaring")
 
 
 def test_a_scheduler_that_is_not_there_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "dask://127.0.0.1:1")
     monkeypatch.setattr(cluster_engine, "CONNECT_SEC", 0.5)
     with pytest.raises(ConfigurationError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1: start one"):
-        engine.run(work.squared, NUMBERS, "squaring")
+        engine.run(work.squared_where, NUMBERS, "squaring")
 
 
 def test_a_cluster_without_workers_or_with_one_of_other_code_is_told_in_a_sentence(
@@ -121,12 +116,12 @@ def test_a_cluster_without_workers_or_with_one_of_other_code_is_told_in_a_senten
         with monkeypatch.context() as patch:
             patch.setattr(cluster_engine, "WORKERS_SEC", 0.1)
             with pytest.raises(ConfigurationError, match=r"has no workers: `PYTHONPATH=\. dask worker tcp://"):
-                engine.run(work.squared, NUMBERS, "squaring")
+                engine.run(work.squared_where, NUMBERS, "squaring")
         for code, lack in lacks.items():
             running.start_worker(code)
             told = rf"^the worker at tcp://127\.0\.0\.1:\d+ runs {lack}: start it anew"
             with pytest.raises(ConfigurationError, match=told):
-                engine.run(work.squared, NUMBERS, "squaring")
+                engine.run(work.squared_where, NUMBERS, "squaring")
             running.kill(running.workers[-1])
 
 
