@@ -3,8 +3,7 @@
 import ast
 import importlib
 import inspect
-
-import pytest
+from collections.abc import Callable
 
 from stages.tables.section import Section
 from tests.architecture.dependencies import ROOT, artifact_paths, code_deps, code_files, declared, load_dvc_yaml
@@ -52,43 +51,49 @@ def test_the_graph_has_the_thirteen_stages_in_the_order_of_the_story():
     assert NAMES == STORY
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_a_stage_runs_the_script_of_its_name_as_a_module(stage):
-    assert STAGES[stage]["cmd"] == f"python -m stages.{stage}"
+def wrong(found: Callable[[str], object], right: Callable[[str], object]) -> dict[str, tuple[object, object]]:
+    """The stages of which two things that should be equal are not, with both."""
+    both = {stage: (found(stage), right(stage)) for stage in NAMES}
+    return {stage: (one, other) for stage, (one, other) in both.items() if one != other}
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_a_stage_says_what_it_does_in_one_sentence_that_dvc_shows_whole(stage):
-    assert 20 <= len(STAGES[stage]["desc"]) <= 80
+def deps_of(stage: str, folder: str) -> list[str]:
+    return sorted(path for path in declared(STAGES[stage], "deps") if path.startswith(folder))
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_deps_are_exactly_the_imported_code(stage):
-    code = [path for path in declared(STAGES[stage], "deps") if path.startswith("stages/")]
-    assert sorted(code) == code_deps(stage), "run `make deps`"
+def test_a_stage_runs_the_script_of_its_name_as_a_module():
+    assert wrong(lambda stage: STAGES[stage]["cmd"], lambda stage: f"python -m stages.{stage}") == {}
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_params_are_exactly_the_sections_that_the_script_reads(stage):
-    assert set(STAGES[stage].get("params", [])) == sections_read(stage)
+def test_a_stage_says_what_it_does_in_one_sentence_that_dvc_shows_whole():
+    assert {name: stage["desc"] for name, stage in STAGES.items() if not 20 <= len(stage["desc"]) <= 80} == {}
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_the_script_names_exactly_the_files_that_are_declared(stage):
-    data = {path for path in declared(STAGES[stage], "deps") if path.startswith("artifacts/")}
-    assert artifact_paths(stage) == data | outs_of(stage)
+def test_deps_are_exactly_the_imported_code():
+    assert wrong(lambda stage: deps_of(stage, "stages/"), code_deps) == {}, "run `make deps`"
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_outputs_lie_in_the_folder_of_their_author(stage):
-    assert all(path.startswith(f"artifacts/{stage}/") for path in outs_of(stage))
+def test_params_are_exactly_the_sections_that_the_script_reads():
+    assert wrong(lambda stage: set(STAGES[stage].get("params", [])), sections_read) == {}
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_a_stage_reads_only_what_an_earlier_stage_wrote(stage):
-    earlier = {path for name in NAMES[: NAMES.index(stage)] for path in outs_of(name)}
-    read = {path for path in declared(STAGES[stage], "deps") if path.startswith("artifacts/")}
-    assert all(any(path == out or path.startswith(out + "/") for out in earlier) for path in read)
+def test_the_script_names_exactly_the_files_that_are_declared():
+    assert wrong(artifact_paths, lambda stage: set(deps_of(stage, "artifacts/")) | outs_of(stage)) == {}
+
+
+def test_outputs_lie_in_the_folder_of_their_author():
+    strays = {stage: [path for path in outs_of(stage) if not path.startswith(f"artifacts/{stage}/")] for stage in NAMES}
+    assert {stage: paths for stage, paths in strays.items() if paths} == {}
+
+
+def test_a_stage_reads_only_what_an_earlier_stage_wrote():
+    earlier: set[str] = set()
+    for stage in NAMES:
+        unwritten = [
+            p for p in deps_of(stage, "artifacts/") if not any(f"{p}/".startswith(f"{out}/") for out in earlier)
+        ]
+        assert unwritten == [], stage
+        earlier |= outs_of(stage)
 
 
 def test_nothing_that_feeds_a_choice_reads_the_holdout_or_the_unsealed_record():
@@ -97,10 +102,10 @@ def test_nothing_that_feeds_a_choice_reads_the_holdout_or_the_unsealed_record():
         assert forbidden_to(stage, declared(STAGES[stage], "deps")) == [], stage
 
 
-@pytest.mark.parametrize("leak", ["artifacts/seal/holdout", "artifacts/seal/holdout/calibrated.parquet", *UNSEALED])
-@pytest.mark.parametrize("chooser", ["score_forecasts", "sweep", "backtest"])
-def test_a_holdout_planted_in_the_selection_is_caught(chooser, leak):
-    assert forbidden_to(chooser, [*declared(STAGES[chooser], "deps"), leak]) == [leak]
+def test_a_holdout_planted_in_the_selection_is_caught():
+    for chooser in ("score_forecasts", "sweep", "backtest"):
+        for leak in ("artifacts/seal/holdout", "artifacts/seal/holdout/calibrated.parquet", *UNSEALED):
+            assert forbidden_to(chooser, [*declared(STAGES[chooser], "deps"), leak]) == [leak]
 
 
 def test_api_is_the_only_section_that_no_stage_declares():
@@ -115,9 +120,10 @@ def load_params() -> dict:
     return yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
-@pytest.mark.parametrize("stage", NAMES[NAMES.index("forecast") + 1 :])
-def test_nothing_after_the_forecasts_can_ask_for_one(stage):
-    assert not [file for file in code_files(stage) if file.startswith("stages/outside/paid/")]
+def test_nothing_after_the_forecasts_can_ask_for_one():
+    later = NAMES[NAMES.index("forecast") + 1 :]
+    code = {(stage, file) for stage in later for file in code_files(stage)}
+    assert [(stage, file) for stage, file in code if file.startswith("stages/outside/paid/")] == []
 
 
 def test_no_stage_depends_on_code_that_only_commands_use():

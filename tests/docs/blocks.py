@@ -23,7 +23,7 @@ def typed(block: Block) -> list[str]:
     if block.note.startswith("not run"):
         return []
     form = "! {{ {}; }}" if block.note.startswith("fails") else "{}"
-    return [form.format(command) for command in block.commands if not command.startswith(("source ", "export "))]
+    return [form.format(command) for command in block.commands]
 
 
 def blocks(page: Path) -> list[Block]:
@@ -34,3 +34,8 @@ def blocks(page: Path) -> list[Block]:
         commands = tuple(line for line in lines if line and not line.startswith("#"))
         found.append(Block(page, match["note"] or "", commands))
     return found
+
+
+def page_commands(page: Path) -> list[str]:
+    """What a test can type of a page, in its order."""
+    return [command for block in blocks(page) for command in typed(block)]

@@ -1,16 +1,16 @@
 """The docs name only what exists, and stay short."""
 
+import ast
 import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import pytest
-
 from stages.errors import PipelineError
-from tests.docs import errors
-from tests.docs.blocks import PAGES, ROOT, blocks, typed
+from tests.docs import errors, steps
+from tests.docs.blocks import PAGES, ROOT, blocks, page_commands
 
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 STAGES, COMMANDS = (
@@ -25,42 +25,63 @@ TARGETS |= STAGES | COMMANDS
 OF_MAINTAINERS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text().partition("##@ Develop")[2], re.M))
 
 
-def page_id(page):
-    return page.name
-
-
 def targets_of(page):
     """The make targets that a page names in code."""
     code = "\n".join(re.findall(r"`[^`]+`|```.*?```", page.read_text(), re.DOTALL))
     return set(re.findall(r"(?:^|[`$ ])make ([a-z][a-z-]*)", code, re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_every_make_target_that_a_page_names_exists(page):
-    assert targets_of(page) <= TARGETS
+def of_all_pages(wrong: Callable[[Path], Iterable[str]]) -> list[str]:
+    """Whatever is wrong on any page, after the page's name."""
+    return [f"{page.name}: {one}" for page in PAGES for one in wrong(page)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_every_module_that_a_page_runs_exists(page):
-    for module in set(re.findall(r"python -m (stages\.[a-z_.]+[a-z])", page.read_text())):
-        assert importlib.util.find_spec(module), module
+def test_every_make_target_that_a_page_names_exists():
+    assert of_all_pages(lambda page: targets_of(page) - TARGETS) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_every_link_to_a_file_of_the_repository_leads_somewhere(page):
-    for target in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_every_module_that_a_page_runs_exists():
+    def unknown(page: Path) -> list[str]:
+        named = set(re.findall(r"python -m ((?:stages|tests)\.[a-z_.]+[a-z])", page.read_text()))
+        return [module for module in named if not importlib.util.find_spec(module)]
+
+    assert of_all_pages(unknown) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_a_page_can_be_read_in_one_sitting(page):
-    assert len(page.read_text().splitlines()) <= 250
+def test_every_link_to_a_file_of_the_repository_leads_somewhere():
+    def broken(page: Path) -> list[str]:
+        targets = re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text())
+        return [target for target in targets if not (page.parent / target).exists()]
+
+    assert of_all_pages(broken) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_a_block_says_why_it_is_not_run_or_who_types_it(page):
-    for block in blocks(page):
-        assert not block.note or re.match(r"(not run|fails): \w+|by \w+$", block.note)
+def test_a_page_can_be_read_in_one_sitting():
+    assert of_all_pages(lambda page: page.read_text().splitlines()[250:]) == []
+
+
+def test_a_block_says_why_it_is_not_run_or_who_types_it():
+    def unsaid(page: Path) -> list[str]:
+        notes = [block.note for block in blocks(page)]
+        return [note for note in notes if note and not re.match(r"(not run|fails): \w+|by \w+$", note)]
+
+    assert of_all_pages(unsaid) == []
+
+
+def test_every_command_that_a_page_lets_you_type_stands_in_a_walk_with_what_shows_that_it_worked():
+    """Journeys type them (tests/pipeline); here their lists are held beside the pages."""
+    walks = {
+        "README.md": steps.README,
+        "FORECASTING.md": steps.FORECASTING,
+        "SCALING.md": steps.SCALING[:4] + steps.DASK + steps.SCALING[4:],
+        "SHARING.md": [step for _, *step in steps.SHARING],
+        "TUTORIAL.md": steps.TUTORIAL,
+    }
+    for page in PAGES:
+        commands, walk = page_commands(page), walks.get(page.name, [])
+        begins = [begin for begin, _ in walk]
+        assert [begin for command, begin in zip(commands, begins, strict=False) if command.startswith(begin)] == begins
+        assert len(commands) == len(begins), f"{page.name}: {commands[len(begins) :]}"
 
 
 def test_the_runbook_explains_every_exit_code():
@@ -85,18 +106,37 @@ def test_the_picture_of_the_graph_is_the_one_that_dvc_draws():
     assert drawn in (ROOT / "docs/ARCHITECTURE.md").read_text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_every_command_that_a_page_names_is_run_by_a_test(page):
+def strings_and_imports() -> str:
+    """What the tests type and call: comments and docstrings are neither."""
+    found = []
+    for path in (ROOT / "tests").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+                found.append(node.value)
+            elif isinstance(node, ast.ImportFrom):
+                found += [f"from {node.module} import {alias.name}" for alias in node.names]
+    return "\n".join(found)
+
+
+def test_every_command_that_a_page_names_is_run_by_a_test():
     """By a test of its own, or in a block that a journey types; `make <stage>` is the test below.
 
     What maintainers type (`make test` and its like) is what runs the tests, and not asked for.
     """
-    walked = [command for one in PAGES for block in blocks(one) for command in typed(block)]
-    tested = "\n".join([*(path.read_text() for path in (ROOT / "tests").rglob("*.py")), *walked])
-    for target in targets_of(page) - STAGES - OF_MAINTAINERS:
-        name = target.replace("-", "_")
-        imported = rf"from stages\.commands import [^\n]*\b{name}\b|(commands|outside)[./]{name}\b"
-        assert re.search(rf"make {target}\b|python -m stages\.{name}\b|{imported}", tested), target
+    tested = "\n".join([strings_and_imports(), *(command for page in PAGES for command in page_commands(page))])
+
+    def unrun(page: Path) -> Iterator[str]:
+        for target in targets_of(page) - STAGES - OF_MAINTAINERS:
+            recipe = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True).stdout
+            module = "".join(re.findall(r"python -m ([\w.]+)", recipe)[-1:]) or "of no module"
+            package, _, name = module.rpartition(".")
+            imports = rf"from ({module} import|{package} import {name}$)"
+            if not re.search(rf"(?m)^(! {{ )?make {target}\b|^(python -m )?{module}\b|^{imports}", tested):
+                yield target
+
+    assert of_all_pages(unrun) == []
 
 
 def test_every_stage_has_a_make_target_that_runs_it():

@@ -34,10 +34,10 @@ class Cluster:
     def engine(self) -> str:
         return f"dask://127.0.0.1:{self.port}"
 
-    def start_worker(self) -> None:
-        """A further worker with the code of this cluster; it serves after a second or two."""
+    def start_worker(self, code: Path | None = None) -> None:
+        """A further worker with the code of this cluster, or other code; it serves after a second or two."""
         command = [DASK, "worker", f"tcp://127.0.0.1:{self.port}", *WORKER, "--local-directory", self.folder]
-        self.workers.append(_started(command, self.code, self.folder / f"worker-{len(self.workers)}.log"))
+        self.workers.append(_started(command, code or self.code, self.folder / f"worker-{len(self.workers)}.log"))
 
     def until_it_serves(self, workers: int) -> None:
         """Wait for this many workers."""
@@ -53,9 +53,9 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path, *, workers: int = 2, code: Path = ROOT) -> Iterator[Cluster]:
-    """A scheduler and its workers, importing the code that lies at `code`."""
+    """Workers that import the code that lies at `code`, and a scheduler that knows none."""
     port = free_port()
-    scheduler = _started([DASK, "scheduler", "--port", str(port), *SCHEDULER], code, folder / "scheduler.log")
+    scheduler = _started([DASK, "scheduler", "--port", str(port), *SCHEDULER], folder, folder / "scheduler.log")
     running = Cluster(port, code, folder, scheduler)
     try:
         for _ in range(workers):

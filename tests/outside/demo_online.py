@@ -20,6 +20,8 @@ from stages.outside.configuration.composition import compose, write_params
 write_params(compose(overrides=sys.argv[1:]))
 """
 
+KNOWN = [f"forecaster.input_size={INPUT_SIZE}", f"forecaster.model_horizon={MODEL_HORIZON}"]
+
 
 @dataclass(frozen=True)
 class Step:
@@ -33,8 +35,7 @@ class Step:
 
 def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
     """Run the story in `folder`, a clone; every step as it ends."""
-    slice_ = ["preset=smoke", "forecaster=timegpt", f"forecaster.base_url={server.url}", "forecaster.min_rows=100"]
-    known = [f"forecaster.input_size={INPUT_SIZE}", f"forecaster.model_horizon={MODEL_HORIZON}"]
+    slice_, known = slice_of(server), KNOWN
     purse = ["api.mode=online", "api.cooldown_sec=0", "api.per_run=5"]
 
     def step(told: str, *modules: str) -> Step:
@@ -64,6 +65,11 @@ def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
     yield step(
         "What was spent, and is every answer what its key says?", "stages.commands.spend", "stages.commands.verify"
     )
+
+
+def slice_of(server: TimeGPTServer) -> list[str]:
+    """Five sessions, asked of the stand-in."""
+    return ["preset=smoke", "forecaster=timegpt", f"forecaster.base_url={server.url}", "forecaster.min_rows=100"]
 
 
 def clone_to(folder: Path) -> None:

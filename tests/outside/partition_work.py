@@ -4,12 +4,13 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from stages.errors import DataContractError
+from stages.errors import ConfigurationError, DataContractError
 from stages.forecasting.params import ForecasterParams
 from stages.outside.paid.backends import open_backend
 from stages.outside.paid.timegpt import TimeGPT
@@ -17,8 +18,9 @@ from stages.outside.source.bucket import fetch_bars
 from stages.sources.params import SourceParams
 
 
-def squared(key: str, number: int) -> int:
-    return number**2
+def squared_where(key: str, number: int) -> tuple[int, int]:
+    """The square, and the process that found it."""
+    return number**2, os.getpid()
 
 
 def told(key: str, number: int) -> int:
@@ -30,10 +32,6 @@ def told(key: str, number: int) -> int:
     return number
 
 
-def whose_process(key: str, _: object) -> int:
-    return os.getpid()
-
-
 def patient(key: str, notes: Path) -> str:
     """Notes that it began, with its process, and waits until it is let go."""
     (notes / f"{key}-{os.getpid()}").touch()
@@ -42,16 +40,15 @@ def patient(key: str, notes: Path) -> str:
     return key
 
 
-def asking(key: str, forecaster: ForecasterParams) -> str:
-    """Opens the backend, as `forecast` does."""
-    open_backend(forecaster)
-    return key
-
-
-def buying(key: str, forecaster: ForecasterParams) -> str:
-    """Goes round the backend, straight to the seller."""
-    TimeGPT(forecaster, timeout_sec=10)
-    return key
+def buying_both_ways(key: str, forecaster: ForecasterParams) -> list[str]:
+    """Opens the backend, as `forecast` does, and goes round it, straight to the seller; what it is told."""
+    said = []
+    for attempt in (open_backend, partial(TimeGPT, timeout_sec=10)):
+        try:
+            attempt(forecaster)
+        except ConfigurationError as error:
+            said.append(str(error))
+    return said
 
 
 def counted(key: str, notes: Path, number: int) -> tuple[pl.DataFrame, int]:

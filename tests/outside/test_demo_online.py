@@ -1,21 +1,22 @@
 """The demonstration of the paid path is true: the whole pipeline, the real SDK, the stand-in service."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.outside.demo_online import Step, clone_to, demonstrate, python_in
+from tests.outside.demo_online import KNOWN, Step, clone_to, compose_in, demonstrate, python_in, slice_of
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], TimeGPTServer, Path]:
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Step], TimeGPTServer, Path]]:
     folder = tmp_path_factory.mktemp("demo") / "repository"
     clone_to(folder)
     with TimeGPTServer() as server:
-        return list(demonstrate(folder, server)), server, folder
+        yield list(demonstrate(folder, server)), server, folder
 
 
 def test_every_step_ends_as_told(story):
@@ -26,12 +27,17 @@ def test_every_step_ends_as_told(story):
     assert set(codes[4:-3]) == {4}
 
 
-def test_the_price_was_right(story):
+def test_the_price_was_right_and_a_proof_that_licenses_packing_costs_two_requests(story):
     """`make plan` counted one request a snapshot and one for the model's facts; so many arrived."""
-    steps, server, _ = story
+    steps, server, folder = story
     priced = next(line.split()[1] for line in steps[0].output.splitlines() if line.strip().startswith("requests  "))
     assert server.sent == int(priced)
     assert max(server.series_billed.values()) == 1
+
+    compose_in(folder, [*slice_of(server), *KNOWN, "api.mode=online", "api.cooldown_sec=0"])
+    proof = python_in(folder, "-m", "stages.commands.prove_independence")
+    assert "prove-independence: model=timegpt-2.1" in proof.stdout, proof.stderr
+    assert server.sent == int(priced) + 2
 
 
 def test_the_offline_replay_opens_no_socket(story):

@@ -1,6 +1,7 @@
 """Engines: the same records whoever works, failures that name the partition, no child without its driver."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,12 +43,11 @@ def any_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
     return str(request.param)
 
 
-def test_records_come_back_by_key_sorted_whatever_the_engine_and_the_order(any_engine: str):
-    assert list(engine.run(work.squared, NUMBERS, "squaring").items()) == [("A", 1), ("B", 4), ("C", 9)]
-
-
-def test_no_partition_is_no_work(any_engine: str):
-    assert engine.run(work.squared, {}, "squaring") == {}
+def test_records_come_back_by_key_sorted_and_others_than_the_driver_work_but_for_the_loop(any_engine: str):
+    found = engine.run(work.squared_where, NUMBERS, "squaring")
+    assert [(key, square) for key, (square, _) in found.items()] == [("A", 1), ("B", 4), ("C", 9)]
+    assert ({process for _, process in found.values()} == {os.getpid()}) is (any_engine == "loop")
+    assert engine.run(work.squared_where, {}, "squaring") == {}
 
 
 def test_a_user_s_problem_names_its_partition_and_keeps_its_exit_code(any_engine: str):
@@ -61,17 +61,13 @@ def test_a_bug_keeps_its_traceback_and_names_its_partition(any_engine: str):
     assert "This happened at work on MSFT." in caught.value.__notes__
 
 
-@pytest.mark.parametrize(("attempt", "what"), [(work.asking, "the paid backend"), (work.buying, "the service")])
-def test_only_the_driver_buys(any_engine: str, attempt, what: str, server: TimeGPTServer):
+def test_only_the_driver_buys(any_engine: str, server: TimeGPTServer):
+    """Neither through the backend nor past it."""
     forecaster = ForecasterParams(**{**FORECASTER, "base_url": server.url})
-    with pytest.raises(ConfigurationError, match=f"partition AAPL tried to open {what}: only the driver buys"):
-        engine.run(attempt, {"AAPL": forecaster}, "buying")
+    refused = engine.run(work.buying_both_ways, {"AAPL": forecaster}, "buying")["AAPL"]
+    for told, what in zip(refused, ("the paid backend", "the service"), strict=True):
+        assert f"partition AAPL tried to open {what}: only the driver buys" in told
     assert server.sent == 0
-
-
-def test_work_is_done_by_others_than_the_driver_but_for_the_loop(any_engine: str):
-    processes = set(engine.run(work.whose_process, dict.fromkeys("ABCD"), "asking").values())
-    assert (processes == {os.getpid()}) is (any_engine == "loop")
 
 
 def test_the_untracked_file_chooses_and_the_environment_overrules_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -88,36 +84,60 @@ def test_the_untracked_file_chooses_and_the_environment_overrules_it(tmp_path: P
 def test_an_engine_that_does_not_exist_is_refused_by_name(choice: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", choice)
     with pytest.raises(ConfigurationError, match=f"is '{choice}': write loop, local:2 or dask://host:8786"):
-        engine.run(work.squared, NUMBERS, "squaring")
+        engine.run(work.squared_where, NUMBERS, "squaring")
 
 
 def test_the_base_install_says_how_to_get_dask(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "dask://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigurationError, match=r"not installed: `uv pip install -r pyproject.toml --extra cluster`"):
-        engine.run(work.squared, NUMBERS, "squaring")
+        engine.run(work.squared_where, NUMBERS, "squaring")
 
 
 def test_a_scheduler_that_is_not_there_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "dask://127.0.0.1:1")
     monkeypatch.setattr(cluster_engine, "CONNECT_SEC", 0.5)
     with pytest.raises(ConfigurationError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1: start one"):
-        engine.run(work.squared, NUMBERS, "squaring")
+        engine.run(work.squared_where, NUMBERS, "squaring")
 
 
-def test_a_cluster_without_workers_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cluster_engine, "WORKERS_SEC", 0.5)
-    with cluster(tmp_path, workers=0) as empty:
-        monkeypatch.setenv("ENGINE", empty.engine)
-        with pytest.raises(ConfigurationError, match=r"has no workers: `dask worker tcp://"):
-            engine.run(work.squared, NUMBERS, "squaring")
+def test_a_cluster_without_workers_or_with_one_of_other_code_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(ROOT / "stages", tmp_path / "later/stages", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "later/stages/errors.py").open("a") as file:
+        file.write("# of another commit\n")
+    lacks = {
+        tmp_path: r"without the stages' code \(No module named 'stages'\)",
+        tmp_path / "later": "with other code than this run",
+    }
+    with cluster(tmp_path, workers=0) as running:
+        monkeypatch.setenv("ENGINE", running.engine)
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster_engine, "WORKERS_SEC", 0.1)
+            with pytest.raises(ConfigurationError, match=r"has no workers: `PYTHONPATH=\. dask worker tcp://"):
+                engine.run(work.squared_where, NUMBERS, "squaring")
+        for code, lack in lacks.items():
+            running.start_worker(code)
+            told = rf"^the worker at tcp://127\.0\.0\.1:\d+ runs {lack}: start it anew"
+            with pytest.raises(ConfigurationError, match=told):
+                engine.run(work.squared_where, NUMBERS, "squaring")
+            running.kill(running.workers[-1])
 
 
-def test_workers_of_other_code_are_refused(two_workers: Cluster, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("ENGINE", two_workers.engine)
-    monkeypatch.setattr(cluster_engine, "fingerprint", lambda: "another commit")
-    with pytest.raises(ConfigurationError, match="does not run the driver's code"):
-        engine.run(work.squared, NUMBERS, "squaring")
+def test_a_machine_that_could_not_read_a_task_is_named_with_its_versions():
+    packages = {"python": "3.11.7.final.0", "dask": "2026.8.0", "distributed": "2026.8.0", "cloudpickle": "3.1.2"}
+    same, patched = {"packages": packages}, {"packages": packages | {"python": "3.11.9.final.0"}}
+    told = {"client": same, "scheduler": patched, "workers": {"tcp://10.0.0.7:4000": same}}
+    cluster_engine.validate_versions(told, "tcp://10.0.0.5:8786")
+
+    older = {"packages": packages | {"python": "3.12.1.final.0", "distributed": "2025.1.0"}}
+    with pytest.raises(
+        ConfigurationError, match=r"^the worker at tcp://10\.0\.0\.7:4000 runs python 3\.12, distributed"
+    ):
+        cluster_engine.validate_versions(told | {"workers": {"tcp://10.0.0.7:4000": older}}, "tcp://10.0.0.5:8786")
+    with pytest.raises(ConfigurationError, match=r"^the scheduler at tcp://10\.0\.0\.5:8786 runs python 3\.12"):
+        cluster_engine.validate_versions(told | {"scheduler": older}, "tcp://10.0.0.5:8786")
 
 
 def begun(notes: Path) -> dict[str, int]:

@@ -27,11 +27,11 @@ def shop(workspace: Path, server: TimeGPTServer) -> ShopKeeper:
     return ShopKeeper(workspace / ".dvc/cache/forecasts", server.url)
 
 
-def ask(workspace: Path, command: str, *arguments: str) -> tuple[int, str]:
+def ask(workspace: Path, module: str, *arguments: str) -> tuple[int, str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("DVC_ROOT", None)
     done = subprocess.run(
-        [sys.executable, "-m", f"stages.commands.{command}", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=workspace, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
@@ -39,20 +39,20 @@ def ask(workspace: Path, command: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_standing_limit_holds_against_params(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):
-    code, told = ask(workspace, "budget", "3")
+    code, told = ask(workspace, "stages.commands.budget", "3")
     assert code == 0
     assert "3 requests left today" in told
     with pytest.raises(Exception, match="3 of 3 requests"):
         shop.backend(per_day=1000).answer(questions(["AAA"], range(5)))
     assert server.sent == 3
-    assert "3 counted  (3 answered)" in ask(workspace, "budget")[1]
+    assert "3 counted  (3 answered)" in ask(workspace, "stages.commands.budget")[1]
     assert (workspace / "artifacts/api_budget.json").is_file()
 
 
 def test_spend_tells_runs_and_requests(workspace: Path, shop: ShopKeeper):
     shop.backend().answer(questions(["AAA", "BBB"], range(2)))
     shop.backend().answer(questions(["AAA", "BBB"], range(2)))
-    code, told = ask(workspace, "spend")
+    code, told = ask(workspace, "stages.commands.spend")
     assert code == 0
     assert "2 runs, 2 requests counted" in told
     assert "4 questions, 0.0 % hits, 4 bought; requests: 2 answered" in told
@@ -62,20 +62,20 @@ def test_spend_tells_runs_and_requests(workspace: Path, shop: ShopKeeper):
 
 def test_verify_names_a_damaged_answer(workspace: Path, shop: ShopKeeper):
     shop.backend().answer(questions(["AAA", "BBB"], range(2)))
-    code, told = ask(workspace, "verify")
+    code, told = ask(workspace, "stages.commands.verify")
     assert (code, told.partition(" seconds")[0]) == (0, "verify: answers=4 damaged=0")
     victim = sorted(shop.root.glob("??/*.json"))[1]
     victim.write_bytes(victim.read_bytes()[:-40])
-    code, told = ask(workspace, "verify")
+    code, told = ask(workspace, "stages.commands.verify")
     assert code == 2
     assert f"{victim.parent.name}/{victim.name}" in told
 
 
 def test_release_lets_a_refused_key_be_bought(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):
     key = asked().question.key
-    assert ask(workspace, "release", key)[0] == 5
+    assert ask(workspace, "stages.commands.release", key)[0] == 5
     server.next("422")
     with pytest.raises(Exception, match="422"):
         shop.backend().answer([asked()])
-    assert ask(workspace, "release", key)[0] == 0
+    assert ask(workspace, "stages.commands.release", key)[0] == 0
     assert len(shop.backend().answer([asked()])) == 1

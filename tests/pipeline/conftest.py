@@ -1,4 +1,4 @@
-"""The default run, made once for all workers, and copied for every journey."""
+"""The default run, typed once in a clean shell for all workers, and copied for every journey."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.docs.shell import shell
+from tests.docs.steps import README
 from tests.pipeline.clone import Clone, clone_working_tree
 
 
@@ -18,13 +20,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory) -> Clone:
-    """A fresh clone after `make run`; not to be changed by tests."""
+    """A fresh clone after `make run`, the README's first command; not to be changed by tests."""
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     made = shared / "default" / "made"
     with FileLock(shared / "default.lock"):
         if not made.exists():
-            said = clone_working_tree(made.parent / "repo").sh("make run")
+            with shell(clone_working_tree(made.parent / "repo").path) as reader:
+                said = reader.step(*README[0])
             made.write_text(said)  # what the terminal showed
     return Clone(made.parent / "repo")
 

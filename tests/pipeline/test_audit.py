@@ -8,18 +8,12 @@ STOOD = r"^2 instants, (\d{3,}) questions, 0 keys moved; \d{6,} rows of the past
 AHEAD = """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/returns.py"""
 
 
-def test_the_default_study_stands_the_audit_and_nothing_is_written(default_run):
+def test_the_default_study_stands_the_audit_all_symbols_at_once_or_one_by_one_and_nothing_is_written(default_run):
     before = default_run.sh("git status --porcelain && dvc status")
-    told = default_run.sh("make audit INSTANTS=2")
-
-    assert re.search(STOOD, told, re.M)
-    assert default_run.sh("git status --porcelain && dvc status") == before
-
-
-def test_symbols_one_at_a_time_are_asked_the_same_questions(default_run):
-    together, apart = (default_run.sh(f"make audit INSTANTS=2 AT_ONCE={symbols}") for symbols in (3, 1))
+    together, apart = (default_run.sh(f"make audit INSTANTS=2 AT_ONCE={symbols}") for symbols in (16, 1))
 
     assert re.findall(STOOD, apart, re.M) == re.findall(STOOD, together, re.M) != []
+    assert default_run.sh("git status --porcelain && dvc status") == before
 
 
 @pytest.mark.journey

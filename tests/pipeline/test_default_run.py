@@ -4,6 +4,7 @@ import json
 import re
 
 import polars as pl
+import pytest
 import yaml
 
 from tests.architecture.dependencies import load_dvc_yaml
@@ -49,6 +50,7 @@ def test_no_artifact_knows_where_or_when_it_was_made(default_run):
             assert here.encode() not in path.read_bytes(), path
 
 
+@pytest.mark.journey  # the whole run once more
 def test_another_folder_thread_count_and_store_history_give_the_same_bytes(default_run, fresh):
     fresh.sh("dvc repro", POLARS_MAX_THREADS="1", NUMBA_NUM_THREADS="1", TZ="Asia/Tokyo", PYTHONHASHSEED="7")
     assert fresh.text("dvc.lock") == default_run.text("dvc.lock")

@@ -16,9 +16,10 @@ def told(output: str, name: str) -> int:
     return int(found[1])
 
 
-def test_other_params_are_priced_without_touching_the_workspace(default_run):
+def test_other_params_are_priced_once_without_touching_the_workspace(default_run):
+    """Histories that send the same rows are named, and cost what the shortest costs alone."""
     before = default_run.sh(FILES)
-    output = default_run.sh(f'make plan {HISTORIES}"')
+    output = default_run.sh(f'make plan {HISTORIES} {KNOWN}"')
     asked = int(re.search(r"plan: (\d+) questions to timegpt-2.1", output)[1])
     assert told(output, "answered here") == 0
     assert told(output, "to buy") == asked
@@ -26,10 +27,6 @@ def test_other_params_are_priced_without_touching_the_workspace(default_run):
     assert told(output, "left today") == 100
     assert told(output, "days needed") == -(-told(output, "requests") // 100)
     assert default_run.sh(FILES) == before
-
-
-def test_histories_that_send_the_same_rows_are_named_and_priced_once(default_run):
-    output = default_run.sh(f'make plan {HISTORIES} {KNOWN}"')
     shortest = "requests.history_days=[20] rules.history_days=20 sweep.grid.history_days=[20]"
     alone = default_run.sh(f'make plan SET="forecaster=timegpt {shortest} {KNOWN}"')
     assert int(re.search(r"(\d+) rows of the schedule are the same question as another", output)[1]) > 0

@@ -6,19 +6,24 @@ The bucket is the real GCS server binary; each clone has its own history, cache 
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.docs import steps
 from tests.docs.blocks import ROOT, blocks, typed
+from tests.docs.shell import shell
 from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 from tests.pipeline.clone import BIN, Clone, clone_working_tree
 
 pytestmark = pytest.mark.journey
 
+PAGE = ROOT / "docs/SHARING.md"
+AGAIN = "dvc exp run -n same_again -S rules.s_stop=1.5"
 BUCKET_OF_THE_PAGE = "gs://your-bucket/dvc"
 ON_LOOPBACK = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", "NO_GCE_CHECK": "true"}
 
@@ -69,31 +74,26 @@ def team(tmp_path: Path) -> Iterator[Team]:
 
 
 def test_the_sharing_page_can_be_typed_by_everyone_it_names(clone, team):
-    owner, said = team.found(clone), []
+    owner = team.found(clone)
     cache = owner.path / ".dvc/cache"
-    people = {"": owner}
-    for block in blocks(ROOT / "docs/SHARING.md"):
-        name = block.note.removeprefix("by ")
-        if name not in people:
-            people[name] = team.join(name, networked=name != "neighbour")
-        for command in typed(block):
+    people, terminals, said = {"": owner}, ExitStack(), {}
+    typed_by = [(block.note.removeprefix("by "), command) for block in blocks(PAGE) for command in typed(block)]
+    with terminals:
+        readers = {"": terminals.enter_context(shell(owner.path, **ON_LOOPBACK))}
+        for (name, command), (who, _, shows) in zip(typed_by, steps.SHARING, strict=True):
+            assert name == who
+            if name not in people:
+                people[name] = team.join(name, networked=name != "neighbour")
+                readers[name] = terminals.enter_context(shell(people[name].path, **ON_LOOPBACK))
             here = command.replace(BUCKET_OF_THE_PAGE, f"gs://{BUCKET}/dvc").replace("/srv/dvc-cache", str(cache))
-            told = people[name].sh(here, **ON_LOOPBACK)
-            said.append((name, command, told))
+            said[name, command] = readers[name].step(here, shows)
             if command.startswith("dvc remote add"):
                 team.log_in(owner)
             if name and command == "make run":
                 assert people[name].sh("git status --porcelain") == "", "a colleague reproduces the committed lock"
 
-    def output(name: str, command: str) -> str:
-        return next(told for who, typed_, told in said if (who, typed_) == (name, command))
-
-    for name in ("colleague", "neighbour"):
-        assert "Running stage" not in output(name, "make run"), "everything came from where it is shared"
-        assert "gate: PASS" in output(name, "make run")
-    again = output("colleague", "dvc exp run -n same_again -S rules.s_stop=1.5")
-    assert "is cached - skipping run" in again
-    assert "Running stage" not in again
+    for name, command in (("colleague", "make run"), ("neighbour", "make run"), ("colleague", AGAIN)):
+        assert "Running stage" not in said[name, command], "everything came from where it is shared"
     comment = people["colleague"].text("artifacts/pr_comment/comment.md")
     assert comment.startswith("## ✔ PASS → ▣ SEALED")
     assert "**Price of this change:** **0 calls**" in comment
@@ -111,8 +111,8 @@ def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team):
     runner = team.join("runner")
     runner.sh("git switch -q wider")
     workflow = yaml.safe_load((ROOT / "docs/ci/pull-request.yaml").read_text())
-    steps = [step["run"] for step in workflow["jobs"]["judge"]["steps"] if "run" in step]
-    ours = [step.replace("${{ github.event.number }}", "7") for step in steps if not step.startswith("gh ")]
+    runs = [step["run"] for step in workflow["jobs"]["judge"]["steps"] if "run" in step]
+    ours = [step.replace("${{ github.event.number }}", "7") for step in runs if not step.startswith("gh ")]
     assert len(ours) == 4
     settings = ON_LOOPBACK | {"BASE": "origin/main", "PICTURES": "https://host/raw/pr-pictures/7"}
     said = [runner.sh(step, **settings) for step in ours]

@@ -1,4 +1,7 @@
-"""The docs as a reader follows them: every command, in order, in a clone after `make run`."""
+"""The docs as a reader follows them, in a clean shell: every command, in order, has work to do and does it.
+
+SCALING is walked in test_scaling.py, SHARING in test_sharing.py.
+"""
 
 import json
 import re
@@ -6,41 +9,36 @@ import shutil
 
 import pytest
 
-from tests.docs.blocks import PAGES, ROOT, blocks, typed
+from tests.docs import steps
+from tests.docs.blocks import ROOT, page_commands
+from tests.docs.shell import shell
 
 TUTORIAL = ROOT / "docs/TUTORIAL.md"
-WALKS = {"README.md", "SCALING.md", "SHARING.md", "TUTORIAL.md"}  # walked elsewhere: test_scaling.py, test_sharing.py
 BARS = ROOT.parent / "shared/data/stocks/1m/AAPL"
 
 
-@pytest.mark.journey
+@pytest.mark.journey  # five experiments
 def test_the_readme_can_be_typed_from_top_to_bottom(clone):
-    commands = [command for block in blocks(ROOT / "README.md") for command in typed(block)]
-    assert len(commands) >= 8
-    for command in commands:
-        clone.sh(command)
+    """Its first command made the run that was copied here (conftest.py)."""
+    first, *others = page_commands(ROOT / "README.md")
+    assert first == steps.README[0][0]
+    with shell(clone.path) as reader:
+        reader.walk(others, steps.README[1:])
 
 
-def test_what_the_other_pages_type_works_on_the_default_run(default_run):
-    others = [page for page in PAGES if page.name not in WALKS]
-    commands = [command for page in others for block in blocks(page) for command in typed(block)]
-    assert commands
-    for command in commands:
-        default_run.sh(command)
+def test_what_the_page_on_forecasting_types_works_on_the_default_run(default_run):
+    with shell(default_run.path) as reader:
+        reader.walk(page_commands(ROOT / "docs/FORECASTING.md"), steps.FORECASTING)
 
 
-@pytest.mark.journey
+@pytest.mark.journey  # two studies on real bars
 @pytest.mark.skipif(not BARS.is_dir(), reason="the bars of the tutorial do not lie beside this clone")
 def test_the_tutorial_leads_from_a_preset_to_an_honest_verdict_on_real_bars(clone):
     shutil.copytree(BARS, clone.path.parent / "shared/data/stocks/1m/AAPL")
-    said = {command: clone.sh(command) for block in blocks(TUTORIAL) for command in typed(block)}
-
-    told = next(output for command, output in said.items() if command.startswith("make new-run"))
+    with shell(clone.path) as reader:
+        said = reader.walk(page_commands(TUTORIAL), steps.TUTORIAL)
     quoted = re.search(r"```text\n(new-run:.*?)```", TUTORIAL.read_text(), re.DOTALL)[1]
-    assert quoted in told, "the page quotes what the command prints"
-    assert "the verdict is FAIL" in said["! { make run; }"]
-    assert "the verdict is FAIL" in said["! { make gate; }"]
+    assert quoted in said[1], "the page quotes what the command prints"
     days = json.loads(clone.text("artifacts/evaluate/gates.json"))["gates"]["forecast"]["n_days"]
     assert f"Now there are {days} days" in TUTORIAL.read_text()
-    assert "0 keys moved" in said["make audit INSTANTS=3"]
     assert "study: my_study" in clone.text("params.yaml")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,10 +115,20 @@ def vendors(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[str, Any]]:
     return frame, said
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(vendor=vendors())
 def test_any_delivery_ends_in_a_verdict_or_one_sentence(vendor: tuple[pl.DataFrame, dict[str, Any]]) -> None:
-    frame, said = vendor
+    require_a_verdict(*vendor)
+
+
+@pytest.mark.torture  # the same at length
+@settings(max_examples=500, deadline=None)
+@given(vendor=vendors())
+def test_any_of_many_deliveries_ends_in_a_verdict_or_one_sentence(vendor: tuple[pl.DataFrame, dict[str, Any]]) -> None:
+    require_a_verdict(*vendor)
+
+
+def require_a_verdict(frame: pl.DataFrame, said: dict[str, Any]) -> None:
     checked = check_symbols({"SYM": frame}, dialect(**said), CALENDAR, QUALITY)
     report = quality_report(checked, MANIFEST, CALENDAR, QUALITY)
     one = checked["SYM"]

@@ -1,0 +1,40 @@
+"""SCALING as a reader follows it: every command, in clean shells, with a real scheduler, two workers and a bucket."""
+
+import psutil
+import pytest
+
+from tests.docs import steps
+from tests.docs.blocks import ROOT, blocks, typed
+from tests.docs.shell import shell
+from tests.outside.gcs_server import free_port, gcs_server
+
+PAGE = [typed(block) for block in blocks(ROOT / "docs/SCALING.md")]
+RUNS_ON_THE_ENGINE = 7  # fetch_bars, check_data, build_features, build_requests, seal for either span, sweep
+
+
+@pytest.mark.journey  # a whole default run by the workers: a minute
+def test_the_cluster_of_the_page_runs_all_of_a_fresh_clone_to_the_lock_of_a_loop(fresh, default_run):
+    port = str(free_port())
+    (commands,) = (commands for commands in PAGE if any("dask worker" in command for command in commands))
+    with shell(fresh.path) as reader:
+        reader.walk([command.replace("8786", port) for command in commands], steps.DASK)
+        assert not [one.info for one in psutil.process_iter(["cmdline"]) if port in str(one.info["cmdline"])]
+    assert fresh.text("dvc.lock") == default_run.text("dvc.lock")
+    assert fresh.text("artifacts/scheduler.log").count("Receive client connection") == RUNS_ON_THE_ENGINE
+
+    with shell(fresh.path) as reader:
+        reader.step("source .venv/bin/activate", steps.ACTIVE[1])
+        said = reader.step("ENGINE=local:2 dvc repro", "up to date")
+    assert "Running stage" not in said, "another engine makes nothing stale"
+
+
+@pytest.mark.journey  # two runs of the small preset
+def test_the_other_commands_of_the_page_do_what_they_say(tmp_path, fresh):
+    fresh.sh("make use PRESET=smoke && git commit -q -a -m smoke")
+    with gcs_server(tmp_path / "gcs.log") as url:
+        google = {"STORAGE_EMULATOR_HOST": url, "FSSPEC_GS_TOKEN": "anon", "NO_GCE_CHECK": "true"}
+        with shell(fresh.path, **google) as reader:
+            others = [command for commands in PAGE if "mkdir -p artifacts" not in commands for command in commands]
+            reader.walk(others, steps.SCALING)
+        assert "gs://team/partitions/" in fresh.text("artifacts/check_data/bars/manifest.json")
+    assert fresh.sh("git status --porcelain -- . ':!dvc.lock' ':!params.yaml'") == ""
