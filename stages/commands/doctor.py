@@ -21,11 +21,14 @@ from stages.outside.git import git
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.places import Folder
+from stages.outside.runs.evidence import LOCK, findings, read_run, remedy
 from stages.outside.workspace import default_remote, main_root, store_root
+from stages.universe.names import few
 
 OLDEST_PYTHON = (3, 11)
 ROOM_BYTES = 1_000_000_000
 FIRST_ANSWER_SEC = 5.0
+ARTIFACTS = Path("artifacts")
 
 
 def main() -> None:
@@ -122,6 +125,19 @@ def disk() -> str:
     return words
 
 
+def evidence() -> str:
+    """What lies in artifacts/ is what dvc.lock lists; whether it is of these params stands beside it."""
+    run = read_run() if LOCK.exists() else None
+    if run is None or not ARTIFACTS.exists():
+        return "nothing ran here yet: `make run`"
+    found = findings(run, run.stages)
+    if found.changed:
+        raise ConfigurationError(f"{found.told}: {remedy(found, 'make run')}.")
+    if told := found.told or (f"artifacts/ was made by other code ({few(found.code)})" if found.code else ""):
+        return f"{told}: `make run`, before any figure is read"
+    return f"{sum(len(run.listed(stage, 'outs')) for stage in run.stages)} outputs as dvc.lock lists them"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "python": python,
     "dvc": dvc,
@@ -131,6 +147,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "store": store,
     "ledger": ledger,
     "disk": disk,
+    "evidence": evidence,
 }
 
 

@@ -8,41 +8,19 @@ though: dvc.lock says where each table lies in DVC's cache, and params.yaml besi
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import yaml
-from ruamel.yaml import YAML
 
 from stages.backtesting.trials import Entry, evaluated, opened
+from stages.outside.content import file_hash
 from stages.outside.git import git
+from stages.outside.runs.evidence import LOCK, Run, parse_run
 from stages.outside.settings import PARAMS
 from stages.outside.workspace import store_root
 
-LOCK = Path("dvc.lock")
 COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtest/bt_summary.csv"}
 VERDICT = "artifacts/evaluate/oos.json"
 AFTER_THE_VARIANTS = {"evaluate", "report"}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One dvc.lock and the params.yaml beside it."""
-
-    params: Mapping[str, Any]
-    stages: Mapping[str, Any]
-
-    @property
-    def fits(self) -> bool:
-        """Whether params.yaml is the one that the recorded stages ran with."""
-        return all(
-            _at(self.params, key) == value
-            for name, stage in self.stages.items()
-            if name not in AFTER_THE_VARIANTS
-            for key, value in stage.get("params", {}).get(str(PARAMS), {}).items()
-        )
 
 
 @dataclass
@@ -59,7 +37,7 @@ def present_run() -> list[Run]:
     """The run that dvc.lock of this workspace records, if there is one."""
     if not (LOCK.exists() and PARAMS.exists()):
         return []
-    return [_run(PARAMS.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8"))]
+    return [parse_run(PARAMS.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8"))]
 
 
 def recorded_runs() -> Iterator[Run]:
@@ -70,7 +48,7 @@ def recorded_runs() -> Iterator[Run]:
         blobs = tuple(line.split()[2] for line in sorted(listed, key=lambda line: line.split("\t")[1], reverse=True))
         if len(blobs) == 2 and blobs not in seen:
             seen.add(blobs)
-            yield _run(*(git("cat-file", "blob", blob) for blob in blobs))
+            yield parse_run(*(git("cat-file", "blob", blob) for blob in blobs))
 
 
 def entries_of(runs: Iterable[Run]) -> Found:
@@ -78,7 +56,7 @@ def entries_of(runs: Iterable[Run]) -> Found:
     found = Found(set())
     for run in runs:
         found.runs += 1
-        if not run.fits:
+        if run.other_params(set(run.stages) - AFTER_THE_VARIANTS):
             found.unfit += 1
             continue
         for stage, path in COMBOS.items():
@@ -93,25 +71,12 @@ def entries_of(runs: Iterable[Run]) -> Found:
 
 
 def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:
-    """A recorded file from DVC's cache; None, and counted, when it is gone; None where the stage never ran."""
-    outs = run.stages.get(stage, {}).get("outs", [])
-    digest = next((str(out["md5"]) for out in outs if out["path"] == path), None)
+    """A recorded file of DVC's cache; None, and counted, when it is gone or altered; None where its stage never ran."""
+    digest = next((str(out["md5"]) for out in run.listed(stage, "outs") if out["path"] == path), None)
     if digest is None:
         return None
-    try:
-        return (store_root().parent / "files/md5" / digest[:2] / digest[2:]).read_bytes()
-    except FileNotFoundError:
+    copy = store_root().parent / "files/md5" / digest[:2] / digest[2:]
+    if not copy.exists() or file_hash(copy) != digest:
         found.missing += 1
         return None
-
-
-def _run(params: str, lock: str) -> Run:
-    recorded = YAML(typ="safe", pure=True).load(lock) or {}  # DVC writes YAML 1.2, where 10:30 needs no quotes
-    return Run(yaml.safe_load(params) or {}, recorded.get("stages", {}))
-
-
-def _at(document: Mapping[str, Any], path: str) -> Any:
-    value: Any = document
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+    return copy.read_bytes()
