@@ -37,7 +37,7 @@ override COMMANDS := spend verify prove-independence refresh whitelist adopt ope
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x as experiment x (HOW=--temp or --queue)
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
-	$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
+	@$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
 	$(if $(value HOW),,python -m stages.commands.trials --present)
 	$(if $(value HOW),,python -m stages.gate)
 else
@@ -93,7 +93,7 @@ refresh: ## list the source anew, and say what is new or revised
 ##@ Ask
 .PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
 $(COMMANDS): .venv/runtime
-	$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
+	@$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
 
 spend: ## calls, series and hit ratio, run by run
 verify: ## re-derive the key of every stored answer

@@ -21,9 +21,8 @@ from stages.outside.git import git
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.places import Folder
-from stages.outside.runs.evidence import LOCK, findings, read_run, remedy
+from stages.outside.runs.evidence import LOCK, findings, read_run
 from stages.outside.workspace import default_remote, main_root, store_root
-from stages.universe.names import few
 
 OLDEST_PYTHON = (3, 11)
 ROOM_BYTES = 1_000_000_000
@@ -132,9 +131,9 @@ def evidence() -> str:
         return "nothing ran here yet: `make run`"
     found = findings(run, run.stages)
     if found.changed:
-        raise ConfigurationError(f"{found.told}: {remedy(found, 'make run')}.")
-    if told := found.told or (f"artifacts/ was made by other code ({few(found.code)})" if found.code else ""):
-        return f"{told}: `make run`, before any figure is read"
+        raise ConfigurationError(f"{found.told}: {found.remedy}.")
+    if told := found.told or found.told_of_code:
+        return f"{told}: `make run` before any figure is read"
     return f"{sum(len(run.listed(stage, 'outs')) for stage in run.stages)} outputs as dvc.lock lists them"
 
 

@@ -20,10 +20,10 @@ from ruamel.yaml.error import YAMLError
 from stages.errors import ConfigurationError
 from stages.outside.content import content_hash
 from stages.outside.settings import PARAMS
-from stages.universe.names import few
 
 LOCK = Path("dvc.lock")
 ARTIFACTS, CONF = "artifacts/", "conf/"
+NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,24 @@ class Findings:
     def told(self) -> str:
         """What keeps artifacts/ from being evidence for params.yaml, in words; empty where it is."""
         words = {
-            "dvc.lock records no run of {}": few(self.never_ran),
-            "artifacts/ is of other params than params.yaml states, {}": _told(self.params) if self.params else "",
-            "artifacts/ was made from another {}": few(self.stale),
-            "{} is missing": few(self.absent),
-            "not what dvc.lock lists, so changed after the run: {}": few(list(self.changed)),
+            "dvc.lock records no run of {}": _named(self.never_ran),
+            "artifacts/ is of other params than params.yaml: {}": _told(self.params) if self.params else "",
+            "artifacts/ was made from another {}": _named(self.stale),
+            "{} is missing": _named(self.absent),
+            "changed after the run that dvc.lock records: {}": _named(list(self.changed)),
         }
-        return "; ".join(sentence.format(named) for sentence, named in words.items() if named)
+        return "; ".join(sentence.format(names) for sentence, names in words.items() if names)
+
+    @property
+    def told_of_code(self) -> str:
+        """Files of code that are not those that made artifacts/, in words; empty where there are none."""
+        return f"artifacts/ was made by other code than lies here: {_named(self.code)}" if self.code else ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do. DVC would take a changed file from its cache again, where the copy there changed too."""
+        damaged = [f"{copy} {path}" for path, md5 in self.changed.items() for copy in _damaged_copies(md5)]
+        return f"DVC's copy changed too, so `rm -rf {' '.join(damaged)}`, then `make run`" if damaged else "`make run`"
 
 
 def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Run:
@@ -112,59 +123,45 @@ def parse_run(params: str, lock: str) -> Run:
     return Run(yaml.safe_load(params) or {}, stages or {})
 
 
-def findings(run: Run, stages: Iterable[str], root: Path = Path()) -> Findings:
-    """What differs below `root` for these stages and all before them."""
+def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iterable[Path] | None = None) -> Findings:
+    """What differs below `root` for these stages and all before them; of outs only `fetched` ones, where so few lie."""
     found, names = Findings(), run.up_to(stages)
     found.never_ran = [name for name in names if name not in run.stages]
     found.params = run.other_params(names)
+    read = {(one["path"], one["md5"]) for name in names for one in run.listed(name, "deps")}
     made = {one["path"]: one["md5"] for name in names for one in run.listed(name, "outs")}
-    for path, md5 in sorted({(one["path"], one["md5"]) for name in names for one in run.listed(name, "deps")}):
-        if made.get(path) == md5:
-            continue  # what its reader took is what its maker wrote
-        if path in made or _differs(root / path, md5):
+    listed = dict(read) | made
+    for path in made if fetched is None else filter(listed.__contains__, map(Path.as_posix, fetched)):
+        if not (root / path).exists():
+            found.absent.append(path)
+        elif _differs(root / path, listed[path]):
+            found.changed[path] = listed[path]
+    told = {*found.absent, *found.changed}
+    for path, md5 in sorted(read):
+        if made.get(path) == md5 or told & {path, *map(Path.as_posix, Path(path).parents)}:
+            continue  # what its reader took is what its maker wrote, or the file itself is told
+        if path in made or (fetched is None and _differs(root / path, md5)):
             (found.stale if path.startswith((ARTIFACTS, CONF)) else found.code).append(path)
-    _compare(made, root, found)
     return found
 
 
 def require_evidence(*stages: str, params: Mapping[str, Any] | None = None) -> None:
     """What these stages left here belongs to params.yaml (or to these params); other code is told on stderr."""
     found = findings(read_run(params=params), stages)
-    if told := found.told:
-        raise ConfigurationError(f"{told}: {remedy(found, 'make run')}.")
+    if found.told:
+        raise ConfigurationError(f"{found.told}: {found.remedy}.")
     if found.code:
-        print(f"artifacts/ was made by other code than lies here ({few(found.code)}): `make run`.", file=sys.stderr)
+        print(f"{found.told_of_code}. `make run` makes it anew.", file=sys.stderr, flush=True)
 
 
 def require_fetched(name: str, files: Iterable[Path], root: Path) -> None:
     """The same of the run `name`, of which only these files, its lock and its params were fetched, below `root`."""
-    run, found = read_run(root), Findings()
-    stages = [stage for stage in run.stages if stage != "report"]
-    listed = {
-        one["path"]: one["md5"] for stage in stages for kind in ("deps", "outs") for one in run.listed(stage, kind)
-    }
-    found.params = run.other_params(stages)
-    _compare({path: listed[path] for path in map(Path.as_posix, files) if path in listed}, root, found)
-    if told := found.told:
-        raise ConfigurationError(f"run {name!r}: {told}: {remedy(found, 'dvc fetch')}, or run it again.")
-
-
-def remedy(found: Findings, command: str) -> str:
-    """DVC would take a changed file from its cache again, if the copy there changed too."""
-    damaged = [f"{copy} {path}" for path, md5 in found.changed.items() for copy in _damaged_copies(md5)]
-    return (
-        f"DVC's cache holds the change too: `rm -rf {' '.join(damaged)}`, then `{command}`"
-        if damaged
-        else f"`{command}`"
-    )
-
-
-def _compare(expected: Mapping[str, str], root: Path, found: Findings) -> None:
-    for path, md5 in expected.items():
-        if not (root / path).exists():
-            found.absent.append(path)
-        elif _differs(root / path, md5):
-            found.changed[path] = md5
+    run = read_run(root)
+    found = findings(run, set(run.stages) - {"report"}, root, files)
+    if found.told:
+        damaged = " ".join(str(copy) for md5 in found.changed.values() for copy in _damaged_copies(md5))
+        remedy = f"`rm -f {damaged}`, then `dvc fetch` or run it again" if damaged else "run it again"
+        raise ConfigurationError(f"run {name!r}: {found.told}: {remedy}.")
 
 
 def _differs(path: Path, md5: str) -> bool:
@@ -188,12 +185,18 @@ def _damaged_copies(md5: str) -> Iterator[Path]:
             yield from _damaged_copies(one["md5"])
 
 
+def _named(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _told(params: Mapping[str, tuple[Any, Any]]) -> str:
     from stages.outside.configuration.composition import differences, told  # 0.3 s, and only after a change
 
     found: dict[tuple[str, ...], tuple[Any, Any]] = {}
     for key, (stated, recorded) in params.items():
-        found |= differences({key: stated}, {key: recorded})
+        path, both = tuple(key.split(".")), isinstance(stated, dict) and isinstance(recorded, dict)
+        found |= differences(stated, recorded, path) if both else {path: (stated, recorded)}
     return told(found, "artifacts")
 
 
