@@ -4,25 +4,42 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# What a user types is data. Make would expand the value of a command-line variable, so that $(shell ...) runs: each is
+# taken as the text it is. Recipes name such a variable only through these, which quote it for the shell.
+override define newline
+
+
+endef
+override typed_at_make = $(if $(findstring $$,$(1)),,$(filter command,$(firstword $(origin $(1)))))
+$(foreach name,$(.VARIABLES),$(if $(call typed_at_make,$(name)),$(eval override export $(name) := $$(value $(name)))))
+override quoted = '$(subst $(newline),'$$'\n'',$(subst ','\'',$(value $(1))))'
+override given = $(if $(value $(1)),$(call quoted,$(1)))
+override option = $(if $(value $(2)),$(1)=$(call quoted,$(2)))
+# its words as $$words: split at spaces, nothing else
+override split = set -f; words=$(call quoted,$(1));
+# it names a file of conf/, and is no path
+override known = @name=$(call quoted,$(1)); [[ $$name != */* && -f conf/$(2)/$$name.$(3) ]] || \
+	{ echo "error there is no conf/$(2)/$$name.$(3): name one of $$(cd conf/$(2) && echo *.$(3))"; exit 5; } >&2
+
 PYTHON ?= python3
-UV := uv==0.13.9
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+override UV := uv==0.13.9
+export PATH := $(CURDIR)/.venv/bin:$(value PATH)
 export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 
-STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
+override STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
-NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
-LONG := "torture or scale or journey"
-QUICK := "not (torture or scale or journey)"
-COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout collect-partitions
+override LONG := "torture or scale or journey"
+override QUICK := "not (torture or scale or journey)"
+override COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout collect-partitions
 
 ##@ Run
 .PHONY: run use new-run params gate $(STAGES)
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x as experiment x (HOW=--temp or --queue)
 ifdef PRESET
-	dvc exp run -f -n $(PRESET) -S preset=$(PRESET) $(HOW)
-	$(if $(HOW),,python -m stages.commands.trials --present)
-	$(if $(HOW),,python -m stages.gate)
+	$(call known,PRESET,preset,yaml)
+	@$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
+	$(if $(value HOW),,python -m stages.commands.trials --present)
+	$(if $(value HOW),,python -m stages.gate)
 else
 	python -m stages.commands.params --check
 	dvc --wait-for-lock repro
@@ -31,12 +48,12 @@ else
 endif
 
 use: .venv/runtime ## make a preset the standing choice: PRESET=x
-	python -m stages.commands.use $(PRESET)
+	python -m stages.commands.use -- $(call given,PRESET)
 
 new-run: .venv/runtime ## a preset for your bars: PRESET=x URI=... SYMBOLS="AAPL MSFT"
-	@python -m stages.commands.new_run $(PRESET) --uri '$(URI)' --symbols $(SYMBOLS) $(if $(FIRST),--first $(FIRST)) \
-		$(if $(LAST),--last $(LAST)) $(if $(HISTORY),--history $(HISTORY)) $(if $(HOLDOUT),--holdout $(HOLDOUT)) \
-		$(if $(ALIASES),--aliases $(ALIASES))
+	@python -m stages.commands.new_run $(call option,--uri,URI) $(call option,--symbols,SYMBOLS) \
+		$(call option,--first,FIRST) $(call option,--last,LAST) $(call option,--history,HISTORY) \
+		$(call option,--holdout,HOLDOUT) $(call option,--aliases,ALIASES) -- $(call given,PRESET)
 
 params: .venv/runtime ## compose conf/ into params.yaml
 	python -m stages.commands.params
@@ -50,21 +67,23 @@ $(STAGES): .venv/runtime
 ##@ Compare
 .PHONY: show experiments page compare pr-comment
 show: .venv/runtime ## experiments side by side, noise dropped
-	@[ -t 1 ] || export COLUMNS=140; dvc exp show --only-changed --no-pager --drop $(NOISE)
+	@python -m stages.commands.show
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
-	@[ -f conf/sweeps/$(NAME).txt ] || { echo "error there is no conf/sweeps/$(NAME).txt: name one of $$(cd conf/sweeps && echo *.txt)"; exit 5; } >&2
-	while read -r line || [ -n "$$line" ]; do [ -z "$$line" ] || dvc exp run --queue $$line; done < conf/sweeps/$(NAME).txt
+	$(call known,NAME,sweeps,txt)
+	@set -f; while read -r words || [ -n "$$words" ]; do \
+		[ -z "$$words" ] || { echo "dvc exp run --queue $$words"; dvc exp run --queue $$words < /dev/null; }; \
+	done < conf/sweeps/$(call quoted,NAME).txt
 	dvc exp run --run-all
 
 page: .venv/runtime ## the page with what was spent and opened; RUN=x for another run
-	python -m stages.commands.page $(RUN)
+	python -m stages.commands.page -- $(call given,RUN)
 
 compare: .venv/runtime ## two runs on one page: A=x B=y
-	python -m stages.commands.compare $(A) $(B)
+	python -m stages.commands.compare -- $(call given,A) $(call given,B)
 
 pr-comment: .venv/runtime ## what a change does and costs, as a comment: BASE=main
-	@python -m stages.commands.pr_comment $(BASE) $(if $(PICTURES),--pictures $(PICTURES))
+	@python -m stages.commands.pr_comment $(call option,--pictures,PICTURES) -- $(call given,BASE)
 
 adopt: ## keep the sweep's proposal, or an applied experiment, in conf/
 whitelist: ## propose who may trade from the eligible cells
@@ -74,7 +93,7 @@ refresh: ## list the source anew, and say what is new or revised
 ##@ Ask
 .PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
 $(COMMANDS): .venv/runtime
-	python -m stages.commands.$(subst -,_,$@) $(ARGS)
+	@$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
 
 spend: ## calls, series and hit ratio, run by run
 verify: ## re-derive the key of every stored answer
@@ -84,25 +103,25 @@ doctor: .venv/runtime ## is everything here that a run needs
 	@python -m stages.commands.doctor
 
 audit: .venv/runtime ## scramble the future at random instants: the past must not move; INSTANTS=300
-	@python -m stages.commands.audit $(if $(INSTANTS),--instants $(INSTANTS)) $(if $(AT_ONCE),--at-once $(AT_ONCE))
+	@python -m stages.commands.audit $(call option,--instants,INSTANTS) $(call option,--at-once,AT_ONCE)
 
 trials: .venv/runtime ## every variant and opening ever; writes sweep.prior_trials
 	@python -m stages.commands.trials
 
 null: .venv/runtime ## how often the gates pass by luck; TIMES=100 SEEDS=20
-	@python -m stages.commands.null $(if $(TIMES),--times $(TIMES)) $(if $(SEEDS),--seeds $(SEEDS))
+	@python -m stages.commands.null $(call option,--times,TIMES) $(call option,--seeds,SEEDS)
 
 plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]"
-	@set -f; python -m stages.commands.plan $(SET)
+	@$(call split,SET) python -m stages.commands.plan -- $$words
 
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
-	@python -m stages.commands.budget $(PER_DAY)
+	@python -m stages.commands.budget -- $(call given,PER_DAY)
 
 show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
-	@python -m stages.commands.show_request $(KEY)
+	@python -m stages.commands.show_request -- $(call given,KEY)
 
 release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
-	@python -m stages.commands.release $(KEY)
+	@python -m stages.commands.release -- $(call given,KEY)
 
 demo-online: .venv/dev ## the paid path against a stand-in service, without a key
 	@python -m tests.outside.demo_online
@@ -140,7 +159,7 @@ bench: .venv/dev ## speed against references, as ratios in one run
 
 bench-scale: ARGS ?= --symbols 5 50 500
 bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
-	python -m tests.benchmarks.bench_scale $(ARGS)
+	$(call split,ARGS) python -m tests.benchmarks.bench_scale $$words
 
 deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies
@@ -162,11 +181,11 @@ help: # this page
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 # where Python may keep no compiled code, it is compiled once now instead of at every start
-COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+override COMPILE := $(if $(value PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .venv/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 5; }
-	$(PYTHON) -m venv .venv
+	@$(call quoted,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 5; }
+	$(call quoted,PYTHON) -m venv .venv
 	python -m pip install -q --disable-pip-version-check $(UV)
 
 .venv/runtime: requirements.txt | .venv/bin/uv

@@ -12,12 +12,14 @@ from rich.table import Table
 from stages.errors import GateNotMet
 from stages.outside.entry import run
 from stages.outside.files import read_json
+from stages.outside.runs.evidence import require_evidence
 
 GATES = Path("artifacts/evaluate/gates.json")
 
 
 def main() -> None:
     """gates.json -> a table, and the exit code."""
+    require_evidence("evaluate")
     document = read_json(GATES)
 
     Console(highlight=False, width=120).print(_table(document))

@@ -19,6 +19,7 @@ from stages.outside.configuration.composition import (
 )
 from stages.outside.entry import run
 from stages.outside.files import read_json
+from stages.outside.runs.evidence import require_evidence
 
 PROPOSALS = {
     "rule": Path("artifacts/sweep/proposal.json"),
@@ -47,6 +48,7 @@ def main() -> None:
 def _proposed(conf: dict[str, Any], path: Path) -> dict[str, Any]:
     if edited := differences(conf, present() or {}):
         raise ConfigurationError(f"conf/ was edited since the last run: {told(edited, 'then')}. `make run` first.")
+    require_evidence(path.parent.name)
     proposal = read_json(path)
     if proposal["params"] is None:
         raise GateNotMet(f"{path} proposes nothing: {proposal['why']}")

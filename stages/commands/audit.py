@@ -22,6 +22,7 @@ from stages.outside.entry import run
 from stages.outside.event_files import read_events
 from stages.outside.files import read_json, read_table
 from stages.outside.progress import progress
+from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.replaying import Record, among, dialect_of, replay_of
 from stages.outside.storing.partitions import partitions_of
 from stages.tables.calendar import Calendar
@@ -39,6 +40,7 @@ GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 def main() -> None:
     """The study's artifacts -> one line, or the first place where the future was known."""
     arguments = _arguments()
+    require_evidence("score_forecasts")
     study, schedule = Study.parse(present() or {}), read_table(Schedule, SCHEDULE)
     record = Record(
         calendar=read_table(Calendar, CALENDAR),

@@ -21,11 +21,13 @@ from stages.outside.git import git
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.places import Folder
+from stages.outside.runs.evidence import LOCK, findings, read_run
 from stages.outside.workspace import default_remote, main_root, store_root
 
 OLDEST_PYTHON = (3, 11)
 ROOM_BYTES = 1_000_000_000
 FIRST_ANSWER_SEC = 5.0
+ARTIFACTS = Path("artifacts")
 
 
 def main() -> None:
@@ -122,6 +124,19 @@ def disk() -> str:
     return words
 
 
+def evidence() -> str:
+    """What lies in artifacts/ is what dvc.lock lists; whether it is of these params stands beside it."""
+    run = read_run() if LOCK.exists() else None
+    if run is None or not ARTIFACTS.exists():
+        return "nothing ran here yet: `make run`"
+    found = findings(run, run.stages)
+    if found.changed:
+        raise ConfigurationError(f"{found.told}: {found.remedy}.")
+    if told := found.told or found.told_of_code:
+        return f"{told}: `make run` before any figure is read"
+    return f"{sum(len(run.listed(stage, 'outs')) for stage in run.stages)} outputs as dvc.lock lists them"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "python": python,
     "dvc": dvc,
@@ -131,6 +146,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "store": store,
     "ledger": ledger,
     "disk": disk,
+    "evidence": evidence,
 }
 
 

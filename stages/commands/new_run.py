@@ -5,13 +5,14 @@ bars: sessions are the exchange's, so the counts are upper bounds, and `make pla
 """
 
 import argparse
+import json
 import re
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
-from stages.outside.arguments import Arguments, whole_number
+from stages.outside.arguments import Arguments, whole_number, words
 from stages.outside.configuration.composition import CONF, compose
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
@@ -28,7 +29,7 @@ defaults:
   - override /costs: us_equity
 source:
   name: {name}
-  uri_template: "{uri}"
+  uri_template: {uri}
   # vendor's column: ours (ts, open, high, low, close, volume)
   aliases: {aliases}
   zone: null                  # zone of naive stamps, e.g. America/New_York
@@ -37,8 +38,8 @@ universe:
   symbols: {symbols}
   # who may trade; grow it by evidence: `make whitelist`
   whitelist: {symbols}
-  first_session: "{first}"
-  last_session: "{last}"
+  first_session: {first}
+  last_session: {last}
 requests:
   history_days: [{history}]
 forecaster:
@@ -64,6 +65,7 @@ report:
 def main() -> None:
     """Name, place and span of some bars -> a preset, and the arithmetic of its sessions."""
     asked = _arguments()
+    asked.symbols, asked.aliases = words(asked.symbols), words(asked.aliases)
     path = CONF / "preset" / f"{asked.preset}.yaml"
     _demand_free(asked.preset, path)
     write_text(_preset(asked), path)
@@ -127,13 +129,15 @@ def _preset(asked: argparse.Namespace) -> str:
     facts: dict[str, Any] = {
         "kind": "gcs" if asked.uri.startswith("gs://") else "parquet",
         "name": asked.preset,
-        "uri": asked.uri,
+        "uri": _quoted(asked.uri),
+        "first": _quoted(asked.first),
+        "last": _quoted(asked.last),
         "symbols": _flow(asked.symbols),
         "aliases": _flow(_pairs(asked.aliases)),
         "spreads": _flow(dict.fromkeys(asked.symbols, 1.0)),
         "ticks": _flow(dict.fromkeys(asked.symbols, 0.01)),
     }
-    return PRESET.format(**facts, **{name: getattr(asked, name) for name in ("first", "last", "history", "holdout")})
+    return PRESET.format(**facts, **{name: getattr(asked, name) for name in ("history", "holdout")})
 
 
 def _pairs(aliases: list[str]) -> dict[str, str]:
@@ -145,12 +149,13 @@ def _pairs(aliases: list[str]) -> dict[str, str]:
 def _flow(value: dict[str, Any] | list[str]) -> str:
     """A list or mapping on one line; every text in quotes, so that a symbol ON or a column `y` stays a text."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f'"{key}": {_quoted(one)}' for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_quoted(key)}: {_quoted(one)}" for key, one in value.items()) + "}"
     return "[" + ", ".join(map(_quoted, value)) + "]"
 
 
 def _quoted(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    """A scalar of YAML that means itself, also to OmegaConf, which looks for ${...} in it."""
+    return json.dumps(value.replace("${", "\\${"), ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from stages.outside.entry import run
 from stages.outside.envelopes import hold_envelope
 from stages.outside.files import read_json
 from stages.outside.progress import progress
+from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.luck_record import keep_luck
 from stages.outside.runs.null_market import null_search_span, null_study
 from stages.portfolio.luck import Passed, at_other_dates, luck, replay, traded_kind
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--times", type=whole_number(1), default=100, help="replays with forecasts put to other dates")
     parser.add_argument("--seeds", type=whole_number(1), default=20, help="markets of random walks, some seconds each")
     asked = parser.parse_args()
+    require_evidence("evaluate")
     study = Study.parse(present() or {})
     name = _judged_strategy(study)
 

@@ -14,6 +14,7 @@ from stages.outside.configuration.openings import openings_of
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import read_json
+from stages.outside.runs.evidence import require_evidence
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
@@ -23,7 +24,9 @@ OOS = Path("artifacts/evaluate/oos.json")
 def main() -> None:
     """params, manifest and the last verdict -> split.open_holdout in conf/ and params.yaml."""
     refuse_to_discard()
-    study = Study.parse(compose())
+    document = compose()
+    require_evidence("evaluate", params=document)
+    study = Study.parse(document)
     strategy = _judged_strategy(study, read_json(OOS))
     if study.split.open_holdout == strategy:
         print(f"open-holdout: it is open for strategy {strategy} already.")

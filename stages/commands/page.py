@@ -21,6 +21,7 @@ from stages.outside.files import write_text
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.ledger_face import calls_of, runs_of
 from stages.outside.record_files import read_record
+from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.experiments import fetch_run
 from stages.outside.runs.luck_record import kept_luck
 from stages.outside.runs.trials import open_log
@@ -58,8 +59,10 @@ def read_run(name: str) -> Record:
     """
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
         root = Path() if name == WORKSPACE else Path(folder)
-        if name != WORKSPACE:
-            fetch_run(name, [PARAMS, *FILES.values()], root)
+        if name == WORKSPACE:
+            require_evidence("evaluate")
+        else:
+            fetch_run(name, FILES.values(), root)
         record = read_record(FILES, shown(read_params_of(root)), root)
         return replace(record, bars=dict(record.bars))  # read before the folder goes
 

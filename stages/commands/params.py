@@ -4,11 +4,16 @@
 when nothing lists the source yet.
 """
 
+from pathlib import Path
+
 from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import applied_experiment, compose, refuse_to_discard, told, write_params
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
+from stages.outside.runs.evidence import LOCK, Findings, read_run
 from stages.outside.source.listing import read_listing
+
+ARTIFACTS = Path("artifacts")
 
 
 def main() -> None:
@@ -24,8 +29,11 @@ def main() -> None:
     elif discarded := applied_experiment():
         print(f"params: discarded {told(discarded)}")
     write_params(document)
+    ran = read_run() if LOCK.exists() else None  # dvc would say nothing of a torn lock
     if check:
-        read_listing(study.source)  # dvc would say no more than that a file is missing
+        read_listing(study.source)  # nor more than that a file is missing
+    elif ran and ARTIFACTS.exists() and (other := ran.other_params(ran.stages)):
+        print(f"params: {Findings(params=other).told}. Next: `make run`.")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from stages.outside.paid.backends import remote_anywhere
 from stages.outside.paid.pricing import price
 from stages.outside.places import Folder
 from stages.outside.question_files import read_questions
+from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.experiments import fetch_run
 from stages.outside.runs.unfinished import unfinished_stages
 from stages.outside.workspace import store_root
@@ -53,6 +54,7 @@ def main() -> None:
             f"the questions of this change are not known: {', '.join(unasked)} did not run with it; `make run` first, "
             "offline it ends where answers are missing."
         )
+    require_evidence("build_requests")
     study = Study.parse(present() or {})
     before = read_run(asked.base)
     with tempfile.TemporaryDirectory(prefix="base-") as folder:

@@ -14,6 +14,7 @@ from stages.outside.entry import run, say
 from stages.outside.paid.backends import open_shop
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.question_files import read_questions
+from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.scratch import market_of
 from stages.outside.settings import read_params
 
@@ -29,6 +30,7 @@ def main() -> None:
             f"forecaster.name is {forecaster.name} and api.mode {api.mode}: a proof asks the paid service, so choose "
             "forecaster=timegpt and api=online first."
         )
+    require_evidence("build_requests")
     questions = read_questions(REQUESTS)
     step = max(1, len(questions) // COMPANY)
     with market_of(present() or {}) as market:

@@ -2,7 +2,7 @@
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import ApiParams
-from stages.outside.arguments import Arguments
+from stages.outside.arguments import KEY_DIGITS, Arguments, key_digits
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.claims import Attempts
@@ -14,11 +14,11 @@ from stages.outside.workspace import store_root
 def main() -> None:
     """Forget the refusal of a key and end its open attempt; what was counted stays counted."""
     parser = Arguments(prog="make release", description="let a key be bought again")
-    parser.add_argument("key")
+    parser.add_argument("key", type=key_digits(KEY_DIGITS), help="the key, whole")
     key = parser.parse_args().key
     api = read_params(ApiParams)
     local = Folder(store_root())
-    refusal = local.root / "refused" / f"{key}.txt"
+    refusal = local.at(f"refused/{key}.txt")
     was_refused = refusal.exists()
     refusal.unlink(missing_ok=True)
     attempts = Attempts(ledger_anywhere(api).place, "release", api.max_attempts)

@@ -5,10 +5,11 @@ from pathlib import Path
 import polars as pl
 
 from stages.errors import ConfigurationError
-from stages.outside.arguments import Arguments
+from stages.outside.arguments import Arguments, key_digits
 from stages.outside.configuration.composition import present
 from stages.outside.entry import run
 from stages.outside.question_files import read_questions
+from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.scratch import market_of
 from stages.requests.question import Question
 from stages.requests.window import UNITS_PER_BP, Window
@@ -19,8 +20,9 @@ REQUESTS = Path("artifacts/build_requests/requests")
 def main() -> None:
     """Key (or its first digits) -> question and rows as CSV."""
     parser = Arguments(prog="make show-request", description="a question and the rows it sends")
-    parser.add_argument("key", help="the key, or its first digits")
+    parser.add_argument("key", type=key_digits(1), help="the key, or its first digits")
     key = parser.parse_args().key
+    require_evidence("build_requests")
     found = [question for question in read_questions(REQUESTS) if question.key.startswith(key)]
     if len(found) != 1:
         raise ConfigurationError(f"{len(found)} questions of {REQUESTS} have a key that starts with {key!r}: name one.")

@@ -13,6 +13,7 @@ from stages.outside.configuration.composition import compose, refuse_to_discard
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import read_json
+from stages.outside.runs.evidence import require_evidence
 
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 
@@ -20,7 +21,9 @@ GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 def main() -> None:
     """forecast_gates.json -> universe.whitelist in conf/ and params.yaml."""
     refuse_to_discard()
-    study = Study.parse(compose())
+    document = compose()
+    require_evidence("score_forecasts", params=document)
+    study = Study.parse(document)
 
     before, proposed = list(study.universe.whitelist), _proposed(study)
     if proposed == before:

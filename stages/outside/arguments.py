@@ -4,10 +4,13 @@
 """
 
 import argparse
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from stages.errors import ConfigurationError
+
+KEY_DIGITS = 32
 
 
 class Arguments(argparse.ArgumentParser):
@@ -16,6 +19,23 @@ class Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and where to look."""
         raise ConfigurationError(f"{self.prog}: {message}: `make help` shows what it takes.")
+
+
+def key_digits(least: int) -> Callable[[str], str]:
+    """A reader of a question's key, or of at least so many of its first digits: it becomes part of paths."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(f"[0-9a-f]{{{least},{KEY_DIGITS}}}", text):
+            wanted = f"{KEY_DIGITS} hexadecimal digits" if least == KEY_DIGITS else "hexadecimal digits of a key"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+        return text
+
+    return read
+
+
+def words(texts: Iterable[str]) -> list[str]:
+    """The words of texts: a make variable with several arrives as one."""
+    return [word for text in texts for word in text.split()]
 
 
 def whole_number(least: int) -> Callable[[str], int]:

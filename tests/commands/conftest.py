@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import md5
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,8 +65,14 @@ class Project:
         (self.path / path).write_text(text.replace(old, new))
 
     def write_json(self, path: str, document: Any) -> None:
+        """What a stage wrote, and its record in dvc.lock."""
+        text, lock = json.dumps(document), self.path / "dvc.lock"
         (self.path / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.path / path).write_text(json.dumps(document))
+        (self.path / path).write_text(text)
+        stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
+        outs = stages.setdefault(path.split("/")[1], {"outs": []})["outs"]
+        outs[:] = [out for out in outs if out["path"] != path] + [{"path": path, "md5": md5(text.encode()).hexdigest()}]
+        lock.write_text(yaml.safe_dump({"stages": stages}))
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_a_sweep_that_proposes_nothing_is_told_with_its_reason(project):
 def test_a_proposal_that_params_state_already_changes_nothing(project):
     propose(project, {})
     assert "says so already" in project.run(adopt)
-    assert project.git("status", "--porcelain") == ""
+    assert project.git("status", "--porcelain", "conf", "params.yaml") == ""
 
 
 def test_a_proposal_older_than_an_edit_of_conf_is_refused(project):
@@ -98,7 +98,7 @@ def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
     propose(project, {"rules": {"horizon_min": 7}})
     with pytest.raises(ConfigurationError, match=r"\[7\] of rules.horizon_min"):
         project.run(adopt)
-    assert project.git("status", "--porcelain") == ""
+    assert project.git("status", "--porcelain", "conf", "params.yaml") == ""
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.docs.blocks import PAGES, ROOT, blocks, page_commands
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 STAGES, COMMANDS = (
     set(
-        re.search(rf"^{name} := (.*?[^\\])$", (ROOT / "Makefile").read_text(), re.M | re.S)[1]
+        re.search(rf"^override {name} := (.*?[^\\])$", (ROOT / "Makefile").read_text(), re.M | re.S)[1]
         .replace("\\", " ")
         .split()
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
-from stages.outside.runs.past_runs import Run, present_run, recorded_runs
+from stages.outside.runs.evidence import Run
+from stages.outside.runs.past_runs import present_run, recorded_runs
 from stages.outside.source.reaching import open_uri, told
 from stages.outside.storing.objects import PARAM
 from stages.outside.storing.partitions import MANIFEST

@@ -11,41 +11,20 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-from ruamel.yaml import YAML
-
 from stages.backtesting.trials import Entry, context_of, evaluated, first_context_of, opened
+from stages.outside.content import file_hash
 from stages.outside.git import git
+from stages.outside.runs.evidence import LOCK, Run, parse_run
 from stages.outside.settings import PARAMS
 from stages.outside.workspace import store_root
 from stages.portfolio.strategy_id import strategy_id_of
 
-LOCK = Path("dvc.lock")
 COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtest/bt_summary.csv"}
 VERDICT = "artifacts/evaluate/oos.json"
 MANIFEST = "artifacts/list_source/manifest.json"
 AFTER_THE_VARIANTS = {"evaluate", "report"}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One dvc.lock and the params.yaml beside it."""
-
-    params: Mapping[str, Any]
-    stages: Mapping[str, Any]
-
-    @property
-    def fits(self) -> bool:
-        """Whether params.yaml is the one that the recorded stages ran with."""
-        return all(
-            _at(self.params, key) == value
-            for name, stage in self.stages.items()
-            if name not in AFTER_THE_VARIANTS
-            for key, value in stage.get("params", {}).get(str(PARAMS), {}).items()
-        )
 
 
 @dataclass
@@ -67,7 +46,7 @@ def present_run() -> list[Run]:
     """The run that dvc.lock of this workspace records, if there is one."""
     if not (LOCK.exists() and PARAMS.exists()):
         return []
-    return [_run(PARAMS.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8"))]
+    return [parse_run(PARAMS.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8"))]
 
 
 def recorded_runs() -> Iterator[Run]:
@@ -78,7 +57,7 @@ def recorded_runs() -> Iterator[Run]:
         blobs = tuple(line.split()[2] for line in sorted(listed, key=lambda line: line.split("\t")[1], reverse=True))
         if len(blobs) == 2 and blobs not in seen:
             seen.add(blobs)
-            yield _run(*(git("cat-file", "blob", blob) for blob in blobs))
+            yield parse_run(*(git("cat-file", "blob", blob) for blob in blobs))
 
 
 def entries_of(runs: Iterable[Run]) -> Found:
@@ -86,7 +65,7 @@ def entries_of(runs: Iterable[Run]) -> Found:
     found = Found()
     for run in runs:
         found.runs += 1
-        if not run.fits:
+        if run.other_params(set(run.stages) - AFTER_THE_VARIANTS):
             found.unfit += 1
             continue
         found.contexts[first_context_of(run.params)] = context_of(run.params)
@@ -112,25 +91,12 @@ def _add_opening(oos: Mapping[str, Any], run: Run, found: Found) -> None:
 
 
 def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:
-    """A recorded file from DVC's cache; None, and counted, when it is gone; None where the stage never ran."""
-    outs = run.stages.get(stage, {}).get("outs", [])
-    digest = next((str(out["md5"]) for out in outs if out["path"] == path), None)
+    """A recorded file of DVC's cache; None, and counted, when it is gone or altered; None where its stage never ran."""
+    digest = next((str(out["md5"]) for out in run.listed(stage, "outs") if out["path"] == path), None)
     if digest is None:
         return None
-    try:
-        return (store_root().parent / "files/md5" / digest[:2] / digest[2:]).read_bytes()
-    except FileNotFoundError:
+    copy = store_root().parent / "files/md5" / digest[:2] / digest[2:]
+    if not copy.exists() or file_hash(copy) != digest:
         found.missing += 1
         return None
-
-
-def _run(params: str, lock: str) -> Run:
-    recorded = YAML(typ="safe", pure=True).load(lock) or {}  # DVC writes YAML 1.2, where 10:30 needs no quotes
-    return Run(yaml.safe_load(params) or {}, recorded.get("stages", {}))
-
-
-def _at(document: Mapping[str, Any], path: str) -> Any:
-    value: Any = document
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+    return copy.read_bytes()

@@ -1,7 +1,7 @@
 """The market that given params would see, computed without touching the workspace.
 
-Stages before `build_requests` whose params and files of conf/ (the listing of the source, events) are the ones that
-dvc.lock records are taken as they lie in `artifacts/`; from the first that would change, they run in a scratch folder.
+Stages before `build_requests` whose params, files of conf/ (the listing of the source, events) and outputs are the ones
+that dvc.lock records are taken as they lie in `artifacts/`; from the first that differs, they run in a scratch folder.
 Nothing here asks a forecaster.
 *Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
 """
@@ -15,13 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import to_yaml
 from stages.outside.configuration.study import Study
-from stages.outside.content import file_hash
 from stages.outside.files import read_json, read_table
+from stages.outside.runs.evidence import LOCK, Run, findings, read_run
 from stages.outside.tables_in import TablesIn
 from stages.outside.workspace import main_root
 from stages.quality.verdicts import usable_sessions
@@ -57,34 +55,11 @@ def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
 
 def stages_to_run(document: Mapping[str, Any]) -> list[str]:
     """The stages before `build_requests` whose results these params may change, and all after the first of them."""
-    recorded = _stages_of("dvc.lock")
+    run = read_run(params=document) if LOCK.exists() else Run(document, {})
     for number, stage in enumerate(BEFORE_QUESTIONS):
-        entry = recorded.get(stage, {})
-        params = entry.get("params", {}).get("params.yaml")
-        if params is None or not (ARTIFACTS / stage).is_dir() or any(_at(document, k) != v for k, v in params.items()):
-            return list(BEFORE_QUESTIONS[number:])
-        if any(_is_other(Path(dep["path"]), dep["md5"]) for dep in entry["deps"] if dep["path"].startswith("conf/")):
+        if findings(run, [stage]).told:
             return list(BEFORE_QUESTIONS[number:])
     return []
-
-
-def _is_other(path: Path, md5: str) -> bool:
-    return not path.exists() or file_hash(path) != md5
-
-
-def _at(document: Mapping[str, Any], path: str) -> Any:
-    value: Any = document
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
-def _stages_of(name: str) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return dict(document.get("stages", {}))
 
 
 def _run(stage: str, scratch: Path) -> None:
