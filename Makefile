@@ -14,7 +14,7 @@ STAGES := list-source fetch-bars check-data build-features build-requests foreca
 NOISE := 'artifacts|stages|conf|Created|State|Executor|^source\.|^costs\.(half|tick)|^universe|^forecaster\.(look|min|ewma|fhs|input)|^split|^requests\.snap|^sweep|^api|^quality|^features'
 LONG := "torture or scale or journey"
 QUICK := "not (torture or scale or journey)"
-COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout collect-partitions
+COMMANDS := spend verify prove-independence refresh whitelist adopt collect-partitions
 
 ##@ Run
 .PHONY: run use new-run params gate $(STAGES)
@@ -48,7 +48,7 @@ $(STAGES): .venv/runtime
 	dvc --wait-for-lock repro $(subst -,_,$@)
 
 ##@ Compare
-.PHONY: show experiments page compare pr-comment
+.PHONY: show experiments page compare pr-comment open-holdout
 show: .venv/runtime ## experiments side by side, noise dropped
 	@[ -t 1 ] || export COLUMNS=140; dvc exp show --only-changed --no-pager --drop $(NOISE)
 
@@ -68,7 +68,9 @@ pr-comment: .venv/runtime ## what a change does and costs, as a comment: BASE=ma
 
 adopt: ## keep the sweep's proposal, or an applied experiment, in conf/
 whitelist: ## propose who may trade from the eligible cells
-open-holdout: ## let the stated strategy see the holdout, on the record
+open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the record; MONTH=2025-02
+	@python -m stages.commands.open_holdout $(if $(MONTH),--month $(MONTH))
+
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask

@@ -26,6 +26,7 @@ class Entry:
     study: str
     variants: tuple[str, ...] = ()
     opening: str | None = None
+    month: str | None = None  # of the holdout, where it was opened for one month alone
 
     @property
     def family(self) -> tuple[str, str]:
@@ -40,9 +41,9 @@ def evaluated(params: Params, combo_ids: Iterable[str]) -> Entry:
     return Entry(params["source"]["name"], params["report"]["study"], variants=variants)
 
 
-def opened(params: Params, strategy_id: str) -> Entry:
-    """The entry of a holdout that was opened under these params."""
-    return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id)
+def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
+    """The entry of a holdout, or of one month of it, that was opened under these params."""
+    return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id, month=month)
 
 
 def context_of(params: Params) -> str:

@@ -12,12 +12,14 @@ MANIFEST = {"files": []}
 OOS = "artifacts/evaluate/oos.json"
 
 
-def judge(project, trading=("STRONG",)) -> str:
-    """Leave the artifacts of a run that judged what conf/ states; the strategy's id."""
+def judge(project, trading=("STRONG",), held=None) -> str:
+    """Leave the artifacts of a run that judged what conf/ states, with these sessions held out; the strategy's id."""
     project.write_json("artifacts/list_source/manifest.json", MANIFEST)
     study = Study.parse(compose())
     name = strategy_id([getattr(study, section) for section in SECTIONS], MANIFEST, trading)
-    project.write_json(OOS, {"strategy_id": name, "trading": list(trading), "status": "SEALED"})
+    project.write_json(
+        OOS, {"strategy_id": name, "trading": list(trading), "status": "SEALED", "held": held or {"all": 30}}
+    )
     return name
 
 

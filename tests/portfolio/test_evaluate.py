@@ -13,7 +13,7 @@ from stages.outside.places import Folder
 from stages.outside.runs.trials import TrialLog
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from stages.tables.trades import Trades
 from tests.portfolio.books import WHITELIST, calendar
 from tests.portfolio.test_outcome import CONTROLS, forecast_gates
@@ -37,8 +37,10 @@ def nothing_found(tmp_path: Path) -> Path:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     search = artifacts / "seal/search"
     write_tables(Bars, {symbol: Bars.create_empty() for symbol in WHITELIST}, search / "bars")
-    write_table(Calibrated, Calibrated.create_empty(), search / "calibrated.parquet")
+    write_table(Scored, Scored.create_empty(), search / "calibrated.parquet")
     write_table(Calendar, calendar(30), search / "calendar.parquet")
+    write_json({"holdout": {"all": 30}}, search / "span.json")
+    write_json({"symbols": {}}, artifacts / "check_data/dq_report.json")
     write_json({"files": []}, artifacts / "list_source/manifest.json")
     write_json({"pooled": [], "controls": CONTROLS}, artifacts / "score_forecasts/metrics.json")
     gates = forecast_gates(STRONG="FAIL", WEAK="FAIL", NULL="FAIL")

@@ -10,7 +10,7 @@ from stages.portfolio.luck import LEVELS, Passed, at_other_dates, luck, replay, 
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.tables.bars import Bars
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from tests.portfolio.books import HISTORY, HORIZON, METHOD, WHITELIST, calendar, gates, strategy
 from tests.scoring.simulated import as_answered, by_every_method, with_truth
 
@@ -22,7 +22,7 @@ def two_instants() -> pl.DataFrame:
     rows = as_answered(with_truth(1, clocks=("09:45", "10:30"), models=("seasonal",)))
     calm_first = pl.when(pl.col("snapshot_et") == "09:45")
     said = [calm_first.then(1.0 + n).otherwise(20.0 + n).alias(name) for n, name in enumerate(LEVELS)]
-    return Calibrated.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.002)))
+    return Scored.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.002)))
 
 
 def seed_that_swaps() -> int:
@@ -70,7 +70,7 @@ def skilled(n_days: int, r2: float) -> tuple[Envelope, Strategy]:
     frame = with_truth(n_days, symbols=WHITELIST, horizon_min=HORIZON, r2=r2, **MODEL)
     rows = as_answered(frame).with_columns(method=pl.lit(METHOD), history_days=pl.lit(HISTORY, pl.Int32))
     bars = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    return Envelope(bars, Calibrated.of(rows), calendar(30)), strategy()
+    return Envelope(bars, Scored.of(rows), calendar(30)), strategy()
 
 
 def forecast_passes(forecasts: pl.DataFrame, rule: Strategy) -> bool:
@@ -99,7 +99,7 @@ def test_only_the_traded_kind_of_forecast_is_judged():
 
 def test_a_span_without_forecasts_passes_nothing():
     bars = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    empty = Envelope(bars, Calibrated.create_empty(), calendar(30))
+    empty = Envelope(bars, Scored.create_empty(), calendar(30))
     assert replay(empty, strategy(), gates()) == Passed(forecast=False, trading=False, verdict=False)
 
 

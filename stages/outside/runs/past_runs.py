@@ -87,8 +87,10 @@ def entries_of(runs: Iterable[Run]) -> Found:
                 rows = csv.DictReader(io.StringIO(content.decode("utf-8")))
                 found.entries.add(evaluated(run.params, (row["combo"] for row in rows)))
         verdict = _content(run, "evaluate", VERDICT, found)
-        if verdict is not None and (document := json.loads(verdict))["status"] == "OPEN":
-            found.entries.add(opened(run.params, document["strategy_id"]))
+        document = json.loads(verdict) if verdict is not None else {"status": "SEALED"}
+        whole = [None] if document["status"] == "OPEN" else []
+        for month in document.get("months") or whole:
+            found.entries.add(opened(run.params, document["strategy_id"], month))
     return found
 
 
