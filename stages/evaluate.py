@@ -9,7 +9,6 @@ from stages.forecasting.params import ForecasterParams
 from stages.outside.entry import run, say
 from stages.outside.envelopes import open_envelope, read_envelope
 from stages.outside.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
-from stages.outside.runs.trials import log_opening
 from stages.outside.settings import read_params
 from stages.portfolio.book import Span, cost_curve, delay_table, portfolio_table
 from stages.portfolio.holdout import open_parts
@@ -48,12 +47,9 @@ def main() -> None:
     """Search trades, forecast gates and, only if opened for this strategy's id, the holdout -> verdict and evidence."""
     source, quality, features = read_params(SourceParams), read_params(QualityParams), read_params(FeaturesParams)
     rules, costs, universe = read_params(RulesParams), read_params(CostsParams), read_params(UniverseParams)
-    requests, forecaster, calibration = (
-        read_params(RequestsParams),
-        read_params(ForecasterParams),
-        read_params(CalibrationParams),
-    )
-    split, gates, portfolio = read_params(SplitParams), read_params(GatesParams), read_params(PortfolioParams)
+    requests, forecaster = read_params(RequestsParams), read_params(ForecasterParams)
+    calibration, portfolio = read_params(CalibrationParams), read_params(PortfolioParams)
+    split, gates = read_params(SplitParams), read_params(GatesParams)
     metrics, forecast_gates = read_json(METRICS), read_json(FORECAST_GATES)
     held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT))
 
@@ -61,10 +57,11 @@ def main() -> None:
     strategy = Strategy(rules, costs, calibration.method, forecaster.model, universe.whitelist, eligible)
     stated = (source, universe, quality, features, requests, forecaster, calibration, split, rules, costs, portfolio)
     name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
-    search, opened = Span(read_envelope(SEARCH, strategy.method), read_csv(Trades, TRADES)), {}
-    for part in open_parts(held, split.open_holdout, name):
-        log_opening(name, part)
-        opened[part] = Span.of(open_envelope(HOLDOUT / part, strategy.method, usable), strategy)
+    search = Span(read_envelope(SEARCH, strategy.method), read_csv(Trades, TRADES))
+    opened = {
+        part: Span.of(open_envelope(HOLDOUT / part, name, strategy.method, usable), strategy)
+        for part in open_parts(held, split.open_holdout, name)
+    }
     outcome = Outcome(name, split.open_holdout, strategy, search, held, opened)
     verdict = gates_document(outcome, forecast_gates, metrics["controls"], read_sheet(RANKING), gates)
 

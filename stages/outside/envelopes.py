@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stages.calibration.outcomes import with_outcomes
 from stages.outside.files import read_table
+from stages.outside.runs.trials import log_opening
 from stages.outside.tables_in import TablesIn
 from stages.portfolio.book import Envelope
 from stages.tables.bars import Bars, Prices
@@ -26,8 +27,12 @@ def read_envelope(folder: Path, method: str) -> Envelope:
     )
 
 
-def open_envelope(folder: Path, method: str, usable: Mapping[str, tuple[date, ...]]) -> Envelope:
-    """The same of a part of the holdout, whose outcomes lie nowhere: they are joined here, from its bars."""
+def open_envelope(folder: Path, name: str, method: str, usable: Mapping[str, tuple[date, ...]]) -> Envelope:
+    """The same of a part of the holdout, for strategy `name`; that it is opened is on record before it is read.
+
+    Its outcomes lie nowhere: they are joined here, from its bars.
+    """
+    log_opening(name, folder.name)
     forecasts = read_table(Calibrated, folder / "calibrated.parquet", method=[method])
     return Envelope(
         bars=TablesIn.of(Prices, folder / "bars"),

@@ -150,8 +150,8 @@ def test_a_growing_record_never_gives_back_a_session_that_was_searched(n, embarg
          "split.holdout_sessions = 30 and split.holdout_from = 2025-02-03 states which sessions are held out"),
         ({"holdout_sessions": 30, "holdout_months": 2}, "split.holdout_sessions = 30 and split.holdout_months = 2"),
         ({"holdout_from": "2025-02-03", "holdout_months": 2}, "split.holdout_from = 2025-02-03 and split.holdout_mon"),
-        ({}, "nothing states which sessions are held out; state exactly one of split.holdout_sessions, split.holdout_from"
-             " and split.holdout_months"),
+        ({}, "nothing states which sessions are held out; state exactly one of split.holdout_sessions, "
+             "split.holdout_from and split.holdout_months"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("model", [CutParams, SplitParams])
