@@ -30,7 +30,7 @@ override STAGES := list-source fetch-bars check-data build-features build-reques
 	backtest evaluate report
 override LONG := "torture or scale or journey"
 override QUICK := "not (torture or scale or journey)"
-override COMMANDS := spend verify prove-independence refresh whitelist adopt open-holdout collect-partitions
+override COMMANDS := spend verify prove-independence refresh whitelist adopt collect-partitions
 
 ##@ Run
 .PHONY: run use new-run params gate $(STAGES)
@@ -65,7 +65,7 @@ $(STAGES): .venv/runtime
 	dvc --wait-for-lock repro $(subst -,_,$@)
 
 ##@ Compare
-.PHONY: show experiments page compare pr-comment
+.PHONY: show experiments page compare pr-comment open-holdout
 show: .venv/runtime ## experiments side by side, noise dropped
 	@python -m stages.commands.show
 
@@ -87,7 +87,9 @@ pr-comment: .venv/runtime ## what a change does and costs, as a comment: BASE=ma
 
 adopt: ## keep the sweep's proposal, or an applied experiment, in conf/
 whitelist: ## propose who may trade from the eligible cells
-open-holdout: ## let the stated strategy see the holdout, on the record
+open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the record; MONTH=2025-02
+	@python -m stages.commands.open_holdout $(call option,--month,MONTH)
+
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask

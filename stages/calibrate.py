@@ -22,7 +22,7 @@ OFFSETS = Path("artifacts/calibrate/offsets.parquet")
 
 
 def main() -> None:
-    """Quantiles and bars -> forecasts beside outcomes, raw and corrected."""
+    """Quantiles and bars -> forecasts, raw and corrected; outcomes are looked at and not written."""
     params = read_params(CalibrationParams)
     usable = usable_sessions(read_json(REPORT))
 

@@ -7,15 +7,16 @@ from stages.calibration.params import CalibrationParams
 from stages.features.params import FeaturesParams
 from stages.forecasting.params import ForecasterParams
 from stages.outside.entry import run, say
-from stages.outside.envelopes import read_envelope
+from stages.outside.envelopes import open_envelope, read_envelope
 from stages.outside.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
-from stages.outside.runs.trials import log_opening
 from stages.outside.settings import read_params
 from stages.portfolio.book import Span, cost_curve, delay_table, portfolio_table
+from stages.portfolio.holdout import open_parts
 from stages.portfolio.outcome import Outcome, gates_document, oos_document, summary
 from stages.portfolio.params import PortfolioParams
 from stages.portfolio.strategy_id import strategy_id
 from stages.quality.params import QualityParams
+from stages.quality.verdicts import usable_sessions
 from stages.requests.params import RequestsParams
 from stages.rules.params import CostsParams, RulesParams
 from stages.scoring.params import GatesParams
@@ -25,6 +26,7 @@ from stages.tables.trades import Daily, Trades
 from stages.universe.params import UniverseParams
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
+REPORT = Path("artifacts/check_data/dq_report.json")
 SEARCH = Path("artifacts/seal/search")
 HOLDOUT = Path("artifacts/seal/holdout")
 METRICS = Path("artifacts/score_forecasts/metrics.json")
@@ -45,32 +47,31 @@ def main() -> None:
     """Search trades, forecast gates and, only if opened for this strategy's id, the holdout -> verdict and evidence."""
     source, quality, features = read_params(SourceParams), read_params(QualityParams), read_params(FeaturesParams)
     rules, costs, universe = read_params(RulesParams), read_params(CostsParams), read_params(UniverseParams)
-    requests, forecaster, calibration = (
-        read_params(RequestsParams),
-        read_params(ForecasterParams),
-        read_params(CalibrationParams),
-    )
-    split, gates, portfolio = read_params(SplitParams), read_params(GatesParams), read_params(PortfolioParams)
+    requests, forecaster = read_params(RequestsParams), read_params(ForecasterParams)
+    calibration, portfolio = read_params(CalibrationParams), read_params(PortfolioParams)
+    split, gates = read_params(SplitParams), read_params(GatesParams)
     metrics, forecast_gates = read_json(METRICS), read_json(FORECAST_GATES)
+    held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT))
 
     eligible = eligible_cells(forecast_gates)
     strategy = Strategy(rules, costs, calibration.method, forecaster.model, universe.whitelist, eligible)
     stated = (source, universe, quality, features, requests, forecaster, calibration, split, rules, costs, portfolio)
     name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
-    spans = {"search": Span(read_envelope(SEARCH, strategy.method), read_csv(Trades, TRADES))}
-    if split.open_holdout == name:
-        log_opening(name)
-        spans["holdout"] = Span.of(read_envelope(HOLDOUT, strategy.method), strategy)
-    outcome = Outcome(name, split.open_holdout, strategy, spans)
+    search = Span(read_envelope(SEARCH, strategy.method), read_csv(Trades, TRADES))
+    opened = {
+        part: Span.of(open_envelope(HOLDOUT / part, name, strategy.method, usable), strategy)
+        for part in open_parts(held, split.open_holdout, name)
+    }
+    outcome = Outcome(name, split.open_holdout, strategy, search, held, opened)
     verdict = gates_document(outcome, forecast_gates, metrics["controls"], read_sheet(RANKING), gates)
 
     write_json(verdict, GATES)
-    write_json(oos_document(outcome), OOS)
+    write_json(oos_document(outcome, gates), OOS)
     write_csv(outcome.released_trades, OOS_TRADES)
     write_table(Daily, outcome.released_daily, OOS_DAILY)
-    write_csv(portfolio_table(spans, universe.whitelist), PORTFOLIO)
-    write_csv(cost_curve(spans, strategy, portfolio.cost_multiples), COST_CURVE)
-    write_csv(delay_table(spans, strategy, portfolio.delay_sensitivity_bars), DELAY)
+    write_csv(portfolio_table(outcome.spans | outcome.months, universe.whitelist), PORTFOLIO)
+    write_csv(cost_curve(outcome.spans, strategy, portfolio.cost_multiples), COST_CURVE)
+    write_csv(delay_table(outcome.spans, strategy, portfolio.delay_sensitivity_bars), DELAY)
     write_json(summary(outcome, verdict, metrics), SUMMARY)
     say("evaluate", strategy=name, holdout=outcome.status, verdict=verdict["verdict"])
 

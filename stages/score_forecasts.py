@@ -23,7 +23,7 @@ from stages.scoring.tournament import tournament
 from stages.sources.oracle import planted
 from stages.sources.params import ArtificialMarket, BarsOrigin
 from stages.tables.bars import Bars
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 
 CALIBRATED = Path("artifacts/seal/search/calibrated.parquet")
 BARS = Path("artifacts/seal/search/bars")
@@ -36,10 +36,10 @@ COVERAGE = Path("artifacts/score_forecasts/coverage_by_time.csv")
 
 
 def main() -> None:
-    """Calibrated search rows -> scores with their evidence, a verdict per cell, a calibration proposed."""
+    """Scored search rows -> scores with their evidence, a verdict per cell, a calibration proposed."""
     params = read_params(GatesParams)
     market, source = read_params(ArtificialMarket).planted, read_params(BarsOrigin)
-    forecasts = PartsOf(Calibrated, CALIBRATED)
+    forecasts = PartsOf(Scored, CALIBRATED)
     bars = TablesIn.of(Bars, BARS)
 
     method = read_params(CalibrationMethod).method

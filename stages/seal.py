@@ -1,47 +1,74 @@
-"""Stage `seal`: cut the record into the search span, the embargo and the holdout's envelope."""
+"""Stage `seal`: cut the record into the search span with its outcomes, the embargo and the holdout's envelopes."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import polars as pl
+
+from stages.calibration.outcomes import with_outcomes
 from stages.outside import engine
 from stages.outside.entry import run, say
-from stages.outside.files import read_table, read_table_parts, write_json, write_table, write_table_parts
+from stages.outside.files import (
+    clear,
+    read_json,
+    read_table,
+    read_table_parts,
+    write_json,
+    write_table,
+    write_table_parts,
+)
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.parquet import read_distinct
 from stages.outside.storing.partitions import partitions_of, staged
 from stages.outside.storing.passes import Pass
-from stages.splitting.cut import bars_within, cut_sessions, within
+from stages.outside.tables_in import TablesIn
+from stages.quality.verdicts import usable_sessions
+from stages.splitting.cut import Span, bars_within, cut_sessions, within
 from stages.splitting.params import CutParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Calibrated, Scored
 
 CALIBRATED = Path("artifacts/calibrate/calibrated.parquet")
 BARS = Path("artifacts/check_data/bars")
+REPORT = Path("artifacts/check_data/dq_report.json")
 CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
 SEARCH = Path("artifacts/seal/search")
 HOLDOUT = Path("artifacts/seal/holdout")
 
 
 def main() -> None:
-    """Bars and calibrated rows -> two folders; what feeds a choice may open only the first."""
-    params = read_params(CutParams)
-    storage = read_params(StorageParams)
+    """Bars and forecasts -> a folder to choose on, and envelopes without outcomes that no choice may open."""
+    params, storage = read_params(CutParams), read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
     bars = {symbol: (one,) for symbol, one in partitions_of(BARS, Bars).items()}
+    usable = usable_sessions(read_json(REPORT))
 
     spans = cut_sessions(calendar, read_distinct(CALIBRATED, ["session"]), params)
 
-    for folder, span in ((SEARCH, spans.search), (HOLDOUT, spans.holdout)):
+    clear(HOLDOUT)
+    envelopes = {HOLDOUT / one.name: one for one in spans.holdout}
+    for folder, span in {SEARCH: spans.search, **envelopes}.items():
         with staged(folder / "bars", storage) as stage:
             cut = Pass(partial(bars_within, span=span), stage.writer)
             stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
         write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
-        kept = (within(span, part) for part in read_table_parts(Calibrated, CALIBRATED))
-        write_table_parts(Calibrated, kept, folder / "calibrated.parquet")
+    searched = TablesIn.of(Bars, SEARCH / "bars")
+    scored = (with_outcomes(part, searched, usable) for part in _forecasts(spans.search))
+    write_table_parts(Scored, scored, SEARCH / "calibrated.parquet")
+    write_json(spans.search.as_document() | {"holdout": spans.held}, SEARCH / "span.json")
+    for folder, span in envelopes.items():
+        write_table_parts(Calibrated, _forecasts(span), folder / "calibrated.parquet")
         write_json(span.as_document(), folder / "span.json")
-    say("seal", search=len(spans.search), embargo=len(spans.embargo), holdout=len(spans.holdout))
+    say("seal", search=len(spans.search), embargo=len(spans.embargo), holdout=sum(spans.held.values()))
+
+
+def _forecasts(span: Span) -> Iterator[pl.DataFrame]:
+    """The span's forecasts, a part of the record at a time."""
+    parts = (within(span, part) for part in read_table_parts(Calibrated, CALIBRATED))
+    return (part for part in parts if part.height)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Entry:
     opening: str | None = None
     sharpes: tuple[float | None, ...] = ()
     sessions: int = 0
+    month: str | None = None  # of the holdout, where it was opened for one month alone
 
     @property
     def family(self) -> tuple[str, str]:
@@ -78,9 +79,9 @@ def evaluated(params: Params, results: Iterable[Mapping[str, Any]]) -> Entry:
     )
 
 
-def opened(params: Params, strategy_id: str) -> Entry:
-    """The entry of a holdout that was opened under these params."""
-    return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id)
+def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
+    """The entry of a holdout, or of one month of it, that was opened under these params."""
+    return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id, month=month)
 
 
 def context_of(params: Params) -> str:

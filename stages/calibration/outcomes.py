@@ -13,15 +13,15 @@ BP = 1e4
 
 
 def with_outcomes(
-    quantiles: pl.DataFrame, bars: Mapping[str, pl.DataFrame], usable: Mapping[str, tuple[date, ...]]
+    forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], usable: Mapping[str, tuple[date, ...]]
 ) -> pl.DataFrame:
-    """Forecasts beside `y_bp`, `target_ts` and `void`.
+    """Forecasts (at least one) beside `y_bp`, `target_ts` and `void`; only the bars of their symbols are read.
 
     An outcome is void, and then null, when the bar it starts from or ends on is missing or filled in, or when the data
-    gate dropped the session for that symbol.
+    gate dropped the session for that symbol. It lies in its forecast's session, so bars of other sessions are no use.
     """
-    asked = quantiles.with_columns(target_ts=pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min")))
-    real_closes = pl.concat(_real_closes(symbol, bars[symbol], asked) for symbol in sorted(bars))
+    asked = forecasts.with_columns(target_ts=pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min")))
+    real_closes = pl.concat(_real_closes(symbol, bars[symbol], asked) for symbol in asked["symbol"].unique().sort())
     kept = pl.DataFrame(
         [(symbol, day) for symbol, days in sorted(usable.items()) for day in days],
         schema={"symbol": pl.String, "session": pl.Date},

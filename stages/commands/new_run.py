@@ -50,7 +50,10 @@ costs:
   half_spread_ticks: {spreads}
   tick_size: {ticks}
 split:
+  # one of the three says what is held out: the last sessions, all from a day on, or the last calendar months
   holdout_sessions: {holdout}
+  holdout_from: null
+  holdout_months: null
   open_holdout: null          # `make open-holdout` writes it, once
 sweep:
   grid:
@@ -85,13 +88,14 @@ def sizes(study: Study) -> list[str]:
     universe, requests, split = study.universe, study.requests, study.split
     sessions = trading_calendar(universe.first_session, universe.last_session).height
     scored = max(sessions - min(requests.history_days), 0)
-    search = max(scored - split.holdout_sessions - split.embargo_sessions, 0)
+    sealed = split.holdout_sessions or 0
+    search = max(scored - sealed - split.embargo_sessions, 0)
     snapshots = scored * len(requests.snapshots_et) * len(requests.history_days)
     outcomes_a_day = len(requests.snapshots_et) * len(universe.symbols)
     judged = max(search - ceil(study.calibration.min_outcomes / outcomes_a_day), 0)
     told = [
         f"{sessions} sessions: {sessions - scored} of history, {search} to search, {split.embargo_sessions} embargo, "
-        f"{split.holdout_sessions} sealed",
+        f"{sealed} sealed",
         f"at most {snapshots * len(universe.symbols)} questions in {snapshots} calls at one per snapshot",
         f"about {judged} days to judge forecasts by, after {search - judged} to learn the calibration from",
     ]

@@ -21,7 +21,8 @@ from stages.outside.progress import progress
 from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.luck_record import keep_luck
 from stages.outside.runs.null_market import null_search_span, null_study
-from stages.portfolio.luck import Passed, at_other_dates, luck, replay, traded_kind
+from stages.portfolio.holdout import traded_kind
+from stages.portfolio.luck import Passed, at_other_dates, luck, replay
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
 
 SEARCH = Path("artifacts/seal/search")

@@ -2,12 +2,15 @@
 
 The strategy must be the one that the last run judged on the search span: nobody opens a holdout for a rule whose search
 result does not exist yet. The opening is a commit; this command writes it, and names the openings before it.
+`MONTH=2025-02` opens one month of `split.holdout_months` and leaves the others as they are.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError, GateNotMet
+from stages.outside.arguments import Arguments
 from stages.outside.configuration.adoption import state
 from stages.outside.configuration.composition import compose, refuse_to_discard
 from stages.outside.configuration.openings import openings_of
@@ -15,7 +18,10 @@ from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import read_json
 from stages.outside.runs.evidence import require_evidence
+from stages.portfolio.holdout import NOT_BEGUN
 from stages.portfolio.strategy_id import SECTIONS, strategy_id
+from stages.splitting.cut import ALL
+from stages.universe.names import few
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 OOS = Path("artifacts/evaluate/oos.json")
@@ -23,21 +29,29 @@ OOS = Path("artifacts/evaluate/oos.json")
 
 def main() -> None:
     """params, manifest and the last verdict -> split.open_holdout in conf/ and params.yaml."""
+    parser = Arguments(prog="make open-holdout", description="let the stated strategy see the holdout, on the record")
+    parser.add_argument("--month", help="one month of split.holdout_months, like 2025-02; without it, everything")
+    month = parser.parse_args().month
     refuse_to_discard()
     document = compose()
     require_evidence("evaluate", params=document)
-    study = Study.parse(document)
-    strategy = _judged_strategy(study, read_json(OOS))
-    if study.split.open_holdout == strategy:
+    study, oos = Study.parse(document), read_json(OOS)
+    strategy = _judged_strategy(study, oos)
+    _require_sessions(oos["held"], month)
+    before, wanted = study.split.open_holdout, {month: strategy} if month else strategy
+    if before == strategy or (month and isinstance(before, dict) and before.get(month) == strategy):
         print(f"open-holdout: it is open for strategy {strategy} already.")
         return
 
     earlier = openings_of(study.source.name)
-    changed = state({"split": {"open_holdout": strategy}})
+    if month and isinstance(before, dict):
+        wanted = before | {month: strategy}
+    changed = state({"split": {"open_holdout": wanted}})
 
     files = " ".join(map(str, changed))
     named = ", ".join(f"{name} ({where})" for name, where in earlier.items()) or "none"
-    print(f"open-holdout: strategy {strategy} of study {study.report.study!r} may see the holdout. -> {files}")
+    what = f"{month} of the holdout" if month else "the holdout"
+    print(f"open-holdout: strategy {strategy} of study {study.report.study!r} may see {what}. -> {files}")
     print(f"Openings of source {study.source.name!r} before this one: {len(earlier)}. Strategies: {named}.")
     print(f"Put it on the record: `make run`, then `git commit -m 'Open the holdout' {files} params.yaml dvc.lock`.")
 
@@ -56,6 +70,15 @@ def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:
             "nothing and stays sealed."
         )
     return strategy
+
+
+def _require_sessions(held: Mapping[str, int], month: str | None) -> None:
+    """Refuse to open what does not exist."""
+    if not any(held.values()):
+        raise GateNotMet(f"{NOT_BEGUN} There is nothing to open; it begins at split.holdout_from.")
+    if month is not None and month not in set(held) - {ALL}:
+        months = few(sorted(set(held) - {ALL})) or "no month of its own (split.holdout_months is null)"
+        raise ConfigurationError(f"MONTH {month!r} is no month of the holdout, which has {months}.")
 
 
 if __name__ == "__main__":

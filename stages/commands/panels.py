@@ -66,10 +66,11 @@ def trials(entries: Iterable[Entry], family: tuple[str, str], luck: Document | N
 
 
 def openings(source: str, found: Mapping[str, str]) -> Section:
-    """Every strategy for which this source's holdout was ever opened, and where that is on record."""
+    """For whom this source's holdout, or a month of it, was ever opened, and where that is on record."""
+    strategies = {opening.split()[0] for opening in found}
     sentences = (
-        f"The holdout of source {source} was opened for {count(len(found), 'strategy', 'strategies')}, as far as git "
-        "and the trial log know. Each opening makes it a little less of a holdout.",
+        f"The holdout of source {source} was opened for {count(len(strategies), 'strategy', 'strategies')}, as far as "
+        "git and the trial log know. Each opening makes it a little less of a holdout.",
     )
     table = grid("Openings on the record", ("strategy", "where"), list(found.items()))
     return Section("openings", "Openings of the holdout", sentences, grids=(table,) if found else ())

@@ -6,7 +6,7 @@
 times the stated costs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,10 +15,26 @@ import polars as pl
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import book_of, kpis
-from stages.tables.trades import PORTFOLIO
+from stages.tables.trades import PORTFOLIO, Trades
 
 Row = dict[str, Any]
 HELD, REDECIDED = "held", "redecided"
+
+
+@dataclass(frozen=True)
+class _Joined(Mapping[str, pl.DataFrame]):
+    """Bars of stretches that follow each other, a symbol's when it is asked for."""
+
+    parts: Sequence[Mapping[str, pl.DataFrame]]
+
+    def __getitem__(self, symbol: str) -> pl.DataFrame:
+        return pl.concat(one[symbol] for one in self.parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts[0])
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,12 @@ class Envelope:
     bars: Mapping[str, pl.DataFrame]
     forecasts: pl.DataFrame
     calendar: pl.DataFrame
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Stretches that follow each other, as one."""
+        forecasts, calendar = (pl.concat(getattr(one, name) for one in parts) for name in ("forecasts", "calendar"))
+        return cls(_Joined([one.bars for one in parts]), forecasts, calendar)
 
     def traded(self, strategy: Strategy) -> pl.DataFrame:
         """The trades of a strategy on these sessions."""
@@ -45,6 +67,12 @@ class Span:
     def of(cls, envelope: Envelope, strategy: Strategy) -> Self:
         """The sessions, traded."""
         return cls(envelope, envelope.traded(strategy))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Stretches that follow each other, as one; no position is held from one session to the next."""
+        trades = pl.concat(one.trades for one in parts).sort(Trades.primary_key())
+        return cls(Envelope.joined([one.envelope for one in parts]), trades)
 
     @property
     def calendar(self) -> pl.DataFrame:

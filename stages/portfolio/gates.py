@@ -23,15 +23,17 @@ from stages.scoring.verdict import Judgement, Verdict
 POWER = 0.8
 NO_TRADE = "There is no trade to judge."
 UNDEFINED = f"A Sharpe ratio takes {MIN_SESSIONS} sessions, and days that did not all earn the same."
-SEALED_WORDS = "The holdout is closed for this strategy; `make open-holdout` opens it, on the record."
 TRADING = ("oos_sharpe", "hit_rate", "pnl_at_1p5x")
 
 
-def trading_gates(found: Evidence | None, params: GatesParams) -> dict[str, Judgement]:
-    """The three judgements; all SEALED without evidence."""
-    if found is None:
-        thresholds = (params.oos_sharpe_gte, params.hit_rate_gte, params.pnl_at_1p5x_costs_gte)
-        return {name: _sealed(threshold) for name, threshold in zip(TRADING, thresholds, strict=True)}
+def sealed_gates(words: str, params: GatesParams) -> dict[str, Judgement]:
+    """The three judgements without evidence: SEALED, and `words` say why."""
+    thresholds = (params.oos_sharpe_gte, params.hit_rate_gte, params.pnl_at_1p5x_costs_gte)
+    return {name: _sealed(threshold, words) for name, threshold in zip(TRADING, thresholds, strict=True)}
+
+
+def trading_gates(found: Evidence, params: GatesParams) -> dict[str, Judgement]:
+    """The three judgements of an opened holdout."""
     return {
         "oos_sharpe": _sharpe(found, params),
         "hit_rate": _hit_rate(found, params),
@@ -117,7 +119,5 @@ def _judgement(
     )
 
 
-def _sealed(threshold: float) -> Judgement:
-    return Judgement(
-        verdict=Verdict.SEALED, value=None, threshold=threshold, bound=None, n=0, n_days=0, words=SEALED_WORDS
-    )
+def _sealed(threshold: float, words: str) -> Judgement:
+    return Judgement(verdict=Verdict.SEALED, value=None, threshold=threshold, bound=None, n=0, n_days=0, words=words)

@@ -20,6 +20,7 @@ from stages.backtesting.strategy import Cell, Strategy, eligible_cells
 from stages.portfolio.book import Envelope, Span
 from stages.portfolio.evidence import evidence
 from stages.portfolio.gates import trading_gates
+from stages.portfolio.holdout import traded_kind
 from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
@@ -48,16 +49,6 @@ class Passed:
     trading: bool
     verdict: bool
     fdr: bool | None = None
-
-
-def traded_kind(forecasts: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
-    """The rows that this strategy is judged by: its symbols' forecasts of the kind it trades, benchmark included."""
-    kind = pl.col("method") == strategy.method, pl.col("history_days") == strategy.rules.history_days
-    horizons = [
-        (pl.col("symbol") == symbol) & (pl.col("horizon_min") == strategy.horizon_min(symbol))
-        for symbol in strategy.whitelist
-    ]
-    return forecasts.filter(*kind, pl.any_horizontal(pl.lit(value=False), *horizons))
 
 
 def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:

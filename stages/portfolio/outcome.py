@@ -7,6 +7,7 @@ it stays out is the gates at work and fails no run.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -15,9 +16,11 @@ from stages.backtesting.daily import daily_table
 from stages.backtesting.strategy import Strategy
 from stages.portfolio.book import Span, book_figures, break_even
 from stages.portfolio.evidence import evidence
-from stages.portfolio.gates import trading_gates
+from stages.portfolio.gates import sealed_gates, trading_gates
+from stages.portfolio.holdout import OpenFor, forecast_figures, sealed_words
 from stages.scoring.params import GatesParams
 from stages.scoring.verdict import Judgement, Verdict, worst
+from stages.splitting.cut import ALL
 from stages.tables.trades import Trades
 from stages.universe.names import few
 
@@ -28,17 +31,33 @@ CELL = ("symbol", "history_days", "horizon_min", "method")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A strategy by name and its traded spans: `search`, and `holdout` only if it was opened for this very name."""
+    """A strategy by name, traded on the search span and on the parts of the holdout that are open for this very name.
+
+    `held` says how many sessions each part of the holdout has: `{"all": 30}`, or a number by month.
+    """
 
     name: str
-    open_for: str | None
+    open_for: OpenFor
     strategy: Strategy
-    spans: Mapping[str, Span]
+    search: Span
+    held: Mapping[str, int]
+    opened: Mapping[str, Span]
+
+    @cached_property
+    def released(self) -> Span | None:
+        """All parts that are open, as one span."""
+        parts = list(self.opened.values())
+        return Span.joined(parts) if len(parts) > 1 else next(iter(parts), None)
+
+    @property
+    def sealed_words(self) -> str | None:
+        """Why the book is not judged on the holdout."""
+        return sealed_words(self.held, self.opened)
 
     @property
     def holdout(self) -> Span | None:
-        """The holdout, if it is open."""
-        return self.spans.get("holdout")
+        """The whole holdout, if every part of it is open."""
+        return self.released if self.sealed_words is None else None
 
     @property
     def status(self) -> str:
@@ -46,14 +65,24 @@ class Outcome:
         return "OPEN" if self.holdout else "SEALED"
 
     @property
+    def months(self) -> dict[str, Span]:
+        """The months of the holdout that are open; none where it is one part."""
+        return {name: span for name, span in self.opened.items() if name != ALL}
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """What is judged: the search span, and the whole holdout if it is open."""
+        return {"search": self.search} | ({"holdout": self.holdout} if self.holdout else {})
+
+    @property
     def released_trades(self) -> pl.DataFrame:
-        """The holdout's trades; none while it is sealed."""
-        return self.holdout.trades if self.holdout else Trades.create_empty()
+        """The trades of the parts that are open; none while all are sealed."""
+        return self.released.trades if self.released else Trades.create_empty()
 
     @property
     def released_daily(self) -> pl.DataFrame:
-        """What the holdout's sessions earned; no row while it is sealed."""
-        sessions = self.holdout.calendar["session"].to_list() if self.holdout else []
+        """What the sessions of the parts that are open earned; no row while all are sealed."""
+        sessions = self.released.calendar["session"].to_list() if self.released else []
         return daily_table(self.released_trades, sessions, self.strategy.whitelist)
 
 
@@ -68,10 +97,8 @@ def gates_document(
 
     `selection` is evidence that is shown and not judged: what is left of the strategy's Sharpe ratio after all trials.
     """
-    whitelist, holdout = outcome.strategy.whitelist, outcome.holdout
     cells = _trading_cells(forecast_gates, outcome.strategy)
-    found = evidence(holdout, whitelist, params) if holdout else None
-    gates = {"controls": _controls(controls), "forecast": _forecast(cells), **trading_gates(found, params)}
+    gates = {"controls": _controls(controls), "forecast": _forecast(cells), **_trading(outcome, params)}
     verdict = worst(gate.verdict for gate in gates.values())
     enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
     return {
@@ -86,23 +113,23 @@ def gates_document(
     }
 
 
-def oos_document(outcome: Outcome) -> Document:
-    """`oos.json`: the strategy's id and who trades; its holdout's key figures if it was opened for exactly this id."""
-    held = outcome.holdout
+def oos_document(outcome: Outcome, params: GatesParams) -> Document:
+    """`oos.json`: the strategy's id and who trades; figures of the holdout and its months, of what is open alone."""
     return {
         "strategy_id": outcome.name,
         "open_for": outcome.open_for,
         "trading": outcome.strategy.trading,
         "status": outcome.status,
-        "sessions": held.calendar["session"].dt.to_string().to_list() if held else None,
-        "kpis": book_figures(held, held.trades, outcome.strategy.whitelist) if held else None,
-        "break_even_cost_multiple": break_even(held) if held else None,
+        "words": outcome.sealed_words,
+        "held": dict(outcome.held),
+        **_released(outcome.holdout, outcome.strategy, params),
+        "months": {name: _released(span, outcome.strategy, params) for name, span in outcome.months.items()},
     }
 
 
 def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, Any]) -> Document:
     """The leaderboard's seven figures; all but `oos_sharpe` and `verdict` are the search span's, errors pooled."""
-    strategy, search, held = outcome.strategy, outcome.spans["search"], outcome.holdout
+    strategy, search, held = outcome.strategy, outcome.search, outcome.holdout
     stated = book_figures(search, search.trades, strategy.whitelist)
     oos_sharpe = book_figures(held, held.trades, strategy.whitelist)["sharpe"] if held else None
     kind = (strategy.rules.history_days, strategy.rules.horizon_min, strategy.method)
@@ -116,6 +143,22 @@ def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, An
         "trades": stated["trades"],
         "verdict": gates["verdict"],
     }
+
+
+def _released(span: Span | None, strategy: Strategy, params: GatesParams) -> Document:
+    """What is told of a part of the holdout: its sessions, how the book did, and the forecasts that it trades by."""
+    return {
+        "sessions": span.calendar["session"].dt.to_string().to_list() if span else None,
+        "kpis": book_figures(span, span.trades, strategy.whitelist) if span else None,
+        "break_even_cost_multiple": break_even(span) if span else None,
+        "forecasts": forecast_figures(span.envelope.forecasts, strategy, params) if span else None,
+    }
+
+
+def _trading(outcome: Outcome, params: GatesParams) -> dict[str, Judgement]:
+    if outcome.holdout is None:
+        return sealed_gates(outcome.sealed_words or "", params)
+    return trading_gates(evidence(outcome.holdout, outcome.strategy.whitelist, params), params)
 
 
 def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dict[str, Document]:

@@ -12,8 +12,7 @@ REASONS = {
     "PASS": "Every required gate passes.",
     "FAIL": "At least one required gate fails: nothing here justifies a trade.",
     "INCONCLUSIVE": "No required gate fails, but there is too little evidence to pass them all.",
-    "SEALED": "The search span holds nothing against this strategy. Its holdout was not opened, so nothing is judged "
-    "out of sample yet.",
+    "SEALED": "The search span holds nothing against this strategy, and nothing is judged out of sample yet.",
 }
 GATES = {
     "controls": "the controls",
@@ -53,13 +52,13 @@ def _caveat(record: Record) -> str:
 
 
 def _deciding(gates: Mapping[str, Any]) -> str:
-    """Which gates made the verdict, with their words where one gate alone did."""
+    """Which gates made the verdict, with their words where all of them say the same."""
     if gates["verdict"] == "PASS":
         return ""
     names = [name for name, gate in gates["gates"].items() if gate["required"] and gate["verdict"] == gates["verdict"]]
     said = ", ".join(GATES[name] for name in names)
-    words = gates["gates"][names[0]]["words"] if len(names) == 1 else ""
-    return f"{gates['verdict'].capitalize()}: {said}. {words}".strip()
+    words = {gates["gates"][name]["words"] for name in names}
+    return f"{gates['verdict'].capitalize()}: {said}. {words.pop() if len(words) == 1 else ''}".strip()
 
 
 def _facts(record: Record) -> list[tuple[str, str]]:
@@ -69,7 +68,8 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         facts.append((span, _earned(figures)))
         facts.append((record.sharpe_title, sharpe(figures["sharpe"], figures["sharpe_se"])))
     if "holdout" not in spans:
-        facts.append(("holdout", "sealed"))
+        begun = any(record.oos.get("held", {"all": 1}).values())
+        facts.append(("holdout", "sealed" if begun else "sealed, not begun"))
     trading = few(record.oos["trading"]) or "no symbol"
     return [*facts, ("may trade", trading), ("strategy", record.oos["strategy_id"])]
 

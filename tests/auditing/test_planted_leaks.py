@@ -13,7 +13,7 @@ from stages.errors import DataContractError
 from stages.outside.runs.replaying import replay_of
 from stages.quality.gate import check_symbols
 from stages.quality.params import DialectParams, QualityParams
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from tests.auditing.small_study import CALENDAR, Audited, delivered, record_of, study_of
 from tests.features.made_bars import section
 
@@ -161,7 +161,7 @@ def corrected_by(shift: pl.Expr) -> Callable:
     def correct(quantiles, bars, usable):
         calibrated, offsets = HONEST.correct(quantiles, bars, usable)
         names = ["q05", "q25", "q50", "q75", "q95"]
-        return Calibrated.of(calibrated.with_columns(pl.col(names) + shift.fill_null(0))), offsets
+        return Scored.of(calibrated.with_columns(pl.col(names) + shift.fill_null(0))), offsets
 
     return correct
 

@@ -27,7 +27,7 @@ from stages.backtesting.strategy import Strategy
 from stages.outside.files import write_json, write_table, write_tables
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from tests.backtesting.made_markets import HORIZONS, METHOD, MODEL, RULES, random_market, strategy
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def study(home: Path, symbols: tuple[str, ...], grid: dict[str, list], sessions:
     search = home / "artifacts/seal/search"
     write_tables(Bars, bars, search / "bars")
     write_table(Calendar, calendar, search / "calendar.parquet")
-    write_table(Calibrated, as_calibrated(forecasts), search / "calibrated.parquet")
+    write_table(Scored, as_calibrated(forecasts), search / "calibrated.parquet")
     cells = [
         {"symbol": symbol, "history_days": RULES.history_days, "horizon_min": horizon, "method": METHOD}
         for symbol in symbols

@@ -12,12 +12,14 @@ MANIFEST = {"files": []}
 OOS = "artifacts/evaluate/oos.json"
 
 
-def judge(project, trading=("STRONG",)) -> str:
-    """Leave the artifacts of a run that judged what conf/ states; the strategy's id."""
+def judge(project, trading=("STRONG",), held=None) -> str:
+    """Leave the artifacts of a run that judged what conf/ states, with these sessions held out; the strategy's id."""
     project.write_json("artifacts/list_source/manifest.json", MANIFEST)
     study = Study.parse(compose())
     name = strategy_id([getattr(study, section) for section in SECTIONS], MANIFEST, trading)
-    project.write_json(OOS, {"strategy_id": name, "trading": list(trading), "status": "SEALED"})
+    project.write_json(
+        OOS, {"strategy_id": name, "trading": list(trading), "status": "SEALED", "held": held or {"all": 30}}
+    )
     return name
 
 
@@ -93,3 +95,66 @@ def test_an_applied_experiment_is_not_opened_in_passing(project):
     project.apply_experiment("rules.k_sigma=1.0")
     with pytest.raises(ConfigurationError, match="applied experiment"):
         project.run(open_holdout)
+
+
+MONTHS = {"2025-02": 19, "2025-03": 21}
+
+
+def cut_months(project) -> str:
+    project.edit("conf/split/single_holdout.yaml", "holdout_sessions: 30", "holdout_sessions: null")
+    project.edit("conf/split/single_holdout.yaml", "holdout_months: null", "holdout_months: 2")
+    project.run(params)
+    project.commit()
+    return judge(project, held=MONTHS)
+
+
+def test_months_are_opened_one_by_one_each_on_the_record(project):
+    name = cut_months(project)
+
+    assert "2025-02 of the holdout" in project.run(open_holdout, "--month", "2025-02")
+    opened = project.commit()
+    assert project.params()["split"]["open_holdout"] == {"2025-02": name}
+    assert "already" in project.run(open_holdout, "--month", "2025-02")
+
+    said = project.run(open_holdout, "--month", "2025-03")
+
+    assert f"before this one: 1. Strategies: {name} for 2025-02 (commit {opened})" in said
+    assert project.params()["split"]["open_holdout"] == {"2025-02": name, "2025-03": name}
+    project.run(params, "--check")
+
+
+def test_without_a_month_everything_is_opened_and_then_every_month_is_open_already(project):
+    name = cut_months(project)
+    project.run(open_holdout, "--month", "2025-02")
+    project.run(open_holdout)
+    assert project.params()["split"]["open_holdout"] == name
+    assert "already" in project.run(open_holdout, "--month", "2025-03")
+
+
+def test_months_may_be_opened_in_a_standing_preset_too(project):
+    project.edit("conf/config.yaml", "- preset: none", "- preset: smoke")
+    project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 2")
+    project.run(params)
+    name = judge(project, held=MONTHS)
+    project.run(open_holdout, "--month", "2025-03")
+    assert project.params()["split"]["open_holdout"] == {"2025-03": name}
+
+
+@pytest.mark.parametrize("month", ["2025-04", "all", "2025-2", "$(touch mark)"])
+def test_a_month_that_is_not_held_out_is_refused_by_those_that_are(project, month):
+    cut_months(project)
+    with pytest.raises(ConfigurationError, match="is no month of the holdout, which has 2025-02, 2025-03"):
+        project.run(open_holdout, "--month", month)
+
+
+def test_a_holdout_in_one_part_has_no_month_to_open(project):
+    judge(project)
+    with pytest.raises(ConfigurationError, match=r"split.holdout_months is null"):
+        project.run(open_holdout, "--month", "2025-02")
+
+
+def test_a_holdout_that_has_not_begun_is_not_opened(project):
+    judge(project, held={"all": 0})
+    with pytest.raises(GateNotMet, match=r"has not begun.*nothing to open"):
+        project.run(open_holdout)
+    assert project.params()["split"]["open_holdout"] is None

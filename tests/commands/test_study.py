@@ -47,7 +47,11 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         ({"requests.hist_exog": ["mood"]}, "['mood'] of requests.hist_exog are not among features.names"),
         ({"requests.futr_exog": ["mood"]}, "['mood'] of requests.futr_exog"),
         ({"sweep.grid.method": ["oracle"]}, "['oracle'] of sweep.grid.method"),
-        ({"split.holdout_from": "2026-01-02"}, "does not hold split.holdout_from 2026-01-02"),
+        (
+            {"split.holdout_sessions": None, "split.holdout_from": "2024-09-03"},
+            "split.holdout_from 2024-09-03 leaves no session to search, since the record begins on 2024-09-03",
+        ),
+        ({"split.holdout_from": "2025-02-03"}, "split.holdout_sessions = 30 and split.holdout_from = 2025-02-03"),
     ],
 )
 def test_a_rule_between_sections_is_told_with_its_values(default, changes, said):
@@ -57,6 +61,11 @@ def test_a_rule_between_sections_is_told_with_its_values(default, changes, said)
 
 def test_a_horizon_that_ends_exactly_at_the_close_is_allowed(default):
     assert problems(changed(default, {"requests.snapshots_et": ["15:40"]})) == []
+
+
+def test_a_holdout_may_begin_behind_the_record(default):
+    ahead = changed(default, {"split.holdout_sessions": None, "split.holdout_from": "2026-01-02"})
+    assert problems(ahead) == []
 
 
 def test_all_problems_are_told_at_once(default):

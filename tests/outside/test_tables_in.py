@@ -13,7 +13,7 @@ from stages.errors import DataContractError
 from stages.outside.files import read_table, read_tables, write_table, write_tables
 from stages.outside.tables_in import PartsOf, TablesIn
 from stages.tables.bars import Bars, Prices
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from tests.backtesting.made_markets import bars
 from tests.scoring.simulated import as_answered, with_truth
 
@@ -64,13 +64,13 @@ def test_a_damaged_file_is_told_when_its_symbol_is_asked_for(folder):
 
 def test_the_parts_of_a_table_are_all_of_it_and_none_shares_a_symbol_with_another(tmp_path):
     path = tmp_path / "calibrated.parquet"
-    write_table(Calibrated, as_answered(with_truth(2, symbols=tuple("CABED"))), path)
-    parts = PartsOf(Calibrated, path, at_once=2)
+    write_table(Scored, as_answered(with_truth(2, symbols=tuple("CABED"))), path)
+    parts = PartsOf(Scored, path, at_once=2)
     for _ in range(2):  # whoever goes through it again finds it again
         assert [sorted(part["symbol"].unique()) for part in parts] == [["A", "B"], ["C", "D"], ["E"]]
-    assert_frame_equal(pl.concat(parts), read_table(Calibrated, path), check_exact=True)
+    assert_frame_equal(pl.concat(parts), read_table(Scored, path), check_exact=True)
 
 
 def test_a_table_that_is_not_there_has_no_parts(tmp_path):
     with pytest.raises(DataContractError, match=r"calibrated\.parquet is missing: `dvc repro` makes it"):
-        list(PartsOf(Calibrated, tmp_path / "calibrated.parquet"))
+        list(PartsOf(Scored, tmp_path / "calibrated.parquet"))

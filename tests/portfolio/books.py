@@ -1,5 +1,6 @@
 """Hand-made trades, sessions and params for the tests of the book."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from stages.rules.params import CostsParams, RulesParams
 from stages.scoring.params import GatesParams
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from stages.tables.trades import Trades
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
@@ -50,17 +51,17 @@ def instant(day: date, minute: int) -> datetime:
     return datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC) + timedelta(minutes=minute)
 
 
-def calendar(sessions: int) -> pl.DataFrame:
-    """Full sessions."""
-    days = [session(number) for number in range(sessions)]
+def calendar(sessions: int | Sequence[int]) -> pl.DataFrame:
+    """Full sessions: so many, or those of these numbers."""
+    days = [session(number) for number in (range(sessions) if isinstance(sessions, int) else sessions)]
     return Calendar.of(
         pl.DataFrame(
             {
                 "session": days,
                 "open_utc": [instant(day, 0) for day in days],
                 "close_utc": [instant(day, 390) for day in days],
-                "n_bars": [390] * sessions,
-                "is_half": [False] * sessions,
+                "n_bars": [390] * len(days),
+                "is_half": [False] * len(days),
             }
         )
     )
@@ -88,7 +89,12 @@ def trade(symbol: str, number: int, gross_bp: float, cost_bp: float = 2.0, minut
 
 
 def span(sessions: int, *trades: dict[str, object]) -> Span:
-    """A span in which exactly these trades were made; nothing in it can be traded anew."""
+    """So many sessions in which exactly these trades were made; nothing in it can be traded anew."""
+    return span_of(range(sessions), *trades)
+
+
+def span_of(sessions: Sequence[int], *trades: dict[str, object]) -> Span:
+    """The same of sessions by their numbers."""
     table = Trades.of(pl.DataFrame(trades)) if trades else Trades.create_empty()
     bars = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    return Span(Envelope(bars, Calibrated.create_empty(), calendar(sessions)), table)
+    return Span(Envelope(bars, Scored.create_empty(), calendar(sessions)), table)

@@ -8,7 +8,7 @@ import pytest
 
 from stages.backtesting.statistics import lo_standard_error, sharpe
 from stages.portfolio.evidence import Evidence
-from stages.portfolio.gates import trading_gates
+from stages.portfolio.gates import sealed_gates, trading_gates
 from tests.portfolio.books import gates
 
 GOOD = Evidence(
@@ -28,10 +28,10 @@ def verdicts(found, **params):
     return {name: gate.verdict.value for name, gate in trading_gates(found, gates(**params)).items()}
 
 
-def test_without_evidence_everything_is_sealed_and_says_how_to_open_it():
-    judged = trading_gates(None, gates())
+def test_without_evidence_everything_is_sealed_and_says_why():
+    judged = sealed_gates("Why it is closed.", gates())
     assert {gate.verdict.value for gate in judged.values()} == {"SEALED"}
-    assert all(gate.value is None and "make open-holdout" in gate.words for gate in judged.values())
+    assert all(gate.value is None and gate.words == "Why it is closed." for gate in judged.values())
     assert [gate.threshold for gate in judged.values()] == [0.5, 0.48, 0.0]
 
 

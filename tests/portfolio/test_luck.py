@@ -14,7 +14,7 @@ from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
 from stages.tables.bars import Bars
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from tests.backtesting.made_markets import bars
 from tests.portfolio.books import HISTORY, HORIZON, METHOD, WHITELIST, calendar, gates, session, strategy
 from tests.scoring.simulated import FIRST_DAY, as_answered, by_every_method, with_truth
@@ -27,7 +27,7 @@ def two_instants() -> pl.DataFrame:
     rows = as_answered(with_truth(1, clocks=("09:45", "10:30"), models=("seasonal",)))
     calm_first = pl.when(pl.col("snapshot_et") == "09:45")
     said = [calm_first.then(1.0 + n).otherwise(20.0 + n).alias(name) for n, name in enumerate(LEVELS)]
-    return Calibrated.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.002)))
+    return Scored.of(rows.with_columns(*said, sigma_5m=calm_first.then(0.001).otherwise(0.002)))
 
 
 def seed_that_swaps() -> int:
@@ -75,7 +75,7 @@ def skilled(n_days: int, r2: float) -> tuple[Envelope, Strategy]:
     frame = with_truth(n_days, symbols=WHITELIST, horizon_min=HORIZON, r2=r2, **MODEL)
     rows = as_answered(frame).with_columns(method=pl.lit(METHOD), history_days=pl.lit(HISTORY, pl.Int32))
     without = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    return Envelope(without, Calibrated.of(rows), calendar(30)), strategy()
+    return Envelope(without, Scored.of(rows), calendar(30)), strategy()
 
 
 def forecast_passes(forecasts: pl.DataFrame, rule: Strategy) -> bool:
@@ -105,7 +105,7 @@ def test_only_the_traded_kind_of_forecast_is_judged():
 
 def test_a_span_without_forecasts_passes_nothing():
     without = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    empty = Envelope(without, Calibrated.create_empty(), calendar(30))
+    empty = Envelope(without, Scored.create_empty(), calendar(30))
     assert replay(empty, strategy(), gates()) == Passed(forecast=False, trading=False, verdict=False, fdr=False)
 
 
@@ -134,6 +134,6 @@ def test_a_replay_judges_the_whitelist_together():
     moved = envelope.forecasts.with_columns(pl.col("session", "snapshot_utc", "target_ts") + later)
     flat = dict.fromkeys(WHITELIST, bars(session(0), np.full((390, 4), 200.0)))
     for forecasts, passes in ((moved, True), (at_other_dates(moved, 1), False)):
-        span = Envelope(flat, Calibrated.of(forecasts), calendar(60))
+        span = Envelope(flat, Scored.of(forecasts), calendar(60))
         assert replay(span, rule, gates()).fdr is passes
         assert replay(span, rule, gates(fdr=None)).fdr is None

@@ -3,8 +3,10 @@
 import polars as pl
 import pytest
 
+from stages.errors import ConfigurationError
+from stages.portfolio.holdout import open_parts
 from stages.portfolio.outcome import Outcome, gates_document, oos_document, summary
-from tests.portfolio.books import HISTORY, HORIZON, METHOD, gates, span, strategy, trade
+from tests.portfolio.books import HISTORY, HORIZON, METHOD, gates, span, span_of, strategy, trade
 
 HELD = {"echo": {"verdict": "PASS"}, "oracle": {"verdict": "PASS"}, "shifted_oracle": {"verdict": "PASS"}}
 CONTROLS = HELD | {"verdict": "PASS"}
@@ -36,11 +38,16 @@ def ranked(combo, dsr=0.97):
     return pl.DataFrame([row])
 
 
+def outcome_of(traded, search=SEARCH, holdout=None, open_for=None):
+    """Of a holdout in one part, which is open if it is given."""
+    opened = {"all": holdout} if holdout else {}
+    return Outcome("s1", "s1" if holdout else open_for, traded, search, {"all": 30}, opened)
+
+
 def judged(holdout=None, controls=CONTROLS, params=None, ranking=None, **verdicts):
     verdicts = verdicts or {"STRONG": "PASS", "WEAK": "PASS", "NULL": "FAIL"}
-    spans = {"search": SEARCH} | ({"holdout": holdout} if holdout else {})
     traded = strategy(*[symbol for symbol, verdict in verdicts.items() if verdict == "PASS"])
-    outcome = Outcome("s1", "s1" if holdout else None, traded, spans)
+    outcome = outcome_of(traded, holdout=holdout)
     ranking = ranked(traded.combo) if ranking is None else ranking
     return gates_document(outcome, forecast_gates(**verdicts), controls, ranking, params or gates())
 
@@ -86,7 +93,7 @@ def test_inconclusive_holds_only_where_params_merely_warn_and_keeps_its_name():
 
 
 def test_a_whitelist_without_any_judged_cell_is_inconclusive():
-    outcome = Outcome("s1", None, strategy(), {"search": span(30)})
+    outcome = outcome_of(strategy(), search=span(30))
     document = gates_document(
         outcome, {"cells": [cell("STRONG", "PASS", horizon=5)]}, CONTROLS, ranked("another combo"), gates()
     )
@@ -95,7 +102,7 @@ def test_a_whitelist_without_any_judged_cell_is_inconclusive():
 
 
 def test_only_the_cells_that_the_strategy_would_trade_count():
-    outcome = Outcome("s1", None, strategy("STRONG"), {"search": SEARCH})
+    outcome = outcome_of(strategy("STRONG"))
     cells = {"cells": [cell("STRONG", "FAIL"), cell("STRONG", "PASS", horizon=5), cell("OTHER", "PASS")]}
     document = gates_document(outcome, cells, CONTROLS, ranked("another combo"), gates())
     assert document["gates"]["forecast"]["verdict"] == "FAIL"
@@ -116,24 +123,28 @@ def test_a_rule_outside_of_the_grid_has_no_deflated_sharpe_ratio():
 
 
 def test_a_sealed_holdout_releases_nothing_but_the_name_that_would_open_it():
-    outcome = Outcome("s1", "s0", strategy("STRONG"), {"search": SEARCH})
-    document = oos_document(outcome)
+    outcome = outcome_of(strategy("STRONG"), open_for="s0")
+    document = oos_document(outcome, gates())
     assert document == {
         "strategy_id": "s1",
         "open_for": "s0",
         "trading": ["STRONG"],
         "status": "SEALED",
+        "words": "The holdout is closed for this strategy; `make open-holdout` opens it, on the record.",
+        "held": {"all": 30},
         "sessions": None,
         "kpis": None,
         "break_even_cost_multiple": None,
+        "forecasts": None,
+        "months": {},
     }
     assert outcome.released_trades.is_empty()
     assert outcome.released_daily.is_empty()
 
 
 def test_an_opened_holdout_releases_its_sessions_trades_and_figures():
-    outcome = Outcome("s1", "s1", strategy("STRONG"), {"search": SEARCH, "holdout": WON})
-    document = oos_document(outcome)
+    outcome = outcome_of(strategy("STRONG"), holdout=WON)
+    document = oos_document(outcome, gates())
     assert document["status"] == "OPEN"
     assert len(document["sessions"]) == 30
     assert document["kpis"]["trades"] == outcome.released_trades.height == 30
@@ -143,6 +154,83 @@ def test_an_opened_holdout_releases_its_sessions_trades_and_figures():
     )
 
 
+def of_months(**opened):
+    """A strategy whose holdout is two months of 15 sessions each."""
+    held = {"first": 15, "second": 15}
+    return Outcome("s1", dict.fromkeys(opened, "s1"), strategy("STRONG"), SEARCH, held, opened)
+
+
+FIRST = span_of(range(15), *[trade("STRONG", day, 10.0 + day % 3) for day in range(15)])
+SECOND = span_of(range(15, 30), *[trade("STRONG", day, 10.0 + day % 3) for day in range(15, 30)])
+
+
+def test_a_month_that_is_open_is_told_while_the_book_stays_sealed_until_all_are():
+    outcome = of_months(first=FIRST)
+    document = oos_document(outcome, gates())
+
+    assert (document["status"], document["kpis"], document["held"]) == ("SEALED", None, {"first": 15, "second": 15})
+    assert document["words"] == "Open: first; closed: second. The book is judged when every month is open."
+    assert list(document["months"]) == ["first"]
+    assert document["months"]["first"]["kpis"]["trades"] == len(document["months"]["first"]["sessions"]) == 15
+    judgements = gates_document(outcome, forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates())["gates"]
+    assert {judgements[name]["verdict"] for name in ("oos_sharpe", "hit_rate", "pnl_at_1p5x")} == {"SEALED"}
+    assert judgements["hit_rate"]["words"] == document["words"]
+    assert list(outcome.spans) == ["search"]
+    assert outcome.released_trades.height == 15
+
+
+def test_the_gates_judge_the_months_together_as_if_they_were_one_holdout():
+    months, whole = of_months(first=FIRST, second=SECOND), outcome_of(strategy("STRONG"), holdout=WON)
+
+    told, expected = (oos_document(one, gates()) for one in (months, whole))
+    differ = {"open_for", "held", "months"}
+
+    assert {name: told[name] for name in told if name not in differ} == {
+        name: expected[name] for name in expected if name not in differ
+    }
+    assert [told["months"][name]["kpis"]["trades"] for name in ("first", "second")] == [15, 15]
+    halves = [told["months"][name]["kpis"]["net_bp"] for name in ("first", "second")]
+    assert told["kpis"]["net_bp"] == pytest.approx(sum(halves))
+    arguments = forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates()
+    assert gates_document(months, *arguments) == gates_document(whole, *arguments)
+    assert months.released_daily.equals(whole.released_daily)
+
+
+@pytest.mark.parametrize("open_for", [None, "s1"])
+def test_a_holdout_that_has_not_begun_is_sealed_in_these_words_whatever_params_open(open_for):
+    outcome = Outcome("s1", open_for, strategy("STRONG"), SEARCH, {"all": 0}, {})
+
+    assert (outcome.status, outcome.released_trades.height) == ("SEALED", 0)
+    judgements = gates_document(outcome, forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates())["gates"]
+    assert "has not begun" in judgements["oos_sharpe"]["words"]
+
+
+HELD_MONTHS = {"2025-02": 19, "2025-03": 21}
+
+
+@pytest.mark.parametrize(
+    ("held", "open_for", "opened"),
+    [
+        ({"all": 30}, None, []),
+        ({"all": 30}, "s1", ["all"]),
+        ({"all": 30}, "s2", []),
+        ({"all": 0}, "s1", []),
+        (HELD_MONTHS, "s1", ["2025-02", "2025-03"]),
+        (HELD_MONTHS, {}, []),
+        (HELD_MONTHS, {"2025-03": "s1"}, ["2025-03"]),
+        (HELD_MONTHS, {"2025-02": "s2", "2025-03": "s1"}, ["2025-03"]),
+        (HELD_MONTHS, {"2025-02": None, "2025-03": None}, []),
+    ],
+)
+def test_a_part_of_the_holdout_is_open_where_params_name_this_very_strategy(held, open_for, opened):
+    assert open_parts(held, open_for, "s1") == opened
+
+
+def test_a_month_that_is_not_held_out_cannot_be_opened():
+    with pytest.raises(ConfigurationError, match=r"names 2025-04, but .* holds out 2025-02, 2025-03"):
+        open_parts(HELD_MONTHS, {"2025-04": "s1"}, "s1")
+
+
 def metrics(horizon=HORIZON):
     figure = {"calibrated": {"value": 0.81239}, "raw": {"value": 0.9}}
     entry = {"history_days": HISTORY, "horizon_min": horizon, "method": METHOD}
@@ -150,7 +238,7 @@ def metrics(horizon=HORIZON):
 
 
 def test_the_leaderboard_has_seven_short_figures():
-    outcome = Outcome("s1", "s1", strategy("STRONG"), {"search": SEARCH, "holdout": WON})
+    outcome = outcome_of(strategy("STRONG"), holdout=WON)
     row = summary(outcome, {"verdict": "PASS"}, metrics())
     assert list(row) == ["rmae", "cover", "sharpe", "oos_sharpe", "net_bp", "trades", "verdict"]
     assert (row["rmae"], row["cover"], row["trades"], row["net_bp"], row["verdict"]) == (0.812, 0.812, 2, 5.0, "PASS")
@@ -158,7 +246,7 @@ def test_the_leaderboard_has_seven_short_figures():
 
 
 def test_the_leaderboard_leaves_out_what_is_sealed_or_was_never_scored():
-    row = summary(Outcome("s1", None, strategy(), {"search": span(5)}), {"verdict": "FAIL"}, metrics(horizon=5))
+    row = summary(outcome_of(strategy(), search=span(5)), {"verdict": "FAIL"}, metrics(horizon=5))
     assert row == {
         "rmae": None, "cover": None, "sharpe": None, "oos_sharpe": None, "net_bp": 0.0, "trades": 0, "verdict": "FAIL",
     }  # fmt: skip

@@ -17,7 +17,7 @@ from stages.scoring.metrics import score
 from stages.scoring.params import GatesParams
 from stages.scoring.plot_data import coverage_by_time
 from stages.tables.bars import Bars
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from stages.tables.signals import Signals
 from stages.tables.trades import PORTFOLIO, Daily, Trades
 
@@ -106,7 +106,7 @@ def forecasts(sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
                                     "source": f"local:{model}", "crossed": False,
                                 }
                             )  # fmt: skip
-    return Calibrated.of(pl.DataFrame(lines, schema_overrides={"last_outcome_used_utc": pl.Datetime("us", "UTC")}))
+    return Scored.of(pl.DataFrame(lines, schema_overrides={"last_outcome_used_utc": pl.Datetime("us", "UTC")}))
 
 
 def trades(sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
@@ -278,10 +278,19 @@ def walk() -> pl.DataFrame:
 
 def oos(status: str = "SEALED") -> dict:
     shut = {"strategy_id": "0123456789ab", "open_for": None, "trading": ["STRONG"], "status": "SEALED",
-            "sessions": None, "kpis": None, "break_even": None}  # fmt: skip
+            "sessions": None, "kpis": None, "break_even": None, "forecasts": None, "months": {}, "held": {"all": 20},
+            "words": "It was not opened."}  # fmt: skip
     if status == "SEALED":
         return shut
-    return shut | {"status": "OPEN", "open_for": "0123456789ab", "kpis": key_figures(77.7), "break_even": 1.7}
+    return shut | {"status": "OPEN", "open_for": "0123456789ab", "kpis": key_figures(77.7), "break_even": 1.7,
+                   "forecasts": [traded_forecasts()], "words": None}  # fmt: skip
+
+
+def traded_forecasts() -> dict:
+    """The forecasts of an opened part of the holdout."""
+    measured = {"rmae": (0.81, [0.76, 0.853]), "coverage_50": (0.49, [0.45, 0.53]), "crps_skill": (0.12, None)}
+    figures = {name: {"value": value, "ci": ci, "se": 0.01} for name, (value, ci) in measured.items()}
+    return {"horizon_min": 10, "n": 236, "n_days": 20, **figures}
 
 
 def record(**changes: object) -> Record:

@@ -29,9 +29,12 @@ from tests.reporting.records import (
     daily,
     features,
     gates,
+    key_figures,
     oos,
     opened_record,
+    portfolio,
     record,
+    traded_forecasts,
     trades,
     walk,
 )
@@ -162,6 +165,45 @@ def test_a_sealed_holdout_shows_no_number_even_if_one_lay_beside_it(render):
     assert "sealed" in told
     assert HOLDOUT_NET not in told
     assert HOLDOUT_NET in render(opened_record())
+
+
+def test_the_forecasts_traded_on_an_opened_holdout_are_one_line():
+    line = (
+        "Forecasts traded on the holdout, 10 min: rMAE 0.81 (0.76 to 0.853), 50 % coverage 0.49, CRPS skill 0.12, from "
+        "236 outcomes on 20 days."
+    )
+    assert line in equity(opened_record()).sentences
+    assert "Forecasts traded" not in render_page(record())
+
+
+def test_of_a_holdout_of_months_the_open_ones_are_shown_and_the_verdict_stays_sealed():
+    held = SESSIONS[-20:]
+    month = {"forecasts": [traded_forecasts()], "kpis": key_figures(77.7), "sessions": [str(day) for day in held]}
+    partly = record(
+        oos=oos() | {"held": {"2024-12": 21, "2025-01": 20}, "months": {"2025-01": month}, "words": "Open: 2025-01."},
+        oos_daily=daily(trades(held), held), portfolio=portfolio(("search", "2025-01")),
+    )  # fmt: skip
+    section = equity(partly)
+    assert "The holdout is sealed: only the months that are open are shown. Open: 2025-01." in section.sentences
+    assert any(line.startswith("Forecasts traded on 2025-01, 10 min") for line in section.sentences)
+    assert "2025-01" in {row.cells[0] for row in section.grids[0].rows}
+    assert "holdout-equity" in {figure.name for figure in section.figures}
+    assert ("holdout", "sealed") in headline(partly).facts
+
+
+def test_a_holdout_that_has_not_begun_says_so_at_the_head_of_the_page():
+    words = "The holdout has not begun: no session of the record lies in it yet."
+    judged = gates("SEALED")
+    for name in ("oos_sharpe", "hit_rate", "pnl_at_1p5x"):
+        judged["gates"][name]["words"] = words
+    told = headline(record(gates=judged, oos=oos() | {"held": {"all": 0}, "words": words}))
+    assert told.reason.endswith(words)
+    assert ("holdout", "sealed, not begun") in told.facts
+
+
+def test_a_page_of_a_run_from_before_the_holdout_had_months_still_stands():
+    older = {name: value for name, value in oos().items() if name not in {"held", "months", "words", "forecasts"}}
+    assert "The holdout is sealed: nothing of it is shown." in equity(record(oos=older)).sentences
 
 
 def test_search_and_holdout_are_figures_of_their_own():

@@ -11,7 +11,7 @@ from stages.calibration.methods import calibrate
 from stages.calibration.params import CalibrationParams
 from stages.scoring.discoveries import Stated
 from stages.scoring.params import GatesParams
-from stages.tables.calibrated import Calibrated
+from stages.tables.calibrated import Scored
 from stages.tables.quantiles import LEVELS, QUANTILES
 from tests.architecture.dependencies import ROOT
 
@@ -79,10 +79,10 @@ def _answers(about: dict[str, object], model: str, middle: np.ndarray, sd: float
 
 
 def as_answered(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of table `Calibrated` under the method that changes nothing."""
-    return Calibrated.of(calibrate(frame, CALIBRATION.model_copy(update={"methods": ("identity",)})).rows)
+    """Rows of table `Scored` under the method that changes nothing."""
+    return Scored.of(calibrate(frame, CALIBRATION.model_copy(update={"methods": ("identity",)})).rows)
 
 
 def by_every_method(frame: pl.DataFrame, **changes: object) -> pl.DataFrame:
-    """Rows of table `Calibrated` under all methods of params, with some params changed."""
-    return Calibrated.of(calibrate(frame, CALIBRATION.model_copy(update=changes)).rows)
+    """Rows of table `Scored` under all methods of params, with some params changed."""
+    return Scored.of(calibrate(frame, CALIBRATION.model_copy(update=changes)).rows)

@@ -1,9 +1,10 @@
 """How often a holdout was opened before: every value `split.open_holdout` ever had, on any branch or in any experiment.
 
 Openings are commits of params.yaml, so git is their record: an id that was ever committed beside the same source
-counts, also when it was taken back later.
+counts, also when it was taken back later. An opening of one month is named `<strategy id> for <month>`.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -14,21 +15,35 @@ from stages.outside.settings import PARAMS
 
 
 def openings_of(source: str) -> dict[str, str]:
-    """Strategy id -> where its opening is on record: a commit, or the trial log for those that nobody committed."""
+    """Opening -> where it is on record: a commit, or the trial log for those that nobody committed.
+
+    A month that was opened because the whole holdout was is no opening of its own.
+    """
     committed = {name: f"commit {commit}" for name, commit in earlier_openings(source).items()}
-    return committed | {name: "trial log" for name in logged_openings(source) if name not in committed}
+    logged = (_named(name, month) for name, month in logged_openings(source) if name not in committed)
+    return committed | {name: "trial log" for name in logged if name not in committed}
 
 
 def earlier_openings(source: str) -> dict[str, str]:
-    """Strategy id -> the commit that first opened the holdout of `source` for it, oldest first."""
+    """Opening -> the commit that first opened the holdout of `source` so, oldest first."""
     changed = git("log", "--all", "--reverse", "--topo-order", "--format=%H", "-Gopen_holdout:", "--", str(PARAMS))
     openings: dict[str, str] = {}
     for commit in changed.split():
         document = _params_at(commit)
-        opened = document.get("split", {}).get("open_holdout")
-        if opened and document.get("source", {}).get("name") == source:
-            openings.setdefault(opened, commit[:10])
+        if document.get("source", {}).get("name") == source:
+            for name in _opened_by(document.get("split", {}).get("open_holdout")):
+                openings.setdefault(name, commit[:10])
     return openings
+
+
+def _opened_by(open_for: Any) -> Iterator[str]:
+    """What a value of `split.open_holdout` opens: everything for one id, or single months for an id each."""
+    months = open_for if isinstance(open_for, dict) else {None: open_for}
+    yield from (_named(name, month) for month, name in months.items() if name)
+
+
+def _named(name: str, month: str | None) -> str:
+    return f"{name} for {month}" if month else name
 
 
 def _params_at(commit: str) -> dict[str, Any]:

@@ -140,10 +140,13 @@ def swept_methods_are_computed(study: Study) -> Iterator[str]:
 
 
 def holdout_lies_in_the_record(study: Study) -> Iterator[str]:
-    """`split.holdout_from` is a day of the universe's span, and not its first."""
-    first, last, start = study.universe.first_session, study.universe.last_session, study.split.holdout_from
-    if start is not None and not first < start <= last:
-        yield f"the record from {first} to {last} (universe) does not hold split.holdout_from {start}: move one of them"
+    """`split.holdout_from` lies behind the first day of the universe's span; behind the last, it has not begun."""
+    first, start = study.universe.first_session, study.split.holdout_from
+    if start is not None and start <= first:
+        yield (
+            f"split.holdout_from {start} leaves no session to search, since the record begins on {first} "
+            "(universe.first_session): move one of them"
+        )
 
 
 RULES = (

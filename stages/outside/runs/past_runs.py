@@ -76,18 +76,19 @@ def entries_of(runs: Iterable[Run]) -> Found:
                 found.entries.add(evaluated(run.params, rows))
         verdict = _content(run, "evaluate", VERDICT, found)
         if verdict is not None:
-            _add_opening(json.loads(verdict), run, found)
+            _add_openings(json.loads(verdict), run, found)
     return found
 
 
-def _add_opening(oos: Mapping[str, Any], run: Run, found: Found) -> None:
-    """The opening that this run recorded, if it opened the holdout, under the strategy's id of today."""
+def _add_openings(oos: Mapping[str, Any], run: Run, found: Found) -> None:
+    """What this run opened of the holdout, all or some months, under the strategy's id of today."""
     strategy = oos["strategy_id"]
     manifest = _content(run, "list_source", MANIFEST, found)
     if manifest is not None:
         found.strategies[strategy] = strategy_id_of(run.params, json.loads(manifest), oos["trading"])
-    if oos["status"] == "OPEN":
-        found.entries.add(opened(run.params, found.strategies.get(strategy, strategy)))
+    whole = [None] if oos["status"] == "OPEN" else []
+    for month in oos.get("months") or whole:
+        found.entries.add(opened(run.params, found.strategies.get(strategy, strategy), month))
 
 
 def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:

@@ -26,7 +26,7 @@ from stages.quality.params import DialectParams
 from stages.requests.market import Market
 from stages.requests.question import Question
 from stages.requests.schedule import plan_questions
-from stages.tables.calibrated import Calibrated, Offsets
+from stages.tables.calibrated import Offsets, Scored
 from stages.tables.quantiles import BENCHMARK, Quantiles
 from stages.tables.schedule import Schedule
 
@@ -103,7 +103,7 @@ class _Stages:
 
     def correct(self, quantiles: pl.DataFrame, bars: Frames, usable: Usable) -> tuple[pl.DataFrame, pl.DataFrame]:
         calibration = calibrate(with_outcomes(quantiles, bars, usable), self.study.calibration)
-        return Calibrated.of(calibration.rows), Offsets.of(calibration.offsets)
+        return Scored.of(calibration.rows), Offsets.of(calibration.offsets)
 
     def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:
         study, search = self.study, self.record.search

@@ -26,6 +26,7 @@ from stages.outside.places import Folder, Place
 from stages.outside.settings import PARAMS, read_params
 from stages.outside.sharing import shared_place
 from stages.outside.workspace import store_root
+from stages.splitting.cut import ALL
 
 FOLDER = "trials"
 
@@ -99,15 +100,16 @@ def log_variants(results: pl.DataFrame) -> None:
     open_log(read_params(ApiParams)).add(evaluated(_params(), results.iter_rows(named=True)))
 
 
-def log_opening(strategy_id: str) -> None:
-    """Put on record that the holdout is being opened for this strategy; called before it is read."""
-    open_log(read_params(ApiParams)).add(opened(_params(), strategy_id))
+def log_opening(strategy_id: str, part: str = ALL) -> None:
+    """Put on record that the holdout, or a month of it, is being opened for this strategy; called before it is read."""
+    open_log(read_params(ApiParams)).add(opened(_params(), strategy_id, None if part == ALL else part))
 
 
-def logged_openings(source: str) -> list[str]:
-    """Every strategy for which this log knows the holdout of `source` opened, sorted."""
+def logged_openings(source: str) -> list[tuple[str, str | None]]:
+    """Every strategy and month for which this log knows the holdout of `source` opened, sorted."""
     entries = TrialLog(Folder(store_root()), None).entries()
-    return sorted({entry.opening for entry in entries if entry.source == source and entry.opening})
+    found = {(one.opening, one.month) for one in entries if one.source == source and one.opening}
+    return sorted(found, key=lambda one: (one[0], one[1] or ""))
 
 
 def _params() -> dict[str, Any]:
@@ -135,6 +137,7 @@ def _decode(name: str, content: bytes) -> Entry | None:
         study=facts["study"],
         variants=tuple(facts.get("variants", ())),
         opening=facts.get("opening"),
+        month=facts.get("month"),
         sharpes=tuple(facts.get("sharpes", ())),
         sessions=facts.get("sessions", 0),
     )

@@ -1,5 +1,8 @@
 """Equity and drawdown, with the search span and the holdout clearly apart."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import altair as alt
 import polars as pl
 
@@ -7,14 +10,14 @@ from stages.backtesting.daily import with_curves
 from stages.reporting.charts import BAD, Chart, Figure, rows, series, session_axis, sized, sliding
 from stages.reporting.content import Grid, Section, grid
 from stages.reporting.record import Record
-from stages.reporting.words import count, number, sharpe
+from stages.reporting.words import count, measure, number, sharpe
 from stages.tables.trades import PORTFOLIO
 
 SEARCH, HOLDOUT = ("backtest/daily.parquet",), ("evaluate/oos_daily.parquet",)
 
 
 def equity(record: Record) -> Section:
-    """The search span, and the holdout if it was opened for this strategy."""
+    """The search span, and of the holdout what was opened for this strategy."""
     chosen = (
         "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo and "
         "was seen by no choice."
@@ -24,10 +27,22 @@ def equity(record: Record) -> Section:
         sentences.append("Nothing was traded on the search span, so there is no curve to draw.")
     figures = span_figures(record, "search span", record.daily, SEARCH)
     if record.oos["status"] == "SEALED":
-        sentences.append("The holdout is sealed: nothing of it is shown.")
-    else:
-        figures += span_figures(record, "holdout", record.oos_daily, HOLDOUT)
+        shown = "nothing of it is shown" if record.oos_daily.is_empty() else "only the months that are open are shown"
+        sentences.append(f"The holdout is sealed: {shown}. {record.oos.get('words') or ''}".strip())
+    figures += span_figures(record, "holdout", record.oos_daily, HOLDOUT)
+    for name, part in {"the holdout": record.oos, **record.oos.get("months", {})}.items():
+        sentences += (_forecasts(name, figures) for figures in part.get("forecasts") or ())
     return Section("equity", "Equity and drawdown", tuple(sentences), figures, (_key_figures(record),))
+
+
+def _forecasts(name: str, figures: Mapping[str, Any]) -> str:
+    """How good the forecasts were that a part of the holdout was traded by."""
+    rmae, coverage, skill = (measure(figures[one]["value"]) for one in ("rmae", "coverage_50", "crps_skill"))
+    bounds = "" if figures["rmae"]["ci"] is None else f" ({' to '.join(map(measure, figures['rmae']['ci']))})"
+    return (
+        f"Forecasts traded on {name}, {figures['horizon_min']} min: rMAE {rmae}{bounds}, 50 % coverage {coverage}, "
+        f"CRPS skill {skill}, from {count(figures['n'], 'outcome')} on {count(figures['n_days'], 'day')}."
+    )
 
 
 def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str, ...]) -> tuple[Figure, ...]:

@@ -32,7 +32,7 @@ def gates(record: Record) -> Section:
     policy = record.forecast_gates["policy"]
     sentences = (
         "PASS and FAIL are said only where the evidence carries them; INCONCLUSIVE means too little evidence to say; "
-        "SEALED means that the holdout was not opened for this strategy and nothing was judged.",
+        "SEALED means that the holdout was not opened for this strategy, or has not begun, and nothing was judged.",
         f"Policy {policy}: {POLICIES[policy]}.",
         f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
         *record.selection,
