@@ -160,7 +160,8 @@ def _too_few_for_error(entry: Mapping[str, Any], params: GatesParams) -> str:
 
 
 def _worse_words(floor: float, params: GatesParams) -> str:
-    return f"worse than persistence: the true ratio is above {floor:.3f} with {params.worse_confidence:.0%} confidence"
+    confidence = _percent(params.worse_confidence)
+    return f"worse than persistence: the true ratio is above {floor:.3f} with {confidence} confidence"
 
 
 def _tie_words(entry: Mapping[str, Any]) -> str:
