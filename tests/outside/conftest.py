@@ -3,12 +3,15 @@
 import multiprocessing
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import fsspec
 import pytest
 
+from tests.outside.cluster import Cluster, cluster
+from tests.outside.gcs_server import gcs_server
 from tests.outside.shops import ShopKeeper
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
@@ -27,6 +30,32 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimeGPTServer]:
 def keeper(tmp_path: Path, server: TimeGPTServer) -> ShopKeeper:
     """Opens shops (store, ledger, seller) in one temporary cache, like successive runs of `forecast`."""
     return ShopKeeper(tmp_path / "forecasts", server.url)
+
+
+@pytest.fixture(scope="session")
+def cluster_and_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, str]]:
+    """Started once for all tests of the group `cluster`: a scheduler, two workers, and a bucket that they know."""
+    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url, ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            know_bucket(url, patch)
+            running = stack.enter_context(cluster(tmp_path_factory.mktemp("dask")))
+        yield running, url
+
+
+@pytest.fixture(scope="module")
+def two_workers(cluster_and_bucket: tuple[Cluster, str]) -> Iterator[Cluster]:
+    """The cluster, while the driver knows the bucket too."""
+    running, url = cluster_and_bucket
+    with pytest.MonkeyPatch.context() as patch:
+        know_bucket(url, patch)
+        yield running
+
+
+def know_bucket(url: str, patch: pytest.MonkeyPatch) -> None:
+    """As if Google were at `url` and asked nobody's name."""
+    patch.setenv("STORAGE_EMULATOR_HOST", url)
+    patch.setenv("FSSPEC_GS_TOKEN", "anon")
+    patch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url})
 
 
 class FakeClock:

@@ -14,6 +14,11 @@ from pathlib import Path
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
 UP_TO_QUESTIONS = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests")
+RUN_ALL = """
+import runpy, sys
+for stage in sys.argv[1:]:
+    runpy.run_module(f"stages.{stage}", run_name="__main__")
+"""
 COMPOSE = """
 import sys
 from stages.outside.configuration.composition import compose, write_params
@@ -36,7 +41,7 @@ class Step:
 def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
     """Run the story in `folder`, a clone; every step as it ends."""
     slice_, known = slice_of(server), KNOWN
-    purse = ["api.mode=online", "api.cooldown_sec=0", "api.per_run=5"]
+    purse = ["api.mode=online", "api.cooldown_sec=0", "api.per_run=7"]
 
     def step(told: str, *modules: str) -> Step:
         output, code = "", 0
@@ -46,14 +51,13 @@ def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
         return Step(told, code, output, server.sent)
 
     compose_in(folder, slice_)
-    for stage in UP_TO_QUESTIONS:
-        python_in(folder, "-m", f"stages.{stage}").check_returncode()
+    python_in(folder, "-c", RUN_ALL, *UP_TO_QUESTIONS).check_returncode()
     yield step("What would it cost? Nothing is bought, no key is needed.", "stages.commands.plan")
     yield step("Offline, a missing answer ends the run.", "stages.forecast")
     compose_in(folder, slice_ + purse)
     yield step("The first run online buys the model's facts alone: they belong into params.", "stages.forecast")
     compose_in(folder, slice_ + known + purse)
-    yield step("With them in params, the questions; then five requests, and the run's budget ends.",
+    yield step("With them in params, the questions; then seven requests, and the run's budget ends.",
                "stages.build_requests", "stages.forecast")  # fmt: skip
     for _ in range(10):
         again = step("The next run goes on where the last one stopped.", "stages.forecast")

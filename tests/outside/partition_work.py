@@ -1,21 +1,25 @@
-"""Work on partitions that an engine can import: what a partition does in the tests of the engines."""
+"""Work on partitions that an engine can import: what a partition does in the tests of the engines.
+
+Each process of a pool imports this anew, so that what only some of the work needs is imported by it.
+"""
+
+from __future__ import annotations
 
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.forecasting.params import ForecasterParams
-from stages.outside.paid.backends import open_backend
-from stages.outside.paid.timegpt import TimeGPT
-from stages.outside.source.bucket import fetch_bars
-from stages.sources.params import SourceParams
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from stages.forecasting.params import ForecasterParams
+    from stages.sources.params import SourceParams
 
 
 def squared_where(key: str, number: int) -> tuple[int, int]:
@@ -42,6 +46,9 @@ def patient(key: str, notes: Path) -> str:
 
 def buying_both_ways(key: str, forecaster: ForecasterParams) -> list[str]:
     """Opens the backend, as `forecast` does, and goes round it, straight to the seller; what it is told."""
+    from stages.outside.paid.backends import open_backend
+    from stages.outside.paid.timegpt import TimeGPT
+
     said = []
     for attempt in (open_backend, partial(TimeGPT, timeout_sec=10)):
         try:
@@ -51,17 +58,23 @@ def buying_both_ways(key: str, forecaster: ForecasterParams) -> list[str]:
     return said
 
 
+def frame(numbers: Iterable[int]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame({"n": numbers})
+
+
 def counted(key: str, notes: Path, number: int) -> tuple[pl.DataFrame, int]:
     """A frame of its own, after it was let go; each execution leaves a note."""
     handle, _ = tempfile.mkstemp(prefix=f"{key}-{os.getpid()}-", dir=notes)
     os.close(handle)
     while not (notes / "go").exists():
         time.sleep(0.02)
-    return pl.DataFrame({"n": range(number)}), number
+    return frame(range(number)), number
 
 
 def fragile(key: str, number: int) -> tuple[pl.DataFrame, int]:
-    return pl.DataFrame({"n": [told(key, number)]}), number
+    return frame([told(key, number)]), number
 
 
 def fragile_table(key: str, worst: int, table: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -74,5 +87,7 @@ def made_and_checked(
     key: str, source: SourceParams, calendar: pl.DataFrame, check: Callable[..., tuple[pl.DataFrame, Any]]
 ) -> tuple[pl.DataFrame, int]:
     """Bars of the artificial market, through the data gate."""
+    from stages.outside.source.bucket import fetch_bars
+
     delivered, rows = fetch_bars(key, [], source, calendar)
     return check(key, delivered)[0], rows

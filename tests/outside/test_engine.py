@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,12 +28,6 @@ from tests.outside import partition_work
 if __name__ == "__main__":
     engine.run(partition_work.patient, {key: Path({notes!r}) for key in "AB"}, "waiting")
 """
-
-
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("dask")) as running:
-        yield running
 
 
 @pytest.fixture(params=["loop", "local:2", "dask"])

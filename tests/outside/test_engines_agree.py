@@ -2,13 +2,11 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-import fsspec
 import pytest
 import yaml
 
@@ -17,8 +15,8 @@ from stages.outside import engine, settings, trading
 from stages.outside.files import read_sheet
 from stages.outside.storing.partitions import MANIFEST
 from tests.benchmarks.bench_sweep import study
-from tests.outside.cluster import Cluster, cluster
-from tests.outside.gcs_server import BUCKET, gcs_server
+from tests.outside.cluster import Cluster
+from tests.outside.gcs_server import BUCKET
 from tests.outside.large_market import folder_of_stages, params_of, symbols_of
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -28,21 +26,10 @@ SYMBOLS = symbols_of(5)
 FIRST, LAST = date(2024, 9, 3), date(2024, 9, 27)
 GRID = {"horizon_min": [10, 5], "k_sigma": [0.1, 0.5, 1.0], "s_stop": [1.0, 2.0]}
 COMBOS_AT_ONCE = 5
-OTHERS = ["local:2", "dask", "backwards"]
+POOL = pytest.param("local:2", marks=pytest.mark.journey)  # three pools, each to import and compile everything
 
 
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """They and the driver know the same bucket."""
-    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORAGE_EMULATOR_HOST", url)
-        patch.setenv("FSSPEC_GS_TOKEN", "anon")
-        patch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url})
-        with cluster(tmp_path_factory.mktemp("dask")) as running:
-            yield running
-
-
-@pytest.fixture(params=OTHERS)
+@pytest.fixture(params=["local:2", "dask", "backwards"])
 def other_engine(request: pytest.FixtureRequest, two_workers: Cluster) -> str:
     return two_workers.engine if request.param == "dask" else request.param
 
@@ -120,6 +107,7 @@ def swept_by_a_loop(market: Path, tmp_path_factory: pytest.TempPathFactory) -> d
     return found
 
 
+@pytest.mark.parametrize("other_engine", [POOL, "dask", "backwards"], indirect=True)
 def test_sealed_bars_and_a_sweep_in_blocks(
     tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], other_engine: str
 ):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +26,7 @@ from stages.quality.gate import check_apart
 from stages.tables.bars import Bars
 from tests.outside import partition_work as work
 from tests.outside.cluster import Cluster, cluster, until
-from tests.outside.gcs_server import BUCKET, gcs_server
+from tests.outside.gcs_server import BUCKET
 from tests.outside.large_market import CALENDAR, DIALECT, FEATURES, SOURCE, symbols_of
 from tests.quality.deliveries import QUALITY
 
@@ -35,16 +34,6 @@ pytestmark = pytest.mark.xdist_group("cluster")
 HERE = StorageParams(root=None)
 BUCKET_ROOT = f"gs://{BUCKET}/partitions"
 SYMBOLS = symbols_of(6)
-
-
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORAGE_EMULATOR_HOST", url)
-        patch.setenv("FSSPEC_GS_TOKEN", "anon")
-        patch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url})
-        with cluster(tmp_path_factory.mktemp("dask")) as running:
-            yield running
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from tests.docs import steps
 from tests.docs.blocks import ROOT, blocks, typed
 from tests.docs.shell import shell
+from tests.outside.cluster import until
 from tests.outside.gcs_server import free_port, gcs_server
 
 PAGE = [typed(block) for block in blocks(ROOT / "docs/SCALING.md")]
@@ -18,7 +19,7 @@ def test_the_cluster_of_the_page_runs_all_of_a_fresh_clone_to_the_lock_of_a_loop
     (commands,) = (commands for commands in PAGE if any("dask worker" in command for command in commands))
     with shell(fresh.path) as reader:
         reader.walk([command.replace("8786", port) for command in commands], steps.DASK)
-        assert not [one.info for one in psutil.process_iter(["cmdline"]) if port in str(one.info["cmdline"])]
+        until(lambda: not [one for one in psutil.process_iter(["cmdline"]) if port in str(one.info["cmdline"])])
     assert fresh.text("dvc.lock") == default_run.text("dvc.lock")
     assert fresh.text("artifacts/scheduler.log").count("Receive client connection") == RUNS_ON_THE_ENGINE
 
