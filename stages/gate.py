@@ -15,6 +15,8 @@ from stages.outside.files import read_json
 from stages.outside.runs.evidence import require_evidence
 
 GATES = Path("artifacts/evaluate/gates.json")
+OPENING = "`make open-holdout` opens the holdout, on the record."
+REASONS = "The words beside each gate, and the page artifacts/report/index.html, say why."
 
 
 def main() -> None:
@@ -25,11 +27,10 @@ def main() -> None:
     Console(highlight=False, width=120).print(_table(document))
 
     if not document["holds"]:
-        unmet = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] != "PASS"]
-        raise GateNotMet(
-            f"the verdict is {document['verdict']}: {', '.join(unmet)}. The words beside each gate, and the page "
-            "artifacts/report/index.html, say why."
-        )
+        verdict = document["verdict"]
+        made = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] == verdict]
+        following = OPENING if verdict == "SEALED" else REASONS
+        raise GateNotMet(f"the verdict is {verdict}: {', '.join(made)}. {following}")
     print(f"gate: {document['verdict']}")
 
 

@@ -21,7 +21,7 @@ from stages.scoring.verdict import Judgement, Verdict
 
 POWER = 0.8
 NO_TRADE = "There is no trade to judge."
-SEALED_WORDS = "The holdout is closed for this strategy; `make open-holdout` opens it, on the record."
+SEALED_WORDS = "The holdout is closed for this strategy."
 TRADING = ("oos_sharpe", "hit_rate", "pnl_at_1p5x")
 
 

@@ -13,7 +13,7 @@ REASONS = {
     "FAIL": "At least one required gate fails: nothing here justifies a trade.",
     "INCONCLUSIVE": "No required gate fails, but there is too little evidence to pass them all.",
     "SEALED": "The search span holds nothing against this strategy. Its holdout was not opened, so nothing is judged "
-    "out of sample yet.",
+    "out of sample yet: `make open-holdout` opens it, on the record.",
 }
 GATES = {
     "controls": "the controls",

@@ -1,6 +1,7 @@
 """Experiments as users run them: by name, by preset, in the queue; failing gates included."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -29,6 +30,12 @@ def test_a_market_with_nothing_to_find_trades_nothing_is_saved_and_fails_the_gat
     page = clone.text("artifacts/report/index.html")
     assert "FAIL" in page
     clone.sh("python -m stages.gate", code=3)
+
+    assert "amplitude_bp.STRONG = 12.0 (artifacts: 0.0)" in clone.sh("make params")
+    other = r"artifacts/ is of other params than params.yaml: .*amplitude_bp.STRONG = 12.0 .*: `make run`"
+    assert re.search(rf"do not read the row `workspace`: {other}", shown(clone))
+    for command in ("gate", "commands.page", "commands.compare workspace HEAD"):
+        assert re.search(other, clone.sh(f"python -m stages.{command}", code=5)), command
 
 
 @pytest.mark.journey

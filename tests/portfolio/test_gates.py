@@ -28,10 +28,10 @@ def verdicts(found, **params):
     return {name: gate.verdict.value for name, gate in trading_gates(found, gates(**params)).items()}
 
 
-def test_without_evidence_everything_is_sealed_and_says_how_to_open_it():
+def test_without_evidence_everything_is_sealed():
     judged = trading_gates(None, gates())
     assert {gate.verdict.value for gate in judged.values()} == {"SEALED"}
-    assert all(gate.value is None and "make open-holdout" in gate.words for gate in judged.values())
+    assert all(gate.value is None and "closed" in gate.words for gate in judged.values())
     assert [gate.threshold for gate in judged.values()] == [0.5, 0.48, 0.0]
 
 
