@@ -15,8 +15,6 @@ from stages.outside.files import read_json
 from stages.outside.runs.evidence import require_evidence
 
 GATES = Path("artifacts/evaluate/gates.json")
-OPENING = "`make open-holdout` opens the holdout, on the record."
-REASONS = "The words beside each gate, and the page artifacts/report/index.html, say why."
 
 
 def main() -> None:
@@ -29,8 +27,12 @@ def main() -> None:
     if not document["holds"]:
         verdict = document["verdict"]
         made = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] == verdict]
-        following = OPENING if verdict == "SEALED" else REASONS
-        raise GateNotMet(f"the verdict is {verdict}: {', '.join(made)}. {following}")
+        if verdict == "SEALED":
+            raise GateNotMet(f"the verdict is SEALED: {', '.join(made)}. `make open-holdout` unseals, on the record.")
+        raise GateNotMet(
+            f"the verdict is {verdict}: {', '.join(made)}. The words beside each gate, and the page "
+            "artifacts/report/index.html, say why."
+        )
     print(f"gate: {document['verdict']}")
 
 
