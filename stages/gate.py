@@ -13,6 +13,7 @@ from stages.errors import GateNotMet
 from stages.outside.entry import run
 from stages.outside.files import read_json
 from stages.outside.runs.evidence import require_evidence
+from stages.portfolio.holdout import NOT_BEGUN
 
 GATES = Path("artifacts/evaluate/gates.json")
 
@@ -25,9 +26,14 @@ def main() -> None:
     Console(highlight=False, width=120).print(_table(document))
 
     if not document["holds"]:
-        unmet = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] != "PASS"]
+        verdict = document["verdict"]
+        made = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] == verdict]
+        if verdict == "SEALED":
+            words = document["gates"][made[0]]["words"]
+            opens = "" if words == NOT_BEGUN else " `make open-holdout` opens it, on the record."
+            raise GateNotMet(f"the verdict is SEALED: {', '.join(made)}. {words}{opens}")
         raise GateNotMet(
-            f"the verdict is {document['verdict']}: {', '.join(unmet)}. The words beside each gate, and the page "
+            f"the verdict is {verdict}: {', '.join(made)}. The words beside each gate, and the page "
             "artifacts/report/index.html, say why."
         )
     print(f"gate: {document['verdict']}")

@@ -42,7 +42,7 @@ def sealed_words(held: Mapping[str, int], opened: Mapping[str, object]) -> str |
     if not closed:
         return None
     if not opened:
-        return "The holdout is closed for this strategy; `make open-holdout` opens it, on the record."
+        return "The holdout is closed for this strategy."
     return f"Open: {few(list(opened))}; closed: {few(closed)}. The book is judged when every month is open."
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import md5
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from stages.outside.configuration.composition import compose, to_yaml
+from tests.outside.locks import record_run
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
@@ -65,14 +65,11 @@ class Project:
         (self.path / path).write_text(text.replace(old, new))
 
     def write_json(self, path: str, document: Any) -> None:
-        """What a stage wrote, and its record in dvc.lock."""
-        text, lock = json.dumps(document), self.path / "dvc.lock"
+        """A file; one of artifacts/ is recorded in dvc.lock, as what a stage wrote."""
         (self.path / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.path / path).write_text(text)
-        stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
-        outs = stages.setdefault(path.split("/")[1], {"outs": []})["outs"]
-        outs[:] = [out for out in outs if out["path"] != path] + [{"path": path, "md5": md5(text.encode()).hexdigest()}]
-        lock.write_text(yaml.safe_dump({"stages": stages}))
+        (self.path / path).write_text(json.dumps(document))
+        if path.startswith("artifacts/"):
+            record_run(self.path)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from stages.commands import doctor
 from stages.errors import ConfigurationError
 from tests.outside.gcs_server import BUCKET, free_port, gcs_server
+from tests.outside.locks import record_run
 
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-nobody-may-see"
@@ -88,6 +89,32 @@ def test_an_answer_that_is_not_what_its_name_promises_fails_the_store(clinic, ca
     broken, said = failing(clinic, capsys)
     assert broken == {"store"}
     assert "1 of 1 answers are damaged" in said
+
+
+def test_what_was_changed_after_the_run_fails_and_what_is_only_of_other_params_is_told(clinic, capsys):
+    clinic.write_json("artifacts/evaluate/gates.json", {"verdict": "PASS"})
+    record_run(clinic.path, {"rules": clinic.params()["rules"]})
+    assert "1 outputs as dvc.lock lists them" in lines(clinic, capsys)[1]
+
+    clinic.apply_experiment("rules.s_stop=1.5")
+    broken, said = failing(clinic, capsys)
+    assert broken == set(), "a run can begin"
+    assert "rules.s_stop = 1.5 (artifacts: 1.0): `make run`" in said
+
+    (clinic.path / "artifacts/evaluate/gates.json").write_text('{"verdict": "FAIL"}')
+    broken, said = failing(clinic, capsys)
+    assert broken == {"evidence"}
+    assert "artifacts/evaluate/gates.json" in said
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_an_empty_lock_fails_with_the_way_back(clinic, capsys, made):
+    if made:
+        clinic.write_json("artifacts/evaluate/gates.json", {})
+    (clinic.path / "dvc.lock").write_text("")
+    broken, said = failing(clinic, capsys)
+    assert broken == {"evidence"}
+    assert "`git checkout dvc.lock`" in said
 
 
 def test_another_dvc_than_the_pinned_one_is_told(clinic, capsys):

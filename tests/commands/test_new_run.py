@@ -71,3 +71,19 @@ def test_what_cannot_run_leaves_no_file(project, uri, aliases, why):
     with pytest.raises(ConfigurationError, match=why):
         project.run(new_run, "mine", "--uri", uri, "--symbols", "AAPL", "--aliases", *aliases)
     assert not (project.path / PRESET).exists()
+
+
+def test_what_is_typed_is_a_text_of_the_preset_and_nothing_else(project):
+    uri = "bars/{symbol}\"\\'\n#: ${oc.env:HOME} %s.parquet"
+    project.run(new_run, "mine", "--uri", uri, "--symbols", "AAPL ON", "--aliases", 'a"b=close ${x}=open')
+    made = compose(overrides=["preset=mine"])
+    assert made["source"]["uri_template"] == uri
+    assert made["source"]["aliases"] == {'a"b': "close", "${x}": "open"}
+    assert made["universe"]["symbols"] == ["AAPL", "ON"]
+
+
+@pytest.mark.parametrize("typed", [("--symbols", "../A"), ("--symbols", 'A"\nx: 1'), ("--first", '2024-01-02"\nx: "1')])
+def test_what_is_no_symbol_or_day_leaves_no_preset(project, typed):
+    with pytest.raises(ConfigurationError):
+        project.run(new_run, "mine", "--uri", BARS, "--symbols", "A", *typed)
+    assert not (project.path / PRESET).exists()

@@ -6,6 +6,7 @@ from dvc.utils.hydra import compose_and_dump
 from stages.commands import params
 from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import compose, differences, to_yaml
+from tests.outside.locks import record_run
 
 
 @pytest.mark.parametrize(
@@ -89,4 +90,19 @@ def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(pr
 def test_a_params_yaml_that_is_no_yaml_is_told_so(project):
     (project.path / "params.yaml").write_text("rules: [")
     with pytest.raises(ConfigurationError, match="not YAML"):
+        project.run(params, "--check")
+
+
+def test_what_lies_in_artifacts_of_other_params_is_told_when_they_are_composed(project):
+    project.write_json("artifacts/evaluate/gates.json", {})
+    record_run(project.path, {"rules": project.params()["rules"] | {"s_stop": 1.5}})
+    assert "rules.s_stop = 1.0 (artifacts: 1.5). Next: `make run`" in project.run(params)
+    record_run(project.path, {"rules": project.params()["rules"]})
+    assert project.run(params) == ""
+
+
+def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
+    project.write_json("conf/manifests/synthetic.json", {"source": "synthetic", "files": []})
+    (project.path / "dvc.lock").write_text("")
+    with pytest.raises(ConfigurationError, match="is empty or torn"):
         project.run(params, "--check")

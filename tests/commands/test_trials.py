@@ -204,6 +204,14 @@ def test_tables_that_are_gone_are_told(project):
     assert variants(project) == {"b"}
 
 
+def test_a_table_whose_copy_was_changed_is_not_believed(project):
+    digests = recorded_run(project, ["a"], "b")
+    swept = digests[RANKING]
+    (project.path / ".dvc/cache/files/md5" / swept[:2] / swept[2:]).write_text("combo,net_bp\ninvented,1.0\n")
+    assert "1 of their tables are not in DVC's cache" in project.run(trials)
+    assert variants(project) == {"b"}
+
+
 def test_tables_beside_params_they_were_not_made_with_are_left_out(project):
     recorded_run(project, ["a"], "b")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")

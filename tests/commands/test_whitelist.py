@@ -4,6 +4,7 @@ import pytest
 
 from stages.commands import params, whitelist
 from stages.errors import ConfigurationError, GateNotMet
+from tests.outside.locks import record_run
 
 GATES = "artifacts/score_forecasts/forecast_gates.json"
 
@@ -55,6 +56,14 @@ def test_the_horizon_stated_for_a_symbol_counts_for_that_symbol(project):
     project.run(whitelist)
 
     assert project.params()["universe"]["whitelist"] == ["STRONG"]
+
+
+def test_cells_that_were_judged_by_other_rules_than_conf_states_are_not_read(project):
+    judge(project, "STRONG")
+    record_run(project.path, {"gates": project.params()["gates"]})
+    project.edit("conf/gates/ci.yaml", "rmae_lt: 0.95", "rmae_lt: 0.9")
+    with pytest.raises(ConfigurationError, match=r"gates\.rmae_lt = 0\.9 \(artifacts: 0\.95\): `make run`"):
+        project.run(whitelist)
 
 
 @pytest.mark.parametrize("cells", [{"method": "widen"}, {"horizon_min": 20}])

@@ -71,6 +71,17 @@ def test_verify_names_a_damaged_answer(workspace: Path, shop: ShopKeeper):
     assert f"{victim.parent.name}/{victim.name}" in told
 
 
+@pytest.mark.parametrize("key", ["../../../../keep", "/keep", "0" * 31, "0" * 31 + "G", "0" * 32 + "\n", "-x", ""])
+def test_release_takes_a_key_and_no_path(workspace: Path, key: str):
+    kept = workspace / "keep.txt"
+    kept.write_text("mine")
+    (workspace / ".dvc/cache/forecasts/refused").mkdir(parents=True, exist_ok=True)
+    code, told = ask(workspace, "release", "--", key)
+    assert code == 5
+    assert "is not 32 hexadecimal digits" in told
+    assert kept.exists()
+
+
 def test_release_lets_a_refused_key_be_bought(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):
     key = asked().question.key
     assert ask(workspace, "stages.commands.release", key)[0] == 5

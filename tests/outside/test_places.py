@@ -115,6 +115,16 @@ def test_a_full_disk_leaves_no_torn_file(small_disk: Path):
     assert len(list(small_disk.iterdir())) == 1
 
 
+@pytest.mark.parametrize("name", ["../a", "b/../../a", "/etc/hostname"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str):
+    (tmp_path / "a").write_bytes(b"mine")
+    place = Folder(tmp_path / "place")
+    for act in (place.read, place.names, lambda one: place.create(one, b""), lambda one: place.replace(one, b"")):
+        with pytest.raises(ConfigurationError, match="is no name of a file within"):
+            act(name)
+    assert (tmp_path / "a").read_bytes() == b"mine"
+
+
 KILLED_WRITER = """
 import sys
 from pathlib import Path

@@ -106,6 +106,13 @@ def test_only_stages_that_new_params_change_are_run_again(tmp_path: Path, monkey
     assert stages_to_run({**params, "requests": {"history_days": [20]}}) == []
     assert stages_to_run({**params, "quality": {"x": 2}}) == ["check_data", "build_features"]
     assert stages_to_run({**params, "universe": {"symbols": ["B"]}}) == list(names)
+    recorded["check_data"]["outs"] = [{"path": "artifacts/check_data/bars.csv", "md5": md5(b"as made").hexdigest()}]
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": recorded}))
+    assert stages_to_run(params) == ["check_data", "build_features"], "a file that is gone is made anew"
+    Path("artifacts/check_data/bars.csv").write_text("as made")
+    assert stages_to_run(params) == []
+    Path("artifacts/check_data/bars.csv").write_text("changed since")
+    assert stages_to_run(params) == ["check_data", "build_features"], "what was changed by hand is not believed"
     Path("conf/listing.json").write_text("listed anew")
     assert stages_to_run(params) == list(names), "a revised source changes everything behind it"
     Path("conf/listing.json").unlink()

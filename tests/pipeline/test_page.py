@@ -1,5 +1,6 @@
 """The page of any run, with what it cost, without disturbing the workspace."""
 
+import re
 from hashlib import md5
 
 import pytest
@@ -29,6 +30,19 @@ def test_an_unknown_run_is_refused_in_one_sentence(clone):
     told = clone.sh("python -m stages.commands.page nosuch", code=5)
     assert "there is no run 'nosuch'" in told
     assert "Traceback" not in told
+
+
+def test_a_verdict_that_was_changed_in_dvcs_cache_is_found_by_all_who_read_it_and_made_anew(clone):
+    """DVC believes a read-only copy by its name: `dvc checkout` brings the change, and `dvc status` sees none."""
+    gates = "artifacts/evaluate/gates.json"
+    digest = md5((clone.path / gates).read_bytes(), usedforsecurity=False).hexdigest()
+    copy = f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}"
+    clone.sh(f"chmod u+w {copy} && sed -i s/PASS/FAIL/ {copy} && chmod a-w {copy} && rm {gates} && dvc checkout")
+    assert '"verdict": "FAIL"' in clone.text(gates)
+    for reader in ("gate", "commands.page", "commands.page HEAD", "commands.doctor"):
+        assert gates in clone.sh(f"python -m stages.{reader}", code=5), reader
+    remedy = re.search(r"`(rm -rf [^`]+)`, then `make run`", clone.sh("python -m stages.gate", code=5))[1]
+    assert "gate: PASS" in clone.sh(f"{remedy} && make run")
 
 
 @pytest.mark.journey

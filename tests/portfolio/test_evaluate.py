@@ -22,6 +22,7 @@ from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated, Scored
 from stages.tables.quantiles import QUANTILES
 from stages.tables.trades import Trades
+from tests.outside.locks import record_run
 from tests.portfolio.books import WHITELIST, calendar
 from tests.portfolio.test_outcome import CONTROLS, forecast_gates
 from tests.reporting.records import SESSIONS, bars, forecasts, instant
@@ -67,10 +68,13 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     assert read(nothing_found, "oos.json")["status"] == "SEALED"
     assert read(nothing_found, "summary.json")["trades"] == 0
 
+    record_run(nothing_found)
     gate = run("stages.gate", nothing_found)
     assert gate.returncode == 3
     assert "forecast" in gate.stdout
-    assert "the verdict is FAIL" in gate.stderr
+    assert "the verdict is FAIL: forecast. The words" in gate.stderr, "only what failed, not what is sealed"
+    assert "SEALED" in gate.stdout
+    assert "open-holdout" not in gate.stdout + gate.stderr, "nobody opens a holdout after a FAIL"
     assert "Traceback" not in gate.stderr
 
 
@@ -92,8 +96,8 @@ def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_
 
 def test_the_gate_of_a_run_that_never_was_says_what_to_do(tmp_path):
     done = run("stages.gate", tmp_path)
-    assert done.returncode == 2
-    assert "gates.json is missing: `dvc repro` makes it" in done.stderr
+    assert done.returncode == 5
+    assert "params.yaml is missing, so nothing ran here: `make run`" in done.stderr
 
 
 class Held:

@@ -109,18 +109,20 @@ def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Ru
         run = parse_run(beside, (root / LOCK).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(f"{Path(error.filename).name} is missing, so nothing ran here: `make run`.") from None
+    if not run.stages:
+        raise ConfigurationError(
+            "dvc.lock is empty or torn, as a killed run can leave it: `git checkout dvc.lock`, then `make run`."
+        )
     return run if params is None else Run(params, run.stages)
 
 
 def parse_run(params: str, lock: str) -> Run:
-    """The run of these two texts; DVC writes YAML 1.2, where 10:30 needs no quotes."""
+    """The run of these two texts, without stages if the lock is torn; in DVC's YAML 1.2 a time needs no quotes."""
     try:
         stages = YAML(typ="safe").load(lock)["stages"]
     except (YAMLError, TypeError, KeyError):
-        raise ConfigurationError(
-            "dvc.lock is empty or torn, as a killed run can leave it: `git checkout dvc.lock`, then `make run`."
-        ) from None
-    return Run(yaml.safe_load(params) or {}, stages or {})
+        stages = {}
+    return Run(yaml.safe_load(params) or {}, stages)
 
 
 def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iterable[Path] | None = None) -> Findings:
