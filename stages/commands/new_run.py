@@ -153,7 +153,11 @@ def _pairs(aliases: list[str]) -> dict[str, str]:
 def _flow(value: dict[str, Any] | list[str]) -> str:
     """A list or mapping on one line; every text in quotes, so that a symbol ON or a column `y` stays a text."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(key)}: {_quoted(one)}" for key, one in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_quoted(one)}" for key, one in value.items())
+            + "}"
+        )
     return "[" + ", ".join(map(_quoted, value)) + "]"
 
 

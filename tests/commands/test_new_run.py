@@ -74,12 +74,17 @@ def test_what_cannot_run_leaves_no_file(project, uri, aliases, why):
 
 
 def test_what_is_typed_is_a_text_of_the_preset_and_nothing_else(project):
-    uri = "bars/{symbol}\"\\'\n#: ${oc.env:HOME} %s.parquet"
+    uri = "bars/{symbol}\"\\'\n#: $(id) %s.parquet"
     project.run(new_run, "mine", "--uri", uri, "--symbols", "AAPL ON", "--aliases", 'a"b=close ${x}=open')
     made = compose(overrides=["preset=mine"])
     assert made["source"]["uri_template"] == uri
     assert made["source"]["aliases"] == {'a"b': "close", "${x}": "open"}
     assert made["universe"]["symbols"] == ["AAPL", "ON"]
+
+
+def test_a_variable_of_the_environment_is_not_read_into_a_preset(project):
+    with pytest.raises(ConfigurationError, match=r"'\$\{oc\.env:HOME\}/\{symbol\}' must hold"):
+        project.run(new_run, "mine", "--uri", "${oc.env:HOME}/{symbol}", "--symbols", "A")
 
 
 @pytest.mark.parametrize("typed", [("--symbols", "../A"), ("--symbols", 'A"\nx: 1'), ("--first", '2024-01-02"\nx: "1')])
