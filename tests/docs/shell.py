@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-BIN = str(Path(sys.executable).parent)
+ENVIRONMENT = Path(sys.executable).parent.resolve()
 END = "-- ended with "
 Step = tuple[str, str]  # how a command begins, and what shows that it did its work
 
@@ -18,7 +18,7 @@ class Shell:
     """A bash that knows PATH and HOME, and nothing else of where the tests run; commands leave it to the next."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
-        path = ":".join(part for part in os.environ["PATH"].split(":") if part != BIN)
+        path = ":".join(part for part in os.environ["PATH"].split(":") if Path(part).resolve() != ENVIRONMENT)
         self._bash = subprocess.Popen(
             ["/bin/bash", "--noprofile", "--norc"],
             cwd=folder,
