@@ -26,6 +26,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "page": {"RUN": ""},
     "compare": {"A": "", "B": ""},
     "pr-comment": {"BASE": "", "PICTURES": "--pictures="},
+    "open-holdout": {"MONTH": "--month="},
     "audit": {"INSTANTS": "--instants=", "AT_ONCE": "--at-once="},
     "null": {"TIMES": "--times=", "SEEDS": "--seeds="},
     "budget": {"PER_DAY": ""},

@@ -76,7 +76,7 @@ def test_release_takes_a_key_and_no_path(workspace: Path, key: str):
     kept = workspace / "keep.txt"
     kept.write_text("mine")
     (workspace / ".dvc/cache/forecasts/refused").mkdir(parents=True, exist_ok=True)
-    code, told = ask(workspace, "release", "--", key)
+    code, told = ask(workspace, "stages.commands.release", "--", key)
     assert code == 5
     assert "is not 32 hexadecimal digits" in told
     assert kept.exists()
