@@ -44,6 +44,8 @@ TUTORIAL: list[Step] = [
     ('make plan SET="forecaster=timegpt requests=half_hourly"', r"to buy +732\n"),
     ("make plan SET=\"forecaster=timegpt requests.snapshots_et=['10:30']\"", r"to buy +61\n"),
     ("! { make run", r"(?s)Running stage 'report'.*the verdict is FAIL.*Error 3"),
+    STAGED,
+    COMMITTED,
     ("dvc exp run -n half_hourly", r"(?s)Running stage 'report'.*Ran experiment\(s\): half_hourly"),
     ("make compare A=HEAD B=half_hourly", "$ [ -e artifacts/page/HEAD-and-half_hourly.html ]"),
     ("! { make gate", r"the verdict is FAIL.*\n.*Error 3"),
