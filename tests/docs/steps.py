@@ -106,7 +106,7 @@ SHARING: list[tuple[str, str, str]] = [  # by whom first
     ("colleague", *STAGED),
     ("colleague", *COMMITTED),
     ("colleague", "make pr-comment BASE=main", "$ [ -e artifacts/pr_comment/comment.md ]"),
-    ("colleague", "dvc push --run-cache", r"files? pushed"),
+    ("colleague", "dvc push --run-cache", r"files? pushed|Everything is up to date"),  # same run, same files
 ]
 
 DASK: list[Step] = [
