@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.outside.demo_online import KNOWN, Step, clone_to, compose_in, demonstrate, python_in, slice_of
+from tests.outside.locks import record_run
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
 # a process a step; what the steps do is tested one by one: test_buying, test_pricing, test_answers, test_packing
@@ -36,6 +37,7 @@ def test_the_price_was_right_and_a_proof_that_licenses_packing_costs_one_request
     assert max(server.series_billed.values()) == 1
 
     compose_in(folder, [*slice_of(server), *KNOWN, "api.mode=online", "api.cooldown_sec=0"])
+    record_run(folder)  # the steps run stages by themselves; a command asks the lock whose artifacts it reads
     proof = python_in(folder, "-m", "stages.commands.prove_independence")
     assert "prove-independence: model=timegpt-2.1" in proof.stdout, proof.stderr
     assert server.sent == int(priced) + 1, "the first question was answered already; its company was not"
