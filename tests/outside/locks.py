@@ -19,6 +19,6 @@ def record_run(folder: Path, params: Mapping[str, Any] | None = None) -> None:
                 for path in sorted(stage.iterdir())
             ],
         }
-        for stage in sorted((folder / "artifacts").iterdir())
+        for stage in sorted(filter(Path.is_dir, (folder / "artifacts").iterdir()))
     }
     (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
