@@ -72,7 +72,7 @@ open-holdout: ## let the stated strategy see the holdout, on the record
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
+.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release drop demo-online
 $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
 
@@ -96,13 +96,16 @@ plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]
 	@set -f; python -m stages.commands.plan $(SET)
 
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
-	@python -m stages.commands.budget $(PER_DAY)
+	@python -m stages.commands.budget $(PER_DAY) $(if $(CLOCK),--clock $(CLOCK))
 
 show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
 	@python -m stages.commands.show_request $(KEY)
 
 release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
 	@python -m stages.commands.release $(KEY)
+
+drop: .venv/runtime ## throw a stored answer away, to buy it again: KEY= ARGS=--yes
+	@python -m stages.commands.drop $(KEY) $(ARGS)
 
 demo-online: .venv/dev ## the paid path against a stand-in service, without a key
 	@python -m tests.outside.demo_online

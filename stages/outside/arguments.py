@@ -4,6 +4,7 @@
 """
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -16,6 +17,13 @@ class Arguments(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and where to look."""
         raise ConfigurationError(f"{self.prog}: {message}: `make help` shows what it takes.")
+
+
+def key(text: str) -> str:
+    """The key of a question, for `type` of an argument: never a path or a pattern."""
+    if not re.fullmatch(r"[0-9a-f]{32}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a key (32 hexadecimal digits)")
+    return text
 
 
 def whole_number(least: int) -> Callable[[str], int]:
