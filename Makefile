@@ -104,7 +104,7 @@ show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
 release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
 	@python -m stages.commands.release $(KEY)
 
-drop: .venv/runtime ## throw a stored answer away, to buy it again: KEY= ARGS=--yes
+drop: .venv/runtime # throw a stored answer away, to buy it again: KEY= ARGS=--yes
 	@python -m stages.commands.drop $(KEY) $(ARGS)
 
 demo-online: .venv/dev ## the paid path against a stand-in service, without a key
