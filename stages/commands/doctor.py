@@ -19,6 +19,7 @@ from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.git import git
 from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.api_key import KEY_NAME, read_key
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.places import Folder
 from stages.outside.runs.evidence import LOCK, findings, read_run
@@ -84,8 +85,6 @@ def remote() -> str:
 
 def key() -> str:
     """Whether an API key is set, where this study would buy; its value is never read further."""
-    from stages.outside.paid.timegpt import KEY_NAME  # 1 s: the service's own client comes with it
-
     is_set = bool(os.environ.get(KEY_NAME, "").strip())
     study = _study()
     if study.forecaster.deployment == LOCAL or study.api.mode == "offline":
@@ -93,6 +92,7 @@ def key() -> str:
         return f"{KEY_NAME} is set, {needed}" if is_set else f"{KEY_NAME} is not set, {needed}"
     if not is_set:
         raise ConfigurationError(f"{KEY_NAME} is not set and api.mode is online: export it, or set api: offline.")
+    read_key()
     return f"{KEY_NAME} is set"
 
 

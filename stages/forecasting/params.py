@@ -15,6 +15,7 @@ LOCAL_OPTIONS = {
     "persistence": ("lookback_sessions",),
     "ewma_fhs": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
 }
+AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # how nixtla 0.9.0 knows such an address, and what it asks there
 SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_steps": 0, "multivariate": False}
 
 
@@ -48,7 +49,22 @@ class ForecasterParams(Section):
                 )
         elif self.base_url is None or not urlsplit(self.base_url).hostname:
             raise ValueError(f"forecaster.base_url must be the address of the service, not {self.base_url!r}")
+        elif is_azure(self.base_url):
+            self._demand_azure()
         return self
+
+    def _demand_azure(self) -> None:
+        if AZURE_IN_SDK in str(self.base_url) and self.model != AZURE_MODEL:
+            raise ValueError(
+                f"at an Azure address the SDK asks for the model {AZURE_MODEL!r} whatever is named, so set "
+                f"forecaster.model to {AZURE_MODEL!r}, not {self.model!r}"
+            )
+        if self.input_size is None or self.model_horizon is None:
+            raise ValueError(
+                "an Azure address does not tell its model's numbers, so set forecaster.input_size and "
+                "forecaster.model_horizon by hand; they only decide how many rows are sent (3 * input_size + "
+                "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"
+            )
 
     @property
     def deployment(self) -> str:
@@ -72,6 +88,11 @@ class ForecasterParams(Section):
             input_size=self.input_size,
             model_horizon=self.model_horizon,
         )
+
+
+def is_azure(address: str) -> bool:
+    """Whether an address is one of Azure's, where the service does not say its model's numbers."""
+    return (urlsplit(address).hostname or "").endswith(".azure.com") or AZURE_IN_SDK in address
 
 
 class ForecasterModel(Section):
@@ -98,3 +119,4 @@ class ApiParams(Section):
     timeout_sec: Annotated[float, Field(gt=0)]
     max_attempts: Annotated[int, Field(ge=1)]
     remote_down: Literal["local", "stop"]
+    plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]

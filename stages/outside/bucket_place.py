@@ -77,6 +77,13 @@ class Bucket:
             raise PlaceDown(f"there is no bucket for {self.root}") from error
         return True
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Write the object, whatever stood there."""
+        try:
+            self._do(self.fs._pipe_file, f"{self.root}/{name}", content)
+        except FileNotFoundError as error:
+            raise PlaceDown(f"there is no bucket for {self.root}") from error
+
     def _is_ours(self, name: str, content: bytes, reason: Exception) -> bool:
         for _ in range(READ_BACKS):
             try:

@@ -57,6 +57,10 @@ class Place(Protocol):
         """
         ...
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Write the file durably, whatever stood there: only where what stood there is of no use."""
+        ...
+
 
 class Folder:
     """A place on this machine's disk."""

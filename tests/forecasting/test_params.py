@@ -49,3 +49,20 @@ def test_rows_are_cut_as_the_sdk_would_cut_them():
     assert who.row_limit(10, exogenous=False) == 1512
     assert who.row_limit(20, exogenous=True) is None
     assert forecaster_params(**TIMEGPT).respondent.row_limit(20, exogenous=False) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["nixtla.eastus2.models.ai.azure.com", "nixtla.services.ai.azure.com", "gate.azure.com"]
+)
+def test_an_azure_address_needs_the_models_numbers_by_hand(host):
+    azure = TIMEGPT | {"base_url": f"https://{host}", "model": "azureai"}
+    with pytest.raises(ValidationError, match=r"set forecaster.input_size and forecaster.model_horizon by hand"):
+        forecaster_params(**azure)
+    assert forecaster_params(**azure, input_size=500, model_horizon=20).model == "azureai"
+
+
+def test_where_the_sdk_asks_for_azures_model_no_other_may_be_named():
+    """nixtla 0.9.0 replaces the name at any address that holds `ai.azure`."""
+    azure = TIMEGPT | {"base_url": "https://x.models.ai.azure.com", "input_size": 500, "model_horizon": 20}
+    with pytest.raises(ValidationError, match=r"set forecaster\.model to 'azureai', not 'timegpt-2\.1'"):
+        forecaster_params(**azure)

@@ -51,6 +51,7 @@ API = {
     "timeout_sec": 5.0,
     "max_attempts": 3,
     "remote_down": "local",
+    "plausible_sigmas": 100.0,
 }
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.errors import BudgetStop, ConfigurationError
+from tests.outside.conftest import FakeClock
 from tests.outside.shops import ShopKeeper, asked, questions
 from tests.outside.timegpt_server import TimeGPTServer
 
@@ -72,14 +74,62 @@ def test_verify_names_a_damaged_answer(workspace: Path, shop: ShopKeeper):
 
 
 @pytest.mark.parametrize("key", ["../../../../keep", "/keep", "0" * 31, "0" * 31 + "G", "0" * 32 + "\n", "-x", ""])
-def test_release_takes_a_key_and_no_path(workspace: Path, key: str):
+@pytest.mark.parametrize("command", ["drop", "release"])
+def test_a_key_is_never_a_path(workspace: Path, key: str, command: str):
     kept = workspace / "keep.txt"
     kept.write_text("mine")
     (workspace / ".dvc/cache/forecasts/refused").mkdir(parents=True, exist_ok=True)
-    code, told = ask(workspace, "release", "--", key)
+    code, told = ask(workspace, command, "--", key)
     assert code == 5
     assert "is not 32 hexadecimal digits" in told
     assert kept.exists()
+
+
+def test_drop_says_what_it_throws_away_and_asks_for_a_second_word(
+    workspace: Path, shop: ShopKeeper, server: TimeGPTServer
+):
+    wanted = questions(["AAA"], range(2))
+    shop.backend().answer(wanted)
+    key = wanted[0].question.key
+    code, told = ask(workspace, "drop", key)
+    assert code == 0
+    assert "AAA at 2024-09-03T14:30:00Z, 1100 rows, 20 minutes ahead, by timegpt-2.1 at stand-in" in told
+    assert "which carried 1 series (1120 tokens in all)" in told
+    assert f"nothing was dropped: `make drop KEY={key} ARGS=--yes` does it" in told
+    assert len(shop.backend(mode="offline").answer(wanted)) == 2
+
+    code, told = ask(workspace, "drop", key, "--yes")
+    assert code == 0
+    assert "dropped: it lies in quarantine/" in told
+    with pytest.raises(BudgetStop, match="1 of 2 questions have no stored answer"):
+        shop.backend(mode="offline").answer(wanted)
+    assert len(shop.backend().answer(wanted)) == 2
+    assert server.sent == 3
+
+
+def test_dropping_what_is_not_there_says_so(workspace: Path):
+    code, told = ask(workspace, "drop", "0" * 32)
+    assert (code, "no answer is stored under the key" in told) == (5, True)
+
+
+def test_a_clock_that_is_right_again_is_said_to_the_budget(workspace: Path, shop: ShopKeeper, clock: FakeClock):
+    clock.wait(100 * 365 * 24 * 3600)
+    shop.backend(clock).answer([asked()])
+    code, told = ask(workspace, "budget")
+    assert (code, "`make budget CLOCK=right`" in told) == (4, True)
+    code, told = ask(workspace, "budget", "--clock", "right")
+    assert code == 0
+    assert "1 requests of 2126-10-29, which has not come, count today" in told
+    assert "99 requests left today" in told
+
+
+def test_release_lets_a_late_key_be_bought(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):
+    server.seconds = 0.5
+    with pytest.raises(ConfigurationError, match="may have been billed once"):
+        shop.backend(timeout_sec=0.2).answer([asked()])
+    server.seconds = 0
+    assert ask(workspace, "release", asked().question.key)[0] == 0
+    assert len(shop.backend(timeout_sec=5).answer([asked()])) == 1
 
 
 def test_release_lets_a_refused_key_be_bought(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):

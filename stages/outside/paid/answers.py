@@ -5,7 +5,8 @@ there is one. A record embeds its question's canonical bytes, so its key can be 
 all that it says.
 
 *Shapes*: `values_bp` (levels, horizon). *Units*: bp.
-*Errors*: none for damage: a damaged record is moved to `quarantine/`, said so, and counts as missing.
+*Errors*: none for damage: a damaged record is moved to `quarantine/`, said so, and counts as missing; so does one that
+`make drop` threw away.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -83,7 +85,7 @@ class AnswerStore:
         """The records that exist, of these keys; what only the remote had is kept locally from now on."""
         wanted = list(dict.fromkeys(keys))
         found = {key: record for key in wanted if (record := self._local(key)) is not None}
-        for name, content in self._from_remote([path_of(key) for key in wanted if key not in found]).items():
+        for name, content in self.from_remote([path_of(key) for key in wanted if key not in found]).items():
             record = self._decoded(key_of(name), content, "the remote's copy of")
             if record is not None:
                 self.local.replace(name, content)
@@ -109,15 +111,48 @@ class AnswerStore:
         try:
             first = None if self.remote.create(name, record.encode()) else self.remote.read(name)
         except (OSError, PipelineError) as error:
-            self._lost(error)
+            self.lost(error)
             return record
         with suppress(OSError):
             (self.local.root / "unshared" / record.key).unlink()
         winner = self._decoded(record.key, first, "the remote's copy of") if first is not None else None
         if winner is None:
+            if first is not None and self._is_dropped(first):
+                self._take_its_place(name, first, record)
             return record
         self.local.replace(name, winner.encode())
         return winner
+
+    def _take_its_place(self, name: str, dropped: bytes, record: Record) -> None:
+        """Give the remote the new answer in place of a dropped one, which stays readable there."""
+        if self.remote is None:
+            return
+        try:
+            self.remote.create(f"quarantine/{record.key}-{hashlib.sha256(dropped).hexdigest()[:12]}.json", dropped)
+            self.remote.replace(name, record.encode())
+        except (OSError, PipelineError) as error:
+            self.lost(error)
+
+    def drop(self, key: str) -> None:
+        """Throw a kept answer away: it lies in quarantine, and its very bytes are never used again."""
+        content = self.local.read(path_of(key)) or b""
+        self.local.create(f"dropped/{key}-{hashlib.sha256(content).hexdigest()}", b"")
+        self.__dict__.pop("_dropped", None)
+        self.quarantine(key)
+
+    @property
+    def dropped_keys(self) -> set[str]:
+        """Keys of which a record was dropped; they may have another by now."""
+        return set(self._dropped.values())
+
+    @cached_property
+    def _dropped(self) -> dict[str, str]:
+        """The key of each dropped record, by the record's sha256."""
+        names = (name.split("-") for name in self.local.names("dropped"))
+        return {digest: key for key, digest in names}
+
+    def _is_dropped(self, content: bytes) -> bool:
+        return bool(self._dropped) and hashlib.sha256(content).hexdigest() in self._dropped
 
     def share_again(self) -> None:
         """Share what earlier runs could not; everything, if they shared with another remote."""
@@ -133,36 +168,23 @@ class AnswerStore:
             with suppress(ConfigurationError):  # a store that may only be read
                 self.local.replace(SHARED_WITH, address)
 
-    def _from_remote(self, names: list[str]) -> dict[str, bytes]:
+    def from_remote(self, names: list[str]) -> dict[str, bytes]:
+        """The contents of those that the remote holds; none when it fails or is not asked."""
         if self.remote is None or not names:
             return {}
         try:
             return self.remote.read_many(names)
         except OSError as error:
-            self._lost(error)
+            self.lost(error)
             return {}
 
-    def _lost(self, error: Exception) -> None:
+    def lost(self, error: Exception) -> None:
         """The remote fails: go on without it or stop, as `api.remote_down` says."""
         self.remote = None
         told = f"the DVC remote does not share answers now ({error})"
         if self.must_share:
             raise BudgetStop(f"{told}; api.remote_down is stop. Nothing is lost: run again when it answers.")
         print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
-
-    def read_note(self, name: str) -> bytes | None:
-        """A small fact kept beside the answers, like a model's numbers; the remote's, if there is none here."""
-        content = self.local.read(name)
-        return content if content is not None else self._from_remote([name]).get(name)
-
-    def write_note(self, name: str, content: bytes) -> None:
-        """Keep a small fact beside the answers and share it; the first one stands."""
-        self.local.create(name, content)
-        if self.remote is not None:
-            try:
-                self.remote.create(name, content)
-            except (OSError, PipelineError) as error:
-                self._lost(error)
 
     def damaged(self) -> Iterator[tuple[str, str]]:
         """Name and complaint of every local record that is not what its name promises."""
@@ -201,6 +223,8 @@ class AnswerStore:
             print(f"the damaged answer {key} could not be moved ({error.strerror}).", file=sys.stderr, flush=True)
 
     def _decoded(self, key: str, content: bytes, what: str) -> Record | None:
+        if self._is_dropped(content):
+            return None
         try:
             return _checked(key, content)
         except (ValueError, TypeError) as error:

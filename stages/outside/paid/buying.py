@@ -13,6 +13,7 @@ from stages.outside.paid.answers import Record
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.claims import claim
 from stages.outside.paid.independence import demand_proof
+from stages.outside.paid.late import demand_not_late
 from stages.outside.paid.model_facts import demand_agreement
 from stages.outside.paid.precautions import demand_finite, demand_not_refused, demand_sendable
 from stages.outside.paid.purchase import Buyer
@@ -92,6 +93,7 @@ class PaidBackend:
         rest = Batch(tuple(one for one in batch.asked if one.question.key not in records))
         if rest.asked:
             demand_not_refused(self.shop.store.local, rest)
+            demand_not_late(self.shop.ledger.place, rest, self.shop.api.timeout_sec)
             records |= self.buyer.buy(demand_finite(rest))
         return records
 

@@ -7,6 +7,7 @@ other, which is proved with the service itself, once per model, epoch and deploy
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from stages.errors import ConfigurationError
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.model_facts import identity
+from stages.outside.paid.notes import read_note, write_note
 from stages.requests.question import Question
 
 JOINT_OPTIONS = ("finetune_steps", "multivariate")
@@ -32,13 +34,12 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
             "answer: set api.pack to none."
         )
-    content = store.read_note(path_of_proof(question))
-    if content is None:
+    proof = read_note(store, path_of_proof(question), parse_proof)
+    if proof is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
             "series for itself: `make prove-independence` asks the service once, or set api.pack to none."
         )
-    proof = json.loads(content)
     if not proof["independent"]:
         raise ConfigurationError(
             f"{question.model} (epoch {question.model_epoch}) answered one question differently in company, by up to "
@@ -50,8 +51,16 @@ def record_proof(store: AnswerStore, question: Question, difference: float, key:
     """Write down how far the answers lay apart; whether that counts as equal."""
     independent = difference <= TOLERANCE
     document = {"independent": independent, "largest_difference": difference, "tolerance": TOLERANCE, "key": key}
-    store.write_note(path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n")
+    write_note(store, path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n", parse_proof)
     return independent
+
+
+def parse_proof(content: bytes) -> dict[str, Any]:
+    """A recorded proof; `ValueError` and the like when the note is damaged."""
+    proof: dict[str, Any] = json.loads(content)
+    if not isinstance(proof["independent"], bool):
+        raise ValueError(f"independent is {proof['independent']!r}")
+    return {**proof, "largest_difference": float(proof["largest_difference"])}
 
 
 def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed: NDArray[np.float64]) -> float:

@@ -11,9 +11,11 @@ from typing import NoReturn
 import polars as pl
 
 from stages.forecasting.backend import Asked
+from stages.forecasting.params import is_azure
 from stages.outside.paid.answers import AnswerStore, path_of
 from stages.outside.paid.batches import Batch, packed, per_snapshot
-from stages.outside.paid.model_facts import path_of_facts
+from stages.outside.paid.model_facts import parse_facts, path_of_facts
+from stages.outside.paid.notes import read_note
 from stages.outside.places import Place
 from stages.requests.question import Question
 
@@ -55,9 +57,11 @@ def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerSt
     """The price of these questions for this store."""
     here = keys_in(store.local, {question.key for question in questions})
     absent = {question.key for question in questions} - here
-    there = keys_in(store.remote, absent) if store.remote is not None else set()
+    there = keys_in(store.remote, absent - store.dropped_keys) if store.remote is not None else set()
+    there |= set(store.get(absent & store.dropped_keys))  # of these a name may stand for the record that was dropped
     missing = [Asked(question, _nobody_looks) for question in questions if question.key in absent - there]
-    facts_known = store.read_note(path_of_facts(questions[0])) is not None
+    first = questions[0]
+    facts_known = is_azure(first.deployment) or read_note(store, path_of_facts(first), parse_facts) is not None
     return Price(
         questions=len(questions),
         local=len(here),

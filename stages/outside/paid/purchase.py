@@ -13,14 +13,15 @@ from functools import cached_property
 from typing import Any
 
 from stages.errors import BudgetStop, DataContractError, PipelineError
-from stages.forecasting.soundness import complaint
+from stages.forecasting.soundness import complaint, plausible_bp
 from stages.outside.clock import stamp
 from stages.outside.paid.answers import Record, record_of
 from stages.outside.paid.batches import Batch
 from stages.outside.paid.independence import difference_of, record_proof
+from stages.outside.paid.late import remember_late
 from stages.outside.paid.ledger import Seat
 from stages.outside.paid.precautions import remember_refused, room_for
-from stages.outside.paid.seller import Bought, CallFailed, ModelFacts, Seller
+from stages.outside.paid.seller import Bought, CallFailed, FactsUntold, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
 from stages.requests.question import Question
 
@@ -61,7 +62,7 @@ class Buyer:
             facts = self._seller.model_facts(question.model, seat)
         except CallFailed as failure:
             self._settle_failed(seat, failure, NOTHING)
-            raise failure.error from None
+            raise FactsUntold(str(failure.error)) if failure.never else failure.error from None
         self.shop.ledger.settle(seat, "answered", {})
         self.tally.calls["answered"] += 1
         return facts
@@ -106,7 +107,7 @@ class Buyer:
             seat = self._reserve("forecast", batch)
             try:
                 bought = self._seller.forecast(batch.asked, seat)
-                _demand_sound(batch, bought)
+                _demand_sound(batch, bought, self.shop.api.plausible_sigmas)
             except CallFailed as failure:
                 self._settle_failed(seat, failure, batch)
                 raise
@@ -154,6 +155,9 @@ class Buyer:
                 local.create(f"quarantine/call-{seat.day}-{seat.name}.txt", failure.evidence.encode())
             if failure.never:
                 remember_refused(local, batch, str(failure.error))
+            if failure.late and batch.asked:
+                place, call = self.shop.ledger.place, (seat.day, seat.name)
+                failure.error = remember_late(place, batch, self.shop.api.timeout_sec, call)
         except PipelineError as error:  # what happened to the call is said all the same
             print(error, file=sys.stderr, flush=True)
 
@@ -179,13 +183,14 @@ class Buyer:
             print(told, file=sys.stderr, flush=True)
 
 
-def _demand_sound(batch: Batch, bought: Bought) -> None:
+def _demand_sound(batch: Batch, bought: Bought, sigmas: float) -> None:
     """All answers of a call or none: nothing unsound ever enters the store."""
-    for one, values, mean in zip(batch.questions, bought.values_bp, bought.mean_bp, strict=True):
-        if wrong := complaint(values, mean, (len(one.levels), one.horizon_min)):
+    for one, values, mean in zip(batch.asked, bought.values_bp, bought.mean_bp, strict=True):
+        question, most_bp = one.question, plausible_bp(one.window().y_bp, one.question.horizon_min, sigmas)
+        if wrong := complaint(values, mean, (len(question.levels), question.horizon_min), most_bp):
             error = DataContractError(
-                f"the answer for {one.symbol} at {one.snapshot_utc:%Y-%m-%d %H:%MZ} is unsound: {wrong}; it counts as "
-                "paid and lies in quarantine/. Run again to ask once more."
+                f"the answer for {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) is "
+                f"unsound: {wrong}; it counts as paid and lies in quarantine/. Run again to ask once more."
             )
             evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
             raise CallFailed("unknown", error, evidence=evidence)
