@@ -44,8 +44,8 @@ def main() -> None:
         return
 
     earlier = openings_of(study.source.name)
-    if month and isinstance(before, dict):
-        wanted = before | {month: strategy}
+    if month and isinstance(before, dict):  # months that are held out no more would stop `evaluate`
+        wanted = {name: before[name] for name in before if name in oos["held"]} | {month: strategy}
     changed = state({"split": {"open_holdout": wanted}})
 
     files = " ".join(map(str, changed))

@@ -83,3 +83,29 @@ def test_an_outcome_never_comes_from_another_symbols_bars():
     )
 
     assert dict(found.select("symbol", pl.col("y_bp").round(2)).iter_rows()) == {"A": 99.5, "B": 7030.98}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_outcomes_of_some_forecasts_are_some_of_the_outcomes(size):
+    """A table of forecasts is joined a part at a time; where a part ends, also within a symbol, changes nothing."""
+    later = [
+        forecast(symbol).with_columns(pl.col("snapshot_utc").dt.offset_by(f"{k}m")) for symbol in "AB" for k in range(3)
+    ]
+    frames, usable = {"A": bars(), "B": bars(filled=TARGET_START)}, {"A": (SESSION,), "B": (SESSION,)}
+    asked = pl.concat(later)
+
+    parts = [with_outcomes(asked[start : start + size], frames, usable) for start in range(0, 6, size)]
+
+    assert pl.concat(parts).equals(with_outcomes(asked, frames, usable))
+    assert pl.concat(parts)["void"].to_list() == [False, False, False, True, False, False]
+
+
+def test_bars_of_symbols_without_a_forecast_are_not_read():
+    class Bars(dict):
+        def __missing__(self, symbol):
+            raise AssertionError(symbol)
+
+        def __iter__(self):
+            return iter("AZ")
+
+    assert with_outcomes(forecast(), Bars({"A": bars()}), {"A": (SESSION,)}).height == 1

@@ -131,6 +131,14 @@ def test_without_a_month_everything_is_opened_and_then_every_month_is_open_alrea
     assert "already" in project.run(open_holdout, "--month", "2025-03")
 
 
+def test_a_month_that_the_record_has_left_behind_is_taken_out(project):
+    cut_months(project)
+    project.run(open_holdout, "--month", "2025-02")
+    name = judge(project, held={"2025-03": 21, "2025-04": 20})
+    project.run(open_holdout, "--month", "2025-03")
+    assert project.params()["split"]["open_holdout"] == {"2025-03": name}
+
+
 def test_months_may_be_opened_in_a_standing_preset_too(project):
     project.edit("conf/config.yaml", "- preset: none", "- preset: smoke")
     project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 2")

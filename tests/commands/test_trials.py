@@ -53,13 +53,14 @@ def cached(project, content: str) -> str:
     return digest
 
 
-def recorded_run(project, swept: list[str], stated: str, opened: str | None = None) -> dict[str, str]:
+def recorded_run(project, swept: list[str], stated: str, opened: str | None = None, months=()) -> dict[str, str]:
     """Leave the dvc.lock of a run whose stages DVC restored from its run-cache: nothing was logged. Path -> md5.
 
     The swept combos have scores of 0, 1, 2 and so on.
     """
     rules = {"params.yaml": {"rules": project.params()["rules"], "split.holdout_from": None}}
     status = {"status": "OPEN" if opened else "SEALED", "strategy_id": opened or "s0", "trading": []}
+    status["months"] = dict.fromkeys(months)
     tables = {
         "sweep": (RANKING, COLUMNS + "".join(f"{combo},{ratio(n)},63\n" for n, combo in enumerate(swept))),
         "backtest": (STATED, f"{COLUMNS}{stated},,63\n"),
@@ -196,6 +197,12 @@ def test_every_experiment_counts_also_one_that_no_branch_holds(project):
     assert project.params()["sweep"]["prior_trials"] == 3
 
 
+def test_months_that_a_restored_run_opened_are_on_the_log_though_its_book_is_sealed(project):
+    recorded_run(project, ["a"], "b", months=("2025-02",))
+    project.run(trials, "--present")
+    assert [(one.opening, one.month) for one in log(project).entries() if one.opening] == [("s0", "2025-02")]
+
+
 def test_tables_that_are_gone_are_told(project):
     digests = recorded_run(project, ["a"], "b")
     gone = digests[RANKING]
@@ -232,3 +239,12 @@ def test_an_opening_that_nobody_committed_is_named_by_the_next_one(project):
     log_opening("s00000000abc")
     judge(project)
     assert "before this one: 1. Strategies: s00000000abc (trial log)" in project.run(open_holdout)
+
+
+def test_a_month_that_nobody_committed_is_named_with_its_month(project):
+    log_opening("s00000000abc", "2025-02")
+    log_opening("s00000000abc", "2025-03")
+    judge(project)
+    said = project.run(open_holdout)
+    assert "before this one: 2." in said
+    assert "s00000000abc for 2025-02 (trial log), s00000000abc for 2025-03 (trial log)" in said

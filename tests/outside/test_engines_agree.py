@@ -12,8 +12,9 @@ import yaml
 
 from stages.backtesting.blocks import blocks_of
 from stages.outside import engine, settings, trading
-from stages.outside.files import read_sheet
+from stages.outside.files import read_sheet, read_table, write_json
 from stages.outside.storing.partitions import MANIFEST
+from stages.tables.calendar import Calendar
 from tests.benchmarks.bench_sweep import study
 from tests.outside.cluster import Cluster
 from tests.outside.gcs_server import BUCKET
@@ -93,6 +94,10 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (folder / "artifacts" / before).mkdir()
         (search / name).rename(folder / "artifacts" / before / name)
+    sessions = read_table(Calendar, folder / "artifacts/fetch_bars/calendar.parquet")["session"].to_list()
+    days = [{"session": str(session), "dropped": False} for session in sessions]
+    report = {"symbols": {symbol: {"days": days} for symbol in "ABC"}}
+    write_json(report, folder / "artifacts/check_data/dq_report.json")
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["split"] |= SEALED
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -114,7 +119,7 @@ def test_sealed_bars_and_a_sweep_in_blocks(
     assert len(blocks_of(range(12), COMBOS_AT_ONCE)) == 3
     shutil.copytree(market, tmp_path / "study")
     assert run(tmp_path / "study", ("seal", "sweep"), other_engine) == swept_by_a_loop
-    assert {f"seal/{span}/bars/{symbol}.parquet" for span in ("search", "holdout") for symbol in "ABC"} <= set(
+    assert {f"seal/{span}/bars/{symbol}.parquet" for span in ("search", "holdout/all") for symbol in "ABC"} <= set(
         swept_by_a_loop
     )
     assert len([name for name in swept_by_a_loop if name.startswith("sweep/grid/")]) == 12
@@ -137,7 +142,7 @@ def test_what_a_sweep_trades_on_lies_in_the_bucket_too(
     (tmp_path / "study/params.yaml").write_text(yaml.safe_dump(params))
     found = run(tmp_path / "study", ("seal",), two_workers.engine)
     sealed = {name for name in found if name.startswith("seal/") and "/bars/" in name}
-    assert sealed == {f"seal/{span}/bars/{MANIFEST}" for span in ("search", "holdout")}
+    assert sealed == {f"seal/{span}/bars/{MANIFEST}" for span in ("search", "holdout/all")}
     found = run(tmp_path / "study", ("sweep",), two_workers.engine)
     swept = {name: digest for name, digest in swept_by_a_loop.items() if name.startswith("sweep/")}
     assert {name: digest for name, digest in found.items() if name.startswith("sweep/")} == swept

@@ -23,8 +23,8 @@ def contents(clone) -> dict[str, bytes]:
 
 def test_holdout_bars_times_one_and_a_half_leave_every_file_of_the_search_as_it_is(clone):
     before = contents(clone)
-    sealed_from = date.fromisoformat(json.loads(clone.text("artifacts/seal/holdout/span.json"))["sessions"][0])
-    old_holdout = (clone.path / "artifacts/seal/holdout/bars/STRONG.parquet").read_bytes()
+    sealed_from = date.fromisoformat(json.loads(clone.text("artifacts/seal/holdout/all/span.json"))["sessions"][0])
+    old_holdout = (clone.path / "artifacts/seal/holdout/all/bars/STRONG.parquet").read_bytes()
     for path in (clone.path / "artifacts/fetch_bars/bars").glob("*.parquet"):
         sealed = pl.col("ts").dt.date() >= sealed_from
         scaled = [pl.when(sealed).then(pl.col(name) * 1.5).otherwise(pl.col(name)).alias(name) for name in PRICES]
@@ -32,5 +32,5 @@ def test_holdout_bars_times_one_and_a_half_leave_every_file_of_the_search_as_it_
     stages = list(load_dvc_yaml()["stages"])
     for stage in stages[stages.index("check_data") : stages.index("evaluate")]:
         clone.sh(f"python -m stages.{stage}")
-    assert (clone.path / "artifacts/seal/holdout/bars/STRONG.parquet").read_bytes() != old_holdout
+    assert (clone.path / "artifacts/seal/holdout/all/bars/STRONG.parquet").read_bytes() != old_holdout
     assert contents(clone) == before

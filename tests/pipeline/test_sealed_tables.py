@@ -81,6 +81,8 @@ class Sealed:
                     yield name
 
     def _row_by_row(self, frame: pl.DataFrame) -> Iterator[str]:
+        if frame.is_empty():  # such a CSV file tells no types
+            return
         key = [name for name in KEY if name in frame.columns]
         about = pl.col(*KEY), *(form.alias(f"told as {name}") for name, form in self.forms.items())
         rows = frame.select(pl.all().exclude("last", "session")).join(self.outcomes.select(about), on=key)
