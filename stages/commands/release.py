@@ -6,28 +6,25 @@ from stages.outside.arguments import Arguments
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.claims import Attempts
+from stages.outside.paid.precautions import forget_refused
 from stages.outside.places import Folder
 from stages.outside.settings import read_params
 from stages.outside.workspace import store_root
 
 
 def main() -> None:
-    """Forget the refusal of a key and end its open attempt; what was counted stays counted."""
+    """Forget the refusal of a key and end its attempts, with those of its request; what was counted stays counted."""
     parser = Arguments(prog="make release", description="let a key be bought again")
     parser.add_argument("key")
     key = parser.parse_args().key
     api = read_params(ApiParams)
-    local = Folder(store_root())
-    refusal = local.root / "refused" / f"{key}.txt"
-    was_refused = refusal.exists()
-    refusal.unlink(missing_ok=True)
-    attempts = Attempts(ledger_anywhere(api).place, "release", api.max_attempts)
-    was_held = attempts.latest(key).number >= 0
-    if was_held:
-        attempts.release(key)
-    if not (was_refused or was_held):
+    refused = forget_refused(Folder(store_root()), key)
+    held = Attempts(ledger_anywhere(api).place, "release", api.max_attempts).release(key)
+    freed = {*refused, *held}
+    if not freed:
         raise ConfigurationError(f"nothing holds back the key {key}: `make plan` tells what a run would buy.")
-    print(f"release: {key} may be bought again; it may have been paid before, see `make spend`.")
+    others = f" and {len(freed) - 1} more of the same request" if len(freed) > 1 else ""
+    print(f"release: {key}{others} may be bought again; it may have been paid before, see `make spend`.")
 
 
 if __name__ == "__main__":

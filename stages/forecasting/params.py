@@ -98,3 +98,12 @@ class ApiParams(Section):
     timeout_sec: Annotated[float, Field(gt=0)]
     max_attempts: Annotated[int, Field(ge=1)]
     remote_down: Literal["local", "stop"]
+
+    @model_validator(mode="after")
+    def _shares_what_it_counts_together(self) -> Self:
+        if self.scope == "remote" and not self.share:
+            raise ValueError(
+                "api.scope remote has machines wait for each other's answers, and api.share false keeps these back: set "
+                "api.share true, or api.scope machine"
+            )
+        return self

@@ -88,7 +88,7 @@ def test_a_buyer_that_died_holds_its_key_until_a_person_releases_it(
     machines: list[ShopKeeper], remote: Place, server: TimeGPTServer, clock: Any
 ):
     key = asked().question.key
-    Attempts(remote, "the dead", 3).take(key)
+    Attempts(remote, "the dead", 3).begin({key: 0}, "2026-11-22/0000-0")
     told = rf"1 questions are held by other machines .* by run the dead\).*make release KEY={key}"
     with pytest.raises(BudgetStop, match=told):
         machines[0].backend(clock, scope="remote").answer([asked()])

@@ -7,6 +7,7 @@ other, which is proved with the service itself, once per model, epoch and deploy
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,18 +33,23 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
             "answer: set api.pack to none."
         )
-    content = store.read_note(path_of_proof(question))
-    if content is None:
+    proof = proof_of(store, question)
+    if proof is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
             "series for itself: `make prove-independence` asks the service once, or set api.pack to none."
         )
-    proof = json.loads(content)
     if not proof["independent"]:
         raise ConfigurationError(
             f"{question.model} (epoch {question.model_epoch}) answered one question differently in company, by up to "
             f"{proof['largest_difference']:.3g} of its range: packing would change forecasts; set api.pack to none."
         )
+
+
+def proof_of(store: AnswerStore, question: Question) -> dict[str, Any] | None:
+    """The recorded proof for a question's model, if there is one."""
+    content = store.read_note(path_of_proof(question))
+    return None if content is None else dict(json.loads(content))
 
 
 def record_proof(store: AnswerStore, question: Question, difference: float, key: str) -> bool:

@@ -6,7 +6,7 @@ refunded.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from nixtla.nixtla_client import ApiError
@@ -31,16 +31,13 @@ class Refusal:
     remedy: str
     again: int = 0
     never: bool = False
+    smaller: bool = False
 
 
 BAD_KEY = Refusal("refused", ConfigurationError, "check NIXTLA_API_KEY and what it may use")
 NO_CREDIT = Refusal("refused", BudgetStop, "the account's quota or credit is used up: see the vendor's dashboard")
-OUR_FAULT = Refusal(
-    "refused",
-    ConfigurationError,
-    "the service refuses the question itself, so it is not asked again until `make release KEY=`",
-    never=True,
-)
+UNKNOWN_THERE = Refusal("refused", ConfigurationError, "the service refuses the question itself", never=True)
+OUR_FAULT = replace(UNKNOWN_THERE, smaller=True)  # of one question of many, or of their number
 PERHAPS_BILLED = Refusal("unknown", BudgetStop, "run again later; what was answered is kept", again=99)
 
 BY_STATUS = {
@@ -48,7 +45,7 @@ BY_STATUS = {
     402: NO_CREDIT,
     403: BAD_KEY,
     400: OUR_FAULT,
-    404: OUR_FAULT,
+    404: UNKNOWN_THERE,
     413: OUR_FAULT,
     422: OUR_FAULT,
     429: Refusal("refused", BudgetStop, "the service asks for fewer requests: raise api.cooldown_sec", again=99),
@@ -93,6 +90,7 @@ def _of_status(error: ApiError, text: str) -> CallFailed:
         again=refusal.again,
         wait_sec=float(error.retry_after or 0),
         never=refusal.never,
+        smaller=refusal.smaller,
     )
 
 

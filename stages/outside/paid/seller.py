@@ -33,7 +33,8 @@ class CallFailed(Exception):
     """A call without an answer. `state` is for the ledger: refunded, refused or unknown.
 
     `again` says how many more attempts make sense at most, `wait_sec` how long to wait first; `error` is what the user
-    hears when there is none. `never` marks questions that must not be asked again.
+    hears when there is none. `never` marks a question that, asked alone, must not be asked again; `smaller` says that
+    fewer questions may be taken.
     """
 
     def __init__(  # noqa: PLR0913  # a record of one event
@@ -44,6 +45,7 @@ class CallFailed(Exception):
         again: int = 0,
         wait_sec: float = 0.0,
         never: bool = False,
+        smaller: bool = False,
         evidence: str = "",
     ) -> None:
         super().__init__(str(error))
@@ -52,6 +54,7 @@ class CallFailed(Exception):
         self.again = again
         self.wait_sec = wait_sec
         self.never = never
+        self.smaller = smaller
         self.evidence = evidence
 
 
