@@ -103,7 +103,7 @@ class ApiParams(Section):
     def _shares_what_it_counts_together(self) -> Self:
         if self.scope == "remote" and not self.share:
             raise ValueError(
-                "api.scope remote has machines wait for each other's answers, and api.share false keeps these back: set "
+                "api.scope remote has machines wait for each other's answers, and api.share false keeps them back: set "
                 "api.share true, or api.scope machine"
             )
         return self
