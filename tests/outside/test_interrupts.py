@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.outside.entry import run
 from stages.outside.paid.claims import Attempts
 from stages.outside.places import Folder
 from tests.outside.crowd import exit_codes, is_stopped, is_waiting, start, start_stage, until
@@ -109,3 +110,13 @@ def test_waiting_for_another_machines_answer_ends_at_once(keeper: ShopKeeper, se
     assert exit_codes([buyer]) == [143]
     assert len(lines(told)) == 1
     assert server.sent == 1
+
+
+def test_ctrl_c_in_any_script_is_one_sentence(capsys: pytest.CaptureFixture[str]):
+    def main() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "SIGINT ended this run: what it had finished is kept, run it again.\n"

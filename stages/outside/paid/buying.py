@@ -116,7 +116,7 @@ class PaidBackend:
                 records |= self._bought(batch, whole=not last)
             batches = [rest for batch in batches if (rest := batch.without(records)).asked]
             if last and batches:
-                raise BudgetStop(self._held(batches))
+                raise self._held(batches)
             if batches:
                 self.shop.clock.wait(POLL_SEC)
                 waited += POLL_SEC
@@ -126,10 +126,10 @@ class PaidBackend:
         attempts = self.shop.attempts
         return attempts is None or any(not attempts.is_spent(one.key) for batch in batches for one in batch.questions)
 
-    def _held(self, batches: list[Batch]) -> str:
+    def _held(self, batches: list[Batch]) -> BudgetStop:
         first, count = batches[0].questions[0].key, sum(len(batch.asked) for batch in batches)
         why = self.shop.attempts.holder(first) if self.shop.attempts else "came and went"
-        return (
+        return BudgetStop(
             f"{count} questions are held by other machines or reached api.max_attempts (the first {why}): run again "
             f"later; if that buyer died, `make spend` shows what was paid and `make release KEY={first}` lets the keys "
             "of its request be bought again."
