@@ -7,30 +7,29 @@ from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.claims import Attempts
 from stages.outside.paid.late import release_late
+from stages.outside.paid.precautions import forget_refused
 from stages.outside.places import Folder
 from stages.outside.settings import read_params
 from stages.outside.workspace import store_root
 
 
 def main() -> None:
-    """Forget a key's refusal and late answers and end its open attempt; what was counted stays counted."""
+    """Forget a key's refusal and late answers and end its attempts, with those of its request.
+
+    What was counted stays counted.
+    """
     parser = Arguments(prog="make release", description="let a key be bought again")
     parser.add_argument("key", type=key_digits(KEY_DIGITS), help="the key, whole")
     key = parser.parse_args().key
     api = read_params(ApiParams)
-    local = Folder(store_root())
-    refusal = local.at(f"refused/{key}.txt")
-    was_refused = refusal.exists()
-    refusal.unlink(missing_ok=True)
     place = ledger_anywhere(api).place
-    was_late = release_late(place, key) > 0
-    attempts = Attempts(place, "release", api.max_attempts)
-    was_held = attempts.latest(key).number >= 0
-    if was_held:
-        attempts.release(key)
-    if not (was_refused or was_late or was_held):
+    refused = forget_refused(Folder(store_root()), key)
+    held = Attempts(place, "release", api.max_attempts).release(key)
+    freed = {*refused, *held}
+    if not release_late(place, key) and not freed:
         raise ConfigurationError(f"nothing holds back the key {key}: `make plan` tells what a run would buy.")
-    print(f"release: {key} may be bought again; it may have been paid before, see `make spend`.")
+    others = f" and {len(freed) - 1} more of the same request" if len(freed) > 1 else ""
+    print(f"release: {key}{others} may be bought again; it may have been paid before, see `make spend`.")
 
 
 if __name__ == "__main__":

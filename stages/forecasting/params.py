@@ -120,3 +120,12 @@ class ApiParams(Section):
     max_attempts: Annotated[int, Field(ge=1)]
     remote_down: Literal["local", "stop"]
     plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]
+
+    @model_validator(mode="after")
+    def _shares_what_it_counts_together(self) -> Self:
+        if self.scope == "remote" and not self.share:
+            raise ValueError(
+                "api.scope remote has machines wait for each other's answers, and api.share false keeps them back: set "
+                "api.share true, or api.scope machine"
+            )
+        return self

@@ -14,7 +14,7 @@ from stages.forecasting.params import ApiParams, ForecasterParams
 from stages.outside.clock import Clock, SystemClock
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
-from stages.outside.paid.claims import Attempts
+from stages.outside.paid.claims import Attempts, home_of
 from stages.outside.paid.ledger import DAYS, Ledger, Limits
 from stages.outside.paid.seats import Row
 from stages.outside.paid.seller import Seller
@@ -112,7 +112,9 @@ class ShopKeeper:
         limits = Limits(per_run=params.per_run, per_day=params.per_day, cooldown_sec=params.cooldown_sec)
         place = self.remote if params.scope == "remote" and self.remote else local
         ledger = Ledger(place, self.root / "budget", limits, clock, "workspace")
-        attempts = Attempts(place, ledger.run, params.max_attempts) if place is not local else None
+        attempts = None
+        if place is not local:
+            attempts = Attempts(place, ledger.run, params.max_attempts, home_of(local))
 
         def open_seller() -> Seller:
             from stages.outside.paid.timegpt import TimeGPT

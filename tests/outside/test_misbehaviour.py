@@ -48,6 +48,7 @@ ENDS = {
     "429_quota": End(4, 1, "refused", "says 429: the account's quota or credit is used up"),
     "429_retry_after": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
     "429_until": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
+    "429_long_enough": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
     "429_long_wait": End(4, 1, "refused", "asks to wait 3600 s"),
     "408": End(4, 3, "unknown", "says 408: run again later"),
     "409": End(4, 3, "unknown", "says 409: run again later"),

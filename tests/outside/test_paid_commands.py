@@ -140,3 +140,19 @@ def test_release_lets_a_refused_key_be_bought(workspace: Path, shop: ShopKeeper,
         shop.backend().answer([asked()])
     assert ask(workspace, "stages.commands.release", key)[0] == 0
     assert len(shop.backend().answer([asked()])) == 1
+
+
+def test_one_release_frees_all_keys_of_one_refusal(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):
+    """Also of a refusal that an earlier version noted at every question of its request, in the same words."""
+    server.always("422")
+    with pytest.raises(Exception, match="422"):
+        shop.backend().answer(questions(["AAA", "BBB", "CCC", "DDD"], range(1)))
+    refused = sorted(path.stem for path in shop.root.glob("refused/*"))
+    assert len(refused) == 2
+    code, told = ask(workspace, "release", refused[1])
+    assert code == 0
+    assert told.startswith(f"release: {refused[1]} and 1 more of the same request may be bought again")
+    for key in "123":
+        (shop.root / f"refused/{key * 32}.txt").write_text("the forecast service says 422" + "." * (key == "2"))
+    assert "and 1 more" in ask(workspace, "release", "1" * 32)[1]
+    assert [path.stem for path in shop.root.glob("refused/*")] == ["2" * 32]

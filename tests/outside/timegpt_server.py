@@ -1,7 +1,8 @@
 """A stand-in for the TimeGPT service: real HTTP on loopback, the vendor's protocol, all requests counted.
 
 It answers each series from that series alone, and misbehaves on command: `server.next("503", "hang")`
-scripts the coming forecast requests, `server.always("429")` all of them. Run as a module it serves `make demo-online`.
+scripts the coming forecast requests, `server.always("429")` all of them, `server.judge` looks at each one's body.
+Run as a module it serves `make demo-online`.
 """
 
 import base64
@@ -56,6 +57,7 @@ class TimeGPTServer:
         self.facts_status = 200
         self.date: str | None = None
         self.on_arrival: Callable[[], None] = lambda: None
+        self.judge: Callable[[dict[str, Any]], str | None] = lambda _: None
         self._script: list[str] = []
         self._always: str | None = None
         self._lock = threading.Lock()
@@ -209,6 +211,7 @@ STATUS: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
     },
     "429_quota": (429, {"detail": "quota", "code": "A21"}, {}),
     "429_retry_after": (429, {"detail": "slow down"}, {"Retry-After": "7"}),
+    "429_long_enough": (429, {"detail": "slow down"}, {"Retry-After": "250"}),
     "429_long_wait": (429, {"detail": "slow down"}, {"Retry-After": "3600"}),
     "429_until": (429, {"detail": "slow"}, {"Retry-After": "Sun, 22 Nov 2026 12:00:40 GMT", "Date": NOON}),
     "500_too_short": (500, {"details": "Series are too short to compute fitted values.", "code": "B30"}, {}),
@@ -247,6 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(content)
         stand_in = self.server.stand_in
         behaviour = stand_in.arrived("forecast", self.headers.get("Authorization", ""))
+        behaviour = stand_in.judge(body) or behaviour
         if behaviour in STATUS:
             code, document, headers = STATUS[behaviour]
             self._reply(code, document, headers)

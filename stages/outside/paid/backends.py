@@ -9,7 +9,7 @@ from stages.outside.clock import SystemClock
 from stages.outside.driver import demand_driver
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
-from stages.outside.paid.claims import Attempts
+from stages.outside.paid.claims import Attempts, home_of
 from stages.outside.paid.ledger import Ledger, Limits
 from stages.outside.paid.ledger_face import budget_face
 from stages.outside.paid.seller import Seller
@@ -36,7 +36,9 @@ def open_shop(forecaster: ForecasterParams, api: ApiParams) -> Shop:
     """Store, ledger and seller of this workspace."""
     local, remote = Folder(store_root()), shared_place(api)
     ledger = open_ledger(api, local, remote)
-    attempts = Attempts(ledger.place, ledger.run, api.max_attempts) if ledger.place is not local else None
+    attempts = None
+    if ledger.place is not local:
+        attempts = Attempts(ledger.place, ledger.run, api.max_attempts, home_of(local))
 
     def open_seller() -> Seller:
         from stages.outside.paid.timegpt import TimeGPT  # only buyers pay for its import

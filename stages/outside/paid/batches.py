@@ -5,7 +5,7 @@ that every request holds at most one series a symbol. Packed, many snapshots sha
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from stages.forecasting.backend import Asked
@@ -37,6 +37,19 @@ class Batch:
         """An upper bound of the request's JSON, in bytes."""
         columns = (1 + len(one.hist_exog) + len(one.futr_exog) for one in self.questions)
         return sum(one.rows * width * BYTES_PER_VALUE for one, width in zip(self.questions, columns, strict=True))
+
+    def without(self, keys: Container[str]) -> "Batch":
+        """The questions that are not among these."""
+        return Batch(tuple(one for one in self.asked if one.question.key not in keys))
+
+    def only(self, keys: Container[str]) -> "Batch":
+        """The questions that are among these."""
+        return Batch(tuple(one for one in self.asked if one.question.key in keys))
+
+    def halves(self) -> list["Batch"]:
+        """The same questions in two requests."""
+        middle = len(self.asked) // 2
+        return [Batch(self.asked[:middle]), Batch(self.asked[middle:])]
 
 
 def per_snapshot(asked: Iterable[Asked]) -> list[Batch]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stages.errors import ConfigurationError
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.model_facts import identity
-from stages.outside.paid.notes import read_note, write_note
+from stages.outside.paid.notes import write_note
 from stages.requests.question import Question
 
 JOINT_OPTIONS = ("finetune_steps", "multivariate")
@@ -34,7 +34,7 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
             "answer: set api.pack to none."
         )
-    proof = read_note(store, path_of_proof(question), parse_proof)
+    proof = proof_of(store, question)
     if proof is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
@@ -45,6 +45,11 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
             f"{question.model} (epoch {question.model_epoch}) answered one question differently in company, by up to "
             f"{proof['largest_difference']:.3g} of its range: packing would change forecasts; set api.pack to none."
         )
+
+
+def proof_of(store: AnswerStore, question: Question) -> dict[str, Any] | None:
+    """The recorded proof for a question's model, if there is a sound one."""
+    return read_note(store, path_of_proof(question), parse_proof)
 
 
 def record_proof(store: AnswerStore, question: Question, difference: float, key: str) -> bool:

@@ -23,6 +23,7 @@ from typing import Any
 
 from stages.errors import BudgetStop, PipelineError
 from stages.outside.clock import Clock, stamp
+from stages.outside.interrupts import INTERRUPTS
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place, open_shared
 
@@ -50,6 +51,11 @@ class Seat:
         self.day = day
         self.name = name
         self.used = False
+
+    @property
+    def call(self) -> str:
+        """Its name in the ledger, and that of the request it is for."""
+        return f"{self.day}/{self.name}"
 
     def use(self) -> None:
         """Called in the instant the request leaves; a second request on the same seat is refused."""
@@ -82,15 +88,22 @@ class Ledger:
         day = self._day()
         return max(0, self.per_day() - self._moved_to(day) - held(self._row(day).taken()))
 
+    def await_turn(self) -> None:
+        """Wait until this machine may send again, while the run's limit allows it; nothing is held meanwhile."""
+        self._demand_left()
+        self._await_cooldown()
+
     def reserve(self, note: Mapping[str, Any]) -> Seat:
         """A seat for one request, durable before this returns; `note` says what the request will ask."""
-        if self.counted >= self.limits.per_run:
-            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
-        self._await_cooldown()
+        self._demand_left()
         try:
             return self._taken(note)
         except OSError as error:
             raise BudgetStop(f"the ledger does not answer ({error}), so nothing may be sent") from error
+
+    def _demand_left(self) -> None:
+        if self.counted >= self.limits.per_run:
+            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
 
     def _taken(self, note: Mapping[str, Any]) -> Seat:
         while True:
@@ -168,7 +181,8 @@ class Ledger:
     def _await_cooldown(self) -> None:
         """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
         with open_shared(self.stamps / "last_sent") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with INTERRUPTS.waiting():
+                fcntl.flock(file, fcntl.LOCK_EX)
             now, last = self.clock.now(), _instant(file.read())
             since = (now - last).total_seconds() if last else self.limits.cooldown_sec
             if 0 <= since < self.limits.cooldown_sec:

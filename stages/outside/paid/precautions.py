@@ -24,6 +24,7 @@ from stages.requests.window import Window
 MAX_REQUEST_BYTES = 200_000_000
 BYTES_PER_RECORD = 8_192
 BYTES_PER_ANSWERED_VALUE = 25
+MARK = "\nrefusal "  # behind the service's words; a note of an earlier version ends with them
 SPARE_BYTES = 262_144  # for seats, folders and whatever blocks a disk counts in
 
 
@@ -75,17 +76,27 @@ def room_for(batch: Batch, folder: Path) -> IO[bytes]:
 def demand_not_refused(place: Folder, batch: Batch) -> None:
     """Do not ask again what the service refused for a fault of ours."""
     for question in batch.questions:
-        if (reason := place.read(f"refused/{question.key}.txt")) is not None:
+        if (note := place.read(f"refused/{question.key}.txt")) is not None:
             raise ConfigurationError(
-                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: {reason.decode()} "
-                f"`make release KEY={question.key}` lets it be asked again."
+                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: "
+                f"{note.decode().partition(MARK)[0]} `make release KEY={question.key}` lets it be asked again."
             )
 
 
-def remember_refused(place: Folder, batch: Batch, reason: str) -> None:
-    """Note the questions of a request that the service refused for a fault of ours."""
-    for question in batch.questions:
-        place.create(f"refused/{question.key}.txt", reason.encode())
+def remember_refused(place: Folder, question: Question, reason: str, refusal: str) -> None:
+    """Note a question that the service refused alone, and the refusal it belongs to."""
+    place.create(f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode())
+
+
+def forget_refused(place: Folder, key: str) -> list[str]:
+    """Forget the refusal of a key, and with it that of every key of the same refusal; these keys."""
+    notes = {name: (place.read(f"refused/{name}") or b"").decode() for name in place.names("refused")}
+    refusals = {name: note.partition(MARK)[2] or note for name, note in notes.items()}
+    same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"{key}.txt")]
+    for name in same:
+        with plain_words(place.root / "refused" / name):
+            (place.root / "refused" / name).unlink(missing_ok=True)
+    return [name.removesuffix(".txt") for name in same]
 
 
 def _same(window: Window) -> Window:

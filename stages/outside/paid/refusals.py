@@ -6,7 +6,7 @@ refunded.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import httpx
@@ -33,22 +33,17 @@ class Refusal:
     remedy: str
     again: int = 0
     never: bool = False
+    smaller: bool = False
 
 
 BAD_KEY = Refusal("refused", ConfigurationError, "check NIXTLA_API_KEY and what it may use")
 NO_CREDIT = Refusal("refused", BudgetStop, "the account's quota or credit is used up: see the vendor's dashboard")
-OUR_FAULT = Refusal(
-    "refused",
-    ConfigurationError,
-    "the service refuses the question itself, so it is not asked again until `make release KEY=`",
-    never=True,
-)
-SERIES_TOO_SHORT = Refusal(
-    "refused",
-    ConfigurationError,
-    "a series is too short for the model, so it is not asked again until `make release KEY=`: raise "
-    "requests.history_days, and forecaster.min_rows to what the service wants",
-    never=True,
+UNKNOWN_THERE = Refusal("refused", ConfigurationError, "the service refuses the question itself", never=True)
+OUR_FAULT = replace(UNKNOWN_THERE, smaller=True)  # of one question of many, or of their number
+SERIES_TOO_SHORT = replace(
+    OUR_FAULT,
+    remedy="a series is too short for the model: raise requests.history_days, and forecaster.min_rows to what the "
+    "service wants",
 )
 PERHAPS_BILLED = Refusal("unknown", BudgetStop, "run again later; what was answered is kept", again=99)
 
@@ -57,7 +52,7 @@ BY_STATUS = {
     402: NO_CREDIT,
     403: BAD_KEY,
     400: OUR_FAULT,
-    404: OUR_FAULT,
+    404: UNKNOWN_THERE,
     413: OUR_FAULT,
     422: OUR_FAULT,
     429: Refusal("refused", BudgetStop, "the service asks for fewer requests: raise api.cooldown_sec", again=99),
@@ -113,6 +108,7 @@ def _of_status(error: ApiError, text: str, pause_sec: float | None) -> CallFaile
         again=refusal.again,
         wait_sec=pause_sec or (PAUSE_SEC if status == 429 else 0.0),
         never=refusal.never,
+        smaller=refusal.smaller,
     )
 
 

@@ -33,8 +33,8 @@ class CallFailed(Exception):
     """A call without an answer. `state` is for the ledger: refunded, refused or unknown.
 
     `again` says how many more attempts make sense at most, `wait_sec` how long to wait first; `error` is what the user
-    hears when there is none. `never` marks questions that must not be asked again, `late` those whose answer did not
-    come in time.
+    hears when there is none. `never` marks a question that, asked alone, must not be asked again; `smaller` says that
+    fewer questions may be taken; `late` marks questions whose answer did not come in time.
     """
 
     def __init__(  # noqa: PLR0913  # a record of one event
@@ -46,6 +46,7 @@ class CallFailed(Exception):
         wait_sec: float = 0.0,
         never: bool = False,
         late: bool = False,
+        smaller: bool = False,
         evidence: str = "",
     ) -> None:
         super().__init__(str(error))
@@ -55,6 +56,7 @@ class CallFailed(Exception):
         self.wait_sec = wait_sec
         self.never = never
         self.late = late
+        self.smaller = smaller
         self.evidence = evidence
 
 
