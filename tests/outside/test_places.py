@@ -57,6 +57,13 @@ def test_what_is_not_there_reads_as_none(place: Place):
     assert place.read_many(["aa/1.json", "aa/2.json"]) == {"aa/1.json": b"1"}
 
 
+def test_what_is_replaced_reads_as_the_new_content(place: Place):
+    place.create("models/abc.json", b"torn")
+    for name in ("models/abc.json", "models/new.json"):
+        place.replace(name, b"sound")
+        assert place.read(name) == b"sound"
+
+
 def test_of_many_writers_one_wins(place: Place):
     with ThreadPoolExecutor(8) as pool:
         for round_ in range(5):
