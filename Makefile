@@ -72,7 +72,7 @@ open-holdout: ## let the stated strategy see the holdout, on the record
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
+.PHONY: $(COMMANDS) doctor audit trials null plan models learn-model budget show-request release demo-online
 $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
 
@@ -94,6 +94,12 @@ null: .venv/runtime ## how often the gates pass by luck; TIMES=100 SEEDS=20
 
 plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]"
 	@set -f; python -m stages.commands.plan $(SET)
+
+models: .venv/runtime # the models that your key may use, one request; SET="api=online"
+	@set -f; python -m stages.commands.models $(SET)
+
+learn-model: .venv/runtime # the model's own numbers into conf/, one request at most; SET="api=online"
+	@set -f; python -m stages.commands.learn_model $(SET)
 
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
 	@python -m stages.commands.budget $(PER_DAY)

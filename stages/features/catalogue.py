@@ -44,7 +44,9 @@ class Feature:
     """One column: formula and unit for people, decimals kept in the file, and how it is computed.
 
     `lookback_bars` bars of a session must be there before the value can be known, `lookback_sessions` sessions before.
-    `known_ahead` marks what the calendar alone determines: only such features may be sent for the future.
+    Two kinds may be sent for the minutes ahead: `known_ahead`, what the calendar alone determines, and `announced`, of
+    which the snapshot's value is sent for each of them.
+    `exog_policy` says what a question does where the value is unknown, unless `requests.exog_policy` says otherwise.
     """
 
     formula: str
@@ -54,6 +56,8 @@ class Feature:
     lookback_bars: Callable[[FeaturesParams], int] = _none
     lookback_sessions: Callable[[FeaturesParams], int] = _none
     known_ahead: bool = False
+    announced: bool = False
+    exog_policy: str = "void"
 
 
 def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
@@ -63,28 +67,34 @@ def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
 SHARED = {"sigma": returns.sigma_5m, "vwap": volume.vwap, "atr": ranges.atr}  # several features are made of these
 
 _ahead = partial(Feature, known_ahead=True)
+_announced = partial(Feature, announced=True)
+_opening = partial(Feature, exog_policy="carry")  # unknown in the first minutes of every session
 
 FEATURES: dict[str, Feature] = {
     "ret_1m": Feature("ln(C_m / C_{m-1}); at the open ln(C_0 / O_0)", "log return", 12, returns.ret(1)),
-    "ret_5m": Feature("ln(C_m / C_{m-5})", "log return", 12, returns.ret(5), _bars(5)),
-    "ret_15m": Feature("ln(C_m / C_{m-15})", "log return", 12, returns.ret(15), _bars(15)),
-    "rv_5m": Feature("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, returns.rv(5), _bars(4)),
-    "rv_15m": Feature("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, returns.rv(15), _bars(14)),
-    "sigma_5m": Feature(
+    "ret_5m": _opening("ln(C_m / C_{m-5})", "log return", 12, returns.ret(5), _bars(5)),
+    "ret_15m": _opening("ln(C_m / C_{m-15})", "log return", 12, returns.ret(15), _bars(15)),
+    "rv_5m": _opening("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, returns.rv(5), _bars(4)),
+    "rv_15m": _opening("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, returns.rv(15), _bars(14)),
+    "sigma_5m": _opening(
         "sqrt(5 * mean of r^2 over sigma_window_min)", "fraction per 5 min", 12, _shared("sigma"), _observations
     ),
-    "parkinson": Feature("sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, ranges.parkinson, _observations),
-    "garman_klass": Feature(
+    "parkinson": _opening(
+        "sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, ranges.parkinson, _observations
+    ),
+    "garman_klass": _opening(
         "sqrt(mean of ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2)",
         "fraction per min",
         12,
         ranges.garman_klass,
         _observations,
     ),
-    "atr": Feature("mean true range over atr_window_min", "price", 9, _shared("atr"), _observations),
-    "atr_rel": Feature("atr / C", "fraction", 12, ranges.atr_rel, _observations),
+    "atr": _opening("mean true range over atr_window_min", "price", 9, _shared("atr"), _observations),
+    "atr_rel": _opening("atr / C", "fraction", 12, ranges.atr_rel, _observations),
     "vwap_30m": Feature("sum of (H+L+C)/3 * V / sum of V over vwap_window_min", "price", 9, _shared("vwap")),
-    "z_vwap": Feature("(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, volume.z_vwap, _observations),
+    "z_vwap": _opening(
+        "(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, volume.z_vwap, _observations
+    ),
     "volume_norm": Feature(
         "ln(1 + V) - median of ln(1 + V) at the same minute over volume_norm_sessions",
         "log ratio",
@@ -92,21 +102,26 @@ FEATURES: dict[str, Feature] = {
         volume.volume_norm,
         lookback_sessions=lambda params: params.volume_norm_sessions,
     ),
-    "context_ret_1m": Feature(
+    "context_ret_1m": _opening(
         "ret_1m of context_symbol, context_lag_min ago",
         "log return",
         12,
         lambda _: context.context_ret(1),
         lambda params: params.context_lag_min,
     ),
-    "context_ret_5m": Feature(
+    "context_ret_5m": _opening(
         "ret_5m of context_symbol, context_lag_min ago",
         "log return",
         12,
         lambda _: context.context_ret(5),
         lambda params: params.context_lag_min + 5,
     ),
-    "event_today": Feature("1 if an event of today has been announced", "0 or 1", 0, events.event_today),
+    "event_today": _announced("1 if an event of today has been announced", "0 or 1", 0, events.event_today),
+    "event_fomc": _announced("1 if a FOMC event of today has been announced", "0 or 1", 0, events.event_of("fomc")),
+    "event_cpi": _announced("1 if a CPI event of today has been announced", "0 or 1", 0, events.event_of("cpi")),
+    "event_earnings": _announced(
+        "1 if an earnings event of today has been announced", "0 or 1", 0, events.event_of("earnings")
+    ),
     "minutes_to_event": Feature(
         "minutes from known_at to the next announced event of today", "minutes", 6, events.minutes_to_event
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.outside.demo_online import Step, clone_to, demonstrate, python_in
-from tests.outside.timegpt_server import KEY, TimeGPTServer
+from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("demo")]
 
@@ -40,6 +40,22 @@ def test_the_offline_replay_opens_no_socket(story):
     done = python_in(folder, "-m", "tests.outside.sockets", "stages.forecast")
     assert done.returncode == 0, done.stderr
     assert server.sent == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "told"),
+    [
+        (["requests.horizons_min=[5,10]"], 0, "`requests.asked_horizon_min: 20` uses them"),
+        (["requests.horizons_min=[5,10]", "requests.asked_horizon_min=20"], 0, "to buy                   0"),
+        (["requests.clock=artificial"], 5, "Set `requests.clock: none` to use them"),
+    ],
+)
+def test_the_plan_names_params_under_which_what_was_bought_fits(story, changes, code, told):
+    _, server, folder = story
+    known = [f"forecaster.input_size={INPUT_SIZE}", f"forecaster.model_horizon={MODEL_HORIZON}"]
+    study = ["preset=smoke", "forecaster=timegpt", f"forecaster.base_url={server.url}", "forecaster.min_rows=100"]
+    done = python_in(folder, "-m", "stages.commands.plan", *study, *known, "sweep.grid.horizon_min=[5,10]", *changes)
+    assert (done.returncode, told in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
 
 
 def test_no_step_shows_a_traceback_or_the_key(story):

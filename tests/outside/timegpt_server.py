@@ -182,7 +182,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent."""
 
     def do_GET(self) -> None:
-        self.server.stand_in.arrived("model_params", self.headers.get("Authorization", ""))
+        kind = "models" if self.path == "/v2/models" else "model_params"
+        self.server.stand_in.arrived(kind, self.headers.get("Authorization", ""))
+        if kind == "models":
+            self._reply(200, {"models": [{"name": "timegpt-2.1"}, {"name": "timegpt-1"}]})
+            return
         self._reply(200, {"detail": {"input_size": self.server.stand_in.input_size, "horizon": MODEL_HORIZON}})
 
     def do_POST(self) -> None:

@@ -9,8 +9,9 @@ one, `ConfigurationError` for what the service refuses.
 """
 
 import sys
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from stages.errors import BudgetStop, DataContractError, PipelineError
 from stages.forecasting.soundness import complaint
@@ -22,10 +23,10 @@ from stages.outside.paid.ledger import Seat
 from stages.outside.paid.precautions import remember_refused, room_for
 from stages.outside.paid.seller import Bought, CallFailed, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
-from stages.requests.question import Question
 
 LONGEST_WAIT_SEC = 300.0
 NOTHING = Batch(())
+Told = TypeVar("Told")
 
 
 class Buyer:
@@ -54,17 +55,25 @@ class Buyer:
                 attempt += 1
         return {}
 
-    def buy_facts(self, question: Question) -> ModelFacts:
+    def buy_facts(self, model: str) -> ModelFacts:
         """The model's metadata: one request, one attempt, counted like any other."""
-        seat = self._reserve("model_params", NOTHING)
+        return self._told("model_params", lambda seat: self._seller.model_facts(model, seat))
+
+    def buy_models(self) -> list[str]:
+        """The models that the key may use, by name: one request, counted."""
+        return self._told("models", lambda seat: self._seller.models(seat))
+
+    def _told(self, kind: str, ask: Callable[[Seat], Told]) -> Told:
+        """What the service says beside answers."""
+        seat = self._reserve(kind, NOTHING)
         try:
-            facts = self._seller.model_facts(question.model, seat)
+            told = ask(seat)
         except CallFailed as failure:
             self._settle_failed(seat, failure, NOTHING)
             raise failure.error from None
         self.shop.ledger.settle(seat, "answered", {})
         self.tally.calls["answered"] += 1
-        return facts
+        return told
 
     def prove_independence(self, batch: Batch) -> bool:
         """Ask one question alone (unless its answer is kept), then all in one request, and compare.

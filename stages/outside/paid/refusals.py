@@ -33,12 +33,17 @@ class Refusal:
     never: bool = False
 
 
-BAD_KEY = Refusal("refused", ConfigurationError, "check NIXTLA_API_KEY and what it may use")
+BAD_KEY = Refusal(
+    "refused",
+    ConfigurationError,
+    "check NIXTLA_API_KEY and what it may use (`make models` lists the models, forecaster.model names one)",
+)
 NO_CREDIT = Refusal("refused", BudgetStop, "the account's quota or credit is used up: see the vendor's dashboard")
 OUR_FAULT = Refusal(
     "refused",
     ConfigurationError,
-    "the service refuses the question itself, so it is not asked again until `make release KEY=`",
+    "the service refuses the question itself (an unknown forecaster.model? `make models` lists those of your key), "
+    "so it is not asked again until `make release KEY=`",
     never=True,
 )
 PERHAPS_BILLED = Refusal("unknown", BudgetStop, "run again later; what was answered is kept", again=99)

@@ -2,7 +2,8 @@
 
 The SDK is kept on a short lead: one attempt a call (retries happen above it, each on a seat of its own), metadata
 seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh seat, a bounded
-response. History travels on an artificial gapless minute clock that ends at the snapshot, answers are read by step.
+response. The SDK is given an artificial gapless minute clock that ends at the snapshot, whose start it would send as
+`start_datetime`: that is taken out of what leaves unless the question's clock is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
 *Errors*: `CallFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
@@ -22,6 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pandas as pd
+import zstandard
 from nixtla import NixtlaClient
 from numpy.typing import NDArray
 
@@ -32,11 +34,13 @@ from stages.outside.driver import demand_driver
 from stages.outside.paid.ledger import Seat
 from stages.outside.paid.refusals import UnreadableAnswer, failure_of
 from stages.outside.paid.seller import Bought, ModelFacts
+from stages.requests.question import ARTIFICIAL
 
 FREQ = "min"
 KEY_NAME = "NIXTLA_API_KEY"
 MAX_RESPONSE_BYTES = 50_000_000
 CONNECT_SEC = 10.0
+START = "start_datetime"
 
 logging.getLogger().setLevel(logging.WARNING)  # importing nixtla sets the root logger to INFO
 logging.getLogger("nixtla").setLevel(logging.CRITICAL)  # it would print response bodies, which may echo the key
@@ -73,7 +77,7 @@ class TimeGPT:
         first = asked[0].question
         history, future = frames_of(asked)
         options: dict[str, Any] = dict(first.options)
-        with self._on(seat):
+        with self._on(seat, tells_start=first.clock == ARTIFICIAL):
             table = self._client.forecast(
                 df=history,
                 X_df=future,
@@ -86,9 +90,14 @@ class TimeGPT:
             )
             return _read(table, asked, self._client.input_tokens)
 
+    def models(self, seat: Seat) -> list[str]:
+        """One GET for the names of the models that the key may use."""
+        with self._on(seat):
+            return [str(name) for name in self._client.list_models()]
+
     @contextmanager
-    def _on(self, seat: Seat) -> Iterator[None]:
-        self._client.seat = seat
+    def _on(self, seat: Seat, *, tells_start: bool = False) -> Iterator[None]:
+        self._client.seat, self._client.tells_start = seat, tells_start
         try:
             yield
         except Exception as error:
@@ -104,6 +113,7 @@ class _SeatedClient(NixtlaClient):
     def __init__(self, key: str, base_url: str, timeout_sec: float) -> None:
         super().__init__(api_key=key, base_url=base_url, timeout=ceil(timeout_sec), max_retries=1, retry_interval=0)
         self.seat: Seat | None = None
+        self.tells_start = False
         self.input_tokens: int | None = None
         self._timeout_sec = timeout_sec
         self._tls = httpx.create_ssl_context()  # reading the certificates costs more than a request
@@ -113,9 +123,19 @@ class _SeatedClient(NixtlaClient):
         hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._leaving], "response": [self._arriving]}
         return httpx.Client(**{**kwargs, "timeout": timeout}, verify=self._tls, event_hooks=hooks)
 
+    def _encode_payload(self, payload: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[bytes, dict[str, str]]:
+        """What is sent, without the start of the clock unless it is to be told."""
+        if not self.tells_start:
+            payload.get("series", {}).pop(START, None)
+        content: tuple[bytes, dict[str, str]] = super()._encode_payload(payload, *args, **kwargs)
+        return content
+
     def _leaving(self, request: httpx.Request) -> None:
         if self.seat is None:
             raise RuntimeError(f"a {request.method} tried to leave without a seat")
+        if request.method == "POST" and self.tells_start != (START.encode() in _plain(request)):
+            told = "is not" if self.tells_start else "is"
+            raise RuntimeError(f"{START} {told} in the request, against requests.clock")
         self.seat.use()
         self.input_tokens = None
 
@@ -128,6 +148,12 @@ class _SeatedClient(NixtlaClient):
             return
         tokens = body.get("input_tokens") if isinstance(body, dict) else None
         self.input_tokens = tokens if isinstance(tokens, int) else None
+
+
+def _plain(request: httpx.Request) -> bytes:
+    """The body as JSON text."""
+    body = request.content
+    return zstandard.decompress(body) if request.headers.get("content-encoding") == "zstd" else body
 
 
 class _Bounded(httpx.SyncByteStream):
