@@ -10,12 +10,9 @@ Feature tables keep their nulls. Where a question is built, each column follows 
 *Time*: only values of earlier rows are carried, and only of rows that are sent: a question depends on nothing else.
 """
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-Policy = Literal["shrink", "carry", "void"]
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 

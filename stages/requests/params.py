@@ -5,12 +5,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stages.requests.exogenous import Policy
 from stages.tables.quantiles import LEVELS
 from stages.tables.section import Section
 
 ClockEt = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Minutes = Annotated[int, Field(ge=1, le=389)]
+Policy = Literal["shrink", "carry", "void"]  # see `exogenous`
 Days = Annotated[int, Field(ge=1, le=1000)]
 
 

@@ -39,7 +39,7 @@ def demand_agreement(
         raise ConfigurationError(
             f"forecaster.input_size and forecaster.model_horizon are {stated[0]} and {stated[1]}, but the service says "
             f"input_size: {facts.input_size} and model_horizon: {facts.horizon} of {question.model}: they decide which "
-            "rows are sent, hence the keys. Nothing else was bought. `make learn-model` writes them into conf/: run again then."
+            "rows are sent, hence the keys. `make learn-model` writes them into conf/. Nothing else was bought."
         )
 
 

@@ -5,14 +5,14 @@ lie there. Nothing is ever taken from another question: these are words for peop
 *Errors*: `ConfigurationError` (exit 5) while answers to exactly these questions lie there under the other clock.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from stages.errors import ConfigurationError
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.paid.pricing import keys_in
+from stages.outside.paid.answers import AnswerStore, path_of
+from stages.outside.places import Place
 from stages.requests.question import ARTIFICIAL, Question
 
 NO_CLOCK = "none"
@@ -69,3 +69,15 @@ def _stored(store: AnswerStore, questions: Sequence[Question]) -> set[str]:
         return here | (keys_in(store.remote, keys - here) if store.remote is not None else set())
     except OSError:  # a remote that does not answer is told by whoever needs its answers
         return here
+
+
+def keys_in(place: Place, keys: Iterable[str]) -> set[str]:
+    """Which of these keys have a record there, from one listing per folder."""
+    by_folder: dict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        by_folder[key[:2]].add(key)
+    found: set[str] = set()
+    for folder, wanted in by_folder.items():
+        names = {f"{folder}/{name}" for name in place.names(folder)}
+        found |= {key for key in wanted if path_of(key) in names}
+    return found
