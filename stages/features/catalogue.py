@@ -10,7 +10,7 @@ unknown (see `unknown`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -151,10 +151,11 @@ def build_features(
     params: FeaturesParams,
     around: Context,
 ) -> dict[str, pl.DataFrame]:
-    """One frame of features a symbol, the context symbol included; one symbol at a time, so that memory stays flat."""
-    demand_buildable(params, around.symbol)
-    leader = None if around.symbol is None else with_minute_columns(bars[around.symbol], calendar)
-    beside = Beside(calendar, leader, around.events)
+    """One frame of features a symbol, context symbols included; one symbol at a time, so that memory stays flat."""
+    demand_buildable(params, around)
+    needed = around.leaders(params.names)
+    leaders = {ending: with_minute_columns(bars[symbol], calendar) for ending, symbol in needed.items()}
+    beside = Beside(calendar, leaders, around.events)
     return {symbol: features_of(symbol, frame, usable[symbol], params, beside)[0] for symbol, frame in bars.items()}
 
 
@@ -167,12 +168,12 @@ class Apart:
     around: Context
 
     def __call__(
-        self, symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], leader: pl.DataFrame | None
+        self, symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], *led: pl.DataFrame
     ) -> tuple[pl.DataFrame, dict[str, Any]]:
-        """The features and how often each is unknown; `leader` holds the context symbol's bars."""
-        needed = leader is not None and any(name.startswith("context_") for name in self.params.names)
-        minutes = with_minute_columns(leader, self.calendar) if needed and leader is not None else None
-        return features_of(symbol, bars, usable, self.params, Beside(self.calendar, minutes, self.around.events))
+        """The features and how often each is unknown; `led` holds the bars of `Context.leaders`, in their order."""
+        endings = self.around.leaders(self.params.names)
+        leaders = {end: with_minute_columns(one, self.calendar) for end, one in zip(endings, led, strict=True)}
+        return features_of(symbol, bars, usable, self.params, Beside(self.calendar, leaders, self.around.events))
 
 
 def features_of(
@@ -180,15 +181,15 @@ def features_of(
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The features of one symbol and how often each is unknown."""
     frame = with_minute_columns(bars, beside.calendar)
-    if beside.leader is not None:
-        frame = context.with_context(frame, beside.leader, params)
+    for ending, leader in beside.leaders.items():
+        frame = context.with_context(frame, leader, params, ending)
     usual = volume.with_usual_volume(frame, usable, params.volume_norm_sessions)
     complete = events.with_events(usual, beside.events, symbol).with_columns(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
     features = complete.select(*INDEX, *columns(params.names, params))
     lookbacks = {
-        name: (FEATURES[name].lookback_bars(params), FEATURES[name].lookback_sessions(params)) for name in params.names
+        name: (feature(name).lookback_bars(params), feature(name).lookback_sessions(params)) for name in params.names
     }
     counts = count_unknown(features, usable, lookbacks, params.required)
     demand_known(symbol, counts, params)
@@ -198,18 +199,34 @@ def features_of(
 def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
     """The named features as rounded float columns."""
     return [
-        FEATURES[name].expression(params).cast(pl.Float64).round(FEATURES[name].decimals).alias(name) for name in names
+        feature(name).expression(params).cast(pl.Float64).round(feature(name).decimals).alias(name) for name in names
     ]
 
 
-def demand_buildable(params: FeaturesParams, context_symbol: str | None) -> None:
+def is_feature(name: str) -> bool:
+    """Whether the catalogue knows a name; one of the context may end in a symbol, like `context_ret_1m@XLK`."""
+    base, of, symbol = name.partition(context.OF)
+    return base in FEATURES and (not of or (base.startswith("context_") and bool(symbol)))
+
+
+def feature(name: str) -> Feature:
+    """The feature of such a name."""
+    base, of, symbol = name.partition(context.OF)
+    if not of:
+        return FEATURES[base]
+    minutes = int(base.removeprefix("context_ret_").removesuffix("m"))
+    return replace(FEATURES[base], expression=lambda _: context.context_ret(minutes, of + symbol))
+
+
+def demand_buildable(params: FeaturesParams, around: Context) -> None:
     """Refuse names that are not in the catalogue, required ones not built, context features without a context."""
-    if strangers := sorted(set(params.names) - set(FEATURES)):
+    if strangers := sorted(name for name in params.names if not is_feature(name)):
         raise ConfigurationError(f"features.names holds {strangers}; the catalogue knows {sorted(FEATURES)}.")
     if missing := sorted(set(params.required) - set(params.names)):
         raise ConfigurationError(f"features.required holds {missing}, which features.names does not: add them there.")
     about_context = sorted(name for name in params.names if name.startswith("context_"))
-    if about_context and context_symbol is None:
+    if alone := [name for name in about_context if not around.leaders([name])]:
         raise ConfigurationError(
-            f"features.names holds {about_context} but universe.context_symbol is null: name one, or drop them."
+            f"features.names holds {alone} but universe.context_symbol is {around.symbol or 'null'} and context_symbols "
+            f"{list(around.others)}: name the symbol there, or drop them."
         )

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from stages.errors import ConfigurationError
-from stages.features.catalogue import FEATURES
+from stages.features.catalogue import FEATURES, feature, is_feature
 from stages.quality.asof import sound_so_far
 from stages.quality.params import QualityParams
 from stages.requests.exogenous import carried, first_row
@@ -184,7 +184,7 @@ class _Planner:
         if not every:
             return cut, None
         past = self.market.past(symbol, cut, every)
-        policies = np.array([self.requests.exog_policy.get(name, FEATURES[name].exog_policy) for name in every])
+        policies = np.array([self.requests.exog_policy.get(name, feature(name).exog_policy) for name in every])
         begin = first_row(np.isnan(past), policies == "shrink", policies == "carry")
         begin = min(begin, cut.rows - 1)  # the last bar known is sent in any case
         cut, sent = cut.latest(cut.rows - begin), carried(past[begin:])
@@ -213,7 +213,7 @@ def _known(value: float) -> float | None:
 def demand_exogenous(requests: RequestsParams) -> None:
     """Refuse exogenous columns that nobody computes, that are named twice, or whose future nobody knows."""
     asked = (*requests.hist_exog, *requests.futr_exog)
-    if strangers := sorted({*asked, *requests.exog_policy} - set(FEATURES)):
+    if strangers := sorted(name for name in {*asked, *requests.exog_policy} if not is_feature(name)):
         raise ConfigurationError(
             f"requests.hist_exog, futr_exog or exog_policy name {strangers}; the catalogue knows {sorted(FEATURES)}."
         )

@@ -25,6 +25,7 @@ NEUTRAL: Mapping[str, Any] = {
     "source.synthetic.ou_half_life_min": 10.0,
     "source.synthetic.plant": "wave",
     "split.holdout_months": None,
+    "universe.context_symbols": [],
     "requests.asked_horizon_min": None,
     "requests.exog_policy": {},
     "requests.clock": "artificial",

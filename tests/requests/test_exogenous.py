@@ -75,6 +75,15 @@ def test_a_feature_unknown_at_every_open_travels_by_default(name):
     assert market.window(question).hist_exog[:, 0].tolist() == known[name].forward_fill()[-question.rows :].to_list()
 
 
+def test_a_sectors_return_travels_like_the_markets():
+    bars = {symbol: random_bars(CALENDAR, seed) for seed, symbol in enumerate(("A", "XLK"))}
+    usable, names = usable_of(CALENDAR, *bars), ["context_ret_1m@XLK", "sigma_5m"]
+    around = Context(None, others=("XLK",))
+    features = build_features(bars, usable, CALENDAR, features_params(names=names, required=[]), around)
+    _, questions = plan(Market({"A": bars["A"]}, features, usable, CALENDAR), hist_exog=names[:1])
+    assert {question.hist_exog for question in questions} == {("context_ret_1m@XLK",)}
+
+
 def test_a_history_that_shrinks_begins_today_where_a_feature_is_unknown_at_every_open():
     _, questions = plan(market_with(["rv_5m"]), hist_exog=["rv_5m"], exog_policy={"rv_5m": "shrink"})
     assert {(question.rows, question.start_utc.date() == question.end_utc.date()) for question in questions} == {
