@@ -227,6 +227,6 @@ def demand_buildable(params: FeaturesParams, around: Context) -> None:
     about_context = sorted(name for name in params.names if name.startswith("context_"))
     if alone := [name for name in about_context if not around.leaders([name])]:
         raise ConfigurationError(
-            f"features.names holds {alone} but universe.context_symbol is {around.symbol or 'null'} and context_symbols "
-            f"{list(around.others)}: name the symbol there, or drop them."
+            f"features.names holds {alone} but universe.context_symbol is {around.symbol or 'null'} and "
+            f"universe.context_symbols {list(around.others)}: name the symbol there, or drop them."
         )

@@ -187,7 +187,8 @@ class _Planner:
         policies = np.array([self.requests.exog_policy.get(name, feature(name).exog_policy) for name in every])
         begin = first_row(np.isnan(past), policies == "shrink", policies == "carry")
         begin = min(begin, cut.rows - 1)  # the last bar known is sent in any case
-        cut, sent = cut.latest(cut.rows - begin), carried(past[begin:])
+        cut, past = cut.latest(cut.rows - begin), past[begin:]
+        sent = np.where(policies == "void", past, carried(past))
         future = self.market.ahead(symbol, cut, ahead, self.requests.question_horizon_min)
         ts_us, end = self.market.series(symbol).ts_us, cut.today[1]
         for columns, stamps, values in ((every, ts_us[cut.index], sent), (ahead, ts_us[end:], future)):

@@ -99,6 +99,22 @@ def test_a_question_that_falls_names_feature_and_minute():
         plan(market, hist_exog=["context_ret_1m", "rv_5m"], exog_policy=policy)
 
 
+@pytest.mark.parametrize(("policy", "status"), [("void", "null_exog_ret_1m@10:07"), ("carry", "ok"), ("shrink", "ok")])
+def test_a_value_unknown_in_the_middle_of_the_history_is_met_by_the_policy_too(policy, status):
+    market, session = market_with(["ret_1m"]), CALENDAR["session"][3]
+    hole = (pl.col("session") == session) & (pl.col("m") == 37)
+    holed = market.features["A"].with_columns(ret_1m=pl.when(~hole).then("ret_1m"))
+    market = Market(market.bars, {"A": holed}, market.usable, CALENDAR)
+    schedule, questions = plan(market, hist_exog=["ret_1m"], exog_policy={"ret_1m": policy})
+    behind = schedule.filter(session=CALENDAR["session"][4])
+    assert set(behind["status"]) == {status}
+    if policy == "carry":
+        row = market.window(questions[-1]).hist_exog[60 + 36 : 60 + 38, 0]
+        assert row[0] == row[1]
+    if policy == "shrink":
+        assert behind["rows_sent"].to_list() == [22 + 15, 22 + 30]
+
+
 def test_a_policy_changes_nothing_where_every_value_is_known():
     columns = {"hist_exog": ["ret_1m"], "futr_exog": ["minutes_to_close"]}
     market = market_with(["ret_1m", "minutes_to_close"])
