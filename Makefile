@@ -93,7 +93,7 @@ open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the r
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release drop demo-online
+.PHONY: $(COMMANDS) doctor audit trials null plan models learn-model budget show-request release drop demo-online
 $(COMMANDS): .venv/runtime
 	@$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
 
@@ -115,6 +115,12 @@ null: .venv/runtime ## how often the gates pass by luck; TIMES=100 SEEDS=20
 
 plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]"
 	@$(call split,SET) python -m stages.commands.plan -- $$words
+
+models: .venv/runtime # the models that your key may use, one request; SET="api=online"
+	@$(call split,SET) python -m stages.commands.models -- $$words
+
+learn-model: .venv/runtime # the model's own numbers into conf/, one request at most; SET="api=online"
+	@$(call split,SET) python -m stages.commands.learn_model -- $$words
 
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
 	@python -m stages.commands.budget $(call option,--clock,CLOCK) -- $(call given,PER_DAY)

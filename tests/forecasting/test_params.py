@@ -30,6 +30,30 @@ def test_a_local_question_holds_the_params_that_change_its_answer_and_a_bought_o
     }
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"finetune_steps": 5},
+        {"finetune_depth": 2},
+        {"finetune_loss": "mse"},
+        {"finetuned_model_id": "mine-1"},
+        {"multivariate": True},
+        {"clean_ex_first": False},
+    ],
+)
+def test_an_option_of_the_sdk_enters_the_question_when_it_differs_and_no_local_one(option):
+    plain = forecaster_params(**TIMEGPT).respondent.options
+    assert forecaster_params(**TIMEGPT, **option).respondent.options == plain | option
+    with pytest.raises(ValidationError, match="knows no option of the SDK"):
+        forecaster_params(**option)
+
+
+def test_a_finetuned_answer_sends_every_row():
+    """nixtla 0.9.0 restricts the input only where `finetune_steps == 0`."""
+    who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12, finetune_steps=5).respondent
+    assert who.row_limit(20, exogenous=False) is None
+
+
 @pytest.mark.parametrize("changes", [{"model": "timegpt-2.1"}, {"base_url": "https://api.nixtla.io"}])
 def test_a_local_forecast_cannot_be_called_timegpt(changes):
     with pytest.raises(ValidationError, match="answers locally"):

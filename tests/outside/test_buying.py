@@ -125,7 +125,7 @@ def test_a_budget_of_nothing_sends_nothing(keeper: ShopKeeper, server: TimeGPTSe
 class TestTheModelsFacts:
     def test_a_first_run_buys_them_and_nothing_else_until_params_agree(self, keeper: ShopKeeper, server: TimeGPTServer):
         keeper.know_model, keeper.forecaster = False, {"input_size": None, "model_horizon": None}
-        told = r"input_size: 500 and model_horizon: 20 .* set them in conf/forecaster"
+        told = r"input_size: 500 and model_horizon: 20 .* `make learn-model` writes them"
         for _ in range(2):
             with pytest.raises(ConfigurationError, match=told):
                 keeper.backend().answer([asked()])

@@ -139,6 +139,23 @@ class TestARefusedRequestOfManyQuestions:
         assert states(packer) == {"refused": 3, "answered": 3}  # 8, 4 and 2; the proof's two, and the first alone
 
 
+@pytest.mark.parametrize("option", [{"finetune_steps": 3}, {"multivariate": True}])
+def test_where_series_shape_each_other_every_question_travels_alone(
+    option: dict[str, int | bool], keeper: ShopKeeper, server: TimeGPTServer
+):
+    """A key names one series: with company, the same key could have another answer."""
+    wanted = [asked(symbol, snapshot, options=option) for symbol in ("AAA", "BBB") for snapshot in range(2)]
+    assert len(keeper.backend().answer(wanted)) == 4
+    assert [body["series"]["sizes"] for body in server.bodies] == [[1100]] * 4
+    with pytest.raises(ConfigurationError, match="one series shapes another's answer"):
+        keeper.backend(pack="snapshots").answer([asked("CCC", options=option)])
+
+
+def test_questions_under_different_clocks_do_not_share_a_request():
+    both = [asked("AAA", clock="none"), asked("BBB", clock="artificial")]
+    assert [len(batch.asked) for batch in per_snapshot(both)] == [1, 1]
+
+
 def test_a_month_of_snapshots_then_costs_one_request(keeper: ShopKeeper, server: TimeGPTServer):
     keeper.backend().prove_independence(questions(["AAA"], range(2)))
     before = server.sent

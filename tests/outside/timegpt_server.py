@@ -238,9 +238,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent."""
 
     def do_GET(self) -> None:
-        self.server.stand_in.arrived("model_params", self.headers.get("Authorization", ""))
-        time.sleep(self.server.stand_in.facts_seconds)
-        self._reply(self.server.stand_in.facts_status, {"detail": self.server.stand_in.facts})
+        kind = "models" if self.path == "/v2/models" else "model_params"
+        stand_in = self.server.stand_in
+        stand_in.arrived(kind, self.headers.get("Authorization", ""))
+        time.sleep(stand_in.facts_seconds)
+        if kind == "models":
+            self._reply(200, {"models": [{"name": "timegpt-2.1"}, {"name": "timegpt-1"}]})
+            return
+        self._reply(stand_in.facts_status, {"detail": stand_in.facts})
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))

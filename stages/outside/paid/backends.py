@@ -49,6 +49,14 @@ def open_shop(forecaster: ForecasterParams, api: ApiParams) -> Shop:
     return Shop(forecaster, api, store, ledger, ledger.clock, open_seller, attempts, lambda: write_face(ledger))
 
 
+def demand_online(api: ApiParams) -> None:
+    """Refuse a command that asks the service about itself while params say that nothing is asked."""
+    if api.mode != "online":
+        raise ConfigurationError(
+            "api.mode is offline: this command asks the paid service, so choose api: online first."
+        )
+
+
 def open_ledger(api: ApiParams, local: Folder, remote: Place | None) -> Ledger:
     """The ledger: beside the local store, or on the remote where machines share one budget."""
     limits = Limits(per_run=api.per_run, per_day=api.per_day, cooldown_sec=api.cooldown_sec)

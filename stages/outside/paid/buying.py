@@ -21,6 +21,7 @@ from stages.outside.paid.precautions import demand_not_refused, demand_sendable
 from stages.outside.paid.proving import prove
 from stages.outside.paid.purchase import Buyer
 from stages.outside.paid.shop import Shop, Tally
+from stages.outside.paid.stored_elsewhere import demand_same_clock, fitting, further_ahead
 from stages.outside.progress import progress
 from stages.requests.question import Question
 
@@ -58,6 +59,7 @@ class PaidBackend:
         return {"calls": tally.calls.total() - tally.calls["refunded"], "bought": tally.bought, "hits": f"{hits:.1f}%"}
 
     def _all_bought(self, batches: list[Batch]) -> dict[str, Record]:
+        demand_same_clock(self.shop.store, [question for batch in batches for question in batch.questions])
         if self.shop.api.mode == "offline":
             raise BudgetStop(self._offline(batches))
         first = batches[0].questions[0]
@@ -169,13 +171,13 @@ class PaidBackend:
             )
 
     def _offline(self, batches: list[Batch]) -> str:
-        missing = sum(len(batch.asked) for batch in batches)
-        first = batches[0].questions[0]
+        questions = [question for batch in batches for question in batch.questions]
+        first, longer = questions[0], fitting(self.shop.store, further_ahead(questions))
         return (
-            f"{missing} of {self.tally.questions} questions have no stored answer (the first: {first.symbol} at "
+            f"{len(questions)} of {self.tally.questions} questions have no stored answer (the first: {first.symbol} at "
             f"{first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost {len(batches)} "
             "requests at one per snapshot: see `make plan`, then choose api=online, or narrow requests.first_session "
-            "and requests.last_session."
+            f"and requests.last_session. {longer}".rstrip()
         )
 
     def _left_over(self, stop: BudgetStop, batches: list[Batch]) -> str:

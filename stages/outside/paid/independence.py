@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError
 from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.batches import joint_options
 from stages.outside.paid.model_facts import identity
-from stages.outside.paid.notes import write_note
+from stages.outside.paid.notes import read_note, write_note
 from stages.requests.question import Question
 
-JOINT_OPTIONS = ("finetune_steps", "multivariate")
 TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
 
 
@@ -29,7 +29,7 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
             f"api.pack snapshots cannot send known futures ({', '.join(question.futr_exog)}), which belong to one "
             "snapshot each: set api.pack to none or empty requests.futr_exog."
         )
-    if joint := [name for name in JOINT_OPTIONS if question.options.get(name)]:
+    if joint := joint_options(question):
         raise ConfigurationError(
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
             "answer: set api.pack to none."

@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
@@ -50,8 +51,9 @@ def demand_finite(batch: Batch) -> Batch:
             if not np.isfinite(values).all():
                 question = one.question
                 raise DataContractError(
-                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity; "
-                    "nothing was sent: see requests.hist_exog, requests.futr_exog and the data report."
+                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity"
+                    f"{_first_of(name, values, question)}; nothing was sent: see requests.hist_exog, futr_exog and "
+                    "exog_policy, and the data report."
                 )
     return Batch(tuple(built))
 
@@ -103,16 +105,26 @@ def _same(window: Window) -> Window:
     return window
 
 
+def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str:
+    """Which exogenous column it is, and where."""
+    if name == "y":
+        return ""
+    row, column = np.argwhere(~np.isfinite(values))[0]
+    ahead = name == "futr_exog"
+    names = question.futr_exog if ahead else question.hist_exog + question.futr_exog
+    place = f"{row + 1} minutes ahead" if ahead else f"{len(values) - row} minutes back"
+    return f" ({names[column]}, {place})"
+
+
 def _demand_rows(question: Question, forecaster: ForecasterParams) -> None:
     if question.rows < forecaster.min_rows:
         raise ConfigurationError(
             f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} has {question.rows} rows of history, the "
             f"service wants {forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
         )
-    if forecaster.input_size is None or forecaster.model_horizon is None or question.hist_exog or question.futr_exog:
-        return
-    longest = 3 * forecaster.input_size + max(forecaster.model_horizon, question.horizon_min)
-    if question.rows > longest:
+    exogenous = bool(question.hist_exog or question.futr_exog)
+    longest = forecaster.respondent.row_limit(question.horizon_min, exogenous=exogenous)
+    if longest is not None and question.rows > longest:
         raise ConfigurationError(
             f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} claims {question.rows} rows, the SDK sends "
             f"{longest} at most: write the questions again with `dvc repro -f build_requests`."

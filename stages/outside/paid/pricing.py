@@ -3,8 +3,7 @@
 *Errors*: none of its own; nothing is sent but the listing of a shared remote.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -12,11 +11,11 @@ import polars as pl
 
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import is_azure
-from stages.outside.paid.answers import AnswerStore, path_of
+from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.model_facts import parse_facts, path_of_facts
 from stages.outside.paid.notes import read_note
-from stages.outside.places import Place
+from stages.outside.paid.stored_elsewhere import keys_in
 from stages.requests.question import Question
 
 
@@ -71,18 +70,6 @@ def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerSt
         repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
         span=paid_span(schedule, here | there),
     )
-
-
-def keys_in(place: Place, keys: Iterable[str]) -> set[str]:
-    """Which of these keys have a record there, from one listing per folder."""
-    by_folder: dict[str, set[str]] = defaultdict(set)
-    for key in keys:
-        by_folder[key[:2]].add(key)
-    found: set[str] = set()
-    for folder, wanted in by_folder.items():
-        names = {f"{folder}/{name}" for name in place.names(folder)}
-        found |= {key for key in wanted if path_of(key) in names}
-    return found
 
 
 def paid_span(schedule: pl.DataFrame, paid: set[str]) -> tuple[str, str] | None:

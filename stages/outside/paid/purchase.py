@@ -11,10 +11,10 @@ one, `ConfigurationError` for what the service refuses, `Interrupted` before a r
 
 import sys
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
 from stages.forecasting.backend import Asked
@@ -29,10 +29,11 @@ from stages.outside.paid.ledger import Seat
 from stages.outside.paid.precautions import demand_finite, remember_refused, room_for
 from stages.outside.paid.seller import Bought, CallFailed, FactsUntold, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
-from stages.requests.question import Question
 
 LONGEST_WAIT_SEC = 300.0
 NOTHING = Batch(())
+FACTS = "model_params"  # kind of request
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
@@ -130,18 +131,27 @@ class Buyer:
         self._settle(got.seat, "answered", {"why": why})
         self._end(got.begun, "unknown")
 
-    def buy_facts(self, question: Question) -> ModelFacts:
+    def buy_facts(self, model: str) -> ModelFacts:
         """The model's metadata: one request, one attempt, counted like any other."""
+        return self._told(FACTS, lambda seat: self._seller.model_facts(model, seat))
+
+    def buy_models(self) -> list[str]:
+        """The models that the key may use, by name: one request, counted."""
+        return self._told("models", lambda seat: self._seller.models(seat))
+
+    def _told(self, kind: str, ask: Callable[[Seat], Told]) -> Told:
+        """What the service says beside answers."""
         INTERRUPTS.demand_none()
         self.shop.ledger.await_turn()
-        seat = self._reserve("model_params", NOTHING)
+        seat = self._reserve(kind, NOTHING)
         try:
-            facts = self._seller.model_facts(question.model, seat)
+            told = ask(seat)
         except CallFailed as failure:
             self._settle_failed(seat, failure, NOTHING)
-            raise FactsUntold(str(failure.error)) if failure.never else failure.error from None
+            untold = failure.never and kind == FACTS
+            raise FactsUntold(str(failure.error)) if untold else failure.error from None
         self._settle(seat, "answered", {})
-        return facts
+        return told
 
     def _asked(self, wanted: Batch, again: Collection[str], *, whole: bool) -> Answered | None:
         """One request on one seat, while the disk holds room for its answers."""

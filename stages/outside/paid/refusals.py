@@ -36,9 +36,18 @@ class Refusal:
     smaller: bool = False
 
 
-BAD_KEY = Refusal("refused", ConfigurationError, "check NIXTLA_API_KEY and what it may use")
+BAD_KEY = Refusal(
+    "refused",
+    ConfigurationError,
+    "check NIXTLA_API_KEY and what it may use (`make models` lists the models, forecaster.model names one)",
+)
 NO_CREDIT = Refusal("refused", BudgetStop, "the account's quota or credit is used up: see the vendor's dashboard")
-UNKNOWN_THERE = Refusal("refused", ConfigurationError, "the service refuses the question itself", never=True)
+UNKNOWN_THERE = Refusal(
+    "refused",
+    ConfigurationError,
+    "the service refuses the question itself (an unknown forecaster.model? `make models` lists those of your key)",
+    never=True,
+)
 OUR_FAULT = replace(UNKNOWN_THERE, smaller=True)  # of one question of many, or of their number
 SERIES_TOO_SHORT = replace(
     OUR_FAULT,

@@ -73,6 +73,10 @@ class Seller(Protocol):
         """Ask for a model's metadata."""
         ...
 
+    def models(self, seat: Seat) -> list[str]:
+        """Ask for the names of the models that the key may use."""
+        ...
+
     def forecast(self, asked: Sequence[Asked], seat: Seat) -> Bought:
         """Ask all questions in one request."""
         ...

@@ -2,8 +2,9 @@
 
 The SDK is kept on a short lead: one attempt a call (retries happen above it, each on a seat of its own), metadata
 seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh seat, a response
-bounded in bytes and time and looked at before the SDK makes a table of it. History travels on an artificial gapless
-minute clock that ends at the snapshot, answers are read by step.
+bounded in bytes and time and looked at before the SDK makes a table of it. The SDK is given an artificial gapless
+minute clock that ends at the snapshot, whose start it would send as `start_datetime`: that is taken out of what leaves
+unless the question's clock is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
 *Errors*: `CallFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
@@ -23,6 +24,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pandas as pd
+import zstandard
 from nixtla import NixtlaClient
 from numpy.typing import NDArray
 
@@ -36,10 +38,12 @@ from stages.outside.paid.ledger import Seat
 from stages.outside.paid.refusals import failure_of
 from stages.outside.paid.replies import UnreadableAnswer, clock_complaint, demand_lists, pause_sec, whole_number
 from stages.outside.paid.seller import Bought, ModelFacts
+from stages.requests.question import ARTIFICIAL
 
 FREQ = "min"
 MAX_RESPONSE_BYTES = 50_000_000
 CONNECT_SEC = 10.0
+START = "start_datetime"
 
 logging.getLogger().setLevel(logging.WARNING)  # importing nixtla sets the root logger to INFO
 logging.getLogger("nixtla").setLevel(logging.CRITICAL)  # it would print response bodies, which may echo the key
@@ -73,7 +77,7 @@ class TimeGPT:
         first = asked[0].question
         history, future = frames_of(asked)
         options: dict[str, Any] = dict(first.options)
-        with self._on(seat, lambda body: demand_lists(body, asked)):
+        with self._on(seat, lambda body: demand_lists(body, asked), tells_start=first.clock == ARTIFICIAL):
             table = self._client.forecast(
                 df=history,
                 X_df=future,
@@ -86,10 +90,17 @@ class TimeGPT:
             )
             return _read(table, asked, self._client.input_tokens)
 
+    def models(self, seat: Seat) -> list[str]:
+        """One GET for the names of the models that the key may use."""
+        with self._on(seat):
+            return [str(name) for name in self._client.list_models()]
+
     @contextmanager
-    def _on(self, seat: Seat, look: Callable[[Any], None] | None = None) -> Iterator[None]:
+    def _on(
+        self, seat: Seat, look: Callable[[Any], None] | None = None, *, tells_start: bool = False
+    ) -> Iterator[None]:
         client = self._client
-        client.seat, client.look = seat, look
+        client.seat, client.look, client.tells_start = seat, look, tells_start
         try:
             yield
         except Exception as error:
@@ -111,6 +122,7 @@ class _SeatedClient(NixtlaClient):
         self.look: Callable[[Any], None] | None = None
         self.reply = ""
         self.pause_sec: float | None = None
+        self.tells_start = False
         self.input_tokens: int | None = None
         self._timeout_sec = timeout_sec
         self._deadline = Deadline(timeout_sec)
@@ -123,9 +135,19 @@ class _SeatedClient(NixtlaClient):
         client = httpx.Client(**{**kwargs, "timeout": timeout}, verify=self._tls, event_hooks=hooks)
         return self._deadline.limit(client)
 
+    def _encode_payload(self, payload: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[bytes, dict[str, str]]:
+        """What is sent, without the start of the clock unless it is to be told."""
+        if not self.tells_start:
+            payload.get("series", {}).pop(START, None)
+        content: tuple[bytes, dict[str, str]] = super()._encode_payload(payload, *args, **kwargs)
+        return content
+
     def _leaving(self, request: httpx.Request) -> None:
         if self.seat is None:
             raise RuntimeError(f"a {request.method} tried to leave without a seat")
+        if request.method == "POST" and self.tells_start != (START.encode() in _plain(request)):
+            told = "is not" if self.tells_start else "is"
+            raise RuntimeError(f"{START} {told} in the request, against requests.clock")
         self.seat.use()
         self._deadline.start()
         self.reply, self.pause_sec, self.input_tokens = "", None, None
@@ -147,6 +169,12 @@ class _SeatedClient(NixtlaClient):
         self.input_tokens = tokens if type(tokens) is int else None
         if self.look is not None and response.is_success and response.request.method == "POST":
             self.look(body)
+
+
+def _plain(request: httpx.Request) -> bytes:
+    """The body as JSON text."""
+    body = request.content
+    return zstandard.decompress(body) if request.headers.get("content-encoding") == "zstd" else body
 
 
 class _Bounded(httpx.SyncByteStream):
