@@ -72,7 +72,7 @@ open-holdout: ## let the stated strategy see the holdout, on the record
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
+.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request adopt-store new-store release demo-online
 $(COMMANDS): .venv/runtime
 	python -m stages.commands.$(subst -,_,$@) $(ARGS)
 
@@ -100,6 +100,12 @@ budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing lim
 
 show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
 	@python -m stages.commands.show_request $(KEY)
+
+adopt-store: .venv/runtime # answers and ledger follow DVC's cache to its new place; FROM=the cache before
+	@python -m stages.commands.store adopt $(if $(FROM),--from $(FROM))
+
+new-store: .venv/runtime # go on with what lies in DVC's cache now, as another study
+	@python -m stages.commands.store new
 
 release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
 	@python -m stages.commands.release $(KEY)

@@ -1,6 +1,6 @@
 """`make plan`: the price of the present params, or of Hydra overrides, before anything is bought.
 
-Offline but for the listing of a shared remote; without key; the workspace stays as it is.
+Offline but for a shared remote, whose answers are fetched; without key; the workspace stays as it is.
 """
 
 import math
@@ -12,12 +12,9 @@ from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import compose, present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.paid.backends import ledger_anywhere, remote_anywhere
+from stages.outside.paid.backends import ledger_anywhere, store_anywhere
 from stages.outside.paid.pricing import Price, price
-from stages.outside.places import Folder
 from stages.outside.runs.scratch import market_of
-from stages.outside.workspace import store_root
 from stages.requests.schedule import plan_questions
 
 
@@ -43,8 +40,7 @@ def tell_price(document: dict[str, Any] | None) -> None:
     if study.forecaster.deployment == LOCAL:
         print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
         return
-    store = AnswerStore(Folder(store_root()), remote_anywhere(study.api))
-    _tell(price(questions, schedule, store), study)
+    _tell(price(questions, schedule, store_anywhere(study.api)), study)
 
 
 def _tell(one: Price, study: Study) -> None:

@@ -6,9 +6,8 @@ from stages.outside.arguments import Arguments
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.claims import Attempts
-from stages.outside.places import Folder
+from stages.outside.paid.identity import known_store
 from stages.outside.settings import read_params
-from stages.outside.workspace import store_root
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
     parser.add_argument("key")
     key = parser.parse_args().key
     api = read_params(ApiParams)
-    local = Folder(store_root())
+    local = known_store()
     refusal = local.root / "refused" / f"{key}.txt"
     was_refused = refusal.exists()
     refusal.unlink(missing_ok=True)

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.forecasting.backend import Answer, Asked
-from stages.outside.paid.answers import Record
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.claims import claim
-from stages.outside.paid.independence import demand_proof
+from stages.outside.paid.independence import demand_proof, path_of_proof
 from stages.outside.paid.model_facts import demand_agreement
 from stages.outside.paid.precautions import demand_finite, demand_not_refused, demand_sendable
 from stages.outside.paid.purchase import Buyer
+from stages.outside.paid.records import Record
 from stages.outside.paid.shop import Shop, Tally
 from stages.outside.progress import progress
 from stages.requests.question import Question
@@ -78,6 +78,7 @@ class PaidBackend:
         if len(batch.asked) < 2:
             raise ConfigurationError("one question has no company: a proof of independence needs two or more.")
         demand_sendable([batch], self.shop.forecaster)
+        self.shop.store.local.require_writable([path_of_proof(batch.questions[0])])
         demand_agreement(self.shop.forecaster, batch.questions[0], self.shop.store, self.buyer.buy_facts)
         try:
             with claim(self.shop.store.local.root / "claims", batch.snapshots):

@@ -24,6 +24,7 @@ def demand_agreement(
     name = path_of_facts(question)
     content = store.read_note(name)
     if content is None:
+        store.local.require_writable([name])
         facts = buy(question)
         store.write_note(name, json.dumps(asdict(facts), sort_keys=True).encode() + b"\n")
     else:

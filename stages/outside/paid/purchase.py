@@ -15,11 +15,11 @@ from typing import Any
 from stages.errors import BudgetStop, DataContractError, PipelineError
 from stages.forecasting.soundness import complaint
 from stages.outside.clock import stamp
-from stages.outside.paid.answers import Record, record_of
 from stages.outside.paid.batches import Batch
 from stages.outside.paid.independence import difference_of, record_proof
 from stages.outside.paid.ledger import Seat
 from stages.outside.paid.precautions import remember_refused, room_for
+from stages.outside.paid.records import Record, record_of
 from stages.outside.paid.seller import Bought, CallFailed, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
 from stages.requests.question import Question
@@ -102,7 +102,7 @@ class Buyer:
 
     def _asked(self, batch: Batch) -> tuple[Seat, Bought]:
         """One request on one seat, while the disk holds room for its answers."""
-        with room_for(batch, self.shop.store.local.root):
+        with room_for(batch, self.shop.store):
             seat = self._reserve("forecast", batch)
             try:
                 bought = self._seller.forecast(batch.asked, seat)
@@ -121,9 +121,11 @@ class Buyer:
             "input_tokens": bought.input_tokens,
             "paid_utc": stamp(self.shop.clock.now()),
         }
-        store, kept = self.shop.store, []
-        for one, values, mean in zip(batch.questions, bought.values_bp, bought.mean_bp, strict=True):
-            kept.append(store.keep(record_of(one, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)))
+        store = self.shop.store
+        answers = zip(batch.questions, bought.values_bp, bought.mean_bp, strict=True)
+        kept = store.keep_all(
+            [record_of(one, values_bp=v.tolist(), mean_bp=mean.tolist(), **facts) for one, v, mean in answers]
+        )
         self.shop.ledger.settle(seat, "answered", {"input_tokens": bought.input_tokens})
         self.tally.bought += len(kept)
         self.tally.calls["answered"] += 1
