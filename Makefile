@@ -93,7 +93,8 @@ open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the r
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan models learn-model budget show-request release drop demo-online
+.PHONY: $(COMMANDS) doctor audit trials null plan models learn-model budget show-request adopt-store new-store release drop \
+	demo-online
 $(COMMANDS): .venv/runtime
 	@$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
 
@@ -127,6 +128,12 @@ budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing lim
 
 show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
 	@python -m stages.commands.show_request -- $(call given,KEY)
+
+adopt-store: .venv/runtime # answers and ledger follow DVC's cache to its new place; FROM=the cache before
+	@python -m stages.commands.store adopt $(call option,--from,FROM)
+
+new-store: .venv/runtime # go on with what lies in DVC's cache now, as another study
+	@python -m stages.commands.store new
 
 release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
 	@python -m stages.commands.release -- $(call given,KEY)

@@ -6,7 +6,7 @@
 from stages.forecasting.params import ApiParams
 from stages.outside.arguments import Arguments, whole_number
 from stages.outside.entry import run
-from stages.outside.paid.backends import ledger_anywhere, write_face
+from stages.outside.paid.backends import begin_here, ledger_anywhere, write_face
 from stages.outside.paid.ledger import set_standing_limit, standing_limit
 from stages.outside.paid.ledger_face import days_of
 from stages.outside.settings import read_params
@@ -22,6 +22,7 @@ def main() -> None:
     api = read_params(ApiParams)
     ledger = ledger_anywhere(api)
     if per_day is not None:
+        begin_here(api)
         set_standing_limit(ledger.place, per_day, ledger.clock)
     for day, count in (ledger.right_clock() if asked.clock else {}).items():
         print(f"budget: {count} requests of {day}, which has not come, count today")

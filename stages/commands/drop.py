@@ -11,12 +11,10 @@ from stages.errors import ConfigurationError
 from stages.forecasting.params import ApiParams
 from stages.outside.arguments import KEY_DIGITS, Arguments, key_digits
 from stages.outside.entry import run
-from stages.outside.paid.answers import AnswerStore, Record
-from stages.outside.paid.backends import ledger_anywhere, remote_anywhere
+from stages.outside.paid.backends import ledger_anywhere, store_anywhere
 from stages.outside.paid.claims import Attempts
-from stages.outside.places import Folder
+from stages.outside.paid.records import Record
 from stages.outside.settings import read_params
-from stages.outside.workspace import store_root
 
 
 def main() -> None:
@@ -26,7 +24,7 @@ def main() -> None:
     parser.add_argument("--yes", action="store_true", help="do it, not only say what would be thrown away")
     asked = parser.parse_args()
     api = read_params(ApiParams)
-    store = AnswerStore(Folder(store_root()), remote_anywhere(api))
+    store = store_anywhere(api)
     record = store.get([asked.key]).get(asked.key)
     if record is None:
         raise ConfigurationError(f"no answer is stored under the key {asked.key}: there is nothing to throw away.")

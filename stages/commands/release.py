@@ -6,11 +6,10 @@ from stages.outside.arguments import KEY_DIGITS, Arguments, key_digits
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.claims import Attempts
+from stages.outside.paid.identity import known_store
 from stages.outside.paid.late import release_late
 from stages.outside.paid.precautions import forget_refused
-from stages.outside.places import Folder
 from stages.outside.settings import read_params
-from stages.outside.workspace import store_root
 
 
 def main() -> None:
@@ -23,7 +22,7 @@ def main() -> None:
     key = parser.parse_args().key
     api = read_params(ApiParams)
     place = ledger_anywhere(api).place
-    refused = forget_refused(Folder(store_root()), key)
+    refused = forget_refused(known_store(), key)
     held = Attempts(place, "release", api.max_attempts).release(key)
     freed = {*refused, *held}
     if not release_late(place, key) and not freed:

@@ -16,6 +16,7 @@ from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.claims import Attempts, home_of
 from stages.outside.paid.ledger import DAYS, Ledger, Limits
+from stages.outside.paid.rescue import Rescue
 from stages.outside.paid.seats import Row
 from stages.outside.paid.seller import Seller
 from stages.outside.paid.shop import Shop
@@ -107,6 +108,7 @@ class ShopKeeper:
     api: dict[str, Any] = field(default_factory=dict)
     forecaster: dict[str, Any] = field(default_factory=dict)
     know_model: bool = True
+    rescue: tuple[Path, ...] = ()
 
     def shop(self, clock: Clock | None = None, **api: Any) -> Shop:
         """A shop; keyword arguments change section `api`."""
@@ -127,7 +129,13 @@ class ShopKeeper:
 
             return TimeGPT(forecaster, params.timeout_sec)
 
-        store = AnswerStore(local, self.remote, must_share=params.remote_down == "stop")
+        store = AnswerStore(
+            local,
+            self.remote,
+            must_share=params.remote_down == "stop",
+            rescue=Rescue(local, self.rescue),
+            on_damage=attempts.release if attempts else None,
+        )
         return Shop(forecaster, params, store, ledger, clock, open_seller, attempts)
 
     def backend(self, clock: Clock | None = None, **api: Any) -> PaidBackend:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.outside.paid.answers import AnswerStore, path_of
-from stages.outside.paid.pricing import keys_in
+from stages.outside.paid.stored_elsewhere import keys_in
 from stages.outside.places import Folder
 from tests.outside.test_answers import local, record, remote
 
@@ -36,7 +36,7 @@ def test_the_remotes_copy_does_not_come_back(local: Folder, remote: Folder):
     store.share(store.keep(record()))
     store.drop(KEY)
     assert AnswerStore(local, remote).get([KEY]) == {}
-    assert AnswerStore(local, remote).dropped_keys == {KEY}
+    assert AnswerStore(local, remote).dropped.keys == {KEY}
 
 
 def test_the_new_answer_takes_its_place_on_the_remote(local: Folder, remote: Folder, tmp_path: Path):

@@ -16,12 +16,14 @@ from stages.outside.bucket_place import Bucket, open_remote
 from stages.outside.clock import SystemClock
 from stages.outside.paid.answers import path_of
 from stages.outside.paid.claims import Attempts, home_of
+from stages.outside.paid.records import checked
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Folder, Place
 from stages.outside.workspace import Remote
 from tests.outside.crowd import exit_codes, is_stopped, start, start_stage, until
 from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.shops import ShopKeeper, asked, questions
+from tests.outside.test_pricing import priced
 from tests.outside.timegpt_server import TimeGPTServer
 
 
@@ -56,6 +58,71 @@ def test_what_one_machine_bought_costs_the_other_nothing(machines: list[ShopKeep
     b.backend().answer(questions(["AAA", "BBB"], range(4)))
     assert server.sent == 4
     assert b.backend(mode="offline").answer(questions(["AAA"], range(4)))
+
+
+def flip_a_bit(remote: Place, key: str) -> bytes:
+    """Damage a record where it lies; its bytes from now on."""
+    sound = remote.read(path_of(key))
+    assert sound is not None
+    damaged = bytes([*sound[:200], sound[200] ^ 1, *sound[201:]])
+    assert remote.swap(path_of(key), sound, damaged)
+    return damaged
+
+
+@pytest.mark.parametrize("scope", ["machine", "remote"])
+def test_a_damaged_answer_on_the_remote_is_bought_once_by_all_and_mended(
+    scope: str, tmp_path: Path, server: TimeGPTServer, remote: Place
+):
+    first, *later = (ShopKeeper(tmp_path / name, server.url, remote, api={"scope": scope}) for name in "abcd")
+    first.backend().answer([asked("AAA"), asked("BBB")])
+    key = asked("AAA").question.key
+    damaged = flip_a_bit(remote, key)
+    for keeper in later:
+        keeper.backend().answer([asked("AAA"), asked("BBB")])
+    assert server.sent == 2
+    assert checked(key, remote.read(path_of(key)) or b"")
+    (aside,) = (name for name in remote.names("quarantine") if name.endswith(".json"))
+    assert aside.startswith(key)
+    assert remote.read(f"quarantine/{aside}") == damaged
+
+
+def test_whoever_has_a_sound_copy_mends_the_remote(machines: list[ShopKeeper], server: TimeGPTServer, remote: Place):
+    """One that buys nothing finds the damage; the run of one that has the answer puts it back; the first is served."""
+    a, b = machines
+    a.backend().answer([asked()])
+    flip_a_bit(remote, asked().question.key)
+    with pytest.raises(BudgetStop, match="no stored answer"):
+        b.backend(mode="offline").answer([asked()])
+    a.backend(mode="offline").answer([asked()])
+    assert len(b.backend(mode="offline").answer([asked()])) == 1
+    assert server.sent == 1
+
+
+def test_verify_reads_the_remote_mends_it_and_names_what_is_sound_nowhere(
+    machines: list[ShopKeeper], server: TimeGPTServer, remote: Place
+):
+    a, b = machines
+    a.backend().answer([asked("AAA")])
+    b.backend().answer([asked("BBB")])
+    keys = [asked(symbol).question.key for symbol in ("AAA", "BBB")]
+    for key in keys:
+        flip_a_bit(remote, key)
+    assert list(a.shop().store.mend_remote()) == [keys[1]]
+    assert list(b.shop().store.mend_remote()) == []
+    assert all(checked(key, remote.read(path_of(key)) or b"") for key in keys)
+
+
+def test_the_price_counts_a_damaged_answer_of_the_remote_as_unanswered(
+    machines: list[ShopKeeper], server: TimeGPTServer, remote: Place
+):
+    a, b = machines
+    wanted = questions(["AAA", "BBB"], range(3))
+    a.backend().answer(wanted)
+    flip_a_bit(remote, wanted[0].question.key)
+    told, before = priced(wanted, b.shop().store), server.sent
+    assert (told.local, told.remote, told.missing, told.requests) == (0, 5, 1, 1)
+    b.backend().answer(wanted)
+    assert server.sent - before == told.requests
 
 
 def test_the_models_facts_are_bought_once_for_all_machines(machines: list[ShopKeeper], server: TimeGPTServer):

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError
+from stages.outside.paid.records import checked, path_of
+from stages.outside.places import Folder
 from tests.outside.conftest import FakeClock
 from tests.outside.shops import ShopKeeper, asked, questions
+from tests.outside.test_disks import break_shard
 from tests.outside.timegpt_server import TimeGPTServer
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +133,34 @@ def test_release_lets_a_late_key_be_bought(workspace: Path, shop: ShopKeeper, se
     server.seconds = 0
     assert ask(workspace, "release", asked().question.key)[0] == 0
     assert len(shop.backend(timeout_sec=5).answer([asked()])) == 1
+
+
+def test_verify_brings_rescued_answers_home(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):
+    server.on_arrival = lambda: break_shard(shop, "AAA")
+    shop.backend().answer(questions(["AAA", "BBB"], range(1)))
+    (shop.root / asked("AAA").question.key[:2]).unlink()
+    code, told = ask(workspace, "verify")
+    assert code == 0
+    assert "1 rescued answers came home" in told
+    assert "verify: answers=2 damaged=0" in told
+
+
+def test_verify_mends_the_remote_and_names_what_is_sound_nowhere(
+    workspace: Path, shop: ShopKeeper, server: TimeGPTServer
+):
+    (workspace / ".dvc/config").write_text("[core]\n    remote = team\n['remote \"team\"']\n    url = ../../team\n")
+    shop.remote = Folder(workspace.parent / "team/forecasts")
+    (workspace.parent / "team").mkdir()
+    shop.backend().answer(questions(["AAA", "BBB"], range(1)))
+    keys = {symbol: asked(symbol).question.key for symbol in ("AAA", "BBB")}
+    for key in keys.values():
+        (shop.remote.root / path_of(key)).write_bytes(b"torn")
+    (shop.root / path_of(keys["BBB"])).unlink()
+    code, told = ask(workspace, "verify")
+    assert code == 2
+    assert f"the remote's copy of {keys['AAA']} is mended" in told
+    assert f"1 answers of the remote are damaged and lie sound nowhere here, the first {keys['BBB']}" in told
+    assert checked(keys["AAA"], shop.remote.read(path_of(keys["AAA"])) or b"")
 
 
 def test_release_lets_a_refused_key_be_bought(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):

@@ -202,6 +202,7 @@ def test_two_clones_with_a_shared_remote(kind: str, shopper: Shopper, tmp_path: 
             config = f"[core]\n    remote = team\n['remote \"team\"']\n{remote}"
             (one.clone.path / ".dvc/config.local").write_text(config)
         assert shopper.experiment("-f -n shares") == 0
+        shopper.clone.sh("python -m stages.commands.store new", **AS_MAKE_DOES)  # the last remote had a ledger too
 
         news = f"-n news -S universe.last_session={next(shopper.sessions_ahead)}"
         assert other.experiment(news) == 4

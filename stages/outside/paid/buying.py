@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from stages.errors import BudgetStop, ConfigurationError, Interrupted, PipelineError
 from stages.forecasting.backend import Answer, Asked
 from stages.outside.interrupts import INTERRUPTS
-from stages.outside.paid.answers import Record
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.claims import claim
 from stages.outside.paid.independence import demand_proof, path_of_proof, proof_of
@@ -20,6 +19,7 @@ from stages.outside.paid.model_facts import demand_agreement
 from stages.outside.paid.precautions import demand_not_refused, demand_sendable
 from stages.outside.paid.proving import prove
 from stages.outside.paid.purchase import Buyer
+from stages.outside.paid.records import Record
 from stages.outside.paid.shop import Shop, Tally
 from stages.outside.paid.stored_elsewhere import demand_same_clock, fitting, further_ahead
 from stages.outside.progress import progress
@@ -91,6 +91,7 @@ class PaidBackend:
             print(f"{told}: see {path_of_proof(first)} in the answer store.", file=sys.stderr, flush=True)
             return bool(proof["independent"])
         demand_sendable([candidates], self.shop.forecaster)
+        self.shop.store.local.require_writable([path_of_proof(first)])
         self.tally.questions = len(candidates.asked)
         with self._recorded():
             self._demand_facts(first)

@@ -146,10 +146,14 @@ class Attempts:
         for one in dict.fromkeys([key, *seat.get("keys", [])]):
             latest = self.latest(one)
             if one == key or ("answered" not in latest.endings and self._facts(one, latest.number).get("call") == call):
-                for number in range(latest.number + 1):
-                    self.place.create(_path(one, number, "released"), uuid.uuid4().hex.encode())
+                self.release_alone(one)
                 released.append(one)
         return released
+
+    def release_alone(self, key: str) -> None:
+        """Let a key be bought again, and no other of its request."""
+        for number in range(self.latest(key).number + 1):
+            self.place.create(_path(key, number, "released"), uuid.uuid4().hex.encode())
 
     def latest(self, key: str) -> Attempt:
         """The latest attempt, from one listing."""

@@ -26,6 +26,7 @@ def facts_of(asked: Question | Respondent, store: AnswerStore, buy: Callable[[st
     name = path_of_facts(asked)
     facts = read_note(store, name, parse_facts)
     if facts is None:
+        store.local.require_writable([name])
         facts = _asked(asked.model, buy)
         document = {"untold": facts} if isinstance(facts, str) else asdict(facts)
         write_note(store, name, json.dumps(document, sort_keys=True).encode() + b"\n", parse_facts)

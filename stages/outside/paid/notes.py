@@ -21,7 +21,7 @@ def read_note(store: AnswerStore, name: str, parse: Callable[[bytes], T]) -> T |
     here = store.local.read(name)
     if here is not None and (note := _parsed("the note", name, here, parse)) is not None:
         return note
-    there = store.from_remote([name]).get(name)
+    there = store.shared.read([name]).get(name)
     note = _parsed("the remote's copy of the note", name, there, parse) if there is not None else None
     if here is not None and there is not None and note is not None:
         with suppress(PipelineError):  # a store that may only be read
@@ -32,11 +32,7 @@ def read_note(store: AnswerStore, name: str, parse: Callable[[bytes], T]) -> T |
 def write_note(store: AnswerStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
     """Keep a note and share it; the first sound one stands."""
     _create_or_mend(store.local, name, content, parse)
-    if store.remote is not None:
-        try:
-            _create_or_mend(store.remote, name, content, parse)
-        except (OSError, PipelineError) as error:
-            store.lost(error)
+    store.shared.ask(lambda place: _create_or_mend(place, name, content, parse), None)
 
 
 def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) -> T | None:
@@ -52,7 +48,8 @@ def _create_or_mend(place: Place, name: str, content: bytes, parse: Callable[[by
     """Write the note if there is none, or only a damaged one."""
     if place.create(name, content):
         return
+    there = place.read(name) or b""
     try:
-        parse(place.read(name) or b"")
+        parse(there)
     except NOT_SOUND:
-        place.replace(name, content)
+        place.swap(name, there, content)

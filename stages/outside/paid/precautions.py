@@ -7,7 +7,6 @@ that JSON would bend, each before a seat is taken.
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from stages.errors import ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
+from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.batches import Batch
 from stages.outside.places import Folder, make_folder, plain_words
 from stages.requests.question import Question
@@ -58,11 +58,14 @@ def demand_finite(batch: Batch) -> Batch:
     return Batch(tuple(built))
 
 
-def room_for(batch: Batch, folder: Path) -> IO[bytes]:
+def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
     """A nameless file as large as the batch's answers: closed just before they are kept, it leaves them their room.
 
-    Whoever fills the disk while they are on their way fills the rest, and a killed process holds nothing.
+    Whoever fills the disk while they are on their way fills the rest, and a killed process holds nothing. Each of their
+    folders must take new files in this instant.
     """
+    folder = store.local.root
+    store.require_keepable(question.key for question in batch.questions)
     values = sum((len(one.levels) + 1) * one.horizon_min for one in batch.questions)
     left = SPARE_BYTES + len(batch.asked) * BYTES_PER_RECORD + values * BYTES_PER_ANSWERED_VALUE
     with plain_words(folder):

@@ -1,6 +1,8 @@
 """What the present questions would cost, before anything is bought.
 
-*Errors*: none of its own; nothing is sent but the listing of a shared remote.
+Answers are looked up as a run looks them up, damage included, so that the price is what the run will pay; what only a
+shared remote has is fetched.
+*Errors*: none of its own.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,6 @@ from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.model_facts import parse_facts, path_of_facts
 from stages.outside.paid.notes import read_note
-from stages.outside.paid.stored_elsewhere import keys_in
 from stages.requests.question import Question
 
 
@@ -54,21 +55,18 @@ class Price:
 
 def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore) -> Price:
     """The price of these questions for this store."""
-    here = keys_in(store.local, {question.key for question in questions})
-    absent = {question.key for question in questions} - here
-    there = keys_in(store.remote, absent - store.dropped_keys) if store.remote is not None else set()
-    there |= set(store.get(absent & store.dropped_keys))  # of these a name may stand for the record that was dropped
-    missing = [Asked(question, _nobody_looks) for question in questions if question.key in absent - there]
+    answered = set(store.get(sorted({question.key for question in questions})))
+    missing = [Asked(question, _nobody_looks) for question in questions if question.key not in answered]
     first = questions[0]
     facts_known = is_azure(first.deployment) or read_note(store, path_of_facts(first), parse_facts) is not None
     return Price(
         questions=len(questions),
-        local=len(here),
-        remote=len(there),
+        local=len(answered) - store.hits_remote,
+        remote=store.hits_remote,
         batches=tuple(per_snapshot(missing)),
         facts=0 if facts_known or not missing else 1,
         repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
-        span=paid_span(schedule, here | there),
+        span=paid_span(schedule, answered),
     )
 
 

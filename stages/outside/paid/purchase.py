@@ -21,12 +21,12 @@ from stages.forecasting.backend import Asked
 from stages.forecasting.soundness import complaint, plausible_bp
 from stages.outside.clock import stamp
 from stages.outside.interrupts import INTERRUPTS
-from stages.outside.paid.answers import Record, record_of
 from stages.outside.paid.batches import Batch
 from stages.outside.paid.claims import Begun
 from stages.outside.paid.late import remember_late
 from stages.outside.paid.ledger import Seat
 from stages.outside.paid.precautions import demand_finite, remember_refused, room_for
+from stages.outside.paid.records import Record, record_of
 from stages.outside.paid.seller import Bought, CallFailed, FactsUntold, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
 
@@ -111,14 +111,15 @@ class Buyer:
             "input_tokens": got.bought.input_tokens,
             "paid_utc": stamp(self.shop.clock.now()),
         }
-        store, kept = self.shop.store, []
-        try:
-            for one, values, mean in zip(got.batch.questions, got.bought.values_bp, got.bought.mean_bp, strict=True):
-                if one.key not in unless:
-                    kept.append(store.keep(record_of(one, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)))
-        except PipelineError:
-            self._end(got.begun, "unknown")
-            raise
+        answers = zip(got.batch.questions, got.bought.values_bp, got.bought.mean_bp, strict=True)
+        store = self.shop.store
+        kept = store.keep_all(
+            [
+                record_of(one, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)
+                for one, values, mean in answers
+                if one.key not in unless
+            ]
+        )
         self._settle(got.seat, "answered", {"input_tokens": got.bought.input_tokens})
         self.tally.bought += len(kept)
         try:
@@ -165,7 +166,7 @@ class Buyer:
         batch = batch.only({*numbers, *again})
         if not numbers and len(batch.asked) < 2:
             return None
-        with room_for(batch, self.shop.store.local.root):
+        with room_for(batch, self.shop.store):
             seat = self._reserve("forecast", batch)
             begun = self._begun(numbers, seat)
             if begun is None:

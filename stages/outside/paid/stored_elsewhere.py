@@ -66,7 +66,7 @@ def _stored(store: AnswerStore, questions: Sequence[Question]) -> set[str]:
     keys = {question.key for question in questions}
     here = keys_in(store.local, keys)
     try:
-        return here | (keys_in(store.remote, keys - here - store.dropped_keys) if store.remote is not None else set())
+        return here | (keys_in(store.remote, keys - here - store.dropped.keys) if store.remote is not None else set())
     except OSError:  # a remote that does not answer is told by whoever needs its answers
         return here
 
