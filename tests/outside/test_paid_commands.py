@@ -82,7 +82,7 @@ def test_a_key_is_never_a_path(workspace: Path, key: str, command: str):
     kept = workspace / "keep.txt"
     kept.write_text("mine")
     (workspace / ".dvc/cache/forecasts/refused").mkdir(parents=True, exist_ok=True)
-    code, told = ask(workspace, command, "--", key)
+    code, told = ask(workspace, f"stages.commands.{command}", "--", key)
     assert code == 5
     assert "is not 32 hexadecimal digits" in told
     assert kept.exists()
@@ -94,14 +94,14 @@ def test_drop_says_what_it_throws_away_and_asks_for_a_second_word(
     wanted = questions(["AAA"], range(2))
     shop.backend().answer(wanted)
     key = wanted[0].question.key
-    code, told = ask(workspace, "drop", key)
+    code, told = ask(workspace, "stages.commands.drop", key)
     assert code == 0
     assert "AAA at 2024-09-03T14:30:00Z, 1100 rows, 20 minutes ahead, by timegpt-2.1 at stand-in" in told
     assert "which carried 1 series (1120 tokens in all)" in told
     assert f"nothing was dropped: `make drop KEY={key} ARGS=--yes` does it" in told
     assert len(shop.backend(mode="offline").answer(wanted)) == 2
 
-    code, told = ask(workspace, "drop", key, "--yes")
+    code, told = ask(workspace, "stages.commands.drop", key, "--yes")
     assert code == 0
     assert "dropped: it lies in quarantine/" in told
     with pytest.raises(BudgetStop, match="1 of 2 questions have no stored answer"):
@@ -111,16 +111,16 @@ def test_drop_says_what_it_throws_away_and_asks_for_a_second_word(
 
 
 def test_dropping_what_is_not_there_says_so(workspace: Path):
-    code, told = ask(workspace, "drop", "0" * 32)
+    code, told = ask(workspace, "stages.commands.drop", "0" * 32)
     assert (code, "no answer is stored under the key" in told) == (5, True)
 
 
 def test_a_clock_that_is_right_again_is_said_to_the_budget(workspace: Path, shop: ShopKeeper, clock: FakeClock):
     clock.wait(100 * 365 * 24 * 3600)
     shop.backend(clock).answer([asked()])
-    code, told = ask(workspace, "budget")
+    code, told = ask(workspace, "stages.commands.budget")
     assert (code, "`make budget CLOCK=right`" in told) == (4, True)
-    code, told = ask(workspace, "budget", "--clock", "right")
+    code, told = ask(workspace, "stages.commands.budget", "--clock", "right")
     assert code == 0
     assert "1 requests of 2126-10-29, which has not come, count today" in told
     assert "99 requests left today" in told
@@ -131,7 +131,7 @@ def test_release_lets_a_late_key_be_bought(workspace: Path, shop: ShopKeeper, se
     with pytest.raises(ConfigurationError, match="may have been billed once"):
         shop.backend(timeout_sec=0.2).answer([asked()])
     server.seconds = 0
-    assert ask(workspace, "release", asked().question.key)[0] == 0
+    assert ask(workspace, "stages.commands.release", asked().question.key)[0] == 0
     assert len(shop.backend(timeout_sec=5).answer([asked()])) == 1
 
 
@@ -139,7 +139,7 @@ def test_verify_brings_rescued_answers_home(workspace: Path, shop: ShopKeeper, s
     server.on_arrival = lambda: break_shard(shop, "AAA")
     shop.backend().answer(questions(["AAA", "BBB"], range(1)))
     (shop.root / asked("AAA").question.key[:2]).unlink()
-    code, told = ask(workspace, "verify")
+    code, told = ask(workspace, "stages.commands.verify")
     assert code == 0
     assert "1 rescued answers came home" in told
     assert "verify: answers=2 damaged=0" in told
@@ -156,7 +156,7 @@ def test_verify_mends_the_remote_and_names_what_is_sound_nowhere(
     for key in keys.values():
         (shop.remote.root / path_of(key)).write_bytes(b"torn")
     (shop.root / path_of(keys["BBB"])).unlink()
-    code, told = ask(workspace, "verify")
+    code, told = ask(workspace, "stages.commands.verify")
     assert code == 2
     assert f"the remote's copy of {keys['AAA']} is mended" in told
     assert f"1 answers of the remote are damaged and lie sound nowhere here, the first {keys['BBB']}" in told
@@ -180,10 +180,10 @@ def test_one_release_frees_all_keys_of_one_refusal(workspace: Path, shop: ShopKe
         shop.backend().answer(questions(["AAA", "BBB", "CCC", "DDD"], range(1)))
     refused = sorted(path.stem for path in shop.root.glob("refused/*"))
     assert len(refused) == 2
-    code, told = ask(workspace, "release", refused[1])
+    code, told = ask(workspace, "stages.commands.release", refused[1])
     assert code == 0
     assert told.startswith(f"release: {refused[1]} and 1 more of the same request may be bought again")
     for key in "123":
         (shop.root / f"refused/{key * 32}.txt").write_text("the forecast service says 422" + "." * (key == "2"))
-    assert "and 1 more" in ask(workspace, "release", "1" * 32)[1]
+    assert "and 1 more" in ask(workspace, "stages.commands.release", "1" * 32)[1]
     assert [path.stem for path in shop.root.glob("refused/*")] == ["2" * 32]
