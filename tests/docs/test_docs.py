@@ -73,6 +73,7 @@ def test_every_command_that_a_page_lets_you_type_stands_in_a_walk_with_what_show
     """Journeys type them (tests/pipeline); here their lists are held beside the pages."""
     walks = {
         "README.md": steps.README,
+        "BUYING.md": steps.BUYING,
         "FORECASTING.md": steps.FORECASTING,
         "SCALING.md": steps.SCALING[:4] + steps.DASK + steps.SCALING[4:],
         "SHARING.md": [step for _, *step in steps.SHARING],
