@@ -142,7 +142,7 @@ def test_a_log_written_before_ids_had_a_canonical_form_holds_no_second_trial(pro
     """The log, the params and the grid of the default study as version e96c6ea left them: 36 variants, one opening."""
     shutil.copytree(EARLIER_LOG, project.path / ".dvc/cache/forecasts/trials", ignore=shutil.ignore_patterns("*.yaml"))
     shutil.copy(EARLIER_LOG / "params.yaml", project.path / "params.yaml")
-    (project.path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {}}))
+    (project.path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"sweep": {}}}))
     project.commit()
     project.run(params)
     project.commit()

@@ -130,7 +130,7 @@ def test_a_sealed_holdout_releases_nothing_but_the_name_that_would_open_it():
         "open_for": "s0",
         "trading": ["STRONG"],
         "status": "SEALED",
-        "words": "The holdout is closed for this strategy; `make open-holdout` opens it, on the record.",
+        "words": "The holdout is closed for this strategy.",
         "held": {"all": 30},
         "sessions": None,
         "kpis": None,

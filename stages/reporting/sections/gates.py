@@ -18,7 +18,7 @@ SIDES = {
     "rmae": "rMAE below",
     "rrmse": "rRMSE below",
     "coverage": "50 % coverage: off 0.5 by at most",
-    "fdr": "p adjusted for all that are judged together, at most",
+    "fdr": "p adjusted for all symbols at most",
     "oos_sharpe": "Sharpe at least",
     "hit_rate": "share of winning trades at least",
     "pnl_at_1p5x": "net bp at 1.5 times the costs at least",
