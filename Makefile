@@ -93,7 +93,8 @@ open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the r
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan budget show-request release demo-online
+.PHONY: $(COMMANDS) doctor audit trials null plan models learn-model budget show-request adopt-store new-store release drop \
+	demo-online
 $(COMMANDS): .venv/runtime
 	@$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
 
@@ -116,14 +117,29 @@ null: .venv/runtime ## how often the gates pass by luck; TIMES=100 SEEDS=20
 plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]"
 	@$(call split,SET) python -m stages.commands.plan -- $$words
 
+models: .venv/runtime # the models that your key may use, one request; SET="api=online"
+	@$(call split,SET) python -m stages.commands.models -- $$words
+
+learn-model: .venv/runtime # the model's own numbers into conf/, one request at most; SET="api=online"
+	@$(call split,SET) python -m stages.commands.learn_model -- $$words
+
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
-	@python -m stages.commands.budget -- $(call given,PER_DAY)
+	@python -m stages.commands.budget $(call option,--clock,CLOCK) -- $(call given,PER_DAY)
 
 show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
 	@python -m stages.commands.show_request -- $(call given,KEY)
 
+adopt-store: .venv/runtime # answers and ledger follow DVC's cache to its new place; FROM=the cache before
+	@python -m stages.commands.store adopt $(call option,--from,FROM)
+
+new-store: .venv/runtime # go on with what lies in DVC's cache now, as another study
+	@python -m stages.commands.store new
+
 release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
 	@python -m stages.commands.release -- $(call given,KEY)
+
+drop: .venv/runtime # throw a stored answer away, to buy it again: KEY= ARGS=--yes
+	@$(call split,ARGS) python -m stages.commands.drop $$words -- $(call given,KEY)
 
 demo-online: .venv/dev ## the paid path against a stand-in service, without a key
 	@python -m tests.outside.demo_online

@@ -33,14 +33,14 @@ def main() -> None:
     storage = read_params(StorageParams)
     usable = usable_sessions(read_json(REPORT))
     calendar = read_table(Calendar, CALENDAR)
-    around = Context(universe.context_symbol, read_events(params.events))
+    around = Context(universe.context_symbol, read_events(params.events), universe.context_symbols)
     bars = partitions_of(BARS, Bars)
 
-    demand_buildable(params, around.symbol)
+    demand_buildable(params, around)
     with staged(FEATURES, storage) as stage:
         build = Pass(Apart(params, calendar, around), stage.writer)
-        leader = bars.get(around.symbol or "")
-        given = {symbol: (one, usable[symbol], leader) for symbol, one in bars.items()}
+        led = [bars[leader] for leader in around.leaders(params.names).values()]
+        given = {symbol: (one, usable[symbol], *led) for symbol, one in bars.items()}
         built = engine.run(build, given, "building features")
         report = unknown_report({symbol: counts for symbol, (_, counts) in built.items()}, params)
         stage.keep(partition for partition, _ in built.values())

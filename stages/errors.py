@@ -1,10 +1,11 @@
 """The ways a run ends early, each with its exit code.
 
     PipelineError
-    ├── DataContractError   2   a table or source breaks its contract
-    ├── GateNotMet          3   the verdict is not PASS
-    ├── BudgetStop          4   the next request would not be allowed, or an answer is missing offline
-    └── ConfigurationError  5   params or the environment ask for something impossible
+    ├── DataContractError   2     a table or source breaks its contract
+    ├── GateNotMet          3     the verdict is not PASS
+    ├── BudgetStop          4     the next request would not be allowed, or an answer is missing offline
+    ├── ConfigurationError  5     params or the environment ask for something impossible
+    └── Interrupted         130   Ctrl-C between two requests; 143 for SIGTERM
 
 A message says what happened with the value, the rule by its params name, and what to do; one that arises among many
 symbols or months says at which.
@@ -13,13 +14,13 @@ symbols or months says at which.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from signal import SIGINT
 
 
 class PipelineError(Exception):
     """A user's problem told in one sentence; shown without a traceback."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class DataContractError(PipelineError):
@@ -44,6 +45,16 @@ class ConfigurationError(PipelineError):
     """Params or the environment ask for something impossible."""
 
     exit_code = 5
+
+
+class Interrupted(PipelineError):
+    """A signal ended the run while nothing was in flight; the exit code is the shell's: 128 and the signal's number."""
+
+    exit_code = 128 + SIGINT
+
+    def __init__(self, message: str, signum: int = SIGINT) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum
 
 
 @contextmanager

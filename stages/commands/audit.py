@@ -68,7 +68,7 @@ def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: ar
     world = World(bars, read_events(study.features.events), dialect_of(study))
     replay = replay_of(study, record)
 
-    at = instants(schedule, record.calendar, study.requests.asked_horizon_min, arguments.instants, arguments.seed)
+    at = instants(schedule, record.calendar, study.requests.question_horizon_min, arguments.instants, arguments.seed)
     base = replayed(replay, world)
     if asked(base) != set(schedule["key"].drop_nulls()):
         raise DataContractError(f"params or code changed since {SCHEDULE} was made: `make run`, then audit again.")

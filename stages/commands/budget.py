@@ -1,9 +1,12 @@
-"""`make budget`: limits and what the latest days spent; `PER_DAY=n` sets the limit that params cannot raise."""
+"""`make budget`: limits and what the latest days spent; `PER_DAY=n` sets the limit that params cannot raise.
+
+`CLOCK=right` says that this machine's clock is right and an earlier one ran ahead.
+"""
 
 from stages.forecasting.params import ApiParams
 from stages.outside.arguments import Arguments, whole_number
 from stages.outside.entry import run
-from stages.outside.paid.backends import ledger_anywhere, write_face
+from stages.outside.paid.backends import begin_here, ledger_anywhere, write_face
 from stages.outside.paid.ledger import set_standing_limit, standing_limit
 from stages.outside.paid.ledger_face import days_of
 from stages.outside.settings import read_params
@@ -13,11 +16,16 @@ def main() -> None:
     """Ledger -> limits and days."""
     parser = Arguments(prog="make budget", description="limits, and requests a day")
     parser.add_argument("per_day", nargs="?", type=whole_number(0), help="new standing limit of requests a UTC day")
-    per_day = parser.parse_args().per_day
+    parser.add_argument("--clock", choices=["right"], help="count requests of days that lie ahead of the clock today")
+    asked = parser.parse_args()
+    per_day = asked.per_day
     api = read_params(ApiParams)
     ledger = ledger_anywhere(api)
     if per_day is not None:
+        begin_here(api)
         set_standing_limit(ledger.place, per_day, ledger.clock)
+    for day, count in (ledger.right_clock() if asked.clock else {}).items():
+        print(f"budget: {count} requests of {day}, which has not come, count today")
     write_face(ledger)
 
     standing = standing_limit(ledger.place)

@@ -18,9 +18,8 @@ from stages.outside.configuration.composition import applied_experiment, compose
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.git import git
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.paid.backends import ledger_anywhere
-from stages.outside.places import Folder
+from stages.outside.paid.api_key import KEY_NAME, read_key
+from stages.outside.paid.backends import ledger_anywhere, store_anywhere
 from stages.outside.runs.evidence import LOCK, findings, read_run
 from stages.outside.workspace import default_remote, main_root, store_root
 
@@ -84,8 +83,6 @@ def remote() -> str:
 
 def key() -> str:
     """Whether an API key is set, where this study would buy; its value is never read further."""
-    from stages.outside.paid.timegpt import KEY_NAME  # 1 s: the service's own client comes with it
-
     is_set = bool(os.environ.get(KEY_NAME, "").strip())
     study = _study()
     if study.forecaster.deployment == LOCAL or study.api.mode == "offline":
@@ -93,15 +90,18 @@ def key() -> str:
         return f"{KEY_NAME} is set, {needed}" if is_set else f"{KEY_NAME} is not set, {needed}"
     if not is_set:
         raise ConfigurationError(f"{KEY_NAME} is not set and api.mode is online: export it, or set api: offline.")
+    read_key()
     return f"{KEY_NAME} is set"
 
 
 def store() -> str:
-    """Every stored answer is what its name promises."""
-    answers = AnswerStore(Folder(store_root()), None)
+    """The store is this repository's, and every answer in it what its name promises."""
+    answers = store_anywhere(_study().api.model_copy(update={"share": False}))
     if damaged := list(answers.damaged()):
         raise ConfigurationError(f"{len(damaged)} of {answers.size()} answers are damaged: `make verify` names them.")
-    return f"{answers.size()} answers, none damaged"
+    waiting = [str(path) for path, _ in answers.rescue.waiting()]
+    rescued = f"; rescued ones wait in {', '.join(waiting)}: `make verify` brings them home" if waiting else ""
+    return f"{answers.size()} answers, none damaged{rescued}"
 
 
 def ledger() -> str:
@@ -114,13 +114,16 @@ def ledger() -> str:
 def disk() -> str:
     """The disks of the workspace and of the store have room and may be written."""
     places = {"workspace": main_root(), "store": _present_part(store_root())}
-    for name, folder in places.items():
+    written = [*places.values(), *(folder for folder in store_root().glob("*") if folder.is_dir())]
+    for folder in written:
         if not os.access(folder, os.W_OK):
-            raise ConfigurationError(f"the {name}'s folder {folder} may not be written: correct its permissions.")
+            raise ConfigurationError(f"the folder {folder} may not be written: correct its permissions.")
     free = {name: shutil.disk_usage(folder).free for name, folder in places.items()}
     words = ", ".join(f"{name} {left / 1e9:.1f} GB free" for name, left in free.items())
     if min(free.values()) < ROOM_BYTES:
-        raise ConfigurationError(f"{words}; a run wants {ROOM_BYTES / 1e9:g} GB: make room, or move `dvc cache dir`.")
+        raise ConfigurationError(
+            f"{words}; a run wants {ROOM_BYTES / 1e9:g} GB: make room, or move DVC's cache as RUNBOOK says."
+        )
     return words
 
 

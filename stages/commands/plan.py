@@ -1,10 +1,12 @@
 """`make plan`: the price of the present params, or of Hydra overrides, before anything is bought.
 
-Offline but for the listing of a shared remote; without key; the workspace stays as it is.
+Offline but for a shared remote, whose answers are fetched; without key; the workspace stays as it is.
 """
 
 import math
 from typing import Any
+
+import polars as pl
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import LOCAL
@@ -12,13 +14,11 @@ from stages.outside.arguments import Arguments
 from stages.outside.configuration.composition import compose, present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.paid.backends import ledger_anywhere, remote_anywhere
+from stages.outside.paid.backends import ledger_anywhere, store_anywhere
 from stages.outside.paid.pricing import Price, price
-from stages.outside.places import Folder
+from stages.outside.paid.stored_elsewhere import demand_same_clock, few, fitting
 from stages.outside.runs.scratch import market_of
-from stages.outside.workspace import store_root
-from stages.requests.schedule import plan_questions
+from stages.requests.schedule import asked_further, plan_questions
 
 
 def main() -> None:
@@ -39,12 +39,18 @@ def tell_price(document: dict[str, Any] | None) -> None:
         schedule, questions = plan_questions(
             market, study.universe.symbols, study.requests, study.forecaster.respondent, study.quality
         )
-
-    if study.forecaster.deployment == LOCAL:
-        print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
-        return
-    store = AnswerStore(Folder(store_root()), remote_anywhere(study.api))
-    _tell(price(questions, schedule, store), study)
+        if study.forecaster.deployment == LOCAL:
+            print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
+            return
+        store = store_anywhere(study.api)
+        found = price(questions, schedule, store)
+        missing = [question.key for batch in found.batches for question in batch.questions]
+        demand_same_clock(store, [question for question in questions if question.key in set(missing)])
+        rows = schedule.filter(pl.col("key").is_in(few(missing)))
+        longer = fitting(store, asked_further(market, rows, study.requests, study.forecaster.respondent))
+    _tell(found, study)
+    if longer:
+        print(f"  {longer}")
 
 
 def _tell(one: Price, study: Study) -> None:

@@ -20,15 +20,12 @@ from stages.outside.configuration.composition import differences, present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import read_json, read_table, write_bytes, write_text
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.paid.backends import remote_anywhere
+from stages.outside.paid.backends import store_anywhere
 from stages.outside.paid.pricing import price
-from stages.outside.places import Folder
 from stages.outside.question_files import read_questions
 from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.experiments import fetch_run
 from stages.outside.runs.unfinished import unfinished_stages
-from stages.outside.workspace import store_root
 from stages.reporting.record import Record
 from stages.tables.schedule import Schedule
 
@@ -86,8 +83,7 @@ def price_of(study: Study, old_keys: set[str]) -> Price:
     new = len({question.key for question in questions} - old_keys)
     if study.forecaster.deployment == LOCAL:
         return Price(len(questions), new, 0, 0, 0, maker=study.forecaster.name)
-    store = AnswerStore(Folder(store_root()), remote_anywhere(study.api))
-    found = price(questions, read_table(Schedule, SCHEDULE), store)
+    found = price(questions, read_table(Schedule, SCHEDULE), store_anywhere(study.api))
     return Price(len(questions), new, found.missing, found.requests, found.packed_requests)
 
 

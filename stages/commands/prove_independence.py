@@ -1,6 +1,7 @@
 """`make prove-independence`: ask the service one question alone and in company; equal answers license `api.pack`.
 
-Costs two requests at most, within the budget; needs api.mode online.
+Costs two requests at most, within the budget, and says so before; one where an answer is stored, none where the proof
+is. Needs api.mode online.
 """
 
 from functools import partial
@@ -19,11 +20,11 @@ from stages.outside.runs.scratch import market_of
 from stages.outside.settings import read_params
 
 REQUESTS = Path("artifacts/build_requests/requests")
-COMPANY = 8
+CANDIDATES = 64
 
 
 def main() -> None:
-    """The first questions of the present run -> a recorded proof."""
+    """Some questions of the present run -> a recorded proof."""
     forecaster, api = read_params(ForecasterParams), read_params(ApiParams)
     if forecaster.deployment == LOCAL or api.mode != "online":
         raise ConfigurationError(
@@ -32,13 +33,14 @@ def main() -> None:
         )
     require_evidence("build_requests")
     questions = read_questions(REQUESTS)
-    step = max(1, len(questions) // COMPANY)
+    step = max(1, len(questions) // CANDIDATES)
     with market_of(present() or {}) as market:
-        chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:COMPANY]]
-        independent = PaidBackend(open_shop(forecaster, api)).prove_independence(chosen)
+        chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:CANDIDATES]]
+        backend = PaidBackend(open_shop(forecaster, api))
+        independent = backend.prove_independence(chosen)
     if not independent:
         raise GateNotMet("a question was answered differently in company: api.pack must stay none; see `make spend`.")
-    say("prove-independence", model=forecaster.model, epoch=forecaster.model_epoch, company=len(chosen))
+    say("prove-independence", model=forecaster.model, epoch=forecaster.model_epoch, **backend.took)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make release KEY=...`: let a key be bought again that a refusal or a dead buyer on another machine holds back."""
+"""`make release KEY=...`: let a key be bought again that a refusal, a late answer or a dead buyer holds back."""
 
 from stages.errors import ConfigurationError
 from stages.forecasting.params import ApiParams
@@ -6,28 +6,29 @@ from stages.outside.arguments import KEY_DIGITS, Arguments, key_digits
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere
 from stages.outside.paid.claims import Attempts
-from stages.outside.places import Folder
+from stages.outside.paid.identity import known_store
+from stages.outside.paid.late import release_late
+from stages.outside.paid.precautions import forget_refused
 from stages.outside.settings import read_params
-from stages.outside.workspace import store_root
 
 
 def main() -> None:
-    """Forget the refusal of a key and end its open attempt; what was counted stays counted."""
+    """Forget a key's refusal and late answers and end its attempts, with those of its request.
+
+    What was counted stays counted.
+    """
     parser = Arguments(prog="make release", description="let a key be bought again")
     parser.add_argument("key", type=key_digits(KEY_DIGITS), help="the key, whole")
     key = parser.parse_args().key
     api = read_params(ApiParams)
-    local = Folder(store_root())
-    refusal = local.at(f"refused/{key}.txt")
-    was_refused = refusal.exists()
-    refusal.unlink(missing_ok=True)
-    attempts = Attempts(ledger_anywhere(api).place, "release", api.max_attempts)
-    was_held = attempts.latest(key).number >= 0
-    if was_held:
-        attempts.release(key)
-    if not (was_refused or was_held):
+    place = ledger_anywhere(api).place
+    refused = forget_refused(known_store(), key)
+    held = Attempts(place, "release", api.max_attempts).release(key)
+    freed = {*refused, *held}
+    if not release_late(place, key) and not freed:
         raise ConfigurationError(f"nothing holds back the key {key}: `make plan` tells what a run would buy.")
-    print(f"release: {key} may be bought again; it may have been paid before, see `make spend`.")
+    others = f" and {len(freed) - 1} more of the same request" if len(freed) > 1 else ""
+    print(f"release: {key}{others} may be bought again; it may have been paid before, see `make spend`.")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
-"""`make verify`: derive the key of every stored answer again; exit 2 if one is not what its name promises."""
+"""`make verify`: is every answer, here and on the remote, what its name promises? Exit 2 if one is not.
+
+Rescued answers come home; what is damaged on the remote and sound here is mended there. Local records are only read.
+"""
 
 from stages.errors import DataContractError
+from stages.forecasting.params import ApiParams
 from stages.outside.entry import run, say
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.places import Folder
-from stages.outside.workspace import store_root
+from stages.outside.paid.backends import store_anywhere
+from stages.outside.settings import read_params
 
 
 def main() -> None:
-    """Store -> a verdict on each record; nothing is changed."""
-    store = AnswerStore(Folder(store_root()), None)
+    """Store and remote -> a verdict on each record."""
+    store = store_anywhere(read_params(ApiParams))
+    store.bring_home()
     damaged = list(store.damaged())
     for name, complaint in damaged:
         print(f"  {name}: {complaint}")
@@ -17,6 +21,11 @@ def main() -> None:
         raise DataContractError(
             f"{len(damaged)} stored answers are damaged: the next run moves them to quarantine/ and takes the remote's "
             "copies, or says what buying them again costs."
+        )
+    if lost := list(store.mend_remote()):
+        raise DataContractError(
+            f"{len(lost)} answers of the remote are damaged and lie sound nowhere here, the first {lost[0]}: `make "
+            "verify` mends them in a clone that has them, or the next run says what buying them again costs."
         )
     say("verify", answers=store.size(), damaged=0)
 

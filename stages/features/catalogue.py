@@ -10,7 +10,7 @@ unknown (see `unknown`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -44,7 +44,9 @@ class Feature:
     """One column: formula and unit for people, decimals kept in the file, and how it is computed.
 
     `lookback_bars` bars of a session must be there before the value can be known, `lookback_sessions` sessions before.
-    `known_ahead` marks what the calendar alone determines: only such features may be sent for the future.
+    Two kinds may be sent for the minutes ahead: `known_ahead`, what the calendar alone determines, and `announced`, of
+    which the snapshot's value is sent for each of them.
+    `exog_policy` says what a question does where the value is unknown, unless `requests.exog_policy` says otherwise.
     """
 
     formula: str
@@ -54,6 +56,8 @@ class Feature:
     lookback_bars: Callable[[FeaturesParams], int] = _none
     lookback_sessions: Callable[[FeaturesParams], int] = _none
     known_ahead: bool = False
+    announced: bool = False
+    exog_policy: str = "void"
 
 
 def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
@@ -63,28 +67,34 @@ def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
 SHARED = {"sigma": returns.sigma_5m, "vwap": volume.vwap, "atr": ranges.atr}  # several features are made of these
 
 _ahead = partial(Feature, known_ahead=True)
+_announced = partial(Feature, announced=True)
+_opening = partial(Feature, exog_policy="carry")  # unknown in the first minutes of every session
 
 FEATURES: dict[str, Feature] = {
     "ret_1m": Feature("ln(C_m / C_{m-1}); at the open ln(C_0 / O_0)", "log return", 12, returns.ret(1)),
-    "ret_5m": Feature("ln(C_m / C_{m-5})", "log return", 12, returns.ret(5), _bars(5)),
-    "ret_15m": Feature("ln(C_m / C_{m-15})", "log return", 12, returns.ret(15), _bars(15)),
-    "rv_5m": Feature("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, returns.rv(5), _bars(4)),
-    "rv_15m": Feature("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, returns.rv(15), _bars(14)),
-    "sigma_5m": Feature(
+    "ret_5m": _opening("ln(C_m / C_{m-5})", "log return", 12, returns.ret(5), _bars(5)),
+    "ret_15m": _opening("ln(C_m / C_{m-15})", "log return", 12, returns.ret(15), _bars(15)),
+    "rv_5m": _opening("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, returns.rv(5), _bars(4)),
+    "rv_15m": _opening("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, returns.rv(15), _bars(14)),
+    "sigma_5m": _opening(
         "sqrt(5 * mean of r^2 over sigma_window_min)", "fraction per 5 min", 12, _shared("sigma"), _observations
     ),
-    "parkinson": Feature("sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, ranges.parkinson, _observations),
-    "garman_klass": Feature(
+    "parkinson": _opening(
+        "sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, ranges.parkinson, _observations
+    ),
+    "garman_klass": _opening(
         "sqrt(mean of ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2)",
         "fraction per min",
         12,
         ranges.garman_klass,
         _observations,
     ),
-    "atr": Feature("mean true range over atr_window_min", "price", 9, _shared("atr"), _observations),
-    "atr_rel": Feature("atr / C", "fraction", 12, ranges.atr_rel, _observations),
+    "atr": _opening("mean true range over atr_window_min", "price", 9, _shared("atr"), _observations),
+    "atr_rel": _opening("atr / C", "fraction", 12, ranges.atr_rel, _observations),
     "vwap_30m": Feature("sum of (H+L+C)/3 * V / sum of V over vwap_window_min", "price", 9, _shared("vwap")),
-    "z_vwap": Feature("(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, volume.z_vwap, _observations),
+    "z_vwap": _opening(
+        "(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, volume.z_vwap, _observations
+    ),
     "volume_norm": Feature(
         "ln(1 + V) - median of ln(1 + V) at the same minute over volume_norm_sessions",
         "log ratio",
@@ -92,21 +102,26 @@ FEATURES: dict[str, Feature] = {
         volume.volume_norm,
         lookback_sessions=lambda params: params.volume_norm_sessions,
     ),
-    "context_ret_1m": Feature(
+    "context_ret_1m": _opening(
         "ret_1m of context_symbol, context_lag_min ago",
         "log return",
         12,
         lambda _: context.context_ret(1),
         lambda params: params.context_lag_min,
     ),
-    "context_ret_5m": Feature(
+    "context_ret_5m": _opening(
         "ret_5m of context_symbol, context_lag_min ago",
         "log return",
         12,
         lambda _: context.context_ret(5),
         lambda params: params.context_lag_min + 5,
     ),
-    "event_today": Feature("1 if an event of today has been announced", "0 or 1", 0, events.event_today),
+    "event_today": _announced("1 if an event of today has been announced", "0 or 1", 0, events.event_today),
+    "event_fomc": _announced("1 if a FOMC event of today has been announced", "0 or 1", 0, events.event_of("fomc")),
+    "event_cpi": _announced("1 if a CPI event of today has been announced", "0 or 1", 0, events.event_of("cpi")),
+    "event_earnings": _announced(
+        "1 if an earnings event of today has been announced", "0 or 1", 0, events.event_of("earnings")
+    ),
     "minutes_to_event": Feature(
         "minutes from known_at to the next announced event of today", "minutes", 6, events.minutes_to_event
     ),
@@ -136,10 +151,11 @@ def build_features(
     params: FeaturesParams,
     around: Context,
 ) -> dict[str, pl.DataFrame]:
-    """One frame of features a symbol, the context symbol included; one symbol at a time, so that memory stays flat."""
-    demand_buildable(params, around.symbol)
-    leader = None if around.symbol is None else with_minute_columns(bars[around.symbol], calendar)
-    beside = Beside(calendar, leader, around.events)
+    """One frame of features a symbol, context symbols included; one symbol at a time, so that memory stays flat."""
+    demand_buildable(params, around)
+    needed = around.leaders(params.names)
+    leaders = {ending: with_minute_columns(bars[symbol], calendar) for ending, symbol in needed.items()}
+    beside = Beside(calendar, leaders, around.events)
     return {symbol: features_of(symbol, frame, usable[symbol], params, beside)[0] for symbol, frame in bars.items()}
 
 
@@ -152,12 +168,12 @@ class Apart:
     around: Context
 
     def __call__(
-        self, symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], leader: pl.DataFrame | None
+        self, symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], *led: pl.DataFrame
     ) -> tuple[pl.DataFrame, dict[str, Any]]:
-        """The features and how often each is unknown; `leader` holds the context symbol's bars."""
-        needed = leader is not None and any(name.startswith("context_") for name in self.params.names)
-        minutes = with_minute_columns(leader, self.calendar) if needed and leader is not None else None
-        return features_of(symbol, bars, usable, self.params, Beside(self.calendar, minutes, self.around.events))
+        """The features and how often each is unknown; `led` holds the bars of `Context.leaders`, in their order."""
+        endings = self.around.leaders(self.params.names)
+        leaders = {end: with_minute_columns(one, self.calendar) for end, one in zip(endings, led, strict=True)}
+        return features_of(symbol, bars, usable, self.params, Beside(self.calendar, leaders, self.around.events))
 
 
 def features_of(
@@ -165,15 +181,15 @@ def features_of(
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The features of one symbol and how often each is unknown."""
     frame = with_minute_columns(bars, beside.calendar)
-    if beside.leader is not None:
-        frame = context.with_context(frame, beside.leader, params)
+    for ending, leader in beside.leaders.items():
+        frame = context.with_context(frame, leader, params, ending)
     usual = volume.with_usual_volume(frame, usable, params.volume_norm_sessions)
     complete = events.with_events(usual, beside.events, symbol).with_columns(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
     features = complete.select(*INDEX, *columns(params.names, params))
     lookbacks = {
-        name: (FEATURES[name].lookback_bars(params), FEATURES[name].lookback_sessions(params)) for name in params.names
+        name: (feature(name).lookback_bars(params), feature(name).lookback_sessions(params)) for name in params.names
     }
     counts = count_unknown(features, usable, lookbacks, params.required)
     demand_known(symbol, counts, params)
@@ -183,18 +199,34 @@ def features_of(
 def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
     """The named features as rounded float columns."""
     return [
-        FEATURES[name].expression(params).cast(pl.Float64).round(FEATURES[name].decimals).alias(name) for name in names
+        feature(name).expression(params).cast(pl.Float64).round(feature(name).decimals).alias(name) for name in names
     ]
 
 
-def demand_buildable(params: FeaturesParams, context_symbol: str | None) -> None:
+def is_feature(name: str) -> bool:
+    """Whether the catalogue knows a name; one of the context may end in a symbol, like `context_ret_1m@XLK`."""
+    base, of, symbol = name.partition(context.OF)
+    return base in FEATURES and (not of or (base.startswith("context_") and bool(symbol)))
+
+
+def feature(name: str) -> Feature:
+    """The feature of such a name."""
+    base, of, symbol = name.partition(context.OF)
+    if not of:
+        return FEATURES[base]
+    minutes = int(base.removeprefix("context_ret_").removesuffix("m"))
+    return replace(FEATURES[base], expression=lambda _: context.context_ret(minutes, of + symbol))
+
+
+def demand_buildable(params: FeaturesParams, around: Context) -> None:
     """Refuse names that are not in the catalogue, required ones not built, context features without a context."""
-    if strangers := sorted(set(params.names) - set(FEATURES)):
+    if strangers := sorted(name for name in params.names if not is_feature(name)):
         raise ConfigurationError(f"features.names holds {strangers}; the catalogue knows {sorted(FEATURES)}.")
     if missing := sorted(set(params.required) - set(params.names)):
         raise ConfigurationError(f"features.required holds {missing}, which features.names does not: add them there.")
     about_context = sorted(name for name in params.names if name.startswith("context_"))
-    if about_context and context_symbol is None:
+    if alone := [name for name in about_context if not around.leaders([name])]:
         raise ConfigurationError(
-            f"features.names holds {about_context} but universe.context_symbol is null: name one, or drop them."
+            f"features.names holds {alone} but universe.context_symbol is {around.symbol or 'null'} and "
+            f"universe.context_symbols {list(around.others)}: name the symbol there, or drop them."
         )

@@ -19,6 +19,7 @@ from stages.errors import DataContractError
 from stages.forecasting.backend import Answer, Asked, Backend
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import ForecasterParams
+from stages.forecasting.soundness import MOST_BP
 from stages.requests.market import Market
 from stages.requests.params import RequestsParams
 from stages.requests.question import Question
@@ -122,3 +123,8 @@ def _demand_whole(question: Question, answer: Answer | None) -> None:
         )
     if not np.isfinite(answer.values_bp).all():
         raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite.")
+    if (most := np.abs(answer.values_bp).max()) > MOST_BP:
+        raise DataContractError(
+            f"{where}: the answer of {answer.source} says {most:.6g} bp, and more than {MOST_BP:g} is no move of a "
+            f"price: `make drop KEY={question.key}` throws a stored answer away, so that it is bought again."
+        )

@@ -1,9 +1,9 @@
 """Params sections `forecaster` (what answers) and `api` (how answers are bought)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from stages.requests.respondent import Respondent
 from stages.tables.section import Section
@@ -15,14 +15,19 @@ LOCAL_OPTIONS = {
     "persistence": ("lookback_sessions",),
     "ewma_fhs": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
 }
+AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # how nixtla 0.9.0 knows such an address, and what it asks there
+# Option of the SDK -> its default in nixtla 0.9.0. Questions always named the first three; the others enter a question
+# only when they differ, so that no key of an answer bought earlier moves.
 SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_steps": 0, "multivariate": False}
+LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
 
 
 class ForecasterParams(Section):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
-    the rest are windows of the local forecasters.
+    `finetune_steps` to `clean_ex_first` are options of the SDK, sent as written; the rest are windows of the local
+    forecasters.
     """
 
     section = "forecaster"
@@ -34,6 +39,12 @@ class ForecasterParams(Section):
     input_size: Annotated[int, Field(ge=1)] | None
     model_horizon: Annotated[int, Field(ge=1)] | None
     min_rows: Annotated[int, Field(ge=1)]
+    finetune_steps: Annotated[int, Field(ge=0, le=10_000)]
+    finetune_depth: Annotated[int, Field(ge=1, le=5)]
+    finetune_loss: Literal["default", "mae", "mse", "rmse", "mape", "smape", "poisson"]
+    finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
+    multivariate: bool
+    clean_ex_first: bool
     lookback_sessions: Annotated[int, Field(ge=2)]
     ewma_half_life_min: Annotated[float, Field(gt=0)]
     fhs_paths: Annotated[int, Field(ge=100)]
@@ -46,9 +57,28 @@ class ForecasterParams(Section):
                     f"forecaster {self.name!r} answers locally, so forecaster.model must be {self.name!r} and "
                     f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
                 )
+            if set_ := {name: value for name, value in self.sdk_options.items() if value != SDK_OPTIONS.get(name)}:
+                raise ValueError(
+                    f"forecaster {self.name!r} answers locally and knows no option of the SDK: drop {set_}"
+                )
         elif self.base_url is None or not urlsplit(self.base_url).hostname:
             raise ValueError(f"forecaster.base_url must be the address of the service, not {self.base_url!r}")
+        elif is_azure(self.base_url):
+            self._demand_azure()
         return self
+
+    def _demand_azure(self) -> None:
+        if AZURE_IN_SDK in str(self.base_url) and self.model != AZURE_MODEL:
+            raise ValueError(
+                f"at an Azure address the SDK asks for the model {AZURE_MODEL!r} whatever is named, so set "
+                f"forecaster.model to {AZURE_MODEL!r}, not {self.model!r}"
+            )
+        if self.input_size is None or self.model_horizon is None:
+            raise ValueError(
+                "an Azure address does not tell its model's numbers, so set forecaster.input_size and "
+                "forecaster.model_horizon by hand; they only decide how many rows are sent (3 * input_size + "
+                "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"
+            )
 
     @property
     def deployment(self) -> str:
@@ -60,6 +90,12 @@ class ForecasterParams(Section):
         return f"{url.scheme}://{url.hostname}{port}{url.path.rstrip('/')}"
 
     @property
+    def sdk_options(self) -> dict[str, float | int | str]:
+        """The options of the SDK as a question names them."""
+        stated = {name: getattr(self, name) for name in (*SDK_OPTIONS, *LATER_SDK_OPTIONS)}
+        return {name: value for name, value in stated.items() if LATER_SDK_OPTIONS.get(name, ...) != value}
+
+    @property
     def respondent(self) -> Respondent:
         """What of this section can change a question or its answer."""
         local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
@@ -68,10 +104,16 @@ class ForecasterParams(Section):
             model_epoch=self.model_epoch,
             deployment=self.deployment,
             min_rows=self.min_rows,
-            options=local or SDK_OPTIONS,
+            options=local or self.sdk_options,
             input_size=self.input_size,
             model_horizon=self.model_horizon,
+            remote=self.deployment != LOCAL,
         )
+
+
+def is_azure(address: str) -> bool:
+    """Whether an address is one of Azure's, where the service does not say its model's numbers."""
+    return (urlsplit(address).hostname or "").endswith(".azure.com") or AZURE_IN_SDK in address
 
 
 class ForecasterModel(Section):
@@ -98,3 +140,13 @@ class ApiParams(Section):
     timeout_sec: Annotated[float, Field(gt=0)]
     max_attempts: Annotated[int, Field(ge=1)]
     remote_down: Literal["local", "stop"]
+    plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]
+
+    @model_validator(mode="after")
+    def _shares_what_it_counts_together(self) -> Self:
+        if self.scope == "remote" and not self.share:
+            raise ValueError(
+                "api.scope remote has machines wait for each other's answers, and api.share false keeps them back: set "
+                "api.share true, or api.scope machine"
+            )
+        return self

@@ -9,8 +9,10 @@ be exclusive carries a nonce.
 """
 
 import asyncio
+import json
 import os
 import socket
+import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,35 @@ class Bucket:
         except FileNotFoundError as error:
             raise PlaceDown(f"there is no bucket for {self.root}") from error
         return True
+
+    def swap(self, name: str, old: bytes, new: bytes) -> bool:
+        """Replace an object that still holds `old`: the precondition is the generation that held it."""
+        path = f"{self.root}/{name}"
+        try:
+            generation = self._do(self.fs._get_object, path)["generation"]
+            if self.read(name) != old:
+                return False
+            self._do(self._overwrite, path, generation, new)
+        except FileNotFoundError:
+            return False
+        except FileExistsError:  # another generation by now: another writer's, or ours if the reply was lost
+            return self.read(name) == new
+        return True
+
+    async def _overwrite(self, path: str, generation: str, content: bytes) -> None:
+        """One multipart upload; gcsfs itself knows no precondition but that the name is free."""
+        bucket, key, _ = self.fs.split_path(path)
+        boundary = uuid.uuid4().hex
+        facts = json.dumps({"name": key})
+        head = f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{facts}\r\n--{boundary}\r\n\r\n"
+        await self.fs._call(
+            "POST",
+            f"{self.fs._location}/upload/storage/v1/b/{bucket}/o",
+            uploadType="multipart",
+            ifGenerationMatch=generation,
+            headers={"Content-Type": f'multipart/related; boundary="{boundary}"'},
+            data=head.encode() + content + f"\r\n--{boundary}--".encode(),
+        )
 
     def _is_ours(self, name: str, content: bytes, reason: Exception) -> bool:
         for _ in range(READ_BACKS):

@@ -4,6 +4,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+from stages.outside.interrupts import INTERRUPTS
+
 
 class Clock(Protocol):
     """A source of instants. *Time*: UTC."""
@@ -25,8 +27,9 @@ class SystemClock:
         return datetime.now(UTC)
 
     def wait(self, seconds: float) -> None:
-        """Let `seconds` pass."""
-        time.sleep(seconds)
+        """Let `seconds` pass, or a signal end them."""
+        with INTERRUPTS.waiting():
+            time.sleep(seconds)
 
 
 def stamp(instant: datetime) -> str:

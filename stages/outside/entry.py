@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from stages.errors import PipelineError
+from stages.errors import Interrupted, PipelineError
 from stages.outside.progress import clear, clock
 
 STARTED_SEC = time.perf_counter()
@@ -24,7 +24,7 @@ def say(verb: str, **facts: object) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run `main`; a `PipelineError` becomes one sentence on stderr and its exit code."""
+    """Run `main`; a `PipelineError` or Ctrl-C becomes one sentence on stderr and its exit code."""
     try:
         with clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
             main()
@@ -34,6 +34,9 @@ def run(main: Callable[[], None]) -> None:
         Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
         print(error, file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("SIGINT ended this run: what it had finished is kept, run it again.", file=sys.stderr, flush=True)
+        sys.exit(Interrupted.exit_code)
 
 
 def _short(value: object) -> str:

@@ -6,6 +6,7 @@ whole or not at all, and have it on the disk before it says so.
 """
 
 import errno
+import fcntl
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ REASONS = {
     errno.EPERM: "it may not be written so by this user or file system (hard links are needed)",
     errno.ENOTSUP: "its file system has no hard links: set `dvc cache dir` to one that has",
 }
+
+SWAPS = "swaps.lock"
 
 
 class PlaceDown(BudgetStop, OSError):
@@ -57,6 +60,10 @@ class Place(Protocol):
         """
         ...
 
+    def swap(self, name: str, old: bytes, new: bytes) -> bool:
+        """Replace a file that still holds `old`; False if it holds anything else by now."""
+        ...
+
 
 class Folder:
     """A place on this machine's disk."""
@@ -88,8 +95,8 @@ class Folder:
         """The content, or None if there is no such file."""
         with plain_words(self.at(name), "read"):
             try:
-                return (self.at(name)).read_bytes()
-            except FileNotFoundError:
+                return self.at(name).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
                 return None
 
     def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
@@ -118,6 +125,27 @@ class Folder:
         with plain_words(path):
             self._written(path, content, durable=True).replace(path)
             _sync_folder(path.parent)
+
+    def swap(self, name: str, old: bytes, new: bytes) -> bool:
+        """Replace a file that still holds `old`, one writer at a time; False if it holds anything else by now."""
+        with plain_words(self.at(name)), open_shared(self.root / SWAPS) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.read(name) != old:
+                return False
+            self.replace(name, new)
+            return True
+
+    def require_writable(self, names: Iterable[str]) -> None:
+        """Every folder of these names takes a new file in this instant, by the very steps that `create` takes."""
+        for folder in dict.fromkeys(self.at(name).parent for name in names):
+            probe = folder / f".{uuid.uuid4().hex}.probe"
+            with plain_words(folder):
+                temporary = self._written(probe, b"", durable=False)
+                try:
+                    os.link(temporary, probe)
+                    probe.unlink()
+                finally:
+                    temporary.unlink()
 
     def _written(self, path: Path, content: bytes, *, durable: bool) -> Path:
         make_folder(path.parent)

@@ -11,7 +11,7 @@ from stages.outside.workspace import default_remote
 
 def shared_place(api: ApiParams) -> Place | None:
     """The remote's place, if it is wanted and may be asked: offline, only a folder may."""
-    remote = default_remote() if api.share or api.scope == "remote" else None
+    remote = default_remote() if api.share else None
     if remote is None or (api.mode == "offline" and needs_network(remote)):
         return None
     try:

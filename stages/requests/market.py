@@ -13,14 +13,15 @@ from math import ceil
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from stages.errors import DataContractError
+from stages.requests.exogenous import Values, carried
 from stages.requests.question import Question
 from stages.requests.series import Cut, Series, exogenous_digest
 from stages.requests.window import Window
 
 SERIES_AT_ONCE = 64
+EVENT = "event_"  # such a feature says what was announced: for the minutes ahead, what is known at the snapshot
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,25 +67,31 @@ class Market:
             known = self._pasts[symbol, len(history)] = history, tuple(blocks[past] for past in history)
         return Cut(known[1], (opening, opening + m0 + 1))
 
-    def exogenous(
-        self, symbol: str, cut: Cut, names: tuple[tuple[str, ...], tuple[str, ...]], horizon_min: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Values of `names` = (known so far, known ahead): both on the sent rows, the latter on the minutes asked for.
+    def past(self, symbol: str, cut: Cut, names: tuple[str, ...]) -> Values:
+        """The named features on the rows of `cut`, NaN where unknown."""
+        return self.series(symbol).exogenous(cut.index, names)
 
-        Minutes ahead are those of the real session clock, never of the artificial one that is sent.
+    def ahead(self, symbol: str, cut: Cut, names: tuple[str, ...], horizon_min: int) -> Values:
+        """The named features on the minutes that are asked for, as known at the snapshot.
+
+        The minutes are those of the real session clock, never of an artificial one. What may be announced meanwhile is
+        not known yet: of events, the last row's value stands.
         """
         series, end = self.series(symbol), cut.today[1]
-        so_far, ahead = names
-        future = series.exogenous(np.arange(end, end + horizon_min), ahead)
-        return series.exogenous(cut.index, so_far + ahead), future
+        values = series.exogenous(np.arange(end, end + horizon_min), names)
+        for column, name in enumerate(names):
+            if name.startswith(EVENT):
+                values[:, column] = series.feature(name)[end - 1]
+        return values
 
     def window(self, question: Question) -> Window:
         """The rows that a question sends, checked against its digests."""
         series = self.series(question.symbol)
         cut = self._cut_of(question)
-        names = (question.hist_exog, question.futr_exog)
-        history, future = self.exogenous(question.symbol, cut, names, question.horizon_min)
-        features_sha256 = exogenous_digest(history, future) if any(names) else None
+        names = question.hist_exog + question.futr_exog
+        history = carried(self.past(question.symbol, cut, names))
+        future = self.ahead(question.symbol, cut, question.futr_exog, question.horizon_min)
+        features_sha256 = exogenous_digest(history, future) if names else None
         if (cut.rows, series.digest(cut), features_sha256) != (
             question.rows,
             question.y_sha256,

@@ -1,7 +1,8 @@
 """One question, as the canonical bytes whose md5 is its key.
 
 A question holds everything that can change the answer and nothing that cannot. The history travels as a digest of the
-values really sent: `Window.digest` says how it is made.
+values really sent: `Window.digest` says how it is made. A field that was added later is left out while it says what
+questions meant before it existed, so that no key of an answer bought earlier moves.
 
 *Units*: `horizon_min` steps of one minute; `rows` history rows sent.
 *Time*: `start_utc` and `end_utc` are the starts of the first and last bar sent; the last is known at `snapshot_utc`.
@@ -18,6 +19,8 @@ from typing import Any, Self
 from stages.errors import DataContractError
 
 SCHEMA_VERSION = 1
+FREQ = "min"
+ARTIFICIAL = "artificial"  # minute stamps of a gapless clock that ends at the snapshot are sent with the values
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
@@ -43,10 +46,12 @@ class Question:
     futr_exog: tuple[str, ...] = ()
     features_sha256: str | None = None
     schema_version: int = SCHEMA_VERSION
+    clock: str = ARTIFICIAL
 
     def canonical(self) -> bytes:
         """Sorted keys, no white-space noise, one final newline."""
         document = {name: getattr(self, name) for name in NAMES}
+        document = {name: value for name, value in document.items() if name not in LATER or value != LATER[name]}
         document |= {name: _utc(document[name]) for name in INSTANTS}
         return CANONICAL.encode(document).encode("ascii") + b"\n"
 
@@ -75,6 +80,7 @@ class Question:
 
 
 NAMES = [field.name for field in fields(Question)]
+LATER = {"clock": ARTIFICIAL}  # field -> what every question meant before it had the field
 INSTANTS = ("snapshot_utc", "start_utc", "end_utc")
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class Respondent:
     """A model on a deployment. `options` go into the question as written; `deployment` holds no secret.
 
-    `input_size` and `model_horizon` are the model's own numbers; null while unknown.
+    `input_size` and `model_horizon` are the model's own numbers; null while unknown. `remote` says that values travel:
+    whoever answers here is told no clock.
     """
 
     model: str
@@ -17,13 +18,16 @@ class Respondent:
     options: dict[str, float | int | str] = field(default_factory=dict)
     input_size: int | None = None
     model_horizon: int | None = None
+    remote: bool = True
 
     def row_limit(self, horizon_min: int, *, exogenous: bool) -> int | None:
         """How many of the latest rows are sent; None means all.
 
         *Source*: nixtla 0.9.0 keeps `3 * input_size + max(model horizon, h)` rows when levels are asked, and every row
-        once there is an exogenous column. Cutting before hashing gives histories that send the same rows one key.
+        once there is an exogenous column or finetuning. Cutting before hashing gives histories that send the same rows
+        one key.
         """
-        if exogenous or self.input_size is None or self.model_horizon is None:
+        whole = exogenous or bool(self.options.get("finetune_steps"))
+        if whole or self.input_size is None or self.model_horizon is None:
             return None
         return 3 * self.input_size + max(self.model_horizon, horizon_min)

@@ -10,30 +10,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from stages.errors import ConfigurationError
-from stages.features.catalogue import FEATURES
+from stages.features.catalogue import FEATURES, feature, is_feature
 from stages.quality.asof import sound_so_far
 from stages.quality.params import QualityParams
+from stages.requests.exogenous import carried, first_row
 from stages.requests.market import Market
 from stages.requests.params import RequestsParams
-from stages.requests.question import Question
+from stages.requests.question import ARTIFICIAL, FREQ, Question
 from stages.requests.respondent import Respondent
-from stages.requests.series import Series, exogenous_digest
+from stages.requests.series import Cut, Series, exogenous_digest
 from stages.requests.timetable import REASONS, timetable
 from stages.tables.schedule import Schedule
+from stages.universe.snapshots import NEW_YORK
 
-FREQ = "min"
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SKIP_REASONS = REASONS | {
     "not_sound_*": "today's bars so far break the named rule of the data gate",
     "no_price": "the last bar is missing, too long after the last trade to be filled",
     "insufficient_history": "fewer usable sessions than history_days within requests.max_lookback_ratio times as many",
     "too_few_rows": "fewer rows to send than forecaster.min_rows",
-    "null_exog": "an exogenous value is unknown on a row that would be sent",
+    "null_exog_*": "the named exogenous column is unknown at the named minute, and its policy is void",
 }
 
 
@@ -85,6 +87,19 @@ class Apart:
         return lines, schedule
 
 
+def asked_further(
+    market: Market, rows: pl.DataFrame, requests: RequestsParams, respondent: Respondent
+) -> Iterator[Question]:
+    """The questions of these rows of a `Schedule` as they would be, were more minutes asked: one a row and horizon."""
+    for row in rows.iter_rows(named=True):
+        first, stop = market.series(row["symbol"]).blocks[row["session"]]
+        for horizon in range(requests.question_horizon_min + 1, stop - first - row["m0"]):
+            further = requests.model_copy(update={"asked_horizon_min": horizon})
+            outcome = _Planner(market, further, respondent).ask(row, row["history_days"])
+            if isinstance(outcome, Question):
+                yield outcome
+
+
 def demand_questions(schedule: pl.DataFrame) -> None:
     """Refuse a schedule on which nothing is asked."""
     if schedule["key"].null_count() == schedule.height:
@@ -117,30 +132,28 @@ class _Planner:
                 status = "no_price" if last is None and verdicts[at] == "ok" else verdicts[at]
                 row |= {"m0": snapshot["m0"], "status": status, "last": last, "sigma_5m": sigma_5m}
             for days in self.requests.history_days:
-                outcome = self._ask(row, days) if row["status"] == "ok" else row["status"]
+                outcome = self.ask(row, days) if row["status"] == "ok" else row["status"]
                 if isinstance(outcome, Question):
                     sent = {"history_first": outcome.start_utc.date(), "rows_sent": outcome.rows, "key": outcome.key}
                     yield row | {"history_days": days} | sent, outcome
                 else:
                     yield row | {"history_days": days, "status": outcome}, None
 
-    def _ask(self, row: dict[str, Any], days: int) -> Question | str:
+    def ask(self, row: dict[str, Any], days: int) -> Question | str:
         """The question of one row, or the reason why it is not asked."""
-        symbol, session, horizon = row["symbol"], row["session"], self.requests.asked_horizon_min
+        symbol, session, horizon = row["symbol"], row["session"], self.requests.question_horizon_min
         history = self.market.history(symbol, session, days, self.requests.max_lookback_ratio)
         if history is None:
             return "insufficient_history"
         names = (tuple(sorted(self.requests.hist_exog)), tuple(sorted(self.requests.futr_exog)))
         limit = self.respondent.row_limit(horizon, exogenous=any(names))
         cut = self.market.cut(symbol, history, session, row["m0"]).latest(limit)
+        outcome = self._with_exogenous(symbol, cut, names)
+        if isinstance(outcome, str):
+            return outcome
+        cut, features_sha256 = outcome
         if cut.rows < self.respondent.min_rows:
             return "too_few_rows"
-        features_sha256 = None
-        if any(names):
-            values = self.market.exogenous(symbol, cut, names, horizon)
-            if any(np.isnan(part).any() for part in values):
-                return "null_exog"
-            features_sha256 = exogenous_digest(*values)
         series = self.market.series(symbol)
         return Question(
             symbol=symbol,
@@ -160,11 +173,38 @@ class _Planner:
             hist_exog=names[0],
             futr_exog=names[1],
             features_sha256=features_sha256,
+            clock=self.requests.clock if self.respondent.remote else ARTIFICIAL,
         )
+
+    def _with_exogenous(
+        self, symbol: str, cut: Cut, names: tuple[tuple[str, ...], tuple[str, ...]]
+    ) -> tuple[Cut, str | None] | str:
+        """The rows to send under `requests.exog_policy` and the digest of their columns, or what is unknown."""
+        every, ahead = names[0] + names[1], names[1]
+        if not every:
+            return cut, None
+        past = self.market.past(symbol, cut, every)
+        policies = np.array([self.requests.exog_policy.get(name, feature(name).exog_policy) for name in every])
+        begin = first_row(np.isnan(past), policies == "shrink", policies == "carry")
+        begin = min(begin, cut.rows - 1)  # the last bar known is sent in any case
+        cut, past = cut.latest(cut.rows - begin), past[begin:]
+        sent = np.where(policies == "void", past, carried(past))
+        future = self.market.ahead(symbol, cut, ahead, self.requests.question_horizon_min)
+        ts_us, end = self.market.series(symbol).ts_us, cut.today[1]
+        for columns, stamps, values in ((every, ts_us[cut.index], sent), (ahead, ts_us[end:], future)):
+            if np.isnan(values).any():
+                row, column = np.argwhere(np.isnan(values))[0]
+                at = _utc(stamps[row]).astimezone(ZoneInfo(NEW_YORK))
+                return f"null_exog_{columns[column]}@{at:%H:%M}"
+        return cut, exogenous_digest(sent, future)
 
 
 def _instant(series: Series, row: int) -> datetime:
-    return UNIX_EPOCH + timedelta(microseconds=int(series.ts_us[row]))
+    return _utc(series.ts_us[row])
+
+
+def _utc(us: np.int64) -> datetime:
+    return UNIX_EPOCH + timedelta(microseconds=int(us))
 
 
 def _known(value: float) -> float | None:
@@ -174,14 +214,14 @@ def _known(value: float) -> float | None:
 def demand_exogenous(requests: RequestsParams) -> None:
     """Refuse exogenous columns that nobody computes, that are named twice, or whose future nobody knows."""
     asked = (*requests.hist_exog, *requests.futr_exog)
-    if strangers := sorted(set(asked) - set(FEATURES)):
+    if strangers := sorted(name for name in {*asked, *requests.exog_policy} if not is_feature(name)):
         raise ConfigurationError(
-            f"requests.hist_exog or futr_exog name {strangers}; the catalogue knows {sorted(FEATURES)}."
+            f"requests.hist_exog, futr_exog or exog_policy name {strangers}; the catalogue knows {sorted(FEATURES)}."
         )
     if len(set(asked)) < len(asked):
         raise ConfigurationError(f"requests.hist_exog and futr_exog name a feature twice: {sorted(asked)}.")
-    if not_ahead := sorted(name for name in requests.futr_exog if not FEATURES[name].known_ahead):
-        ahead = sorted(name for name, feature in FEATURES.items() if feature.known_ahead)
+    ahead = sorted(name for name, feature in FEATURES.items() if feature.known_ahead or feature.announced)
+    if not_ahead := sorted(set(requests.futr_exog) - set(ahead)):
         raise ConfigurationError(
             f"requests.futr_exog names {not_ahead}, whose future nobody knows; known ahead are {ahead}. "
             "Send them as requests.hist_exog."

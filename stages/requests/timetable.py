@@ -17,7 +17,7 @@ REASONS = {
     "skip_session": "in requests.skip_sessions",
     "outside_session": "not after the open: no bar is known yet",
     "closed": "not before the close",
-    "horizon_past_close": "the longest of requests.horizons_min ends after the close",
+    "horizon_past_close": "the asked horizon ends after the close",
     "snapshot_cap": "beyond requests.max_snapshots_per_day",
 }
 
@@ -30,7 +30,7 @@ def timetable(calendar: pl.DataFrame, requests: RequestsParams) -> pl.DataFrame:
         "skip_session": session.is_in(requests.skip_sessions),
         "outside_session": pl.col("m0") < 0,
         "closed": left <= 0,
-        "horizon_past_close": left < requests.asked_horizon_min,
+        "horizon_past_close": left < requests.question_horizon_min,
     }
     reasons = [pl.when(condition).then(pl.lit(reason)) for reason, condition in conditions.items()]
     table = snapshots(calendar, requests.snapshots_et).with_columns(status=pl.coalesce(*reasons, pl.lit("ok")))
@@ -55,6 +55,7 @@ def _demand_possible(table: pl.DataFrame, requests: RequestsParams) -> None:
         if reasons <= set(about_the_clock):
             reason = sorted(reasons)[-1]
             raise ConfigurationError(
-                f"requests.snapshots_et {snapshot!r} can be asked on no session ({REASONS[reason]}; the longest "
-                f"horizon is {requests.asked_horizon_min} min): move the snapshot or shorten requests.horizons_min."
+                f"requests.snapshots_et {snapshot!r} can be asked on no session ({REASONS[reason]}; "
+                f"{requests.question_horizon_min} min are asked): move the snapshot, or shorten requests.horizons_min "
+                "and requests.asked_horizon_min."
             )

@@ -2,15 +2,15 @@
 
 A key that a choice was made without stands for some value: the one at which the code does what it did before. A key at
 that value is left out, and a renamed key goes by its first name. So params from before and after a change of schema
-that mean the same have the same form.
+that mean the same have the same form. A key that means nothing beside the value of another one is left out as well.
 
-Both tables are append-only. An entry that is changed or removed moves every id that was ever made with it: trials would
+The tables are append-only. An entry that is changed or removed moves every id that was ever made with it: trials would
 be counted twice, and an opened holdout would be sealed again.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -25,7 +25,19 @@ NEUTRAL: Mapping[str, Any] = {
     "source.synthetic.ou_half_life_min": 10.0,
     "source.synthetic.plant": "wave",
     "split.holdout_months": None,
+    "universe.context_symbols": [],
+    "requests.asked_horizon_min": None,
+    "requests.exog_policy": {},
+    "requests.clock": "artificial",
+    "forecaster.finetune_steps": 0,
+    "forecaster.finetune_depth": 1,
+    "forecaster.finetune_loss": "default",
+    "forecaster.finetuned_model_id": None,
+    "forecaster.multivariate": False,
+    "forecaster.clean_ex_first": True,
 }
+# Key -> another key, and its value beside which the first one means nothing: where nothing is sent, no clock is.
+IDLE: Mapping[str, tuple[str, Any]] = {"requests.clock": ("forecaster.base_url", None)}
 # Name of today -> the name under which the key first entered an id.
 FIRST_NAMES: Mapping[str, str] = {
     "quality.outlier_floor_share": "quality.outlier_floor",
@@ -33,21 +45,33 @@ FIRST_NAMES: Mapping[str, str] = {
 }
 
 
-def canonical(params: Document, at: str = "") -> dict[str, Any]:
-    """Sections of params without keys at their neutral value, every key under its first name.
+def canonical(params: Document) -> dict[str, Any]:
+    """Sections of params without keys at their neutral value or idle, every key under its first name.
 
     A mapping that held nothing but such keys is left out as a whole.
     """
+    idle = {key for key, (other, value) in IDLE.items() if _stated(params, other) == [value]}
+    return _form(params, idle, "")
+
+
+def _form(params: Document, idle: Set[str], at: str) -> dict[str, Any]:
     form: dict[str, Any] = {}
     for name, value in params.items():
         path = f"{at}{name}"
-        if path in NEUTRAL and value == NEUTRAL[path]:
+        if path in idle or (path in NEUTRAL and value == NEUTRAL[path]):
             continue
-        inner = canonical(value, f"{path}.") if isinstance(value, Mapping) else value
+        inner = _form(value, idle, f"{path}.") if isinstance(value, Mapping) else value
         if inner == {} and value != {}:
             continue
         form[FIRST_NAMES.get(path, path).rpartition(".")[2]] = inner
     return form
+
+
+def _stated(params: Document, path: str) -> list[Any]:
+    """The value of a key like `forecaster.base_url`, if it is stated."""
+    section, _, name = path.partition(".")
+    inside = params.get(section)
+    return [inside[name]] if isinstance(inside, Mapping) and name in inside else []
 
 
 def digest(document: Document, hex_digits: int) -> str:

@@ -13,7 +13,9 @@ Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-
 class UniverseParams(Section):
     """Symbols, the span of sessions, and the whitelist of those that may trade.
 
-    A symbol is upper case, starts with a letter, and may carry one class suffix (`BRK.B`): it becomes part of paths.
+    `context_symbol` is the market's (features `context_*`), `context_symbols` are further ones, like sectors' (features
+    `context_*@SYMBOL`). A symbol is upper case, starts with a letter, and may carry one class suffix (`BRK.B`): it
+    becomes part of paths.
     """
 
     section = "universe"
@@ -21,6 +23,7 @@ class UniverseParams(Section):
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
     whitelist: tuple[Symbol, ...]
     context_symbol: Symbol | None
+    context_symbols: tuple[Symbol, ...]
     first_session: date
     last_session: date
 
@@ -30,12 +33,15 @@ class UniverseParams(Section):
             raise ValueError(f"universe.first_session {self.first_session} is after universe.last_session")
         if len(set(self.symbols)) < len(self.symbols):
             raise ValueError(f"universe.symbols names a symbol twice: {list(self.symbols)}")
+        context = [*self.context_symbols, *([self.context_symbol] if self.context_symbol else [])]
+        if len(set(context)) < len(context):
+            raise ValueError(f"universe.context_symbols and context_symbol name a symbol twice: {context}")
         if strangers := sorted(set(self.whitelist) - set(self.symbols)):
             raise ValueError(f"universe.whitelist names {strangers}, which universe.symbols does not")
         return self
 
     @property
     def all_symbols(self) -> tuple[str, ...]:
-        """Every symbol whose bars are needed, the context symbol included, sorted."""
+        """Every symbol whose bars are needed, those of the context included, sorted."""
         context = {self.context_symbol} if self.context_symbol else set()
-        return tuple(sorted(set(self.symbols) | context))
+        return tuple(sorted({*self.symbols, *self.context_symbols} | context))

@@ -75,7 +75,7 @@ def ours(symbol: str, delivered: pl.DataFrame, leader: pl.DataFrame | None) -> t
     checked = check_symbol(symbol, delivered, dialect(), CALENDAR, QUALITY)
     usable = tuple(checked.days.filter(pl.col("verdict") != "fail")["session"].sort())
     leads = with_minute_columns(checked.bars, CALENDAR) if leader is None else leader
-    features, _ = features_of(symbol, checked.bars, usable, PARAMS, Beside(CALENDAR, leads, EVENTS))
+    features, _ = features_of(symbol, checked.bars, usable, PARAMS, Beside(CALENDAR, {"": leads}, EVENTS))
     return checked, features
 
 

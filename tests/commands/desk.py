@@ -34,6 +34,7 @@ UNIVERSE = {
     "symbols": ["STRONG"],
     "whitelist": ["STRONG"],
     "context_symbol": None,
+    "context_symbols": [],
     "first_session": "2024-09-23",
     "last_session": "2024-10-04",
 }

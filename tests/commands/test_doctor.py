@@ -7,6 +7,8 @@ import pytest
 
 from stages.commands import doctor
 from stages.errors import ConfigurationError
+from stages.outside.paid.identity import begun_store
+from stages.outside.places import Folder
 from tests.outside.gcs_server import BUCKET, free_port, gcs_server
 from tests.outside.locks import record_run
 
@@ -115,6 +117,22 @@ def test_an_empty_lock_fails_with_the_way_back(clinic, capsys, made):
     broken, said = failing(clinic, capsys)
     assert broken == {"evidence"}
     assert "`git checkout dvc.lock`" in said
+
+
+def test_a_store_that_stayed_behind_is_told(clinic, capsys):
+    begun_store()
+    store = clinic.path / ".dvc/cache/forecasts"
+    store.rename(clinic.path / "elsewhere")
+    broken, said = failing(clinic, capsys)
+    assert {"store", "ledger"} <= broken
+    assert f"lay in {store}, and are not there" in said
+
+
+def test_rescued_answers_are_told(clinic, capsys):
+    Folder(clinic.path / ".dvc/cache/forecasts").create("rescued/some.jsonl", b"{}")
+    broken, said = failing(clinic, capsys)
+    assert broken == set()
+    assert "rescued/some.jsonl: `make verify` brings them home" in said
 
 
 def test_another_dvc_than_the_pinned_one_is_told(clinic, capsys):

@@ -29,11 +29,16 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "open-holdout": {"MONTH": "--month="},
     "audit": {"INSTANTS": "--instants=", "AT_ONCE": "--at-once="},
     "null": {"TIMES": "--times=", "SEEDS": "--seeds="},
-    "budget": {"PER_DAY": ""},
+    "budget": {"PER_DAY": "", "CLOCK": "--clock="},
     "show-request": {"KEY": ""},
+    "adopt-store": {"FROM": "--from="},
     "release": {"KEY": ""},
+    "drop": {"KEY": ""},
 }  # fmt: skip
-WORDS = {"plan": "SET", "bench-scale": "ARGS"} | dict.fromkeys(("adopt", "whitelist", "collect-partitions"), "ARGS")
+WORDS = {"bench-scale": "ARGS"}
+WORDS |= dict.fromkeys(("plan", "models", "learn-model"), "SET") | dict.fromkeys(
+    ("adopt", "whitelist", "collect-partitions"), "ARGS"
+)
 FILES = {"run": "PRESET", "experiments": "NAME"}
 RECORD = '#!/bin/bash\nprintf "%s\\0" "${0##*/}" "$@" END >> "$CALLS"\n'
 

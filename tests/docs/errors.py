@@ -12,7 +12,7 @@ from stages.errors import PipelineError
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/ERRORS.md"
 CODES = {error.__name__: error.exit_code for error in PipelineError.__subclasses__()}
-HEADS = {2: "Data", 3: "Gates", 4: "Budget and answers", 5: "Configuration and environment"}
+HEADS = {2: "Data", 3: "Gates", 4: "Budget and answers", 5: "Configuration and environment", 130: "Signals"}
 SHORTEST = 12
 PREFACE = """# Errors
 

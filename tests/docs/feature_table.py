@@ -5,7 +5,7 @@ from tests.docs.blocks import ROOT
 from tests.features.made_bars import features_params
 
 PAGE = ROOT / "docs/FEATURES.md"
-HEAD = "| name | formula | unit | look-back | known ahead |\n|---|---|---|---|---|\n"
+HEAD = "| name | formula | unit | look-back | known ahead | where unknown |\n|---|---|---|---|---|---|\n"
 
 
 def table() -> str:
@@ -17,7 +17,9 @@ def _row(name: str) -> str:
     feature, params = FEATURES[name], features_params()
     bars, sessions = feature.lookback_bars(params), feature.lookback_sessions(params)
     lookback = ", ".join([f"{bars} bars"] * bool(bars) + [f"{sessions} sessions"] * bool(sessions))
-    return f"| `{name}` | {feature.formula} | {feature.unit} | {lookback} | {'yes' if feature.known_ahead else ''} |\n"
+    ahead = "yes" if feature.known_ahead else "announced" if feature.announced else ""
+    cells = (f"`{name}`", feature.formula, feature.unit, lookback, ahead, feature.exog_policy)
+    return f"| {' | '.join(cells)} |\n"
 
 
 def main() -> None:

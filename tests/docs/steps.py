@@ -29,6 +29,9 @@ README: list[Step] = [
 
 FORECASTING: list[Step] = [
     ("md5sum", r"(?m)^[0-9a-f]{32}  artifacts/build_requests/requests/STRONG/2024-10-29T1430Z-\w+\.json$"),
+]
+
+BUYING: list[Step] = [
     ("make plan", r"plan: \d+ questions to timegpt"),
 ]
 

@@ -80,11 +80,11 @@ def random_bars(calendar: pl.DataFrame, seed: int, missing: float = 0.0) -> pl.D
     return bars_of(calendar, close.tolist(), **{name: values.tolist() for name, values in shape.items()})
 
 
-def made_events(*events: tuple[datetime, str, datetime]) -> pl.DataFrame:
-    """Table `Events` from (when it happens, symbol, when it was announced)."""
+def made_events(*events: tuple[datetime, str, datetime] | tuple[datetime, str, datetime, str]) -> pl.DataFrame:
+    """Table `Events` from (when it happens, symbol, when it was announced), and what it is if that matters."""
     return Events.of(
         pl.DataFrame(
-            [(at, symbol, f"event {number}", told) for number, (at, symbol, told) in enumerate(events)],
+            [(at, who, *(kind or [f"event {n}"]), told) for n, (at, who, told, *kind) in enumerate(events)],
             schema=["ts", "symbol", "event", "announced_at"],
             orient="row",
         )
@@ -100,6 +100,7 @@ def events_of(calendar: pl.DataFrame) -> pl.DataFrame:
                 at + timedelta(minutes=30),
                 "*" if k % 3 else "A",
                 at + timedelta(minutes=15) - timedelta(days=7 * (k % 2)),
+                ("FOMC", "CPI", "Earnings")[k % 3],
             )
             for k, at in enumerate(opens)
         )

@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.features.catalogue import FEATURES, build_features
+from stages.features.catalogue import FEATURES, build_features, demand_buildable
 from stages.features.context import Context
+from stages.requests.market import EVENT
 from tests.docs.feature_table import PAGE, table
 from tests.features.made_bars import events_of, features_params, made_calendar, random_bars, usable_of
 
@@ -46,6 +47,29 @@ def test_only_what_the_calendar_knows_is_known_ahead():
     )
     assert {name for name in FEATURES if one[name].equals(other[name])} == {
         name for name, feature in FEATURES.items() if feature.known_ahead
+    }
+
+
+@pytest.mark.parametrize("name", ["context_ret_1m@XLF", "ret_1m@XLK", "context_ret_2m@XLK", "context_ret_1m@"])
+def test_a_name_with_a_symbol_is_one_of_the_context_and_of_a_symbol_that_is_named(name):
+    around = Context("A", others=("XLK",))
+    with pytest.raises(ConfigurationError, match=f"features.names holds .'{name}'"):
+        demand_buildable(features_params(names=[name], required=[]), around)
+    demand_buildable(features_params(names=["context_ret_1m@XLK"], required=[]), around)
+
+
+def test_what_is_unknown_at_each_open_is_carried_and_everything_else_voids_a_question():
+    """A feature that needs bars of its session is unknown on its first ones, each day anew."""
+    params = features_params()
+    assert {name for name, feature in FEATURES.items() if feature.exog_policy == "carry"} == {
+        name for name, feature in FEATURES.items() if feature.lookback_bars(params)
+    }
+
+
+def test_what_was_announced_is_what_is_called_an_event():
+    """By this name `Market.ahead` knows that the snapshot's value stands for the minutes ahead."""
+    assert {name for name, feature in FEATURES.items() if feature.announced} == {
+        name for name in FEATURES if name.startswith(EVENT)
     }
 
 

@@ -9,7 +9,8 @@ from stages.features.context import Context
 from tests.features.made_bars import bars_of, features_params, made_calendar, made_events, usable_of
 
 CALENDAR = made_calendar(2, n_bars=6)  # Monday and Tuesday, 2024-01-08 and 09, from 14:30 UTC
-PARAMS = features_params(names=["event_today", "minutes_to_event"], required=[])
+KINDS = ["event_fomc", "event_cpi", "event_earnings"]
+PARAMS = features_params(names=["event_today", "minutes_to_event", *KINDS], required=[])
 
 
 def monday(minute, *, days=0):
@@ -58,3 +59,13 @@ def test_without_a_list_of_events_nothing_is_known_of_any():
 
     assert columns(frame) == ([0] * 12, [None] * 12)
     assert frame.schema["minutes_to_event"] == pl.Float64
+
+
+def test_each_kind_has_a_column_of_its_own_in_any_case_of_letters():
+    told = ((monday(4), "*", monday(1), "FOMC"), (monday(0, days=1), "A", monday(-9), "earnings"))
+    frame = built(*told)["A"]
+    assert [frame[kind].to_list() for kind in KINDS] == [
+        [1.0] * 6 + [0.0] * 6,  # bar 0 is known at minute 1
+        [0.0] * 12,
+        [0.0] * 6 + [1.0] * 6,
+    ]

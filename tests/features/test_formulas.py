@@ -87,6 +87,17 @@ def test_the_context_is_one_bar_old_and_of_today():
     assert frame["A"]["context_ret_1m"].to_list() == [None, *own[:3], None, *own[4:7]]
 
 
+def test_each_further_context_symbol_has_columns_of_its_own():
+    calendar = made_calendar(2, n_bars=4)
+    bars = {symbol: random_bars(calendar, seed) for seed, symbol in enumerate(("A", "M", "XLK", "BRK.B"))}
+    names = ["ret_1m", "context_ret_1m", "context_ret_1m@XLK", "context_ret_5m@BRK.B", "context_ret_1m@BRK.B"]
+    params, around = features_params(names=names, context_lag_min=2), Context("M", others=("XLK", "BRK.B"))
+    frame = build_features(bars, usable_of(calendar, *bars), calendar, params, around)
+    for column, leader in (("context_ret_1m", "M"), ("context_ret_1m@XLK", "XLK"), ("context_ret_1m@BRK.B", "BRK.B")):
+        own = frame[leader]["ret_1m"].to_list()
+        assert frame["A"][column].to_list() == [None, None, *own[:2], None, None, *own[4:6]]
+
+
 def test_usual_volume_is_that_of_usable_sessions_before_and_today_need_not_be_usable():
     calendar = made_calendar(5, n_bars=1)
     bars = bars_of(calendar, [100.0] * 5, volume=[9.0, 99.0, 999.0, 9999.0, 99.0])

@@ -107,6 +107,10 @@ def test_the_summary_counts_answers_and_says_nothing_of_their_price():
             r"shape \(5, 9\), not \(5, 10\)",
         ),
         (lambda answers: {k: replace(a, values_bp=a.values_bp * np.nan) for k, a in answers.items()}, "not finite"),
+        (
+            lambda answers: {k: replace(a, values_bp=a.values_bp + 1e300) for k, a in answers.items()},
+            r"says 1e\+300 bp, and more than 100000 is no move of a price: `make drop KEY=\w{32}`",
+        ),
     ],
 )
 def test_an_answer_that_is_not_whole_stops_the_table(damage, message):

@@ -30,6 +30,30 @@ def test_a_local_question_holds_the_params_that_change_its_answer_and_a_bought_o
     }
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"finetune_steps": 5},
+        {"finetune_depth": 2},
+        {"finetune_loss": "mse"},
+        {"finetuned_model_id": "mine-1"},
+        {"multivariate": True},
+        {"clean_ex_first": False},
+    ],
+)
+def test_an_option_of_the_sdk_enters_the_question_when_it_differs_and_no_local_one(option):
+    plain = forecaster_params(**TIMEGPT).respondent.options
+    assert forecaster_params(**TIMEGPT, **option).respondent.options == plain | option
+    with pytest.raises(ValidationError, match="knows no option of the SDK"):
+        forecaster_params(**option)
+
+
+def test_a_finetuned_answer_sends_every_row():
+    """nixtla 0.9.0 restricts the input only where `finetune_steps == 0`."""
+    who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12, finetune_steps=5).respondent
+    assert who.row_limit(20, exogenous=False) is None
+
+
 @pytest.mark.parametrize("changes", [{"model": "timegpt-2.1"}, {"base_url": "https://api.nixtla.io"}])
 def test_a_local_forecast_cannot_be_called_timegpt(changes):
     with pytest.raises(ValidationError, match="answers locally"):
@@ -49,3 +73,20 @@ def test_rows_are_cut_as_the_sdk_would_cut_them():
     assert who.row_limit(10, exogenous=False) == 1512
     assert who.row_limit(20, exogenous=True) is None
     assert forecaster_params(**TIMEGPT).respondent.row_limit(20, exogenous=False) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["nixtla.eastus2.models.ai.azure.com", "nixtla.services.ai.azure.com", "gate.azure.com"]
+)
+def test_an_azure_address_needs_the_models_numbers_by_hand(host):
+    azure = TIMEGPT | {"base_url": f"https://{host}", "model": "azureai"}
+    with pytest.raises(ValidationError, match=r"set forecaster.input_size and forecaster.model_horizon by hand"):
+        forecaster_params(**azure)
+    assert forecaster_params(**azure, input_size=500, model_horizon=20).model == "azureai"
+
+
+def test_where_the_sdk_asks_for_azures_model_no_other_may_be_named():
+    """nixtla 0.9.0 replaces the name at any address that holds `ai.azure`."""
+    azure = TIMEGPT | {"base_url": "https://x.models.ai.azure.com", "input_size": 500, "model_horizon": 20}
+    with pytest.raises(ValidationError, match=r"set forecaster\.model to 'azureai', not 'timegpt-2\.1'"):
+        forecaster_params(**azure)

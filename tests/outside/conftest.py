@@ -1,29 +1,70 @@
 """What the tests of `stages/outside` share: questions, a shop of temporary folders, the stand-in service."""
 
 import multiprocessing
+import re
 import subprocess
-from collections.abc import Iterator
+import traceback
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
+from stages.errors import PipelineError
+from stages.outside.paid.seller import CallFailed
 from tests.outside.cluster import Cluster, cluster
 from tests.outside.gcs_server import gcs_server
 from tests.outside.shops import ShopKeeper
-from tests.outside.timegpt_server import KEY, TimeGPTServer
+from tests.outside.timegpt_server import KEY, NEVER_SEEN, TimeGPTServer
+
+KEY_SEEN = re.compile("|".join(map(re.escape, NEVER_SEEN)), re.IGNORECASE)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[TimeGPTServer]:
-    """The stand-in service, with its key in the environment."""
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TimeGPTServer]:
+    """The stand-in service, with its key in the environment.
+
+    Whatever a test does with it, the key may stand in no error that was made and no file below its folder, and, says
+    the hook below, in nothing it printed or logged.
+    """
     monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    errors: list[BaseException] = []
+    for kind in (PipelineError, CallFailed):
+        monkeypatch.setattr(kind, "__init__", recording(kind.__init__, errors))
     with TimeGPTServer() as running:
         yield running
     for buyer in multiprocessing.active_children():  # of a test that failed: stopped ones would be waited for
         buyer.kill()
+    assert [error for error in errors if KEY_SEEN.search("".join(traceback.format_exception(error)))] == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and holds_key(path)] == []
+
+
+def recording(make: Any, made: list[BaseException]) -> Any:
+    """The initialiser of an error, which lists what it makes."""
+
+    def recorded(self: BaseException, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        made.append(self)
+
+    return recorded
+
+
+def holds_key(path: Path) -> bool:
+    return KEY_SEEN.search(path.read_bytes().decode("latin-1")) is not None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test of the stand-in service that printed or logged the key has failed."""
+    report = yield
+    printed = [head for head, content in report.sections if KEY_SEEN.search(content)]
+    if report.passed and printed and "server" in getattr(item, "fixturenames", ()):
+        report.outcome = "failed"
+        report.longrepr = f"the API key stands in: {', '.join(printed)}"
+    return report
 
 
 @pytest.fixture

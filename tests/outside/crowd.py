@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import PipelineError
+from stages.outside.entry import run
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.seats import Row, held
 from tests.outside.shops import ShopKeeper, questions
@@ -47,6 +48,21 @@ def start(
 ) -> BaseProcess:
     """A buyer on its way; `stop_at` has it stop itself (SIGSTOP) where a phase begins, once."""
     process = CONTEXT.Process(target=buy, args=(keeper, symbols, snapshots, api, stop_at))
+    process.start()
+    return process
+
+
+def buy_as_stage(keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, api: dict[str, Any], told: Path) -> None:
+    """The same as a stage does it: what it says lies in `told`, also a traceback."""
+    os.environ["NIXTLA_API_KEY"] = KEY
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
+    sys.stderr = told.open("w")
+    run(lambda: keeper.backend(**api).answer(questions(symbols, snapshots)) and None)
+
+
+def start_stage(keeper: ShopKeeper, symbols: Sequence[str], snapshots: range, told: Path, **api: Any) -> BaseProcess:
+    """A stage on its way, for signals."""
+    process = CONTEXT.Process(target=buy_as_stage, args=(keeper, symbols, snapshots, api, told))
     process.start()
     return process
 

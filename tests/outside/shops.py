@@ -14,8 +14,9 @@ from stages.forecasting.params import ApiParams, ForecasterParams
 from stages.outside.clock import Clock, SystemClock
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
-from stages.outside.paid.claims import Attempts
+from stages.outside.paid.claims import Attempts, home_of
 from stages.outside.paid.ledger import DAYS, Ledger, Limits
+from stages.outside.paid.rescue import Rescue
 from stages.outside.paid.seats import Row
 from stages.outside.paid.seller import Seller
 from stages.outside.paid.shop import Shop
@@ -36,6 +37,12 @@ FORECASTER = {
     "input_size": INPUT_SIZE,
     "model_horizon": MODEL_HORIZON,
     "min_rows": 1008,
+    "finetune_steps": 0,
+    "finetune_depth": 1,
+    "finetune_loss": "default",
+    "finetuned_model_id": None,
+    "multivariate": False,
+    "clean_ex_first": True,
     "lookback_sessions": 40,
     "ewma_half_life_min": 60.0,
     "fhs_paths": 1000,
@@ -51,6 +58,7 @@ API = {
     "timeout_sec": 5.0,
     "max_attempts": 3,
     "remote_down": "local",
+    "plausible_sigmas": 100.0,
 }
 
 
@@ -100,6 +108,7 @@ class ShopKeeper:
     api: dict[str, Any] = field(default_factory=dict)
     forecaster: dict[str, Any] = field(default_factory=dict)
     know_model: bool = True
+    rescue: tuple[Path, ...] = ()
 
     def shop(self, clock: Clock | None = None, **api: Any) -> Shop:
         """A shop; keyword arguments change section `api`."""
@@ -111,14 +120,22 @@ class ShopKeeper:
         limits = Limits(per_run=params.per_run, per_day=params.per_day, cooldown_sec=params.cooldown_sec)
         place = self.remote if params.scope == "remote" and self.remote else local
         ledger = Ledger(place, self.root / "budget", limits, clock, "workspace")
-        attempts = Attempts(place, ledger.run, params.max_attempts) if place is not local else None
+        attempts = None
+        if place is not local:
+            attempts = Attempts(place, ledger.run, params.max_attempts, home_of(local))
 
         def open_seller() -> Seller:
             from stages.outside.paid.timegpt import TimeGPT
 
             return TimeGPT(forecaster, params.timeout_sec)
 
-        store = AnswerStore(local, self.remote, must_share=params.remote_down == "stop")
+        store = AnswerStore(
+            local,
+            self.remote,
+            must_share=params.remote_down == "stop",
+            rescue=Rescue(local, self.rescue),
+            on_damage=attempts.release if attempts else None,
+        )
         return Shop(forecaster, params, store, ledger, clock, open_seller, attempts)
 
     def backend(self, clock: Clock | None = None, **api: Any) -> PaidBackend:

@@ -1,5 +1,7 @@
 """The answer store: immutable, checked on every read, shared through a second place."""
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.errors import BudgetStop
+from stages.errors import BudgetStop, ConfigurationError
 from stages.outside.paid.answers import AnswerStore, Record, path_of, record_of
 from stages.outside.places import Folder, PlaceDown
 from tests.outside.shops import asked
@@ -123,6 +125,41 @@ def test_the_remotes_good_copy_replaces_a_damaged_one(local: Folder, remote: Fol
 def test_a_damaged_remote_copy_is_not_used(tmp_path: Path, remote: Folder):
     remote.create(path_of(record().key), b"{}")
     assert AnswerStore(Folder(tmp_path / "there"), remote).get([record().key]) == {}
+
+
+def test_what_a_later_version_adds_to_a_record_is_no_damage(local: Folder, remote: Folder):
+    facts = json.loads(record().encode())
+    facts.pop("sha256")
+    facts["output_tokens"] = 20
+    told = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    facts["sha256"] = hashlib.sha256(told.encode()).hexdigest()
+    remote.create(path_of(record().key), json.dumps(facts).encode())
+    assert AnswerStore(local, remote).get([record().key]) == {record().key: record()}
+    assert remote.names("quarantine") == []
+
+
+class ReadOnly(Folder):
+    """A remote of which we may only read."""
+
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
+        raise ConfigurationError("this user has no right to")
+
+
+def test_damage_on_a_remote_that_may_only_be_read_stops_nobody(local: Folder, remote: Folder):
+    for symbol in ("AAA", "BBB"):
+        AnswerStore(local, remote).share(record(symbol))
+    (remote.root / path_of(record("AAA").key)).write_bytes(b"torn")
+    found = AnswerStore(local, ReadOnly(remote.root)).get([record("AAA").key, record("BBB").key])
+    assert found == {record("BBB").key: record("BBB")}
+
+
+def test_a_store_that_may_only_be_read_still_hears_the_remote(
+    local: Folder, remote: Folder, capfd: pytest.CaptureFixture[str]
+):
+    AnswerStore(Folder(local.root / "other"), remote).share(record())
+    local.create(record().key[:2], b"not a folder")
+    assert AnswerStore(local, remote).get([record().key]) == {record().key: record()}
+    assert "is used and not kept here" in capfd.readouterr().err
 
 
 def test_a_remote_that_fails_costs_no_answer_and_is_caught_up(

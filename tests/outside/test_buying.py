@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.errors import BudgetStop, ConfigurationError, PipelineError
+from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
 from stages.forecasting.backend import Asked
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.ledger import DAYS
 from stages.outside.places import Folder
 from tests.outside.shops import ShopKeeper, asked, everything_under, questions, states
 from tests.outside.sockets import no_sockets
-from tests.outside.timegpt_server import INPUT_SIZE, KEY, TimeGPTServer, answer
+from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer, answer
 
 
 def test_one_request_buys_all_symbols_of_a_snapshot(keeper: ShopKeeper, server: TimeGPTServer):
@@ -125,7 +125,7 @@ def test_a_budget_of_nothing_sends_nothing(keeper: ShopKeeper, server: TimeGPTSe
 class TestTheModelsFacts:
     def test_a_first_run_buys_them_and_nothing_else_until_params_agree(self, keeper: ShopKeeper, server: TimeGPTServer):
         keeper.know_model, keeper.forecaster = False, {"input_size": None, "model_horizon": None}
-        told = r"input_size: 500 and model_horizon: 20 .* set them in conf/forecaster"
+        told = r"input_size: 500 and model_horizon: 20 .* `make learn-model` writes them"
         for _ in range(2):
             with pytest.raises(ConfigurationError, match=told):
                 keeper.backend().answer([asked()])
@@ -143,6 +143,36 @@ class TestTheModelsFacts:
         with pytest.raises(ConfigurationError, match="are 501 and 20, but the service says"):
             keeper.backend().answer([asked()])
         assert server.sent == 0
+
+
+class TestAServiceThatDoesNotTellThem:
+    def test_it_is_asked_once_then_what_params_state_is_taken(self, keeper: ShopKeeper, server: TimeGPTServer):
+        keeper.know_model, server.facts_status, server.facts = False, 404, "no such route"
+        keeper.forecaster = {"input_size": None, "model_horizon": None}
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match=r"does not tell the numbers .* by hand"):
+                keeper.backend().answer([asked()])
+        keeper.forecaster = {}
+        assert len(keeper.backend().answer([asked()])) == 1
+        assert server.requests == {"model_params": 1, "forecast": 1}
+
+    def test_at_azure_nobody_asks_for_them(self, keeper: ShopKeeper, server: TimeGPTServer):
+        """The stand-in's port follows an address that the SDK takes for Azure's."""
+        keeper.know_model, keeper.url = False, f"{server.url}/ai.azure"
+        keeper.forecaster = {"model": "azureai"}
+        changes = {"model": "azureai", "deployment": keeper.url}
+        one = Asked(replace(asked().question, **changes), asked().window)
+        assert len(keeper.backend().answer([one])) == 1
+        assert server.requests == {"forecast": 1}
+        assert server.bodies[0]["model"] == "azureai"
+
+    @pytest.mark.parametrize("facts", [{"input_size": "500", "horizon": 20}, {"input_size": 0, "horizon": 20}, {}])
+    def test_what_cannot_be_a_models_numbers_is_not_kept(self, facts: Any, keeper: ShopKeeper, server: TimeGPTServer):
+        keeper.know_model, server.facts = False, facts
+        with pytest.raises(DataContractError, match="is not an answer"):
+            keeper.backend().answer([asked()])
+        server.facts = {"input_size": INPUT_SIZE, "horizon": MODEL_HORIZON}
+        assert len(keeper.backend().answer([asked()])) == 1
 
 
 def test_the_key_must_be_set_before_a_seat_is_taken(keeper: ShopKeeper, monkeypatch: pytest.MonkeyPatch):

@@ -90,7 +90,7 @@ def test_two_histories_that_send_the_same_rows_are_paid_once(keeper: ShopKeeper,
     keeper.forecaster = {"min_rows": 1, "input_size": 20}
     asked = questions_of(MARKET, {"input_size": 20}, history_days=[2, 3])
     assert {question.rows for question in asked} == {80}
-    server.input_size = 20
+    server.facts["input_size"] = 20
     keeper.backend().answer([Asked(one, partial(MARKET.window, one)) for one in asked])
     assert server.series_billed.total() == len(asked) == 3 * 4 * 2
     assert max(server.series_billed.values()) == 1

@@ -51,6 +51,22 @@ def test_the_offline_replay_opens_no_socket(story):
     assert server.sent == before
 
 
+@pytest.mark.parametrize(
+    ("changes", "code", "told"),
+    [
+        (["requests.horizons_min=[5,10]"], 0, "`requests.asked_horizon_min: 20` uses them"),
+        (["requests.horizons_min=[5,10]", "requests.asked_horizon_min=20"], 0, "to buy                   0"),
+        (["requests.clock=artificial"], 5, "Set `requests.clock: none` to use them"),
+    ],
+)
+def test_the_plan_names_params_under_which_what_was_bought_fits(story, changes, code, told):
+    _, server, folder = story
+    done = python_in(
+        folder, "-m", "stages.commands.plan", *slice_of(server), *KNOWN, "sweep.grid.horizon_min=[5,10]", *changes
+    )
+    assert (done.returncode, told in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
+
+
 def test_no_step_shows_a_traceback_or_the_key(story):
     steps, _, folder = story
     told = "".join(step.output for step in steps)

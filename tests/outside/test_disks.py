@@ -3,19 +3,22 @@
 Small disks are real file systems in memory; the tests that need the rights to mount one say so when they lack them.
 """
 
+import errno
 import os
 import shutil
 import subprocess
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, PipelineError
 from stages.outside.paid.answers import path_of
+from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.ledger import DAYS
 from stages.outside.places import Folder, make_folder
 from tests.outside.shops import ShopKeeper, asked, questions, states
@@ -69,6 +72,174 @@ def test_a_record_that_cannot_be_read_is_told_in_one_sentence(keeper: ShopKeeper
     with pytest.raises(ConfigurationError, match=r"\.json could not be read: Is a directory"):
         keeper.backend().answer([asked()])
     assert server.sent == 0
+
+
+@contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """A folder that takes no new file, from any user, while its neighbours do."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], capture_output=True)
+    if mount.returncode:
+        pytest.skip("mounting needs privileges")
+    yield
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("folder", [asked("BBB").question.key[:2], "unshared"])
+def test_an_answer_that_could_not_be_kept_is_never_paid(folder: str, keeper: ShopKeeper, server: TimeGPTServer):
+    """The shard of the second of three answers: the request they share is not sent, in any of four runs."""
+    with unwritable(keeper.root / folder):
+        for _ in range(4):
+            with pytest.raises(
+                ConfigurationError, match=f"{folder} could not be written: the file system is read-only"
+            ):
+                keeper.backend().answer(questions(["AAA", "BBB", "CCC"], range(1)))
+    assert server.sent == 0
+    assert states(keeper) == {}
+    assert len(keeper.backend().answer(questions(["AAA", "BBB", "CCC"], range(1)))) == 3
+
+
+def test_a_damaged_record_that_cannot_be_moved_is_not_bought_again(
+    keeper: ShopKeeper, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+):
+    keeper.backend().answer([asked()])
+    (keeper.root / path_of(asked().question.key)).write_bytes(b"torn")
+    (keeper.root / "quarantine").write_text("not a folder")
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="cannot be moved out of the way"):
+            keeper.backend().answer([asked()])
+    assert server.sent == 1
+
+
+def test_facts_that_could_not_be_kept_are_never_paid(keeper: ShopKeeper, server: TimeGPTServer):
+    keeper.know_model = False
+    with unwritable(keeper.root / "models"):
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="models could not be written"):
+                keeper.backend().answer([asked()])
+    assert server.sent == 0
+
+
+def break_shard(keeper: ShopKeeper, symbol: str) -> None:
+    """A shard becomes something that is no folder."""
+    shard = keeper.root / asked(symbol).question.key[:2]
+    shutil.rmtree(shard)
+    shard.write_text("not a folder")
+
+
+class TestKeepingFailsAfterTheAnswerCame:
+    def test_what_the_store_does_not_take_lies_beside_and_comes_home(
+        self, keeper: ShopKeeper, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
+    ):
+        wanted = questions(["AAA", "BBB", "CCC"], range(1))
+        server.on_arrival = lambda: break_shard(keeper, "BBB")
+        bought = keeper.backend().answer(wanted)
+        server.on_arrival = lambda: None
+        (rescued,) = (keeper.root / "rescued").iterdir()
+        assert f"1 answers that were just paid cannot be kept: {keeper.root}" in capfd.readouterr().err
+        assert states(keeper) == {"answered": 1}
+
+        still = keeper.backend(mode="offline").answer(wanted)  # the shard is still broken: used from where it lies
+        assert rescued.exists()
+        (keeper.root / asked("BBB").question.key[:2]).unlink()
+        again = keeper.backend(mode="offline").answer(wanted)
+        assert f"1 rescued answers came home from {rescued}" in capfd.readouterr().err
+        assert not rescued.exists()
+        for answers in (still, again, keeper.backend(mode="offline").answer(wanted)):
+            assert {k: a.values_bp.tolist() for k, a in answers.items()} == {
+                k: a.values_bp.tolist() for k, a in bought.items()
+            }
+        assert server.sent == 1
+
+    def test_a_store_that_goes_away_costs_nothing_twice(
+        self, keeper: ShopKeeper, server: TimeGPTServer, tmp_path: Path
+    ):
+        def taken_away() -> None:
+            keeper.root.rename(tmp_path / "elsewhere")
+            keeper.root.write_text("not a folder")
+
+        keeper.rescue = (tmp_path / "not here", tmp_path / "here")
+        (tmp_path / "not here").write_text("not a folder")
+        server.on_arrival = taken_away
+        assert len(keeper.backend().answer([asked()])) == 1
+        server.on_arrival = lambda: None
+        (rescued,) = (tmp_path / "here").iterdir()
+        assert (tmp_path / "here").stat().st_mode & 0o777 == 0o700
+        keeper.root.unlink()
+        (tmp_path / "elsewhere").rename(keeper.root)
+        assert keeper.shop().store.bring_home().keys() == {asked().question.key}
+        assert not rescued.exists()
+        assert len(keeper.backend(mode="offline").answer([asked()])) == 1
+        assert server.sent == 1
+
+    def test_where_nothing_takes_them_it_is_said_and_the_run_has_them(
+        self, keeper: ShopKeeper, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
+    ):
+        (keeper.root / "rescued").mkdir(parents=True)
+        (keeper.root / "rescued").rmdir()
+        (keeper.root / "rescued").write_text("not a folder")
+        server.on_arrival = lambda: break_shard(keeper, "AAA")
+        assert len(keeper.backend().answer([asked()])) == 1
+        assert "No other place takes them" in capfd.readouterr().err
+
+    def test_a_rescued_answer_is_checked_like_any_other(self, keeper: ShopKeeper, server: TimeGPTServer):
+        server.on_arrival = lambda: break_shard(keeper, "AAA")
+        keeper.backend().answer([asked()])
+        (rescued,) = (keeper.root / "rescued").iterdir()
+        rescued.write_bytes(rescued.read_bytes().replace(b"nixtla", b"nixtlb"))
+        assert keeper.shop().store.bring_home() == {}
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_whichever_write_fails_no_answer_is_paid_twice(
+    lasting: bool, keeper: ShopKeeper, server: TimeGPTServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Each write of a run fails in turn (once, or with all later ones); then a sound run buys the rest."""
+    paid = failures_at_each_write(keeper, server, tmp_path, monkeypatch, snapshots=1, lasting=lasting)
+    assert len(paid) > 8
+    assert set(paid) == {1}
+
+
+def failures_at_each_write(  # one table of faults
+    keeper: ShopKeeper,
+    server: TimeGPTServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    snapshots: int,
+    lasting: bool,
+    call: str = "_written",
+) -> list[int]:
+    """How many requests were billed when the n-th call to the disk of the store failed first, for every n there is."""
+    wanted, paid = questions(["AAA", "BBB"], range(snapshots)), []
+    while True:
+        number = len(paid)
+        keeper.root, keeper.rescue = tmp_path / f"store {number}", (tmp_path / f"rescue {number}",)
+        shop, before = keeper.shop(), server.billed
+        with monkeypatch.context() as patch, suppress(PipelineError):
+            calls = failing_at(patch, keeper.root, call, number, lasting=lasting)
+            PaidBackend(shop).answer(wanted)
+        if len(calls) <= number:  # none was left to fail
+            return paid
+        assert len(keeper.backend().answer(wanted)) == len(wanted)
+        paid.append(server.billed - before)
+
+
+def failing_at(patch: pytest.MonkeyPatch, root: Path, call: str, number: int, *, lasting: bool) -> list[Path]:
+    """Have a call to the disk fail below `root`, from the n-th one; the calls so far."""
+    owner = {"_written": Folder, "mkdir": Path}.get(call, os)
+    real, calls = getattr(owner, call), []
+
+    def failing(*given: Any, **options: Any) -> Any:
+        path = Path(f"/proc/self/fd/{given[0]}").readlink() if call == "fsync" else Path(given[owner is Folder])
+        if path.is_relative_to(root):
+            calls.append(path)
+            if len(calls) > number if lasting else len(calls) == number + 1:
+                raise OSError(errno.EIO, "Input/output error")
+        return real(*given, **options)
+
+    patch.setattr(owner, call, failing)
+    return calls
 
 
 def test_a_damaged_answer_is_said_and_bought_again_within_the_budget(

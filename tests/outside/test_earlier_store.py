@@ -1,23 +1,30 @@
 """Answers bought by an earlier version stay reachable: today's questions have the keys of that store.
 
 `earlier_store` was written from the stand-in service, for the market below, by the version before session digests were
-made once (the parent of commit bc9439a, which hashed each window anew).
+made once (the parent of commit bc9439a, which hashed each window anew); `earlier_store_exogenous`, with and without
+exogenous columns, by commit d8f182d, before `requests.clock`, `exog_policy`, `asked_horizon_min` and the options of the
+SDK were params.
 """
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
+from stages.forecasting.params import ForecasterParams
 from stages.requests.market import Market
 from stages.requests.question import Question
 from tests.features.made_bars import made_calendar
-from tests.outside.shops import ShopKeeper
+from tests.outside.shops import FORECASTER, ShopKeeper
 from tests.outside.timegpt_server import TimeGPTServer
 from tests.requests.markets import plan, random_market, respondent
 
 STORE = Path(__file__).with_name("earlier_store")
+EXOGENOUS = {"hist_exog": ["session_share", "ret_1m"], "futr_exog": ["minutes_to_close", "is_half", "sin_1"]}
 KEYS = ["b071104670f1ef418beb5aed7e446813", "1ff04842f31134a2ffc2b58db538a42a"]
 
 
@@ -49,3 +56,74 @@ def test_every_stored_record_is_read_and_is_the_answer_of_its_own_question(earli
     records = earlier.shop().store.get(KEYS)
     assert {key: record.key for key, record in records.items()} == dict(zip(KEYS, KEYS, strict=True))
     assert all(Question.parse(record.question.encode()).key == key for key, record in records.items())
+
+
+KEYS_BEFORE_THE_CLOCK = {  # as the earlier version printed them
+    "exogenous": ["d98bc87e46fa6bd36827875daff33054", "cf5f53430a497b96d35619e86d6c3906"],
+    "plain": ["872634d8d30fbe6106d93ab3b7148645", "72f32a4ccb8f82dd2de9f72bd7b436fe"],
+}
+COLUMNS = {"exogenous": EXOGENOUS, "plain": {}}
+
+
+def asked_then(**requests: Any) -> tuple[Market, list[Question]]:
+    """The questions of the second store, through the params of the forecaster."""
+    market = random_market(made_calendar(5), "A")
+    who = ForecasterParams(**FORECASTER | {"base_url": "https://stand-in.example/timegpt"}).respondent
+    asked = {"history_days": [3], "horizons_min": [5, 20], "snapshots_et": ["10:30"]} | requests
+    return market, plan(market, who=who, **asked)[1]
+
+
+@pytest.fixture
+def second(tmp_path: Path, server: TimeGPTServer) -> ShopKeeper:
+    """A shop over a copy of the second store."""
+    store = shutil.copytree(STORE.with_name("earlier_store_exogenous"), tmp_path / "forecasts")
+    return ShopKeeper(store, server.url)
+
+
+def bought(keeper: ShopKeeper, market: Market, questions: list[Question], **api: Any) -> set[str]:
+    asked = [Asked(question, lambda question=question: market.window(question)) for question in questions]
+    return set(keeper.backend(**api).answer(asked))
+
+
+@pytest.mark.parametrize("columns", COLUMNS)
+def test_no_key_moved_when_clock_policy_and_options_became_params(
+    columns: str, second: ShopKeeper, server: TimeGPTServer
+):
+    market, questions = asked_then(**COLUMNS[columns])
+    assert [question.key for question in questions] == KEYS_BEFORE_THE_CLOCK[columns]
+    assert bought(second, market, questions) == set(KEYS_BEFORE_THE_CLOCK[columns])
+    assert server.sent == 0
+
+
+@pytest.mark.parametrize("mode", ["offline", "online"])
+def test_answers_under_the_other_clock_are_named_before_anything_is_bought(
+    mode: str, second: ShopKeeper, server: TimeGPTServer
+):
+    market, questions = asked_then(clock="none")
+    with pytest.raises(ConfigurationError, match=r"2 of 2 missing answers .*`requests.clock: artificial` to use them"):
+        bought(second, market, questions, mode=mode)
+    assert server.sent == 0
+
+
+def test_a_new_name_of_the_epoch_buys_them_again_without_a_clock(second: ShopKeeper, server: TimeGPTServer):
+    market, questions = asked_then(clock="none")
+    renamed = [replace(question, model_epoch="2026-11-no-clock") for question in questions]
+    second.know_model = False
+    second.forecaster = {"model_epoch": "2026-11-no-clock"}
+    assert bought(second, market, renamed) == {question.key for question in renamed}
+    assert all("start_datetime" not in body["series"] for body in server.bodies)
+
+
+def test_horizons_up_to_the_asked_one_are_free(second: ShopKeeper, server: TimeGPTServer):
+    market, questions = asked_then(horizons_min=[5, 10], asked_horizon_min=20)
+    assert bought(second, market, questions) == set(KEYS_BEFORE_THE_CLOCK["plain"])
+    assert server.sent == 0
+
+
+@pytest.mark.parametrize(
+    ("clock", "told"), [("artificial", "20` uses them"), ("none", "20` with `requests.clock: artificial` uses them")]
+)
+def test_the_offline_stop_names_the_horizon_under_which_stored_answers_fit(clock: str, told: str, second: ShopKeeper):
+    market, questions = asked_then(horizons_min=[5, 10], clock=clock)
+    with pytest.raises(BudgetStop, match=f"`requests.asked_horizon_min: {told}"):
+        bought(second, market, questions, mode="offline")

@@ -1,7 +1,9 @@
 """Two machines, each with a cache of its own, and one DVC remote between them: a folder, or a Cloud Storage server."""
 
+import shutil
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,17 @@ import pytest
 
 from stages.errors import BudgetStop
 from stages.outside.bucket_place import Bucket, open_remote
+from stages.outside.clock import SystemClock
 from stages.outside.paid.answers import path_of
-from stages.outside.paid.claims import Attempts
+from stages.outside.paid.claims import Attempts, home_of
+from stages.outside.paid.records import checked
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Folder, Place
 from stages.outside.workspace import Remote
+from tests.outside.crowd import exit_codes, is_stopped, start, start_stage, until
 from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.shops import ShopKeeper, asked, questions
+from tests.outside.test_pricing import priced
 from tests.outside.timegpt_server import TimeGPTServer
 
 
@@ -54,6 +60,71 @@ def test_what_one_machine_bought_costs_the_other_nothing(machines: list[ShopKeep
     assert b.backend(mode="offline").answer(questions(["AAA"], range(4)))
 
 
+def flip_a_bit(remote: Place, key: str) -> bytes:
+    """Damage a record where it lies; its bytes from now on."""
+    sound = remote.read(path_of(key))
+    assert sound is not None
+    damaged = bytes([*sound[:200], sound[200] ^ 1, *sound[201:]])
+    assert remote.swap(path_of(key), sound, damaged)
+    return damaged
+
+
+@pytest.mark.parametrize("scope", ["machine", "remote"])
+def test_a_damaged_answer_on_the_remote_is_bought_once_by_all_and_mended(
+    scope: str, tmp_path: Path, server: TimeGPTServer, remote: Place
+):
+    first, *later = (ShopKeeper(tmp_path / name, server.url, remote, api={"scope": scope}) for name in "abcd")
+    first.backend().answer([asked("AAA"), asked("BBB")])
+    key = asked("AAA").question.key
+    damaged = flip_a_bit(remote, key)
+    for keeper in later:
+        keeper.backend().answer([asked("AAA"), asked("BBB")])
+    assert server.sent == 2
+    assert checked(key, remote.read(path_of(key)) or b"")
+    (aside,) = (name for name in remote.names("quarantine") if name.endswith(".json"))
+    assert aside.startswith(key)
+    assert remote.read(f"quarantine/{aside}") == damaged
+
+
+def test_whoever_has_a_sound_copy_mends_the_remote(machines: list[ShopKeeper], server: TimeGPTServer, remote: Place):
+    """One that buys nothing finds the damage; the run of one that has the answer puts it back; the first is served."""
+    a, b = machines
+    a.backend().answer([asked()])
+    flip_a_bit(remote, asked().question.key)
+    with pytest.raises(BudgetStop, match="no stored answer"):
+        b.backend(mode="offline").answer([asked()])
+    a.backend(mode="offline").answer([asked()])
+    assert len(b.backend(mode="offline").answer([asked()])) == 1
+    assert server.sent == 1
+
+
+def test_verify_reads_the_remote_mends_it_and_names_what_is_sound_nowhere(
+    machines: list[ShopKeeper], server: TimeGPTServer, remote: Place
+):
+    a, b = machines
+    a.backend().answer([asked("AAA")])
+    b.backend().answer([asked("BBB")])
+    keys = [asked(symbol).question.key for symbol in ("AAA", "BBB")]
+    for key in keys:
+        flip_a_bit(remote, key)
+    assert list(a.shop().store.mend_remote()) == [keys[1]]
+    assert list(b.shop().store.mend_remote()) == []
+    assert all(checked(key, remote.read(path_of(key)) or b"") for key in keys)
+
+
+def test_the_price_counts_a_damaged_answer_of_the_remote_as_unanswered(
+    machines: list[ShopKeeper], server: TimeGPTServer, remote: Place
+):
+    a, b = machines
+    wanted = questions(["AAA", "BBB"], range(3))
+    a.backend().answer(wanted)
+    flip_a_bit(remote, wanted[0].question.key)
+    told, before = priced(wanted, b.shop().store), server.sent
+    assert (told.local, told.remote, told.missing, told.requests) == (0, 5, 1, 1)
+    b.backend().answer(wanted)
+    assert server.sent - before == told.requests
+
+
 def test_the_models_facts_are_bought_once_for_all_machines(machines: list[ShopKeeper], server: TimeGPTServer):
     for number, keeper in enumerate(machines):
         keeper.know_model = False
@@ -88,7 +159,7 @@ def test_a_buyer_that_died_holds_its_key_until_a_person_releases_it(
     machines: list[ShopKeeper], remote: Place, server: TimeGPTServer, clock: Any
 ):
     key = asked().question.key
-    Attempts(remote, "the dead", 3).take(key)
+    Attempts(remote, "the dead", 3).begin({key: 0}, "2026-11-22/0000-0")
     told = rf"1 questions are held by other machines .* by run the dead\).*make release KEY={key}"
     with pytest.raises(BudgetStop, match=told):
         machines[0].backend(clock, scope="remote").answer([asked()])
@@ -96,6 +167,141 @@ def test_a_buyer_that_died_holds_its_key_until_a_person_releases_it(
 
     Attempts(remote, "a person", 3).release(key)
     assert len(machines[0].backend(clock, scope="remote").answer([asked()])) == 1
+
+
+def test_racing_machines_ask_whole_snapshots(machines: list[ShopKeeper], server: TimeGPTServer):
+    """Four symbols a snapshot, five snapshots: five requests, whoever sends them."""
+    server.seconds = 0.02
+    wanted, got = questions(["AAA", "BBB", "CCC", "DDD"], range(5)), []
+    threads = [
+        threading.Thread(target=lambda k=keeper: got.append(k.backend(scope="remote").answer(wanted)))
+        for keeper in machines
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [len(answers) for answers in got] == [20, 20]
+    assert [len(body["series"]["sizes"]) for body in server.bodies] == [4] * 5
+
+
+def test_a_key_held_by_the_dead_keeps_its_snapshots_others_waiting_not_unbought(
+    machines: list[ShopKeeper], remote: Place, server: TimeGPTServer, clock: Any
+):
+    held = asked("BBB").question.key
+    Attempts(remote, "the dead", 3).begin({held: 0}, "2026-11-22/0000-0")
+    with pytest.raises(BudgetStop, match=rf"1 questions are held .*make release KEY={held}"):
+        machines[0].backend(clock, scope="remote").answer(questions(["AAA", "BBB", "CCC"], range(1)))
+    assert [len(body["series"]["sizes"]) for body in server.bodies] == [2]
+    assert sum(clock.waited) == machines[0].shop().api.timeout_sec
+
+
+def test_what_another_machine_lets_go_of_is_bought_in_the_same_run(
+    machines: list[ShopKeeper], remote: Place, server: TimeGPTServer
+):
+    other, key = Attempts(remote, "another", 3), asked().question.key
+    begun = other.begin({key: 0}, "2026-11-22/0000-0")
+    clock = During(lambda: other.end(begun, "unknown"))
+    assert len(machines[0].backend(clock, scope="remote").answer([asked()])) == 1
+    assert server.sent == 1
+
+
+class During(SystemClock):
+    """A clock in whose first wait something happens."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self.happens: Callable[[], object] | None = happens
+
+    def wait(self, seconds: float) -> None:
+        if self.happens and seconds:
+            happens, self.happens = self.happens, None
+            happens()
+
+
+def test_what_arrives_on_the_remote_during_a_cooldown_is_not_bought_again(
+    machines: list[ShopKeeper], server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
+):
+    """Under the default scope: a look at the remote stands directly before each request, and the run warns once."""
+    a, b = machines
+    clock = During(lambda: a.backend().answer(questions(["AAA"], range(1, 3))))
+    b.backend(clock, cooldown_sec=100).answer(questions(["AAA"], range(3)))
+    assert server.sent == 3
+    b.backend(cooldown_sec=0).answer(questions(["AAA"], range(3)))  # buys nothing, so it has nothing to warn of
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "api.scope: remote prevents it" in line]
+    assert len(warnings) == 2
+
+
+def test_a_buyer_ends_its_own_attempt_never_the_one_that_followed(
+    machines: list[ShopKeeper], remote: Place, server: TimeGPTServer, clock: Any
+):
+    """Released by a person and taken by another machine while the first is in flight: the first does not try again."""
+    key, other = asked().question.key, Attempts(remote, "another", 3)
+
+    def released_and_taken() -> None:
+        server.on_arrival = lambda: None
+        assert other.release(key) == [key]
+        assert other.begin({key: 1}, "2026-11-22/0007-0")
+
+    server.on_arrival = released_and_taken
+    server.always("503")
+    with pytest.raises(BudgetStop, match="by run another"):
+        machines[0].backend(clock, scope="remote").answer([asked()])
+    assert server.sent == 1
+    assert other.latest(key).is_open
+    endings = [name for name in remote.names(f"attempts/{key}") if not name.endswith("json")]
+    assert endings == ["0000.released", "0000.unknown"]
+
+
+def test_of_two_that_begin_at_once_one_takes_all_keys_and_the_other_none(remote: Place):
+    a, b = Attempts(remote, "a", 3), Attempts(remote, "b", 3)
+    wanted = {"k1": 0, "k2": 0, "k3": 0}
+    assert b.begin({"k2": 0}, "d/0") is not None
+    assert a.begin(wanted, "d/1") is None
+    assert a.free(["k1", "k2", "k3"], whole=True) is None
+    assert a.free(["k1", "k2", "k3"], whole=False) == {"k1": 1, "k3": 0}
+
+
+@pytest.mark.parametrize(("max_attempts", "ends", "paid"), [(2, 0, 2), (1, 4, 1)])
+def test_what_a_killed_run_of_the_same_store_held_is_free_again_and_counts(
+    max_attempts: int, ends: int, paid: int, tmp_path: Path, server: TimeGPTServer
+):
+    keeper = ShopKeeper(tmp_path / "a", server.url, Folder(tmp_path / "remote"))
+    buyer = start(keeper, ["AAA", "BBB"], range(1), stop_at="sent", scope="remote")
+    until(lambda: is_stopped(buyer))
+    buyer.kill()
+    assert exit_codes([buyer]) == [-signal.SIGKILL]
+    told = tmp_path / "told"
+    again = start_stage(keeper, ["AAA", "BBB"], range(1), told, scope="remote", max_attempts=max_attempts)
+    assert exit_codes([again]) == [ends]
+    assert "an earlier run of this store ended while it was buying" in told.read_text()
+    assert ("may have been paid 1 times" in told.read_text()) == (ends == 4)
+    assert server.billed == paid
+
+
+def test_a_copied_store_is_another_buyer(tmp_path: Path):
+    store = Folder(tmp_path / "store")
+    assert home_of(store) == home_of(store)
+    shutil.copytree(store.root, tmp_path / "copy")
+    assert home_of(Folder(tmp_path / "copy")) != home_of(store)
+
+
+@pytest.mark.parametrize("left", ["open", "unknown"])
+def test_one_release_frees_all_keys_of_a_request(
+    left: str, machines: list[ShopKeeper], remote: Place, server: TimeGPTServer, clock: Any
+):
+    """Held by a buyer that died, or paid up to the limit; the seat knows which keys travelled together."""
+    wanted = questions(["AAA", "BBB", "CCC"], range(1))
+    keys = sorted(one.question.key for one in wanted)
+    ledger, dead = machines[0].shop(clock, scope="remote").ledger, Attempts(remote, "the dead", 1)
+    seat = ledger.reserve({"keys": keys})
+    begun = dead.begin(dict.fromkeys(keys, 0), seat.call)
+    if left == "unknown":
+        dead.end(begun, left)
+    with pytest.raises(BudgetStop, match="3 questions are held"):
+        machines[1].backend(clock, scope="remote", max_attempts=1).answer(wanted)
+    assert sorted(Attempts(remote, "a person", 3).release(keys[1])) == keys
+    assert len(machines[1].backend(clock, scope="remote", max_attempts=1).answer(wanted)) == 3
+    assert server.sent == 1
 
 
 def test_attempts_that_may_have_been_paid_end_at_the_limit(

@@ -3,6 +3,7 @@
 The number of requests is always the server's own count.
 """
 
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,10 @@ import pandas as pd
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
-from stages.outside.paid.refusals import UnreadableAnswer
+from stages.outside.paid.replies import UnreadableAnswer
 from stages.outside.paid.timegpt import _read
 from tests.outside.shops import ShopKeeper, asked, everything_under, questions, states
-from tests.outside.timegpt_server import KEY, STATUS, WRONG, TimeGPTServer
+from tests.outside.timegpt_server import NEVER_SEEN, STATUS, WRONG, TimeGPTServer
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,16 @@ class End:
     told: str
 
 
-UNSOUND = "is unsound: {}; it counts as paid and lies in quarantine/"
+UNSOUND = "is unsound: {}"
+IN_VAIN = "no answer came within api.timeout_sec 0.3, so it counts: key"
 NO_ANSWER = "no answer came ({}"
 NOT_AN_ANSWER = "the service's response is not an answer ({}"
 
 ENDS = {
     "401": End(5, 1, "refused", "says 401: check NIXTLA_API_KEY"),
     "401_echo": End(5, 1, "refused", "says 401: check NIXTLA_API_KEY"),
+    "400_echo": End(5, 1, "refused", "says 400: the service refuses the question itself"),
+    "500_too_short": End(5, 1, "refused", "says 500: a series is too short for the model"),
     "402": End(4, 1, "refused", "says 402: the account's quota or credit is used up"),
     "403": End(5, 1, "refused", "says 403: check NIXTLA_API_KEY"),
     "400": End(5, 1, "refused", "says 400: the service refuses the question itself"),
@@ -43,6 +47,8 @@ ENDS = {
     "429": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
     "429_quota": End(4, 1, "refused", "says 429: the account's quota or credit is used up"),
     "429_retry_after": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
+    "429_until": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
+    "429_long_enough": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
     "429_long_wait": End(4, 1, "refused", "asks to wait 3600 s"),
     "408": End(4, 3, "unknown", "says 408: run again later"),
     "409": End(4, 3, "unknown", "says 409: run again later"),
@@ -50,24 +56,34 @@ ENDS = {
     "502": End(4, 3, "unknown", "says 502: run again later"),
     "503": End(4, 3, "unknown", "says 503: run again later"),
     "504": End(4, 3, "unknown", "says 504: run again later"),
-    "hang": End(4, 3, "unknown", NO_ANSWER.format("ReadTimeout")),
+    "hang": End(5, 1, "unknown", IN_VAIN),
+    "drip": End(5, 1, "unknown", IN_VAIN),
+    "drip_headers": End(5, 1, "unknown", IN_VAIN),
     "drop_before": End(4, 3, "unknown", NO_ANSWER.format("ReadError")),
     "drop_after": End(4, 3, "unknown", NO_ANSWER.format("ReadError")),
-    "drip": End(2, 1, "unknown", "the response was not complete within api.timeout_sec"),
     "huge": End(2, 1, "unknown", "the response is longer than 50 MB"),
     "garbage": End(2, 1, "unknown", NOT_AN_ANSWER.format("")),
-    "missing_intervals": End(2, 1, "unknown", NOT_AN_ANSWER.format("")),
-    "wrong_length": End(2, 1, "unknown", NOT_AN_ANSWER.format("")),
-    "nulls": End(2, 1, "unknown", UNSOUND.format("it holds nulls, NaN or infinity")),
+    "garbage_echo": End(2, 1, "unknown", NOT_AN_ANSWER.format("")),
+    "missing_intervals": End(2, 1, "unknown", NOT_AN_ANSWER.format("its intervals are null, not an object")),
+    "wrong_length": End(2, 1, "unknown", NOT_AN_ANSWER.format("its mean holds 19 values, not 20")),
+    "longer_bound": End(2, 1, "unknown", NOT_AN_ANSWER.format("its lo-90 holds 21 values, not 20")),
+    "one_number": End(2, 1, "unknown", NOT_AN_ANSWER.format("its mean is the number 0.3, not a list of 20 numbers")),
+    "nested": End(2, 1, "unknown", NOT_AN_ANSWER.format("its lo-90 holds 1 values, not 20")),
+    "nulls": End(2, 1, "unknown", NOT_AN_ANSWER.format("its lo-0 holds null among its numbers")),
+    "booleans": End(2, 1, "unknown", NOT_AN_ANSWER.format("its lo-90 holds false among its numbers")),
+    "texts": End(2, 1, "unknown", NOT_AN_ANSWER.format("its mean holds a text among its numbers")),
+    "infinite": End(2, 1, "unknown", NOT_AN_ANSWER.format("its lo-90 holds the number -inf among its numbers")),
+    "absurd": End(2, 1, "unknown", UNSOUND.format("it says -1e+300 bp for minute 1, where at most ")),
+    "implausible": End(2, 1, "unknown", UNSOUND.format("it says -9999 bp for minute 1, where at most ")),
     "crossed": End(2, 1, "unknown", UNSOUND.format("its quantiles cross")),
     "equal": End(2, 1, "unknown", UNSOUND.format("all its values are 0")),
 }
-NEVER_AGAIN = {"400", "404", "413", "422"}
-SLOW = {"hang", "drip"}
+NEVER_AGAIN = {"400", "400_echo", "404", "413", "422", "500_too_short"}
+SLOW = {"hang", "drip", "drip_headers"}
 
 
 def test_every_misbehaviour_of_the_stand_in_is_tried():
-    by_hand = {"hang", "drop_before", "drop_after", "drip", "huge", "garbage"}
+    by_hand = {"hang", "drop_before", "drop_after", "drip", "drip_headers", "huge", "garbage", "garbage_echo"}
     told_in_company_only = {"dependent"}  # see test_packing
     assert set(ENDS) == (set(STATUS) | set(WRONG) | by_hand) - told_in_company_only
 
@@ -85,7 +101,8 @@ def test_it_has_its_state_its_sentence_and_an_end(
     assert expected.told in str(failure.value)
     assert states(keeper) == {expected.state: expected.sent}
     assert not list(keeper.root.glob("??/*.json"))
-    assert KEY not in str(failure.value) + everything_under(keeper.root)
+    seen = "".join(traceback.format_exception(failure.value)) + everything_under(keeper.root)
+    assert [form for form in NEVER_SEEN if form in seen] == []
 
     server.always(None)
     if behaviour in NEVER_AGAIN:
@@ -93,7 +110,7 @@ def test_it_has_its_state_its_sentence_and_an_end(
             keeper.backend(clock).answer([asked()])
         assert server.sent == expected.sent
     else:
-        assert len(keeper.backend(clock).answer([asked()])) == 1
+        assert len(keeper.backend(clock, timeout_sec=30).answer([asked()])) == 1
 
 
 def test_a_passing_trouble_is_retried_on_seats_of_its_own(keeper: ShopKeeper, server: TimeGPTServer):
@@ -103,10 +120,17 @@ def test_a_passing_trouble_is_retried_on_seats_of_its_own(keeper: ShopKeeper, se
     assert states(keeper) == {"unknown": 2, "answered": 1}
 
 
-def test_the_wait_that_the_service_asks_for_is_kept(keeper: ShopKeeper, server: TimeGPTServer, clock: Any):
-    server.next("429_retry_after", "ok")
+@pytest.mark.parametrize(
+    ("behaviour", "waited"),
+    [("429_retry_after", 7.0), ("429_until", 40.0), ("429", 10.0)],
+    ids=["seconds", "a date, read against the response's own", "no hint: the SDK's own pause"],
+)
+def test_the_service_is_given_the_pause_it_asks_for(
+    behaviour: str, waited: float, keeper: ShopKeeper, server: TimeGPTServer, clock: Any
+):
+    server.next(behaviour, "ok")
     keeper.backend(clock).answer([asked()])
-    assert clock.waited == [7.0]
+    assert clock.waited == [waited]
 
 
 def test_retries_stop_at_the_budget(keeper: ShopKeeper, server: TimeGPTServer):
@@ -125,7 +149,9 @@ def test_nobody_listening_costs_nothing(keeper: ShopKeeper, server: TimeGPTServe
 
 def test_an_unsound_answer_lies_in_quarantine_as_it_came(keeper: ShopKeeper, server: TimeGPTServer):
     server.next("crossed")
-    with pytest.raises(DataContractError, match="AAA at 2024-09-03 14:30Z is unsound: its quantiles cross"):
+    with pytest.raises(
+        DataContractError, match=r"AAA at 2024-09-03 14:30Z \(key \w+\) is unsound: its quantiles cross"
+    ):
         keeper.backend().answer([asked()])
     kept = list(keeper.root.glob("quarantine/call-*.txt"))
     assert len(kept) == 1

@@ -1,12 +1,16 @@
 """Packing: many snapshots in one request, licensed by a proof, answers kept as if bought alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.outside.paid import batches
 from stages.outside.paid.batches import packed, per_snapshot
-from tests.outside.shops import ShopKeeper, asked, questions
+from stages.outside.paid.claims import Attempts
+from stages.outside.places import Folder
+from tests.outside.shops import ShopKeeper, asked, questions, states
 from tests.outside.timegpt_server import TimeGPTServer
 
 
@@ -21,6 +25,135 @@ def test_a_proof_costs_two_requests_and_keeps_its_answers(keeper: ShopKeeper, se
     assert [len(body["series"]["sizes"]) for body in server.bodies] == [1, 8]
     keeper.backend().answer(questions(["AAA", "BBB"], range(4)))
     assert server.sent == 2
+
+
+def test_a_proof_that_is_recorded_costs_nothing(
+    keeper: ShopKeeper, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
+):
+    keeper.backend().prove_independence(questions(["AAA", "BBB"], range(4)))
+    assert "costs 2 requests: one question alone, then 8 in company; 1 of them" in capsys.readouterr().err
+    again = keeper.backend()
+    assert again.prove_independence(questions(["AAA", "BBB"], range(8)))
+    assert server.sent == 2
+    assert again.took["calls"] == 0
+    assert "was asked before; nothing is sent" in capsys.readouterr().err
+
+
+def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_company(
+    keeper: ShopKeeper, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
+):
+    """Of four snapshots with an answer each and four without, one answer is paid twice, and four are new."""
+    keeper.backend().answer(questions(["AAA"], range(4)))
+    assert keeper.backend().prove_independence(questions(["AAA"], range(8)))
+    assert server.sent == 5
+    assert sorted(server.series_billed.values()) == [1] * 7 + [2]
+    assert keeper.shop().store.size() == 8
+    assert "costs 1 request: 5 in company; 1 of them then have an answer already" in capsys.readouterr().err
+
+
+def test_a_proof_after_everything_is_bought_says_what_is_paid_again(
+    keeper: ShopKeeper, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
+):
+    keeper.backend().answer(questions(["AAA"], range(20)))
+    assert keeper.backend().prove_independence(questions(["AAA"], range(20)))
+    assert [len(body["series"]["sizes"]) for body in server.bodies[20:]] == [4]
+    assert "costs 1 request: 4 in company; 4 of them" in capsys.readouterr().err
+
+
+def test_a_stored_answer_that_was_shaped_by_its_company_is_found_out(keeper: ShopKeeper, server: TimeGPTServer):
+    """The stand-in shifts answers by the number that travel: the stored ones came five at a time, so five never do."""
+    server.always("dependent")
+    keeper.backend().answer(questions(["A", "B", "C", "D", "E"], range(1)))
+    assert not keeper.backend().prove_independence(questions(["A", "B", "C", "D", "E"], range(2)))
+    assert len(server.bodies[1]["series"]["sizes"]) != 5
+
+
+def test_a_proof_buys_no_key_that_another_machine_holds(tmp_path: Path, server: TimeGPTServer):
+    """First the compared question is held, then one of its company: it waits in the store for the next try."""
+    keeper = ShopKeeper(tmp_path / "a", server.url, Folder(tmp_path / "remote"))
+    wanted, other, sent = questions(["AAA"], range(4)), Attempts(keeper.remote, "another", 3), []
+    for held in (wanted[1], wanted[3]):
+        begun = other.begin({held.question.key: 0}, "2026-11-22/0000-0")
+        with pytest.raises(BudgetStop, match="another machine is buying these questions"):
+            keeper.backend(scope="remote").prove_independence(wanted)
+        other.end(begun, "refunded")
+        sent.append(server.sent)
+    assert keeper.backend(scope="remote").prove_independence(wanted)
+    assert [*sent, server.sent] == [0, 1, 2]
+    assert {other.latest(one.question.key).endings for one in wanted} == {frozenset({"answered"})}
+
+
+class TestARefusedRequestOfManyQuestions:
+    """Asked again in halves: what it is refused for may be one question of it, or their number."""
+
+    @pytest.fixture
+    def packer(self, keeper: ShopKeeper, server: TimeGPTServer) -> ShopKeeper:
+        keeper.backend().prove_independence([asked("ZZZ", 99), asked("ZZZ", 98)])
+        server.requests.clear()
+        server.series_billed.clear()
+        return keeper
+
+    @pytest.mark.parametrize("status", ["400", "413", "422"])
+    def test_too_many_are_asked_in_smaller_requests(self, status: str, packer: ShopKeeper, server: TimeGPTServer):
+        server.judge = lambda body: status if len(body["series"]["sizes"]) > 12 else None
+        backend = packer.backend(pack="snapshots")
+        assert len(backend.answer(questions(["AAA", "BBB"], range(23)))) == 46
+        assert server.sent == 7  # 46, then twice 23, of which each is 11 and 12
+        assert backend.took["calls"] == 7
+        assert max(server.series_billed.values()) == 1
+        assert not list(packer.root.glob("refused/*"))
+
+    def test_one_bad_question_is_found_and_the_others_are_bought(self, packer: ShopKeeper, server: TimeGPTServer):
+        bad = asked("BBB", 11, rows=1101)
+        wanted = [*questions(["AAA"], range(45)), bad]
+        server.judge = lambda body: "422" if 1101 in body["series"]["sizes"] else None
+        with pytest.raises(ConfigurationError, match=r"BBB at 2024-09-04 01:30Z: .* 422: .*make release KEY="):
+            packer.backend(pack="snapshots").answer(wanted)
+        assert [path.stem for path in packer.root.glob("refused/*")] == [bad.question.key]
+        assert packer.shop().store.size() == 2 + 45
+        assert max(server.series_billed.values()) == 1
+
+    def test_several_symbols_of_one_snapshot_too(self, keeper: ShopKeeper, server: TimeGPTServer):
+        server.judge = lambda body: "413" if len(body["series"]["sizes"]) > 2 else None
+        assert len(keeper.backend().answer(questions(["A", "B", "C"], range(1)))) == 3
+        assert [len(body["series"]["sizes"]) for body in server.bodies] == [1, 2]
+
+    def test_a_service_that_refuses_everything_is_not_asked_for_each(self, packer: ShopKeeper, server: TimeGPTServer):
+        server.always("422")
+        with pytest.raises(ConfigurationError, match="says 422"):
+            packer.backend(pack="snapshots").answer(questions(["AAA"], range(46)))
+        assert server.sent == 7  # 46, 23, 11, 5, 2, and two alone
+        assert len(list(packer.root.glob("refused/*"))) == 2
+
+    def test_an_unknown_model_or_address_marks_nothing(self, packer: ShopKeeper, server: TimeGPTServer):
+        server.always("404")
+        with pytest.raises(ConfigurationError, match="says 404"):
+            packer.backend(pack="snapshots").answer(questions(["AAA"], range(46)))
+        assert server.sent == 1
+        assert not list(packer.root.glob("refused/*"))
+
+    def test_smaller_requests_stop_at_the_budget(self, packer: ShopKeeper, server: TimeGPTServer):
+        server.judge = lambda body: "413" if len(body["series"]["sizes"]) > 1 else None
+        with pytest.raises(BudgetStop, match=r"4 of api.per_run 4 requests"):
+            packer.backend(pack="snapshots", per_run=4).answer(questions(["AAA"], range(8)))
+        assert states(packer) == {"refused": 3, "answered": 3}  # 8, 4 and 2; the proof's two, and the first alone
+
+
+@pytest.mark.parametrize("option", [{"finetune_steps": 3}, {"multivariate": True}])
+def test_where_series_shape_each_other_every_question_travels_alone(
+    option: dict[str, int | bool], keeper: ShopKeeper, server: TimeGPTServer
+):
+    """A key names one series: with company, the same key could have another answer."""
+    wanted = [asked(symbol, snapshot, options=option) for symbol in ("AAA", "BBB") for snapshot in range(2)]
+    assert len(keeper.backend().answer(wanted)) == 4
+    assert [body["series"]["sizes"] for body in server.bodies] == [[1100]] * 4
+    with pytest.raises(ConfigurationError, match="one series shapes another's answer"):
+        keeper.backend(pack="snapshots").answer([asked("CCC", options=option)])
+
+
+def test_questions_under_different_clocks_do_not_share_a_request():
+    both = [asked("AAA", clock="none"), asked("BBB", clock="artificial")]
+    assert [len(batch.asked) for batch in per_snapshot(both)] == [1, 1]
 
 
 def test_a_month_of_snapshots_then_costs_one_request(keeper: ShopKeeper, server: TimeGPTServer):

@@ -63,8 +63,8 @@ def pipeline(folder: Path, storage: StorageParams, symbols: list[str]) -> None:
     usable = {one: tuple(found.days["session"]) for one, (_, found) in checked.items()}
     bars = partitions_of(folder / "checked", Bars)
     with staged(folder / "features", storage) as stage:
-        build = Pass(BuildApart(FEATURES, CALENDAR, Context(symbols[0])), stage.writer)
-        built = engine.run(build, {one: (bars[one], usable[one], bars[symbols[0]]) for one in symbols}, "building")
+        build = Pass(BuildApart(FEATURES, CALENDAR, Context()), stage.writer)
+        built = engine.run(build, {one: (bars[one], usable[one]) for one in symbols}, "building")
         stage.keep(part for part, _ in built.values())
 
 

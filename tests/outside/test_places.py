@@ -66,6 +66,43 @@ def test_of_many_writers_one_wins(place: Place):
             assert place.read(f"race/{round_}") == contents[won.index(True)]
 
 
+def test_only_what_was_seen_is_replaced(place: Place):
+    place.create("aa/1.json", b"damaged")
+    assert not place.swap("aa/1.json", b"something else", b"sound")
+    assert not place.swap("aa/2.json", b"damaged", b"sound")
+    assert place.swap("aa/1.json", b"damaged", b"sound")
+    assert not place.swap("aa/1.json", b"damaged", b"late")
+    assert place.read("aa/1.json") == b"sound"
+
+
+def test_of_many_who_replace_one_wins(place: Place):
+    place.create("aa/1.json", b"damaged")
+    contents = [f"sound {number}".encode() for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda content: place.swap("aa/1.json", b"damaged", content), contents))
+    assert won.count(True) == 1
+    assert place.read("aa/1.json") == contents[won.index(True)]
+
+
+def test_a_bucket_refuses_to_replace_another_generation_than_the_one_that_was_read(
+    gcs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Somebody mends the object between our look and our write: theirs stands."""
+    place, other = (open_remote(remote_at(gcs, tmp_path.name)) for _ in range(2))
+    assert isinstance(place, Bucket)
+    place.create("aa/1.json", b"damaged")
+    read = place.read
+
+    def overtaken(name: str) -> bytes | None:
+        seen = read(name)
+        other.swap("aa/1.json", b"damaged", b"theirs")
+        return seen
+
+    monkeypatch.setattr(place, "read", overtaken)
+    assert not place.swap("aa/1.json", b"damaged", b"ours")
+    assert place.read("aa/1.json") == b"theirs"
+
+
 def test_a_writer_knows_its_own_object_again(gcs: str, tmp_path: Path):
     """The reply to a create may be lost and the create repeated; the writer meets its own object and has won."""
     place = open_remote(remote_at(gcs, tmp_path.name))

@@ -56,6 +56,18 @@ def test_the_price_is_what_the_server_then_counts(keeper: ShopKeeper, server: Ti
     assert priced(wanted, keeper.shop().store).requests == 0
 
 
+def test_a_dropped_answer_is_to_buy_again_until_the_remote_has_a_new_one(
+    keeper: ShopKeeper, server: TimeGPTServer, tmp_path: Path
+):
+    keeper.remote, wanted = Folder(tmp_path / "remote"), questions(["AAA"], range(2))
+    keeper.backend().answer(wanted)
+    keeper.shop().store.drop(wanted[0].question.key)
+    assert (priced(wanted, keeper.shop().store).remote, priced(wanted, keeper.shop().store).requests) == (0, 1)
+    keeper.backend().answer(wanted)
+    assert priced(wanted, keeper.shop().store).requests == 0
+    assert server.sent == 3
+
+
 def test_answers_on_the_remote_are_not_bought(keeper: ShopKeeper, server: TimeGPTServer, tmp_path: Path):
     keeper.remote = Folder(tmp_path / "remote")
     keeper.backend().answer(questions(["AAA"], range(3)))

@@ -105,5 +105,10 @@ def test_a_symbol_can_never_leave_its_folder_or_name_another(symbol: str) -> Non
 
 def universe(symbol: str) -> UniverseParams:
     return UniverseParams(
-        symbols=(symbol,), whitelist=(), context_symbol=None, first_session="2024-01-02", last_session="2024-01-03"
+        symbols=(symbol,),
+        whitelist=(),
+        context_symbol=None,
+        context_symbols=(),
+        first_session="2024-01-02",
+        last_session="2024-01-03",
     )

@@ -88,12 +88,57 @@ def test_two_symbols_keep_their_own_columns(service: TimeGPT, server: TimeGPTSer
     assert server.bodies[0]["series"]["X"][0] == [1.0] * rows + [2.0] * rows
 
 
+@pytest.mark.parametrize(("clock", "told"), [("artificial", True), ("none", False)])
+@pytest.mark.parametrize("series", [1, 120], ids=["small", "compressed"])
+def test_the_start_of_the_artificial_clock_leaves_only_where_the_question_says_so(
+    clock: str, told: bool, series: int, service: TimeGPT, server: TimeGPTServer
+):
+    service.forecast([asked(f"S{number}", rows=1520, clock=clock) for number in range(series)], seat())
+    (body,) = server.bodies
+    assert ("start_datetime" in body["series"]) == told
+    assert body["freq"] == "min"
+    if told:  # 1520 rows, of which the last is stamped with the snapshot
+        assert set(body["series"]["start_datetime"]) == {"2024-09-02T13:11"}
+
+
+def test_answers_are_the_same_rows_and_steps_under_either_clock(service: TimeGPT, server: TimeGPTServer):
+    one, other = (service.forecast([asked(clock=clock)], seat()) for clock in ("artificial", "none"))
+    np.testing.assert_array_equal(one.values_bp, other.values_bp)
+    assert server.bodies[0]["series"]["y"] == server.bodies[1]["series"]["y"]
+
+
+def test_a_clock_that_the_sdk_tells_all_the_same_does_not_leave(
+    service: TimeGPT, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+):
+    """As a later version of the SDK could, if it encoded its requests by another method than today's."""
+    monkeypatch.setattr(type(service._client), "_encode_payload", NixtlaClient._encode_payload)
+    with pytest.raises(CallFailed, match=r"start_datetime is in the request, against requests.clock"):
+        service.forecast([asked(clock="none")], seat())
+    assert server.sent == 0
+
+
+def test_options_of_the_sdk_travel_as_the_question_names_them(service: TimeGPT, server: TimeGPTServer):
+    options = {"finetune_steps": 7, "finetune_depth": 3, "finetune_loss": "mae", "multivariate": True}
+    service.forecast([asked(options=options | {"finetuned_model_id": "mine", "clean_ex_first": False})], seat())
+    sent = server.bodies[0]
+    assert {name: sent[name] for name in options} == options
+    assert (sent["finetuned_model_id"], sent["clean_ex_first"]) == ("mine", False)
+
+
+def test_the_models_of_a_key_cost_one_request(service: TimeGPT, server: TimeGPTServer):
+    assert service.models(seat()) == ["timegpt-1", "timegpt-2.1"]
+    assert server.requests == {"models": 1}
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("row", "where"), [(3, "hist_exog"), (-3, "futr_exog")])
 def test_what_json_would_bend_is_not_sent(bad: float, row: int, where: str, keeper: ShopKeeper, server: TimeGPTServer):
     column = np.zeros(asked().window().rows + 20)
     column[row] = bad
-    with pytest.raises(DataContractError, match=f"{where} of AAA at 2024-09-03 14:30Z holds NaN or infinity"):
+    with pytest.raises(
+        DataContractError,
+        match=f"{where} of AAA at 2024-09-03 14:30Z holds NaN or infinity .minute, (3|1097|18) minutes",
+    ):
         keeper.backend().answer([with_columns(asked(), {}, {"minute": column})])
     assert server.sent == 0
 

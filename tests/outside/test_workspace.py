@@ -128,3 +128,8 @@ def test_dvc_itself_reads_the_same_cache_folder(repository: Path):
     configure(repository, "[core]\n    no_scm = true\n[cache]\n    dir = ../../elsewhere\n")
     told = subprocess.run(["dvc", "cache", "dir"], cwd=repository, capture_output=True, text=True, check=True).stdout
     assert Path(told.strip()).resolve() == store_root().parent.resolve()
+
+
+def test_a_common_budget_without_common_answers_is_refused():
+    with pytest.raises(ValueError, match=r"api\.scope remote .* api\.share false keeps them back"):
+        api(scope="remote", share=False)

@@ -1,9 +1,11 @@
 """A stand-in for the TimeGPT service: real HTTP on loopback, the vendor's protocol, all requests counted.
 
 It answers each series from that series alone, and misbehaves on command: `server.next("503", "hang")`
-scripts the coming forecast requests, `server.always("429")` all of them. Run as a module it serves `make demo-online`.
+scripts the coming forecast requests, `server.always("429")` all of them, `server.judge` looks at each one's body.
+Run as a module it serves `make demo-online`.
 """
 
+import base64
 import hashlib
 import json
 import socket
@@ -19,7 +21,22 @@ from typing import Any
 import numpy as np
 import zstandard
 
-KEY = "nixtla-stand-in-key-0123456789"
+KEY = "nixak-'stand\\in\"/key+0123456789="
+KEY_AS_WRITTEN = {
+    "plain": KEY,
+    "repr": "nixak-\\'stand\\\\in\"/key+0123456789=",
+    "json": "nixak-'stand\\\\in\\\"/key+0123456789=",
+    "url": "nixak-%27stand%5Cin%22/key%2B0123456789%3D",
+    "url, all": "nixak-%27stand%5Cin%22%2Fkey%2B0123456789%3D",
+    "hex": KEY.encode().hex(),
+    "base64": base64.b64encode(KEY.encode()).decode(),
+    "base64 for urls": base64.urlsafe_b64encode(KEY.encode()).decode(),
+    "base64 of its header": base64.b64encode(f"Bearer {KEY}".encode()).decode(),
+    "base64 of a login": base64.b64encode(f"us:{KEY}:x".encode()).decode(),
+}
+"""The key in the forms that an error, a log or an echo may write it in."""
+NEVER_SEEN = [text[12:-8] if name.startswith("base64") else text for name, text in KEY_AS_WRITTEN.items()]
+"""What no file and no output may hold; of base64 the inner part, since its ends depend on what stands beside."""
 INPUT_SIZE = 500
 MODEL_HORIZON = 20
 
@@ -35,8 +52,12 @@ class TimeGPTServer:
         self.bytes_received = 0
         self.authorizations: set[str] = set()
         self.seconds = seconds
-        self.input_size = INPUT_SIZE
+        self.facts_seconds = 0.0
+        self.facts: Any = {"input_size": INPUT_SIZE, "horizon": MODEL_HORIZON}
+        self.facts_status = 200
+        self.date: str | None = None
         self.on_arrival: Callable[[], None] = lambda: None
+        self.judge: Callable[[dict[str, Any]], str | None] = lambda _: None
         self._script: list[str] = []
         self._always: str | None = None
         self._lock = threading.Lock()
@@ -142,7 +163,37 @@ def _shaped_by_company(reply: dict[str, Any]) -> dict[str, Any]:
     return {**reply, "mean": [value + shift for value in reply["mean"]], "intervals": moved}
 
 
+def _one_number(reply: dict[str, Any]) -> dict[str, Any]:
+    return {**reply, "mean": 0.3, "intervals": {name: -0.1 if "lo" in name else 0.1 for name in reply["intervals"]}}
+
+
+def _each(change: Callable[[float], Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Every number of the reply changed."""
+
+    def changed(reply: dict[str, Any]) -> dict[str, Any]:
+        intervals = {name: [change(value) for value in values] for name, values in reply["intervals"].items()}
+        return {**reply, "mean": [change(value) for value in reply["mean"]], "intervals": intervals}
+
+    return changed
+
+
+def _one_bound(values: Callable[[list[float]], Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The bound lo-90 changed, the rest as it was."""
+    return lambda reply: {
+        **reply,
+        "intervals": {**reply["intervals"], "lo-90": values(reply["intervals"]["lo-90"])},
+    }
+
+
 WRONG = {
+    "one_number": _one_number,
+    "booleans": _one_bound(lambda values: [False] * len(values)),
+    "texts": _each(str),
+    "nested": _one_bound(lambda values: [values]),
+    "longer_bound": _one_bound(lambda values: [*values, 1.0]),
+    "infinite": _one_bound(lambda values: [-float("inf"), *values[1:]]),
+    "absurd": _one_bound(lambda values: [-1e300, *values[1:]]),
+    "implausible": _one_bound(lambda values: [-9_999.0, *values[1:]]),
     "missing_intervals": _misses_intervals,
     "wrong_length": _too_short,
     "nulls": _with_nulls,
@@ -152,6 +203,7 @@ WRONG = {
 }
 """Healthy status, wrong content; billed."""
 
+NOON = "Sun, 22 Nov 2026 12:00:00 GMT"
 STATUS: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
     **{
         str(code): (code, {"detail": f"stand-in says {code}"}, {})
@@ -159,8 +211,12 @@ STATUS: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
     },
     "429_quota": (429, {"detail": "quota", "code": "A21"}, {}),
     "429_retry_after": (429, {"detail": "slow down"}, {"Retry-After": "7"}),
+    "429_long_enough": (429, {"detail": "slow down"}, {"Retry-After": "250"}),
     "429_long_wait": (429, {"detail": "slow down"}, {"Retry-After": "3600"}),
-    "401_echo": (401, {"detail": f"unknown key {KEY}"}, {}),
+    "429_until": (429, {"detail": "slow"}, {"Retry-After": "Sun, 22 Nov 2026 12:00:40 GMT", "Date": NOON}),
+    "500_too_short": (500, {"details": "Series are too short to compute fitted values.", "code": "B30"}, {}),
+    "401_echo": (401, {"detail": f"unknown key {KEY}", **KEY_AS_WRITTEN}, {}),
+    "400_echo": (400, {"detail": repr(KEY_AS_WRITTEN)}, {}),
 }
 """Refusals; not billed."""
 
@@ -182,8 +238,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent."""
 
     def do_GET(self) -> None:
-        self.server.stand_in.arrived("model_params", self.headers.get("Authorization", ""))
-        self._reply(200, {"detail": {"input_size": self.server.stand_in.input_size, "horizon": MODEL_HORIZON}})
+        kind = "models" if self.path == "/v2/models" else "model_params"
+        stand_in = self.server.stand_in
+        stand_in.arrived(kind, self.headers.get("Authorization", ""))
+        time.sleep(stand_in.facts_seconds)
+        if kind == "models":
+            self._reply(200, {"models": [{"name": "timegpt-2.1"}, {"name": "timegpt-1"}]})
+            return
+        self._reply(stand_in.facts_status, {"detail": stand_in.facts})
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
@@ -193,6 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(content)
         stand_in = self.server.stand_in
         behaviour = stand_in.arrived("forecast", self.headers.get("Authorization", ""))
+        behaviour = stand_in.judge(body) or behaviour
         if behaviour in STATUS:
             code, document, headers = STATUS[behaviour]
             self._reply(code, document, headers)
@@ -210,8 +273,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._raw(b"<html>all is well</html>")
         elif behaviour == "hang":
             time.sleep(30)
+        elif behaviour == "garbage_echo":
+            self._raw("\n".join(KEY_AS_WRITTEN.values()).encode())
         elif behaviour == "drip":
             self._drip()
+        elif behaviour == "drip_headers":
+            self._drip_headers()
         elif behaviour == "huge":
             self._huge()
         elif behaviour == "swapped":
@@ -223,8 +290,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._raw(json.dumps(document).encode(), code, headers)
 
     def _raw(self, content: bytes, code: int = 200, headers: dict[str, str] | None = None) -> None:
-        self.send_response(code)
-        for name, value in (headers or {}).items():
+        self.send_response_only(code)
+        for name, value in {"Date": self.server.stand_in.date or self.date_time_string(), **(headers or {})}.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -242,6 +309,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for _ in range(1000):
             self.wfile.write(b" ")
+            self.wfile.flush()
+            time.sleep(0.1)
+
+    def _drip_headers(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(100):
+            self.wfile.write(b"x")
             self.wfile.flush()
             time.sleep(0.1)
 

@@ -26,9 +26,10 @@ def test_the_readme_can_be_typed_from_top_to_bottom(clone):
         reader.walk(others, steps.README[1:])
 
 
-def test_what_the_page_on_forecasting_types_works_on_the_default_run(default_run):
+def test_what_the_pages_on_forecasting_and_buying_type_works_on_the_default_run(default_run):
     with shell(default_run.path) as reader:
         reader.walk(page_commands(ROOT / "docs/FORECASTING.md"), steps.FORECASTING)
+        reader.walk(page_commands(ROOT / "docs/BUYING.md"), steps.BUYING)
 
 
 @pytest.mark.journey  # two studies on real bars

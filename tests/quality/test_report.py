@@ -28,6 +28,7 @@ def universe(*symbols: str) -> UniverseParams:
         symbols=symbols,
         whitelist=symbols,
         context_symbol=None,
+        context_symbols=(),
         first_session=SESSIONS[0],
         last_session=SESSIONS[-1],
     )

@@ -37,8 +37,8 @@ def random_market(calendar: pl.DataFrame, *symbols: str, seed: int = 0) -> Marke
 
 
 def requests_params(**changes: Any) -> RequestsParams:
-    """The committed section `requests` cut to a short history and horizon, with changes."""
-    short = {"history_days": [2], "horizons_min": [5, 10], "snapshots_et": ["09:45", "10:00"]}
+    """The committed section `requests` cut to a short history and horizon, on the clock of all earlier questions."""
+    short = {"clock": "artificial", "history_days": [2], "horizons_min": [5, 10], "snapshots_et": ["09:45", "10:00"]}
     return RequestsParams.model_validate(section("requests") | short | changes)
 
 

@@ -53,6 +53,7 @@ OTHER = {
     "futr_exog": ("minute",),
     "features_sha256": "ef" * 32,
     "schema_version": 2,
+    "clock": "none",
 }
 
 
@@ -67,6 +68,16 @@ def test_the_key_is_the_md5_of_the_bytes():
 @pytest.mark.parametrize("name", [field.name for field in fields(Question)])
 def test_every_field_moves_the_key(name):
     assert replace(QUESTION, **{name: OTHER[name]}).key != QUESTION.key
+
+
+def test_the_clock_is_named_only_where_it_differs_from_that_of_all_earlier_questions():
+    assert b"clock" not in QUESTION.canonical()
+    without = replace(QUESTION, clock="none")
+    assert b'{"clock":"none",' in without.canonical()
+    assert Question.parse(without.canonical()) == without
+    named = QUESTION.canonical().replace(b"{", b'{"clock":"artificial",', 1)
+    with pytest.raises(DataContractError, match="not in canonical form"):
+        Question.parse(named)
 
 
 def test_neither_the_zone_in_which_an_instant_is_told_nor_the_order_of_options_moves_it():

@@ -74,8 +74,8 @@ def test_fewer_rows_than_the_model_wants():
 
 
 def test_an_exogenous_value_that_is_unknown_on_a_sent_row_is_never_sent():
-    with pytest.raises(ConfigurationError, match=r"no question can be asked.*'null_exog': 12"):
-        plan(market(), hist_exog=["ret_5m"])
+    with pytest.raises(ConfigurationError, match=r"no question can be asked.*'null_exog_ret_5m@09:30': 12"):
+        plan(market(), hist_exog=["ret_5m"], exog_policy={"ret_5m": "void"})
 
 
 def test_every_reason_that_appears_is_explained():
@@ -116,6 +116,7 @@ def test_scrambling_the_future_moves_no_row_and_no_key_of_the_past(row, seed):
     ("changes", "message"),
     [
         ({"hist_exog": ["rv_6m"]}, r"\['rv_6m'\]; the catalogue knows"),
+        ({"exog_policy": {"rv_6m": "carry"}}, r"\['rv_6m'\]; the catalogue knows"),
         ({"futr_exog": ["rv_5m"]}, r"requests.futr_exog names \['rv_5m'\], whose future nobody knows"),
         ({"hist_exog": ["minute"], "futr_exog": ["minute"]}, "name a feature twice"),
         ({"hist_exog": ["cos_13"]}, "'cos_13' is needed but not built: add it to features.names"),

@@ -28,7 +28,12 @@ def source(**changes: Any) -> SourceParams:
 
 def universe(*symbols: str, last: str = "2024-02-29", context: str | None = None) -> UniverseParams:
     return UniverseParams(
-        symbols=symbols, whitelist=(), context_symbol=context, first_session="2024-01-02", last_session=last
+        symbols=symbols,
+        whitelist=(),
+        context_symbol=context,
+        context_symbols=(),
+        first_session="2024-01-02",
+        last_session=last,
     )
 
 

@@ -1,7 +1,7 @@
 """Params in canonical form: a schema that grows or renames moves no id, and every other change does."""
 
 from stages.portfolio.strategy_id import SECTIONS
-from stages.tables.canonical import FIRST_NAMES, NEUTRAL, canonical, digest
+from stages.tables.canonical import FIRST_NAMES, IDLE, NEUTRAL, canonical, digest
 
 
 def test_a_key_at_the_value_it_had_before_it_existed_is_left_out():
@@ -26,8 +26,19 @@ def test_the_same_word_in_another_section_is_another_key():
     }
 
 
+def test_where_nothing_is_sent_the_clock_is_no_choice_and_where_something_is_it_is_one():
+    for clock in ("none", "artificial"):
+        assert canonical({"requests": {"clock": clock}, "forecaster": {"base_url": None}}) == {
+            "forecaster": {"base_url": None}
+        }
+    bought = {"forecaster": {"base_url": "https://api.nixtla.io"}}
+    assert canonical({"requests": {"clock": "none"}} | bought) == {"requests": {"clock": "none"}} | bought
+    assert canonical({"requests": {"clock": "artificial"}} | bought) == bought
+    assert canonical({"requests": {"clock": "none"}}) == {"requests": {"clock": "none"}}, "nobody says who answers"
+
+
 def test_every_key_of_the_tables_belongs_to_a_section_that_ids_cover():
-    assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES)} <= {*SECTIONS}
+    assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES, *IDLE)} <= {*SECTIONS}
 
 
 def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number():
@@ -48,6 +59,16 @@ def test_the_tables_are_append_only():
             "source.synthetic.ou_half_life_min": 10.0,
             "source.synthetic.plant": "wave",
             "split.holdout_months": None,
+            "universe.context_symbols": [],
+            "requests.asked_horizon_min": None,
+            "requests.exog_policy": {},
+            "requests.clock": "artificial",
+            "forecaster.finetune_steps": 0,
+            "forecaster.finetune_depth": 1,
+            "forecaster.finetune_loss": "default",
+            "forecaster.finetuned_model_id": None,
+            "forecaster.multivariate": False,
+            "forecaster.clean_ex_first": True,
         }.items()
     )
     assert (

@@ -11,12 +11,13 @@ import pytest
 
 from stages.outside.bucket_place import open_remote
 from stages.outside.paid.ledger import DAYS
+from stages.outside.paid.records import path_of
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place
 from stages.outside.workspace import Remote
 from tests.outside.crowd import exit_codes, start, tell, until
 from tests.outside.gcs_server import BUCKET, gcs_server
-from tests.outside.shops import ShopKeeper
+from tests.outside.shops import ShopKeeper, questions
 from tests.outside.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
@@ -63,6 +64,24 @@ def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: Pl
     seats = seats_in(bucket)
     tell("kill -9 on a bucket", kills=kills, limit=limit, sent=server.sent, seats=seats)
     assert server.sent <= seats <= server.sent + kills <= limit
+
+
+def test_machines_that_meet_damage_on_the_bucket_pay_for_it_once(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+    """Ten shared answers, three of them with a flipped bit; four machines with empty stores want all ten at once."""
+    server.seconds = 0.02
+    wanted = questions(["AAA"], range(10))
+    ShopKeeper(tmp_path / "first", server.url, bucket).backend(scope="remote").answer(wanted)
+    for one in wanted[::4]:
+        name = path_of(one.question.key)
+        sound = bucket.read(name) or b""
+        assert bucket.swap(name, sound, sound.replace(b"0", b"1", 1))
+    keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket) for n in range(4)]
+    codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in keepers])
+    left = list(keepers[0].shop().store.mend_remote())
+    tell("damage on a bucket", machines=4, damaged=3, paid=server.billed - 10, left=len(left))
+    assert codes == [0] * 4
+    assert server.billed == 10 + 3
+    assert left == []
 
 
 def test_machines_racing_for_the_same_keys_pay_each_once(tmp_path: Path, server: TimeGPTServer, bucket: Place):

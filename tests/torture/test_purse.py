@@ -5,13 +5,16 @@ Run with `pytest -m torture -s tests/torture`.
 
 import hashlib
 import random
+import string
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from stages.errors import ConfigurationError
 from stages.outside.paid.ledger import DAYS
 from tests.outside.crowd import counted, exit_codes, ledger_watched, start, tell, until
-from tests.outside.shops import ShopKeeper
+from tests.outside.shops import ShopKeeper, asked, questions
 from tests.outside.timegpt_server import KEY, TimeGPTServer
 
 pytestmark = pytest.mark.torture
@@ -130,3 +133,26 @@ def test_nothing_of_the_key_lies_anywhere(keeper: ShopKeeper, server: TimeGPTSer
     contents = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert contents
     assert not [secret for secret in secrets for content in contents if secret in content]
+
+
+def test_a_request_that_is_refused_for_its_size_pays_nothing_twice(keeper: ShopKeeper, server: TimeGPTServer):
+    """46 questions travel together; the service takes from 1 to 46 of them, or refuses one for itself."""
+    for number, most in enumerate((1, 2, 5, 11, 12, 23, 45, 46)):
+        server.judge = lambda body, most=most: "413" if len(body["series"]["sizes"]) > most else None
+        wanted = questions([f"S{number}{letter}" for letter in string.ascii_letters[:46]], range(1))
+        before = Counter(server.requests), server.billed
+        assert len(keeper.backend().answer(wanted)) == 46
+        tell("413", taken=most, requests=server.requests["forecast"] - before[0]["forecast"],
+             billed=server.billed - before[1])  # fmt: skip
+    assert max(server.series_billed.values()) == 1
+    assert server.sent == counted(keeper)
+    assert not list(keeper.root.glob("refused/*"))
+    for place in range(46):
+        wanted = [asked(f"T{place}.{n}", rows=1101 if n == place else 1100) for n in range(46)]
+        server.judge = lambda body: "422" if 1101 in body["series"]["sizes"] else None
+        with pytest.raises(ConfigurationError, match="says 422"):
+            keeper.backend().answer(wanted)
+        assert len(list(keeper.root.glob("refused/*"))) == place + 1
+    tell("one bad of 46, at every place", kept=keeper.shop().store.size() - 8 * 46, wanted=45 * 46)
+    assert keeper.shop().store.size() == 8 * 46 + 45 * 46
+    assert max(server.series_billed.values()) == 1

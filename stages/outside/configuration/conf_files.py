@@ -78,6 +78,16 @@ def put(values: Mapping[KeyPath, Any]) -> list[Path]:
     return sorted(by_file)
 
 
+def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
+    """Write values into the file of one choice, whether it stands or not."""
+    path = _file(group, choice)
+    document = _read(path)
+    for name, value in values.items():
+        _set(document, (name,), value)
+    _write(document, path)
+    return path
+
+
 @contextmanager
 def all_or_nothing() -> Iterator[None]:
     """Edits of conf/ that are taken back when the block fails."""

@@ -115,14 +115,14 @@ def forecasts_exist_for_the_rule(study: Study) -> Iterator[str]:
 
 
 def horizons_end_by_the_close(study: Study) -> Iterator[str]:
-    """On a regular session every snapshot's longest horizon is over at 16:00 ET."""
-    horizon = study.requests.asked_horizon_min
+    """On a regular session every snapshot's asked horizon is over at 16:00 ET."""
+    horizon = study.requests.question_horizon_min
     for snapshot in study.requests.snapshots_et:
         hour, minute = map(int, snapshot.split(":"))
         if 60 * hour + minute + horizon > REGULAR_CLOSE_MIN:
             yield (
                 f"the {horizon} minutes of requests.horizons_min end past the close at 16:00 when asked at "
-                f"requests.snapshots_et {snapshot!r}: ask earlier, or drop that horizon"
+                f"requests.snapshots_et {snapshot!r}: ask earlier, or drop that horizon (see asked_horizon_min)"
             )
 
 

@@ -1,95 +1,77 @@
 """The answer store: what was paid for, by key, for good.
 
 One immutable JSON record an answer at `<aa>/<rest>.json` of the local place, written through to the remote place when
-there is one. A record embeds its question's canonical bytes, so its key can be derived from it again, and the sha256 of
-all that it says.
+there is one.
 
-*Shapes*: `values_bp` (levels, horizon). *Units*: bp.
-*Errors*: none for damage: a damaged record is moved to `quarantine/`, said so, and counts as missing.
+*Errors*: none for damage: a damaged record is moved to `quarantine/`, said so, and counts as missing; so does
+one that `make drop` threw away. `ConfigurationError` (exit 5) for a disk that cannot be read or written.
 """
 
-import hashlib
-import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Any, Self
 
-import numpy as np
-
-from stages.errors import BudgetStop, ConfigurationError, PipelineError
-from stages.forecasting.backend import Answer
+from stages.errors import ConfigurationError, PipelineError
+from stages.outside.paid.dropped import Dropped
+from stages.outside.paid.records import Record, checked, decoded, key_of, path_of, record_of
+from stages.outside.paid.rescue import Rescue
+from stages.outside.paid.shared_answers import SharedAnswers
 from stages.outside.places import Folder, Place
-from stages.requests.question import Question
+
+__all__ = ["AnswerStore", "Record", "key_of", "path_of", "record_of"]
 
 SHARED_WITH = "shared_with.txt"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """An answer as bought. `company` counts the snapshots that shared its request."""
-
-    question: str
-    values_bp: list[list[float]]
-    mean_bp: list[float]
-    model: str
-    sdk: str
-    call: str
-    series_in_call: int
-    company: int
-    input_tokens: int | None
-    paid_utc: str
-
-    @property
-    def key(self) -> str:
-        """The key, derived from the embedded question."""
-        return hashlib.md5(self.question.encode(), usedforsecurity=False).hexdigest()
-
-    def answer(self) -> Answer:
-        """What the pipeline sees of it; nothing that depends on when or how it was bought."""
-        asked: dict[str, Any] = json.loads(self.question)
-        source = f"{asked['model']}@{asked['deployment']}"
-        return Answer(key=self.key, source=source, values_bp=np.array(self.values_bp, dtype=np.float64))
-
-    def encode(self) -> bytes:
-        """Canonical bytes, closed by the sha256 of all fields."""
-        facts = asdict(self)
-        return _canonical({**facts, "sha256": _digest(facts)}) + b"\n"
-
-    @classmethod
-    def decode(cls, content: bytes) -> Self:
-        """The record, or `ValueError` saying what is wrong with it."""
-        facts = json.loads(content)
-        if not isinstance(facts, dict) or facts.pop("sha256", None) != _digest(facts):
-            raise ValueError("its sha256 does not fit its content")
-        return cls(**facts)
 
 
 class AnswerStore:
     """Answers by key: read locally first, then from the remote; written to both.
 
-    What is not shared yet is marked in `unshared/`, and shared by the next run that has a remote. A remote that fails
-    is left alone for the rest of the run, or stops it (`must_share`).
+    What is not shared yet is marked in `unshared/`, and shared by the next run that has a remote.
     """
 
-    def __init__(self, local: Folder, remote: Place | None, *, must_share: bool = False) -> None:
+    def __init__(
+        self,
+        local: Folder,
+        remote: Place | None,
+        *,
+        must_share: bool = False,
+        rescue: Rescue | None = None,
+        on_damage: Callable[[str], None] | None = None,
+    ) -> None:
         self.local = local
-        self.remote = remote
-        self.must_share = must_share
+        self.dropped = Dropped(local)
+        self.shared = SharedAnswers(remote, self.dropped, must_share=must_share, on_damage=on_damage)
+        self.rescue = rescue or Rescue(local)
         self.hits_remote = 0
 
+    @property
+    def remote(self) -> Place | None:
+        """The remote place, as long as it answers."""
+        return self.shared.place
+
     def get(self, keys: Iterable[str]) -> dict[str, Record]:
-        """The records that exist, of these keys; what only the remote had is kept locally from now on."""
+        """The records that exist, of these keys; what lay elsewhere is kept locally from now on."""
         wanted = list(dict.fromkeys(keys))
         found = {key: record for key in wanted if (record := self._local(key)) is not None}
-        for name, content in self._from_remote([path_of(key) for key in wanted if key not in found]).items():
-            record = self._decoded(key_of(name), content, "the remote's copy of")
-            if record is not None:
-                self.local.replace(name, content)
-                self.hits_remote += 1
-                found[record.key] = record
+        if len(found) < len(wanted):
+            rescued = self.bring_home()
+            found |= {key: rescued[key] for key in wanted if key not in found and key in rescued}
+        for key, record in self.shared.get(key for key in wanted if key not in found).items():
+            self._adopt(record)
+            self.hits_remote += 1
+            found[key] = record
         return found
+
+    def require_keepable(self, keys: Iterable[str]) -> None:
+        """Answers to these keys can be written where they will be written. *Errors*: `ConfigurationError` if not."""
+        names = [path_of(key) for key in keys]
+        self.local.require_writable([*names, "unshared/mark"])
+        for name in names:
+            if self.local.read(name) is not None and self._local(key_of(name)) is None and self.local.read(name):
+                raise ConfigurationError(
+                    f"{self.local.root / name} is damaged and cannot be moved out of the way, so no answer could be "
+                    "kept there: correct its permissions, or delete it."
+                )
 
     def keep(self, record: Record) -> Record:
         """Have an answer on disk, marked as not shared; the record that stands, which is the first one written."""
@@ -101,31 +83,62 @@ class AnswerStore:
             self.local.replace(path_of(record.key), record.encode())
         return record
 
+    def keep_all(self, records: Sequence[Record]) -> list[Record]:
+        """Keep what was just paid; what the store does not take is rescued, and said."""
+        kept, homeless, reason = [], [], ""
+        for record in records:
+            try:
+                kept.append(self.keep(record))
+            except (PipelineError, OSError) as error:
+                kept.append(record)
+                homeless.append(record.encode())
+                reason = str(error)
+        if homeless:
+            _say(f"{len(homeless)} answers that were just paid cannot be kept: {reason} {self._rescued(homeless)}")
+        return kept
+
+    def _rescued(self, lines: Sequence[bytes]) -> str:
+        try:
+            return f"They lie in {self.rescue.save(lines)}: `make verify`, or the next run, brings them home."
+        except PipelineError as error:
+            return f"No other place takes them ({error}): only the remote, if there is one, and this run have them."
+
+    def bring_home(self) -> dict[str, Record]:
+        """Keep what was rescued, as far as the store takes it now; all rescued records by key."""
+        found: dict[str, Record] = {}
+        for path, lines in self.rescue.waiting():
+            wanted = [line for line in lines if line not in self.dropped]
+            records = [one for line in wanted if (one := decoded(None, line, f"a record in {path}")) is not None]
+            found |= {record.key: record for record in records}
+            try:
+                for record in records:
+                    self.keep(record)
+                path.unlink(missing_ok=True)
+            except (PipelineError, OSError) as error:
+                _say(f"{len(records)} rescued answers stay in {path} and are used from there ({error}).")
+            else:
+                _say(f"{len(records)} rescued answers came home from {path}.")
+        return found
+
     def share(self, record: Record) -> Record:
         """Have a kept answer on the remote too; if another came first there, adopt it."""
-        if self.remote is None:
-            return record
-        name = path_of(record.key)
-        try:
-            first = None if self.remote.create(name, record.encode()) else self.remote.read(name)
-        except (OSError, PipelineError) as error:
-            self._lost(error)
+        standing = self.shared.put(record)
+        if standing is None:
             return record
         with suppress(OSError):
             (self.local.root / "unshared" / record.key).unlink()
-        winner = self._decoded(record.key, first, "the remote's copy of") if first is not None else None
-        if winner is None:
-            return record
-        self.local.replace(name, winner.encode())
-        return winner
+        if standing != record:
+            self._adopt(standing)
+        return standing
 
     def share_again(self) -> None:
-        """Share what earlier runs could not; everything, if they shared with another remote."""
+        """Share what earlier runs could not, or everything with another remote; mend there what was found damaged."""
         if self.remote is None:
             return
         address = self.remote.address.encode()
         same = self.local.read(SHARED_WITH) == address
-        for key in self.local.names("unshared") if same else map(key_of, self._names()):
+        keys = self.local.names("unshared") if same else map(key_of, self._names())
+        for key in (*keys, *self.shared.set_aside()):
             record = self._local(key)
             if record is not None:
                 self.share(record)
@@ -133,42 +146,25 @@ class AnswerStore:
             with suppress(ConfigurationError):  # a store that may only be read
                 self.local.replace(SHARED_WITH, address)
 
-    def _from_remote(self, names: list[str]) -> dict[str, bytes]:
-        if self.remote is None or not names:
-            return {}
-        try:
-            return self.remote.read_many(names)
-        except OSError as error:
-            self._lost(error)
-            return {}
+    def mend_remote(self) -> Iterator[str]:
+        """Read all that the remote has, mend what is damaged from here, and name the keys that lie sound nowhere."""
+        for key in self.shared.damaged():
+            record = self._local(key)
+            if record is None:
+                yield key
+            else:
+                self.share(record)
 
-    def _lost(self, error: Exception) -> None:
-        """The remote fails: go on without it or stop, as `api.remote_down` says."""
-        self.remote = None
-        told = f"the DVC remote does not share answers now ({error})"
-        if self.must_share:
-            raise BudgetStop(f"{told}; api.remote_down is stop. Nothing is lost: run again when it answers.")
-        print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
-
-    def read_note(self, name: str) -> bytes | None:
-        """A small fact kept beside the answers, like a model's numbers; the remote's, if there is none here."""
-        content = self.local.read(name)
-        return content if content is not None else self._from_remote([name]).get(name)
-
-    def write_note(self, name: str, content: bytes) -> None:
-        """Keep a small fact beside the answers and share it; the first one stands."""
-        self.local.create(name, content)
-        if self.remote is not None:
-            try:
-                self.remote.create(name, content)
-            except (OSError, PipelineError) as error:
-                self._lost(error)
+    def drop(self, key: str) -> None:
+        """Throw a kept answer away: it lies in quarantine, and its very bytes are never used again."""
+        self.dropped.note(key, self.local.read(path_of(key)) or b"")
+        self.quarantine(key)
 
     def damaged(self) -> Iterator[tuple[str, str]]:
         """Name and complaint of every local record that is not what its name promises."""
         for name in self._names():
             try:
-                _checked(key_of(name), self.local.read(name) or b"")
+                checked(key_of(name), self.local.read(name) or b"")
             except (ValueError, TypeError) as error:
                 yield name, str(error)
 
@@ -185,10 +181,17 @@ class AnswerStore:
         content = self.local.read(path_of(key))
         if content is None:
             return None
-        record = self._decoded(key, content, "the stored answer to")
+        record = None if content in self.dropped else decoded(key, content, "the stored answer to")
         if record is None:
             self.quarantine(key)
         return record
+
+    def _adopt(self, record: Record) -> None:
+        """Keep the remote's record here, if that is possible: it is there all the same."""
+        try:
+            self.local.replace(path_of(record.key), record.encode())
+        except ConfigurationError as error:
+            _say(f"an answer of the remote is used and not kept here: {error}")
 
     def quarantine(self, key: str) -> None:
         """Move a damaged record out of the way; it stays readable for whoever wants to know."""
@@ -198,45 +201,8 @@ class AnswerStore:
             target.parent.mkdir(exist_ok=True)
             (self.local.root / path_of(key)).rename(target)
         except OSError as error:
-            print(f"the damaged answer {key} could not be moved ({error.strerror}).", file=sys.stderr, flush=True)
-
-    def _decoded(self, key: str, content: bytes, what: str) -> Record | None:
-        try:
-            return _checked(key, content)
-        except (ValueError, TypeError) as error:
-            print(
-                f"{what} {key} is damaged ({error}): it is not used, and counts as missing.",
-                file=sys.stderr,
-                flush=True,
-            )
-            return None
+            _say(f"the damaged answer {key} could not be moved ({error.strerror}).")
 
 
-def path_of(key: str) -> str:
-    """Where a key's record lies."""
-    return f"{key[:2]}/{key[2:]}.json"
-
-
-def key_of(path: str) -> str:
-    """The key of a record's path."""
-    return path.replace("/", "").removesuffix(".json")
-
-
-def record_of(question: Question, **facts: Any) -> Record:
-    """A record of the answer to `question`."""
-    return Record(question=question.canonical().decode("ascii"), model=question.model, **facts)
-
-
-def _checked(key: str, content: bytes) -> Record:
-    record = Record.decode(content)
-    if record.key != key:
-        raise ValueError(f"it answers another question, {record.key}")
-    return record
-
-
-def _canonical(facts: dict[str, Any]) -> bytes:
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
-def _digest(facts: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical(facts)).hexdigest()
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

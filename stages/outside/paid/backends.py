@@ -1,6 +1,9 @@
 """The one door to every forecaster: local ones answer here, TimeGPT is bought."""
 
+import hashlib
 import json
+from pathlib import Path
+from tempfile import gettempdir
 
 from stages.errors import ConfigurationError
 from stages.forecasting.backend import Backend
@@ -9,9 +12,20 @@ from stages.outside.clock import SystemClock
 from stages.outside.driver import demand_driver
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
-from stages.outside.paid.claims import Attempts
+from stages.outside.paid.claims import Attempts, home_of
+from stages.outside.paid.identity import (
+    LEDGER,
+    STORE,
+    begun_store,
+    id_at,
+    known_store,
+    notes_folder,
+    remember,
+    require_known,
+)
 from stages.outside.paid.ledger import Ledger, Limits
 from stages.outside.paid.ledger_face import budget_face
+from stages.outside.paid.rescue import Rescue
 from stages.outside.paid.seller import Seller
 from stages.outside.paid.shop import Shop
 from stages.outside.places import Folder, Place
@@ -33,18 +47,53 @@ def open_backend(forecaster: ForecasterParams) -> Backend:
 
 
 def open_shop(forecaster: ForecasterParams, api: ApiParams) -> Shop:
-    """Store, ledger and seller of this workspace."""
-    local, remote = Folder(store_root()), shared_place(api)
+    """Store, ledger and seller of this workspace; whoever may buy has them remembered."""
+    online = api.mode == "online"
+    local, remote = begun_store() if online else known_store(), shared_place(api)
     ledger = open_ledger(api, local, remote)
-    attempts = Attempts(ledger.place, ledger.run, api.max_attempts) if ledger.place is not local else None
+    attempts = None
+    if ledger.place is not local:
+        if online:
+            remember(LEDGER, ledger.place)
+        attempts = Attempts(ledger.place, ledger.run, api.max_attempts, home_of(local))
 
     def open_seller() -> Seller:
         from stages.outside.paid.timegpt import TimeGPT  # only buyers pay for its import
 
         return TimeGPT(forecaster, api.timeout_sec)
 
-    store = AnswerStore(local, remote if api.share else None, must_share=api.remote_down == "stop")
+    store = _store(api, local, remote)
     return Shop(forecaster, api, store, ledger, ledger.clock, open_seller, attempts, lambda: write_face(ledger))
+
+
+def demand_online(api: ApiParams) -> None:
+    """Refuse a command that asks the service about itself while params say that nothing is asked."""
+    if api.mode != "online":
+        raise ConfigurationError(
+            "api.mode is offline: this command asks the paid service, so choose api: online first."
+        )
+
+
+def store_anywhere(api: ApiParams) -> AnswerStore:
+    """The store for commands that only look at it; a shared bucket is asked also offline."""
+    asked = api.model_copy(update={"mode": "online"})
+    return _store(asked, known_store(), shared_place(asked) if api.share else None)
+
+
+def _store(api: ApiParams, local: Folder, remote: Place | None) -> AnswerStore:
+    """Where machines share a budget, who finds damage on the remote lets its key be bought again, once."""
+    number = id_at(STORE, local) or hashlib.sha256(local.address.encode()).hexdigest()[:32]
+    notes = notes_folder()
+    outside = [notes.root / f"rescued-{number}"] if notes else []
+    outside.append(Path(gettempdir()) / f"forecasts-rescued-{number}")
+    one_budget = Attempts(remote, "damage", api.max_attempts) if remote and api.scope == "remote" else None
+    return AnswerStore(
+        local,
+        remote if api.share else None,
+        must_share=api.remote_down == "stop",
+        rescue=Rescue(local, outside),
+        on_damage=one_budget.release_alone if one_budget else None,
+    )
 
 
 def open_ledger(api: ApiParams, local: Folder, remote: Place | None) -> Ledger:
@@ -57,6 +106,7 @@ def open_ledger(api: ApiParams, local: Folder, remote: Place | None) -> Ledger:
                 "api.scope remote keeps the budget on DVC's default remote, and none is set: `dvc remote add -d`."
             )
         place = remote
+        require_known(LEDGER, remote)
     return Ledger(place, local.root / "budget", limits, SystemClock(), experiment_name())
 
 
@@ -64,12 +114,15 @@ def ledger_anywhere(api: ApiParams) -> Ledger:
     """The ledger wherever it lies, for commands that only look at it; the network is asked also offline."""
     asked = api.model_copy(update={"mode": "online"})
     remote = shared_place(asked) if api.scope == "remote" else None
-    return open_ledger(asked, Folder(store_root()), remote)
+    return open_ledger(asked, known_store(), remote)
 
 
-def remote_anywhere(api: ApiParams) -> Place | None:
-    """The place of shared answers, asked also offline."""
-    return shared_place(api.model_copy(update={"mode": "online"})) if api.share else None
+def begin_here(api: ApiParams) -> None:
+    """Store and ledger are where DVC's cache and `api.scope` say, from now on."""
+    remember(STORE, Folder(store_root()))
+    remote = shared_place(api.model_copy(update={"mode": "online"})) if api.scope == "remote" else None
+    if remote is not None:
+        remember(LEDGER, remote)
 
 
 def write_face(ledger: Ledger) -> None:

@@ -1,11 +1,12 @@
 """Which missing questions travel in one request.
 
 One request per snapshot for all its missing symbols; a symbol that is asked with several histories takes several, so
-that every request holds at most one series a symbol. Packed, many snapshots share a request up to a limit.
+that every request holds at most one series a symbol. Questions with an option under which the series of a request shape
+each other's answers travel alone, since a key names one series. Packed, many snapshots share a request up to a limit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from stages.forecasting.backend import Asked
@@ -14,6 +15,7 @@ from stages.requests.question import Question
 BYTES_PER_VALUE = 12  # a float32 in JSON with its comma, at most
 PACKED_BYTES = 10_000_000  # what one lost reply may cost; the service would take twenty times as much
 PACKED_SNAPSHOTS = 250  # each holds an open lock
+JOINT_OPTIONS = ("finetune_steps", "multivariate")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,24 @@ class Batch:
         """An upper bound of the request's JSON, in bytes."""
         columns = (1 + len(one.hist_exog) + len(one.futr_exog) for one in self.questions)
         return sum(one.rows * width * BYTES_PER_VALUE for one, width in zip(self.questions, columns, strict=True))
+
+    def without(self, keys: Container[str]) -> "Batch":
+        """The questions that are not among these."""
+        return Batch(tuple(one for one in self.asked if one.question.key not in keys))
+
+    def only(self, keys: Container[str]) -> "Batch":
+        """The questions that are among these."""
+        return Batch(tuple(one for one in self.asked if one.question.key in keys))
+
+    def halves(self) -> list["Batch"]:
+        """The same questions in two requests."""
+        middle = len(self.asked) // 2
+        return [Batch(self.asked[:middle]), Batch(self.asked[middle:])]
+
+
+def joint_options(question: Question) -> list[str]:
+    """The options of a question under which the series of one request shape each other's answers."""
+    return [name for name in JOINT_OPTIONS if question.options.get(name)]
 
 
 def per_snapshot(asked: Iterable[Asked]) -> list[Batch]:
@@ -65,12 +85,22 @@ def packed(batches: Iterable[Batch]) -> list[Batch]:
 def _manner(question: Question) -> tuple[object, ...]:
     """What all questions of one request must share."""
     options = tuple(sorted(question.options.items()))
-    shape = (question.horizon_min, question.levels, question.freq, question.hist_exog, question.futr_exog)
+    shape = (
+        question.horizon_min,
+        question.levels,
+        question.freq,
+        question.clock,
+        question.hist_exog,
+        question.futr_exog,
+    )
     return (question.model, question.deployment, options, *shape)
 
 
 def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
-    """First the shortest history of every symbol, then the next."""
+    """First the shortest history of every symbol, then the next; each question alone where series shape each other."""
+    if joint_options(group[0].question):
+        yield from ([one] for one in sorted(group, key=lambda one: (one.question.symbol, one.question.key)))
+        return
     by_symbol: dict[str, list[Asked]] = defaultdict(list)
     for one in sorted(group, key=lambda one: (one.question.symbol, one.question.rows, one.question.key)):
         by_symbol[one.question.symbol].append(one)

@@ -5,18 +5,23 @@ do not say what the service says of its model; what `purchase` raises.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
-from stages.errors import BudgetStop, ConfigurationError, PipelineError
+from stages.errors import BudgetStop, ConfigurationError, Interrupted, PipelineError
 from stages.forecasting.backend import Answer, Asked
-from stages.outside.paid.answers import Record
+from stages.outside.interrupts import INTERRUPTS
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.claims import claim
-from stages.outside.paid.independence import demand_proof
+from stages.outside.paid.independence import demand_proof, path_of_proof, proof_of
+from stages.outside.paid.late import demand_not_late
 from stages.outside.paid.model_facts import demand_agreement
-from stages.outside.paid.precautions import demand_finite, demand_not_refused, demand_sendable
+from stages.outside.paid.precautions import demand_not_refused, demand_sendable
+from stages.outside.paid.proving import prove
 from stages.outside.paid.purchase import Buyer
+from stages.outside.paid.records import Record
 from stages.outside.paid.shop import Shop, Tally
+from stages.outside.paid.stored_elsewhere import demand_same_clock, fitting, further_ahead
 from stages.outside.progress import progress
 from stages.requests.question import Question
 
@@ -39,10 +44,10 @@ class PaidBackend:
         records = self.shop.store.get(sorted(keys))
         self.tally.from_store = len(records)
         missing = [one for key, one in keys.items() if key not in records]
-        try:
-            if missing:
+        if missing:
+            with self._recorded():
                 records |= self._all_bought(per_snapshot(missing))
-        finally:
+        else:
             self._record_run()
         return {key: records[key].answer() for key in sorted(keys)}
 
@@ -54,6 +59,7 @@ class PaidBackend:
         return {"calls": tally.calls.total() - tally.calls["refunded"], "bought": tally.bought, "hits": f"{hits:.1f}%"}
 
     def _all_bought(self, batches: list[Batch]) -> dict[str, Record]:
+        demand_same_clock(self.shop.store, [question for batch in batches for question in batch.questions])
         if self.shop.api.mode == "offline":
             raise BudgetStop(self._offline(batches))
         first = batches[0].questions[0]
@@ -61,64 +67,118 @@ class PaidBackend:
             demand_proof(self.shop.store, first)
             batches = packed(batches)
         demand_sendable(batches, self.shop.forecaster)
-        demand_agreement(self.shop.forecaster, first, self.shop.store, self.buyer.buy_facts)
+        self._warn_of_other_machines()
+        self._demand_facts(first)
         records: dict[str, Record] = {}
+        elsewhere: list[Batch] = []
         for number, batch in enumerate(progress(batches, "buying")):
             try:
-                with claim(self.shop.store.local.root / "claims", batch.snapshots):
-                    records |= self._bought(batch)
+                records |= self._bought(batch)
             except BudgetStop as stop:
                 raise BudgetStop(self._left_over(stop, batches[number:])) from stop
-        questions = [question for batch in batches for question in batch.questions]
-        return records | self._bought_elsewhere([one for one in questions if one.key not in records])
+            if (rest := batch.without(records)).asked:
+                elsewhere.append(rest)
+        return records | self._bought_elsewhere(elsewhere)
 
     def prove_independence(self, asked: Sequence[Asked]) -> bool:
-        """Whether the service answers each of these questions for itself; two requests, both counted."""
-        batch = packed(per_snapshot(asked))[0]
-        if len(batch.asked) < 2:
+        """Whether the service answers each of these questions for itself; asked of it once, within the budget."""
+        candidates = packed(per_snapshot(asked))[0]
+        if len(candidates.asked) < 2:
             raise ConfigurationError("one question has no company: a proof of independence needs two or more.")
-        demand_sendable([batch], self.shop.forecaster)
-        demand_agreement(self.shop.forecaster, batch.questions[0], self.shop.store, self.buyer.buy_facts)
-        try:
-            with claim(self.shop.store.local.root / "claims", batch.snapshots):
-                return self.buyer.prove_independence(demand_finite(batch))
-        finally:
-            self.tally.questions = len(batch.asked)
-            self._record_run()
+        first = candidates.questions[0]
+        if (proof := proof_of(self.shop.store, first)) is not None:
+            told = f"{first.model} (epoch {first.model_epoch}) was asked before; nothing is sent"
+            print(f"{told}: see {path_of_proof(first)} in the answer store.", file=sys.stderr, flush=True)
+            return bool(proof["independent"])
+        demand_sendable([candidates], self.shop.forecaster)
+        self.shop.store.local.require_writable([path_of_proof(first)])
+        self.tally.questions = len(candidates.asked)
+        with self._recorded():
+            self._demand_facts(first)
+            with self._claimed(candidates):
+                return prove(self.buyer, candidates)
 
-    def _bought(self, batch: Batch) -> dict[str, Record]:
+    def _bought(self, batch: Batch, *, whole: bool = True) -> dict[str, Record]:
         """The batch's answers; what another run bought meanwhile is taken from the store."""
-        records = self.shop.store.get([question.key for question in batch.questions])
-        rest = Batch(tuple(one for one in batch.asked if one.question.key not in records))
-        if rest.asked:
-            demand_not_refused(self.shop.store.local, rest)
-            records |= self.buyer.buy(demand_finite(rest))
+        with self._claimed(batch):
+            records = self.shop.store.get([question.key for question in batch.questions])
+            rest = batch.without(records)
+            if rest.asked:
+                demand_not_refused(self.shop.store.local, rest)
+                demand_not_late(self.shop.ledger.place, rest, self.shop.api.timeout_sec)
+                records |= self.buyer.buy(rest, whole=whole)
         return records
 
-    def _bought_elsewhere(self, questions: list[Question]) -> dict[str, Record]:
-        """Answers that another machine was buying: waited for, at most `api.timeout_sec`."""
-        waited, records = 0.0, self.shop.store.get([one.key for one in questions])
-        while len(records) < len(questions) and waited < self.shop.api.timeout_sec:
-            self.shop.clock.wait(POLL_SEC)
-            waited += POLL_SEC
-            records |= self.shop.store.get([one.key for one in questions if one.key not in records])
-        if missing := [one.key for one in questions if one.key not in records]:
-            holder = self.shop.attempts.holder(missing[0]) if self.shop.attempts else "nobody"
-            raise BudgetStop(
-                f"{len(missing)} questions are held by other machines and unanswered (the first by run {holder}): "
-                "run again later; if that buyer died or api.max_attempts is reached, `make spend` shows what was paid "
-                f"and `make release KEY={missing[0]}` lets the key be bought again."
-            )
+    def _bought_elsewhere(self, batches: list[Batch]) -> dict[str, Record]:
+        """What other machines were buying: waited for, at most `api.timeout_sec`, and bought if they let go of it.
+
+        In the end, questions that still are held leave their snapshot's others alone.
+        """
+        waited, records = 0.0, dict[str, Record]()
+        while batches:
+            last = waited >= self.shop.api.timeout_sec or not self._may_be_answered(batches)
+            for batch in batches:
+                records |= self._bought(batch, whole=not last)
+            batches = [rest for batch in batches if (rest := batch.without(records)).asked]
+            if last and batches:
+                raise self._held(batches)
+            if batches:
+                self.shop.clock.wait(POLL_SEC)
+                waited += POLL_SEC
         return records
+
+    def _may_be_answered(self, batches: list[Batch]) -> bool:
+        attempts = self.shop.attempts
+        return attempts is None or any(not attempts.is_spent(one.key) for batch in batches for one in batch.questions)
+
+    def _held(self, batches: list[Batch]) -> BudgetStop:
+        first, count = batches[0].questions[0].key, sum(len(batch.asked) for batch in batches)
+        why = self.shop.attempts.holder(first) if self.shop.attempts else "came and went"
+        return BudgetStop(
+            f"{count} questions are held by other machines or reached api.max_attempts (the first {why}): run again "
+            f"later; if that buyer died, `make spend` shows what was paid and `make release KEY={first}` lets the keys "
+            "of its request be bought again."
+        )
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """A purchase that leaves its line in the ledger, however it ends; a signal ends it between two requests."""
+        with INTERRUPTS.held_back():
+            try:
+                yield
+            except Interrupted as end:
+                raise Interrupted(
+                    f"{end}: {self.tally.bought} answers were bought and kept in it, nothing is held, and the next run "
+                    "goes on there.",
+                    end.exit_code - 128,
+                ) from None
+            finally:
+                self._record_run()
+
+    def _claimed(self, batch: Batch) -> AbstractContextManager[None]:
+        return claim(self.shop.store.local.root / "claims", batch.snapshots)
+
+    def _demand_facts(self, question: Question) -> None:
+        with claim(self.shop.store.local.root / "claims", ["model"]):
+            demand_agreement(self.shop.forecaster, question, self.shop.store, self.buyer.buy_facts)
+
+    def _warn_of_other_machines(self) -> None:
+        if self.shop.store.remote is not None and self.shop.attempts is None:
+            print(
+                "Answers are shared on the DVC remote, but the budget is this machine's (api.scope machine): another "
+                "machine that buys at the same time may pay for the same questions; api.scope: remote prevents it.",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def _offline(self, batches: list[Batch]) -> str:
-        missing = sum(len(batch.asked) for batch in batches)
-        first = batches[0].questions[0]
+        questions = [question for batch in batches for question in batch.questions]
+        first, longer = questions[0], fitting(self.shop.store, further_ahead(questions))
         return (
-            f"{missing} of {self.tally.questions} questions have no stored answer (the first: {first.symbol} at "
+            f"{len(questions)} of {self.tally.questions} questions have no stored answer (the first: {first.symbol} at "
             f"{first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost {len(batches)} "
             "requests at one per snapshot: see `make plan`, then choose api=online, or narrow requests.first_session "
-            "and requests.last_session."
+            f"and requests.last_session. {longer}".rstrip()
         )
 
     def _left_over(self, stop: BudgetStop, batches: list[Batch]) -> str:

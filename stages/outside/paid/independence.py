@@ -7,16 +7,18 @@ other, which is proved with the service itself, once per model, epoch and deploy
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError
 from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.batches import joint_options
 from stages.outside.paid.model_facts import identity
+from stages.outside.paid.notes import read_note, write_note
 from stages.requests.question import Question
 
-JOINT_OPTIONS = ("finetune_steps", "multivariate")
 TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
 
 
@@ -27,18 +29,17 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
             f"api.pack snapshots cannot send known futures ({', '.join(question.futr_exog)}), which belong to one "
             "snapshot each: set api.pack to none or empty requests.futr_exog."
         )
-    if joint := [name for name in JOINT_OPTIONS if question.options.get(name)]:
+    if joint := joint_options(question):
         raise ConfigurationError(
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
             "answer: set api.pack to none."
         )
-    content = store.read_note(path_of_proof(question))
-    if content is None:
+    proof = proof_of(store, question)
+    if proof is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
             "series for itself: `make prove-independence` asks the service once, or set api.pack to none."
         )
-    proof = json.loads(content)
     if not proof["independent"]:
         raise ConfigurationError(
             f"{question.model} (epoch {question.model_epoch}) answered one question differently in company, by up to "
@@ -46,12 +47,25 @@ def demand_proof(store: AnswerStore, question: Question) -> None:
         )
 
 
+def proof_of(store: AnswerStore, question: Question) -> dict[str, Any] | None:
+    """The recorded proof for a question's model, if there is a sound one."""
+    return read_note(store, path_of_proof(question), parse_proof)
+
+
 def record_proof(store: AnswerStore, question: Question, difference: float, key: str) -> bool:
     """Write down how far the answers lay apart; whether that counts as equal."""
     independent = difference <= TOLERANCE
     document = {"independent": independent, "largest_difference": difference, "tolerance": TOLERANCE, "key": key}
-    store.write_note(path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n")
+    write_note(store, path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n", parse_proof)
     return independent
+
+
+def parse_proof(content: bytes) -> dict[str, Any]:
+    """A recorded proof; `ValueError` and the like when the note is damaged."""
+    proof: dict[str, Any] = json.loads(content)
+    if not isinstance(proof["independent"], bool):
+        raise ValueError(f"independent is {proof['independent']!r}")
+    return {**proof, "largest_difference": float(proof["largest_difference"])}
 
 
 def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed: NDArray[np.float64]) -> float:

@@ -5,7 +5,8 @@ one line per run, and nothing is ever deleted from it. A process that dies leave
 count too much, never too little.
 
 *Time*: a seat belongs to the UTC day of its reservation, or to the newest day in the ledger while the clocks of two
-machines stand on two sides of midnight.
+machines stand on two sides of midnight. Days that a clock ran ahead into are moved by `right_clock`: their seats count
+on the day it says, and again should that day ever come.
 *Errors*: `BudgetStop` (exit 4) before the request that a limit forbids, naming the limit.
 """
 
@@ -16,18 +17,20 @@ import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from stages.errors import BudgetStop, PipelineError
 from stages.outside.clock import Clock, stamp
+from stages.outside.interrupts import INTERRUPTS
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place, open_shared
 
 DAYS = "budget/days"
 LIMITS = "budget/limits"
 RUNS = "budget/runs"
+MOVED = "budget/moved"  # `<day that counts>--<day of a clock that ran ahead>`
 DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
 CLOCK_SKEW = timedelta(hours=1)
 
@@ -48,6 +51,11 @@ class Seat:
         self.day = day
         self.name = name
         self.used = False
+
+    @property
+    def call(self) -> str:
+        """Its name in the ledger, and that of the request it is for."""
+        return f"{self.day}/{self.name}"
 
     def use(self) -> None:
         """Called in the instant the request leaves; a second request on the same seat is refused."""
@@ -77,25 +85,36 @@ class Ledger:
 
     def left_today(self) -> int:
         """How many requests the day still allows."""
-        return max(0, self.per_day() - held(self._row(self._day()).taken()))
+        day = self._day()
+        return max(0, self.per_day() - self._moved_to(day) - held(self._row(day).taken()))
+
+    def await_turn(self) -> None:
+        """Wait until this machine may send again, while the run's limit allows it; nothing is held meanwhile."""
+        self._demand_left()
+        self._await_cooldown()
 
     def reserve(self, note: Mapping[str, Any]) -> Seat:
         """A seat for one request, durable before this returns; `note` says what the request will ask."""
-        if self.counted >= self.limits.per_run:
-            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
-        self._await_cooldown()
+        self._demand_left()
         try:
             return self._taken(note)
         except OSError as error:
             raise BudgetStop(f"the ledger does not answer ({error}), so nothing may be sent") from error
 
+    def _demand_left(self) -> None:
+        if self.counted >= self.limits.per_run:
+            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
+
     def _taken(self, note: Mapping[str, Any]) -> Seat:
         while True:
-            day, limit = self._day(), self.per_day()
+            day, per_day = self._day(), self.per_day()
+            limit = max(0, per_day - self._moved_to(day))
             about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
             name = self._row(day).take(limit, _document({**note, **about, "nonce": uuid.uuid4().hex}))
             if name is None:
-                raise BudgetStop(f"{day} has seen {limit} of {limit} requests (api.per_day or `make budget PER_DAY=`)")
+                raise BudgetStop(
+                    f"{day} has seen {per_day} of {per_day} requests (api.per_day or `make budget PER_DAY=`)"
+                )
             seat = Seat(day, name)
             if self._day() == day:
                 self.counted += 1
@@ -124,20 +143,46 @@ class Ledger:
 
     def _day(self) -> str:
         now = self.clock.now()
-        newest = max(filter(DAY.match, self.place.names(DAYS)), default="")
-        if newest <= now.date().isoformat():
-            return now.date().isoformat()
-        if date.fromisoformat(newest) <= (now + CLOCK_SKEW).date():
-            return newest
-        raise BudgetStop(
-            f"the clock says {now.date()}, but the ledger already holds requests of {newest}: api.per_day counts UTC "
-            "days, so a clock set back could spend a day twice; set the clock right, or wait until that day is over."
-        )
+        today, days = now.date().isoformat(), self._days()
+        if ahead := self._ahead(days):
+            raise BudgetStop(
+                f"the clock says {today}, but the ledger already holds requests of {ahead[-1]}: api.per_day counts UTC "
+                "days, so a clock set back could spend a day twice. Set the clock right; if it is right and an earlier "
+                f"one ran ahead, `make budget CLOCK=right` counts those requests on {today}."
+            )
+        return max([today, *(day for day in days if day <= self._latest())])
+
+    def _days(self) -> list[str]:
+        return [name for name in self.place.names(DAYS) if DAY.match(name)]
+
+    def _latest(self) -> str:
+        """The day of a clock that is ahead of ours by as much as is allowed."""
+        return (self.clock.now() + CLOCK_SKEW).date().isoformat()
+
+    def _ahead(self, days: list[str]) -> list[str]:
+        """Of these days, those beyond this machine's clock that hold requests which count and were not moved."""
+        ahead = [day for day in days if day > self._latest()]
+        moved = {name.split("--")[1] for name in self.place.names(MOVED)} if ahead else set()
+        return [day for day in ahead if day not in moved and held(self._row(day).taken())]
+
+    def right_clock(self) -> dict[str, int]:
+        """Count the requests of days that lie ahead of the clock today; how many, by day."""
+        today = self.clock.now().date().isoformat()
+        moved = {day: held(self._row(day).taken()) for day in self._ahead(self._days())}
+        for day, count in moved.items():
+            self.place.create(f"{MOVED}/{today}--{day}", _document({"requests": count, "run": self.run}))
+        return moved
+
+    def _moved_to(self, day: str) -> int:
+        """Requests of other days that count on this one."""
+        names = [name.split("--") for name in self.place.names(MOVED)]
+        return sum(held(self._row(of).taken()) for to, of in names if to == day)
 
     def _await_cooldown(self) -> None:
         """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
         with open_shared(self.stamps / "last_sent") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with INTERRUPTS.waiting():
+                fcntl.flock(file, fcntl.LOCK_EX)
             now, last = self.clock.now(), _instant(file.read())
             since = (now - last).total_seconds() if last else self.limits.cooldown_sec
             if 0 <= since < self.limits.cooldown_sec:

@@ -7,15 +7,16 @@ that JSON would bend, each before a seat is taken.
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
+from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.batches import Batch
 from stages.outside.places import Folder, make_folder, plain_words
 from stages.requests.question import Question
@@ -24,6 +25,7 @@ from stages.requests.window import Window
 MAX_REQUEST_BYTES = 200_000_000
 BYTES_PER_RECORD = 8_192
 BYTES_PER_ANSWERED_VALUE = 25
+MARK = "\nrefusal "  # behind the service's words; a note of an earlier version ends with them
 SPARE_BYTES = 262_144  # for seats, folders and whatever blocks a disk counts in
 
 
@@ -49,17 +51,21 @@ def demand_finite(batch: Batch) -> Batch:
             if not np.isfinite(values).all():
                 question = one.question
                 raise DataContractError(
-                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity; "
-                    "nothing was sent: see requests.hist_exog, requests.futr_exog and the data report."
+                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity"
+                    f"{_first_of(name, values, question)}; nothing was sent: see requests.hist_exog, futr_exog and "
+                    "exog_policy, and the data report."
                 )
     return Batch(tuple(built))
 
 
-def room_for(batch: Batch, folder: Path) -> IO[bytes]:
+def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
     """A nameless file as large as the batch's answers: closed just before they are kept, it leaves them their room.
 
-    Whoever fills the disk while they are on their way fills the rest, and a killed process holds nothing.
+    Whoever fills the disk while they are on their way fills the rest, and a killed process holds nothing. Each of their
+    folders must take new files in this instant.
     """
+    folder = store.local.root
+    store.require_keepable(question.key for question in batch.questions)
     values = sum((len(one.levels) + 1) * one.horizon_min for one in batch.questions)
     left = SPARE_BYTES + len(batch.asked) * BYTES_PER_RECORD + values * BYTES_PER_ANSWERED_VALUE
     with plain_words(folder):
@@ -75,21 +81,42 @@ def room_for(batch: Batch, folder: Path) -> IO[bytes]:
 def demand_not_refused(place: Folder, batch: Batch) -> None:
     """Do not ask again what the service refused for a fault of ours."""
     for question in batch.questions:
-        if (reason := place.read(f"refused/{question.key}.txt")) is not None:
+        if (note := place.read(f"refused/{question.key}.txt")) is not None:
             raise ConfigurationError(
-                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: {reason.decode()} "
-                f"`make release KEY={question.key}` lets it be asked again."
+                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: "
+                f"{note.decode().partition(MARK)[0]} `make release KEY={question.key}` lets it be asked again."
             )
 
 
-def remember_refused(place: Folder, batch: Batch, reason: str) -> None:
-    """Note the questions of a request that the service refused for a fault of ours."""
-    for question in batch.questions:
-        place.create(f"refused/{question.key}.txt", reason.encode())
+def remember_refused(place: Folder, question: Question, reason: str, refusal: str) -> None:
+    """Note a question that the service refused alone, and the refusal it belongs to."""
+    place.create(f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode())
+
+
+def forget_refused(place: Folder, key: str) -> list[str]:
+    """Forget the refusal of a key, and with it that of every key of the same refusal; these keys."""
+    notes = {name: (place.read(f"refused/{name}") or b"").decode() for name in place.names("refused")}
+    refusals = {name: note.partition(MARK)[2] or note for name, note in notes.items()}
+    same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"{key}.txt")]
+    for name in same:
+        with plain_words(place.root / "refused" / name):
+            (place.root / "refused" / name).unlink(missing_ok=True)
+    return [name.removesuffix(".txt") for name in same]
 
 
 def _same(window: Window) -> Window:
     return window
+
+
+def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str:
+    """Which exogenous column it is, and where."""
+    if name == "y":
+        return ""
+    row, column = np.argwhere(~np.isfinite(values))[0]
+    ahead = name == "futr_exog"
+    names = question.futr_exog if ahead else question.hist_exog + question.futr_exog
+    place = f"{row + 1} minutes ahead" if ahead else f"{len(values) - row} minutes back"
+    return f" ({names[column]}, {place})"
 
 
 def _demand_rows(question: Question, forecaster: ForecasterParams) -> None:
@@ -98,10 +125,9 @@ def _demand_rows(question: Question, forecaster: ForecasterParams) -> None:
             f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} has {question.rows} rows of history, the "
             f"service wants {forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
         )
-    if forecaster.input_size is None or forecaster.model_horizon is None or question.hist_exog or question.futr_exog:
-        return
-    longest = 3 * forecaster.input_size + max(forecaster.model_horizon, question.horizon_min)
-    if question.rows > longest:
+    exogenous = bool(question.hist_exog or question.futr_exog)
+    longest = forecaster.respondent.row_limit(question.horizon_min, exogenous=exogenous)
+    if longest is not None and question.rows > longest:
         raise ConfigurationError(
             f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} claims {question.rows} rows, the SDK sends "
             f"{longest} at most: write the questions again with `dvc repro -f build_requests`."

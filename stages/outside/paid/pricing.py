@@ -1,20 +1,22 @@
 """What the present questions would cost, before anything is bought.
 
-*Errors*: none of its own; nothing is sent but the listing of a shared remote.
+Answers are looked up as a run looks them up, damage included, so that the price is what the run will pay; what only a
+shared remote has is fetched.
+*Errors*: none of its own.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 import polars as pl
 
 from stages.forecasting.backend import Asked
-from stages.outside.paid.answers import AnswerStore, path_of
+from stages.forecasting.params import is_azure
+from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.batches import Batch, packed, per_snapshot
-from stages.outside.paid.model_facts import path_of_facts
-from stages.outside.places import Place
+from stages.outside.paid.model_facts import parse_facts, path_of_facts
+from stages.outside.paid.notes import read_note
 from stages.requests.question import Question
 
 
@@ -53,32 +55,19 @@ class Price:
 
 def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore) -> Price:
     """The price of these questions for this store."""
-    here = keys_in(store.local, {question.key for question in questions})
-    absent = {question.key for question in questions} - here
-    there = keys_in(store.remote, absent) if store.remote is not None else set()
-    missing = [Asked(question, _nobody_looks) for question in questions if question.key in absent - there]
-    facts_known = store.read_note(path_of_facts(questions[0])) is not None
+    answered = set(store.get(sorted({question.key for question in questions})))
+    missing = [Asked(question, _nobody_looks) for question in questions if question.key not in answered]
+    first = questions[0]
+    facts_known = is_azure(first.deployment) or read_note(store, path_of_facts(first), parse_facts) is not None
     return Price(
         questions=len(questions),
-        local=len(here),
-        remote=len(there),
+        local=len(answered) - store.hits_remote,
+        remote=store.hits_remote,
         batches=tuple(per_snapshot(missing)),
         facts=0 if facts_known or not missing else 1,
         repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
-        span=paid_span(schedule, here | there),
+        span=paid_span(schedule, answered),
     )
-
-
-def keys_in(place: Place, keys: Iterable[str]) -> set[str]:
-    """Which of these keys have a record there, from one listing per folder."""
-    by_folder: dict[str, set[str]] = defaultdict(set)
-    for key in keys:
-        by_folder[key[:2]].add(key)
-    found: set[str] = set()
-    for folder, wanted in by_folder.items():
-        names = {f"{folder}/{name}" for name in place.names(folder)}
-        found |= {key for key in wanted if path_of(key) in names}
-    return found
 
 
 def paid_span(schedule: pl.DataFrame, paid: set[str]) -> tuple[str, str] | None:

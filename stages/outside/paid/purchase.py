@@ -1,35 +1,53 @@
 """One purchase: a batch of questions, asked until it is answered or may not be asked again.
 
-The order is what keeps the promises: begin the attempt, hold a seat, send, check the answer, keep it on disk, settle
-the seat, share it, end the attempt. A process may die between any two of these; nothing kept is lost, and the ledger
-never counts less than was sent.
+The order is what keeps the promises: wait for the turn, look into the store once more, hold a seat, begin the attempts,
+send, check the answer, keep it on disk, settle the seat, share it, end the attempts. While it waits, a purchase holds
+nothing. A process may die between any two of these; nothing kept is lost, and the ledger never counts less than was
+sent.
 
 *Errors*: `BudgetStop` at a limit or when the service gives no answer, `DataContractError` for an answer that cannot be
-one, `ConfigurationError` for what the service refuses.
+one, `ConfigurationError` for what the service refuses, `Interrupted` before a request or in a wait.
 """
 
 import sys
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from stages.errors import BudgetStop, DataContractError, PipelineError
-from stages.forecasting.soundness import complaint
+from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
+from stages.forecasting.backend import Asked
+from stages.forecasting.soundness import complaint, plausible_bp
 from stages.outside.clock import stamp
-from stages.outside.paid.answers import Record, record_of
+from stages.outside.interrupts import INTERRUPTS
 from stages.outside.paid.batches import Batch
-from stages.outside.paid.independence import difference_of, record_proof
+from stages.outside.paid.claims import Begun
+from stages.outside.paid.late import remember_late
 from stages.outside.paid.ledger import Seat
-from stages.outside.paid.precautions import remember_refused, room_for
-from stages.outside.paid.seller import Bought, CallFailed, ModelFacts, Seller
+from stages.outside.paid.precautions import demand_finite, remember_refused, room_for
+from stages.outside.paid.records import Record, record_of
+from stages.outside.paid.seller import Bought, CallFailed, FactsUntold, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
-from stages.requests.question import Question
 
 LONGEST_WAIT_SEC = 300.0
 NOTHING = Batch(())
+FACTS = "model_params"  # kind of request
+Told = TypeVar("Told")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request that was answered soundly; nothing of it is kept yet."""
+
+    batch: Batch
+    seat: Seat
+    begun: list[Begun]
+    bought: Bought
 
 
 class Buyer:
-    """Sends batches, each request on a seat of its own."""
+    """Sends batches, each request on a seat of its own. The caller holds the locks of their snapshots."""
 
     def __init__(self, shop: Shop, tally: Tally) -> None:
         self.shop = shop
@@ -39,95 +57,128 @@ class Buyer:
     def _seller(self) -> Seller:
         return self.shop.open_seller()
 
-    def buy(self, wanted: Batch) -> dict[str, Record]:
-        """The batch's answers, but for questions that another machine is buying."""
-        attempt = 1
-        while (batch := self._begun(wanted)).asked:
+    def buy(self, wanted: Batch, *, whole: bool = True) -> dict[str, Record]:
+        """The batch's answers, but for questions that another machine buys; if `whole`, none while it buys one.
+
+        A refused request is asked again in halves, down to the question that is refused alone. Two of these and no
+        answer: the service refuses whatever is asked.
+        """
+        records: dict[str, Record] = {}
+        refused: list[ConfigurationError] = []
+        waiting, refusal = [wanted], uuid.uuid4().hex
+        while waiting and (records or len(refused) < 2):
+            batch = waiting.pop(0)
             try:
-                return self._sent(batch)
+                answered = self.ask(batch, whole=whole)
+            except CallFailed as failure:
+                if failure.smaller and len(batch.asked) > 1:
+                    waiting[:0] = batch.halves()
+                elif failure.never and len(batch.asked) == 1:
+                    refused.append(self._refused(batch.asked[0], failure, refusal))
+                else:
+                    raise failure.error from None
+            else:
+                records |= self.keep(answered) if answered else {}
+        if refused:
+            raise refused[0]
+        return records
+
+    def ask(self, wanted: Batch, *, again: Collection[str] = (), whole: bool = True) -> Answered | None:
+        """One request after the other until one is answered; None if nothing of it may or need be bought now.
+
+        The keys in `again` have their answer, and are asked all the same.
+        """
+        attempt = 1
+        while True:
+            INTERRUPTS.demand_none()
+            try:
+                return self._asked(wanted, again, whole=whole)
             except CallFailed as failure:
                 if attempt >= min(self.shop.api.max_attempts, 1 + failure.again):
-                    raise failure.error from None
+                    raise
                 if failure.wait_sec > LONGEST_WAIT_SEC:
                     raise BudgetStop(f"the forecast service asks to wait {failure.wait_sec:.0f} s") from None
                 self.shop.clock.wait(failure.wait_sec)
                 attempt += 1
-        return {}
 
-    def buy_facts(self, question: Question) -> ModelFacts:
-        """The model's metadata: one request, one attempt, counted like any other."""
-        seat = self._reserve("model_params", NOTHING)
-        try:
-            facts = self._seller.model_facts(question.model, seat)
-        except CallFailed as failure:
-            self._settle_failed(seat, failure, NOTHING)
-            raise failure.error from None
-        self.shop.ledger.settle(seat, "answered", {})
-        self.tally.calls["answered"] += 1
-        return facts
-
-    def prove_independence(self, batch: Batch) -> bool:
-        """Ask one question alone (unless its answer is kept), then all in one request, and compare.
-
-        It stands near the middle, with company on both sides, and elsewhere if the order is turned round.
-        """
-        place = len(batch.asked) // 2 - 1
-        chosen = batch.asked[place]
-        key = chosen.question.key
-        alone = (self.shop.store.get([key]) or self.buy(Batch((chosen,))))[key]
-        try:
-            seat, bought = self._asked(batch)
-        except CallFailed as failure:
-            raise failure.error from None
-        difference = difference_of(alone.values_bp, bought.values_bp[place])
-        independent = record_proof(self.shop.store, chosen.question, difference, key)
-        if independent:
-            self._kept(batch, bought, seat)
-        else:
-            self.shop.ledger.settle(seat, "answered", {"why": "kept nothing: the answers depend on their company"})
-        return independent
-
-    def _sent(self, batch: Batch) -> dict[str, Record]:
-        try:
-            seat, bought = self._asked(batch)
-        except CallFailed as failure:
-            self._end(batch, failure.state)
-            raise
-        except PipelineError:
-            self._end(batch, "refunded")
-            raise
-        records = self._kept(batch, bought, seat)
-        self._end(batch, "answered")
-        return records
-
-    def _asked(self, batch: Batch) -> tuple[Seat, Bought]:
-        """One request on one seat, while the disk holds room for its answers."""
-        with room_for(batch, self.shop.store.local.root):
-            seat = self._reserve("forecast", batch)
-            try:
-                bought = self._seller.forecast(batch.asked, seat)
-                _demand_sound(batch, bought)
-            except CallFailed as failure:
-                self._settle_failed(seat, failure, batch)
-                raise
-        return seat, bought
-
-    def _kept(self, batch: Batch, bought: Bought, seat: Seat) -> dict[str, Record]:
+    def keep(self, got: Answered, unless: Collection[str] = ()) -> dict[str, Record]:
+        """Keep and share the answers of a request, but for those of the keys in `unless`."""
         facts: dict[str, Any] = {
             "sdk": self._seller.sdk,
-            "call": f"{seat.day}/{seat.name}",
-            "series_in_call": len(batch.asked),
-            "company": len(batch.snapshots),
-            "input_tokens": bought.input_tokens,
+            "call": got.seat.call,
+            "series_in_call": len(got.batch.asked),
+            "company": len(got.batch.snapshots),
+            "input_tokens": got.bought.input_tokens,
             "paid_utc": stamp(self.shop.clock.now()),
         }
-        store, kept = self.shop.store, []
-        for one, values, mean in zip(batch.questions, bought.values_bp, bought.mean_bp, strict=True):
-            kept.append(store.keep(record_of(one, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)))
-        self.shop.ledger.settle(seat, "answered", {"input_tokens": bought.input_tokens})
+        answers = zip(got.batch.questions, got.bought.values_bp, got.bought.mean_bp, strict=True)
+        store = self.shop.store
+        kept = store.keep_all(
+            [
+                record_of(one, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)
+                for one, values, mean in answers
+                if one.key not in unless
+            ]
+        )
+        self._settle(got.seat, "answered", {"input_tokens": got.bought.input_tokens})
         self.tally.bought += len(kept)
-        self.tally.calls["answered"] += 1
-        return {record.key: store.share(record) for record in kept}
+        try:
+            return {record.key: store.share(record) for record in kept}
+        finally:
+            self._end(got.begun, "answered")  # shared or not: the next run from this store shares what is kept
+
+    def drop(self, got: Answered, why: str) -> None:
+        """Keep nothing of an answered request."""
+        self._settle(got.seat, "answered", {"why": why})
+        self._end(got.begun, "unknown")
+
+    def buy_facts(self, model: str) -> ModelFacts:
+        """The model's metadata: one request, one attempt, counted like any other."""
+        return self._told(FACTS, lambda seat: self._seller.model_facts(model, seat))
+
+    def buy_models(self) -> list[str]:
+        """The models that the key may use, by name: one request, counted."""
+        return self._told("models", lambda seat: self._seller.models(seat))
+
+    def _told(self, kind: str, ask: Callable[[Seat], Told]) -> Told:
+        """What the service says beside answers."""
+        INTERRUPTS.demand_none()
+        self.shop.ledger.await_turn()
+        seat = self._reserve(kind, NOTHING)
+        try:
+            told = ask(seat)
+        except CallFailed as failure:
+            self._settle_failed(seat, failure, NOTHING)
+            untold = failure.never and kind == FACTS
+            raise FactsUntold(str(failure.error)) if untold else failure.error from None
+        self._settle(seat, "answered", {})
+        return told
+
+    def _asked(self, wanted: Batch, again: Collection[str], *, whole: bool) -> Answered | None:
+        """One request on one seat, while the disk holds room for its answers."""
+        numbers = self._free([one.key for one in wanted.questions if one.key not in again], whole=whole)
+        if numbers is None:
+            return None
+        batch = demand_finite(wanted.only({*numbers, *again}))
+        self.shop.ledger.await_turn()
+        for key in self.shop.store.get(numbers):  # bought elsewhere while we waited
+            del numbers[key]
+        batch = batch.only({*numbers, *again})
+        if not numbers and len(batch.asked) < 2:
+            return None
+        with room_for(batch, self.shop.store):
+            seat = self._reserve("forecast", batch)
+            begun = self._begun(numbers, seat)
+            if begun is None:
+                return None
+            try:
+                bought = self._seller.forecast(batch.asked, seat)
+                _demand_sound(batch, bought, self.shop.api.plausible_sigmas)
+            except CallFailed as failure:
+                self._settle_failed(seat, failure, batch)
+                self._end(begun, failure.state)
+                raise
+        return Answered(batch, seat, begun, bought)
 
     def _reserve(self, kind: str, batch: Batch) -> Seat:
         seller, questions = self._seller, batch.questions  # a missing key is said before a seat is taken
@@ -145,47 +196,80 @@ class Buyer:
             }
         )
 
+    def _settle(self, seat: Seat, state: str, facts: Mapping[str, Any]) -> None:
+        self.shop.ledger.settle(seat, state, facts)
+        self.tally.calls[state] += 1
+
     def _settle_failed(self, seat: Seat, failure: CallFailed, batch: Batch) -> None:
-        self.shop.ledger.settle(seat, failure.state, {"why": str(failure.error)})
-        self.tally.calls[failure.state] += 1
-        local = self.shop.store.local
+        self._settle(seat, failure.state, {"why": str(failure.error)})
         try:
             if failure.evidence:
-                local.create(f"quarantine/call-{seat.day}-{seat.name}.txt", failure.evidence.encode())
-            if failure.never:
-                remember_refused(local, batch, str(failure.error))
+                name = f"quarantine/call-{seat.day}-{seat.name}.txt"
+                self.shop.store.local.create(name, failure.evidence.encode())
+            if failure.late and batch.asked:
+                place, call = self.shop.ledger.place, (seat.day, seat.name)
+                failure.error = remember_late(place, batch, self.shop.api.timeout_sec, call)
         except PipelineError as error:  # what happened to the call is said all the same
             print(error, file=sys.stderr, flush=True)
 
-    def _begun(self, batch: Batch) -> Batch:
-        """The questions that no other machine is buying; all of them where machines share nothing."""
-        attempts = self.shop.attempts
-        if attempts is None:
-            return batch
+    def _refused(self, one: Asked, failure: CallFailed, refusal: str) -> ConfigurationError:
+        """Remember a question that was refused alone; what the user hears."""
+        question = one.question
         try:
-            return Batch(tuple(one for one in batch.asked if attempts.take(one.question.key)))
-        except OSError as error:
-            raise BudgetStop(f"the claims on the remote do not answer ({error}), so nothing may be sent") from error
+            remember_refused(self.shop.store.local, question, str(failure.error), refusal)
+        except PipelineError as error:
+            print(error, file=sys.stderr, flush=True)
+        return ConfigurationError(
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ}: {failure.error} It is not asked again "
+            f"until `make release KEY={question.key}`."
+        )
 
-    def _end(self, batch: Batch, state: str) -> None:
+    def _free(self, keys: list[str], *, whole: bool) -> dict[str, int] | None:
+        """The keys that may be bought now; all of them where machines share nothing."""
         attempts = self.shop.attempts
         if attempts is None:
+            return dict.fromkeys(keys, 0)
+        try:
+            return attempts.free(keys, whole=whole)
+        except OSError as error:
+            raise _claims_are_down(error) from error
+
+    def _begun(self, numbers: Mapping[str, int], seat: Seat) -> list[Begun] | None:
+        """The attempts of this request; None, and its seat given back, if another machine began first."""
+        attempts, begun = self.shop.attempts, None
+        if attempts is None:
+            return []
+        try:
+            begun = attempts.begin(numbers, seat.call)
+        except OSError as error:
+            raise _claims_are_down(error) from error
+        finally:
+            if begun is None:
+                self._settle(seat, "refunded", {"why": "its keys could not be claimed"})
+        return begun
+
+    def _end(self, begun: list[Begun], state: str) -> None:
+        if self.shop.attempts is None:
             return
         try:
-            for question in batch.questions:
-                attempts.settle(question.key, state)
-        except OSError as error:
-            told = f"claims of {', '.join(batch.snapshots)} stay open on the remote ({error}): see `make release KEY=`."
+            self.shop.attempts.end(begun, state)
+        except (OSError, PipelineError) as error:
+            told = f"{len(begun)} claims stay open on the remote ({error}): the next run from this store ends them."
             print(told, file=sys.stderr, flush=True)
 
 
-def _demand_sound(batch: Batch, bought: Bought) -> None:
+def _claims_are_down(error: OSError) -> BudgetStop:
+    return BudgetStop(f"the claims on the remote do not answer ({error}), so nothing may be sent")
+
+
+def _demand_sound(batch: Batch, bought: Bought, sigmas: float) -> None:
     """All answers of a call or none: nothing unsound ever enters the store."""
-    for one, values, mean in zip(batch.questions, bought.values_bp, bought.mean_bp, strict=True):
-        if wrong := complaint(values, mean, (len(one.levels), one.horizon_min)):
+    for one, values, mean in zip(batch.asked, bought.values_bp, bought.mean_bp, strict=True):
+        question, most_bp = one.question, plausible_bp(one.window().y_bp, one.question.horizon_min, sigmas)
+        if wrong := complaint(values, mean, (len(question.levels), question.horizon_min), most_bp):
             error = DataContractError(
-                f"the answer for {one.symbol} at {one.snapshot_utc:%Y-%m-%d %H:%MZ} is unsound: {wrong}; it counts as "
-                "paid and lies in quarantine/. Run again to ask once more."
+                f"the answer for {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) is "
+                f"unsound: {wrong}; it counts as paid and lies in quarantine/. Run again to ask once more."
             )
             evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
             raise CallFailed("unknown", error, evidence=evidence)

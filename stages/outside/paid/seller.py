@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.errors import PipelineError
+from stages.errors import ConfigurationError, PipelineError
 from stages.forecasting.backend import Asked
 from stages.outside.paid.ledger import Seat
 
@@ -33,7 +33,8 @@ class CallFailed(Exception):
     """A call without an answer. `state` is for the ledger: refunded, refused or unknown.
 
     `again` says how many more attempts make sense at most, `wait_sec` how long to wait first; `error` is what the user
-    hears when there is none. `never` marks questions that must not be asked again.
+    hears when there is none. `never` marks a question that, asked alone, must not be asked again; `smaller` says that
+    fewer questions may be taken; `late` marks questions whose answer did not come in time.
     """
 
     def __init__(  # noqa: PLR0913  # a record of one event
@@ -44,6 +45,8 @@ class CallFailed(Exception):
         again: int = 0,
         wait_sec: float = 0.0,
         never: bool = False,
+        late: bool = False,
+        smaller: bool = False,
         evidence: str = "",
     ) -> None:
         super().__init__(str(error))
@@ -52,7 +55,13 @@ class CallFailed(Exception):
         self.again = again
         self.wait_sec = wait_sec
         self.never = never
+        self.late = late
+        self.smaller = smaller
         self.evidence = evidence
+
+
+class FactsUntold(ConfigurationError):
+    """The service does not say a model's numbers."""
 
 
 class Seller(Protocol):
@@ -62,6 +71,10 @@ class Seller(Protocol):
 
     def model_facts(self, model: str, seat: Seat) -> ModelFacts:
         """Ask for a model's metadata."""
+        ...
+
+    def models(self, seat: Seat) -> list[str]:
+        """Ask for the names of the models that the key may use."""
         ...
 
     def forecast(self, asked: Sequence[Asked], seat: Seat) -> Bought:

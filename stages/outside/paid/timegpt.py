@@ -1,8 +1,10 @@
 """TimeGPT through Nixtla's own SDK: the only page that knows nixtla, pandas and the API key.
 
 The SDK is kept on a short lead: one attempt a call (retries happen above it, each on a seat of its own), metadata
-seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh seat, a bounded
-response. History travels on an artificial gapless minute clock that ends at the snapshot, answers are read by step.
+seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh seat, a response
+bounded in bytes and time and looked at before the SDK makes a table of it. The SDK is given an artificial gapless
+minute clock that ends at the snapshot, whose start it would send as `start_datetime`: that is taken out of what leaves
+unless the question's clock is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
 *Errors*: `CallFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
@@ -11,17 +13,18 @@ response. History travels on an artificial gapless minute clock that ends at the
 
 import json
 import logging
-import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from math import ceil
-from time import monotonic
 from typing import Any
 
 import httpx
 import numpy as np
 import pandas as pd
+import zstandard
 from nixtla import NixtlaClient
 from numpy.typing import NDArray
 
@@ -29,14 +32,18 @@ from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
 from stages.outside.driver import demand_driver
+from stages.outside.paid.api_key import read_key, secrets_of
+from stages.outside.paid.deadline import Deadline
 from stages.outside.paid.ledger import Seat
-from stages.outside.paid.refusals import UnreadableAnswer, failure_of
+from stages.outside.paid.refusals import failure_of
+from stages.outside.paid.replies import UnreadableAnswer, clock_complaint, demand_lists, pause_sec, whole_number
 from stages.outside.paid.seller import Bought, ModelFacts
+from stages.requests.question import ARTIFICIAL
 
 FREQ = "min"
-KEY_NAME = "NIXTLA_API_KEY"
 MAX_RESPONSE_BYTES = 50_000_000
 CONNECT_SEC = 10.0
+START = "start_datetime"
 
 logging.getLogger().setLevel(logging.WARNING)  # importing nixtla sets the root logger to INFO
 logging.getLogger("nixtla").setLevel(logging.CRITICAL)  # it would print response bodies, which may echo the key
@@ -51,12 +58,9 @@ class TimeGPT:
         demand_driver("the service")
         if not forecaster.base_url:
             raise ConfigurationError("forecaster.base_url is null: name the service's address in conf/forecaster.")
-        self._key = os.environ.get(KEY_NAME, "").strip()
-        if not self._key:
-            raise ConfigurationError(f"{KEY_NAME} is not set: api.mode online needs the API key in the environment.")
-        self._base_url = forecaster.base_url
-        self._timeout_sec = timeout_sec
-        self._client = _SeatedClient(self._key, self._base_url, timeout_sec)
+        key = read_key()
+        self._secrets = secrets_of(key, forecaster.base_url)
+        self._client = _SeatedClient(key, forecaster.base_url, timeout_sec)
         if forecaster.input_size is not None and forecaster.model_horizon is not None:
             facts = (forecaster.input_size, forecaster.model_horizon)
             self._client._model_params[(forecaster.model, FREQ)] = facts  # the SDK offers no other way
@@ -66,14 +70,14 @@ class TimeGPT:
         with self._on(seat):
             self._client._model_params.pop((model, FREQ), None)
             input_size, horizon = self._client._get_model_params(model, FREQ)
-            return ModelFacts(input_size=int(input_size), horizon=int(horizon))
+            return ModelFacts(whole_number("input_size", input_size), whole_number("horizon", horizon))
 
     def forecast(self, asked: Sequence[Asked], seat: Seat) -> Bought:
         """One POST for all questions; they must agree in model, horizon, levels and exogenous columns."""
         first = asked[0].question
         history, future = frames_of(asked)
         options: dict[str, Any] = dict(first.options)
-        with self._on(seat):
+        with self._on(seat, lambda body: demand_lists(body, asked), tells_start=first.clock == ARTIFICIAL):
             table = self._client.forecast(
                 df=history,
                 X_df=future,
@@ -86,56 +90,98 @@ class TimeGPT:
             )
             return _read(table, asked, self._client.input_tokens)
 
+    def models(self, seat: Seat) -> list[str]:
+        """One GET for the names of the models that the key may use."""
+        with self._on(seat):
+            return [str(name) for name in self._client.list_models()]
+
     @contextmanager
-    def _on(self, seat: Seat) -> Iterator[None]:
-        self._client.seat = seat
+    def _on(
+        self, seat: Seat, look: Callable[[Any], None] | None = None, *, tells_start: bool = False
+    ) -> Iterator[None]:
+        client = self._client
+        client.seat, client.look, client.tells_start = seat, look, tells_start
         try:
             yield
         except Exception as error:
-            secrets = (self._key, self._base_url)
-            raise failure_of(error, sent=seat.used, secrets=secrets) from None
+            sent, reply, pause = seat.used, client.reply, client.pause_sec
+            raise failure_of(error, sent=sent, secrets=self._secrets, reply=reply, pause_sec=pause) from None
         finally:
-            self._client.seat = None
+            client.seat = None
 
 
 class _SeatedClient(NixtlaClient):
-    """The SDK's client, which cannot send without a seat, nor read without end."""
+    """The SDK's client, which cannot send without a seat, nor wait or read without end.
+
+    `look` is shown the body of a healthy answer before the SDK is; `reply` and `pause_sec` are of the latest response.
+    """
 
     def __init__(self, key: str, base_url: str, timeout_sec: float) -> None:
         super().__init__(api_key=key, base_url=base_url, timeout=ceil(timeout_sec), max_retries=1, retry_interval=0)
         self.seat: Seat | None = None
+        self.look: Callable[[Any], None] | None = None
+        self.reply = ""
+        self.pause_sec: float | None = None
+        self.tells_start = False
         self.input_tokens: int | None = None
         self._timeout_sec = timeout_sec
+        self._deadline = Deadline(timeout_sec)
+        self._clock_is_told = False
         self._tls = httpx.create_ssl_context()  # reading the certificates costs more than a request
 
     def _make_client(self, **kwargs: Any) -> httpx.Client:
         timeout = httpx.Timeout(self._timeout_sec, connect=min(CONNECT_SEC, self._timeout_sec))
         hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._leaving], "response": [self._arriving]}
-        return httpx.Client(**{**kwargs, "timeout": timeout}, verify=self._tls, event_hooks=hooks)
+        client = httpx.Client(**{**kwargs, "timeout": timeout}, verify=self._tls, event_hooks=hooks)
+        return self._deadline.limit(client)
+
+    def _encode_payload(self, payload: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[bytes, dict[str, str]]:
+        """What is sent, without the start of the clock unless it is to be told."""
+        if not self.tells_start:
+            payload.get("series", {}).pop(START, None)
+        content: tuple[bytes, dict[str, str]] = super()._encode_payload(payload, *args, **kwargs)
+        return content
 
     def _leaving(self, request: httpx.Request) -> None:
         if self.seat is None:
             raise RuntimeError(f"a {request.method} tried to leave without a seat")
+        if request.method == "POST" and self.tells_start != (START.encode() in _plain(request)):
+            told = "is not" if self.tells_start else "is"
+            raise RuntimeError(f"{START} {told} in the request, against requests.clock")
         self.seat.use()
-        self.input_tokens = None
+        self._deadline.start()
+        self.reply, self.pause_sec, self.input_tokens = "", None, None
 
     def _arriving(self, response: httpx.Response) -> None:
-        response.stream = _Bounded(response.stream, self._timeout_sec)
+        now = datetime.now(UTC)
+        self.pause_sec = pause_sec(response.headers, now)
+        if not self._clock_is_told and (complaint := clock_complaint(response.headers, now)):
+            print(complaint, file=sys.stderr, flush=True)
+            self._clock_is_told = True
+        response.stream = _Bounded(response.stream)
         response.read()
+        self.reply = response.text
         try:
             body = json.loads(response.content)
         except ValueError:
             return
         tokens = body.get("input_tokens") if isinstance(body, dict) else None
-        self.input_tokens = tokens if isinstance(tokens, int) else None
+        self.input_tokens = tokens if type(tokens) is int else None
+        if self.look is not None and response.is_success and response.request.method == "POST":
+            self.look(body)
+
+
+def _plain(request: httpx.Request) -> bytes:
+    """The body as JSON text."""
+    body = request.content
+    return zstandard.decompress(body) if request.headers.get("content-encoding") == "zstd" else body
 
 
 class _Bounded(httpx.SyncByteStream):
-    """A response body that ends with an error when it is too long or too slow."""
+    """A response body that ends with an error when it is too long."""
 
-    def __init__(self, stream: Any, seconds: float) -> None:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._deadline = monotonic() + seconds
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
@@ -143,8 +189,6 @@ class _Bounded(httpx.SyncByteStream):
             size += len(chunk)
             if size > MAX_RESPONSE_BYTES:
                 raise UnreadableAnswer(f"the response is longer than {MAX_RESPONSE_BYTES // 1_000_000} MB")
-            if monotonic() > self._deadline:
-                raise UnreadableAnswer("the response was not complete within api.timeout_sec")
             yield chunk
 
     def close(self) -> None:

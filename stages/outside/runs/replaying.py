@@ -80,7 +80,7 @@ class _Stages:
         return check_symbols(delivered, dialect_of(self.study), self.record.calendar, self.study.quality)
 
     def build(self, bars: Frames, usable: Usable, events: pl.DataFrame) -> Frames:
-        around = Context(self.study.universe.context_symbol, events)
+        around = Context(self.study.universe.context_symbol, events, self.study.universe.context_symbols)
         return build_features(bars, usable, self.record.calendar, self.study.features, around)
 
     def plan(self, market: Market) -> tuple[pl.DataFrame, list[Question]]:

@@ -1,0 +1,93 @@
+"""A store that moves to another place: its answers, what is kept beside them, and every request it counted.
+
+All is copied before the old place loses its id, so a move that is interrupted is run again. Where the new place has a
+store of its own, both become one: its answers and standing limits stand, requests of both count.
+
+*Errors*: `ConfigurationError` (exit 5) while a run is buying at the old place, or when a disk fails.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from stages.errors import ConfigurationError
+from stages.outside.paid.identity import STORE, id_at
+from stages.outside.paid.ledger import DAYS, LIMITS
+from stages.outside.paid.seats import SETTLED, Row
+from stages.outside.places import Folder, plain_words
+
+OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
+MOVED = "moved_store_id"
+
+
+def move_store(old: Folder, new: Folder) -> None:
+    """Bring all that lies in `old` to `new`, which then has its id unless it has one."""
+    if old.address == new.address:
+        raise ConfigurationError(f"{old.root} is the store that DVC's cache has already: nothing is to be moved.")
+    with ExitStack() as held:
+        _hold_claims(old, held)
+        for name in _files(old):
+            if name not in OF_THE_PLACE and not name.startswith(("claims/", f"{DAYS}/", f"{LIMITS}/")):
+                _copy(old, new, name)
+        if not new.names(LIMITS):
+            for name in old.names(LIMITS):
+                _copy(old, new, f"{LIMITS}/{name}")
+        for day in old.names(DAYS):
+            _count_too(old, new, f"{DAYS}/{day}")
+        os.sync()
+        if (number := id_at(STORE, old)) is not None:
+            new.create(STORE.file, f"{number}\n".encode())
+            with plain_words(old.root):
+                (old.root / STORE.file).replace(old.root / MOVED)
+
+
+def _count_too(old: Folder, new: Folder, day: str) -> None:
+    """A day's seats as they are, or, where the new place has seats of that day, behind them; each once."""
+    if not new.names(day):
+        for name in old.names(day):
+            _copy(old, new, f"{day}/{name}")
+        return
+    row = Row(new, day)
+    counted = set(new.read_many(f"{day}/{name}" for name in new.names(day)).values())
+    for seat in (name.removesuffix(".json") for name in old.names(day) if name.endswith(".json")):
+        content = old.read(f"{day}/{seat}.json") or b""
+        if content in counted:
+            continue
+        taken = row.take(len(row.taken()) + len(old.names(day)), content)
+        for state in SETTLED:
+            ending = old.read(f"{day}/{seat}.{state}")
+            if taken is not None and ending is not None:
+                row.settle(taken, state, ending)
+
+
+def _hold_claims(old: Folder, held: ExitStack) -> None:
+    for name in old.names("claims"):
+        lock = held.enter_context((old.root / "claims" / name).open("rb"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"a run is buying {name.removesuffix('.lock')} into {old.root}: move the store when it has ended."
+            ) from None
+
+
+def _files(old: Folder) -> Iterator[str]:
+    for path in sorted(old.root.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            yield path.relative_to(old.root).as_posix()
+
+
+def _copy(old: Folder, new: Folder, name: str) -> None:
+    content = old.read(name)
+    if content is not None:
+        new.create(name, content, durable=False)
+
+
+def store_in(cache: Path) -> Folder:
+    """The store of a DVC cache. *Errors*: `ConfigurationError` when it holds none."""
+    store = Folder(cache / "forecasts")
+    if not store.root.is_dir():
+        raise ConfigurationError(f"{cache} holds no folder forecasts/: FROM is the cache that DVC used before.")
+    return store

@@ -1,0 +1,85 @@
+"""The proof of independence: one question's own answer beside its answer in company, bought as all answers are.
+
+The answer alone is a stored one where there is one. The company is made of questions that have no answer yet, so that
+only the compared question is paid twice; where all have one, three of them keep it company and are paid again.
+*Errors*: `BudgetStop` when another machine holds one of the questions.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stages.errors import BudgetStop
+from stages.forecasting.backend import Asked
+from stages.outside.paid.answers import Record
+from stages.outside.paid.batches import Batch
+from stages.outside.paid.independence import difference_of, record_proof
+from stages.outside.paid.late import demand_not_late
+from stages.outside.paid.precautions import demand_not_refused
+from stages.outside.paid.purchase import Buyer
+from stages.outside.paid.seller import CallFailed
+
+COMPANY = 7
+PAID_AGAIN = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The question that is compared, its company, and the keys among them that have an answer already."""
+
+    chosen: Asked
+    company: tuple[Asked, ...]
+    answered: frozenset[str]
+
+    @property
+    def batch(self) -> Batch:
+        """All in one request: the chosen one near the middle, and elsewhere if the service turned their order round."""
+        before = (1 + len(self.company)) // 2 - 1
+        return Batch((*self.company[:before], self.chosen, *self.company[before:]))
+
+
+def comparison_of(candidates: Batch, stored: Mapping[str, Record]) -> Comparison:
+    """What to compare at the least cost: a stored answer that had the least company, or a question in the middle."""
+    asked = candidates.asked
+    had = {key: (record.company, record.series_in_call) for key, record in stored.items()}
+    answered = sorted((one for one in asked if one.question.key in stored), key=lambda one: had[one.question.key])
+    chosen = answered[0] if answered else asked[len(asked) // 2 - 1]
+    new = [one for one in asked if one.question.key not in stored and one is not chosen]
+    company = new[:: max(1, len(new) // COMPANY)][:COMPANY] or answered[1 : 1 + PAID_AGAIN]
+    if answered and len(company) > 1 and had[chosen.question.key][1] == 1 + len(company):
+        company = company[1:]  # an answer that depends on how many travel must have travelled with fewer or more
+    known = {one.question.key for one in company if one.question.key in stored}
+    return Comparison(chosen, tuple(company), frozenset({chosen.question.key, *known}))
+
+
+def prove(buyer: Buyer, candidates: Batch) -> bool:
+    """Ask, compare and write down the result; whether the answers are equal. All questions' locks are held."""
+    store = buyer.shop.store
+    stored = store.get([one.key for one in candidates.questions])
+    one = comparison_of(candidates, stored)
+    unanswered = one.batch.without(stored)
+    demand_not_refused(store.local, unanswered)
+    demand_not_late(buyer.shop.ledger.place, unanswered, buyer.shop.api.timeout_sec)
+    key, together = one.chosen.question.key, len(one.batch.asked)
+    told = "2 requests: one question alone, then" if key not in stored else "1 request:"
+    print(
+        f"This proof costs {told} {together} in company; {len(one.answered)} of them then have an answer already and "
+        "are paid again.",
+        file=sys.stderr,
+        flush=True,
+    )
+    try:
+        alone = stored.get(key) or buyer.buy(Batch((one.chosen,))).get(key)
+        got = buyer.ask(one.batch, again=one.answered) if alone else None
+    except CallFailed as failure:
+        raise failure.error from None
+    if alone is None or got is None:
+        raise BudgetStop("another machine is buying these questions: run `make prove-independence` again later.")
+    values_bp = got.bought.values_bp[[question.key for question in got.batch.questions].index(key)]
+    difference = difference_of(alone.values_bp, values_bp)
+    independent = record_proof(store, one.chosen.question, difference, key)
+    if independent:
+        buyer.keep(got, unless=one.answered)
+    else:
+        buyer.drop(got, "kept nothing: the answers depend on their company")
+    return independent
