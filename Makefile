@@ -30,7 +30,7 @@ override STAGES := list-source fetch-bars check-data build-features build-reques
 	backtest evaluate report
 override LONG := "torture or scale or journey"
 override QUICK := "not (torture or scale or journey)"
-override COMMANDS := spend verify prove-independence refresh whitelist adopt collect-partitions
+override COMMANDS := verify prove-independence refresh whitelist adopt collect-partitions
 
 ##@ Run
 .PHONY: run use new-run params gate $(STAGES)
@@ -93,12 +93,14 @@ open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the r
 refresh: ## list the source anew, and say what is new or revised
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan models learn-model budget show-request adopt-store new-store release drop \
+.PHONY: $(COMMANDS) doctor audit trials null plan spend models learn-model budget canary show-request adopt-store new-store release drop \
 	demo-online
 $(COMMANDS): .venv/runtime
 	@$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
 
-spend: ## calls, series and hit ratio, run by run
+spend: .venv/runtime ## requests, tokens and hit ratio, run by run; USAGE=1 asks the vendor
+	@python -m stages.commands.spend $(call option,--usage,USAGE)
+
 verify: ## re-derive the key of every stored answer
 collect-partitions: # what no run names in the bucket of storage.root; ARGS=--delete
 
@@ -137,6 +139,9 @@ new-store: .venv/runtime # go on with what lies in DVC's cache now, as another s
 
 release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
 	@python -m stages.commands.release -- $(call given,KEY)
+
+canary: .venv/runtime # has the model changed under its name? one request
+	@python -m stages.commands.canary
 
 drop: .venv/runtime # throw a stored answer away, to buy it again: KEY= ARGS=--yes
 	@$(call split,ARGS) python -m stages.commands.drop $$words -- $(call given,KEY)

@@ -7,8 +7,8 @@ from stages.forecasting.params import ApiParams
 from stages.outside.arguments import Arguments, whole_number
 from stages.outside.entry import run
 from stages.outside.paid.backends import begin_here, ledger_anywhere, write_face
-from stages.outside.paid.ledger import set_standing_limit, standing_limit
 from stages.outside.paid.ledger_face import days_of
+from stages.outside.paid.limits import set_standing_limit, standing_limit
 from stages.outside.settings import read_params
 
 
@@ -24,14 +24,17 @@ def main() -> None:
     if per_day is not None:
         begin_here(api)
         set_standing_limit(ledger.place, per_day, ledger.clock)
-    for day, count in (ledger.right_clock() if asked.clock else {}).items():
+    for day, count in (ledger.days.right_clock(ledger.run) if asked.clock else {}).items():
         print(f"budget: {count} requests of {day}, which has not come, count today")
     write_face(ledger)
 
     standing = standing_limit(ledger.place)
     print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
     print(f"  api.per_day {api.per_day}, standing limit {standing}; the lower one holds")
-    print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}")
+    print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {api.per_minute}")
+    for cap, used in ledger.used()[1:]:
+        left, most = (cap.told(value, ledger.limits.currency) for value in (cap.left(used), cap.most))
+        print(f"  {cap.name}: {left} left of {most}")
     for day, states in days_of(ledger.place).items():
         told = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
         print(f"  {day}  {states['counted']:>5} counted  ({told})")

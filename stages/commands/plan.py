@@ -15,8 +15,10 @@ from stages.outside.configuration.composition import compose, present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.paid.backends import ledger_anywhere, store_anywhere
+from stages.outside.paid.limits import amount
 from stages.outside.paid.pricing import Price, price
 from stages.outside.paid.stored_elsewhere import demand_same_clock, few, fitting
+from stages.outside.paid.units import Units, least, most
 from stages.outside.runs.scratch import market_of
 from stages.requests.schedule import asked_further, plan_questions
 
@@ -43,7 +45,7 @@ def tell_price(document: dict[str, Any] | None) -> None:
             print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
             return
         store = store_anywhere(study.api)
-        found = price(questions, schedule, store)
+        found = price(questions, schedule, store, study.api.tariff)
         missing = [question.key for batch in found.batches for question in batch.questions]
         demand_same_clock(store, [question for question in questions if question.key in set(missing)])
         rows = schedule.filter(pl.col("key").is_in(few(missing)))
@@ -55,7 +57,9 @@ def tell_price(document: dict[str, Any] | None) -> None:
 
 def _tell(one: Price, study: Study) -> None:
     ledger = ledger_anywhere(study.api)
-    left, per_day = ledger.left_today(), ledger.per_day()
+    caps = ledger.used()
+    left, per_day = int(caps[0][0].left(caps[0][1])), ledger.in_force
+    low, high = one.cost(least), one.cost(most)
     print(f"plan: {one.questions} questions to {study.forecaster.model}")
     print(f"  answered here      {one.local:>7}")
     print(f"  on the remote      {one.remote:>7}")
@@ -63,14 +67,34 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
     print(f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`")
     print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most; one per snapshot, not packed")
+    sent = _span(low.input_tokens, high.input_tokens)
+    print(f"  tokens             {_span(low.tokens, high.tokens):>7}  {sent} of them sent")
+    print(f"  money              {_money(low, high, study)}")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
     print(f"  days needed        {_days(one.requests, left, per_day):>7}")
+    for cap, used in caps[1:]:
+        told = cap.told(cap.left(used), ledger.limits.currency)
+        print(f"  left               {told} of {cap.name} {cap.told(cap.most, ledger.limits.currency)}")
     if one.repeated:
         print(f"  {one.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
     if one.span and one.missing:
         first, last = one.span
         print(f"  paid already: requests.first_session='{first}' requests.last_session='{last}'")
+
+
+def _span(low: int, high: int) -> str:
+    return f"{high:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _money(low: Units, high: Units, study: Study) -> str:
+    tariff = study.api.tariff
+    if tariff is None:
+        return "      ?  state the prices of your contract in api.tariff"
+    span = f"{high.money:.2f}" if low.money == high.money else f"{low.money:.2f} to {high.money:.2f}"
+    flat = f", beside {amount(tariff.flat_per_month)} a month" * bool(tariff.flat_per_month)
+    open_ = ", since api.tariff.tokens_per_value is not stated" * (low != high)
+    return f"{span:>7}  {tariff.currency} without repeats{flat}{open_}"
 
 
 def _rounds(requests: int, limit: int) -> str:

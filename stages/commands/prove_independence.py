@@ -7,17 +7,15 @@ is. Needs api.mode online.
 from functools import partial
 from pathlib import Path
 
-from stages.errors import ConfigurationError, GateNotMet
+from stages.errors import GateNotMet
 from stages.forecasting.backend import Asked
-from stages.forecasting.params import LOCAL, ApiParams, ForecasterParams
 from stages.outside.configuration.composition import present
 from stages.outside.entry import run, say
-from stages.outside.paid.backends import open_shop
+from stages.outside.paid.backends import open_shop, paid_params
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.question_files import read_questions
 from stages.outside.runs.evidence import require_evidence
 from stages.outside.runs.scratch import market_of
-from stages.outside.settings import read_params
 
 REQUESTS = Path("artifacts/build_requests/requests")
 CANDIDATES = 64
@@ -25,12 +23,7 @@ CANDIDATES = 64
 
 def main() -> None:
     """Some questions of the present run -> a recorded proof."""
-    forecaster, api = read_params(ForecasterParams), read_params(ApiParams)
-    if forecaster.deployment == LOCAL or api.mode != "online":
-        raise ConfigurationError(
-            f"forecaster.name is {forecaster.name} and api.mode {api.mode}: a proof asks the paid service, so choose "
-            "forecaster=timegpt and api=online first."
-        )
+    forecaster, api = paid_params("a proof")
     require_evidence("build_requests")
     questions = read_questions(REQUESTS)
     step = max(1, len(questions) // CANDIDATES)

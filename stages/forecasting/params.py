@@ -1,9 +1,10 @@
 """Params sections `forecaster` (what answers) and `api` (how answers are bought)."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from stages.requests.respondent import Respondent
 from stages.tables.section import Section
@@ -125,14 +126,49 @@ class ForecasterModel(Section):
     model: str
 
 
+Price = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class Tariff(BaseModel):
+    """What the contract charges; a price that it does not name is 0.
+
+    *Units*: `currency`, any name; prices a request, a series sent, a million tokens, a month; tokens a value sent or
+    returned, null where the contract does not say how values are counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,12}$")]
+    per_request: Price = Decimal(0)
+    per_series: Price = Decimal(0)
+    per_million_input: Price = Decimal(0)
+    per_million_output: Price = Decimal(0)
+    per_million_finetune: Price = Decimal(0)
+    flat_per_month: Price = Decimal(0)
+    tokens_per_value: Annotated[Decimal, Field(gt=0, le=1_000, allow_inf_nan=False)] | None = None
+
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+
 class ApiParams(Section):
-    """How answers are bought; no stage declares this section, so that going online makes nothing stale."""
+    """How answers are bought; no stage declares this section, so that going online makes nothing stale.
+
+    Of its limits null means none; days and months are UTC's, tokens and money as `paid/units.py` counts them.
+    """
 
     section = "api"
 
     mode: Literal["offline", "online"]
-    per_run: Annotated[int, Field(ge=0)]
-    per_day: Annotated[int, Field(ge=0)]
+    per_run: Count
+    per_day: Count
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None
+    per_month: Count | None
+    tokens_per_day: Count | None
+    tokens_per_month: Count | None
+    money_per_day: Price | None
+    money_per_month: Price | None
+    tariff: Tariff | None
     cooldown_sec: Annotated[float, Field(ge=0)]
     scope: Literal["machine", "remote"]
     pack: Literal["none", "snapshots"]
@@ -148,5 +184,9 @@ class ApiParams(Section):
             raise ValueError(
                 "api.scope remote has machines wait for each other's answers, and api.share false keeps them back: set "
                 "api.share true, or api.scope machine"
+            )
+        if self.tariff is None and (self.money_per_day, self.money_per_month) != (None, None):
+            raise ValueError(
+                "api.money_per_day and api.money_per_month need prices: state api.tariff, or set both to null"
             )
         return self

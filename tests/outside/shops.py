@@ -15,7 +15,9 @@ from stages.outside.clock import Clock, SystemClock
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.claims import Attempts, home_of
-from stages.outside.paid.ledger import DAYS, Ledger, Limits
+from stages.outside.paid.days import DAYS
+from stages.outside.paid.ledger import Ledger
+from stages.outside.paid.limits import Limits
 from stages.outside.paid.rescue import Rescue
 from stages.outside.paid.seats import Row
 from stages.outside.paid.seller import Seller
@@ -51,6 +53,13 @@ API = {
     "mode": "online",
     "per_run": 1000,
     "per_day": 1000,
+    "per_minute": None,
+    "per_month": None,
+    "tokens_per_day": None,
+    "tokens_per_month": None,
+    "money_per_day": None,
+    "money_per_month": None,
+    "tariff": None,
     "cooldown_sec": 0.0,
     "scope": "machine",
     "pack": "none",
@@ -117,7 +126,7 @@ class ShopKeeper:
         local, clock = Folder(self.root), clock or SystemClock()
         if self.know_model:
             _tell_facts(local)
-        limits = Limits(per_run=params.per_run, per_day=params.per_day, cooldown_sec=params.cooldown_sec)
+        limits = Limits.of(params)
         place = self.remote if params.scope == "remote" and self.remote else local
         ledger = Ledger(place, self.root / "budget", limits, clock, "workspace")
         attempts = None

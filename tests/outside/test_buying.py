@@ -15,7 +15,7 @@ import pytest
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
 from stages.forecasting.backend import Asked
 from stages.outside.paid.buying import PaidBackend
-from stages.outside.paid.ledger import DAYS
+from stages.outside.paid.days import DAYS
 from stages.outside.places import Folder
 from tests.outside.shops import ShopKeeper, asked, everything_under, questions, states
 from tests.outside.sockets import no_sockets

@@ -12,7 +12,7 @@ from stages.outside import workspace
 from stages.outside.paid.backends import begin_here, ledger_anywhere, open_backend, open_shop, store_anywhere
 from stages.outside.paid.claims import claim
 from stages.outside.paid.identity import STORE, begun_store, id_at, known_elsewhere, known_store
-from stages.outside.paid.ledger import set_standing_limit
+from stages.outside.paid.limits import set_standing_limit
 from stages.outside.paid.moving import move_store
 from stages.outside.places import Folder
 from stages.outside.workspace import store_root

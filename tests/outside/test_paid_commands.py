@@ -62,7 +62,7 @@ def test_spend_tells_runs_and_requests(workspace: Path, shop: ShopKeeper):
     assert "2 runs, 2 requests counted" in told
     assert "4 questions, 0.0 % hits, 4 bought; requests: 2 answered" in told
     assert "4 questions, 100.0 % hits, 0 bought; requests: none" in told
-    assert "answered  forecast 2024-09-03T1430Z: 2 series, 2200 rows, 2240 tokens" in told
+    assert "answered  forecast 2024-09-03T1430Z: 2 series, 2200 rows, 2,200 input tokens, 280 output tokens" in told
 
 
 def test_verify_names_a_damaged_answer(workspace: Path, shop: ShopKeeper):
@@ -97,7 +97,7 @@ def test_drop_says_what_it_throws_away_and_asks_for_a_second_word(
     code, told = ask(workspace, "stages.commands.drop", key)
     assert code == 0
     assert "AAA at 2024-09-03T14:30:00Z, 1100 rows, 20 minutes ahead, by timegpt-2.1 at stand-in" in told
-    assert "which carried 1 series (1120 tokens in all)" in told
+    assert "which carried 1 series (1100 tokens in all)" in told
     assert f"nothing was dropped: `make drop KEY={key} ARGS=--yes` does it" in told
     assert len(shop.backend(mode="offline").answer(wanted)) == 2
 

@@ -10,7 +10,7 @@ from nixtla import NixtlaClient
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.params import ForecasterParams
-from stages.outside.paid.ledger import Seat
+from stages.outside.paid.seats import Seat
 from stages.outside.paid.seller import CallFailed
 from stages.outside.paid.timegpt import TimeGPT
 from tests.outside.shops import FORECASTER, ShopKeeper, asked

@@ -31,8 +31,8 @@ def test_nothing_is_sent_until_somebody_says_which_clock_is_right(righted: ShopK
 
 def test_its_requests_then_count_today(righted: ShopKeeper, server: TimeGPTServer, clock: Any):
     ledger = righted.shop(clock, per_day=5).ledger
-    assert ledger.right_clock() == {"2027-11-22": 3}
-    assert ledger.right_clock() == {}
+    assert ledger.days.right_clock("a run") == {"2027-11-22": 3}
+    assert ledger.days.right_clock("a run") == {}
     assert ledger.left_today() == 2
     with pytest.raises(BudgetStop, match="2026-11-22 has seen 5 of 5 requests"):
         righted.backend(clock, per_day=5).answer(questions(["BBB"], range(5)))
@@ -40,7 +40,7 @@ def test_its_requests_then_count_today(righted: ShopKeeper, server: TimeGPTServe
 
 
 def test_tomorrow_is_a_whole_day_and_the_day_itself_counts_them_again(righted: ShopKeeper, clock: Any):
-    righted.shop(clock).ledger.right_clock()
+    righted.shop(clock).ledger.days.right_clock("a run")
     clock.wait(DAY_SEC)
     assert righted.shop(clock, per_day=5).ledger.left_today() == 5
     clock.wait(YEAR_SEC - DAY_SEC)
@@ -50,7 +50,7 @@ def test_tomorrow_is_a_whole_day_and_the_day_itself_counts_them_again(righted: S
 def test_who_says_that_a_slow_clock_is_right_spends_no_day_twice(keeper: ShopKeeper, server: TimeGPTServer, clock: Any):
     keeper.backend(clock, per_day=3).answer(questions(["AAA"], range(3)))
     clock.wait(-DAY_SEC)
-    keeper.shop(clock).ledger.right_clock()
+    keeper.shop(clock).ledger.days.right_clock("a run")
     for _ in range(2):
         with pytest.raises(BudgetStop, match="has seen 3 of 3 requests"):
             keeper.backend(clock, per_day=3).answer([asked("BBB")])

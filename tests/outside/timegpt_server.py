@@ -55,6 +55,8 @@ class TimeGPTServer:
         self.facts_seconds = 0.0
         self.facts: Any = {"input_size": INPUT_SIZE, "horizon": MODEL_HORIZON}
         self.facts_status = 200
+        self.tell: dict[str, Any] = {}
+        self.usage: Any = {"minute": {"consumed": 0, "limit": 60}, "month": {"consumed": 0, "limit": 1000}}
         self.date: str | None = None
         self.on_arrival: Callable[[], None] = lambda: None
         self.judge: Callable[[dict[str, Any]], str | None] = lambda _: None
@@ -125,8 +127,17 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
             half = scale * np.sqrt(steps) * level / 60
             intervals[f"lo-{level}"].extend((series[-1] + drift * steps - half).tolist())
             intervals[f"hi-{level}"].extend((series[-1] + drift * steps + half).tolist())
-    tokens = len(body["series"]["y"]) + len(mean)
-    return {"mean": mean, "intervals": intervals, "weights_x": None, "input_tokens": tokens}
+    reply = {"mean": mean, "intervals": intervals, "weights_x": None}
+    return {**reply, **tokens(body, reply)}
+
+
+def tokens(body: dict[str, Any], reply: dict[str, Any]) -> dict[str, int]:
+    """What a request counts: a token is one number sent or returned; finetuning reads the input once a step."""
+    sent = sum(np.size(values) for values in (body["series"]["y"], body["series"].get("X") or []))
+    sent += np.size(body["series"].get("X_future") or [])
+    returned = len(reply["mean"]) + sum(map(len, reply["intervals"].values()))
+    finetuned = sent * (body.get("finetune_steps") or 0)
+    return {"input_tokens": sent, "output_tokens": returned, "finetune_tokens": finetuned}
 
 
 def _backwards(body: dict[str, Any]) -> dict[str, Any]:
@@ -238,12 +249,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent."""
 
     def do_GET(self) -> None:
-        kind = "models" if self.path == "/v2/models" else "model_params"
+        kind = {"/v2/models": "models", "/usage": "usage"}.get(self.path, "model_params")
         stand_in = self.server.stand_in
         stand_in.arrived(kind, self.headers.get("Authorization", ""))
         time.sleep(stand_in.facts_seconds)
         if kind == "models":
             self._reply(200, {"models": [{"name": "timegpt-2.1"}, {"name": "timegpt-1"}]})
+            return
+        if kind == "usage":
+            self._reply(200, stand_in.usage)
             return
         self._reply(stand_in.facts_status, {"detail": stand_in.facts})
 
@@ -284,7 +298,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif behaviour == "swapped":
             self._reply(200, answer(_backwards(body)))
         else:
-            self._reply(200, WRONG.get(behaviour, lambda reply: reply)(answer(body)))
+            self._reply(200, WRONG.get(behaviour, lambda reply: reply)(answer(body) | self.server.stand_in.tell))
 
     def _reply(self, code: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         self._raw(json.dumps(document).encode(), code, headers)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages.outside.bucket_place import open_remote
-from stages.outside.paid.ledger import DAYS
+from stages.outside.paid.days import DAYS
 from stages.outside.paid.records import path_of
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stages.errors import ConfigurationError
-from stages.outside.paid.ledger import DAYS
+from stages.outside.paid.days import DAYS
 from tests.outside.crowd import counted, exit_codes, ledger_watched, start, tell, until
 from tests.outside.shops import ShopKeeper, asked, questions
 from tests.outside.timegpt_server import KEY, TimeGPTServer

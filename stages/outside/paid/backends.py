@@ -23,8 +23,9 @@ from stages.outside.paid.identity import (
     remember,
     require_known,
 )
-from stages.outside.paid.ledger import Ledger, Limits
+from stages.outside.paid.ledger import Ledger
 from stages.outside.paid.ledger_face import budget_face
+from stages.outside.paid.limits import Limits
 from stages.outside.paid.rescue import Rescue
 from stages.outside.paid.seller import Seller
 from stages.outside.paid.shop import Shop
@@ -74,6 +75,17 @@ def demand_online(api: ApiParams) -> None:
         )
 
 
+def paid_params(what: str) -> tuple[ForecasterParams, ApiParams]:
+    """The sections of params that say whom to ask and how, which must be the paid service and online."""
+    forecaster, api = read_params(ForecasterParams), read_params(ApiParams)
+    if forecaster.deployment == LOCAL or api.mode != "online":
+        raise ConfigurationError(
+            f"forecaster.name is {forecaster.name} and api.mode {api.mode}: {what} asks the paid service, so choose "
+            "forecaster=timegpt and api=online first."
+        )
+    return forecaster, api
+
+
 def store_anywhere(api: ApiParams) -> AnswerStore:
     """The store for commands that only look at it; a shared bucket is asked also offline."""
     asked = api.model_copy(update={"mode": "online"})
@@ -98,7 +110,6 @@ def _store(api: ApiParams, local: Folder, remote: Place | None) -> AnswerStore:
 
 def open_ledger(api: ApiParams, local: Folder, remote: Place | None) -> Ledger:
     """The ledger: beside the local store, or on the remote where machines share one budget."""
-    limits = Limits(per_run=api.per_run, per_day=api.per_day, cooldown_sec=api.cooldown_sec)
     place: Place = local
     if api.scope == "remote" and api.mode == "online":
         if remote is None:
@@ -107,7 +118,7 @@ def open_ledger(api: ApiParams, local: Folder, remote: Place | None) -> Ledger:
             )
         place = remote
         require_known(LEDGER, remote)
-    return Ledger(place, local.root / "budget", limits, SystemClock(), experiment_name())
+    return Ledger(place, local.root / "budget", Limits.of(api), SystemClock(), experiment_name())
 
 
 def ledger_anywhere(api: ApiParams) -> Ledger:

@@ -12,9 +12,11 @@ from stages.errors import BudgetStop, ConfigurationError, Interrupted, PipelineE
 from stages.forecasting.backend import Answer, Asked
 from stages.outside.interrupts import INTERRUPTS
 from stages.outside.paid.batches import Batch, packed, per_snapshot
+from stages.outside.paid.canary import canary_of, still_sings
 from stages.outside.paid.claims import claim
 from stages.outside.paid.independence import demand_proof, path_of_proof, proof_of
 from stages.outside.paid.late import demand_not_late
+from stages.outside.paid.limits import amount
 from stages.outside.paid.model_facts import demand_agreement
 from stages.outside.paid.precautions import demand_not_refused, demand_sendable
 from stages.outside.paid.proving import prove
@@ -22,6 +24,7 @@ from stages.outside.paid.purchase import Buyer
 from stages.outside.paid.records import Record
 from stages.outside.paid.shop import Shop, Tally
 from stages.outside.paid.stored_elsewhere import demand_same_clock, fitting, further_ahead
+from stages.outside.paid.units import most
 from stages.outside.progress import progress
 from stages.requests.question import Question
 
@@ -97,6 +100,20 @@ class PaidBackend:
             self._demand_facts(first)
             with self._claimed(candidates):
                 return prove(self.buyer, candidates)
+
+    def ask_canary(self, asked: Sequence[Asked]) -> tuple[Question, bool, float]:
+        """A question that has a stored answer, whether the service answers it as before, and the difference."""
+        stored = self.shop.store.get(sorted(one.question.key for one in asked))
+        batch = canary_of(asked, stored)
+        costs = most(batch.questions, self.shop.api.tariff)
+        money = f", {amount(costs.money)} {self.shop.api.tariff.currency}" if self.shop.api.tariff else ""
+        print(f"A canary costs 1 request, at most {costs.tokens:,} tokens{money}.", file=sys.stderr, flush=True)
+        demand_sendable([batch], self.shop.forecaster)
+        self.tally.questions = 1
+        with self._recorded():
+            self._demand_facts(batch.questions[0])
+            with self._claimed(batch):
+                return batch.questions[0], *still_sings(self.buyer, batch, stored)
 
     def _bought(self, batch: Batch, *, whole: bool = True) -> dict[str, Record]:
         """The batch's answers; what another run bought meanwhile is taken from the store."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stages.outside.interrupts import INTERRUPTS
-from stages.outside.paid.ledger import DAYS
+from stages.outside.paid.days import DAYS
 from stages.outside.places import Folder, Place, open_shared
 
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}

@@ -1,22 +1,19 @@
 """The budget: which requests may leave, and the record of those that did.
 
-Every HTTP request holds a seat of its UTC day before it is sent; `forecasts/budget/` keeps seats, standing limits and
-one line per run, and nothing is ever deleted from it. A process that dies leaves its seat counted: the ledger may
-count too much, never too little.
+Every HTTP request holds a seat of its UTC day before it is sent, and where the month is limited a seat of the month,
+taken first; each carries the most that the request may cost. `forecasts/budget/` keeps seats, standing limits and one
+line per run, and nothing is ever deleted from it. A process that dies leaves its seats counted: the ledger may count
+too much, never too little.
 
-*Time*: a seat belongs to the UTC day of its reservation, or to the newest day in the ledger while the clocks of two
-machines stand on two sides of midnight. Days that a clock ran ahead into are moved by `right_clock`: their seats count
-on the day it says, and again should that day ever come.
+*Time*: days as `days.py` says; `api.per_minute` counts the reservations of the last 60 s, and waits.
 *Errors*: `BudgetStop` (exit 4) before the request that a limit forbids, naming the limit.
 """
 
 import fcntl
 import json
-import re
 import sys
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,44 +21,14 @@ from typing import Any
 from stages.errors import BudgetStop, PipelineError
 from stages.outside.clock import Clock, stamp
 from stages.outside.interrupts import INTERRUPTS
-from stages.outside.paid.seats import Row, held
+from stages.outside.paid.days import Days
+from stages.outside.paid.limits import Cap, Limits, needs_notes, standing_limit
+from stages.outside.paid.seats import Row, Seat, Taken, held
+from stages.outside.paid.units import Units, units_of
 from stages.outside.places import Place, open_shared
 
-DAYS = "budget/days"
-LIMITS = "budget/limits"
 RUNS = "budget/runs"
-MOVED = "budget/moved"  # `<day that counts>--<day of a clock that ran ahead>`
-DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
-CLOCK_SKEW = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What params allow. *Units*: HTTP requests, seconds."""
-
-    per_run: int
-    per_day: int
-    cooldown_sec: float
-
-
-class Seat:
-    """The right to send one HTTP request, once."""
-
-    def __init__(self, day: str, name: str) -> None:
-        self.day = day
-        self.name = name
-        self.used = False
-
-    @property
-    def call(self) -> str:
-        """Its name in the ledger, and that of the request it is for."""
-        return f"{self.day}/{self.name}"
-
-    def use(self) -> None:
-        """Called in the instant the request leaves; a second request on the same seat is refused."""
-        if self.used:
-            raise BudgetStop(f"a second request tried to leave on seat {self.day}/{self.name}; it was not sent.")
-        self.used = True
+MINUTE = timedelta(seconds=60)
 
 
 class Ledger:
@@ -73,6 +40,7 @@ class Ledger:
         self.limits = limits
         self.clock = clock
         self.experiment = experiment
+        self.days = Days(place, clock)
         self.run = uuid.uuid4().hex[:12]
         self.counted = 0
         self.in_force = limits.per_day
@@ -85,49 +53,41 @@ class Ledger:
 
     def left_today(self) -> int:
         """How many requests the day still allows."""
-        day = self._day()
-        return max(0, self.per_day() - self._moved_to(day) - held(self._row(day).taken()))
+        cap, used = self.used()[0]
+        return int(cap.left(used))
+
+    def used(self) -> list[tuple[Cap, Units]]:
+        """Every limit of today and of this month with what counts against it; the requests of today come first."""
+        day = self.days.today()
+        daily, monthly = self.limits.of_day(self.per_day()), self.limits.of_month()
+        today = self._on_day(day, self.days.of(day).taken(), daily)
+        month = self._in_month(day, self.days.of_month(day).taken(), monthly) if monthly else Units()
+        return [(cap, today) for cap in daily] + [(cap, month) for cap in monthly]
 
     def await_turn(self) -> None:
         """Wait until this machine may send again, while the run's limit allows it; nothing is held meanwhile."""
         self._demand_left()
         self._await_cooldown()
+        while pause := self._minute_left(self.days.today()):
+            self.clock.wait(pause)
 
-    def reserve(self, note: Mapping[str, Any]) -> Seat:
-        """A seat for one request, durable before this returns; `note` says what the request will ask."""
+    def reserve(self, note: Mapping[str, Any], units: Units) -> Seat:
+        """A seat for one request, durable before this returns; `note` says what it asks, `units` what it may cost."""
         self._demand_left()
         try:
-            return self._taken(note)
+            return self._taken({**note, "units": units.document()}, units)
         except OSError as error:
             raise BudgetStop(f"the ledger does not answer ({error}), so nothing may be sent") from error
-
-    def _demand_left(self) -> None:
-        if self.counted >= self.limits.per_run:
-            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
-
-    def _taken(self, note: Mapping[str, Any]) -> Seat:
-        while True:
-            day, per_day = self._day(), self.per_day()
-            limit = max(0, per_day - self._moved_to(day))
-            about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
-            name = self._row(day).take(limit, _document({**note, **about, "nonce": uuid.uuid4().hex}))
-            if name is None:
-                raise BudgetStop(
-                    f"{day} has seen {per_day} of {per_day} requests (api.per_day or `make budget PER_DAY=`)"
-                )
-            seat = Seat(day, name)
-            if self._day() == day:
-                self.counted += 1
-                return seat
-            self._row(day).settle(name, "refunded", _document({"why": "midnight passed before it was sent"}))
 
     def settle(self, seat: Seat, state: str, facts: Mapping[str, Any]) -> None:
         """Write down how the request ended: answered, refused, unknown (all counted) or refunded (it never left)."""
         document = _document({**facts, "settled_utc": stamp(self.clock.now())})
         try:
-            self._row(seat.day).settle(seat.name, state, document)
+            self.days.of(seat.day).settle(seat.name, state, document)
+            if seat.of_month:
+                self.days.of_month(seat.day).settle(seat.of_month, state, document)
         except (OSError, PipelineError) as error:
-            print(f"seat {seat.day}/{seat.name} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
+            print(f"seat {seat.call} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
             return
         if state == "refunded":
             self.counted -= 1
@@ -138,45 +98,98 @@ class Ledger:
         name = f"{RUNS}/{about['ended_utc']}-{self.run}.json"
         self.place.create(name, _document({**facts, **about}), durable=False)
 
-    def _row(self, day: str) -> Row:
-        return Row(self.place, f"{DAYS}/{day}")
+    def _demand_left(self) -> None:
+        if self.counted >= self.limits.per_run:
+            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
 
-    def _day(self) -> str:
-        now = self.clock.now()
-        today, days = now.date().isoformat(), self._days()
-        if ahead := self._ahead(days):
-            raise BudgetStop(
-                f"the clock says {today}, but the ledger already holds requests of {ahead[-1]}: api.per_day counts UTC "
-                "days, so a clock set back could spend a day twice. Set the clock right; if it is right and an earlier "
-                f"one ran ahead, `make budget CLOCK=right` counts those requests on {today}."
-            )
-        return max([today, *(day for day in days if day <= self._latest())])
+    def _taken(self, note: Mapping[str, Any], units: Units) -> Seat:
+        while True:
+            day = self.days.today()
+            of_month = self._taken_of_month(day, note, units)
+            try:
+                name = self._taken_of_day(day, {**note, "month_seat": of_month} if of_month else note, units)
+            except BaseException:
+                if of_month:
+                    self.days.of_month(day).settle(of_month, "refunded", _document({"why": "no seat of its day"}))
+                raise
+            seat = Seat(day, name, of_month)
+            self.counted += 1
+            if self.days.today() == day:
+                return seat
+            self.settle(seat, "refunded", {"why": "midnight passed before it was sent"})
 
-    def _days(self) -> list[str]:
-        return [name for name in self.place.names(DAYS) if DAY.match(name)]
+    def _taken_of_month(self, day: str, note: Mapping[str, Any], units: Units) -> str | None:
+        """A seat of the month, where it is limited."""
+        row, caps = self.days.of_month(day), self.limits.of_month()
+        while caps:
+            taken = row.taken()
+            self._demand(day[:7], caps, self._in_month(day, taken, caps), units)
+            if name := row.take(taken, self._seat_document(note)):
+                return name
+        return None
 
-    def _latest(self) -> str:
-        """The day of a clock that is ahead of ours by as much as is allowed."""
-        return (self.clock.now() + CLOCK_SKEW).date().isoformat()
+    def _taken_of_day(self, day: str, note: Mapping[str, Any], units: Units) -> str:
+        row = self.days.of(day)
+        while True:
+            caps, taken = self.limits.of_day(self.per_day()), row.taken()
+            self._demand(day, caps, self._on_day(day, taken, caps), units)
+            if pause := self._minute_left(day, taken):
+                self.clock.wait(pause)
+            elif name := row.take(taken, self._seat_document(note)):
+                return name
 
-    def _ahead(self, days: list[str]) -> list[str]:
-        """Of these days, those beyond this machine's clock that hold requests which count and were not moved."""
-        ahead = [day for day in days if day > self._latest()]
-        moved = {name.split("--")[1] for name in self.place.names(MOVED)} if ahead else set()
-        return [day for day in ahead if day not in moved and held(self._row(day).taken())]
+    def _demand(self, period: str, caps: list[Cap], used: Units, wanted: Units) -> None:
+        for cap in caps:
+            cap.demand(period, used, wanted, self.limits.currency)
 
-    def right_clock(self) -> dict[str, int]:
-        """Count the requests of days that lie ahead of the clock today; how many, by day."""
-        today = self.clock.now().date().isoformat()
-        moved = {day: held(self._row(day).taken()) for day in self._ahead(self._days())}
-        for day, count in moved.items():
-            self.place.create(f"{MOVED}/{today}--{day}", _document({"requests": count, "run": self.run}))
-        return moved
+    def _on_day(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What counts against a day: its seats, and those of days that a clock ran ahead into."""
+        rows = [self.days.of(of) for to, of in self.days.moved() if to == day]
+        moved = (self._units(row, row.taken(), caps) for row in rows)
+        return sum(moved, self._units(self.days.of(day), taken, caps))
 
-    def _moved_to(self, day: str) -> int:
-        """Requests of other days that count on this one."""
-        names = [name.split("--") for name in self.place.names(MOVED)]
-        return sum(held(self._row(of).taken()) for to, of in names if to == day)
+    def _in_month(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What counts against a month: its price, its seats, and requests of days while it had no limit."""
+        month = day[:7]
+        moved = {of for to, of in self.days.moved() if to.startswith(month) and not of.startswith(month)}
+        total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
+        for one in self.days.begun():
+            if one in moved or one.startswith(month):
+                row = self.days.of(one)
+                notes = row.notes(row.taken())
+                total += self._sum(row, (note for note in notes if one in moved or "month_seat" not in note))
+        return total
+
+    def _units(self, row: Row, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What the seats of a row count together; their tokens and money only where a limit needs them."""
+        return self._sum(row, row.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
+
+    def _sum(self, row: Row, notes: Iterable[Mapping[str, Any]]) -> Units:
+        try:
+            return sum((units_of(note, self.limits.tariff) for note in notes), Units())
+        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+            raise BudgetStop(f"a seat of {row.folder} does not say what it counts ({error}): restore it.") from None
+
+    def _minute_left(self, day: str, taken: Mapping[int, Taken] | None = None) -> float:
+        """Seconds until `api.per_minute` allows another request; 0.0 at once."""
+        if self.limits.per_minute is None:
+            return 0.0
+        since = self.clock.now() - MINUTE
+        stamps = sorted(one for one in self._reserved(day, taken, since) if one > since)
+        if len(stamps) < self.limits.per_minute:
+            return 0.0
+        return max((stamps[-self.limits.per_minute] - since).total_seconds(), 0.001)
+
+    def _reserved(self, day: str, taken: Mapping[int, Taken] | None, since: datetime) -> Iterator[datetime]:
+        """When the requests of a day were reserved, and those of the day of `since`."""
+        for one in {day, since.date().isoformat()}:
+            row = self.days.of(one)
+            notes = row.notes(taken if taken is not None and one == day else row.taken())
+            yield from (datetime.fromisoformat(note["reserved_utc"]) for note in notes)
+
+    def _seat_document(self, note: Mapping[str, Any]) -> bytes:
+        about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
+        return _document({**note, **about, "nonce": uuid.uuid4().hex})
 
     def _await_cooldown(self) -> None:
         """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
@@ -189,29 +202,6 @@ class Ledger:
                 self.clock.wait(self.limits.cooldown_sec - since)
             file.seek(0)
             file.write(stamp(self.clock.now()).encode())  # always of one length
-
-
-def standing_limit(place: Place) -> int | None:
-    """The newest limit that `make budget PER_DAY=` wrote, if any."""
-    names = place.names(LIMITS)
-    if not names:
-        return None
-    content = place.read(f"{LIMITS}/{names[-1]}")
-    try:
-        return int(json.loads(content or b"")["per_day"])
-    except (ValueError, KeyError, TypeError):
-        raise BudgetStop(
-            f"the standing limit {LIMITS}/{names[-1]} is not readable, so nothing is sent: `make budget PER_DAY=` "
-            "writes a new one."
-        ) from None
-
-
-def set_standing_limit(place: Place, per_day: int, clock: Clock) -> None:
-    """Write a new standing limit; the older ones stay as history."""
-    content = _document({"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex})
-    number = len(place.names(LIMITS))
-    while not place.create(f"{LIMITS}/{number:04d}.json", content):
-        number += 1
 
 
 def _document(facts: Mapping[str, Any]) -> bytes:

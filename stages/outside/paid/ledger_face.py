@@ -8,7 +8,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from stages.outside.paid.ledger import DAYS, RUNS, Ledger, standing_limit
+from stages.outside.paid.days import DAYS
+from stages.outside.paid.ledger import RUNS, Ledger
+from stages.outside.paid.limits import standing_limit
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place
 
@@ -26,6 +28,8 @@ def budget_face(ledger: Ledger) -> dict[str, Any]:
             "per_day": ledger.limits.per_day,
             "standing_per_day": standing_limit(ledger.place),
             "cooldown_sec": ledger.limits.cooldown_sec,
+            "per_minute": ledger.limits.per_minute,
+            "others": {cap.name: str(cap.most) for cap in ledger.limits.others()},
         },
         "days": days,
         "runs": runs_of(ledger.place),
@@ -60,8 +64,14 @@ def calls_of(place: Place) -> list[dict[str, Any]]:
             ending = endings.get(seat)
             facts = _document(contents.get(f"{DAYS}/{day}/{seat}.json", b""))
             settled = _document(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
-            calls.append({**settled, **facts, "seat": f"{day}/{seat}", "state": (ending or ".reserved").split(".")[1]})
+            state = (ending or ".reserved").split(".")[1]
+            calls.append({**settled, **facts, **_units(facts, settled), "seat": f"{day}/{seat}", "state": state})
     return calls
+
+
+def _units(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
+    """What a request counts: what was held for it, or what the service said where that is more."""
+    return {"units": settled.get("units", facts.get("units"))} if "kind" in facts else {}
 
 
 def _document(content: bytes) -> dict[str, Any]:

@@ -13,13 +13,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from stages.errors import ConfigurationError
+from stages.outside.paid.days import DAYS, MONTHS
 from stages.outside.paid.identity import STORE, id_at
-from stages.outside.paid.ledger import DAYS, LIMITS
+from stages.outside.paid.limits import LIMITS
 from stages.outside.paid.seats import SETTLED, Row
 from stages.outside.places import Folder, plain_words
 
 OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
 MOVED = "moved_store_id"
+BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/")
 
 
 def move_store(old: Folder, new: Folder) -> None:
@@ -29,13 +31,13 @@ def move_store(old: Folder, new: Folder) -> None:
     with ExitStack() as held:
         _hold_claims(old, held)
         for name in _files(old):
-            if name not in OF_THE_PLACE and not name.startswith(("claims/", f"{DAYS}/", f"{LIMITS}/")):
+            if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
                 _copy(old, new, name)
         if not new.names(LIMITS):
             for name in old.names(LIMITS):
                 _copy(old, new, f"{LIMITS}/{name}")
-        for day in old.names(DAYS):
-            _count_too(old, new, f"{DAYS}/{day}")
+        for row in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
+            _count_too(old, new, row)
         os.sync()
         if (number := id_at(STORE, old)) is not None:
             new.create(STORE.file, f"{number}\n".encode())
@@ -43,22 +45,22 @@ def move_store(old: Folder, new: Folder) -> None:
                 (old.root / STORE.file).replace(old.root / MOVED)
 
 
-def _count_too(old: Folder, new: Folder, day: str) -> None:
-    """A day's seats as they are, or, where the new place has seats of that day, behind them; each once."""
-    if not new.names(day):
-        for name in old.names(day):
-            _copy(old, new, f"{day}/{name}")
+def _count_too(old: Folder, new: Folder, folder: str) -> None:
+    """The seats of a day or month as they are, or, where the new place has such seats, behind them; each once."""
+    if not new.names(folder):
+        for name in old.names(folder):
+            _copy(old, new, f"{folder}/{name}")
         return
-    row = Row(new, day)
-    counted = set(new.read_many(f"{day}/{name}" for name in new.names(day)).values())
-    for seat in (name.removesuffix(".json") for name in old.names(day) if name.endswith(".json")):
-        content = old.read(f"{day}/{seat}.json") or b""
+    row = Row(new, folder)
+    counted = set(new.read_many(f"{folder}/{name}" for name in new.names(folder)).values())
+    for seat in (name.removesuffix(".json") for name in old.names(folder) if name.endswith(".json")):
+        content = old.read(f"{folder}/{seat}.json") or b""
         if content in counted:
             continue
-        taken = row.take(len(row.taken()) + len(old.names(day)), content)
+        while (taken := row.take(row.taken(), content)) is None:
+            pass
         for state in SETTLED:
-            ending = old.read(f"{day}/{seat}.{state}")
-            if taken is not None and ending is not None:
+            if (ending := old.read(f"{folder}/{seat}.{state}")) is not None:
                 row.settle(taken, state, ending)
 
 

@@ -5,18 +5,19 @@ shared remote has is fetched.
 *Errors*: none of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 import polars as pl
 
 from stages.forecasting.backend import Asked
-from stages.forecasting.params import is_azure
+from stages.forecasting.params import Tariff, is_azure
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.batches import Batch, packed, per_snapshot
 from stages.outside.paid.model_facts import parse_facts, path_of_facts
 from stages.outside.paid.notes import read_note
+from stages.outside.paid.units import Units
 from stages.requests.question import Question
 
 
@@ -30,6 +31,7 @@ class Price:
     batches: tuple[Batch, ...]
     facts: int
     repeated: int
+    tariff: Tariff | None
     span: tuple[str, str] | None
 
     @property
@@ -42,6 +44,11 @@ class Price:
         """Requests at one per snapshot, with the one for the model's facts if it is still due."""
         return len(self.batches) + self.facts
 
+    def cost(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> Units:
+        """Tokens and money at one request per snapshot, as `units.most` or `units.least` counts them."""
+        asked = [batch.questions for batch in self.batches] + [[]] * self.facts
+        return sum((count(questions, self.tariff) for questions in asked), Units())
+
     @property
     def packed_requests(self) -> int:
         """Requests with `api.pack: snapshots`."""
@@ -53,7 +60,9 @@ class Price:
         return max((batch.size for batch in self.batches), default=0)
 
 
-def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore) -> Price:
+def price(
+    questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore, tariff: Tariff | None = None
+) -> Price:
     """The price of these questions for this store."""
     answered = set(store.get(sorted({question.key for question in questions})))
     missing = [Asked(question, _nobody_looks) for question in questions if question.key not in answered]
@@ -67,6 +76,7 @@ def price(questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerSt
         facts=0 if facts_known or not missing else 1,
         repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
         span=paid_span(schedule, answered),
+        tariff=tariff,
     )
 
 

@@ -24,11 +24,12 @@ from stages.outside.interrupts import INTERRUPTS
 from stages.outside.paid.batches import Batch
 from stages.outside.paid.claims import Begun
 from stages.outside.paid.late import remember_late
-from stages.outside.paid.ledger import Seat
 from stages.outside.paid.precautions import demand_finite, remember_refused, room_for
 from stages.outside.paid.records import Record, record_of
+from stages.outside.paid.seats import Seat
 from stages.outside.paid.seller import Bought, CallFailed, FactsUntold, ModelFacts, Seller
 from stages.outside.paid.shop import Shop, Tally
+from stages.outside.paid.units import at_least_told, most
 
 LONGEST_WAIT_SEC = 300.0
 NOTHING = Batch(())
@@ -52,6 +53,7 @@ class Buyer:
     def __init__(self, shop: Shop, tally: Tally) -> None:
         self.shop = shop
         self.tally = tally
+        self._told_of_more = False
 
     @cached_property
     def _seller(self) -> Seller:
@@ -108,7 +110,7 @@ class Buyer:
             "call": got.seat.call,
             "series_in_call": len(got.batch.asked),
             "company": len(got.batch.snapshots),
-            "input_tokens": got.bought.input_tokens,
+            "input_tokens": got.bought.tokens.get("input_tokens"),
             "paid_utc": stamp(self.shop.clock.now()),
         }
         answers = zip(got.batch.questions, got.bought.values_bp, got.bought.mean_bp, strict=True)
@@ -120,7 +122,7 @@ class Buyer:
                 if one.key not in unless
             ]
         )
-        self._settle(got.seat, "answered", {"input_tokens": got.bought.input_tokens})
+        self._settle_answered(got, {})
         self.tally.bought += len(kept)
         try:
             return {record.key: store.share(record) for record in kept}
@@ -129,7 +131,7 @@ class Buyer:
 
     def drop(self, got: Answered, why: str) -> None:
         """Keep nothing of an answered request."""
-        self._settle(got.seat, "answered", {"why": why})
+        self._settle_answered(got, {"why": why})
         self._end(got.begun, "unknown")
 
     def buy_facts(self, model: str) -> ModelFacts:
@@ -139,6 +141,10 @@ class Buyer:
     def buy_models(self) -> list[str]:
         """The models that the key may use, by name: one request, counted."""
         return self._told("models", lambda seat: self._seller.models(seat))
+
+    def buy_usage(self) -> dict[str, Any]:
+        """What the service says it counted: one request, counted."""
+        return self._told("usage", lambda seat: self._seller.usage(seat))
 
     def _told(self, kind: str, ask: Callable[[Seat], Told]) -> Told:
         """What the service says beside answers."""
@@ -164,7 +170,7 @@ class Buyer:
         for key in self.shop.store.get(numbers):  # bought elsewhere while we waited
             del numbers[key]
         batch = batch.only({*numbers, *again})
-        if not numbers and len(batch.asked) < 2:
+        if not numbers and len(batch.asked) < min(2, len(wanted.asked)):
             return None
         with room_for(batch, self.shop.store):
             seat = self._reserve("forecast", batch)
@@ -193,8 +199,25 @@ class Buyer:
                 "rows": sum(question.rows for question in questions),
                 "horizon_min": max((question.horizon_min for question in questions), default=0),
                 "levels": list(questions[0].levels) if questions else [],
-            }
+            },
+            most(questions, self.shop.api.tariff),
         )
+
+    def _settle_answered(self, got: Answered, facts: Mapping[str, Any]) -> None:
+        """Write down what the service counted; where that is more than was held for the request, it counts."""
+        tariff, told, questions = self.shop.api.tariff, got.bought.tokens, got.batch.questions
+        held = most(questions, tariff)
+        counts = at_least_told(held, told, len(questions), tariff)
+        more = {"units": counts.document()} if counts != held else {}
+        if more and not self._told_of_more:
+            self._told_of_more = True
+            print(
+                f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were reckoned: the ledger counts "
+                "the larger number; does api.tariff.tokens_per_value say what the contract says?",
+                file=sys.stderr,
+                flush=True,
+            )
+        self._settle(got.seat, "answered", {**facts, **told, **more})
 
     def _settle(self, seat: Seat, state: str, facts: Mapping[str, Any]) -> None:
         self.shop.ledger.settle(seat, state, facts)

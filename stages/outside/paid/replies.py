@@ -14,7 +14,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from stages.forecasting.backend import Asked
+from stages.outside.paid.units import TOKENS
 
+MOST = 10**12
 CLOCK_TOLERANCE = timedelta(hours=1)
 
 
@@ -41,6 +43,13 @@ def demand_lists(body: Any, asked: Sequence[Asked]) -> None:
 def bounds_of(levels: Sequence[int]) -> list[str]:
     """The interval bounds that carry these quantiles; 50 is the mean. *Source*: nixtla 0.9.0, quantiles to levels."""
     return [f"{'lo' if level < 50 else 'hi'}-{abs(100 - 2 * level)}" for level in levels if level != 50]
+
+
+def told_tokens(body: Any) -> dict[str, int | None]:
+    """What the service says a request counted, None where it does not say."""
+    body = body.get("data", body) if isinstance(body, dict) else body
+    told = body if isinstance(body, dict) else {}
+    return {name: count if type(count := told.get(name)) is int and 0 <= count < MOST else None for name in TOKENS}
 
 
 def whole_number(name: str, value: Any) -> int:

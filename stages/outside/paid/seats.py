@@ -1,22 +1,27 @@
 """A row of numbered seats: at most one request per seat, whoever asks and whenever they die.
 
-A seat is the file `NNNN-A.json`, number N, attempt A, created only if its name is free. How it ended is a second file,
-`NNNN-A.answered | refused | unknown | refunded`; only `refunded` (the request never left) frees the number, for the
-next attempt. Nothing is ever deleted, so a gap in the row is a deletion by hand, and no seat is given.
+A seat is the file `NNNN-0.json`, created only if its name is free and every lower number is taken, so a row is one
+order of all requests: what the seats below one hold is known before it is taken, and can only shrink. How a request
+ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request never left) stops
+counting. Nothing is ever deleted, so a gap in the row is a deletion by hand, and no seat is given. Earlier versions
+took a refunded number again, as `NNNN-1.json` and so on: the latest attempt is what counts of it.
 
 *Source*: exclusive create as the atomic step (POSIX link(2); `ifGenerationMatch=0` in a bucket).
-*Errors*: `BudgetStop` (exit 4) on a gap.
+*Errors*: `BudgetStop` (exit 4) on a gap, or on a seat that cannot be read where its content is needed.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stages.errors import BudgetStop
 from stages.outside.places import Place
 
 SEAT = re.compile(r"^(\d{4,})-(\d+)\.(json|answered|refused|unknown|refunded)$")
-SETTLED = ("answered", "refused", "unknown", "refunded")
+END, FREED = "answered", "refunded"
+SETTLED = (END, "refused", "unknown", FREED)
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,34 @@ class Taken:
     state: str
 
 
+class Seat:
+    """The right to send one HTTP request, once."""
+
+    def __init__(self, day: str, name: str, of_month: str | None = None) -> None:
+        self.day = day
+        self.name = name
+        self.of_month = of_month
+        self.used = False
+
+    @property
+    def call(self) -> str:
+        """Its name in the ledger, and that of the request it is for."""
+        return f"{self.day}/{self.name}"
+
+    def use(self) -> None:
+        """Called in the instant the request leaves; a second request on the same seat is refused."""
+        if self.used:
+            raise BudgetStop(f"a second request tried to leave on seat {self.day}/{self.name}; it was not sent.")
+        self.used = True
+
+
 class Row:
     """One row of seats in a folder of a place."""
 
     def __init__(self, place: Place, folder: str) -> None:
         self.place = place
         self.folder = folder
+        self._notes: dict[str, dict[str, Any]] = {}
 
     def taken(self) -> dict[int, Taken]:
         """Every number that was ever taken, from one listing; a gap is looked at twice before it counts as one."""
@@ -46,13 +73,10 @@ class Row:
             row[number] = Taken(0, "reserved")
         return row
 
-    def take(self, limit: int, content: bytes) -> str | None:
-        """Take the lowest free seat below `limit`; its name, or None when every seat is held."""
-        while candidates := _free(self.taken(), limit):
-            for name in candidates:
-                if self.place.create(f"{self.folder}/{name}.json", content):
-                    return name
-        return None
+    def take(self, taken: Mapping[int, Taken], content: bytes) -> str | None:
+        """Take the seat behind these; its name, or None when somebody was faster."""
+        name = f"{len(taken):04d}-0"
+        return name if self.place.create(f"{self.folder}/{name}.json", content) else None
 
     def settle(self, name: str, state: str, content: bytes) -> None:
         """Say how the request of a seat ended; the first word stands. A word lost in a power cut leaves it counted."""
@@ -60,17 +84,28 @@ class Row:
             raise ValueError(state)
         self.place.create(f"{self.folder}/{name}.{state}", content, durable=False)
 
+    def notes(self, taken: Mapping[int, Taken]) -> list[dict[str, Any]]:
+        """What stands on the seats that count, with the end of those that are answered; each file is read once."""
+        counted = [
+            (f"{self.folder}/{n:04d}-{one.attempt}", one.state) for n, one in taken.items() if one.state != FREED
+        ]
+        files = [f"{seat}.json" for seat, _ in counted] + [f"{seat}.{END}" for seat, state in counted if state == END]
+        contents = self.place.read_many(name for name in files if name not in self._notes)
+        self._notes |= {name: _note(content) for name, content in contents.items()}
+        notes = []
+        for seat, _ in counted:
+            if not (note := self._notes.get(f"{seat}.json")):
+                raise BudgetStop(
+                    f"{seat}.json of the ledger is not readable, so its tokens, its money and its minute are unknown: "
+                    "restore it, wait until its day or month is over, or set the limits of api that need it to null."
+                )
+            notes.append(note | self._notes.get(f"{seat}.{END}", {}))
+        return notes
+
 
 def held(taken: Mapping[int, Taken]) -> int:
     """How many requests the row counts: all but the refunded."""
-    return sum(one.state != "refunded" for one in taken.values())
-
-
-def _free(taken: Mapping[int, Taken], limit: int) -> list[str]:
-    if held(taken) >= limit:
-        return []
-    again = [f"{n:04d}-{taken[n].attempt + 1}" for n in sorted(taken) if n < limit and taken[n].state == "refunded"]
-    return again + [f"{number:04d}-0" for number in range(len(taken), limit)]
+    return sum(one.state != FREED for one in taken.values())
 
 
 def _read(names: list[str]) -> dict[int, Taken]:
@@ -82,3 +117,12 @@ def _read(names: list[str]) -> dict[int, Taken]:
         if known is None or attempt > known.attempt or (attempt == known.attempt and known.state == "reserved"):
             row[number] = Taken(attempt, state)
     return row
+
+
+def _note(content: bytes) -> dict[str, Any]:
+    """What a file says; nothing when it is damaged."""
+    try:
+        note = json.loads(content)
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}

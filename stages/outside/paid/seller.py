@@ -1,15 +1,15 @@
 """What the buyer knows of whoever sells forecasts: one HTTP request a call, and how a call may fail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import ConfigurationError, PipelineError
 from stages.forecasting.backend import Asked
-from stages.outside.paid.ledger import Seat
+from stages.outside.paid.seats import Seat
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Bought:
 
     values_bp: NDArray[np.float64]
     mean_bp: NDArray[np.float64]
-    input_tokens: int | None
+    tokens: Mapping[str, int | None]  # as the service counts them, by the names of `units.TOKENS`
 
 
 class CallFailed(Exception):
@@ -75,6 +75,10 @@ class Seller(Protocol):
 
     def models(self, seat: Seat) -> list[str]:
         """Ask for the names of the models that the key may use."""
+        ...
+
+    def usage(self, seat: Seat) -> dict[str, Any]:
+        """Ask what the service counted of the key's requests."""
         ...
 
     def forecast(self, asked: Sequence[Asked], seat: Seat) -> Bought:

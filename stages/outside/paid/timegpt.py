@@ -14,7 +14,7 @@ unless the question's clock is artificial. Answers are read by step.
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -34,9 +34,16 @@ from stages.forecasting.params import ForecasterParams
 from stages.outside.driver import demand_driver
 from stages.outside.paid.api_key import read_key, secrets_of
 from stages.outside.paid.deadline import Deadline
-from stages.outside.paid.ledger import Seat
 from stages.outside.paid.refusals import failure_of
-from stages.outside.paid.replies import UnreadableAnswer, clock_complaint, demand_lists, pause_sec, whole_number
+from stages.outside.paid.replies import (
+    UnreadableAnswer,
+    clock_complaint,
+    demand_lists,
+    pause_sec,
+    told_tokens,
+    whole_number,
+)
+from stages.outside.paid.seats import Seat
 from stages.outside.paid.seller import Bought, ModelFacts
 from stages.requests.question import ARTIFICIAL
 
@@ -88,12 +95,20 @@ class TimeGPT:
                 hist_exog_list=list(first.hist_exog) or None,
                 **options,
             )
-            return _read(table, asked, self._client.input_tokens)
+            return _read(table, asked, self._client.tokens)
 
     def models(self, seat: Seat) -> list[str]:
         """One GET for the names of the models that the key may use."""
         with self._on(seat):
             return [str(name) for name in self._client.list_models()]
+
+    def usage(self, seat: Seat) -> dict[str, Any]:
+        """One GET for the requests that the service counted, by minute and month."""
+        with self._on(seat):
+            told = self._client.usage()
+            if not isinstance(told, dict):
+                raise UnreadableAnswer("its usage is not an object")
+            return told
 
     @contextmanager
     def _on(
@@ -123,7 +138,7 @@ class _SeatedClient(NixtlaClient):
         self.reply = ""
         self.pause_sec: float | None = None
         self.tells_start = False
-        self.input_tokens: int | None = None
+        self.tokens: dict[str, int | None] = {}
         self._timeout_sec = timeout_sec
         self._deadline = Deadline(timeout_sec)
         self._clock_is_told = False
@@ -150,7 +165,7 @@ class _SeatedClient(NixtlaClient):
             raise RuntimeError(f"{START} {told} in the request, against requests.clock")
         self.seat.use()
         self._deadline.start()
-        self.reply, self.pause_sec, self.input_tokens = "", None, None
+        self.reply, self.pause_sec, self.tokens = "", None, {}
 
     def _arriving(self, response: httpx.Response) -> None:
         now = datetime.now(UTC)
@@ -165,8 +180,7 @@ class _SeatedClient(NixtlaClient):
             body = json.loads(response.content)
         except ValueError:
             return
-        tokens = body.get("input_tokens") if isinstance(body, dict) else None
-        self.input_tokens = tokens if type(tokens) is int else None
+        self.tokens = told_tokens(body)
         if self.look is not None and response.is_success and response.request.method == "POST":
             self.look(body)
 
@@ -215,7 +229,7 @@ def frames_of(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None
     return pd.concat(history, ignore_index=True), pd.concat(future, ignore_index=True) if future else None
 
 
-def _read(table: pd.DataFrame, asked: Sequence[Asked], tokens: int | None) -> Bought:
+def _read(table: pd.DataFrame, asked: Sequence[Asked], tokens: Mapping[str, int | None]) -> Bought:
     """The SDK's table by question, level and step; the ids must be those that were sent, in their order."""
     question = asked[0].question
     horizon = question.horizon_min
@@ -223,9 +237,7 @@ def _read(table: pd.DataFrame, asked: Sequence[Asked], tokens: int | None) -> Bo
     if list(table["unique_id"]) != list(expected):
         raise UnreadableAnswer(f"{len(table)} rows came back for {len(asked)} questions of {horizon} steps")
     columns = [_by_question(table, f"TimeGPT-q-{level}", horizon) for level in question.levels]
-    return Bought(
-        values_bp=np.stack(columns, axis=1), mean_bp=_by_question(table, "TimeGPT", horizon), input_tokens=tokens
-    )
+    return Bought(np.stack(columns, axis=1), _by_question(table, "TimeGPT", horizon), tokens)
 
 
 def _by_question(table: pd.DataFrame, column: str, horizon: int) -> NDArray[np.float64]:

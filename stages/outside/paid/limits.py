@@ -1,0 +1,136 @@
+"""What params and the ledger allow, by day, month and minute, in requests, tokens and money."""
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from stages.errors import BudgetStop
+from stages.forecasting.params import ApiParams, Tariff
+from stages.outside.clock import Clock, stamp
+from stages.outside.paid.units import Units
+from stages.outside.places import Place
+
+LIMITS = "budget/limits"
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The most that one day or month may see of one unit; `name` is its name in params."""
+
+    name: str
+    unit: Literal["requests", "tokens", "money"]
+    most: int | Decimal
+
+    def left(self, used: Units) -> int | Decimal:
+        """What is left of it."""
+        rest: int | Decimal = self.most - getattr(used, self.unit)
+        return max(rest, type(rest)(0))
+
+    def told(self, value: int | Decimal, currency: str) -> str:
+        """A value of this unit in words."""
+        return f"{self._plain(value)} {currency if self.unit == 'money' else self.unit}"
+
+    def _plain(self, value: int | Decimal) -> str:
+        return amount(value) if self.unit == "money" else f"{value:,}"
+
+    def demand(self, period: str, used: Units, wanted: Units, currency: str) -> None:
+        """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has seen."""
+        have, want = getattr(used, self.unit), getattr(wanted, self.unit)
+        if have + want > self.most:
+            ask = "" if self.unit == "requests" else f"; the next request may take {self.told(want, currency)}"
+            raise BudgetStop(
+                f"{period} has seen {self._plain(have)} of {self.told(self.most, currency)} ({self.name}){ask}"
+            )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What params allow. *Units*: HTTP requests, tokens, money of the tariff, seconds; None is no limit."""
+
+    per_run: int
+    per_day: int
+    cooldown_sec: float
+    per_minute: int | None = None
+    per_month: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    money_per_day: Decimal | None = None
+    money_per_month: Decimal | None = None
+    tariff: Tariff | None = None
+
+    @classmethod
+    def of(cls, api: ApiParams) -> "Limits":
+        """The limits of section `api`."""
+        return cls(**{name: getattr(api, name) for name in cls.__dataclass_fields__})
+
+    @property
+    def currency(self) -> str:
+        """The tariff's."""
+        return self.tariff.currency if self.tariff else ""
+
+    @property
+    def flat(self) -> Units:
+        """What a month costs before its first request."""
+        return Units(money=self.tariff.flat_per_month) if self.tariff else Units()
+
+    def of_day(self, per_day: int) -> list[Cap]:
+        """The caps of a day, `per_day` being what holds of requests."""
+        return [
+            Cap("api.per_day or `make budget PER_DAY=`", "requests", per_day),
+            *_stated("api.tokens_per_day", "tokens", self.tokens_per_day),
+            *_stated("api.money_per_day", "money", self.money_per_day),
+        ]
+
+    def of_month(self) -> list[Cap]:
+        """The caps of a month."""
+        return [
+            *_stated("api.per_month", "requests", self.per_month),
+            *_stated("api.tokens_per_month", "tokens", self.tokens_per_month),
+            *_stated("api.money_per_month", "money", self.money_per_month),
+        ]
+
+    def others(self) -> list[Cap]:
+        """All caps but that on the requests of a day."""
+        return self.of_day(0)[1:] + self.of_month()
+
+
+def amount(money: int | Decimal) -> str:
+    """Money with at least two decimals, exact."""
+    plain = f"{Decimal(money).normalize():f}"
+    return plain if len(plain.partition(".")[2]) > 1 else f"{Decimal(money):.2f}"
+
+
+def needs_notes(caps: Iterable[Cap]) -> bool:
+    """Whether more than the number of seats must be known."""
+    return any(cap.unit != "requests" for cap in caps)
+
+
+def standing_limit(place: Place) -> int | None:
+    """The newest limit that `make budget PER_DAY=` wrote, if any."""
+    names = place.names(LIMITS)
+    if not names:
+        return None
+    content = place.read(f"{LIMITS}/{names[-1]}")
+    try:
+        return int(json.loads(content or b"")["per_day"])
+    except (ValueError, KeyError, TypeError):
+        raise BudgetStop(
+            f"the standing limit {LIMITS}/{names[-1]} is not readable, so nothing is sent: `make budget PER_DAY=` "
+            "writes a new one."
+        ) from None
+
+
+def set_standing_limit(place: Place, per_day: int, clock: Clock) -> None:
+    """Write a new standing limit; the older ones stay as history."""
+    facts = {"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex}
+    content = json.dumps(facts, sort_keys=True).encode() + b"\n"
+    number = len(place.names(LIMITS))
+    while not place.create(f"{LIMITS}/{number:04d}.json", content):
+        number += 1
+
+
+def _stated(name: str, unit: Literal["requests", "tokens", "money"], most: int | Decimal | None) -> list[Cap]:
+    return [] if most is None else [Cap(name, unit, most)]
