@@ -33,6 +33,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "show-request": {"KEY": ""},
     "adopt-store": {"FROM": "--from="},
     "release": {"KEY": ""},
+    "spend": {"USAGE": "--usage="},
     "drop": {"KEY": ""},
 }  # fmt: skip
 WORDS = {"bench-scale": "ARGS"}

@@ -43,6 +43,28 @@ def test_the_price_was_right_and_a_proof_that_licenses_packing_costs_one_request
     assert server.sent == int(priced) + 1, "the first question was answered already; its company was not"
 
 
+def test_a_canary_compares_one_stored_answer_and_the_vendors_count_is_set_beside_ours(story):
+    """One request each; a model that answers otherwise under its old name proposes a new epoch."""
+    _, server, folder = story
+    compose_in(folder, [*slice_of(server), *KNOWN, "api.mode=online", "api.cooldown_sec=0"])
+    record_run(folder)
+    before, ends = server.sent, []
+    for behaviour in (None, "dependent"):
+        server.always(behaviour)
+        done = python_in(folder, "-m", "stages.commands.canary")
+        ends.append((done.returncode, "A canary costs 1 request, at most" in done.stderr))
+    server.always(None)
+    assert ends == [(0, True), (3, True)]
+    assert "the model changed under its name" in done.stderr
+    assert "forecaster.model_epoch=" in done.stderr
+    server.usage = {"month": {"consumed": before, "limit": 1000}, "minute": {"consumed": 0, "limit": 60}}
+    done = python_in(folder, "-m", "stages.commands.spend", "--usage", "1")
+    told = f"the vendor counts {before} of 1000 requests this month, the ledger {before + 3}"
+    assert told in done.stdout, done.stdout + done.stderr
+    assert "3 more here" in done.stdout
+    assert server.sent == before + 3
+
+
 def test_the_offline_replay_opens_no_socket(story):
     _, server, folder = story
     before = server.sent
