@@ -67,15 +67,19 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
     print(f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`")
     print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most; one per snapshot, not packed")
-    sent = _span(low.input_tokens, high.input_tokens)
-    print(f"  tokens             {_span(low.tokens, high.tokens):>7}  {sent} of them sent")
+    print(f"  tokens             {_span(low.tokens, high.tokens):>7}")
     print(f"  money              {_money(low, high, study)}")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
-    print(f"  days needed        {_days(one.requests, left, per_day):>7}")
+    for period in ("day", "month"):
+        limited = [(cap, used) for cap, used in caps if period in cap.name]
+        if limited:
+            print(f"  {period + 's needed':<18} {_longest([cap.periods(used, high) for cap, used in limited]):>7}")
     for cap, used in caps[1:]:
-        told = cap.told(cap.left(used), ledger.limits.currency)
-        print(f"  left               {told} of {cap.name} {cap.told(cap.most, ledger.limits.currency)}")
+        currency = ledger.limits.currency
+        print(
+            f"  left               {cap.told(cap.left(used), currency)} of {cap.told(cap.most, currency)} ({cap.name})"
+        )
     if one.repeated:
         print(f"  {one.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
     if one.span and one.missing:
@@ -101,10 +105,9 @@ def _rounds(requests: int, limit: int) -> str:
     return str(math.ceil(requests / limit)) if limit else ("0" if not requests else "never")
 
 
-def _days(requests: int, left: int, per_day: int) -> str:
-    if requests <= left:
-        return "0" if not requests else "1"
-    return str(1 + math.ceil((requests - left) / per_day)) if per_day else "never"
+def _longest(periods: list[int | None]) -> str:
+    known = [count for count in periods if count is not None]
+    return str(max(known)) if len(known) == len(periods) else "never"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from stages.forecasting.backend import Asked
 from stages.forecasting.params import ApiParams, Tariff
 from stages.outside.paid.answers import AnswerStore
 from stages.outside.paid.days import DAYS, MONTHS
+from stages.outside.paid.limits import Cap
 from stages.outside.paid.moving import move_store
 from stages.outside.paid.pricing import price
 from stages.outside.paid.units import TOKENS, Units, least, most, parse_units
@@ -226,3 +227,12 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(keeper: Sh
     assert {key: after[key].answer().values_bp.tolist() for key in before} == {
         key: one.values_bp.tolist() for key, one in before.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("most_of_it", "used", "wanted", "periods"),
+    [(10, 4, 6, 1), (10, 4, 7, 2), (10, 4, 17, 3), (10, 10, 0, 0), (0, 0, 1, None), (10, 12, 10, 2)],
+)
+def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: int, periods: int | None):
+    cap = Cap("api.tokens_per_day", "tokens", most_of_it)
+    assert cap.periods(Units(input_tokens=used), Units(input_tokens=wanted)) == periods

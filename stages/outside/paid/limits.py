@@ -1,6 +1,7 @@
 """What params and the ledger allow, by day, month and minute, in requests, tokens and money."""
 
 import json
+import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Cap:
 
     def _plain(self, value: int | Decimal) -> str:
         return amount(value) if self.unit == "money" else f"{value:,}"
+
+    def periods(self, used: Units, wanted: Units) -> int | None:
+        """How many days or months `wanted` takes, this one included; None if it never fits."""
+        need, left = getattr(wanted, self.unit), self.left(used)
+        if need <= left:
+            return 1 if need else 0
+        return 1 + math.ceil((need - left) / self.most) if self.most else None
 
     def demand(self, period: str, used: Units, wanted: Units, currency: str) -> None:
         """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has seen."""
