@@ -5,8 +5,8 @@ feed broke for all. Alone, nobody can tell. A session without any bar is no gap.
 are told by their own names.
 
 *Time*: the kind of a gap is told when all is over, and changes nothing. What `quality.unlisted_halts` keeps is decided
-minute by minute: once a gap is as long as a gap may be, each further minute is halted while the others traded in more
-than `quality.halt_min_trading_share` of the gap so far.
+minute by minute: once a gap is as long as a gap may be, each further minute is halted if the others traded in more than
+`quality.halt_min_trading_share` of the gap before it.
 """
 
 import zlib
@@ -115,13 +115,15 @@ def unlisted_halts(silences: Mapping[str, Silence], quality: QualityParams) -> d
 
 
 def _seen(symbol: str, one: Silence, others: Others, quality: QualityParams) -> pl.DataFrame:
+    """Each further minute is judged by the gap before it; that trading resumed is known when its first bar is over."""
     rows = []
+    first = max(1, one.absent_min)
     for gap in one.gaps.filter(pl.col("halted") == 0).iter_rows(named=True):
-        further = others.shares(gap)[one.absent_min :] > quality.halt_min_trading_share
-        minutes = int(further.argmin()) if not further.all() else len(further)
-        begins = gap["ts"] + one.absent_min * MINUTE
-        if minutes:
-            rows.append((begins, symbol, begins + minutes * MINUTE, UNLISTED))
+        goes_on = others.shares(gap)[first - 1 : -1] > quality.halt_min_trading_share
+        begins = gap["ts"] + first * MINUTE
+        ends = begins + (len(goes_on) + 1 if goes_on.all() else int(goes_on.argmin())) * MINUTE
+        if ends > begins:
+            rows.append((begins, symbol, ends, UNLISTED))
     return Halts.of(pl.DataFrame(rows, schema=NO_HALTS.schema, orient="row")) if rows else NO_HALTS
 
 

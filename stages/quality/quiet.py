@@ -65,7 +65,7 @@ def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
         | {
             "no_trade_minutes": "quiet",
             "quiet_max_min": max(min(ceil(longest * WIDER), FULL_SESSION_MIN), quality.max_gap_min),
-            "min_session_completeness": min(floor(least / STEP) * STEP, quality.min_session_completeness),
+            "min_session_completeness": min(round(floor(least / STEP) * STEP, 2), quality.min_session_completeness),
         }
     )
     fits = (pl.col("longest_gap") <= fitting.quiet_max_min) & (

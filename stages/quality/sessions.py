@@ -48,11 +48,13 @@ def with_further_halts(
 ) -> pl.DataFrame:
     """The same sessions if these halts, each within one of the long `gaps` (see `Silence`), had been listed as well."""
     within = gaps.join_asof(halts.sort("halted_at"), left_on="ts", right_on="halted_at", strategy="forward")
-    minutes = (pl.col("resumed_at") - pl.col("halted_at")).dt.total_minutes()
-    inside = pl.col("halted_at") < pl.col("ts") + pl.duration(minutes=pl.col("minutes"))
-    further = within.with_columns(further=pl.when(inside).then(minutes).fill_null(0)).group_by("session").agg(
-        pl.col("further").sum(), longest=(pl.col("absent") - pl.col("further")).max()
-    )  # fmt: skip
+    ends = pl.min_horizontal("resumed_at", pl.col("ts") + pl.duration(minutes=pl.col("minutes")))
+    minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0).fill_null(0)
+    further = (
+        within.with_columns(further=minutes)
+        .group_by("session")
+        .agg(pl.col("further").sum(), longest=(pl.col("absent") - pl.col("further")).max())
+    )
     return with_verdicts(
         days.join(further, on="session", how="left", maintain_order="left")
         .with_columns(pl.col("HLT1", "n_missing").cast(pl.Int64), pl.col("further").fill_null(0))
