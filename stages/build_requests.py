@@ -13,6 +13,7 @@ from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import partitions_of, staged
 from stages.outside.storing.passes import Pass
+from stages.quality.halts import halts_reported
 from stages.quality.params import QualityParams
 from stages.quality.verdicts import usable_sessions
 from stages.requests.params import RequestsParams
@@ -37,14 +38,15 @@ def main() -> None:
     universe = read_params(UniverseParams)
     quality = read_params(QualityParams)
     storage = read_params(StorageParams)
-    usable = usable_sessions(read_json(REPORT))
+    report = read_json(REPORT)
+    usable, halts = usable_sessions(report), halts_reported(report)
     calendar = read_table(Calendar, CALENDAR)
     bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
 
     demand_exogenous(requests)
     with staged(REQUESTS, storage) as stage:
         plan = Pass(Apart(requests, forecaster.respondent, quality, calendar), stage.writer)
-        given = {symbol: (bars[symbol], features[symbol], usable[symbol]) for symbol in universe.symbols}
+        given = {one: (bars[one], features[one], usable[one], halts[one]) for one in universe.symbols}
         planned = engine.run(plan, given, "planning questions")
         schedule = pl.concat(part for _, part in planned.values())
         demand_questions(schedule)

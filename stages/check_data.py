@@ -5,12 +5,13 @@ from pathlib import Path
 
 from stages.outside import engine
 from stages.outside.entry import run, say
+from stages.outside.event_files import read_halts
 from stages.outside.files import read_json, read_table, write_json
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import partitions_of, staged
 from stages.outside.storing.passes import Pass
-from stages.quality.gate import check_apart
+from stages.quality.gate import among_others, check_apart
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.report import demand_sound, quality_report
 from stages.tables.calendar import Calendar
@@ -30,12 +31,14 @@ def main() -> None:
     quality = read_params(QualityParams)
     storage = read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
+    halts = read_halts(quality.halts)
     delivered = partitions_of(DELIVERED)
 
+    gate = partial(check_apart, dialect=dialect, calendar=calendar, quality=quality, halts=halts)
     with staged(BARS, storage) as stage:
-        check = Pass(partial(check_apart, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
+        check = Pass(gate, stage.writer)
         found = engine.run(check, {symbol: (bars,) for symbol, bars in delivered.items()}, "checking bars")
-        checked = {symbol: one for symbol, (_, one) in found.items()}
+        checked = among_others({symbol: one for symbol, (_, one) in found.items()}, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)
         write_json(report, REPORT)
         demand_sound(report, universe)

@@ -62,7 +62,8 @@ def stale_bar(base: list[Known], replayed: list[Known], instant: datetime) -> Le
     """
     following = pl.col("known_at") == instant + pl.duration(minutes=1)
     ours = base[0].rows.filter(following, pl.col("gap_len") == 0)
-    same = ours.join(replayed[0].rows.filter(following), on=["symbol", "ts", "close"])
+    theirs = replayed[0].rows.filter(following, pl.col("gap_len") == 0)
+    same = ours.join(theirs, on=["symbol", "ts", "close"])
     if same.is_empty():
         return None
     row = same.row(0, named=True)

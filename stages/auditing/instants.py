@@ -1,6 +1,7 @@
 """The instants at which the past is put to the test.
 
-Half of them are any minute; half lie between a snapshot and its outcome, where calibration could know too much.
+Half of them are any minute; half lie between a snapshot and its outcome, where calibration could know too much. On top
+of them come instants amid gaps, where the gate could know whether another bar follows.
 *Time*: from the first snapshot at which every history length was asked, so that each replay has something to ask.
 """
 
@@ -27,3 +28,14 @@ def instants(schedule: pl.DataFrame, calendar: pl.DataFrame, horizon_min: int, c
     waited = rng.integers(0, horizon_min, len(chosen))
     pending = [snapshots[at] + timedelta(minutes=int(wait)) for at, wait in zip(chosen, waited, strict=True)]
     return sorted({*(minutes[at] for at in anywhere), *pending})
+
+
+def amid_gaps(bars: pl.DataFrame, count: int, seed: int) -> list[datetime]:
+    """At most `count` instants, oldest first: a minute without a bar has just passed, and one with a bar follows.
+
+    They lie in the second half of such minutes, so that there is a past to compare. *Tables*: `Bars` of some symbols.
+    """
+    next_is_real = pl.col("gap_len").shift(-1).over("symbol", "session") == 0
+    ends = bars.filter(pl.col("is_filled") & next_is_real)["known_at"].unique().sort()
+    late = ends[len(ends) // 2 :]
+    return sorted(late.sample(min(count, len(late)), seed=seed).to_list())

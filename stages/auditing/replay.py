@@ -64,7 +64,8 @@ def run(replay: Replay, world: World) -> list[Known]:
         symbol: tuple(one.days.filter(pl.col("verdict") != "fail")["session"].sort()) for symbol, one in checked.items()
     }
     features = replay.build(bars, usable, world.events)
-    market = Market(bars=bars, features=features, usable=usable, calendar=replay.calendar)
+    halts = {symbol: one.halts for symbol, one in checked.items()}
+    market = Market(bars=bars, features=features, usable=usable, calendar=replay.calendar, halts=halts)
     schedule, questions = replay.plan(market)
     quantiles = replay.answer(schedule, questions, market)
     calibrated, offsets = replay.correct(quantiles, bars, usable)
@@ -73,7 +74,7 @@ def run(replay: Replay, world: World) -> list[Known]:
     at_snapshot, over = pl.col("snapshot_utc"), replay.calendar.select("session", known_at="close_utc")
     outcomes = calibrated.select("symbol", "snapshot_utc", "horizon_min", "session", *OUTCOME).unique()
     return [
-        Known("check_data", ("symbol", "ts"), _stacked(bars)),
+        bars_known(checked),
         Known("check_data", ("symbol", "session"), days.join(over, on="session")),
         Known("build_features", ("symbol", "ts"), _stacked(features)),
         _known("build_requests", [*FORECAST[:2], "history_days"], schedule.with_columns(known_at=at_snapshot)),
@@ -84,6 +85,11 @@ def run(replay: Replay, world: World) -> list[Known]:
         _known("backtest", [*FORECAST, "method"], signals.select(DECIDED).with_columns(
             known_at=at_snapshot + pl.duration(minutes=replay.wait_min))),
     ]  # fmt: skip
+
+
+def bars_known(checked: Mapping[str, Checked]) -> Known:
+    """The bars that the gate writes."""
+    return Known("check_data", ("symbol", "ts"), _stacked({symbol: one.bars for symbol, one in checked.items()}))
 
 
 def _known(stage: str, key: list[str], rows: pl.DataFrame) -> Known:

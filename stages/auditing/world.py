@@ -3,7 +3,7 @@
 *Time*: a delivered bar is known at the end of its minute, an event at its announcement. The stamps are read here anew,
 by `source.zone` and `source.bar_label` alone, so that a mistake of the gate's own reading is found and not repeated.
 *Units*: in a scrambled future prices jump by a tenth to a half and then move by about 0.2 % a bar; the four prices of
-a bar move together, so that it stays a possible bar.
+a bar move together, so that it stays a possible bar. Some bars do not come.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ from stages.tables.bars import PRICES
 
 JUMP = (1.1, 1.5)
 PRICE_NOISE, VOLUME_NOISE = 0.002, 0.3
+ABSENT = 0.02
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def cut(world: World, instant: datetime, seed: int) -> World:  # a future like t
 
 
 def scrambled(world: World, instant: datetime, seed: int) -> World:
-    """Other prices and volumes after the instant, and none of the later announcements."""
+    """Other prices and volumes after the instant, other minutes without a bar, and none of the later announcements."""
     bars = {
         symbol: _scramble(world, symbol, instant, np.random.default_rng([seed, *symbol.encode()]))
         for symbol in world.bars
@@ -81,4 +82,4 @@ def _scramble(world: World, symbol: str, instant: datetime, rng: np.random.Gener
         pl.when(later).then((pl.col(name) * pl.Series(factor)).cast(frame.schema[name])).otherwise(pl.col(name))
         .alias(name)
         for name, factor in factors
-    )  # fmt: skip
+    ).filter(~later | pl.Series(rng.random(frame.height) >= ABSENT))  # fmt: skip

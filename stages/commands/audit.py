@@ -1,6 +1,7 @@
 """`make audit`: the time machine. Another future at random instants of this study's own bars; the past must stay.
 
-Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves. Symbols
+Reads what `make run` left in artifacts/, writes nothing, buys nothing. Exit 2 at the first value that moves. At the end
+a leak is planted in the gate, and has to be found. Symbols
 that ask something are gone through some at a time, each with all instants, so that memory does not grow with their
 number; what they share, such as the pooled group of a calibration, is shared among those.
 """
@@ -11,7 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from stages.auditing.audit import Passed, asked, audit
-from stages.auditing.instants import instants
+from stages.auditing.comparison import Leak
+from stages.auditing.instants import amid_gaps, instants
+from stages.auditing.plant import found_leak
 from stages.auditing.replay import run as replayed
 from stages.auditing.world import World
 from stages.errors import DataContractError
@@ -19,7 +22,7 @@ from stages.outside.arguments import Arguments, whole_number
 from stages.outside.configuration.composition import present
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
-from stages.outside.event_files import read_events
+from stages.outside.event_files import read_events, read_halts
 from stages.outside.files import read_json, read_table
 from stages.outside.progress import progress
 from stages.outside.runs.evidence import require_evidence
@@ -47,6 +50,7 @@ def main() -> None:
         search=read_table(Calendar, SEARCH),
         forecast_gates=read_json(GATES),
         quantiles=read_table(Quantiles, QUANTILES),
+        halts=read_halts(study.quality.halts),
     )
     passed: list[Passed] = []
     asking = schedule.drop_nulls("key")["symbol"].unique().sort().to_list()
@@ -59,20 +63,33 @@ def main() -> None:
     keys: frozenset[str] = frozenset().union(*(one.keys for one in passed))
     rows = sum(one.rows for one in passed)
     print(f"{len(moments)} instants, {len(keys)} questions, 0 keys moved; {rows} rows of the past equal to the bit")
+    print(f"planted and found: {_planted(among(study, (asking[0],)), record, arguments.seed)}")
 
 
 def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: argparse.Namespace) -> list[Passed]:
     """The instants at which the past of this study's symbols stood still: all that were asked for."""
-    delivered, universe = partitions_of(DELIVERED), study.universe
-    bars = {symbol: delivered[symbol].read() for symbol in universe.all_symbols}
-    world = World(bars, read_events(study.features.events), dialect_of(study))
-    replay = replay_of(study, record)
-
+    world, replay, symbols = _world(study), replay_of(study, record), study.universe.symbols
     at = instants(schedule, record.calendar, study.requests.question_horizon_min, arguments.instants, arguments.seed)
     base = replayed(replay, world)
     if asked(base) != set(schedule["key"].drop_nulls()):
         raise DataContractError(f"params or code changed since {SCHEDULE} was made: `make run`, then audit again.")
-    return list(audit(replay, world, base, progress(at, f"replaying {universe.symbols[0]} to {universe.symbols[-1]}")))
+    at = sorted({*at, *amid_gaps(base[0].rows, arguments.instants // 4, arguments.seed)})
+    return list(audit(replay, world, base, progress(at, f"replaying {symbols[0]} to {symbols[-1]}")))
+
+
+def _planted(study: Study, record: Record, seed: int) -> Leak:
+    """The leak that is planted in the gate, as the audit names it."""
+    leak = found_leak(replay_of(study, record), _world(study), seed)
+    if leak is None:
+        raise DataContractError("the audit does not see the leak that it planted itself; none of its words count.")
+    return leak
+
+
+def _world(study: Study) -> World:
+    """What was delivered and announced."""
+    delivered = partitions_of(DELIVERED)
+    bars = {symbol: delivered[symbol].read() for symbol in study.universe.all_symbols}
+    return World(bars, read_events(study.features.events), dialect_of(study))
 
 
 def _arguments() -> argparse.Namespace:

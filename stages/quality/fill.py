@@ -1,12 +1,14 @@
 """Rows of regular hours on the gapless grid: unsound bars removed, short gaps carried forward, long ones left empty.
 
 *Tables*: in, the rows of `ingest`; out, table `Bars` but for `is_outlier`, with the marks of removed bars beside it.
-*Time*: no row depends on a later one. A gap is filled as it grows, up to `quality.ffill_max_bars` bars, and empty from
-there on; a gap at the open is empty from its first minute, since the only price before it is another day's.
+*Time*: no row depends on a later one. A gap is filled as it grows, up to `quality.ffill_max_bars` bars (of quiet
+minutes up to `quality.quiet_max_min`), and empty from there on; a gap at the open is empty from its first minute, since
+the only price before it is another day's, and so is a halt, since its price cannot be traded at.
 """
 
 import polars as pl
 
+from stages.quality.halts import NO_HALTS, inside
 from stages.quality.params import QualityParams
 from stages.tables.bars import PRICES
 from stages.universe.grid import minute_grid
@@ -14,8 +16,10 @@ from stages.universe.grid import minute_grid
 PRICE_DECIMALS, VOLUME_DECIMALS = 6, 3  # as in table Bars: what is checked is what is written
 
 
-def on_grid(rows: pl.DataFrame, calendar: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """Every minute of the calendar with its bar, `gap_len` and the checks PX1, PX2, VOL1 that removed a bar.
+def on_grid(
+    rows: pl.DataFrame, calendar: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame = NO_HALTS
+) -> pl.DataFrame:
+    """Every minute of the calendar with its bar, `gap_len` and the checks PX1, PX2, VOL1, HLT1 that removed a bar.
 
     Grid and rows are both in order of time: with no tolerance, the nearest row is the row of that minute.
     """
@@ -25,13 +29,16 @@ def on_grid(rows: pl.DataFrame, calendar: pl.DataFrame, quality: QualityParams) 
         .join_asof(rounded.with_columns(delivered=True), on="ts", tolerance="0s", check_sortedness=False)
         .with_columns(pl.col("delivered").fill_null(value=False))
         .with_columns(_faults(quality))
-        .with_columns(is_real=pl.col("delivered") & ~pl.any_horizontal("PX1", "PX2", "VOL1"))
+        .with_columns(HLT1=inside(halts))
+        .with_columns(is_real=pl.col("delivered") & ~pl.any_horizontal("PX1", "PX2", "VOL1", "HLT1"))
     )
+    if quality.quiet:
+        marked = marked.with_columns(is_real=pl.col("is_real") & ~_idle())
     real_so_far = pl.col("is_real").cum_max().over("session")
     last_real = pl.when(real_so_far).then(pl.when("is_real").then("m").forward_fill())
     carried = pl.when("is_real").then("close").forward_fill()
     gap_len = (pl.col("m") - last_real.fill_null(-1)).cast(pl.Int32)
-    is_filled = gap_len.is_between(1, quality.ffill_max_bars) & last_real.is_not_null()
+    is_filled = gap_len.is_between(1, quality.carried_min) & last_real.is_not_null() & ~pl.col("HLT1")
     filled = [pl.when("is_real").then(price).when("is_filled").then("carried").alias(price) for price in PRICES]
     volume = pl.when("is_real").then("volume").when("is_filled").then(0.0)
     return (
@@ -52,3 +59,10 @@ def _faults(quality: QualityParams) -> list[pl.Expr]:
         "VOL1": volume.is_finite() & (volume >= 0),
     }
     return [(pl.col("delivered") & ~holds.fill_null(value=False)).alias(check) for check, holds in sound.items()]
+
+
+def _idle() -> pl.Expr:
+    """Bars that say that nobody traded: no volume, and all four prices the close before, of the same session."""
+    before = pl.when("is_real").then("close").forward_fill().shift(1).over("session")
+    unmoved = pl.all_horizontal(pl.col(PRICES) == before)
+    return (unmoved & (pl.col("volume") == 0)).fill_null(value=False)

@@ -1,78 +1,136 @@
 """Long gaps, and whose fault they are: the other symbols tell a halt from a broken feed.
 
 A symbol that is silent while most others trade was halted, or its own feed broke; when most others are silent too, the
-feed broke for all (or the market stood still). Alone, nobody can tell. A session without any bar is no gap.
+feed broke for all. Alone, nobody can tell. A session without any bar is no gap. Listed halts are no gaps either: they
+are told by their own names.
+
+*Time*: the kind of a gap is told when all is over, and changes nothing. What `quality.unlisted_halts` keeps is decided
+minute by minute: once a gap is as long as a gap may be, each further minute is halted if the others traded in more than
+`quality.halt_min_trading_share` of the gap before it.
 """
 
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from stages.quality.halts import NO_HALTS, UNLISTED, inside, with_absences
 from stages.quality.params import QualityParams
 from stages.tables.bars import REAL
+from stages.tables.events import EVERYBODY, Halts
+
+MINUTE = timedelta(minutes=1)
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Silence:
     """When one symbol was silent: small enough to be held for all symbols at once.
 
-    *Tables*: `gaps` has `session, first_minute, minutes`, and `row`, the first of them on the grid, in order of time.
+    *Tables*: `gaps` has `session, first_minute, minutes`, `ts` and `row` of the first, `halted`, how many lie in a
+    listed halt (`market_wide` if it was one of all symbols), and `absent`, how many others are missing in a row at
+    most; in order of time.
     """
 
     gaps: pl.DataFrame
     real: bytes  # which rows of the grid hold a real bar: a bit each, compressed
     rows: int
+    absent_min: int  # how long a gap may be
 
     def trading(self) -> NDArray[np.uint8]:
         """1 on every row of the grid with a real bar, else 0."""
         return np.unpackbits(np.frombuffer(zlib.decompress(self.real), np.uint8), count=self.rows)
 
 
-def silence_of(bars: pl.DataFrame, quality: QualityParams) -> Silence:
-    """Every gap of a symbol beyond `quality.max_gap_min` that is no whole session, and when it traded."""
+def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame = NO_HALTS) -> Silence:
+    """Every gap of a symbol beyond what may be absent that is no whole session, and when it traded."""
     gaps = (
-        bars.select("session", "m", "gap_len", n_expected=pl.len().over("session"))
+        with_absences(bars, halts)
+        .select("session", "ts", "m", "gap_len", "halted", "absent_min", n_expected=pl.len().over("session"))
         .with_row_index("row")
         .filter(pl.col("gap_len") > 0)
         .group_by("session", first_minute=pl.col("m") - pl.col("gap_len") + 1)
-        .agg(pl.col("n_expected").first(), pl.col("row").min(), minutes=pl.len())
-        .filter(pl.col("minutes") > quality.max_gap_min, pl.col("minutes") < pl.col("n_expected"))
+        .agg(
+            pl.col("n_expected").first(),
+            pl.col("row", "ts").min(),
+            minutes=pl.len(),
+            halted=pl.col("halted").sum(),
+            market_wide=inside(halts.filter(symbol=EVERYBODY)).any(),
+            absent=pl.col("absent_min").max(),
+        )
+        .filter(pl.col("minutes") > quality.absent_min, pl.col("minutes") < pl.col("n_expected"))
         .sort("session", "first_minute")
     )
     real = np.packbits(bars.select(REAL).to_series().to_numpy())
-    return Silence(gaps.drop("n_expected"), zlib.compress(real.tobytes()), bars.height)
+    return Silence(gaps.drop("n_expected"), zlib.compress(real.tobytes()), bars.height, quality.absent_min)
+
+
+@dataclass(frozen=True)
+class Others:
+    """How many symbols traded on each row of the grid. *Shapes*: all symbols hold the same grid in the same order."""
+
+    trading: Counts
+    symbols: int
+
+    @classmethod
+    def of(cls, silences: Mapping[str, Silence]) -> "Others":
+        """Of all symbols that could be read."""
+        first = next(iter(silences.values()), None)
+        total = np.zeros(0 if first is None else first.rows, np.int64)
+        for one in silences.values():
+            total += one.trading()
+        return cls(total, len(silences))
+
+    def shares(self, gap: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Per minute of a gap: the share of the others' minutes since it began in which they traded."""
+        so_far = np.cumsum(self.trading[gap["row"] : gap["row"] + gap["minutes"]])
+        shares: NDArray[np.float64] = so_far / (np.arange(1, gap["minutes"] + 1) * max(1, self.symbols - 1))
+        return shares
 
 
 def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
-    """Per symbol: `session, first_minute, minutes, kind` of every long gap, in order of time.
-
-    *Shapes*: all symbols hold the same grid in the same order.
-    """
-    trading: NDArray[np.int64] | None = None
-    for one in silences.values():
-        trading = one.trading().astype(np.int64) if trading is None else trading + one.trading()
+    """Per symbol: `session, first_minute, minutes, kind` of every long gap, in order of time."""
+    others = Others.of(silences)
+    told = ("first_minute", "minutes")
     return {
         symbol: [
-            {
-                "session": str(gap["session"]),
-                "first_minute": gap["first_minute"],
-                "minutes": gap["minutes"],
-                "kind": _kind(gap, trading, len(silences) - 1, quality),
-            }
+            {"session": str(gap["session"]), **{name: gap[name] for name in told}, "kind": _kind(gap, others, quality)}
             for gap in one.gaps.iter_rows(named=True)
         ]
         for symbol, one in silences.items()
     }
 
 
-def _kind(gap: dict[str, Any], trading: NDArray[np.int64] | None, others: int, quality: QualityParams) -> str:
+def unlisted_halts(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, pl.DataFrame]:
+    """Per symbol, table `Halts` of what `quality.unlisted_halts: keep` takes for a halt: none if it says drop."""
+    if quality.unlisted_halts == "drop" or len(silences) < 2:
+        return dict.fromkeys(silences, NO_HALTS)
+    others = Others.of(silences)
+    return {symbol: _seen(symbol, one, others, quality) for symbol, one in silences.items()}
+
+
+def _seen(symbol: str, one: Silence, others: Others, quality: QualityParams) -> pl.DataFrame:
+    """Each further minute is judged by the gap before it; that trading resumed is known when its first bar is over."""
+    rows = []
+    first = max(1, one.absent_min)
+    for gap in one.gaps.filter(pl.col("halted") == 0).iter_rows(named=True):
+        goes_on = others.shares(gap)[first - 1 : -1] > quality.halt_min_trading_share
+        begins = gap["ts"] + first * MINUTE
+        ends = begins + (len(goes_on) + 1 if goes_on.all() else int(goes_on.argmin())) * MINUTE
+        if ends > begins:
+            rows.append((begins, symbol, ends, UNLISTED))
+    return Halts.of(pl.DataFrame(rows, schema=NO_HALTS.schema, orient="row")) if rows else NO_HALTS
+
+
+def _kind(gap: dict[str, Any], others: Others, quality: QualityParams) -> str:
     """Where a symbol is missing, all that trade are others."""
-    if not others or trading is None:
+    if gap["halted"] and gap["absent"] <= quality.absent_min:
+        return "market_wide_halt" if gap["market_wide"] else "listed_halt"
+    if others.symbols < 2:
         return "alone"
-    share = float(trading[gap["row"] : gap["row"] + gap["minutes"]].mean()) / others
-    return "halt" if share > quality.halt_min_trading_share else "feed"
+    return "halt" if others.shares(gap)[-1] > quality.halt_min_trading_share else "feed"

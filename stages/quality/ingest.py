@@ -36,7 +36,7 @@ class Ingested:
 
     rows: pl.DataFrame
     counts: dict[str, int]
-    conflicts: pl.DataFrame  # session -> TS3, minutes delivered twice with different values
+    conflicts: pl.DataFrame  # session -> TS3, minutes delivered twice with different values; conflicting, rows of these
     tails: pl.DataFrame  # session -> TS6, rows after the close of a half day
 
     @classmethod
@@ -45,7 +45,7 @@ class Ingested:
         return cls(
             rows=pl.DataFrame(schema={"ts": UTC_MICROSECONDS} | dict.fromkeys(NUMBERS, pl.Float64)),
             counts={},
-            conflicts=pl.DataFrame(schema={"session": pl.Date, "TS3": pl.UInt32}),
+            conflicts=pl.DataFrame(schema={"session": pl.Date, "TS3": pl.UInt32, "conflicting": pl.UInt32}),
             tails=pl.DataFrame(schema={"session": pl.Date, "TS6": pl.UInt32}),
         )
 
@@ -74,7 +74,10 @@ def ingest(
             "TS5_undecided": int(not label_decided),
             "outside_hours": outside.height + delivered.height - stamped.height,
         },
-        conflicts=regular.filter(SHARED).group_by("session").agg(TS3=pl.col("ts").n_unique()).sort("session"),
+        conflicts=regular.filter(SHARED)
+        .group_by("session")
+        .agg(TS3=pl.col("ts").n_unique(), conflicting=pl.len())
+        .sort("session"),
         tails=_tails(outside, calendar),
     )
 

@@ -1,13 +1,14 @@
 """Params of the data gate: its thresholds (section `quality`) and the vendor's dialect (keys of section `source`)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
 from stages.tables.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness"]
 
 
 class DialectParams(Section):
@@ -51,3 +52,39 @@ class QualityParams(Section):
     label_min_volume_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5 by volume")
     label_min_volume_ratio: Annotated[float, Field(ge=1)] = Field(description="TS5 by volume")
     halt_min_trading_share: Share = Field(description="long gaps, of the other symbols' minutes")
+    halts: str = Field(pattern=r"^[a-z0-9_]+$", description="conf/halts/<name>.csv, listed halts of trading")
+    unlisted_halts: Literal["drop", "keep"] = Field(description="sessions of halts that only the other symbols tell")
+    no_trade_minutes: Literal["gap", "quiet"] = Field(description="what an absent minute is")
+    quiet_max_min: Annotated[int, Field(ge=1, le=390)] = Field(description="quiet: minutes in a row without a trade")
+    by_symbol: dict[str, dict[Own, Any]] = Field(description="symbol -> its own values of some of these thresholds")
+
+    @model_validator(mode="after")
+    def _own_values_are_possible(self) -> Self:
+        for symbol in self.by_symbol:
+            try:
+                self.of(symbol)
+            except ValidationError as error:
+                first = error.errors()[0]
+                name = ".".join(["by_symbol", symbol, *map(str, first["loc"])])
+                raise ValueError(f"{name} = {first['input']!r}: {first['msg']}") from None
+        return self
+
+    def of(self, symbol: str) -> "QualityParams":
+        """The thresholds of one symbol: its own where stated, else those of all."""
+        own = self.by_symbol.get(symbol)
+        return self if own is None else QualityParams.model_validate(self.model_dump() | own | {"by_symbol": {}})
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a minute without a bar is a minute without a trade."""
+        return self.no_trade_minutes == "quiet"
+
+    @property
+    def carried_min(self) -> int:
+        """For how many minutes in a row the last price stands for a minute without a bar."""
+        return self.quiet_max_min if self.quiet else self.ffill_max_bars
+
+    @property
+    def absent_min(self) -> int:
+        """How many minutes in a row may be absent."""
+        return self.quiet_max_min if self.quiet else self.max_gap_min

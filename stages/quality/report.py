@@ -14,11 +14,13 @@ import polars as pl
 from stages.errors import DataContractError
 from stages.quality.gaps import long_gaps
 from stages.quality.gate import Checked
+from stages.quality.halts import halts_told
 from stages.quality.params import QualityParams
+from stages.quality.sentences import doubts, too_few_sessions
 from stages.universe.params import UniverseParams
 
 SCHEMA_VERSION = 1
-FLAGS = ("TS3", "TS6", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "VOL1", "VOL2", "VOL3")
+FLAGS = ("TS3", "TS6", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "VOL1", "VOL2", "VOL3", "HLT1")
 COUNTS = ("n_expected", "n_raw", "n_missing", "n_filled", "longest_gap")
 REPORT = "artifacts/check_data/dq_report.json"
 
@@ -27,10 +29,10 @@ def quality_report(
     checked: Mapping[str, Checked], manifest: dict[str, Any], calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Any]:
     """The report on every symbol that came through the gate."""
-    gaps = long_gaps({symbol: one.silence for symbol, one in checked.items()}, quality)
-    symbols = {symbol: _symbol(one) | {"long_gaps": gaps[symbol]} for symbol, one in checked.items()}
+    gaps = long_gaps({symbol: one.silence for symbol, one in checked.items() if one.failure is None}, quality)
+    symbols = {symbol: _symbol(one, gaps.get(symbol, []), calendar) for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
-    warnings = _warnings(checked, symbols, quality)
+    warnings = doubts(checked, symbols, quality)
     troubled = warnings or any(day["verdict"] != "pass" for one in symbols.values() for day in one["days"])
     return {
         "schema_version": SCHEMA_VERSION,
@@ -68,18 +70,24 @@ def demand_sound(report: dict[str, Any], universe: UniverseParams) -> None:
         raise DataContractError(f"{first['symbol']}{session}, check {first['check']}: {first['detail']}{more}")
 
 
-def _symbol(one: Checked) -> dict[str, Any]:
+def _symbol(one: Checked, gaps: list[dict[str, Any]], calendar: pl.DataFrame) -> dict[str, Any]:
+    """What is known of a symbol; nothing, and so null, of the sessions of one whose reading stopped."""
     days = one.days
-    expected, missing = int(days["n_expected"].sum()), int(days["n_missing"].sum())
+    if one.failure is not None:
+        unknown = dict.fromkeys(("sessions_present", "sessions_usable", "sessions_dropped", "completeness"))
+        return {"sessions_expected": days.height, **unknown, "checks": {}, "days": [], "long_gaps": [], "halts": []}
+    expected, missing = int((days["n_expected"] - days["HLT1"]).sum()), int(days["n_missing"].sum())
     dropped = int((days["verdict"] == "fail").sum())
     return {
         "sessions_expected": days.height,
         "sessions_present": int((days["n_raw"] > 0).sum()),
         "sessions_usable": days.height - dropped,
         "sessions_dropped": dropped,
-        "completeness": round(1 - missing / expected, 6),
+        "completeness": round(1 - missing / max(1, expected), 6),
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
         "days": [_day(row) for row in days.iter_rows(named=True)],
+        "long_gaps": gaps,
+        "halts": halts_told(one.halts, calendar),
     }
 
 
@@ -100,46 +108,9 @@ def _hard_failures(symbol: str, one: Checked, quality: QualityParams) -> list[di
     if one.failure is not None:
         session = None if one.failure.session is None else str(one.failure.session)
         return [{"symbol": symbol, "session": session, "check": one.failure.check, "detail": one.failure.detail}]
-    fallen = one.days.filter(pl.col("verdict") == "fail")
-    share = 1 - fallen.height / one.days.height
-    if share >= quality.min_sessions_share:
+    usable = int((one.days["verdict"] != "fail").sum())
+    if usable / one.days.height >= quality.min_sessions_share:
         return []
-    worst = fallen.row(0, named=True)
-    detail = (
-        f"{one.days.height - fallen.height} of {one.days.height} sessions are usable ({share:.1%}), "
-        f"quality.min_sessions_share asks for {quality.min_sessions_share:.1%}; the first that fell was "
-        f"{worst['reason']} ({worst['n_missing']} of {worst['n_expected']} bars missing, longest gap "
-        f"{worst['longest_gap']} min). Repair the source, take the symbol out of universe, or narrow its span."
-    )
-    return [{"symbol": symbol, "session": str(worst["session"]), "check": "CMP3", "detail": detail}]
-
-
-def _warnings(checked: Mapping[str, Checked], symbols: dict[str, Any], quality: QualityParams) -> list[str]:
-    """Doubts about a symbol as a whole, in words."""
-    told = []
-    for symbol, one in symbols.items():
-        share = one["sessions_usable"] / one["sessions_expected"]
-        if quality.min_sessions_share <= share < quality.warn_sessions_share:
-            told.append(f"CMP3 {symbol}: {share:.1%} of its sessions are usable")
-        if one["checks"].get("TS5_undecided"):
-            told.append(f"TS5 {symbol}: its stamps do not tell whether they are start or end labels")
-        off_tick = one["checks"]["PX6"] / max(1, sum(day["n_expected"] - day["n_missing"] for day in one["days"]))
-        if off_tick > quality.off_tick_share:
-            told.append(
-                f"PX6 {symbol}: {off_tick:.1%} of its bars hold prices between ticks of {quality.tick_size} "
-                "(quality.tick_size): adjusted prices, or prints within the spread"
-            )
-    return told + _across(checked)
-
-
-def _across(checked: Mapping[str, Checked]) -> list[str]:
-    """Doubts that only several symbols side by side can raise."""
-    told = []
-    present = {symbol: set(one.days.filter(pl.col("n_raw") > 0)["session"]) for symbol, one in checked.items()}
-    anywhere = set().union(*present.values())
-    if lacking := {symbol: len(anywhere - days) for symbol, days in present.items() if anywhere - days}:
-        told.append(f"X1: sessions that other symbols have are missing, so many of each: {lacking}")
-    closed = sorted(str(day) for one in checked.values() for day in set(one.days["session"]) - anywhere)
-    if closed:
-        told.append(f"unexpected_closed: no symbol has a bar on {', '.join(dict.fromkeys(closed))}")
-    return told
+    first = str(one.days.filter(pl.col("verdict") == "fail")["session"].min())
+    detail = too_few_sessions(symbol, one, quality.of(symbol))
+    return [{"symbol": symbol, "session": first, "check": "CMP3", "detail": detail}]

@@ -6,7 +6,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from math import ceil
@@ -26,7 +26,7 @@ EVENT = "event_"  # such a feature says what was announced: for the minutes ahea
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`.
+    """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`, table `Halts` by symbol.
 
     Arrays of the latest `SERIES_AT_ONCE` symbols are kept; those of another are made again from its tables.
     """
@@ -35,6 +35,7 @@ class Market:
     features: Mapping[str, pl.DataFrame]
     usable: Mapping[str, tuple[date, ...]]
     calendar: pl.DataFrame
+    halts: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     def series(self, symbol: str) -> Series:
         """The symbol's arrays."""

@@ -18,6 +18,7 @@ import polars as pl
 from stages.errors import ConfigurationError
 from stages.features.catalogue import FEATURES, feature, is_feature
 from stages.quality.asof import sound_so_far
+from stages.quality.halts import NO_HALTS
 from stages.quality.params import QualityParams
 from stages.requests.exogenous import carried, first_row
 from stages.requests.market import Market
@@ -31,7 +32,7 @@ from stages.universe.snapshots import NEW_YORK
 
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SKIP_REASONS = REASONS | {
-    "not_sound_*": "today's bars so far break the named rule of the data gate",
+    "not_sound_*": "today's bars so far break the named rule of the data gate, or trading is halted (halt)",
     "no_price": "the last bar is missing, too long after the last trade to be filled",
     "insufficient_history": "fewer usable sessions than history_days within requests.max_lookback_ratio times as many",
     "too_few_rows": "fewer rows to send than forecaster.min_rows",
@@ -55,7 +56,7 @@ def plan_symbol(
 ) -> tuple[pl.DataFrame, list[Question]]:
     """One symbol's part of both; of the market, only its own tables are used."""
     snapshots = timetable(market.calendar, requests).rows(named=True)
-    so_far = sound_so_far(market.bars[symbol], quality)
+    so_far = sound_so_far(market.bars[symbol], quality.of(symbol), market.halts.get(symbol, NO_HALTS))
     verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
     rows: list[dict[str, Any]] = []
     questions: dict[str, Question] = {}
@@ -78,10 +79,15 @@ class Apart:
     calendar: pl.DataFrame
 
     def __call__(
-        self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, usable: tuple[date, ...]
+        self,
+        symbol: str,
+        bars: pl.DataFrame,
+        features: pl.DataFrame,
+        usable: tuple[date, ...],
+        halts: pl.DataFrame = NO_HALTS,
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Its distinct questions as lines of `canonical` bytes, in order, and its part of the schedule."""
-        market = Market({symbol: bars}, {symbol: features}, {symbol: usable}, self.calendar)
+        market = Market({symbol: bars}, {symbol: features}, {symbol: usable}, self.calendar, {symbol: halts})
         schedule, questions = plan_symbol(market, symbol, self.requests, self.respondent, self.quality)
         lines = pl.DataFrame({"canonical": [one.canonical() for one in questions]}, schema={"canonical": pl.Binary})
         return lines, schedule

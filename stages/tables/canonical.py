@@ -22,6 +22,11 @@ NEUTRAL: Mapping[str, Any] = {
     "quality.label_min_volume_ratio": 1.5,
     "quality.label_min_volume_sessions": 10,
     "quality.off_tick_tolerance_ticks": 1e-6,
+    "quality.halts": "market_wide",  # four sessions of March 2020 are judged otherwise than before there was a list
+    "quality.unlisted_halts": "drop",
+    "quality.no_trade_minutes": "gap",
+    "quality.quiet_max_min": 10,
+    "quality.by_symbol": {},
     "source.synthetic.ou_half_life_min": 10.0,
     "source.synthetic.plant": "wave",
     "split.holdout_months": None,

@@ -1,4 +1,4 @@
-"""Events that were on a calendar before they happened: earnings, rate decisions, index changes."""
+"""Dated facts that a user states: events known before they happened, and halts of trading."""
 
 import dataframely as dy
 import polars as pl
@@ -6,6 +6,7 @@ import polars as pl
 from stages.tables.contract import Table, instant
 
 EVERYBODY = "*"
+SYMBOL = r"^(\*|[A-Z][A-Z0-9.\-]{0,14})$"
 
 
 class Events(Table):
@@ -16,7 +17,7 @@ class Events(Table):
     """
 
     ts = instant(key=True)
-    symbol = dy.String(primary_key=True, nullable=False, regex=r"^(\*|[A-Z][A-Z0-9.\-]{0,14})$")
+    symbol = dy.String(primary_key=True, nullable=False, regex=SYMBOL)
     event = dy.String(primary_key=True, nullable=False, min_length=1)
     announced_at = instant()
 
@@ -24,3 +25,21 @@ class Events(Table):
     def is_announced_before_it_happens(cls) -> pl.Expr:
         """`announced_at <= ts`: what nobody announced is no scheduled event."""
         return pl.col("announced_at") <= pl.col("ts")
+
+
+class Halts(Table):
+    """One row a halt of trading; `symbol` is `*` for a halt of the whole market.
+
+    *Time*: nobody can trade from `halted_at` until `resumed_at`, and at every instant between the two everybody knows
+    it: who looks at the market then may use the row. Both in UTC, to the second. `source` says who published them.
+    """
+
+    halted_at = instant(key=True)
+    symbol = dy.String(primary_key=True, nullable=False, regex=SYMBOL)
+    resumed_at = instant()
+    source = dy.String(nullable=False, min_length=1)
+
+    @dy.rule()
+    def ends_after_it_begins(cls) -> pl.Expr:
+        """`halted_at < resumed_at`."""
+        return pl.col("halted_at") < pl.col("resumed_at")

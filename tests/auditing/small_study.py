@@ -9,7 +9,7 @@ import polars as pl
 import yaml
 
 from stages.auditing.audit import Passed, audit
-from stages.auditing.instants import instants
+from stages.auditing.instants import amid_gaps, instants
 from stages.auditing.replay import Known, Replay, run
 from stages.auditing.world import World
 from stages.outside.configuration.study import Study
@@ -91,6 +91,6 @@ class Audited:
 
 
 def moments(base: list[Known], count: int, seed: int) -> list[datetime]:
-    """Random instants of the small study."""
+    """Random instants of the small study, and some amid gaps if it has any."""
     (schedule,) = (one.rows for one in base if one.stage == "build_requests")
-    return instants(schedule, CALENDAR, 20, count, seed)
+    return sorted({*instants(schedule, CALENDAR, 20, count, seed), *amid_gaps(base[0].rows, count // 2, seed)})

@@ -53,6 +53,7 @@ class Desk:
             (path / folder).mkdir(parents=True)
         (path / "stages").symlink_to(ROOT / "stages")
         (path / "conf/events").symlink_to(ROOT / "conf/events")
+        (path / "conf/halts").symlink_to(ROOT / "conf/halts")
         return cls(path)
 
     def configure(self, **sections: dict[str, object]) -> None:

@@ -144,13 +144,37 @@ def test_a_truncated_parquet_file_is_named(home: Path) -> None:
         fetched()
 
 
-def test_a_month_with_other_columns_is_named(home: Path) -> None:
-    APRIL.rename({"c": "close"}).write_parquet(home / "bars/AAPL/AAPL_2024-04.parquet")
+@pytest.mark.parametrize(
+    ("march", "april", "told"),
+    [
+        (MARCH, APRIL.drop("c"), r"^AAPL: \S*2024-04\.parquet lacks the columns \['c'\], which \S*2024-03\.parquet"),
+        (MARCH.drop("c"), APRIL, r"^AAPL: \S*2024-03\.parquet lacks the columns \['c'\], which \S*2024-04\.parquet"),
+        (
+            MARCH.with_columns(pl.col("t").cast(pl.Datetime("us", "UTC"))),
+            APRIL.with_columns(pl.col("t").cast(pl.Datetime("us"))),
+            r"column 't' holds Datetime\(.*UTC.*\) in \S*2024-03\.parquet and Datetime\(.*\) in \S*2024-04\.parquet",
+        ),
+        (
+            MARCH,
+            APRIL.rename({"c": "x"}),
+            r"2024-03\.parquet has the columns \['c'\] where \S*2024-04\.parquet has \['x'\]",
+        ),
+    ],
+)
+def test_the_month_that_lacks_a_column_is_named_whichever_it_is(
+    home: Path, march: pl.DataFrame, april: pl.DataFrame, told: str
+) -> None:
+    march.write_parquet(home / "bars/AAPL/AAPL_2024-03.parquet")
+    april.write_parquet(home / "bars/AAPL/AAPL_2024-04.parquet")
 
-    with pytest.raises(
-        DataContractError, match=r"^AAPL 2024-04: .*AAPL_2024-04\.parquet does not agree in its columns"
-    ):
+    with pytest.raises(DataContractError, match=told):
         fetched()
+
+
+def test_months_with_their_columns_in_another_order_are_joined(home: Path) -> None:
+    APRIL.select(reversed(APRIL.columns)).write_parquet(home / "bars/AAPL/AAPL_2024-04.parquet")
+
+    assert fetched().equals(pl.concat([MARCH, APRIL]))
 
 
 def test_months_of_other_number_types_are_joined_without_loss(home: Path) -> None:

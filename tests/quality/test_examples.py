@@ -2,20 +2,23 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 
-from stages.quality.gate import Checked
+from stages.outside.event_files import read_halts
+from stages.quality.gate import Checked, check_symbol
 from stages.quality.report import quality_report
-from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, minutes, through_the_gate
+from stages.universe.calendar import trading_calendar
+from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
 from tests.quality.test_dirty_market import after_the_early_close, contradicting, frozen, raising, setting, without
 from tests.quality.test_documentation import PAGE, ROWS
 
 TUESDAY, MONDAY, HALF_DAY = date(2024, 11, 19), date(2024, 12, 2), date(2024, 11, 29)
 ts = pl.col("ts")
+HALTS = read_halts("market_wide")
 
 
 def on_tuesday(spoil: Callable[[pl.DataFrame, date], pl.DataFrame], check: str, session: date = TUESDAY) -> Any:
@@ -62,6 +65,15 @@ def halved_from(first: date) -> pl.DataFrame:
     return delivery().with_columns(prices).with_columns(pl.col("open", "high", "low", "close").round(2))
 
 
+def halted_in_march() -> bool:
+    """NYSE, 2020-03-16: halted from 09:30:01 to 09:45:01."""
+    calendar = trading_calendar(date(2020, 3, 13), date(2020, 3, 17))
+    gone = ts.is_between(datetime(2020, 3, 16, 13, 31, tzinfo=UTC), datetime(2020, 3, 16, 13, 44, tzinfo=UTC))
+    vendor = delivery(calendar).filter(~gone)
+    found = day(check_symbol("SYM", vendor, dialect(), calendar, QUALITY, halts=HALTS), date(2020, 3, 16))
+    return (found["verdict"], found["HLT1"], found["n_missing"]) == ("pass", 14, 0)
+
+
 EXAMPLES: dict[str, Callable[[], bool]] = {
     "SCH1": lambda: stopped(delivery().with_columns(pl.col("close").cast(pl.String))) == ("hard", "SCH1"),
     "SCH2": lambda: stopped(delivery().with_columns(ts.dt.replace_time_zone(None))) == ("hard", "SCH2"),
@@ -99,6 +111,7 @@ EXAMPLES: dict[str, Callable[[], bool]] = {
         on_tuesday(setting(60, 60, volume=0.0, close=pl.col("open") + 0.01, high=999.0), "VOL2") == ("pass", None, 1)
     ),
     "VOL3": lambda: on_tuesday(setting(0, 389, volume=20.0), "VOL3", MONDAY) == ("warn", None, 1),
+    "HLT1": halted_in_march,
     "X1": lambda: warned("X1", lacking(TUESDAY), delivery(seed=2)),
     "unexpected_closed": lambda: warned("unexpected_closed: no symbol has a bar on 2024-11-19", lacking(TUESDAY)),
 }

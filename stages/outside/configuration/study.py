@@ -114,6 +114,11 @@ def forecasts_exist_for_the_rule(study: Study) -> Iterator[str]:
     yield from _beyond("rules.horizon_min_by_symbol", own, "universe.symbols", study.universe.symbols)
 
 
+def own_thresholds_are_of_the_universe(study: Study) -> Iterator[str]:
+    """Whoever has thresholds of its own is a symbol of the study."""
+    yield from _beyond("quality.by_symbol", study.quality.by_symbol, "universe", study.universe.all_symbols)
+
+
 def horizons_end_by_the_close(study: Study) -> Iterator[str]:
     """On a regular session every snapshot's asked horizon is over at 16:00 ET."""
     horizon = study.requests.question_horizon_min
@@ -153,6 +158,7 @@ RULES = (
     artificial_symbols_have_a_market,
     whoever_trades_has_costs,
     forecasts_exist_for_the_rule,
+    own_thresholds_are_of_the_universe,
     horizons_end_by_the_close,
     named_features_are_built,
     swept_methods_are_computed,

@@ -5,7 +5,7 @@ replayed on the search span only, so that an audit never looks at what is sealed
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -22,6 +22,7 @@ from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import LOCAL
 from stages.outside.configuration.study import Study
 from stages.quality.gate import Checked, check_symbols
+from stages.quality.halts import NO_HALTS
 from stages.quality.params import DialectParams
 from stages.requests.market import Market
 from stages.requests.question import Question
@@ -35,12 +36,13 @@ ASKED = ["symbol", "snapshot_utc", "history_days", "key"]
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What a run left that a replay takes as given: tables `Calendar` (all, search span), gates, table `Quantiles`."""
+    """What a replay takes as given: tables `Calendar` (all, search span), gates, tables `Quantiles` and `Halts`."""
 
     calendar: pl.DataFrame
     search: pl.DataFrame
     forecast_gates: Mapping[str, Any]
     quantiles: pl.DataFrame
+    halts: pl.DataFrame = field(default_factory=lambda: NO_HALTS)
 
 
 def dialect_of(study: Study) -> DialectParams:
@@ -77,7 +79,8 @@ class _Stages:
     record: Record
 
     def check(self, delivered: Frames) -> Mapping[str, Checked]:
-        return check_symbols(delivered, dialect_of(self.study), self.record.calendar, self.study.quality)
+        study, record = self.study, self.record
+        return check_symbols(delivered, dialect_of(study), record.calendar, study.quality, record.halts)
 
     def build(self, bars: Frames, usable: Usable, events: pl.DataFrame) -> Frames:
         around = Context(self.study.universe.context_symbol, events, self.study.universe.context_symbols)

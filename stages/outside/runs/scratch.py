@@ -22,6 +22,7 @@ from stages.outside.files import read_json, read_table
 from stages.outside.runs.evidence import LOCK, Run, findings, read_run
 from stages.outside.tables_in import TablesIn
 from stages.outside.workspace import main_root
+from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
 from stages.requests.market import Market
 from stages.tables.bars import Bars
@@ -67,14 +68,16 @@ def _run(stage: str, scratch: Path) -> None:
     command = [sys.executable, "-m", f"stages.{stage}"]
     done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stage
     if done.returncode:
-        raise ConfigurationError(f"stage {stage} cannot run with these params: {done.stderr.strip()[-500:]}")
+        raise ConfigurationError(f"stage {stage} cannot run with these params: {done.stderr.strip()[-2000:]}")
 
 
 def _market_in(root: Path, columns: tuple[str, ...]) -> Market:
     artifacts = root / ARTIFACTS
+    report = read_json(artifacts / "check_data/dq_report.json")
     return Market(
         bars=TablesIn.of(Bars, artifacts / "check_data/bars"),
         features=TablesIn.some(columns, artifacts / "build_features/features"),
-        usable=usable_sessions(read_json(artifacts / "check_data/dq_report.json")),
+        usable=usable_sessions(report),
         calendar=read_table(Calendar, artifacts / "fetch_bars/calendar.parquet"),
+        halts=halts_reported(report),
     )

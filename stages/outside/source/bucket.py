@@ -12,6 +12,7 @@ import polars as pl
 
 from stages.errors import DataContractError, at_work_on
 from stages.outside.source.source_files import place_of, read_files
+from stages.sources.agreement import disagreement
 from stages.sources.params import SourceParams, SyntheticParams
 from stages.sources.synthetic import synthetic_bars
 
@@ -47,9 +48,9 @@ def _make(symbol: str, _: Files, source: SourceParams, calendar: pl.DataFrame) -
 
 def _read(_: str, files: Files, __: SourceParams, ___: pl.DataFrame) -> pl.DataFrame:
     frames = read_frames(files)
-    joined = next(frames)[1]
+    first, joined = next(frames)
     for file, frame in frames:
-        joined = _joined(file, joined, frame)
+        joined = _joined(first, joined, file, frame)
     return joined
 
 
@@ -61,14 +62,13 @@ def _frame(uri: str, content: bytes) -> pl.DataFrame:
         raise DataContractError(f"{uri} is not readable as parquet ({reason}): get it again from the vendor.") from None
 
 
-def _joined(file: dict[str, Any], earlier: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def _joined(first: dict[str, Any], earlier: pl.DataFrame, file: dict[str, Any], frame: pl.DataFrame) -> pl.DataFrame:
+    in_order = frame.select(earlier.columns) if set(frame.columns) == set(earlier.columns) else frame
     try:
-        return pl.concat([earlier, frame], how="vertical_relaxed")
-    except pl.exceptions.PolarsError as error:
-        reason = " ".join(str(error).split())
+        return pl.concat([earlier, in_order], how="vertical_relaxed")
+    except pl.exceptions.PolarsError:
         raise DataContractError(
-            f"{place_of(file)}: {file['uri']} does not agree in its columns with the files before it ({reason}): get "
-            "it again from the vendor."
+            f"{file['symbol']}: {disagreement(first['uri'], earlier, file['uri'], frame)}"
         ) from None
 
 

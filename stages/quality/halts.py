@@ -1,0 +1,79 @@
+"""Minutes in which nobody could trade: no bar is missing there, and nothing may be asked or traded.
+
+*Tables*: `Halts` of one symbol, those of the whole market among them. Listed halts are stated by the user
+(`quality.halts`); one that only the other symbols tell (`gaps`) is kept if `quality.unlisted_halts` says so.
+*Time*: that trading is halted is known while it is. A minute counts as halted by its own stamp alone, whatever comes
+after it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from stages.tables.bars import REAL
+from stages.tables.events import EVERYBODY, Halts
+
+NO_HALTS: pl.DataFrame = Halts.create_empty()
+UNLISTED = "the other symbols traded (quality.unlisted_halts)"
+
+
+def halts_of(symbol: str, halts: pl.DataFrame) -> pl.DataFrame:
+    """The halts that held for one symbol."""
+    return halts.filter(pl.col("symbol").is_in([EVERYBODY, symbol]))
+
+
+def inside(halts: pl.DataFrame) -> pl.Expr:
+    """Whether the whole minute from `ts` on lies in a halt: no trade can have made a bar of it."""
+    begins, ends = pl.col("ts"), pl.col("ts") + pl.duration(minutes=1)
+    return _any((begins >= halted) & (ends <= resumed) for halted, resumed in _spans(halts))
+
+
+def closed_at_known(halts: pl.DataFrame) -> pl.Expr:
+    """Whether trading is halted at the instant at which the bar becomes known."""
+    at = pl.col("known_at")
+    return _any((at >= halted) & (at < resumed) for halted, resumed in _spans(halts))
+
+
+def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
+    """`Bars` in order of time beside `halted`, and `absent_min`: missing minutes in a row so far, but for halts.
+
+    A halt neither ends a run of missing minutes nor makes it longer.
+    """
+    if halts.is_empty():
+        return bars.with_columns(halted=pl.lit(value=False), absent_min=pl.col("gap_len"))
+    so_far = pl.col("halted").cum_sum().over("session").cast(pl.Int32)
+    at_last_bar = pl.when(REAL).then(so_far).forward_fill().over("session").fill_null(0)
+    return bars.with_columns(halted=inside(halts) & ~REAL).with_columns(
+        absent_min=pl.col("gap_len") - (so_far - at_last_bar)
+    )
+
+
+def halts_told(halts: pl.DataFrame, calendar: pl.DataFrame) -> list[dict[str, str]]:
+    """The halts of a symbol that lie in the study's span, for the report."""
+    first, last = calendar["open_utc"][0], calendar["close_utc"][-1]
+    within = halts.filter(pl.col("halted_at") < last, pl.col("resumed_at") > first).sort("halted_at")
+    return [
+        {name: f"{value:%Y-%m-%dT%H:%M:%SZ}" if name.endswith("_at") else value for name, value in row.items()}
+        for row in within.iter_rows(named=True)
+    ]
+
+
+def halts_reported(report: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+    """Table `Halts` of each symbol, as the gate's report tells them."""
+    stamps = ("halted_at", "resumed_at")
+    read = [pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC") for name in stamps]
+    return {
+        symbol: Halts.of(pl.DataFrame(one["halts"]).with_columns(read)) if one["halts"] else NO_HALTS
+        for symbol, one in report["symbols"].items()
+    }
+
+
+def _spans(halts: pl.DataFrame) -> list[tuple[pl.Expr, pl.Expr]]:
+    return [
+        (pl.lit(halted), pl.lit(resumed)) for halted, resumed in halts.select("halted_at", "resumed_at").iter_rows()
+    ]
+
+
+def _any(conditions: Any) -> pl.Expr:
+    return pl.any_horizontal(pl.lit(value=False), *conditions)

@@ -1,0 +1,101 @@
+"""What the gate says in words. Each sentence is about symbols that could be read, and about rows that came or did not.
+
+Of a symbol whose reading stopped (`Checked.failure`) only the stop is told: its sessions are unknown, not empty.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from stages.quality.gate import Checked
+from stages.quality.params import QualityParams
+from stages.quality.quiet import proposal
+
+Symbols = Mapping[str, dict[str, Any]]
+FELL = {  # reason -> what is true of the session that fell for it
+    "no_data": "no row of it came",
+    "conflicting_rows": "{TS3} of its minutes came more than once, with different values",
+    "no_sound_bar": "none of its {n_raw} rows is a sound bar",
+    "incomplete": "{n_missing} of {n_open} bars are missing (quality.min_session_completeness)",
+    "sustained_gap": "{longest_gap} bars in a row are missing (quality.{gap_param})",
+    "stale": "{longest_stale} bars in a row have the same prices (quality.stale_bars_fail)",
+}
+
+
+def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
+    """Why a symbol is refused that lost too many sessions, and what to do."""
+    fallen = one.days.filter(pl.col("verdict") == "fail").sort("session")
+    usable, of_all = one.days.height - fallen.height, one.days.height
+    reasons = dict(
+        fallen["reason"].value_counts(sort=True, name="n").sort("n", "reason", descending=[True, False]).rows()
+    )
+    counted = ", ".join(f"{many} {reason}" for reason, many in reasons.items())
+    return (
+        f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share asks for "
+        f"{quality.min_sessions_share:.1%}; fell: {counted}; on {_fell(fallen.row(0, named=True), quality)}. "
+        f"{_scattered(symbol, one, quality)}Repair the source, take the symbol out of universe, or narrow its span."
+    )
+
+
+def doubts(checked: Mapping[str, Checked], symbols: Symbols, quality: QualityParams) -> list[str]:
+    """Warnings: doubts about symbols one by one, then those that only several side by side can raise."""
+    read = {symbol: one for symbol, one in checked.items() if one.failure is None}
+    told = [sentence for symbol, one in read.items() for sentence in _of_symbol(symbol, one, symbols[symbol], quality)]
+    return told + list(_across(read, everybody=len(read) == len(checked)))
+
+
+def _of_symbol(symbol: str, one: Checked, told: dict[str, Any], quality: QualityParams) -> Iterator[str]:
+    own = quality.of(symbol)
+    share = told["sessions_usable"] / told["sessions_expected"]
+    if quality.min_sessions_share <= share < quality.warn_sessions_share:
+        yield f"CMP3 {symbol}: {share:.1%} of its sessions are usable"
+    if share >= quality.min_sessions_share and (scattered := _scattered(symbol, one, own)):
+        yield f"CMP1 {symbol}: {scattered.strip()}"
+    if told["checks"].get("TS5_undecided"):
+        yield f"TS5 {symbol}: its stamps do not tell whether they are start or end labels"
+    off_tick = told["checks"]["PX6"] / max(1, sum(day["n_expected"] - day["n_missing"] for day in told["days"]))
+    if off_tick > quality.off_tick_share:
+        yield (
+            f"PX6 {symbol}: {off_tick:.1%} of its bars hold prices between ticks of {quality.tick_size} "
+            "(quality.tick_size): adjusted prices, or prints within the spread"
+        )
+    fallen = {day["session"] for day in told["days"] if day["reason"] in ("incomplete", "sustained_gap")}
+    if paused := sorted({gap["session"] for gap in told["long_gaps"] if gap["kind"] == "halt"} & fallen):
+        yield (
+            f"HLT1 {symbol}: the other symbols traded through gaps on {', '.join(paused)}, which fell: pauses of "
+            f"{symbol}, or its own feed; list pauses in conf/halts/ (quality.halts), or keep such sessions by "
+            "quality.unlisted_halts: keep"
+        )
+
+
+def _across(read: Mapping[str, Checked], *, everybody: bool) -> Iterator[str]:
+    """Sessions of which no row came. That nobody has one can be said only when everybody could be read."""
+    present = {symbol: set(one.days.filter(pl.col("n_raw") > 0)["session"]) for symbol, one in read.items()}
+    anywhere = set().union(*present.values())
+    if lacking := {symbol: len(anywhere - days) for symbol, days in present.items() if anywhere - days}:
+        yield f"X1: sessions that other symbols have are missing, so many of each: {lacking}"
+    closed = sorted({str(day) for one in read.values() for day in set(one.days["session"]) - anywhere})
+    if closed and everybody:
+        yield f"unexpected_closed: no symbol has a bar on {', '.join(closed)}"
+
+
+def _fell(day: Mapping[str, Any], quality: QualityParams) -> str:
+    facts = {
+        **day,
+        "n_open": day["n_expected"] - day["HLT1"],
+        "gap_param": "quiet_max_min" if quality.quiet else "max_gap_min",
+    }
+    return f"{day['session']}, " + FELL[day["reason"]].format(**facts)
+
+
+def _scattered(symbol: str, one: Checked, quality: QualityParams) -> str:
+    """The thresholds to state if absent minutes are minutes without a trade; empty where they do not look so."""
+    fitting = proposal(one.days, quality)
+    if fitting is None:
+        return ""
+    return (
+        f"The absent minutes are scattered ({fitting.absent_share:.1%} of them, {fitting.longest_min} in a row at most"
+        f"): if the vendor sends no bar for a minute without a trade, state {fitting.stated(symbol)}, and "
+        f"{fitting.usable} of {fitting.sessions} sessions are usable. "
+    )

@@ -1,0 +1,197 @@
+"""A halt keeps its session: no bar is missing in it, and nothing is asked, scored or traded in its minutes."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from stages.outside.event_files import read_halts
+from stages.quality.asof import sound_so_far
+from stages.quality.gate import Checked, check_symbols
+from stages.quality.halts import NO_HALTS, halts_reported
+from stages.quality.report import quality_report
+from stages.tables.events import Halts
+from stages.universe.calendar import trading_calendar
+from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes
+
+MARCH = trading_calendar(date(2020, 3, 5), date(2020, 3, 20))
+MARKET_WIDE = read_halts("market_wide")
+NINTH, TUESDAY = date(2020, 3, 9), date(2024, 11, 19)
+# When the exchanges halted, in New York: MWCB Working Group, report of 2021-03-31, section 1
+KNOWN = {date(2020, 3, 9): "09:34:13", date(2020, 3, 12): "09:35:44", date(2020, 3, 16): "09:30:01",
+         date(2020, 3, 18): "12:56:17"}  # fmt: skip
+KEEP = QUALITY.model_copy(update={"unlisted_halts": "keep"})
+
+
+def in_march(seed: int) -> pl.DataFrame:
+    """A feed without bars in the whole minutes of the four halts."""
+    silent = [
+        (pl.col("ts") >= row["halted_at"]) & (pl.col("ts") + timedelta(minutes=1) <= row["resumed_at"])
+        for row in MARKET_WIDE.iter_rows(named=True)
+    ]
+    return delivery(MARCH, seed).filter(~pl.any_horizontal(silent))
+
+
+def check_march(halts: pl.DataFrame = MARKET_WIDE, **spoiled: pl.DataFrame) -> dict[str, Checked]:
+    return check_symbols({"AAA": in_march(1), "BBB": in_march(2)} | spoiled, dialect(), MARCH, QUALITY, halts)
+
+
+def report_on(checked: dict[str, Checked], calendar: pl.DataFrame = MARCH) -> dict[str, Any]:
+    return quality_report(checked, {"source": "x", "uri_template": None}, calendar, QUALITY)
+
+
+def kinds(checked: dict[str, Checked], symbol: str = "AAA") -> list[tuple[str, int, str]]:
+    gaps = report_on(checked)["symbols"][symbol]["long_gaps"]
+    return [(gap["session"], gap["minutes"], gap["kind"]) for gap in gaps]
+
+
+def reasons(one: Checked, session: date) -> list[str | None]:
+    """What a snapshot at the end of each minute is told, by the minute of the bar it knows last."""
+    told = sound_so_far(one.bars, QUALITY, one.halts)
+    return one.bars.select("ts", "session").join(told, on="ts").filter(session=session).sort("ts")["reason"].to_list()
+
+
+def halt(first: datetime, minutes: int, symbol: str = "*") -> pl.DataFrame:
+    row = (first, symbol, first + timedelta(minutes=minutes), "a test")
+    return Halts.of(pl.DataFrame([row], schema=NO_HALTS.schema, orient="row"))
+
+
+def test_the_list_of_market_wide_halts_is_the_one_that_the_exchanges_published() -> None:
+    local = pl.col("halted_at").dt.convert_time_zone("America/New_York")
+    listed = MARKET_WIDE.select(local.dt.date().alias("session"), local.dt.strftime("%H:%M:%S").alias("at"))
+
+    assert dict(listed.rows()) == KNOWN
+    assert set(MARKET_WIDE["resumed_at"] - MARKET_WIDE["halted_at"]) == {timedelta(minutes=15)}
+    assert set(MARKET_WIDE["symbol"]) == {"*"}
+    assert read_halts("none").is_empty()
+
+
+def test_sessions_with_a_listed_halt_are_kept_and_told_by_its_name() -> None:
+    checked = check_march()
+    report = report_on(checked)
+
+    assert report["verdict"] == "pass"
+    assert kinds(checked) == [(str(session), 14, "market_wide_halt") for session in KNOWN]
+    assert {session: day(checked["AAA"], session)["HLT1"] for session in KNOWN} == dict.fromkeys(KNOWN, 14)
+    assert report["symbols"]["AAA"]["halts"][0]["halted_at"] == "2020-03-09T13:34:13Z"
+
+
+def test_without_a_list_they_are_dropped_and_the_feed_is_blamed() -> None:
+    """The opposite, and what was so before there was a list."""
+    checked = check_march(NO_HALTS)
+
+    assert kinds(checked) == [(str(session), 14, "feed") for session in KNOWN]
+    assert {day(checked["AAA"], session)["reason"] for session in KNOWN} == {"sustained_gap"}
+
+
+def test_minutes_of_a_halt_are_empty_whatever_the_vendor_sends() -> None:
+    """Halted from 09:34:13 to 09:49:13: minutes 5 to 18 cannot have traded; 4 and 19 did."""
+    as_sent = check_march(AAA=delivery(MARCH, 1))["AAA"]
+
+    assert as_sent.bars.equals(check_march()["AAA"].bars)
+    assert {bar(as_sent, NINTH, m)["close"] for m in range(5, 19)} == {None}
+    assert not any(bar(as_sent, NINTH, m)["is_filled"] for m in range(5, 19))
+    assert {bar(as_sent, NINTH, m)["gap_len"] for m in (4, 19)} == {0}
+
+
+def test_no_question_is_due_while_trading_is_halted_and_all_is_sound_before_and_after() -> None:
+    """At 09:35 (the bar of minute 4 is known) trading is halted; at 09:50 (minute 19) it is not."""
+    assert reasons(check_march()["AAA"], NINTH) == [None] * 4 + ["halt"] * 15 + [None] * 371
+
+
+def test_what_is_missing_beside_a_halt_counts_as_ever() -> None:
+    """Minutes 19 to 23 of 2020-03-09 are a gap of five, which may be; with 24 it is too long."""
+    opening = datetime(2020, 3, 9, 13, 30, tzinfo=UTC)
+
+    def without(last: int) -> Checked:
+        first, end = opening + timedelta(minutes=19), opening + timedelta(minutes=last)
+        return check_march(AAA=in_march(1).filter(~pl.col("ts").is_between(first, end)))["AAA"]
+
+    assert (day(without(23), NINTH)["verdict"], day(without(23), NINTH)["longest_gap"]) == ("pass", 5)
+    assert (day(without(24), NINTH)["reason"], day(without(24), NINTH)["longest_gap"]) == ("sustained_gap", 6)
+    assert (reasons(without(23), NINTH)[-1], reasons(without(24), NINTH)[-1]) == (None, "sustained_gap")
+
+
+def test_a_halt_of_one_symbol_is_a_halt_of_no_other() -> None:
+    ten = datetime(2024, 11, 19, 15, 0, tzinfo=UTC)
+    silent = delivery().filter(~minutes(TUESDAY, 30, 44))
+    found = check_symbols({"AAA": silent, "BBB": silent}, dialect(), CALENDAR, QUALITY, halt(ten, 15, "AAA"))
+
+    assert (day(found["AAA"], TUESDAY)["verdict"], day(found["AAA"], TUESDAY)["HLT1"]) == ("pass", 15)
+    assert (day(found["BBB"], TUESDAY)["reason"], day(found["BBB"], TUESDAY)["HLT1"]) == ("sustained_gap", 0)
+
+
+def test_a_halt_until_the_close_keeps_the_morning() -> None:
+    """Level 3: no trade for the rest of the day."""
+    ten, close = datetime(2024, 11, 19, 15, 0, tzinfo=UTC), datetime(2024, 11, 19, 21, 0, tzinfo=UTC)
+    halts = halt(ten, (close - ten) // timedelta(minutes=1))
+    one = check_symbols({"AAA": delivery().filter(~minutes(TUESDAY, 30, 389))}, dialect(), CALENDAR, QUALITY, halts)[
+        "AAA"
+    ]
+
+    assert (day(one, TUESDAY)["verdict"], day(one, TUESDAY)["n_missing"]) == ("pass", 0)
+    assert reasons(one, TUESDAY)[28:31] == [None, "halt", "halt"]
+
+
+def paused(first: int = 100, last: int = 114, others: tuple[int, int] | None = None) -> dict[str, pl.DataFrame]:
+    """AAA silent in some minutes, the two others trading, or silent in minutes of their own."""
+    gone = minutes(TUESDAY, *others) if others else pl.lit(value=False)
+    feeds = {"AAA": delivery().filter(~minutes(TUESDAY, first, last))}
+    feeds |= {f"B{seed}": delivery(seed=seed).filter(~gone) for seed in (2, 3)}
+    return feeds
+
+
+def test_a_pause_that_no_list_holds_drops_the_session_unless_params_keep_it() -> None:
+    dropped, kept = (check_symbols(paused(), dialect(), CALENDAR, quality)["AAA"] for quality in (QUALITY, KEEP))
+    found = day(kept, TUESDAY)
+
+    assert day(dropped, TUESDAY)["reason"] == "sustained_gap"
+    assert (found["verdict"], found["HLT1"], found["n_missing"], found["longest_gap"]) == ("pass", 10, 5, 5)
+    assert kept.halts.select("symbol", "halted_at", "resumed_at").rows() == [
+        ("AAA", datetime(2024, 11, 19, 16, 15, tzinfo=UTC), datetime(2024, 11, 19, 16, 26, tzinfo=UTC))
+    ]  # the first bar behind it, of 16:25, is known at 16:26
+
+
+def test_it_is_a_pause_only_once_it_is_too_long_for_a_gap() -> None:
+    """Before, nobody can know: five minutes of gap, of which the morning's completeness takes notice, then a halt."""
+    kept = check_symbols(paused(200, 214), dialect(), CALENDAR, KEEP)["AAA"]
+
+    assert reasons(kept, TUESDAY)[198:218] == [None] * 6 + ["halt"] * 11 + [None] * 3
+
+
+@pytest.mark.parametrize(
+    "feeds",
+    [
+        paused(others=(100, 114)),  # all are silent: the feed broke
+        paused(others=(103, 389)),  # they traded for three of fifteen minutes
+        {"AAA": paused()["AAA"]},  # nobody to ask
+    ],
+)
+def test_a_silence_that_the_others_share_is_no_pause(feeds: dict[str, pl.DataFrame]) -> None:
+    assert day(check_symbols(feeds, dialect(), CALENDAR, KEEP)["AAA"], TUESDAY)["reason"] == "sustained_gap"
+
+
+def test_what_the_others_do_in_a_minute_is_not_known_before_it_is_over() -> None:
+    """Of ten minutes of gap they traded in five, then in none: nobody knows of the eleventh at its beginning."""
+    found, other = (
+        check_symbols(paused(100, 118, others=(105, last)), dialect(), CALENDAR, KEEP)["AAA"] for last in (109, 110)
+    )
+
+    assert reasons(found, TUESDAY)[:110] == reasons(other, TUESDAY)[:110]
+    assert "halt" in reasons(found, TUESDAY)[:110]
+
+
+def test_the_report_tells_halts_and_later_stages_read_them_there() -> None:
+    checked = check_symbols(paused(), dialect(), CALENDAR, KEEP)
+    read = halts_reported(report_on(checked, CALENDAR))
+
+    assert read["AAA"].equals(checked["AAA"].halts)
+    assert read["B2"].is_empty()
+
+
+def test_halts_of_other_years_are_not_told() -> None:
+    found = check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, MARKET_WIDE)
+
+    assert report_on(found, CALENDAR)["symbols"]["AAA"]["halts"] == []
+    assert found["AAA"].bars.equals(check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY)["AAA"].bars)
