@@ -7,14 +7,15 @@ in `reaching`.
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import DataContractError, at_work_on
 from stages.outside.source.reaching import is_remote, open_uri, told, try_the_way
 from stages.outside.source.source_store import is_listed, keep, kept, md5_of
 from stages.outside.workspace import main_root
-from stages.sources.manifest import RENEW
-from stages.sources.template import fields_of, month_of, wildcard
+from stages.sources.manifest import RENEW, place_of
+from stages.sources.template import day_of, fields_of, literal, month_of, path_of, root_of
 
 if TYPE_CHECKING:
     import fsspec
@@ -22,19 +23,27 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 
 
-def find_files(template: str, symbol: str) -> list[dict[str, Any]]:
-    """Every file of a symbol that fits the template, as the listing records it."""
-    filesystem, pattern = _open(wildcard(template, symbol))
-    _, path_template = _open(template)
-    found = []
-    with told(template):
+def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]:
+    """Every file of a symbol that fits the template, as the listing records it; without one, files of many symbols.
+
+    The folder above the first part that varies is searched; what stands in braces or for a `*` is matched, and all
+    other text is taken as it is, so that a bracket in a path is a bracket.
+    """
+    filesystem, path_template = open_uri(template, Path(literal(str(main_root()))))
+    root, levels = root_of(path_template, symbol)
+
+    def listed(one: tuple[str, dict[str, Any]]) -> dict[str, Any] | None:
+        named = fields_of(path_template, one[0], symbol)
+        if named is None:
+            return None
+        file = {"uri": path_of(template, named, symbol), "symbol": symbol, "month": month_of(named)}
+        day = {"day": day_of(named)} if day_of(named) else {}
+        return file | day | _describe(filesystem, *one)
+
+    with told(template), ThreadPoolExecutor(AT_ONCE) as pool:
         filesystem.invalidate_cache()
-        for path, facts in filesystem.glob(pattern, detail=True).items():
-            fields = fields_of(path_template, symbol, path)
-            if fields is not None:
-                named = {"uri": template.format(symbol=symbol, **fields), "symbol": symbol, "month": month_of(fields)}
-                found.append(named | _describe(filesystem, path, facts))
-    return found
+        found = pool.map(listed, filesystem.find(root, maxdepth=levels, detail=True).items())
+        return sorted(filter(None, found), key=lambda file: str(file["uri"]))
 
 
 def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]]:
@@ -52,11 +61,6 @@ def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]
 def _read(file: dict[str, Any]) -> bytes:
     with at_work_on(place_of(file)):
         return _checked(file)
-
-
-def place_of(file: dict[str, Any]) -> str:
-    """The symbol and month of a listed file: `AAPL 2024-03`."""
-    return " ".join(filter(None, (file["symbol"], file["month"])))
 
 
 def _checked(file: dict[str, Any]) -> bytes:
