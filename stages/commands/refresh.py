@@ -9,16 +9,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stages.commands.plan import tell_price
-from stages.errors import DataContractError, PipelineError
+from stages.errors import PipelineError
 from stages.outside.configuration.composition import present
 from stages.outside.entry import run, say
-from stages.outside.progress import progress
 from stages.outside.settings import read_params
 from stages.outside.source.bucket import parts_in
 from stages.outside.source.earlier import earlier
 from stages.outside.source.listing import listing_path, read_listing, write_listing
-from stages.outside.source.reaching import try_the_way
-from stages.outside.source.source_files import find_files, read_files
+from stages.outside.source.source_files import files_of, read_files
 from stages.sources.manifest import listing_of
 from stages.sources.params import SourceParams
 from stages.sources.revisions import Changes, Vendor, change_of_form, changes, months_of, revision
@@ -31,7 +29,7 @@ def main() -> None:
     universe = read_params(UniverseParams)
     before = read_listing(source)["files"] if listing_path(source).exists() else []
 
-    files = [] if source.kind == "synthetic" else _found(source, universe)
+    files = [] if source.kind == "synthetic" else files_of(source, universe.all_symbols)
     found = changes(before, files)
     for sentence in _told(found, before, source, universe.all_symbols):
         print(sentence)
@@ -56,29 +54,6 @@ def _tell_price() -> None:
         tell_price(present())
     except PipelineError as error:
         print(f"no price: {error}")
-
-
-def _found(source: SourceParams, universe: UniverseParams) -> list[dict[str, Any]]:
-    """Every file of the universe's symbols, or of many symbols each, all periods that the source holds."""
-    template = source.uri_template or ""
-    try_the_way(template)
-    files = find_files(template) if source.many_in_a_file else []
-    for symbol in progress(() if source.many_in_a_file else universe.all_symbols, "listing"):
-        found = [_as_part_of(symbol, ticker, file) for ticker in source.tickers(symbol)
-                 for file in find_files(template, ticker)]  # fmt: skip
-        if not found:
-            raise DataContractError(
-                f"source {source.name} holds no file for symbol {symbol!r} under source.uri_template {template!r}: "
-                "correct the template, or take the symbol out of universe."
-            )
-        files += found
-    if not files:
-        raise DataContractError(f"no file fits source.uri_template {template!r}: correct it, or put the files there.")
-    return files
-
-
-def _as_part_of(symbol: str, ticker: str, file: dict[str, Any]) -> dict[str, Any]:
-    return file if ticker == symbol else file | {"symbol": symbol, "ticker": ticker}
 
 
 def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams, symbols: Sequence[str]) -> Iterator[str]:

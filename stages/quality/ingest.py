@@ -81,6 +81,16 @@ def ingest(
     )
 
 
+def as_labelled(symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the span in our columns and in UTC, with the vendor's label: what a look into a new source judges."""
+    return _in_utc(_typed(_named(symbol, delivered, dialect), dialect), dialect, calendar)
+
+
+def in_our_columns(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
+    """All rows in our columns, stamps as they are."""
+    return _typed(_named(symbol, delivered, dialect), dialect)
+
+
 def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
     """Our columns under our names; with the `ticker` of each row where the symbol was renamed."""
     if delivered.is_empty():

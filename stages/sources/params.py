@@ -81,6 +81,9 @@ class CsvParams(BaseModel):
         return self
 
 
+ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
+
+
 class SourceParams(Section):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
 

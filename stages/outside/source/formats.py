@@ -15,13 +15,12 @@ import polars as pl
 import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.sources.params import CsvParams, SourceParams
+from stages.sources.params import ONE_HEADER, CsvParams, SourceParams
 
 HEAD_BYTES = 1 << 16
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}:?\d{2})?")
 CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
 DBN = re.compile(r"\.dbn(\.zst)?$")
-ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
 NUMBERS = ("open", "high", "low", "close", "volume")
 Scan = Callable[[bytes, SourceParams], pl.LazyFrame]
 

@@ -6,15 +6,18 @@ in `reaching`.
 """
 
 import base64
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import DataContractError, at_work_on
+from stages.outside.progress import progress
 from stages.outside.source.reaching import is_remote, open_uri, told, try_the_way
 from stages.outside.source.source_store import is_listed, keep, kept, md5_of
 from stages.outside.workspace import main_root
 from stages.sources.manifest import RENEW, place_of
+from stages.sources.params import SourceParams
 from stages.sources.template import day_of, fields_of, literal, month_of, path_of, root_of
 
 if TYPE_CHECKING:
@@ -44,6 +47,29 @@ def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]
         filesystem.invalidate_cache()
         found = pool.map(listed, filesystem.find(root, maxdepth=levels, detail=True).items())
         return sorted(filter(None, found), key=lambda file: str(file["uri"]))
+
+
+def files_of(source: SourceParams, symbols: Sequence[str]) -> list[dict[str, Any]]:
+    """Every file of these symbols, or of many symbols each, all periods that the source holds.
+
+    What lies under an earlier name of a symbol is the symbol's too, and says so.
+    """
+    template = source.uri_template or ""
+    try_the_way(template)
+    files = find_files(template) if source.many_in_a_file else []
+    for symbol in progress(() if source.many_in_a_file else symbols, "listing"):
+        own = {ticker: find_files(template, ticker) for ticker in source.tickers(symbol)}
+        if not any(own.values()):
+            raise DataContractError(
+                f"source {source.name} holds no file for symbol {symbol!r} under source.uri_template {template!r}: "
+                "correct the template, or take the symbol out of universe."
+            )
+        for ticker, found in own.items():
+            named = {} if ticker == symbol else {"symbol": symbol, "ticker": ticker}
+            files += [file | named for file in found]
+    if not files:
+        raise DataContractError(f"no file fits source.uri_template {template!r}: correct it, or put the files there.")
+    return files
 
 
 def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]]:
