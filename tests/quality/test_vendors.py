@@ -1,5 +1,6 @@
 """Files of each vendor, read as its preset or table of aliases says, end as the bars that were written into them."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ import polars as pl
 import pytest
 import yaml
 
+from stages.errors import ConfigurationError
 from stages.outside.configuration.composition import compose
 from stages.outside.source.bucket import bars_to_fetch
+from stages.outside.source.formats import scan
 from stages.outside.source.look import look
 from stages.outside.source.source_files import files_of
 from stages.outside.storing.partitions import Partition, Writer
@@ -19,7 +22,7 @@ from stages.sources.manifest import listing_of
 from stages.sources.params import SourceParams
 from tests.quality.deliveries import QUALITY
 from tests.sources.dialects import source
-from tests.sources.vendors import BARS, CALENDAR, SYMBOLS, VENDORS
+from tests.sources.vendors import BARS, CALENDAR, SYMBOLS, VENDORS, databento_dbn
 
 PRESETS = {
     "massive": "massive",
@@ -81,6 +84,22 @@ def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, deliver
     changes = {"zone": "America/New_York"} if vendor in {"kibot", "firstrate"} else {}  # the rows tell, see new-run
     assert seen.symbols == SYMBOLS
     demand_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
+
+
+def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
+    """The extra `dbn`; without it the sentence says how to install it."""
+    pytest.importorskip("databento", reason="the optional extra dbn is not installed")
+    databento_dbn(tmp_path)
+    stated = compose(overrides=["preset=databento_dbn"])["source"]
+    stated["uri_template"] = f"{tmp_path}/*{{yyyy}}{{mm}}{{dd}}.ohlcv-1m.dbn"
+    demand_the_same_bars(SourceParams(**stated), tmp_path)
+    demand_the_same_bars(look(str(tmp_path)).source, tmp_path)
+
+
+def test_without_that_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "databento", None)  # as Python knows a module that is not installed
+    with pytest.raises(ConfigurationError, match=r"`uv pip install databento==0\.87\.0`"):
+        scan("x.dbn.zst", b"DBN", source())
 
 
 def test_rows_of_a_renamed_symbol_are_those_under_its_name_of_the_day(delivered: Path, tmp_path: Path) -> None:

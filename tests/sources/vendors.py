@@ -6,8 +6,9 @@
 
 import gzip
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import yaml
@@ -75,7 +76,7 @@ def databento_parquet(folder: Path) -> None:
     table = _databento(_together()).with_columns(
         pl.from_epoch("ts_event", time_unit="ns").dt.replace_time_zone("UTC"), *(pl.col(name) / 1e9 for name in PRICES)
     )
-    table.write_parquet(folder / "equs-mini.ohlcv-1m.parquet")
+    table.select(pl.exclude("ts_event"), "ts_event").write_parquet(folder / "equs-mini.ohlcv-1m.parquet")
 
 
 def alpaca(folder: Path) -> None:
@@ -136,3 +137,32 @@ VENDORS: dict[str, Callable[[Path], None]] = {
     "firstrate": firstrate,
     "interactive_brokers": interactive_brokers,
 }
+
+
+def databento_dbn(folder: Path) -> None:
+    """A batch download as DBN, one file a day, put together by Databento's own library, which need not be installed."""
+    from databento_dbn import Metadata, OHLCVMsg, Schema, SType
+
+    numbers = {symbol: str(number) for number, symbol in enumerate(SYMBOLS, 38)}
+    for day, rows in _a_day(_together()):
+        start, end = (datetime.combine(one, time(), UTC) for one in (day, day + timedelta(days=1)))
+        metadata = Metadata(
+            dataset="EQUS.MINI",
+            start=int(start.timestamp()) * 10**9,
+            end=int(end.timestamp()) * 10**9,
+            stype_in=SType.RAW_SYMBOL,
+            stype_out=SType.INSTRUMENT_ID,
+            schema=Schema.OHLCV_1M,
+            symbols=list(SYMBOLS),
+            mappings=[
+                SimpleNamespace(
+                    raw_symbol=symbol,
+                    intervals=[SimpleNamespace(start_date=start.date(), end_date=end.date(), symbol=number)],
+                )
+                for symbol, number in numbers.items()
+            ],
+        )
+        who = pl.col("symbol").replace(numbers).cast(pl.Int64)
+        fields = _databento(rows).select("rtype", "publisher_id", who, "ts_event", *PRICES, "volume")
+        records = (bytes(OHLCVMsg(*row)) for row in fields.iter_rows())
+        (folder / f"equs-mini-{day:%Y%m%d}.ohlcv-1m.dbn").write_bytes(metadata.encode() + b"".join(records))

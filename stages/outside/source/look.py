@@ -1,6 +1,6 @@
 """A look into a vendor's files: how their names and columns read, and a sample of one symbol's rows.
 
-A sample is at most so many files, spread over the span, the first and the last among them.
+A sample is at most 40 files, spread over the span, those at both ends among them.
 *Errors*: `DataContractError` where nothing is found, or what is found cannot be told apart; it says what to state.
 """
 
@@ -27,7 +27,7 @@ from stages.universe.names import few
 if TYPE_CHECKING:
     import fsspec
 
-SAMPLE_FILES = 12
+SAMPLE_FILES, ENDS = 40, 3
 LINES = 200
 MANY, MOST_TRADED = 12, 5
 Facts = dict[str, Any]
@@ -178,6 +178,10 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
 
 
 def _spread(names: Sequence[str]) -> list[str]:
-    """At most so many, evenly from the first to the last."""
-    last, most = len(names) - 1, min(len(names), SAMPLE_FILES)
-    return [names[round(number * last / max(1, most - 1))] for number in range(most)]
+    """At most so many: those at both ends, where a span begins and ends, and the others evenly between them."""
+    if len(names) <= SAMPLE_FILES:
+        return list(names)
+    inner = names[ENDS:-ENDS]
+    steps = SAMPLE_FILES - 2 * ENDS
+    evenly = [inner[round(number * (len(inner) - 1) / (steps - 1))] for number in range(steps)]
+    return [*names[:ENDS], *evenly, *names[-ENDS:]]
