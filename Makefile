@@ -30,10 +30,18 @@ override STAGES := list-source fetch-bars check-data build-features build-reques
 	backtest evaluate report
 override LONG := "torture or scale or journey"
 override QUICK := "not (torture or scale or journey)"
-override COMMANDS := verify prove-independence refresh whitelist adopt collect-partitions
+override COMMANDS := verify prove-independence whitelist adopt collect-partitions
+
+# the run of what stands in conf/
+override define standing
+python -m stages.commands.params --check
+dvc --wait-for-lock repro
+python -m stages.commands.trials --present
+python -m stages.gate
+endef
 
 ##@ Run
-.PHONY: run use new-run params gate $(STAGES)
+.PHONY: run first-run use new-run params gate $(STAGES)
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x as experiment x (HOW=--temp or --queue)
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
@@ -41,31 +49,34 @@ ifdef PRESET
 	$(if $(value HOW),,python -m stages.commands.trials --present)
 	$(if $(value HOW),,python -m stages.gate)
 else
-	python -m stages.commands.params --check
-	dvc --wait-for-lock repro
-	python -m stages.commands.trials --present
-	python -m stages.gate
+	$(standing)
 endif
+
+first-run: new-run ## from a folder of bars to a first verdict: PRESET=x URI=folder
+	python -m stages.commands.use -- $(call given,PRESET)
+	python -m stages.commands.refresh
+	$(standing)
 
 use: .venv/runtime ## make a preset the standing choice: PRESET=x
 	python -m stages.commands.use -- $(call given,PRESET)
 
-new-run: .venv/runtime ## a preset for your bars: PRESET=x URI=... SYMBOLS="AAPL MSFT"
+new-run: .venv/runtime ## look into your bars, write a preset: PRESET=x URI=folder
 	@python -m stages.commands.new_run $(call option,--uri,URI) $(call option,--symbols,SYMBOLS) \
 		$(call option,--first,FIRST) $(call option,--last,LAST) $(call option,--history,HISTORY) \
 		$(call option,--holdout,HOLDOUT) $(call option,--aliases,ALIASES) -- $(call given,PRESET)
 
-params: .venv/runtime ## compose conf/ into params.yaml
+params: .venv/runtime # compose conf/ into params.yaml
 	python -m stages.commands.params
 
 gate: .venv/runtime ## the verdict of the last run; exit code 3 unless it is PASS
 	python -m stages.gate
 
 $(STAGES): .venv/runtime
+	python -m stages.commands.params --check
 	dvc --wait-for-lock repro $(subst -,_,$@)
 
 ##@ Compare
-.PHONY: show experiments page compare pr-comment open-holdout
+.PHONY: show experiments page compare pr-comment open-holdout refresh
 show: .venv/runtime ## experiments side by side, noise dropped
 	@python -m stages.commands.show
 
@@ -90,7 +101,9 @@ whitelist: ## propose who may trade from the eligible cells
 open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the record; MONTH=2025-02
 	@python -m stages.commands.open_holdout $(call option,--month,MONTH)
 
-refresh: ## list the source anew, and say what is new or revised
+refresh: .venv/runtime ## list the source anew, and say what is new or revised
+	python -m stages.commands.params --check --unlisted
+	python -m stages.commands.refresh
 
 ##@ Ask
 .PHONY: $(COMMANDS) doctor audit trials null plan spend models learn-model budget canary show-request adopt-store new-store release drop \

@@ -1,13 +1,12 @@
 """Stage `fetch_bars`: minute bars of the universe as delivered, and the calendar of their sessions."""
 
-from functools import partial
 from pathlib import Path
 
 from stages.outside import engine
 from stages.outside.entry import run, say
 from stages.outside.files import read_json, write_table
 from stages.outside.settings import read_params
-from stages.outside.source.bucket import fetch_bars, files_of
+from stages.outside.source.bucket import bars_to_fetch
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import staged
 from stages.outside.storing.passes import Pass
@@ -26,12 +25,12 @@ def main() -> None:
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
     storage = read_params(StorageParams)
-    files = files_of(read_json(MANIFEST))
+    manifest = read_json(MANIFEST)
 
     calendar = trading_calendar(universe.first_session, universe.last_session)
     with staged(BARS, storage) as stage:
-        fetch = Pass(partial(fetch_bars, source=source, calendar=calendar), stage.writer)
-        fetched = engine.run(fetch, {symbol: (listed,) for symbol, listed in files.items()}, "reading bars")
+        given, fetch = bars_to_fetch(manifest, source, calendar, stage.writer)
+        fetched = engine.run(Pass(fetch, stage.writer), given, "reading bars")
         stage.keep(partition for partition, _ in fetched.values())
 
     write_table(Calendar, calendar, CALENDAR)

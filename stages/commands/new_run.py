@@ -1,83 +1,61 @@
-"""`make new-run PRESET=x URI=... SYMBOLS="AAPL MSFT"`: a preset for bars of your own, and what its span allows.
+"""`make new-run PRESET=x URI=folder`: a look into your bars, a preset for them, and what their span allows.
 
-Writes `conf/preset/<name>.yaml`, a file to edit; it must compose to a possible run, or nothing is written. Reads no
-bars: sessions are the exchange's, so the counts are upper bounds, and `make plan` says the exact price later.
+The files say where a symbol and a date stand in their names, which column is what, the unit, the clock, the label and
+the span; each is told with its evidence and written into `conf/preset/<name>.yaml`, yours to edit. What you state wins.
+The preset must compose to a possible run, or nothing is written. Where nothing can be read yet, a template and SYMBOLS
+are enough, and the rest is left to you.
 """
 
 import argparse
-import json
 import re
+from collections.abc import Mapping
+from datetime import date, timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from stages.errors import ConfigurationError
+import polars as pl
+
+from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.outside.arguments import Arguments, whole_number, words
 from stages.outside.configuration.composition import CONF, compose
+from stages.outside.configuration.new_preset import KEYS, preset_text
 from stages.outside.configuration.study import Study
 from stages.outside.entry import run
 from stages.outside.files import write_text
+from stages.outside.settings import parse
+from stages.outside.source.look import UNSTATED, Look, look
+from stages.quality.failure import HardFailure
+from stages.quality.ingest import as_labelled, in_our_columns
+from stages.quality.params import DialectParams, QualityParams
+from stages.quality.proposal import hours_of, label_of, sessions_of, zone_of
+from stages.sources.params import SourceParams
 from stages.universe.calendar import trading_calendar
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = {"none", "null", "true", "false"}  # YAML or Hydra would read these as something else
-PRESET = """# @package _global_
-# Made by `make new-run`, yours to edit. What is not said here stands in the groups of conf/.
-defaults:
-  - override /source: {kind}
-  - override /universe: us_equity
-  - override /costs: us_equity
-source:
-  name: {name}
-  uri_template: {uri}
-  # vendor's column: ours (ts, open, high, low, close, volume)
-  aliases: {aliases}
-  zone: null                  # zone of naive stamps, e.g. America/New_York
-  bar_label: start            # does a stamp name the start or the end of its minute?
-universe:
-  symbols: {symbols}
-  # who may trade; grow it by evidence: `make whitelist`
-  whitelist: {symbols}
-  first_session: {first}
-  last_session: {last}
-requests:
-  history_days: [{history}]
-forecaster:
-  lookback_sessions: {history}
-rules:
-  history_days: {history}
-costs:
-  half_spread_ticks: {spreads}
-  tick_size: {ticks}
-split:
-  # one of the three says what is held out: the last sessions, all from a day on, or the last calendar months
-  holdout_sessions: {holdout}
-  holdout_from: null
-  holdout_months: null
-  open_holdout: null          # `make open-holdout` writes it, once
-sweep:
-  grid:
-    history_days: [{history}]
-  prior_trials: 0             # `make trials` counts
-  prior_sharpe_var: null      # and measures; null means 1
-report:
-  study: {name}
-"""
+FIRST, LAST = date(2024, 1, 2), date(2024, 12, 31)  # where nothing tells
+HISTORY, HOLDOUT = 40, 30  # at most
+LEAST_LOOKBACK = 2
+Found = dict[str, Any]
 
 
 def main() -> None:
-    """Name, place and span of some bars -> a preset, and the arithmetic of its sessions."""
+    """Name and place of some bars -> a preset, the evidence for it, and the arithmetic of its sessions."""
     asked = _arguments()
     asked.symbols, asked.aliases = words(asked.symbols), words(asked.aliases)
     path = CONF / "preset" / f"{asked.preset}.yaml"
     _demand_free(asked.preset, path)
-    write_text(_preset(asked), path)
+    source, universe, why = _proposal(asked)
+    write_text(preset_text(asked.preset, source, universe, _lengths(asked, universe), why), path)
     try:
         study = Study.parse(compose(overrides=[f"preset={asked.preset}"]))
     except Exception:
         path.unlink()
         raise
     print(f"new-run: {path}, study {study.report.study!r}.")
+    for key, told in why.items():
+        print(f"  {key:<13} {told}")
     for sentence in sizes(study):
         print(f"  {sentence}")
     print(f"Edit it; then `make use PRESET={asked.preset}`, `make refresh`, `make plan`.")
@@ -107,15 +85,86 @@ def sizes(study: Study) -> list[str]:
     return told
 
 
+def _proposal(asked: argparse.Namespace) -> tuple[Found, Found, dict[str, str]]:
+    """Keys of `source`, symbols and span, and the evidence; what was typed where nothing can be looked into."""
+    aliases = _pairs(asked.aliases)
+    typed = UNSTATED | {
+        "kind": "gcs" if asked.uri.startswith("gs://") else "parquet",
+        "uri_template": asked.uri,
+        "aliases": aliases,
+    }
+    span = {"first": asked.first or FIRST, "last": asked.last or LAST}
+    if "{" in asked.uri:
+        parse(SourceParams, {"source": typed})
+    try:
+        seen = look(asked.uri, asked.symbols, aliases)
+    except PipelineError as error:
+        if not (asked.symbols and "{" in asked.uri):
+            raise type(error)(f"URI {asked.uri}: {error}") from None
+        print(f"new-run: nothing was looked into, so that what is not stated is a guess: {error}")
+        return typed, {"symbols": asked.symbols} | span, {}
+    source, found, why = _clock_and_label(seen)
+    source = {key: source[key] for key in (*KEYS, "kind")}
+    return source, {"symbols": list(seen.symbols)} | found | {
+        key: value for key, value in (("first", asked.first), ("last", asked.last)) if value
+    }, seen.evidence | why  # fmt: skip
+
+
+def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
+    """Zone, label, hours and span, by the sample."""
+    source, symbol = seen.source.model_dump(mode="json"), seen.symbols[0]
+    quality = parse(QualityParams, compose())
+    dialect = DialectParams(**{key: source[key] for key in DialectParams.model_fields})
+    why: dict[str, str] = {}
+    try:
+        ours = in_our_columns(symbol, seen.sample, dialect)
+        calendar = _calendar(ours)
+        if ours.schema["ts"] in (pl.Datetime("ms"), pl.Datetime("us"), pl.Datetime("ns")) and dialect.zone is None:
+            zone, why["zone"] = zone_of(ours, calendar)
+            dialect = dialect.model_copy(update={"zone": zone})
+        stamps = as_labelled(symbol, seen.sample, dialect, calendar)
+    except HardFailure as failure:
+        raise DataContractError(f"{symbol}: {failure.detail}") from None
+    label, why["bar_label"] = label_of(stamps, calendar, dialect, quality)
+    why["hours"] = hours_of(stamps, calendar)
+    sessions = sessions_of(stamps, calendar)
+    if sessions.is_empty():
+        raise DataContractError(f"no row of {symbol} lies in a session of the exchange: {why.get('zone', '')}.")
+    span = {"first": sessions[0], "last": sessions[-1]}
+    why["span"] = f"rows of {symbol} lie in sessions from {span['first']} to {span['last']}"
+    return source | {"zone": dialect.zone, "bar_label": label or "start"}, span, why
+
+
+def _calendar(ours: pl.DataFrame) -> pl.DataFrame:
+    """Sessions around the stamps."""
+    days = ours["ts"].dt.date().sort().to_list()
+    return trading_calendar(days[0] - timedelta(days=4), days[-1] + timedelta(days=4))
+
+
+def _lengths(asked: argparse.Namespace, universe: Mapping[str, Any]) -> dict[str, int]:
+    """History and holdout: as stated, else what a span leaves for them when most of it is searched."""
+    try:
+        first, last = (date.fromisoformat(str(universe[key])) for key in ("first", "last"))
+        sessions = trading_calendar(first, last).height
+    except ValueError:
+        raise ConfigurationError(
+            f"FIRST {universe['first']!r} and LAST {universe['last']!r} are not days like 2024-01-31."
+        ) from None
+    history = min(HISTORY, max(1, round((sessions - 50) / 4)))
+    holdout = min(HOLDOUT, max(1, round(0.23 * sessions)))
+    history, holdout = asked.history or history, asked.holdout or holdout
+    return {"history": history, "holdout": holdout, "lookback": max(LEAST_LOOKBACK, history)}
+
+
 def _arguments() -> argparse.Namespace:
     parser = Arguments(prog="make new-run", description="a preset for bars of your own")
     parser.add_argument("preset", metavar="PRESET", help="its name: small letters, digits and _")
-    parser.add_argument("--uri", required=True, help="template with {symbol}, {yyyy}, {mm}: a path or gs://")
-    parser.add_argument("--symbols", nargs="+", required=True)
-    parser.add_argument("--first", default="2024-01-02", help="first session")
-    parser.add_argument("--last", default="2024-12-31", help="last session")
-    parser.add_argument("--history", type=whole_number(1), default=40, help="whole sessions that a question sends")
-    parser.add_argument("--holdout", type=whole_number(1), default=30, help="sessions that stay sealed")
+    parser.add_argument("--uri", required=True, help="a folder, a file or a template with {symbol}, {yyyy}, {mm}, {dd}")
+    parser.add_argument("--symbols", nargs="+", default=[], help="those of the files, if not stated")
+    parser.add_argument("--first", help="first session; that of the files, if not stated")
+    parser.add_argument("--last", help="last session")
+    parser.add_argument("--history", type=whole_number(1), help="whole sessions that a question sends")
+    parser.add_argument("--holdout", type=whole_number(1), help="sessions that stay sealed")
     parser.add_argument("--aliases", nargs="*", default=[], metavar="VENDOR=OURS", help="columns, like c=close")
     return parser.parse_args()
 
@@ -129,41 +178,10 @@ def _demand_free(name: str, path: Path) -> None:
         raise ConfigurationError(f"{path} exists: edit it, or take another name.")
 
 
-def _preset(asked: argparse.Namespace) -> str:
-    facts: dict[str, Any] = {
-        "kind": "gcs" if asked.uri.startswith("gs://") else "parquet",
-        "name": asked.preset,
-        "uri": _quoted(asked.uri),
-        "first": _quoted(asked.first),
-        "last": _quoted(asked.last),
-        "symbols": _flow(asked.symbols),
-        "aliases": _flow(_pairs(asked.aliases)),
-        "spreads": _flow(dict.fromkeys(asked.symbols, 1.0)),
-        "ticks": _flow(dict.fromkeys(asked.symbols, 0.01)),
-    }
-    return PRESET.format(**facts, **{name: getattr(asked, name) for name in ("history", "holdout")})
-
-
 def _pairs(aliases: list[str]) -> dict[str, str]:
     if wrong := [one for one in aliases if one.count("=") != 1]:
         raise ConfigurationError(f"ALIASES {wrong} are not VENDOR=OURS: write them like c=close.")
     return dict(one.split("=") for one in aliases)
-
-
-def _flow(value: dict[str, Any] | list[str]) -> str:
-    """A list or mapping on one line; every text in quotes, so that a symbol ON or a column `y` stays a text."""
-    if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_quoted(one)}" for key, one in value.items())
-            + "}"
-        )
-    return "[" + ", ".join(map(_quoted, value)) + "]"
-
-
-def _quoted(value: Any) -> str:
-    """A scalar of YAML that means itself, also to OmegaConf, which looks for ${...} in it."""
-    return json.dumps(value.replace("${", "\\${"), ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
 if __name__ == "__main__":

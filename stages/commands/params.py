@@ -1,7 +1,7 @@
 """`make params`: compose conf/ into params.yaml and check that the run it describes is possible.
 
 `--check` (the first step of `make run`) composes too, but refuses when that would throw an applied experiment away, or
-when nothing lists the source yet.
+when nothing lists the source yet; `--unlisted` allows that.
 """
 
 from pathlib import Path
@@ -20,7 +20,9 @@ def main() -> None:
     """conf/ -> params.yaml."""
     parser = Arguments(prog="make params", description="compose conf/ into params.yaml")
     parser.add_argument("--check", action="store_true", help="refuse to discard an applied experiment")
-    check = parser.parse_args().check
+    parser.add_argument("--unlisted", action="store_true", help="the source may not be listed yet")
+    asked = parser.parse_args()
+    check = asked.check
 
     document = compose()
     study = Study.parse(document)
@@ -30,6 +32,8 @@ def main() -> None:
         print(f"params: discarded {told(discarded)}")
     write_params(document)
     ran = read_run() if LOCK.exists() else None  # dvc would say nothing of a torn lock
+    if asked.unlisted:
+        return
     if check:
         read_listing(study.source)  # nor more than that a file is missing
     elif ran and ARTIFACTS.exists() and (other := ran.other_params(ran.stages)):

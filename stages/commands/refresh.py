@@ -5,22 +5,18 @@ The listing pins the next runs once it is committed. What the changes cost is sa
 listing then stays as it was.
 """
 
-from collections.abc import Iterator
-from itertools import chain, groupby
-from operator import itemgetter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stages.commands.plan import tell_price
-from stages.errors import DataContractError, PipelineError
+from stages.errors import PipelineError
 from stages.outside.configuration.composition import present
 from stages.outside.entry import run, say
-from stages.outside.progress import progress
 from stages.outside.settings import read_params
-from stages.outside.source.bucket import read_frames
+from stages.outside.source.bucket import parts_in
 from stages.outside.source.earlier import earlier
 from stages.outside.source.listing import listing_path, read_listing, write_listing
-from stages.outside.source.reaching import try_the_way
-from stages.outside.source.source_files import find_files
+from stages.outside.source.source_files import files_of, read_files
 from stages.sources.manifest import listing_of
 from stages.sources.params import SourceParams
 from stages.sources.revisions import Changes, Vendor, change_of_form, changes, months_of, revision
@@ -33,9 +29,9 @@ def main() -> None:
     universe = read_params(UniverseParams)
     before = read_listing(source)["files"] if listing_path(source).exists() else []
 
-    files = [] if source.kind == "synthetic" else _found(source, universe)
+    files = [] if source.kind == "synthetic" else files_of(source, universe.all_symbols)
     found = changes(before, files)
-    for sentence in _told(found, before, source):
+    for sentence in _told(found, before, source, universe.all_symbols):
         print(sentence)
     write_listing(listing_of(source, files), source)
     say(
@@ -60,37 +56,22 @@ def _tell_price() -> None:
         print(f"no price: {error}")
 
 
-def _found(source: SourceParams, universe: UniverseParams) -> list[dict[str, Any]]:
-    """Every file of the universe's symbols, all months that the source holds."""
-    template = source.uri_template or ""
-    try_the_way(template)
-    files = []
-    for symbol in progress(universe.all_symbols, "listing"):
-        of_symbol = find_files(template, symbol)
-        if not of_symbol:
-            raise DataContractError(
-                f"source {source.name} holds no file for symbol {symbol!r} under source.uri_template {template!r}: "
-                "correct the template, or take the symbol out of universe."
-            )
-        files += of_symbol
-    return files
-
-
-def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams) -> Iterator[str]:
-    """New and gone files by month; of each revised one what changed in it, as far as its old rows are still here."""
+def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams, symbols: Sequence[str]) -> Iterator[str]:
+    """New and gone files by period; of each revised one what changed in it, as far as its old rows are still here."""
     for title, files in (("new", found.new), ("gone", found.gone)):
         if files:
             yield f"{title}: {', '.join(months_of(files))}"
-    theirs = {ours: vendors for vendors, ours in source.aliases.items()}
-    vendor = Vendor(theirs.get("ts", "ts"), theirs.get("close", "close"), source.zone)
     listed = {file["uri"]: file for file in before}
-    by_symbol = groupby(found.revised, key=itemgetter("symbol"))  # so much is in memory at a time
-    for file, after in chain.from_iterable(read_frames(list(files)) for _, files in by_symbol):
-        rows = earlier(listed[file["uri"]], vendor)
-        told: object = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
-        if rows is not None:
-            told = change_of_form(rows, after, vendor) or revision(rows, after, vendor)
-        yield f"revised: {months_of([file])[0]}: {told}"
+    for file in found.revised:  # so much is in memory at a time
+        [(_, content)] = read_files([file])
+        for symbol, after in parts_in(file, content, source, symbols).items():
+            of_symbol = "" if file["symbol"] else f" {symbol}"
+            rows = earlier(listed[file["uri"]], symbol, source)
+            change: object = f"another file of {file['size']} bytes (its old rows are not here to compare it with)"
+            if rows is not None:
+                vendor = Vendor.of(source, symbol)
+                change = change_of_form(rows, after, vendor) or revision(rows, after, vendor)
+            yield f"revised: {months_of([file])[0]}{of_symbol}: {change}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A vendor's rows in our dialect: our column names and types, UTC, start labels, one row a minute of regular hours.
 
-This is the only place where aliases, zone, unit and bar label are interpreted.
+This is the only place where aliases, zone, unit, price scale, renames and bar label are interpreted.
 
 *Tables*: `Ingested.rows` holds `ts, open, high, low, close, volume`, sorted by `ts`, minutes of the calendar only.
 *Time*: `ts` is the start of the bar in UTC microseconds.
@@ -10,6 +10,7 @@ minutes), TS5 (label), TS6 (rows on a holiday), TS7 (no row in any session).
 
 from dataclasses import dataclass
 from datetime import time, timedelta
+from typing import Literal
 
 import polars as pl
 
@@ -27,6 +28,7 @@ DAY = timedelta(days=1)
 SHARED = pl.col("ts").eq_missing(pl.col("ts").shift(1)) | pl.col("ts").eq_missing(
     pl.col("ts").shift(-1)
 )  # of sorted rows
+A_SECOND: dict[Literal["s", "ms", "us", "ns"], float] = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 PER_MICROSECOND = {"ms": 1e-3, "us": 1, "ns": 1000}
 
 
@@ -55,7 +57,7 @@ def ingest(
 ) -> Ingested:
     """The rows of one symbol, as delivered, in our dialect."""
     named = _named(symbol, delivered, dialect)
-    stamped = _in_utc(_typed(named), dialect, calendar)
+    stamped = _by_its_name(symbol, _in_utc(_typed(named, dialect), dialect, calendar), dialect)
     label_decided = check_label(stamped, calendar, dialect, quality)
     shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
     rows = stamped.with_columns(pl.col("ts") - shift)
@@ -82,11 +84,22 @@ def ingest(
     )
 
 
+def as_labelled(symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the span in our columns and in UTC, with the vendor's label: what a look into a new source judges."""
+    return _in_utc(_typed(_named(symbol, delivered, dialect), dialect), dialect, calendar)
+
+
+def in_our_columns(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
+    """All rows in our columns, stamps as they are."""
+    return _typed(_named(symbol, delivered, dialect), dialect)
+
+
 def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """Our columns under our names."""
+    """Our columns under our names; with the `ticker` of each row where the symbol was renamed."""
     if delivered.is_empty():
         raise HardFailure("SCH1", "the file holds no rows: get it again, or take the symbol out of universe.")
-    vendor = {ours: theirs for theirs, ours in dialect.aliases.items() if theirs in delivered.columns}
+    aliases = {theirs.replace("{symbol}", symbol): ours for theirs, ours in dialect.aliases.items()}
+    vendor = {ours: theirs for theirs, ours in aliases.items() if theirs in delivered.columns}
     if both := sorted(ours for ours in vendor if ours in delivered.columns and vendor[ours] != ours):
         raise HardFailure(
             "SCH1", f"source.aliases names {vendor[both[0]]!r} for {both[0]!r}, but the file has both: drop the alias."
@@ -97,28 +110,69 @@ def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.D
             "SCH1",
             f"column {missing[0]!r} is missing, the file has {delivered.columns}: name the vendor's in source.aliases.",
         )
-    told = vendor.get("symbol", "symbol")
-    if told in delivered.columns and (
-        others := sorted(set(delivered[told].cast(pl.String).to_list()) - {symbol}, key=str)
-    ):
-        raise HardFailure("SCH1", f"the file holds rows of {others[0]!r}: correct source.uri_template.")
+    told, earlier = vendor.get("symbol", "symbol"), dialect.renames.get(symbol, {})
+    if told in delivered.columns:
+        strangers = {*delivered[told].cast(pl.String).unique()} - {symbol, *earlier}
+        if others := sorted(strangers, key=str):
+            raise HardFailure("SCH1", f"the file holds rows of {others[0]!r}: correct source.uri_template.")
+        names |= {"ticker": told} if earlier else {}
     return delivered.select(pl.col(theirs).alias(ours) for ours, theirs in names.items())
 
 
-def _typed(named: pl.DataFrame) -> pl.DataFrame:
-    """Prices and volume as floats; stamps must be stamps."""
+def _typed(named: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
+    """Prices in dollars and volume as floats; stamps must be stamps, or whole numbers of a stated unit."""
     for name in NUMBERS:
         dtype = named[name].dtype
         if not (dtype.is_numeric() or dtype == pl.Null):
             raise HardFailure("SCH1", f"column {name!r} holds {dtype}, not numbers: convert it at the source.")
-    if not isinstance(named["ts"].dtype, pl.Datetime):
-        raise HardFailure(
-            "SCH1", f"column 'ts' holds {named['ts'].dtype}, not timestamps (ms, us or ns): convert it at the source."
-        )
-    if nulls := named["ts"].null_count():
+    stamps = _stamps(named["ts"], dialect)
+    if nulls := stamps.null_count():
         raise HardFailure("SCH1", f"column 'ts' is empty in {nulls} rows: repair them at the source.")
-    widened = named.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String))  # 187.43, not 187.42999267578125
-    return widened.with_columns(pl.col(NUMBERS).cast(pl.Float64, strict=False))
+    widened = named.with_columns(
+        stamps, pl.selectors.by_dtype(pl.Float32).cast(pl.String)
+    )  # 187.43, not 187.42999267578125
+    numbers = widened.with_columns(pl.col(NUMBERS).cast(pl.Float64, strict=False))
+    return numbers if dialect.price_scale == 1 else numbers.with_columns(pl.col(PRICES) / _units(dialect.price_scale))
+
+
+def _stamps(stamps: pl.Series, dialect: DialectParams) -> pl.Series:
+    """Stamps with a date: whole numbers count from 1970, in UTC, or on the clock of `source.zone` if it is stated."""
+    if stamps.dtype.is_integer():
+        if dialect.unit is None:
+            raise HardFailure(
+                "SCH1", f"column 'ts' holds {stamps.dtype}, first {stamps[0]}: state what it counts in source.unit"
+                f"{_likely_unit(stamps[0])}.",
+            )  # fmt: skip
+        whole = pl.from_epoch(stamps.cast(pl.Int64), time_unit=dialect.unit)
+        return whole if dialect.zone else whole.dt.replace_time_zone("UTC")
+    if not isinstance(stamps.dtype, pl.Datetime):
+        raise HardFailure(
+            "SCH1", f"column 'ts' holds {stamps.dtype}, not timestamps (ms, us or ns): convert it at the source."
+        )
+    return stamps
+
+
+def _likely_unit(count: int | None) -> str:
+    """The unit by which a count since 1970 falls into our time, in words."""
+    likely = [unit for unit, a_second in A_SECOND.items() if 2e8 < (count or 0) / a_second < 4e9]
+    return f"; as {likely[0]} it is {pl.from_epoch(pl.Series([count]), time_unit=likely[0])[0]} UTC" if likely else ""
+
+
+def _units(price_scale: float) -> float:
+    """How many units make a dollar: a whole number is divided by without rounding twice."""
+    units = 1 / price_scale
+    return float(round(units)) if abs(units - round(units)) < 1e-6 * units else units
+
+
+def _by_its_name(symbol: str, stamped: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
+    """Of a renamed symbol the rows under the name that it had on their day in New York; another's are dropped."""
+    if "ticker" not in stamped.columns:
+        return stamped
+    day = pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date()
+    name = pl.lit(symbol)
+    for ticker, until in sorted(dialect.renames[symbol].items(), key=lambda one: one[1], reverse=True):
+        name = pl.when(day < until).then(pl.lit(ticker)).otherwise(name)
+    return stamped.filter(pl.col("ticker").cast(pl.String) == name).drop("ticker")
 
 
 def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:

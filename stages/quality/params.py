@@ -1,5 +1,6 @@
 """Params of the data gate: its thresholds (section `quality`) and the vendor's dialect (keys of section `source`)."""
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -12,7 +13,10 @@ Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness"]
 
 
 class DialectParams(Section):
-    """How the vendor writes a bar: names of columns, zone of naive stamps, which end of the minute a stamp names."""
+    """How the vendor writes a bar: names of columns, zone of naive stamps, which end of the minute a stamp names.
+
+    *Units*: `unit` is that of stamps given as whole numbers, `price_scale` what 1 in the file is worth in dollars.
+    """
 
     section = "source"
     partial = True
@@ -20,6 +24,9 @@ class DialectParams(Section):
     aliases: dict[str, str]
     zone: str | None
     bar_label: Literal["start", "end"]
+    unit: Literal["s", "ms", "us", "ns"] | None
+    price_scale: Annotated[float, Field(gt=0)]
+    renames: dict[str, dict[str, date]]
 
 
 class QualityParams(Section):

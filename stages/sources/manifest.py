@@ -1,15 +1,19 @@
 """Which files a run may read: the committed listing of a source, cut to the universe and its months.
 
 *Tables*: listing and manifest are JSON: `schema_version, source, kind, uri_template, files`, each file `uri, symbol,
-month, size, md5` and, in a bucket, `generation`; the manifest also names its `symbols`. Sorted by symbol and month.
+month, size, md5` and, in a bucket, `generation`; the manifest also names its `symbols`. `symbol` is null where a file
+holds many; `day` is there where the template names days, `ticker` where a file goes by a symbol's earlier name. Sorted
+by symbol, period and uri; several files may hold parts of one period.
 *Errors*: `DataContractError` if the listing was made for another template or lacks a symbol or month.
 """
 
+from collections import defaultdict
 from typing import Any
 
 from stages.errors import DataContractError
 from stages.sources.params import SourceParams
 from stages.sources.template import months
+from stages.universe.names import few
 from stages.universe.params import UniverseParams
 
 SCHEMA_VERSION = 1
@@ -23,7 +27,7 @@ def listing_of(source: SourceParams, files: list[dict[str, Any]]) -> dict[str, A
         "source": source.name,
         "kind": source.kind,
         "uri_template": source.uri_template,
-        "files": sorted(files, key=lambda file: (file["symbol"], file["month"] or "")),
+        "files": sorted(files, key=_order),
     }
 
 
@@ -40,20 +44,36 @@ def select(listing: dict[str, Any], source: SourceParams, universe: UniversePara
     return listing | {"symbols": list(symbols), "files": files}
 
 
+def place_of(file: dict[str, Any]) -> str:
+    """The symbol and period of a listed file: `AAPL 2024-03`; of a file of many symbols the period or the uri."""
+    period = file.get("day") or file["month"]
+    return " ".join(filter(None, (file["symbol"], period))) or str(file["uri"])
+
+
 def _files(listed: list[dict[str, Any]], source: SourceParams, universe: UniverseParams) -> list[dict[str, Any]]:
     wanted = months(source.uri_template or "", universe.first_session, universe.last_session)
-    found = {(file["symbol"], file["month"]): file for file in listed}
-    known = sorted({symbol for symbol, _ in found})
-    for symbol in universe.all_symbols:
-        if symbol not in known:
+    first, last = str(universe.first_session), str(universe.last_session)
+    found = defaultdict(list)
+    for file in listed:
+        if first <= file.get("day", first) <= last:
+            found[file["symbol"], file["month"]].append(file)
+    symbols: tuple[str | None, ...] = (None,) if source.many_in_a_file else universe.all_symbols
+    known = sorted({file["symbol"] for file in listed if file["symbol"]})
+    for symbol in symbols:
+        if symbol is not None and symbol not in known:
             raise DataContractError(
-                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which knows {known}: take it out "
-                f"of universe, or correct source.uri_template {source.uri_template!r}; {RENEW}."
+                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which knows {few(known)}: take "
+                f"it out of universe, or correct source.uri_template {source.uri_template!r}; {RENEW}."
             )
-        if missing := [str(month) for month in wanted if (symbol, month) not in found]:
+        if missing := [str(month) for month in wanted if not found[symbol, month]]:
+            of_symbol = "" if symbol is None else f" of {symbol}"
             raise DataContractError(
-                f"conf/manifests/{source.name}.json holds no file of {symbol} for {', '.join(missing)}: narrow "
+                f"conf/manifests/{source.name}.json holds no file{of_symbol} for {few(missing)}: narrow "
                 f"universe.first_session ({universe.first_session}) and universe.last_session "
                 f"({universe.last_session}), or get the files; {RENEW}."
             )
-    return [found[symbol, month] for symbol in universe.all_symbols for month in wanted]
+    return [file for symbol in symbols for month in wanted for file in sorted(found[symbol, month], key=_order)]
+
+
+def _order(file: dict[str, Any]) -> tuple[str, ...]:
+    return file["symbol"] or "", file["month"] or "", file.get("day", ""), str(file["uri"])

@@ -1,16 +1,20 @@
 """Params section `source`: where minute bars come from and how the vendor writes them."""
 
-from string import Formatter
-from typing import Annotated, Literal, Self
+from datetime import date
+from typing import Annotated, Literal, Self, get_args
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from stages.sources.template import ANY, FORMS, SYMBOLS, fields_in
 from stages.tables.section import Section
+from stages.universe.params import Symbol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-Column = Literal["symbol", "ts", "open", "high", "low", "close", "volume"]
-FIELDS = frozenset({"symbol", "yyyy", "mm"})
+Column = Literal["symbol", "ts", "date", "time", "open", "high", "low", "close", "volume"]
+COLUMNS = get_args(Column)
+SYMBOL = "{symbol}"
+Unit = Literal["s", "ms", "us", "ns"]
 
 
 class SyntheticParams(BaseModel):
@@ -61,8 +65,31 @@ class BarsOrigin(Section):
     name: Name
 
 
+class CsvParams(BaseModel):
+    """How CSV files are laid out: lines of names above the rows (0 to 3), or `columns` where there are none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    header_lines: Annotated[int, Field(ge=0, le=3)]
+    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+
+    @model_validator(mode="after")
+    def _names_its_columns(self) -> Self:
+        if (self.header_lines == 0) != (self.columns is not None):
+            raise ValueError("source.csv names columns where header_lines is 0, and nowhere else")
+        return self
+
+
+ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
+
+
 class SourceParams(Section):
-    """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`."""
+    """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
+
+    *Units*: `unit` is that of stamps given as whole numbers since 1970; `price_scale` is what 1 in the file is worth in
+    dollars. `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
+    """
 
     section = "source"
 
@@ -72,7 +99,11 @@ class SourceParams(Section):
     aliases: dict[str, Column]
     zone: str | None
     bar_label: Literal["start", "end"]
-    close_includes_auction: bool | None
+    unit: Unit | None
+    price_scale: Annotated[float, Field(gt=0, le=1)]
+    stamp_format: str | None
+    csv: CsvParams | None
+    renames: dict[Symbol, dict[Symbol, date]]
     synthetic: SyntheticParams | None
 
     @field_validator("zone")
@@ -90,12 +121,45 @@ class SourceParams(Section):
             if self.synthetic is None:
                 raise ValueError("source.kind is synthetic, so source.synthetic must state the market")
             return self
-        fields = {field for _, field, _, _ in Formatter().parse(self.uri_template or "") if field is not None}
-        if "symbol" not in fields or fields - FIELDS or ("mm" in fields and "yyyy" not in fields):
-            raise ValueError(
-                f"source.uri_template {self.uri_template!r} must hold {{symbol}} and may hold {{yyyy}} and {{mm}}, "
-                "nothing else in braces"
-            )
+        _demand_template(self.uri_template or "")
         if self.kind == "gcs" and not (self.uri_template or "").startswith("gs://"):
             raise ValueError(f"source.kind is gcs, so source.uri_template must begin with gs://: {self.uri_template!r}")
         return self
+
+    def ours(self, column: str) -> str | None:
+        """Our name of a vendor's column, by an alias or because it is ours already; `Open_{symbol}` fits any symbol."""
+        if column in self.aliases:
+            return self.aliases[column]
+        for alias, name in self.aliases.items():
+            before, of_symbol, after = alias.partition(SYMBOL)
+            if of_symbol and column.startswith(before) and column.endswith(after):
+                return name
+        return column if column in COLUMNS else None
+
+    @property
+    def many_in_a_file(self) -> bool:
+        """Whether one file holds the rows of many symbols."""
+        return self.kind != "synthetic" and not fields_in(self.uri_template or "") & {*SYMBOLS}
+
+    def tickers(self, symbol: str) -> tuple[str, ...]:
+        """Under which names the vendor's rows of a symbol stand: its own, and those before it was renamed."""
+        return (symbol, *self.renames.get(symbol, {}))
+
+
+def _demand_template(template: str) -> None:
+    """A template names symbol and period by known fields, and no `*` may swallow a part of a symbol."""
+    try:
+        fields = fields_in(template)
+    except ValueError:
+        fields = {template}
+    has_day, has_month = fields & {"dd", "d"}, fields & {"mm", "m"}
+    if not template or fields - {*FORMS} or (has_day and not has_month) or (has_month and "yyyy" not in fields):
+        raise ValueError(
+            f"source.uri_template {template!r} may hold {{symbol}} (or {{symbol_lower}}), {{yyyy}}, {{mm}} or {{m}}, "
+            "{dd} or {d} and *, nothing else in braces; a day needs its month, a month its year"
+        )
+    if any(f"{ANY}{{{field}}}" in template or f"{{{field}}}{ANY}" in template for field in SYMBOLS):
+        raise ValueError(
+            f"source.uri_template {template!r} has a * beside the symbol, so that A would find AA: write what stands "
+            "between them"
+        )

@@ -11,6 +11,8 @@ from typing import Any
 
 import polars as pl
 
+from stages.sources.manifest import place_of
+from stages.sources.params import SYMBOL, SourceParams, Unit
 from stages.universe.snapshots import NEW_YORK
 
 OPEN, CLOSE = time(9, 30), time(16, 0)  # both may be stamps, of starts or of ends
@@ -20,11 +22,23 @@ SESSION, TOLD = "(session)", "(told)"  # names that no vendor has
 
 @dataclass(frozen=True)
 class Vendor:
-    """The vendor's names of two columns, and the zone of naive stamps."""
+    """The vendor's names of two columns, the zone of naive stamps and the unit of whole ones."""
 
     ts: str
     close: str
     zone: str | None
+    unit: Unit | None = None
+
+    @classmethod
+    def of(cls, source: SourceParams, symbol: str) -> "Vendor":
+        """What `source` says of the columns of one symbol."""
+        theirs = {ours: vendors.replace(SYMBOL, symbol) for vendors, ours in source.aliases.items()}
+        return cls(theirs.get("ts", "ts"), theirs.get("close", "close"), source.zone, source.unit)
+
+    def has_stamps(self, rows: pl.DataFrame) -> bool:
+        """Whether the rows say when they were."""
+        stamp = rows.schema.get(self.ts, pl.Null())
+        return isinstance(stamp, pl.Datetime) or (self.unit is not None and stamp.is_integer())
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,8 @@ def changes(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Changes:
 
 
 def months_of(files: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Symbol and month of some files, in words: the first ten, and how many more."""
-    names = [f"{file['symbol']} {file['month'] or ''}".rstrip() for file in files]
+    """Symbol and period of some files, in words: the first ten, and how many more."""
+    names = [place_of(dict(file)) for file in files]
     further = len(names) - MOST_TOLD
     return names[:MOST_TOLD] + ([f"{further} more"] if further > 0 else [])
 
@@ -76,7 +90,7 @@ def change_of_form(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) ->
     """Columns that came, went or hold another kind of value; null where rows can be compared. Numbers are one kind."""
     told = []
     is_price = before.schema.get(vendor.close, pl.Null()).is_numeric()
-    if not (is_price and isinstance(before.schema.get(vendor.ts), pl.Datetime)):
+    if not (is_price and vendor.has_stamps(before)):
         told.append(f"no bars can be read by source.aliases from the columns {before.columns}")
     for name in dict.fromkeys([*before.columns, *after.columns]):
         was, now = before.schema.get(name), after.schema.get(name)
@@ -103,10 +117,10 @@ def revision(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> Revis
     )
 
 
-def of_month(bars: pl.DataFrame, month: str | None, vendor: Vendor) -> pl.DataFrame:
-    """The rows that a file of this month (or year, or of everything) may hold, by their date in New York."""
+def of_period(bars: pl.DataFrame, period: str | None, vendor: Vendor) -> pl.DataFrame:
+    """The rows that a file of this day, month or year (or of everything) may hold, by their date in New York."""
     day = _local(bars.schema[vendor.ts], vendor).dt.strftime("%Y-%m-%d")
-    return bars.filter(day.str.starts_with(month or ""))
+    return bars.filter(day.str.starts_with(period or ""))
 
 
 def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
@@ -120,7 +134,10 @@ def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
 
 def _local(dtype: pl.DataType, vendor: Vendor) -> pl.Expr:
     """A stamp on the clock of New York; a naive one without `source.zone` as it stands."""
-    zone, stamp = dtype.time_zone, pl.col(vendor.ts)  # type: ignore[attr-defined]
+    stamp, zone = pl.col(vendor.ts), getattr(dtype, "time_zone", None)
+    if dtype.is_integer() and vendor.unit is not None:
+        stamp = pl.from_epoch(stamp, time_unit=vendor.unit)
+        stamp, zone = (stamp, None) if vendor.zone else (stamp.dt.replace_time_zone("UTC"), "UTC")
     if zone is None and vendor.zone is not None:
         stamp = stamp.dt.replace_time_zone(vendor.zone, ambiguous="null", non_existent="null")
     return stamp.dt.convert_time_zone(NEW_YORK) if zone or vendor.zone else stamp

@@ -2,7 +2,8 @@
 
 A key that a choice was made without stands for some value: the one at which the code does what it did before. A key at
 that value is left out, and a renamed key goes by its first name. So params from before and after a change of schema
-that mean the same have the same form. A key that means nothing beside the value of another one is left out as well.
+that mean the same have the same form. A key that means nothing beside the value of another one is left out as well. A
+key that was removed stands in the form as it did.
 
 The tables are append-only. An entry that is changed or removed moves every id that was ever made with it: trials would
 be counted twice, and an opened holdout would be sealed again.
@@ -40,7 +41,14 @@ NEUTRAL: Mapping[str, Any] = {
     "forecaster.finetuned_model_id": None,
     "forecaster.multivariate": False,
     "forecaster.clean_ex_first": True,
+    "source.unit": None,
+    "source.price_scale": 1.0,
+    "source.stamp_format": None,
+    "source.csv": None,
+    "source.renames": {},
 }
+# Key that is gone -> the value at which it always stood: it stays in ids of its section.
+GONE: Mapping[str, Any] = {"source.close_includes_auction": None}
 # Key -> another key, and its value beside which the first one means nothing: where nothing is sent, no clock is.
 IDLE: Mapping[str, tuple[str, Any]] = {"requests.clock": ("forecaster.base_url", None)}
 # Name of today -> the name under which the key first entered an id.
@@ -51,7 +59,7 @@ FIRST_NAMES: Mapping[str, str] = {
 
 
 def canonical(params: Document) -> dict[str, Any]:
-    """Sections of params without keys at their neutral value or idle, every key under its first name.
+    """Sections of params without keys at their neutral value or idle, with those that are gone, under first names.
 
     A mapping that held nothing but such keys is left out as a whole.
     """
@@ -65,11 +73,17 @@ def _form(params: Document, idle: Set[str], at: str) -> dict[str, Any]:
         path = f"{at}{name}"
         if path in idle or (path in NEUTRAL and value == NEUTRAL[path]):
             continue
-        inner = _form(value, idle, f"{path}.") if isinstance(value, Mapping) else value
+        inner = _form(_with_gone(value, path), idle, f"{path}.") if isinstance(value, Mapping) else value
         if inner == {} and value != {}:
             continue
         form[FIRST_NAMES.get(path, path).rpartition(".")[2]] = inner
     return form
+
+
+def _with_gone(section: Document, path: str) -> Document:
+    """A section with the keys that it once had; one that is empty stays empty."""
+    gone = {key.removeprefix(f"{path}."): value for key, value in GONE.items() if key.startswith(f"{path}.")}
+    return gone | dict(section) if section else section
 
 
 def _stated(params: Document, path: str) -> list[Any]:

@@ -9,9 +9,9 @@ from stages.auditing.comparison import known_by
 from stages.auditing.replay import run
 from stages.auditing.world import FUTURES
 from stages.outside.runs.replaying import dialect_of, replay_of
-from stages.quality.params import DialectParams
 from stages.tables.quantiles import QUANTILES, Quantiles
 from tests.auditing.small_study import CALENDAR, Audited, announced, delivered, moments, record_of, study_of
+from tests.quality.deliveries import dialect
 
 LAST = CALENDAR["close_utc"][-1]
 
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_instants_oldest_first_and_no_more_than_the
 
 @pytest.mark.parametrize("label", ["start", "end"])
 def test_a_delivered_row_is_known_at_the_end_of_its_minute(label):
-    world = replace(Audited().world, dialect=DialectParams(aliases={}, zone=None, bar_label=label))
+    world = replace(Audited().world, dialect=dialect(bar_label=label))
     first = delivered()["STRONG"]["ts"][0]
 
     assert (world.known_at("STRONG")[0] - first).total_seconds() == {"start": 60, "end": 0}[label]

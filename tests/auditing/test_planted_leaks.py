@@ -12,10 +12,11 @@ from stages.auditing.replay import Frames
 from stages.errors import DataContractError
 from stages.outside.runs.replaying import replay_of
 from stages.quality.gate import check_symbols
-from stages.quality.params import DialectParams, QualityParams
+from stages.quality.params import QualityParams
 from stages.tables.calibrated import Scored
 from tests.auditing.small_study import CALENDAR, Audited, delivered, record_of, study_of
 from tests.features.made_bars import section
+from tests.quality.deliveries import dialect
 
 STUDY = study_of()
 HONEST = replay_of(STUDY, record_of())
@@ -114,7 +115,7 @@ def test_a_snapshot_dropped_by_the_verdict_on_its_own_day_is_caught():
 def test_start_labels_that_are_read_as_ends_are_caught():
     """09:30 is read as the bar from 09:29 on: each bar counts as known a minute before it is over."""
     trusting = QualityParams.model_validate(section("quality") | {"label_min_sessions": 1000})
-    as_ends = DialectParams(aliases={}, zone=None, bar_label="end")
+    as_ends = dialect(bar_label="end")
 
     assert "stage check_data, column " in caught(check=lambda bars: check_symbols(bars, as_ends, CALENDAR, trusting))
 
@@ -122,10 +123,10 @@ def test_start_labels_that_are_read_as_ends_are_caught():
 def test_end_labels_that_are_read_as_starts_are_caught_although_nothing_is_known_too_early():
     """09:31 is read as the bar from 09:31 on: each bar counts as known a minute late, and orders get its old price."""
     trusting = QualityParams.model_validate(section("quality") | {"label_min_sessions": 1000})
-    starts = DialectParams(aliases={}, zone=None, bar_label="start")
+    starts = dialect(bar_label="start")
     bars = {s: frame.with_columns(pl.col("ts") + pl.duration(minutes=1)) for s, frame in delivered().items()}
     gate = replace(HONEST, check=lambda given: check_symbols(given, starts, CALENDAR, trusting))
-    audited = Audited(gate, bars, DialectParams(aliases={}, zone=None, bar_label="end"))
+    audited = Audited(gate, bars, dialect(bar_label="end"))
 
     message = caught(audited=audited)
     assert "stage check_data, column ts" in message

@@ -18,6 +18,7 @@ from stages.outside.source.bucket import read_frames
 from stages.outside.source.source_files import find_files
 from stages.universe.calendar import trading_calendar
 from tests.quality.deliveries import delivery
+from tests.sources.dialects import source
 
 CALENDAR = trading_calendar(date(2024, 1, 2), date(2024, 12, 31))
 SYMBOLS = [f"S{number:02}" for number in range(50)]
@@ -52,7 +53,10 @@ def main() -> None:
         wanted = [file for symbol in ASKED for file in find_files(template, symbol) if file["month"] == MONTH]
 
         def ours() -> pl.DataFrame:
-            return pl.concat(frame.with_columns(symbol=pl.lit(file["symbol"])) for file, frame in read_frames(wanted))
+            return pl.concat(
+                frame.with_columns(symbol=pl.lit(file["symbol"]))
+                for file, frame in read_frames(wanted, source(uri_template=template))
+            )
 
         def in_pandas() -> pd.DataFrame:
             everything = pd.concat(

@@ -26,7 +26,11 @@ SOURCE = {
     "aliases": {"time": "ts"},
     "zone": None,
     "bar_label": "start",
-    "close_includes_auction": None,
+    "unit": None,
+    "price_scale": 1.0,
+    "stamp_format": None,
+    "csv": None,
+    "renames": {},
     "synthetic": None,
 }
 FACTS = {"input_size": 1000, "model_horizon": 20, "min_rows": 1}

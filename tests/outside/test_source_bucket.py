@@ -21,8 +21,8 @@ from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.outside.source.bucket import fetch_bars
 from stages.outside.source.reaching import try_the_way
 from stages.outside.source.source_files import find_files, read_files
-from stages.sources.params import SourceParams
 from tests.outside.gcs_server import BUCKET, free_port, gcs_server
+from tests.sources.dialects import source
 
 TEMPLATE = f"gs://{BUCKET}/stocks/{{symbol}}/{{yyyy}}/{{symbol}}_{{yyyy}}-{{mm}}.parquet"
 FRAMES = {month: pl.DataFrame({"t": [i], "c": [10.0 + i]}) for i, month in enumerate(("2024-01", "2024-02", "2024-03"))}
@@ -73,21 +73,8 @@ def put(url: str, name: str, content: bytes) -> None:
     httpx.post(target, params={"uploadType": "media", "name": name}, content=content).raise_for_status()
 
 
-def source() -> SourceParams:
-    return SourceParams(
-        name="bucket",
-        kind="gcs",
-        uri_template=TEMPLATE,
-        aliases={},
-        zone=None,
-        bar_label="start",
-        close_includes_auction=None,
-        synthetic=None,
-    )
-
-
 def fetched(files: list[dict[str, Any]]) -> pl.DataFrame:
-    return fetch_bars("AAPL", files, source(), pl.DataFrame())[0]
+    return fetch_bars("AAPL", files, source(name="bucket", kind="gcs", uri_template=TEMPLATE), pl.DataFrame())[0]
 
 
 def test_a_listing_of_a_bucket_carries_md5_and_generation_without_a_download(bucket: str) -> None:
@@ -175,7 +162,7 @@ def test_an_update_by_a_month_downloads_that_month_alone(bucket: str) -> None:
     for month in ("2024-01", "2024-02"):
         upload(bucket, f"stocks/MORE/2024/MORE_{month}.parquet", FRAMES[month])
     first = find_files(TEMPLATE, "MORE")
-    fetch_bars("MORE", first, source(), pl.DataFrame())
+    fetch_bars("MORE", first, source(name="bucket", kind="gcs", uri_template=TEMPLATE), pl.DataFrame())
     upload(bucket, "stocks/MORE/2024/MORE_2024-03.parquet", FRAMES["2024-03"])
     listed = find_files(TEMPLATE, "MORE")
     for month in ("2024-01", "2024-02"):
@@ -183,7 +170,7 @@ def test_an_update_by_a_month_downloads_that_month_alone(bucket: str) -> None:
         httpx.delete(f"{bucket}/storage/v1/b/{BUCKET}/o/{name}").raise_for_status()
 
     assert listed[:2] == first
-    bars, _ = fetch_bars("MORE", listed, source(), pl.DataFrame())
+    bars, _ = fetch_bars("MORE", listed, source(name="bucket", kind="gcs", uri_template=TEMPLATE), pl.DataFrame())
     assert bars.equals(pl.concat(FRAMES.values()))
 
 
@@ -194,7 +181,7 @@ def test_a_truncated_parquet_file_is_named_and_nothing_is_made_of_it(bucket: str
     listed = find_files(TEMPLATE, "TORN")
 
     with pytest.raises(DataContractError, match=r"TORN_2024-01\.parquet is not readable as parquet.*get it again"):
-        fetch_bars("TORN", listed, source(), pl.DataFrame())
+        fetch_bars("TORN", listed, source(name="bucket", kind="gcs", uri_template=TEMPLATE), pl.DataFrame())
 
 
 class Refusing(BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.outside import engine
 from stages.outside.source.bucket import fetch_bars, read_frames
 from stages.outside.source.source_files import find_files, read_files
-from stages.sources.params import SourceParams
+from tests.sources.dialects import source
 
 TEMPLATE = "bars/{symbol}/{symbol}_{yyyy}-{mm}.parquet"
 MARCH = pl.DataFrame({"t": [1, 2], "c": [10.0, 11.0]})
@@ -32,28 +32,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return main
 
 
-def source(template: str = TEMPLATE) -> SourceParams:
-    return SourceParams(
-        name="mine",
-        kind="parquet",
-        uri_template=template,
-        aliases={},
-        zone=None,
-        bar_label="start",
-        close_includes_auction=None,
-        synthetic=None,
-    )
-
-
 def fetched() -> pl.DataFrame:
-    return fetch_bars("AAPL", find_files(TEMPLATE, "AAPL"), source(), pl.DataFrame())[0]
+    return fetch_bars("AAPL", find_files(TEMPLATE, "AAPL"), source(uri_template=TEMPLATE), pl.DataFrame())[0]
 
 
 @pytest.mark.parametrize("choice", ["loop", "local:1"])
 def test_whatever_happens_to_a_file_names_its_symbol_and_month(home: Path, choice: str, monkeypatch) -> None:
     """A problem in its sentence, a bug in a note; also from the process that met it."""
     monkeypatch.setenv("ENGINE", choice)
-    files, fetch = find_files(TEMPLATE, "AAPL"), partial(fetch_bars, source=source(), calendar=pl.DataFrame())
+    files, fetch = (
+        find_files(TEMPLATE, "AAPL"),
+        partial(fetch_bars, source=source(uri_template=TEMPLATE), calendar=pl.DataFrame()),
+    )
     (home / "bars/AAPL/AAPL_2024-04.parquet").unlink()
     with pytest.raises(DataContractError, match=r"^AAPL 2024-04: bars/AAPL/AAPL_2024-04.parquet is listed but not"):
         engine.run(fetch, {"AAPL": files}, "reading")
@@ -87,7 +77,9 @@ def test_a_file_url_and_an_absolute_path_are_read_alike(home: Path) -> None:
         found = find_files(template, "AAPL")
 
         assert [file["uri"] for file in found] == [f"{prefix}/bars/AAPL/AAPL_2024-0{m}.parquet" for m in (3, 4)]
-        assert fetch_bars("AAPL", found, source(template), pl.DataFrame())[0].equals(pl.concat([MARCH, APRIL]))
+        assert fetch_bars("AAPL", found, source(uri_template=template), pl.DataFrame())[0].equals(
+            pl.concat([MARCH, APRIL])
+        )
 
 
 def test_a_file_in_the_memory_of_any_fsspec_protocol_is_read_too(home: Path) -> None:
@@ -129,7 +121,7 @@ def test_a_file_that_is_gone_and_an_empty_one_are_named(home: Path) -> None:
 def test_a_reader_that_gives_up_half_way_leaves_no_threads_that_somebody_would_have_to_wait_for(home: Path) -> None:
     """Who cleans up after it may be a thread that is being started, and two that wait for each other wait for ever."""
     before = threading.active_count()
-    frames = read_frames(find_files(TEMPLATE, "AAPL"))
+    frames = read_frames(find_files(TEMPLATE, "AAPL"), source(uri_template=TEMPLATE))
     next(frames)
 
     assert threading.active_count() == before

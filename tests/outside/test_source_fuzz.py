@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 from stages.errors import PipelineError
 from stages.outside.source.bucket import fetch_bars
 from stages.outside.source.source_files import find_files
-from stages.sources.params import SourceParams
 from stages.universe.params import UniverseParams
+from tests.sources.dialects import source
 
 TEMPLATE = "bars/{symbol}_{yyyy}-{mm}.parquet"
-SOURCE = SourceParams(
-    name="mine", kind="parquet", uri_template=TEMPLATE, aliases={}, zone=None, bar_label="start",
-    close_includes_auction=None, synthetic=None,
-)  # fmt: skip
+SOURCE = source(uri_template=TEMPLATE)
 COLUMNS = st.sampled_from(["ts", "open", "close", "größe", "../../x", ""])
 VALUES = st.sampled_from(
     [

@@ -6,24 +6,10 @@ import pytest
 
 from stages.errors import DataContractError
 from stages.sources.manifest import listing_of, select
-from stages.sources.params import SourceParams
 from stages.universe.params import UniverseParams
+from tests.sources.dialects import source
 
 TEMPLATE = "bars/{symbol}_{yyyy}-{mm}.parquet"
-
-
-def source(**changes: Any) -> SourceParams:
-    fields = {
-        "name": "mine",
-        "kind": "parquet",
-        "uri_template": TEMPLATE,
-        "aliases": {},
-        "zone": None,
-        "bar_label": "start",
-        "close_includes_auction": None,
-        "synthetic": None,
-    }
-    return SourceParams(**(fields | changes))
 
 
 def universe(*symbols: str, last: str = "2024-02-29", context: str | None = None) -> UniverseParams:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from stages.sources.revisions import Revision, Vendor, change_of_form, changes, of_month, revision
+from stages.sources.revisions import Revision, Vendor, change_of_form, changes, of_period, revision
 
 VENDOR = Vendor("t", "c", None)
 FIRST = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -85,9 +85,9 @@ def test_the_rows_of_a_month_are_those_of_its_dates_in_new_york() -> None:
     ]
     both = pl.DataFrame({"t": stamps, "c": [1.0, 2.0, 3.0]})
 
-    assert of_month(both, "2024-03", VENDOR)["c"].to_list() == [1.0, 2.0]
-    assert of_month(both, "2024", VENDOR).equals(both)
-    assert of_month(both, None, VENDOR).equals(both)
+    assert of_period(both, "2024-03", VENDOR)["c"].to_list() == [1.0, 2.0]
+    assert of_period(both, "2024", VENDOR).equals(both)
+    assert of_period(both, None, VENDOR).equals(both)
 
 
 def test_hours_that_no_study_reads_and_the_order_of_rows_are_no_revision() -> None:

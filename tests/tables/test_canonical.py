@@ -1,7 +1,7 @@
 """Params in canonical form: a schema that grows or renames moves no id, and every other change does."""
 
 from stages.portfolio.strategy_id import SECTIONS
-from stages.tables.canonical import FIRST_NAMES, IDLE, NEUTRAL, canonical, digest
+from stages.tables.canonical import FIRST_NAMES, GONE, IDLE, NEUTRAL, canonical, digest
 
 
 def test_a_key_at_the_value_it_had_before_it_existed_is_left_out():
@@ -10,9 +10,16 @@ def test_a_key_at_the_value_it_had_before_it_existed_is_left_out():
 
 
 def test_a_section_of_nothing_but_such_keys_is_left_out_and_an_empty_one_is_not():
-    assert canonical({"quality": {"halt_min_trading_share": 0.5}, "source": {"aliases": {}}}) == {
-        "source": {"aliases": {}}
+    assert canonical({"quality": {"halt_min_trading_share": 0.5}, "costs": {"tick_size": {}}}) == {
+        "costs": {"tick_size": {}}
     }
+
+
+def test_a_key_that_was_removed_stands_in_the_form_as_it_always_stood():
+    before = {"source": {"kind": "parquet", "close_includes_auction": None}}
+    assert canonical({"source": {"kind": "parquet"}}) == canonical(before) == before
+    assert canonical({"source": {"kind": "parquet", "close_includes_auction": True}}) != before
+    assert canonical({"source": {}}) == {"source": {}}
 
 
 def test_a_renamed_key_goes_by_its_first_name():
@@ -38,7 +45,7 @@ def test_where_nothing_is_sent_the_clock_is_no_choice_and_where_something_is_it_
 
 
 def test_every_key_of_the_tables_belongs_to_a_section_that_ids_cover():
-    assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES, *IDLE)} <= {*SECTIONS}
+    assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES, *IDLE, *GONE)} <= {*SECTIONS}
 
 
 def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number():
@@ -69,8 +76,14 @@ def test_the_tables_are_append_only():
             "forecaster.finetuned_model_id": None,
             "forecaster.multivariate": False,
             "forecaster.clean_ex_first": True,
+            "source.unit": None,
+            "source.price_scale": 1.0,
+            "source.stamp_format": None,
+            "source.csv": None,
+            "source.renames": {},
         }.items()
     )
+    assert GONE.items() >= {"source.close_includes_auction": None}.items()
     assert (
         FIRST_NAMES.items()
         >= {

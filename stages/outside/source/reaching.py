@@ -33,11 +33,11 @@ LOGIN = "log in by `gcloud auth application-default login`, or set GOOGLE_APPLIC
 
 
 def open_uri(uri: str, base: Path, param: str = SOURCE) -> "tuple[fsspec.AbstractFileSystem, str]":
-    """The file system of a url and the path in it; a path without protocol starts at `base`."""
+    """The file system of a url and the path in it; a path without protocol starts at `base`, or at home after a ~."""
     fsspec = _fsspec()
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints the traceback of what we tell in a sentence
     with told(uri, param):
-        filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / uri))
+        filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / Path(uri).expanduser()))
         return filesystem, path
 
 

@@ -6,15 +6,19 @@ in `reaching`.
 """
 
 import base64
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import DataContractError, at_work_on
+from stages.outside.progress import progress
 from stages.outside.source.reaching import is_remote, open_uri, told, try_the_way
 from stages.outside.source.source_store import is_listed, keep, kept, md5_of
 from stages.outside.workspace import main_root
-from stages.sources.manifest import RENEW
-from stages.sources.template import fields_of, month_of, wildcard
+from stages.sources.manifest import RENEW, place_of
+from stages.sources.params import SourceParams
+from stages.sources.template import day_of, fields_of, literal, month_of, path_of, root_of
 
 if TYPE_CHECKING:
     import fsspec
@@ -22,19 +26,50 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 
 
-def find_files(template: str, symbol: str) -> list[dict[str, Any]]:
-    """Every file of a symbol that fits the template, as the listing records it."""
-    filesystem, pattern = _open(wildcard(template, symbol))
-    _, path_template = _open(template)
-    found = []
-    with told(template):
+def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]:
+    """Every file of a symbol that fits the template, as the listing records it; without one, files of many symbols.
+
+    The folder above the first part that varies is searched; what stands in braces or for a `*` is matched, and all
+    other text is taken as it is, so that a bracket in a path is a bracket.
+    """
+    filesystem, path_template = open_uri(template, Path(literal(str(main_root()))))
+    root, levels = root_of(path_template, symbol)
+
+    def listed(one: tuple[str, dict[str, Any]]) -> dict[str, Any] | None:
+        named = fields_of(path_template, one[0], symbol)
+        if named is None:
+            return None
+        file = {"uri": path_of(template, named, symbol), "symbol": symbol, "month": month_of(named)}
+        day = {"day": day_of(named)} if day_of(named) else {}
+        return file | day | _describe(filesystem, *one)
+
+    with told(template), ThreadPoolExecutor(AT_ONCE) as pool:
         filesystem.invalidate_cache()
-        for path, facts in filesystem.glob(pattern, detail=True).items():
-            fields = fields_of(path_template, symbol, path)
-            if fields is not None:
-                named = {"uri": template.format(symbol=symbol, **fields), "symbol": symbol, "month": month_of(fields)}
-                found.append(named | _describe(filesystem, path, facts))
-    return found
+        found = pool.map(listed, filesystem.find(root, maxdepth=levels, detail=True).items())
+        return sorted(filter(None, found), key=lambda file: str(file["uri"]))
+
+
+def files_of(source: SourceParams, symbols: Sequence[str]) -> list[dict[str, Any]]:
+    """Every file of these symbols, or of many symbols each, all periods that the source holds.
+
+    What lies under an earlier name of a symbol is the symbol's too, and says so.
+    """
+    template = source.uri_template or ""
+    try_the_way(template)
+    files = find_files(template) if source.many_in_a_file else []
+    for symbol in progress(() if source.many_in_a_file else symbols, "listing"):
+        own = {ticker: find_files(template, ticker) for ticker in source.tickers(symbol)}
+        if not any(own.values()):
+            raise DataContractError(
+                f"source {source.name} holds no file for symbol {symbol!r} under source.uri_template {template!r}: "
+                "correct the template, or take the symbol out of universe."
+            )
+        for ticker, found in own.items():
+            named = {} if ticker == symbol else {"symbol": symbol, "ticker": ticker}
+            files += [file | named for file in found]
+    if not files:
+        raise DataContractError(f"no file fits source.uri_template {template!r}: correct it, or put the files there.")
+    return files
 
 
 def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]]:
@@ -52,11 +87,6 @@ def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]
 def _read(file: dict[str, Any]) -> bytes:
     with at_work_on(place_of(file)):
         return _checked(file)
-
-
-def place_of(file: dict[str, Any]) -> str:
-    """The symbol and month of a listed file: `AAPL 2024-03`."""
-    return " ".join(filter(None, (file["symbol"], file["month"])))
 
 
 def _checked(file: dict[str, Any]) -> bytes:

@@ -1,0 +1,94 @@
+"""The text of a preset for bars of your own: what was found and stated, each with its reason."""
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+COMMENT_WIDTH = 112
+PRESET = """# @package _global_
+# Made by `make new-run`, yours to edit. What is not said here stands in the groups of conf/.
+defaults:
+  - override /source: {kind}
+  - override /universe: us_equity
+  - override /costs: us_equity
+source:
+  name: {name}
+{source}
+universe:
+  symbols: {symbols}
+  # who may trade; grow it by evidence: `make whitelist`
+  whitelist: {symbols}
+  first_session: {first}
+  last_session: {last}
+requests:
+  history_days: [{history}]
+forecaster:
+  lookback_sessions: {lookback}
+rules:
+  history_days: {history}
+costs:
+  half_spread_ticks: {spreads}
+  tick_size: {ticks}
+split:
+  # one of the three says what is held out: the last sessions, all from a day on, or the last calendar months
+  holdout_sessions: {holdout}
+  holdout_from: null
+  holdout_months: null
+  open_holdout: null          # `make open-holdout` writes it, once
+sweep:
+  grid:
+    history_days: [{history}]
+  prior_trials: 0             # `make trials` counts
+  prior_sharpe_var: null      # and measures; null means 1
+report:
+  study: {name}
+"""
+KEYS = {
+    "uri_template": "where the files lie",
+    "aliases": "vendor's column: ours (ts, open, high, low, close, volume, symbol)",
+    "zone": "zone of naive stamps, e.g. America/New_York",
+    "bar_label": "does a stamp name the start or the end of its minute?",
+    "unit": "of stamps that are whole numbers since 1970: s, ms, us or ns",
+    "price_scale": "what 1 in the file is worth in dollars",
+    "stamp_format": "of stamps in CSV that are no ISO 8601",
+    "csv": "lines of names above the rows of CSV files, or columns where there are none",
+}
+
+
+def preset_text(
+    name: str, source: Mapping[str, Any], universe: Mapping[str, Any], sizes: Mapping[str, int], why: Mapping[str, str]
+) -> str:
+    """`source` holds the kind and the keys of `KEYS`; `why` is the evidence for some of them."""
+    symbols: Sequence[str] = universe["symbols"]
+    return PRESET.format(
+        kind=source["kind"],
+        name=name,
+        source="\n".join(_key(key, source[key], why.get(key, told)) for key, told in KEYS.items()),
+        symbols=flow(symbols),
+        first=flow(str(universe["first"])),
+        last=flow(str(universe["last"])),
+        spreads=flow(dict.fromkeys(symbols, 1.0)),
+        ticks=flow(dict.fromkeys(symbols, 0.01)),
+        **sizes,
+    )
+
+
+def flow(value: Any) -> str:
+    """A value of YAML on one line; every text in quotes, so that a symbol ON or a column `y` stays a text.
+
+    OmegaConf looks for ${...} in texts, so that is escaped.
+    """
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(key, ensure_ascii=False)}: {flow(one)}" for key, one in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if value is None:
+        return "null"
+    return json.dumps(value.replace("${", "\\${"), ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+def _key(key: str, value: Any, told: str) -> str:
+    lines = textwrap.wrap(" ".join(told.split()), COMMENT_WIDTH, break_long_words=False)
+    return "".join(f"  # {line}\n" for line in lines) + f"  {key}: {flow(value)}"

@@ -1,0 +1,80 @@
+"""What the bars themselves say about a vendor's clock, label and hours, in words: proposals for a new preset.
+
+*Time*: `ts` as delivered; nothing here changes a value, and the gate judges anew whatever is proposed.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from stages.quality.failure import HardFailure
+from stages.quality.labels import check_label
+from stages.quality.params import DialectParams, QualityParams
+
+ZONES = ("America/New_York", "UTC", "America/Chicago", "America/Los_Angeles", "Europe/London", "Europe/Berlin",
+         "Asia/Tokyo", "Etc/GMT+5")  # fmt: skip
+WINDOW_MIN = 5
+
+
+def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
+    """The zone in which naive `ts` begin to trade at the open, and in how many sessions; null where none does."""
+    begun = {zone: _sessions_begun(rows, zone, calendar) for zone in ZONES}
+    best = max(ZONES, key=lambda zone: begun[zone])
+    if not begun[best]:
+        return None, "in no zone does trading begin at 09:30 New York"
+    others = ", ".join(f"{begun[zone]} in {zone}" for zone in ZONES[:3] if zone != best)
+    return best, f"{best}: trading begins at the open in {begun[best]} sessions, against {others}"
+
+
+def label_of(
+    stamps: pl.DataFrame, calendar: pl.DataFrame, dialect: DialectParams, quality: QualityParams
+) -> tuple[str | None, str]:
+    """Whether `ts` names the start or the end of its minute, and why; null where the bars do not tell."""
+    for label in ("start", "end"):
+        try:
+            decided = check_label(stamps, calendar, dialect.model_copy(update={"bar_label": label}), quality)
+        except HardFailure:
+            continue
+        if decided:
+            return label, f"{label}: the first and last stamps and the volume of full sessions agree with it"
+        return None, "the bars do not tell whether stamps name starts or ends"
+    return None, "the bars contradict both start and end labels: see the zone"
+
+
+def hours_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> str:
+    """Which hours the rows cover, in words."""
+    inside = _placed(stamps, calendar).height / max(1, stamps.height)
+    return "regular hours" if inside > 0.97 else f"all hours: {1 - inside:.0%} of the rows lie outside 09:30 to 16:00"
+
+
+def sessions_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.Series:
+    """The sessions that have a row, in order."""
+    return _placed(stamps, calendar)["session"].unique().sort()
+
+
+def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> int:
+    """In how many sessions the volume of the minutes after the open is far above that of those before it.
+
+    The jump must be larger than it is an hour earlier and later: an all-day feed trades before the open as well.
+    """
+    local = pl.col("ts").dt.cast_time_unit("us").dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    utc = rows.select(local.dt.convert_time_zone("UTC"), "volume").drop_nulls("ts").sort("ts")
+    opened = calendar.select("session", "open_utc").sort("open_utc")
+    near = utc.join_asof(opened, left_on="ts", right_on="open_utc", strategy="nearest").with_columns(
+        minute=(pl.col("ts") - pl.col("open_utc")).dt.total_minutes()
+    )
+    jumps: Mapping[str, pl.Expr] = {
+        str(shift): pl.col("volume").filter(pl.col("minute").is_between(shift + 1, shift + WINDOW_MIN)).sum()
+        - pl.col("volume").filter(pl.col("minute").is_between(shift - WINDOW_MIN, shift - 1)).sum()
+        for shift in (-60, 0, 60)
+    }
+    found = near.group_by("session").agg(**jumps)
+    first = pl.col("0")
+    return found.filter(first > 0, first > pl.col("-60"), first > pl.col("60")).height
+
+
+def _placed(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Rows within a session, both of its ends included, since either may be a label."""
+    sessions = calendar.select("session", "open_utc", "close_utc").sort("open_utc")
+    placed = stamps.sort("ts").join_asof(sessions, left_on="ts", right_on="open_utc", check_sortedness=False)
+    return placed.filter(pl.col("ts") <= pl.col("close_utc"))

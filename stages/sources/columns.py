@@ -1,0 +1,143 @@
+"""Which of a vendor's columns is what, with the evidence: by its name, and where names are strange by its values.
+
+A bar's high is the highest and its low the lowest of its four prices, in every row; a minute opens near the close of
+the one before. Names come first, since they say what a vendor means; values must not contradict them.
+*Errors*: `DataContractError` where no assignment fits, with the columns and how to name them.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import polars as pl
+
+from stages.errors import DataContractError
+from stages.sources.params import SYMBOL, Unit
+
+PRICES = ("open", "high", "low", "close")
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "ts": ("ts", "timestamp", "datetime", "windowstart", "tsevent", "t", "time", "date", "begin", "indexlevel0",
+           "index", "pricetickerdatetime", "tickerdatetime"),
+    "symbol": ("symbol", "ticker", "sym", "tic", "instrument"),
+    "open": ("open", "o", "1open", "openprice"),
+    "high": ("high", "h", "2high", "highprice"),
+    "low": ("low", "l", "3low", "lowprice"),
+    "close": ("close", "c", "4close", "last", "closeprice"),
+    "volume": ("volume", "v", "vol", "5volume"),
+}  # fmt: skip
+A_SECOND: Mapping[Unit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+SCALES = (1.0, 0.01, 1e-4, 1e-9)
+DEAREST = 5000.0  # dollars; dearer than nearly every share
+WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
+TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
+ENOUGH = 0.98
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Aliases that are needed, symbols that columns are named for, and the evidence."""
+
+    aliases: dict[str, str]
+    symbols: tuple[str, ...]
+    told: str
+
+
+def columns_of(rows: pl.DataFrame) -> Columns:
+    """What each column of some rows is; text of numbers counts as numbers."""
+    numbers = rows.select(pl.all().cast(pl.Float64, strict=False))
+    if wide := _wide(rows.columns):
+        found, symbols = wide
+    else:
+        found, symbols = _by_name(rows), ()
+        if not {*PRICES, "volume"} <= {*found}:
+            found |= _by_value(numbers, found)
+    ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
+    share = _bar_share(numbers, [ours[name] for name in PRICES])
+    if share < ENOUGH:
+        raise DataContractError(
+            f"columns {[ours[name] for name in PRICES]} are no open, high, low and close: high is highest and low is "
+            f'lowest in only {share:.0%} of rows. Name them: ALIASES="{" ".join(f"COLUMN={name}" for name in PRICES)}".'
+        )
+    aliases = {column: name for name, column in found.items() if column != name}
+    told = ", ".join(f"{column} is {name}" for column, name in aliases.items()) or "names as ours"
+    return Columns(aliases, symbols, f"{told}; high is highest and low lowest in {share:.1%} of {rows.height} rows")
+
+
+def unit_of(stamps: pl.Series) -> tuple[Unit, str]:
+    """What whole numbers count since 1970, by the year that they lead to."""
+    first = stamps.drop_nulls()[0]
+    for unit, a_second in A_SECOND.items():
+        if 2e8 < float(first) / a_second < 4e9:
+            when = pl.from_epoch(pl.Series([int(first)]), time_unit=unit)[0]
+            return unit, f"{unit}: {first} is {when} UTC"
+    raise DataContractError(f"the first stamp is {first}, which is no time since 1970 in s, ms, us or ns.")
+
+
+def price_scale_of(prices: pl.Series) -> tuple[float, str]:
+    """What 1 in the file is worth: whole numbers too large for dollars are cents or smaller units."""
+    known = prices.drop_nulls()
+    median = float(known.median() or 0)  # type: ignore[arg-type]
+    if known.is_empty() or not (known == known.round()).all():
+        return 1.0, ""
+    scale = next((scale for scale in SCALES if median * scale <= DEAREST), SCALES[-1])
+    told = f"{scale:g}: prices are whole numbers around {median:.0f}, so {median * scale:.2f} dollars"
+    return scale, "" if scale == 1 else told
+
+
+def _by_name(rows: pl.DataFrame) -> dict[str, str]:
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(rows.columns)}
+    found = {ours: plain[name] for ours, names in NAMES.items() for name in reversed(names) if name in plain}
+    if {"date", "time"} <= {*plain} and rows[plain["date"]].dtype == pl.String:
+        day = str(rows[plain["date"]].drop_nulls()[0])
+        if ":" not in day:  # a day alone, its minute in the column beside it
+            del found["ts"]
+            found |= {"date": plain["date"], "time": plain["time"]}
+    return found
+
+
+def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]:
+    """Prices and volume among columns of unknown names: four in a row that make bars, then the volume."""
+    unknown = [
+        name
+        for name in numbers.columns
+        if name not in found.values() and numbers[name].null_count() < numbers.height / 2
+    ]
+    for start in range(len(unknown) - 4):
+        four = unknown[start : start + 4]
+        fitting = [one for one in permutations(four) if _bar_share(numbers, one) >= ENOUGH]
+        if fitting:
+            best = min(fitting, key=lambda one: (_gap(numbers, one[0], one[3]), four.index(one[0])))
+            return dict(zip((*PRICES, "volume"), (*best, unknown[start + 4]), strict=True))
+    wanted = " ".join(f"COLUMN={name}" for name in (*PRICES, "volume") if name not in found)
+    raise DataContractError(f'which of {numbers.columns} are the prices and the volume? Name them: ALIASES="{wanted}".')
+
+
+def _bar_share(numbers: pl.DataFrame, four: Sequence[str]) -> float:
+    """The share of rows in which the second is highest and the third lowest; null rows do not count."""
+    high, low = pl.col(four[1]), pl.col(four[2])
+    holds = (high >= pl.max_horizontal(*four) - 1e-9) & (low <= pl.min_horizontal(*four) + 1e-9)
+    return float(numbers.drop_nulls(list(four)).select(holds.mean()).item() or 0)
+
+
+def _gap(numbers: pl.DataFrame, opened: str, closed: str) -> float:
+    """How far an open lies from the close before it, on average."""
+    return float(numbers.select((pl.col(opened) - pl.col(closed).shift(1)).abs().median()).item() or 0)
+
+
+def _wide(names: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]] | None:
+    """A column a symbol and field, as `Open_AAPL` or `('Open', 'AAPL')`: their form, and the symbols."""
+    forms: dict[str, dict[str, str]] = {}
+    for name in names:
+        field = WIDE.search(name)
+        ticker = (
+            None if field is None else TICKER_IN.search(WIDE.sub(lambda match: "\0" * len(match[0]), name, count=1))
+        )
+        if field and ticker and "adj" not in name.lower():
+            form = name[: ticker.start()] + SYMBOL + name[ticker.end() :]
+            forms.setdefault(ticker[0], {})[field[0].lower()] = form
+    whole = {symbol: form for symbol, form in forms.items() if len(form) == len(PRICES) + 1}
+    if not whole:
+        return None
+    stamp = _by_name(pl.DataFrame(schema=list(names))).get("ts", names[0])
+    return {"ts": stamp, **next(iter(whole.values()))}, tuple(sorted(whole))

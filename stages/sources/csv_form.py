@@ -1,0 +1,81 @@
+"""How a CSV file is laid out and how its stamps are written, read from its first lines.
+
+*Errors*: `DataContractError` for lines that hold no table of bars, and for stamps of no known form.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import product
+
+import polars as pl
+
+from stages.errors import DataContractError
+from stages.sources.params import CsvParams
+
+SEPARATORS = (",", ";", "\t", "|")
+FEWEST_CELLS = 6  # a stamp, four prices and a volume
+MOST_HEADER_LINES = 3
+NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+DAY_ALONE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}|(19|20)\d{6}")
+TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?")
+DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y")
+TIMES = ("%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%I:%M %p", "%I:%M:%S %p")
+BETWEEN = (" ", "T", "  ")
+ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York", "UTC": "UTC"}
+
+
+def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
+    """The layout and the rows as text, named by the file or, where it has no names, by what the cells look like."""
+    for separator in SEPARATORS:
+        cells = [[cell.strip().strip('"') for cell in line.split(separator)] for line in lines if line.strip()]
+        first = next((at for at, line in enumerate(cells) if _is_row(line)), None)
+        if first is None or first > MOST_HEADER_LINES:
+            continue
+        width = len(cells[first])
+        rows = [line for line in cells[first:] if len(line) == width]
+        names = [
+            "_".join(filter(None, parts))
+            for parts in zip(*(line + [""] * (width - len(line)) for line in cells[:first]), strict=True)
+        ] or [_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]
+        table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+        return CsvParams(header_lines=first, columns=None if first else tuple(names), separator=separator), table
+    raise DataContractError(
+        f"the file begins with {lines[:2]}, which is no table of bars: a stamp, four prices and a volume in each line."
+    )
+
+
+def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
+    """The strftime form of stamps that are no ISO 8601, and the zone that they name.
+
+    Where both fit, the day stands where it leads to fewer weekends, then to a shorter span.
+    """
+    texts = stamps.drop_nulls().unique()
+    suffix = re.search(r" ([A-Za-z_/]+)$", texts[0])
+    ending = suffix[0] if suffix and suffix[1] in ZONES else ""
+    fitting = []
+    for place, (day, between, clock) in enumerate(product(DAYS, BETWEEN, TIMES)):
+        parsed = texts.str.to_datetime(f"{day}{between}{clock}{ending}", strict=False)
+        if not parsed.null_count():
+            weekends = int((parsed.dt.weekday() > 5).sum())
+            span = parsed.max() - parsed.min()  # type: ignore[operator]
+            fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
+    if not fitting:
+        raise DataContractError(
+            f"the stamp {texts[0]!r} has no known form: state it as source.stamp_format, like %m/%d/%Y %H:%M."
+        )
+    return min(fitting)[-1], ZONES[ending.strip()] if ending else None
+
+
+def _is_row(cells: Sequence[str]) -> bool:
+    return sum(bool(NUMBER.fullmatch(cell)) for cell in cells) >= FEWEST_CELLS - 1
+
+
+def _looks_like(cell: str, at: int) -> str:
+    """A name for a column without one."""
+    if DAY_ALONE.fullmatch(cell):
+        return "date"
+    if TIME_ALONE.fullmatch(cell):
+        return "time"
+    if NUMBER.fullmatch(cell):
+        return "ts" if float(cell) > 5e8 and at == 1 else f"column_{at}"
+    return "ts" if re.match(r"\d", cell) else "symbol"

@@ -1,0 +1,94 @@
+"""The template that a vendor's file names follow, read from the names: which part is a date, which a symbol.
+
+*Errors*: `DataContractError` where the names follow no one form.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stages.errors import DataContractError
+from stages.sources.template import ANY, literal
+from stages.universe.names import few
+
+ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
+TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
+SHORT = re.compile(r"[A-Z]{1,5}")  # what is taken for a symbol where there is nothing to compare it with
+YEAR, MONTH, DAY = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
+DATES = (
+    (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?P=s){DAY}(?!\d)"), r"<yyyy>\g<s><mm>\g<s><dd>"),
+    (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?!\d)"), r"<yyyy>\g<s><mm>"),
+    (re.compile(rf"(?<!\d){YEAR}(?!\d)"), "<yyyy>"),
+    (re.compile(r"(?<=month=)0\d|(?<=month=)1[0-2](?=.*\bmonth=0)"), "<mm>"),
+    (re.compile(r"(?<=month=)1?\d(?!\d)"), "<m>"),
+    (re.compile(r"(?<=day=)[0-3]\d(?!\d)"), "<dd>"),
+    (re.compile(r"(?<=day=)\d(?!\d)"), "<d>"),
+)
+SPLIT = re.compile(r"([/_= ]|-(?=[a-z0-9]*[a-z]))")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A template, the symbols that its paths name (none where a file holds many), and how many files follow it."""
+
+    template: str
+    symbols: tuple[str, ...]
+    files: int
+
+    @property
+    def told(self) -> str:
+        """The layout in words."""
+        periods = {"{d": "day", "{m": "month", "{yyyy": "year"}
+        period = next((f", one a {word}" for form, word in periods.items() if form in self.template), "")
+        whose = f"one a symbol ({few(self.symbols)})" if self.symbols else "all symbols in each"
+        return f"{self.files} files, {whose}{period}"
+
+
+def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
+    """The form that most of the paths follow; `symbols` are known to be some, and alone are looked for if given."""
+    bars = [path for path in paths if ENDINGS.search(path)]
+    if not bars:
+        raise DataContractError(f"none of {len(paths)} files ends in .parquet, .csv, .csv.gz, .txt or .dbn.")
+    tokens = {path: SPLIT.split(ENDINGS.sub("", _dated(path))) for path in bars}
+    shapes = Counter((len(parts), _ending(path)) for path, parts in tokens.items())
+    shape = shapes.most_common(1)[0][0]
+    alike = {path: parts for path, parts in tokens.items() if (len(parts), _ending(path)) == shape}
+    columns = list(zip(*alike.values(), strict=True))
+    of_symbol = _symbol_columns(columns, symbols)
+    found = sorted({values[row] for values in (columns[at] for at in of_symbol) for row in range(len(alike))})
+    form = ""
+    for at, values in enumerate(columns):
+        if at in of_symbol:
+            form += "{symbol_lower}" if values[0].islower() else "{symbol}"
+        else:
+            form += ANY if len(set(values)) > 1 else literal(values[0])
+    template = re.sub("<(yyyy|mm|m|dd|d)>", r"{\1}", form) + shape[1]
+    return Layout(template, tuple(symbol.upper() for symbol in found), len(alike))
+
+
+def _dated(path: str) -> str:
+    for pattern, form in DATES:
+        path = pattern.sub(form, path)
+    return path
+
+
+def _ending(path: str) -> str:
+    match = ENDINGS.search(path)
+    return match[0] if match else ""
+
+
+def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) -> list[int]:
+    """Where in the paths a symbol stands: the parts that vary together and look like tickers."""
+    if symbols:
+        known = set(symbols) | {symbol.lower() for symbol in symbols}
+        return [at for at, values in enumerate(columns) if known & set(values)]
+    varying = [at for at, values in enumerate(columns) if len(set(values)) > 1 and _are_tickers(values)]
+    if varying:
+        return [at for at in varying if columns[at] == columns[varying[0]]]
+    alone = [at for at, values in enumerate(columns) if len(set(values)) == 1 and SHORT.fullmatch(values[0])]
+    return [at for at in alone if columns[at] == columns[alone[-1]]] if alone else []
+
+
+def _are_tickers(values: Sequence[str]) -> bool:
+    return all(map(TICKER.fullmatch, values)) or all(re.fullmatch("[a-z]{1,5}", value) for value in values)

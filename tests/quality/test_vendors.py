@@ -1,0 +1,128 @@
+"""Files of each vendor, read as its preset or table of aliases says, end as the bars that were written into them."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from stages.errors import ConfigurationError
+from stages.outside.configuration.composition import compose
+from stages.outside.source.bucket import bars_to_fetch
+from stages.outside.source.formats import scan
+from stages.outside.source.look import look
+from stages.outside.source.source_files import files_of
+from stages.outside.storing.partitions import Partition, Writer
+from stages.quality.gate import check_symbol
+from stages.quality.params import DialectParams
+from stages.sources.manifest import listing_of
+from stages.sources.params import SourceParams
+from tests.quality.deliveries import QUALITY
+from tests.sources.dialects import source
+from tests.sources.vendors import BARS, CALENDAR, SYMBOLS, VENDORS, databento_dbn
+
+PRESETS = {
+    "massive": "massive",
+    "databento_csv": "databento_csv",
+    "databento_parquet": "databento_parquet",
+    "alpaca": "alpaca",
+    "yahoo": "yahoo",
+}
+IN_THE_DOCS = ("kibot", "firstrate", "interactive_brokers")
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder a vendor."""
+    folder = tmp_path_factory.mktemp("vendors")
+    for name, write in VENDORS.items():
+        (folder / name).mkdir()
+        write(folder / name)
+    return folder
+
+
+def through_the_gate(stated: SourceParams, folder: Path) -> Iterator[tuple[str, Any]]:
+    """Every symbol of a source: listed, read and checked, as the stages do it."""
+    manifest = listing_of(stated, files_of(stated, SYMBOLS)) | {"symbols": list(SYMBOLS)}
+    (folder / "aside").mkdir(exist_ok=True)
+    given, fetch = bars_to_fetch(manifest, stated, CALENDAR, Writer(str(folder / "aside"), in_bucket=False))
+    dialect = DialectParams(**{name: getattr(stated, name) for name in DialectParams.model_fields})
+    for symbol, parts in given.items():
+        bars, _ = fetch(symbol, *(part.load() if isinstance(part, Partition) else part for part in parts))
+        yield symbol, check_symbol(symbol, bars, dialect, CALENDAR, QUALITY)
+
+
+def demand_the_same_bars(stated: SourceParams, folder: Path) -> None:
+    for symbol, checked in through_the_gate(stated, folder):
+        assert checked.failure is None
+        assert checked.days["verdict"].to_list() == ["pass"] * CALENDAR.height
+        assert checked.bars.select(BARS[symbol].columns).equals(BARS[symbol]), symbol
+
+
+@pytest.mark.parametrize("vendor", PRESETS)
+def test_a_ready_preset_reads_its_vendors_files(vendor: str, delivered: Path, tmp_path: Path) -> None:
+    stated = compose(overrides=[f"preset={PRESETS[vendor]}"])["source"]
+    stated["uri_template"] = f"{delivered / vendor}/" + stated["uri_template"].partition(f"{vendor}/")[2]
+    demand_the_same_bars(SourceParams(**stated), tmp_path)
+
+
+@pytest.mark.parametrize("vendor", IN_THE_DOCS)
+def test_a_table_of_the_docs_reads_its_vendors_files(vendor: str, delivered: Path, tmp_path: Path) -> None:
+    page = Path("docs/SOURCES.md").read_text()
+    block = page.partition(f"<!-- {vendor} -->\n```yaml\n")[2].partition("```")[0]
+    stated = yaml.safe_load(block)["source"]
+    stated["uri_template"] = f"{delivered / vendor}/" + stated["uri_template"].partition(f"{vendor}/")[2]
+    demand_the_same_bars(source(**stated), tmp_path)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, delivered: Path, tmp_path: Path) -> None:
+    seen = look(str(delivered / vendor))
+    changes = {"zone": "America/New_York"} if vendor in {"kibot", "firstrate"} else {}  # the rows tell, see new-run
+    assert seen.symbols == SYMBOLS
+    demand_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
+
+
+def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
+    """The extra `dbn`; without it the sentence says how to install it."""
+    pytest.importorskip("databento", reason="the optional extra dbn is not installed")
+    databento_dbn(tmp_path)
+    stated = compose(overrides=["preset=databento_dbn"])["source"]
+    stated["uri_template"] = f"{tmp_path}/*{{yyyy}}{{mm}}{{dd}}.ohlcv-1m.dbn"
+    demand_the_same_bars(SourceParams(**stated), tmp_path)
+    demand_the_same_bars(look(str(tmp_path)).source, tmp_path)
+
+
+def test_without_that_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "databento", None)  # as Python knows a module that is not installed
+    with pytest.raises(ConfigurationError, match=r"`uv pip install databento==0\.87\.0`"):
+        scan("x.dbn.zst", b"DBN", source())
+
+
+def test_rows_of_a_renamed_symbol_are_those_under_its_name_of_the_day(delivered: Path, tmp_path: Path) -> None:
+    """AAPL goes by MSFT until 4 November, as META by FB until 2022-06-09; what is called AAPL before is another's."""
+    stated = look(str(delivered / "alpaca")).source
+    renamed = SourceParams(**stated.model_dump() | {"renames": {"AAPL": {"MSFT": "2024-11-04"}}})
+    checked = dict(through_the_gate(renamed, tmp_path))["AAPL"]
+    before = pl.col("ts").dt.date() < pl.date(2024, 11, 4)
+    expected = pl.concat([BARS["MSFT"].filter(before), BARS["AAPL"].filter(~before)])
+    assert checked.bars.select(expected.columns).equals(expected)
+
+
+def test_one_file_a_symbol_follows_a_rename_through_its_files(tmp_path: Path) -> None:
+    half = pl.col("ts").dt.date() < pl.date(2024, 11, 4)
+    BARS["MSFT"].filter(half).write_parquet(tmp_path / "FB.parquet")
+    BARS["AAPL"].write_parquet(tmp_path / "META.parquet")
+    stated = source(uri_template=f"{tmp_path}/{{symbol}}.parquet", renames={"META": {"FB": "2024-11-04"}})
+    files = files_of(stated, ["META"])
+    assert [(file["symbol"], file.get("ticker")) for file in files] == [("META", None), ("META", "FB")]
+    manifest = listing_of(stated, files) | {"symbols": ["META"]}
+    given, fetch = bars_to_fetch(manifest, stated, CALENDAR, Writer(str(tmp_path), in_bucket=False))
+    bars, _ = fetch("META", *given["META"])
+    dialect = DialectParams(**{name: getattr(stated, name) for name in DialectParams.model_fields})
+    checked = check_symbol("META", bars, dialect, CALENDAR, QUALITY)
+    expected = pl.concat([BARS["MSFT"].filter(half), BARS["AAPL"].filter(~half)])
+    assert checked.bars.select(expected.columns).equals(expected)
