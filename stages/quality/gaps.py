@@ -5,7 +5,7 @@ feed broke for all (or the market stood still). Alone, nobody can tell. A sessio
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +48,20 @@ def silence_of(bars: pl.DataFrame, quality: QualityParams) -> Silence:
     return Silence(gaps.drop("n_expected"), zlib.compress(real.tobytes()), bars.height)
 
 
+def trading_symbols(silences: Iterable[Silence]) -> NDArray[np.int64]:
+    """How many of at least one symbol had a real bar, by row of the grid that all hold in the same order."""
+    total: NDArray[np.int64] | None = None
+    for one in silences:
+        total = one.trading().astype(np.int64) if total is None else total + one.trading()
+    return np.zeros(0, np.int64) if total is None else total
+
+
 def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
     """Per symbol: `session, first_minute, minutes, kind` of every long gap, in order of time.
 
     *Shapes*: all symbols hold the same grid in the same order.
     """
-    trading: NDArray[np.int64] | None = None
-    for one in silences.values():
-        trading = one.trading().astype(np.int64) if trading is None else trading + one.trading()
+    trading = trading_symbols(silences.values())
     return {
         symbol: [
             {
@@ -70,9 +76,9 @@ def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[s
     }
 
 
-def _kind(gap: dict[str, Any], trading: NDArray[np.int64] | None, others: int, quality: QualityParams) -> str:
+def _kind(gap: dict[str, Any], trading: NDArray[np.int64], others: int, quality: QualityParams) -> str:
     """Where a symbol is missing, all that trade are others."""
-    if not others or trading is None:
+    if not others:
         return "alone"
     share = float(trading[gap["row"] : gap["row"] + gap["minutes"]].mean()) / others
     return "halt" if share > quality.halt_min_trading_share else "feed"

@@ -15,10 +15,12 @@ from stages.errors import DataContractError
 from stages.quality.gaps import long_gaps
 from stages.quality.gate import Checked
 from stages.quality.params import QualityParams
+from stages.quality.sentences import copy_warnings, level_warnings, twin_warnings
 from stages.universe.params import UniverseParams
 
 SCHEMA_VERSION = 1
-FLAGS = ("TS3", "TS6", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "VOL1", "VOL2", "VOL3")
+FLAGS = ("TS3", "TS6", "TS8", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "PX7", "PX8", "VOL1",
+         "VOL2", "VOL3")  # fmt: skip
 COUNTS = ("n_expected", "n_raw", "n_missing", "n_filled", "longest_gap")
 REPORT = "artifacts/check_data/dq_report.json"
 
@@ -28,7 +30,9 @@ def quality_report(
 ) -> dict[str, Any]:
     """The report on every symbol that came through the gate."""
     gaps = long_gaps({symbol: one.silence for symbol, one in checked.items()}, quality)
-    symbols = {symbol: _symbol(one) | {"long_gaps": gaps[symbol]} for symbol, one in checked.items()}
+    symbols = {
+        symbol: _symbol(one) | {"long_gaps": gaps[symbol], "levels": one.levels} for symbol, one in checked.items()
+    }
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
     warnings = _warnings(checked, symbols, quality)
     troubled = warnings or any(day["verdict"] != "pass" for one in symbols.values() for day in one["days"])
@@ -105,11 +109,13 @@ def _hard_failures(symbol: str, one: Checked, quality: QualityParams) -> list[di
     if share >= quality.min_sessions_share:
         return []
     worst = fallen.row(0, named=True)
+    jumps = [told for told in level_warnings(symbol, one.levels, quality) if told.startswith("PX7")]
+    why = f" {jumps[-1]}." if jumps and worst["reason"] == "level_jump" else ""
     detail = (
         f"{one.days.height - fallen.height} of {one.days.height} sessions are usable ({share:.1%}), "
         f"quality.min_sessions_share asks for {quality.min_sessions_share:.1%}; the first that fell was "
         f"{worst['reason']} ({worst['n_missing']} of {worst['n_expected']} bars missing, longest gap "
-        f"{worst['longest_gap']} min). Repair the source, take the symbol out of universe, or narrow its span."
+        f"{worst['longest_gap']} min).{why} Repair the source, take the symbol out of universe, or narrow its span."
     )
     return [{"symbol": symbol, "session": str(worst["session"]), "check": "CMP3", "detail": detail}]
 
@@ -123,12 +129,15 @@ def _warnings(checked: Mapping[str, Checked], symbols: dict[str, Any], quality: 
             told.append(f"CMP3 {symbol}: {share:.1%} of its sessions are usable")
         if one["checks"].get("TS5_undecided"):
             told.append(f"TS5 {symbol}: its stamps do not tell whether they are start or end labels")
-        off_tick = one["checks"]["PX6"] / max(1, sum(day["n_expected"] - day["n_missing"] for day in one["days"]))
-        if off_tick > quality.off_tick_share:
+        real = max(1, sum(day["n_expected"] - day["n_missing"] for day in one["days"]))
+        off_print = int(checked[symbol].days["off_print"].sum()) / real
+        if off_print > quality.off_tick_share:
             told.append(
-                f"PX6 {symbol}: {off_tick:.1%} of its bars hold prices between ticks of {quality.tick_size} "
-                "(quality.tick_size): adjusted prices, or prints within the spread"
+                f"PX6 {symbol}: {off_print:.1%} of its bars hold prices finer than a trade is printed "
+                f"(quality.print_step_ticks of quality.tick_size {quality.tick_size}): adjusted prices?"
             )
+        told += level_warnings(symbol, one["levels"], quality)
+        told += copy_warnings(symbol, checked[symbol].days)
     return told + _across(checked)
 
 
@@ -142,4 +151,4 @@ def _across(checked: Mapping[str, Checked]) -> list[str]:
     closed = sorted(str(day) for one in checked.values() for day in set(one.days["session"]) - anywhere)
     if closed:
         told.append(f"unexpected_closed: no symbol has a bar on {', '.join(dict.fromkeys(closed))}")
-    return told
+    return told + twin_warnings(checked)

@@ -2,7 +2,8 @@
 
 A key that a choice was made without stands for some value: the one at which the code does what it did before. A key at
 that value is left out, and a renamed key goes by its first name. So params from before and after a change of schema
-that mean the same have the same form. A key that means nothing beside the value of another one is left out as well.
+that mean the same have the same form. A key that means nothing beside the value of another one is left out as well. A
+key that left the schema stands at its last value where its section states the one that came for it.
 
 The tables are append-only. An entry that is changed or removed moves every id that was ever made with it: trials would
 be counted twice, and an opened holdout would be sealed again.
@@ -35,6 +36,28 @@ NEUTRAL: Mapping[str, Any] = {
     "forecaster.finetuned_model_id": None,
     "forecaster.multivariate": False,
     "forecaster.clean_ex_first": True,
+    "quality.corporate_actions": "none",
+    "quality.night_floor_share": 0.15,
+    "quality.night_mads": 8.0,
+    "quality.night_scale_floor_share": 0.01,
+    "quality.night_past_sessions": 60,
+    "quality.split_tolerance_nights": 3.0,
+    "quality.split_max_ratio": 50,
+    "quality.jump_floor_share": 0.1,
+    "quality.jump_mads": 20.0,
+    "quality.jump_ceiling_ratio": 2.0,
+    "quality.wick_floor_share": 0.03,
+    "quality.wick_mads": 20.0,
+    "quality.shared_min_share": 0.5,
+    "quality.copy_min_share": 0.1,
+    "quality.max_price": 1e6,
+    "quality.print_step_ticks": 0.01,
+    "quality.high_volume_ratio": 30.0,
+}
+# Key that left the schema -> its last value, and the key of the same section that came for it.
+RETIRED: Mapping[str, tuple[Any, str]] = {
+    "quality.split_ratios": ([2, 3, 4, 5, 8, 10, 15, 20], "split_max_ratio"),
+    "quality.split_tolerance_share": (0.02, "split_tolerance_nights"),
 }
 # Key -> another key, and its value beside which the first one means nothing: where nothing is sent, no clock is.
 IDLE: Mapping[str, tuple[str, Any]] = {"requests.clock": ("forecaster.base_url", None)}
@@ -50,6 +73,7 @@ def canonical(params: Document) -> dict[str, Any]:
 
     A mapping that held nothing but such keys is left out as a whole.
     """
+    params = _with_retired(params)
     idle = {key for key, (other, value) in IDLE.items() if _stated(params, other) == [value]}
     return _form(params, idle, "")
 
@@ -65,6 +89,17 @@ def _form(params: Document, idle: Set[str], at: str) -> dict[str, Any]:
             continue
         form[FIRST_NAMES.get(path, path).rpartition(".")[2]] = inner
     return form
+
+
+def _with_retired(params: Document) -> Document:
+    """Params as they were written while the retired keys of their sections existed."""
+    whole = dict(params)
+    for path, (value, successor) in RETIRED.items():
+        section, _, name = path.partition(".")
+        inside = whole.get(section)
+        if isinstance(inside, Mapping) and successor in inside:
+            whole[section] = {name: value, **inside}
+    return whole
 
 
 def _stated(params: Document, path: str) -> list[Any]:

@@ -53,6 +53,7 @@ class Desk:
             (path / folder).mkdir(parents=True)
         (path / "stages").symlink_to(ROOT / "stages")
         (path / "conf/events").symlink_to(ROOT / "conf/events")
+        (path / "conf/corporate_actions").symlink_to(ROOT / "conf/corporate_actions")
         return cls(path)
 
     def configure(self, **sections: dict[str, object]) -> None:

@@ -26,6 +26,15 @@ def test_the_same_word_in_another_section_is_another_key():
     }
 
 
+def test_a_key_that_left_the_schema_stands_at_its_last_value_once_its_successor_is_stated():
+    old = {"split_ratios": [2, 3, 4, 5, 8, 10, 15, 20], "split_tolerance_share": 0.02}
+    new = {"split_max_ratio": 50, "split_tolerance_nights": 3.0}
+    assert canonical({"quality": old}) == canonical({"quality": new})
+    assert canonical({"quality": new | {"split_max_ratio": 30}}) != canonical({"quality": new})
+    assert canonical({"quality": {"split_ratios": [2]}}) == {"quality": {"split_ratios": [2]}}
+    assert canonical({"quality": {"max_gap_min": 5}}) == {"quality": {"max_gap_min": 5}}
+
+
 def test_where_nothing_is_sent_the_clock_is_no_choice_and_where_something_is_it_is_one():
     for clock in ("none", "artificial"):
         assert canonical({"requests": {"clock": clock}, "forecaster": {"base_url": None}}) == {

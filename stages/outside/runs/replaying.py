@@ -21,6 +21,7 @@ from stages.forecasting.asking import ask_all, quantile_table
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import LOCAL
 from stages.outside.configuration.study import Study
+from stages.outside.dated_files import read_actions
 from stages.quality.gate import Checked, check_symbols
 from stages.quality.params import DialectParams
 from stages.requests.market import Market
@@ -77,7 +78,9 @@ class _Stages:
     record: Record
 
     def check(self, delivered: Frames) -> Mapping[str, Checked]:
-        return check_symbols(delivered, dialect_of(self.study), self.record.calendar, self.study.quality)
+        quality = self.study.quality
+        actions = read_actions(quality.corporate_actions)
+        return check_symbols(delivered, dialect_of(self.study), self.record.calendar, quality, actions)
 
     def build(self, bars: Frames, usable: Usable, events: pl.DataFrame) -> Frames:
         around = Context(self.study.universe.context_symbol, events, self.study.universe.context_symbols)
