@@ -7,8 +7,8 @@ from stages.features.context import Context
 from stages.features.params import FeaturesParams
 from stages.features.unknown import total, unknown_report
 from stages.outside import engine
+from stages.outside.dated_files import read_events
 from stages.outside.entry import run, say
-from stages.outside.event_files import read_events
 from stages.outside.files import read_json, read_table, write_json
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams

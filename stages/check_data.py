@@ -1,17 +1,18 @@
 """Stage `check_data`: sound bars on the gapless regular-hours grid, or stop naming symbol and session."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from stages.outside import engine
+from stages.outside.dated_files import read_actions, read_halts
 from stages.outside.entry import run, say
-from stages.outside.event_files import read_halts
 from stages.outside.files import read_json, read_table, write_json
 from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import partitions_of, staged
 from stages.outside.storing.passes import Pass
-from stages.quality.gate import among_others, check_apart
+from stages.quality.gate import Known, among_others, check_apart, excuses
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.report import demand_sound, quality_report
 from stages.tables.calendar import Calendar
@@ -30,14 +31,20 @@ def main() -> None:
     universe = read_params(UniverseParams)
     quality = read_params(QualityParams)
     storage = read_params(StorageParams)
+    actions = read_actions(quality.corporate_actions)
     calendar = read_table(Calendar, CALENDAR)
     halts = read_halts(quality.halts)
     delivered = partitions_of(DELIVERED)
 
-    gate = partial(check_apart, dialect=dialect, calendar=calendar, quality=quality, halts=halts)
     with staged(BARS, storage) as stage:
-        check = Pass(gate, stage.writer)
-        found = engine.run(check, {symbol: (bars,) for symbol, bars in delivered.items()}, "checking bars")
+        check = Pass(partial(check_apart, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
+        known = {symbol: Known(actions.get(symbol, {}), halts) for symbol in delivered}
+        found = engine.run(
+            check, {symbol: (bars, known[symbol]) for symbol, bars in delivered.items()}, "checking bars"
+        )
+        if others := excuses({symbol: one for symbol, (_, one) in found.items()}, quality):
+            again = {symbol: (delivered[symbol], replace(known[symbol], others=one)) for symbol, one in others.items()}
+            found |= engine.run(check, again, "checking bars beside other symbols")
         checked = among_others({symbol: one for symbol, (_, one) in found.items()}, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)
         write_json(report, REPORT)

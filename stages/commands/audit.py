@@ -21,8 +21,8 @@ from stages.errors import DataContractError
 from stages.outside.arguments import Arguments, whole_number
 from stages.outside.configuration.composition import present
 from stages.outside.configuration.study import Study
+from stages.outside.dated_files import read_events, read_halts
 from stages.outside.entry import run
-from stages.outside.event_files import read_events, read_halts
 from stages.outside.files import read_json, read_table
 from stages.outside.progress import progress
 from stages.outside.runs.evidence import require_evidence

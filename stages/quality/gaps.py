@@ -10,7 +10,7 @@ minute by minute: once a gap is as long as a gap may be, each further minute is 
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -80,17 +80,21 @@ class Others:
     @classmethod
     def of(cls, silences: Mapping[str, Silence]) -> "Others":
         """Of all symbols that could be read."""
-        first = next(iter(silences.values()), None)
-        total = np.zeros(0 if first is None else first.rows, np.int64)
-        for one in silences.values():
-            total += one.trading()
-        return cls(total, len(silences))
+        return cls(trading_symbols(silences.values()), len(silences))
 
     def shares(self, gap: Mapping[str, Any]) -> NDArray[np.float64]:
         """Per minute of a gap: the share of the others' minutes since it began in which they traded."""
         so_far = np.cumsum(self.trading[gap["row"] : gap["row"] + gap["minutes"]])
         shares: NDArray[np.float64] = so_far / (np.arange(1, gap["minutes"] + 1) * max(1, self.symbols - 1))
         return shares
+
+
+def trading_symbols(silences: Iterable[Silence]) -> Counts:
+    """How many symbols had a real bar, by row of the grid that all hold in the same order."""
+    total: Counts | None = None
+    for one in silences:
+        total = one.trading().astype(np.int64) if total is None else total + one.trading()
+    return np.zeros(0, np.int64) if total is None else total
 
 
 def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:

@@ -28,6 +28,8 @@ DAY = timedelta(days=1)
 SHARED = pl.col("ts").eq_missing(pl.col("ts").shift(1)) | pl.col("ts").eq_missing(
     pl.col("ts").shift(-1)
 )  # of sorted rows
+MOST = 0.5  # of all
+ALL_HOURS_ROWS = 10  # outside regular hours on most full sessions: after an early close such a feed goes on, too
 A_SECOND: dict[Literal["s", "ms", "us", "ns"], float] = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 PER_MICROSECOND = {"ms": 1e-3, "us": 1, "ns": 1000}
 
@@ -58,6 +60,7 @@ def ingest(
     """The rows of one symbol, as delivered, in our dialect."""
     named = _named(symbol, delivered, dialect)
     stamped = _by_its_name(symbol, _in_utc(_typed(named, dialect), dialect, calendar), dialect)
+    _check_step(stamped)
     label_decided = check_label(stamped, calendar, dialect, quality)
     shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
     rows = stamped.with_columns(pl.col("ts") - shift)
@@ -198,6 +201,21 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
     return rows.with_columns(aware.dt.convert_time_zone("UTC").dt.cast_time_unit("us")).drop_nulls("ts")
 
 
+def _check_step(stamped: pl.DataFrame) -> None:
+    """Raise if most stamps lie further apart than a minute: a name that rarely trades still trades in minutes."""
+    steps = stamped["ts"].sort().diff().dt.total_minutes()
+    apart = steps.filter(steps > 0)
+    if 2 * (apart == 1).sum() >= len(apart):
+        return
+    step, count = apart.value_counts(sort=True).row(0)
+    if step > 1 and count > MOST * len(apart):
+        raise HardFailure(
+            "TS4",
+            f"the stamps lie {step} minutes apart ({count} of {len(apart)}): these are bars of {step} minutes, and the "
+            "study is made of bars of one; get minute bars at the source.",
+        )
+
+
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     """Every row once, sorted by `ts`; only rows that share their minute are compared."""
     in_order = rows.sort("ts", maintain_order=True)
@@ -233,7 +251,16 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
             "the rows are made up; remove them at the source.",
             day,
         )
-    return rows.group_by("session").agg(TS6=pl.len()).sort("session")
+    tails = rows.group_by("session").agg(TS6=pl.len()).sort("session")
+    return tails.head(0) if _of_all_hours(outside, calendar) else tails
+
+
+def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame) -> bool:
+    """Most full sessions that have rows outside regular hours have many; a lone auction row is none."""
+    full = calendar.filter(~pl.col("is_half")).select(date=pl.col("open_utc").dt.date())
+    counts = outside.group_by(date=pl.col("ts").dt.date()).agg(n=pl.len())
+    many = full.join(counts, on="date", how="left")["n"].fill_null(0) >= ALL_HOURS_ROWS
+    return int(many.sum()) > MOST * full.height
 
 
 def _extent(named: pl.DataFrame) -> str:

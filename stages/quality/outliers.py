@@ -33,20 +33,27 @@ def outliers(bars: pl.DataFrame, usable: NDArray[np.bool_], quality: QualityPara
     r = returns(bars)
     day = bars["session"].rle_id().to_numpy()
     m = bars["m"].to_numpy()
-    usual = NORMAL_CONSISTENCY * _past_deviation(r, day, m, usable, quality)[day, m // quality.outlier_bucket_min]
+    usual = NORMAL_CONSISTENCY * past_deviation(r, day, m, usable, quality)[day, m // quality.outlier_bucket_min]
     is_outlier = np.abs(r) > np.fmax(quality.outlier_mads * usual, quality.outlier_floor_share)
     following = np.where(np.append(np.diff(day), 1) == 0, np.append(r[1:], np.nan), np.nan)
     reverted = is_outlier & (-np.sign(r) * following >= quality.outlier_revert_share * np.abs(r))
     return pl.DataFrame({"ts": bars["ts"], "is_outlier": is_outlier, "reverted": reverted})
 
 
-def _past_deviation(
+def past_deviation(
     r: Floats, day: NDArray[np.uint32], m: NDArray[np.int32], usable: NDArray[np.bool_], quality: QualityParams
 ) -> Floats:
     """Median absolute deviation per session and bucket over the usable sessions before it; NaN without any."""
+    pooled, before = past_values(r, day, m, usable, quality)
+    return median(np.abs(pooled - median(pooled)[..., None]))[before]
+
+
+def past_values(
+    values: Floats, day: NDArray[np.uint32], m: NDArray[np.int32], usable: NDArray[np.bool_], quality: QualityParams
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Values of the last usable sessions, pooled by bucket of the day; and which pool lies before each session."""
     width = quality.outlier_bucket_min
     table = np.full((len(usable), int(m.max()) // width + 1, width), np.nan)
-    table[day, m // width, m % width] = r
+    table[day, m // width, m % width] = values
     windows, before = windows_before(table, usable, quality.outlier_past_sessions)
-    pooled = windows.reshape(*windows.shape[:2], -1)
-    return median(np.abs(pooled - median(pooled)[..., None]))[before]
+    return windows.reshape(*windows.shape[:2], -1), before

@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from stages.tables.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
 Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness"]
 
 
@@ -45,16 +46,31 @@ class QualityParams(Section):
     outlier_past_sessions: Annotated[int, Field(ge=1)] = Field(description="PX3")
     outlier_bucket_min: Annotated[int, Field(ge=1)] = Field(description="PX3")
     outlier_revert_share: Share = Field(description="PX3 revert")
-    split_ratios: tuple[Annotated[int, Field(ge=2)], ...] = Field(description="PX4")
-    split_tolerance_share: Share = Field(description="PX4")
+    corporate_actions: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = Field(description="PX7, a list")
+    night_floor_share: Positive = Field(description="PX4, PX7, fraction")
+    night_mads: Positive = Field(description="PX4, PX7")
+    night_scale_floor_share: Positive = Field(description="PX4, PX7, fraction")
+    night_past_sessions: Annotated[int, Field(ge=1)] = Field(description="PX4, PX7")
+    split_tolerance_nights: Positive = Field(description="PX4")
+    split_max_ratio: Annotated[int, Field(ge=2)] = Field(description="PX4")
+    jump_floor_share: Positive = Field(description="PX7, fraction")
+    jump_mads: Positive = Field(description="PX7")
+    jump_ceiling_ratio: Annotated[float, Field(gt=1)] = Field(description="PX7, PX8")
+    wick_floor_share: Positive = Field(description="PX8, fraction")
+    wick_mads: Positive = Field(description="PX8")
+    shared_min_share: Share = Field(description="PX7, PX8, of the other symbols that trade")
+    copy_min_share: Share = Field(description="TS8, of a session's rows")
+    max_price: Positive = Field(description="PX9, price units")
     stale_bars: Annotated[int, Field(ge=2)] = Field(description="PX5 warn, volume > 0")
     stale_bars_no_volume: Annotated[int, Field(ge=2)] = Field(description="PX5 warn, volume 0")
     stale_bars_fail: Annotated[int, Field(ge=2)] = Field(description="PX5 day-fail")
     tick_size: Annotated[float, Field(gt=0)] = Field(description="PX2, PX6, price units")
     off_tick_share: Share = Field(description="PX6, of a symbol's bars")
     off_tick_tolerance_ticks: Annotated[float, Field(ge=0)] = Field(description="PX6")
+    print_step_ticks: Positive = Field(description="PX6, where trades may be printed")
     low_volume_share: Share = Field(description="VOL3")
-    low_volume_past_sessions: Annotated[int, Field(ge=1)] = Field(description="VOL3")
+    low_volume_past_sessions: Annotated[int, Field(ge=1)] = Field(description="VOL3, PX5")
+    high_volume_ratio: Annotated[float, Field(gt=1)] = Field(description="VOL3")
     label_min_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5 by stamps")
     label_min_volume_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5 by volume")
     label_min_volume_ratio: Annotated[float, Field(ge=1)] = Field(description="TS5 by volume")

@@ -20,7 +20,8 @@ from stages.quality.sentences import doubts, too_few_sessions
 from stages.universe.params import UniverseParams
 
 SCHEMA_VERSION = 1
-FLAGS = ("TS3", "TS6", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "VOL1", "VOL2", "VOL3", "HLT1")
+FLAGS = ("TS3", "TS6", "TS8", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "PX7", "PX8", "VOL1",
+         "VOL2", "VOL3", "HLT1")  # fmt: skip
 COUNTS = ("n_expected", "n_raw", "n_missing", "n_filled", "longest_gap")
 REPORT = "artifacts/check_data/dq_report.json"
 

@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 
 from stages.quality.gate import Checked
+from stages.quality.level_sentences import copy_warnings, level_warnings, twin_warnings
 from stages.quality.params import QualityParams
 from stages.quality.quiet import proposal
 
 Symbols = Mapping[str, dict[str, Any]]
 FELL = {  # reason -> what is true of the session that fell for it
+    "level_jump": "{level_run} bars in a row lie beside the price before them (PX7)",
     "no_data": "no row of it came",
     "conflicting_rows": "{TS3} of its minutes came more than once, with different values",
     "no_sound_bar": "none of its {n_raw} rows is a sound bar",
@@ -31,10 +33,14 @@ def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
         fallen["reason"].value_counts(sort=True, name="n").sort("n", "reason", descending=[True, False]).rows()
     )
     counted = ", ".join(f"{many} {reason}" for reason, many in reasons.items())
+    first = fallen.row(0, named=True)
+    jumps = [told for told in level_warnings(symbol, one.levels, quality) if told.startswith("PX7")]
+    why = f"{jumps[-1]}. " if jumps and first["reason"] == "level_jump" else ""
     return (
         f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share asks for "
-        f"{quality.min_sessions_share:.1%}; fell: {counted}; on {_fell(fallen.row(0, named=True), quality)}. "
-        f"{_scattered(symbol, one, quality)}Repair the source, take the symbol out of universe, or narrow its span."
+        f"{quality.min_sessions_share:.1%}; fell: {counted}; on {_fell(first, quality)}. "
+        f"{why}{_scattered(symbol, one, quality)}Repair the source, take the symbol out of universe, or narrow its "
+        "span."
     )
 
 
@@ -54,12 +60,15 @@ def _of_symbol(symbol: str, one: Checked, told: dict[str, Any], quality: Quality
         yield f"CMP1 {symbol}: {scattered.strip()}"
     if told["checks"].get("TS5_undecided"):
         yield f"TS5 {symbol}: its stamps do not tell whether they are start or end labels"
-    off_tick = told["checks"]["PX6"] / max(1, sum(day["n_expected"] - day["n_missing"] for day in told["days"]))
-    if off_tick > quality.off_tick_share:
+    real = max(1, sum(day["n_expected"] - day["n_missing"] for day in told["days"]))
+    off_print = int(one.days["off_print"].sum()) / real
+    if off_print > quality.off_tick_share:
         yield (
-            f"PX6 {symbol}: {off_tick:.1%} of its bars hold prices between ticks of {quality.tick_size} "
-            "(quality.tick_size): adjusted prices, or prints within the spread"
+            f"PX6 {symbol}: {off_print:.1%} of its bars hold prices finer than a trade is printed "
+            f"(quality.print_step_ticks of quality.tick_size {quality.tick_size}): adjusted prices?"
         )
+    yield from level_warnings(symbol, told["levels"], quality)
+    yield from copy_warnings(symbol, one.days)
     fallen = {day["session"] for day in told["days"] if day["reason"] in ("incomplete", "sustained_gap")}
     if paused := sorted({gap["session"] for gap in told["long_gaps"] if gap["kind"] == "halt"} & fallen):
         yield (
@@ -78,6 +87,7 @@ def _across(read: Mapping[str, Checked], *, everybody: bool) -> Iterator[str]:
     closed = sorted({str(day) for one in read.values() for day in set(one.days["session"]) - anywhere})
     if closed and everybody:
         yield f"unexpected_closed: no symbol has a bar on {', '.join(closed)}"
+    yield from twin_warnings(read)
 
 
 def _fell(day: Mapping[str, Any], quality: QualityParams) -> str:

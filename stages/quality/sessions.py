@@ -9,30 +9,32 @@ is `asof`.
 import polars as pl
 
 from stages.quality.asof import broken_rules, first_broken
+from stages.quality.copies import copied_sessions
 from stages.quality.halts import NO_HALTS, with_absences
 from stages.quality.ingest import Ingested
+from stages.quality.levels import Levels
 from stages.quality.params import QualityParams
 from stages.quality.runs import stale_runs
 from stages.tables.bars import PRICES, REAL
 
-BAR_MARKS = ("PX1", "PX2", "PX6", "VOL1", "VOL2", "HLT1")
-WARNINGS = ("TS6", "CMP4", "PX4", "PX5", "VOL3")
+BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
+WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")
+RUN_CHANCE = 0.01  # of a run so long in a session, by the share of such minutes on the sessions before
+FLOAT32_NOISE = 2.0**-23  # of a price: half a step of float32, and as much for its decimals
 
 
-def judge_sessions(
+def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was found of them
     bars: pl.DataFrame,
     ingested: Ingested,
+    levels: Levels,
     calendar: pl.DataFrame,
     quality: QualityParams,
     halts: pl.DataFrame = NO_HALTS,
 ) -> pl.DataFrame:
     """Counts, marks, `verdict` (pass, warn, fail) and `reason` (of a fail) per session."""
-    counted = _counted(with_absences(bars, halts), quality).with_columns(
-        PX4=_split_suspect(quality),
-        VOL3=_low_volume(quality),
-    )
+    counted = _counted(with_absences(bars, halts), quality).with_columns(VOL3=_odd_volume(quality))
     joined = calendar.select("session").join(counted, on="session", how="left")
-    for faults in (ingested.conflicts, ingested.tails):
+    for faults in (ingested.conflicts, ingested.tails, _levels(calendar, levels), copied_sessions(bars, quality)):
         joined = joined.join(faults, on="session", how="left")
     return with_verdicts(
         joined.with_columns(pl.col("TS3", "TS6", *WARNINGS).cast(pl.Int64).fill_null(0))
@@ -88,6 +90,7 @@ def with_verdicts(counted: pl.DataFrame, quality: QualityParams) -> pl.DataFrame
 def _reasons(quality: QualityParams) -> dict[str, pl.Expr]:
     """Why a session is dropped, in the order in which the reasons are told."""
     return {
+        "level_jump": pl.col("level_run") > quality.max_gap_min,
         "no_data": pl.col("n_raw") == 0,
         "conflicting_rows": pl.col("TS3") > 0,
         "no_sound_bar": pl.col("n_missing") + pl.col("HLT1") == pl.col("n_expected"),
@@ -98,10 +101,10 @@ def _reasons(quality: QualityParams) -> dict[str, pl.Expr]:
 def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
     """Sums over the bars of each session."""
     moved = pl.col("close") != pl.col("close").shift(1).over("session")
-    ticks = pl.col(PRICES) / quality.tick_size
-    off_tick = pl.any_horizontal((ticks - ticks.round()).abs() > quality.off_tick_tolerance_ticks)
     marked = bars.with_columns(
-        VOL2=(REAL & (pl.col("volume") == 0) & moved).fill_null(value=False), PX6=REAL & off_tick
+        VOL2=(REAL & (pl.col("volume") == 0) & moved).fill_null(value=False),
+        PX6=REAL & _off_grid(quality.tick_size, quality),
+        off_print=REAL & _off_grid(quality.tick_size * quality.print_step_ticks, quality),
     )
     counts = marked.group_by("session", maintain_order=True).agg(
         n_expected=pl.len().cast(pl.Int64),
@@ -117,26 +120,57 @@ def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
         mean_volume=pl.col("volume").filter(REAL).mean(),
         **{mark: pl.col(mark).sum().cast(pl.Int64) for mark in BAR_MARKS},
     )
-    longest_stale, longest_quiet = pl.col("stale_len").max(), pl.col("quiet_len").max()
-    stale = (longest_stale >= quality.stale_bars) | (longest_quiet >= quality.stale_bars_no_volume)
-    runs = stale_runs(bars).group_by("session").agg(longest_stale=longest_stale, PX5=stale)
-    return counts.join(runs, on="session", how="left", maintain_order="left").with_columns(
-        pl.col("longest_stale").fill_null(0)
+    runs = (
+        stale_runs(bars)
+        .group_by("session")
+        .agg(
+            longest_stale=pl.col("stale_len").max(),
+            longest_quiet=pl.col("quiet_len").max(),
+            stale_share=(pl.col("stale_len") > 1).mean(),
+            quiet_share=(pl.col("quiet_len") > 0).mean(),
+        )
+    )
+    stale = pl.col("longest_stale") >= _odd_run("stale_share", quality.stale_bars, quality)
+    quiet = pl.col("longest_quiet") >= _odd_run("quiet_share", quality.stale_bars_no_volume, quality)
+    return (
+        counts.join(runs, on="session", how="left", maintain_order="left")
+        .with_columns(PX5=stale | quiet)
+        .with_columns(pl.col("longest_stale").fill_null(0))
+        .drop("longest_quiet", "stale_share", "quiet_share")
     )
 
 
-def _split_suspect(quality: QualityParams) -> pl.Expr:
-    """The overnight ratio of prices is near k or 1/k for a usual split k."""
-    ratio = pl.col("first_open") / pl.col("last_close").forward_fill().shift(1)
-    near = [
-        (ratio * factor - 1).abs() <= quality.split_tolerance_share
-        for k in quality.split_ratios
-        for factor in (k, 1 / k)
-    ]
-    return pl.any_horizontal(near)
+def _off_grid(step: float, quality: QualityParams) -> pl.Expr:
+    """Some price is no multiple of the step, by more than a vendor's float32 would leave."""
+    prices = pl.col(PRICES)
+    noise = prices * FLOAT32_NOISE + quality.off_tick_tolerance_ticks * quality.tick_size
+    return pl.any_horizontal((prices - (prices / step).round() * step).abs() > noise)
 
 
-def _low_volume(quality: QualityParams) -> pl.Expr:
-    """The session's volume a minute is far below the median of the sessions before it."""
+def _odd_run(share: str, least: int, quality: QualityParams) -> pl.Expr:
+    """How long a run must be to be odd: in a name that often repeats itself, longer than chance makes one a session."""
+    before = pl.col(share).shift(1).rolling_median(quality.low_volume_past_sessions, min_samples=1)
+    usual = pl.coalesce(before, share).clip(0, 0.99)
+    by_chance = 1 + (RUN_CHANCE / pl.col("n_expected")).log() / usual.log()
+    return pl.max_horizontal(pl.lit(least), by_chance)
+
+
+def _levels(calendar: pl.DataFrame, levels: Levels) -> pl.DataFrame:
+    """What is told of a session's level: PX4 for a split, and the longest run of bars beside it."""
+    splits = {one["session"] for one in levels.found if one["kind"] == "split"}
+    days = calendar["session"].to_list()
+    return pl.DataFrame(
+        {
+            "session": days,
+            "PX4": [str(day) in splits for day in days],
+            "level_run": [levels.runs.get(number, 0) for number in range(len(days))],
+        },
+        schema_overrides={"session": pl.Date},
+    )
+
+
+def _odd_volume(quality: QualityParams) -> pl.Expr:
+    """The session's volume a minute is far below, or far above, the median of the sessions before it."""
     usual = pl.col("mean_volume").shift(1).rolling_median(quality.low_volume_past_sessions, min_samples=1)
-    return pl.col("mean_volume") < quality.low_volume_share * usual
+    low, high = quality.low_volume_share * usual, quality.high_volume_ratio * usual
+    return (pl.col("mean_volume") < low) | ((usual > 0) & (pl.col("mean_volume") > high))

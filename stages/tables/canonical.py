@@ -3,7 +3,7 @@
 A key that a choice was made without stands for some value: the one at which the code does what it did before. A key at
 that value is left out, and a renamed key goes by its first name. So params from before and after a change of schema
 that mean the same have the same form. A key that means nothing beside the value of another one is left out as well. A
-key that was removed stands in the form as it did.
+key that left the schema stands at its last value where its section states one that came later.
 
 The tables are append-only. An entry that is changed or removed moves every id that was ever made with it: trials would
 be counted twice, and an opened holdout would be sealed again.
@@ -46,9 +46,30 @@ NEUTRAL: Mapping[str, Any] = {
     "source.stamp_format": None,
     "source.csv": None,
     "source.renames": {},
+    "quality.corporate_actions": "none",
+    "quality.night_floor_share": 0.15,
+    "quality.night_mads": 8.0,
+    "quality.night_scale_floor_share": 0.01,
+    "quality.night_past_sessions": 60,
+    "quality.split_tolerance_nights": 3.0,
+    "quality.split_max_ratio": 50,
+    "quality.jump_floor_share": 0.1,
+    "quality.jump_mads": 20.0,
+    "quality.jump_ceiling_ratio": 2.0,
+    "quality.wick_floor_share": 0.03,
+    "quality.wick_mads": 20.0,
+    "quality.shared_min_share": 0.5,
+    "quality.copy_min_share": 0.1,
+    "quality.max_price": 1e6,
+    "quality.print_step_ticks": 0.01,
+    "quality.high_volume_ratio": 30.0,
 }
-# Key that is gone -> the value at which it always stood: it stays in ids of its section.
-GONE: Mapping[str, Any] = {"source.close_includes_auction": None}
+# Key that left the schema -> its last value, and a key of the same section that came with its leaving.
+RETIRED: Mapping[str, tuple[Any, str]] = {
+    "quality.split_ratios": ([2, 3, 4, 5, 8, 10, 15, 20], "split_max_ratio"),
+    "quality.split_tolerance_share": (0.02, "split_tolerance_nights"),
+    "source.close_includes_auction": (None, "price_scale"),
+}
 # Key -> another key, and its value beside which the first one means nothing: where nothing is sent, no clock is.
 IDLE: Mapping[str, tuple[str, Any]] = {"requests.clock": ("forecaster.base_url", None)}
 # Name of today -> the name under which the key first entered an id.
@@ -59,10 +80,11 @@ FIRST_NAMES: Mapping[str, str] = {
 
 
 def canonical(params: Document) -> dict[str, Any]:
-    """Sections of params without keys at their neutral value or idle, with those that are gone, under first names.
+    """Sections of params without keys at neutral values or idle ones, with retired ones, all under their first names.
 
     A mapping that held nothing but such keys is left out as a whole.
     """
+    params = _with_retired(params)
     idle = {key for key, (other, value) in IDLE.items() if _stated(params, other) == [value]}
     return _form(params, idle, "")
 
@@ -73,17 +95,22 @@ def _form(params: Document, idle: Set[str], at: str) -> dict[str, Any]:
         path = f"{at}{name}"
         if path in idle or (path in NEUTRAL and value == NEUTRAL[path]):
             continue
-        inner = _form(_with_gone(value, path), idle, f"{path}.") if isinstance(value, Mapping) else value
+        inner = _form(value, idle, f"{path}.") if isinstance(value, Mapping) else value
         if inner == {} and value != {}:
             continue
         form[FIRST_NAMES.get(path, path).rpartition(".")[2]] = inner
     return form
 
 
-def _with_gone(section: Document, path: str) -> Document:
-    """A section with the keys that it once had; one that is empty stays empty."""
-    gone = {key.removeprefix(f"{path}."): value for key, value in GONE.items() if key.startswith(f"{path}.")}
-    return gone | dict(section) if section else section
+def _with_retired(params: Document) -> Document:
+    """Params as they were written while the retired keys of their sections existed."""
+    whole = dict(params)
+    for path, (value, successor) in RETIRED.items():
+        section, _, name = path.partition(".")
+        inside = whole.get(section)
+        if isinstance(inside, Mapping) and successor in inside:
+            whole[section] = {name: value, **inside}
+    return whole
 
 
 def _stated(params: Document, path: str) -> list[Any]:

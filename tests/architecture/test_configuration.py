@@ -10,7 +10,7 @@ from stages.outside.configuration.study import problems
 from tests.architecture.dependencies import ROOT
 
 CONF = ROOT / "conf"
-NOT_SECTIONS = {"preset", "sweeps", "manifests", "events", "halts"}
+NOT_SECTIONS = {"preset", "sweeps", "manifests", "events", "halts", "corporate_actions"}
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in NOT_SECTIONS)
 STANDING = {(group, choice) for entry in yaml.safe_load((CONF / "config.yaml").read_text())["defaults"]
             if isinstance(entry, dict) for group, choice in entry.items()}  # fmt: skip

@@ -57,7 +57,8 @@ class Desk:
             (path / folder).mkdir(parents=True)
         (path / "stages").symlink_to(ROOT / "stages")
         (path / "conf/events").symlink_to(ROOT / "conf/events")
-        (path / "conf/halts").symlink_to(ROOT / "conf/halts")
+        for dated in ("halts", "corporate_actions"):
+            (path / "conf" / dated).symlink_to(ROOT / "conf" / dated)
         return cls(path)
 
     def configure(self, **sections: dict[str, object]) -> None:

@@ -151,7 +151,9 @@ def test_a_month_before_which_something_else_fails_is_not_named(tmp_path: Path):
 
 
 def test_a_pass_over_a_table_that_breaks_its_contract_names_the_month(tmp_path: Path):
-    bars = check_apart("S000", fetch_bars("S000", [], SOURCE, CALENDAR)[0], DIALECT, CALENDAR, QUALITY)[0]
+    bars = check_apart(
+        "S000", fetch_bars("S000", [], SOURCE, CALENDAR)[0], dialect=DIALECT, calendar=CALENDAR, quality=QUALITY
+    )[0]
     months = bars["ts"].dt.strftime("%Y-%m")
     assert months.n_unique() > 1
     broken = bars.with_columns(m=pl.when(months == months[-1]).then(-1).otherwise("m").cast(pl.Int32))

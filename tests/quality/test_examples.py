@@ -8,12 +8,20 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.outside.event_files import read_halts
-from stages.quality.gate import Checked, check_symbol
+from stages.outside.dated_files import read_halts
+from stages.quality.gate import Checked, Known, check_symbol
 from stages.quality.report import quality_report
 from stages.universe.calendar import trading_calendar
 from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
-from tests.quality.test_dirty_market import after_the_early_close, contradicting, frozen, raising, setting, without
+from tests.quality.test_dirty_market import (
+    PRICES,
+    after_the_early_close,
+    contradicting,
+    frozen,
+    raising,
+    setting,
+    without,
+)
 from tests.quality.test_documentation import PAGE, ROWS
 
 TUESDAY, MONDAY, HALF_DAY = date(2024, 11, 19), date(2024, 12, 2), date(2024, 11, 29)
@@ -57,12 +65,25 @@ def on_thanksgiving() -> pl.DataFrame:
     return pl.concat([delivery(), rows])
 
 
+def holding(session: date) -> Callable[[pl.DataFrame, date], pl.DataFrame]:
+    """The bars of one session under another's stamps."""
+
+    def spoil(frame: pl.DataFrame, day: date) -> pl.DataFrame:
+        copied = frame.filter(minutes(session, 0, 389)).with_columns(ts + (day - session))
+        return pl.concat([frame.filter(~minutes(day, 0, 389)), copied])
+
+    return spoil
+
+
+def raised_after(factor: float, session: date) -> pl.DataFrame:
+    """Prices of all sessions after this one times a factor."""
+    later = ts.dt.date() > session
+    return delivery().with_columns(pl.when(later).then(pl.col(p) * factor).otherwise(p).alias(p) for p in PRICES)
+
+
 def halved_from(first: date) -> pl.DataFrame:
-    prices = [
-        pl.when(ts.dt.date() >= first).then(pl.col(p) / 2).otherwise(p).alias(p)
-        for p in ("open", "high", "low", "close")
-    ]
-    return delivery().with_columns(prices).with_columns(pl.col("open", "high", "low", "close").round(2))
+    prices = [pl.when(ts.dt.date() >= first).then(pl.col(p) / 2).otherwise(p).alias(p) for p in PRICES]
+    return delivery().with_columns(prices).with_columns(pl.col(PRICES).round(2))
 
 
 def halted_in_march() -> bool:
@@ -70,7 +91,7 @@ def halted_in_march() -> bool:
     calendar = trading_calendar(date(2020, 3, 13), date(2020, 3, 17))
     gone = ts.is_between(datetime(2020, 3, 16, 13, 31, tzinfo=UTC), datetime(2020, 3, 16, 13, 44, tzinfo=UTC))
     vendor = delivery(calendar).filter(~gone)
-    found = day(check_symbol("SYM", vendor, dialect(), calendar, QUALITY, halts=HALTS), date(2020, 3, 16))
+    found = day(check_symbol("SYM", vendor, dialect(), calendar, QUALITY, Known(halts=HALTS)), date(2020, 3, 16))
     return (found["verdict"], found["HLT1"], found["n_missing"]) == ("pass", 14, 0)
 
 
@@ -80,7 +101,10 @@ EXAMPLES: dict[str, Callable[[], bool]] = {
     "TS1": lambda: counted(delivery().reverse(), "TS1") == delivery().height - 1,
     "TS2": lambda: counted(pl.concat([delivery(), delivery().head(100)]), "TS2") == 100,
     "TS3": lambda: on_tuesday(contradicting, "TS3") == ("fail", "conflicting_rows", 1),
-    "TS4": lambda: stopped(delivery().with_columns(ts + timedelta(seconds=1))) == ("hard", "TS4"),
+    "TS4": lambda: (
+        stopped(delivery().with_columns(ts + timedelta(seconds=1))) == ("hard", "TS4")
+        and stopped(delivery().filter(ts.dt.minute() % 5 == 0)) == ("hard", "TS4")
+    ),
     "TS5": lambda: stopped(delivery().with_columns(ts + timedelta(minutes=1))) == ("hard", "TS5"),
     "TS6": lambda: (
         stopped(on_thanksgiving()) == ("hard", "TS6")
@@ -89,6 +113,7 @@ EXAMPLES: dict[str, Callable[[], bool]] = {
     "TS7": lambda: (
         stopped(delivery().with_columns(ts.dt.epoch("ms").cast(pl.Datetime("us", "UTC")))) == ("hard", "TS7")
     ),
+    "TS8": lambda: on_tuesday(holding(TUESDAY), "TS8", MONDAY) == ("warn", None, 382),
     "CMP1": lambda: (
         on_tuesday(lambda f, d: f.filter(~pl.any_horizontal(minutes(d, m, m) for m in range(10, 50, 2))), "")
         == ("fail", "incomplete", 0)
@@ -105,14 +130,35 @@ EXAMPLES: dict[str, Callable[[], bool]] = {
         on_tuesday(frozen(60, 69), "PX5") == ("warn", None, 1)
         and on_tuesday(frozen(60, 89), "PX5")[:2] == ("fail", "stale")
     ),
-    "PX6": lambda: warned("PX6 S0: 100.0%", delivery().with_columns(pl.col("high") + 0.005)),
+    "PX6": lambda: (
+        on_tuesday(setting(0, 389, high=pl.col("high") + 0.005), "PX6") == ("pass", None, 390)
+        and warned("PX6 S0: 99.6%", delivery().with_columns(pl.col(PRICES) * 0.7312345))
+    ),
+    "PX7": lambda: (
+        on_tuesday(raising(200, 200, 2.1), "PX7", MONDAY) == ("warn", None, 1)
+        and on_tuesday(raising(200, 259, 2.1), "PX7", MONDAY) == ("fail", "level_jump", 60)
+        and on_tuesday(lambda f, _: raising(200, 389, 2.1)(raised_after(2.1, MONDAY), MONDAY), "PX7", date(2024, 12, 6))
+        == ("fail", "level_jump", 390)
+    ),
+    "PX8": lambda: (
+        on_tuesday(setting(60, 60, low=0.01), "PX8") == ("pass", None, 1)
+        and on_tuesday(setting(60, 60, high=pl.col("high") * 1.2), "PX8") == ("pass", None, 1)
+    ),
+    "PX9": lambda: (
+        stopped(delivery().with_columns(pl.col(PRICES) * 1e9)) == ("hard", "PX9")
+        and stopped(delivery().with_columns((pl.col(PRICES) * 100).round())) == ("hard", "PX9")
+    ),
     "VOL1": lambda: on_tuesday(setting(60, 60, volume=-1.0), "VOL1") == ("pass", None, 1),
     "VOL2": lambda: (
         on_tuesday(setting(60, 60, volume=0.0, close=pl.col("open") + 0.01, high=999.0), "VOL2") == ("pass", None, 1)
     ),
-    "VOL3": lambda: on_tuesday(setting(0, 389, volume=20.0), "VOL3", MONDAY) == ("warn", None, 1),
+    "VOL3": lambda: (
+        on_tuesday(setting(0, 389, volume=20.0), "VOL3", MONDAY) == ("warn", None, 1)
+        and on_tuesday(setting(0, 389, volume=55_000.0), "VOL3", MONDAY) == ("warn", None, 1)
+    ),
     "HLT1": halted_in_march,
     "X1": lambda: warned("X1", lacking(TUESDAY), delivery(seed=2)),
+    "X2": lambda: warned("X2 S0 and S1: the same bars", delivery(), delivery()),
     "unexpected_closed": lambda: warned("unexpected_closed: no symbol has a bar on 2024-11-19", lacking(TUESDAY)),
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.outside.event_files import read_halts
+from stages.outside.dated_files import read_halts
 from stages.quality.asof import sound_so_far
 from stages.quality.gate import Checked, check_symbols
 from stages.quality.halts import NO_HALTS, halts_reported

@@ -100,10 +100,10 @@ def test_a_symbol_of_the_universe_without_bars_is_named() -> None:
 
 
 def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:
-    between_ticks = delivery().with_columns(pl.col("high") + 0.005)
+    adjusted = delivery().with_columns(pl.col("open", "high", "low", "close") * 0.7312345)
     late = delivery().filter(~pl.col("ts").is_in(CALENDAR["open_utc"].to_list()))
 
-    assert any("PX6 AAA: 100.0%" in warning for warning in report_on(AAA=between_ticks)["warnings"])
+    assert any("PX6 AAA: 99.6%" in warning for warning in report_on(AAA=adjusted)["warnings"])
     assert any(warning.startswith("TS5 AAA") for warning in report_on(AAA=late)["warnings"])
     assert any(warning.startswith("CMP3 AAA: 92.9%") for warning in report_on(AAA=lacking(TUESDAY))["warnings"])
 

@@ -80,9 +80,14 @@ def test_a_missing_minute_does_not_end_a_stale_run() -> None:
     assert day(checked, TUESDAY)["longest_stale"] == 10
 
 
-@pytest.mark.parametrize(("factor", "suspect"), [(0.5, True), (4.0, True), (10.0, True), (0.7, False), (1.02, False)])
-def test_an_overnight_ratio_near_a_usual_split_is_suspected(factor: float, suspect: bool) -> None:
-    assert verdicts(through_the_gate(scaled(MONDAY, factor))) == ({MONDAY: ("warn", None)} if suspect else {})
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [(0.5, "warn"), (4.0, "warn"), (10.0, "warn"), (0.7, "fail"), (0.9, None), (1.02, None)],
+)
+def test_an_overnight_ratio_near_a_usual_split_is_suspected(factor: float, verdict: str | None) -> None:
+    expected = {"warn": ("warn", None), "fail": ("fail", "level_jump")}
+
+    assert verdicts(through_the_gate(scaled(MONDAY, factor))) == ({MONDAY: expected[verdict]} if verdict else {})
 
 
 def test_a_split_is_seen_across_a_session_without_data() -> None:

@@ -1,7 +1,7 @@
 """Params in canonical form: a schema that grows or renames moves no id, and every other change does."""
 
 from stages.portfolio.strategy_id import SECTIONS
-from stages.tables.canonical import FIRST_NAMES, GONE, IDLE, NEUTRAL, canonical, digest
+from stages.tables.canonical import FIRST_NAMES, IDLE, NEUTRAL, RETIRED, canonical, digest
 
 
 def test_a_key_at_the_value_it_had_before_it_existed_is_left_out():
@@ -33,6 +33,15 @@ def test_the_same_word_in_another_section_is_another_key():
     }
 
 
+def test_a_key_that_left_the_schema_stands_at_its_last_value_once_its_successor_is_stated():
+    old = {"split_ratios": [2, 3, 4, 5, 8, 10, 15, 20], "split_tolerance_share": 0.02}
+    new = {"split_max_ratio": 50, "split_tolerance_nights": 3.0}
+    assert canonical({"quality": old}) == canonical({"quality": new})
+    assert canonical({"quality": new | {"split_max_ratio": 30}}) != canonical({"quality": new})
+    assert canonical({"quality": {"split_ratios": [2]}}) == {"quality": {"split_ratios": [2]}}
+    assert canonical({"quality": {"max_gap_min": 5}}) == {"quality": {"max_gap_min": 5}}
+
+
 def test_where_nothing_is_sent_the_clock_is_no_choice_and_where_something_is_it_is_one():
     for clock in ("none", "artificial"):
         assert canonical({"requests": {"clock": clock}, "forecaster": {"base_url": None}}) == {
@@ -45,7 +54,7 @@ def test_where_nothing_is_sent_the_clock_is_no_choice_and_where_something_is_it_
 
 
 def test_every_key_of_the_tables_belongs_to_a_section_that_ids_cover():
-    assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES, *IDLE, *GONE)} <= {*SECTIONS}
+    assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES, *IDLE, *RETIRED)} <= {*SECTIONS}
 
 
 def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number():
@@ -83,7 +92,14 @@ def test_the_tables_are_append_only():
             "source.renames": {},
         }.items()
     )
-    assert GONE.items() >= {"source.close_includes_auction": None}.items()
+    assert (
+        RETIRED.items()
+        >= {
+            "quality.split_ratios": ([2, 3, 4, 5, 8, 10, 15, 20], "split_max_ratio"),
+            "quality.split_tolerance_share": (0.02, "split_tolerance_nights"),
+            "source.close_includes_auction": (None, "price_scale"),
+        }.items()
+    )
     assert (
         FIRST_NAMES.items()
         >= {

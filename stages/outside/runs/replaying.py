@@ -21,6 +21,7 @@ from stages.forecasting.asking import ask_all, quantile_table
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import LOCAL
 from stages.outside.configuration.study import Study
+from stages.outside.dated_files import read_actions
 from stages.quality.gate import Checked, check_symbols
 from stages.quality.halts import NO_HALTS
 from stages.quality.params import DialectParams
@@ -80,7 +81,8 @@ class _Stages:
 
     def check(self, delivered: Frames) -> Mapping[str, Checked]:
         study, record = self.study, self.record
-        return check_symbols(delivered, dialect_of(study), record.calendar, study.quality, record.halts)
+        actions = read_actions(study.quality.corporate_actions)
+        return check_symbols(delivered, dialect_of(study), record.calendar, study.quality, actions, record.halts)
 
     def build(self, bars: Frames, usable: Usable, events: pl.DataFrame) -> Frames:
         around = Context(self.study.universe.context_symbol, events, self.study.universe.context_symbols)

@@ -1,11 +1,12 @@
-"""A list of events is read whole and sound, or refused in one sentence."""
+"""A dated list of conf/ is read whole and sound, or refused in one sentence."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from stages.errors import DataContractError
-from stages.outside.event_files import read_events
+from stages.outside.dated_files import read_actions, read_events
+from tests.architecture.dependencies import ROOT
 
 HEAD = "ts,symbol,event,announced_at\n"
 
@@ -55,3 +56,43 @@ def test_a_missing_column_and_a_missing_file_are_named(listed, tmp_path):
         listed("ts,symbol,event\n2024-05-01T18:00:00Z,*,rates\n")
     with pytest.raises(DataContractError, match=r"conf/events/other.csv, which features.events names, is missing"):
         read_events("other")
+
+
+@pytest.fixture
+def actions(tmp_path, monkeypatch):
+    (tmp_path / "conf/corporate_actions").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    def read(rows):
+        text = f"session,symbol,price_factor,reason\n{rows}"
+        (tmp_path / "conf/corporate_actions/mine.csv").write_text(text)
+        return read_actions("mine")
+
+    return read
+
+
+def test_known_jumps_are_read_by_symbol_and_session(actions):
+    rows = "2024-06-10,NVDA,0.1,10:1 split\n2024-06-26,CMG,0.02,50:1 split\n2021-07-20,NVDA,0.25,4:1 split\n"
+    assert actions(rows) == {
+        "NVDA": {date(2021, 7, 20): 0.25, date(2024, 6, 10): 0.1},
+        "CMG": {date(2024, 6, 26): 0.02},
+    }
+    assert actions("") == {}
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["10.06.2024,NVDA,0.1,split", "2024-06-10,NVDA,10:1,split", "2024-06-10,NVDA,0,split", "2024-06-10,NVDA,-1,split",
+     "2024-06-10,NVDA,inf,split", "2024-06-10,,0.1,split", "2024-06-10,NVDA,0.1,",
+     "2024-06-10,NVDA,0.1,a\n2024-06-10,NVDA,0.2,b"],
+)  # fmt: skip
+def test_a_row_that_is_no_known_jump_is_refused(actions, row):
+    with pytest.raises(DataContractError, match=r"mine.csv is no list of corporate actions.*price_factor"):
+        actions(f"{row}\n")
+
+
+def test_the_committed_list_holds_no_jump_and_a_missing_one_is_named(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert read_actions("none") == {}
+    with pytest.raises(DataContractError, match=r"conf/corporate_actions/other.csv, which quality.corporate_actions"):
+        read_actions("other")

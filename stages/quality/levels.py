@@ -1,0 +1,212 @@
+"""Prices at a level that nobody can have traded: each bar against the last price that was believed.
+
+A bar is unsound if its open or close lies further from that price than the symbol's own past allows. It is void at
+once, and so is every later bar until the price is back. A session's first bar may lie beyond: where
+`quality.corporate_actions` lists the move, where the other symbols moved as well, or where the move fits a split with
+a night's move on top.
+
+*Tables*: `bars` is the whole grid in order, with `sound`: delivered, and not removed by another check.
+*Time*: a verdict on a bar uses bars up to it and other symbols in its minute; the yardsticks are earlier sessions.
+A session that ends beside the level fails. Its last close is believed from the next session on, unless it lies beyond
+`quality.jump_ceiling_ratio`: a price that doubled in one step is no news, and later sessions fail as well.
+*Units*: moves are log returns.
+*Source*: the ratio of a split by continued fractions (`fractions.Fraction.limit_denominator`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from math import exp, log, sqrt
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.quality.others import NOBODY, Others, Place
+from stages.quality.outliers import NORMAL_CONSISTENCY, past_deviation
+from stages.quality.params import QualityParams
+from stages.universe.earlier_sessions import Floats
+
+MARKET_NIGHT_CAP = log(1.25)  # a whole market that moves further in a night is a feed with another unit
+SMALL_SPLITS = tuple(Fraction(*pair) for pair in ((3, 2), (5, 2), (4, 3), (5, 3), (5, 4)))
+
+
+@dataclass
+class Levels:
+    """Unsound rows of the grid; what was found, as `session, minute, kind, factor, split`; what others may excuse."""
+
+    unsound: NDArray[np.bool_]
+    runs: dict[int, int] = field(default_factory=dict)  # number of a session -> longest run of unsound bars
+    found: list[dict[str, Any]] = field(default_factory=list)
+    suspects: list[Place] = field(default_factory=list)
+
+
+def likely_split(factor: float, tolerance: float, most: int) -> str | None:
+    """`4:1` for a price that fell to a quarter, `1:4` for one that rose fourfold; None where no usual ratio is near."""
+    size = max(factor, 1 / factor)
+    if size > 2 * most:
+        return None
+    for largest in range(1, 5):
+        near = Fraction(size).limit_denominator(largest)
+        usual = near.denominator == 1 and 2 <= near <= most
+        if (usual or near in SMALL_SPLITS) and abs(log(near / size)) <= tolerance:
+            pair = (near.numerator, near.denominator)
+            return "{}:{}".format(*(pair if factor < 1 else reversed(pair)))
+    return None
+
+
+def judge_levels(
+    bars: pl.DataFrame, actions: Mapping[date, float], quality: QualityParams, others: Others = NOBODY
+) -> Levels:
+    """Every sound bar against the last believed price; `actions` has the listed factor of each session."""
+    scan = _Scan(bars, actions, quality, others)
+    scan.run()
+    return scan.levels
+
+
+class _Scan:
+    """The sound bars of one symbol in order, and the price that is believed so far."""
+
+    def __init__(
+        self, bars: pl.DataFrame, actions: Mapping[date, float], quality: QualityParams, others: Others
+    ) -> None:
+        self.quality, self.actions, self.others = quality, actions, others
+        self.levels = Levels(np.zeros(bars.height, np.bool_))
+        self.rows = np.flatnonzero(bars["sound"].to_numpy())
+        real = bars.select("open", "close", "m")[self.rows]
+        self.opens, self.closes = (real[name].log().to_numpy() for name in ("open", "close"))
+        self.minutes = real["m"].to_numpy()
+        self.sessions = bars["session"].unique(maintain_order=True).to_list()
+        self.day = bars["session"].rle_id().to_numpy()[self.rows]
+        self.first = np.append(True, np.diff(self.day) > 0)[: len(self.rows)]
+        self.openings = np.flatnonzero(self.first)
+        before = np.append(np.nan, self.closes)[:-1] if len(self.rows) else self.closes
+        self.step = np.fmax(np.abs(self.opens - before), np.abs(self.closes - before))
+        self.ceiling = log(quality.jump_ceiling_ratio)
+        floors = np.where(self.first, log(1 + quality.night_floor_share), log(1 + quality.jump_floor_share))
+        self.candidates = np.flatnonzero(self.step > floors)
+        self.usual: Floats | None = None
+        self.believed = 0  # how many bars were, in all
+
+    def run(self) -> None:
+        """From candidate to candidate: between them each bar is near the one before it."""
+        at = 0
+        while (position := int(np.searchsorted(self.candidates, at))) < len(self.candidates):
+            at = int(self.candidates[position])
+            self.believed = max(self.believed, at)
+            price = self.closes[at - 1]
+            if self.step[at] > self.limit(at, price) and not self.excused(at, price):
+                at = self.back(at, price)
+            at += 1
+
+    def limit(self, at: int, price: float, ended: int | None = None) -> float:
+        """How far a bar may lie from the believed price; over a night until a bar of the session is believed."""
+        quality = self.quality
+        over_night = self.first[at] if ended is None else ended < self.day[at]
+        if over_night:
+            nights = self.day[at] - (self.day[at - 1] if ended is None else ended)
+            own = quality.night_mads * self.night_scale(at) * sqrt(nights)
+            return min(max(own, log(1 + quality.night_floor_share)), self.ceiling)
+        ticks = log(1 + 2 * quality.tick_size / exp(price))
+        usual = self._usual()[self.day[at], self.minutes[at] // quality.outlier_bucket_min]
+        own = float(np.fmax(quality.jump_mads * usual, max(ticks, log(1 + quality.jump_floor_share))))
+        return min(own, self.ceiling)
+
+    def night_scale(self, at: int) -> float:
+        """The usual move of a night before this session."""
+        earlier = self.openings[1 : int(np.searchsorted(self.day[self.openings], self.day[at]))]
+        moves = self.moves_overnight(earlier[-self.quality.night_past_sessions :])
+        usual = NORMAL_CONSISTENCY * float(np.median(np.abs(moves - np.median(moves)))) if len(moves) else 0.0
+        return max(usual, self.quality.night_scale_floor_share)
+
+    def moves_overnight(self, openings: NDArray[np.int64]) -> Floats:
+        """From the close before to these opening bars."""
+        return np.asarray(self.opens[openings] - self.closes[openings - 1])
+
+    def excused(self, at: int, price: float) -> bool:
+        """The listed move, the move of the market, or a split; what is told is kept in `found`."""
+        move, day = self.opens[at] - price, int(self.day[at])
+        limit = self.limit(at, price)
+        if (listed := self.actions.get(self.sessions[day])) and self._near(at, price + log(listed), limit):
+            self._tell(at, "listed", price)
+            return True
+        direction = 1 if self.closes[at] > price else -1
+        if not self.first[at]:
+            self.levels.suspects.append((int(self.rows[at]), direction))
+            return self.step[at] <= self.ceiling and (int(self.rows[at]), direction) in self.others.moves
+        self.levels.suspects.append((int(self.rows[at]), 0))
+        market = self._market(day)
+        if self._near(at, price + market, limit):
+            return True
+        tolerance = self.quality.split_tolerance_nights * self.night_scale(at)
+        split = likely_split(exp(move - market), tolerance, self.quality.split_max_ratio)
+        if split is None or abs(self.closes[at] - self.opens[at]) > log(1 + self.quality.jump_floor_share):
+            return False
+        self._tell(at, "split", price, split)
+        return True
+
+    def back(self, at: int, price: float) -> int:
+        """Void from this bar on; the next bar that is believed, or the number of bars."""
+        start, ended = at, int(self.day[at - 1])
+        self._tell(at, "jump", price)
+        while at < len(self.rows):
+            end = int(np.searchsorted(self.day, self.day[at], "right"))
+            levels = [price]
+            if listed := self.actions.get(self.sessions[int(self.day[at])]):
+                levels.append(price + log(listed))
+            found = next((i for i in self._within(at, end, levels, ended)), None)
+            if found is not None:
+                self._void(start, found)
+                return found
+            self._void(start, end)
+            anchored = self.believed > end - start  # the first bars of all may have been the wrong ones
+            if not anchored or abs(self.closes[end - 1] - price) < self.ceiling:
+                price, self.believed = self.closes[end - 1], max(self.believed, end)
+            if end < len(self.rows) and self._opens_well(end, price, ended := int(self.day[end - 1])):
+                return end
+            if end < len(self.rows):
+                self._tell(end, "jump", price)
+            start = at = end
+        return at
+
+    def _void(self, start: int, end: int) -> None:
+        self.levels.unsound[self.rows[start:end]] = True
+        day = int(self.day[start])
+        self.levels.runs[day] = max(self.levels.runs.get(day, 0), end - start)
+
+    def _within(self, at: int, end: int, levels: list[float], ended: int) -> Iterator[int]:
+        """Bars of the rest of the session that are near one of these prices."""
+        rest = slice(at, end)
+        away = np.min(
+            [np.fmax(np.abs(self.opens[rest] - one), np.abs(self.closes[rest] - one)) for one in levels], axis=0
+        )
+        for one in np.flatnonzero(away <= self.ceiling):
+            if away[one] <= self.limit(at + int(one), levels[0], ended):
+                yield at + int(one)
+
+    def _opens_well(self, at: int, price: float, ended: int) -> bool:
+        return self._near(at, price, self.limit(at, price, ended)) or self.excused(at, price)
+
+    def _near(self, at: int, price: float, limit: float) -> bool:
+        return bool(max(abs(self.opens[at] - price), abs(self.closes[at] - price)) <= limit)
+
+    def _market(self, day: int) -> float:
+        """The others' median move over this night, if they had one."""
+        nights = self.others.nights
+        move = nights[day] if day < len(nights) else 0.0
+        return 0.0 if np.isnan(move) else float(np.clip(move, -MARKET_NIGHT_CAP, MARKET_NIGHT_CAP))
+
+    def _usual(self) -> Floats:
+        if self.usual is None:
+            inside = np.where(self.first, np.nan, self.closes - np.append(np.nan, self.closes)[:-1])
+            every = np.ones(len(self.sessions), np.bool_)
+            deviation = past_deviation(inside, self.day, self.minutes, every, self.quality)
+            self.usual = NORMAL_CONSISTENCY * deviation
+        return self.usual
+
+    def _tell(self, at: int, kind: str, price: float, split: str | None = None) -> None:
+        move = self.opens[at] if abs(self.opens[at] - price) > abs(self.closes[at] - price) else self.closes[at]
+        told = {"session": str(self.sessions[int(self.day[at])]), "minute": int(self.minutes[at]), "kind": kind}
+        self.levels.found.append(told | {"factor": float(f"{exp(min(move - price, 700)):.6g}"), "split": split})

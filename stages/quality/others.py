@@ -1,0 +1,112 @@
+"""What the other symbols did in the same minute: a move that many share is the market's, not the feed's.
+
+Symbols are checked one by one. Each leaves its `Extremes`, small enough to be held for all at once. A symbol whose
+suspect bars others excuse is checked a second time, with what the `Others` did.
+
+*Time*: others are asked about the same minute only. Over a night they are asked at their first minute, so only those
+that have it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.quality.params import QualityParams
+from stages.universe.earlier_sessions import Floats
+
+Place = tuple[int, int]  # a row of the grid and the direction of a move, 0 for a night
+PART_OF_FLOOR = 1 / 3  # a move of another symbol counts from a third of the size at which it would be suspect
+
+
+@dataclass(frozen=True)
+class Others:
+    """Rows and directions in which enough other symbols moved, and had wicks; the median of their nights by session."""
+
+    moves: frozenset[Place] = frozenset()
+    wicks: frozenset[Place] = frozenset()
+    nights: Floats = field(default_factory=lambda: np.zeros(0))
+
+
+NOBODY = Others()
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """One symbol's large moves and wicks as signed row numbers from 1, its nights by session, its suspect places."""
+
+    moves: NDArray[np.int64]
+    wicks: NDArray[np.int64]
+    nights: Floats
+    suspects: tuple[Place, ...]
+    suspect_wicks: tuple[Place, ...]
+
+
+def extremes_of(bars: pl.DataFrame, suspects: list[Place], wicks: list[Place], quality: QualityParams) -> Extremes:
+    """Of the whole grid in order, with `sound` bars marked; prices as delivered."""
+    day = bars["session"].rle_id().to_numpy()
+    sound = bars["sound"].to_numpy()
+    rows = np.flatnonzero(sound)
+    high, low, close, opening = (bars[name].log().to_numpy()[rows] for name in ("high", "low", "close", "open"))
+    first = np.append(True, np.diff(day[rows]) > 0)[: len(rows)]
+    before = np.append(np.nan, close)[: len(rows)]
+    move = np.where(first, close - opening, close - before)
+    wick = np.maximum(high - np.maximum(opening, close), 0), np.maximum(np.minimum(opening, close) - low, 0)
+    nights = np.full(int(day[-1]) + 1, np.nan)
+    at_open = first & (bars["m"].to_numpy()[rows] == 0)
+    nights[day[rows[at_open]]] = (opening - before)[at_open]
+    return Extremes(
+        _signed(rows, np.fmax(move, 0), np.fmax(-move, 0), PART_OF_FLOOR * quality.jump_floor_share),
+        _signed(rows, *wick, PART_OF_FLOOR * quality.wick_floor_share),
+        nights,
+        tuple(suspects),
+        tuple(wicks),
+    )
+
+
+def others_of(found: Mapping[str, Extremes], trading: NDArray[np.int64], quality: QualityParams) -> dict[str, Others]:
+    """The others of each symbol that has suspect bars which they may excuse; `trading` counts symbols by row."""
+    suspect = {symbol: one for symbol, one in found.items() if one.suspects or one.suspect_wicks}
+    moves, wicks = (_counts(getattr(one, kind) for one in found.values()) for kind in ("moves", "wicks"))
+    excused = {}
+    for symbol, one in suspect.items():
+        nights = [other.nights for name, other in found.items() if name != symbol]
+        others = Others(
+            _shared(moves, one.moves, trading, quality), _shared(wicks, one.wicks, trading, quality), _median(nights)
+        )
+        over_night = any(direction == 0 for _, direction in one.suspects)
+        if over_night or others.moves & set(one.suspects) or others.wicks & set(one.suspect_wicks):
+            excused[symbol] = others
+    return excused
+
+
+def _signed(rows: NDArray[np.int64], up: Floats, down: Floats, least: float) -> NDArray[np.int64]:
+    return np.concatenate([rows[up > least] + 1, -(rows[down > least] + 1)])
+
+
+def _counts(signed: Iterable[NDArray[np.int64]]) -> dict[int, int]:
+    places, count = np.unique(np.concatenate(list(signed)), return_counts=True)
+    return dict(zip(places.tolist(), count.tolist(), strict=True))
+
+
+def _shared(
+    counts: Mapping[int, int], own: NDArray[np.int64], trading: NDArray[np.int64], quality: QualityParams
+) -> frozenset[Place]:
+    """Of a symbol's own places, those that enough of the other symbols that trade in this minute share."""
+    shared = set()
+    for place in own.tolist():
+        row, direction = abs(place) - 1, 1 if place > 0 else -1
+        if counts[place] - 1 >= quality.shared_min_share * max(1, int(trading[row]) - 1):
+            shared.add((row, direction))
+    return frozenset(shared)
+
+
+def _median(nights: list[Floats]) -> Floats:
+    """By session; 0 where no other symbol had its first minute."""
+    table = np.array(nights)
+    known = ~np.isnan(table).all(axis=0)
+    median = np.zeros(table.shape[1])
+    median[known] = np.nanmedian(table[:, known], axis=0)
+    return median

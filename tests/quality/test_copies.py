@@ -1,0 +1,57 @@
+"""The same bars twice are told: a session that holds an earlier one, a symbol that holds another's."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from stages.quality.gate import check_symbols
+from stages.quality.report import quality_report
+from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
+
+FRIDAY, TUESDAY, THURSDAY = date(2024, 11, 22), date(2024, 11, 26), date(2024, 12, 5)
+
+
+def copied(source: date, target: date, first: int = 0, last: int = 389) -> pl.DataFrame:
+    rows = delivery().filter(minutes(source, first, last)).with_columns(pl.col("ts") + (target - source))
+    return pl.concat([delivery().filter(~minutes(target, first, last)), rows])
+
+
+def warnings(**delivered: pl.DataFrame) -> list[str]:
+    checked = check_symbols(delivered, dialect(), CALENDAR, QUALITY)
+    return quality_report(checked, {"source": "mine", "uri_template": None}, CALENDAR, QUALITY)["warnings"]
+
+
+@pytest.mark.parametrize(("source", "target"), [(FRIDAY, TUESDAY), (TUESDAY, THURSDAY), (FRIDAY, date(2024, 11, 25))])
+def test_a_session_that_holds_an_earlier_one_is_warned_with_its_date(source: date, target: date) -> None:
+    checked = through_the_gate(copied(source, target))
+    found = day(checked, target)
+
+    assert (found["verdict"], found["copied_from"]) == ("warn", source)
+    assert 370 < found["TS8"] <= 390
+    assert checked.days.filter(pl.col("verdict") != "pass")["session"].to_list() == [target]
+
+
+def test_an_hour_of_an_earlier_session_is_enough_and_half_an_hour_is_not() -> None:
+    assert day(through_the_gate(copied(FRIDAY, TUESDAY, 100, 159)), TUESDAY)["TS8"] > 50
+    assert day(through_the_gate(copied(FRIDAY, TUESDAY, 100, 129)), TUESDAY)["TS8"] == 0
+
+
+def test_rows_that_chance_makes_equal_are_no_copy() -> None:
+    """One price and one volume all day: every bar equals every other, and none of them has a range."""
+    flat = delivery().with_columns(volume=pl.lit(100.0))
+    quiet = flat.with_columns(pl.when(pl.int_range(pl.len()) % 9 == 0).then(100.0).otherwise(n).alias(n) for n in
+                              ("open", "high", "low", "close"))  # fmt: skip
+
+    assert through_the_gate(quiet).days["TS8"].sum() == 0
+
+
+def test_two_symbols_with_the_same_bars_are_told_by_name() -> None:
+    part = pl.concat([delivery(seed=2).filter(~minutes(TUESDAY, 0, 389)), delivery().filter(minutes(TUESDAY, 0, 389))])
+
+    assert warnings(AAA=delivery(), BBB=delivery(), CCC=delivery(seed=3)) == [
+        "X2 AAA and BBB: the same bars, volumes included, on 14 sessions, first 2024-11-18; one was delivered under "
+        "the other's name, get it again"
+    ]
+    assert ["on 1 sessions, first 2024-11-26" in told for told in warnings(AAA=delivery(), BBB=part)] == [True]
+    assert warnings(AAA=delivery(), BBB=delivery(seed=2)) == []

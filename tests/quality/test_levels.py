@@ -1,0 +1,163 @@
+"""A price far from the last one that was believed is void at once; only what was known at its minute decides.
+
+Splits that were: AAPL 4:1 on 2020-08-31 (close 499.23, open 127.58) and 7:1 on 2014-06-09 (645.57, 92.70), CMG 50:1 on
+2024-06-26 (3283.04, 65.84).
+"""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.quality.gate import Checked, check_symbols
+from stages.quality.levels import likely_split
+from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, through_the_gate
+
+PRICES = ("open", "high", "low", "close")
+TUESDAY, WEDNESDAY, LAST = date(2024, 11, 26), date(2024, 11, 27), date(2024, 12, 6)
+MONDAY = date(2024, 12, 2)
+ts = pl.col("ts")
+
+
+def times(factor: float, hit: pl.Expr, seed: int = 1) -> pl.DataFrame:
+    return delivery(seed=seed).with_columns(
+        pl.when(hit).then(pl.col(price) * factor).otherwise(price).alias(price) for price in PRICES
+    )
+
+
+def from_on(session: date) -> pl.Expr:
+    return ts.dt.date() >= session
+
+
+def together(listed: dict[str, dict[date, float]] | None = None, **delivered: pl.DataFrame) -> dict[str, Checked]:
+    return check_symbols(delivered, dialect(), CALENDAR, QUALITY, listed)
+
+
+def failed(checked: Checked) -> list[date]:
+    return checked.days.filter(reason="level_jump")["session"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("factor", "split"),
+    [
+        (127.58 / 499.23, "4:1"),
+        (92.70 / 645.57, "7:1"),
+        (65.84 / 3283.04, "50:1"),
+        (1.02 / 20, "20:1"),
+        (0.98 * 2 / 3, "3:2"),
+        (0.99 * 25, "1:25"),
+        (7.0, "1:7"),
+        (0.01, None),
+        (100.0, None),
+        (1e300, None),
+        (0.83, None),
+    ],
+)
+def test_a_split_is_found_behind_a_night_of_two_percent(factor: float, split: str | None) -> None:
+    assert likely_split(factor, tolerance=0.03, most=50) == split
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.05, 1 / 7, 0.02, 2 / 3, 25.0])
+def test_a_nights_move_that_fits_a_split_is_told_and_kept(factor: float) -> None:
+    checked = through_the_gate(times(factor * 1.02, from_on(MONDAY)))
+
+    assert (day(checked, MONDAY)["verdict"], day(checked, MONDAY)["PX4"]) == ("warn", 1)
+    assert [one["kind"] for one in checked.levels] == ["split"]
+    assert checked.days["n_missing"].sum() == 0
+
+
+@pytest.mark.parametrize("factor", [0.01, 100.0, 1e-4, 1e300, 64.0])
+def test_another_unit_overnight_fails_every_session_until_the_price_is_back(factor: float) -> None:
+    checked = through_the_gate(times(factor, ts.dt.date().is_between(TUESDAY, WEDNESDAY)))
+
+    assert failed(checked) == [TUESDAY, WEDNESDAY]
+    assert checked.days.filter(pl.col("verdict") != "pass").height == 2
+
+
+@pytest.mark.parametrize("factor", [7.0, 100.0, 0.01, 1e300, 0.5])
+@pytest.mark.parametrize(("first", "last", "verdict"), [(200, 200, "warn"), (200, 259, "fail"), (200, 389, "fail")])
+def test_a_jump_within_the_session_is_void_at_once(factor: float, first: int, last: int, verdict: str) -> None:
+    checked = through_the_gate(times(factor, minutes(TUESDAY, first, last)))
+    found = day(checked, TUESDAY)
+
+    assert (found["verdict"], found["PX7"], found["n_missing"]) == (verdict, last - first + 1, last - first + 1)
+    assert bar(checked, TUESDAY, first)["gap_len"] == 1
+    assert failed(checked) == ([TUESDAY] if verdict == "fail" else [])
+
+
+def test_news_within_a_session_costs_that_session_and_is_believed_from_the_next() -> None:
+    """18 % in a minute fit no split and are less than a doubling."""
+    checked = through_the_gate(times(1.18, from_on(WEDNESDAY) | minutes(TUESDAY, 200, 389)))
+
+    assert failed(checked) == [TUESDAY]
+
+
+def test_a_listed_jump_passes_and_another_on_the_same_day_does_not() -> None:
+    split = times(0.3, from_on(MONDAY))
+    listed = {"AAA": {MONDAY: 0.3}}
+
+    assert failed(through_the_gate(split))[0] == MONDAY
+    assert failed(together(listed, AAA=split)["AAA"]) == []
+    assert together(listed, AAA=split)["AAA"].days["verdict"].unique().to_list() == ["pass"]
+    assert MONDAY not in failed(together({"AAA": {TUESDAY: 0.3}}, AAA=delivery())["AAA"])
+    assert failed(together(listed, AAA=times(300.0, from_on(MONDAY)))["AAA"])[0] == MONDAY
+
+
+def test_a_listed_jump_may_come_within_the_session() -> None:
+    halved = times(0.6, from_on(WEDNESDAY) | minutes(TUESDAY, 200, 389))
+
+    assert failed(together({"AAA": {TUESDAY: 0.6}}, AAA=halved)["AAA"]) == []
+
+
+def test_a_move_that_others_share_is_the_markets() -> None:
+    """15 % in a minute and 17 % overnight, of all three symbols or of one."""
+    crash = minutes(TUESDAY, 200, 389) | from_on(WEDNESDAY)
+    shared = together(**{name: times(0.85, crash, seed) for seed, name in enumerate(("AAA", "BBB", "CCC"))})
+    alone = together(AAA=times(0.85, crash), BBB=delivery(seed=2), CCC=delivery(seed=3))
+    night = together(**{name: times(0.83, from_on(MONDAY), seed) for seed, name in enumerate(("AAA", "BBB", "CCC"))})
+
+    assert [failed(one) for one in shared.values()] == [[], [], []]
+    assert [failed(one) for one in alone.values()] == [[TUESDAY], [], []]
+    assert [failed(one) for one in night.values()] == [[], [], []]
+
+
+def test_a_whole_feed_in_another_unit_is_no_market() -> None:
+    found = together(**{name: times(100.0, from_on(MONDAY), seed) for seed, name in enumerate(("AAA", "BBB", "CCC"))})
+
+    assert [failed(one)[0] for one in found.values()] == [MONDAY] * 3
+    minute = together(**{name: times(3.0, minutes(TUESDAY, 200, 389), s) for s, name in enumerate(("AAA", "BBB"))})
+    assert [failed(one) for one in minute.values()] == [[TUESDAY], [TUESDAY]]
+
+
+def test_one_wrong_price_at_the_first_open_of_all_does_not_condemn_the_study() -> None:
+    checked = through_the_gate(times(100.0, minutes(CALENDAR["session"][0], 0, 0)))
+
+    assert failed(checked) == [CALENDAR["session"][0]]
+
+
+def test_a_name_whose_nights_are_wild_is_measured_by_its_own_nights() -> None:
+    """Nights of 10 % either way: a night of 18 % is none to be told."""
+    wild = np.exp(np.cumsum(np.tile([0.1, -0.1], 7)))
+    scale = pl.DataFrame({"date": CALENDAR["session"], "scale": wild})
+    last = pl.when(ts.dt.date() >= MONDAY).then(1.18).otherwise(1.0)
+    frame = delivery().with_columns(date=ts.dt.date()).join(scale, on="date", maintain_order="left")
+    vendor = frame.with_columns((pl.col(PRICES) * pl.col("scale") * last).round(2)).drop("date", "scale")
+
+    assert failed(through_the_gate(vendor)) == []
+    assert failed(through_the_gate(delivery().with_columns((pl.col(PRICES) * last).round(2)))) != []
+
+
+@settings(max_examples=12, deadline=None)
+@given(cut=st.integers(1, 5200), at=st.integers(0, 5000), length=st.integers(1, 900), factor=st.floats(0.1, 20.0))
+def test_cutting_the_future_off_changes_no_bar(cut: int, at: int, length: int, factor: float) -> None:
+    rows = pl.int_range(pl.len()).is_between(at, at + length)
+    delivered: dict[str, Any] = {"AAA": times(factor, rows), "BBB": times(factor**0.1, rows, seed=2)}
+    grid = together(**delivered)["AAA"].bars
+    instant = grid["ts"][cut]
+    known = {name: frame.filter(ts < instant) for name, frame in delivered.items()}
+
+    assert together(**known)["AAA"].bars.head(cut).equals(grid.head(cut))

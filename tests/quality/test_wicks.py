@@ -1,0 +1,78 @@
+"""A high or low that nobody traded is cut to the body at its own minute, counted and marked."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from stages.quality.gate import Checked, check_symbols
+from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes, through_the_gate
+
+TUESDAY = date(2024, 11, 26)
+MINUTE = minute(TUESDAY, 90)
+
+
+def with_wick(low: float = 1.0, high: float = 1.0, seed: int = 1, at: pl.Expr = MINUTE) -> pl.DataFrame:
+    """Low and high of that minute times these factors."""
+    return delivery(seed=seed).with_columns(
+        pl.when(at).then(pl.col(name) * factor).otherwise(name).alias(name)
+        for name, factor in (("low", low), ("high", high))
+    )
+
+
+def together(**delivered: pl.DataFrame) -> dict[str, Checked]:
+    return check_symbols(delivered, dialect(), CALENDAR, QUALITY)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0001, 1.0), (0.94, 1.0), (1.0, 1.2), (1.0, 50.0), (0.5, 2.0)])
+def test_a_wick_is_cut_to_the_body_and_the_rest_of_the_bar_stays(low: float, high: float) -> None:
+    checked, sound = through_the_gate(with_wick(low, high)), through_the_gate(delivery())
+    found, was = bar(checked, TUESDAY, 90), bar(sound, TUESDAY, 90)
+
+    assert (found["open"], found["close"], found["volume"]) == (was["open"], was["close"], was["volume"])
+    assert found["low"] == (was["low"] if low == 1 else min(was["open"], was["close"]))
+    assert found["high"] == (was["high"] if high == 1 else max(was["open"], was["close"]))
+    assert (found["is_outlier"], found["gap_len"]) == (True, 0)
+    assert (day(checked, TUESDAY)["PX8"], day(checked, TUESDAY)["verdict"]) == (1, "pass")
+    assert checked.days["PX8"].sum() == 1
+
+
+def test_a_wick_of_two_percent_is_left_alone() -> None:
+    checked = through_the_gate(with_wick(0.98, 1.02))
+
+    assert checked.days["PX8"].sum() == 0
+    assert checked.bars.equals(through_the_gate(with_wick(0.98, 1.02)).bars)
+    assert bar(checked, TUESDAY, 90)["low"] < 0.99 * bar(checked, TUESDAY, 90)["close"]
+
+
+def test_where_wicks_were_as_long_this_morning_they_are_the_days_own() -> None:
+    """4 % in every minute from 10:30 on: the first ones are cut, until the morning knows them."""
+    stormy = through_the_gate(with_wick(0.96, at=minutes(TUESDAY, 60, 389)))
+    cut = stormy.bars.filter(pl.col("session") == TUESDAY, pl.col("is_outlier"))["m"]
+
+    assert cut.to_list() == list(range(60, 75))
+
+
+def test_a_wick_that_other_symbols_have_in_that_minute_is_the_markets_and_one_minute_later_is_not() -> None:
+    shared = together(AAA=with_wick(0.9), BBB=with_wick(0.95, seed=2), CCC=delivery(seed=3))
+    late = together(AAA=with_wick(0.9), BBB=with_wick(0.95, seed=2, at=minute(TUESDAY, 91)))
+
+    assert [int(one.days["PX8"].sum()) for one in shared.values()] == [0, 0, 0]
+    assert [int(one.days["PX8"].sum()) for one in late.values()] == [1, 1]
+
+
+def test_a_low_of_a_cent_is_nobodys_even_if_all_symbols_have_it() -> None:
+    found = together(AAA=with_wick(0.0001), BBB=with_wick(0.0001, seed=2))
+
+    assert [int(one.days["PX8"].sum()) for one in found.values()] == [1, 1]
+
+
+def test_what_came_after_the_wick_does_not_matter() -> None:
+    """The price goes to where the wick was: nobody could know."""
+    gone = delivery().with_columns(
+        pl.when(minutes(TUESDAY, 91, 389)).then(pl.col(name) * 0.93).otherwise(name).alias(name)
+        for name in ("open", "high", "low", "close")
+    )
+    fallen = gone.with_columns(low=pl.when(minute(TUESDAY, 90)).then(pl.col("low") * 0.93).otherwise("low"))
+
+    assert bar(through_the_gate(fallen), TUESDAY, 90) == bar(through_the_gate(with_wick(0.93)), TUESDAY, 90)
