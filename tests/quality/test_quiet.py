@@ -15,9 +15,10 @@ from stages.backtesting.market import tape_of
 from stages.outside.configuration.composition import compose
 from stages.outside.configuration.study import problems
 from stages.quality.asof import sound_so_far
-from stages.quality.fill import on_grid
+from stages.quality.fill import filled, placed
 from stages.quality.gate import Checked, check_symbols
 from stages.quality.ingest import Ingested
+from stages.quality.levels import judge_levels
 from stages.quality.params import QualityParams
 from stages.quality.quiet import proposal
 from stages.quality.report import quality_report
@@ -225,7 +226,9 @@ def test_real_minutes_without_a_trade_are_scattered() -> None:
     )
 
     def days(quality: QualityParams) -> pl.DataFrame:
-        return judge_sessions(on_grid(moved, calendar, quality), Ingested.nothing(), calendar, quality)
+        grid = placed(moved, calendar, quality)
+        levels = judge_levels(grid, {}, quality)
+        return judge_sessions(filled(grid, quality), Ingested.nothing(), levels, calendar, quality)
 
     found = days(QUALITY)
     fitting = proposal(found, QUALITY)
