@@ -22,6 +22,7 @@ from stages.universe.params import UniverseParams
 SCHEMA_VERSION = 1
 FLAGS = ("TS3", "TS6", "TS8", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "PX7", "PX8", "VOL1",
          "VOL2", "VOL3", "HLT1")  # fmt: skip
+NOTHING_FOUND: dict[str, Any] = {"long_gaps": [], "levels": [], "halts": []}
 COUNTS = ("n_expected", "n_raw", "n_missing", "n_filled", "longest_gap")
 REPORT = "artifacts/check_data/dq_report.json"
 
@@ -76,7 +77,7 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]], calendar: pl.DataFrame) ->
     days = one.days
     if one.failure is not None:
         unknown = dict.fromkeys(("sessions_present", "sessions_usable", "sessions_dropped", "completeness"))
-        return {"sessions_expected": days.height, **unknown, "checks": {}, "days": [], "long_gaps": [], "halts": []}
+        return {"sessions_expected": days.height, **unknown, "checks": {}, "days": [], **NOTHING_FOUND}
     expected, missing = int((days["n_expected"] - days["HLT1"]).sum()), int(days["n_missing"].sum())
     dropped = int((days["verdict"] == "fail").sum())
     return {
@@ -88,6 +89,7 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]], calendar: pl.DataFrame) ->
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
         "days": [_day(row) for row in days.iter_rows(named=True)],
         "long_gaps": gaps,
+        "levels": one.levels,
         "halts": halts_told(one.halts, calendar),
     }
 

@@ -34,7 +34,7 @@ def in_march(seed: int) -> pl.DataFrame:
 
 
 def check_march(halts: pl.DataFrame = MARKET_WIDE, **spoiled: pl.DataFrame) -> dict[str, Checked]:
-    return check_symbols({"AAA": in_march(1), "BBB": in_march(2)} | spoiled, dialect(), MARCH, QUALITY, halts)
+    return check_symbols({"AAA": in_march(1), "BBB": in_march(2)} | spoiled, dialect(), MARCH, QUALITY, halts=halts)
 
 
 def report_on(checked: dict[str, Checked], calendar: pl.DataFrame = MARCH) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def test_what_is_missing_beside_a_halt_counts_as_ever() -> None:
 def test_a_halt_of_one_symbol_is_a_halt_of_no_other() -> None:
     ten = datetime(2024, 11, 19, 15, 0, tzinfo=UTC)
     silent = delivery().filter(~minutes(TUESDAY, 30, 44))
-    found = check_symbols({"AAA": silent, "BBB": silent}, dialect(), CALENDAR, QUALITY, halt(ten, 15, "AAA"))
+    found = check_symbols({"AAA": silent, "BBB": silent}, dialect(), CALENDAR, QUALITY, halts=halt(ten, 15, "AAA"))
 
     assert (day(found["AAA"], TUESDAY)["verdict"], day(found["AAA"], TUESDAY)["HLT1"]) == ("pass", 15)
     assert (day(found["BBB"], TUESDAY)["reason"], day(found["BBB"], TUESDAY)["HLT1"]) == ("sustained_gap", 0)
@@ -126,9 +126,9 @@ def test_a_halt_until_the_close_keeps_the_morning() -> None:
     """Level 3: no trade for the rest of the day."""
     ten, close = datetime(2024, 11, 19, 15, 0, tzinfo=UTC), datetime(2024, 11, 19, 21, 0, tzinfo=UTC)
     halts = halt(ten, (close - ten) // timedelta(minutes=1))
-    one = check_symbols({"AAA": delivery().filter(~minutes(TUESDAY, 30, 389))}, dialect(), CALENDAR, QUALITY, halts)[
-        "AAA"
-    ]
+    one = check_symbols(
+        {"AAA": delivery().filter(~minutes(TUESDAY, 30, 389))}, dialect(), CALENDAR, QUALITY, halts=halts
+    )["AAA"]
 
     assert (day(one, TUESDAY)["verdict"], day(one, TUESDAY)["n_missing"]) == ("pass", 0)
     assert reasons(one, TUESDAY)[28:31] == [None, "halt", "halt"]
@@ -191,7 +191,7 @@ def test_the_report_tells_halts_and_later_stages_read_them_there() -> None:
 
 
 def test_halts_of_other_years_are_not_told() -> None:
-    found = check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, MARKET_WIDE)
+    found = check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY, halts=MARKET_WIDE)
 
     assert report_on(found, CALENDAR)["symbols"]["AAA"]["halts"] == []
     assert found["AAA"].bars.equals(check_symbols({"AAA": delivery()}, dialect(), CALENDAR, QUALITY)["AAA"].bars)

@@ -228,7 +228,8 @@ def test_real_minutes_without_a_trade_are_scattered() -> None:
     def days(quality: QualityParams) -> pl.DataFrame:
         grid = placed(moved, calendar, quality)
         levels = judge_levels(grid, {}, quality)
-        return judge_sessions(filled(grid, quality), Ingested.nothing(), levels, calendar, quality)
+        rows = filled(grid, quality).with_columns(PX7=pl.lit(value=False), PX8=pl.lit(value=False))
+        return judge_sessions(rows, Ingested.nothing(), levels, calendar, quality)
 
     found = days(QUALITY)
     fitting = proposal(found, QUALITY)

@@ -17,7 +17,7 @@ def test_a_section_of_nothing_but_such_keys_is_left_out_and_an_empty_one_is_not(
 
 def test_a_key_that_was_removed_stands_in_the_form_as_it_always_stood():
     before = {"source": {"kind": "parquet", "close_includes_auction": None}}
-    assert canonical({"source": {"kind": "parquet"}}) == canonical(before) == before
+    assert canonical({"source": {"kind": "parquet", "price_scale": 1.0}}) == canonical(before) == before
     assert canonical({"source": {"kind": "parquet", "close_includes_auction": True}}) != before
     assert canonical({"source": {}}) == {"source": {}}
 
