@@ -61,7 +61,7 @@ def _faults(quality: QualityParams) -> list[pl.Expr]:
     beyond = pl.any_horizontal(inner > pl.col("high") + tolerance, inner < pl.col("low") - tolerance)
     sound = {
         "PX1": pl.all_horizontal(price.is_finite() & (price > 0)),
-        "PX2": ~((pl.col("high") < pl.col("low")) | beyond),
+        "PX2": ~((pl.col("high") < pl.col("low")) | beyond).fill_null(value=False),  # an absent price is PX1 alone
         "VOL1": volume.is_finite() & (volume >= 0),
     }
     return [(pl.col("delivered") & ~holds.fill_null(value=False)).alias(check) for check, holds in sound.items()]

@@ -39,7 +39,8 @@ CORES = 2
 PARAMS = features_params(names=list(FEATURES), required=[])
 EVENTS = events_of(CALENDAR)
 PRICES = ["open", "high", "low", "close"]
-NOT_TOLD = ["session", "first_open", "last_close", "mean_volume"]  # steps of the gate, no output
+STEPS = ["session", "first_open", "last_close", "mean_volume", "n_gaps", "n_without_volume"]  # of the gate, no output
+NOT_TOLD = [*STEPS, "HLT1"]  # no halt is listed here
 LEAST_RATIO, MOST_GIGABYTES = 5, 2.5
 
 

@@ -38,6 +38,7 @@ def check_in_pandas(
     placed = _on_grid(regular[~twice].drop(columns="session"), grid, quality)
     days = _sessions(placed, quality).join(conflicts).join(_tails(outside, calendar))
     days[["TS3", "TS6"]] = days[["TS3", "TS6"]].fillna(0).astype(int)
+    days["n_raw"] += regular[twice].groupby("session").size().reindex(days.index).fillna(0).astype(int)
     days = _verdicts(days, quality)
     placed["is_outlier"], reverted = _outliers(placed, days["verdict"] != "fail", quality)
     by_session = placed["session"]
@@ -75,7 +76,7 @@ def _on_grid(rows: pd.DataFrame, grid: pd.DataFrame, quality: QualityParams) -> 
     within = inner.le(placed["high"] + slack, axis=0).all(axis=1) & inner.ge(placed["low"] - slack, axis=0).all(axis=1)
     ordered = (placed["high"] >= placed["low"]) & within
     placed["PX1"] = placed["delivered"] & ~(np.isfinite(prices) & (prices > 0)).all(axis=1)
-    placed["PX2"] = placed["delivered"] & ~ordered
+    placed["PX2"] = placed["delivered"] & ~ordered & placed[PRICES].notna().all(axis=1)
     placed["VOL1"] = placed["delivered"] & ~(np.isfinite(volume) & (volume >= 0))
     is_real = placed["delivered"] & ~placed[["PX1", "PX2", "VOL1"]].any(axis=1)
     last_real = placed["m"].where(is_real).groupby(placed["session"]).ffill()
@@ -124,8 +125,9 @@ def _sessions(placed: pd.DataFrame, quality: QualityParams) -> pd.DataFrame:
 
 def _verdicts(days: pd.DataFrame, quality: QualityParams) -> pd.DataFrame:
     reasons = {
-        "no_data": days["n_missing"] == days["n_expected"],
+        "no_data": days["n_raw"] == 0,
         "conflicting_rows": days["TS3"] > 0,
+        "no_sound_bar": days["n_missing"] == days["n_expected"],
         "incomplete": days["completeness"] < quality.min_session_completeness,
         "sustained_gap": days["longest_gap"] > quality.max_gap_min,
         "stale": days["longest_stale"] >= quality.stale_bars_fail,

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from stages.errors import DataContractError
-from stages.outside.dated_files import read_actions, read_events
+from stages.outside.dated_files import read_actions, read_events, read_halts
 from tests.architecture.dependencies import ROOT
 
 HEAD = "ts,symbol,event,announced_at\n"
@@ -96,3 +96,18 @@ def test_the_committed_list_holds_no_jump_and_a_missing_one_is_named(monkeypatch
     assert read_actions("none") == {}
     with pytest.raises(DataContractError, match=r"conf/corporate_actions/other.csv, which quality.corporate_actions"):
         read_actions("other")
+
+
+def test_halts_are_read_to_the_second_and_one_that_ends_before_it_begins_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "conf/halts").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    path, head = tmp_path / "conf/halts/mine.csv", "halted_at,symbol,resumed_at,source\n"
+    path.write_text(f"{head}2024-05-01T14:00:07Z,AAPL,2024-05-01T10:05:07-04:00,the exchange\n")
+    begins = datetime(2024, 5, 1, 14, 0, 7, tzinfo=UTC)
+    assert read_halts("mine").rows() == [(begins, "AAPL", begins.replace(minute=5), "the exchange")]
+
+    path.write_text(f"{head}2024-05-01T14:00:07Z,AAPL,2024-05-01T14:00:07Z,the exchange\n")
+    with pytest.raises(DataContractError, match=r"^conf/halts/mine.csv is no list of halts .*ends_after_it_begins"):
+        read_halts("mine")
+    with pytest.raises(DataContractError, match=r"conf/halts/other.csv, which quality.halts names, is missing"):
+        read_halts("other")
