@@ -19,7 +19,7 @@ def read_events(name: str) -> pl.DataFrame:
     """Table `Events` from its CSV file; instants in ISO 8601 with their zone, as `2024-05-01T18:00:00Z`."""
     path = FOLDER / f"{name}.csv"
     try:
-        text = pl.read_csv(path, infer_schema=False)
+        text = pl.read_csv(path, infer_schema=False, glob=False)
         stamped = text.with_columns(
             pl.col(one).str.to_datetime("%Y-%m-%dT%H:%M:%S%#z", time_unit="us").cast(UTC_MICROSECONDS)
             for one in INSTANTS

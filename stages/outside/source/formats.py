@@ -15,6 +15,7 @@ import polars as pl
 import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.sources.csv_form import cells_of, header_names
 from stages.sources.params import ONE_HEADER, CsvParams, SourceParams
 
 HEAD_BYTES = 1 << 16
@@ -61,15 +62,11 @@ def head_of(content: bytes, lines: int) -> list[str]:
 
 
 def columns_in(content: bytes, csv: CsvParams) -> list[str]:
-    """The names of the columns; of several lines of names those that are not empty, joined by `_`."""
-    if csv.columns is not None:
-        return list(csv.columns)
-    lines = [
-        [cell.strip().strip('"') for cell in line.split(csv.separator)] for line in head_of(content, csv.header_lines)
-    ]
-    width = max(map(len, lines), default=0)
-    padded = [line + [""] * (width - len(line)) for line in lines]
-    return ["_".join(filter(None, parts)) for parts in zip(*padded, strict=True)]
+    """The names of the columns: stated, or those of the lines above the rows."""
+    lines = head_of(content, csv.header_lines)
+    return (
+        list(csv.columns) if csv.columns is not None else header_names([cells_of(one, csv.separator) for one in lines])
+    )
 
 
 def _scan_parquet(content: bytes, _: SourceParams) -> pl.LazyFrame:
@@ -89,8 +86,8 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     )
     if {*NUMBERS} <= {*ours.values()}:  # else all are shown to whoever has to name them
         rows = rows.select(name for name in names if ours[name] is not None)
-    cells = next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), "").split(csv.separator)
-    first = {ours[name]: (name, cell.strip().strip('"')) for name, cell in zip(names, cells, strict=False)}
+    cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
+    first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
     return _stamped(rows, first, source)
 
 
