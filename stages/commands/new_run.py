@@ -175,7 +175,9 @@ def _demand_free(name: str, path: Path) -> None:
             f"PRESET {name!r} cannot be a name: small letters, digits and _, beginning with a letter."
         )
     if path.exists():
-        raise ConfigurationError(f"{path} exists: edit it, or take another name.")
+        raise ConfigurationError(
+            f"{path} exists: edit it, then `make use PRESET={name}`, `make refresh`, `make run`; or take another name."
+        )
 
 
 def _pairs(aliases: list[str]) -> dict[str, str]:
