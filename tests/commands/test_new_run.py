@@ -80,6 +80,13 @@ def test_stamps_without_a_zone_are_those_of_the_clock_on_which_trading_begins_at
     assert "trading begins at the open in 10 sessions" in told
 
 
+def test_bars_of_five_minutes_are_told_as_such(project):
+    every_fifth = vendors.BARS["AAPL"].filter(pl.col("ts").dt.minute() % 5 == 0)
+    every_fifth.write_parquet(project.path / "AAPL.parquet")
+    with pytest.raises(DataContractError, match="are 5 minutes apart"):
+        project.run(new_run, "mine", "--uri", "AAPL.parquet")
+
+
 def test_end_labels_are_proposed_as_such(project):
     for symbol, bars in vendors.BARS.items():
         bars.with_columns(pl.col("ts") + timedelta(minutes=1)).write_parquet(project.path / f"{symbol}_bars.parquet")

@@ -159,7 +159,8 @@ def test_a_template_that_names_no_file_is_refused(template: str, words: str) -> 
     [
         ("ts,close\n04/05/2024 09:30,1\n", {}, r"source\.stamp_format"),
         ("ts,open,high,low,close,volume\n2024-04-05 09:30,1,1,1,n/a,5\n", {}, r"AAPL.csv is not readable as CSV"),
-        ("ts,close\n1712,1\n", {"unit": None}, r"'1712'.*source\.unit"),
+        ("ts,close\n1704205800,1\n", {}, r"source\.unit, as s: 1704205800 is 2024-01-02 14:30:00 UTC"),
+        ("ts,close\nnoon,1\n", {}, r"'noon'.*source\.stamp_format"),
     ],
 )
 def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(

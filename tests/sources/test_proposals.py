@@ -102,14 +102,14 @@ def test_columns_named_for_symbols_are_one_alias_each(form: str) -> None:
     ("stamp", "unit"), [(1704205800, "s"), (1704205800000, "ms"), (1704205800000000, "us"), (1704205800 * 10**9, "ns")]
 )
 def test_a_unit_is_the_one_that_leads_to_our_time(stamp: int, unit: str) -> None:
-    found, why = unit_of(pl.Series([stamp]))
+    found, why = unit_of(stamp)
     assert found == unit
     assert "2024-01-02 14:30:00 UTC" in why
 
 
 def test_a_number_that_is_no_time_is_refused() -> None:
     with pytest.raises(DataContractError, match="no time since 1970"):
-        unit_of(pl.Series([93000]))
+        unit_of(93000)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import polars as pl
 import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.sources.columns import unit_of
 from stages.sources.csv_form import cells_of, header_names
 from stages.sources.params import ONE_HEADER, CsvParams, SourceParams
 
@@ -105,10 +106,14 @@ def _stamped(rows: pl.LazyFrame, first: dict[str | None, tuple[str, str]], sourc
 
 def _instant(text: pl.Expr, first: str, source: SourceParams) -> pl.Expr:
     stamp_format = source.stamp_format or iso_format(first)
+    if stamp_format is None and first.isdecimal():
+        raise DataContractError(
+            f"the first stamp is {first}, a whole number: state source.unit, as {unit_of(first)[1]}."
+        )
     if stamp_format is None:
         raise DataContractError(
             f"the first stamp is {first!r}, which is no ISO 8601 (2024-01-31 09:30): name its form in "
-            "source.stamp_format, as %m/%d/%Y %H:%M, or source.unit if it counts from 1970."
+            "source.stamp_format, as %m/%d/%Y %H:%M."
         )
     return text.str.to_datetime(stamp_format, time_zone="UTC" if re.search("%[:#]?z", stamp_format) else None)
 

@@ -155,7 +155,7 @@ def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, st
     else:
         stamps = rows[names.get("ts", "ts")]
     if stamps.dtype.is_integer() or (stamps.dtype == pl.String and stamps.drop_nulls().str.contains(r"^\d{9,}$").all()):
-        unit, evidence["unit"] = unit_of(stamps)
+        unit, evidence["unit"] = unit_of(stamps.drop_nulls()[0])
         return {"unit": unit}
     if stamps.dtype == pl.String and iso_format(str(stamps.drop_nulls()[0])) is None:
         form, zone = stamp_format_of(stamps)
