@@ -49,10 +49,8 @@ def hours_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> str:
 
 def step_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> int:
     """How many minutes lie between one row of a session and the next, most often."""
-    minutes = _placed(stamps, calendar).select(
-        pl.col("ts").diff().over("session").dt.total_minutes().drop_nulls().mode()
-    )
-    return int(minutes.to_series().min() or 1)  # type: ignore[arg-type]
+    gaps = _placed(stamps, calendar).select(pl.col("ts").diff().over("session").dt.total_minutes()).to_series()
+    return int(gaps.drop_nulls().mode().min() or 1)  # type: ignore[arg-type]
 
 
 def sessions_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.Series:
