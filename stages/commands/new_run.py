@@ -28,7 +28,7 @@ from stages.outside.source.look import UNSTATED, Look, look
 from stages.quality.failure import HardFailure
 from stages.quality.ingest import as_labelled, in_our_columns
 from stages.quality.params import DialectParams, QualityParams
-from stages.quality.proposal import hours_of, label_of, sessions_of, zone_of
+from stages.quality.proposal import hours_of, label_of, sessions_of, step_of, zone_of
 from stages.sources.params import SourceParams
 from stages.universe.calendar import trading_calendar
 
@@ -125,6 +125,10 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
         stamps = as_labelled(symbol, seen.sample, dialect, calendar)
     except HardFailure as failure:
         raise DataContractError(f"{symbol}: {failure.detail}") from None
+    if (step := step_of(stamps, calendar)) != 1:
+        raise DataContractError(
+            f"the bars of {symbol} are {step} minutes apart, and minute bars are needed: get those."
+        )
     label, why["bar_label"] = label_of(stamps, calendar, dialect, quality)
     why["hours"] = hours_of(stamps, calendar)
     sessions = sessions_of(stamps, calendar)
@@ -175,7 +179,9 @@ def _demand_free(name: str, path: Path) -> None:
             f"PRESET {name!r} cannot be a name: small letters, digits and _, beginning with a letter."
         )
     if path.exists():
-        raise ConfigurationError(f"{path} exists: edit it, or take another name.")
+        raise ConfigurationError(
+            f"{path} exists: edit it, then `make use PRESET={name}`, `make refresh`, `make run`; or take another name."
+        )
 
 
 def _pairs(aliases: list[str]) -> dict[str, str]:

@@ -40,7 +40,7 @@ def read_actions(name: str) -> dict[str, dict[date, float]]:
 def _read(path: Path, table: type[Table], param: str, page: str) -> pl.DataFrame:
     types = {name: column.dtype for name, column in table.columns().items()}
     try:
-        text = pl.read_csv(path, infer_schema=False)
+        text = pl.read_csv(path, infer_schema=False, glob=False)
         return table.of(text.with_columns(_parsed(one, types[one]) for one in text.columns if one in types))
     except FileNotFoundError:
         raise DataContractError(f"{path}, which {param} names, is missing: write it, or say none.") from None

@@ -84,7 +84,7 @@ def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
     """A CSV file that keeps the contract of `table`."""
     types = {name: column.dtype for name, column in table.columns().items()}
     try:
-        return table.check(pl.read_csv(path, schema_overrides=types))
+        return table.check(pl.read_csv(path, schema_overrides=types, glob=False))
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except pl.exceptions.PolarsError as error:
@@ -94,7 +94,7 @@ def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
 def read_sheet(path: Path) -> pl.DataFrame:
     """A CSV file without a contract, dates left as text; an id that looks like a number stays an id."""
     try:
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides={"combo": pl.String})
+        return pl.read_csv(path, glob=False, infer_schema_length=None, schema_overrides={"combo": pl.String})
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except pl.exceptions.PolarsError as error:

@@ -47,6 +47,12 @@ def hours_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> str:
     return "regular hours" if inside > 0.97 else f"all hours: {1 - inside:.0%} of the rows lie outside 09:30 to 16:00"
 
 
+def step_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> int:
+    """How many minutes lie between one row of a session and the next, most often."""
+    gaps = _placed(stamps, calendar).select(pl.col("ts").diff().over("session").dt.total_minutes()).to_series()
+    return int(gaps.drop_nulls().mode().min() or 1)  # type: ignore[arg-type]
+
+
 def sessions_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.Series:
     """The sessions that have a row, in order."""
     return _placed(stamps, calendar)["session"].unique().sort()

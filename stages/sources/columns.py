@@ -64,9 +64,8 @@ def columns_of(rows: pl.DataFrame) -> Columns:
     return Columns(aliases, symbols, f"{told}; high is highest and low lowest in {share:.1%} of {rows.height} rows")
 
 
-def unit_of(stamps: pl.Series) -> tuple[Unit, str]:
-    """What whole numbers count since 1970, by the year that they lead to."""
-    first = stamps.drop_nulls()[0]
+def unit_of(first: int | str) -> tuple[Unit, str]:
+    """What a stamp that is a whole number counts since 1970, by the year that it leads to."""
     for unit, a_second in A_SECOND.items():
         if 2e8 < float(first) / a_second < 4e9:
             when = pl.from_epoch(pl.Series([int(first)]), time_unit=unit)[0]

@@ -27,21 +27,35 @@ ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York
 def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
     """The layout and the rows as text, named by the file or, where it has no names, by what the cells look like."""
     for separator in SEPARATORS:
-        cells = [[cell.strip().strip('"') for cell in line.split(separator)] for line in lines if line.strip()]
+        cells = [cells_of(line, separator) for line in lines if line.strip()]
         first = next((at for at, line in enumerate(cells) if _is_row(line)), None)
         if first is None or first > MOST_HEADER_LINES:
             continue
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
-        names = [
-            "_".join(filter(None, parts))
-            for parts in zip(*(line + [""] * (width - len(line)) for line in cells[:first]), strict=True)
-        ] or [_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]
+        above = [line + [""] * (width - len(line)) for line in cells[:first]]
+        names = header_names(above) if first else [_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
         return CsvParams(header_lines=first, columns=None if first else tuple(names), separator=separator), table
     raise DataContractError(
         f"the file begins with {lines[:2]}, which is no table of bars: a stamp, four prices and a volume in each line."
     )
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """The cells of a line without blanks and quotes around them."""
+    return [cell.strip().strip('"') for cell in line.split(separator)]
+
+
+def header_names(lines: Sequence[Sequence[str]]) -> list[str]:
+    """One name a column: of several lines what is not empty, joined by `_`; a name that is empty or taken by number."""
+    width = max(map(len, lines), default=0)
+    padded = [[*line, *[""] * (width - len(line))] for line in lines]
+    names: list[str] = []
+    for at, parts in enumerate(zip(*padded, strict=True), 1):
+        name = "_".join(filter(None, parts))
+        names.append(name if name and name not in names else f"column_{at}")
+    return names
 
 
 def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:

@@ -5,7 +5,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from stages.errors import DataContractError
@@ -20,12 +20,9 @@ DATES = (
     (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?P=s){DAY}(?!\d)"), r"<yyyy>\g<s><mm>\g<s><dd>"),
     (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?!\d)"), r"<yyyy>\g<s><mm>"),
     (re.compile(rf"(?<!\d){YEAR}(?!\d)"), "<yyyy>"),
-    (re.compile(r"(?<=month=)0\d|(?<=month=)1[0-2](?=.*\bmonth=0)"), "<mm>"),
-    (re.compile(r"(?<=month=)1?\d(?!\d)"), "<m>"),
-    (re.compile(r"(?<=day=)[0-3]\d(?!\d)"), "<dd>"),
-    (re.compile(r"(?<=day=)\d(?!\d)"), "<d>"),
 )
-SPLIT = re.compile(r"([/_= ]|-(?=[a-z0-9]*[a-z]))")
+PARTS = {"month=": "m", "day=": "d"}  # of Hive's folders; with a leading zero where any path has one
+SPLIT = re.compile(r"([/_= ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,8 @@ def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
     bars = [path for path in paths if ENDINGS.search(path)]
     if not bars:
         raise DataContractError(f"none of {len(paths)} files ends in .parquet, .csv, .csv.gz, .txt or .dbn.")
-    tokens = {path: SPLIT.split(ENDINGS.sub("", _dated(path))) for path in bars}
+    padded = {part for part in PARTS if any(f"{part}0" in path for path in bars)}
+    tokens = {path: SPLIT.split(ENDINGS.sub("", _dated(path, padded))) for path in bars}
     shapes = Counter((len(parts), _ending(path)) for path, parts in tokens.items())
     shape = shapes.most_common(1)[0][0]
     alike = {path: parts for path, parts in tokens.items() if (len(parts), _ending(path)) == shape}
@@ -67,9 +65,12 @@ def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
     return Layout(template, tuple(symbol.upper() for symbol in found), len(alike))
 
 
-def _dated(path: str) -> str:
+def _dated(path: str, padded: Set[str]) -> str:
+    """A path with its dates as fields in angle brackets."""
     for pattern, form in DATES:
         path = pattern.sub(form, path)
+    for part, letter in PARTS.items():
+        path = re.sub(rf"(?<={part})\d\d?(?!\d)", f"<{letter * 2 if part in padded else letter}>", path)
     return path
 
 

@@ -1,11 +1,15 @@
 """`make new-run` writes a preset that composes, tells what its span allows, and never half a file."""
 
+from datetime import timedelta
+
+import polars as pl
 import pytest
 import yaml
 
 from stages.commands import new_run
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, DataContractError
 from stages.outside.configuration.composition import compose
+from tests.sources import vendors
 
 BARS = "bars/{symbol}-{yyyy}.parquet"
 SPAN = ("--first", "2024-01-02", "--last", "2024-04-05")
@@ -50,6 +54,63 @@ def test_the_preset_says_what_was_asked_and_symbols_stay_text(project):
     assert made["split"]["open_holdout"] is None
     assert made["sweep"]["grid"]["history_days"] == made["requests"]["history_days"] == [40]
     assert yaml.safe_load(project.text("params.yaml"))["report"]["study"] != "mine", "nothing stands before `make use`"
+
+
+def test_a_folder_is_enough_and_each_finding_stands_with_its_evidence(project):
+    """Daily files of two symbols, stamps in ns; ten sessions, in whose middle the clocks change."""
+    (project.path / "bars").mkdir()
+    vendors.massive(project.path / "bars")
+    told = project.run(new_run, "mine", "--uri", "bars")
+    made = compose(overrides=["preset=mine"])
+    assert made["source"]["uri_template"] == "bars/us_stocks_sip/minute_aggs_v1/{yyyy}/{mm}/{yyyy}-{mm}-{dd}.csv.gz"
+    assert made["source"]["aliases"] == {"ticker": "symbol", "window_start": "ts"}
+    assert (made["source"]["unit"], made["source"]["zone"], made["source"]["bar_label"]) == ("ns", None, "start")
+    assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
+    assert (made["universe"]["first_session"], made["universe"]["last_session"]) == ("2024-10-28", "2024-11-08")
+    for evidence in ("10 files, all symbols in each, one a day", "100.0% of 199 rows", "is 2024-10-28 13:30:00 UTC"):
+        assert evidence in told
+        assert evidence in " ".join(project.text(PRESET).replace("\n  #", "").split())
+
+
+def test_stamps_without_a_zone_are_those_of_the_clock_on_which_trading_begins_at_the_open(project):
+    (project.path / "bars").mkdir()
+    vendors.kibot(project.path / "bars")
+    told = project.run(new_run, "mine", "--uri", "bars")
+    assert compose(overrides=["preset=mine"])["source"]["zone"] == "America/New_York"
+    assert "trading begins at the open in 10 sessions" in told
+
+
+def test_bars_of_five_minutes_are_told_as_such(project):
+    every_fifth = vendors.BARS["AAPL"].filter(pl.col("ts").dt.minute() % 5 == 0)
+    every_fifth.write_parquet(project.path / "AAPL.parquet")
+    with pytest.raises(DataContractError, match="are 5 minutes apart"):
+        project.run(new_run, "mine", "--uri", "AAPL.parquet")
+
+
+def test_end_labels_are_proposed_as_such(project):
+    for symbol, bars in vendors.BARS.items():
+        bars.with_columns(pl.col("ts") + timedelta(minutes=1)).write_parquet(project.path / f"{symbol}_bars.parquet")
+    project.run(new_run, "mine", "--uri", "{symbol}_bars.parquet")
+    made = compose(overrides=["preset=mine"])
+    assert made["source"]["bar_label"] == "end"
+    assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
+
+
+def test_what_is_stated_wins_over_what_is_found(project):
+    (project.path / "bars").mkdir()
+    vendors.massive(project.path / "bars")
+    stated = ("--symbols", "MSFT", "--first", "2024-10-30", "--history", "2", "--holdout", "3")
+    project.run(new_run, "mine", "--uri", "bars", *stated)
+    made = compose(overrides=["preset=mine"])
+    assert made["universe"]["symbols"] == ["MSFT"]
+    assert made["universe"]["first_session"] == "2024-10-30"
+    assert (made["requests"]["history_days"], made["split"]["holdout_sessions"]) == ([2], 3)
+
+
+def test_a_folder_without_bars_leaves_no_preset_and_says_where_it_looked(project):
+    with pytest.raises(DataContractError, match=r"URI elsewhere: there is no file under elsewhere"):
+        project.run(new_run, "mine", "--uri", "elsewhere")
+    assert not (project.path / PRESET).exists()
 
 
 @pytest.mark.parametrize("name", ["null", "none", "Mine", "2024", "../mine", ""])

@@ -59,6 +59,33 @@ def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(desk: Desk
     assert accepted.returncode == 0
 
 
+@pytest.mark.journey  # five processes
+def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path: Path) -> None:
+    """As epoch integers in a CSV of every symbol: what was fetched of each is compared with what now lies there."""
+    desk = Desk.at(tmp_path / "desk")
+    flat = {"uri_template": "bars/{yyyy}-{mm}.csv", "aliases": {"t": "ts", "who": "symbol"}, "unit": "s"}
+    desk.configure(source=flat, universe={"symbols": ["STRONG", "WEAK"]})
+
+    def deliver(changed: pl.Expr) -> None:
+        rows = (
+            bars().with_columns(t=pl.col("time").dt.epoch("s"), month=pl.col("time").dt.strftime("%Y-%m")).drop("time")
+        )
+        both = pl.concat([rows.with_columns(who=pl.lit("STRONG")), rows.with_columns(changed, who=pl.lit("WEAK"))])
+        for (month,), part in both.group_by("month"):
+            part.drop("month").write_csv(desk.path / f"bars/{month}.csv")
+
+    deliver(pl.col("close"))
+    done = desk.run("commands.refresh", "list_source", "fetch_bars", "check_data")
+    assert done.returncode == 0, done.stderr
+    assert "symbols=2" in done.stdout
+    second = pl.int_range(pl.len()) == 500
+    deliver(pl.when(second).then(pl.col("close") * 1.001).otherwise("close").alias("close"))
+    told = desk.run("commands.refresh").stdout
+
+    assert "revised: 2024-09 WEAK: 1 bars changed, 0 added, 0 removed on 2024-09-24; largest" in told
+    assert "revised: 2024-09 STRONG: 0 bars changed" in told
+
+
 def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(desk: Desk) -> None:
     (desk.path / "bars/STRONG_2024-10.parquet").rename(desk.path / "bars/STRONG_2024-11.parquet")
     done = desk.run("commands.refresh")

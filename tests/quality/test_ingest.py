@@ -13,6 +13,11 @@ THANKSGIVING = date(2024, 11, 28)
 ts = pl.col("ts")
 
 
+def in_units_of(a_dollar: int) -> pl.DataFrame:
+    """Prices as whole numbers, so many to a dollar."""
+    return delivery().with_columns((pl.col("open", "high", "low", "close") * a_dollar).round().cast(pl.Int64))
+
+
 def test_a_sound_delivery_passes_and_its_values_are_unaltered() -> None:
     delivered = delivery()
     checked = through_the_gate(delivered)
@@ -43,6 +48,20 @@ def test_a_sound_delivery_passes_and_its_values_are_unaltered() -> None:
         (delivery().with_columns(pl.selectors.float().cast(pl.Float32)), {}),
         (delivery().with_columns(vwap=pl.lit("a column nobody asked for")), {}),
         (delivery().with_columns(symbol=pl.lit("SYM")), {}),
+        (delivery().with_columns(ts.dt.epoch("s")), {"unit": "s"}),
+        (delivery().with_columns(ts.dt.epoch("ns")), {"unit": "ns"}),
+        (
+            delivery().with_columns(
+                ts.dt.convert_time_zone("America/New_York").dt.replace_time_zone(None).dt.epoch("ms")
+            ),
+            {"unit": "ms", "zone": "America/New_York"},
+        ),
+        (in_units_of(10**9), {"price_scale": 1e-9}),
+        (in_units_of(100).with_columns(pl.col("close").cast(pl.Int32)), {"price_scale": 0.01}),
+        (
+            delivery().rename({"open": "Open_SYM", "close": "Close_SYM"}).with_columns(Open_AAPL=1.0),
+            {"aliases": {"Open_{symbol}": "open", "Close_{symbol}": "close"}},
+        ),
         (delivery().sample(fraction=1, shuffle=True, seed=7), {}),
         (pl.concat([delivery(), delivery().head(100)]), {}),
         (pl.concat([delivery(), delivery().with_columns(ts + timedelta(hours=7)).head(60)]), {}),
@@ -60,6 +79,12 @@ def test_a_sound_delivery_passes_and_its_values_are_unaltered() -> None:
         "floats of 32 bits",
         "a further column",
         "a symbol column",
+        "seconds since 1970",
+        "nanoseconds since 1970",
+        "milliseconds of a local clock",
+        "prices in units of 1e-9",
+        "prices in cents",
+        "columns named for symbols",
         "unsorted",
         "rows twice",
         "after hours",
@@ -107,7 +132,7 @@ def test_rows_after_the_close_of_a_half_day_are_dropped_with_a_warning() -> None
         (delivery().with_columns(pl.col("open").cast(pl.String)), {}, "SCH1", "'open' holds String"),
         (delivery().with_columns(pl.col("volume") > 500), {}, "SCH1", "'volume' holds Boolean"),
         (delivery().with_columns(ts.cast(pl.String)), {}, "SCH1", "'ts' holds String"),
-        (delivery().with_columns(ts.dt.epoch("ms")), {}, "SCH1", "'ts' holds Int64"),
+        (delivery().with_columns(ts.dt.epoch("ms")), {}, "SCH1", "source.unit; as ms it is 2024-11-18 14:30"),
         (delivery().with_columns(ts.dt.date()), {}, "SCH1", "'ts' holds Date"),
         (
             delivery().with_columns(pl.when(minute(TUESDAY, 3)).then(None).otherwise(ts).alias("ts")),

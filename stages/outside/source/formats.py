@@ -15,6 +15,8 @@ import polars as pl
 import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.sources.columns import unit_of
+from stages.sources.csv_form import cells_of, header_names
 from stages.sources.params import ONE_HEADER, CsvParams, SourceParams
 
 HEAD_BYTES = 1 << 16
@@ -61,15 +63,11 @@ def head_of(content: bytes, lines: int) -> list[str]:
 
 
 def columns_in(content: bytes, csv: CsvParams) -> list[str]:
-    """The names of the columns; of several lines of names those that are not empty, joined by `_`."""
-    if csv.columns is not None:
-        return list(csv.columns)
-    lines = [
-        [cell.strip().strip('"') for cell in line.split(csv.separator)] for line in head_of(content, csv.header_lines)
-    ]
-    width = max(map(len, lines), default=0)
-    padded = [line + [""] * (width - len(line)) for line in lines]
-    return ["_".join(filter(None, parts)) for parts in zip(*padded, strict=True)]
+    """The names of the columns: stated, or those of the lines above the rows."""
+    lines = head_of(content, csv.header_lines)
+    return (
+        list(csv.columns) if csv.columns is not None else header_names([cells_of(one, csv.separator) for one in lines])
+    )
 
 
 def _scan_parquet(content: bytes, _: SourceParams) -> pl.LazyFrame:
@@ -89,8 +87,8 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     )
     if {*NUMBERS} <= {*ours.values()}:  # else all are shown to whoever has to name them
         rows = rows.select(name for name in names if ours[name] is not None)
-    cells = next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), "").split(csv.separator)
-    first = {ours[name]: (name, cell.strip().strip('"')) for name, cell in zip(names, cells, strict=False)}
+    cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
+    first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
     return _stamped(rows, first, source)
 
 
@@ -108,10 +106,14 @@ def _stamped(rows: pl.LazyFrame, first: dict[str | None, tuple[str, str]], sourc
 
 def _instant(text: pl.Expr, first: str, source: SourceParams) -> pl.Expr:
     stamp_format = source.stamp_format or iso_format(first)
+    if stamp_format is None and first.isdecimal():
+        raise DataContractError(
+            f"the first stamp is {first}, a whole number: state source.unit, as {unit_of(first)[1]}."
+        )
     if stamp_format is None:
         raise DataContractError(
             f"the first stamp is {first!r}, which is no ISO 8601 (2024-01-31 09:30): name its form in "
-            "source.stamp_format, as %m/%d/%Y %H:%M, or source.unit if it counts from 1970."
+            "source.stamp_format, as %m/%d/%Y %H:%M."
         )
     return text.str.to_datetime(stamp_format, time_zone="UTC" if re.search("%[:#]?z", stamp_format) else None)
 

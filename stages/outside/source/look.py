@@ -21,7 +21,7 @@ from stages.sources.csv_form import csv_of, stamp_format_of
 from stages.sources.layout import Layout, layout_of
 from stages.sources.many import symbol_column
 from stages.sources.params import ONE_HEADER, SourceParams
-from stages.sources.template import fields_in, fields_of, literal, root_of
+from stages.sources.template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.universe.names import few
 
 if TYPE_CHECKING:
@@ -102,11 +102,19 @@ def _opened(place: str) -> tuple[_Folder, str | None]:
         names = sorted(filesystem.find(path))
         if names == [path]:  # a file
             root, _, name = root.rpartition("/")
-            return _Folder(root or ".", filesystem, path.rpartition("/")[0], (name,)), literal(name)
+            return _Folder(root or ".", filesystem, path.rpartition("/")[0], (name,)), _form_of(name)
     inside = tuple(name.removeprefix(path.rstrip("/") + "/") for name in names)
     if not inside:
         raise DataContractError(f"there is no file under {place}: name the folder of your bars as URI.")
     return _Folder(root, filesystem, path, inside), form
+
+
+def _form_of(name: str) -> str:
+    """The template of one file alone: its symbol may vary, its date does not."""
+    form = layout_of([name]).template
+    for field, value in (fields_of(form, name) or {}).items():
+        form = form if field in SYMBOLS else form.replace(f"{{{field}}}", value)
+    return form
 
 
 def _layout(names: Sequence[str], form: str | None, symbols: Sequence[str]) -> Layout:
@@ -155,7 +163,7 @@ def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, st
     else:
         stamps = rows[names.get("ts", "ts")]
     if stamps.dtype.is_integer() or (stamps.dtype == pl.String and stamps.drop_nulls().str.contains(r"^\d{9,}$").all()):
-        unit, evidence["unit"] = unit_of(stamps)
+        unit, evidence["unit"] = unit_of(stamps.drop_nulls()[0])
         return {"unit": unit}
     if stamps.dtype == pl.String and iso_format(str(stamps.drop_nulls()[0])) is None:
         form, zone = stamp_format_of(stamps)

@@ -32,7 +32,8 @@ def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]
     The folder above the first part that varies is searched; what stands in braces or for a `*` is matched, and all
     other text is taken as it is, so that a bracket in a path is a bracket.
     """
-    filesystem, path_template = open_uri(template, Path(literal(str(main_root()))))
+    at_home = literal(str(Path.home())) if template.startswith("~/") else "~"
+    filesystem, path_template = open_uri(template.replace("~", at_home, 1), Path(literal(str(main_root()))))
     root, levels = root_of(path_template, symbol)
 
     def listed(one: tuple[str, dict[str, Any]]) -> dict[str, Any] | None:

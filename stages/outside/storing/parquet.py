@@ -24,26 +24,26 @@ ROWS_OF_A_GROUP = 100_000  # stated, or the bytes would show the size of the par
 def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
     """A parquet file as it stands, without a contract; of its columns `only` those, if told."""
     with _told(path):
-        return pl.read_parquet(path, columns=None if only is None else columns_of(path, only))
+        return pl.read_parquet(path, columns=None if only is None else columns_of(path, only), glob=False)
 
 
 def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> pl.DataFrame:
     """Some columns of it, and of its rows those whose values are among these."""
     kept = [pl.col(name).is_in(list(values)) for name, values in among.items()]
     with _told(path):
-        return pl.scan_parquet(path).filter(*kept).select(columns_of(path, only)).collect()
+        return pl.scan_parquet(path, glob=False).filter(*kept).select(columns_of(path, only)).collect()
 
 
 def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
     """What there is of some of its columns, each combination of values once, in no order."""
     with _told(path):
-        return pl.scan_parquet(path).select(columns_of(path, only)).unique().collect()
+        return pl.scan_parquet(path, glob=False).select(columns_of(path, only)).unique().collect()
 
 
 def read_parts(path: Path, only: Collection[str]) -> Iterator[pl.DataFrame]:
     """Some columns of it, a group of rows at a time."""
     with _told(path):
-        lazy = pl.scan_parquet(path).select(columns_of(path, only))
+        lazy = pl.scan_parquet(path, glob=False).select(columns_of(path, only))
         for start in range(0, lazy.select(pl.len()).collect().item(), ROWS_OF_A_GROUP):
             yield lazy.slice(start, ROWS_OF_A_GROUP).collect()
 

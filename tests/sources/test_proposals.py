@@ -1,0 +1,156 @@
+"""What names of files, columns and stamps tell, and what they do not."""
+
+import polars as pl
+import pytest
+
+from stages.errors import DataContractError
+from stages.sources.columns import columns_of, price_scale_of, unit_of
+from stages.sources.csv_form import csv_of, stamp_format_of
+from stages.sources.layout import layout_of
+from stages.sources.params import ONE_HEADER, CsvParams
+
+
+@pytest.mark.parametrize(
+    ("paths", "template", "symbols"),
+    [
+        (
+            ["AAPL/2024/AAPL_2024-03.parquet", "AAPL/2024/AAPL_2024-04.parquet", "MSFT/2024/MSFT_2024-03.parquet"],
+            "{symbol}/{yyyy}/{symbol}_{yyyy}-{mm}.parquet",
+            ("AAPL", "MSFT"),
+        ),
+        (["A_202411.parquet"], "{symbol}_{yyyy}{mm}.parquet", ("A",)),
+        (["2024/11/2024-11-04.csv.gz", "2024/11/2024-11-05.csv.gz"], "{yyyy}/{mm}/{yyyy}-{mm}-{dd}.csv.gz", ()),
+        (["BRK.B_2023.csv", "A_2023.csv", "A_2024.csv", "readme.txt"], "{symbol}_{yyyy}.csv", ("A", "BRK.B")),
+        (["aapl.csv", "msft.csv"], "{symbol_lower}.csv", ("AAPL", "MSFT")),
+        (["bars.parquet"], "bars.parquet", ()),
+        (["[x] {y}/AAPL.csv", "[x] {y}/IBM.csv"], "[x] {{y}}/{symbol}.csv", ("AAPL", "IBM")),
+        (
+            ["year=2024/month=3/symbol=IBM/0.parquet", "year=2024/month=11/symbol=AAPL/7f.parquet"],
+            "year={yyyy}/month={m}/symbol={symbol}/*.parquet",
+            ("AAPL", "IBM"),
+        ),
+        (["month=03/day=04/x.csv", "month=11/day=12/x.csv"], "month={mm}/day={dd}/x.csv", ()),
+        (
+            ["xnas-itch-20240102.ohlcv-1m.AAPL.csv", "xnas-itch-20240102.ohlcv-1m.IBM.csv"],
+            "xnas-itch-{yyyy}{mm}{dd}.ohlcv-1m.{symbol}.csv",
+            ("AAPL", "IBM"),
+        ),
+    ],
+)
+def test_names_of_files_tell_where_dates_and_symbols_stand(
+    paths: list[str], template: str, symbols: tuple[str, ...]
+) -> None:
+    found = layout_of(paths)
+    assert (found.template, found.symbols) == (template, symbols)
+
+
+def test_a_symbol_that_is_stated_is_looked_for_alone() -> None:
+    assert layout_of(["ETF/SPY_x.csv", "ETF/QQQ_x.csv"], ["SPY", "QQQ"]).template == "ETF/{symbol}_x.csv"
+
+
+def test_a_folder_without_bars_says_which_endings_are_looked_for() -> None:
+    with pytest.raises(DataContractError, match=r"none of 2 files ends in \.parquet"):
+        layout_of(["a.zip", "b.pdf"])
+
+
+BARS = pl.DataFrame(
+    {
+        "when": ["2024-01-02 09:30", "2024-01-02 09:31", "2024-01-02 09:32", "2024-01-02 09:33"],
+        "open": [10.0, 10.4, 10.1, 10.6],
+        "high": [10.5, 10.6, 10.7, 10.8],
+        "low": [9.9, 10.0, 10.0, 10.4],
+        "close": [10.4, 10.1, 10.6, 10.5],
+        "volume": [900.0, 800.0, 700.0, 600.0],
+    }
+)
+
+
+def test_columns_of_strange_names_are_told_by_their_values() -> None:
+    """p2 is always highest, p4 lowest; p1 begins where p3 of the minute before ended: 10.4, 10.1, 10.6."""
+    strange = BARS.rename({"when": "t", "open": "p1", "high": "p2", "close": "p3", "low": "p4", "volume": "p5"}).select(
+        "t", "p3", "p1", "p4", "p2", "p5"
+    )
+    found = columns_of(strange)
+    assert found.aliases == {"t": "ts", "p1": "open", "p2": "high", "p4": "low", "p3": "close", "p5": "volume"}
+    assert "high is highest and low lowest in 100.0% of 4 rows" in found.told
+
+
+def test_values_that_contradict_the_names_stop() -> None:
+    swapped = BARS.rename({"high": "low", "low": "high", "when": "ts"})
+    with pytest.raises(DataContractError, match=r"in only 0% of rows.*ALIASES="):
+        columns_of(swapped)
+
+
+def test_columns_that_make_no_bars_are_asked_for() -> None:
+    with pytest.raises(DataContractError, match=r'Name them: ALIASES="COLUMN=open'):
+        columns_of(pl.DataFrame({"t": [1, 2], "a": [1.0, 2.0], "b": [3.0, 1.0]}))
+
+
+@pytest.mark.parametrize("form", ["Open_AAPL", "AAPL Open", "('Open', 'AAPL')"])
+def test_columns_named_for_symbols_are_one_alias_each(form: str) -> None:
+    fields = ("open", "high", "low", "close", "volume")
+    names = {one: form.replace("Open", one.title()) for one in fields}
+    wide = BARS.rename({"when": "Datetime"} | names)
+    other = BARS.select(pl.col(one).alias(name.replace("AAPL", "IBM")) for one, name in names.items())
+    found = columns_of(pl.concat([wide, other], how="horizontal"))
+    assert found.symbols == ("AAPL", "IBM")
+    assert found.aliases[form.replace("AAPL", "{symbol}")] == "open"
+    assert found.aliases["Datetime"] == "ts"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "unit"), [(1704205800, "s"), (1704205800000, "ms"), (1704205800000000, "us"), (1704205800 * 10**9, "ns")]
+)
+def test_a_unit_is_the_one_that_leads_to_our_time(stamp: int, unit: str) -> None:
+    found, why = unit_of(stamp)
+    assert found == unit
+    assert "2024-01-02 14:30:00 UTC" in why
+
+
+def test_a_number_that_is_no_time_is_refused() -> None:
+    with pytest.raises(DataContractError, match="no time since 1970"):
+        unit_of(93000)
+
+
+@pytest.mark.parametrize(
+    ("prices", "scale"),
+    [([187.43, 187.5], 1.0), ([187, 188], 1.0), ([18743, 18750], 0.01), ([1874300, 1875000], 1e-4),
+     ([187430000000, 187500000000], 1e-9)],
+)  # fmt: skip
+def test_whole_prices_too_large_for_dollars_are_smaller_units(prices: list[float], scale: float) -> None:
+    assert price_scale_of(pl.Series(prices))[0] == scale
+
+
+@pytest.mark.parametrize(
+    ("stamps", "form", "zone"),
+    [
+        (["01/31/2024 09:30", "02/01/2024 09:31"], "%m/%d/%Y %H:%M", None),
+        (["31/01/2024 09:30", "01/02/2024 09:31"], "%d/%m/%Y %H:%M", None),
+        (["20240102  09:30:00", "20240102  09:31:00"], "%Y%m%d %H:%M:%S", None),
+        (["20240102 09:30:00 US/Eastern"], "%Y%m%d %H:%M:%S US/Eastern", "America/New_York"),
+        (["01/02/2024 9:30 AM", "01/03/2024 1:30 PM"], "%m/%d/%Y %I:%M %p", None),
+        (["04/05/2024 09:30", "04/08/2024 09:30"], "%m/%d/%Y %H:%M", None),  # Friday, Monday; not 5 May and 4 August
+    ],
+)
+def test_the_form_of_a_stamp_is_the_one_that_all_fit_and_that_leads_to_trading_days(
+    stamps: list[str], form: str, zone: str | None
+) -> None:
+    found, named = stamp_format_of(pl.Series(stamps))
+    assert named == zone
+    assert found == form or pl.Series(stamps).str.to_datetime(found).equals(pl.Series(stamps).str.to_datetime(form))
+
+
+def test_lines_of_a_csv_tell_names_and_separator() -> None:
+    lines = ["2024-01-02 09:30,10,11,9,10.5,100", "2024-01-02 09:31,10.5,11,9,10,200"]
+    assert csv_of(["ts,open,high,low,close,volume", *lines])[0] == ONE_HEADER
+    layout, rows = csv_of([line.replace(",", ";") for line in lines])
+    assert layout == CsvParams(
+        header_lines=0, columns=("ts", "column_2", "column_3", "column_4", "column_5", "column_6"), separator=";"
+    )
+    assert rows.height == 2
+    assert csv_of(["Price,Close", "Ticker,A", "Datetime,", *lines])[0].header_lines == 3
+
+
+def test_a_text_that_is_no_table_of_bars_is_refused() -> None:
+    with pytest.raises(DataContractError, match="no table of bars"):
+        csv_of(["Dear customer,", "your download has expired."])
