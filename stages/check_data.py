@@ -10,7 +10,7 @@ from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import partitions_of, staged
 from stages.outside.storing.passes import Pass
-from stages.quality.gate import check_apart
+from stages.quality.gate import check_apart, check_labels
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.report import demand_sound, quality_report
 from stages.tables.calendar import Calendar
@@ -35,7 +35,7 @@ def main() -> None:
     with staged(BARS, storage) as stage:
         check = Pass(partial(check_apart, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
         found = engine.run(check, {symbol: (bars,) for symbol, bars in delivered.items()}, "checking bars")
-        checked = {symbol: one for symbol, (_, one) in found.items()}
+        checked = check_labels({symbol: one for symbol, (_, one) in found.items()}, dialect, calendar, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)
         write_json(report, REPORT)
         demand_sound(report, universe)

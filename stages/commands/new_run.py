@@ -34,6 +34,7 @@ source:
   aliases: {aliases}
   zone: null                  # zone of naive stamps, e.g. America/New_York
   bar_label: start            # does a stamp name the start or the end of its minute?
+  bar_label_trusted: false    # true: by the vendor's documents, where the bars do not tell
 universe:
   symbols: {symbols}
   # who may trade; grow it by evidence: `make whitelist`

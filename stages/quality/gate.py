@@ -1,6 +1,7 @@
 """The data gate: each symbol's bars as delivered -> sound bars on the grid, and what was found.
 
-Symbols are checked one by one, so that memory holds the work on one of them.
+Symbols are checked one by one, so that memory holds the work on one of them. What their stamps mean is then asked of all
+together: one vendor has one convention.
 
 *Tables*: `Checked.bars` is table `Bars`, sessions that the gate drops included (their verdict says so); `days` is one
 row a session.
@@ -8,7 +9,7 @@ row a session.
 written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -16,7 +17,10 @@ import polars as pl
 from stages.quality.failure import HardFailure
 from stages.quality.fill import on_grid
 from stages.quality.gaps import Silence, silence_of
-from stages.quality.ingest import Ingested, ingest
+from stages.quality.ingest import Ingested, ingest, read_rows
+from stages.quality.label_evidence import LabelEvidence, label_evidence
+from stages.quality.label_messages import contradiction, undecided
+from stages.quality.labels import LabelReading, judge_labels
 from stages.quality.outliers import outliers
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.sessions import judge_sessions
@@ -33,13 +37,51 @@ class Checked:
     rows_delivered: int
     failure: HardFailure | None
     silence: Silence
+    evidence: LabelEvidence | None = None
+    labels: LabelReading | None = None  # of all symbols
+    undecided: str = ""  # why the label is not known, if that stops the run
 
 
 def check_symbols(
     delivered: Mapping[str, pl.DataFrame], dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Checked]:
     """Every symbol through the gate, by symbol, sorted."""
-    return {symbol: check_symbol(symbol, delivered[symbol], dialect, calendar, quality) for symbol in sorted(delivered)}
+    alone = {symbol: check_symbol(symbol, delivered[symbol], dialect, calendar, quality) for symbol in sorted(delivered)}
+    return check_labels(alone, dialect, calendar, quality)
+
+
+def check_labels(
+    checked: Mapping[str, Checked], dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
+) -> dict[str, Checked]:
+    """The same symbols after TS5: fails those whose stamps contradict the params, by all symbols or by their own."""
+
+    def read(symbols: Iterable[str]) -> LabelReading:
+        evidence = [found for symbol in symbols if (found := checked[symbol].evidence) is not None]
+        return judge_labels(evidence, calendar, quality.label_min_confidence)
+
+    source = read(checked)
+    unknown = undecided(source, dialect, quality)
+    result = {}
+    for symbol, one in checked.items():
+        result[symbol] = one
+        if one.evidence is None:
+            continue
+        contradictions = (contradiction(reading, dialect, quality) for reading in (read([symbol]), source))
+        wrong = next((found for found in contradictions if found), None)
+        result[symbol] = replace(
+            one,
+            days=_all_failed(one.days) if wrong else one.days,
+            counts=one.counts | {"TS5_undecided": int(bool(unknown))},
+            failure=wrong or one.failure,
+            labels=source,
+            undecided="" if wrong or dialect.bar_label_trusted else unknown,
+        )
+    return result
+
+
+def _all_failed(days: pl.DataFrame) -> pl.DataFrame:
+    """Each session lies elsewhere than the params say, so that nothing was judged by its own minutes."""
+    return days.with_columns(verdict=pl.lit("fail"), reason=pl.lit("wrong_labels"))
 
 
 def check_apart(
@@ -54,9 +96,11 @@ def check_symbol(
     symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
 ) -> Checked:
     """One symbol through the gate; nothing of the others is needed."""
-    failure = None
+    failure = evidence = None
     try:
-        ingested = ingest(symbol, delivered, dialect, calendar, quality)
+        named, stamped = read_rows(symbol, delivered, dialect, calendar)
+        evidence = label_evidence(stamped, calendar)
+        ingested = ingest(named, stamped, dialect, calendar)
     except HardFailure as error:
         failure, ingested = error, Ingested.nothing()
     placed = on_grid(ingested.rows, calendar, quality)
@@ -69,4 +113,4 @@ def check_symbol(
         .agg(PX3=pl.col("is_outlier").sum(), PX3_reverted=pl.col("reverted").sum())
     )
     days = days.join(spikes, on="session", how="left").sort("session")
-    return Checked(bars, days, ingested.counts, delivered.height, failure, silence_of(bars, quality))
+    return Checked(bars, days, ingested.counts, delivered.height, failure, silence_of(bars, quality), evidence)

@@ -19,6 +19,7 @@ class DialectParams(Section):
     aliases: dict[str, str]
     zone: str | None
     bar_label: Literal["start", "end"]
+    bar_label_trusted: bool
 
 
 class QualityParams(Section):
@@ -47,7 +48,6 @@ class QualityParams(Section):
     off_tick_tolerance_ticks: Annotated[float, Field(ge=0)] = Field(description="PX6")
     low_volume_share: Share = Field(description="VOL3")
     low_volume_past_sessions: Annotated[int, Field(ge=1)] = Field(description="VOL3")
-    label_min_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5 by stamps")
-    label_min_volume_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5 by volume")
-    label_min_volume_ratio: Annotated[float, Field(ge=1)] = Field(description="TS5 by volume")
+    label_min_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5, that say anything")
+    label_min_confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(description="TS5, a probability")
     halt_min_trading_share: Share = Field(description="long gaps, of the other symbols' minutes")

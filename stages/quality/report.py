@@ -30,6 +30,11 @@ def quality_report(
     gaps = long_gaps({symbol: one.silence for symbol, one in checked.items()}, quality)
     symbols = {symbol: _symbol(one) | {"long_gaps": gaps[symbol]} for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
+    hard += [
+        {"symbol": symbol, "session": None, "check": "TS5", "detail": one.undecided}
+        for symbol, one in checked.items()
+        if one.undecided and not hard
+    ]
     warnings = _warnings(checked, symbols, quality)
     troubled = warnings or any(day["verdict"] != "pass" for one in symbols.values() for day in one["days"])
     return {
@@ -39,6 +44,7 @@ def quality_report(
             "uri": manifest["uri_template"],
             "rows": sum(one.rows_delivered for one in checked.values()),
             "sha256": hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
+            "labels": next((one.labels.told for one in checked.values() if one.labels), None),
         },
         "calendar": {
             "start": str(calendar["session"][0]),
@@ -121,8 +127,6 @@ def _warnings(checked: Mapping[str, Checked], symbols: dict[str, Any], quality: 
         share = one["sessions_usable"] / one["sessions_expected"]
         if quality.min_sessions_share <= share < quality.warn_sessions_share:
             told.append(f"CMP3 {symbol}: {share:.1%} of its sessions are usable")
-        if one["checks"].get("TS5_undecided"):
-            told.append(f"TS5 {symbol}: its stamps do not tell whether they are start or end labels")
         off_tick = one["checks"]["PX6"] / max(1, sum(day["n_expected"] - day["n_missing"] for day in one["days"]))
         if off_tick > quality.off_tick_share:
             told.append(

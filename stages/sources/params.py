@@ -72,6 +72,7 @@ class SourceParams(Section):
     aliases: dict[str, Column]
     zone: str | None
     bar_label: Literal["start", "end"]
+    bar_label_trusted: bool
     close_includes_auction: bool | None
     synthetic: SyntheticParams | None
 

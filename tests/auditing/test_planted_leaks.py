@@ -114,7 +114,7 @@ def test_a_snapshot_dropped_by_the_verdict_on_its_own_day_is_caught():
 def test_start_labels_that_are_read_as_ends_are_caught():
     """09:30 is read as the bar from 09:29 on: each bar counts as known a minute before it is over."""
     trusting = QualityParams.model_validate(section("quality") | {"label_min_sessions": 1000})
-    as_ends = DialectParams(aliases={}, zone=None, bar_label="end")
+    as_ends = DialectParams(aliases={}, zone=None, bar_label="end", bar_label_trusted=False)
 
     assert "stage check_data, column " in caught(check=lambda bars: check_symbols(bars, as_ends, CALENDAR, trusting))
 
@@ -122,10 +122,10 @@ def test_start_labels_that_are_read_as_ends_are_caught():
 def test_end_labels_that_are_read_as_starts_are_caught_although_nothing_is_known_too_early():
     """09:31 is read as the bar from 09:31 on: each bar counts as known a minute late, and orders get its old price."""
     trusting = QualityParams.model_validate(section("quality") | {"label_min_sessions": 1000})
-    starts = DialectParams(aliases={}, zone=None, bar_label="start")
+    starts = DialectParams(aliases={}, zone=None, bar_label="start", bar_label_trusted=False)
     bars = {s: frame.with_columns(pl.col("ts") + pl.duration(minutes=1)) for s, frame in delivered().items()}
     gate = replace(HONEST, check=lambda given: check_symbols(given, starts, CALENDAR, trusting))
-    audited = Audited(gate, bars, DialectParams(aliases={}, zone=None, bar_label="end"))
+    audited = Audited(gate, bars, DialectParams(aliases={}, zone=None, bar_label="end", bar_label_trusted=False))
 
     message = caught(audited=audited)
     assert "stage check_data, column ts" in message

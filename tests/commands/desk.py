@@ -26,6 +26,7 @@ SOURCE = {
     "aliases": {"time": "ts"},
     "zone": None,
     "bar_label": "start",
+    "bar_label_trusted": False,
     "close_includes_auction": None,
     "synthetic": None,
 }

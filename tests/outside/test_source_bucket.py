@@ -81,6 +81,7 @@ def source() -> SourceParams:
         aliases={},
         zone=None,
         bar_label="start",
+        bar_label_trusted=False,
         close_includes_auction=None,
         synthetic=None,
     )

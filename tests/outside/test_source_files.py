@@ -40,6 +40,7 @@ def source(template: str = TEMPLATE) -> SourceParams:
         aliases={},
         zone=None,
         bar_label="start",
+        bar_label_trusted=False,
         close_includes_auction=None,
         synthetic=None,
     )

@@ -19,7 +19,7 @@ NUMBERS = ("open", "high", "low", "close", "volume")
 
 
 def dialect(**changes: Any) -> DialectParams:
-    return DialectParams(**({"aliases": {}, "zone": None, "bar_label": "start"} | changes))
+    return DialectParams(**({"aliases": {}, "zone": None, "bar_label": "start", "bar_label_trusted": False} | changes))
 
 
 def delivery(calendar: pl.DataFrame = CALENDAR, seed: int = 1) -> pl.DataFrame:

@@ -104,7 +104,7 @@ def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:
     late = delivery().filter(~pl.col("ts").is_in(CALENDAR["open_utc"].to_list()))
 
     assert any("PX6 AAA: 100.0%" in warning for warning in report_on(AAA=between_ticks)["warnings"])
-    assert any(warning.startswith("TS5 AAA") for warning in report_on(AAA=late)["warnings"])
+    assert [failure["check"] for failure in report_on(AAA=late)["hard_failures"]] == ["TS5"]
     assert any(warning.startswith("CMP3 AAA: 92.9%") for warning in report_on(AAA=lacking(TUESDAY))["warnings"])
 
 

@@ -20,6 +20,7 @@ def source(**changes: Any) -> SourceParams:
         "aliases": {},
         "zone": None,
         "bar_label": "start",
+        "bar_label_trusted": False,
         "close_includes_auction": None,
         "synthetic": None,
     }
