@@ -1,7 +1,7 @@
 """The data gate: each symbol's bars as delivered -> sound bars on the grid, and what was found.
 
-Symbols are checked one by one, so that memory holds the work on one of them. What their stamps mean is then asked of all
-together: one vendor has one convention.
+Symbols are checked one by one, so that memory holds the work on one of them. What their stamps mean is then asked of
+all together: one vendor has one convention.
 
 *Tables*: `Checked.bars` is table `Bars`, sessions that the gate drops included (their verdict says so); `days` is one
 row a session.
@@ -46,7 +46,9 @@ def check_symbols(
     delivered: Mapping[str, pl.DataFrame], dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Checked]:
     """Every symbol through the gate, by symbol, sorted."""
-    alone = {symbol: check_symbol(symbol, delivered[symbol], dialect, calendar, quality) for symbol in sorted(delivered)}
+    alone = {
+        symbol: check_symbol(symbol, delivered[symbol], dialect, calendar, quality) for symbol in sorted(delivered)
+    }
     return check_labels(alone, dialect, calendar, quality)
 
 

@@ -31,8 +31,8 @@ def undecided(reading: LabelReading, dialect: DialectParams, quality: QualityPar
     return (
         f"the bars do not tell whether a stamp names the start or the end of its minute: {reading.sessions} full "
         f"sessions speak, confidence {reading.confidence:.1%}, quality.label_min_confidence asks for "
-        f"{quality.label_min_confidence:.1%} ({reading.words}). Look it up at the vendor's, take a longer span, or state "
-        f"that source.bar_label {dialect.bar_label} is known: source.bar_label_trusted: true."
+        f"{quality.label_min_confidence:.1%} ({reading.words}). Look it up at the vendor's; take a longer span, or "
+        f"state that source.bar_label {dialect.bar_label} is known: source.bar_label_trusted: true."
     )
 
 
@@ -59,7 +59,8 @@ def _what(reading: LabelReading, wrong: list[Stretch], declared: int, dialect: D
 
 def _zone(reading: LabelReading, first: Stretch, dialect: DialectParams) -> str:
     hours = "an hour" if abs(first.hours) == 1 else f"{abs(first.hours)} hours"
-    off = f"by its stamps the session begins {hours} {'late' if first.hours > 0 else 'early'}, at {stamp(first.offset_min)}"
+    side = "late" if first.hours > 0 else "early"
+    off = f"by its stamps the session begins {hours} {side}, at {stamp(first.offset_min)}"
     if all(one.hours == one.utc_hours for one in reading.stretches):
         return (
             f"{off} in New York: the stamps are New York's, read as {dialect.zone or 'the zone they carry'}; set "

@@ -15,16 +15,19 @@ candidate explains what follows by `SWITCH_NATS` better: one odd session makes n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.quality.label_evidence import CANDIDATES, SESSION_NATS, SIGNS, Array, LabelEvidence, label_evidence
+from stages.quality.label_evidence import SIGNS, LabelEvidence, label_evidence
+from stages.quality.label_signs import CANDIDATES, Array, best_at_zero
 
 MIN_CONFIDENCE = 0.99
 SWITCH_NATS = 7.0
+ALONE_NATS = {"ranges": 4.0, "prints": 6.0}  # signs that lean on one or two rows decide nothing alone
 CLOCK_NATS, CLOCK_PRIOR = 4.0, 0.05  # alone, a rhythm of five minutes decides nothing
 BEST_CONFIDENCE = 0.999  # no more is claimed, since the signs of a session are not independent
 OPEN_MIN = 570  # 09:30
@@ -76,14 +79,17 @@ class LabelReading:
 
     @property
     def zone_hours(self) -> int:
+        """By which the clock is ahead of the zone in which the stamps were read."""
         return round(self.offset_min / 60)
 
     @property
     def label(self) -> Literal["start", "end"]:
+        """Which end of its minute a stamp names, or comes nearest to."""
         return "end" if self.offset_min - 60 * self.zone_hours > 0 else "start"
 
     @property
     def shift_min(self) -> int:
+        """By which stamps of that label are late."""
         return self.offset_min - 60 * self.zone_hours - (self.label == "end")
 
     @property
@@ -110,39 +116,45 @@ def judge_labels(
 ) -> LabelReading:
     """One answer from the evidence of some symbols."""
     by_sign = sum((one.by_sign() for one in evidence), np.zeros((len(SIGNS), calendar.height, len(CANDIDATES))))
-    nats = by_sign.sum(0)
-    nats = np.maximum(nats - nats.max(1, keepdims=True), -SESSION_NATS)
+    nats = best_at_zero(by_sign.sum(0))
     says = np.flatnonzero((nats < 0).any(1))
     if not len(says):
         return LabelReading((), 0.5, 0, "no full session says anything")
-    nats = nats[says]
-    clock = _clock(evidence)
+    by_sign, nats, clock = by_sign[:, says], nats[says], _clock(evidence)
     summer = (calendar["open_utc"].dt.hour() == SUMMER_OPEN_UTC).to_numpy()[says]
     needed = float(np.log(min_confidence / (1 - min_confidence)))
-    best = np.full(len(nats), int((nats.sum(0) + clock).argmax()))
-    usual, margins = best[0], []
+    usual = int((nats.sum(0) + clock).argmax())
+    best, leads = np.full(len(nats), usual), []
     for regime in (np.flatnonzero(summer), np.flatnonzero(~summer)):
         for begin, end, at in _runs(nats[regime]):
             rows = regime[begin:end]
-            gain = float((nats[rows, at] - nats[rows, usual]).sum())
-            if at != usual and gain >= needed:
+            lead = _leads(by_sign[:, rows], at)[usual]
+            if at != usual and lead >= needed:
                 best[rows] = at
-                margins.append(gain)
-    own = nats[best == usual].sum(0) + clock
-    margins.append(float(own[usual] - np.delete(own, usual).max()))
+                leads.append(lead)
+    own = _leads(by_sign[:, best == usual], usual) + clock[usual] - clock
+    leads.append(np.delete(own, usual).min())
     return LabelReading(
         stretches=_stretches(calendar["session"].to_numpy()[says], CANDIDATES[best], summer),
-        confidence=min(float(1 / (1 + np.exp(-min(margins)))), BEST_CONFIDENCE),
+        confidence=min(float(1 / (1 + np.exp(-min(leads)))), BEST_CONFIDENCE),
         sessions=len(says),
-        words=_words(by_sign[:, says], int(CANDIDATES[usual])),
+        words=_words(by_sign, int(CANDIDATES[usual])),
     )
+
+
+def _leads(by_sign: Array, at: int) -> Array:
+    """Nats by which a candidate leads each other one: the lesser of the sum by sessions and the sum by signs."""
+    nats, signs = best_at_zero(by_sign.sum(0)), by_sign.sum(1)
+    most = np.array([ALONE_NATS.get(sign, np.inf) for sign in SIGNS])[:, None]
+    by_signs = np.minimum(signs[:, at, None] - signs, most).sum(0)
+    return np.asarray(np.minimum((nats[:, at, None] - nats).sum(0), by_signs), float)
 
 
 def _clock(evidence: Sequence[LabelEvidence]) -> Array:
     """Nats of each candidate for the rhythm of five minutes, which a feed may have or not."""
     ratio = np.mean([one.clock for one in evidence], axis=0)
     nats = np.minimum(np.logaddexp(np.log(1 - CLOCK_PRIOR), np.log(CLOCK_PRIOR) + ratio), CLOCK_NATS)
-    return nats[CANDIDATES % len(ratio)]
+    return np.asarray(nats[CANDIDATES % len(ratio)], float)
 
 
 def _runs(nats: Array) -> list[tuple[int, int, int]]:
@@ -161,10 +173,12 @@ def _runs(nats: Array) -> list[tuple[int, int, int]]:
         path.append(int(came_from[row, path[-1]]))
     cuts = np.flatnonzero(np.diff(path[::-1])) + 1
     bounds = [0, *cuts.tolist(), len(path)]
-    return [(begin, end, path[::-1][begin]) for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [(begin, end, path[::-1][begin]) for begin, end in pairwise(bounds)]
 
 
-def _stretches(sessions: NDArray[np.datetime64], offsets: NDArray[np.int64], summer: NDArray[np.bool_]) -> tuple[Stretch, ...]:
+def _stretches(
+    sessions: NDArray[np.datetime64], offsets: NDArray[np.int64], summer: NDArray[np.bool_]
+) -> tuple[Stretch, ...]:
     changes = np.flatnonzero((np.diff(offsets) != 0) | (np.diff(summer) != 0)) + 1
     bounds = [0, *changes.tolist(), len(offsets)]
     return tuple(
@@ -175,7 +189,7 @@ def _stretches(sessions: NDArray[np.datetime64], offsets: NDArray[np.int64], sum
             offset_min=int(offsets[begin]),
             utc_hours=SUMMER_HOURS if summer[begin] else WINTER_HOURS,
         )
-        for begin, end in zip(bounds, bounds[1:], strict=False)
+        for begin, end in pairwise(bounds)
     )
 
 

@@ -57,7 +57,10 @@ def test_another_future_is_seen_by_every_stage_from_its_instant_on(future):
 
 
 def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
-    aliases, dialect = {"t": "ts", "c": "close"}, {"zone": "America/New_York", "bar_label": "end", "bar_label_trusted": False}
+    aliases, dialect = (
+        {"t": "ts", "c": "close"},
+        {"zone": "America/New_York", "bar_label": "end", "bar_label_trusted": False},
+    )
     study = study_of(source={"aliases": aliases, **dialect})
     at = (pl.col("ts") + pl.duration(minutes=1)).dt.convert_time_zone(dialect["zone"]).dt.replace_time_zone(None)
     bars = {
@@ -92,7 +95,9 @@ def test_the_same_seed_gives_the_same_instants_oldest_first_and_no_more_than_the
 
 @pytest.mark.parametrize("label", ["start", "end"])
 def test_a_delivered_row_is_known_at_the_end_of_its_minute(label):
-    world = replace(Audited().world, dialect=DialectParams(aliases={}, zone=None, bar_label=label, bar_label_trusted=False))
+    world = replace(
+        Audited().world, dialect=DialectParams(aliases={}, zone=None, bar_label=label, bar_label_trusted=False)
+    )
     first = delivered()["STRONG"]["ts"][0]
 
     assert (world.known_at("STRONG")[0] - first).total_seconds() == {"start": 60, "end": 0}[label]

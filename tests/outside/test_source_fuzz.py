@@ -16,8 +16,8 @@ from stages.universe.params import UniverseParams
 
 TEMPLATE = "bars/{symbol}_{yyyy}-{mm}.parquet"
 SOURCE = SourceParams(
-    name="mine", kind="parquet", uri_template=TEMPLATE, aliases={}, zone=None, bar_label="start", bar_label_trusted=False,
-    close_includes_auction=None, synthetic=None,
+    name="mine", kind="parquet", uri_template=TEMPLATE, aliases={}, zone=None, bar_label="start",
+    bar_label_trusted=False, close_includes_auction=None, synthetic=None,
 )  # fmt: skip
 COLUMNS = st.sampled_from(["ts", "open", "close", "größe", "../../x", ""])
 VALUES = st.sampled_from(

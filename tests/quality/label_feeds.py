@@ -51,6 +51,11 @@ class Feed:
         return (self.label == "end") + self.late_min
 
     @property
+    def truth(self) -> set[int]:
+        """Every offset that the feed has."""
+        return {self.offset_min} | ({1, 0} if self.switched_from is not None else set())
+
+    @property
     def is_ample(self) -> bool:
         """At least ten full sessions with 90 % of their minutes."""
         full = int((~self.calendar["is_half"]).sum()) - self.bad_sessions
@@ -105,7 +110,9 @@ def _symbol(feed: Feed, rng: np.random.Generator) -> pl.DataFrame:
     opening = close - moves
     reach = np.rint(np.abs(rng.normal(0, 1, (2, *shape))) * spread)
     high, low = np.maximum(opening, close) + reach[0], np.minimum(opening, close) - reach[1]
-    level = np.where(inside, 900 if feed.volumes == "even" else 400 + 1600 * (2 * u - 1) ** 2, rng.choice([20, 60, 200]))
+    level = np.where(
+        inside, 900 if feed.volumes == "even" else 400 + 1600 * (2 * u - 1) ** 2, rng.choice([20, 60, 200])
+    )
     volume = np.ceil(level * rng.lognormal(0, 0.4, shape)) * 100
     volume = np.where(first, volume * rng.uniform(1.5, 4), np.where(closing, volume * rng.uniform(3, 30), volume))
     volume = np.rint(volume) * (feed.volumes != "none")
@@ -124,7 +131,9 @@ def _symbol(feed: Feed, rng: np.random.Generator) -> pl.DataFrame:
         late[feed.switched_from :] += 1 if feed.label == "start" else -1
     opens = feed.calendar["open_utc"].dt.epoch("s").to_numpy()[:, None]
     stamps = (opens + 60 * (m + late)) * 1_000_000
-    values = dict(zip(("open", "high", "low", "close"), (x[kept] / 100 for x in (opening, high, low, close)), strict=True))
+    values = dict(
+        zip(("open", "high", "low", "close"), (x[kept] / 100 for x in (opening, high, low, close)), strict=True)
+    )
     ts = pl.Series(stamps[kept]).cast(pl.Datetime("us", "UTC"))
     return pl.DataFrame({"ts": ts} | values | {"volume": volume[kept]})
 
@@ -141,10 +150,22 @@ def _kept(feed: Feed, rng: np.random.Generator, m: np.ndarray, n: np.ndarray, in
     return kept
 
 
-def spoiled(seed: int) -> Feed:
-    """A feed with stamps that are off by minutes, or with a switch of labels."""
-    rng = np.random.default_rng([seed, 7])
-    feed = replace(drawn(seed), sessions=20, begin=int(rng.integers(0, all_sessions().height - 20)), bad_sessions=0)
-    if rng.random() < 0.5:
-        return replace(feed, late_min=int(rng.choice([-5, -2, 2, 5])))
-    return replace(feed, switched_from=int(rng.integers(6, 15)))
+def off_by_minutes(seed: int) -> Feed:
+    """A drawn feed of 20 sessions whose stamps are early or late."""
+    return replace(_of_twenty(seed), late_min=int(np.random.default_rng([seed, 1]).choice([-5, -2, 2, 5])))
+
+
+def off_by_hours(seed: int) -> Feed:
+    """A drawn feed of 20 sessions whose clock is off."""
+    hours = np.random.default_rng([seed, 2]).choice([-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6])
+    return replace(_of_twenty(seed), late_min=60 * int(hours))
+
+
+def switching(seed: int) -> Feed:
+    """A drawn feed of 20 sessions that changes its label at the sixth to fifteenth."""
+    return replace(_of_twenty(seed), switched_from=int(np.random.default_rng([seed, 3]).integers(5, 15)))
+
+
+def _of_twenty(seed: int) -> Feed:
+    begin = int(np.random.default_rng([seed, 4]).integers(0, all_sessions().height - 20))
+    return replace(drawn(seed), sessions=20, begin=begin, bad_sessions=0)

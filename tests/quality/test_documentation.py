@@ -14,7 +14,7 @@ ROWS = re.findall(r"^\| ([A-Z]+\d\w*) \|", PAGE, re.MULTILINE)
 def test_every_check_of_the_report_has_a_row() -> None:
     manifest = {"source": "mine", "uri_template": None}
     report = quality_report({"AAA": through_the_gate(delivery())}, manifest, CALENDAR, QUALITY)
-    counted = set(report["symbols"]["AAA"]["checks"]) 
+    counted = set(report["symbols"]["AAA"]["checks"])
     counts = {"outside_hours", "auction_rows", "TS5_undecided"}
 
     assert counted - counts <= set(ROWS)

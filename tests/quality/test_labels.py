@@ -127,7 +127,9 @@ def test_stamps_that_are_off_by_some_minutes_are_told_with_the_shift(label: str,
 def test_stamps_that_are_early_from_some_session_on_are_told_from_there() -> None:
     feed = Feed(seed=6, begin=JUNE)
     turn = feed.calendar["open_utc"][8]
-    early = bars_of(feed)["S0"].with_columns(ts - pl.when(ts >= turn).then(timedelta(minutes=2)).otherwise(timedelta(0)))
+    early = bars_of(feed)["S0"].with_columns(
+        ts - pl.when(ts >= turn).then(timedelta(minutes=2)).otherwise(timedelta(0))
+    )
     failure = gate({"S": early}, feed.calendar)["S"].failure
 
     assert failure.session == turn.date()
@@ -197,7 +199,9 @@ def test_bars_that_do_not_tell_are_undecided_until_the_params_vouch_for_the_labe
 
     assert "source.bar_label_trusted: true" in doubtful["S"].undecided
     assert (doubtful["S"].failure, trusted["S"].undecided) == (None, "")
-    reports = [quality_report(one, {"source": "mine", "uri_template": None}, AUTUMN, QUALITY) for one in (doubtful, trusted)]
+    reports = [
+        quality_report(one, {"source": "mine", "uri_template": None}, AUTUMN, QUALITY) for one in (doubtful, trusted)
+    ]
     assert [[failure["check"] for failure in report["hard_failures"]] for report in reports] == [["TS5"], []]
     assert [report["symbols"]["S"]["checks"]["TS5_undecided"] for report in reports] == [1, 1]
 
@@ -227,7 +231,7 @@ def test_more_sessions_or_more_confidence_can_be_asked_for() -> None:
 
 
 def test_the_rhythm_of_five_minutes_is_heard_where_a_feed_has_it_and_decides_nothing_alone() -> None:
-    """30 sessions of equal bars without open and close, half as much again traded in minutes that begin at :00, :05 …"""
+    """30 sessions of equal bars without their first rows; half as much again is traded in minutes like 10:05."""
     middle = flat().with_columns(pl.Series("volume", np.random.default_rng(1).lognormal(5, 0.3, flat().height)))
     minute_of_hour = ts.dt.minute()
     starts = middle.with_columns(pl.when(minute_of_hour % 5 == 0).then(pl.col("volume") * 1.5).otherwise("volume"))
@@ -264,7 +268,7 @@ def test_a_case_ends_as_its_table_says(case: str, first: Any, last: Any, label: 
 
 
 def test_the_feeds_are_what_they_claim_to_be() -> None:
-    """By hand: an end-labelled feed with an auction row has 391 stamps from 09:30 to 16:00 a session, the first a print."""
+    """By hand: end labels and an auction row are 391 stamps from 09:30 to 16:00 a session, the first a print."""
     feed = Feed(seed=1, label="end", rows="391", begin=JUNE, sessions=3)
     bars = bars_of(feed)["S0"].with_columns(local=ts.dt.convert_time_zone("America/New_York"))
 
