@@ -170,7 +170,7 @@ def _inside(minutes: Minutes, busy: Marks, within: tuple[int, int], beyond: tupl
     odds = np.where(busy, np.log(inside / outside), np.log((1 - inside) / (1 - outside)))
     if minutes.all_hours:
         lost = [share(~minutes.here, span, np.ones_like(busy)) for span in (within, beyond)]
-        odds = np.where(minutes.here, odds, np.clip(np.log(lost[0] / lost[1]), -1, 0))
+        odds = np.where(minutes.here, odds, np.clip(np.log(lost[0] / lost[1]), -0.5, 0))
     return np.asarray(odds, float)
 
 

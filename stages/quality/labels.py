@@ -26,7 +26,7 @@ from stages.quality.label_evidence import SIGNS, LabelEvidence, label_evidence
 from stages.quality.label_signs import CANDIDATES, Array, best_at_zero
 
 MIN_CONFIDENCE = 0.99
-SWITCH_NATS = 7.0
+SWITCH_NATS = 8.0
 ALONE_NATS = {"ranges": 4.0, "prints": 6.0}  # signs that lean on one or two rows decide nothing alone
 CLOCK_NATS, CLOCK_PRIOR = 4.0, 0.05  # alone, a rhythm of five minutes decides nothing
 BEST_CONFIDENCE = 0.999  # no more is claimed, since the signs of a session are not independent

@@ -69,7 +69,11 @@ EXAMPLES: dict[str, Callable[[], bool]] = {
     "TS2": lambda: counted(pl.concat([delivery(), delivery().head(100)]), "TS2") == 100,
     "TS3": lambda: on_tuesday(contradicting, "TS3") == ("fail", "conflicting_rows", 1),
     "TS4": lambda: stopped(delivery().with_columns(ts + timedelta(seconds=1))) == ("hard", "TS4"),
-    "TS5": lambda: stopped(delivery().with_columns(ts + timedelta(minutes=1))) == ("hard", "TS5"),
+    "TS5": lambda: (
+        stopped(delivery().with_columns(ts + timedelta(minutes=1))) == ("hard", "TS5")
+        and [f["check"] for f in report(delivery().filter(~ts.is_in(CALENDAR["open_utc"].implode())))["hard_failures"]]
+        == ["TS5"]
+    ),
     "TS6": lambda: (
         stopped(on_thanksgiving()) == ("hard", "TS6")
         and on_tuesday(after_the_early_close, "TS6", HALF_DAY) == ("warn", None, 10)
