@@ -163,7 +163,7 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 	@python -m tests.outside.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale deps errors features-page plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof deps errors features-page plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -196,6 +196,10 @@ bench: .venv/dev ## speed against references, as ratios in one run
 bench-scale: ARGS ?= --symbols 5 50 500
 bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
 	$(call split,ARGS) python -m tests.benchmarks.bench_scale $$words
+
+label-proof: FEEDS ?= 2000
+label-proof: .venv/dev # how often start and end labels are told apart; FEEDS=2000
+	python -m tests.benchmarks.bench_labels $(call quoted,FEEDS)
 
 deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies

@@ -12,7 +12,8 @@ from stages.outside.settings import read_params
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import partitions_of, staged
 from stages.outside.storing.passes import Pass
-from stages.quality.gate import Known, among_others, check_apart, excuses
+from stages.quality.across import among_others, check_labels, excuses
+from stages.quality.gate import Known, check_apart
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.report import demand_sound, quality_report
 from stages.tables.calendar import Calendar
@@ -45,7 +46,8 @@ def main() -> None:
         if others := excuses({symbol: one for symbol, (_, one) in found.items()}, quality):
             again = {symbol: (delivered[symbol], replace(known[symbol], others=one)) for symbol, one in others.items()}
             found |= engine.run(check, again, "checking bars beside other symbols")
-        checked = among_others({symbol: one for symbol, (_, one) in found.items()}, quality)
+        labelled = check_labels({symbol: one for symbol, (_, one) in found.items()}, dialect, calendar, quality)
+        checked = among_others(labelled, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)
         write_json(report, REPORT)
         demand_sound(report, universe)

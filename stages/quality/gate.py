@@ -1,7 +1,6 @@
 """The data gate: each symbol's bars as delivered -> sound bars on the grid, and what was found.
 
-Symbols are checked one by one, so that memory holds the work on one of them. Those whose suspect bars other symbols
-excuse are checked once more, with what the others did.
+Symbols are checked one by one, so that memory holds the work on one of them; `across` asks what all say together.
 
 *Tables*: `Checked.bars` is table `Bars`, sessions that the gate drops included (their verdict says so); `days` is one
 row a session; `halts` is table `Halts` of that symbol.
@@ -19,14 +18,16 @@ import polars as pl
 from stages.quality.copies import Prints, sampled_prints
 from stages.quality.failure import HardFailure
 from stages.quality.fill import filled, placed
-from stages.quality.gaps import Silence, silence_of, trading_symbols, unlisted_halts
+from stages.quality.gaps import Silence, silence_of
 from stages.quality.halts import NO_HALTS, halts_of
-from stages.quality.ingest import Ingested, ingest
+from stages.quality.ingest import Ingested, ingest, read_rows
+from stages.quality.label_evidence import LabelEvidence, label_evidence
+from stages.quality.labels import LabelReading
 from stages.quality.levels import judge_levels
-from stages.quality.others import NOBODY, Extremes, Others, extremes_of, others_of
+from stages.quality.others import NOBODY, Extremes, Others, extremes_of
 from stages.quality.outliers import outliers
 from stages.quality.params import DialectParams, QualityParams
-from stages.quality.sessions import judge_sessions, with_further_halts
+from stages.quality.sessions import judge_sessions
 from stages.quality.units import check_unit
 from stages.quality.wicks import cut_to_body, judge_wicks
 from stages.tables.bars import Bars
@@ -60,49 +61,9 @@ class Checked:
     levels: list[dict[str, Any]]
     extremes: Extremes
     prints: Prints
-
-
-def check_symbols(  # noqa: PLR0913, PLR0917  # deliveries, and all that they are held against
-    delivered: Mapping[str, pl.DataFrame],
-    dialect: DialectParams,
-    calendar: pl.DataFrame,
-    quality: QualityParams,
-    actions: Mapping[str, Mapping[date, float]] | None = None,
-    halts: pl.DataFrame = NO_HALTS,
-) -> dict[str, Checked]:
-    """Every symbol through the gate, by symbol, sorted."""
-
-    def checked(symbol: str, others: Others) -> Checked:
-        known = Known((actions or {}).get(symbol, {}), halts, others)
-        return check_symbol(symbol, delivered[symbol], dialect, calendar, quality, known)
-
-    found = {symbol: checked(symbol, NOBODY) for symbol in sorted(delivered)}
-    found |= {symbol: checked(symbol, others) for symbol, others in excuses(found, quality).items()}
-    return among_others(found, quality)
-
-
-def excuses(found: Mapping[str, Checked], quality: QualityParams) -> dict[str, Others]:
-    """What the others did, by each symbol that has suspect bars and is to be checked again."""
-    extremes = {symbol: one.extremes for symbol, one in found.items()}
-    if len(found) < 2 or not any(one.suspects or one.suspect_wicks for one in extremes.values()):
-        return {}
-    return others_of(extremes, trading_symbols([one.silence for one in found.values()]), quality)
-
-
-def among_others(checked: Mapping[str, Checked], quality: QualityParams) -> dict[str, Checked]:
-    """What was found of each symbol, given what was found of the others: halts that no list names."""
-    read = {symbol: one.silence for symbol, one in checked.items() if one.failure is None}
-    unlisted = unlisted_halts(read, quality)
-    return {
-        symbol: replace(
-            one,
-            halts=pl.concat([one.halts, unlisted[symbol]]),
-            days=with_further_halts(one.days, one.silence.gaps, unlisted[symbol], quality.of(symbol)),
-        )
-        if symbol in read and unlisted[symbol].height
-        else one
-        for symbol, one in checked.items()
-    }
+    evidence: LabelEvidence | None = None
+    labels: LabelReading | None = None  # of all symbols
+    undecided: str = ""  # why the label is not known, if that stops the run
 
 
 def check_apart(  # noqa: PLR0913  # as check_symbol
@@ -129,9 +90,11 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
 ) -> Checked:
     """One symbol through the gate; nothing of the others is needed."""
     quality, halts = quality.of(symbol), halts_of(symbol, known.halts)
-    failure = None
+    failure = evidence = None
     try:
-        ingested = ingest(symbol, delivered, dialect, calendar, quality)
+        named, stamped = read_rows(symbol, delivered, dialect, calendar)
+        evidence = label_evidence(stamped, calendar)
+        ingested = ingest(named, stamped, dialect, calendar)
         check_unit(ingested.rows, quality)
     except HardFailure as error:
         failure, ingested = error, Ingested.nothing()
@@ -160,4 +123,5 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         levels=levels.found,
         extremes=extremes_of(grid, levels.suspects, suspect_wicks, quality),
         prints=sampled_prints(bars),
+        evidence=evidence,
     )

@@ -5,7 +5,7 @@ This is the only place where aliases, zone, unit, price scale, renames and bar l
 *Tables*: `Ingested.rows` holds `ts, open, high, low, close, volume`, sorted by `ts`, minutes of the calendar only.
 *Time*: `ts` is the start of the bar in UTC microseconds.
 *Errors*: `HardFailure` when the rows cannot be read without guessing: SCH1 (columns, types), SCH2 (zone), TS4 (whole
-minutes), TS5 (label), TS6 (rows on a holiday), TS7 (no row in any session).
+minutes), TS6 (rows on a holiday), TS7 (no row in any session). What the label is, all symbols tell together: `labels`.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ from typing import Literal
 import polars as pl
 
 from stages.quality.failure import HardFailure
-from stages.quality.labels import check_label
-from stages.quality.params import DialectParams, QualityParams
+from stages.quality.params import DialectParams
 from stages.tables.bars import PRICES
 from stages.tables.contract import UTC_MICROSECONDS
 from stages.universe.snapshots import NEW_YORK
@@ -54,14 +53,18 @@ class Ingested:
         )
 
 
-def ingest(
-    symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
-) -> Ingested:
-    """The rows of one symbol, as delivered, in our dialect."""
+def read_rows(
+    symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Our columns of all rows as delivered, and those of the study's span in UTC, still with the vendor's label."""
     named = _named(symbol, delivered, dialect)
     stamped = _by_its_name(symbol, _in_utc(_typed(named, dialect), dialect, calendar), dialect)
     _check_step(stamped)
-    label_decided = check_label(stamped, calendar, dialect, quality)
+    return named, stamped
+
+
+def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> Ingested:
+    """The rows of one symbol in our dialect, from what `read_rows` returns."""
     shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
     rows = stamped.with_columns(pl.col("ts") - shift)
     distinct = _distinct(rows)
@@ -76,8 +79,8 @@ def ingest(
         counts={
             "TS1": int((rows["ts"].diff() < timedelta(0)).sum()),
             "TS2": rows.height - distinct.height,
-            "TS5_undecided": int(not label_decided),
-            "outside_hours": outside.height + delivered.height - stamped.height,
+            "outside_hours": outside.height + named.height - stamped.height,
+            "auction_rows": _auction_rows(outside, calendar),
         },
         conflicts=regular.filter(SHARED)
         .group_by("session")
@@ -261,6 +264,12 @@ def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame) -> bool:
     counts = outside.group_by(date=pl.col("ts").dt.date()).agg(n=pl.len())
     many = full.join(counts, on="date", how="left")["n"].fill_null(0) >= ALL_HOURS_ROWS
     return int(many.sum()) > MOST * full.height
+
+
+def _auction_rows(outside: pl.DataFrame, calendar: pl.DataFrame) -> int:
+    """Prints alone in a row beside the session: 09:30 under end labels, 16:00 under start labels; dropped."""
+    beside = [*(calendar["open_utc"] - timedelta(minutes=1)), *calendar["close_utc"]]
+    return outside.filter(pl.col("ts").is_in(beside), pl.col("high") == pl.col("low")).height
 
 
 def _extent(named: pl.DataFrame) -> str:

@@ -1,106 +1,211 @@
-"""Does a stamp name the start or the end of its minute, and is the vendor's clock right? The bars know.
+"""Which minute does a stamp name, and is the clock right? One answer for a source, from the bars of all its symbols.
 
-Reading end labels as starts lets every decision see one minute of the future, and a clock that ignores daylight saving
-lets it see an hour; so what the bars say must agree with `source.bar_label`.
+Start labels that are read as ends are the worst fault of all: every decision sees a minute of the future. Stamps that
+are early by k minutes show k minutes of it, a zone that is off shows hours. End labels that are read as starts make
+every bar known a minute late, and orders fill at old prices. So the bars must agree with `source.bar_label`.
 
-Where full sessions hold regular hours only, their first and last stamps decide: 09:30 and 15:59 are starts, 09:31 and
-16:00 ends. Elsewhere the usual volume of each minute decides: it rises most at the open, and the minute of the auction
-is clearly busier than the one beside it. Winter and summer time are judged apart, since a clock that is wrong in one is
-right in the other.
+The nats of all symbols are added, a session with at most `SESSION_NATS` in all. Winter and summer time are judged
+apart, since a clock that ignores daylight saving is right in one of them. Within each, sessions are cut where another
+candidate explains what follows by `SWITCH_NATS` better: one odd session makes no cut, three at the end of a span do.
 
-*Errors*: `HardFailure` TS5 when the bars contradict `source.bar_label`; where they do not tell, the params are trusted.
+*Time*: evidence of the whole span decides only whether the run stops; no value depends on it.
+*Errors*: none; a reading says how sure it is, and `label_messages` puts into words what is wrong.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
+from typing import Any, Literal
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from stages.quality.failure import HardFailure
-from stages.quality.params import DialectParams, QualityParams
+from stages.quality.label_evidence import SIGNS, LabelEvidence, label_evidence
+from stages.quality.label_signs import CANDIDATES, Array, best_at_zero
 
-MEANING = ("start", "end")  # by the offset of the first stamp from the open, in minutes
-HOURS = (-1, 0, 1)  # by which the vendor's clock may be off
-CANDIDATES = [hour * 60 + label for hour in HOURS for label in (0, 1)]
-
-
-def check_label(stamps: pl.DataFrame, calendar: pl.DataFrame, dialect: DialectParams, quality: QualityParams) -> bool:
-    """Raise if `ts, volume` as delivered contradict `source.bar_label`; else say whether the bars could tell."""
-    told = False
-    for sessions in _full_sessions(stamps, calendar).partition_by("regime", maintain_order=True):
-        opening = _by_stamps(sessions, quality)
-        if opening is None:
-            opening = _by_volume(stamps, sessions, quality)
-        if opening is not None:
-            _agree(opening, sessions["session"][0], dialect)
-            told = True
-    return told
+MIN_CONFIDENCE = 0.99
+SWITCH_NATS = 8.0
+ALONE_NATS = {"ranges": 4.0, "prints": 6.0}  # signs that lean on one or two rows decide nothing alone
+CLOCK_NATS, CLOCK_PRIOR = 4.0, 0.05  # alone, a rhythm of five minutes decides nothing
+BEST_CONFIDENCE = 0.999  # no more is claimed, since the signs of a session are not independent
+OPEN_MIN = 570  # 09:30
+TELLING = 0.1  # nats: less is no vote
+SUMMER_OPEN_UTC, SUMMER_HOURS, WINTER_HOURS = 13, -4, -5
 
 
-def _agree(opening: int, session: date, dialect: DialectParams) -> None:
-    hours_off = round(opening / 60)
-    if hours_off:
-        raise HardFailure(
-            "TS5",
-            f"by its stamps the session begins an hour {'late' if hours_off > 0 else 'early'}: the vendor's clock does "
-            "not follow daylight saving in New York; correct source.zone.",
-            session,
-        )
-    if MEANING[opening] != dialect.bar_label:
-        raise HardFailure(
-            "TS5",
-            f"the stamps name the {MEANING[opening]} of each minute (the first of a session says 09:3{opening}), but "
-            f"source.bar_label is {dialect.bar_label}: correct it, since every decision would be a minute off.",
-            session,
-        )
+@dataclass(frozen=True)
+class Stretch:
+    """Neighbouring sessions whose first minute is stamped `offset_min` minutes after the open."""
+
+    first: date
+    last: date
+    sessions: int
+    offset_min: int
+    utc_hours: int  # New York's, in these sessions
+
+    @property
+    def hours(self) -> int:
+        """By which the clock is ahead of the assumed one."""
+        return round(self.offset_min / 60)
+
+    @property
+    def minute(self) -> int:
+        """Offset of the first stamp on a right clock: 0 start labels, 1 end labels, else stamps are early or late."""
+        return self.offset_min - 60 * self.hours
 
 
-def _full_sessions(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """First stamp, in minutes from the open, and span of each full session that has stamps, in order."""
-    opening = pl.col("open_utc")
-    sessions = calendar.filter(~pl.col("is_half")).with_columns(date=opening.dt.date(), regime=opening.dt.time())
-    extent = stamps.group_by(date=pl.col("ts").dt.date()).agg(first=pl.col("ts").min(), last=pl.col("ts").max())
-    return (
-        sessions.join(extent, on="date")
-        .with_columns(
-            offset=(pl.col("first") - opening).dt.total_minutes(),
-            span=(pl.col("last") - pl.col("first")).dt.total_minutes(),
-        )
-        .sort("session")
+@dataclass(frozen=True)
+class LabelReading:
+    """What the bars of a source say: stretches in order of time, and how sure that is.
+
+    `label`, `shift_min` and `zone_hours` are those of most sessions: bars of this label, stamps so many minutes late
+    (negative: early), on a clock so many hours ahead of the zone in which they were read (negative: behind).
+    """
+
+    stretches: tuple[Stretch, ...]
+    confidence: float
+    sessions: int  # that said anything
+    words: str
+
+    @property
+    def offset_min(self) -> int:
+        """Of the first minute's stamp from the open, in most sessions."""
+        by_offset: dict[int, int] = {}
+        for one in self.stretches:
+            by_offset[one.offset_min] = by_offset.get(one.offset_min, 0) + one.sessions
+        return max(by_offset, key=lambda offset: by_offset[offset], default=0)
+
+    @property
+    def zone_hours(self) -> int:
+        """By which the clock is ahead of the zone in which the stamps were read."""
+        return round(self.offset_min / 60)
+
+    @property
+    def label(self) -> Literal["start", "end"]:
+        """Which end of its minute a stamp names, or comes nearest to."""
+        return "end" if self.offset_min - 60 * self.zone_hours > 0 else "start"
+
+    @property
+    def shift_min(self) -> int:
+        """By which stamps of that label are late."""
+        return self.offset_min - 60 * self.zone_hours - (self.label == "end")
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """For the report."""
+        first = stamp(self.offset_min) if self.stretches else None
+        facts = {"first_stamp": first, "confidence": round(self.confidence, 4), "sessions": self.sessions}
+        return facts | {"evidence": self.words}
+
+    def is_decided(self, min_confidence: float = MIN_CONFIDENCE, min_sessions: int = 1) -> bool:
+        """Whether this is enough to stop a run, or to let one pass."""
+        return self.confidence >= min_confidence and self.sessions >= min_sessions
+
+
+def read_labels(
+    bars: Mapping[str, pl.DataFrame], calendar: pl.DataFrame, min_confidence: float = MIN_CONFIDENCE
+) -> LabelReading:
+    """The answer from `ts, high, low, volume` by symbol; stamps in UTC, as the assumed zone has them."""
+    return judge_labels([label_evidence(frame, calendar) for frame in bars.values()], calendar, min_confidence)
+
+
+def judge_labels(
+    evidence: Sequence[LabelEvidence], calendar: pl.DataFrame, min_confidence: float = MIN_CONFIDENCE
+) -> LabelReading:
+    """One answer from the evidence of some symbols."""
+    by_sign = sum((one.by_sign() for one in evidence), np.zeros((len(SIGNS), calendar.height, len(CANDIDATES))))
+    nats = best_at_zero(by_sign.sum(0))
+    says = np.flatnonzero((nats < 0).any(1))
+    if not len(says):
+        return LabelReading((), 0.5, 0, "no full session says anything")
+    by_sign, nats, clock = by_sign[:, says], nats[says], _clock(evidence)
+    summer = (calendar["open_utc"].dt.hour() == SUMMER_OPEN_UTC).to_numpy()[says]
+    needed = float(np.log(min_confidence / (1 - min_confidence)))
+    usual = int((nats.sum(0) + clock).argmax())
+    best, leads = np.full(len(nats), usual), []
+    for regime in (np.flatnonzero(summer), np.flatnonzero(~summer)):
+        for begin, end, at in _runs(nats[regime]):
+            rows = regime[begin:end]
+            lead = _leads(by_sign[:, rows], at)[usual]
+            if at != usual and lead >= needed:
+                best[rows] = at
+                leads.append(lead)
+    own = _leads(by_sign[:, best == usual], usual) + clock[usual] - clock
+    leads.append(np.delete(own, usual).min())
+    return LabelReading(
+        stretches=_stretches(calendar["session"].to_numpy()[says], CANDIDATES[best], summer),
+        confidence=min(float(1 / (1 + np.exp(-min(leads)))), BEST_CONFIDENCE),
+        sessions=len(says),
+        words=_words(by_sign, int(CANDIDATES[usual])),
     )
 
 
-def _by_stamps(sessions: pl.DataFrame, quality: QualityParams) -> int | None:
-    """The first stamp that most sessions of regular hours agree on."""
-    first = sessions.filter(pl.col("span") == pl.col("n_bars") - 1)["offset"]
-    first = first.filter(first.is_in(CANDIDATES))
-    if first.len() < quality.label_min_sessions:
-        return None
-    opening, votes = first.value_counts(sort=True).row(0)
-    return int(opening) if votes > first.len() / 2 else None
+def _leads(by_sign: Array, at: int) -> Array:
+    """Nats by which a candidate leads each other one: the lesser of the sum by sessions and the sum by signs."""
+    nats, signs = best_at_zero(by_sign.sum(0)), by_sign.sum(1)
+    most = np.array([ALONE_NATS.get(sign, np.inf) for sign in SIGNS])[:, None]
+    by_signs = np.minimum(signs[:, at, None] - signs, most).sum(0)
+    return np.asarray(np.minimum((nats[:, at, None] - nats).sum(0), by_signs), float)
 
 
-def _by_volume(stamps: pl.DataFrame, sessions: pl.DataFrame, quality: QualityParams) -> int | None:
-    """The minute in which trading wakes up, by the median volume of every minute across sessions."""
-    extended = sessions.filter(pl.col("span") >= pl.col("n_bars")).select("date", "open_utc")
-    if extended.height < quality.label_min_volume_sessions:
-        return None
-    usual = (
-        stamps.with_columns(pl.col("volume").fill_nan(None), date=pl.col("ts").dt.date())
-        .join(extended, on="date")
-        .group_by(offset=(pl.col("ts") - pl.col("open_utc")).dt.total_minutes())
-        .agg(pl.when(pl.len() > extended.height / 2).then(pl.col("volume").median()))
+def _clock(evidence: Sequence[LabelEvidence]) -> Array:
+    """Nats of each candidate for the rhythm of five minutes, which a feed may have or not."""
+    ratio = np.mean([one.clock for one in evidence], axis=0)
+    nats = np.minimum(np.logaddexp(np.log(1 - CLOCK_PRIOR), np.log(CLOCK_PRIOR) + ratio), CLOCK_NATS)
+    return np.asarray(nats[CANDIDATES % len(ratio)], float)
+
+
+def _runs(nats: Array) -> list[tuple[int, int, int]]:
+    """`begin, end, candidate` of the cheapest cut into runs, each new run at the price of `SWITCH_NATS` (Viterbi)."""
+    if not len(nats):
+        return []
+    score, came_from = np.zeros(nats.shape[1]), np.zeros(nats.shape, int)
+    stay = np.arange(nats.shape[1])
+    for row, one in enumerate(nats):
+        best = int(score.argmax())
+        switch = score[best] - SWITCH_NATS > score
+        came_from[row] = np.where(switch, best, stay)
+        score = np.where(switch, score[best] - SWITCH_NATS, score) + one
+    path = [int(score.argmax())]
+    for row in range(len(nats) - 1, 0, -1):
+        path.append(int(came_from[row, path[-1]]))
+    cuts = np.flatnonzero(np.diff(path[::-1])) + 1
+    bounds = [0, *cuts.tolist(), len(path)]
+    return [(begin, end, path[::-1][begin]) for begin, end in pairwise(bounds)]
+
+
+def _stretches(
+    sessions: NDArray[np.datetime64], offsets: NDArray[np.int64], summer: NDArray[np.bool_]
+) -> tuple[Stretch, ...]:
+    changes = np.flatnonzero((np.diff(offsets) != 0) | (np.diff(summer) != 0)) + 1
+    bounds = [0, *changes.tolist(), len(offsets)]
+    return tuple(
+        Stretch(
+            first=sessions[begin].astype("datetime64[D]").item(),
+            last=sessions[end - 1].astype("datetime64[D]").item(),
+            sessions=end - begin,
+            offset_min=int(offsets[begin]),
+            utc_hours=SUMMER_HOURS if summer[begin] else WINTER_HOURS,
+        )
+        for begin, end in pairwise(bounds)
     )
-    volume = {offset: median or 0.0 for offset, median in usual.iter_rows()}
 
-    def around(hour: int, first: int, last: int) -> float:
-        return sum(volume.get(hour * 60 + minute, 0.0) for minute in range(first, last + 1))
 
-    def stands_out(volume: float, beside: float) -> bool:
-        return volume > quality.label_min_volume_ratio * beside
+def stamp(offset_min: int) -> str:
+    """The time of day in New York that lies so many minutes after the open."""
+    return f"{(OPEN_MIN + offset_min) // 60 % 24:02d}:{(OPEN_MIN + offset_min) % 60:02d}"
 
-    hour = max(HOURS, key=lambda hour: around(hour, 1, 5) - around(hour, -5, -1))
-    at_start, at_end = around(hour, 0, 0), around(hour, 1, 1)
-    wakes_up = stands_out(around(hour, 1, 5), around(hour, -5, -1))
-    if wakes_up and stands_out(at_start, at_end):
-        return hour * 60
-    return hour * 60 + 1 if wakes_up and stands_out(at_end, at_start) else None
+
+def _words(by_sign: Array, offset: int) -> str:
+    """In how many sessions each sign speaks for this first stamp, and in how many for start or end labels instead."""
+    other = 1 if offset == 0 else 0
+    ours, theirs = np.searchsorted(CANDIDATES, (offset, other))
+    told = [
+        f"{sign} {int((one > TELLING).sum())} to {int((one < -TELLING).sum())}"
+        for sign, one in zip(SIGNS, by_sign[:, :, ours] - by_sign[:, :, theirs], strict=True)
+        if (abs(one) > TELLING).any()
+    ]
+    first = f"{stamp(offset)} rather than {stamp(other)} as the first stamp: sessions by "
+    return first + ", by ".join(told) if told else "no sign tells anything"

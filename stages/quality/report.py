@@ -34,6 +34,11 @@ def quality_report(
     gaps = long_gaps({symbol: one.silence for symbol, one in checked.items() if one.failure is None}, quality)
     symbols = {symbol: _symbol(one, gaps.get(symbol, []), calendar) for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
+    hard += [
+        {"symbol": symbol, "session": None, "check": "TS5", "detail": one.undecided}
+        for symbol, one in checked.items()
+        if one.undecided and not hard
+    ]
     warnings = doubts(checked, symbols, quality)
     troubled = warnings or any(day["verdict"] != "pass" for one in symbols.values() for day in one["days"])
     return {
@@ -43,6 +48,7 @@ def quality_report(
             "uri": manifest["uri_template"],
             "rows": sum(one.rows_delivered for one in checked.values()),
             "sha256": hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
+            "labels": next((one.labels.told for one in checked.values() if one.labels), None),
         },
         "calendar": {
             "start": str(calendar["session"][0]),

@@ -104,6 +104,7 @@ class SourceParams(Section):
     stamp_format: str | None
     csv: CsvParams | None
     renames: dict[Symbol, dict[Symbol, date]]
+    bar_label_trusted: bool
     synthetic: SyntheticParams | None
 
     @field_validator("zone")

@@ -20,6 +20,8 @@ Document = Mapping[str, Any]
 NEUTRAL: Mapping[str, Any] = {
     "split.walk_forward": None,
     "quality.halt_min_trading_share": 0.5,
+    "source.bar_label_trusted": False,
+    "quality.label_min_confidence": 0.99,
     "quality.label_min_volume_ratio": 1.5,
     "quality.label_min_volume_sessions": 10,
     "quality.off_tick_tolerance_ticks": 1e-6,

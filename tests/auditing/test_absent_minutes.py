@@ -18,7 +18,8 @@ from stages.auditing.replay import Frames, run
 from stages.auditing.world import cut
 from stages.errors import DataContractError
 from stages.outside.runs.replaying import replay_of
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.across import check_symbols
+from stages.quality.gate import Checked
 from stages.tables.events import Halts
 from tests.auditing.small_study import CALENDAR, Audited, delivered, record_of, study_of
 

@@ -57,7 +57,10 @@ def test_another_future_is_seen_by_every_stage_from_its_instant_on(future):
 
 
 def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
-    aliases, dialect = {"t": "ts", "c": "close"}, {"zone": "America/New_York", "bar_label": "end"}
+    aliases, dialect = (
+        {"t": "ts", "c": "close"},
+        {"zone": "America/New_York", "bar_label": "end", "bar_label_trusted": False},
+    )
     study = study_of(source={"aliases": aliases, **dialect})
     at = (pl.col("ts") + pl.duration(minutes=1)).dt.convert_time_zone(dialect["zone"]).dt.replace_time_zone(None)
     bars = {

@@ -11,7 +11,7 @@ import pytest
 from stages.auditing.replay import Frames
 from stages.errors import DataContractError
 from stages.outside.runs.replaying import replay_of
-from stages.quality.gate import check_symbols
+from stages.quality.across import check_symbols
 from stages.quality.params import QualityParams
 from stages.tables.calibrated import Scored
 from tests.auditing.small_study import CALENDAR, Audited, delivered, record_of, study_of

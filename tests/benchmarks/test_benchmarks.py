@@ -11,6 +11,7 @@ SHORT = [
     ["bench_drift"],
     ["bench_engine", "1"],
     ["bench_keys"],
+    ["bench_labels", "300"],
     ["bench_paid"],
     ["bench_source"],
     ["bench_startup"],

@@ -31,6 +31,7 @@ SOURCE = {
     "stamp_format": None,
     "csv": None,
     "renames": {},
+    "bar_label_trusted": False,
     "synthetic": None,
 }
 FACTS = {"input_size": 1000, "model_horizon": 20, "min_rows": 1}

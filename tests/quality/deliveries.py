@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import yaml
 
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.across import check_symbols
+from stages.quality.gate import Checked
 from stages.quality.params import DialectParams, QualityParams
 from stages.universe.calendar import trading_calendar
 from stages.universe.grid import minute_grid

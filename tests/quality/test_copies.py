@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from stages.quality.gate import check_symbols
+from stages.quality.across import check_symbols
 from stages.quality.report import quality_report
 from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
 

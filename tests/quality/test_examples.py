@@ -105,7 +105,11 @@ EXAMPLES: dict[str, Callable[[], bool]] = {
         stopped(delivery().with_columns(ts + timedelta(seconds=1))) == ("hard", "TS4")
         and stopped(delivery().filter(ts.dt.minute() % 5 == 0)) == ("hard", "TS4")
     ),
-    "TS5": lambda: stopped(delivery().with_columns(ts + timedelta(minutes=1))) == ("hard", "TS5"),
+    "TS5": lambda: (
+        stopped(delivery().with_columns(ts + timedelta(minutes=1))) == ("hard", "TS5")
+        and [f["check"] for f in report(delivery().filter(~ts.is_in(CALENDAR["open_utc"].implode())))["hard_failures"]]
+        == ["TS5"]
+    ),
     "TS6": lambda: (
         stopped(on_thanksgiving()) == ("hard", "TS6")
         and on_tuesday(after_the_early_close, "TS6", HALF_DAY) == ("warn", None, 10)

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from stages.outside.dated_files import read_halts
+from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.gate import Checked
 from stages.quality.halts import NO_HALTS, halts_reported
 from stages.quality.report import quality_report
 from stages.tables.events import Halts

@@ -1,97 +1,280 @@
-"""Start or end label, and whether the vendor's clock follows daylight saving: told by the bars themselves."""
+"""Which minute a stamp names, told by the bars of all symbols of a source, or UNDECIDED.
 
+The made-up feeds of `label_feeds` carry their truth with them; the real ones are read in `test_real_bars`.
+"""
+
+from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from stages.quality.across import check_symbols
 from stages.quality.failure import HardFailure
-from stages.quality.labels import check_label
+from stages.quality.gate import Checked
+from stages.quality.labels import LabelReading, read_labels
+from stages.quality.report import quality_report
 from stages.universe.calendar import trading_calendar
 from stages.universe.grid import minute_grid
-from tests.quality.deliveries import QUALITY, dialect
+from tests.quality.deliveries import QUALITY, delivery, dialect
+from tests.quality.label_feeds import Feed, all_sessions, bars_of
 
 AUTUMN = trading_calendar(date(2024, 10, 14), date(2024, 11, 22))  # the clocks change on 2024-11-03
+JUNE = 168  # of the made-up feeds' calendar: summer time, no half day for 11 sessions
+CASES = Path("../shared/cases")
 ts = pl.col("ts")
 
 
-def regular_hours(calendar: pl.DataFrame = AUTUMN) -> pl.DataFrame:
-    return minute_grid(calendar).select("ts", volume=pl.lit(100.0))
+def reading(feed: Feed) -> LabelReading:
+    return read_labels(bars_of(feed), feed.calendar)
 
 
-def all_hours(calendar: pl.DataFrame = AUTUMN, auction: float = 5000.0, quiet: float = 0.1) -> pl.DataFrame:
-    """Two hours around each session as well, a share `quiet` as busy, and an auction in the first minute."""
-    generator = np.random.default_rng(3)
-    minutes = pl.int_ranges(-120, pl.col("n_bars") + 120)
-    frame = calendar.select("open_utc", "n_bars", m=minutes).explode("m")
-    regular = frame.select(pl.col("m").is_between(0, pl.col("n_bars") - 1)).to_series().to_numpy()
-    volume = generator.integers(100, 1000, frame.height) * np.where(regular, 1.0, quiet)
-    volume = np.where(frame["m"] == 0, auction, volume)
-    return frame.select(ts=pl.col("open_utc") + pl.duration(minutes=pl.col("m")), volume=pl.Series(volume))
+def gate(bars: dict[str, pl.DataFrame], calendar: pl.DataFrame, **said: Any) -> dict[str, Checked]:
+    return check_symbols(bars, dialect(**said), calendar, QUALITY)
 
 
-def shifted(stamps: pl.DataFrame, minutes: int) -> pl.DataFrame:
-    return stamps.with_columns(ts + timedelta(minutes=minutes))
+def stop(feed: Feed, **said: Any) -> HardFailure | None:
+    return gate(bars_of(feed), feed.calendar, **said)["S0"].failure
 
 
-@pytest.mark.parametrize("stamps", [regular_hours(), all_hours()], ids=["regular hours", "all hours"])
-def test_the_right_label_is_confirmed_and_the_wrong_one_refused(stamps: pl.DataFrame) -> None:
-    assert check_label(stamps, AUTUMN, dialect(bar_label="start"), QUALITY)
-    assert check_label(shifted(stamps, 1), AUTUMN, dialect(bar_label="end"), QUALITY)
-    with pytest.raises(HardFailure, match=r"end of each minute.*09:31.*source\.bar_label is start"):
-        check_label(shifted(stamps, 1), AUTUMN, dialect(bar_label="start"), QUALITY)
-    with pytest.raises(HardFailure, match=r"start of each minute.*09:30.*source\.bar_label is end"):
-        check_label(stamps, AUTUMN, dialect(bar_label="end"), QUALITY)
+def flat(calendar: pl.DataFrame = AUTUMN) -> pl.DataFrame:
+    """Every regular minute, all bars equal."""
+    return minute_grid(calendar).select("ts", open=100.0, high=100.1, low=99.9, close=100.0, volume=100.0)
 
 
-@pytest.mark.parametrize("stamps", [regular_hours(), all_hours()], ids=["regular hours", "all hours"])
-def test_a_clock_that_ignores_daylight_saving_is_refused_on_the_first_session_it_gets_wrong(
-    stamps: pl.DataFrame,
-) -> None:
+def test_rows_from_0930_to_1559_are_starts_and_rows_from_0931_to_1600_are_ends() -> None:
+    late = flat().with_columns(ts + timedelta(minutes=1))
+
+    starts, ends = read_labels({"S": flat()}, AUTUMN), read_labels({"S": late}, AUTUMN)
+
+    assert (starts.label, starts.shift_min, starts.zone_hours) == ("start", 0, 0)
+    assert (ends.label, ends.shift_min, ends.zone_hours) == ("end", 0, 0)
+    assert starts.confidence == ends.confidence == 0.999
+
+
+@pytest.mark.parametrize("rows", ["390", "391", "all"])
+@pytest.mark.parametrize(("label", "other"), [("start", "end"), ("end", "start")])
+def test_the_right_label_passes_and_the_wrong_one_is_refused(label: str, other: str, rows: str) -> None:
+    feed = Feed(seed=5, label=label, rows=rows, begin=JUNE)
+
+    assert stop(feed, bar_label=label) is None
+    failure = stop(feed, bar_label=other)
+    assert failure is not None
+    assert failure.check == "TS5"
+    assert f"the stamps name the {label} of each minute" in failure.detail
+    assert f"source.bar_label is {other}" in failure.detail
+
+
+def test_start_labels_read_as_ends_look_ahead_and_ends_read_as_starts_lag() -> None:
+    """The bar of 09:30 to 09:31, stamped 09:30 and read as an end, would count as known at 09:30."""
+    starts, ends = Feed(seed=5, begin=JUNE), Feed(seed=5, label="end", begin=JUNE)
+
+    assert "would see a minute that is not over yet" in stop(starts, bar_label="end").detail
+    assert "known a minute late" in stop(ends, bar_label="start").detail
+
+
+def test_one_session_without_its_open_decides_nothing_among_sessions_of_391_rows() -> None:
+    """It alone has the 390 rows of end labels, 09:31 to 16:00."""
+    feed = Feed(seed=8, rows="391", begin=JUNE, wide_open=False)
+    bars = bars_of(feed)["S0"]
+    lost = bars.filter(ts != feed.calendar["open_utc"][8])
+
+    assert gate({"S": lost}, feed.calendar, bar_label="start")["S"].failure is None
+    assert "start of each minute" in gate({"S": lost}, feed.calendar, bar_label="end")["S"].failure.detail
+
+
+def test_a_first_candle_without_volume_is_no_end_label() -> None:
+    feed = Feed(seed=8, rows="all", begin=JUNE, first_volume_zero=True)
+
+    assert stop(feed, bar_label="start") is None
+    assert stop(feed, bar_label="end") is not None
+
+
+def test_an_auction_alone_at_0930_is_dropped_and_counted_under_end_labels() -> None:
+    feed = Feed(seed=8, label="end", rows="391", begin=JUNE)
+    checked = gate(bars_of(feed), feed.calendar, bar_label="end")["S0"]
+
+    assert checked.failure is None
+    assert (checked.counts["auction_rows"], checked.counts["outside_hours"]) == (14, 14)
+    first = checked.bars.filter(pl.col("m") == 0).select("open", "volume")
+    delivered = bars_of(feed)["S0"].filter(ts.is_in((feed.calendar["open_utc"] + timedelta(minutes=1)).implode()))
+    assert first.equals(delivered.select("open", "volume"))
+    assert stop(feed, bar_label="start") is not None
+
+
+def test_a_switch_of_labels_within_the_span_stops_the_run_and_names_the_sessions() -> None:
+    feed = Feed(seed=8, begin=JUNE, switched_from=9)
+    before, after = feed.calendar["session"][8], feed.calendar["session"][9]
+
+    for declared in ("start", "end"):
+        failure = stop(feed, bar_label=declared)
+        assert "change their meaning" in failure.detail
+        assert f"to {before} 09:30 (start labels); {after} to" in failure.detail
+
+
+@pytest.mark.parametrize("rows", ["390", "391", "all"])
+@pytest.mark.parametrize("late", [-5, -2, 2, 5])
+@pytest.mark.parametrize("label", ["start", "end"])
+def test_stamps_that_are_off_by_some_minutes_are_told_with_the_shift(label: str, late: int, rows: str) -> None:
+    failure = stop(Feed(seed=6, label=label, rows=rows, begin=JUNE, late_min=late), bar_label=label)
+
+    assert f"the stamps are {abs(late)} minutes {'late' if late > 0 else 'early'}" in failure.detail
+    assert ("not over yet" in failure.detail) == (late < 0)
+
+
+def test_stamps_that_are_early_from_some_session_on_are_told_from_there() -> None:
+    feed = Feed(seed=6, begin=JUNE)
+    turn = feed.calendar["open_utc"][8]
+    early = bars_of(feed)["S0"].with_columns(
+        ts - pl.when(ts >= turn).then(timedelta(minutes=2)).otherwise(timedelta(0))
+    )
+    failure = gate({"S": early}, feed.calendar)["S"].failure
+
+    assert failure.session == turn.date()
+    assert f"{turn.date()} to {feed.calendar['session'][-1]} 09:28" in failure.detail
+
+
+@pytest.mark.parametrize("rows", ["390", "all"])
+@pytest.mark.parametrize("hours", [-6, -3, -1, 1, 2, 6])
+def test_a_zone_that_is_off_by_whole_hours_is_named(hours: int, rows: str) -> None:
+    feed = Feed(seed=6, rows=rows, begin=JUNE)
+    moved = bars_of(feed)["S0"].with_columns(ts + timedelta(hours=hours))
+    failure = gate({"S": moved}, feed.calendar)["S"].failure
+
+    told = "an hour" if abs(hours) == 1 else f"{abs(hours)} hours"
+    assert f"begins {told} {'late' if hours > 0 else 'early'}" in failure.detail
+    assert "source.zone" in failure.detail
+
+
+@pytest.mark.parametrize("rows", ["390", "all"])
+@pytest.mark.parametrize("begin", [JUNE, 15], ids=["summer", "over the change of clocks"])
+def test_new_york_stamps_declared_as_utc_are_named_as_such(begin: int, rows: str) -> None:
+    feed = Feed(seed=6, rows=rows, begin=begin, sessions=20)
+    local = bars_of(feed)["S0"].with_columns(ts.dt.convert_time_zone("America/New_York").dt.replace_time_zone(None))
+    failure = gate({"S": local}, feed.calendar, zone="UTC")["S"].failure
+
+    assert "the stamps are New York's, read as UTC; set source.zone to America/New_York" in failure.detail
+    assert gate({"S": local}, feed.calendar, zone="America/New_York")["S"].failure is None
+
+
+@pytest.mark.parametrize("rows", ["390", "all"])
+def test_a_clock_that_ignores_daylight_saving_is_refused_on_the_first_session_it_gets_wrong(rows: str) -> None:
     """Standard time all year round: in summer every stamp is an hour late."""
-    summer = ts < pl.datetime(2024, 11, 3, time_zone="UTC")
-    standard_time = stamps.with_columns(ts + pl.when(summer).then(timedelta(hours=1)).otherwise(timedelta(0)))
+    feed = Feed(seed=6, rows=rows, begin=12, sessions=30)
+    summer = ts < pl.datetime(2023, 11, 5, time_zone="UTC")
+    standard = bars_of(feed)["S0"].with_columns(ts + pl.when(summer).then(timedelta(hours=1)).otherwise(timedelta(0)))
+    failure = gate({"S": standard}, feed.calendar)["S"].failure
 
-    with pytest.raises(HardFailure, match=r"an hour late.*source\.zone") as caught:
-        check_label(standard_time, AUTUMN, dialect(), QUALITY)
-    assert caught.value.session == date(2024, 10, 14)
-
-
-@pytest.mark.parametrize(("auction", "quiet"), [(500.0, 0.1), (500.0, 1.0), (5000.0, 1.0)])
-def test_without_an_auction_and_an_awakening_that_stand_out_nothing_is_decided(auction: float, quiet: float) -> None:
-    assert not check_label(all_hours(auction=auction, quiet=quiet), AUTUMN, dialect(), QUALITY)
+    assert "an hour late" in failure.detail
+    assert "daylight saving" in failure.detail
+    assert failure.session == feed.calendar["session"][0]
 
 
-def test_a_few_sessions_of_all_hours_do_not_decide() -> None:
-    few = AUTUMN.tail(9)
+def test_one_source_gets_one_answer_over_its_symbols() -> None:
+    """The second symbol lacks every first row, so that alone it could have either label."""
+    feed = Feed(seed=5, begin=JUNE)
+    bars = bars_of(feed) | {"THIN": flat(feed.calendar).filter(~ts.is_in(feed.calendar["open_utc"].implode()))}
 
-    assert not check_label(shifted(all_hours(few), 1), few, dialect(bar_label="start"), QUALITY)
-    with pytest.raises(HardFailure, match="end of each minute"):
-        check_label(
-            shifted(all_hours(few), 1),
-            few,
-            dialect(bar_label="start"),
-            QUALITY.model_copy(update={"label_min_volume_sessions": 9}),
-        )
-
-
-def test_how_far_the_auction_must_stand_out_is_said_by_the_params() -> None:
-    """Its minute has 1000 shares where some 550 are usual: more than 1.5 times as many, less than 3 times."""
-    stamps = all_hours(auction=1000.0)
-
-    assert check_label(stamps, AUTUMN, dialect(), QUALITY)
-    assert not check_label(stamps, AUTUMN, dialect(), QUALITY.model_copy(update={"label_min_volume_ratio": 3.0}))
+    alone = gate({"THIN": bars["THIN"]}, feed.calendar)["THIN"]
+    together = gate(bars, feed.calendar)
+    assert alone.undecided
+    assert not together["THIN"].undecided
+    assert together["THIN"].labels == together["S0"].labels
 
 
-def test_sessions_that_lack_their_first_minute_do_not_vote() -> None:
-    first = AUTUMN["open_utc"].to_list()
-    late = regular_hours().filter(~ts.is_in(first))
+def test_a_symbol_whose_label_differs_from_the_others_is_refused_alone() -> None:
+    feed = Feed(seed=5, begin=JUNE, symbols=2)
+    bars = bars_of(feed) | {"ODD": bars_of(replace(feed, label="end", symbols=1))["S0"]}
+    checked = gate(bars, feed.calendar, bar_label="start")
 
-    assert not check_label(late, AUTUMN, dialect(), QUALITY)
+    assert [symbol for symbol, one in checked.items() if one.failure] == ["ODD"]
 
 
-def test_half_days_do_not_vote() -> None:
+def test_bars_that_do_not_tell_are_undecided_until_the_params_vouch_for_the_label() -> None:
+    """Without first rows, 09:31 to 15:59, the bars of a walk could be either."""
+    headless = delivery(AUTUMN).filter(~ts.is_in(AUTUMN["open_utc"].implode()))
+    doubtful, trusted = (gate({"S": headless}, AUTUMN, bar_label_trusted=trusted) for trusted in (False, True))
+
+    assert "source.bar_label_trusted: true" in doubtful["S"].undecided
+    assert (doubtful["S"].failure, trusted["S"].undecided) == (None, "")
+    reports = [
+        quality_report(one, {"source": "mine", "uri_template": None}, AUTUMN, QUALITY) for one in (doubtful, trusted)
+    ]
+    assert [[failure["check"] for failure in report["hard_failures"]] for report in reports] == [["TS5"], []]
+    assert [report["symbols"]["S"]["checks"]["TS5_undecided"] for report in reports] == [1, 1]
+
+
+def test_trust_does_not_let_a_contradicted_label_pass() -> None:
+    assert stop(Feed(seed=5, begin=JUNE), bar_label="end", bar_label_trusted=True) is not None
+
+
+def test_one_session_never_decides_and_two_sound_ones_outweigh_none() -> None:
+    assert not read_labels({"S": flat(AUTUMN[:1])}, AUTUMN[:1]).is_decided()
+    assert read_labels({"S": flat(AUTUMN[:2])}, AUTUMN[:2]).is_decided()
+
+
+def test_half_days_and_torn_sessions_say_nothing() -> None:
     half = trading_calendar(date(2024, 11, 29), date(2024, 11, 29))
+    torn = flat(AUTUMN[:3]).filter(ts.dt.hour() < 16)
 
-    assert not check_label(regular_hours(half), half, dialect(), QUALITY)
+    assert read_labels({"S": flat(half)}, half).sessions == 0
+    assert read_labels({"S": torn}, AUTUMN[:3]).sessions == 0
+
+
+def test_more_sessions_or_more_confidence_can_be_asked_for() -> None:
+    feed = Feed(seed=5, begin=JUNE)
+    for change in ({"label_min_sessions": 15}, {"label_min_confidence": 0.9999}):
+        strict = QUALITY.model_copy(update=change)
+        assert check_symbols(bars_of(feed), dialect(), feed.calendar, strict)["S0"].undecided
+
+
+def test_the_rhythm_of_five_minutes_is_heard_where_a_feed_has_it_and_decides_nothing_alone() -> None:
+    """30 sessions of equal bars without their first rows; half as much again is traded in minutes like 10:05."""
+    middle = flat().with_columns(pl.Series("volume", np.random.default_rng(1).lognormal(5, 0.3, flat().height)))
+    minute_of_hour = ts.dt.minute()
+    starts = middle.with_columns(pl.when(minute_of_hour % 5 == 0).then(pl.col("volume") * 1.5).otherwise("volume"))
+    kept = starts.filter(~ts.is_in(AUTUMN["open_utc"].implode()))
+
+    heard = read_labels({"S": kept}, AUTUMN)
+    silent = read_labels({"S": middle.filter(~ts.is_in(AUTUMN["open_utc"].implode()))}, AUTUMN)
+    assert heard.offset_min == 0
+    assert silent.confidence < heard.confidence < QUALITY.label_min_confidence
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="no cases beside the repository")
+@pytest.mark.parametrize(
+    ("case", "first", "last", "label", "words"),
+    [
+        ("label-one-session-without-its-open", (2024, 11, 4), (2024, 11, 21), "start", None),
+        ("label-one-session-without-its-open", (2024, 11, 4), (2024, 11, 21), "end", "start of each minute"),
+        ("label-first-candle-volume-0", (2024, 11, 4), (2024, 11, 21), "start", None),
+        ("label-first-candle-volume-0", (2024, 11, 4), (2024, 11, 21), "end", "start of each minute"),
+        ("label-end-with-auction-row", (2024, 11, 4), (2024, 11, 21), "end", None),
+        ("label-end-with-auction-row", (2024, 11, 4), (2024, 11, 21), "start", "end of each minute"),
+        ("label-switches-mid-span", (2024, 6, 3), (2024, 6, 21), "start", "2024-06-14 to 2024-06-21 09:31"),
+        ("stamps-two-minutes-early", (2024, 11, 4), (2024, 11, 21), "start", "2024-11-14 to 2024-11-21 09:28"),
+        ("new-york-stamps-declared-utc", (2024, 6, 3), (2024, 6, 21), "start", "stamps are New York's, read as UTC"),
+    ],
+)
+def test_a_case_ends_as_its_table_says(case: str, first: Any, last: Any, label: str, words: str | None) -> None:
+    bars = pl.read_parquet(CASES / case / "A.parquet")
+    zone = "UTC" if bars.schema["ts"].time_zone is None else None
+    checked = gate({"A": bars}, trading_calendar(date(*first), date(*last)), bar_label=label, zone=zone)["A"]
+
+    assert not checked.undecided
+    assert (checked.failure is None) if words is None else (words in checked.failure.detail)
+
+
+def test_the_feeds_are_what_they_claim_to_be() -> None:
+    """By hand: end labels and an auction row are 391 stamps from 09:30 to 16:00 a session, the first a print."""
+    feed = Feed(seed=1, label="end", rows="391", begin=JUNE, sessions=3)
+    bars = bars_of(feed)["S0"].with_columns(local=ts.dt.convert_time_zone("America/New_York"))
+
+    assert bars.group_by(ts.dt.date()).len()["len"].to_list() == [391] * 3
+    assert bars["local"].dt.time().unique().sort()[[0, -1]].cast(pl.String).to_list() == ["09:30:00", "16:00:00"]
+    prints = bars.filter(pl.col("local").dt.time() == pl.time(9, 30))
+    assert (prints["high"] == prints["low"]).all()
+    assert all_sessions()["is_half"].sum() >= 4

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.across import check_symbols
+from stages.quality.gate import Checked
 from stages.quality.levels import likely_split
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, through_the_gate
 

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from stages.backtesting.market import tape_of
 from stages.outside.configuration.composition import compose
 from stages.outside.configuration.study import problems
+from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
 from stages.quality.fill import filled, placed
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.gate import Checked
 from stages.quality.ingest import Ingested
 from stages.quality.levels import judge_levels
 from stages.quality.params import QualityParams

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.across import check_symbols
+from stages.quality.gate import Checked
 from stages.universe.calendar import trading_calendar
 from tests.quality.deliveries import QUALITY, day, dialect
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.quality.gate import check_symbols
+from stages.quality.across import check_symbols
 from stages.quality.report import demand_sound, quality_report
 from stages.quality.verdicts import usable_sessions
 from stages.universe.params import UniverseParams
@@ -104,7 +104,7 @@ def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:
     late = delivery().filter(~pl.col("ts").is_in(CALENDAR["open_utc"].to_list()))
 
     assert any("PX6 AAA: 99.6%" in warning for warning in report_on(AAA=adjusted)["warnings"])
-    assert any(warning.startswith("TS5 AAA") for warning in report_on(AAA=late)["warnings"])
+    assert [failure["check"] for failure in report_on(AAA=late)["hard_failures"]] == ["TS5"]
     assert any(warning.startswith("CMP3 AAA: 92.9%") for warning in report_on(AAA=lacking(TUESDAY))["warnings"])
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from stages.errors import DataContractError
 from stages.outside.runs.replaying import replay_of
-from stages.quality.gate import check_symbols
+from stages.quality.across import check_symbols
 from stages.quality.report import demand_sound, quality_report
 from stages.quality.verdicts import usable_sessions
 from stages.universe.params import UniverseParams

@@ -5,7 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.across import check_symbols
+from stages.quality.gate import Checked
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 26)

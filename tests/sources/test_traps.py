@@ -11,8 +11,9 @@ from stages.backtesting.simulate import simulate
 from stages.errors import DataContractError
 from stages.features.catalogue import build_features
 from stages.features.context import Context
+from stages.quality.across import check_symbols
 from stages.quality.gaps import long_gaps
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.gate import Checked
 from stages.sources.revisions import Vendor, revision
 from stages.sources.synthetic import synthetic_bars
 from stages.tables.bars import Bars

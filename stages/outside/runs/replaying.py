@@ -22,7 +22,8 @@ from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import LOCAL
 from stages.outside.configuration.study import Study
 from stages.outside.dated_files import read_actions
-from stages.quality.gate import Checked, check_symbols
+from stages.quality.across import check_symbols
+from stages.quality.gate import Checked
 from stages.quality.halts import NO_HALTS
 from stages.quality.params import DialectParams
 from stages.requests.market import Market

@@ -1,0 +1,92 @@
+"""What the symbols of a study say together: what their stamps mean, and what excuses or explains a symbol's bars.
+
+One vendor has one convention, so the label is asked of all symbols at once. A jump or wick that other symbols share is
+the market's, so suspect bars are checked once more with what the others did; a pause while the others trade may be a
+halt that no list names.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+
+from stages.quality.gaps import trading_symbols, unlisted_halts
+from stages.quality.gate import Checked, Known, check_symbol
+from stages.quality.halts import NO_HALTS
+from stages.quality.label_messages import contradiction, undecided
+from stages.quality.labels import LabelReading, judge_labels
+from stages.quality.others import NOBODY, Others, others_of
+from stages.quality.params import DialectParams, QualityParams
+from stages.quality.sessions import with_further_halts
+
+
+def check_symbols(  # noqa: PLR0913, PLR0917  # deliveries, and all that they are held against
+    delivered: Mapping[str, pl.DataFrame],
+    dialect: DialectParams,
+    calendar: pl.DataFrame,
+    quality: QualityParams,
+    actions: Mapping[str, Mapping[date, float]] | None = None,
+    halts: pl.DataFrame = NO_HALTS,
+) -> dict[str, Checked]:
+    """Every symbol through the gate, by symbol, sorted."""
+
+    def checked(symbol: str, others: Others) -> Checked:
+        known = Known((actions or {}).get(symbol, {}), halts, others)
+        return check_symbol(symbol, delivered[symbol], dialect, calendar, quality, known)
+
+    found = {symbol: checked(symbol, NOBODY) for symbol in sorted(delivered)}
+    found |= {symbol: checked(symbol, others) for symbol, others in excuses(found, quality).items()}
+    return among_others(check_labels(found, dialect, calendar, quality), quality)
+
+
+def excuses(found: Mapping[str, Checked], quality: QualityParams) -> dict[str, Others]:
+    """What the others did, by each symbol that has suspect bars and is to be checked again."""
+    extremes = {symbol: one.extremes for symbol, one in found.items()}
+    if len(found) < 2 or not any(one.suspects or one.suspect_wicks for one in extremes.values()):
+        return {}
+    return others_of(extremes, trading_symbols([one.silence for one in found.values()]), quality)
+
+
+def check_labels(
+    checked: Mapping[str, Checked], dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
+) -> dict[str, Checked]:
+    """The same symbols after TS5: fails those whose stamps contradict the params, by all symbols or by their own."""
+
+    def read(symbols: Iterable[str]) -> LabelReading:
+        evidence = [found for symbol in symbols if (found := checked[symbol].evidence) is not None]
+        return judge_labels(evidence, calendar, quality.label_min_confidence)
+
+    source = read(checked)
+    unknown = undecided(source, dialect, quality)
+    result = {}
+    for symbol, one in checked.items():
+        result[symbol] = one
+        if one.evidence is None:
+            continue
+        contradictions = (contradiction(reading, dialect, quality) for reading in (read([symbol]), source))
+        wrong = next((found for found in contradictions if found), None)
+        result[symbol] = replace(
+            one,
+            counts=one.counts | {"TS5_undecided": int(bool(unknown))},
+            failure=wrong or one.failure,
+            labels=source,
+            undecided="" if wrong or dialect.bar_label_trusted else unknown,
+        )
+    return result
+
+
+def among_others(checked: Mapping[str, Checked], quality: QualityParams) -> dict[str, Checked]:
+    """What was found of each symbol, given what was found of the others: halts that no list names."""
+    read = {symbol: one.silence for symbol, one in checked.items() if one.failure is None}
+    unlisted = unlisted_halts(read, quality)
+    return {
+        symbol: replace(
+            one,
+            halts=pl.concat([one.halts, unlisted[symbol]]),
+            days=with_further_halts(one.days, one.silence.gaps, unlisted[symbol], quality.of(symbol)),
+        )
+        if symbol in read and unlisted[symbol].height
+        else one
+        for symbol, one in checked.items()
+    }

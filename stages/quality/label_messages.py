@@ -1,0 +1,91 @@
+"""What is wrong with `source.bar_label` or `source.zone`, in words; nothing where the bars support them.
+
+*Errors*: returned, not raised: a run that stops for a label writes its report first.
+"""
+
+from stages.quality.failure import HardFailure
+from stages.quality.labels import LabelReading, Stretch, stamp
+from stages.quality.params import DialectParams, QualityParams
+
+MEANING = {0: "start", 1: "end"}  # by the offset of the first stamp from the open, in minutes
+CONSEQUENCE = {
+    "start": "every decision would see a minute that is not over yet",  # read as ends
+    "end": "every bar would count as known a minute late, and orders would fill at old prices",  # read as starts
+}
+
+
+def contradiction(reading: LabelReading, dialect: DialectParams, quality: QualityParams) -> HardFailure | None:
+    """The stop, if the bars say with enough confidence that label or zone are not as declared."""
+    declared = int(dialect.bar_label == "end")
+    wrong = [one for one in reading.stretches if one.offset_min != declared]
+    if not wrong or not reading.is_decided(quality.label_min_confidence, quality.label_min_sessions):
+        return None
+    told = f"(confidence {reading.confidence:.1%}; {reading.words})"
+    return HardFailure("TS5", f"{_what(reading, wrong, declared, dialect)} {told}", wrong[0].first)
+
+
+def undecided(reading: LabelReading, dialect: DialectParams, quality: QualityParams) -> str:
+    """Why the bars do not tell, and what to do; empty where they do."""
+    if reading.is_decided(quality.label_min_confidence, quality.label_min_sessions):
+        return ""
+    return (
+        f"the bars do not tell whether a stamp names the start or the end of its minute: {reading.sessions} full "
+        f"sessions speak, confidence {reading.confidence:.1%}, quality.label_min_confidence asks for "
+        f"{quality.label_min_confidence:.1%} ({reading.words}). Look it up at the vendor's; take a longer span, or "
+        f"state that source.bar_label {dialect.bar_label} is known: source.bar_label_trusted: true."
+    )
+
+
+def _what(reading: LabelReading, wrong: list[Stretch], declared: int, dialect: DialectParams) -> str:
+    offsets = {one.offset_min for one in reading.stretches}
+    if any(one.hours for one in wrong):
+        return _zone(reading, next(one for one in wrong if one.hours), dialect)
+    if len(offsets) > 1:
+        return _switch(reading)
+    (offset,) = offsets
+    if offset in MEANING:
+        meant = MEANING[offset]
+        return (
+            f"the stamps name the {meant} of each minute (the first of a session says {stamp(offset)}), but "
+            f"source.bar_label is {dialect.bar_label}: correct it, since {CONSEQUENCE[meant]}."
+        )
+    late = offset - declared
+    return (
+        f"the stamps are {abs(late)} minutes {'late' if late > 0 else 'early'}: the minute from 09:30 on is stamped "
+        f"{stamp(offset)} under source.bar_label {dialect.bar_label}; correct them at the source"
+        + (f", since every decision would see {-late} minutes that are not over yet." if late < 0 else ".")
+    )
+
+
+def _zone(reading: LabelReading, first: Stretch, dialect: DialectParams) -> str:
+    hours = "an hour" if abs(first.hours) == 1 else f"{abs(first.hours)} hours"
+    side = "late" if first.hours > 0 else "early"
+    off = f"by its stamps the session begins {hours} {side}, at {stamp(first.offset_min)}"
+    if all(one.hours == one.utc_hours for one in reading.stretches):
+        return (
+            f"{off} in New York: the stamps are New York's, read as {dialect.zone or 'the zone they carry'}; set "
+            "source.zone to America/New_York, or correct the source where the stamps themselves carry a zone."
+        )
+    if len({one.hours for one in reading.stretches}) > 1:
+        return f"{off}: the vendor's clock does not follow daylight saving in New York; correct source.zone."
+    return f"{off}: the vendor's clock is not in the zone that was assumed; correct source.zone."
+
+
+def _switch(reading: LabelReading) -> str:
+    spans = "; ".join(
+        f"{one.first} to {one.last} {stamp(one.offset_min)}"
+        + (f" ({MEANING[one.minute]} labels)" if one.minute in MEANING else "")
+        for one in _joined(reading.stretches)
+    )
+    return f"the stamps change their meaning within the span, the first of a session says: {spans}; correct the source."
+
+
+def _joined(stretches: tuple[Stretch, ...]) -> list[Stretch]:
+    """Without the cut between winter and summer time, where the offset stays."""
+    joined: list[Stretch] = []
+    for one in stretches:
+        if joined and joined[-1].offset_min == one.offset_min:
+            before = joined.pop()
+            one = Stretch(before.first, one.last, before.sessions + one.sessions, one.offset_min, one.utc_hours)
+        joined.append(one)
+    return joined
