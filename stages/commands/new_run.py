@@ -27,7 +27,7 @@ from stages.outside.settings import parse
 from stages.outside.source.look import UNSTATED, Look, look
 from stages.quality.failure import HardFailure
 from stages.quality.ingest import as_labelled, in_our_columns
-from stages.quality.params import DialectParams, QualityParams
+from stages.quality.params import DialectParams
 from stages.quality.proposal import hours_of, label_of, sessions_of, step_of, zone_of
 from stages.sources.params import SourceParams
 from stages.universe.calendar import trading_calendar
@@ -113,7 +113,6 @@ def _proposal(asked: argparse.Namespace) -> tuple[Found, Found, dict[str, str]]:
 def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
     """Zone, label, hours and span, by the sample."""
     source, symbol = seen.source.model_dump(mode="json"), seen.symbols[0]
-    quality = parse(QualityParams, compose())
     dialect = DialectParams(**{key: source[key] for key in DialectParams.model_fields})
     why: dict[str, str] = {}
     try:
@@ -129,7 +128,7 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
         raise DataContractError(
             f"the bars of {symbol} are {step} minutes apart, and minute bars are needed: get those."
         )
-    label, why["bar_label"] = label_of(stamps, calendar, dialect, quality)
+    label, why["bar_label"] = label_of(stamps, calendar)
     why["hours"] = hours_of(stamps, calendar)
     sessions = sessions_of(stamps, calendar)
     if sessions.is_empty():

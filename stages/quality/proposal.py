@@ -7,9 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from stages.quality.failure import HardFailure
-from stages.quality.labels import check_label
-from stages.quality.params import DialectParams, QualityParams
+from stages.quality.labels import read_labels
 
 ZONES = ("America/New_York", "UTC", "America/Chicago", "America/Los_Angeles", "Europe/London", "Europe/Berlin",
          "Asia/Tokyo", "Etc/GMT+5")  # fmt: skip
@@ -26,19 +24,15 @@ def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str
     return best, f"{best}: trading begins at the open in {begun[best]} sessions, against {others}"
 
 
-def label_of(
-    stamps: pl.DataFrame, calendar: pl.DataFrame, dialect: DialectParams, quality: QualityParams
-) -> tuple[str | None, str]:
+def label_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
     """Whether `ts` names the start or the end of its minute, and why; null where the bars do not tell."""
-    for label in ("start", "end"):
-        try:
-            decided = check_label(stamps, calendar, dialect.model_copy(update={"bar_label": label}), quality)
-        except HardFailure:
-            continue
-        if decided:
-            return label, f"{label}: the first and last stamps and the volume of full sessions agree with it"
-        return None, "the bars do not tell whether stamps name starts or ends"
-    return None, "the bars contradict both start and end labels: see the zone"
+    reading = read_labels({"": stamps}, calendar)
+    sure = f"confidence {reading.confidence:.1%}; {reading.words}"
+    if not reading.is_decided():
+        return None, f"the bars do not tell whether stamps name starts or ends ({sure})"
+    if reading.shift_min or reading.zone_hours:
+        return None, f"the first stamp of a session is neither 09:30 nor 09:31 ({sure}): see the zone"
+    return reading.label, f"{reading.label} ({sure})"
 
 
 def hours_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> str:

@@ -16,7 +16,8 @@ from stages.universe.grid import minute_grid
 
 QUALITY = QualityParams(**yaml.safe_load(Path("conf/quality/default.yaml").read_text()))
 CALENDAR = trading_calendar(date(2024, 11, 18), date(2024, 12, 6))  # 14 sessions, 2024-11-29 a half day
-DIALECT = {"aliases": {}, "zone": None, "bar_label": "start", "unit": None, "price_scale": 1.0, "renames": {}}
+DIALECT = {"aliases": {}, "zone": None, "bar_label": "start", "bar_label_trusted": False, "unit": None,
+           "price_scale": 1.0, "renames": {}}  # fmt: skip
 NUMBERS = ("open", "high", "low", "close", "volume")
 
 

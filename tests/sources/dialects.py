@@ -11,6 +11,7 @@ PLAIN: dict[str, Any] = {
     "aliases": {},
     "zone": None,
     "bar_label": "start",
+    "bar_label_trusted": False,
     "unit": None,
     "price_scale": 1.0,
     "stamp_format": None,

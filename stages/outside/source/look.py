@@ -32,8 +32,8 @@ LINES = 200
 MANY, MOST_TRADED = 12, 5
 Facts = dict[str, Any]
 UNSTATED: Facts = {
-    "name": "look", "aliases": {}, "zone": None, "bar_label": "start", "unit": None, "price_scale": 1.0,
-    "stamp_format": None, "csv": None, "renames": {}, "synthetic": None,
+    "name": "look", "aliases": {}, "zone": None, "bar_label": "start", "bar_label_trusted": False, "unit": None,
+    "price_scale": 1.0, "stamp_format": None, "csv": None, "renames": {}, "synthetic": None,
 }  # fmt: skip
 
 
