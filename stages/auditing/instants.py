@@ -30,12 +30,11 @@ def instants(schedule: pl.DataFrame, calendar: pl.DataFrame, horizon_min: int, c
     return sorted({*(minutes[at] for at in anywhere), *pending})
 
 
-def amid_gaps(bars: pl.DataFrame, count: int, seed: int) -> list[datetime]:
+def amid_gaps(bars: pl.DataFrame, since: datetime, count: int, seed: int) -> list[datetime]:
     """At most `count` instants, oldest first: a minute without a bar has just passed, and one with a bar follows.
 
-    They lie in the second half of such minutes, so that there is a past to compare. *Tables*: `Bars` of some symbols.
+    *Tables*: `Bars` of some symbols.
     """
     next_is_real = pl.col("gap_len").shift(-1).over("symbol", "session") == 0
-    ends = bars.filter(pl.col("is_filled") & next_is_real)["known_at"].unique().sort()
-    late = ends[len(ends) // 2 :]
-    return sorted(late.sample(min(count, len(late)), seed=seed).to_list())
+    filled = bars.filter(pl.col("is_filled") & next_is_real, pl.col("known_at") >= since)["known_at"].unique().sort()
+    return sorted(filled.sample(min(count, len(filled)), seed=seed).to_list())

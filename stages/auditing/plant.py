@@ -40,12 +40,13 @@ def in_hindsight(checked: Mapping[str, Checked]) -> dict[str, Checked]:
 
 
 def found_leak(replay: Replay, world: World, seed: int, plant: Plant = in_hindsight) -> Leak | None:
-    """The leak as the audit names it; None if it goes unseen."""
+    """The leak as the audit names it; None if it goes unseen. Where no minute is filled, there is none to plant."""
     thin = thinned(world, seed)
 
     def known(bars: Frames) -> list[Known]:
         return [bars_known(plant(replay.check(bars)))]
 
     base = known(thin.bars)
-    (instant,) = amid_gaps(base[0].rows, 1, seed)
+    middle = base[0].rows["known_at"].sort()[base[0].rows.height // 2]
+    (instant,) = amid_gaps(base[0].rows, middle, 1, seed)
     return first_leak(base, known(cut(thin, instant, seed).bars), instant, "cut")

@@ -12,7 +12,6 @@ from pathlib import Path
 import polars as pl
 
 from stages.auditing.audit import Passed, asked, audit
-from stages.auditing.comparison import Leak
 from stages.auditing.instants import amid_gaps, instants
 from stages.auditing.plant import found_leak
 from stages.auditing.replay import run as replayed
@@ -63,7 +62,7 @@ def main() -> None:
     keys: frozenset[str] = frozenset().union(*(one.keys for one in passed))
     rows = sum(one.rows for one in passed)
     print(f"{len(moments)} instants, {len(keys)} questions, 0 keys moved; {rows} rows of the past equal to the bit")
-    print(f"planted and found: {_planted(among(study, (asking[0],)), record, arguments.seed)}")
+    print(_planted(among(study, (asking[0],)), record, arguments.seed))
 
 
 def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: argparse.Namespace) -> list[Passed]:
@@ -73,16 +72,18 @@ def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: ar
     base = replayed(replay, world)
     if asked(base) != set(schedule["key"].drop_nulls()):
         raise DataContractError(f"params or code changed since {SCHEDULE} was made: `make run`, then audit again.")
-    at = sorted({*at, *amid_gaps(base[0].rows, arguments.instants // 4, arguments.seed)})
+    at = sorted({*at, *amid_gaps(base[0].rows, at[0], arguments.instants // 4, arguments.seed)})
     return list(audit(replay, world, base, progress(at, f"replaying {symbols[0]} to {symbols[-1]}")))
 
 
-def _planted(study: Study, record: Record, seed: int) -> Leak:
-    """The leak that is planted in the gate, as the audit names it."""
+def _planted(study: Study, record: Record, seed: int) -> str:
+    """How the audit names a leak that is planted in the gate."""
+    if not any(study.quality.of(symbol).carried_min for symbol in study.universe.all_symbols):
+        return "nothing planted: quality.ffill_max_bars is 0, so no minute is filled"
     leak = found_leak(replay_of(study, record), _world(study), seed)
     if leak is None:
         raise DataContractError("the audit does not see the leak that it planted itself; none of its words count.")
-    return leak
+    return f"planted and found: {leak}"
 
 
 def _world(study: Study) -> World:

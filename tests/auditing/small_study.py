@@ -93,4 +93,5 @@ class Audited:
 def moments(base: list[Known], count: int, seed: int) -> list[datetime]:
     """Random instants of the small study, and some amid gaps if it has any."""
     (schedule,) = (one.rows for one in base if one.stage == "build_requests")
-    return sorted({*instants(schedule, CALENDAR, 20, count, seed), *amid_gaps(base[0].rows, count // 2, seed)})
+    at = instants(schedule, CALENDAR, 20, count, seed)
+    return sorted({*at, *amid_gaps(base[0].rows, at[0], count // 2, seed)})
