@@ -45,6 +45,7 @@ endef
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x as experiment x (HOW=--temp or --queue)
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
+	@python -m stages.commands.params --listed=$(call quoted,PRESET)
 	@$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
 	$(if $(value HOW),,python -m stages.commands.trials --present)
 	$(if $(value HOW),,python -m stages.gate)

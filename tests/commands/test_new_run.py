@@ -92,7 +92,7 @@ def test_end_labels_are_proposed_as_such(project):
         bars.with_columns(pl.col("ts") + timedelta(minutes=1)).write_parquet(project.path / f"{symbol}_bars.parquet")
     project.run(new_run, "mine", "--uri", "{symbol}_bars.parquet")
     made = compose(overrides=["preset=mine"])
-    assert made["source"]["bar_label"] == "end"
+    assert (made["source"]["bar_label"], made["source"]["uri_template"]) == ("end", "{symbol}_bars.parquet")
     assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
 
 
@@ -105,6 +105,14 @@ def test_what_is_stated_wins_over_what_is_found(project):
     assert made["universe"]["symbols"] == ["MSFT"]
     assert made["universe"]["first_session"] == "2024-10-30"
     assert (made["requests"]["history_days"], made["split"]["holdout_sessions"]) == ([2], 3)
+
+
+def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):
+    (project.path / "bars").mkdir()
+    for number in range(20):
+        vendors.BARS["AAPL"].head(195 * (number + 1)).write_parquet(project.path / f"bars/S{number:02}.parquet")
+    project.run(new_run, "mine", "--uri", "bars")
+    assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["S15", "S16", "S17", "S18", "S19"]
 
 
 def test_a_folder_without_bars_leaves_no_preset_and_says_where_it_looked(project):

@@ -4,7 +4,7 @@ import pytest
 from dvc.utils.hydra import compose_and_dump
 
 from stages.commands import params
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, DataContractError
 from stages.outside.configuration.composition import compose, differences, to_yaml
 from tests.outside.locks import record_run
 
@@ -106,3 +106,21 @@ def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
     (project.path / "dvc.lock").write_text("")
     with pytest.raises(ConfigurationError, match="is empty or torn"):
         project.run(params, "--check")
+
+
+def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(project):
+    project.edit("conf/source/synthetic.yaml", "name: synthetic", "name: another")
+    with pytest.raises(DataContractError, match=r"conf/manifests/another\.json is missing: `make refresh`"):
+        project.run(params, "--check")
+    project.run(params, "--check", "--unlisted")
+    assert project.params()["source"]["name"] == "another"
+
+
+def test_a_preset_that_does_not_stand_says_how_its_source_is_listed(project):
+    before = project.text("params.yaml")
+    project.run(params, "--listed=smoke")
+    with pytest.raises(
+        DataContractError, match=r"massive\.json is missing: `make use PRESET=massive` and `make refresh`"
+    ):
+        project.run(params, "--listed=massive")
+    assert project.text("params.yaml") == before

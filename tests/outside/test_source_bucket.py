@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from stages.errors import ConfigurationError, DataContractError, PipelineError
-from stages.outside.source.bucket import fetch_bars
+from stages.outside.source.bucket import bars_to_fetch, fetch_bars
+from stages.outside.source.look import look
 from stages.outside.source.reaching import try_the_way
-from stages.outside.source.source_files import find_files, read_files
+from stages.outside.source.source_files import files_of, find_files, read_files
+from stages.outside.storing.partitions import Writer
 from tests.outside.gcs_server import BUCKET, free_port, gcs_server
+from tests.sources import vendors
 from tests.sources.dialects import source
 
 TEMPLATE = f"gs://{BUCKET}/stocks/{{symbol}}/{{yyyy}}/{{symbol}}_{{yyyy}}-{{mm}}.parquet"
@@ -338,3 +341,23 @@ def test_broken_credentials_are_told_as_such(bucket: str, workspace: Path, monke
 
     assert (error.exit_code, seconds < 5) == (5, True)
     assert "credentials" in str(error)
+
+
+def test_a_look_into_a_bucket_finds_layout_and_columns_and_many_symbols_are_read_once(
+    bucket: str, workspace: Path
+) -> None:
+    vendors.massive(workspace / "flat")
+    for path in (workspace / "flat").rglob("*.gz"):
+        put(bucket, f"flat/{path.name}", path.read_bytes())
+    seen = look(f"gs://{BUCKET}/flat")
+    assert seen.source.uri_template == f"gs://{BUCKET}/flat/{{yyyy}}-{{mm}}-{{dd}}.csv.gz"
+    assert (seen.source.kind, seen.source.unit, seen.symbols) == ("gcs", "ns", vendors.SYMBOLS)
+    listed = files_of(seen.source, vendors.SYMBOLS)
+    assert [file["day"] for file in listed] == vendors.CALENDAR["session"].cast(pl.String).to_list()
+    manifest = {"symbols": list(vendors.SYMBOLS), "files": listed}
+    (workspace / "aside").mkdir()
+    given, fetch = bars_to_fetch(
+        manifest, seen.source, pl.DataFrame(), Writer(str(workspace / "aside"), in_bucket=False)
+    )
+    close = fetch("MSFT", *(part.load() for part in given["MSFT"]))[0]["close"]
+    assert close.to_list() == vendors.BARS["MSFT"]["close"].to_list()

@@ -1,10 +1,11 @@
 """A look into a vendor's files: how their names and columns read, and a sample of one symbol's rows.
 
-A sample is at most 40 files, spread over the span, those at both ends among them.
+A sample is at most 40 files, and fewer where they are large; they are spread over the span, both ends among them.
 *Errors*: `DataContractError` where nothing is found, or what is found cannot be told apart; it says what to state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.outside.source.bucket import parts_in
+from stages.outside.source.bucket import joined, parts_in
 from stages.outside.source.formats import collect, format_of, head_of, iso_format, scan
 from stages.outside.source.reaching import open_uri, told, try_the_way
 from stages.outside.workspace import main_root
@@ -27,7 +28,8 @@ from stages.universe.names import few
 if TYPE_CHECKING:
     import fsspec
 
-SAMPLE_FILES, ENDS = 40, 3
+SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
+FEWEST, ENDS = 12, 3
 LINES = 200
 MANY, MOST_TRADED = 12, 5
 Facts = dict[str, Any]
@@ -49,16 +51,20 @@ class Look:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder and the names of the files below it."""
+    """A folder and the files below it, by name with their bytes, in order."""
 
     uri: str
     filesystem: "fsspec.AbstractFileSystem"
     path: str
-    names: tuple[str, ...]
+    names: Mapping[str, int]
 
     def read(self, name: str) -> bytes:
         with told(f"{self.uri}/{name}"):
             return bytes(self.filesystem.cat_file(f"{self.path}/{name}"))
+
+    def template(self, form: str) -> str:
+        """The template of a form within this folder."""
+        return f"{literal(self.uri)}/{form}" if self.uri else form
 
 
 def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> Look:
@@ -71,25 +77,25 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
     def source_of(template: str) -> SourceParams:
-        return SourceParams(**UNSTATED | dialect | {"kind": kind, "uri_template": f"{literal(folder.uri)}/{template}"})
+        return SourceParams(**UNSTATED | dialect | {"kind": kind, "uri_template": folder.template(template)})
 
     source = source_of(layout.template)
     column = symbol_column(rows.columns, source)
     if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
         layout = Layout(literal(first), (), 1)  # what looked like a symbol in the one path is a word
         source = source_of(layout.template)
-    found = tuple(symbols) or layout.symbols or wide or _most_traded(first, content, source)
+    found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
     whose = None if source.many_in_a_file else found[0]
     files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
     parts = [
         parts_in({"uri": name, "symbol": whose}, folder.read(name), source, found[:1]).get(found[0])
-        for name in _spread(files)
+        for name in _spread(files, folder.names)
     ]
     sample = [part for part in parts if part is not None]
     if not sample:
         raise DataContractError(f"no row of {found[0]} lies in {folder.uri}: state SYMBOLS that do.")
     told_of = {"uri_template": layout.told} | evidence | {"symbols": few(found)}
-    return Look(source, found, pl.concat(sample, how="vertical_relaxed"), told_of)
+    return Look(source, found, joined(found[0], *sample)[0], told_of)
 
 
 def _opened(place: str) -> tuple[_Folder, str | None]:
@@ -99,11 +105,11 @@ def _opened(place: str) -> tuple[_Folder, str | None]:
     try_the_way(f"{root}/{{symbol}}")
     filesystem, path = open_uri(root, main_root())
     with told(root):
-        names = sorted(filesystem.find(path))
-        if names == [path]:  # a file
-            root, _, name = root.rpartition("/")
-            return _Folder(root or ".", filesystem, path.rpartition("/")[0], (name,)), _form_of(name)
-    inside = tuple(name.removeprefix(path.rstrip("/") + "/") for name in names)
+        files = {name: int(facts["size"]) for name, facts in sorted(filesystem.find(path, detail=True).items())}
+    if [*files] == [path]:  # a file
+        root, _, name = root.rpartition("/")
+        return _Folder(root, filesystem, path.rpartition("/")[0], {name: files[path]}), _form_of(name)
+    inside = {name.removeprefix(path.rstrip("/") + "/"): size for name, size in files.items()}
     if not inside:
         raise DataContractError(f"there is no file under {place}: name the folder of your bars as URI.")
     return _Folder(root, filesystem, path, inside), form
@@ -117,12 +123,12 @@ def _form_of(name: str) -> str:
     return form
 
 
-def _layout(names: Sequence[str], form: str | None, symbols: Sequence[str]) -> Layout:
+def _layout(names: Collection[str], form: str | None, symbols: Sequence[str]) -> Layout:
     if form is None:
-        return layout_of(names, symbols)
+        return layout_of([*names], symbols)
     fitting = [found for name in names if (found := fields_of(form, name)) is not None]
     if not fitting:
-        raise DataContractError(f"none of {few(names)} fits {form}: correct the template that URI gives.")
+        raise DataContractError(f"none of {few([*names])} fits {form}: correct the template that URI gives.")
     named = {(found.get("symbol") or found.get("symbol_lower") or "").upper() for found in fitting} - {""}
     return Layout(form, tuple(sorted(named)), len(fitting))
 
@@ -172,6 +178,17 @@ def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, st
     return {}
 
 
+def _largest(folder: _Folder, layout: Layout) -> tuple[str, ...]:
+    """Symbols that paths name: all, or of very many those with most bytes."""
+    if len(layout.symbols) <= MANY:
+        return layout.symbols
+    sizes: Counter[str] = Counter()
+    for name, size in folder.names.items():
+        named = fields_of(layout.template, name) or {}
+        sizes[(named.get("symbol") or named.get("symbol_lower") or "").upper()] += size
+    return tuple(sorted(symbol for symbol, _ in sizes.most_common(MOST_TRADED)))
+
+
 def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, ...]:
     """Symbols of a file of many: all, or of very many those that turned over most dollars in it."""
     rows = collect(name, partial(scan, name, content, source))
@@ -185,11 +202,12 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
     return tuple(sorted(shares["symbol"].head(shares.height if shares.height <= MANY else MOST_TRADED)))
 
 
-def _spread(names: Sequence[str]) -> list[str]:
-    """At most so many: those at both ends, where a span begins and ends, and the others evenly between them."""
-    if len(names) <= SAMPLE_FILES:
+def _spread(names: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
+    """Some of the names: those at both ends, where a span begins and ends, and others evenly between them."""
+    mean = sum(sizes[name] for name in names) / max(1, len(names))
+    most = max(FEWEST, min(SAMPLE_FILES, int(SAMPLE_BYTES / max(1.0, mean))))
+    if len(names) <= most:
         return list(names)
-    inner = names[ENDS:-ENDS]
-    steps = SAMPLE_FILES - 2 * ENDS
+    inner, steps = names[ENDS:-ENDS], most - 2 * ENDS
     evenly = [inner[round(number * (len(inner) - 1) / (steps - 1))] for number in range(steps)]
     return [*names[:ENDS], *evenly, *names[-ENDS:]]
