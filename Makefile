@@ -145,7 +145,7 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 	@python -m tests.outside.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale deps errors features-page plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale detection deps errors features-page plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -174,6 +174,9 @@ layers: .venv/dev
 
 bench: .venv/dev ## speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+
+detection: .venv/dev # what the data gate catches: faults planted into sound feeds, by fault and size
+	python -m tests.benchmarks.detection
 
 bench-scale: ARGS ?= --symbols 5 50 500
 bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents

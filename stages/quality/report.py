@@ -31,7 +31,8 @@ def quality_report(
     """The report on every symbol that came through the gate."""
     gaps = long_gaps({symbol: one.silence for symbol, one in checked.items()}, quality)
     symbols = {
-        symbol: _symbol(one) | {"long_gaps": gaps[symbol], "levels": one.levels} for symbol, one in checked.items()
+        symbol: _symbol(one) | {"long_gaps": [_told(gap, one) for gap in gaps[symbol]], "levels": one.levels}
+        for symbol, one in checked.items()
     }
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
     warnings = _warnings(checked, symbols, quality)
@@ -87,6 +88,13 @@ def _symbol(one: Checked) -> dict[str, Any]:
     }
 
 
+def _told(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
+    """A gap that begins with a void bar was made by the gate: no halt, and no fault of the feed's completeness."""
+    begun = (gap["session"], gap["first_minute"])
+    void = any(begun == (level["session"], level["minute"]) for level in one.levels if level["kind"] == "jump")
+    return gap | {"kind": "level"} if void else gap
+
+
 def _day(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "session": str(row["session"]),
@@ -109,7 +117,7 @@ def _hard_failures(symbol: str, one: Checked, quality: QualityParams) -> list[di
     if share >= quality.min_sessions_share:
         return []
     worst = fallen.row(0, named=True)
-    jumps = [told for told in level_warnings(symbol, one.levels, quality) if told.startswith("PX7")]
+    jumps = [told for told in level_warnings(symbol, one.levels) if told.startswith("PX7")]
     why = f" {jumps[-1]}." if jumps and worst["reason"] == "level_jump" else ""
     detail = (
         f"{one.days.height - fallen.height} of {one.days.height} sessions are usable ({share:.1%}), "
@@ -136,7 +144,7 @@ def _warnings(checked: Mapping[str, Checked], symbols: dict[str, Any], quality: 
                 f"PX6 {symbol}: {off_print:.1%} of its bars hold prices finer than a trade is printed "
                 f"(quality.print_step_ticks of quality.tick_size {quality.tick_size}): adjusted prices?"
             )
-        told += level_warnings(symbol, one["levels"], quality)
+        told += level_warnings(symbol, one["levels"])
         told += copy_warnings(symbol, checked[symbol].days)
     return told + _across(checked)
 

@@ -80,13 +80,18 @@ def events_in_pandas(bars: pd.DataFrame, events: pd.DataFrame, symbol: str) -> p
     """Today's announced events."""
     mine = events[events["symbol"].isin(["*", symbol])]
     mine = mine.assign(session=mine["ts"].dt.tz_convert("America/New_York").dt.tz_localize(None).dt.normalize())
-    mine = mine[["ts", "session", "announced_at"]].rename(columns={"ts": "event"})
+    mine = mine[["ts", "session", "announced_at", "event"]].rename(columns={"ts": "event", "event": "what"})
     pairs = bars[["known_at", "session"]].merge(mine, on="session")
     pairs = pairs[pairs["announced_at"] <= pairs["known_at"]]
     ahead = pairs[pairs["event"] >= pairs["known_at"]].groupby("known_at")["event"].min()
     known_at = bars["known_at"]
     left = (known_at.map(ahead) - known_at) / pd.Timedelta(minutes=1)
-    return pd.DataFrame({"event_today": known_at.isin(pairs["known_at"]).astype(float), "minutes_to_event": left})
+    kinds = {"event_today": "", "event_fomc": "fomc", "event_cpi": "cpi", "event_earnings": "earnings"}
+    told = {
+        name: known_at.isin(pairs.loc[pairs["what"].str.lower().str.contains(kind), "known_at"]).astype(float)
+        for name, kind in kinds.items()
+    }
+    return pd.DataFrame(told | {"minutes_to_event": left})
 
 
 def _usual(

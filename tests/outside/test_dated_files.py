@@ -83,7 +83,8 @@ def test_known_jumps_are_read_by_symbol_and_session(actions):
 @pytest.mark.parametrize(
     "row",
     ["10.06.2024,NVDA,0.1,split", "2024-06-10,NVDA,10:1,split", "2024-06-10,NVDA,0,split", "2024-06-10,NVDA,-1,split",
-     "2024-06-10,NVDA,inf,split", "2024-06-10,,0.1,split", "2024-06-10,NVDA,0.1,", "2024-06-10,NVDA,0.1,a\n2024-06-10,NVDA,0.2,b"],
+     "2024-06-10,NVDA,inf,split", "2024-06-10,,0.1,split", "2024-06-10,NVDA,0.1,",
+     "2024-06-10,NVDA,0.1,a\n2024-06-10,NVDA,0.2,b"],
 )  # fmt: skip
 def test_a_row_that_is_no_known_jump_is_refused(actions, row):
     with pytest.raises(DataContractError, match=r"mine.csv is no list of corporate actions.*price_factor"):
