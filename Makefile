@@ -164,7 +164,7 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 	@python -m tests.outside.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof deps errors features-page plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection deps errors features-page plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -193,6 +193,9 @@ layers: .venv/dev
 
 bench: .venv/dev ## speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+
+detection: .venv/dev # what the data gate catches: faults planted into sound feeds, by fault and size
+	python -m tests.benchmarks.detection
 
 bench-scale: ARGS ?= --symbols 5 50 500
 bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents

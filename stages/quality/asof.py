@@ -10,7 +10,7 @@ import polars as pl
 
 from stages.quality.halts import NO_HALTS, closed_at_known, with_absences
 from stages.quality.params import QualityParams
-from stages.quality.runs import stale_runs
+from stages.quality.runs import longest_runs, odd_run, stale_runs
 from stages.tables.bars import REAL
 
 
@@ -24,7 +24,7 @@ def broken_rules(quality: QualityParams) -> dict[str, pl.Expr]:
     return {
         "incomplete": incomplete & many if quality.quiet else incomplete,
         "sustained_gap": pl.col("longest_gap") > quality.absent_min,
-        "stale": pl.col("longest_stale") >= quality.stale_bars_fail,
+        "stale": pl.col("longest_stale") >= pl.col("stale_limit"),
     }
 
 
@@ -40,9 +40,12 @@ def sound_so_far(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame
     """
     real, halted = (column.cast(pl.Int32).cum_sum().over("session") for column in (REAL, pl.col("halted")))
     rules = {"halt": pl.col("is_closed")} | broken_rules(quality)
+    runs = stale_runs(bars)
     return (
         with_absences(bars.sort("ts"), halts)
-        .join(stale_runs(bars).drop("session"), on="ts", how="left", maintain_order="left")
+        .join(runs.drop("session"), on="ts", how="left", maintain_order="left")
+        .join(longest_runs(runs, quality).select("session", "usual_stale"), on="session", how="left")
+        .sort("ts")
         .select(
             "ts",
             completeness=real / (pl.col("m") + 1 - halted),
@@ -50,6 +53,7 @@ def sound_so_far(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame
             longest_gap=pl.col("absent_min").cum_max().over("session"),
             longest_stale=pl.col("stale_len").fill_null(0).cum_max().over("session"),
             is_closed=closed_at_known(halts),
+            stale_limit=odd_run(quality.stale_bars_fail, "usual_stale"),
         )
         .select("ts", reason=first_broken(rules))
         .select("ts", sound=pl.col("reason").is_null(), reason=pl.col("reason"))

@@ -3,6 +3,7 @@
 Rows with volume and a range are compared at the same minute, all five numbers. Two sessions that share many of them
 share them by no chance.
 
+*Tables*: the whole grid in order, as delivered, with `sound`.
 *Time*: a session is compared with earlier sessions and with other symbols on the same day.
 """
 
@@ -14,32 +15,33 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stages.quality.params import QualityParams
-from stages.tables.bars import PRICES, REAL
+from stages.tables.bars import PRICES
 
 LEAST_EQUAL = 20  # rows: in a name of few prices and round volumes some are equal by chance
 SAMPLE_MINUTES = 24  # between sampled minutes when symbols are compared: 16 a session
 LEAST_SAMPLED = 4  # equal sampled rows of a session that two symbols share by no chance
+FACTORS = np.random.default_rng(0).integers(0, 2**63, 6, np.uint64) * np.uint64(2) + np.uint64(1)  # odd: none is lost
 Prints = NDArray[np.uint32]
 
 
 def copied_sessions(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """`session, copied_from, TS8`: how many rows of a session equal those of the earlier session that it shares most.
+    """`session, copied_from, TS8`: how many rows of a session were last seen on the session that has most of them.
 
     Only sessions that share at least `quality.copy_min_share` of their rows are listed.
     """
-    rows = bars.select("session", "m", print=_print()).filter(_tells(bars))
-    empty = pl.DataFrame(schema={"session": pl.Date, "copied_from": pl.Date, "TS8": pl.UInt32})
-    twice = (
-        rows.filter(pl.struct("m", "print").is_duplicated()) if rows["print"].is_duplicated().any() else rows.head(0)
+    tells, prints = row_prints(bars)
+    ordered = np.sort(prints[tells])
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if len(twice) < LEAST_EQUAL:
+        return pl.DataFrame(schema={"session": pl.Date, "copied_from": pl.Date, "TS8": pl.UInt32})
+    rows = bars.select("session").with_columns(print=pl.Series(prints)).filter(pl.Series(tells))
+    equal = rows.join(rows.group_by("session").agg(n=pl.len()), on="session").filter(
+        pl.Series(np.isin(rows["print"].to_numpy(), twice))
     )
-    if twice.height < LEAST_EQUAL:
-        return empty
-    counted = twice.join(rows.group_by("session").agg(n=pl.len()), on="session")
-    pairs = counted.join(twice, on=["m", "print"], suffix="_before").filter(
-        pl.col("session_before") < pl.col("session")
-    )
+    before = pl.col("session").shift(1).over("print")  # the last time that these numbers came
+    pairs = equal.sort("print", "session").with_columns(copied_from=before).drop_nulls("copied_from")
     return (
-        pairs.group_by("session", copied_from="session_before")
+        pairs.group_by("session", "copied_from")
         .agg(pl.col("n").first(), TS8=pl.len())
         .filter(pl.col("TS8") >= LEAST_EQUAL, pl.col("TS8") >= quality.copy_min_share * pl.col("n"))
         .sort("session", "TS8", "copied_from", descending=[False, True, True])
@@ -53,15 +55,23 @@ def sampled_prints(bars: pl.DataFrame) -> Prints:
 
     *Shapes*: sessions x samples, in order.
     """
-    sampled = bars.with_columns(day=pl.col("session").rle_id(), tells=_tells(bars)).filter(
-        "tells", pl.col("m") % SAMPLE_MINUTES == SAMPLE_MINUTES // 2
-    )
-    m = sampled["m"].to_numpy()
-    prints = np.zeros((bars["session"].n_unique(), int(bars["m"].to_numpy().max()) // SAMPLE_MINUTES + 1), np.uint32)
-    prints[sampled["day"].to_numpy(), m // SAMPLE_MINUTES] = (
-        sampled.select(_print() % (2**32 - 1) + 1).to_series().to_numpy()
-    )
-    return prints
+    tells, prints = row_prints(bars)
+    m, day = bars["m"].to_numpy(), bars["session"].rle_id().to_numpy()
+    rows = np.flatnonzero(tells & (m % SAMPLE_MINUTES == SAMPLE_MINUTES // 2))
+    sampled = np.zeros((int(day[-1]) + 1, int(m.max()) // SAMPLE_MINUTES + 1), np.uint32)
+    sampled[day[rows], m[rows] // SAMPLE_MINUTES] = np.maximum(prints[rows] >> np.uint64(32), 1)
+    return sampled
+
+
+def row_prints(bars: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
+    """Which rows tell anything, and a number for minute, prices and volume that no other row has but by 1 in 2**32."""
+    tells = (pl.col("sound") & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))).fill_null(value=False)
+    numbers = [bars[name].to_numpy().view(np.uint64) for name in (*PRICES, "volume")]
+    numbers.append(bars["m"].to_numpy().astype(np.uint64))
+    mixed = np.zeros(bars.height, np.uint64)
+    for number, factor in zip(numbers, FACTORS, strict=True):
+        mixed += number * factor
+    return bars.select(tells).to_series().to_numpy(), mixed ^ (mixed >> np.uint64(29))
 
 
 def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[int]]:
@@ -86,13 +96,3 @@ def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[i
 def _in_common(row: Prints, ordered: Prints, equal: NDArray[np.bool_]) -> int:
     """How many samples of a symbol are another's as well."""
     return int(((ordered[1:] == row) & equal).any(axis=0).sum())
-
-
-def _print() -> pl.Expr:
-    return pl.struct(*PRICES, "volume").hash(seed=0)
-
-
-def _tells(bars: pl.DataFrame) -> pl.Series:
-    return bars.select(
-        (REAL & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))).fill_null(value=False)
-    ).to_series()

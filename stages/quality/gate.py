@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.quality.copies import Prints, sampled_prints
+from stages.quality.copies import Prints, copied_sessions, sampled_prints
 from stages.quality.failure import HardFailure
 from stages.quality.fill import filled, placed
 from stages.quality.gaps import Silence, silence_of
@@ -104,7 +104,8 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
     level = grid.with_columns(unsound, sound=pl.col("sound") & ~unsound)
     cut, suspect_wicks = judge_wicks(level, quality, known.others)
     rows = filled(cut_to_body(level, cut), quality)
-    days = judge_sessions(rows, ingested, levels, calendar, quality, halts)
+    marks = levels.by_session(calendar).join(copied_sessions(grid, quality), on="session", how="left")
+    days = judge_sessions(rows, ingested, marks, calendar, quality, halts)
     found = outliers(rows, (days["verdict"] != "fail").to_numpy(), quality)
     bars = Bars.of(rows.with_columns(is_outlier=found["is_outlier"] | rows["PX8"]))
     spikes = (
@@ -122,6 +123,6 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         halts=halts,
         levels=levels.found,
         extremes=extremes_of(grid, levels.suspects, suspect_wicks, quality),
-        prints=sampled_prints(bars),
+        prints=sampled_prints(grid),
         evidence=evidence,
     )

@@ -240,7 +240,8 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     """Rows in regular hours that no session has: after an early close they are counted, on a holiday they are hard."""
     local = pl.col("ts").dt.convert_time_zone(NEW_YORK)
     opens, closes = REGULAR_HOURS
-    rows = outside.select(session=local.dt.date(), clock=local.dt.time()).filter(
+    at_close = pl.col("ts").is_in(calendar["close_utc"].implode())
+    rows = outside.select(session=local.dt.date(), clock=local.dt.time(), at_close=at_close).filter(
         pl.col("clock").is_between(opens, closes, closed="left"),
         pl.col("session").is_between(calendar["session"].min(), calendar["session"].max()),
     )
@@ -254,14 +255,15 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
             "the rows are made up; remove them at the source.",
             day,
         )
-    tails = rows.group_by("session").agg(TS6=pl.len()).sort("session")
-    return tails.head(0) if _of_all_hours(outside, calendar) else tails
+    tails = rows.group_by("session").agg(TS6=pl.len(), prints=pl.col("at_close").sum()).sort("session")
+    tails = tails.filter(pl.col("TS6") > pl.col("prints")).drop("prints")  # the closing auction alone is no tail
+    return tails.head(0) if not tails.is_empty() and _of_all_hours(outside, calendar) else tails
 
 
 def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame) -> bool:
     """Most full sessions that have rows outside regular hours have many; a lone auction row is none."""
     full = calendar.filter(~pl.col("is_half")).select(date=pl.col("open_utc").dt.date())
-    counts = outside.group_by(date=pl.col("ts").dt.date()).agg(n=pl.len())
+    counts = outside["ts"].dt.date().rle().struct.unnest().select(date="value", n="len")  # rows are in order
     many = full.join(counts, on="date", how="left")["n"].fill_null(0) >= ALL_HOURS_ROWS
     return int(many.sum()) > MOST * full.height
 

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from stages.quality.copies import copied_symbols
-from stages.quality.params import QualityParams
 
 if TYPE_CHECKING:
     from stages.quality.gate import Checked
 
 
-def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]], quality: QualityParams) -> list[str]:
+LIST_IT = "list it in conf/corporate_actions/NAME.csv and say quality.corporate_actions: NAME"
+
+
+def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]]) -> list[str]:
     """Jumps of the price that nobody listed, a sentence for those that fit a split each and one for the rest."""
-    file = f"conf/corporate_actions/{quality.corporate_actions}.csv"
     told = [
         f"PX4 {symbol} {one['session']}: the price is {one['factor']:g} times the last close, like a split of "
-        f"{one['split']} with a night's move; if it was one, list it in a file like {file} (quality.corporate_actions)"
+        f"{one['split']} with a night's move; if it was one, {LIST_IT}"
         for one in levels
         if one["kind"] == "split"
     ]
@@ -31,8 +32,7 @@ def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]], quality: Qu
         told.append(
             f"PX7 {symbol} {first['session']}: at minute {first['minute']} the price is {first['factor']:g} times the "
             f"last one before it{more}, which neither its past nor other symbols nor a split explains; these bars are "
-            f"void until the price is back. Repair the source, or list the move in a file like {file} "
-            "(quality.corporate_actions)"
+            f"void until the price is back. Repair the source, or, if the move was real, {LIST_IT}"
         )
     return told
 

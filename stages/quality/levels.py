@@ -42,28 +42,51 @@ class Levels:
     found: list[dict[str, Any]] = field(default_factory=list)
     suspects: list[Place] = field(default_factory=list)
 
+    def by_session(self, calendar: pl.DataFrame) -> pl.DataFrame:
+        """`session, PX4, level_run`: whether a split is told, and the longest run of unsound bars."""
+        splits = {one["session"] for one in self.found if one["kind"] == "split"}
+        return calendar.select("session").with_columns(
+            PX4=pl.col("session").cast(pl.String).is_in(splits),
+            level_run=pl.Series([self.runs.get(number, 0) for number in range(calendar.height)], dtype=pl.Int64),
+        )
+
 
 def likely_split(factor: float, tolerance: float, most: int) -> str | None:
-    """`4:1` for a price that fell to a quarter, `1:4` for one that rose fourfold; None where no usual ratio is near."""
+    """`4:1` for a price that fell to a quarter, `1:4` for one that rose fourfold; None where no usual ratio is near.
+
+    Above 10:1 several are near: a multiple of ten, else of five, is likelier than the nearest.
+    """
     size = max(factor, 1 / factor)
     if size > 2 * most:
         return None
-    for largest in range(1, 5):
-        near = Fraction(size).limit_denominator(largest)
-        usual = near.denominator == 1 and 2 <= near <= most
-        if (usual or near in SMALL_SPLITS) and abs(log(near / size)) <= tolerance:
-            pair = (near.numerator, near.denominator)
-            return "{}:{}".format(*(pair if factor < 1 else reversed(pair)))
-    return None
+    whole = [Fraction(n) for n in range(2, most + 1) if abs(log(n / size)) <= tolerance]
+    small = [near for d in (2, 3, 4) if (near := Fraction(size).limit_denominator(d)) in SMALL_SPLITS]
+    fits = [*sorted(whole, key=lambda n: (n > 10 and n % 10 > 0, n > 10 and n % 5 > 0, abs(log(n / size)))),
+            *(near for near in small if abs(log(near / size)) <= tolerance)]  # fmt: skip
+    if not fits:
+        return None
+    pair = (fits[0].numerator, fits[0].denominator)
+    return "{}:{}".format(*(pair if factor < 1 else reversed(pair)))
 
 
 def judge_levels(
     bars: pl.DataFrame, actions: Mapping[date, float], quality: QualityParams, others: Others = NOBODY
 ) -> Levels:
     """Every sound bar against the last believed price; `actions` has the listed factor of each session."""
+    if not _some_jump(bars, quality):
+        return Levels(np.zeros(bars.height, np.bool_))
     scan = _Scan(bars, actions, quality, others)
     scan.run()
     return scan.levels
+
+
+def _some_jump(bars: pl.DataFrame, quality: QualityParams) -> bool:
+    """Whether any bar lies beyond the smaller floor: most feeds have none, and are done."""
+    rows = np.flatnonzero(bars["sound"].to_numpy())
+    opening, close = (bars[name].to_numpy()[rows] for name in ("open", "close"))
+    before, least = close[:-1], 1 + min(quality.jump_floor_share, quality.night_floor_share)
+    up = np.maximum(opening, close)[1:] > before * least
+    return bool((up | (np.minimum(opening, close)[1:] * least < before)).any())
 
 
 class _Scan:
@@ -115,15 +138,12 @@ class _Scan:
         return min(own, self.ceiling)
 
     def night_scale(self, at: int) -> float:
-        """The usual move of a night before this session."""
-        earlier = self.openings[1 : int(np.searchsorted(self.day[self.openings], self.day[at]))]
-        moves = self.moves_overnight(earlier[-self.quality.night_past_sessions :])
-        usual = NORMAL_CONSISTENCY * float(np.median(np.abs(moves - np.median(moves)))) if len(moves) else 0.0
-        return max(usual, self.quality.night_scale_floor_share)
-
-    def moves_overnight(self, openings: NDArray[np.int64]) -> Floats:
-        """From the close before to these opening bars."""
-        return np.asarray(self.opens[openings] - self.closes[openings - 1])
+        """The usual move of a night before this session; of a day where that is more, since few nights tell little."""
+        number = int(np.searchsorted(self.day[self.openings], self.day[at]))
+        opened = self.openings[max(0, number - self.quality.night_past_sessions - 1) : number]
+        ended = self.closes[np.append(opened[1:], self.openings[number : number + 1]) - 1]
+        days, nights = ended - self.opens[opened], self.opens[opened[1:]] - ended[:-1]
+        return max(_deviation(days), _deviation(nights), self.quality.night_scale_floor_share)
 
     def excused(self, at: int, price: float) -> bool:
         """The listed move, the move of the market, or a split; what is told is kept in `found`."""
@@ -210,3 +230,8 @@ class _Scan:
         move = self.opens[at] if abs(self.opens[at] - price) > abs(self.closes[at] - price) else self.closes[at]
         told = {"session": str(self.sessions[int(self.day[at])]), "minute": int(self.minutes[at]), "kind": kind}
         self.levels.found.append(told | {"factor": float(f"{exp(min(move - price, 700)):.6g}"), "split": split})
+
+
+def _deviation(moves: Floats) -> float:
+    """The median absolute deviation, as a standard deviation of normal moves; 0 without any."""
+    return NORMAL_CONSISTENCY * float(np.median(np.abs(moves - np.median(moves)))) if len(moves) else 0.0

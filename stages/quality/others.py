@@ -49,17 +49,17 @@ def extremes_of(bars: pl.DataFrame, suspects: list[Place], wicks: list[Place], q
     day = bars["session"].rle_id().to_numpy()
     sound = bars["sound"].to_numpy()
     rows = np.flatnonzero(sound)
-    high, low, close, opening = (bars[name].log().to_numpy()[rows] for name in ("high", "low", "close", "open"))
+    high, low, close, opening = (bars[name].to_numpy()[rows] for name in ("high", "low", "close", "open"))
     first = np.append(True, np.diff(day[rows]) > 0)[: len(rows)]
     before = np.append(np.nan, close)[: len(rows)]
-    move = np.where(first, close - opening, close - before)
-    wick = np.maximum(high - np.maximum(opening, close), 0), np.maximum(np.minimum(opening, close) - low, 0)
+    start = np.where(first, opening, before)
     nights = np.full(int(day[-1]) + 1, np.nan)
     at_open = first & (bars["m"].to_numpy()[rows] == 0)
-    nights[day[rows[at_open]]] = (opening - before)[at_open]
+    nights[day[rows[at_open]]] = np.log(opening[at_open] / before[at_open])
+    reach = high / np.maximum(opening, close), np.minimum(opening, close) / low
     return Extremes(
-        _signed(rows, np.fmax(move, 0), np.fmax(-move, 0), PART_OF_FLOOR * quality.jump_floor_share),
-        _signed(rows, *wick, PART_OF_FLOOR * quality.wick_floor_share),
+        _signed(rows, close / start, start / close, PART_OF_FLOOR * quality.jump_floor_share),
+        _signed(rows, *reach, PART_OF_FLOOR * quality.wick_floor_share),
         nights,
         tuple(suspects),
         tuple(wicks),
@@ -83,7 +83,7 @@ def others_of(found: Mapping[str, Extremes], trading: NDArray[np.int64], quality
 
 
 def _signed(rows: NDArray[np.int64], up: Floats, down: Floats, least: float) -> NDArray[np.int64]:
-    return np.concatenate([rows[up > least] + 1, -(rows[down > least] + 1)])
+    return np.concatenate([rows[up > 1 + least] + 1, -(rows[down > 1 + least] + 1)])
 
 
 def _counts(signed: Iterable[NDArray[np.int64]]) -> dict[int, int]:

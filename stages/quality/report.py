@@ -94,10 +94,17 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]], calendar: pl.DataFrame) ->
         "completeness": round(1 - missing / max(1, expected), 6),
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
         "days": [_day(row) for row in days.iter_rows(named=True)],
-        "long_gaps": gaps,
+        "long_gaps": [_told(gap, one) for gap in gaps],
         "levels": one.levels,
         "halts": halts_told(one.halts, calendar),
     }
+
+
+def _told(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
+    """A gap that begins with a void bar was made by the gate: no halt, and no fault of the feed's completeness."""
+    begun = (gap["session"], gap["first_minute"])
+    void = any(begun == (level["session"], level["minute"]) for level in one.levels if level["kind"] == "jump")
+    return gap | {"kind": "level"} if void else gap
 
 
 def _day(row: dict[str, Any]) -> dict[str, Any]:

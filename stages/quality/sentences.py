@@ -34,7 +34,7 @@ def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
     )
     counted = ", ".join(f"{many} {reason}" for reason, many in reasons.items())
     first = fallen.row(0, named=True)
-    jumps = [told for told in level_warnings(symbol, one.levels, quality) if told.startswith("PX7")]
+    jumps = [told for told in level_warnings(symbol, one.levels) if told.startswith("PX7")]
     why = f"{jumps[-1]}. " if jumps and first["reason"] == "level_jump" else ""
     return (
         f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share asks for "
@@ -67,7 +67,7 @@ def _of_symbol(symbol: str, one: Checked, told: dict[str, Any], quality: Quality
             f"PX6 {symbol}: {off_print:.1%} of its bars hold prices finer than a trade is printed "
             f"(quality.print_step_ticks of quality.tick_size {quality.tick_size}): adjusted prices?"
         )
-    yield from level_warnings(symbol, told["levels"], quality)
+    yield from level_warnings(symbol, told["levels"])
     yield from copy_warnings(symbol, one.days)
     fallen = {day["session"] for day in told["days"] if day["reason"] in ("incomplete", "sustained_gap")}
     if paused := sorted({gap["session"] for gap in told["long_gaps"] if gap["kind"] == "halt"} & fallen):

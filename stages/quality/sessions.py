@@ -9,32 +9,32 @@ is `asof`.
 import polars as pl
 
 from stages.quality.asof import broken_rules, first_broken
-from stages.quality.copies import copied_sessions
 from stages.quality.halts import NO_HALTS, with_absences
 from stages.quality.ingest import Ingested
-from stages.quality.levels import Levels
 from stages.quality.params import QualityParams
-from stages.quality.runs import stale_runs
+from stages.quality.runs import longest_runs, odd_run, stale_runs
 from stages.tables.bars import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
 WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")
-RUN_CHANCE = 0.01  # of a run so long in a session, by the share of such minutes on the sessions before
 FLOAT32_NOISE = 2.0**-23  # of a price: half a step of float32, and as much for its decimals
 
 
 def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was found of them
     bars: pl.DataFrame,
     ingested: Ingested,
-    levels: Levels,
+    marks: pl.DataFrame,
     calendar: pl.DataFrame,
     quality: QualityParams,
     halts: pl.DataFrame = NO_HALTS,
 ) -> pl.DataFrame:
-    """Counts, marks, `verdict` (pass, warn, fail) and `reason` (of a fail) per session."""
+    """Counts, marks, `verdict` (pass, warn, fail) and `reason` (of a fail) per session.
+
+    `marks` holds what was found before bars were removed: `session, PX4, level_run, TS8, copied_from`.
+    """
     counted = _counted(with_absences(bars, halts), quality).with_columns(VOL3=_odd_volume(quality))
     joined = calendar.select("session").join(counted, on="session", how="left")
-    for faults in (ingested.conflicts, ingested.tails, _levels(calendar, levels), copied_sessions(bars, quality)):
+    for faults in (ingested.conflicts, ingested.tails, marks):
         joined = joined.join(faults, on="session", how="left")
     return with_verdicts(
         joined.with_columns(pl.col("TS3", "TS6", *WARNINGS).cast(pl.Int64).fill_null(0))
@@ -104,8 +104,10 @@ def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
     marked = bars.with_columns(
         VOL2=(REAL & (pl.col("volume") == 0) & moved).fill_null(value=False),
         PX6=REAL & _off_grid(quality.tick_size, quality),
-        off_print=REAL & _off_grid(quality.tick_size * quality.print_step_ticks, quality),
     )
+    off_tick = (marked["PX6"].sum() or 0) > quality.off_tick_share * marked.select(REAL.sum()).item()
+    finer = REAL & _off_grid(quality.tick_size * quality.print_step_ticks, quality) if off_tick else pl.lit(value=False)
+    marked = marked.with_columns(off_print=finer)
     counts = marked.group_by("session", maintain_order=True).agg(
         n_expected=pl.len().cast(pl.Int64),
         n_raw=pl.col("delivered").sum().cast(pl.Int64),
@@ -115,28 +117,19 @@ def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
         n_without_volume=(REAL & (pl.col("volume") == 0)).sum().cast(pl.Int64),
         longest_gap=pl.col("absent_min").max(),
         CMP4=(pl.col("absent_min").first() > 0) & (not quality.quiet),
-        first_open=pl.col("open").filter(REAL).first(),
-        last_close=pl.col("close").filter(REAL).last(),
         mean_volume=pl.col("volume").filter(REAL).mean(),
         **{mark: pl.col(mark).sum().cast(pl.Int64) for mark in BAR_MARKS},
     )
-    runs = (
-        stale_runs(bars)
-        .group_by("session")
-        .agg(
-            longest_stale=pl.col("stale_len").max(),
-            longest_quiet=pl.col("quiet_len").max(),
-            stale_share=(pl.col("stale_len") > 1).mean(),
-            quiet_share=(pl.col("quiet_len") > 0).mean(),
-        )
-    )
-    stale = pl.col("longest_stale") >= _odd_run("stale_share", quality.stale_bars, quality)
-    quiet = pl.col("longest_quiet") >= _odd_run("quiet_share", quality.stale_bars_no_volume, quality)
+    stale = pl.col("longest_stale") >= odd_run(quality.stale_bars, "usual_stale")
+    quiet = pl.col("longest_quiet") >= odd_run(quality.stale_bars_no_volume, "usual_quiet")
     return (
-        counts.join(runs, on="session", how="left", maintain_order="left")
-        .with_columns(PX5=stale | quiet)
-        .with_columns(pl.col("longest_stale").fill_null(0))
-        .drop("longest_quiet", "stale_share", "quiet_share")
+        counts.join(longest_runs(stale_runs(bars), quality), on="session", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("longest_stale").fill_null(0),
+            PX5=stale | quiet,
+            stale_limit=odd_run(quality.stale_bars_fail, "usual_stale"),
+        )
+        .drop("longest_quiet", "usual_stale", "usual_quiet")
     )
 
 
@@ -145,28 +138,6 @@ def _off_grid(step: float, quality: QualityParams) -> pl.Expr:
     prices = pl.col(PRICES)
     noise = prices * FLOAT32_NOISE + quality.off_tick_tolerance_ticks * quality.tick_size
     return pl.any_horizontal((prices - (prices / step).round() * step).abs() > noise)
-
-
-def _odd_run(share: str, least: int, quality: QualityParams) -> pl.Expr:
-    """How long a run must be to be odd: in a name that often repeats itself, longer than chance makes one a session."""
-    before = pl.col(share).shift(1).rolling_median(quality.low_volume_past_sessions, min_samples=1)
-    usual = pl.coalesce(before, share).clip(0, 0.99)
-    by_chance = 1 + (RUN_CHANCE / pl.col("n_expected")).log() / usual.log()
-    return pl.max_horizontal(pl.lit(least), by_chance)
-
-
-def _levels(calendar: pl.DataFrame, levels: Levels) -> pl.DataFrame:
-    """What is told of a session's level: PX4 for a split, and the longest run of bars beside it."""
-    splits = {one["session"] for one in levels.found if one["kind"] == "split"}
-    days = calendar["session"].to_list()
-    return pl.DataFrame(
-        {
-            "session": days,
-            "PX4": [str(day) in splits for day in days],
-            "level_run": [levels.runs.get(number, 0) for number in range(len(days))],
-        },
-        schema_overrides={"session": pl.Date},
-    )
 
 
 def _odd_volume(quality: QualityParams) -> pl.Expr:

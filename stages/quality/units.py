@@ -11,7 +11,7 @@ from stages.quality.params import QualityParams
 
 WHOLE_TICKS = 100
 WHOLE_SHARE = 0.999
-LEAST_PRICES = 50  # different prices, before their common step says anything
+LEAST_PRICES = 10  # different prices, before their common step says anything
 
 
 def check_unit(rows: pl.DataFrame, quality: QualityParams) -> None:

@@ -31,11 +31,12 @@ def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOB
     rows = np.flatnonzero(bars["sound"].to_numpy())
     high, low, opening, close = (bars[name].to_numpy()[rows] for name in ("high", "low", "open", "close"))
     top, bottom = np.maximum(opening, close), np.minimum(opening, close)
-    wicks = np.log(np.maximum(high, top) / top), np.log(bottom / np.minimum(low, bottom))
-    larger = np.maximum(*wicks)
-    candidates = np.flatnonzero(larger > log(1 + quality.wick_floor_share))
+    above, below = np.maximum(high / top, 1), np.maximum(bottom / low, 1)
+    candidates = np.flatnonzero(np.maximum(above, below) > 1 + quality.wick_floor_share)
     if not len(candidates):
         return set(), []
+    wicks = np.log(above), np.log(below)
+    larger = np.maximum(*wicks)
     day, m = bars["session"].rle_id().to_numpy()[rows], bars["m"].to_numpy()[rows]
     usual = _usual(larger, day, m, quality)
     ceiling, before = log(quality.jump_ceiling_ratio), np.log(np.append(np.nan, close)[: len(rows)])

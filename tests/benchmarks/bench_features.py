@@ -1,6 +1,7 @@
 """Gate, grid and all features of 50 symbols x 250 days against idiomatic pandas: the same outputs, equal within 1e-9.
 
-The bars are dirty: gaps, impossible bars, rows twice, rows that contradict each other, spikes, stale runs, a split.
+The bars are dirty: gaps, impossible bars, rows twice, rows that contradict each other, spikes, stale runs, a split, an
+hour in another unit, wicks, a copied session.
 Then the two stages themselves, from files to files, on 3 and on 50 symbols: how the time grows, and the most memory.
 Run: python -m tests.benchmarks.bench_features
 """
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 
@@ -36,10 +37,12 @@ from tests.quality.deliveries import QUALITY, delivery, dialect
 CALENDAR = trading_calendar(date(2024, 1, 2), date(2024, 12, 27))  # 250 sessions, three of them half days
 FEW, MANY, BATCH = 3, 50, 10
 CORES = 2
+SPLIT = int(CALENDAR["n_bars"][:180].sum())  # the first row of a session
+LENGTH = timedelta(minutes=389)
 PARAMS = features_params(names=list(FEATURES), required=[])
 EVENTS = events_of(CALENDAR)
 PRICES = ["open", "high", "low", "close"]
-STEPS = ["session", "first_open", "last_close", "mean_volume", "n_gaps", "n_without_volume"]  # of the gate, no output
+STEPS = ["session", "copied_from", "mean_volume", "n_gaps", "n_without_volume"]  # of the gate, no output
 NOT_TOLD = [*STEPS, "HLT1"]  # no halt is listed here
 LEAST_RATIO, MOST_GIGABYTES = 5, 2.5
 
@@ -55,14 +58,18 @@ def dirty(seed: int) -> pl.DataFrame:
     lost = rng.random(frame.height) < 0.004
     for start in rng.integers(0, frame.height, 6):
         lost[start : start + rng.integers(2, 40)] = True
-    stuck, spike, split = (pl.int_range(pl.len()).is_between(a, b) for a, b in ((40_000, 40_034), (60_000, 60_000),
-                           (70_200, 200_000)))  # fmt: skip
+    stuck, spike, hour, split = (pl.int_range(pl.len()).is_between(a, b) for a, b in (
+        (40_000, 40_034), (60_000, 60_000), (65_000, 65_059), (SPLIT, 200_000)))  # fmt: skip
     frame = frame.with_columns(
-        *(pl.when(stuck).then(pl.lit(99.5)).when(split).then(pl.col(name) / 2).otherwise(name).alias(name)
-          for name in PRICES)
+        *(pl.when(stuck).then(pl.lit(99.5)).when(split).then(pl.col(name) / 2)
+          .when(hour).then(pl.col(name) * 7).otherwise(name).alias(name) for name in PRICES)
     ).with_columns(pl.when(spike).then(pl.col(name) * 1.05).otherwise(name).alias(name) for name in PRICES)  # fmt: skip
     frame = frame.with_columns(pl.col(PRICES).round(2)).filter(pl.Series(~lost))
-    wrong = {"close": 0.0, "high": 1e-3, "volume": -1.0}
+    source, target = CALENDAR["open_utc"][99], CALENDAR["open_utc"][102]
+    copied = frame.filter(pl.col("ts").is_between(source, source + LENGTH))
+    kept = frame.filter(~pl.col("ts").is_between(target, target + LENGTH))
+    frame = pl.concat([kept, copied.with_columns(pl.col("ts") + (target - source))]).sort("ts")
+    wrong = {"close": 0.0, "high": 1e-3, "volume": -1.0, "low": 1e-2}
     frame = frame.with_columns(
         pl.when(pl.Series(rng.random(frame.height) < 2e-4)).then(value).otherwise(name).alias(name)
         for name, value in wrong.items()

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from stages.quality.params import QualityParams
+from tests.benchmarks.levels_in_pandas import copies_in_pandas, cut_wicks_in_pandas, judge_levels_in_pandas
 
 PRICES = ["open", "high", "low", "close"]
 COLUMNS = ["ts", *PRICES, "volume"]
-MARKS = ["PX1", "PX2", "PX6", "VOL1", "VOL2"]
+MARKS = ["PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "off_print"]
 BARS = ["ts", "known_at", "session", "m", *PRICES, "volume", "is_filled", "is_outlier", "gap_len"]
 
 
@@ -35,15 +36,20 @@ def check_in_pandas(
     conflicts = regular[twice].groupby("session")["ts"].nunique().rename("TS3")
     outside = distinct[~distinct["ts"].isin(grid["ts"])]
 
-    placed = _on_grid(regular[~twice].drop(columns="session"), grid, quality)
-    days = _sessions(placed, quality).join(conflicts).join(_tails(outside, calendar))
-    days[["TS3", "TS6"]] = days[["TS3", "TS6"]].fillna(0).astype(int)
+    delivered_minutes = _on_grid(regular[~twice].drop(columns="session"), grid, quality)
+    delivered_minutes["PX7"], levels = judge_levels_in_pandas(delivered_minutes, calendar, quality)
+    copies = copies_in_pandas(delivered_minutes, quality)
+    placed = _filled(cut_wicks_in_pandas(delivered_minutes, calendar, quality), quality)
+    days = _sessions(placed, quality).join([conflicts, _tails(outside, calendar), levels, copies])
+    counted = ["TS3", "TS6", "TS8"]
+    days[counted] = days[counted].fillna(0).astype(int)
     days["n_raw"] += regular[twice].groupby("session").size().reindex(days.index).fillna(0).astype(int)
     days = _verdicts(days, quality)
     placed["is_outlier"], reverted = _outliers(placed, days["verdict"] != "fail", quality)
     by_session = placed["session"]
     days["PX3"] = placed["is_outlier"].groupby(by_session).sum()
     days["PX3_reverted"] = reverted.groupby(by_session).sum()
+    placed["is_outlier"] |= placed["PX8"]
     return placed[BARS], days
 
 
@@ -78,7 +84,12 @@ def _on_grid(rows: pd.DataFrame, grid: pd.DataFrame, quality: QualityParams) -> 
     placed["PX1"] = placed["delivered"] & ~(np.isfinite(prices) & (prices > 0)).all(axis=1)
     placed["PX2"] = placed["delivered"] & ~ordered & placed[PRICES].notna().all(axis=1)
     placed["VOL1"] = placed["delivered"] & ~(np.isfinite(volume) & (volume >= 0))
-    is_real = placed["delivered"] & ~placed[["PX1", "PX2", "VOL1"]].any(axis=1)
+    placed["sound"] = placed["delivered"] & ~placed[["PX1", "PX2", "VOL1"]].any(axis=1)
+    return placed
+
+
+def _filled(placed: pd.DataFrame, quality: QualityParams) -> pd.DataFrame:
+    is_real = placed["sound"] & ~placed["PX7"]
     last_real = placed["m"].where(is_real).groupby(placed["session"]).ffill()
     carried = placed["close"].where(is_real).groupby(placed["session"]).ffill()
     placed["gap_len"] = (placed["m"] - last_real.fillna(-1)).astype(int)
@@ -100,9 +111,12 @@ def _sessions(placed: pd.DataFrame, quality: QualityParams) -> pd.DataFrame:
     placed["quiet_len"] = count - (count + 1).where(traded, count.where(moved)).ffill() + 1
     before = placed.groupby("session")["close"].shift()
     placed["VOL2"] = is_real & (placed["volume"] == 0) & (placed["close"] != before) & before.notna()
-    ticks = placed[PRICES] / quality.tick_size
-    placed["PX6"] = is_real & ((ticks - ticks.round()).abs() > 1e-6).any(axis=1)
+    for mark, step in (("PX6", quality.tick_size), ("off_print", quality.tick_size * quality.print_step_ticks)):
+        off = (placed[PRICES] - (placed[PRICES] / step).round() * step).abs()
+        noise = placed[PRICES] / 2**23 + 1e-6 * quality.tick_size
+        placed[mark] = is_real & (off > noise).any(axis=1)
     placed["n_missing"] = ~is_real
+    placed["off_print"] &= placed["PX6"].sum() > quality.off_tick_share * is_real.sum()
     grouped, traded_only = placed.groupby("session"), placed[is_real].groupby("session")
     days = grouped.agg(
         n_expected=("m", "size"), n_raw=("delivered", "sum"), n_missing=("n_missing", "sum"),
@@ -110,30 +124,38 @@ def _sessions(placed: pd.DataFrame, quality: QualityParams) -> pd.DataFrame:
         quiet=("quiet_len", "max"), first_gap=("gap_len", "first"), **{mark: (mark, "sum") for mark in MARKS},
     )  # fmt: skip
     days["longest_stale"] = days["longest_stale"].fillna(0)
-    days["PX5"] = (days["longest_stale"] >= quality.stale_bars) | (days["quiet"] >= quality.stale_bars_no_volume)
+    usual = grouped[["stale_len", "quiet_len"]].max().dropna()
+    usual = 3 * usual.shift().rolling(quality.low_volume_past_sessions, min_periods=1).median().reindex(days.index)
+    limits = {
+        name: usual[column].fillna(3 * least).clip(lower=least)
+        for name, column, least in (
+            ("stale", "stale_len", quality.stale_bars),
+            ("quiet", "quiet_len", quality.stale_bars_no_volume),
+            ("fail", "stale_len", quality.stale_bars_fail),
+        )
+    }
+    days["PX5"] = (days["longest_stale"] >= limits["stale"]) | (days["quiet"] >= limits["quiet"])
+    days["stale_limit"] = limits["fail"]
     days["CMP4"] = days["first_gap"] > 0
     days["completeness"] = 1 - days["n_missing"] / days["n_expected"]
-    ratio = traded_only["open"].first().reindex(days.index)
-    ratio = ratio / traded_only["close"].last().reindex(days.index).ffill().shift()
-    factors = [factor for k in quality.split_ratios for factor in (k, 1 / k)]
-    days["PX4"] = np.any([(ratio * factor - 1).abs() <= quality.split_tolerance_share for factor in factors], axis=0)
     volume = traded_only["volume"].mean().reindex(days.index)
     usual = volume.shift().rolling(quality.low_volume_past_sessions, min_periods=1).median()
-    days["VOL3"] = volume < quality.low_volume_share * usual
+    days["VOL3"] = (volume < quality.low_volume_share * usual) | (volume > quality.high_volume_ratio * usual)
     return days
 
 
 def _verdicts(days: pd.DataFrame, quality: QualityParams) -> pd.DataFrame:
     reasons = {
+        "level_jump": days["level_run"] > quality.max_gap_min,
         "no_data": days["n_raw"] == 0,
         "conflicting_rows": days["TS3"] > 0,
         "no_sound_bar": days["n_missing"] == days["n_expected"],
         "incomplete": days["completeness"] < quality.min_session_completeness,
         "sustained_gap": days["longest_gap"] > quality.max_gap_min,
-        "stale": days["longest_stale"] >= quality.stale_bars_fail,
+        "stale": days["longest_stale"] >= days["stale_limit"],
     }
     days["reason"] = np.select(list(reasons.values()), list(reasons), default="")
-    warned = (days[["TS6", "CMP4", "PX4", "PX5", "VOL3"]] > 0).any(axis=1)
+    warned = (days[["TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3"]] > 0).any(axis=1)
     days["verdict"] = np.select([days["reason"] != "", warned], ["fail", "warn"], default="pass")
     return days
 

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from stages.quality.params import QualityParams
 from stages.quality.report import quality_report
+from tests.benchmarks.detection import FAULTS, FEEDS
+from tests.quality.clean_feeds import CALENDAR as CALENDAR_OF_FEEDS
+from tests.quality.clean_feeds import CLEAN
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, through_the_gate
 
 PAGE = Path("docs/DATA_QUALITY.md").read_text()
@@ -30,3 +33,14 @@ def test_every_check_that_the_code_names_has_a_row_and_no_row_is_made_up() -> No
 
 def test_every_threshold_is_named() -> None:
     assert {field for field in QualityParams.model_fields if f"`{field}`" not in PAGE} == set()
+
+
+def test_the_table_of_what_is_caught_has_every_fault_size_and_sound_feed() -> None:
+    """Their shares are printed by `make detection`."""
+    for fault, (_, _, sizes) in FAULTS.items():
+        told = [f"{size:g}" if isinstance(size, float) else str(size) for size in sizes]
+        row = re.search(rf"^\| {re.escape(fault)} \| (.*) \|$", PAGE, re.MULTILINE)
+
+        assert row is not None, fault
+        assert re.findall(r"(\S+): \d+%", row[1]) == told
+    assert all(f"\n| {kind} | {FEEDS * CALENDAR_OF_FEEDS.height} | " in PAGE for kind in CLEAN)

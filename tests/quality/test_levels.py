@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.levels import likely_split
+from stages.quality.report import quality_report
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, through_the_gate
 
 PRICES = ("open", "high", "low", "close")
@@ -36,6 +37,10 @@ def from_on(session: date) -> pl.Expr:
 
 def together(listed: dict[str, dict[date, float]] | None = None, **delivered: pl.DataFrame) -> dict[str, Checked]:
     return check_symbols(delivered, dialect(), CALENDAR, QUALITY, listed)
+
+
+def report_on(**delivered: pl.DataFrame) -> dict[str, Any]:
+    return quality_report(together(**delivered), {"source": "mine", "uri_template": None}, CALENDAR, QUALITY)
 
 
 def failed(checked: Checked) -> list[date]:
@@ -162,3 +167,23 @@ def test_cutting_the_future_off_changes_no_bar(cut: int, at: int, length: int, f
     known = {name: frame.filter(ts < instant) for name, frame in delivered.items()}
 
     assert together(**known)["AAA"].bars.head(cut).equals(grid.head(cut))
+
+
+def test_the_report_says_what_happened_and_what_to_do() -> None:
+    report = report_on(AAA=times(100.0, from_on(MONDAY)))
+    [failure] = report["hard_failures"]
+
+    assert failure["check"] == "CMP3"
+    assert "level_jump" in failure["detail"]
+    assert "PX7 AAA 2024-12-02: at minute 0 the price is 100" in failure["detail"]
+    assert "quality.corporate_actions: NAME" in failure["detail"]
+    told, *_ = [one for one in report_on(AAA=times(0.25 * 1.02, from_on(MONDAY)))["warnings"] if "PX4" in one]
+    assert told.startswith("PX4 AAA 2024-12-02: the price is 0.25")
+    assert "a split of 4:1" in told
+
+
+def test_bars_that_the_gate_took_out_are_no_halt() -> None:
+    symbols = {"AAA": times(7.0, minutes(TUESDAY, 200, 259)), "BBB": delivery(seed=2).filter(~minutes(TUESDAY, 9, 20))}
+    report = report_on(**symbols)
+
+    assert [gap["kind"] for one in report["symbols"].values() for gap in one["long_gaps"]] == ["level", "halt"]

@@ -1,0 +1,39 @@
+"""Levels, wicks and copies agree with an oracle that walks bar by bar and shares no line with the gate."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.benchmarks.gate_in_pandas import check_in_pandas, grid_in_pandas
+from tests.quality.clean_feeds import CALENDAR, CLEAN, PRICES, clean_feed
+from tests.quality.deliveries import QUALITY, through_the_gate
+
+
+def spoiled(seed: int) -> pl.DataFrame:
+    """Runs of bars times a factor, from one to a thousand bars long, and wicks, anywhere."""
+    rng = np.random.default_rng(seed)
+    frame = clean_feed(CLEAN["a wild name" if seed % 3 == 0 else "regular hours, start labels"], seed)
+    factor, low = np.ones(frame.height), np.ones(frame.height)
+    for _ in range(12):
+        start, length = int(rng.integers(0, frame.height)), int(10 ** rng.uniform(0, 3))
+        factor[start : start + length] *= np.exp(rng.normal(0, 1))
+        low[int(rng.integers(0, frame.height))] = rng.uniform(0.5, 1)
+    return frame.with_columns(pl.col(PRICES) * pl.Series(factor)).with_columns(pl.col("low") * pl.Series(low))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bars_and_verdicts_are_those_of_the_oracle(seed: int) -> None:
+    frame = spoiled(seed)
+    checked = through_the_gate(frame, CALENDAR)
+    calendar = CALENDAR.to_pandas().assign(session=CALENDAR["session"].to_pandas().astype("datetime64[ms]"))
+    bars, days = check_in_pandas(frame.to_pandas(), grid_in_pandas(calendar), calendar, QUALITY)
+
+    for name in ("PX4", "PX7", "PX8", "TS8", "level_run", "n_missing", "verdict"):
+        assert checked.days[name].to_list() == days[name].to_list(), name
+    assert checked.days["PX7"].sum() > 0
+    assert checked.days["PX8"].sum() > 0
+    for name in PRICES:
+        assert np.allclose(checked.bars[name].to_numpy(), bars[name].to_numpy(), equal_nan=True, rtol=0, atol=1e-6), (
+            name
+        )
+    assert checked.bars["is_outlier"].to_list() == bars["is_outlier"].to_list()
