@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.quality.gate import check_symbols
+from stages.quality.across import check_symbols
 from stages.quality.report import quality_report
 from stages.universe.calendar import trading_calendar
 from tests.benchmarks.detection import FAULTS, detected

@@ -16,6 +16,7 @@ from stages.outside.configuration.composition import compose
 from stages.outside.configuration.study import problems
 from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
+from stages.quality.copies import copied_sessions
 from stages.quality.fill import filled, placed
 from stages.quality.gate import Checked
 from stages.quality.ingest import Ingested
@@ -228,9 +229,13 @@ def test_real_minutes_without_a_trade_are_scattered() -> None:
 
     def days(quality: QualityParams) -> pl.DataFrame:
         grid = placed(moved, calendar, quality)
-        levels = judge_levels(grid, {}, quality)
+        marks = (
+            judge_levels(grid, {}, quality)
+            .by_session(calendar)
+            .join(copied_sessions(grid, quality), on="session", how="left")
+        )
         rows = filled(grid, quality).with_columns(PX7=pl.lit(value=False), PX8=pl.lit(value=False))
-        return judge_sessions(rows, Ingested.nothing(), levels, calendar, quality)
+        return judge_sessions(rows, Ingested.nothing(), marks, calendar, quality)
 
     found = days(QUALITY)
     fitting = proposal(found, QUALITY)
