@@ -57,9 +57,11 @@ def label_evidence(bars: pl.DataFrame, calendar: pl.DataFrame) -> LabelEvidence:
     """
     minutes = _laid_out(bars, calendar)
     votes = minutes.here.sum(1) >= FULL / 2
-    nats, clock = np.zeros((len(SIGNS), len(votes), len(CANDIDATES))), np.zeros(5)
+    nats: Array = np.zeros((len(SIGNS), len(votes), len(CANDIDATES)))
+    clock: Array = np.zeros(5)
     if votes.any():
-        voting = Minutes(minutes.range[votes], minutes.volume[votes], minutes.here[votes])
+        rows = slice(None) if votes.all() else votes
+        voting = Minutes(minutes.range[rows], minutes.volume[rows], minutes.here[rows])
         nats[:, votes], clock = _signs(voting), by_clock(voting)
     most = np.array(list(SIGNS.values()))[:, None, None]
     bounded = np.maximum(nats - nats.max(2, keepdims=True), -most)
@@ -73,12 +75,13 @@ def _laid_out(bars: pl.DataFrame, calendar: pl.DataFrame) -> Minutes:
     session = np.searchsorted(opens - BEFORE, stamps, side="right") - 1
     column = stamps - opens[session] + BEFORE
     kept = (session >= 0) & (column < WIDTH) & ~calendar["is_half"].to_numpy()[session]
+    at, shape = (session * WIDTH + column)[kept], (len(opens), WIDTH)
     high, low, volume = (bars[name].to_numpy()[kept] for name in ("high", "low", "volume"))
-    at, shape = (session[kept], column[kept]), (len(opens), WIDTH)
-    spread, traded, here = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool)
-    spread[at] = np.where((low > 0) & (high >= low) & np.isfinite(high), (high - low) / low, np.nan)
-    traded[at] = np.where(np.isfinite(volume) & (volume >= 0), volume, np.nan)
-    here[at] = True
+    spread, traded = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
+    here = np.zeros(shape, bool)
+    spread.ravel()[at] = np.where((low > 0) & (high >= low) & np.isfinite(high), (high - low) / low, np.nan)
+    traded.ravel()[at] = np.where(np.isfinite(volume) & (volume >= 0), volume, np.nan)
+    here.ravel()[at] = True
     return Minutes(spread, traded, here)
 
 
@@ -94,6 +97,6 @@ def _signs(minutes: Minutes) -> Array:
         nats[0] = by_rows(minutes, extent).reshape(nats[0].shape)
         near = np.unique(np.clip(np.round(extent[:, 0] / 60).astype(int) - HOURS[0], 0, len(HOURS) - 1))
     for hour in near:
-        fine = np.stack([sign(minutes, 60 * int(HOURS[hour])) for sign in (by_ranges, by_prints, by_volume)])
+        fine = np.stack([sign(minutes.moved(int(HOURS[hour]))) for sign in (by_ranges, by_prints, by_volume)])
         nats[1:, :, hour] += fine - fine.sum(0).max(1)[None, :, None] / len(fine)
     return nats.reshape(len(SIGNS), len(extent), -1)

@@ -22,7 +22,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 Marks = NDArray[np.bool_]
 Matrix = TypeVar("Matrix", Array, Marks)
 
@@ -30,30 +30,38 @@ HOURS, SHIFTS = np.arange(-6, 7), np.arange(-5, 7)  # five minutes early under s
 CANDIDATES = (60 * HOURS[:, None] + SHIFTS).ravel()
 SESSION_NATS = 3.0
 CLOSING_NATS = 1.0  # of the volume after the close, which dies down slowly in some names
-FULL, BEFORE, WIDTH = 390, 375, 1141  # minutes: of a full session, kept before its open, kept in all
+FULL, BEFORE, WIDTH = 390, 410, 1206  # minutes: of a full session, kept before its open, kept in all
+AROUND = (-45, 435)  # minutes from the open that signs of one hour look at
 RARE = 0.05  # share of bars that moved without volume, above which such a bar is no mark of the first candle
 
 
 @dataclass(frozen=True)
 class Minutes:
-    """Sessions x minutes, from `BEFORE` minutes before the open on; NaN where there is no row."""
+    """Sessions x minutes, from `before` minutes before the open on; NaN where there is no row."""
 
     range: Array
     volume: Array
     here: Marks
     all_hours: bool = False
+    before: int = BEFORE
 
     def at(self, matrix: Matrix, first: int, last: int) -> Matrix:
         """Minutes `first` to `last` from the open, both included."""
-        return matrix[:, BEFORE + first : BEFORE + last + 1]
+        return matrix[:, max(self.before + first, 0) : self.before + last + 1]
 
     def row(self, matrix: Matrix, minute: int) -> Matrix:
         """One minute of every session."""
-        return matrix[:, BEFORE + minute]
+        return matrix[:, self.before + minute]
 
-    def level(self, hour: int) -> Array:
+    def level(self) -> Array:
         """Usual volume of a minute after the open."""
-        return median(self.at(self.volume, hour + 8, hour + 28))
+        return median(self.at(self.volume, 8, 28))
+
+    def moved(self, hours: int) -> "Minutes":
+        """What lies around a session that would begin so many hours later."""
+        first, last = (60 * hours + minute for minute in AROUND)
+        spread, volume = self.at(self.range, first, last), self.at(self.volume, first, last)
+        return Minutes(spread, volume, self.at(self.here, first, last), self.all_hours, -AROUND[0])
 
 
 def median(values: Array) -> Array:
@@ -70,16 +78,21 @@ def by_rows(minutes: Minutes, extent: NDArray[np.int64]) -> Array:
     """Minutes that lack their row cost, and so do rows that lie in no minute; `extent` is the first and last row."""
     first, last = extent[:, :1], extent[:, 1:]
     rows = last - first + 1
-    extra = max((e for e in range(1, 5) if 3 * (rows >= FULL + e).sum() >= max((rows >= FULL).sum(), 1)), default=0)
-    filled = float(np.median(minutes.here.sum(1) / rows[:, 0]))
-    lacking = float(np.clip(-np.log(1.01 - filled), 0.3, 1.5))
-    costs = []
-    for begin in (CANDIDATES - e for e in range(extra + 1)):
-        end = begin + FULL + extra - 1
-        lost = np.maximum(first - begin, 0) + np.maximum(end - last, 0)
-        beyond = np.maximum(begin - first, 0) + np.maximum(last - end, 0)
-        costs.append(lacking * lost + 1.5 * beyond)
-    return best_at_zero(-np.min(costs, axis=0))
+    reached = [max(int((rows >= FULL + e).sum()), 1) for e in range(6)]
+    extra = max((e for e in range(1, 5) if 3 * reached[e] >= reached[0] and reached[e] > 1), default=0)
+    doubt = min(3 * reached[extra + 1] / reached[extra], 1.0) if reached[extra + 1] > 1 else 0.0
+    lacking = float(np.clip(-np.log(1.01 - np.median(minutes.here.sum(1) / rows[:, 0])), 0.3, 1.5))
+
+    def cost(extra: int) -> Array:
+        costs = []
+        for begin in (CANDIDATES - e for e in range(extra + 1)):
+            end = begin + FULL + extra - 1
+            lost = np.maximum(first - begin, 0) + np.maximum(end - last, 0)
+            beyond = np.maximum(begin - first, 0) + np.maximum(last - end, 0)
+            costs.append(lacking * lost + 1.5 * beyond)
+        return np.asarray(np.min(costs, axis=0), float)
+
+    return (1 - doubt) * best_at_zero(-cost(extra)) + doubt * best_at_zero(-cost(extra + 1))
 
 
 def by_hours(minutes: Minutes) -> Array:
@@ -90,72 +103,72 @@ def by_hours(minutes: Minutes) -> Array:
     level = [
         minutes.at(busy, o + 5, o + 54).mean(1)
         + minutes.at(busy, o + 335, o + 384).mean(1)
-        - minutes.at(busy, max(o - 55, -BEFORE), o - 6).mean(1)
+        - minutes.at(busy, o - 55, o - 6).mean(1)
         - minutes.at(busy, o + 395, o + 444).mean(1)
         for o in map(int, 60 * HOURS)
     ]
     return best_at_zero(3 * np.nan_to_num(np.stack(level, 1)))
 
 
-def by_ranges(minutes: Minutes, hour: int) -> Array:
+def by_ranges(minutes: Minutes) -> Array:
     """Sessions x shifts: how wide the rows beside the first and the last minute are."""
-    level = minutes.level(hour)
+    level = minutes.level()
 
     def wider(j: int, probability: Array | float) -> Array:
         """Whether minute j is wider than the one after it, as it would be with this probability."""
-        one, other = minutes.row(minutes.range, hour + j), minutes.row(minutes.range, hour + j + 1)
+        one, other = minutes.row(minutes.range, j), minutes.row(minutes.range, j + 1)
         odds = np.where(one > other, np.log(2 * probability), np.where(one < other, np.log(2 - 2 * probability), 0.0))
         return np.asarray(odds, float)
 
     found = []
     for d in map(int, SHIFTS):
-        calm = minutes.row(minutes.volume, hour + d - 1) < 0.5 * level  # the minute before the open, no auction
+        calm = minutes.row(minutes.volume, d - 1) < 0.5 * level  # the minute before the open, no auction
         nats = wider(d - 1, np.where(level == 0, 0.5, np.where(calm, 0.25, 0.08))) + wider(d, 0.6)
         found.append(nats if minutes.all_hours else nats + wider(d + 388, 0.35) + wider(d + 389, 0.65))
     return np.stack(found, 1)
 
 
-def by_prints(minutes: Minutes, hour: int) -> Array:
+def by_prints(minutes: Minutes) -> Array:
     """Sessions x shifts: an auction alone lies beside the session, a busy row with a range lies in it."""
-    inside = minutes.at(minutes.range, hour + 5, hour + 384)
+    inside = minutes.at(minutes.range, 5, 384)
     flat = float(np.clip((inside == 0).sum() / max((~np.isnan(inside)).sum(), 1), 0.01, 0.5))
-    level = minutes.level(hour)
+    level = minutes.level()
 
     def alone(j: int) -> Array:
         """Log odds that a row without a range is an auction; one with a range may still be one."""
-        busy = minutes.row(minutes.volume, hour + j) > 0.5 * level
-        here = (minutes.row(minutes.range, hour + j) == 0) & (busy | (not minutes.all_hours))
+        busy = minutes.row(minutes.volume, j) > 0.5 * level
+        here = (minutes.row(minutes.range, j) == 0) & (busy | (not minutes.all_hours))
         return np.asarray(here, float) * min(float(np.log(0.5 / flat)), 2.4) / 2
 
     def whole(j: int) -> Array:
         """Log odds against an auction where a row is as wide and busy as those that follow."""
-        following = np.nan_to_num(minutes.at(minutes.range, hour + j + 1, hour + j + 5)).mean(1)
-        wide = minutes.row(minutes.range, hour + j) > 0.6 * following
-        return 1.25 * np.asarray(wide & (minutes.row(minutes.volume, hour + j) > 0.75 * level), float)
+        following = np.nan_to_num(minutes.at(minutes.range, j + 1, j + 5)).mean(1)
+        wide = minutes.row(minutes.range, j) > 0.6 * following
+        return 1.25 * np.asarray(wide & (minutes.row(minutes.volume, j) > 0.75 * level), float)
 
     found = [alone(d - 1) + alone(d + 390) - alone(d) - alone(d + 389) - whole(d - 1) for d in map(int, SHIFTS)]
     return np.stack(found, 1)
 
 
-def by_volume(minutes: Minutes, hour: int) -> Array:
+def by_volume(minutes: Minutes) -> Array:
     """Sessions x shifts: minutes of trading are busy; before and after them, where all hours come, they are not."""
-    level, late = minutes.level(hour), median(minutes.at(minutes.volume, hour + 360, hour + 382))
+    level, late = minutes.level(), median(minutes.at(minutes.volume, 360, 382))
     untraded = minutes.volume == 0
-    moved_untraded = untraded & (minutes.range > 0) & (minutes.at(untraded, hour + 5, hour + 384).mean() < RARE)
-    narrow = minutes.range < median(minutes.at(minutes.range, hour + 1, hour + 60))[:, None] / 3
+    moved_untraded = untraded & (minutes.range > 0) & (minutes.at(untraded, 5, 384).mean() < RARE)
+    narrow = minutes.range < median(minutes.at(minutes.range, 1, 60))[:, None] / 3
     mute = (minutes.here & (narrow | np.isnan(minutes.volume))) | moved_untraded
     mute |= ~minutes.here & (not minutes.all_hours)
-    opening = _inside(minutes, minutes.volume > 0.5 * level[:, None], (hour + 3, hour + 30), (hour - 40, hour - 8))
-    closing = _inside(minutes, minutes.volume > 0.4 * late[:, None], (hour + 350, hour + 380), (hour + 398, hour + 405))
-    around = minutes.at(np.where(mute, 0.0, closing), hour + 383, hour + 397)
+    opening = _inside(minutes, minutes.volume > 0.5 * level[:, None], (3, 30), (-40, -8))
+    closing = _inside(minutes, minutes.volume > 0.4 * late[:, None], (350, 380), (398, 405))
+    around = minutes.at(np.where(mute, 0.0, closing), 383, 397)
     after = np.arange(383, 398)  # the row of the closing print may lie in the session or beside it
     found = best_at_zero(np.stack([around @ np.sign(390 + d - after) / 2 for d in SHIFTS], 1), CLOSING_NATS)
-    around = minutes.at(np.where(mute, 0.0, opening), hour - 7, hour + 7)
+    around = minutes.at(np.where(mute, 0.0, opening), -7, 7)
     for column, d in enumerate(map(int, SHIFTS)):
         found[:, column] += around @ np.where(np.arange(-7, 8) >= d, 0.5, -0.5)
-        found[:, column] += 1.5 * minutes.row(moved_untraded, hour + d)  # some vendors' first candle
+        found[:, column] += 1.5 * minutes.row(moved_untraded, d)  # some vendors' first candle
         if minutes.all_hours:
-            found[:, column] += _auction(minutes, mute, hour + d)
+            found[:, column] += _auction(minutes, mute, d)
     return best_at_zero(found)
 
 
@@ -186,8 +199,8 @@ def by_clock(minutes: Minutes) -> Array:
 
     The step is taken as 0.7 standard errors a session; real feeds show 0.7 to 1.2.
     """
-    step = np.clip(np.diff(np.log(np.where(minutes.volume > 0, minutes.volume, np.nan)), axis=1), -2, 2)
-    into = minutes.at(step, 5, 384)  # minutes 6 to 385
+    volume = minutes.at(minutes.volume, 5, 385)
+    into = np.clip(np.diff(np.log(np.where(volume > 0, volume, np.nan)), axis=1), -2, 2)  # minutes 6 to 385
     return np.array([(0.7 * _t(into[:, (p - 6) % 5 :: 5]) - 0.7**2 / 2).sum() for p in range(5)])
 
 

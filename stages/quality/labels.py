@@ -28,6 +28,7 @@ from stages.quality.label_signs import CANDIDATES, Array, best_at_zero
 MIN_CONFIDENCE = 0.99
 SWITCH_NATS = 8.0
 ALONE_NATS = {"ranges": 4.0, "prints": 6.0}  # signs that lean on one or two rows decide nothing alone
+CONTEST_NATS = 6.0
 CLOCK_NATS, CLOCK_PRIOR = 4.0, 0.05  # alone, a rhythm of five minutes decides nothing
 BEST_CONFIDENCE = 0.999  # no more is claimed, since the signs of a session are not independent
 OPEN_MIN = 570  # 09:30
@@ -143,11 +144,23 @@ def judge_labels(
 
 
 def _leads(by_sign: Array, at: int) -> Array:
-    """Nats by which a candidate leads each other one: the lesser of the sum by sessions and the sum by signs."""
-    nats, signs = best_at_zero(by_sign.sum(0)), by_sign.sum(1)
+    """Nats by which a candidate leads each other one: the lesser of the sum by sessions and the sum by signs.
+
+    Nothing is left of it where the rows say one thing and all other signs together another.
+    """
+    nats = best_at_zero(by_sign.sum(0))
+    signs = by_sign.sum(1)[:, at, None] - by_sign.sum(1)
     most = np.array([ALONE_NATS.get(sign, np.inf) for sign in SIGNS])[:, None]
-    by_signs = np.minimum(signs[:, at, None] - signs, most).sum(0)
-    return np.asarray(np.minimum((nats[:, at, None] - nats).sum(0), by_signs), float)
+    leads = np.minimum((nats[:, at, None] - nats).sum(0), np.minimum(signs, most).sum(0))
+    other = _other_label(at)
+    contested = (signs[1:].sum(0) < -CONTEST_NATS) & (other == CANDIDATES)
+    return np.asarray(np.where(contested, np.minimum(leads, 0.0), leads), float)
+
+
+def _other_label(at: int) -> int:
+    """The candidate of end labels beside one of start labels, and the reverse; itself where it is neither."""
+    offset = int(CANDIDATES[at])
+    return {0: offset + 1, 1: offset - 1}.get(offset - 60 * round(offset / 60), offset)
 
 
 def _clock(evidence: Sequence[LabelEvidence]) -> Array:
