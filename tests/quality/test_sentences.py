@@ -56,7 +56,7 @@ def twice(rows: pl.Expr, **changes: Any) -> pl.DataFrame:
 
 def off_tick(bars: int) -> pl.DataFrame:
     hit = pl.int_range(pl.len()) < bars
-    return delivery().with_columns(high=pl.when(hit).then(pl.col("high") + 0.005).otherwise("high"))
+    return delivery().with_columns(high=pl.when(hit).then(pl.col("high") + 0.0053217).otherwise("high"))
 
 
 def unsound(rows: pl.Expr) -> pl.DataFrame:
@@ -113,7 +113,7 @@ SENTENCES: dict[str, tuple[Vendors, Vendors]] = {
         alone(without(*[minute(TUESDAY, m) for m in range(10, 50, 2)])),
         alone(without(minutes(TUESDAY, 10, 29))),
     ),
-    "PX6 AAA: 1.1% of its bars hold prices between ticks of 0.01": (alone(off_tick(58)), alone(off_tick(50))),
+    "PX6 AAA: 1.1% of its bars hold prices finer than a trade is printed": (alone(off_tick(58)), alone(off_tick(50))),
     "X1: sessions that other symbols have are missing, so many of each: {'AAA': 1}": (
         alone(without(whole(TUESDAY))) | {"BBB": delivery(seed=2)},
         alone(without(whole(TUESDAY))) | {"BBB": without(whole(TUESDAY), seed=2)},
