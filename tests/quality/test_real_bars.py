@@ -15,6 +15,7 @@ import pytest
 
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
+from stages.quality.labels import read_labels
 from stages.universe.calendar import trading_calendar
 from tests.quality.deliveries import QUALITY, day, dialect
 
@@ -87,6 +88,21 @@ def test_labels_declared_wrongly_are_refused_on_both_vendors() -> None:
     assert (aapl_failure.check, spy_failure.check) == ("TS5", "TS5")
     assert "name the start of each minute" in aapl_failure.detail
     assert "name the end of each minute" in spy_failure.detail
+
+
+@pytest.mark.parametrize(("symbol", "label"), [("AAPL", "start"), ("SPY", "end")])
+def test_every_two_weeks_of_391_rows_are_read_rightly(symbol: str, label: str) -> None:
+    """09:30 to 16:00 fits both: AAPL's last row is the closing print, SPY's first the minute before the open."""
+    bars = aapl().rename(VENDOR_A) if symbol == "AAPL" else pl.concat([spy("01"), spy("03")])
+    days = bars["ts"].dt.date()
+    calendar = trading_calendar(days.min(), days.max()).filter(pl.col("session").is_in(days.implode()))[:65]
+    hours = calendar.select("open_utc", date=pl.col("open_utc").dt.date())
+    after = (pl.col("ts") - pl.col("open_utc")).dt.total_minutes()
+    cut = bars.join(hours, left_on=pl.col("ts").dt.date(), right_on="date").filter(after.is_between(0, 390))
+
+    readings = [read_labels({symbol: cut}, calendar[begin : begin + 10]) for begin in range(0, calendar.height - 9, 3)]
+    assert len(readings) >= 11
+    assert {(one.label, one.shift_min, one.zone_hours, one.is_decided()) for one in readings} == {(label, 0, 0, True)}
 
 
 def test_a_clock_on_standard_time_all_year_would_be_noticed_in_march() -> None:
