@@ -26,6 +26,8 @@ from stages.quality.params import DialectParams, QualityParams
 from stages.quality.sessions import judge_sessions
 from stages.tables.bars import Bars
 
+OTHER_CONVENTION_NATS = 7.0  # odds of a thousand to one against a symbol with a convention of its own
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -68,8 +70,9 @@ def check_labels(
         result[symbol] = one
         if one.evidence is None:
             continue
-        contradictions = (contradiction(reading, dialect, quality) for reading in (read([symbol]), source))
-        wrong = next((found for found in contradictions if found), None)
+        wrong = contradiction(source, dialect, quality)
+        if not wrong and len(checked) > 1:
+            wrong = contradiction(read([symbol]), dialect, quality, OTHER_CONVENTION_NATS)
         result[symbol] = replace(
             one,
             days=_all_failed(one.days) if wrong else one.days,

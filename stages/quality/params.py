@@ -49,5 +49,5 @@ class QualityParams(Section):
     low_volume_share: Share = Field(description="VOL3")
     low_volume_past_sessions: Annotated[int, Field(ge=1)] = Field(description="VOL3")
     label_min_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5, that say anything")
-    label_min_confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(description="TS5, a probability")
+    label_min_confidence: Annotated[float, Field(gt=0.5, le=0.999)] = Field(description="TS5, a probability")
     halt_min_trading_share: Share = Field(description="long gaps, of the other symbols' minutes")
