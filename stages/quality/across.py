@@ -20,6 +20,8 @@ from stages.quality.others import NOBODY, Others, others_of
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.sessions import with_further_halts
 
+OTHER_CONVENTION_NATS = 7.0  # odds of a thousand to one against a symbol with a convention of its own
+
 
 def check_symbols(  # noqa: PLR0913, PLR0917  # deliveries, and all that they are held against
     delivered: Mapping[str, pl.DataFrame],
@@ -64,8 +66,9 @@ def check_labels(
         result[symbol] = one
         if one.evidence is None:
             continue
-        contradictions = (contradiction(reading, dialect, quality) for reading in (read([symbol]), source))
-        wrong = next((found for found in contradictions if found), None)
+        wrong = contradiction(source, dialect, quality)
+        if not wrong and len(checked) > 1:
+            wrong = contradiction(read([symbol]), dialect, quality, OTHER_CONVENTION_NATS)
         result[symbol] = replace(
             one,
             counts=one.counts | {"TS5_undecided": int(bool(unknown))},

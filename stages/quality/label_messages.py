@@ -14,11 +14,14 @@ CONSEQUENCE = {
 }
 
 
-def contradiction(reading: LabelReading, dialect: DialectParams, quality: QualityParams) -> HardFailure | None:
+def contradiction(
+    reading: LabelReading, dialect: DialectParams, quality: QualityParams, against_nats: float = 0.0
+) -> HardFailure | None:
     """The stop, if the bars say with enough confidence that label or zone are not as declared."""
     declared = int(dialect.bar_label == "end")
     wrong = [one for one in reading.stretches if one.offset_min != declared]
-    if not wrong or not reading.is_decided(quality.label_min_confidence, quality.label_min_sessions):
+    asked = quality.label_min_confidence, quality.label_min_sessions
+    if not wrong or not reading.is_decided(*asked, against_nats):
         return None
     told = f"(confidence {reading.confidence:.1%}; {reading.words})"
     return HardFailure("TS5", f"{_what(reading, wrong, declared, dialect)} {told}", wrong[0].first)
@@ -61,7 +64,7 @@ def _zone(reading: LabelReading, first: Stretch, dialect: DialectParams) -> str:
     hours = "an hour" if abs(first.hours) == 1 else f"{abs(first.hours)} hours"
     side = "late" if first.hours > 0 else "early"
     off = f"by its stamps the session begins {hours} {side}, at {stamp(first.offset_min)}"
-    if all(one.hours == one.utc_hours for one in reading.stretches):
+    if reading.is_new_york:
         return (
             f"{off} in New York: the stamps are New York's, read as {dialect.zone or 'the zone they carry'}; set "
             "source.zone to America/New_York, or correct the source where the stamps themselves carry a zone."

@@ -66,9 +66,19 @@ class LabelReading:
     """
 
     stretches: tuple[Stretch, ...]
-    confidence: float
+    nats: float  # by which it leads every other reading
     sessions: int  # that said anything
     words: str
+
+    @property
+    def confidence(self) -> float:
+        """A probability; no more than `BEST_CONFIDENCE` is claimed."""
+        return _confidence(self.nats)
+
+    @property
+    def is_new_york(self) -> bool:
+        """Whether these are New York's times of day, read as if they were UTC."""
+        return bool(self.stretches) and all(one.hours == one.utc_hours for one in self.stretches)
 
     @property
     def offset_min(self) -> int:
@@ -100,9 +110,11 @@ class LabelReading:
         facts = {"first_stamp": first, "confidence": round(self.confidence, 4), "sessions": self.sessions}
         return facts | {"evidence": self.words}
 
-    def is_decided(self, min_confidence: float = MIN_CONFIDENCE, min_sessions: int = 1) -> bool:
-        """Whether this is enough to stop a run, or to let one pass."""
-        return self.confidence >= min_confidence and self.sessions >= min_sessions
+    def is_decided(
+        self, min_confidence: float = MIN_CONFIDENCE, min_sessions: int = 1, against_nats: float = 0.0
+    ) -> bool:
+        """Whether this is enough to stop a run, or to let one pass, where so many nats speak against it beforehand."""
+        return _confidence(self.nats - against_nats) >= min_confidence and self.sessions >= min_sessions
 
 
 def read_labels(
@@ -120,7 +132,7 @@ def judge_labels(
     nats = best_at_zero(by_sign.sum(0))
     says = np.flatnonzero((nats < 0).any(1))
     if not len(says):
-        return LabelReading((), 0.5, 0, "no full session says anything")
+        return LabelReading((), 0.0, 0, "no full session says anything")
     by_sign, nats, clock = by_sign[:, says], nats[says], _clock(evidence)
     summer = (calendar["open_utc"].dt.hour() == SUMMER_OPEN_UTC).to_numpy()[says]
     needed = float(np.log(min_confidence / (1 - min_confidence)))
@@ -137,10 +149,14 @@ def judge_labels(
     leads.append(np.delete(own, usual).min())
     return LabelReading(
         stretches=_stretches(calendar["session"].to_numpy()[says], CANDIDATES[best], summer),
-        confidence=min(float(1 / (1 + np.exp(-min(leads)))), BEST_CONFIDENCE),
+        nats=float(min(leads)),
         sessions=len(says),
         words=_words(by_sign, int(CANDIDATES[usual])),
     )
+
+
+def _confidence(nats: float) -> float:
+    return min(float(1 / (1 + np.exp(-nats))), BEST_CONFIDENCE)
 
 
 def _leads(by_sign: Array, at: int) -> Array:

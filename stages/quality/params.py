@@ -73,7 +73,7 @@ class QualityParams(Section):
     low_volume_past_sessions: Annotated[int, Field(ge=1)] = Field(description="VOL3, PX5")
     high_volume_ratio: Annotated[float, Field(gt=1)] = Field(description="VOL3")
     label_min_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5, that say anything")
-    label_min_confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(description="TS5, a probability")
+    label_min_confidence: Annotated[float, Field(gt=0.5, le=0.999)] = Field(description="TS5, a probability")
     halt_min_trading_share: Share = Field(description="long gaps, of the other symbols' minutes")
     halts: str = Field(pattern=r"^[a-z0-9_]+$", description="conf/halts/<name>.csv, listed halts of trading")
     unlisted_halts: Literal["drop", "keep"] = Field(description="sessions of halts that only the other symbols tell")

@@ -16,6 +16,7 @@ from stages.quality.across import check_symbols
 from stages.quality.failure import HardFailure
 from stages.quality.gate import Checked
 from stages.quality.labels import LabelReading, read_labels
+from stages.quality.params import QualityParams
 from stages.quality.report import quality_report
 from stages.universe.calendar import trading_calendar
 from stages.universe.grid import minute_grid
@@ -225,10 +226,15 @@ def test_half_days_and_torn_sessions_say_nothing() -> None:
 
 
 def test_more_sessions_or_more_confidence_can_be_asked_for() -> None:
-    feed = Feed(seed=5, begin=JUNE)
-    for change in ({"label_min_sessions": 15}, {"label_min_confidence": 0.9999}):
-        strict = QUALITY.model_copy(update=change)
-        assert check_symbols(bars_of(feed), dialect(), feed.calendar, strict)["S0"].undecided
+    """Two sessions of 390 rows speak 3 nats each: e^6 is 403 to 1, more than 0.99 and less than 0.999."""
+    two = AUTUMN[:2]
+    for changed, is_undecided in (
+        ({}, False),
+        ({"label_min_sessions": 3}, True),
+        ({"label_min_confidence": 0.999}, True),
+    ):
+        asked = QualityParams.model_validate(QUALITY.model_dump() | changed)
+        assert bool(check_symbols({"S": flat(two)}, dialect(), two, asked)["S"].undecided) is is_undecided
 
 
 def test_the_rhythm_of_five_minutes_is_heard_where_a_feed_has_it_and_decides_nothing_alone() -> None:
