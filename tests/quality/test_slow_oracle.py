@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from stages.quality.gate import check_symbols
 from tests.benchmarks.gate_in_pandas import check_in_pandas, grid_in_pandas
 from tests.quality.clean_feeds import CALENDAR, CLEAN, PRICES, clean_feed
-from tests.quality.deliveries import QUALITY, through_the_gate
+from tests.quality.deliveries import QUALITY, dialect, through_the_gate
 
 
 def spoiled(seed: int) -> pl.DataFrame:
@@ -37,3 +38,21 @@ def test_bars_and_verdicts_are_those_of_the_oracle(seed: int) -> None:
             name
         )
     assert checked.bars["is_outlier"].to_list() == bars["is_outlier"].to_list()
+
+
+def test_no_bar_depends_on_a_later_one_of_any_symbol() -> None:
+    """Crashes and wicks that all share, beside faults of their own: what others excuse is known at its minute."""
+    feeds = {name: spoiled(seed) for seed, name in enumerate(("AAA", "BBB", "CCC"))}
+    rows = pl.int_range(pl.len())
+    shared = (pl.when(rows >= 7000).then(0.85).otherwise(1.0), pl.when(rows % 3000 == 900).then(0.9).otherwise(1.0))
+    feeds = {
+        name: feed.with_columns(pl.col(PRICES) * shared[0]).with_columns(pl.col("low") * shared[1])
+        for name, feed in feeds.items()
+    }
+    whole, alone = check_symbols(feeds, dialect(), CALENDAR, QUALITY), through_the_gate(feeds["AAA"], CALENDAR)
+
+    assert not whole["AAA"].bars.equals(alone.bars), "others excused something"
+    for cut in (901, 7200):
+        known = {name: feed.filter(pl.col("ts") < whole["AAA"].bars["ts"][cut]) for name, feed in feeds.items()}
+        for name, one in check_symbols(known, dialect(), CALENDAR, QUALITY).items():
+            assert one.bars.head(cut).equals(whole[name].bars.head(cut)), (name, cut)
