@@ -91,7 +91,7 @@ def check_symbol(  # noqa: PLR0913  # a delivery, and all that it is held agains
     halts: pl.DataFrame = NO_HALTS,
 ) -> Checked:
     """One symbol through the gate; nothing of the others is needed."""
-    quality, halts = quality.of(symbol), halts_of(symbol, halts)
+    quality, halts = quality.of(symbol), halts_of(symbol, halts, calendar)
     failure = None
     try:
         ingested = ingest(symbol, delivered, dialect, calendar, quality)
