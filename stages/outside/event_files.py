@@ -23,7 +23,7 @@ def read_events(name: str) -> pl.DataFrame:
 
 def read_halts(name: str) -> pl.DataFrame:
     """Table `Halts` from its CSV file."""
-    return _dated(HALTS / f"{name}.csv", Halts, "quality.halts", "docs/DATA_QUALITY.md")
+    return _dated(HALTS / f"{name}.csv", Halts, "quality.halts", "docs/ABSENT_MINUTES.md")
 
 
 def _dated(path: Path, table: type[Table], param: str, page: str) -> pl.DataFrame:
