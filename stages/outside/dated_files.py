@@ -24,7 +24,7 @@ def read_events(name: str) -> pl.DataFrame:
 
 def read_halts(name: str) -> pl.DataFrame:
     """Table `Halts` from its CSV file."""
-    return _read(HALTS / f"{name}.csv", Halts, "quality.halts", "docs/DATA_QUALITY.md")
+    return _read(HALTS / f"{name}.csv", Halts, "quality.halts", "docs/ABSENT_MINUTES.md")
 
 
 def read_actions(name: str) -> dict[str, dict[date, float]]:

@@ -89,7 +89,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
     known: Known = NOTHING,
 ) -> Checked:
     """One symbol through the gate; nothing of the others is needed."""
-    quality, halts = quality.of(symbol), halts_of(symbol, known.halts)
+    quality, halts = quality.of(symbol), halts_of(symbol, known.halts, calendar)
     failure = evidence = None
     try:
         named, stamped = read_rows(symbol, delivered, dialect, calendar)

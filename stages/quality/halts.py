@@ -18,9 +18,13 @@ NO_HALTS: pl.DataFrame = Halts.create_empty()
 UNLISTED = "the other symbols traded (quality.unlisted_halts)"
 
 
-def halts_of(symbol: str, halts: pl.DataFrame) -> pl.DataFrame:
-    """The halts that held for one symbol."""
-    return halts.filter(pl.col("symbol").is_in([EVERYBODY, symbol]))
+def halts_of(symbol: str, halts: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """The halts that held for one symbol in the span of a calendar."""
+    begun, not_over = (
+        pl.col("halted_at") < calendar["close_utc"].max(),
+        pl.col("resumed_at") > calendar["open_utc"].min(),
+    )
+    return halts.filter(pl.col("symbol").is_in([EVERYBODY, symbol]) & begun & not_over)
 
 
 def inside(halts: pl.DataFrame) -> pl.Expr:
@@ -49,13 +53,11 @@ def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def halts_told(halts: pl.DataFrame, calendar: pl.DataFrame) -> list[dict[str, str]]:
-    """The halts of a symbol that lie in the study's span, for the report."""
-    first, last = calendar["open_utc"][0], calendar["close_utc"][-1]
-    within = halts.filter(pl.col("halted_at") < last, pl.col("resumed_at") > first).sort("halted_at")
+def halts_told(halts: pl.DataFrame) -> list[dict[str, str]]:
+    """The halts of a symbol, for the report."""
     return [
         {name: f"{value:%Y-%m-%dT%H:%M:%SZ}" if name.endswith("_at") else value for name, value in row.items()}
-        for row in within.iter_rows(named=True)
+        for row in halts.sort("halted_at").iter_rows(named=True)
     ]
 
 

@@ -32,7 +32,7 @@ def quality_report(
 ) -> dict[str, Any]:
     """The report on every symbol that came through the gate."""
     gaps = long_gaps({symbol: one.silence for symbol, one in checked.items() if one.failure is None}, quality)
-    symbols = {symbol: _symbol(one, gaps.get(symbol, []), calendar) for symbol, one in checked.items()}
+    symbols = {symbol: _symbol(one, gaps.get(symbol, [])) for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
     hard += [
         {"symbol": symbol, "session": None, "check": "TS5", "detail": one.undecided}
@@ -78,7 +78,7 @@ def demand_sound(report: dict[str, Any], universe: UniverseParams) -> None:
         raise DataContractError(f"{first['symbol']}{session}, check {first['check']}: {first['detail']}{more}")
 
 
-def _symbol(one: Checked, gaps: list[dict[str, Any]], calendar: pl.DataFrame) -> dict[str, Any]:
+def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
     """What is known of a symbol; nothing, and so null, of the sessions of one whose reading stopped."""
     days = one.days
     if one.failure is not None:
@@ -96,7 +96,7 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]], calendar: pl.DataFrame) ->
         "days": [_day(row) for row in days.iter_rows(named=True)],
         "long_gaps": [_told(gap, one) for gap in gaps],
         "levels": one.levels,
-        "halts": halts_told(one.halts, calendar),
+        "halts": halts_told(one.halts),
     }
 
 
