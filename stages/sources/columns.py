@@ -45,7 +45,8 @@ class Columns:
 
 def columns_of(rows: pl.DataFrame) -> Columns:
     """What each column of some rows is; text of numbers counts as numbers."""
-    numbers = rows.select(pl.all().cast(pl.Float64, strict=False))
+    scalars = pl.selectors.numeric() | pl.selectors.string()
+    numbers = rows.select(scalars.cast(pl.Float64, strict=False))
     if wide := _wide(rows.columns):
         found, symbols = wide
     else:
