@@ -139,6 +139,7 @@ def _scan_dbn(content: bytes, _: SourceParams) -> pl.LazyFrame:
         import databento
     except ImportError:
         raise ConfigurationError(
-            "DBN files need Databento's library, which is not installed: `uv pip install databento==0.87.0`."
+            "DBN files need Databento's library, which is not installed: "
+            "`uv pip install -c requirements.txt databento==0.87.0`."
         ) from None
     return pl.from_pandas(databento.DBNStore.from_bytes(content).to_df().reset_index()).lazy()
