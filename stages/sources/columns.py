@@ -31,6 +31,7 @@ SCALES = (1.0, 0.01, 1e-4, 1e-9)
 DEAREST = 5000.0  # dollars; dearer than nearly every share
 WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
+INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
 ENOUGH = 0.98
 
 
@@ -45,11 +46,13 @@ class Columns:
 
 def columns_of(rows: pl.DataFrame) -> Columns:
     """What each column of some rows is; text of numbers counts as numbers."""
-    numbers = rows.select(pl.all().cast(pl.Float64, strict=False))
+    scalars = pl.selectors.numeric() | pl.selectors.string()
+    numbers = rows.select(scalars.cast(pl.Float64, strict=False))
     if wide := _wide(rows.columns):
         found, symbols = wide
     else:
         found, symbols = _by_name(rows), ()
+        found |= {} if {"ts", "date"} & {*found} else {"ts": _stamp_by_value(rows)}
         if not {*PRICES, "volume"} <= {*found}:
             found |= _by_value(numbers, found)
     ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
@@ -93,6 +96,16 @@ def _by_name(rows: pl.DataFrame) -> dict[str, str]:
             del found["ts"]
             found |= {"date": plain["date"], "time": plain["time"]}
     return found
+
+
+def _stamp_by_value(rows: pl.DataFrame) -> str:
+    """The first column whose values look like instants."""
+    for name in rows.columns:
+        values = rows[name].drop_nulls()
+        text = str(values[0]) if values.len() else ""
+        if isinstance(values.dtype, pl.Datetime) or INSTANT.match(text):
+            return name
+    raise DataContractError(f'which of {rows.columns} holds the stamps? Name it: ALIASES="COLUMN=ts".')
 
 
 def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]:

@@ -34,7 +34,7 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
         above = [line + [""] * (width - len(line)) for line in cells[:first]]
-        names = header_names(above) if first else [_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]
+        names = header_names(above or [[_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]])
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
         return CsvParams(header_lines=first, columns=None if first else tuple(names), separator=separator), table
     raise DataContractError(

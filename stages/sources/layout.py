@@ -5,7 +5,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from stages.errors import DataContractError
@@ -23,6 +23,8 @@ DATES = (
 )
 PARTS = {"month=": "m", "day=": "d"}  # of Hive's folders; with a leading zero where any path has one
 SPLIT = re.compile(r"([/_= ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
+
+FINER = re.compile(r"([/_= .\-])")
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,31 @@ def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
     if not bars:
         raise DataContractError(f"none of {len(paths)} files ends in .parquet, .csv, .csv.gz, .txt or .dbn.")
     padded = {part for part in PARTS if any(f"{part}0" in path for path in bars)}
-    tokens = {path: SPLIT.split(ENDINGS.sub("", _dated(path, padded))) for path in bars}
-    shapes = Counter((len(parts), _ending(path)) for path, parts in tokens.items())
-    shape = shapes.most_common(1)[0][0]
-    alike = {path: parts for path, parts in tokens.items() if (len(parts), _ending(path)) == shape}
-    columns = list(zip(*alike.values(), strict=True))
-    of_symbol = _symbol_columns(columns, symbols)
-    found = sorted({values[row] for values in (columns[at] for at in of_symbol) for row in range(len(alike))})
+    dated = {path: ENDINGS.sub("", _dated(path, padded)) for path in bars}
+    columns, ending, of_symbol = _columns(dated, SPLIT, symbols)
+    if not of_symbol:  # a symbol may stand before a dot or a dash, which can also be parts of it
+        finer = _columns(dated, FINER, symbols)
+        columns, ending, of_symbol = finer if finer[2] else (columns, ending, of_symbol)
+    found = sorted({symbol for at in of_symbol for symbol in columns[at]})
     form = ""
     for at, values in enumerate(columns):
         if at in of_symbol:
             form += "{symbol_lower}" if values[0].islower() else "{symbol}"
         else:
             form += ANY if len(set(values)) > 1 else literal(values[0])
-    template = re.sub("<(yyyy|mm|m|dd|d)>", r"{\1}", form) + shape[1]
-    return Layout(template, tuple(symbol.upper() for symbol in found), len(alike))
+    template = re.sub("<(yyyy|mm|m|dd|d)>", r"{\1}", form) + ending
+    return Layout(template, tuple(symbol.upper() for symbol in found), len(columns[0]))
+
+
+def _columns(
+    dated: Mapping[str, str], split: re.Pattern[str], symbols: Sequence[str]
+) -> tuple[list[tuple[str, ...]], str, list[int]]:
+    """The parts of the paths of the commonest form, part by part; their ending; and which parts are the symbol."""
+    tokens = {path: split.split(name) for path, name in dated.items()}
+    shapes = Counter((len(parts), _ending(path)) for path, parts in tokens.items())
+    shape = shapes.most_common(1)[0][0]
+    columns = list(zip(*(parts for path, parts in tokens.items() if (len(parts), _ending(path)) == shape), strict=True))
+    return columns, shape[1], _symbol_columns(columns, symbols)
 
 
 def _dated(path: str, padded: Set[str]) -> str:

@@ -172,3 +172,15 @@ def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(
     given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
     with pytest.raises((DataContractError, ConfigurationError), match=words):
         fetch("AAPL", *given["AAPL"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str) -> None:
+    """09:30 in New York is 13:30 UTC on Friday 2024-11-01 and 14:30 on the Monday that follows."""
+    rows = pl.DataFrame({"when": ["2024-11-01 09:30:00-04:00", "2024-11-04 09:30:00-05:00"], "close": [1.0, 2.0]})
+    rows.write_csv(home / "AAPL.csv") if ending == "csv" else rows.write_parquet(home / "AAPL.parquet")
+    stated = source(uri_template=f"{{symbol}}.{ending}", aliases={"when": "ts"})
+    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
+    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    stamps = fetch("AAPL", *given["AAPL"])[0]["when"].dt.strftime("%m-%d %H:%M %Z").to_list()
+    assert stamps == ["11-01 13:30 UTC", "11-04 14:30 UTC"]

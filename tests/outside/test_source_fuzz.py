@@ -1,6 +1,7 @@
 """Whatever lies in a vendor's files: rows as they are, or one sentence that names the file or the symbol."""
 
 import io
+import tempfile
 from pathlib import Path
 
 import polars as pl
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.errors import PipelineError
+from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.outside.source.bucket import fetch_bars
+from stages.outside.source.look import look
 from stages.outside.source.source_files import find_files
 from stages.universe.params import UniverseParams
 from tests.sources.dialects import source
@@ -78,6 +80,36 @@ def read() -> pl.DataFrame | PipelineError:
         return fetch_bars("AAPL", find_files(TEMPLATE, "AAPL"), SOURCE, pl.DataFrame())[0]
     except PipelineError as error:
         return error
+
+
+FIELDS = ("t", "open", "high", "low", "close", "volume", "symbol")
+STRANGE = st.sampled_from(
+    ["", "x", "1", "-1", "1e300", "nan", "2024-01-02 09:30", "04/05/2024 9:30", "9" * 20, "a;b", "\x00", "ÄÖ", "AAPL",
+     "09:30", "20240102", chr(34)]
+)  # fmt: skip
+LINES = st.lists(st.lists(STRANGE, min_size=1, max_size=8).map(",".join), max_size=5).map("\n".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    name=st.sampled_from(["AAPL_2024-01.csv", "2024-01-02.csv", "x.txt", "month=1/AAPL.csv"]),
+    text=LINES | LINES.map(lambda lines: f"{','.join(FIELDS)}\n2024-01-02 09:30,10,11,9,10,5,AAPL\n{lines}"),
+    parquet=st.none() | torn(),
+)
+def test_a_look_into_any_files_ends_in_a_proposal_or_one_sentence(
+    home: Path, name: str, text: str, parquet: bytes | None
+) -> None:
+    with tempfile.TemporaryDirectory(dir=home) as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(home))
+        path = Path(folder, name if parquet is None else "AAPL.parquet")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode() if parquet is None else parquet)
+        try:
+            seen = look(folder)
+        except (DataContractError, ConfigurationError):
+            return
+    assert seen.sample.height
+    assert {*seen.source.aliases.values()} <= {"ts", "date", "time", *FIELDS[1:]}
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "BRK.B", "BF-B", "X", "A1"])

@@ -98,7 +98,7 @@ def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
 
 def test_without_that_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "databento", None)  # as Python knows a module that is not installed
-    with pytest.raises(ConfigurationError, match=r"`uv pip install databento==0\.87\.0`"):
+    with pytest.raises(ConfigurationError, match=r"`uv pip install -c requirements.txt databento==0\.87\.0`"):
         scan("x.dbn.zst", b"DBN", source())
 
 

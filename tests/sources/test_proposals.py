@@ -29,6 +29,7 @@ from stages.sources.params import ONE_HEADER, CsvParams
             "year={yyyy}/month={m}/symbol={symbol}/*.parquet",
             ("AAPL", "IBM"),
         ),
+        (["AAPL.1min.csv", "BRK.1min.csv"], "{symbol}.1min.csv", ("AAPL", "BRK")),
         (["month=03/day=04/x.csv", "month=11/day=12/x.csv"], "month={mm}/day={dd}/x.csv", ()),
         (
             ["xnas-itch-20240102.ohlcv-1m.AAPL.csv", "xnas-itch-20240102.ohlcv-1m.IBM.csv"],

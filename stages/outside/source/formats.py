@@ -1,8 +1,8 @@
 """A source's file as a table: parquet, CSV (plain, gzip or zstd) or DBN, as the ending of its name says.
 
 Parquet and DBN say what their columns hold. CSV does not, so `source.aliases`, `unit`, `stamp_format` and `csv` do:
-columns that no alias names are not read, numbers are floats, and a stamp is text of ISO 8601 unless a unit or a format
-is stated. Columns keep the vendor's names; two columns of date and time become one, `ts`.
+columns that no alias names are not read, and numbers are floats. A stamp that is text is ISO 8601 unless its format is
+stated. Columns keep the vendor's names; two columns of date and time become one, `ts`.
 *Errors*: `DataContractError` for a file that cannot be read so; `ConfigurationError` where a library is missing.
 """
 
@@ -70,8 +70,15 @@ def columns_in(content: bytes, csv: CsvParams) -> list[str]:
     )
 
 
-def _scan_parquet(content: bytes, _: SourceParams) -> pl.LazyFrame:
-    return pl.scan_parquet(io.BytesIO(content))
+def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
+    rows = pl.scan_parquet(io.BytesIO(content))
+    told = {name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")}
+    texts = [name for name, dtype in told.items() if dtype == pl.String]
+    if not texts or any(source.ours(name) == "ts" for name in {*told} - {*texts}):
+        return rows
+    first = rows.select(texts).head(1).collect()
+    names = {source.ours(name): (name, str(first[name][0])) for name in texts if first.height}
+    return _stamped(rows, names, source)
 
 
 def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
@@ -132,6 +139,7 @@ def _scan_dbn(content: bytes, _: SourceParams) -> pl.LazyFrame:
         import databento
     except ImportError:
         raise ConfigurationError(
-            "DBN files need Databento's library, which is not installed: `uv pip install databento==0.87.0`."
+            "DBN files need Databento's library, which is not installed: "
+            "`uv pip install -c requirements.txt databento==0.87.0`."
         ) from None
     return pl.from_pandas(databento.DBNStore.from_bytes(content).to_df().reset_index()).lazy()

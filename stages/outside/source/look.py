@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from stages.errors import DataContractError
+from stages.outside.settings import parse
 from stages.outside.source.bucket import joined, parts_in
 from stages.outside.source.formats import collect, format_of, head_of, iso_format, scan
 from stages.outside.source.reaching import open_uri, told, try_the_way
@@ -77,7 +78,8 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
     def source_of(template: str) -> SourceParams:
-        return SourceParams(**UNSTATED | dialect | {"kind": kind, "uri_template": folder.template(template)})
+        stated = UNSTATED | dialect | {"kind": kind, "uri_template": folder.template(template)}
+        return parse(SourceParams, {"source": stated})
 
     source = source_of(layout.template)
     column = symbol_column(rows.columns, source)
