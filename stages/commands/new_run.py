@@ -26,9 +26,11 @@ from stages.outside.files import write_text
 from stages.outside.settings import parse
 from stages.outside.source.look import UNSTATED, Look, look
 from stages.quality.failure import HardFailure
+from stages.quality.gate import check_symbol
 from stages.quality.ingest import as_labelled, in_our_columns
-from stages.quality.params import DialectParams
+from stages.quality.params import DialectParams, QualityParams
 from stages.quality.proposal import hours_of, label_of, sessions_of, step_of, zone_of
+from stages.quality.quiet import proposal
 from stages.sources.params import SourceParams
 from stages.universe.calendar import trading_calendar
 
@@ -135,7 +137,26 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
         raise DataContractError(f"no row of {symbol} lies in a session of the exchange: {why.get('zone', '')}.")
     span = {"first": sessions[0], "last": sessions[-1]}
     why["span"] = f"rows of {symbol} lie in sessions from {span['first']} to {span['last']}"
-    return source | {"zone": dialect.zone, "bar_label": label or "start"}, span, why
+    dialect = dialect.model_copy(update={"bar_label": label or "start"})
+    if told := _minutes_without_a_trade(
+        symbol, seen.sample, dialect, calendar.filter(pl.col("session").is_in(sessions.implode()))
+    ):
+        why["quality"] = told
+    return source | {"zone": dialect.zone, "bar_label": dialect.bar_label}, span, why
+
+
+def _minutes_without_a_trade(symbol: str, sample: pl.DataFrame, dialect: DialectParams, sessions: pl.DataFrame) -> str:
+    """What to state if the sample lacks scattered minutes; empty where it does not."""
+    quality = parse(QualityParams, compose())
+    days = check_symbol(symbol, sample, dialect, sessions, quality).days
+    fitting = proposal(days, quality)
+    if fitting is None:
+        return ""
+    return (
+        f"{fitting.absent_share:.1%} of the minutes of {symbol} have no bar, scattered: if the vendor sends none "
+        f"without a trade, add {fitting.stated(symbol)}; then {fitting.usable} of {fitting.sessions} sessions are "
+        "usable"
+    )
 
 
 def _calendar(ours: pl.DataFrame) -> pl.DataFrame:

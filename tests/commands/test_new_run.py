@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
@@ -94,6 +95,18 @@ def test_end_labels_are_proposed_as_such(project):
     made = compose(overrides=["preset=mine"])
     assert (made["source"]["bar_label"], made["source"]["uri_template"]) == ("end", "{symbol}_bars.parquet")
     assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
+
+
+def test_scattered_minutes_without_a_bar_are_told_with_what_to_state(project):
+    bars = vendors.BARS["AAPL"]
+    traded = np.random.default_rng(1).random(bars.height) > 0.07
+    for name, rows in (("THIN", bars.filter(pl.Series(traded))), ("FULL", bars)):
+        rows.write_parquet(project.path / f"{name}_bars.parquet")
+    told = project.run(new_run, "thin", "--uri", "THIN_bars.parquet", "--symbols", "THIN")
+    assert "quality.by_symbol: {THIN: {no_trade_minutes: quiet, quiet_max_min:" in told
+    assert "then 10 of 10 sessions are usable" in told
+    told = project.run(new_run, "full", "--uri", "FULL_bars.parquet", "--symbols", "FULL")
+    assert "no_trade_minutes" not in told
 
 
 def test_what_is_stated_wins_over_what_is_found(project):
