@@ -8,6 +8,7 @@ halt that no list names.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
+from math import log
 
 import polars as pl
 
@@ -19,8 +20,6 @@ from stages.quality.labels import LabelReading, judge_labels
 from stages.quality.others import NOBODY, Others, others_of
 from stages.quality.params import DialectParams, QualityParams
 from stages.quality.sessions import with_further_halts
-
-OTHER_CONVENTION_NATS = 7.0  # odds of a thousand to one against a symbol with a convention of its own
 
 
 def check_symbols(  # noqa: PLR0913, PLR0917  # deliveries, and all that they are held against
@@ -67,8 +66,8 @@ def check_labels(
         if one.evidence is None:
             continue
         wrong = contradiction(source, dialect, quality)
-        if not wrong and len(checked) > 1:
-            wrong = contradiction(read([symbol]), dialect, quality, OTHER_CONVENTION_NATS)
+        if not wrong and len(checked) > 1:  # each symbol is asked: one of many would contradict by chance
+            wrong = contradiction(read([symbol]), dialect, quality, log(len(checked)))
         result[symbol] = replace(
             one,
             counts=one.counts | {"TS5_undecided": int(bool(unknown))},

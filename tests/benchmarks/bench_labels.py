@@ -3,7 +3,8 @@
 Feeds are drawn over start and end labels, 390 or 391 rows or all hours, auction rows, lost rows and sessions, minutes
 without a trade, half days and the change of clocks, flat and real openings, coarse ticks, no volume at all. `ample` are
 feeds with at least ten full sessions and 90 % of their minutes. A wrong answer of a feed with one label would order a
-minute of look-ahead or of delay: there must be none, and at most 5 % of ample feeds may stay undecided.
+minute of look-ahead or of delay: there must be none, and of a thousand feeds or more at most 5 % of the ample
+ones may stay undecided.
 
 Run: make label-proof, or python -m tests.benchmarks.bench_labels 2000
 """
@@ -53,7 +54,7 @@ def main() -> None:
         told = Counter(one for (_, _, one), n in answers(map(feeds, range(count // 4))).items() for _ in range(n))
         print(f"{what}, {count // 4} feeds: " + ", ".join(f"{told[one]} {one}" for one in ANSWERS))
     assert wrong == 0
-    assert undecided <= 0.05 * ample
+    assert count < 1000 or undecided <= 0.05 * ample
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "adopt-store": {"FROM": "--from="},
     "release": {"KEY": ""},
     "spend": {"USAGE": "--usage="},
+    "label-proof": {"FEEDS": ""},
     "drop": {"KEY": ""},
 }  # fmt: skip
 WORDS = {"bench-scale": "ARGS"}

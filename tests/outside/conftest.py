@@ -15,6 +15,7 @@ import pytest
 
 from stages.errors import PipelineError
 from stages.outside.paid.seller import CallFailed
+from tests.outside import timegpt_server
 from tests.outside.cluster import Cluster, cluster
 from tests.outside.gcs_server import gcs_server
 from tests.outside.shops import ShopKeeper
@@ -53,6 +54,8 @@ def recording(make: Any, made: list[BaseException]) -> Any:
 
 
 def holds_key(path: Path) -> bool:
+    if path.name == Path(timegpt_server.__file__).name:  # in a clone of the repository: where the key is made up
+        return False
     return KEY_SEEN.search(path.read_bytes().decode("latin-1")) is not None
 
 

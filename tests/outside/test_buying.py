@@ -230,7 +230,7 @@ def test_midnight_between_a_seat_and_its_request_frees_the_seat(keeper: ShopKeep
     """The seat was taken on the old day, the request would leave on the new one: it takes a seat there instead."""
     shop = keeper.shop(clock, per_day=1)
     clock.wait(12 * 3600 - 1)
-    shop.ledger.place = StrikesTwelve(shop.ledger.place.root, clock)
+    shop.ledger.days.place = StrikesTwelve(keeper.root, clock)
     PaidBackend(shop).answer([asked()])
     days = shop.store.local.names(DAYS)
     assert [shop.store.local.names(f"{DAYS}/{day}") for day in days] == [

@@ -18,6 +18,7 @@ from stages.outside.paid.answers import path_of
 from stages.outside.paid.claims import Attempts, home_of
 from stages.outside.paid.records import checked
 from stages.outside.paid.seats import Row, held
+from stages.outside.paid.units import Units
 from stages.outside.places import Folder, Place
 from stages.outside.workspace import Remote
 from tests.outside.crowd import exit_codes, is_stopped, start, start_stage, until
@@ -293,7 +294,7 @@ def test_one_release_frees_all_keys_of_a_request(
     wanted = questions(["AAA", "BBB", "CCC"], range(1))
     keys = sorted(one.question.key for one in wanted)
     ledger, dead = machines[0].shop(clock, scope="remote").ledger, Attempts(remote, "the dead", 1)
-    seat = ledger.reserve({"keys": keys})
+    seat = ledger.reserve({"keys": keys}, Units(1))
     begun = dead.begin(dict.fromkeys(keys, 0), seat.call)
     if left == "unknown":
         dead.end(begun, left)

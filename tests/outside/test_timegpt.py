@@ -148,4 +148,4 @@ def test_a_request_above_a_megabyte_is_compressed_and_understood(service: TimeGP
     bought = service.forecast(long, seat())
     assert bought.values_bp.shape == (120, 5, 20)
     assert server.bodies[0]["series"]["sizes"] == [1520] * 120
-    assert bought.input_tokens == 120 * 1540
+    assert bought.tokens == {"input_tokens": 120 * 1520, "output_tokens": 120 * 7 * 20, "finetune_tokens": 0}
