@@ -203,7 +203,7 @@ bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
 
 label-proof: FEEDS ?= 2000
 label-proof: .venv/dev # how often start and end labels are told apart; FEEDS=2000
-	python -m tests.benchmarks.bench_labels $(call quoted,FEEDS)
+	@$(call split,FEEDS) python -m tests.benchmarks.bench_labels $$words
 
 deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies

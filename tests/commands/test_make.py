@@ -34,10 +34,9 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "adopt-store": {"FROM": "--from="},
     "release": {"KEY": ""},
     "spend": {"USAGE": "--usage="},
-    "label-proof": {"FEEDS": ""},
     "drop": {"KEY": ""},
 }  # fmt: skip
-WORDS = {"bench-scale": "ARGS"}
+WORDS = {"bench-scale": "ARGS", "label-proof": "FEEDS"}
 WORDS |= dict.fromkeys(("plan", "models", "learn-model"), "SET") | dict.fromkeys(
     ("adopt", "whitelist", "collect-partitions"), "ARGS"
 )
