@@ -172,6 +172,10 @@ class AnswerStore:
         """How many answers lie here."""
         return sum(1 for _ in self._names())
 
+    def is_empty(self) -> bool:
+        """Whether no answer can lie here or on a remote."""
+        return self.remote is None and next(self._names(), None) is None
+
     def _names(self) -> Iterator[str]:
         for folder in self.local.names(""):
             if len(folder) == 2:

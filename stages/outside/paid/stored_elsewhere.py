@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 def demand_same_clock(store: AnswerStore, missing: Sequence[Question]) -> None:
     """Refuse to ask anew what was answered under the other clock."""
+    if store.is_empty():
+        return
     others = [_other_clock(question) for question in missing]
     if found := len(_stored(store, others)):
         clock = others[0].clock
@@ -35,6 +37,8 @@ def demand_same_clock(store: AnswerStore, missing: Sequence[Question]) -> None:
 
 def fitting(store: AnswerStore, further: Iterable[Question]) -> str:
     """Which params make stored answers fit, of questions asked further ahead; empty when none is stored."""
+    if store.is_empty():
+        return ""
     asked = [one for question in further for one in (question, _other_clock(question))]
     stored = _stored(store, asked)
     counts = Counter((one.horizon_min, one.clock) for one in asked if one.key in stored)
