@@ -240,8 +240,7 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     """Rows in regular hours that no session has: after an early close they are counted, on a holiday they are hard."""
     local = pl.col("ts").dt.convert_time_zone(NEW_YORK)
     opens, closes = REGULAR_HOURS
-    at_close = pl.col("ts").is_in(calendar["close_utc"].implode())
-    rows = outside.select(session=local.dt.date(), clock=local.dt.time(), at_close=at_close).filter(
+    rows = outside.select("ts", session=local.dt.date(), clock=local.dt.time()).filter(
         pl.col("clock").is_between(opens, closes, closed="left"),
         pl.col("session").is_between(calendar["session"].min(), calendar["session"].max()),
     )
@@ -255,7 +254,8 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
             "the rows are made up; remove them at the source.",
             day,
         )
-    tails = rows.group_by("session").agg(TS6=pl.len(), prints=pl.col("at_close").sum()).sort("session")
+    at_close = pl.col("ts").is_in(calendar["close_utc"].implode())
+    tails = rows.group_by("session").agg(TS6=pl.len(), prints=at_close.sum()).sort("session")
     tails = tails.filter(pl.col("TS6") > pl.col("prints")).drop("prints")  # the closing auction alone is no tail
     return tails.head(0) if not tails.is_empty() and _of_all_hours(outside, calendar) else tails
 
@@ -271,7 +271,8 @@ def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame) -> bool:
 def _auction_rows(outside: pl.DataFrame, calendar: pl.DataFrame) -> int:
     """Prints alone in a row beside the session: 09:30 under end labels, 16:00 under start labels; dropped."""
     beside = [*(calendar["open_utc"] - timedelta(minutes=1)), *calendar["close_utc"]]
-    return outside.filter(pl.col("ts").is_in(beside), pl.col("high") == pl.col("low")).height
+    prints = outside.filter(pl.col("high") == pl.col("low"))
+    return prints.filter(pl.col("ts").is_in(beside)).height
 
 
 def _extent(named: pl.DataFrame) -> str:
