@@ -32,9 +32,8 @@ def main() -> None:
     print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
     print(f"  api.per_day {api.per_day}, standing limit {standing}; the lower one holds")
     print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {api.per_minute}")
-    for cap, used in ledger.used()[1:]:
-        left, most = (cap.told(value, ledger.limits.currency) for value in (cap.left(used), cap.most))
-        print(f"  {cap.name}: {left} left of {most}")
+    for told in ledger.others_left():
+        print(f"  left: {told}")
     for day, states in days_of(ledger.place).items():
         told = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
         print(f"  {day}  {states['counted']:>5} counted  ({told})")

@@ -57,8 +57,7 @@ def tell_price(document: dict[str, Any] | None) -> None:
 
 def _tell(one: Price, study: Study) -> None:
     ledger = ledger_anywhere(study.api)
-    caps = ledger.used()
-    left, per_day = int(caps[0][0].left(caps[0][1])), ledger.in_force
+    caps, left, per_day = ledger.used(), ledger.left_today(), ledger.per_day()
     low, high = one.cost(least), one.cost(most)
     print(f"plan: {one.questions} questions to {study.forecaster.model}")
     print(f"  answered here      {one.local:>7}")
@@ -72,14 +71,10 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
     for period in ("day", "month"):
-        limited = [(cap, used) for cap, used in caps if period in cap.name]
-        if limited:
-            print(f"  {period + 's needed':<18} {_longest([cap.periods(used, high) for cap, used in limited]):>7}")
-    for cap, used in caps[1:]:
-        currency = ledger.limits.currency
-        print(
-            f"  left               {cap.told(cap.left(used), currency)} of {cap.told(cap.most, currency)} ({cap.name})"
-        )
+        if needed := [cap.periods(used, high) for cap, used in caps if cap.period == period]:
+            print(f"  {period + 's needed':<18} {_longest(needed):>7}")
+    for told in ledger.others_left():
+        print(f"  left               {told}")
     if one.repeated:
         print(f"  {one.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
     if one.span and one.missing:

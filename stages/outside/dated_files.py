@@ -11,8 +11,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.tables.contract import UTC_MICROSECONDS, Table
-from stages.tables.corporate_actions import CorporateActions
-from stages.tables.events import Events, Halts
+from stages.tables.events import CorporateActions, Events, Halts
 
 EVENTS, HALTS, ACTIONS = (Path("conf") / folder for folder in ("events", "halts", "corporate_actions"))
 

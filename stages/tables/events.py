@@ -1,4 +1,4 @@
-"""Dated facts that a user states: events known before they happened, and halts of trading."""
+"""Dated facts that a user states: events known before they happened, halts of trading, known jumps of a price."""
 
 import dataframely as dy
 import polars as pl
@@ -43,3 +43,16 @@ class Halts(Table):
     def ends_after_it_begins(cls) -> pl.Expr:
         """`halted_at < resumed_at`."""
         return pl.col("halted_at") < pl.col("resumed_at")
+
+
+class CorporateActions(Table):
+    """Splits, spin-offs, news that halved a price: one row a symbol and session.
+
+    `price_factor` is the new price over the old one: 0.25 for a 4:1 split.
+    *Time*: the factor is expected between the last close before the session and its open, or once within it.
+    """
+
+    session = dy.Date(primary_key=True, nullable=False)
+    symbol = dy.String(primary_key=True, nullable=False, regex=r"^[A-Z][A-Z0-9.\-]{0,14}$")
+    price_factor = dy.Float64(nullable=False, min_exclusive=0, allow_inf=False, allow_nan=False)
+    reason = dy.String(nullable=False, min_length=1)

@@ -181,6 +181,24 @@ def test_a_seat_that_an_earlier_version_wrote_counts_what_it_says_was_sent(keepe
     assert (day.tokens, day.money) == (2200 + 2 * 20 * 7, Decimal("0.01674"))
 
 
+def test_requests_of_a_day_before_the_prices_were_stated_count_at_these_prices(keeper: ShopKeeper, clock: Any):
+    keeper.backend(clock).answer(questions(["AAA", "BBB"], range(2)))
+    priced = {"tariff": {"currency": "USD", "per_request": "0.01", "per_series": "0.002"}, "money_per_day": 1}
+    money = next(units.money for cap, units in keeper.shop(clock, **priced).ledger.used() if cap.unit == "money")
+    assert money == Decimal("0.028")
+
+
+def test_days_that_ended_are_read_once_and_count_on(keeper: ShopKeeper, server: TimeGPTServer, clock: Any):
+    for symbol in ("AAA", "BBB", "CCC"):
+        keeper.backend(clock).answer(questions([symbol], range(1)))
+        clock.wait(86_400)
+    backend = keeper.backend(clock, per_month=5)
+    with pytest.raises(BudgetStop, match=r"2026-11 has seen 5 of 5 requests"):
+        backend.answer(questions(["DDD"], range(3)))
+    assert server.sent == 5
+    assert sorted(backend.shop.ledger._ended) == ["2026-11-22", "2026-11-23"], "yesterday may still be written to"
+
+
 def test_a_damaged_seat_stops_the_limits_that_need_to_read_it_and_no_other(
     keeper: ShopKeeper, server: TimeGPTServer, clock: Any
 ):
@@ -234,5 +252,5 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(keeper: Sh
     [(10, 4, 6, 1), (10, 4, 7, 2), (10, 4, 17, 3), (10, 10, 0, 0), (0, 0, 1, None), (10, 12, 10, 2)],
 )
 def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: int, periods: int | None):
-    cap = Cap("api.tokens_per_day", "tokens", most_of_it)
+    cap = Cap("api.tokens_per_day", "day", "tokens", most_of_it)
     assert cap.periods(Units(input_tokens=used), Units(input_tokens=wanted)) == periods

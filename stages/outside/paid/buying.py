@@ -12,14 +12,13 @@ from stages.errors import BudgetStop, ConfigurationError, Interrupted, PipelineE
 from stages.forecasting.backend import Answer, Asked
 from stages.outside.interrupts import INTERRUPTS
 from stages.outside.paid.batches import Batch, packed, per_snapshot
-from stages.outside.paid.canary import canary_of, still_sings
 from stages.outside.paid.claims import claim
 from stages.outside.paid.independence import demand_proof, path_of_proof, proof_of
 from stages.outside.paid.late import demand_not_late
 from stages.outside.paid.limits import amount
 from stages.outside.paid.model_facts import demand_agreement
 from stages.outside.paid.precautions import demand_not_refused, demand_sendable
-from stages.outside.paid.proving import prove
+from stages.outside.paid.proving import ask_again, canary_of, prove
 from stages.outside.paid.purchase import Buyer
 from stages.outside.paid.records import Record
 from stages.outside.paid.shop import Shop, Tally
@@ -113,7 +112,7 @@ class PaidBackend:
         with self._recorded():
             self._demand_facts(batch.questions[0])
             with self._claimed(batch):
-                return batch.questions[0], *still_sings(self.buyer, batch, stored)
+                return batch.questions[0], *ask_again(self.buyer, batch, stored)
 
     def _bought(self, batch: Batch, *, whole: bool = True) -> dict[str, Record]:
         """The batch's answers; what another run bought meanwhile is taken from the store."""

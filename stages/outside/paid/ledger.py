@@ -14,7 +14,7 @@ import json
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Ledger:
         self.clock = clock
         self.experiment = experiment
         self.days = Days(place, clock)
+        self._ended: dict[str, Units] = {}  # what days count in their month to which no seat can come any more
         self.run = uuid.uuid4().hex[:12]
         self.counted = 0
         self.in_force = limits.per_day
@@ -53,11 +54,14 @@ class Ledger:
 
     def left_today(self) -> int:
         """How many requests the day still allows."""
-        cap, used = self.used()[0]
-        return int(cap.left(used))
+        return next(int(cap.left(used)) for cap, used in self.used() if cap.may_stand)
+
+    def others_left(self) -> list[str]:
+        """What is left of every limit but that on the requests of a day, in words."""
+        return [cap.told_left(used, self.limits.currency) for cap, used in self.used() if not cap.may_stand]
 
     def used(self) -> list[tuple[Cap, Units]]:
-        """Every limit of today and of this month with what counts against it; the requests of today come first."""
+        """Every limit of today and of this month with what counts against it."""
         day = self.days.today()
         daily, monthly = self.limits.of_day(self.per_day()), self.limits.of_month()
         today = self._on_day(day, self.days.of(day).taken(), daily)
@@ -68,7 +72,7 @@ class Ledger:
         """Wait until this machine may send again, while the run's limit allows it; nothing is held meanwhile."""
         self._demand_left()
         self._await_cooldown()
-        while pause := self._minute_left(self.days.today()):
+        while self.limits.per_minute is not None and (pause := self._minute_left(self.days.today())):
             self.clock.wait(pause)
 
     def reserve(self, note: Mapping[str, Any], units: Units) -> Seat:
@@ -154,11 +158,22 @@ class Ledger:
         moved = {of for to, of in self.days.moved() if to.startswith(month) and not of.startswith(month)}
         total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
         for one in self.days.begun():
-            if one in moved or one.startswith(month):
+            if one in moved:
                 row = self.days.of(one)
-                notes = row.notes(row.taken())
-                total += self._sum(row, (note for note in notes if one in moved or "month_seat" not in note))
+                total += self._sum(row, row.notes(row.taken()))
+            elif one.startswith(month):
+                total += self._before_the_limit(one, day)
         return total
+
+    def _before_the_limit(self, one: str, today: str) -> Units:
+        """What a day of the month counts without a seat of the month."""
+        if one in self._ended:
+            return self._ended[one]
+        row = self.days.of(one)
+        units = self._sum(row, (note for note in row.notes(row.taken()) if "month_seat" not in note))
+        if date.fromisoformat(one) < date.fromisoformat(today) - timedelta(days=1):
+            self._ended[one] = units
+        return units
 
     def _units(self, row: Row, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
         """What the seats of a row count together; their tokens and money only where a limit needs them."""

@@ -6,11 +6,13 @@ removed from the ledger itself.
 
 import json
 from collections import Counter
+from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 from stages.outside.paid.days import DAYS
 from stages.outside.paid.ledger import RUNS, Ledger
-from stages.outside.paid.limits import standing_limit
+from stages.outside.paid.limits import Limits, standing_limit
 from stages.outside.paid.seats import Row, held
 from stages.outside.places import Place
 
@@ -23,17 +25,16 @@ def budget_face(ledger: Ledger) -> dict[str, Any]:
     """Limits, the latest days and the latest runs."""
     days = days_of(ledger.place)
     return {
-        "limits": {
-            "per_run": ledger.limits.per_run,
-            "per_day": ledger.limits.per_day,
-            "standing_per_day": standing_limit(ledger.place),
-            "cooldown_sec": ledger.limits.cooldown_sec,
-            "per_minute": ledger.limits.per_minute,
-            "others": {cap.name: str(cap.most) for cap in ledger.limits.others()},
-        },
+        "limits": {**_stated(ledger.limits), "standing_per_day": standing_limit(ledger.place)},
         "days": days,
         "runs": runs_of(ledger.place),
     }
+
+
+def _stated(limits: Limits) -> dict[str, Any]:
+    """What params allow, money as text."""
+    stated = {field.name: getattr(limits, field.name) for field in fields(limits) if field.name != "tariff"}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in stated.items()}
 
 
 def days_of(place: Place) -> dict[str, dict[str, int]]:

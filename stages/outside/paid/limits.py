@@ -15,6 +15,8 @@ from stages.outside.paid.units import Units
 from stages.outside.places import Place
 
 LIMITS = "budget/limits"
+Period = Literal["day", "month"]
+Unit = Literal["requests", "tokens", "money"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,14 @@ class Cap:
     """The most that one day or month may see of one unit; `name` is its name in params."""
 
     name: str
-    unit: Literal["requests", "tokens", "money"]
+    period: Period
+    unit: Unit
     most: int | Decimal
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether it is the one that `make budget PER_DAY=` may lower: on the requests of a day."""
+        return (self.period, self.unit) == ("day", "requests")
 
     def left(self, used: Units) -> int | Decimal:
         """What is left of it."""
@@ -36,6 +44,10 @@ class Cap:
 
     def _plain(self, value: int | Decimal) -> str:
         return amount(value) if self.unit == "money" else f"{value:,}"
+
+    def told_left(self, used: Units, currency: str) -> str:
+        """What is left of it, in words."""
+        return f"{self.told(self.left(used), currency)} of {self.told(self.most, currency)} ({self.name})"
 
     def periods(self, used: Units, wanted: Units) -> int | None:
         """How many days or months `wanted` takes, this one included; None if it never fits."""
@@ -87,22 +99,23 @@ class Limits:
     def of_day(self, per_day: int) -> list[Cap]:
         """The caps of a day, `per_day` being what holds of requests."""
         return [
-            Cap("api.per_day or `make budget PER_DAY=`", "requests", per_day),
-            *_stated("api.tokens_per_day", "tokens", self.tokens_per_day),
-            *_stated("api.money_per_day", "money", self.money_per_day),
+            Cap("api.per_day or `make budget PER_DAY=`", "day", "requests", per_day),
+            *self._stated("day", "tokens"),
+            *self._stated("day", "money"),
         ]
 
     def of_month(self) -> list[Cap]:
         """The caps of a month."""
         return [
-            *_stated("api.per_month", "requests", self.per_month),
-            *_stated("api.tokens_per_month", "tokens", self.tokens_per_month),
-            *_stated("api.money_per_month", "money", self.money_per_month),
+            *self._stated("month", "requests"),
+            *self._stated("month", "tokens"),
+            *self._stated("month", "money"),
         ]
 
-    def others(self) -> list[Cap]:
-        """All caps but that on the requests of a day."""
-        return self.of_day(0)[1:] + self.of_month()
+    def _stated(self, period: Period, unit: Unit) -> list[Cap]:
+        name = f"per_{period}" if unit == "requests" else f"{unit}_per_{period}"
+        most = getattr(self, name)
+        return [] if most is None else [Cap(f"api.{name}", period, unit, most)]
 
 
 def amount(money: int | Decimal) -> str:
@@ -138,7 +151,3 @@ def set_standing_limit(place: Place, per_day: int, clock: Clock) -> None:
     number = len(place.names(LIMITS))
     while not place.create(f"{LIMITS}/{number:04d}.json", content):
         number += 1
-
-
-def _stated(name: str, unit: Literal["requests", "tokens", "money"], most: int | Decimal | None) -> list[Cap]:
-    return [] if most is None else [Cap(name, unit, most)]

@@ -1,19 +1,24 @@
-"""The proof of independence: one question's own answer beside its answer in company, bought as all answers are.
+"""Answers that are asked for once more and compared: the proof of independence, and a canary for a changed model.
+
+The proof sets one question's own answer beside its answer in company, bought as all answers are.
 
 The answer alone is a stored one where there is one. The company is made of questions that have no answer yet, so that
 only the compared question is paid twice; where all have one, three of them keep it company and are paid again.
-*Errors*: `BudgetStop` when another machine holds one of the questions.
+A canary asks the stored question with the smallest key among those asked now, so that a study asks the same one each
+time; the new answer is paid for, compared and not kept.
+*Errors*: `BudgetStop` when another machine holds one of the questions, `ConfigurationError` (exit 5) for a canary
+without a stored answer.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stages.errors import BudgetStop
+from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.outside.paid.answers import Record
 from stages.outside.paid.batches import Batch
-from stages.outside.paid.independence import difference_of, record_proof
+from stages.outside.paid.independence import TOLERANCE, difference_of, record_proof
 from stages.outside.paid.late import demand_not_late
 from stages.outside.paid.precautions import demand_not_refused
 from stages.outside.paid.purchase import Buyer
@@ -83,3 +88,25 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     else:
         buyer.drop(got, "kept nothing: the answers depend on their company")
     return independent
+
+
+def canary_of(asked: Sequence[Asked], stored: Mapping[str, Record]) -> Batch:
+    """The question to ask again, by itself."""
+    answered = [one for one in asked if one.question.key in stored]
+    if not answered:
+        raise ConfigurationError("none of these questions has a stored answer to compare with: buy one first.")
+    return Batch((min(answered, key=lambda one: one.question.key),))
+
+
+def ask_again(buyer: Buyer, batch: Batch, stored: Mapping[str, Record]) -> tuple[bool, float]:
+    """Ask a canary's question again; whether the answers are equal, and their difference as a share of the range."""
+    key = batch.questions[0].key
+    try:
+        got = buyer.ask(batch, again=[key])
+    except CallFailed as failure:
+        raise failure.error from None
+    if got is None:
+        raise BudgetStop("another run holds this question: run `make canary` again later.")
+    buyer.drop(got, "a canary: compared, not kept")
+    difference = difference_of(stored[key].values_bp, got.bought.values_bp[0])
+    return difference <= TOLERANCE, difference

@@ -10,7 +10,7 @@ Nixtla's TimeGEN-1.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from stages.forecasting.params import Tariff
 from stages.requests.question import Question
 
 MILLION = 1_000_000
+TOKENS = ("input_tokens", "output_tokens", "finetune_tokens")
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,11 @@ def parse_units(document: Mapping[str, Any]) -> Units:
 
 def units_of(note: Mapping[str, Any], tariff: Tariff | None) -> Units:
     """What a seat of the ledger counts; of one that an earlier version wrote, as far as it says what was sent."""
-    if "units" in note:
-        return parse_units(note["units"])
     series = note.get("series", 0)
+    if "units" in note:
+        units = parse_units(note["units"])
+        tokens = {name: getattr(units, name) for name in TOKENS}
+        return replace(units, money=max(units.money, _money(tokens, series, tariff)))  # or no tariff was stated then
     returned = series * note.get("horizon_min", 0) * _values_a_step(note.get("levels", []))
     tokens = {"input_tokens": max(note.get("rows", 0), note.get("input_tokens") or 0), "output_tokens": returned}
     return Units(1, **tokens, money=_money({"finetune_tokens": 0, **tokens}, series, tariff))
@@ -80,9 +83,6 @@ def at_least_told(counted: Units, told: Mapping[str, int | None], series: int, t
     """The units of an answered request: what was held for it, or what the service counted where that is more."""
     tokens = {name: max(getattr(counted, name), told.get(name) or 0) for name in TOKENS}
     return Units(1, **tokens, money=max(counted.money, _money(tokens, series, tariff)))
-
-
-TOKENS = ("input_tokens", "output_tokens", "finetune_tokens")
 
 
 def _values(units: Units) -> tuple[Any, ...]:
