@@ -130,7 +130,9 @@ def warned(check: str) -> Caught:
 
 
 def _day(report: Report, place: Place) -> Mapping[str, Any]:
-    return next(day for day in report["symbols"]["A"]["days"] if day["session"] == str(place.session))
+    """What is told of the session; of a symbol that could not be read nothing is."""
+    days = report["symbols"]["A"]["days"]
+    return next((day for day in days if day["session"] == str(place.session)), {"flags": {}})
 
 
 LEVEL = (1.05, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0, 7.0, 100.0, 1e300, 0.9, 0.7, 0.5, 0.01)

@@ -18,6 +18,7 @@ SHORT = [
     ["bench_superior_ability"],
     ["bench_sweep", "1000"],
     ["bench_universe", "25"],
+    ["detection", "1"],
 ]
 
 
