@@ -44,13 +44,15 @@ def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
 
     A halt neither ends a run of missing minutes nor makes it longer.
     """
-    if halts.is_empty():
-        return bars.with_columns(halted=pl.lit(value=False), absent_min=pl.col("gap_len"))
+    marked = bars.with_columns(halted=inside(halts) & ~REAL)
+    in_halted_sessions = marked["session"].is_in(marked.filter("halted")["session"].unique().implode()).to_numpy()
     so_far = pl.col("halted").cum_sum().over("session").cast(pl.Int32)
     at_last_bar = pl.when(REAL).then(so_far).forward_fill().over("session").fill_null(0)
-    return bars.with_columns(halted=inside(halts) & ~REAL).with_columns(
-        absent_min=pl.col("gap_len") - (so_far - at_last_bar)
+    absent = marked["gap_len"].to_numpy().copy()
+    absent[in_halted_sessions] = (
+        marked.filter(in_halted_sessions).select(pl.col("gap_len") - (so_far - at_last_bar)).to_series().to_numpy()
     )
+    return marked.with_columns(absent_min=pl.Series(absent, dtype=pl.Int32))
 
 
 def halts_told(halts: pl.DataFrame) -> list[dict[str, str]]:
