@@ -1,1 +1,1 @@
-"""Trades from decisions: the specification loop, the fast engine, the grid and its statistics."""
+"""Trades from decisions: the engine, the grid and its statistics."""

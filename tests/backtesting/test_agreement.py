@@ -12,11 +12,11 @@ from polars.testing import assert_frame_equal
 
 from stages.backtesting.blocks import Market, blocks_of, trade_block
 from stages.backtesting.engine import trade_grid
-from stages.backtesting.loop import simulate_by_loop
 from stages.backtesting.market import markets_of
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import Book, book_of
+from tests.backtesting.loop import simulate_by_loop
 from tests.backtesting.made_markets import random_market, strategy, trade_here
 
 SYMBOLS = ("A", "B", "C")

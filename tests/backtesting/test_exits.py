@@ -9,8 +9,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from stages.backtesting.loop import simulate_by_loop
 from stages.backtesting.simulate import simulate
+from tests.backtesting.loop import simulate_by_loop
 from tests.backtesting.made_markets import FULL, HALF, at, bars, calendar, forecast, strategy, table
 
 DAY = date(2024, 3, 13)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from stages.backtesting import kernels
-from stages.backtesting.loop import simulate_by_loop
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Cell
 from stages.errors import ConfigurationError, DataContractError
 from stages.rules.reasons import Reason
+from tests.backtesting.loop import simulate_by_loop
 from tests.backtesting.made_markets import FULL, METHOD, bars, calendar, forecast, strategy, table
 
 DAY = date(2024, 3, 13)

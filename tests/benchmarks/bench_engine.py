@@ -20,13 +20,13 @@ import pandas as pd
 import polars as pl
 
 from stages.backtesting.engine import trade_grid
-from stages.backtesting.loop import minutes_of as minutes_by_start
-from stages.backtesting.loop import terms_of, trade_session
 from stages.backtesting.market import MICROSECONDS, markets_of
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import book_of
 from stages.rules.clock import time_stops
+from tests.backtesting.loop import minutes_of as minutes_by_start
+from tests.backtesting.loop import terms_of, trade_session
 from tests.backtesting.made_markets import random_market, strategy
 from tests.benchmarks import rivals
 
