@@ -215,7 +215,7 @@ features-page: .venv/dev # write the table of docs/FEATURES.md, after the catalo
 	python -m tests.docs.feature_table
 
 plots-page: .venv/dev # write the page of `dvc plots` with its library inside, after vl-convert changed
-	python -m stages.commands.plots_page
+	python -m tests.docs.plots_page
 
 requirements: .venv/dev # pin what pyproject.toml asks for
 	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt

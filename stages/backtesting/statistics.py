@@ -51,15 +51,3 @@ def max_drawdown(daily: Floats) -> float:
     """The deepest fall of cumulative P&L below its highest point so far, the start at 0 included; positive bp."""
     path = np.concatenate([[0.0], np.cumsum(daily)])
     return float(np.max(np.maximum.accumulate(path) - path))
-
-
-def hit_rate(net_bp: Floats) -> float | None:
-    """Share of trades that earned something after costs (exactly nothing is a miss); None without trades."""
-    return float(np.mean(net_bp > 0.0)) if len(net_bp) else None
-
-
-def trade_t(net_bp: Floats) -> float | None:
-    """t-statistic of the mean trade; None under two trades or where nothing varies."""
-    if len(net_bp) < 2 or np.ptp(net_bp) == 0.0:
-        return None
-    return float(net_bp.mean() / net_bp.std(ddof=1) * np.sqrt(len(net_bp)))

@@ -6,7 +6,7 @@ final newline. The same content gives the same bytes on every machine.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,17 +17,11 @@ from stages.errors import DataContractError
 from stages.outside.storing.parquet import read_frame as read_frame
 from stages.outside.storing.parquet import read_parts, read_rows, write_in_parts
 from stages.outside.storing.parquet import write_frame as write_frame
-from stages.outside.storing.partitions import partitions_of
 from stages.outside.storing.whole import clear as clear
 from stages.outside.storing.whole import whole
 from stages.tables.contract import Table
 
 T = TypeVar("T", bound=Table)
-
-
-def read_frames(folder: Path) -> dict[str, pl.DataFrame]:
-    """The frame of every symbol of a folder as it stands, by symbol, sorted."""
-    return {symbol: partition.read() for symbol, partition in partitions_of(folder).items()}
 
 
 def read_table(table: type[T], path: Path, **among: list[Any] | set[Any]) -> dy.DataFrame[T]:
@@ -40,18 +34,6 @@ def read_table_parts(table: type[T], path: Path) -> Iterator[dy.DataFrame[T]]:
     return (table.check(part) for part in read_parts(path, table.columns()))
 
 
-def read_tables(table: type[T], folder: Path) -> dict[str, dy.DataFrame[T]]:
-    """The table of every symbol of a folder, by symbol, sorted, each checked."""
-    return {symbol: table.check(frame) for symbol, frame in read_frames(folder).items()}
-
-
-def write_frames(frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
-    """One `SYMBOL.parquet` each; the folder then holds nothing else."""
-    clear(folder)
-    for symbol in sorted(frames):
-        write_frame(frames[symbol], folder / f"{symbol}.parquet")
-
-
 def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
     """Bring a frame under the contract of `table` and write it."""
     write_frame(table.of(frame), path)
@@ -61,11 +43,6 @@ def write_table_parts(table: type[T], parts: Iterable[pl.DataFrame], path: Path)
     """Write a table of which no more than a part is in memory; parts in the order of its key, each brought under it."""
     schema = {name: column.dtype for name, column in table.columns().items()}
     write_in_parts((table.of(part) for part in parts), schema, path)
-
-
-def write_tables(table: type[T], frames: Mapping[str, pl.DataFrame], folder: Path) -> None:
-    """Bring each frame under the contract of `table` and write one file a symbol."""
-    write_frames({symbol: table.of(frame) for symbol, frame in frames.items()}, folder)
 
 
 def write_csv(frame: pl.DataFrame, path: Path) -> None:

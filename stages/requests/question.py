@@ -1,8 +1,8 @@
 """One question, as the canonical bytes whose md5 is its key.
 
 A question holds everything that can change the answer and nothing that cannot. The history travels as a digest of the
-values really sent: `Window.digest` says how it is made. A field that was added later is left out while it says what
-questions meant before it existed, so that no key of an answer bought earlier moves.
+values really sent: `digest_of_sessions` says how it is made. A field that was added later is left out while it says
+what questions meant before it existed, so that no key of an answer bought earlier moves.
 
 *Units*: `horizon_min` steps of one minute; `rows` history rows sent.
 *Time*: `start_utc` and `end_utc` are the starts of the first and last bar sent; the last is known at `snapshot_utc`.

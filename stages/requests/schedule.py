@@ -26,18 +26,11 @@ from stages.requests.params import RequestsParams
 from stages.requests.question import ARTIFICIAL, FREQ, Question
 from stages.requests.respondent import Respondent
 from stages.requests.series import Cut, Series, exogenous_digest
-from stages.requests.timetable import REASONS, timetable
+from stages.requests.timetable import timetable
 from stages.tables.schedule import Schedule
 from stages.universe.snapshots import NEW_YORK
 
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SKIP_REASONS = REASONS | {
-    "not_sound_*": "today's bars so far break the named rule of the data gate, or trading is halted (halt)",
-    "no_price": "the last bar is missing, too long after the last trade to be filled",
-    "insufficient_history": "fewer usable sessions than history_days within requests.max_lookback_ratio times as many",
-    "too_few_rows": "fewer rows to send than forecaster.min_rows",
-    "null_exog_*": "the named exogenous column is unknown at the named minute, and its policy is void",
-}
 
 
 def plan_questions(

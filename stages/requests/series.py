@@ -91,7 +91,7 @@ class Series:
         )
 
     def digest(self, cut: Cut) -> str:
-        """What `Window.digest` says of the same rows, from digests of whole sessions that are made once."""
+        """`digest_of_sessions` of the rows sent, from digests of whole sessions that are made once."""
         first, stop = cut.today
         if not cut.past:
             return digest_of_sessions([self._part(first + 1, stop).digest()])
@@ -103,7 +103,7 @@ class Series:
         return whole.hexdigest()
 
     def _so_far(self, first: int, stop: int) -> bytes:
-        """`session_digest` of a session as far as `stop`, carried on from the snapshot before."""
+        """The digest of a session as far as `stop`, carried on from the snapshot before."""
         seen, known = self._days.get(first, (first, EMPTY))
         digest = self._part(seen, stop, known) if seen <= stop else self._part(first, stop)
         self._days[first] = stop, digest
@@ -115,7 +115,7 @@ class Series:
         return hashlib.sha256(self._part(first + 1, stop).digest() + self._whole(past[1:]))
 
     def _part(self, first: int, stop: int, after: "hashlib._Hash" = EMPTY) -> "hashlib._Hash":
-        """What `session_digest` hashes of these rows, `after` what it hashed before; what is kept never changes."""
+        """The hash of these rows of a session, `after` what it hashed before; what is kept never changes."""
         digest = after.copy()
         digest.update(self._content[first * RETURN_BYTES : stop * RETURN_BYTES])
         return digest
@@ -166,7 +166,7 @@ class Series:
 
     @cached_property
     def _content(self) -> memoryview:
-        """The bytes that `session_digest` hashes."""
+        """The returns as little-endian int64."""
         return np.ascontiguousarray(self.returns, dtype="<i8").data.cast("B")
 
 

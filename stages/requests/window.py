@@ -44,18 +44,11 @@ class Window:
         y_bp: NDArray[np.float64] = (total - total[-1]) / UNITS_PER_BP
         return y_bp
 
-    def digest(self) -> str:
-        """sha256 over the digests of its sessions' returns; the first row's own return is not part of any `y`."""
-        starts = np.flatnonzero(np.diff(self.session)) + 1
-        blocks = np.split(self.returns[1:], starts - 1)
-        return digest_of_sessions([session_digest(block) for block in blocks])
-
-
-def session_digest(returns: NDArray[np.int64]) -> bytes:
-    """sha256 of the returns of one session (or of the sent part of it) as little-endian int64."""
-    return hashlib.sha256(np.ascontiguousarray(returns, dtype="<i8").data).digest()
-
 
 def digest_of_sessions(digests: list[bytes]) -> str:
-    """One digest for the ordered list of session digests."""
+    """sha256 over the digests of a window's sessions, oldest first.
+
+    A session's digest is the sha256 of its sent returns as little-endian int64. The window's first row has no part in
+    it: its own return is not part of any `y`.
+    """
     return hashlib.sha256(b"".join(digests)).hexdigest()

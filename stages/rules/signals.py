@@ -29,11 +29,6 @@ class Views:
     cost_bp: Floats  # round trip
 
 
-def floored_sigma(sigma: Floats, last: Floats, costs: SymbolCosts) -> Floats:
-    """No barrier lies closer than volatility of one tick would put it; null stays NaN."""
-    return np.maximum(sigma, costs.tick_px / last)
-
-
 def views(quartiles: tuple[Floats, Floats, Floats], last: Floats, sigma: Floats, costs: SymbolCosts) -> Views:
     """Long iff q25 lies above `last` plus costs, short iff q75 lies below `last` minus costs (both strictly)."""
     q25, q50, q75 = (_simple_bp(quartile) for quartile in quartiles)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.backtesting.statistics import hit_rate, lo_standard_error, max_drawdown, sharpe, trade_t
+from stages.backtesting.statistics import lo_standard_error, max_drawdown, sharpe
 
 daily = st.lists(st.integers(-50, 50), min_size=1, max_size=40).map(lambda values: np.array(values, dtype=float))
 
@@ -51,15 +51,3 @@ def test_drawdown_agrees_with_looking_at_every_pair_of_days(series):
     path = np.concatenate([[0.0], np.cumsum(series)])
     pairs = [path[i] - path[j] for i in range(len(path)) for j in range(i, len(path))]
     assert max_drawdown(series) == pytest.approx(max(pairs))
-
-
-def test_breaking_even_is_no_hit():
-    assert hit_rate(np.array([1.0, 0.0, -1.0, 2.0])) == 0.5
-    assert hit_rate(np.array([])) is None
-
-
-def test_the_t_of_the_mean_trade_by_hand():
-    # Mean 2, standard deviation 1, four trades.
-    assert trade_t(np.array([1.0, 3.0, 2.0, 2.0])) == pytest.approx(2.0 / np.sqrt(2.0 / 3.0) * 2.0)
-    assert trade_t(np.array([2.0])) is None
-    assert trade_t(np.array([2.0, 2.0])) is None

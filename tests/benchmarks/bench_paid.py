@@ -20,7 +20,8 @@ import pandas as pd
 from nixtla import NixtlaClient
 
 from stages.forecasting.backend import Asked
-from stages.outside.paid.answers import AnswerStore, path_of, record_of
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.records import path_of, record_of
 from stages.outside.paid.timegpt import frames_of
 from stages.outside.places import Folder
 from stages.outside.question_files import read_questions

@@ -24,11 +24,12 @@ import yaml
 from stages.backtesting.engine import trade_grid
 from stages.backtesting.market import markets_of
 from stages.backtesting.strategy import Strategy
-from stages.outside.files import write_json, write_table, write_tables
+from stages.outside.files import write_json, write_table
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Scored
 from tests.backtesting.made_markets import HORIZONS, METHOD, MODEL, RULES, random_market, strategy
+from tests.outside.folders import write_tables
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = 250

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.commands.plots_page import PAGE, plots_page
+from tests.docs.plots_page import PAGE, plots_page
 
 ROOT = Path(__file__).parents[2]
 DVC = Path(sys.executable).parent / "dvc"

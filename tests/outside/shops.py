@@ -26,6 +26,7 @@ from stages.outside.places import Folder, Place
 from stages.requests.question import Question
 from stages.requests.window import Window
 from tests.outside.timegpt_server import INPUT_SIZE, MODEL_HORIZON
+from tests.requests.digests import digest_of
 
 ROWS = 1100
 FIRST_SNAPSHOT = datetime(2024, 9, 3, 14, 30, tzinfo=UTC)
@@ -97,7 +98,7 @@ def asked(symbol: str = "AAA", snapshot: int = 0, rows: int = ROWS, **changes: A
         "start_utc": at - timedelta(minutes=rows),
         "end_utc": at - timedelta(minutes=1),
         "rows": rows,
-        "y_sha256": window.digest(),
+        "y_sha256": digest_of(window),
     }
     return Asked(Question(**{**facts, **changes}), lambda: window)
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.errors import BudgetStop, ConfigurationError
-from stages.outside.paid.answers import AnswerStore, Record, path_of, record_of
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.records import Record, path_of, record_of
 from stages.outside.places import Folder, PlaceDown
 from tests.outside.shops import asked
 

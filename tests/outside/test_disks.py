@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from stages.errors import ConfigurationError, PipelineError
-from stages.outside.paid.answers import path_of
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.days import DAYS
+from stages.outside.paid.records import path_of
 from stages.outside.places import Folder, make_folder
 from tests.outside.shops import ShopKeeper, asked, questions, states
 from tests.outside.timegpt_server import TimeGPTServer

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from stages.outside.paid.answers import AnswerStore, path_of
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.records import path_of
 from stages.outside.paid.stored_elsewhere import keys_in
 from stages.outside.places import Folder
 from tests.outside.test_answers import local, record, remote

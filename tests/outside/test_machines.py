@@ -14,9 +14,8 @@ import pytest
 from stages.errors import BudgetStop
 from stages.outside.bucket_place import Bucket, open_remote
 from stages.outside.clock import SystemClock
-from stages.outside.paid.answers import path_of
 from stages.outside.paid.claims import Attempts, home_of
-from stages.outside.paid.records import checked
+from stages.outside.paid.records import checked, path_of
 from stages.outside.paid.seats import Row, held
 from stages.outside.paid.units import Units
 from stages.outside.places import Folder, Place

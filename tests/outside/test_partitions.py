@@ -17,7 +17,6 @@ from stages.features.catalogue import Apart as BuildApart
 from stages.features.context import Context
 from stages.outside import cluster as cluster_engine
 from stages.outside import engine
-from stages.outside.files import read_frames
 from stages.outside.source.bucket import fetch_bars
 from stages.outside.storing.params import StorageParams
 from stages.outside.storing.partitions import MANIFEST, Partition, partitions_of, staged
@@ -26,6 +25,7 @@ from stages.quality.gate import check_apart
 from stages.tables.bars import Bars
 from tests.outside import partition_work as work
 from tests.outside.cluster import Cluster, cluster, until
+from tests.outside.folders import read_frames
 from tests.outside.gcs_server import BUCKET
 from tests.outside.large_market import CALENDAR, DIALECT, FEATURES, SOURCE, symbols_of
 from tests.quality.deliveries import QUALITY

@@ -10,11 +10,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stages.errors import DataContractError
-from stages.outside.files import read_table, read_tables, write_table, write_tables
+from stages.outside.files import read_table, write_table
 from stages.outside.tables_in import PartsOf, TablesIn
 from stages.tables.bars import Bars, Prices
 from stages.tables.calibrated import Scored
 from tests.backtesting.made_markets import bars
+from tests.outside.folders import read_frames, write_tables
 from tests.scoring.simulated import as_answered, with_truth
 
 FLAT = np.full((5, 4), 100.0)
@@ -27,14 +28,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_holds_what_reading_the_whole_folder_gives(folder):
-    lazy, whole = TablesIn.of(Bars, folder), read_tables(Bars, folder)
+    lazy, whole = TablesIn.of(Bars, folder), read_frames(folder)
     assert (list(lazy), len(lazy)) == (["A", "B"], 2)
     for symbol in lazy:
         assert_frame_equal(lazy[symbol], whole[symbol], check_exact=True)
 
 
 def test_no_column_beyond_the_contract_is_read(folder):
-    lazy, whole = TablesIn.of(Prices, folder), read_tables(Bars, folder)
+    lazy, whole = TablesIn.of(Prices, folder), read_frames(folder)
     assert_frame_equal(lazy["A"], whole["A"].select(Prices.column_names()), check_exact=True)
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from stages import evaluate
 from stages.outside import settings
-from stages.outside.files import write_csv, write_json, write_table, write_tables
+from stages.outside.files import write_csv, write_json, write_table
 from stages.outside.places import Folder
 from stages.outside.runs.trials import TrialLog
 from stages.tables.bars import Bars
@@ -22,6 +22,7 @@ from stages.tables.calendar import Calendar
 from stages.tables.calibrated import Calibrated, Scored
 from stages.tables.quantiles import QUANTILES
 from stages.tables.trades import Trades
+from tests.outside.folders import write_tables
 from tests.outside.locks import record_run
 from tests.portfolio.books import WHITELIST, calendar
 from tests.portfolio.test_outcome import CONTROLS, forecast_gates

@@ -11,6 +11,7 @@ from stages.requests import market as market_module
 from stages.requests.market import Market
 from stages.requests.window import UNITS_PER_BP
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
+from tests.requests.digests import digest_of
 from tests.requests.markets import keys, market_of, plan, random_market, respondent
 
 CALENDAR = made_calendar(5, n_bars=60, half=(2,))
@@ -118,7 +119,7 @@ def test_the_fast_digest_is_the_digest_of_the_rows_sent(seed, half, dropped, inp
     who = respondent(input_size=input_size, model_horizon=None if input_size is None else 3)
     for question in plan(market, who=who, history_days=[1, 2], max_lookback_ratio=2.0)[1]:
         rows = market.window(question)
-        assert rows.digest() == question.y_sha256
+        assert digest_of(rows) == question.y_sha256
         assert rows.rows == question.rows
         assert rows.ts_us[[0, -1]].tolist() == [
             int(at.timestamp()) * 10**6 for at in (question.start_utc, question.end_utc)
@@ -189,9 +190,9 @@ def test_the_digest_of_a_window_does_not_depend_on_what_was_asked_before(asked):
 
 
 def test_a_market_of_many_symbols_keeps_the_arrays_of_some_and_says_the_same(monkeypatch):
-    expected = {question.key: MARKET.window(question).digest() for question in plan(MARKET)[1]}
+    expected = {question.key: digest_of(MARKET.window(question)) for question in plan(MARKET)[1]}
     monkeypatch.setattr(market_module, "SERIES_AT_ONCE", 1)
     market = market_of(MARKET.bars, CALENDAR)
     by_time = sorted(plan(market)[1], key=lambda question: question.snapshot_utc)
-    assert {question.key: market.window(question).digest() for question in by_time} == expected
+    assert {question.key: digest_of(market.window(question)) for question in by_time} == expected
     assert len(market._series) == 1

@@ -9,11 +9,19 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.requests.schedule import SKIP_REASONS
+from stages.requests.timetable import REASONS
 from stages.tables.schedule import Schedule
 from tests.architecture.dependencies import ROOT
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
 from tests.requests.markets import market_of, plan, random_market, respondent
+
+SKIP_REASONS = REASONS | {
+    "not_sound_*": "today's bars so far break the named rule of the data gate, or trading is halted (halt)",
+    "no_price": "the last bar is missing, too long after the last trade to be filled",
+    "insufficient_history": "fewer usable sessions than history_days within requests.max_lookback_ratio times as many",
+    "too_few_rows": "fewer rows to send than forecaster.min_rows",
+    "null_exog_*": "the named exogenous column is unknown at the named minute, and its policy is void",
+}
 
 CALENDAR = made_calendar(8, n_bars=60)
 DAYS = CALENDAR["session"].to_list()

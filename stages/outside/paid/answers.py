@@ -13,12 +13,10 @@ from contextlib import suppress
 
 from stages.errors import ConfigurationError, PipelineError
 from stages.outside.paid.dropped import Dropped
-from stages.outside.paid.records import Record, checked, decoded, key_of, path_of, record_of
+from stages.outside.paid.records import Record, checked, decoded, key_of, path_of
 from stages.outside.paid.rescue import Rescue
 from stages.outside.paid.shared_answers import SharedAnswers
 from stages.outside.places import Folder, Place
-
-__all__ = ["AnswerStore", "Record", "key_of", "path_of", "record_of"]
 
 SHARED_WITH = "shared_with.txt"
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
-from stages.outside.paid.answers import Record
 from stages.outside.paid.batches import Batch
 from stages.outside.paid.independence import TOLERANCE, difference_of, record_proof
 from stages.outside.paid.late import demand_not_late
 from stages.outside.paid.precautions import demand_not_refused
 from stages.outside.paid.purchase import Buyer
+from stages.outside.paid.records import Record
 from stages.outside.paid.seller import CallFailed
 
 COMPANY = 7

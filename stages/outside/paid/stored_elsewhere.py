@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from stages.errors import ConfigurationError
-from stages.outside.paid.answers import AnswerStore, path_of
+from stages.outside.paid.answers import AnswerStore
+from stages.outside.paid.records import path_of
 from stages.outside.places import Place
 from stages.requests.question import ARTIFICIAL, Question
 

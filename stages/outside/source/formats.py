@@ -24,7 +24,6 @@ ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zo
 CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
 DBN = re.compile(r"\.dbn(\.zst)?$")
 NUMBERS = ("open", "high", "low", "close", "volume")
-Scan = Callable[[bytes, SourceParams], pl.LazyFrame]
 
 
 def scan(uri: str, content: bytes, source: SourceParams) -> pl.LazyFrame:

@@ -1,11 +1,10 @@
-"""`make plots-page`: the page that `dvc plots` fills, with the drawing library inside, so that it opens offline.
+"""The page that `dvc plots` fills, with the drawing library inside: DVC's own loads it from the network.
 
-DVC's own page loads its library from a content delivery network. Run this after `vl-convert-python` changed.
+Run after `vl-convert-python` changed: python -m tests.docs.plots_page
 """
 
 from pathlib import Path
 
-from stages.outside.entry import run
 from stages.outside.files import write_text
 from stages.reporting.page import vega
 
@@ -36,9 +35,8 @@ VEGA
 
 
 def main() -> None:
-    """The drawing library and DVC's placeholders -> one page."""
+    """Write the page."""
     write_text(plots_page(), PAGE)
-    print(f"plots-page: {PAGE}")
 
 
 def plots_page() -> str:
@@ -47,4 +45,4 @@ def plots_page() -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()
