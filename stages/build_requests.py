@@ -10,14 +10,13 @@ from stages.outside.entry import run, say
 from stages.outside.files import read_json, read_table, write_table
 from stages.outside.question_files import write_questions
 from stages.outside.settings import read_params
-from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import partitions_of, staged
-from stages.outside.storing.passes import Pass
+from stages.outside.storing.partitions import partitions_of
+from stages.outside.storing.passes import OnTables
 from stages.quality.halts import halts_reported
 from stages.quality.params import QualityParams
 from stages.quality.verdicts import usable_sessions
 from stages.requests.params import RequestsParams
-from stages.requests.schedule import Apart, demand_exogenous, demand_questions
+from stages.requests.schedule import Apart, demand_exogenous, demand_questions, lines_of
 from stages.tables.bars import Bars
 from stages.tables.calendar import Calendar
 from stages.tables.schedule import Schedule
@@ -37,21 +36,19 @@ def main() -> None:
     forecaster = read_params(ForecasterParams)
     universe = read_params(UniverseParams)
     quality = read_params(QualityParams)
-    storage = read_params(StorageParams)
     report = read_json(REPORT)
     usable, halts = usable_sessions(report), halts_reported(report)
     calendar = read_table(Calendar, CALENDAR)
     bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
 
     demand_exogenous(requests)
-    with staged(REQUESTS, storage) as stage:
-        plan = Pass(Apart(requests, forecaster.respondent, quality, calendar), stage.writer)
-        given = {one: (bars[one], features[one], usable[one], halts[one]) for one in universe.symbols}
-        planned = engine.run(plan, given, "planning questions")
-        schedule = pl.concat(part for _, part in planned.values())
-        demand_questions(schedule)
-        asked = sum(lines.rows for lines, _ in planned.values())
-        write_questions((line for lines, _ in planned.values() for line in lines.read()["canonical"]), asked, REQUESTS)
+    plan = OnTables(Apart(requests, forecaster.respondent, quality, calendar))
+    given = {one: (bars[one], features[one], usable[one], halts[one]) for one in universe.symbols}
+    planned = engine.run(plan, given, "planning questions")
+    schedule = pl.concat(part for part, _ in planned.values())
+    demand_questions(schedule)
+    asked = schedule["key"].drop_nulls().n_unique()
+    write_questions((line for _, lines in planned.values() for line in lines_of(lines)), asked, REQUESTS)
     write_table(Schedule, schedule, SCHEDULE)
     say(
         "build_requests",

@@ -6,6 +6,7 @@ applies; questions are distinct by key, sorted by symbol, snapshot and key.
 *Errors*: `ConfigurationError` when nothing at all can be asked, or an exogenous column is unknown.
 """
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -78,12 +79,16 @@ class Apart:
         features: pl.DataFrame,
         usable: tuple[date, ...],
         halts: pl.DataFrame = NO_HALTS,
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Its distinct questions as lines of `canonical` bytes, in order, and its part of the schedule."""
+    ) -> tuple[pl.DataFrame, bytes]:
+        """Its part of the schedule, and its distinct questions: their canonical lines in order, compressed."""
         market = Market({symbol: bars}, {symbol: features}, {symbol: usable}, self.calendar, {symbol: halts})
         schedule, questions = plan_symbol(market, symbol, self.requests, self.respondent, self.quality)
-        lines = pl.DataFrame({"canonical": [one.canonical() for one in questions]}, schema={"canonical": pl.Binary})
-        return lines, schedule
+        return schedule, zlib.compress(b"".join(one.canonical() for one in questions))
+
+
+def lines_of(compressed: bytes) -> list[bytes]:
+    """The canonical lines that `Apart` compressed."""
+    return zlib.decompress(compressed).splitlines(keepends=True)
 
 
 def asked_further(

@@ -2,7 +2,7 @@
 
 *Tables*: a schema names key and columns; rows are sorted by the key; floats are rounded to the decimals that the
 column declares, so that a hashed file never shows the last bits of a sum.
-*Errors*: `DataContractError` naming the schema and the broken rule.
+*Errors*: `DataContractError` naming the schema, the broken rules and the first row that breaks one.
 """
 
 from typing import Self
@@ -37,9 +37,14 @@ class Table(dy.Schema):
     def check(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
         """Validate a frame as it stands; what every reader calls first."""
         try:
-            return cls.validate(frame)
-        except (dy.exc.ValidationError, dy.exc.SchemaError) as error:
+            kept, broken = cls.filter(frame)
+        except dy.exc.SchemaError as error:
             raise DataContractError(f"table {cls.__name__} breaks its contract: {error}") from error
+        if rules := broken.counts():
+            first = broken.invalid().row(0, named=True)
+            at = ", ".join(f"{name} {first[name]}" for name in cls.primary_key())
+            raise DataContractError(f"table {cls.__name__} breaks its contract in rows by rule {rules}, first at {at}.")
+        return kept
 
 
 def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:

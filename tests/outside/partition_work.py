@@ -77,12 +77,6 @@ def fragile(key: str, number: int) -> tuple[pl.DataFrame, int]:
     return frame([told(key, number)]), number
 
 
-def fragile_table(key: str, worst: int, table: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Fails when the worst number is among the table's, and else over the largest."""
-    numbers = table["n"].to_list()
-    return table, told(key, worst if worst in numbers else max(numbers))
-
-
 def made_and_checked(
     key: str, source: SourceParams, calendar: pl.DataFrame, check: Callable[..., tuple[pl.DataFrame, Any]]
 ) -> tuple[pl.DataFrame, int]:

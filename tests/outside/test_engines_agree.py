@@ -1,12 +1,14 @@
 """No file shows who worked on it: every stage that is a map over partitions, by every engine and in another order."""
 
 import hashlib
+import json
 import shutil
 from datetime import date
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import fsspec
 import pytest
 import yaml
 
@@ -80,6 +82,22 @@ def test_bars_features_questions_and_schedule(tmp_path: Path, by_a_loop: dict[st
     assert run(tmp_path / "study", BY_SYMBOL, other_engine) == by_a_loop
     questions = [name for name in by_a_loop if name.startswith("build_requests/requests/")]
     assert len(questions) == len(SYMBOLS) * 14 * 4  # sessions after five, snapshots a day
+
+
+def test_after_build_requests_the_bucket_holds_what_manifests_name_and_nothing_else(
+    tmp_path: Path, two_workers: Cluster
+):
+    folder, root = tmp_path / "study", f"gs://{BUCKET}/questions"
+    params = params_of(SYMBOLS[:2], FIRST, date(2024, 9, 12), history_days=[5]) | {"storage": {"root": root}}
+    folder_of_stages(folder, params)
+    found = run(folder, BY_SYMBOL, "loop")
+    assert sum(name.startswith("build_requests/requests/") for name in found) == 2 * 3 * 4
+    manifests = [json.loads(path.read_text())["partitions"] for path in (folder / "artifacts").rglob(f"*/*/{MANIFEST}")]
+    named = {one["uri"] for manifest in manifests for one in manifest}
+    files = fsspec.filesystem("gs")
+    files.invalidate_cache()
+    assert {f"gs://{name}" for name in files.find(root)} == named
+    assert len(named) == 3 * 2  # of each symbol bars as delivered, bars on the grid, features
 
 
 @pytest.fixture(scope="module")

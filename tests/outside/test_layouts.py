@@ -112,7 +112,7 @@ def test_a_file_of_many_symbols_is_read_once_and_only_for_symbols_of_the_study(
     )
     (home / "aside").mkdir()
     given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home / "aside"), in_bucket=False))
-    bars = {symbol: fetch(symbol, *(part.load() for part in parts))[0] for symbol, parts in given.items()}
+    bars = {symbol: fetch(symbol, *(part.read() for part in parts))[0] for symbol, parts in given.items()}
     assert sorted(path.rpartition("/")[2] for path in read) == [f"{day}.csv.gz" for day in DAYS]
     assert set(bars) == set(symbols)
     assert all(frame["close"].to_list() == [10.0, 11.0, 12.0] for frame in bars.values())

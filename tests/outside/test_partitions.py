@@ -2,9 +2,9 @@
 
 import hashlib
 import json
+import re
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -121,45 +121,16 @@ def test_a_failing_partition_leaves_the_folder_as_it_was(tmp_path: Path):
     assert digests(tmp_path) == before
 
 
-MONTHS = [datetime(2024, month, 28, tzinfo=UTC) for month in range(2, 8)]
-
-
-@pytest.mark.parametrize("choice", ["loop", "dask"])
-@pytest.mark.parametrize("month", range(2, 8))
-def test_a_failing_pass_names_the_symbol_and_the_month_with_which_it_fails(
-    tmp_path: Path, choice: str, month: int, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("ENGINE", two_workers.engine if choice == "dask" else choice)
-    table = pl.DataFrame({"ts": MONTHS, "n": [stamp.month == month for stamp in MONTHS]})
-    with staged(tmp_path / "bars", HERE) as stage:
-        part = stage.writer.write("A", table.with_columns(pl.col("n") * 3))
-        with pytest.raises(DataContractError, match=rf"^A 2024-0{month}: the file of 2024-03 is empty\.$"):
-            engine.run(Pass(work.fragile_table, stage.writer), {"A": (3, part)}, "failing")
-        part = stage.writer.write("B", table.with_columns(pl.col("n") * 4))
-        with pytest.raises(ZeroDivisionError) as caught:
-            engine.run(Pass(work.fragile_table, stage.writer), {"B": (4, part)}, "failing")
-    assert f"This happened at work on B 2024-0{month}." in caught.value.__notes__
-
-
-def test_a_month_before_which_something_else_fails_is_not_named(tmp_path: Path):
-    """The bug with 4 is met alone in February; only with March does the file, the larger trouble, come first."""
-    table = pl.DataFrame({"ts": MONTHS, "n": [4, 3, 0, 0, 0, 0]})
-    with staged(tmp_path / "bars", HERE) as stage:
-        part = stage.writer.write("A", table)
-        with pytest.raises(DataContractError, match=r"^A 2024-03: "):
-            engine.run(Pass(work.fragile_table, stage.writer), {"A": (3, part)}, "failing")
-
-
-def test_a_pass_over_a_table_that_breaks_its_contract_names_the_month(tmp_path: Path):
-    bars = check_apart(
-        "S000", fetch_bars("S000", [], SOURCE, CALENDAR)[0], dialect=DIALECT, calendar=CALENDAR, quality=QUALITY
-    )[0]
-    months = bars["ts"].dt.strftime("%Y-%m")
-    assert months.n_unique() > 1
-    broken = bars.with_columns(m=pl.when(months == months[-1]).then(-1).otherwise("m").cast(pl.Int32))
+def test_work_on_a_table_that_breaks_its_contract_names_the_symbol_and_the_first_bad_row(tmp_path: Path):
+    bars = fetch_bars("S000", [], SOURCE, CALENDAR)[0]
+    checked = check_apart("S000", bars, dialect=DIALECT, calendar=CALENDAR, quality=QUALITY)[0]
+    row = checked.height // 2
+    broken = checked.with_columns(m=pl.when(pl.int_range(pl.len()) >= row).then(-1).otherwise("m").cast(pl.Int32))
     with staged(tmp_path / "bars", HERE) as stage:
         part = replace(stage.writer.write("S000", broken), table=Bars)
-        with pytest.raises(DataContractError, match=f"^S000 {months[-1]}: table Bars breaks its contract"):
+        count, first = broken.height - row, checked["ts"][row]
+        told = f"S000: table Bars breaks its contract in rows by rule {{'m|min': {count}}}, first at ts {first}."
+        with pytest.raises(DataContractError, match=f"^{re.escape(told)}$"):
             engine.run(Pass(lambda _, table: (table, 0), stage.writer), {"S000": (part,)}, "failing")
 
 

@@ -359,5 +359,5 @@ def test_a_look_into_a_bucket_finds_layout_and_columns_and_many_symbols_are_read
     given, fetch = bars_to_fetch(
         manifest, seen.source, pl.DataFrame(), Writer(str(workspace / "aside"), in_bucket=False)
     )
-    close = fetch("MSFT", *(part.load() for part in given["MSFT"]))[0]["close"]
+    close = fetch("MSFT", *(part.read() for part in given["MSFT"]))[0]["close"]
     assert close.to_list() == vendors.BARS["MSFT"]["close"].to_list()

@@ -51,7 +51,7 @@ def through_the_gate(stated: SourceParams, folder: Path) -> Iterator[tuple[str, 
     given, fetch = bars_to_fetch(manifest, stated, CALENDAR, Writer(str(folder / "aside"), in_bucket=False))
     dialect = DialectParams(**{name: getattr(stated, name) for name in DialectParams.model_fields})
     for symbol, parts in given.items():
-        bars, _ = fetch(symbol, *(part.load() if isinstance(part, Partition) else part for part in parts))
+        bars, _ = fetch(symbol, *(part.read() if isinstance(part, Partition) else part for part in parts))
         yield symbol, check_symbol(symbol, bars, dialect, CALENDAR, QUALITY)
 
 

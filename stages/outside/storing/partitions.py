@@ -37,23 +37,19 @@ class Partition:
     rows: int = 0
 
     def read(self, only: Collection[str] | None = None) -> pl.DataFrame:
-        """The table, checked against its digest and its contract."""
-        return self.checked(self.load(only))
-
-    def load(self, only: Collection[str] | None = None) -> pl.DataFrame:
-        """The table, checked against its digest; no column beyond its contract is read.
+        """The table, checked against its digest and its contract; no column beyond its contract is read.
 
         Where there is no contract, `only` says which columns are.
         """
-        only = only if self.table is None else self.table.columns()
+        if self.table is not None:
+            return self.table.check(self._load(self.table.columns()))
+        return self._load(only)
+
+    def _load(self, only: Collection[str] | None) -> pl.DataFrame:
         if self.sha256 is None:
             return read_frame(Path(self.uri), only)
         content = io.BytesIO(get_object(self.uri, self.sha256))
         return pl.read_parquet(content, columns=None if only is None else columns_of(content, only))
-
-    def checked(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """A frame, or some rows of it, that keeps the contract."""
-        return frame if self.table is None else self.table.check(frame)
 
 
 def partitions_of(folder: Path, table: type[Table] | None = None) -> dict[str, Partition]:
