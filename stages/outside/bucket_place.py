@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stages.errors import ConfigurationError
+from stages.outside.dvc_internals import gcs_arguments
 from stages.outside.places import Folder, Place, PlaceDown
 from stages.outside.workspace import Remote
 
@@ -186,8 +187,7 @@ def _open_folder(remote: Remote) -> Folder:
 def _file_system(remote: Remote) -> Any:
     """Gcsfs with DVC's own reading of the remote's options."""
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute
-    from dvc.fs import get_cloud_fs
     from gcsfs import GCSFileSystem
 
-    kind, options, _ = get_cloud_fs({}, url=remote.url, **remote.options)
-    return GCSFileSystem(**{**kind(**options).fs_args, "use_listings_cache": False, "skip_instance_cache": True})
+    arguments = gcs_arguments(remote.url, remote.options)
+    return GCSFileSystem(**{**arguments, "use_listings_cache": False, "skip_instance_cache": True})

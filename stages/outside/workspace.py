@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
+from stages.outside.dvc_internals import read_config
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ def store_root() -> Path:
     return (Path(configured) if configured else main_root() / ".dvc" / "cache") / "forecasts"
 
 
+def cached(digest: str) -> Path:
+    """Where DVC's cache keeps the content with this md5, if it does; that of a folder ends in `.dir`."""
+    return store_root().parent / "files/md5" / digest[:2] / digest[2:]
+
+
 def default_remote() -> Remote | None:
     """DVC's default remote, if one is set."""
     config = _dvc_config(main_root())
@@ -59,9 +65,4 @@ def default_remote() -> Remote | None:
 
 @cache
 def _dvc_config(root: Path) -> dict[str, Any]:
-    from dvc.config import Config, ConfigError  # 0.3 s, and only paid runs need it
-
-    try:
-        return dict(Config(str(root / ".dvc")))
-    except ConfigError as error:
-        raise ConfigurationError(f"DVC's configuration is not readable ({error}): see .dvc/config.") from None
+    return read_config(root)

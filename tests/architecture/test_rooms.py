@@ -50,6 +50,12 @@ def test_a_noun_touches_no_part_of_the_world():
     assert {path: found for path, found in touched.items() if found} == {}
 
 
+def test_one_file_alone_calls_dvc_as_a_library():
+    dvc = {"dvc", "dvc_data", "dvc_gs", "dvc_objects", "scmrepo"}
+    callers = [name(path) for path in MODULES if {module.split(".")[0] for module in imported(path)} & dvc]
+    assert callers == ["stages/outside/dvc_internals.py"]
+
+
 def test_a_module_has_a_docstring_and_a_plain_name():
     assert [name(path) for path in MODULES if not ast.get_docstring(tree_of(path))] == []
     assert [name(path) for path in MODULES if path.stem in VAGUE] == []

@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 from stages.errors import ConfigurationError
 from stages.outside.content import content_hash
 from stages.outside.settings import PARAMS
+from stages.outside.workspace import cached
 
 LOCK = Path("dvc.lock")
 ARTIFACTS, CONF = "artifacts/", "conf/"
@@ -172,12 +173,7 @@ def _differs(path: Path, md5: str) -> bool:
 
 def _damaged_copies(md5: str) -> Iterator[Path]:
     """Objects of DVC's cache behind an out that do not hold what their names say."""
-    from stages.outside.workspace import store_root  # 0.3 s, and only after a change
-
-    def copy_of(digest: str) -> Path:
-        return store_root().parent / "files/md5" / digest[:2] / digest[2:]
-
-    copy = copy_of(md5)
+    copy = cached(md5)
     if not copy.exists():
         return
     if content_hash(copy) != md5.removesuffix(".dir"):

@@ -7,7 +7,7 @@ are not what its own dvc.lock lists.
 from collections.abc import Iterable
 from pathlib import Path
 
-from stages.errors import ConfigurationError
+from stages.outside.dvc_internals import copy_from_run
 from stages.outside.runs.evidence import LOCK, require_fetched
 from stages.outside.settings import PARAMS
 
@@ -17,20 +17,6 @@ def fetch_run(name: str, files: Iterable[Path], folder: Path) -> None:
 
     The workspace stays as it is; params and files are those that the lock records.
     """
-    from dvc.api import DVCFileSystem  # 1.2 s
-    from dvc.exceptions import DvcException
-    from dvc.scm import RevError
-
-    wanted, run = list(files), DVCFileSystem(rev=name)
-    for path in (PARAMS, LOCK, *wanted):
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            run.get(path.as_posix(), str(target), recursive=run.isdir(path.as_posix()))
-        except (RevError, ValueError):
-            raise ConfigurationError(f"there is no run {name!r}: `make show` lists the experiments.") from None
-        except (OSError, DvcException) as error:
-            raise ConfigurationError(
-                f"{path} of run {name!r} is not within reach ({error}): `dvc fetch`, or run it again."
-            ) from None
+    wanted = list(files)
+    copy_from_run(name, (PARAMS, LOCK, *wanted), folder)
     require_fetched(name, wanted, folder)

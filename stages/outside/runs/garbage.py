@@ -17,7 +17,7 @@ from stages.outside.runs.past_runs import present_run, recorded_runs
 from stages.outside.source.reaching import open_uri, told
 from stages.outside.storing.objects import PARAM
 from stages.outside.storing.partitions import MANIFEST
-from stages.outside.workspace import store_root
+from stages.outside.workspace import cached
 
 OLDEST_RUN = timedelta(days=7)
 ARTIFACTS = Path("artifacts")
@@ -75,7 +75,7 @@ def _folders(run: Run) -> Iterator[str]:
 
 
 def _cached(digest: str) -> bytes:
-    return (store_root().parent / "files/md5" / digest[:2] / digest[2:]).read_bytes()
+    return cached(digest).read_bytes()
 
 
 def _uris(document: dict[str, Any]) -> Iterator[str]:

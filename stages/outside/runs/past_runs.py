@@ -18,7 +18,7 @@ from stages.outside.content import file_hash
 from stages.outside.git import git
 from stages.outside.runs.evidence import LOCK, Run, parse_run
 from stages.outside.settings import PARAMS
-from stages.outside.workspace import store_root
+from stages.outside.workspace import cached
 from stages.portfolio.strategy_id import strategy_id_of
 
 COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtest/bt_summary.csv"}
@@ -96,7 +96,7 @@ def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:
     digest = next((str(out["md5"]) for out in run.listed(stage, "outs") if out["path"] == path), None)
     if digest is None:
         return None
-    copy = store_root().parent / "files/md5" / digest[:2] / digest[2:]
+    copy = cached(digest)
     if not copy.exists() or file_hash(copy) != digest:
         found.missing += 1
         return None

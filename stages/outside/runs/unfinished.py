@@ -1,12 +1,20 @@
-"""Which stages have not run with what lies here now."""
+"""Which stages have not run with what lies here now.
 
-from dvc.repo import Repo
+*Errors*: `ConfigurationError` (exit 5) when `dvc status` fails.
+"""
 
-STAGE_SEPARATOR = ":"
+import json
+import subprocess
+import sys
+
+from stages.errors import ConfigurationError
 
 
 def unfinished_stages() -> list[str]:
     """Stages whose code, params, inputs or outputs differ from dvc.lock, in the order of dvc.yaml; none after a run."""
-    with Repo() as repo:
-        changed = {name.rpartition(STAGE_SEPARATOR)[2] for name in repo.status()}
-        return [stage.name for stage in repo.index.stages if getattr(stage, "name", None) in changed]
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "--json"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ConfigurationError(f"`dvc status` fails: {done.stderr.strip().removeprefix('ERROR: ')}")
+    return list(json.loads(done.stdout))
