@@ -10,6 +10,7 @@ module are run there, the nearest first, until one fails. What nobody could noti
 
 import argparse
 import ast
+import json
 import os
 import random
 import shutil
@@ -26,7 +27,6 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
-from time import monotonic
 
 from tests.mutations import Mutation, mutations
 
@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 QUICK = "not (torture or scale or journey or browser or pipeline)"
 SIDE_BY_SIDE = 2
-SPARE_SEC = 60.0
+LIMIT_SEC = 600.0
 STAMPS = count(2_000_000_000)  # a time of change for each file written: Python's and numba's caches go by it
 
 # Room of stages/ -> folders of tests/, where they are not called alike.
@@ -122,13 +122,12 @@ def distances(test: Path) -> dict[str, int]:
     return {str(path.relative_to(ROOT)): far for path, far in found.items()}
 
 
-def test_files(room: str, path: str | None) -> list[str]:
-    """The room's test files; those that reach a module, the nearest first."""
-    folders = [ROOT / "tests" / folder for folder in ROOMS[room] or (room,)]
-    files = [file for folder in folders for file in sorted(folder.glob("test_*.py"))]
-    if path is not None:
-        files = sorted((file for file in files if path in distances(file)), key=lambda file: distances(file)[path])
-    return [str(file.relative_to(ROOT)) for file in files]
+def test_files(mutant: Mutant) -> list[str]:
+    """The test files of its room that reach its module, the nearest first."""
+    folders = [ROOT / "tests" / folder for folder in ROOMS[mutant.room] or (mutant.room,)]
+    files = (file for folder in folders for file in sorted(folder.glob("test_*.py")))
+    reaching = sorted((distances(file)[mutant.path], file) for file in files if mutant.path in distances(file))
+    return [str(file.relative_to(ROOT)) for _, file in reaching]
 
 
 class Tree:
@@ -146,39 +145,36 @@ class Tree:
         if (ROOT.parent / "shared").is_dir():
             (folder / "shared").symlink_to(ROOT.parent / "shared")
 
-    def fails(self, tests: list[str], limit_sec: float | None, compiled: Path) -> bool:
-        """Whether some test fails, or none ends in time."""
-        environment = os.environ | {
-            "NUMBA_CACHE_DIR": str(compiled),
-            "POLARS_MAX_THREADS": "1",
-            "TMPDIR": str(compiled),
-        }
-        compiled.mkdir(exist_ok=True)
-        words = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-m", QUICK]
+    def failed(self, tests: list[str], compiled: Path) -> list[str] | None:
+        """The tests that fail, at most one; None if they do not end in time."""
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(compiled), "POLARS_MAX_THREADS": "1"}
+        words = ["-x", "-q", "-n", "0", "-o", f"cache_dir={self.path.parent}/cache", "-m", QUICK]
+        shutil.rmtree(self.path.parent / "cache", ignore_errors=True)
         running = subprocess.Popen(
             [sys.executable, "-m", "pytest", *words, *tests], cwd=self.path, env=environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            return running.wait(limit_sec) not in (0, 5)  # 5: no test was selected
+            code = running.wait(LIMIT_SEC)
         except subprocess.TimeoutExpired:
-            return True
+            return None
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
             running.wait()
+        noted = self.path.parent / "cache/v/cache/lastfailed"
+        return [] if code == 0 else list(json.loads(noted.read_text()) if noted.exists() else tests[:1])
 
-    def kills(self, mutant: Mutant, limit_sec: float) -> bool:
-        """Whether a test notices the mutant; the tree is as before afterwards."""
-        path, fresh = self.path / mutant.path, self.path.parent / "fresh"
+    def killers(self, mutant: Mutant) -> list[str] | None:
+        """As `failed`, of the mutant; the tree is as before afterwards."""
+        path = self.path / mutant.path
         text = path.read_text()
-        shutil.copytree(self.compiled, fresh)
+        fresh = tempfile.mkdtemp(dir=self.path.parent) if "numba" in text else None
         try:
             self._write(path, mutant.change.apply(text))
-            return self.fails(test_files(mutant.room, mutant.path), limit_sec, fresh)
+            return self.failed(test_files(mutant), Path(fresh or self.compiled))
         finally:
             self._write(path, text)
-            shutil.rmtree(fresh, ignore_errors=True)
 
     def _write(self, path: Path, text: str) -> None:
         path.write_text(text)
@@ -187,29 +183,25 @@ class Tree:
 
 
 def killed(mutants: list[Mutant]) -> Iterator[tuple[Mutant, bool]]:
-    """Each mutant, and whether a test noticed it."""
+    """Each mutant, and whether a test noticed it: one that passes without the mutant, which is asked in the end."""
     free: SimpleQueue[Tree] = SimpleQueue()
-    limits: dict[str, float] = {}
+    killers: set[str] = set()
 
-    def sound(room: str) -> None:
-        tree, begin = free.get(), monotonic()
-        if tree.fails(test_files(room, None), None, tree.compiled):
-            raise SystemExit(f"the tests of {room} fail without any mutant: {' '.join(test_files(room, None))}")
-        limits[room] = 3 * (monotonic() - begin) + SPARE_SEC
-        free.put(tree)
-
-    def tried(mutant: Mutant) -> tuple[Mutant, bool]:
+    def tried(mutant: Mutant) -> list[str] | None:
         tree = free.get()
         try:
-            return mutant, tree.kills(mutant, limits[mutant.room])
+            return tree.killers(mutant)
         finally:
             free.put(tree)
 
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
         for number in range(SIDE_BY_SIDE):
             free.put(Tree(Path(folder) / str(number)))
-        list(workers.map(sound, dict.fromkeys(mutant.room for mutant in mutants)))
-        yield from workers.map(tried, mutants)
+        for mutant, tests in zip(mutants, workers.map(tried, mutants), strict=True):
+            killers |= set(tests or ())
+            yield mutant, tests != []
+        if killers and (broken := free.get().failed(sorted(killers), Path(folder) / "compiled")) != []:
+            raise SystemExit(f"a test that noticed a mutant fails without one: {broken}")
 
 
 def main() -> None:
