@@ -25,7 +25,17 @@ RENAMED |= {after: before for before, after in RENAMED.items()}
 CONDITIONS = ("filter", "any_horizontal", "all_horizontal", "min_horizontal", "max_horizontal")  # one is dropped
 DROPPED = ("round", "abs", "sorted", "unique", "sort", "fill_null")
 # Said in words, checked before anything runs, or true of any order: no fault that a test of the figures would see.
-QUIET_KEYWORDS = {"strict", "validate", "maintain_order", "infer_schema_length", "axis", "dtype", "schema", "desc"}
+QUIET_KEYWORDS = {
+    "frozen",
+    "strict",
+    "validate",
+    "maintain_order",
+    "infer_schema_length",
+    "axis",
+    "dtype",
+    "schema",
+    "desc",
+}
 QUIET_CALLS = {"print", "match", "compile", "replace_strict", "getLogger"}
 # Without a figure in them, or only words: annotations are left out where they stand.
 UNCHANGED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
