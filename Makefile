@@ -164,7 +164,7 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 	@python -m tests.outside.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection deps errors features-page plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection mutants deps errors features-page plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -204,6 +204,9 @@ bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
 label-proof: FEEDS ?= 2000
 label-proof: .venv/dev # how often start and end labels are told apart; FEEDS=2000
 	@$(call split,FEEDS) python -m tests.benchmarks.bench_labels $$words
+
+mutants: .venv/dev # small faults planted one at a time: which of them no test notices; N=60 SEED=1
+	@python -m tests.mutants $(call option,--n,N) $(call option,--seed,SEED)
 
 deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 	python -m tests.architecture.dependencies

@@ -1,6 +1,7 @@
 """Engine, plain loop and grid say the same: every decision, every fill, every millionth of a basis point."""
 
 from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from itertools import product
 
 import numpy as np
@@ -17,7 +18,7 @@ from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Strategy
 from stages.backtesting.summary import Book, book_of
 from tests.backtesting.loop import simulate_by_loop
-from tests.backtesting.made_markets import random_market, strategy, trade_here
+from tests.backtesting.made_markets import FULL, bars, calendar, forecast, random_market, strategy, table, trade_here
 
 SYMBOLS = ("A", "B", "C")
 SESSIONS = 13
@@ -99,6 +100,41 @@ def test_every_variant_of_a_grid_has_the_book_that_simulate_gives_it():
         assert book.totals == alone.totals
         assert np.array_equal(book.net_units, alone.net_units)
     assert len({book.net_units.tobytes() for book in books}) > len(books) / 2
+
+
+def coarse_market() -> tuple[dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame]:
+    """Prices on a grid of ten cents, forecasts of four kinds every two minutes: barriers and strengths are met exactly.
+
+    At 100.00 and sigmas of 10 bp a stop and a target of one sigma lie on that grid.
+    """
+    rng, days = np.random.default_rng(8), [date(2024, 3, 11) + timedelta(days=n) for n in range(2)]
+    kinds = [(5.0, 20.0, 36.0), (5.0, 10.0, 15.0), (-36.0, -20.0, -5.0), (-15.0, -10.0, -5.0)]
+    parts, looks = [], []
+    for day in days:
+        close = 100.0 + 0.1 * np.clip(np.cumsum(rng.integers(-1, 2, FULL)), -2, 2)
+        opening = np.concatenate([[100.0], close[:-1]])
+        parts.append(
+            bars(day, np.column_stack([opening, np.maximum(opening, close), np.minimum(opening, close), close]))
+        )
+        for m in range(5, FULL - 15, 2):
+            clock = (datetime.combine(day, time(9, 30)) + timedelta(minutes=m)).strftime("%H:%M")
+            looks.append(forecast("A", day, clock, kinds[rng.integers(4)], last=float(close[m - 1])))
+    return {"A": pl.concat(parts)}, table(looks), calendar(dict.fromkeys(days, FULL))
+
+
+@pytest.mark.parametrize(("cooldown", "delay"), [(0, 0), (0, 3), (1, 3), (2, 3), (3, 3), (4, 3), (9, 2)])
+def test_grid_and_loop_agree_where_barriers_and_strengths_tie_and_a_cooldown_ends_before_the_entry(cooldown, delay):
+    market = coarse_market()
+    timing = {"cooldown_bars": cooldown, "entry_delay_bars": delay, "max_entry_delay_bars": 1, "daily_trade_cap": 40}
+    swept = {"k_sigma": (0.5, 1.0005), "s_stop": (1.0, 2.0), "s_take": (1.0, 2.0), "max_hold_min": (None, 5)}
+    chosen = [strategy("A", **timing, **dict(zip(swept, values, strict=True))) for values in product(*swept.values())]
+    plain = [simulate_by_loop(*market, one).trades for one in chosen]
+    assert_same_books(trade_here(chosen, Market(*market)), [book_of(trades, market[2]) for trades in plain])
+    trades = pl.concat(plain)
+    assert set(trades["exit_reason"]) >= {"stop", "target", "max_hold"}
+    for why in ("stop", "target"):
+        at = trades.filter(exit_reason=why)["exit_px"] * 10
+        assert ((at - at.round()).abs() < 1e-9).any()
 
 
 def test_the_order_of_variants_changes_no_book():

@@ -75,7 +75,36 @@ def test_the_plateau_is_the_mean_with_the_grid_neighbours():
 def test_too_few_trades_never_qualify():
     told = proposed([5.0] * 7, trades=19)
     assert (told["combo"], told["params"]) == (None, None)
-    assert "sweep.choose_by.min_trades = 20" in told["why"]
+    assert told["why"] == "no combo makes sweep.choose_by.min_trades = 20 trades; the most is 19"
+    assert proposed([5.0] * 7, trades=20)["combo"] is not None
+    assert "earns more than it costs" in proposed([-5.0] * 7, trades=20)["why"]
+
+
+def steady(bp: int, trades: int = 60) -> Book:
+    """A book that earns the same on every day: it has no Sharpe ratio."""
+    return Book(np.full(SESSIONS, bp * 10**6), SESSIONS * bp * 10**6, 0, 10**6, trades, trades // 2, trades)
+
+
+@pytest.mark.parametrize("plateau", [False, True])
+def test_a_combo_without_a_sharpe_ratio_comes_last_counts_nothing_for_its_neighbours_and_is_never_proposed(plateau):
+    stated = params(k_sigma=LADDER[:3], plateau=plateau)
+    done = swept([book(-3.0, seed=1), steady(5), book(6.0, seed=2)], stated)
+    table = ranking(done, stated)
+    assert table.filter(k_sigma=1.0).select("sharpe", "proposable").row(0) == (None, False)
+    sharpes = dict(table.select("k_sigma", "sharpe").iter_rows())
+    expected = {0.5: sharpes[0.5] / 2, 1.0: (sharpes[0.5] + sharpes[1.5]) / 3, 1.5: sharpes[1.5] / 2}
+    assert dict(table.select("k_sigma", "plateau_sharpe").iter_rows()) == pytest.approx(expected, abs=1e-6)
+    assert expected[1.0] > 0
+    assert table["k_sigma"].to_list() == ([1.5, 1.0, 0.5] if plateau else [1.5, 0.5, 1.0])
+    assert proposal(done, table, stated.choose_by)["params"] == {"rules": {"k_sigma": 1.5}}
+
+
+def test_a_merit_of_exactly_nothing_is_not_proposed():
+    flat = Book(np.tile([10**7, -(10**7)], SESSIONS // 2), 0, 0, 10**6, 60, 30, 60)
+    stated = params(plateau=False)
+    done = swept([flat], stated)
+    table = ranking(done, stated)
+    assert table.select("sharpe", "proposable").row(0) == (0.0, False)
 
 
 def test_nothing_that_loses_is_proposed():

@@ -5,17 +5,19 @@ A flat day at 100.00; each scenario breaks one rule and as many later ones as it
 
 from dataclasses import replace
 from datetime import date
+from math import expm1, nextafter
 
 import numpy as np
 import pytest
 
 from stages.backtesting import kernels
+from stages.backtesting.blocks import Market
 from stages.backtesting.simulate import simulate
 from stages.backtesting.strategy import Cell
 from stages.errors import ConfigurationError, DataContractError
 from stages.rules.reasons import Reason
 from tests.backtesting.loop import simulate_by_loop
-from tests.backtesting.made_markets import FULL, METHOD, bars, calendar, forecast, strategy, table
+from tests.backtesting.made_markets import FULL, METHOD, bars, calendar, forecast, strategy, table, trade_here
 
 DAY = date(2024, 3, 13)
 LONG, SHORT, FLAT = (5.0, 20.0, 36.0), (-36.0, -20.0, -5.0), (-5.0, 0.0, 5.0)
@@ -121,6 +123,27 @@ def test_a_median_below_k_sigma_is_refused(trade):
 @both
 def test_a_target_inside_the_costs_is_refused_by_its_expected_value(trade):
     assert decisions(trade, [look("10:30")], strategy("A", s_take=0.2)) == ["ev"]
+
+
+STRENGTH = 1e4 * expm1(20.0 / 1e4) / 10.0  # the median of LONG in sigmas of 10 bp
+CERTAIN = (25.0, 25.0, 25.0)  # beyond a target of 3 bp for sure, and so worth its 3 bp less the costs of 3 bp
+
+
+@both
+@pytest.mark.parametrize(
+    ("quartiles", "rules", "said"),
+    [
+        (LONG, {"k_sigma": STRENGTH}, "long"),
+        (LONG, {"k_sigma": nextafter(STRENGTH, 9.0)}, "k_sigma"),
+        (CERTAIN, {"s_take": 0.3}, "ev"),  # 0 exactly
+        (CERTAIN, {"s_take": 0.3000001}, "long"),
+    ],
+)
+def test_a_strength_of_exactly_k_enters_and_an_expected_value_of_exactly_zero_does_not(trade, quartiles, rules, said):
+    who, looks = strategy("A", **rules), [look("10:30", quartiles)]
+    assert decisions(trade, looks, who) == [said]
+    (book,) = trade_here([who], Market(flat_day(), table(looks), calendar({DAY: FULL})))
+    assert book.trades == (said == "long")
 
 
 @both

@@ -70,8 +70,9 @@ def test_cqr_by_side_by_hand():
     row = last_row(daily([*range(-9, 10), 0]), "cqr_sides")
 
     assert levels(row) == [-9, -5, 0, 5, 9]
-    # Now the misses lie above only: y = 1..19, below the lower level never; y - 1 has its 15th at 14, -1 - y at -6.
-    assert levels(last_row(daily([*range(1, 20), 0]), "cqr_sides"))[1:4:2] == [5, 15]
+    # Now the misses lie above only: y = 1..19, below the lower levels never; y - 1 has its 15th at 14, -1 - y at -6,
+    # y - 2 its 19th at 17, -2 - y at -3. The median moves to the nearest end of [5, 15].
+    assert levels(last_row(daily([*range(1, 20), 0]), "cqr_sides")) == [1, 5, 5, 15, 19]
 
 
 def test_split_conformal_by_hand():
@@ -83,11 +84,21 @@ def test_split_conformal_by_hand():
     assert levels(last_row(daily([*range(1, 20), 0], q25=-0.5, q95=70.0), "split")) == expected
 
 
-@pytest.mark.parametrize("method", ["split", "cqr_sides"])
-def test_a_level_that_too_few_outcomes_could_support_is_left_to_a_larger_group(method):
-    # 5 % needs rank floor((n + 1) * 0.05) >= 1, or ceil((n + 1) * 0.95) <= n: 19 outcomes.
-    assert last_row(daily([*range(18), 0]), method)["calibrated"] is False
-    assert last_row(daily([*range(19), 0]), method)["calibrated"] is True
+@pytest.mark.parametrize(("method", "least"), [("widen", 1), ("cqr", 9), ("aci", 9), ("split", 19), ("cqr_sides", 19)])
+def test_a_level_that_too_few_outcomes_could_support_is_left_to_a_larger_group(method, least):
+    # 5 % needs rank floor((n + 1) * 0.05) >= 1, or ceil((n + 1) * 0.95) <= n: 19 outcomes. 90 % needs
+    # ceil((n + 1) * 0.9) <= n: 9. A rank of the past itself needs one outcome.
+    past = [float(k) for k in range(least)]
+    assert last_row(daily([*past[1:], 0]), method, min_outcomes=1)["calibrated"] is False
+    assert last_row(daily([*past, 0]), method, min_outcomes=1)["calibrated"] is True
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_a_group_corrects_from_exactly_as_many_outcomes_as_are_asked_for(method):
+    past = [float(k % 7) for k in range(25)]
+    assert last_row(daily([*past, 0]), method, min_outcomes=26)["calibrated"] is False
+    found = last_row(daily([*past, 0]), method, min_outcomes=25)
+    assert (found["calibrated"], found["n_cal"]) == (True, 25)
 
 
 def test_cqr_scores_are_in_units_of_volatility_so_a_wild_day_gets_a_wider_correction():

@@ -35,6 +35,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "release": {"KEY": ""},
     "spend": {"USAGE": "--usage="},
     "drop": {"KEY": ""},
+    "mutants": {"N": "--n=", "SEED": "--seed="},
 }  # fmt: skip
 WORDS = {"bench-scale": "ARGS", "label-proof": "FEEDS"}
 WORDS |= dict.fromkeys(("plan", "models", "learn-model"), "SET") | dict.fromkeys(

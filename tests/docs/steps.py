@@ -28,11 +28,11 @@ README: list[Step] = [
 ]
 
 FORECASTING: list[Step] = [
-    ("md5sum", r"(?m)^[0-9a-f]{32}  artifacts/build_requests/requests/STRONG/2024-10-29T1430Z-\w+\.json$"),
+    ("md5sum", r"(?m)^([0-9a-f]{8})[0-9a-f]{24}  artifacts/build_requests/requests/STRONG/2024-10-29T1430Z-\1\.json$"),
 ]
 
 BUYING: list[Step] = [
-    ("make plan", r"plan: \d+ questions to timegpt"),
+    ("make plan", r"plan: [1-9]\d* questions to timegpt(?s:.*)to buy +[1-9]\d*\n"),
 ]
 
 TUTORIAL: list[Step] = [
@@ -59,9 +59,9 @@ TUTORIAL: list[Step] = [
     ("dvc repro", r"(?s)Running stage 'sweep'.*Running stage 'report'"),
     ("make doctor", r"(?m)^ok +composition +study my_study"),
     ("make budget PER_DAY=60", r"standing limit 60"),
-    ("! { make whitelist", r"error .*\n.*Error 3"),
-    ("! { make adopt", r"error .*\n.*Error 3"),
-    ("! { make open-holdout", r"error .*\n.*Error 3"),
+    ("! { make whitelist", r"error .* finds no symbol eligible .*\n.*Error 3"),
+    ("! { make adopt", r"error .* proposes nothing: .*\n.*Error 3"),
+    ("! { make open-holdout", r"error .* this strategy trades nothing: .*\n.*Error 3"),
     ("make audit INSTANTS=3", r"3 instants, [1-9]\d* questions, 0 keys moved"),
     ("make page", "$ [ -e artifacts/page/workspace.html ]"),
 ]

@@ -20,6 +20,7 @@ from tests.outside.cluster import Cluster, cluster
 from tests.outside.gcs_server import gcs_server
 from tests.outside.shops import ShopKeeper
 from tests.outside.timegpt_server import KEY, NEVER_SEEN, TimeGPTServer
+from tests.unpacked import unpacked
 
 KEY_SEEN = re.compile("|".join(map(re.escape, NEVER_SEEN)), re.IGNORECASE)
 
@@ -56,7 +57,7 @@ def recording(make: Any, made: list[BaseException]) -> Any:
 def holds_key(path: Path) -> bool:
     if path.name == Path(timegpt_server.__file__).name:  # in a clone of the repository: where the key is made up
         return False
-    return KEY_SEEN.search(path.read_bytes().decode("latin-1")) is not None
+    return KEY_SEEN.search(unpacked(path).decode("latin-1")) is not None
 
 
 @pytest.hookimpl(wrapper=True)

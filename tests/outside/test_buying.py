@@ -16,6 +16,8 @@ from stages.errors import BudgetStop, ConfigurationError, DataContractError, Pip
 from stages.forecasting.backend import Asked
 from stages.outside.paid.buying import PaidBackend
 from stages.outside.paid.days import DAYS
+from stages.outside.paid.limits import set_standing_limit
+from stages.outside.paid.units import Units
 from stages.outside.places import Folder
 from tests.outside.shops import ShopKeeper, asked, everything_under, questions, states
 from tests.outside.sockets import no_sockets
@@ -115,6 +117,25 @@ def test_a_day_stops_at_its_limit(keeper: ShopKeeper, server: TimeGPTServer):
     assert server.sent == 3
 
 
+def test_of_two_standing_limits_the_newest_holds_and_it_is_never_above_that_of_params(keeper: ShopKeeper, clock: Any):
+    ledger = keeper.shop(clock, per_day=7).ledger
+    in_force = [ledger.per_day()]
+    for per_day in (3, 5, 9, 2):
+        set_standing_limit(ledger.place, per_day, clock)
+        in_force.append(ledger.per_day())
+    assert in_force == [7, 3, 5, 7, 2]
+
+
+def test_a_refunded_call_counts_no_more_in_its_run_its_day_and_its_month(keeper: ShopKeeper, clock: Any):
+    ledger = keeper.shop(clock, per_run=2, per_day=2, per_month=2).ledger
+    for state in ("refunded", "answered", "refunded", "refused"):
+        ledger.settle(ledger.reserve({}, Units(requests=1)), state, {})
+    assert (ledger.counted, [used.requests for _, used in ledger.used()]) == (2, [2, 2])
+    assert ledger.left_today() == 0
+    with pytest.raises(BudgetStop, match=r"this run has sent 2 of api\.per_run 2 requests"):
+        ledger.reserve({}, Units(requests=1))
+
+
 def test_a_budget_of_nothing_sends_nothing(keeper: ShopKeeper, server: TimeGPTServer):
     for limits in ({"per_day": 0}, {"per_run": 0}):
         with pytest.raises(BudgetStop):
@@ -194,8 +215,8 @@ def test_the_key_stands_in_the_request_and_nowhere_else(
 
 
 NOT_SENT: dict[str, tuple[Callable[[], Asked], str]] = {
-    "too little history": (lambda: asked(rows=1000), r"1000 rows of history.*forecaster.min_rows"),
-    "more history than the SDK sends": (lambda: asked(rows=1600), "the SDK sends 1520 at most"),
+    "too little history": (lambda: asked(rows=1007), r"1007 rows of history.*forecaster.min_rows"),
+    "more history than the SDK sends": (lambda: asked(rows=1521), "the SDK sends 1520 at most"),
     "more bytes than the service takes": (
         lambda: Asked(replace(asked().question, rows=17_000_000), asked().window),
         "would take some 204 MB, the service takes 200: lower requests.history_days",
@@ -210,6 +231,25 @@ def test_a_question_the_service_would_refuse_is_not_sent(case: str, keeper: Shop
         keeper.backend().answer([question()])
     assert server.sent == 0
     assert states(keeper) == {}
+
+
+@pytest.mark.parametrize("rows", [1008, 1520])
+def test_as_few_rows_as_the_service_wants_and_as_many_as_the_sdk_sends_are_sent(
+    rows: int, keeper: ShopKeeper, server: TimeGPTServer
+):
+    keeper.backend().answer([asked(rows=rows)])
+    assert [body["series"]["sizes"] for body in server.bodies] == [[rows]]
+
+
+@pytest.mark.parametrize("columns", [(("ret_1m",), ()), ((), ("minute",))], ids=["of the past", "known ahead"])
+def test_with_a_column_of_either_kind_alone_all_rows_are_sent(
+    columns: tuple[tuple[str, ...], tuple[str, ...]], keeper: ShopKeeper, server: TimeGPTServer
+):
+    plain = asked(rows=1521)
+    window = replace(plain.window(), hist_exog=np.ones((1521, 1)), futr_exog=np.ones((20, len(columns[1]))))
+    question = replace(plain.question, hist_exog=columns[0], futr_exog=columns[1], features_sha256="0" * 64)
+    keeper.backend().answer([Asked(question, lambda: window)])
+    assert [body["series"]["sizes"] for body in server.bodies] == [[1521]]
 
 
 def test_each_run_leaves_one_line_of_history(keeper: ShopKeeper, server: TimeGPTServer):

@@ -47,7 +47,7 @@ def test_a_standing_limit_holds_against_params(workspace: Path, shop: ShopKeeper
     code, told = ask(workspace, "stages.commands.budget", "3")
     assert code == 0
     assert "3 requests left today" in told
-    with pytest.raises(Exception, match="3 of 3 requests"):
+    with pytest.raises(BudgetStop, match="3 of 3 requests"):
         shop.backend(per_day=1000).answer(questions(["AAA"], range(5)))
     assert server.sent == 3
     assert "3 counted  (3 answered)" in ask(workspace, "stages.commands.budget")[1]
@@ -167,7 +167,7 @@ def test_release_lets_a_refused_key_be_bought(workspace: Path, shop: ShopKeeper,
     key = asked().question.key
     assert ask(workspace, "stages.commands.release", key)[0] == 5
     server.next("422")
-    with pytest.raises(Exception, match="422"):
+    with pytest.raises(ConfigurationError, match="422"):
         shop.backend().answer([asked()])
     assert ask(workspace, "stages.commands.release", key)[0] == 0
     assert len(shop.backend().answer([asked()])) == 1
@@ -176,7 +176,7 @@ def test_release_lets_a_refused_key_be_bought(workspace: Path, shop: ShopKeeper,
 def test_one_release_frees_all_keys_of_one_refusal(workspace: Path, shop: ShopKeeper, server: TimeGPTServer):
     """Also of a refusal that an earlier version noted at every question of its request, in the same words."""
     server.always("422")
-    with pytest.raises(Exception, match="422"):
+    with pytest.raises(ConfigurationError, match="422"):
         shop.backend().answer(questions(["AAA", "BBB", "CCC", "DDD"], range(1)))
     refused = sorted(path.stem for path in shop.root.glob("refused/*"))
     assert len(refused) == 2

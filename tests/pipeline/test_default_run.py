@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.architecture.dependencies import load_dvc_yaml
+from tests.unpacked import unpacked
 
 
 def test_a_fresh_clone_reproduces_the_committed_lock_byte_for_byte(default_run):
@@ -47,7 +48,7 @@ def test_no_artifact_knows_where_or_when_it_was_made(default_run):
     here = str(default_run.path)
     for path in (default_run.path / "artifacts").rglob("*"):
         if path.is_file():
-            assert here.encode() not in path.read_bytes(), path
+            assert here.encode() not in unpacked(path), path
 
 
 @pytest.mark.journey  # the whole run once more

@@ -1,14 +1,17 @@
 """The book: hand-computed figures, sums that agree, costs that only cost."""
 
+from dataclasses import replace
 from fractions import Fraction
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.backtesting.daily import daily_table
+from stages.backtesting.strategy import Strategy
 from stages.portfolio.book import break_even, cost_curve, delay_table, portfolio_table, repriced
-from stages.tables.trades import PORTFOLIO
+from stages.tables.trades import PORTFOLIO, Trades
 from tests.portfolio.books import WHITELIST, span, strategy, trade
 
 SMALL = span(4, trade("STRONG", 0, 10.0), trade("STRONG", 1, -4.0), trade("WEAK", 1, 5.0), trade("WEAK", 3, 1.0))
@@ -62,6 +65,28 @@ def test_the_cost_curve_falls_by_the_costs_and_knows_both_readings():
     assert held["trades"].to_list() == [4, 4, 4]
     # Decided anew on a span without forecasts, the rule trades nothing.
     assert curve.filter(trades_are="redecided")["trades"].to_list() == [0, 0, 0]
+
+
+class Asked:
+    """An envelope that trades nothing and writes down by which strategies it was asked to."""
+
+    calendar = SMALL.calendar
+
+    def __init__(self) -> None:
+        self.strategies: list[Strategy] = []
+
+    def traded(self, variant: Strategy) -> pl.DataFrame:
+        self.strategies.append(variant)
+        return Trades.create_empty()
+
+
+def test_a_rule_is_decided_anew_at_multiples_of_the_costs_and_of_the_delay_that_are_stated():
+    asked, stated = Asked(), strategy("STRONG").with_costs(cost_mult=2.0).with_rules(entry_delay_bars=3)
+    spans = {"search": replace(SMALL, envelope=asked)}
+    cost_curve(spans, stated, (1.0, 1.5, 0.5))
+    assert delay_table(spans, stated, 2)["entry_delay_bars"].to_list() == [3, 5]
+    told = [(one.costs.cost_mult, one.rules.entry_delay_bars) for one in asked.strategies]
+    assert told == [(2.0, 3), (3.0, 3), (1.0, 3), (2.0, 5)]
 
 
 def test_the_delay_table_holds_the_stated_delay_and_the_later_one():

@@ -46,6 +46,9 @@ def test_a_good_book_passes_all_three():
         (0.50, 0.1, "PASS"),
         (3.8, 3.0, "INCONCLUSIVE"),  # lower 90 % bound 3.8 - 1.2816 x 3 = -0.04
         (3.9, 3.0, "PASS"),  # 0.06
+        (1.2815515655446004, 1.0, "INCONCLUSIVE"),  # 0 exactly: the bound must lie above
+        (1.281553, 1.0, "PASS"),
+        (0.6, None, "INCONCLUSIVE"),  # a value without an error has no bound
         (None, None, "INCONCLUSIVE"),
     ],
 )
@@ -75,11 +78,14 @@ def test_a_total_at_stressed_costs_is_judged_at_the_point(total, verdict):
     assert verdicts(replace(GOOD, stressed_bp=total, stressed_bound=-9.0))["pnl_at_1p5x"] == verdict
 
 
-@pytest.mark.parametrize("few", [{"sessions": 14}, {"trades": 19}])
-def test_too_few_sessions_or_trades_decide_nothing_neither_for_nor_against(few):
-    assert set(verdicts(replace(GOOD, **few)).values()) == {"INCONCLUSIVE"}
+@pytest.mark.parametrize(
+    ("sessions", "trades", "enough"), [(15, 20, True), (14, 20, False), (15, 19, False), (30, 19, False)]
+)
+def test_too_few_sessions_or_trades_decide_nothing_neither_for_nor_against(sessions, trades, enough):
+    few = {"sessions": sessions, "trades": trades}
+    assert set(verdicts(replace(GOOD, wins=trades, **few)).values()) == {"PASS" if enough else "INCONCLUSIVE"}
     bad = replace(GOOD, sharpe=-9.0, wins=0, stressed_bp=-99.0)
-    assert set(verdicts(replace(bad, **few)).values()) == {"INCONCLUSIVE"}
+    assert set(verdicts(replace(bad, **few)).values()) == {"FAIL" if enough else "INCONCLUSIVE"}
 
 
 def test_the_literal_reading_compares_values_with_thresholds_and_asks_nothing_else():

@@ -10,7 +10,7 @@ from stages.outside.dated_files import read_halts
 from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
 from stages.quality.gate import Checked
-from stages.quality.halts import NO_HALTS, halts_reported
+from stages.quality.halts import NO_HALTS, halts_reported, with_absences
 from stages.quality.report import quality_report
 from stages.tables.events import Halts
 from stages.universe.calendar import trading_calendar
@@ -56,6 +56,21 @@ def reasons(one: Checked, session: date) -> list[str | None]:
 def halt(first: datetime, minutes: int, symbol: str = "*") -> pl.DataFrame:
     row = (first, symbol, first + timedelta(minutes=minutes), "a test")
     return Halts.of(pl.DataFrame([row], schema=NO_HALTS.schema, orient="row"))
+
+
+def test_a_halt_neither_ends_a_run_of_missing_minutes_nor_makes_it_longer_also_at_the_open() -> None:
+    """Two minutes are missing, three halted, one missing; a bar; one missing, two halted, a bar behind them."""
+    calendar = CALENDAR.head(1)
+    opening = calendar["open_utc"][0]
+    halts = pl.concat([halt(opening + timedelta(minutes=2), 3), halt(opening + timedelta(minutes=8), 2)])
+    gaps = [1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 0]
+    bars = check_symbols({"SYM": delivery(calendar)}, dialect(), calendar, QUALITY)["SYM"].bars.head(11)
+    silent = pl.Series(gaps) > 0
+    holed = bars.with_columns(
+        is_filled=silent, gap_len=pl.Series(gaps, dtype=pl.Int32), volume=pl.when(silent).then(0.0).otherwise("volume")
+    )
+    assert with_absences(holed, halts)["absent_min"].to_list() == [1, 2, 2, 2, 2, 3, 0, 1, 1, 1, 0]
+    assert with_absences(holed, NO_HALTS)["absent_min"].to_list() == gaps
 
 
 def test_the_list_of_market_wide_halts_is_the_one_that_the_exchanges_published() -> None:

@@ -29,6 +29,12 @@ CASES = Path("../shared/cases")
 ts = pl.col("ts")
 
 
+def test_bars_that_say_nothing_are_read_as_they_are() -> None:
+    nothing = LabelReading((), 0.0, 0, "nothing")
+    assert (nothing.offset_min, nothing.zone_hours, nothing.shift_min, nothing.label) == (0, 0, 0, "start")
+    assert not nothing.is_new_york
+
+
 def reading(feed: Feed) -> LabelReading:
     return read_labels(bars_of(feed), feed.calendar)
 

@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.quality.deliveries import CALENDAR, Checked, day, delivery, minute, minutes, through_the_gate
+from stages.quality.runs import longest_runs, odd_run
+from tests.quality.deliveries import CALENDAR, QUALITY, Checked, day, delivery, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
 MONDAY = date(2024, 12, 2)
@@ -102,6 +103,48 @@ def test_a_session_that_hardly_traded_is_noticed_against_the_median_of_those_bef
 
     assert verdicts(checked) == {MONDAY: ("warn", None)}
     assert day(checked, MONDAY)["VOL3"] == 1
+
+
+@pytest.mark.parametrize(
+    ("volumes", "odd"),
+    [
+        ([100, 10], []),  # quality.low_volume_share of the session before, 0.1, exactly
+        ([100, 9], [1]),
+        ([100, 3000], []),  # quality.high_volume_ratio 30 exactly
+        ([100, 3100], [1]),
+        ([100, 100, 3100, 3100, 100], [2, 3, 4]),  # medians before: 100, 100, 100, 1600
+        ([9, 100, 9], []),  # the median before is 54.5
+        ([1, 100, 100, 9], [1, 3]),  # and 1, 50.5, 100: today's own volume is in none of them
+    ],
+)
+def test_the_volume_of_a_session_is_held_against_the_median_of_those_before_without_its_own(
+    volumes: list[int], odd: list[int]
+) -> None:
+    sessions = CALENDAR["session"].head(len(volumes))
+    calendar = CALENDAR.head(len(volumes))
+    by_day = pl.col("ts").dt.date().replace_strict(sessions.to_list(), volumes, return_dtype=pl.Float64)
+    days = through_the_gate(delivery(calendar).with_columns(volume=by_day), calendar).days
+    assert days.with_row_index().filter(pl.col("VOL3") == 1)["index"].to_list() == odd
+
+
+def test_the_longest_runs_that_are_usual_are_those_of_the_sessions_before_and_never_todays() -> None:
+    lengths = {"stale_len": [2, 8, 4, 6], "quiet_len": [1, 3, 5, 7]}
+    sessions = CALENDAR["session"].head(4)
+    runs = pl.DataFrame(
+        {"session": [*sessions, *sessions]} | {name: [*told, *[1] * 4] for name, told in lengths.items()}
+    )
+    found = longest_runs(runs, QUALITY).sort("session")
+    assert found["longest_stale"].to_list() == lengths["stale_len"]
+    assert found["usual_stale"].to_list() == [None, 2, 5, 4]
+    assert found["usual_quiet"].to_list() == [None, 1, 2, 3]
+    two = longest_runs(runs, QUALITY.model_copy(update={"low_volume_past_sessions": 2}))
+    assert two.sort("session")["usual_stale"].to_list() == [None, 2, 5, 6]
+
+
+@pytest.mark.parametrize(("usual", "least"), [(None, 30), (3, 10), (4, 12)])
+def test_more_than_thrice_the_usual_run_is_odd_and_on_a_first_day_thrice_the_least(usual: int, least: int) -> None:
+    frame = pl.DataFrame({"usual": [usual]}, schema={"usual": pl.Float64})
+    assert frame.select(odd_run(10, "usual")).item() == least
 
 
 def test_a_half_day_is_not_a_day_of_low_volume() -> None:

@@ -115,6 +115,19 @@ def test_a_value_unknown_in_the_middle_of_the_history_is_met_by_the_policy_too(p
         assert behind["rows_sent"].to_list() == [22 + 15, 22 + 30]
 
 
+@pytest.mark.parametrize("policy", ["shrink", "carry"])
+def test_a_history_of_which_nothing_is_known_is_cut_to_its_last_minute_and_not_asked(policy):
+    market = market_with(["ret_1m"])
+    blind = market.features["A"].with_columns(ret_1m=pl.lit(None, pl.Float64))
+    unknown = r"'null_exog_ret_1m@09:44': 3, 'null_exog_ret_1m@09:59': 3"
+    with pytest.raises(ConfigurationError, match=unknown):
+        plan(
+            Market(market.bars, {"A": blind}, market.usable, CALENDAR),
+            hist_exog=["ret_1m"],
+            exog_policy={"ret_1m": policy},
+        )
+
+
 def test_a_policy_changes_nothing_where_every_value_is_known():
     columns = {"hist_exog": ["ret_1m"], "futr_exog": ["minutes_to_close"]}
     market = market_with(["ret_1m", "minutes_to_close"])
@@ -124,15 +137,18 @@ def test_a_policy_changes_nothing_where_every_value_is_known():
         assert [question.key for question in told] == plain
 
 
-def test_an_event_is_sent_ahead_as_it_is_known_at_the_snapshot():
+@pytest.mark.parametrize(
+    ("announced", "told", "rows"), [(20, 1.0, 41), (29.5, 1.0, 31), (30, 1.0, 31), (30.5, 0.0, 30)]
+)
+def test_an_event_is_sent_ahead_as_it_is_known_at_the_snapshot(announced, told, rows):
     """Announced at 09:50: at 09:45 nobody knows, though it is in the table from 09:50 on; at 10:00 it is known."""
     last = CALENDAR.row(-1, named=True)["open_utc"]
-    events = made_events((last + timedelta(minutes=50), "*", last + timedelta(minutes=20), "FOMC"))
+    events = made_events((last + timedelta(minutes=50), "*", last + timedelta(minutes=announced), "FOMC"))
     market = market_with(["event_fomc"], events=events)
     _, questions = plan(market, futr_exog=["event_fomc"])
     today = [question for question in questions if question.snapshot_utc > last]
-    assert [set(market.window(question).futr_exog[:, 0]) for question in today] == [{0.0}, {1.0}]
-    assert market.features["A"]["event_fomc"].sum() == 41
+    assert [set(market.window(question).futr_exog[:, 0]) for question in today] == [{0.0}, {told}]
+    assert market.features["A"]["event_fomc"].sum() == rows
 
 
 def test_a_rule_for_a_feature_that_is_known_ahead_and_no_clock_for_whoever_answers_here():

@@ -149,6 +149,15 @@ def test_exogenous_columns_are_sent_by_name_in_one_order_and_switch_trimming_off
     )
 
 
+@pytest.mark.parametrize(
+    ("columns", "rows"), [({}, 70), ({"hist_exog": ["session_share"]}, 105), ({"futr_exog": ["minutes_to_close"]}, 105)]
+)
+def test_a_column_of_either_kind_alone_switches_trimming_off(columns, rows):
+    """3 * 20 + 10 rows of sessions of 30 and 60 minutes and the first 15 of today."""
+    row = plan(MARKET, who=respondent(input_size=20, model_horizon=5), **columns)[0].filter(snapshot_et="09:45")[-1]
+    assert row.select("status", "rows_sent").row(0) == ("ok", rows)
+
+
 def test_values_ahead_are_those_of_the_real_session_clock():
     question = plan(MARKET, **EXOGENOUS)[1][0]
     n_bars = CALENDAR.filter(pl.col("session") == question.end_utc.date())["n_bars"][0]

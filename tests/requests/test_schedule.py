@@ -76,9 +76,11 @@ def test_a_session_that_is_not_sound_so_far_is_not_asked_on_and_says_why():
     assert at(schedule, DAYS[5])["status"] == "ok"
 
 
-def test_fewer_rows_than_the_model_wants():
-    schedule = plan(market(), who=respondent(min_rows=140))[0]
-    assert [at(schedule, DAYS[3], clock)["status"] for clock in ("09:45", "10:00")] == ["too_few_rows", "ok"]
+@pytest.mark.parametrize(("min_rows", "early"), [(135, "ok"), (136, "too_few_rows"), (150, "too_few_rows")])
+def test_fewer_rows_than_the_model_wants(min_rows, early):
+    """Two sessions of 60 minutes, and today's 15 or 30."""
+    schedule = plan(market(), who=respondent(min_rows=min_rows))[0]
+    assert [at(schedule, DAYS[3], clock)["status"] for clock in ("09:45", "10:00")] == [early, "ok"]
 
 
 def test_an_exogenous_value_that_is_unknown_on_a_sent_row_is_never_sent():

@@ -37,10 +37,11 @@ def test_the_quartile_on_the_losing_side_must_clear_the_round_trip(quartiles, si
     assert view(*(log_bp(q) for q in quartiles)).side[0] == side
 
 
-def test_the_hurdle_itself_is_not_enough():
+@pytest.mark.parametrize(("quartiles", "side"), [((0.0, 1.0, 2.0), 0), ((-2.0, -1.0, 0.0), 0), ((1e-9, 1.0, 2.0), 1)])
+def test_the_hurdle_itself_is_not_enough(quartiles, side):
     free = SymbolCosts(fees_bps=0.0, half_spread_px=0.0, tick_px=0.01, mult=1.0)
-    flat = views(tuple(np.array([q]) for q in (0.0, 1.0, 2.0)), np.array([100.0]), np.array([0.001]), free)
-    assert flat.side[0] == 0
+    flat = views(tuple(np.array([q]) for q in quartiles), np.array([100.0]), np.array([0.001]), free)
+    assert flat.side[0] == side
 
 
 def test_strength_is_the_median_move_in_sigmas():

@@ -129,6 +129,46 @@ def test_a_market_in_which_a_minute_makes_no_difference_fails_the_shifted_oracle
     assert found == {"echo": "PASS", "oracle": "PASS", "shifted_oracle": "FAIL", "verdict": "FAIL"}
 
 
+def told(frame: pl.DataFrame, bars: dict[str, pl.DataFrame], minutes: int, share: float) -> dict[str, pl.DataFrame]:
+    """Bars whose close, so many minutes after each snapshot, tells this share of the outcome."""
+    tellers = frame.filter(model="asked").select(
+        "symbol",
+        (pl.col("snapshot_utc") + pl.duration(minutes=minutes)).alias("ts"),
+        (pl.col("last") * (share * pl.col("y_bp") / 1e4).exp()).alias("close"),
+    )
+    return {name: bar.update(tellers.filter(symbol=name).drop("symbol"), on="ts") for name, bar in bars.items()}
+
+
+@pytest.mark.parametrize(("share", "rmae", "verdict"), [(0.0, 1, "PASS"), (0.1, 0.9, "FAIL"), (-0.1, 1.1, "FAIL")])
+def test_an_echo_better_or_worse_than_persistence_fails(market, share, rmae, verdict):
+    frame, bars = market
+    proofs = controls([as_answered(frame)], questions(frame), told(frame, bars, -1, share), GATES)
+    assert proofs["echo"]["rmae_max"] == pytest.approx(rmae, abs=1e-6)
+    assert verdicts(proofs) == {"echo": verdict, "oracle": "PASS", "shifted_oracle": "PASS", "verdict": verdict}
+
+
+def test_an_oracle_that_covers_all_and_errs_or_errs_by_nothing_and_misses_one_fails(market):
+    """Of 40 outcomes, one lies a billionth of a basis point beside what the oracle says: no error, but no cover."""
+    frame, bars = market
+    first = (pl.col("symbol") == "A") & (pl.col("session") == pl.col("session").min())
+    beside = as_answered(frame).with_columns(y_bp=pl.when(first).then(pl.col("y_bp") + 1e-9).otherwise("y_bp"))
+    for rows, verdict in ((beside, "FAIL"), (as_answered(frame), "PASS")):
+        proof = controls([rows], questions(frame), bars, GATES)["oracle"]
+        assert (proof["rmae_max"], proof["verdict"]) == (0.0, verdict)
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(0.5, "FAIL"), (0.499999, "PASS")])
+def test_a_shifted_oracle_must_be_worse_than_its_limit(market, limit, verdict):
+    """All outcomes are 10 bp; a minute before the target half of the move is there."""
+    frame, bars = market
+    tens = frame.with_columns(y_bp=10.0, last=100.0)
+    rows = as_answered(tens)
+    half = told(tens, told(tens, told(tens, bars, 9, 1.0), 8, 0.5), -1, 0.0)
+    found = controls([rows], questions(frame), half, GATES.model_copy(update={"shifted_oracle_rmae_gt": limit}))
+    assert (found["shifted_oracle"]["rmae_max"], found["shifted_oracle"]["verdict"]) == (0.5, verdict)
+    assert (found["oracle"]["verdict"], found["verdict"]) == ("PASS", verdict)
+
+
 def test_a_forecast_whose_question_is_not_there_fails_the_echo(market):
     frame, bars = market
 

@@ -53,7 +53,9 @@ def gates(cell: dict[str, object], controls: dict[str, str] = HOLD, **changes: o
     [
         (0.90, 0.99, Verdict.PASS),
         (0.90, 1.00, Verdict.INCONCLUSIVE),  # the bound must lie below persistence
+        (0.90, 0.999999, Verdict.PASS),
         (0.95, 0.96, Verdict.FAIL),  # the threshold itself is not below the threshold
+        (0.949999, 0.96, Verdict.PASS),
         (1.10, 1.20, Verdict.FAIL),
     ],
 )
@@ -63,6 +65,7 @@ def test_skill_needs_the_estimate_below_the_threshold_and_the_bound_below_persis
 
 def test_the_literal_policy_looks_at_the_estimate_alone():
     assert skill(entry(0.949, 1.3, n_days=2), policy="point").verdict == Verdict.PASS
+    assert skill(entry(0.95, 0.96), policy="point").verdict == Verdict.FAIL
     assert skill(entry(0.951, 0.96), policy="point").verdict == Verdict.FAIL
 
 
@@ -73,6 +76,44 @@ def test_too_few_days_or_outcomes_are_inconclusive_and_say_which_rule_asks_for_m
     assert judged.verdict == Verdict.INCONCLUSIVE
     assert "gates.min_forecast_days for 40" in judged.words
     assert coverage(entry(n_days=n_days)).verdict == Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("n_days", "n", "changes", "enough"),
+    [
+        (40, 100, {}, True),  # gates.min_forecast_days, gates.min_forecast_outcomes
+        (39, 100, {}, False),
+        (40, 99, {}, False),
+        (41, 100, {"min_ci_days": 41}, True),  # without an error nothing is judged either
+        (40, 100, {"min_ci_days": 41}, False),
+    ],
+)
+def test_enough_is_exactly_as_many_days_and_outcomes_as_the_gates_ask_for(n_days, n, changes, enough):
+    cell = entry(n_days=n_days) | {"n": n}
+    expected = Verdict.PASS if enough else Verdict.INCONCLUSIVE
+    assert (skill(cell, **changes).verdict, coverage(cell, **changes).verdict) == (expected, expected)
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(1, Verdict.PASS), (0, Verdict.INCONCLUSIVE)])
+def test_one_outcome_is_enough_for_the_literal_policy_and_none_is_not(n, verdict):
+    cell = entry(n_days=1) | {"n": n}
+    assert skill(cell, policy="point").verdict == verdict
+    assert coverage(cell, policy="point", coverage_rule="point").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("floor", "policy", "verdict"),
+    [
+        (1.0, "ci", Verdict.INCONCLUSIVE),
+        (1.000001, "ci", Verdict.FAIL),  # surely worse than persistence, however few the days
+        (1.000001, "point", Verdict.PASS),
+        (None, "ci", Verdict.INCONCLUSIVE),
+    ],
+)
+def test_what_is_surely_worse_than_persistence_fails_with_too_few_days_too(floor, policy, verdict):
+    cell = entry(n_days=20)
+    cell["metrics"]["rmae"]["calibrated"]["floor"] = floor
+    assert skill(cell, policy=policy).verdict == verdict
 
 
 def test_outcomes_that_never_move_cannot_prove_skill():
@@ -88,6 +129,9 @@ def test_outcomes_that_never_move_cannot_prove_skill():
         (0.58, 0.03, Verdict.FAIL),  # 0.08 - 1.645 * 0.03 = 0.031 is not
         (0.42, 0.03, Verdict.FAIL),
         (0.53, 0.001, Verdict.FAIL),
+        (0.52, 0.0, Verdict.PASS),  # the tolerance itself is within it
+        (0.520001, 0.0, Verdict.FAIL),
+        (0.479999, 0.0, Verdict.FAIL),
     ],
 )
 def test_coverage_fails_only_where_a_deviation_beyond_the_tolerance_is_proven(value, se, verdict):
@@ -106,7 +150,14 @@ def test_literal_coverage_includes_its_tolerance(value, verdict):
 
 @pytest.mark.parametrize(
     ("value", "se", "verdict"),
-    [(0.505, 0.005, Verdict.PASS), (0.51, 0.01, Verdict.INCONCLUSIVE), (0.53, 0.01, Verdict.FAIL)],
+    [
+        (0.505, 0.005, Verdict.PASS),
+        (0.51, 0.01, Verdict.INCONCLUSIVE),
+        (0.53, 0.01, Verdict.FAIL),
+        (0.52, 0.0, Verdict.PASS),  # the tolerance itself is within it
+        (0.52, 1e-5, Verdict.INCONCLUSIVE),
+        (0.520001, 1e-5, Verdict.FAIL),
+    ],
 )
 def test_equivalence_passes_only_a_proven_agreement(value, se, verdict):
     assert coverage(entry(coverage=value, se=se), coverage_rule="equivalence").verdict == verdict

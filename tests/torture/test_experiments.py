@@ -19,6 +19,7 @@ from tests.outside.crowd import tell
 from tests.outside.gcs_server import BUCKET, gcs_server
 from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 from tests.pipeline.clone import clone_working_tree
+from tests.unpacked import unpacked
 
 pytestmark = [pytest.mark.torture, pytest.mark.pipeline, pytest.mark.xdist_group("experiments")]
 
@@ -126,7 +127,7 @@ def test_a_whole_experiment_with_another_rule_pays_nothing_and_holds_no_key(shop
     shopper.clone.sh("python -m stages.commands.page && python -m stages.commands.spend && make plan")
     secrets = [KEY.encode(), *(hashlib.new(name, KEY.encode()).hexdigest().encode() for name in ("md5", "sha256"))]
     files = [path for path in shopper.clone.path.rglob("*") if path.is_file() and ".venv" not in path.parts]
-    holding = {path for path in files for secret in secrets if secret in path.read_bytes()}
+    holding = {path for path in files for secret in secrets if secret in unpacked(path)}
     assert {path.name for path in holding} <= {"timegpt_server.py"}
     assert (shopper.clone.path / "artifacts/report/index.html") in files
     objects = "git rev-list --objects --all --not main | cut -d' ' -f1 | git cat-file --batch | grep -c -a -F -e {}"

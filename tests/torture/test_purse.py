@@ -16,6 +16,7 @@ from stages.outside.paid.days import DAYS
 from tests.outside.crowd import counted, exit_codes, ledger_watched, start, tell, until
 from tests.outside.shops import ShopKeeper, asked, questions
 from tests.outside.timegpt_server import KEY, TimeGPTServer
+from tests.unpacked import unpacked
 
 pytestmark = pytest.mark.torture
 
@@ -130,7 +131,7 @@ def test_nothing_of_the_key_lies_anywhere(keeper: ShopKeeper, server: TimeGPTSer
         server.always(behaviour)
         exit_codes([start(keeper, ["AAA"], range(1))])
     secrets = [KEY.encode(), *(hashlib.new(name, KEY.encode()).hexdigest().encode() for name in ("md5", "sha256"))]
-    contents = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    contents = [unpacked(path) for path in tmp_path.rglob("*") if path.is_file()]
     assert contents
     assert not [secret for secret in secrets for content in contents if secret in content]
 
