@@ -161,7 +161,7 @@ drop: .venv/runtime # throw a stored answer away, to buy it again: KEY= ARGS=--y
 	@$(call split,ARGS) python -m stages.commands.drop $$words -- $(call given,KEY)
 
 demo-online: .venv/dev ## the paid path against a stand-in service, without a key
-	@python -m tests.outside.demo_online
+	@python -m tests.paid.demo_online
 
 ##@ Develop
 .PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection mutants deps errors features-page plots-page requirements help

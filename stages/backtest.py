@@ -4,26 +4,22 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.backtesting.daily import book_curve, daily_table
-from stages.backtesting.simulate import simulate
-from stages.backtesting.strategy import Strategy, eligible_cells
-from stages.backtesting.summary import book_of, summary
-from stages.calibration.params import CalibrationMethod
-from stages.forecasting.params import ForecasterModel
-from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_csv, write_table
-from stages.outside.runs.trials import log_variants
-from stages.outside.settings import read_params
-from stages.outside.tables_in import TablesIn
-from stages.reporting.origin import makers, origin
-from stages.rules.params import CostsParams, RulesParams
-from stages.sources.params import BarsOrigin
-from stages.tables.bars import Prices
-from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Calibrated
-from stages.tables.signals import Signals
-from stages.tables.trades import Daily
-from stages.universe.params import UniverseParams
+from stages.io.files import PartitionedTables, read_json, read_table, write_csv, write_table
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.calibration import CalibrationMethod
+from stages.params.forecaster import ForecasterModel
+from stages.params.rules import CostsParams, RulesParams
+from stages.params.source import BarsOrigin
+from stages.params.universe import UniverseParams
+from stages.runs.trial_log import log_variants
+from stages.tables.forecasts import Calibrated, makers, origin
+from stages.tables.market import Calendar, Prices
+from stages.tables.trades import Daily, Signals
+from stages.trading.daily import book_curve, daily_table
+from stages.trading.performance import book_of, summary
+from stages.trading.simulate import simulate
+from stages.trading.strategy import Strategy, eligible_cells
 
 BARS = Path("artifacts/seal/search/bars")
 CALENDAR = Path("artifacts/seal/search/calendar.parquet")
@@ -51,7 +47,7 @@ def main() -> None:
     calendar = read_table(Calendar, CALENDAR)
     forecasts = read_table(Calibrated, CALIBRATED, method=[strategy.method])
 
-    result = simulate(TablesIn.of(Prices, BARS), forecasts, calendar, strategy)
+    result = simulate(PartitionedTables.of(Prices, BARS), forecasts, calendar, strategy)
     daily = daily_table(result.trades, calendar["session"].to_list(), whitelist)
     label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
     figures = summary(strategy, book_of(result.trades, calendar), calendar)

@@ -2,22 +2,21 @@
 
 from pathlib import Path
 
-from stages.features.catalogue import Apart, demand_buildable
+from stages.engine import engine
+from stages.engine.tasks import SymbolTask
+from stages.features.catalogue import PerSymbol, require_buildable
 from stages.features.context import Context
-from stages.features.params import FeaturesParams
-from stages.features.unknown import total, unknown_report
-from stages.outside import engine
-from stages.outside.dated_files import read_events
-from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_json
-from stages.outside.settings import read_params
-from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import partitions_of, staged
-from stages.outside.storing.passes import Pass
+from stages.features.minutes import total, unknown_report
+from stages.io.dated_files import read_events
+from stages.io.files import read_json, read_table, write_json
+from stages.io.partitions import partitions_of, staged
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.features import FeaturesParams
+from stages.params.storage import StorageParams
+from stages.params.universe import UniverseParams
 from stages.quality.verdicts import usable_sessions
-from stages.tables.bars import Bars
-from stages.tables.calendar import Calendar
-from stages.universe.params import UniverseParams
+from stages.tables.market import Bars, Calendar
 
 BARS = Path("artifacts/check_data/bars")
 REPORT = Path("artifacts/check_data/dq_report.json")
@@ -36,9 +35,9 @@ def main() -> None:
     around = Context(universe.context_symbol, read_events(params.events), universe.context_symbols)
     bars = partitions_of(BARS, Bars)
 
-    demand_buildable(params, around)
+    require_buildable(params, around)
     with staged(FEATURES, storage) as stage:
-        build = Pass(Apart(params, calendar, around), stage.writer)
+        build = SymbolTask(PerSymbol(params, calendar, around), stage.writer)
         led = [bars[leader] for leader in around.leaders(params.names).values()]
         given = {symbol: (one, usable[symbol], *led) for symbol, one in bars.items()}
         built = engine.run(build, given, "building features")

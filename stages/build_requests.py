@@ -4,23 +4,22 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.forecasting.params import ForecasterParams
-from stages.outside import engine
-from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_table
-from stages.outside.question_files import write_questions
-from stages.outside.settings import read_params
-from stages.outside.storing.partitions import partitions_of
-from stages.outside.storing.passes import OnTables
+from stages.engine import engine
+from stages.engine.tasks import OnTables
+from stages.io.files import read_json, read_table, write_table
+from stages.io.partitions import partitions_of
+from stages.io.questions import write_questions
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.forecaster import ForecasterParams
+from stages.params.quality import QualityParams
+from stages.params.requests import RequestsParams
+from stages.params.universe import UniverseParams
 from stages.quality.halts import halts_reported
-from stages.quality.params import QualityParams
 from stages.quality.verdicts import usable_sessions
-from stages.requests.params import RequestsParams
-from stages.requests.schedule import Apart, demand_exogenous, demand_questions, lines_of
-from stages.tables.bars import Bars
-from stages.tables.calendar import Calendar
-from stages.tables.schedule import Schedule
-from stages.universe.params import UniverseParams
+from stages.questions.schedule import PerSymbol, lines_of, require_exogenous, require_questions
+from stages.tables.forecasts import Schedule
+from stages.tables.market import Bars, Calendar
 
 BARS = Path("artifacts/check_data/bars")
 REPORT = Path("artifacts/check_data/dq_report.json")
@@ -41,12 +40,12 @@ def main() -> None:
     calendar = read_table(Calendar, CALENDAR)
     bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
 
-    demand_exogenous(requests)
-    plan = OnTables(Apart(requests, forecaster.respondent, quality, calendar))
+    require_exogenous(requests)
+    plan = OnTables(PerSymbol(requests, forecaster.model_spec, quality, calendar))
     given = {one: (bars[one], features[one], usable[one], halts[one]) for one in universe.symbols}
     planned = engine.run(plan, given, "planning questions")
     schedule = pl.concat(part for part, _ in planned.values())
-    demand_questions(schedule)
+    require_questions(schedule)
     asked = schedule["key"].drop_nulls().n_unique()
     write_questions((line for _, lines in planned.values() for line in lines_of(lines)), asked, REQUESTS)
     write_table(Schedule, schedule, SCHEDULE)

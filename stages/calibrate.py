@@ -3,16 +3,14 @@
 from pathlib import Path
 
 from stages.calibration.methods import calibrate
-from stages.calibration.outcomes import with_outcomes
-from stages.calibration.params import CalibrationParams
-from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_table_parts
-from stages.outside.settings import read_params
-from stages.outside.tables_in import TablesIn
+from stages.calibration.past import with_outcomes
+from stages.io.files import PartitionedTables, read_json, read_table, write_table_parts
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.calibration import CalibrationParams
 from stages.quality.verdicts import usable_sessions
-from stages.tables.bars import Bars
-from stages.tables.calibrated import Calibrated, Offsets
-from stages.tables.quantiles import Quantiles
+from stages.tables.forecasts import Calibrated, Offsets, Quantiles
+from stages.tables.market import Bars
 
 QUANTILES = Path("artifacts/forecast/quantiles.parquet")
 BARS = Path("artifacts/check_data/bars")
@@ -26,7 +24,7 @@ def main() -> None:
     params = read_params(CalibrationParams)
     usable = usable_sessions(read_json(REPORT))
 
-    forecasts = with_outcomes(read_table(Quantiles, QUANTILES), TablesIn.of(Bars, BARS), usable)
+    forecasts = with_outcomes(read_table(Quantiles, QUANTILES), PartitionedTables.of(Bars, BARS), usable)
     calibration = calibrate(forecasts, params)
 
     write_table_parts(Calibrated, calibration.parts(), CALIBRATED)

@@ -4,20 +4,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from stages.outside import engine
-from stages.outside.dated_files import read_actions, read_halts
-from stages.outside.entry import run, say
-from stages.outside.files import read_json, read_table, write_json
-from stages.outside.settings import read_params
-from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import partitions_of, staged
-from stages.outside.storing.passes import Pass
+from stages.engine import engine
+from stages.engine.tasks import SymbolTask
+from stages.io.dated_files import read_actions, read_halts
+from stages.io.files import read_json, read_table, write_json
+from stages.io.partitions import partitions_of, staged
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.quality import DialectParams, QualityParams
+from stages.params.storage import StorageParams
+from stages.params.universe import UniverseParams
 from stages.quality.across import among_others, check_labels, excuses
-from stages.quality.gate import Known, check_apart
-from stages.quality.params import DialectParams, QualityParams
-from stages.quality.report import demand_sound, quality_report
-from stages.tables.calendar import Calendar
-from stages.universe.params import UniverseParams
+from stages.quality.gate import Known, check_one_symbol
+from stages.quality.report import quality_report, require_sound
+from stages.tables.market import Calendar
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 DELIVERED = Path("artifacts/fetch_bars/bars")
@@ -38,7 +38,7 @@ def main() -> None:
     delivered = partitions_of(DELIVERED)
 
     with staged(BARS, storage) as stage:
-        check = Pass(partial(check_apart, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
+        check = SymbolTask(partial(check_one_symbol, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
         known = {symbol: Known(actions.get(symbol, {}), halts) for symbol in delivered}
         found = engine.run(
             check, {symbol: (bars, known[symbol]) for symbol, bars in delivered.items()}, "checking bars"
@@ -50,7 +50,7 @@ def main() -> None:
         checked = among_others(labelled, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)
         write_json(report, REPORT)
-        demand_sound(report, universe)
+        require_sound(report, universe)
         stage.keep(partition for partition, _ in found.values())
     say(
         "check_data",

@@ -1,4 +1,6 @@
-"""The ways a run ends early, each with its exit code.
+"""The ways a run ends early, each with its exit code; and many names in few words.
+
+The ways a run ends early, each with its exit code.
 
     PipelineError
     ├── DataContractError   2     a table or source breaks its contract
@@ -9,10 +11,12 @@
 
 A message says what happened with the value, the rule by its params name, and what to do; one that arises among many
 symbols or months says at which.
+
+Many names in few words.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from signal import SIGINT
 
@@ -69,3 +73,12 @@ def at_work_on(place: str) -> Iterator[None]:
     except Exception as error:
         error.add_note(f"This happened at work on {place}.")
         raise
+
+
+LISTED = 12
+
+
+def shorten(names: Sequence[str]) -> str:
+    """`A, B, C`; of more than a dozen the first, and how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")

@@ -2,28 +2,27 @@
 
 from pathlib import Path
 
-from stages.backtesting.strategy import Strategy, eligible_cells
-from stages.calibration.params import CalibrationParams
-from stages.features.params import FeaturesParams
-from stages.forecasting.params import ForecasterParams
-from stages.outside.entry import run, say
-from stages.outside.envelopes import open_envelope, read_envelope
-from stages.outside.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
-from stages.outside.settings import read_params
-from stages.portfolio.book import Span, cost_curve, delay_table, portfolio_table
-from stages.portfolio.holdout import open_parts
-from stages.portfolio.outcome import Outcome, gates_document, oos_document, summary
-from stages.portfolio.params import PortfolioParams
-from stages.portfolio.strategy_id import strategy_id
-from stages.quality.params import QualityParams
+from stages.io.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.calibration import CalibrationParams
+from stages.params.features import FeaturesParams
+from stages.params.forecaster import ForecasterParams
+from stages.params.gates import GatesParams
+from stages.params.portfolio import PortfolioParams
+from stages.params.quality import QualityParams
+from stages.params.requests import RequestsParams
+from stages.params.rules import CostsParams, RulesParams
+from stages.params.source import SourceParams
+from stages.params.split import SplitParams
+from stages.params.universe import UniverseParams
 from stages.quality.verdicts import usable_sessions
-from stages.requests.params import RequestsParams
-from stages.rules.params import CostsParams, RulesParams
-from stages.scoring.params import GatesParams
-from stages.sources.params import SourceParams
-from stages.splitting.params import SplitParams
+from stages.runs.spans import open_span, read_span
 from stages.tables.trades import Daily, Trades
-from stages.universe.params import UniverseParams
+from stages.trading.book import Span, cost_curve, delay_table, portfolio_table
+from stages.trading.holdout import open_parts
+from stages.trading.outcome import Outcome, gates_document, oos_document, summary
+from stages.trading.strategy import Strategy, eligible_cells, strategy_id
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 REPORT = Path("artifacts/check_data/dq_report.json")
@@ -57,9 +56,9 @@ def main() -> None:
     strategy = Strategy(rules, costs, calibration.method, forecaster.model, universe.whitelist, eligible)
     stated = (source, universe, quality, features, requests, forecaster, calibration, split, rules, costs, portfolio)
     name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
-    search = Span(read_envelope(SEARCH, strategy.method), read_csv(Trades, TRADES))
+    search = Span(read_span(SEARCH, strategy.method), read_csv(Trades, TRADES))
     opened = {
-        part: Span.of(open_envelope(HOLDOUT / part, name, strategy.method, usable), strategy)
+        part: Span.of(open_span(HOLDOUT / part, name, strategy.method, usable), strategy)
         for part in open_parts(held, split.open_holdout, name)
     }
     outcome = Outcome(name, split.open_holdout, strategy, search, held, opened)

@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from stages.outside import engine
-from stages.outside.entry import run, say
-from stages.outside.files import read_json, write_table
-from stages.outside.settings import read_params
-from stages.outside.source.bucket import bars_to_fetch
-from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import staged
-from stages.outside.storing.passes import Pass
-from stages.sources.params import SourceParams
-from stages.tables.calendar import Calendar
-from stages.universe.calendar import trading_calendar
-from stages.universe.params import UniverseParams
+from stages.engine import engine
+from stages.engine.tasks import SymbolTask
+from stages.fetching.bars import bars_to_fetch
+from stages.io.files import read_json, write_table
+from stages.io.partitions import staged
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.source import SourceParams
+from stages.params.storage import StorageParams
+from stages.params.universe import UniverseParams
+from stages.sessions.calendar import trading_calendar
+from stages.tables.market import Calendar
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 BARS = Path("artifacts/fetch_bars/bars")
@@ -30,7 +30,7 @@ def main() -> None:
     calendar = trading_calendar(universe.first_session, universe.last_session)
     with staged(BARS, storage) as stage:
         given, fetch = bars_to_fetch(manifest, source, calendar, stage.writer)
-        fetched = engine.run(Pass(fetch, stage.writer), given, "reading bars")
+        fetched = engine.run(SymbolTask(fetch, stage.writer), given, "reading bars")
         stage.keep(partition for partition, _ in fetched.values())
 
     write_table(Calendar, calendar, CALENDAR)

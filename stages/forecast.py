@@ -2,21 +2,18 @@
 
 from pathlib import Path
 
-from stages.forecasting.asking import COUNTED, answers_summary, ask_all, ask_benchmark, by_symbol, quantile_table
-from stages.forecasting.params import ForecasterParams
-from stages.outside.entry import run, say
-from stages.outside.files import read_frame, read_json, read_table, write_json, write_table_parts
-from stages.outside.paid.backends import open_backend
-from stages.outside.question_files import read_questions
-from stages.outside.settings import read_params
-from stages.outside.tables_in import TablesIn
+from stages.forecasting.answering import COUNTED, answers_summary, ask_all, ask_benchmark, by_symbol, quantile_table
+from stages.io.files import PartitionedTables, read_frame, read_json, read_table, write_json, write_table_parts
+from stages.io.questions import read_questions
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.paid.door import open_backend
+from stages.params.forecaster import ForecasterParams
+from stages.params.requests import RequestsParams
 from stages.quality.verdicts import usable_sessions
-from stages.requests.market import Market
-from stages.requests.params import RequestsParams
-from stages.tables.bars import Bars
-from stages.tables.calendar import Calendar
-from stages.tables.quantiles import Quantiles
-from stages.tables.schedule import Schedule
+from stages.questions.market import Market
+from stages.tables.forecasts import Quantiles, Schedule
+from stages.tables.market import Bars, Calendar
 
 BARS = Path("artifacts/check_data/bars")
 REPORT = Path("artifacts/check_data/dq_report.json")
@@ -34,8 +31,8 @@ def main() -> None:
     requests = read_params(RequestsParams)
     schedule = read_table(Schedule, SCHEDULE)
     market = Market(
-        bars=TablesIn.of(Bars, BARS),
-        features=TablesIn.some(("ts", *requests.hist_exog, *requests.futr_exog), FEATURES),
+        bars=PartitionedTables.of(Bars, BARS),
+        features=PartitionedTables.some(("ts", *requests.hist_exog, *requests.futr_exog), FEATURES),
         usable=usable_sessions(read_json(REPORT)),
         calendar=read_table(Calendar, CALENDAR),
     )

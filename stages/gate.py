@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from stages.errors import GateNotMet
-from stages.outside.entry import run
-from stages.outside.files import read_json
-from stages.outside.runs.evidence import require_evidence
-from stages.portfolio.holdout import NOT_BEGUN
+from stages.io.files import read_json
+from stages.io.terminal import run
+from stages.runs.evidence import require_evidence
+from stages.trading.holdout import NOT_BEGUN
 
 GATES = Path("artifacts/evaluate/gates.json")
 

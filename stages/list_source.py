@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from stages.outside.entry import run, say
-from stages.outside.files import write_json
-from stages.outside.settings import read_params
-from stages.outside.source.listing import read_listing
+from stages.fetching.listing import read_listing
+from stages.io.files import write_json
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.source import SourceParams
+from stages.params.universe import UniverseParams
 from stages.sources.manifest import select
-from stages.sources.params import SourceParams
-from stages.universe.params import UniverseParams
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 

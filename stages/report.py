@@ -2,25 +2,24 @@
 
 from pathlib import Path
 
-from stages.backtesting.params import SweepParams
-from stages.calibration.params import CalibrationParams
-from stages.features.params import FeaturesParams
-from stages.forecasting.params import ForecasterParams
-from stages.outside.entry import run, say
-from stages.outside.files import write_text
-from stages.outside.record_files import read_record
-from stages.outside.settings import read_params
-from stages.portfolio.params import PortfolioParams
-from stages.quality.params import QualityParams
-from stages.reporting.markdown import render_report, render_robustness
-from stages.reporting.page import render_page
-from stages.reporting.params import ReportParams
-from stages.requests.params import RequestsParams
-from stages.rules.params import CostsParams, RulesParams
-from stages.scoring.params import GatesParams
-from stages.sources.params import SourceParams
-from stages.splitting.params import SplitParams
-from stages.universe.params import UniverseParams
+from stages.io.files import write_text
+from stages.io.run_record import read_record
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.calibration import CalibrationParams
+from stages.params.features import FeaturesParams
+from stages.params.forecaster import ForecasterParams
+from stages.params.gates import GatesParams
+from stages.params.portfolio import PortfolioParams
+from stages.params.quality import QualityParams
+from stages.params.report import ReportParams
+from stages.params.requests import RequestsParams
+from stages.params.rules import CostsParams, RulesParams
+from stages.params.source import SourceParams
+from stages.params.split import SplitParams
+from stages.params.sweep import SweepParams
+from stages.params.universe import UniverseParams
+from stages.reporting.page import render_page, render_report, render_robustness
 
 FILES = {
     "manifest": Path("artifacts/list_source/manifest.json"),

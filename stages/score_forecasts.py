@@ -5,25 +5,22 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.calibration.params import CalibrationMethod
-from stages.outside.entry import run, say
-from stages.outside.files import write_csv, write_json
-from stages.outside.question_files import read_questions
-from stages.outside.settings import read_params
-from stages.outside.storing.parquet import read_distinct
-from stages.outside.tables_in import PartsOf, TablesIn
-from stages.reporting.origin import makers, origin
+from stages.io.files import PartitionedTables, PartsOf, write_csv, write_json
+from stages.io.parquet import read_distinct
+from stages.io.questions import read_questions
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.calibration import CalibrationMethod
+from stages.params.gates import GatesParams, StatedKind, Whitelist
+from stages.params.source import ArtificialMarket, BarsOrigin
 from stages.scoring.controls import controls
 from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
-from stages.scoring.params import GatesParams, StatedKind, Whitelist
-from stages.scoring.plot_data import coverage_by_time, reliability
-from stages.scoring.tournament import tournament
+from stages.scoring.tournament import coverage_by_time, reliability, tournament
 from stages.sources.oracle import planted
-from stages.sources.params import ArtificialMarket, BarsOrigin
-from stages.tables.bars import Bars
-from stages.tables.calibrated import Scored
+from stages.tables.forecasts import Scored, makers, origin
+from stages.tables.market import Bars
 
 CALIBRATED = Path("artifacts/seal/search/calibrated.parquet")
 BARS = Path("artifacts/seal/search/bars")
@@ -40,7 +37,7 @@ def main() -> None:
     params = read_params(GatesParams)
     market, source = read_params(ArtificialMarket).planted, read_params(BarsOrigin)
     forecasts = PartsOf(Scored, CALIBRATED)
-    bars = TablesIn.of(Bars, BARS)
+    bars = PartitionedTables.of(Bars, BARS)
 
     method = read_params(CalibrationMethod).method
     stated = Stated.of(read_params(StatedKind), read_params(Whitelist).whitelist, method)

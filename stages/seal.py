@@ -6,10 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.calibration.outcomes import with_outcomes
-from stages.outside import engine
-from stages.outside.entry import run, say
-from stages.outside.files import (
+from stages.calibration.past import with_outcomes
+from stages.engine import engine
+from stages.engine.tasks import SymbolTask
+from stages.io.files import (
+    PartitionedTables,
     clear,
     read_json,
     read_table,
@@ -18,18 +19,16 @@ from stages.outside.files import (
     write_table,
     write_table_parts,
 )
-from stages.outside.settings import read_params
-from stages.outside.storing.params import StorageParams
-from stages.outside.storing.parquet import read_distinct
-from stages.outside.storing.partitions import partitions_of, staged
-from stages.outside.storing.passes import Pass
-from stages.outside.tables_in import TablesIn
+from stages.io.parquet import read_distinct
+from stages.io.partitions import partitions_of, staged
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.split import CutParams
+from stages.params.storage import StorageParams
 from stages.quality.verdicts import usable_sessions
-from stages.splitting.cut import Span, bars_within, cut_sessions, within
-from stages.splitting.params import CutParams
-from stages.tables.bars import Bars
-from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Calibrated, Scored
+from stages.sessions.spans import Span, bars_within, cut_sessions, within
+from stages.tables.forecasts import Calibrated, Scored
+from stages.tables.market import Bars, Calendar
 
 CALIBRATED = Path("artifacts/calibrate/calibrated.parquet")
 BARS = Path("artifacts/check_data/bars")
@@ -49,17 +48,17 @@ def main() -> None:
     spans = cut_sessions(calendar, read_distinct(CALIBRATED, ["session"]), params)
 
     clear(HOLDOUT)
-    envelopes = {HOLDOUT / one.name: one for one in spans.holdout}
-    for folder, span in {SEARCH: spans.search, **envelopes}.items():
+    span_inputs = {HOLDOUT / one.name: one for one in spans.holdout}
+    for folder, span in {SEARCH: spans.search, **span_inputs}.items():
         with staged(folder / "bars", storage) as stage:
-            cut = Pass(partial(bars_within, span=span), stage.writer)
+            cut = SymbolTask(partial(bars_within, span=span), stage.writer)
             stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
         write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
-    searched = TablesIn.of(Bars, SEARCH / "bars")
+    searched = PartitionedTables.of(Bars, SEARCH / "bars")
     scored = (with_outcomes(part, searched, usable) for part in _forecasts(spans.search))
     write_table_parts(Scored, scored, SEARCH / "calibrated.parquet")
     write_json(spans.search.as_document() | {"holdout": spans.held}, SEARCH / "span.json")
-    for folder, span in envelopes.items():
+    for folder, span in span_inputs.items():
         write_table_parts(Calibrated, _forecasts(span), folder / "calibrated.parquet")
         write_json(span.as_document(), folder / "span.json")
     say("seal", search=len(spans.search), embargo=len(spans.embargo), holdout=sum(spans.held.values()))

@@ -2,31 +2,37 @@
 
 from pathlib import Path
 
-from stages.backtesting.blocks import Market
-from stages.backtesting.grid import KIND, combos, demand_swept
-from stages.backtesting.params import SweepParams
-from stages.backtesting.proposal import proposal
-from stages.backtesting.ranking import Swept, ranking
-from stages.backtesting.strategy import Strategy, eligible_cells
-from stages.backtesting.summary import in_folders
-from stages.backtesting.walk_forward import walk_forward
-from stages.calibration.params import CalibrationMethod
-from stages.forecasting.params import ForecasterModel
-from stages.outside.entry import run, say
-from stages.outside.files import clear, read_json, read_table, write_csv, write_csv_parts, write_json, write_table_parts
-from stages.outside.runs.trials import log_variants
-from stages.outside.settings import read_params
-from stages.outside.storing.parquet import read_distinct
-from stages.outside.tables_in import TablesIn
-from stages.outside.trading import trade_on_engine
-from stages.rules.params import CostsParams, RulesParams
-from stages.splitting.folds import folds
-from stages.splitting.params import WalkForwardParams
-from stages.tables.bars import Prices
-from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Traded
-from stages.tables.grid import GridDaily
-from stages.universe.params import UniverseParams
+from stages.engine.trading import trade_on_engine
+from stages.io.files import (
+    PartitionedTables,
+    clear,
+    read_json,
+    read_table,
+    write_csv,
+    write_csv_parts,
+    write_json,
+    write_table_parts,
+)
+from stages.io.parquet import read_distinct
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.calibration import CalibrationMethod
+from stages.params.forecaster import ForecasterModel
+from stages.params.rules import CostsParams, RulesParams
+from stages.params.split import WalkForwardParams
+from stages.params.sweep import SweepParams
+from stages.params.universe import UniverseParams
+from stages.runs.trial_log import log_variants
+from stages.sessions.spans import folds
+from stages.tables.forecasts import Traded
+from stages.tables.market import Calendar, Prices
+from stages.tables.trades import GridDaily
+from stages.trading.engine import Market
+from stages.trading.grid import KIND, combos, require_swept
+from stages.trading.performance import in_folders
+from stages.trading.ranking import Swept, proposal, ranking
+from stages.trading.strategy import Strategy, eligible_cells
+from stages.trading.walk_forward import walk_forward
 
 BARS = Path("artifacts/seal/search/bars")
 CALENDAR = Path("artifacts/seal/search/calendar.parquet")
@@ -53,12 +59,12 @@ def main() -> None:
     walk = read_params(WalkForwardParams)
     calendar = read_table(Calendar, CALENDAR)
 
-    demand_swept(base, params.grid, read_distinct(CALIBRATED, KIND))
+    require_swept(base, params.grid, read_distinct(CALIBRATED, KIND))
     variants = combos(base, params.grid)
     strategies = [combo.strategy for combo in variants]
     methods = {strategy.method for strategy in strategies}
     forecasts = read_table(Traded, CALIBRATED, model=[base.model], method=methods)
-    market = Market(TablesIn.of(Prices, BARS), forecasts, calendar)
+    market = Market(PartitionedTables.of(Prices, BARS), forecasts, calendar)
     books = trade_on_engine(strategies, market)
     swept = Swept(base, variants, books, calendar)
     ranked = ranking(swept, params)

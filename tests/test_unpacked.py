@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import zstandard
 
-from stages.outside.storing.parquet import SETTINGS
+from stages.io.parquet import SETTINGS
 from tests.unpacked import unpacked
 
 TEXT = "/home/somebody/a-folder" * 20

@@ -1,4 +1,11 @@
-"""Every forecast corrected by every method, beside what was answered.
+"""Every forecast corrected by every method, beside what was answered; quantiles kept in order.
+
+Quantiles in order.
+
+*Shapes*: `q` is (n, 5), one row a forecast, columns q05 q25 q50 q75 q95.
+*Source*: Chernozhukov, Fernandez-Val, Galichon (2010): sorting a crossed row never worsens its summed pinball loss.
+
+Every forecast corrected by every method, beside what was answered.
 
 Order of work on each row: crossed levels sorted, the method's correction, levels sorted again, the median put back into
 [q25, q75]. A row that no group knows enough about stands as answered, with `calibrated` false.
@@ -15,15 +22,32 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.calibration.adaptive import adaptive
 from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
-from stages.calibration.order import in_order, in_order_around_median
-from stages.calibration.params import CalibrationParams, Method
+from stages.calibration.online import adaptive, tracked
 from stages.calibration.past import NEVER, Block, Found, Ranks, order_statistics
-from stages.calibration.tracking import tracked
 from stages.errors import DataContractError
-from stages.tables.calibrated import OFFSETS
-from stages.tables.quantiles import QUANTILES
+from stages.params.calibration import CalibrationParams, Method
+from stages.tables.forecasts import OFFSETS, QUANTILES
+
+AROUND_MEDIAN = [0, 1, 3, 4]
+MEDIAN = 2
+
+
+def in_order(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row sorted."""
+    return np.sort(q, axis=1)
+
+
+def in_order_around_median(q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The four outer levels sorted, then the median moved, if it must be, to the nearest end of [q25, q75].
+
+    Sorting all five would let a median outside a narrowed interval widen that interval again.
+    """
+    out = q.copy()
+    out[:, AROUND_MEDIAN] = np.sort(q[:, AROUND_MEDIAN], axis=1)
+    out[:, MEDIAN] = np.clip(q[:, MEDIAN], out[:, 1], out[:, 3])
+    return out
+
 
 Floats = NDArray[np.float64]
 RAW = tuple(f"raw_{name}" for name in QUANTILES)

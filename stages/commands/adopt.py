@@ -6,20 +6,13 @@
 from pathlib import Path
 from typing import Any
 
+from stages.configuration.compose import applied_experiment, compose, differences, present, refuse_to_discard, told
+from stages.configuration.edit_conf import keep, state
 from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.adoption import keep, state
-from stages.outside.configuration.composition import (
-    applied_experiment,
-    compose,
-    differences,
-    present,
-    refuse_to_discard,
-    told,
-)
-from stages.outside.entry import run
-from stages.outside.files import read_json
-from stages.outside.runs.evidence import require_evidence
+from stages.io.arguments import Arguments
+from stages.io.files import read_json
+from stages.io.terminal import run
+from stages.runs.evidence import require_evidence
 
 PROPOSALS = {
     "rule": Path("artifacts/sweep/proposal.json"),

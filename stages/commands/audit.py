@@ -11,25 +11,21 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.auditing.audit import Passed, asked, audit
-from stages.auditing.instants import amid_gaps, instants
-from stages.auditing.plant import found_leak
-from stages.auditing.replay import run as replayed
-from stages.auditing.world import World
+from stages.audit.audit import Passed, amid_gaps, asked, audit, found_leak, instants
+from stages.audit.replay import run as replayed
+from stages.audit.world import World
+from stages.configuration.compose import present
+from stages.configuration.study import Study
 from stages.errors import DataContractError
-from stages.outside.arguments import Arguments, whole_number
-from stages.outside.configuration.composition import present
-from stages.outside.configuration.study import Study
-from stages.outside.dated_files import read_events, read_halts
-from stages.outside.entry import run
-from stages.outside.files import read_json, read_table
-from stages.outside.progress import progress
-from stages.outside.runs.evidence import require_evidence
-from stages.outside.runs.replaying import Record, among, dialect_of, replay_of
-from stages.outside.storing.partitions import partitions_of
-from stages.tables.calendar import Calendar
-from stages.tables.quantiles import Quantiles
-from stages.tables.schedule import Schedule
+from stages.io.arguments import Arguments, whole_number
+from stages.io.dated_files import read_events, read_halts
+from stages.io.files import read_json, read_table
+from stages.io.partitions import partitions_of
+from stages.io.terminal import progress, run
+from stages.runs.evidence import require_evidence
+from stages.runs.replaying import Record, among, dialect_of, replay_of
+from stages.tables.forecasts import Quantiles, Schedule
+from stages.tables.market import Calendar
 
 DELIVERED = Path("artifacts/fetch_bars/bars")
 CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")

@@ -3,13 +3,13 @@
 `CLOCK=right` says that this machine's clock is right and an earlier one ran ahead.
 """
 
-from stages.forecasting.params import ApiParams
-from stages.outside.arguments import Arguments, whole_number
-from stages.outside.entry import run
-from stages.outside.paid.backends import begin_here, ledger_anywhere, write_face
-from stages.outside.paid.ledger_face import days_of
-from stages.outside.paid.limits import set_standing_limit, standing_limit
-from stages.outside.settings import read_params
+from stages.io.arguments import Arguments, whole_number
+from stages.io.settings import read_params
+from stages.io.terminal import run
+from stages.paid.budget_report import days_of
+from stages.paid.door import begin_here, ledger_anywhere, write_budget_report
+from stages.paid.limits import set_standing_limit, standing_limit
+from stages.params.forecaster import ApiParams
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         set_standing_limit(ledger.place, per_day, ledger.clock)
     for day, count in (ledger.days.right_clock(ledger.run) if asked.clock else {}).items():
         print(f"budget: {count} requests of {day}, which has not come, count today")
-    write_face(ledger)
+    write_budget_report(ledger)
 
     standing = standing_limit(ledger.place)
     print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from functools import partial
 
 from stages.commands.prove_independence import REQUESTS
+from stages.configuration.compose import present
 from stages.errors import GateNotMet
 from stages.forecasting.backend import Asked
-from stages.outside.configuration.composition import present
-from stages.outside.entry import run
-from stages.outside.paid.backends import open_shop, paid_params
-from stages.outside.paid.buying import PaidBackend
-from stages.outside.paid.independence import TOLERANCE
-from stages.outside.question_files import read_questions
-from stages.outside.runs.evidence import require_evidence
-from stages.outside.runs.scratch import market_of
+from stages.io.questions import read_questions
+from stages.io.terminal import run
+from stages.paid.backend import PaidBackend
+from stages.paid.batch_invariance import TOLERANCE
+from stages.paid.door import open_context, paid_params
+from stages.runs.evidence import require_evidence
+from stages.runs.scratch import market_of
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     require_evidence("build_requests")
     with market_of(present() or {}) as market:
         asked = [Asked(one, partial(market.window, one)) for one in read_questions(REQUESTS)]
-        question, same, difference = PaidBackend(open_shop(forecaster, api)).ask_canary(asked)
+        question, same, difference = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
     told = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
     model, epoch = forecaster.model, forecaster.model_epoch
     apart = f"{difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"

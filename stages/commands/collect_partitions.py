@@ -1,12 +1,12 @@
 """`make collect-partitions`: what no recorded run names in the bucket of `storage.root`; ARGS=--delete removes it."""
 
 from stages.errors import ConfigurationError
-from stages.outside.arguments import Arguments
-from stages.outside.clock import SystemClock
-from stages.outside.entry import run, say
-from stages.outside.runs.garbage import OLDEST_RUN, delete, garbage
-from stages.outside.settings import read_params
-from stages.outside.storing.params import StorageParams
+from stages.io.arguments import Arguments
+from stages.io.clock import SystemClock
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.storage import StorageParams
+from stages.runs.garbage import OLDEST_RUN, delete, garbage
 
 
 def main() -> None:

@@ -4,12 +4,12 @@ A run is an experiment, a branch, a commit or `workspace`; neither the workspace
 """
 
 from stages.commands.page import PAGES, WORKSPACE, read_run
-from stages.comparing.pair import render_pair
+from stages.configuration.compose import differences
 from stages.errors import ConfigurationError
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.composition import differences
-from stages.outside.entry import run
-from stages.outside.files import write_text
+from stages.io.arguments import Arguments
+from stages.io.files import write_text
+from stages.io.terminal import run
+from stages.reporting.compare import render_pair
 
 
 def main() -> None:

@@ -11,17 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from stages.configuration.compose import applied_experiment, compose, present, told
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError, PipelineError
-from stages.forecasting.params import LOCAL
-from stages.outside.bucket_place import Bucket, open_remote
-from stages.outside.configuration.composition import applied_experiment, compose, present, told
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.git import git
-from stages.outside.paid.api_key import KEY_NAME, read_key
-from stages.outside.paid.backends import ledger_anywhere, store_anywhere
-from stages.outside.runs.evidence import LOCK, findings, read_run
-from stages.outside.workspace import default_remote, main_root, store_root
+from stages.io.bucket_store import BucketStore, open_remote
+from stages.io.terminal import run
+from stages.io.workspace import default_remote, git, main_root, store_root
+from stages.paid.client import KEY_NAME, read_key
+from stages.paid.door import ledger_anywhere, store_anywhere
+from stages.params.forecaster import LOCAL
+from stages.runs.evidence import LOCK, findings, read_run
 
 OLDEST_PYTHON = (3, 11)
 ROOM_BYTES = 1_000_000_000
@@ -76,8 +75,8 @@ def remote() -> str:
     if named is None:
         return "none set: data, runs and answers stay on this machine (`dvc remote add -d`)"
     place = open_remote(named)
-    if isinstance(place, Bucket):
-        _demand_bucket(place)
+    if isinstance(place, BucketStore):
+        _require_bucket(place)
     return f"{named.name} at {named.url} answers"
 
 
@@ -160,7 +159,7 @@ def _study() -> Study:
     return Study.parse(document)
 
 
-def _demand_bucket(place: Bucket) -> None:
+def _require_bucket(place: BucketStore) -> None:
     from fsspec.asyn import sync
 
     fs: Any = place.fs

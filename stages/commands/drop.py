@@ -8,13 +8,13 @@ import json
 from typing import Any
 
 from stages.errors import ConfigurationError
-from stages.forecasting.params import ApiParams
-from stages.outside.arguments import KEY_DIGITS, Arguments, key_digits
-from stages.outside.entry import run
-from stages.outside.paid.backends import ledger_anywhere, store_anywhere
-from stages.outside.paid.claims import Attempts
-from stages.outside.paid.records import Record
-from stages.outside.settings import read_params
+from stages.io.arguments import KEY_DIGITS, Arguments, key_digits
+from stages.io.settings import read_params
+from stages.io.terminal import run
+from stages.paid.door import ledger_anywhere, store_anywhere
+from stages.paid.locks import Attempts
+from stages.paid.records import Record
+from stages.params.forecaster import ApiParams
 
 
 def main() -> None:

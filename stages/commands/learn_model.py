@@ -7,19 +7,17 @@ forecaster, the numbers go into `conf/forecaster/timegpt.yaml`, for `forecaster=
 
 from collections.abc import Sequence
 
+from stages.configuration.compose import compose, refuse_to_discard
+from stages.configuration.edit_conf import put_into, state
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.adoption import state
-from stages.outside.configuration.composition import compose, refuse_to_discard
-from stages.outside.configuration.conf_files import put_into
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.interrupts import INTERRUPTS
-from stages.outside.paid.backends import demand_online, open_shop
-from stages.outside.paid.model_facts import facts_of, told_facts
-from stages.outside.paid.purchase import Buyer
-from stages.outside.paid.seller import ModelFacts
-from stages.outside.paid.shop import Tally
+from stages.io.arguments import Arguments
+from stages.io.clock import INTERRUPTS
+from stages.io.terminal import run
+from stages.paid.client import ModelFacts
+from stages.paid.door import open_context, require_online
+from stages.paid.model_facts import facts_of, told_facts
+from stages.paid.purchase import Buyer, Counts
 
 BOUGHT = "timegpt"
 
@@ -57,16 +55,16 @@ def bought_study(overrides: Sequence[str]) -> tuple[Study, bool]:
 
 
 def _facts(study: Study) -> ModelFacts:
-    shop = open_shop(study.forecaster, study.api)
+    context = open_context(study.forecaster, study.api)
 
     def buy(model: str) -> ModelFacts:
-        demand_online(study.api)
-        return Buyer(shop, Tally()).buy_facts(model)
+        require_online(study.api)
+        return Buyer(context, Counts()).buy_facts(model)
 
     with INTERRUPTS.held_back():
-        facts = facts_of(study.forecaster.respondent, shop.store, buy)
-    shop.after_run()
-    return told_facts(study.forecaster.respondent, facts)
+        facts = facts_of(study.forecaster.model_spec, context.store, buy)
+    context.after_run()
+    return told_facts(study.forecaster.model_spec, facts)
 
 
 if __name__ == "__main__":

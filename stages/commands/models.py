@@ -1,12 +1,11 @@
 """`make models`: the models that your key may use, by name; one request, counted."""
 
 from stages.commands.learn_model import bought_study
-from stages.outside.arguments import Arguments
-from stages.outside.entry import run
-from stages.outside.interrupts import INTERRUPTS
-from stages.outside.paid.backends import demand_online, open_shop
-from stages.outside.paid.purchase import Buyer
-from stages.outside.paid.shop import Tally
+from stages.io.arguments import Arguments
+from stages.io.clock import INTERRUPTS
+from stages.io.terminal import run
+from stages.paid.door import open_context, require_online
+from stages.paid.purchase import Buyer, Counts
 
 
 def main() -> None:
@@ -14,11 +13,11 @@ def main() -> None:
     parser = Arguments(prog="make models", description="the models that your key may use")
     parser.add_argument("overrides", nargs="*", help="Hydra overrides, like api=online")
     study, _ = bought_study(parser.parse_args().overrides)
-    demand_online(study.api)
-    shop = open_shop(study.forecaster, study.api)
+    require_online(study.api)
+    context = open_context(study.forecaster, study.api)
     with INTERRUPTS.held_back():
-        names, stated = Buyer(shop, Tally()).buy_models(), study.forecaster.model
-    shop.after_run()
+        names, stated = Buyer(context, Counts()).buy_models(), study.forecaster.model
+    context.after_run()
     print(f"models: {len(names)} at {study.forecaster.deployment} for this key")
     for name in names:
         print(f"  {name}" + "  (forecaster.model)" * (name == stated))

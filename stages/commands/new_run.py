@@ -16,23 +16,22 @@ from typing import Any
 
 import polars as pl
 
+from stages.configuration.compose import CONF, compose
+from stages.configuration.new_preset import KEYS, preset_text
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError, DataContractError, PipelineError
-from stages.outside.arguments import Arguments, whole_number, words
-from stages.outside.configuration.composition import CONF, compose
-from stages.outside.configuration.new_preset import KEYS, preset_text
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.files import write_text
-from stages.outside.settings import parse
-from stages.outside.source.look import UNSTATED, Look, look
-from stages.quality.failure import HardFailure
+from stages.fetching.look import UNSTATED, Look, look
+from stages.io.arguments import Arguments, whole_number, words
+from stages.io.files import write_text
+from stages.io.settings import parse
+from stages.io.terminal import run
+from stages.params.quality import DialectParams, QualityParams
+from stages.params.source import SourceParams
 from stages.quality.gate import check_symbol
 from stages.quality.ingest import as_labelled, in_our_columns
-from stages.quality.params import DialectParams, QualityParams
-from stages.quality.proposal import hours_of, label_of, sessions_of, step_of, zone_of
-from stages.quality.quiet import proposal
-from stages.sources.params import SourceParams
-from stages.universe.calendar import trading_calendar
+from stages.quality.proposals import hours_of, label_of, proposal, sessions_of, step_of, zone_of
+from stages.quality.verdicts import HardFailure
+from stages.sessions.calendar import trading_calendar
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = {"none", "null", "true", "false"}  # YAML or Hydra would read these as something else
@@ -47,7 +46,7 @@ def main() -> None:
     asked = _arguments()
     asked.symbols, asked.aliases = words(asked.symbols), words(asked.aliases)
     path = CONF / "preset" / f"{asked.preset}.yaml"
-    _demand_free(asked.preset, path)
+    _require_free(asked.preset, path)
     source, universe, why = _proposal(asked)
     write_text(preset_text(asked.preset, source, universe, _lengths(asked, universe), why), path)
     try:
@@ -193,7 +192,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _demand_free(name: str, path: Path) -> None:
+def _require_free(name: str, path: Path) -> None:
     if not NAME.fullmatch(name) or name in TAKEN:
         raise ConfigurationError(
             f"PRESET {name!r} cannot be a name: small letters, digits and _, beginning with a letter."

@@ -9,21 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stages.backtesting.strategy import eligible_cells
+from stages.configuration.compose import present
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError
-from stages.outside.arguments import Arguments, whole_number
-from stages.outside.configuration.composition import present
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.envelopes import hold_envelope
-from stages.outside.files import read_json
-from stages.outside.progress import progress
-from stages.outside.runs.evidence import require_evidence
-from stages.outside.runs.luck_record import keep_luck
-from stages.outside.runs.null_market import null_search_span, null_study
-from stages.portfolio.holdout import traded_kind
-from stages.portfolio.luck import Passed, at_other_dates, luck, replay
-from stages.portfolio.strategy_id import SECTIONS, strategy_id
+from stages.io.arguments import Arguments, whole_number
+from stages.io.files import read_json
+from stages.io.terminal import progress, run
+from stages.runs.evidence import require_evidence
+from stages.runs.null_market import keep_luck, null_search_span, null_study
+from stages.runs.spans import keep_span
+from stages.trading.holdout import traded_kind
+from stages.trading.luck import Passed, at_other_dates, luck, replay
+from stages.trading.strategy import SECTIONS, eligible_cells, strategy_id
 
 SEARCH = Path("artifacts/seal/search")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
@@ -68,10 +65,10 @@ def _judged_strategy(study: Study) -> str:
 
 
 def _other_dates(study: Study, times: int) -> Iterator[Passed]:
-    strategy, envelope = study.strategy(frozenset()), hold_envelope(SEARCH, study.calibration.method)
-    forecasts = traded_kind(envelope.forecasts, strategy)
+    strategy, inputs = study.strategy(frozenset()), keep_span(SEARCH, study.calibration.method)
+    forecasts = traded_kind(inputs.forecasts, strategy)
     for seed in progress(range(times), "other dates"):
-        yield replay(replace(envelope, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)
+        yield replay(replace(inputs, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)
 
 
 def _other_markets(study: Study, seeds: int) -> Iterator[Passed]:

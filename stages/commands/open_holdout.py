@@ -9,19 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.adoption import state
-from stages.outside.configuration.composition import compose, refuse_to_discard
-from stages.outside.configuration.openings import openings_of
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.files import read_json
-from stages.outside.runs.evidence import require_evidence
-from stages.portfolio.holdout import NOT_BEGUN
-from stages.portfolio.strategy_id import SECTIONS, strategy_id
-from stages.splitting.cut import ALL
-from stages.universe.names import few
+from stages.configuration.compose import compose, refuse_to_discard
+from stages.configuration.edit_conf import state
+from stages.configuration.study import Study
+from stages.errors import ConfigurationError, GateNotMet, shorten
+from stages.io.arguments import Arguments
+from stages.io.files import read_json
+from stages.io.terminal import run
+from stages.runs.evidence import require_evidence
+from stages.runs.spans import openings_of
+from stages.sessions.spans import ALL
+from stages.trading.holdout import NOT_BEGUN
+from stages.trading.strategy import SECTIONS, strategy_id
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 OOS = Path("artifacts/evaluate/oos.json")
@@ -77,7 +76,7 @@ def _require_sessions(held: Mapping[str, int], month: str | None) -> None:
     if not any(held.values()):
         raise GateNotMet(f"{NOT_BEGUN} There is nothing to open; it begins at split.holdout_from.")
     if month is not None and month not in set(held) - {ALL}:
-        months = few(sorted(set(held) - {ALL})) or "no month of its own (split.holdout_months is null)"
+        months = shorten(sorted(set(held) - {ALL})) or "no month of its own (split.holdout_months is null)"
         raise ConfigurationError(f"MONTH {month!r} is no month of the holdout, which has {months}.")
 
 

@@ -13,26 +13,26 @@ from typing import Any
 import yaml
 
 from stages.commands.panels import openings, revisions, spend, trials
-from stages.forecasting.params import ApiParams
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.openings import openings_of
-from stages.outside.entry import run
-from stages.outside.files import write_text
-from stages.outside.paid.backends import ledger_anywhere
-from stages.outside.paid.ledger_face import calls_of, runs_of
-from stages.outside.record_files import read_record
-from stages.outside.runs.evidence import require_evidence
-from stages.outside.runs.experiments import fetch_run
-from stages.outside.runs.luck_record import kept_luck
-from stages.outside.runs.trials import open_log
-from stages.outside.settings import PARAMS, parse, read_params
-from stages.outside.source.listing_history import relisted
+from stages.fetching.listing import relisted
+from stages.io.arguments import Arguments
+from stages.io.files import write_text
+from stages.io.run_record import read_record
+from stages.io.settings import PARAMS, parse, read_params
+from stages.io.terminal import run
+from stages.paid.budget_report import calls_of, runs_of
+from stages.paid.door import ledger_anywhere
+from stages.params.forecaster import ApiParams
+from stages.params.report import ReportParams
+from stages.params.source import SourceParams
 from stages.report import FILES
-from stages.reporting.content import Section
+from stages.reporting.elements import Section
 from stages.reporting.page import render_page
-from stages.reporting.params import ReportParams
 from stages.reporting.record import Record
-from stages.sources.params import SourceParams
+from stages.runs.evidence import require_evidence
+from stages.runs.null_market import kept_luck
+from stages.runs.past_runs import fetch_run
+from stages.runs.spans import openings_of
+from stages.runs.trial_log import open_log
 
 PAGES = Path("artifacts/page")
 WORKSPACE = "workspace"

@@ -7,11 +7,10 @@ They tell the state of a ledger, a log and git's history on the day a page is op
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stages.backtesting.trials import Entry
-from stages.outside.source.listing_history import NOT_COMMITTED, Relisted
-from stages.reporting.content import Section, grid
-from stages.reporting.words import count, number
+from stages.fetching.listing import NOT_COMMITTED, Relisted
+from stages.reporting.elements import Section, count, grid, number
 from stages.sources.revisions import months_of
+from stages.trading.trials import Entry
 
 Document = Mapping[str, Any]
 NULLS = {"dates": "this run's forecasts put to other dates", "markets": "markets of random walks"}

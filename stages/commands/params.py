@@ -6,13 +6,13 @@ when nothing lists the source yet; `--unlisted` allows that. `--listed=PRESET` a
 
 from pathlib import Path
 
+from stages.configuration.compose import applied_experiment, compose, refuse_to_discard, told, write_params
+from stages.configuration.study import Study
 from stages.errors import DataContractError
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.composition import applied_experiment, compose, refuse_to_discard, told, write_params
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.runs.evidence import LOCK, Findings, read_run
-from stages.outside.source.listing import listing_path, read_listing
+from stages.fetching.listing import listing_path, read_listing
+from stages.io.arguments import Arguments
+from stages.io.terminal import run
+from stages.runs.evidence import LOCK, Findings, read_run
 
 ARTIFACTS = Path("artifacts")
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--listed", metavar="PRESET", help="only ask whether a preset's source is listed")
     asked = parser.parse_args()
     if asked.listed is not None:
-        demand_listed(asked.listed)
+        require_listed(asked.listed)
     else:
         write(check=asked.check, unlisted=asked.unlisted)
 
@@ -48,7 +48,7 @@ def write(*, check: bool, unlisted: bool) -> None:
         print(f"params: {Findings(params=other).told}. Next: `make run`.")
 
 
-def demand_listed(preset: str) -> None:
+def require_listed(preset: str) -> None:
     """*Errors*: `DataContractError` if nothing lists the source of a preset: dvc would only say that a file lacks."""
     listing = listing_path(Study.parse(compose(overrides=[f"preset={preset}"])).source)
     if not listing.exists():

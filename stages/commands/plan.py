@@ -8,19 +8,18 @@ from typing import Any
 
 import polars as pl
 
+from stages.configuration.compose import compose, present
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError
-from stages.forecasting.params import LOCAL
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.composition import compose, present
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.paid.backends import ledger_anywhere, store_anywhere
-from stages.outside.paid.limits import amount
-from stages.outside.paid.pricing import Price, price
-from stages.outside.paid.stored_elsewhere import demand_same_clock, few, fitting
-from stages.outside.paid.units import Units, least, most
-from stages.outside.runs.scratch import market_of
-from stages.requests.schedule import asked_further, plan_questions
+from stages.io.arguments import Arguments
+from stages.io.terminal import run
+from stages.paid.door import ledger_anywhere, store_anywhere
+from stages.paid.limits import amount
+from stages.paid.pricing import Price, fitting, price, require_same_clock, shorten
+from stages.paid.units import Units, least, most
+from stages.params.forecaster import LOCAL
+from stages.questions.schedule import asked_further, plan_questions
+from stages.runs.scratch import market_of
 
 
 def main() -> None:
@@ -39,7 +38,7 @@ def tell_price(document: dict[str, Any] | None) -> None:
     study = Study.parse(document)
     with market_of(document) as market:
         schedule, questions = plan_questions(
-            market, study.universe.symbols, study.requests, study.forecaster.respondent, study.quality
+            market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
         )
         if study.forecaster.deployment == LOCAL:
             print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
@@ -47,9 +46,9 @@ def tell_price(document: dict[str, Any] | None) -> None:
         store = store_anywhere(study.api)
         found = price(questions, schedule, store, study.api.tariff)
         missing = [question.key for batch in found.batches for question in batch.questions]
-        demand_same_clock(store, [question for question in questions if question.key in set(missing)])
-        rows = schedule.filter(pl.col("key").is_in(few(missing)))
-        longer = fitting(store, asked_further(market, rows, study.requests, study.forecaster.respondent))
+        require_same_clock(store, [question for question in questions if question.key in set(missing)])
+        rows = schedule.filter(pl.col("key").is_in(shorten(missing)))
+        longer = fitting(store, asked_further(market, rows, study.requests, study.forecaster.model_spec))
     _tell(found, study)
     if longer:
         print(f"  {longer}")

@@ -10,24 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from stages.commands.page import WORKSPACE, read_params_of, read_run, shown
-from stages.comparing.comment import Change, Price, render_comment, runs_of
-from stages.comparing.pair import Differing, curves, render_pair
-from stages.comparing.picture import png
+from stages.configuration.compose import differences, present
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError
-from stages.forecasting.params import LOCAL
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.composition import differences, present
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.files import read_json, read_table, write_bytes, write_text
-from stages.outside.paid.backends import store_anywhere
-from stages.outside.paid.pricing import price
-from stages.outside.question_files import read_questions
-from stages.outside.runs.evidence import require_evidence
-from stages.outside.runs.experiments import fetch_run
-from stages.outside.runs.unfinished import unfinished_stages
+from stages.io.arguments import Arguments
+from stages.io.files import read_json, read_table, write_bytes, write_text
+from stages.io.questions import read_questions
+from stages.io.terminal import run
+from stages.paid.door import store_anywhere
+from stages.paid.pricing import price
+from stages.params.forecaster import LOCAL
+from stages.reporting.comment import Change, Price, png, render_comment, runs_of
+from stages.reporting.compare import Differing, curves, render_pair
 from stages.reporting.record import Record
-from stages.tables.schedule import Schedule
+from stages.runs.evidence import require_evidence, unfinished_stages
+from stages.runs.past_runs import fetch_run
+from stages.tables.forecasts import Schedule
 
 FOLDER = Path("artifacts/pr_comment")
 REQUESTS = Path("artifacts/build_requests/requests")

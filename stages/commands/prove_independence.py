@@ -7,15 +7,15 @@ is. Needs api.mode online.
 from functools import partial
 from pathlib import Path
 
+from stages.configuration.compose import present
 from stages.errors import GateNotMet
 from stages.forecasting.backend import Asked
-from stages.outside.configuration.composition import present
-from stages.outside.entry import run, say
-from stages.outside.paid.backends import open_shop, paid_params
-from stages.outside.paid.buying import PaidBackend
-from stages.outside.question_files import read_questions
-from stages.outside.runs.evidence import require_evidence
-from stages.outside.runs.scratch import market_of
+from stages.io.questions import read_questions
+from stages.io.terminal import run, say
+from stages.paid.backend import PaidBackend
+from stages.paid.door import open_context, paid_params
+from stages.runs.evidence import require_evidence
+from stages.runs.scratch import market_of
 
 REQUESTS = Path("artifacts/build_requests/requests")
 CANDIDATES = 64
@@ -29,7 +29,7 @@ def main() -> None:
     step = max(1, len(questions) // CANDIDATES)
     with market_of(present() or {}) as market:
         chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:CANDIDATES]]
-        backend = PaidBackend(open_shop(forecaster, api))
+        backend = PaidBackend(open_context(forecaster, api))
         independent = backend.prove_independence(chosen)
     if not independent:
         raise GateNotMet("a question was answered differently in company: api.pack must stay none; see `make spend`.")

@@ -9,18 +9,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stages.commands.plan import tell_price
+from stages.configuration.compose import present
 from stages.errors import PipelineError
-from stages.outside.configuration.composition import present
-from stages.outside.entry import run, say
-from stages.outside.settings import read_params
-from stages.outside.source.bucket import parts_in
-from stages.outside.source.earlier import earlier
-from stages.outside.source.listing import listing_path, read_listing, write_listing
-from stages.outside.source.source_files import files_of, read_files
+from stages.fetching.bars import parts_in
+from stages.fetching.files import files_of, read_files
+from stages.fetching.listing import earlier, listing_path, read_listing, write_listing
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.source import SourceParams
+from stages.params.universe import UniverseParams
 from stages.sources.manifest import listing_of
-from stages.sources.params import SourceParams
 from stages.sources.revisions import Changes, Vendor, change_of_form, changes, months_of, revision
-from stages.universe.params import UniverseParams
 
 
 def main() -> None:

@@ -1,15 +1,14 @@
 """`make release KEY=...`: let a key be bought again that a refusal, a late answer or a dead buyer holds back."""
 
 from stages.errors import ConfigurationError
-from stages.forecasting.params import ApiParams
-from stages.outside.arguments import KEY_DIGITS, Arguments, key_digits
-from stages.outside.entry import run
-from stages.outside.paid.backends import ledger_anywhere
-from stages.outside.paid.claims import Attempts
-from stages.outside.paid.identity import known_store
-from stages.outside.paid.late import release_late
-from stages.outside.paid.precautions import forget_refused
-from stages.outside.settings import read_params
+from stages.io.arguments import KEY_DIGITS, Arguments, key_digits
+from stages.io.settings import read_params
+from stages.io.terminal import run
+from stages.paid.checks import forget_refused, release_late
+from stages.paid.door import ledger_anywhere
+from stages.paid.identity import known_store
+from stages.paid.locks import Attempts
+from stages.params.forecaster import ApiParams
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 from stages.errors import PipelineError
-from stages.outside.entry import run
-from stages.outside.runs.evidence import require_evidence
+from stages.io.terminal import run
+from stages.runs.evidence import require_evidence
 
 NOISE = (
     "artifacts|stages|conf|Created|State|Executor|^source\\.|^costs\\.(half|tick)|^universe|"

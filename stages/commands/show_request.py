@@ -4,15 +4,15 @@ from pathlib import Path
 
 import polars as pl
 
+from stages.configuration.compose import present
 from stages.errors import ConfigurationError
-from stages.outside.arguments import Arguments, key_digits
-from stages.outside.configuration.composition import present
-from stages.outside.entry import run
-from stages.outside.question_files import read_questions
-from stages.outside.runs.evidence import require_evidence
-from stages.outside.runs.scratch import market_of
-from stages.requests.question import Question
-from stages.requests.window import UNITS_PER_BP, Window
+from stages.io.arguments import Arguments, key_digits
+from stages.io.questions import read_questions
+from stages.io.terminal import run
+from stages.questions.question import Question
+from stages.questions.window import UNITS_PER_BP, Window
+from stages.runs.evidence import require_evidence
+from stages.runs.scratch import market_of
 
 REQUESTS = Path("artifacts/build_requests/requests")
 

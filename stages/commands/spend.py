@@ -7,19 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from stages.errors import ConfigurationError
-from stages.forecasting.params import ApiParams, is_azure
-from stages.outside.arguments import Arguments
-from stages.outside.entry import run
-from stages.outside.interrupts import INTERRUPTS
-from stages.outside.paid.backends import ledger_anywhere, open_shop, paid_params
-from stages.outside.paid.ledger import Ledger
-from stages.outside.paid.ledger_face import calls_of, runs_of
-from stages.outside.paid.limits import amount
-from stages.outside.paid.purchase import Buyer
-from stages.outside.paid.seats import held
-from stages.outside.paid.shop import Tally
-from stages.outside.paid.units import TOKENS, Units, units_of
-from stages.outside.settings import read_params
+from stages.io.arguments import Arguments
+from stages.io.clock import INTERRUPTS
+from stages.io.settings import read_params
+from stages.io.terminal import run
+from stages.paid.budget_report import calls_of, runs_of
+from stages.paid.door import ledger_anywhere, open_context, paid_params
+from stages.paid.ledger import Ledger
+from stages.paid.limits import amount
+from stages.paid.purchase import Buyer, Counts
+from stages.paid.reservations import held
+from stages.paid.units import TOKENS, Units, units_of
+from stages.params.forecaster import ApiParams, is_azure
 
 
 def main() -> None:
@@ -45,10 +44,10 @@ def _usage() -> dict[str, Any]:
     forecaster, api = paid_params("the vendor's count")
     if is_azure(forecaster.deployment):
         raise ConfigurationError("an Azure address does not tell what it counted: see the portal's own metrics.")
-    shop = open_shop(forecaster, api)
+    context = open_context(forecaster, api)
     with INTERRUPTS.held_back():
-        usage = Buyer(shop, Tally()).buy_usage()
-    shop.after_run()
+        usage = Buyer(context, Counts()).buy_usage()
+    context.after_run()
     return usage
 
 

@@ -7,16 +7,16 @@ cache that DVC used before. The second goes on with what lies here, as another s
 from pathlib import Path
 
 from stages.errors import ConfigurationError
-from stages.forecasting.params import ApiParams
-from stages.outside.arguments import Arguments
-from stages.outside.entry import run
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.paid.backends import begin_here
-from stages.outside.paid.identity import LEDGER, known_elsewhere, known_places
-from stages.outside.paid.moving import move_store, store_in
-from stages.outside.places import Folder
-from stages.outside.settings import read_params
-from stages.outside.workspace import store_root
+from stages.io.arguments import Arguments
+from stages.io.object_store import LocalStore
+from stages.io.settings import read_params
+from stages.io.terminal import run
+from stages.io.workspace import store_root
+from stages.paid.answer_store import AnswerStore
+from stages.paid.door import begin_here
+from stages.paid.identity import LEDGER, known_elsewhere, known_stores
+from stages.paid.moving import move_store, store_in
+from stages.params.forecaster import ApiParams
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("verb", choices=["adopt", "new"])
     parser.add_argument("--from", dest="cache", type=Path, help="the cache that DVC used before")
     arguments = parser.parse_args()
-    here = Folder(store_root())
+    here = LocalStore(store_root())
     if arguments.verb == "adopt":
         old = store_in(arguments.cache) if arguments.cache else _known(here)
         move_store(old, here)
@@ -33,13 +33,13 @@ def main() -> None:
     else:
         print("new-store: this repository goes on with what lies here, and counts requests from there.")
     api = read_params(ApiParams)
-    if arguments.verb == "new" and known_places(LEDGER):  # an experiment may set api.scope where params do not
+    if arguments.verb == "new" and known_stores(LEDGER):  # an experiment may set api.scope where params do not
         api = api.model_copy(update={"scope": "remote"})
     begin_here(api)
     print(f"  {here.root}: {AnswerStore(here, None).size()} answers")
 
 
-def _known(here: Folder) -> Folder:
+def _known(here: LocalStore) -> LocalStore:
     there = known_elsewhere(here)
     if len(there) == 1:
         return there[0]

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Sequence
 
 import yaml
 
-from stages.backtesting.grid import combos
-from stages.backtesting.trials import Entry, context_of, prior_sharpe_var, prior_trials, under_todays_names
-from stages.forecasting.params import ApiParams
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.adoption import state
-from stages.outside.configuration.composition import compose, refuse_to_discard, to_yaml
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.runs.past_runs import Found, entries_of, present_run, recorded_runs
-from stages.outside.runs.trials import TrialLog, open_log
-from stages.outside.settings import read_params
+from stages.configuration.compose import compose, refuse_to_discard, to_yaml
+from stages.configuration.edit_conf import state
+from stages.configuration.study import Study
+from stages.io.arguments import Arguments
+from stages.io.settings import read_params
+from stages.io.terminal import run
+from stages.params.forecaster import ApiParams
+from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs
+from stages.runs.trial_log import TrialLog, open_log
+from stages.trading.grid import combos
+from stages.trading.trials import Entry, context_of, prior_sharpe_var, prior_trials, under_todays_names
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """`make use PRESET=x`: make a preset the standing choice, so that later `-S` overrides stay on its market."""
 
-from stages.outside.arguments import Arguments
-from stages.outside.configuration.composition import compose, refuse_to_discard, write_params
-from stages.outside.configuration.conf_files import all_or_nothing, choices_of, choose
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.source.listing import listing_path
+from stages.configuration.compose import compose, refuse_to_discard, write_params
+from stages.configuration.edit_conf import all_or_nothing, choices_of, choose
+from stages.configuration.study import Study
+from stages.fetching.listing import listing_path
+from stages.io.arguments import Arguments
+from stages.io.terminal import run
 
 
 def main() -> None:

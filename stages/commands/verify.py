@@ -4,10 +4,10 @@ Rescued answers come home; what is damaged on the remote and sound here is mende
 """
 
 from stages.errors import DataContractError
-from stages.forecasting.params import ApiParams
-from stages.outside.entry import run, say
-from stages.outside.paid.backends import store_anywhere
-from stages.outside.settings import read_params
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.paid.door import store_anywhere
+from stages.params.forecaster import ApiParams
 
 
 def main() -> None:

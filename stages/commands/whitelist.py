@@ -6,14 +6,14 @@ Choosing symbols on the span that the sweep searches is itself a choice: commit 
 from dataclasses import replace
 from pathlib import Path
 
-from stages.backtesting.strategy import eligible_cells
+from stages.configuration.compose import compose, refuse_to_discard
+from stages.configuration.edit_conf import state
+from stages.configuration.study import Study
 from stages.errors import GateNotMet
-from stages.outside.configuration.adoption import state
-from stages.outside.configuration.composition import compose, refuse_to_discard
-from stages.outside.configuration.study import Study
-from stages.outside.entry import run
-from stages.outside.files import read_json
-from stages.outside.runs.evidence import require_evidence
+from stages.io.files import read_json
+from stages.io.terminal import run
+from stages.runs.evidence import require_evidence
+from stages.trading.strategy import eligible_cells
 
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 

@@ -1,1 +1,1 @@
-"""Leakage-safe features, one file a family, and the catalogue that names them."""
+"""Leakage-safe features, and the catalogue that names them."""

@@ -18,11 +18,10 @@ from typing import Any
 import polars as pl
 
 from stages.errors import ConfigurationError
-from stages.features import clock, context, events, ranges, returns, volume
+from stages.features import context, formulas
 from stages.features.context import Beside, Context
-from stages.features.minute import with_minute_columns
-from stages.features.params import FeaturesParams
-from stages.features.unknown import count_unknown, demand_known
+from stages.features.minutes import count_unknown, require_known, with_minute_columns
+from stages.params.features import FeaturesParams
 
 INDEX = ("ts", "known_at", "session", "m")
 
@@ -64,42 +63,42 @@ def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
     return lambda _: pl.col(name)
 
 
-SHARED = {"sigma": returns.sigma_5m, "vwap": volume.vwap, "atr": ranges.atr}  # several features are made of these
+SHARED = {"sigma": formulas.sigma_5m, "vwap": formulas.vwap, "atr": formulas.atr}  # several features are made of these
 
 _ahead = partial(Feature, known_ahead=True)
 _announced = partial(Feature, announced=True)
 _opening = partial(Feature, exog_policy="carry")  # unknown in the first minutes of every session
 
 FEATURES: dict[str, Feature] = {
-    "ret_1m": Feature("ln(C_m / C_{m-1}); at the open ln(C_0 / O_0)", "log return", 12, returns.ret(1)),
-    "ret_5m": _opening("ln(C_m / C_{m-5})", "log return", 12, returns.ret(5), _bars(5)),
-    "ret_15m": _opening("ln(C_m / C_{m-15})", "log return", 12, returns.ret(15), _bars(15)),
-    "rv_5m": _opening("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, returns.rv(5), _bars(4)),
-    "rv_15m": _opening("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, returns.rv(15), _bars(14)),
+    "ret_1m": Feature("ln(C_m / C_{m-1}); at the open ln(C_0 / O_0)", "log return", 12, formulas.ret(1)),
+    "ret_5m": _opening("ln(C_m / C_{m-5})", "log return", 12, formulas.ret(5), _bars(5)),
+    "ret_15m": _opening("ln(C_m / C_{m-15})", "log return", 12, formulas.ret(15), _bars(15)),
+    "rv_5m": _opening("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, formulas.rv(5), _bars(4)),
+    "rv_15m": _opening("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, formulas.rv(15), _bars(14)),
     "sigma_5m": _opening(
         "sqrt(5 * mean of r^2 over sigma_window_min)", "fraction per 5 min", 12, _shared("sigma"), _observations
     ),
     "parkinson": _opening(
-        "sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, ranges.parkinson, _observations
+        "sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, formulas.parkinson, _observations
     ),
     "garman_klass": _opening(
         "sqrt(mean of ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2)",
         "fraction per min",
         12,
-        ranges.garman_klass,
+        formulas.garman_klass,
         _observations,
     ),
     "atr": _opening("mean true range over atr_window_min", "price", 9, _shared("atr"), _observations),
-    "atr_rel": _opening("atr / C", "fraction", 12, ranges.atr_rel, _observations),
+    "atr_rel": _opening("atr / C", "fraction", 12, formulas.atr_rel, _observations),
     "vwap_30m": Feature("sum of (H+L+C)/3 * V / sum of V over vwap_window_min", "price", 9, _shared("vwap")),
     "z_vwap": _opening(
-        "(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, volume.z_vwap, _observations
+        "(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, formulas.z_vwap, _observations
     ),
     "volume_norm": Feature(
         "ln(1 + V) - median of ln(1 + V) at the same minute over volume_norm_sessions",
         "log ratio",
         9,
-        volume.volume_norm,
+        formulas.volume_norm,
         lookback_sessions=lambda params: params.volume_norm_sessions,
     ),
     "context_ret_1m": _opening(
@@ -116,31 +115,31 @@ FEATURES: dict[str, Feature] = {
         lambda _: context.context_ret(5),
         lambda params: params.context_lag_min + 5,
     ),
-    "event_today": _announced("1 if an event of today has been announced", "0 or 1", 0, events.event_today),
-    "event_fomc": _announced("1 if a FOMC event of today has been announced", "0 or 1", 0, events.event_of("fomc")),
-    "event_cpi": _announced("1 if a CPI event of today has been announced", "0 or 1", 0, events.event_of("cpi")),
+    "event_today": _announced("1 if an event of today has been announced", "0 or 1", 0, context.event_today),
+    "event_fomc": _announced("1 if a FOMC event of today has been announced", "0 or 1", 0, context.event_of("fomc")),
+    "event_cpi": _announced("1 if a CPI event of today has been announced", "0 or 1", 0, context.event_of("cpi")),
     "event_earnings": _announced(
-        "1 if an earnings event of today has been announced", "0 or 1", 0, events.event_of("earnings")
+        "1 if an earnings event of today has been announced", "0 or 1", 0, context.event_of("earnings")
     ),
     "minutes_to_event": Feature(
-        "minutes from known_at to the next announced event of today", "minutes", 6, events.minutes_to_event
+        "minutes from known_at to the next announced event of today", "minutes", 6, context.minutes_to_event
     ),
-    "minute": _ahead("m", "minutes since the open", 0, clock.minute),
-    "session_share": _ahead("m / n", "share of the session", 12, clock.session_share),
-    "minutes_to_close": _ahead("n - 1 - m", "minutes", 0, clock.minutes_to_close),
-    "is_half": _ahead("1 on a half day", "0 or 1", 0, clock.is_half),
-    "bucket_open": _ahead("1 in the first session_open_min", "0 or 1", 0, clock.bucket_open),
-    "bucket_mid": _ahead("1 between the other buckets", "0 or 1", 0, clock.bucket_mid),
-    "bucket_close": _ahead("1 in the last session_close_min", "0 or 1", 0, clock.bucket_close),
-    "day_of_week": _ahead("1 Monday to 5 Friday", "day", 0, clock.day_of_week),
-    "sin_1": _ahead("sin(2 pi m / 390)", "wave", 12, clock.sine(1)),
-    "cos_1": _ahead("cos(2 pi m / 390)", "wave", 12, clock.cosine(1)),
-    "sin_2": _ahead("sin(4 pi m / 390)", "wave", 12, clock.sine(2)),
-    "cos_2": _ahead("cos(4 pi m / 390)", "wave", 12, clock.cosine(2)),
-    "sin_3": _ahead("sin(6 pi m / 390)", "wave", 12, clock.sine(3)),
-    "cos_3": _ahead("cos(6 pi m / 390)", "wave", 12, clock.cosine(3)),
-    "sin_13": _ahead("sin(2 pi m / 30)", "wave of half an hour", 12, clock.sine(13)),
-    "cos_13": _ahead("cos(2 pi m / 30)", "wave of half an hour", 12, clock.cosine(13)),
+    "minute": _ahead("m", "minutes since the open", 0, formulas.minute),
+    "session_share": _ahead("m / n", "share of the session", 12, formulas.session_share),
+    "minutes_to_close": _ahead("n - 1 - m", "minutes", 0, formulas.minutes_to_close),
+    "is_half": _ahead("1 on a half day", "0 or 1", 0, formulas.is_half),
+    "bucket_open": _ahead("1 in the first session_open_min", "0 or 1", 0, formulas.bucket_open),
+    "bucket_mid": _ahead("1 between the other buckets", "0 or 1", 0, formulas.bucket_mid),
+    "bucket_close": _ahead("1 in the last session_close_min", "0 or 1", 0, formulas.bucket_close),
+    "day_of_week": _ahead("1 Monday to 5 Friday", "day", 0, formulas.day_of_week),
+    "sin_1": _ahead("sin(2 pi m / 390)", "wave", 12, formulas.sine(1)),
+    "cos_1": _ahead("cos(2 pi m / 390)", "wave", 12, formulas.cosine(1)),
+    "sin_2": _ahead("sin(4 pi m / 390)", "wave", 12, formulas.sine(2)),
+    "cos_2": _ahead("cos(4 pi m / 390)", "wave", 12, formulas.cosine(2)),
+    "sin_3": _ahead("sin(6 pi m / 390)", "wave", 12, formulas.sine(3)),
+    "cos_3": _ahead("cos(6 pi m / 390)", "wave", 12, formulas.cosine(3)),
+    "sin_13": _ahead("sin(2 pi m / 30)", "wave of half an hour", 12, formulas.sine(13)),
+    "cos_13": _ahead("cos(2 pi m / 30)", "wave of half an hour", 12, formulas.cosine(13)),
 }
 
 
@@ -152,7 +151,7 @@ def build_features(
     around: Context,
 ) -> dict[str, pl.DataFrame]:
     """One frame of features a symbol, context symbols included; one symbol at a time, so that memory stays flat."""
-    demand_buildable(params, around)
+    require_buildable(params, around)
     needed = around.leaders(params.names)
     leaders = {ending: with_minute_columns(bars[symbol], calendar) for ending, symbol in needed.items()}
     beside = Beside(calendar, leaders, around.events)
@@ -160,7 +159,7 @@ def build_features(
 
 
 @dataclass(frozen=True, eq=False)
-class Apart:
+class PerSymbol:
     """Builds the features of one symbol without the others in memory; `around` and table `Calendar` are for all."""
 
     params: FeaturesParams
@@ -183,8 +182,8 @@ def features_of(
     frame = with_minute_columns(bars, beside.calendar)
     for ending, leader in beside.leaders.items():
         frame = context.with_context(frame, leader, params, ending)
-    usual = volume.with_usual_volume(frame, usable, params.volume_norm_sessions)
-    complete = events.with_events(usual, beside.events, symbol).with_columns(
+    usual = formulas.with_usual_volume(frame, usable, params.volume_norm_sessions)
+    complete = context.with_events(usual, beside.events, symbol).with_columns(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
     features = complete.select(*INDEX, *columns(params.names, params))
@@ -192,7 +191,7 @@ def features_of(
         name: (feature(name).lookback_bars(params), feature(name).lookback_sessions(params)) for name in params.names
     }
     counts = count_unknown(features, usable, lookbacks, params.required)
-    demand_known(symbol, counts, params)
+    require_known(symbol, counts, params)
     return features, counts
 
 
@@ -218,7 +217,7 @@ def feature(name: str) -> Feature:
     return replace(FEATURES[base], expression=lambda _: context.context_ret(minutes, of + symbol))
 
 
-def demand_buildable(params: FeaturesParams, around: Context) -> None:
+def require_buildable(params: FeaturesParams, around: Context) -> None:
     """Refuse names that are not in the catalogue, required ones not built, context features without a context."""
     if strangers := sorted(name for name in params.names if not is_feature(name)):
         raise ConfigurationError(f"features.names holds {strangers}; the catalogue knows {sorted(FEATURES)}.")

@@ -1,8 +1,14 @@
-"""What every forecaster, bought or local, offers the pipeline.
+"""What every forecaster, bought or local, offers the pipeline, and what an answer must look like.
+
+What every forecaster, bought or local, offers the pipeline.
 
 *Shapes*: an answer's `values_bp` is (levels, horizon): level in the question's order, step h-1 is h minutes ahead.
 *Units*: bp of log return from the last row sent.
 *Time*: a backend sees a question's window and nothing later.
+
+What an answer must look like before anybody keeps it; at least as strict as all that later stages ask of it.
+
+*Shapes*: `values_bp` (levels, horizon), levels ascending; `mean_bp` and `most_bp` (horizon,). *Units*: bp.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +18,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.requests.question import Question
-from stages.requests.window import Window
+from stages.questions.question import Question
+from stages.questions.window import Window
 
 
 @dataclass(frozen=True)
@@ -44,3 +50,44 @@ class Backend(Protocol):
     def took(self) -> Mapping[str, object]:
         """What the answers took, in the words of the stage's line: requests sent, share answered from the store."""
         ...
+
+
+CROSSING_TOLERANCE_BP = 1e-6
+LEAST_SIGMA_BP = 1.0  # of one step: a price that stood still may move all the same
+MOST_BP = 100_000.0  # 22,026 times the last price: beyond, `last * exp(q / 1e4)` and its decimals mean nothing
+
+
+def plausible_bp(y_bp: NDArray[np.float64], horizon: int, sigmas: float) -> NDArray[np.float64]:
+    """How far from the last value a forecast may lie at each step: so many h-step deviations of what was sent.
+
+    `min(MOST_BP, sigmas * max(LEAST_SIGMA_BP, sqrt(mean(diff(y)^2))) * sqrt(h))`: the deviation is about zero, so a
+    steady trend counts, and grows with the root of the step, as a random walk's does.
+    """
+    sigma = float(np.sqrt(np.mean(np.diff(y_bp) ** 2))) if len(y_bp) > 1 else 0.0
+    steps = np.arange(1, horizon + 1)
+    return np.minimum(MOST_BP, sigmas * max(LEAST_SIGMA_BP, sigma) * np.sqrt(steps))
+
+
+def complaint(
+    values_bp: NDArray[np.float64],
+    mean_bp: NDArray[np.float64],
+    shape: tuple[int, int],
+    most_bp: NDArray[np.float64],
+) -> str | None:
+    """What is wrong with an answer, in a few words; None if it is sound."""
+    if values_bp.shape != shape or mean_bp.shape != shape[1:]:
+        return f"it has {values_bp.shape[0]} levels of {values_bp.shape[1]} steps, asked were {shape[0]} of {shape[1]}"
+    if not (np.isfinite(values_bp).all() and np.isfinite(mean_bp).all()):
+        return "it holds nulls, NaN or infinity"
+    said = np.vstack([values_bp, mean_bp])
+    if (beyond := np.abs(said) > most_bp).any():
+        row, step = np.argwhere(beyond)[0]
+        return (
+            f"it says {said[row, step]:.6g} bp for minute {step + 1}, where at most {most_bp[step]:.6g} is plausible "
+            "(api.plausible_sigmas times the deviation of what was sent)"
+        )
+    if (np.diff(values_bp, axis=0) < -CROSSING_TOLERANCE_BP).any():
+        return "its quantiles cross"
+    if np.ptp(values_bp) == 0:
+        return f"all its values are {values_bp.flat[0]:g}"
+    return None

@@ -11,10 +11,10 @@ The draws are seeded by the question's key: the same question always has the sam
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.forecasting.params import ForecasterParams
-from stages.forecasting.past_moves import session_starts
-from stages.requests.question import Question
-from stages.requests.window import UNITS_PER_BP, Window
+from stages.forecasting.naive import session_starts
+from stages.params.forecaster import ForecasterParams
+from stages.questions.question import Question
+from stages.questions.window import UNITS_PER_BP, Window
 
 BUCKET_MIN = 30
 SMALLEST_BP = 1e-3  # a bucket without any move still gets a scale

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from stages.forecasting.backend import Answer, Asked, Backend
 from stages.forecasting.ewma_fhs import ewma_fhs
-from stages.forecasting.params import LOCAL, ForecasterParams
-from stages.forecasting.persistence import persistence
-from stages.forecasting.seasonal import seasonal
-from stages.requests.question import Question
-from stages.requests.window import Window
+from stages.forecasting.naive import persistence, seasonal
+from stages.params.forecaster import LOCAL, ForecasterParams
+from stages.questions.question import Question
+from stages.questions.window import Window
 
 Forecast = Callable[[Question, Window, ForecasterParams], NDArray[np.float64]]
 

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.quality.params import QualityParams
-from stages.tables.bars import PRICES
+from stages.params.quality import QualityParams
+from stages.tables.market import PRICES
 
 LEAST_EQUAL = 20  # rows: in a name of few prices and round volumes some are equal by chance
 SAMPLE_MINUTES = 24  # between sampled minutes when symbols are compared: 16 a session

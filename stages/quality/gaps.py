@@ -19,10 +19,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from stages.params.quality import QualityParams
 from stages.quality.halts import NO_HALTS, UNLISTED, inside, with_absences
-from stages.quality.params import QualityParams
-from stages.tables.bars import REAL
-from stages.tables.events import EVERYBODY, Halts
+from stages.tables.market import EVERYBODY, REAL, Halts
 
 MINUTE = timedelta(minutes=1)
 Counts = NDArray[np.int64]

@@ -15,9 +15,9 @@ from typing import Any
 
 import polars as pl
 
+from stages.params.quality import DialectParams, QualityParams
+from stages.quality.clean import cut_to_body, filled, judge_wicks, outliers, placed
 from stages.quality.copies import Prints, copied_sessions, sampled_prints
-from stages.quality.failure import HardFailure
-from stages.quality.fill import filled, placed
 from stages.quality.gaps import Silence, silence_of
 from stages.quality.halts import NO_HALTS, halts_of
 from stages.quality.ingest import Ingested, ingest, read_rows
@@ -25,12 +25,10 @@ from stages.quality.label_evidence import LabelEvidence, label_evidence
 from stages.quality.labels import LabelReading
 from stages.quality.levels import judge_levels
 from stages.quality.others import NOBODY, Extremes, Others, extremes_of
-from stages.quality.outliers import outliers
-from stages.quality.params import DialectParams, QualityParams
 from stages.quality.sessions import judge_sessions
 from stages.quality.units import check_unit
-from stages.quality.wicks import cut_to_body, judge_wicks
-from stages.tables.bars import Bars
+from stages.quality.verdicts import HardFailure
+from stages.tables.market import Bars
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Checked:
     undecided: str = ""  # why the label is not known, if that stops the run
 
 
-def check_apart(  # noqa: PLR0913  # as check_symbol
+def check_one_symbol(  # noqa: PLR0913  # as check_symbol
     symbol: str,
     delivered: pl.DataFrame,
     known: Known = NOTHING,

@@ -11,8 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.tables.bars import REAL
-from stages.tables.events import EVERYBODY, Halts
+from stages.tables.market import EVERYBODY, REAL, Halts
 
 NO_HALTS: pl.DataFrame = Halts.create_empty()
 UNLISTED = "the other symbols traded (quality.unlisted_halts)"

@@ -14,11 +14,11 @@ from typing import Literal
 
 import polars as pl
 
-from stages.quality.failure import HardFailure
-from stages.quality.params import DialectParams
-from stages.tables.bars import PRICES
+from stages.params.quality import DialectParams
+from stages.quality.verdicts import HardFailure
+from stages.sessions.calendar import NEW_YORK
 from stages.tables.contract import UTC_MICROSECONDS
-from stages.universe.snapshots import NEW_YORK
+from stages.tables.market import PRICES
 
 NUMBERS = (*PRICES, "volume")
 COLUMNS = ("ts", *NUMBERS)

@@ -3,9 +3,9 @@
 *Errors*: returned, not raised: a run that stops for a label writes its report first.
 """
 
-from stages.quality.failure import HardFailure
+from stages.params.quality import DialectParams, QualityParams
 from stages.quality.labels import LabelReading, Stretch, stamp
-from stages.quality.params import DialectParams, QualityParams
+from stages.quality.verdicts import HardFailure
 
 MEANING = {0: "start", 1: "end"}  # by the offset of the first stamp from the open, in minutes
 CONSEQUENCE = {

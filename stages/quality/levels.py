@@ -24,10 +24,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from stages.params.quality import QualityParams
+from stages.quality.clean import NORMAL_CONSISTENCY, past_deviation
 from stages.quality.others import NOBODY, Others, Place
-from stages.quality.outliers import NORMAL_CONSISTENCY, past_deviation
-from stages.quality.params import QualityParams
-from stages.universe.earlier_sessions import Floats
+from stages.sessions.rolling import Floats
 
 MARKET_NIGHT_CAP = log(1.25)  # a whole market that moves further in a night is a feed with another unit
 SMALL_SPLITS = tuple(Fraction(*pair) for pair in ((3, 2), (5, 2), (4, 3), (5, 3), (5, 4)))

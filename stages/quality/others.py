@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.quality.params import QualityParams
-from stages.universe.earlier_sessions import Floats
+from stages.params.quality import QualityParams
+from stages.sessions.rolling import Floats
 
 Place = tuple[int, int]  # a row of the grid and the direction of a move, 0 for a night
 PART_OF_FLOOR = 1 / 3  # a move of another symbol counts from a third of the size at which it would be suspect

@@ -12,12 +12,12 @@ from typing import Any
 import polars as pl
 
 from stages.errors import DataContractError
+from stages.params.quality import QualityParams
+from stages.params.universe import UniverseParams
 from stages.quality.gaps import long_gaps
 from stages.quality.gate import Checked
 from stages.quality.halts import halts_told
-from stages.quality.params import QualityParams
 from stages.quality.sentences import doubts, too_few_sessions
-from stages.universe.params import UniverseParams
 
 SCHEMA_VERSION = 1
 FLAGS = ("TS3", "TS6", "TS8", "CMP4", "PX1", "PX2", "PX3", "PX3_reverted", "PX4", "PX5", "PX6", "PX7", "PX8", "VOL1",
@@ -63,7 +63,7 @@ def quality_report(
     }
 
 
-def demand_sound(report: dict[str, Any], universe: UniverseParams) -> None:
+def require_sound(report: dict[str, Any], universe: UniverseParams) -> None:
     """Raise on the first hard failure of the report, or on a symbol of the universe that it does not know."""
     for symbol in universe.all_symbols:
         if symbol not in report["symbols"]:

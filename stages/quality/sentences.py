@@ -1,17 +1,75 @@
-"""What the gate says in words. Each sentence is about symbols that could be read, and about rows that came or did not.
+"""What the gate says in words: of symbols that could be read, rows that came or did not, levels and copies.
+
+What the gate found of levels and copies, as sentences: what happened, where, and what to do.
+
+A sentence names the first session and counts the others, so that a fault of a year is one line.
+
+What the gate says in words. Each sentence is about symbols that could be read, and about rows that came or did not.
 
 Of a symbol whose reading stopped (`Checked.failure`) only the stop is told: its sessions are unknown, not empty.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from stages.params.quality import QualityParams
+from stages.quality.copies import copied_symbols
 from stages.quality.gate import Checked
-from stages.quality.level_sentences import copy_warnings, level_warnings, twin_warnings
-from stages.quality.params import QualityParams
-from stages.quality.quiet import proposal
+from stages.quality.proposals import proposal
+
+if TYPE_CHECKING:
+    from stages.quality.gate import Checked
+
+
+LIST_IT = "list it in conf/corporate_actions/NAME.csv and say quality.corporate_actions: NAME"
+
+
+def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Jumps of the price that nobody listed, a sentence for those that fit a split each and one for the rest."""
+    told = [
+        f"PX4 {symbol} {one['session']}: the price is {one['factor']:g} times the last close, like a split of "
+        f"{one['split']} with a night's move; if it was one, {LIST_IT}"
+        for one in levels
+        if one["kind"] == "split"
+    ]
+    jumps = [one for one in levels if one["kind"] == "jump"]
+    if jumps:
+        first = jumps[0]
+        more = f", and again on {len(jumps) - 1} occasions after it" if len(jumps) > 1 else ""
+        told.append(
+            f"PX7 {symbol} {first['session']}: at minute {first['minute']} the price is {first['factor']:g} times the "
+            f"last one before it{more}, which neither its past nor other symbols nor a split explains; these bars are "
+            f"void until the price is back. Repair the source, or, if the move was real, {LIST_IT}"
+        )
+    return told
+
+
+def copy_warnings(symbol: str, days: pl.DataFrame) -> list[str]:
+    """Sessions that hold the bars of an earlier one."""
+    copies = days.filter(pl.col("copied_from").is_not_null())
+    if copies.is_empty():
+        return []
+    first = copies.row(0, named=True)
+    more = f" (and {copies.height - 1} sessions more)" if copies.height > 1 else ""
+    return [
+        f"TS8 {symbol} {first['session']}: {first['TS8']} of its bars are those of {first['copied_from']}, volumes "
+        f"included{more}; get the session again"
+    ]
+
+
+def twin_warnings(checked: Mapping[str, "Checked"]) -> list[str]:
+    """Symbols that hold the same bars."""
+    told = []
+    for (one, other), numbers in copied_symbols({symbol: found.prints for symbol, found in checked.items()}).items():
+        first = checked[one].days["session"][numbers[0]]
+        told.append(
+            f"X2 {one} and {other}: the same bars, volumes included, on {len(numbers)} sessions, first {first}; one "
+            "was delivered under the other's name, get it again"
+        )
+    return told
+
 
 Symbols = Mapping[str, dict[str, Any]]
 FELL = {  # reason -> what is true of the session that fell for it

@@ -8,12 +8,11 @@ is `asof`.
 
 import polars as pl
 
-from stages.quality.asof import broken_rules, first_broken
+from stages.params.quality import QualityParams
+from stages.quality.asof import broken_rules, first_broken, longest_runs, odd_run, stale_runs
 from stages.quality.halts import NO_HALTS, with_absences
 from stages.quality.ingest import Ingested
-from stages.quality.params import QualityParams
-from stages.quality.runs import longest_runs, odd_run, stale_runs
-from stages.tables.bars import PRICES, REAL
+from stages.tables.market import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
 WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")

@@ -6,8 +6,8 @@
 
 import polars as pl
 
-from stages.quality.failure import HardFailure
-from stages.quality.params import QualityParams
+from stages.params.quality import QualityParams
+from stages.quality.verdicts import HardFailure
 
 WHOLE_TICKS = 100
 WHOLE_SHARE = 0.999

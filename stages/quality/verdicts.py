@@ -1,4 +1,8 @@
-"""The gate's verdicts as later stages use them.
+"""The gate's verdicts: which sessions later stages may use, and the fault that stops a run.
+
+A fault that no session can be saved from: the run stops, and the report says why.
+
+The gate's verdicts as later stages use them.
 
 *Time*: a verdict on a session is known when the session is over; it judges history and outcomes, never a snapshot of
 the same day.
@@ -6,6 +10,22 @@ the same day.
 
 from datetime import date
 from typing import Any
+
+from stages.errors import DataContractError
+
+
+class HardFailure(DataContractError):
+    """One hard check of one symbol; `detail` is the sentence with value, param and remedy."""
+
+    def __init__(self, check: str, detail: str, session: date | None = None) -> None:
+        super().__init__(detail)
+        self.check = check
+        self.detail = detail
+        self.session = session
+
+    def __reduce__(self) -> tuple[type["HardFailure"], tuple[str, str, date | None]]:
+        """What another process needs to make it anew."""
+        return HardFailure, (self.check, self.detail, self.session)
 
 
 def usable_sessions(report: dict[str, Any]) -> dict[str, tuple[date, ...]]:

@@ -1,1 +1,1 @@
-"""What people read: figures, the page, the markdown reports."""
+"""What people read: figures, sections, the page, markdown reports, two runs side by side."""

@@ -1,4 +1,11 @@
-"""The page: one HTML file that loads nothing, the same bytes for the same record."""
+"""The page and the markdown reports: what stands in which, and how each is rendered.
+
+What stands in which report, in reading order.
+
+The page: one HTML file that loads nothing, the same bytes for the same record.
+
+The markdown reports: the page's words and tables for a git host, and what the robustness of the result rests on.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,11 +16,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from stages.reporting.charts import THEME
-from stages.reporting.content import Section
-from stages.reporting.contents import EVIDENCE, SUMMARY
-from stages.reporting.headline import headline
+from stages.reporting.costs import costs
+from stages.reporting.coverage import coverage
+from stages.reporting.data import data, inputs, sources
+from stages.reporting.elements import SIGNS, Section
+from stages.reporting.equity import equity, walk_forward
+from stages.reporting.fans import fans
 from stages.reporting.record import Record
-from stages.reporting.words import SIGNS
+from stages.reporting.skill import controls, skill
+from stages.reporting.sweep import sweep
+from stages.reporting.verdict import gates, headline
+
+Describe = Callable[[Record], Section]
+
+SUMMARY: tuple[Describe, ...] = (gates, sources)
+EVIDENCE: tuple[Describe, ...] = (data, skill, coverage, fans, equity, sweep, walk_forward, costs, controls, inputs)
+PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
+ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, walk_forward, costs, controls, inputs)
+
 
 VEGA_LITE = "6.4"
 TICKED = re.compile("`([^`]+)`")
@@ -66,3 +86,26 @@ def vega() -> Markup:
     """Vega, Vega-Lite and Vega-Embed as one script; a `</script` inside it must not end the element."""
     bundle: Callable[..., str] = vl_convert.javascript_bundle  # its stub demands what the function does not
     return Markup(bundle(vl_version=VEGA_LITE).replace("</script", "<\\/script"))  # noqa: S704 - a library's own code
+
+
+def render_report(record: Record) -> str:
+    """Every section of the page without its figures."""
+    return _render(record, record.config["report"]["study"], PAGE)
+
+
+def render_robustness(record: Record) -> str:
+    """Gates, results, the top of the grid, cost curves and the whole configuration."""
+    return _render(record, f"Robustness: {record.config['report']['study']}", ROBUSTNESS)
+
+
+def _render(record: Record, title: str, contents: tuple[Describe, ...]) -> str:
+    return (
+        templates()
+        .get_template("report.md.j2")
+        .render(
+            title=title,
+            label=record.label,
+            headline=headline(record),
+            sections=[describe(record) for describe in contents],
+        )
+    )

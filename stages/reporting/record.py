@@ -7,9 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.reporting.origin import SYNTHETIC, is_local, makers, origin
-from stages.reporting.picking import evenly
-from stages.reporting.words import count
+from stages.reporting.elements import count, evenly
+from stages.tables.forecasts import SYNTHETIC, is_local, makers, origin
 from stages.tables.trades import PORTFOLIO
 
 Document = Mapping[str, Any]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from stages.scoring.params import StatedKind
+from stages.params.gates import StatedKind
 
 CELL = ("symbol", "history_days", "horizon_min", "method")
 Cell = tuple[str, int, int, str]

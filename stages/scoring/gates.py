@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr, ndtr, ndtri
 
+from stages.params.gates import Fdr, GatesParams
 from stages.scoring.discoveries import CELL, Discovery, Stated, cell_of, discoveries
-from stages.scoring.params import Fdr, GatesParams
-from stages.scoring.verdict import Judgement, Verdict, worst
+from stages.scoring.inference import Judgement, Verdict, worst
 
 NOMINAL = 0.5
 POWER = 0.8  # "four times out of five"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import polars as pl
 from utilsforecast import losses
 
-from stages.tables.quantiles import LEVELS, QUANTILES
+from stages.tables.forecasts import LEVELS, QUANTILES
 
 VERSIONS = ["raw", "calibrated"]
 COLUMNS = {"raw": "raw_{}", "calibrated": "{}"}  # where a version's quantile stands

@@ -21,13 +21,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.scoring.day_sums import DaySums, LossRows, Totals, summary
-from stages.scoring.figures import covered_50, pit_counts, ratio
+from stages.params.gates import GatesParams
+from stages.scoring.figures import DaySums, LossRows, Totals, covered_50, pit_counts, ratio, summary
+from stages.scoring.inference import block_length, bounds, day_weights, deviation, diebold_mariano, pit_uniformity
 from stages.scoring.losses import VERSIONS, elementary_losses
-from stages.scoring.params import GatesParams
-from stages.scoring.resampling import block_length, bounds, day_weights, deviation
-from stages.scoring.significance import diebold_mariano, pit_uniformity
-from stages.tables.quantiles import BENCHMARK, LEVELS
+from stages.tables.forecasts import BENCHMARK, LEVELS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

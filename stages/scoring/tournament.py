@@ -1,4 +1,12 @@
-"""Which calibration the search span speaks for: all methods on the same outcomes, and one proposed by the stated rule.
+"""All calibration methods on the same outcomes, one proposed by the stated rule; and the data of the plots.
+
+Small frames behind the plots: are levels reached as often as they say, and does that hold through the day.
+
+*Tables*: one row a method and level (`reliability`), or a method, horizon and clock time (`coverage_by_time`); both
+over all symbols of the asked model, as answered and as calibrated, sorted by key. Outcomes exactly on a quantile count
+as in `figures.py`.
+
+Which calibration the search span speaks for: all methods on the same outcomes, and one proposed by the stated rule.
 
 The loss `gates.choose_calibration.by` is divided by its mean over all methods in each cell (symbol, history, horizon),
 so that wild symbols and long horizons count no more than others: 1 is the average method, also where none loses
@@ -17,14 +25,65 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from stages.params.gates import ChooseCalibration, GatesParams
+from stages.scoring.figures import Floats, Sums, hit_counts
 from stages.scoring.gates import judge_coverage
-from stages.scoring.losses import elementary_losses
+from stages.scoring.inference import Verdict, worst
+from stages.scoring.losses import VERSIONS, elementary_losses, hits_and_ties
 from stages.scoring.metrics import Parts, asked_rows
-from stages.scoring.params import ChooseCalibration, GatesParams
-from stages.scoring.verdict import Verdict, worst
-from stages.tables.quantiles import LEVELS
+from stages.tables.forecasts import LEVELS
+
+DECIMALS = 6
+KIND = ["method", "horizon_min"]
+
+
+def reliability(forecasts: Parts) -> pl.DataFrame:
+    """Share of outcomes at or below each quantile, against the share there should be."""
+    sums = _by_session(forecasts, KIND).drop("session").group_by(KIND).sum()
+    counts = {version: hit_counts(_columns(sums), version) for version in VERSIONS}
+    levels = [
+        sums.select(
+            *KIND,
+            pl.lit(level / 100).alias("level"),
+            *(_share(counts[version][level], sums).alias(version) for version in VERSIONS),
+            pl.col("n").cast(pl.UInt32),
+        )
+        for level in LEVELS
+    ]
+    return pl.concat(levels).sort(*KIND, "level")
+
+
+def coverage_by_time(forecasts: Parts) -> pl.DataFrame:
+    """Share of outcomes inside [q25, q75], by clock time of the snapshot."""
+    keys = [*KIND, "snapshot_et"]
+    by_session = _by_session(forecasts, keys)
+    days = by_session.group_by(keys).agg(n_days=pl.col("session").n_unique())
+    sums = by_session.drop("session").group_by(keys).sum().join(days, on=keys)
+    counts = {version: hit_counts(_columns(sums), version) for version in VERSIONS}
+    shares = (_share(counts[version][75] - counts[version][25], sums).alias(version) for version in VERSIONS)
+    return sums.select(*keys, *shares, pl.col("n").cast(pl.UInt32), "n_days").sort(keys)
+
+
+def _by_session(forecasts: Parts, keys: list[str]) -> pl.DataFrame:
+    """Hits and ties of each session, summed over symbols."""
+    parts = [
+        asked_rows(part)
+        .filter(~pl.col("void"), "calibrated")
+        .with_columns(pl.lit(1.0).alias("n"), *hits_and_ties())
+        .select(*keys, "session", "n", pl.selectors.matches("_(hit|tie)_"))
+        for part in forecasts
+    ]
+    return pl.concat(parts).group_by(*keys, "session").sum()
+
+
+def _columns(frame: pl.DataFrame) -> Sums:
+    return {name: frame[name].to_numpy() for name in frame.columns if frame[name].dtype == pl.Float64}
+
+
+def _share(counts: Floats, sums: pl.DataFrame) -> pl.Series:
+    return (pl.Series(counts) / sums["n"]).round(DECIMALS)
+
 
 SIMPLEST_FIRST = ("identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid")
 CELL = ["symbol", "history_days", "horizon_min"]
@@ -34,9 +93,7 @@ LOSSES = {
     "interval_score_50_bp": pl.col("calibrated_interval_50"),
     "interval_score_90_bp": pl.col("calibrated_interval_90"),
 }
-DECIMALS = 6
 Document = dict[str, Any]
-Floats = NDArray[np.float64]
 
 
 def tournament(forecasts: Parts, metrics: Mapping[str, Any], params: GatesParams) -> Document:

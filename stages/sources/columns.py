@@ -13,7 +13,7 @@ from itertools import permutations
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.sources.params import SYMBOL, Unit
+from stages.params.source import SYMBOL, Unit
 
 PRICES = ("open", "high", "low", "close")
 NAMES: Mapping[str, tuple[str, ...]] = {

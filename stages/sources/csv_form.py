@@ -10,7 +10,7 @@ from itertools import product
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.sources.params import CsvParams
+from stages.params.source import CsvParams
 
 SEPARATORS = (",", ";", "\t", "|")
 FEWEST_CELLS = 6  # a stamp, four prices and a volume

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from stages.errors import DataContractError
-from stages.sources.template import ANY, literal
-from stages.universe.names import few
+from stages.errors import DataContractError, shorten
+from stages.params.path_template import ANY, literal
 
 ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
 TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
@@ -40,7 +39,7 @@ class Layout:
         """The layout in words."""
         periods = {"{d": "day", "{m": "month", "{yyyy": "year"}
         period = next((f", one a {word}" for form, word in periods.items() if form in self.template), "")
-        whose = f"one a symbol ({few(self.symbols)})" if self.symbols else "all symbols in each"
+        whose = f"one a symbol ({shorten(self.symbols)})" if self.symbols else "all symbols in each"
         return f"{self.files} files, {whose}{period}"
 
 

@@ -10,11 +10,10 @@ by symbol, period and uri; several files may hold parts of one period.
 from collections import defaultdict
 from typing import Any
 
-from stages.errors import DataContractError
-from stages.sources.params import SourceParams
-from stages.sources.template import months
-from stages.universe.names import few
-from stages.universe.params import UniverseParams
+from stages.errors import DataContractError, shorten
+from stages.params.path_template import months
+from stages.params.source import SourceParams
+from stages.params.universe import UniverseParams
 
 SCHEMA_VERSION = 1
 RENEW = "`make refresh` lists the source anew"
@@ -62,13 +61,13 @@ def _files(listed: list[dict[str, Any]], source: SourceParams, universe: Univers
     for symbol in symbols:
         if symbol is not None and symbol not in known:
             raise DataContractError(
-                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which knows {few(known)}: take "
+                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which knows {shorten(known)}: take "
                 f"it out of universe, or correct source.uri_template {source.uri_template!r}; {RENEW}."
             )
         if missing := [str(month) for month in wanted if not found[symbol, month]]:
             of_symbol = "" if symbol is None else f" of {symbol}"
             raise DataContractError(
-                f"conf/manifests/{source.name}.json holds no file{of_symbol} for {few(missing)}: narrow "
+                f"conf/manifests/{source.name}.json holds no file{of_symbol} for {shorten(missing)}: narrow "
                 f"universe.first_session ({universe.first_session}) and universe.last_session "
                 f"({universe.last_session}), or get the files; {RENEW}."
             )

@@ -16,9 +16,8 @@ import numpy as np
 import polars as pl
 from scipy.special import erf
 
-from stages.sources.params import SyntheticParams
-from stages.sources.plants import PLANTS, Floats, Integers
-from stages.sources.synthetic import FULL_SESSION_MIN, diurnal_shape
+from stages.params.source import SyntheticParams
+from stages.sources.synthetic import FULL_SESSION_MIN, PLANTS, Floats, Integers, diurnal_shape
 
 BP = 1e4
 NODES = 21

@@ -1,1 +1,1 @@
-"""The contract of every table that lies between two stages, one schema a file."""
+"""The contract of every table that lies between two stages."""

@@ -1,9 +1,32 @@
-"""What was traded, fill by fill, and what it earned day by day."""
+"""What was decided and traded, and what it earned day by day.
+
+One decision a forecast: entered, or the first reason why not.
+
+What was traded, fill by fill, and what it earned day by day.
+
+Every variant of the rule that the sweep tried.
+"""
 
 import dataframely as dy
 import polars as pl
 
 from stages.tables.contract import Table, instant, number
+from stages.tables.forecasts import ForecastKey
+
+
+class Signals(ForecastKey):
+    """One row a forecast that the strategy could have traded.
+
+    `decision` is `long`, `short` or the first failing rule. *Units*: `ev_bp`, `cost_bp` (round trip) in bp of `last`;
+    both null where params state no costs for the symbol, `ev_bp` also where the forecast takes no side.
+    *Time*: everything is known at `snapshot_utc`, but for the reasons that depend on open positions.
+    """
+
+    method = dy.String(primary_key=True, nullable=False)
+    decision = dy.String(nullable=False)
+    ev_bp = number(6, nullable=True)
+    cost_bp = number(6, nullable=True)
+
 
 PORTFOLIO = "PORTFOLIO"
 
@@ -52,3 +75,11 @@ class Daily(Table):
     trades = dy.Int32(nullable=False, min=0)
     exposure_min = dy.Int32(nullable=False, min=0)
     turnover = number(9)
+
+
+class GridDaily(Table):
+    """One row a combo and session, zeros included. *Units*: `net_bp` in bp of the whole capital, as in `Daily`."""
+
+    combo = dy.String(primary_key=True, nullable=False)
+    session = dy.Date(primary_key=True, nullable=False)
+    net_bp = number(9)

@@ -33,8 +33,10 @@ def code_files(stage: str) -> set[str]:
 
 
 def code_deps(stage: str) -> list[str]:
-    """`code_files`, with a folder in place of its files where all of them are imported."""
+    """`code_files`, with a folder in place of its files where all of them are imported, and templates."""
     files = code_files(stage)
+    packages = {(ROOT / file).parent for file in files} - {ROOT / "stages"}
+    files |= {str(folder.relative_to(ROOT)) for package in packages for folder in package.glob("templates")}
     for folder in sorted({str(Path(file).parent) for file in files} - {"stages"}):
         inside = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py"}
         if inside <= files and len(inside) > 1:

@@ -5,8 +5,8 @@ import re
 import pytest
 import yaml
 
-from stages.outside.configuration.composition import compose, to_yaml
-from stages.outside.configuration.study import problems
+from stages.configuration.compose import compose, to_yaml
+from stages.configuration.study import problems
 from tests.architecture.dependencies import ROOT
 
 CONF = ROOT / "conf"

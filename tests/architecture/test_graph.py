@@ -5,7 +5,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 
-from stages.tables.section import Section
+from stages.params.section import Section
 from tests.architecture.dependencies import ROOT, artifact_paths, code_deps, code_files, declared, load_dvc_yaml
 
 STAGES = load_dvc_yaml()["stages"]

@@ -19,16 +19,16 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from stages.backtesting.engine import trade_grid
-from stages.backtesting.market import MICROSECONDS, markets_of
-from stages.backtesting.simulate import simulate
-from stages.backtesting.strategy import Strategy
-from stages.backtesting.summary import book_of
-from stages.rules.clock import time_stops
-from tests.backtesting.loop import minutes_of as minutes_by_start
-from tests.backtesting.loop import terms_of, trade_session
-from tests.backtesting.made_markets import random_market, strategy
+from stages.trading.engine import trade_grid
+from stages.trading.market import MICROSECONDS, markets_of
+from stages.trading.performance import book_of
+from stages.trading.rules import time_stops
+from stages.trading.simulate import simulate
+from stages.trading.strategy import Strategy
 from tests.benchmarks import rivals
+from tests.trading.loop import minutes_of as minutes_by_start
+from tests.trading.loop import terms_of, trade_session
+from tests.trading.made_markets import random_market, strategy
 
 FEW, MANY, SESSIONS = ("A", "B", "C"), tuple(f"S{n:02d}" for n in range(50)), 250
 FEES, HALF_SPREAD = 0.5, 0.01
@@ -92,7 +92,7 @@ class Benchmark:
         for market, one in zip(self.markets, symbols, strict=True):
             feeds = [market.feeds[kind] for kind in kinds]
             forecasts = np.array([[*feed.quartiles, feed.calibrated] for feed in feeds])
-            rivals.walk_bars((one.tape, one.looks), forecasts, rows, terms, net)
+            rivals.walk_bars((one.bar_array, one.looks), forecasts, rows, terms, net)
         return net
 
     def loop(self, combos: Sequence[Strategy]) -> np.ndarray:
@@ -131,10 +131,10 @@ class Benchmark:
 def main() -> None:
     """Print combos per second of everyone, the ratios, and that the trades are the same."""
     largest = int(sys.argv[1]) if len(sys.argv) > 1 else max(GRIDS)
-    few = Benchmark(FEW)
+    shorten = Benchmark(FEW)
     for size in (size for size in GRIDS if size <= largest):
-        compare(few, grid(FEW, size))
-    beside_backtesting(few)
+        compare(shorten, grid(FEW, size))
+    beside_backtesting(shorten)
     if largest >= 100:
         many = Benchmark(MANY)
         compare(many, grid(MANY, 100))
@@ -149,17 +149,17 @@ def compare(bench: Benchmark, combos: Sequence[Strategy]) -> None:
     symbols = rivals.verdicts(bench.markets, combos)
     minutes = rivals.minutes_of(symbols, bench.sessions)
     chunk = slice(0, min(size, max(1, VECTORBT_COLUMNS // len(bench.names))))
-    few = [one.of(chunk) for one in symbols]
+    shorten = [one.of(chunk) for one in symbols]
     some = combos[:: max(1, size // LOOP_COMBOS)][:LOOP_COMBOS]
 
     same_days(bench.ours(combos), bench.walk(combos, symbols))
     same_days(bench.ours(some), bench.loop(some))
-    same_trades(bench, combos[chunk], bench.vectorbt(combos[chunk], few, minutes))
+    same_trades(bench, combos[chunk], bench.vectorbt(combos[chunk], shorten, minutes))
 
     ours = size / best(lambda: bench.ours(combos), 20)
     walk = size / best(lambda: bench.walk(combos, symbols), 5)
     loop = len(some) / best(lambda: bench.loop(some), 1)
-    vectorbt = len(combos[chunk]) / best(lambda: bench.vectorbt(combos[chunk], few, minutes), 2)
+    vectorbt = len(combos[chunk]) / best(lambda: bench.vectorbt(combos[chunk], shorten, minutes), 2)
     print(f"{len(bench.names)} symbols x {SESSIONS} days, n={size}, combos/s: ", end="")
     print(f"ours {ours:,.0f}  numba walk {walk:,.0f}  vectorbt {vectorbt:,.1f}  loop {loop:,.1f}")
     print(f"       ours is {ours / walk:.1f} x walk, {ours / vectorbt:,.0f} x vectorbt, {ours / loop:,.0f} x loop")

@@ -10,15 +10,15 @@ import time
 from functools import partial
 from pathlib import Path
 
-from stages.outside import engine
-from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import Partition, staged
-from stages.outside.storing.passes import Pass
-from stages.quality.gate import check_apart
-from tests.outside.cluster import cluster
-from tests.outside.large_market import CALENDAR, DIALECT, SOURCE, symbols_of
-from tests.outside.partition_work import made_and_checked
+from stages.engine import engine
+from stages.engine.tasks import SymbolTask
+from stages.io.partitions import Partition, staged
+from stages.params.storage import StorageParams
+from stages.quality.gate import check_one_symbol
 from tests.quality.deliveries import QUALITY
+from tests.support.cluster import cluster
+from tests.support.large_market import CALENDAR, DIALECT, SOURCE, symbols_of
+from tests.support.partition_work import made_and_checked
 
 PARTITIONS = 600
 
@@ -26,10 +26,10 @@ PARTITIONS = 600
 def wall_seconds(choice: str, folder: Path) -> float:
     """From the first key to the last record, the engine's start-up included."""
     os.environ["ENGINE"] = choice
-    check = partial(check_apart, dialect=DIALECT, calendar=CALENDAR, quality=QUALITY)
+    check = partial(check_one_symbol, dialect=DIALECT, calendar=CALENDAR, quality=QUALITY)
     start = time.perf_counter()
     with staged(folder, StorageParams(root=None)) as stage:
-        work = Pass(partial(made_and_checked, source=SOURCE, calendar=CALENDAR, check=check), stage.writer)
+        work = SymbolTask(partial(made_and_checked, source=SOURCE, calendar=CALENDAR, check=check), stage.writer)
         found: dict[str, tuple[Partition, int]] = engine.run(
             work, dict.fromkeys(symbols_of(PARTITIONS), ()), "checking"
         )

@@ -25,9 +25,9 @@ import yaml
 
 from stages.features.catalogue import FEATURES, features_of
 from stages.features.context import Beside
-from stages.features.minute import with_minute_columns
+from stages.features.minutes import with_minute_columns
 from stages.quality.gate import Checked, check_symbol
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
 from tests.architecture.dependencies import ROOT
 from tests.benchmarks.features_in_pandas import context_in_pandas, events_in_pandas, features_in_pandas
 from tests.benchmarks.gate_in_pandas import BARS, check_in_pandas, grid_in_pandas
@@ -202,9 +202,9 @@ def stages_at(count: int) -> tuple[float, float]:
 def main() -> None:
     """Print every figure."""
     against_pandas()
-    (few, _), (many, peak) = stages_at(FEW), stages_at(MANY)
-    exponent = math.log(many / few) / math.log(MANY / FEW)
-    print(f"check_data and build_features, files to files: {FEW} symbols {few:.1f} s, {MANY} symbols {many:.1f} s")
+    (shorten, _), (many, peak) = stages_at(FEW), stages_at(MANY)
+    exponent = math.log(many / shorten) / math.log(MANY / FEW)
+    print(f"check_data and build_features, files to files: {FEW} symbols {shorten:.1f} s, {MANY} symbols {many:.1f} s")
     print(f"time grows with exponent {exponent:.2f}, peak memory {peak:.2f} GB (less than {MOST_GIGABYTES} wanted)")
 
 

@@ -15,11 +15,11 @@ from dataclasses import replace
 from time import process_time
 from typing import Any
 
-from stages.requests.market import Market
-from stages.requests.question import Question
-from stages.requests.series import Series
+from stages.questions.market import Market
+from stages.questions.question import Question
+from stages.questions.window import Series
 from tests.features.made_bars import made_calendar
-from tests.requests.markets import plan, random_market, requests_params
+from tests.questions.markets import plan, random_market, requests_params
 
 SYMBOLS = ("A", "B", "C")
 SNAPSHOTS = ["09:45", "10:30", "13:30", "14:45"]

@@ -20,16 +20,16 @@ import pandas as pd
 from nixtla import NixtlaClient
 
 from stages.forecasting.backend import Asked
-from stages.outside.paid.answers import AnswerStore
-from stages.outside.paid.records import path_of, record_of
-from stages.outside.paid.timegpt import frames_of
-from stages.outside.places import Folder
-from stages.outside.question_files import read_questions
-from stages.requests.question import Question
-from tests.outside.demo_online import compose_in
-from tests.outside.shops import ShopKeeper, asked, questions
-from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
+from stages.io.object_store import LocalStore
+from stages.io.questions import read_questions
+from stages.paid.answer_store import AnswerStore
+from stages.paid.records import path_of, record_of
+from stages.paid.timegpt import frames_of
+from stages.questions.question import Question
+from tests.paid.demo_online import compose_in
 from tests.pipeline.clone import Clone, clone_working_tree
+from tests.support.contexts import ContextFactory, asked, questions
+from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
 QUESTIONS = 3_000
 CALLS = 15
@@ -44,7 +44,7 @@ def seconds(function: Callable[[], object], clock: Callable[[], float] = process
     return clock() - start
 
 
-def answered(store: Folder, question: Question) -> None:
+def answered(store: LocalStore, question: Question) -> None:
     """Keep a made-up answer, without waiting for the disk."""
     values = [[float(level + step) for step in range(question.horizon_min)] for level in range(len(question.levels))]
     facts = {"sdk": "", "call": "", "series_in_call": 1, "company": 1, "input_tokens": 1, "paid_utc": ""}
@@ -54,7 +54,7 @@ def answered(store: Folder, question: Question) -> None:
 
 def reads(folder: Path) -> None:
     """A store of 3,000 answers, read and checked whole."""
-    local = Folder(folder / "store")
+    local = LocalStore(folder / "store")
     wanted = [asked(f"S{number}", 0).question for number in range(QUESTIONS)]
     for one in wanted:
         answered(local, one)
@@ -74,7 +74,7 @@ def commands(folder: Path) -> None:
     start, _ = cost_of(clone, "python -c 'import numpy, polars, pydantic'")
     plan = cost_of(clone, "python -m stages.commands.plan")
     for question in questions:
-        answered(Folder(clone.path / ".dvc/cache/forecasts"), question)
+        answered(LocalStore(clone.path / ".dvc/cache/forecasts"), question)
     stage = cost_of(clone, "python -m stages.forecast")
     for what, cost, most in (("make plan", plan, MOST_PLAN_SECONDS), ("cached forecast", stage, MOST_STAGE_SECONDS)):
         told = f"{what} of {len(questions):,} questions {cost[0]:.2f} s of CPU, {cost[1]:.2f} s waited"
@@ -93,13 +93,13 @@ def bytes_sent(folder: Path) -> None:
     """One question of 40 days with the SDK's cutting, and with one exogenous column, which switches it off."""
     rows = 40 * 390 + 60
     with TimeGPTServer() as server:
-        keeper = ShopKeeper(folder / "bytes", server.url)
+        contexts = ContextFactory(folder / "bytes", server.url)
         cut = 3 * INPUT_SIZE + MODEL_HORIZON
-        keeper.backend().answer([asked("AAA", rows=cut)])
+        contexts.backend().answer([asked("AAA", rows=cut)])
         plain = server.bytes_received
         window = replace(asked("BBB", rows=rows).window(), hist_exog=np.linspace(0, 1, rows)[:, None])
         question = replace(asked("BBB", rows=rows).question, hist_exog=("ret_1m",), features_sha256="x")
-        keeper.backend().answer([Asked(question, lambda: window)])
+        contexts.backend().answer([Asked(question, lambda: window)])
     told = f"cut to {cut:,} rows {plain / 1e3:.0f} kB, with one exogenous column {rows:,} rows"
     print(f"a question of 40 days: {told} {(server.bytes_received - plain) / 1e3:.0f} kB")
 
@@ -109,7 +109,7 @@ def overhead(folder: Path) -> None:
     with TimeGPTServer() as server:
         client = NixtlaClient(api_key=KEY, base_url=server.url, max_retries=1)
         client._model_params[("timegpt-2.1", "min")] = (INPUT_SIZE, MODEL_HORIZON)
-        backend = ShopKeeper(folder / "shop", server.url).backend()
+        backend = ContextFactory(folder / "shop", server.url).backend()
         batches = [questions(["AAA", "BBB", "CCC"], range(n, n + 1)) for n in range(2 * CALLS + 2)]
         frames = [frames_of(batch)[0] for batch in batches]
 

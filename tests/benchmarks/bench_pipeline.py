@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stages.outside.question_files import MOST_FILES
+from stages.io.questions import MOST_FILES
 from tests.architecture.dependencies import declared, load_dvc_yaml
 from tests.pipeline.clone import ROOT, Clone, clone_working_tree
 

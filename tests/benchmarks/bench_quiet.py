@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from stages.params.quality import QualityParams
 from stages.quality.gate import check_symbol
-from stages.quality.params import QualityParams
-from stages.quality.quiet import proposal
-from stages.universe.calendar import trading_calendar
+from stages.quality.proposals import proposal
+from stages.sessions.calendar import trading_calendar
 from tests.quality.deliveries import QUALITY, delivery, dialect
 
 CALENDAR = trading_calendar(date(2024, 11, 4), date(2024, 12, 5))  # a half day among them

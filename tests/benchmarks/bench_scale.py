@@ -26,8 +26,8 @@ from statistics import median
 
 import psutil
 
-from stages.universe.calendar import trading_calendar
-from tests.outside.large_market import ROOT, folder_of_stages, params_of, symbols_of
+from stages.sessions.calendar import trading_calendar
+from tests.support.large_market import ROOT, folder_of_stages, params_of, symbols_of
 
 STAGES = ("fetch_bars", "check_data", "build_features", "build_requests")
 SNAPSHOTS = ["10:30"]

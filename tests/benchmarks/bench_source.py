@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from stages.outside.source.bucket import read_frames
-from stages.outside.source.source_files import find_files
-from stages.universe.calendar import trading_calendar
+from stages.fetching.bars import read_frames
+from stages.fetching.files import find_files
+from stages.sessions.calendar import trading_calendar
 from tests.quality.deliveries import delivery
 from tests.sources.dialects import source
 

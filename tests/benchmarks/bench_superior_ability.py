@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from arch.bootstrap import SPA, StationaryBootstrap
 
-from stages.backtesting.superior_ability import Floats, superior_ability_p
+from stages.trading.multiplicity import Floats, superior_ability_p
 
 SESSIONS, VARIANTS, REPS, SEED = 250, 10_000, 1_000, 7
 MONTHS, GRID, GRIDS, DRAWS, LEVEL = 73, 36, 200, 300, 0.05  # of the default study

@@ -21,15 +21,14 @@ import numpy as np
 import polars as pl
 import yaml
 
-from stages.backtesting.engine import trade_grid
-from stages.backtesting.market import markets_of
-from stages.backtesting.strategy import Strategy
-from stages.outside.files import write_json, write_table
-from stages.tables.bars import Bars
-from stages.tables.calendar import Calendar
-from stages.tables.calibrated import Scored
-from tests.backtesting.made_markets import HORIZONS, METHOD, MODEL, RULES, random_market, strategy
-from tests.outside.folders import write_tables
+from stages.io.files import write_json, write_table
+from stages.tables.forecasts import Scored
+from stages.tables.market import Bars, Calendar
+from stages.trading.engine import trade_grid
+from stages.trading.market import markets_of
+from stages.trading.strategy import Strategy
+from tests.support.folders import write_tables
+from tests.trading.made_markets import HORIZONS, METHOD, MODEL, RULES, random_market, strategy
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = 250
@@ -154,7 +153,7 @@ def engine_alone(largest: int) -> None:
     least = len(strategies) * SESSIONS * 8
     for market in markets:
         feeds = sum(values.nbytes for kind in traded for values in market.feeds[kind])
-        least += market.tape.nbytes + sum(values.nbytes for values in market.snaps) + feeds
+        least += market.bar_array.nbytes + sum(values.nbytes for values in market.snaps) + feeds
     memory = np.ones(1 << 24)
     per_second = memory.nbytes / min(timed(memory.sum) for _ in range(5))
     print(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.architecture.dependencies import load_dvc_yaml
 from tests.benchmarks.bench_scale import Watched, run_stage
-from tests.outside.large_market import PARAMS, folder_of_stages, params_of, symbols_of
+from tests.support.large_market import PARAMS, folder_of_stages, params_of, symbols_of
 
 FIRST, LAST = (date.fromisoformat(PARAMS["universe"][f"{which}_session"]) for which in ("first", "last"))
 MOST_PAGE_BYTES = 5_000_000

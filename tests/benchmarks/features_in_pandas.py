@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from stages.features.params import FeaturesParams
+from stages.params.features import FeaturesParams
 
 FULL = 390
 

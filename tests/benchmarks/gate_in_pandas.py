@@ -6,7 +6,7 @@ Written from docs/DATA_QUALITY.md for bars in UTC with start labels; shares no l
 import numpy as np
 import pandas as pd
 
-from stages.quality.params import QualityParams
+from stages.params.quality import QualityParams
 from tests.benchmarks.levels_in_pandas import copies_in_pandas, cut_wicks_in_pandas, judge_levels_in_pandas
 
 PRICES = ["open", "high", "low", "close"]
@@ -29,7 +29,7 @@ def check_in_pandas(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Bars on the grid, and a row a session with counts, marks, verdict and reason."""
     delivered = delivered[COLUMNS]
-    _demand_minutes_with_start_labels(delivered, calendar)
+    _require_minutes_with_start_labels(delivered, calendar)
     distinct = delivered.drop_duplicates().sort_values("ts", kind="stable")
     regular = distinct.merge(grid[["ts", "session"]], on="ts")
     twice = regular["ts"].duplicated(keep=False)
@@ -53,7 +53,7 @@ def check_in_pandas(
     return placed[BARS], days
 
 
-def _demand_minutes_with_start_labels(delivered: pd.DataFrame, calendar: pd.DataFrame) -> None:
+def _require_minutes_with_start_labels(delivered: pd.DataFrame, calendar: pd.DataFrame) -> None:
     stamps = delivered["ts"]
     assert (stamps == stamps.dt.floor("min")).all()
     full = calendar[~calendar["is_half"]]

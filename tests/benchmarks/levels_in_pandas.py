@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.quality.params import QualityParams
+from stages.params.quality import QualityParams
 
 PRICES = ["open", "high", "low", "close"]
 NORMAL = 1.4826

@@ -73,9 +73,9 @@ def prepare(one: Symbol) -> Prepared:
     """A flat row before each bar that a look may enter in, and the looks' bars as rows."""
     looks = np.flatnonzero(one.looks["entry"] > 0)
     entries = np.unique(one.looks["entry"][looks])
-    opens = dict.fromkeys(("open", "high", "low", "close"), one.tape["open"][entries])
-    prices = {name.capitalize(): np.insert(one.tape[name], entries, at) for name, at in opens.items()}
-    minutes = np.insert(one.tape["minute"], entries, one.tape["minute"][entries])
+    opens = dict.fromkeys(("open", "high", "low", "close"), one.bar_array["open"][entries])
+    prices = {name.capitalize(): np.insert(one.bar_array[name], entries, at) for name, at in opens.items()}
+    minutes = np.insert(one.bar_array["minute"], entries, one.bar_array["minute"][entries])
 
     def first_row(bars: np.ndarray) -> np.ndarray:
         return bars + np.searchsorted(entries, bars)

@@ -13,11 +13,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numba import njit
 
-from stages.backtesting.market import SymbolMarket
-from stages.backtesting.positions import desk_of
-from stages.backtesting.strategy import Strategy
-from stages.rules.costs import symbol_costs
-from stages.rules.signals import expected_value_bp
+from stages.trading.market import SymbolMarket
+from stages.trading.positions import context_of
+from stages.trading.rules import expected_value_bp, symbol_costs
+from stages.trading.strategy import Strategy
 
 UNITS, NEVER = 1_000_000, -(1 << 40)
 
@@ -26,13 +25,13 @@ UNITS, NEVER = 1_000_000, -(1 << 40)
 class Symbol:
     """One symbol's arrays, and per strategy the side (+1, -1, 0) of every look. *Shapes*: (strategies, looks)."""
 
-    tape: np.ndarray
+    bar_array: np.ndarray
     looks: np.ndarray
     sides: np.ndarray
 
     def of(self, strategies: slice) -> "Symbol":
         """The same for some of the strategies."""
-        return Symbol(self.tape, self.looks, self.sides[strategies])
+        return Symbol(self.bar_array, self.looks, self.sides[strategies])
 
 
 def verdicts(markets: Sequence[SymbolMarket], strategies: Sequence[Strategy]) -> list[Symbol]:
@@ -40,16 +39,16 @@ def verdicts(markets: Sequence[SymbolMarket], strategies: Sequence[Strategy]) ->
     symbols = []
     for market in markets:
         costs = symbol_costs(strategies[0].costs, market.symbol)
-        desk = desk_of(market, strategies[0].rules, costs)
-        sides = np.zeros((len(strategies), len(desk.looks)), np.int8)
+        context = context_of(market, strategies[0].rules, costs)
+        sides = np.zeros((len(strategies), len(context.looks)), np.int8)
         for n, one in enumerate(strategies):
             feed = market.feeds[one.rules.history_days, one.horizon_min(market.symbol), one.method]
-            view = desk.views(feed, costs)
+            view = context.views(feed, costs)
             barriers = (one.rules.s_stop, one.rules.s_take)
-            pays = expected_value_bp(view, desk.looks["sigma"], barriers, one.rules.risk_aversion) > 0.0
+            pays = expected_value_bp(view, context.looks["sigma"], barriers, one.rules.risk_aversion) > 0.0
             passes = pays & (view.strength >= one.rules.k_sigma) & feed.calibrated
-            sides[n] = view.side * (passes & desk.enters_in_time(one.horizon_min(market.symbol)))
-        symbols.append(Symbol(desk.tape, desk.looks, sides))
+            sides[n] = view.side * (passes & context.enters_in_time(one.horizon_min(market.symbol)))
+        symbols.append(Symbol(context.bar_array, context.looks, sides))
     return symbols
 
 
@@ -59,7 +58,7 @@ def walk_bars(market, forecasts, combos, terms, net_units):  # noqa: C901, PLR09
 
     `combos` rows are (feed, k_sigma, s_stop, s_take); `forecasts` (feeds, 4, looks) hold q25, q50, q75, calibrated.
     """
-    tape, looks = market
+    bar_array, looks = market
     cap, cooldown, fees_bps, half_spread, horizons = terms
     for n in range(len(combos)):
         feed, k_sigma, s_stop, s_take = int(combos[n, 0]), combos[n, 1], combos[n, 2], combos[n, 3]
@@ -89,18 +88,20 @@ def walk_bars(market, forecasts, combos, terms, net_units):  # noqa: C901, PLR09
             kept = mu + mean_above_zero(-s_stop * 1e4 * sigma - mu, sd) - mean_above_zero(mu - s_take * 1e4 * sigma, sd)
             if kept - cost_bp <= 0.0:
                 continue
-            entry = tape.open[first]
+            entry = bar_array.open[first]
             stop, take = entry * (1.0 - side * s_stop * sigma), entry * (1.0 + side * s_take * sigma)
             bar = first
             while True:
                 if bar >= looks.end[c]:
                     bar -= 1
-                    price = tape.close[bar]
+                    price = bar_array.close[bar]
                     break
-                if bar >= looks.limit[c] or side * (tape.open[bar] - stop) < 0.0:
-                    price = tape.open[bar]
+                if bar >= looks.limit[c] or side * (bar_array.open[bar] - stop) < 0.0:
+                    price = bar_array.open[bar]
                     break
-                worst, best = (tape.low[bar], tape.high[bar]) if side > 0 else (tape.high[bar], tape.low[bar])
+                worst, best = (
+                    (bar_array.low[bar], bar_array.high[bar]) if side > 0 else (bar_array.high[bar], bar_array.low[bar])
+                )
                 if side * (worst - stop) <= 0.0:
                     price = stop
                     break
@@ -112,7 +113,7 @@ def walk_bars(market, forecasts, combos, terms, net_units):  # noqa: C901, PLR09
             cost = np.int64(np.rint((fees_bps * (entry + price) + 2e4 * half_spread) / entry * UNITS))
             net_units[n, looks.session[c]] += gross - cost
             entries += 1
-            exit_minute = tape.minute[bar]
+            exit_minute = bar_array.minute[bar]
 
 
 @njit
@@ -170,10 +171,10 @@ def minutes_of(symbols: Sequence[Symbol], sessions: Sequence[tuple[int, int, int
     rows["look"], rows["session"], rows["stop_row"] = -1, number[:, None], np.searchsorted(starts, stops)[:, None]
     entries = np.zeros((max(len(one.looks) for one in symbols), len(symbols)), ENTRY)
     for s, one in enumerate(symbols):
-        at = np.searchsorted(starts, one.tape["minute"])
+        at = np.searchsorted(starts, one.bar_array["minute"])
         rows["real"][at, s] = 1
         for name in ("open", "high", "low"):
-            rows[name][at, s] = one.tape[name]
+            rows[name][at, s] = one.bar_array[name]
         rows["look"][np.searchsorted(starts, one.looks["minute"]), s] = np.arange(len(one.looks))
         here = entries[: len(one.looks), s]
         in_time = one.looks["entry"] >= 0

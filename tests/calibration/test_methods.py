@@ -13,10 +13,9 @@ from scipy.stats import binom
 
 from stages.calibration import methods
 from stages.calibration.methods import CORRECTED, METHODS, calibrate
-from stages.calibration.params import CalibrationParams, Method
 from stages.errors import DataContractError
-from stages.tables.calibrated import Calibrated, Offsets
-from stages.tables.quantiles import QUANTILES
+from stages.params.calibration import CalibrationParams, Method
+from stages.tables.forecasts import QUANTILES, Calibrated, Offsets
 from tests.scoring.simulated import CALIBRATION, FIRST_DAY, NORMAL, by_every_method, with_truth
 
 ONE_A_DAY = ("10:30",)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.calibration.order import in_order, in_order_around_median
+from stages.calibration.methods import in_order, in_order_around_median
 
 LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 ROWS = arrays(np.float64, (3, 5), elements=st.floats(-100, 100, width=32))

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from stages.calibration.outcomes import with_outcomes
+from stages.calibration.past import with_outcomes
 
 SNAPSHOT = datetime(2024, 9, 3, 14, 30, tzinfo=UTC)
 SESSION = date(2024, 9, 3)

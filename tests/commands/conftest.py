@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.outside.configuration.composition import compose, to_yaml
-from tests.outside.locks import record_run
+from stages.configuration.compose import compose, to_yaml
+from tests.support.locks import record_run
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = ["-c", "user.email=test@example.org", "-c", "user.name=test"]

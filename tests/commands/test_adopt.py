@@ -3,8 +3,8 @@
 import pytest
 
 from stages.commands import adopt, params, use
+from stages.configuration.compose import compose, differences
 from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.configuration.composition import compose, differences
 
 PROPOSAL = "artifacts/sweep/proposal.json"
 TOURNAMENT = "artifacts/score_forecasts/calibration_proposal.json"

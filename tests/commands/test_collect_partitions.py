@@ -14,11 +14,11 @@ import yaml
 
 from stages.commands import collect_partitions
 from stages.errors import ConfigurationError
-from stages.outside import settings
-from stages.outside.runs import garbage
-from stages.outside.storing.params import StorageParams
-from stages.outside.storing.partitions import Partition, Writer, staged
-from tests.outside.gcs_server import BUCKET, gcs_server
+from stages.io import settings
+from stages.io.partitions import Partition, Writer, staged
+from stages.params.storage import StorageParams
+from stages.runs import garbage
+from tests.support.gcs_server import BUCKET, gcs_server
 
 ROOT = f"gs://{BUCKET}/partitions"
 BARS = Path("artifacts/check_data/bars")

@@ -7,10 +7,10 @@ import pytest
 
 from stages.commands import doctor
 from stages.errors import ConfigurationError
-from stages.outside.paid.identity import begun_store
-from stages.outside.places import Folder
-from tests.outside.gcs_server import BUCKET, free_port, gcs_server
-from tests.outside.locks import record_run
+from stages.io.object_store import LocalStore
+from stages.paid.identity import begun_store
+from tests.support.gcs_server import BUCKET, free_port, gcs_server
+from tests.support.locks import record_run
 
 ROOT = Path(__file__).parents[2]
 KEY = "a-key-nobody-may-see"
@@ -129,7 +129,7 @@ def test_a_store_that_stayed_behind_is_told(clinic, capsys):
 
 
 def test_rescued_answers_are_told(clinic, capsys):
-    Folder(clinic.path / ".dvc/cache/forecasts").create("rescued/some.jsonl", b"{}")
+    LocalStore(clinic.path / ".dvc/cache/forecasts").create("rescued/some.jsonl", b"{}")
     broken, said = failing(clinic, capsys)
     assert broken == set()
     assert "rescued/some.jsonl: `make verify` brings them home" in said

@@ -7,7 +7,7 @@ import yaml
 
 from stages.commands import learn_model, models
 from stages.errors import ConfigurationError
-from tests.outside.timegpt_server import KEY, TimeGPTServer
+from tests.support.timegpt_server import KEY, TimeGPTServer
 
 CHOICE = "conf/forecaster/timegpt.yaml"
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from stages.commands import new_run
+from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, DataContractError
-from stages.outside.configuration.composition import compose
 from tests.sources import vendors
 
 BARS = "bars/{symbol}-{yyyy}.parquet"

@@ -3,10 +3,10 @@
 import pytest
 
 from stages.commands import open_holdout, params
+from stages.configuration.compose import compose
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError, GateNotMet
-from stages.outside.configuration.composition import compose
-from stages.outside.configuration.study import Study
-from stages.portfolio.strategy_id import SECTIONS, strategy_id
+from stages.trading.strategy import SECTIONS, strategy_id
 
 MANIFEST = {"files": []}
 OOS = "artifacts/evaluate/oos.json"

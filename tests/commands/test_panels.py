@@ -1,7 +1,7 @@
 """The panels that no hashed file may hold tell what ledger, trial log and git hold."""
 
-from stages.backtesting.trials import Entry
 from stages.commands.panels import openings, spend, trials
+from stages.trading.trials import Entry
 
 RUN = {
     "ended_utc": "2025-01-02T15:00:00.000000+00:00", "run": "r1", "experiment": "workspace", "questions": 40,

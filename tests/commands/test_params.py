@@ -4,9 +4,9 @@ import pytest
 from dvc.utils.hydra import compose_and_dump
 
 from stages.commands import params
+from stages.configuration.compose import compose, differences, to_yaml
 from stages.errors import ConfigurationError, DataContractError
-from stages.outside.configuration.composition import compose, differences, to_yaml
-from tests.outside.locks import record_run
+from tests.support.locks import record_run
 
 
 @pytest.mark.parametrize(

@@ -7,49 +7,49 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.commands.desk import Desk, bars
+from tests.commands.study_folder import StudyFolder, bars
 
 
 @pytest.fixture(scope="module")
 def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bars listed, fetched and checked once."""
     path = tmp_path_factory.mktemp("desk") / "first"
-    desk = Desk.at(path)
-    desk.configure()
-    desk.deliver(bars())
-    desk.run("commands.refresh", "list_source", "fetch_bars", "check_data")
+    study = StudyFolder.at(path)
+    study.configure()
+    study.deliver(bars())
+    study.run("commands.refresh", "list_source", "fetch_bars", "check_data")
     return path
 
 
 @pytest.fixture
-def desk(fetched: Path, tmp_path: Path) -> Desk:
+def study(fetched: Path, tmp_path: Path) -> StudyFolder:
     """A copy of the desk after its first run."""
-    return Desk(shutil.copytree(fetched, tmp_path / "desk", symlinks=True))
+    return StudyFolder(shutil.copytree(fetched, tmp_path / "desk", symlinks=True))
 
 
-def test_a_folder_of_bars_becomes_sound_bars_of_the_same_values(desk: Desk) -> None:
-    checked = pl.read_parquet(desk.path / "artifacts/check_data/bars/STRONG.parquet")
+def test_a_folder_of_bars_becomes_sound_bars_of_the_same_values(study: StudyFolder) -> None:
+    checked = pl.read_parquet(study.path / "artifacts/check_data/bars/STRONG.parquet")
 
     assert checked.select("open", "high", "low", "close", "volume").equals(bars().drop("time"))
 
 
-def test_a_second_refresh_finds_nothing_new_and_writes_the_same_bytes(desk: Desk) -> None:
-    before = (desk.path / "conf/manifests/mine.json").read_bytes()
-    done = desk.run("commands.refresh")
+def test_a_second_refresh_finds_nothing_new_and_writes_the_same_bytes(study: StudyFolder) -> None:
+    before = (study.path / "conf/manifests/mine.json").read_bytes()
+    done = study.run("commands.refresh")
 
     assert done.stdout.startswith("refresh: listing=conf/manifests/mine.json files=2 new=0 revised=0 gone=0 seconds=")
     assert done.stdout.count("\n") == 1
-    assert (desk.path / "conf/manifests/mine.json").read_bytes() == before
+    assert (study.path / "conf/manifests/mine.json").read_bytes() == before
 
 
-def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(desk: Desk) -> None:
+def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(study: StudyFolder) -> None:
     raised = pl.col("close") * 1.001
     second = pl.int_range(pl.len()) == 500
-    desk.deliver(bars().with_columns(pl.when(second).then(raised).otherwise("close").alias("close")))
+    study.deliver(bars().with_columns(pl.when(second).then(raised).otherwise("close").alias("close")))
 
-    stopped = desk.run("fetch_bars")
-    told = desk.run("commands.refresh")
-    accepted = desk.run("list_source", "fetch_bars")
+    stopped = study.run("fetch_bars")
+    told = study.run("commands.refresh")
+    accepted = study.run("list_source", "fetch_bars")
 
     assert (stopped.returncode, told.returncode) == (2, 0)
     assert "bars/STRONG_2024-09.parquet is not the listed file" in stopped.stderr
@@ -62,9 +62,9 @@ def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(desk: Desk
 @pytest.mark.journey  # five processes
 def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path: Path) -> None:
     """As epoch integers in a CSV of every symbol: what was fetched of each is compared with what now lies there."""
-    desk = Desk.at(tmp_path / "desk")
+    study = StudyFolder.at(tmp_path / "desk")
     flat = {"uri_template": "bars/{yyyy}-{mm}.csv", "aliases": {"t": "ts", "who": "symbol"}, "unit": "s"}
-    desk.configure(source=flat, universe={"symbols": ["STRONG", "WEAK"]})
+    study.configure(source=flat, universe={"symbols": ["STRONG", "WEAK"]})
 
     def deliver(changed: pl.Expr) -> None:
         rows = (
@@ -72,23 +72,23 @@ def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path:
         )
         both = pl.concat([rows.with_columns(who=pl.lit("STRONG")), rows.with_columns(changed, who=pl.lit("WEAK"))])
         for (month,), part in both.group_by("month"):
-            part.drop("month").write_csv(desk.path / f"bars/{month}.csv")
+            part.drop("month").write_csv(study.path / f"bars/{month}.csv")
 
     deliver(pl.col("close"))
-    done = desk.run("commands.refresh", "list_source", "fetch_bars", "check_data")
+    done = study.run("commands.refresh", "list_source", "fetch_bars", "check_data")
     assert done.returncode == 0, done.stderr
     assert "symbols=2" in done.stdout
     second = pl.int_range(pl.len()) == 500
     deliver(pl.when(second).then(pl.col("close") * 1.001).otherwise("close").alias("close"))
-    told = desk.run("commands.refresh").stdout
+    told = study.run("commands.refresh").stdout
 
     assert "revised: 2024-09 WEAK: 1 bars changed, 0 added, 0 removed on 2024-09-24; largest" in told
     assert "revised: 2024-09 STRONG: 0 bars changed" in told
 
 
-def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(desk: Desk) -> None:
-    (desk.path / "bars/STRONG_2024-10.parquet").rename(desk.path / "bars/STRONG_2024-11.parquet")
-    done = desk.run("commands.refresh")
+def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(study: StudyFolder) -> None:
+    (study.path / "bars/STRONG_2024-10.parquet").rename(study.path / "bars/STRONG_2024-11.parquet")
+    done = study.run("commands.refresh")
 
     assert done.returncode == 0
     assert "new: STRONG 2024-11\ngone: STRONG 2024-10\n" in done.stdout
@@ -96,37 +96,37 @@ def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_s
     assert "holds no file of STRONG for 2024-10" in done.stdout
 
 
-def test_a_revised_file_that_cannot_be_read_leaves_the_old_listing_alone(desk: Desk) -> None:
-    before = (desk.path / "conf/manifests/mine.json").read_bytes()
-    path = desk.path / "bars/STRONG_2024-09.parquet"
+def test_a_revised_file_that_cannot_be_read_leaves_the_old_listing_alone(study: StudyFolder) -> None:
+    before = (study.path / "conf/manifests/mine.json").read_bytes()
+    path = study.path / "bars/STRONG_2024-09.parquet"
     path.write_bytes(path.read_bytes()[:-20])
-    done = desk.run("commands.refresh")
+    done = study.run("commands.refresh")
 
     assert done.returncode == 2
     assert "STRONG_2024-09.parquet is not readable as parquet" in done.stderr
-    assert (desk.path / "conf/manifests/mine.json").read_bytes() == before
+    assert (study.path / "conf/manifests/mine.json").read_bytes() == before
 
 
-def test_bars_that_were_fetched_from_another_listing_are_not_compared_with(desk: Desk) -> None:
-    manifest = desk.path / "artifacts/list_source/manifest.json"
+def test_bars_that_were_fetched_from_another_listing_are_not_compared_with(study: StudyFolder) -> None:
+    manifest = study.path / "artifacts/list_source/manifest.json"
     document = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(document | {"files": [file | {"md5": "0" * 32} for file in document["files"]]}))
-    desk.deliver(bars().with_columns(pl.col("close") * 1.001))
-    done = desk.run("commands.refresh")
+    study.deliver(bars().with_columns(pl.col("close") * 1.001))
+    done = study.run("commands.refresh")
 
     assert "revised: STRONG 2024-09: another file of" in done.stdout
     assert "(its old rows are not here to compare it with)" in done.stdout
 
 
-def test_a_symbol_that_the_template_does_not_find_leaves_the_old_listing_alone(desk: Desk) -> None:
-    before = (desk.path / "conf/manifests/mine.json").read_bytes()
-    desk.configure(universe={"symbols": ["STRONG", "TSLA"]})
-    refreshed, listed = desk.run("commands.refresh"), desk.run("list_source")
+def test_a_symbol_that_the_template_does_not_find_leaves_the_old_listing_alone(study: StudyFolder) -> None:
+    before = (study.path / "conf/manifests/mine.json").read_bytes()
+    study.configure(universe={"symbols": ["STRONG", "TSLA"]})
+    refreshed, listed = study.run("commands.refresh"), study.run("list_source")
 
     assert (refreshed.returncode, listed.returncode) == (2, 2)
     assert "no file for symbol 'TSLA'" in refreshed.stderr
     assert "no file for symbol 'TSLA'" in listed.stderr
-    assert (desk.path / "conf/manifests/mine.json").read_bytes() == before
+    assert (study.path / "conf/manifests/mine.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -140,22 +140,22 @@ def test_a_symbol_that_the_template_does_not_find_leaves_the_old_listing_alone(d
     ],
 )
 def test_the_gate_ends_with_one_sentence_and_the_right_code_and_earlier_bars_intact(
-    desk: Desk, sections: dict[str, dict[str, object]], code: int, words: str
+    study: StudyFolder, sections: dict[str, dict[str, object]], code: int, words: str
 ) -> None:
-    before = (desk.path / "artifacts/check_data/bars/STRONG.parquet").read_bytes()
-    desk.configure(**sections)
+    before = (study.path / "artifacts/check_data/bars/STRONG.parquet").read_bytes()
+    study.configure(**sections)
     stage = "fetch_bars" if "zone" in sections.get("source", {}) else "check_data"
-    done = desk.run(stage)
+    done = study.run(stage)
 
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
-    assert (desk.path / "artifacts/check_data/bars/STRONG.parquet").read_bytes() == before
+    assert (study.path / "artifacts/check_data/bars/STRONG.parquet").read_bytes() == before
 
 
-def test_without_a_listing_the_remedy_is_named(desk: Desk) -> None:
-    desk.configure(source={"name": "another"})
-    done = desk.run("list_source")
+def test_without_a_listing_the_remedy_is_named(study: StudyFolder) -> None:
+    study.configure(source={"name": "another"})
+    done = study.run("list_source")
 
     assert done.returncode == 2
     assert "conf/manifests/another.json is missing: `make refresh`" in done.stderr

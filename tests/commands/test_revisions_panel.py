@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from stages.commands.panels import revisions
-from stages.outside.configuration.composition import compose
-from stages.outside.configuration.study import Study
-from stages.outside.source.listing_history import relisted
+from stages.configuration.compose import compose
+from stages.configuration.study import Study
+from stages.fetching.listing import relisted
 
 
 def listing(project, **md5: str) -> None:

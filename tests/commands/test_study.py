@@ -4,9 +4,9 @@ from copy import deepcopy
 
 import pytest
 
+from stages.configuration.compose import compose
+from stages.configuration.study import Study, problems
 from stages.errors import ConfigurationError
-from stages.outside.configuration.composition import compose
-from stages.outside.configuration.study import Study, problems
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,14 @@ import shutil
 import pytest
 import yaml
 
-from stages.backtesting.grid import combos
-from stages.backtesting.strategy import Strategy
 from stages.commands import open_holdout, params, trials, use
+from stages.configuration.compose import compose
+from stages.configuration.study import Study
 from stages.errors import ConfigurationError
-from stages.outside.configuration.composition import compose
-from stages.outside.configuration.study import Study
-from stages.outside.places import Folder
-from stages.outside.runs.trials import TrialLog, log_opening
-from stages.portfolio.strategy_id import strategy_id_of
+from stages.io.object_store import LocalStore
+from stages.runs.trial_log import TrialLog, log_opening
+from stages.trading.grid import combos
+from stages.trading.strategy import Strategy, strategy_id_of
 from tests.architecture.dependencies import ROOT
 from tests.commands.test_open_holdout import judge
 
@@ -28,7 +27,7 @@ RANKING, STATED, VERDICT = (
 
 
 COLUMNS = "combo,sharpe,sessions\n"
-EARLIER_LOG = ROOT / "tests/outside/earlier_trials"
+EARLIER_LOG = ROOT / "tests/runs/earlier_trials"
 
 
 def ratio(n: int) -> float:
@@ -75,7 +74,7 @@ def recorded_run(project, swept: list[str], stated: str, opened: str | None = No
 
 
 def log(project) -> TrialLog:
-    return TrialLog(Folder(project.path / ".dvc/cache/forecasts"), None)
+    return TrialLog(LocalStore(project.path / ".dvc/cache/forecasts"), None)
 
 
 def variants(project) -> set[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from stages.commands import params, whitelist
 from stages.errors import ConfigurationError, GateNotMet
-from tests.outside.locks import record_run
+from tests.support.locks import record_run
 
 GATES = "artifacts/score_forecasts/forecast_gates.json"
 

@@ -5,7 +5,7 @@ Run after `vl-convert-python` changed: python -m tests.docs.plots_page
 
 from pathlib import Path
 
-from stages.outside.files import write_text
+from stages.io.files import write_text
 from stages.reporting.page import vega
 
 PAGE = Path(".dvc/plots.html")

@@ -8,11 +8,9 @@ import numpy as np
 import polars as pl
 import yaml
 
-from stages.features.params import FeaturesParams
-from stages.tables.bars import Bars
-from stages.tables.calendar import Calendar
-from stages.tables.events import Events
-from stages.universe.grid import minute_grid
+from stages.params.features import FeaturesParams
+from stages.sessions.calendar import minute_grid
+from stages.tables.market import Bars, Calendar, Events
 from tests.architecture.dependencies import ROOT
 
 FIRST_MONDAY = date(2024, 1, 8)

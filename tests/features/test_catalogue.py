@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.features.catalogue import FEATURES, build_features, demand_buildable
+from stages.features.catalogue import FEATURES, build_features, require_buildable
 from stages.features.context import Context
-from stages.requests.market import EVENT
+from stages.questions.market import EVENT
 from tests.docs.feature_table import PAGE, table
 from tests.features.made_bars import events_of, features_params, made_calendar, random_bars, usable_of
 
@@ -54,8 +54,8 @@ def test_only_what_the_calendar_knows_is_known_ahead():
 def test_a_name_with_a_symbol_is_one_of_the_context_and_of_a_symbol_that_is_named(name):
     around = Context("A", others=("XLK",))
     with pytest.raises(ConfigurationError, match=f"features.names holds .'{name}'"):
-        demand_buildable(features_params(names=[name], required=[]), around)
-    demand_buildable(features_params(names=["context_ret_1m@XLK"], required=[]), around)
+        require_buildable(features_params(names=[name], required=[]), around)
+    require_buildable(features_params(names=["context_ret_1m@XLK"], required=[]), around)
 
 
 def test_what_is_unknown_at_each_open_is_carried_and_everything_else_voids_a_question():

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.features.minute import minute_return, root, trailing_mean, trailing_sum, with_minute_columns
+from stages.features.minutes import minute_return, root, trailing_mean, trailing_sum, with_minute_columns
 from tests.features.made_bars import bars_of, made_calendar, random_bars
 
 DAY = made_calendar(1, n_bars=5)

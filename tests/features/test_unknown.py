@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.features.catalogue import FEATURES, Apart, build_features
+from stages.features.catalogue import FEATURES, PerSymbol, build_features
 from stages.features.context import Context
-from stages.features.unknown import count_unknown, demand_known, total, unknown_report
+from stages.features.minutes import count_unknown, require_known, total, unknown_report
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
 
 CALENDAR = made_calendar(3, n_bars=4)
@@ -35,14 +35,14 @@ def test_three_sessions_of_four_minutes_by_hand():
 def test_a_symbol_without_a_usable_session_owes_nothing():
     counts = count_unknown(frame(a=[None] * 12), (), {"a": (0, 0)}, ())
     assert counts == {"rows": 12, "rows_incomplete": 0, "features": {"a": {"nulls": 12, "due": 0, "nulls_due": 0}}}
-    demand_known("A", counts, features_params(names=["ret_1m"], required=[]))
+    require_known("A", counts, features_params(names=["ret_1m"], required=[]))
 
 
 def test_the_counts_are_those_of_the_file_and_the_same_every_time():
     """Against polars' own count of the very frame that is written, for every feature of the catalogue."""
     calendar = made_calendar(5, n_bars=40, half=(2,))
     params = features_params(names=list(FEATURES), required=["ret_1m", "sigma_5m"], max_null_share=1.0)
-    build = Apart(params, calendar, Context("A"))
+    build = PerSymbol(params, calendar, Context("A"))
     bars, usable = random_bars(calendar, 1, missing=0.2), usable_of(calendar, "A")["A"]
     built, counts = build("A", bars, usable, bars)
 

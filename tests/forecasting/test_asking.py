@@ -8,13 +8,12 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.forecasting.asking import answers_summary, ask_all, ask_benchmark, quantile_table
+from stages.forecasting.answering import answers_summary, ask_all, ask_benchmark, quantile_table
 from stages.forecasting.backend import Answer
-from stages.tables.quantiles import QUANTILES, Quantiles
-from stages.tables.schedule import Schedule
+from stages.tables.forecasts import QUANTILES, Quantiles, Schedule
 from tests.features.made_bars import made_calendar
 from tests.forecasting.windows import forecaster_params
-from tests.requests.markets import plan, random_market, requests_params, respondent
+from tests.questions.markets import model_spec, plan, random_market, requests_params
 
 MARKET = random_market(made_calendar(4, n_bars=60), "A", "B")
 REQUESTS = requests_params()
@@ -65,7 +64,7 @@ def test_levels_out_of_order_stand_as_answered_and_are_marked():
 
 
 def test_histories_that_are_one_question_stand_in_the_table_as_two_rows_with_one_key():
-    cut = respondent(input_size=20, model_horizon=5)
+    cut = model_spec(input_size=20, model_horizon=5)
     schedule, questions = plan(MARKET, who=cut, history_days=[2, 3])
     rows = table(ask_all(questions, schedule, MARKET, Scripted()), schedule=schedule)
     asked = Schedule.of(schedule).filter(pl.col("status") == "ok")

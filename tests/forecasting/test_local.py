@@ -11,9 +11,8 @@ from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs
 from stages.forecasting.local import LOCAL_FORECASTERS
-from stages.forecasting.params import LOCAL_OPTIONS
-from stages.forecasting.persistence import persistence
-from stages.forecasting.seasonal import seasonal
+from stages.forecasting.naive import persistence, seasonal
+from stages.params.forecaster import LOCAL_OPTIONS
 from tests.forecasting.windows import forecaster_params, question, random_window, window
 
 NAMES = sorted(LOCAL_FORECASTERS)

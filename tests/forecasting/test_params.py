@@ -17,13 +17,13 @@ TIMEGPT = {"name": "timegpt", "model": "timegpt-2.1", "base_url": "https://api.n
     ],
 )
 def test_a_deployment_is_an_address_without_secrets(base_url, deployment):
-    assert forecaster_params(**TIMEGPT | {"base_url": base_url}).respondent.deployment == deployment
+    assert forecaster_params(**TIMEGPT | {"base_url": base_url}).model_spec.deployment == deployment
 
 
 def test_a_local_question_holds_the_params_that_change_its_answer_and_a_bought_one_the_sdk_options():
-    local = forecaster_params(name="ewma_fhs", model="ewma_fhs", fhs_paths=500).respondent
+    local = forecaster_params(name="ewma_fhs", model="ewma_fhs", fhs_paths=500).model_spec
     assert (local.deployment, local.options["fhs_paths"]) == ("local", 500)
-    assert forecaster_params(**TIMEGPT).respondent.options == {
+    assert forecaster_params(**TIMEGPT).model_spec.options == {
         "clean_ex_first": True,
         "finetune_steps": 0,
         "multivariate": False,
@@ -42,15 +42,15 @@ def test_a_local_question_holds_the_params_that_change_its_answer_and_a_bought_o
     ],
 )
 def test_an_option_of_the_sdk_enters_the_question_when_it_differs_and_no_local_one(option):
-    plain = forecaster_params(**TIMEGPT).respondent.options
-    assert forecaster_params(**TIMEGPT, **option).respondent.options == plain | option
+    plain = forecaster_params(**TIMEGPT).model_spec.options
+    assert forecaster_params(**TIMEGPT, **option).model_spec.options == plain | option
     with pytest.raises(ValidationError, match="knows no option of the SDK"):
         forecaster_params(**option)
 
 
 def test_a_finetuned_answer_sends_every_row():
     """nixtla 0.9.0 restricts the input only where `finetune_steps == 0`."""
-    who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12, finetune_steps=5).respondent
+    who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12, finetune_steps=5).model_spec
     assert who.row_limit(20, exogenous=False) is None
 
 
@@ -68,11 +68,11 @@ def test_a_bought_forecast_needs_an_address(base_url):
 
 def test_rows_are_cut_as_the_sdk_would_cut_them():
     """nixtla 0.9.0: 3 * input_size + max(model horizon, h), unless there is an exogenous column."""
-    who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12).respondent
+    who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12).model_spec
     assert who.row_limit(20, exogenous=False) == 1520
     assert who.row_limit(10, exogenous=False) == 1512
     assert who.row_limit(20, exogenous=True) is None
-    assert forecaster_params(**TIMEGPT).respondent.row_limit(20, exogenous=False) is None
+    assert forecaster_params(**TIMEGPT).model_spec.row_limit(20, exogenous=False) is None
 
 
 @pytest.mark.parametrize(

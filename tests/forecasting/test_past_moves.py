@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.forecasting.past_moves import past_moves, spread
+from stages.forecasting.naive import past_moves, spread
 from tests.forecasting.windows import window
 
 SESSIONS = window([[9, 1, 2, 3], [9, 10, 20, 30], [9, 100], [9, 5]])  # the third is a half day, the last today

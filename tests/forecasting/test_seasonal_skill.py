@@ -9,15 +9,15 @@ from math import pi, sin
 import numpy as np
 import pytest
 
-from stages.forecasting.asking import ask_all
+from stages.forecasting.answering import ask_all
 from stages.forecasting.local import LOCAL_FORECASTERS
-from stages.requests.market import Market
-from stages.requests.schedule import plan_questions
-from stages.sources.params import SyntheticParams
+from stages.params.source import SyntheticParams
+from stages.questions.market import Market
+from stages.questions.schedule import plan_questions
 from stages.sources.synthetic import synthetic_bars
 from tests.features.made_bars import bars_of, made_calendar, section
 from tests.forecasting.windows import forecaster_params
-from tests.requests.markets import QUALITY, market_of, requests_params
+from tests.questions.markets import QUALITY, market_of, requests_params
 
 CALENDAR = made_calendar(80)
 SYNTHETIC = SyntheticParams.model_validate(section("source")["synthetic"])
@@ -34,7 +34,7 @@ def outcomes_and_forecasts(symbol: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     market: Market = market_of({symbol: bars}, CALENDAR)
     requests = requests_params(history_days=[40], horizons_min=[5, HORIZON, 20], snapshots_et=CLOCKS)
     params = forecaster_params()
-    schedule, questions = plan_questions(market, (symbol,), requests, params.respondent, QUALITY)
+    schedule, questions = plan_questions(market, (symbol,), requests, params.model_spec, QUALITY)
     answers = ask_all(questions, schedule, market, LOCAL_FORECASTERS["seasonal"](params))
     close, row = bars["close"].to_numpy(), {at: k for k, at in enumerate(bars["ts"])}
     ends = np.array([row[question.end_utc] for question in questions])

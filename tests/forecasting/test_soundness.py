@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.forecasting.soundness import MOST_BP, complaint, plausible_bp
+from stages.forecasting.backend import MOST_BP, complaint, plausible_bp
 
 SHAPE = (5, 4)
 FAN = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])[:, None] * np.sqrt([1, 2, 3, 4])

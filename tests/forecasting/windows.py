@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from stages.forecasting.params import ForecasterParams
-from stages.requests.question import Question
-from stages.requests.window import UNITS_PER_BP, Window
+from stages.params.forecaster import ForecasterParams
+from stages.questions.question import Question
+from stages.questions.window import UNITS_PER_BP, Window
 from tests.features.made_bars import section
-from tests.requests.test_question import QUESTION
+from tests.questions.test_question import QUESTION
 
 NO_COLUMNS = np.empty((0, 0))
 

@@ -5,7 +5,9 @@ import re
 import pytest
 
 STOOD = r"^2 instants, (\d{3,}) questions, 0 keys moved; \d{6,} rows of the past equal"
-AHEAD = """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/returns.py"""
+AHEAD = (
+    """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/formulas.py"""
+)
 
 
 def test_the_default_study_stands_the_audit_all_symbols_at_once_or_one_by_one_and_nothing_is_written(default_run):
@@ -19,7 +21,7 @@ def test_the_default_study_stands_the_audit_all_symbols_at_once_or_one_by_one_an
 @pytest.mark.journey
 def test_a_feature_edited_to_look_one_minute_ahead_is_named_with_exit_code_2(clone):
     clone.sh(AHEAD)
-    assert "shift(-1)" in clone.text("stages/features/returns.py")
+    assert "shift(-1)" in clone.text("stages/features/formulas.py")
 
     told = clone.sh("python -m stages.commands.audit --instants 2", code=2)
     assert "the past moved: stage build_features, column ret_1m, " in told

@@ -5,8 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
+from stages.sessions.calendar import trading_calendar
 from stages.sources.synthetic import synthetic_bars
-from stages.universe.calendar import trading_calendar
 from tests.pipeline.clone import Clone
 from tests.sources.vendors import MARKET
 

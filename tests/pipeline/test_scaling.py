@@ -6,8 +6,8 @@ import pytest
 from tests.docs import steps
 from tests.docs.blocks import ROOT, blocks, typed
 from tests.docs.shell import shell
-from tests.outside.cluster import until
-from tests.outside.gcs_server import free_port, gcs_server
+from tests.support.cluster import until
+from tests.support.gcs_server import free_port, gcs_server
 
 PAGE = [typed(block) for block in blocks(ROOT / "docs/SCALING.md")]
 RUNS_ON_THE_ENGINE = 7  # fetch_bars, check_data, build_features, build_requests, seal for either span, sweep

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.tables.calibrated import Outcome
+from stages.tables.forecasts import Outcome
 from tests.architecture.dependencies import ROOT
 from tests.pipeline.clone import Clone
 

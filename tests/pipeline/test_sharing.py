@@ -16,9 +16,9 @@ import yaml
 from tests.docs import steps
 from tests.docs.blocks import ROOT, blocks, typed
 from tests.docs.shell import shell
-from tests.outside.gcs_server import BUCKET, gcs_server
-from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 from tests.pipeline.clone import BIN, Clone, clone_working_tree
+from tests.support.gcs_server import BUCKET, gcs_server
+from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
 pytestmark = pytest.mark.journey
 

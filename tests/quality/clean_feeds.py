@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
 
 CALENDAR = trading_calendar(date(2024, 11, 4), date(2024, 12, 31))  # 40 sessions, two of them half days
 PRICES = ("open", "high", "low", "close")

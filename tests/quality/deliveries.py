@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 import yaml
 
+from stages.params.quality import DialectParams, QualityParams
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
-from stages.quality.params import DialectParams, QualityParams
-from stages.universe.calendar import trading_calendar
-from stages.universe.grid import minute_grid
+from stages.sessions.calendar import minute_grid, trading_calendar
 
 QUALITY = QualityParams(**yaml.safe_load(Path("conf/quality/default.yaml").read_text()))
 CALENDAR = trading_calendar(date(2024, 11, 18), date(2024, 12, 6))  # 14 sessions, 2024-11-29 a half day

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
 
 BEFORE, AFTER = 120, 90  # minutes around the session in feeds of all hours
 SPANS = (date(2023, 10, 2), date(2024, 12, 31))

@@ -11,7 +11,7 @@ import pytest
 
 from stages.quality.across import check_symbols
 from stages.quality.report import quality_report
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
 from tests.benchmarks.detection import FAULTS, detected
 from tests.quality.clean_feeds import CALENDAR, CLEAN, clean_feed
 from tests.quality.deliveries import QUALITY, dialect

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from stages.quality.params import QualityParams
+from stages.params.quality import QualityParams
 from stages.quality.report import quality_report
 from tests.benchmarks.detection import FAULTS, FEEDS
 from tests.quality.clean_feeds import CALENDAR as CALENDAR_OF_FEEDS

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.outside.dated_files import read_halts
+from stages.io.dated_files import read_halts
 from stages.quality.gate import Checked, Known, check_symbol
 from stages.quality.report import quality_report
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
 from tests.quality.deliveries import CALENDAR, QUALITY, day, delivery, dialect, minutes, through_the_gate
 from tests.quality.test_dirty_market import (
     PRICES,

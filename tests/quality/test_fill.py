@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.tables.bars import Bars
+from stages.tables.market import Bars
 from tests.quality.deliveries import CALENDAR, bar, day, delivery, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stages.quality.across import check_symbols
 from stages.quality.report import quality_report
 from stages.quality.verdicts import usable_sessions
-from stages.tables.bars import Bars
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
+from stages.tables.market import Bars
 from tests.quality.deliveries import NUMBERS, QUALITY, delivery, dialect
 
 CALENDAR = trading_calendar(delivery()["ts"][0].date(), delivery()["ts"][0].date() + timedelta(days=3))

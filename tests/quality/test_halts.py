@@ -6,14 +6,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.outside.dated_files import read_halts
+from stages.io.dated_files import read_halts
 from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
 from stages.quality.gate import Checked
 from stages.quality.halts import NO_HALTS, halts_reported, with_absences
 from stages.quality.report import quality_report
-from stages.tables.events import Halts
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
+from stages.tables.market import Halts
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes
 
 MARCH = trading_calendar(date(2020, 3, 5), date(2020, 3, 20))

@@ -12,14 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from stages.params.quality import QualityParams
 from stages.quality.across import check_symbols
-from stages.quality.failure import HardFailure
 from stages.quality.gate import Checked
 from stages.quality.labels import LabelReading, read_labels
-from stages.quality.params import QualityParams
 from stages.quality.report import quality_report
-from stages.universe.calendar import trading_calendar
-from stages.universe.grid import minute_grid
+from stages.quality.verdicts import HardFailure
+from stages.sessions.calendar import minute_grid, trading_calendar
 from tests.quality.deliveries import QUALITY, delivery, dialect
 from tests.quality.label_feeds import Feed, all_sessions, bars_of
 

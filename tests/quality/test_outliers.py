@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.quality.outliers import outliers, returns
+from stages.quality.clean import outliers, returns
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, minute, through_the_gate
 
 MONDAY = date(2024, 12, 2)

@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from stages.backtesting.market import tape_of
-from stages.outside.configuration.composition import compose
-from stages.outside.configuration.study import problems
+from stages.configuration.compose import compose
+from stages.configuration.study import problems
+from stages.params.quality import QualityParams
 from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
+from stages.quality.clean import filled, placed
 from stages.quality.copies import copied_sessions
-from stages.quality.fill import filled, placed
 from stages.quality.gate import Checked
 from stages.quality.ingest import Ingested
 from stages.quality.levels import judge_levels
-from stages.quality.params import QualityParams
-from stages.quality.quiet import proposal
+from stages.quality.proposals import proposal
 from stages.quality.report import quality_report
 from stages.quality.sessions import judge_sessions
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
+from stages.trading.market import bar_array_of
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes
 
 TUESDAY, HALF_DAY = date(2024, 11, 19), date(2024, 11, 29)
@@ -65,7 +65,7 @@ def test_quiet_minutes_have_the_last_price_no_volume_and_are_no_bars_to_trade_on
         assert (found["volume"], found["is_filled"], found["gap_len"]) == (0.0, True, m - 99)
     assert day(one, TUESDAY)["verdict"] == "pass"
     assert day(checked(delivery().filter(~minutes(TUESDAY, 100, 106)), QUALITY), TUESDAY)["reason"] == "sustained_gap"
-    assert len(tape_of(one.bars)) == delivery().height - 7
+    assert len(bar_array_of(one.bars)) == delivery().height - 7
 
 
 def test_a_run_that_grows_too_long_fails_from_that_minute_on_and_changes_none_before() -> None:

@@ -16,7 +16,7 @@ import pytest
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.labels import read_labels
-from stages.universe.calendar import trading_calendar
+from stages.sessions.calendar import trading_calendar
 from tests.quality.deliveries import QUALITY, day, dialect
 
 BARS = Path("../shared/data/stocks/1m")

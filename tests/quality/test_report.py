@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
+from stages.params.universe import UniverseParams
 from stages.quality.across import check_symbols
-from stages.quality.report import demand_sound, quality_report
+from stages.quality.report import quality_report, require_sound
 from stages.quality.verdicts import usable_sessions
-from stages.universe.params import UniverseParams
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minutes
 
 MANIFEST = {"source": "mine", "uri_template": "bars/{symbol}.parquet", "files": []}
@@ -42,7 +42,7 @@ def test_a_sound_universe_passes_and_nothing_is_raised() -> None:
     report = report_on(AAA=delivery(), BBB=delivery(seed=2))
 
     assert (report["verdict"], report["hard_failures"], report["warnings"]) == ("pass", [], [])
-    demand_sound(report, universe("AAA", "BBB"))
+    require_sound(report, universe("AAA", "BBB"))
 
 
 def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> None:
@@ -62,7 +62,7 @@ def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> No
         "AAA": tuple(session for session in SESSIONS if session != TUESDAY),
         "BBB": tuple(SESSIONS),
     }
-    demand_sound(report, universe("AAA", "BBB"))
+    require_sound(report, universe("AAA", "BBB"))
 
 
 def test_a_session_that_only_one_symbol_lacks_is_told_apart_from_one_that_nobody_has() -> None:
@@ -80,7 +80,7 @@ def test_too_few_usable_sessions_stop_the_run_by_the_name_of_the_threshold() -> 
 
     assert report["verdict"] == "fail"
     with pytest.raises(DataContractError, match=r"AAA 2024-11-19, check CMP3.*12 of 14.*quality\.min_sessions_share"):
-        demand_sound(report, universe("AAA"))
+        require_sound(report, universe("AAA"))
 
 
 def test_a_fault_of_the_whole_file_reaches_the_report_before_it_stops_the_run() -> None:
@@ -91,12 +91,12 @@ def test_a_fault_of_the_whole_file_reaches_the_report_before_it_stops_the_run() 
         ("BBB", "SCH1"),
     ]
     with pytest.raises(DataContractError, match=r"AAA 2024-11-18, check TS5.*bar_label.*\(1 more in .*dq_report"):
-        demand_sound(report, universe("AAA", "BBB"))
+        require_sound(report, universe("AAA", "BBB"))
 
 
 def test_a_symbol_of_the_universe_without_bars_is_named() -> None:
     with pytest.raises(DataContractError, match=r"no bars of 'CCC'.*'AAA'"):
-        demand_sound(report_on(AAA=delivery()), universe("AAA", "CCC"))
+        require_sound(report_on(AAA=delivery()), universe("AAA", "CCC"))
 
 
 def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:

@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.outside.runs.replaying import replay_of
+from stages.params.universe import UniverseParams
 from stages.quality.across import check_symbols
-from stages.quality.report import demand_sound, quality_report
+from stages.quality.report import quality_report, require_sound
 from stages.quality.verdicts import usable_sessions
-from stages.universe.params import UniverseParams
-from tests.auditing import small_study
+from stages.runs.replaying import replay_of
+from tests.audit import small_study
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minute, minutes
 
 TUESDAY, WEDNESDAY = date(2024, 11, 19), date(2024, 11, 20)
@@ -195,8 +195,8 @@ def test_the_stop_names_the_symbol_that_was_not_delivered() -> None:
         first_session=CALENDAR["session"][0], last_session=CALENDAR["session"][-1],
     )  # fmt: skip
     with pytest.raises(DataContractError, match="no bars of 'BBB'"):
-        demand_sound(report_on(alone(delivery())), universe)
-    demand_sound(report_on({"AAA": delivery(), "BBB": delivery(seed=2)}), universe)
+        require_sound(report_on(alone(delivery())), universe)
+    require_sound(report_on({"AAA": delivery(), "BBB": delivery(seed=2)}), universe)
 
 
 def test_a_session_that_fails_late_was_a_trading_day_and_one_that_fails_early_was_not() -> None:

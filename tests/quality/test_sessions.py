@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.quality.runs import longest_runs, odd_run
+from stages.quality.asof import longest_runs, odd_run
 from tests.quality.deliveries import CALENDAR, QUALITY, Checked, day, delivery, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from stages.quality.params import QualityParams
+from stages.params.quality import QualityParams
 from stages.quality.units import check_unit
 from tests.quality.deliveries import QUALITY, delivery, through_the_gate
 

@@ -9,17 +9,17 @@ import polars as pl
 import pytest
 import yaml
 
+from stages.configuration.compose import compose
 from stages.errors import ConfigurationError
-from stages.outside.configuration.composition import compose
-from stages.outside.source.bucket import bars_to_fetch
-from stages.outside.source.formats import scan
-from stages.outside.source.look import look
-from stages.outside.source.source_files import files_of
-from stages.outside.storing.partitions import Partition, Writer
+from stages.fetching.bars import bars_to_fetch
+from stages.fetching.files import files_of
+from stages.fetching.formats import scan
+from stages.fetching.look import look
+from stages.io.partitions import Partition, Writer
+from stages.params.quality import DialectParams
+from stages.params.source import SourceParams
 from stages.quality.gate import check_symbol
-from stages.quality.params import DialectParams
 from stages.sources.manifest import listing_of
-from stages.sources.params import SourceParams
 from tests.quality.deliveries import QUALITY
 from tests.sources.dialects import source
 from tests.sources.vendors import BARS, CALENDAR, SYMBOLS, VENDORS, databento_dbn
@@ -55,7 +55,7 @@ def through_the_gate(stated: SourceParams, folder: Path) -> Iterator[tuple[str, 
         yield symbol, check_symbol(symbol, bars, dialect, CALENDAR, QUALITY)
 
 
-def demand_the_same_bars(stated: SourceParams, folder: Path) -> None:
+def require_the_same_bars(stated: SourceParams, folder: Path) -> None:
     for symbol, checked in through_the_gate(stated, folder):
         assert checked.failure is None
         assert checked.days["verdict"].to_list() == ["pass"] * CALENDAR.height
@@ -66,7 +66,7 @@ def demand_the_same_bars(stated: SourceParams, folder: Path) -> None:
 def test_a_ready_preset_reads_its_vendors_files(vendor: str, delivered: Path, tmp_path: Path) -> None:
     stated = compose(overrides=[f"preset={PRESETS[vendor]}"])["source"]
     stated["uri_template"] = f"{delivered / vendor}/" + stated["uri_template"].partition(f"{vendor}/")[2]
-    demand_the_same_bars(SourceParams(**stated), tmp_path)
+    require_the_same_bars(SourceParams(**stated), tmp_path)
 
 
 @pytest.mark.parametrize("vendor", IN_THE_DOCS)
@@ -75,7 +75,7 @@ def test_a_table_of_the_docs_reads_its_vendors_files(vendor: str, delivered: Pat
     block = page.partition(f"<!-- {vendor} -->\n```yaml\n")[2].partition("```")[0]
     stated = yaml.safe_load(block)["source"]
     stated["uri_template"] = f"{delivered / vendor}/" + stated["uri_template"].partition(f"{vendor}/")[2]
-    demand_the_same_bars(source(**stated), tmp_path)
+    require_the_same_bars(source(**stated), tmp_path)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -83,7 +83,7 @@ def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, deliver
     seen = look(str(delivered / vendor))
     changes = {"zone": "America/New_York"} if vendor in {"kibot", "firstrate"} else {}  # the rows tell, see new-run
     assert seen.symbols == SYMBOLS
-    demand_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
+    require_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
 
 
 def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:
     databento_dbn(tmp_path)
     stated = compose(overrides=["preset=databento_dbn"])["source"]
     stated["uri_template"] = f"{tmp_path}/*{{yyyy}}{{mm}}{{dd}}.ohlcv-1m.dbn"
-    demand_the_same_bars(SourceParams(**stated), tmp_path)
-    demand_the_same_bars(look(str(tmp_path)).source, tmp_path)
+    require_the_same_bars(SourceParams(**stated), tmp_path)
+    require_the_same_bars(look(str(tmp_path)).source, tmp_path)
 
 
 def test_without_that_library_the_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

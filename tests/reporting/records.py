@@ -10,16 +10,15 @@ import numpy as np
 import polars as pl
 import yaml
 
+from stages.params.gates import GatesParams
 from stages.reporting.record import Record
 from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
-from stages.scoring.params import GatesParams
-from stages.scoring.plot_data import coverage_by_time
-from stages.tables.bars import Bars
-from stages.tables.calibrated import Scored
-from stages.tables.signals import Signals
-from stages.tables.trades import PORTFOLIO, Daily, Trades
+from stages.scoring.tournament import coverage_by_time
+from stages.tables.forecasts import Scored
+from stages.tables.market import Bars
+from stages.tables.trades import PORTFOLIO, Daily, Signals, Trades
 
 ROOT = Path(__file__).parents[2]
 SYMBOLS = ("STRONG", "WEAK", "NULL")

@@ -4,17 +4,17 @@ import json
 
 import pytest
 
+from stages.errors import LISTED, shorten
+from stages.reporting.coverage import coverage
+from stages.reporting.data import data
+from stages.reporting.elements import evenly
+from stages.reporting.equity import equity
+from stages.reporting.fans import fans
 from stages.reporting.page import render_page
-from stages.reporting.picking import evenly
 from stages.reporting.record import Record
-from stages.reporting.sections.coverage import coverage
-from stages.reporting.sections.data import data
-from stages.reporting.sections.equity import equity
-from stages.reporting.sections.fans import fans
-from stages.reporting.sections.gates import gates
-from stages.reporting.sections.skill import skill
+from stages.reporting.skill import skill
+from stages.reporting.verdict import gates
 from stages.tables.trades import PORTFOLIO
-from stages.universe.names import LISTED, few
 from tests.reporting.records import SYMBOLS, config, quality, record
 
 
@@ -97,10 +97,10 @@ def test_the_page_of_a_large_universe_is_whole():
 
 def test_many_names_become_few_words():
     names = [f"S{number}" for number in range(LISTED + 1_500)]
-    assert few(names[:2]) == "S0, S1"
-    assert few(names[:LISTED]).endswith(f"S{LISTED - 1}")
-    assert few(names).endswith(f"S{LISTED - 1} and 1,500 more")
-    assert few([]) == ""
+    assert shorten(names[:2]) == "S0, S1"
+    assert shorten(names[:LISTED]).endswith(f"S{LISTED - 1}")
+    assert shorten(names).endswith(f"S{LISTED - 1} and 1,500 more")
+    assert shorten([]) == ""
 
 
 def test_places_are_even_from_first_to_last():

@@ -74,4 +74,4 @@ def test_every_figure_is_valid_json_with_rows_that_a_browser_can_read(page):
 
 def test_a_changed_template_makes_the_report_stale():
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["report"]["deps"]
-    assert "stages/reporting" in declared
+    assert "stages/reporting/templates" in declared

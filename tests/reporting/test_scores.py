@@ -2,10 +2,10 @@
 
 from copy import deepcopy
 
-from stages.comparing.pair import verdicts
-from stages.reporting.sections.coverage import coverage
-from stages.reporting.sections.gates import gates as gates_section
-from stages.reporting.sections.skill import skill
+from stages.reporting.compare import verdicts
+from stages.reporting.coverage import coverage
+from stages.reporting.skill import skill
+from stages.reporting.verdict import gates as gates_section
 from tests.reporting.records import gates, metrics, record
 
 

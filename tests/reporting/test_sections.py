@@ -7,20 +7,16 @@ from math import exp
 import polars as pl
 import pytest
 
-from stages.reporting.contents import PAGE
-from stages.reporting.headline import headline
-from stages.reporting.markdown import render_report, render_robustness
-from stages.reporting.page import render_page
-from stages.reporting.sections.costs import break_even, costs
-from stages.reporting.sections.coverage import coverage
-from stages.reporting.sections.data import data
-from stages.reporting.sections.equity import equity
-from stages.reporting.sections.fans import fan_steps, fans, pick_days, strategy_forecasts
-from stages.reporting.sections.gates import gates as gates_section
-from stages.reporting.sections.sources import sources
-from stages.reporting.sections.sweep import plateau, sweep
-from stages.reporting.sections.walk_forward import walk_forward
-from stages.reporting.words import MISSING, measure, probability
+from stages.reporting.costs import break_even, costs
+from stages.reporting.coverage import coverage
+from stages.reporting.data import data, sources
+from stages.reporting.elements import MISSING, measure, probability
+from stages.reporting.equity import equity, walk_forward
+from stages.reporting.fans import fan_steps, fans, pick_days, strategy_forecasts
+from stages.reporting.page import PAGE, render_page, render_report, render_robustness
+from stages.reporting.sweep import plateau, sweep
+from stages.reporting.verdict import gates as gates_section
+from stages.reporting.verdict import headline
 from stages.tables.trades import PORTFOLIO
 from tests.reporting.records import (
     SESSIONS,

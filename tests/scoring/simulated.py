@@ -8,11 +8,10 @@ import yaml
 from scipy.stats import norm
 
 from stages.calibration.methods import calibrate
-from stages.calibration.params import CalibrationParams
+from stages.params.calibration import CalibrationParams
+from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
-from stages.scoring.params import GatesParams
-from stages.tables.calibrated import Scored
-from stages.tables.quantiles import LEVELS, QUANTILES
+from stages.tables.forecasts import LEVELS, QUANTILES, Scored
 from tests.architecture.dependencies import ROOT
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())

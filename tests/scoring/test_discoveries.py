@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
+from stages.params.gates import Fdr, StatedKind
 from stages.scoring.discoveries import Discovery, Stated, discoveries
 from stages.scoring.gates import forecast_gates
-from stages.scoring.params import Fdr, StatedKind
 from tests.scoring.simulated import GATES, stated
 from tests.scoring.test_gates import HOLD, entry
 

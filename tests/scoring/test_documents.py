@@ -7,10 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.scoring.controls import controls
+from stages.scoring.controls import controls, oracle_bound
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
-from stages.scoring.oracle_bound import oracle_bound
 from stages.scoring.tournament import tournament
 from tests.scoring.simulated import GATES, METHOD, as_answered, by_every_method, stated, with_truth
 

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import binom
 
 from stages.scoring.gates import forecast_gates, judge_coverage, judge_skill
+from stages.scoring.inference import Judgement, Verdict, worst
 from stages.scoring.metrics import score
-from stages.scoring.verdict import Judgement, Verdict, worst
 from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 
 HOLD = {"verdict": "PASS"}

@@ -9,10 +9,10 @@ import scoringrules
 from scipy.stats import chisquare, ttest_1samp
 from statsmodels.tsa.stattools import diebold_mariano_test
 
+from stages.scoring.inference import diebold_mariano, pit_uniformity
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import score
-from stages.scoring.significance import diebold_mariano, pit_uniformity
-from stages.tables.quantiles import LEVELS, QUANTILES
+from stages.tables.forecasts import LEVELS, QUANTILES
 from tests.scoring.simulated import GATES, METHOD, as_answered, by_every_method, with_truth
 
 TAU = np.array(LEVELS) / 100

@@ -7,11 +7,10 @@ import polars as pl
 import pytest
 
 from stages.scoring.gates import forecast_gates
+from stages.scoring.inference import bounds, deviation, diebold_mariano, varies
 from stages.scoring.metrics import score
-from stages.scoring.resampling import bounds, deviation, varies
-from stages.scoring.significance import diebold_mariano
 from stages.scoring.tournament import tournament
-from stages.tables.quantiles import QUANTILES
+from stages.tables.forecasts import QUANTILES
 from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 
 PARAMS = GATES.model_copy(update={"bootstrap_reps": 400})

@@ -6,10 +6,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from stages.scoring.controls import oracle_bound
 from stages.scoring.metrics import score
-from stages.scoring.oracle_bound import oracle_bound
-from stages.scoring.plot_data import coverage_by_time, reliability
-from stages.scoring.tournament import tournament
+from stages.scoring.tournament import coverage_by_time, reliability, tournament
 from tests.scoring.simulated import FIRST_DAY, GATES, by_every_method, with_truth
 
 PARAMS = GATES.model_copy(update={"bootstrap_reps": 200})

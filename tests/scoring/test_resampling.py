@@ -6,7 +6,7 @@ from arch.bootstrap import IIDBootstrap, StationaryBootstrap, optimal_block_leng
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.scoring.resampling import block_length, day_weights
+from stages.scoring.inference import block_length, day_weights
 
 
 def autoregressive(n: int, rho: float, seed: int) -> np.ndarray:

@@ -5,10 +5,10 @@ from typing import get_args
 import polars as pl
 import pytest
 
-from stages.calibration.params import Method
+from stages.params.calibration import Method
 from stages.scoring.metrics import score
 from stages.scoring.tournament import LOSSES, SIMPLEST_FIRST, tournament
-from stages.tables.quantiles import QUANTILES
+from stages.tables.forecasts import QUANTILES
 from tests.scoring.simulated import GATES, METHOD, as_answered, by_every_method, with_truth
 
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 200})

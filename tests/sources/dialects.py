@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stages.sources.params import SourceParams
+from stages.params.source import SourceParams
 
 PLAIN: dict[str, Any] = {
     "name": "mine",

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from stages.errors import DataContractError
+from stages.params.universe import UniverseParams
 from stages.sources.manifest import listing_of, select
-from stages.universe.params import UniverseParams
 from tests.sources.dialects import source
 
 TEMPLATE = "bars/{symbol}_{yyyy}-{mm}.parquet"

@@ -8,12 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from stages.sessions.calendar import minute_grid, snapshots, trading_calendar
 from stages.sources.oracle import expectation, planted
-from stages.sources.plants import PLANTS
-from stages.sources.synthetic import synthetic_bars
-from stages.universe.calendar import trading_calendar
-from stages.universe.grid import minute_grid
-from stages.universe.snapshots import snapshots
+from stages.sources.synthetic import PLANTS, synthetic_bars
 from tests.sources.test_synthetic import PARAMS
 
 CLOCKS = ("09:45", "10:30", "13:30", "14:45")

@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from stages.sources.plants import PLANTS
+from stages.sources.synthetic import PLANTS
 from tests.sources.test_synthetic import PARAMS
 
 DAY = date(2024, 11, 22)

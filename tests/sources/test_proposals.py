@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
+from stages.params.source import ONE_HEADER, CsvParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import csv_of, stamp_format_of
 from stages.sources.layout import layout_of
-from stages.sources.params import ONE_HEADER, CsvParams
 
 
 @pytest.mark.parametrize(

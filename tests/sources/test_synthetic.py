@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from stages.errors import ConfigurationError
-from stages.sources.params import SyntheticParams
+from stages.params.source import SyntheticParams
+from stages.sessions.calendar import trading_calendar
 from stages.sources.synthetic import synthetic_bars
-from stages.universe.calendar import trading_calendar
 
 PARAMS = SyntheticParams(**yaml.safe_load(Path("conf/source/synthetic.yaml").read_text())["synthetic"])
 CALENDAR = trading_calendar(date(2024, 9, 3), date(2025, 3, 31))

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from stages.sources.template import day_of, fields_of, month_of, months, path_of, root_of
+from stages.params.path_template import day_of, fields_of, month_of, months, path_of, root_of
 
 MONTHLY = "bars/{symbol}/{yyyy}/{symbol}_{yyyy}-{mm}.parquet"
 

@@ -7,23 +7,23 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.backtesting.simulate import simulate
 from stages.errors import DataContractError
 from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.quality.across import check_symbols
 from stages.quality.gaps import long_gaps
 from stages.quality.gate import Checked
+from stages.sessions.calendar import trading_calendar
 from stages.sources.revisions import Vendor, revision
 from stages.sources.synthetic import synthetic_bars
-from stages.tables.bars import Bars
-from stages.universe.calendar import trading_calendar
-from tests.auditing.small_study import Audited
-from tests.backtesting.made_markets import forecast, strategy, table
+from stages.tables.market import Bars
+from stages.trading.simulate import simulate
+from tests.audit.small_study import Audited
 from tests.features.made_bars import features_params
 from tests.quality.deliveries import QUALITY, dialect
 from tests.sources.test_synthetic import PARAMS
 from tests.sources.traps import after_an_early_close, bounce, canary, feed_gap, halt, revised, split, standard_time
+from tests.trading.made_markets import forecast, strategy, table
 
 CALENDAR = trading_calendar(date(2024, 10, 21), date(2024, 12, 6))  # summer time ends, and a half day
 CALM = PARAMS.model_copy(update={"jumps_per_session": 0.0})

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import polars as pl
 import yaml
 
-from stages.sources.params import SyntheticParams
+from stages.params.source import SyntheticParams
+from stages.sessions.calendar import trading_calendar
 from stages.sources.synthetic import synthetic_bars
-from stages.universe.calendar import trading_calendar
 
 CALENDAR = trading_calendar(date(2024, 10, 28), date(2024, 11, 8))  # ten sessions; the clocks change on 3 November
 SYMBOLS = ("AAPL", "MSFT")

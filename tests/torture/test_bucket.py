@@ -9,35 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from stages.outside.bucket_place import open_remote
-from stages.outside.paid.days import DAYS
-from stages.outside.paid.records import path_of
-from stages.outside.paid.seats import Row, held
-from stages.outside.places import Place
-from stages.outside.workspace import Remote
-from tests.outside.crowd import exit_codes, start, tell, until
-from tests.outside.gcs_server import BUCKET, gcs_server
-from tests.outside.shops import ShopKeeper, questions
-from tests.outside.timegpt_server import TimeGPTServer
+from stages.io.bucket_store import open_remote
+from stages.io.object_store import ObjectStore
+from stages.io.workspace import Remote
+from stages.paid.records import path_of
+from stages.paid.reservations import DAYS, Row, held
+from tests.support.contexts import ContextFactory, questions
+from tests.support.crowd import exit_codes, start, tell, until
+from tests.support.gcs_server import BUCKET, gcs_server
+from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Iterator[Place]:
+def bucket(tmp_path: Path) -> Iterator[ObjectStore]:
     """A new bucket on a server of its own."""
     with gcs_server(tmp_path / "log") as url:
         options = {"endpointurl": url, "allow_anonymous_login": True, "projectname": "test"}
         yield open_remote(Remote(name="team", url=f"gs://{BUCKET}/dvc", options=options))
 
 
-def seats_in(bucket: Place) -> int:
+def seats_in(bucket: ObjectStore) -> int:
     return sum(held(Row(bucket, f"{DAYS}/{day}").taken()) for day in bucket.names(DAYS))
 
 
-def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
     limit = 20
-    keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket) for n in range(16)]
+    keepers = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(16)]
     buyers = [start(one, [f"SYM{n}"], range(3), scope="remote", per_day=limit) for n, one in enumerate(keepers)]
     codes = exit_codes(buyers)
     tell("bucket race", buyers=16, wanted=48, limit=limit, sent=server.sent, seats=seats_in(bucket))
@@ -45,11 +44,11 @@ def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTSer
     assert server.sent == limit == seats_in(bucket)
 
 
-def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
     """200 kills of buyers with keys of their own, four at a time, just after a request or wherever they are."""
     moments, kills, limit = random.Random(3), 0, 1000
     while kills < 200:
-        keepers = [ShopKeeper(tmp_path / str(kills + n), server.url, bucket) for n in range(4)]
+        keepers = [ContextFactory(tmp_path / str(kills + n), server.url, bucket) for n in range(4)]
         names, reached = [f"S{kills + n}" for n in range(4)], server.sent
         buyers = [
             start(one, [name], range(99), scope="remote", per_day=limit)
@@ -66,27 +65,29 @@ def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: Pl
     assert server.sent <= seats <= server.sent + kills <= limit
 
 
-def test_machines_that_meet_damage_on_the_bucket_pay_for_it_once(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+def test_machines_that_meet_damage_on_the_bucket_pay_for_it_once(
+    tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore
+):
     """Ten shared answers, three of them with a flipped bit; four machines with empty stores want all ten at once."""
     server.seconds = 0.02
     wanted = questions(["AAA"], range(10))
-    ShopKeeper(tmp_path / "first", server.url, bucket).backend(scope="remote").answer(wanted)
+    ContextFactory(tmp_path / "first", server.url, bucket).backend(scope="remote").answer(wanted)
     for one in wanted[::4]:
         name = path_of(one.question.key)
         sound = bucket.read(name) or b""
         assert bucket.swap(name, sound, sound.replace(b"0", b"1", 1))
-    keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket) for n in range(4)]
+    keepers = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(4)]
     codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in keepers])
-    left = list(keepers[0].shop().store.mend_remote())
+    left = list(keepers[0].context().store.mend_remote())
     tell("damage on a bucket", machines=4, damaged=3, paid=server.billed - 10, left=len(left))
     assert codes == [0] * 4
     assert server.billed == 10 + 3
     assert left == []
 
 
-def test_machines_racing_for_the_same_keys_pay_each_once(tmp_path: Path, server: TimeGPTServer, bucket: Place):
+def test_machines_racing_for_the_same_keys_pay_each_once(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
     server.seconds = 0.02
-    keepers = [ShopKeeper(tmp_path / str(n), server.url, bucket) for n in range(4)]
+    keepers = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(4)]
     codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in keepers])
     tell("one flight over machines", machines=4, keys=10, paid=server.billed)
     assert codes == [0] * 4

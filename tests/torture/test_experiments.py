@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.outside.crowd import tell
-from tests.outside.gcs_server import BUCKET, gcs_server
-from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 from tests.pipeline.clone import clone_working_tree
+from tests.support.crowd import tell
+from tests.support.gcs_server import BUCKET, gcs_server
+from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 from tests.unpacked import unpacked
 
 pytestmark = [pytest.mark.torture, pytest.mark.pipeline, pytest.mark.xdist_group("experiments")]

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from stages.outside.paid.claims import Attempts
-from stages.outside.places import Folder
-from tests.outside.crowd import exit_codes, is_stopped, start, start_stage, tell, until
-from tests.outside.shops import ShopKeeper, asked
-from tests.outside.timegpt_server import TimeGPTServer
+from stages.io.object_store import LocalStore
+from stages.paid.locks import Attempts
+from tests.support.contexts import ContextFactory, asked
+from tests.support.crowd import exit_codes, is_stopped, start, start_stage, tell, until
+from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
 
 
-def machines(tmp_path: Path, server: TimeGPTServer, number: int) -> list[ShopKeeper]:
-    remote = Folder(tmp_path / "remote")
-    return [ShopKeeper(tmp_path / str(n), server.url, remote) for n in range(number)]
+def machines(tmp_path: Path, server: TimeGPTServer, number: int) -> list[ContextFactory]:
+    remote = LocalStore(tmp_path / "remote")
+    return [ContextFactory(tmp_path / str(n), server.url, remote) for n in range(number)]
 
 
 @pytest.mark.parametrize("number", [2, 4])
@@ -50,23 +50,23 @@ def test_racing_machines_under_the_default_scope_pay_at_most_once_each(tmp_path:
 
 def test_killed_runs_of_one_store_need_no_person_until_the_limit(tmp_path: Path, server: TimeGPTServer):
     """100 kills under a common budget: the next run frees what the last one held, until `api.max_attempts`."""
-    (keeper,), moments, kills, released = machines(tmp_path, server, 1), random.Random(8), 0, list[int]()
+    (contexts,), moments, kills, released = machines(tmp_path, server, 1), random.Random(8), 0, list[int]()
     server.seconds, snapshots = 0.004, 100
     while kills < 100:
         reached = server.sent + moments.randint(0, 3)
-        buyer = start(keeper, ["AAA", "BBB"], range(snapshots), scope="remote")
+        buyer = start(contexts, ["AAA", "BBB"], range(snapshots), scope="remote")
         until(lambda buyer=buyer, reached=reached: server.sent > reached or buyer.exitcode is not None)
         buyer.join(moments.uniform(0.0, 0.02))
         kills += buyer.exitcode is None
         buyer.kill()
         buyer.join()
         if buyer.exitcode == 4:  # a key whose buyer was killed three times
-            released.append(release_spent(keeper, server, snapshots, 3 * (1 + len(released))))
+            released.append(release_spent(contexts, server, snapshots, 3 * (1 + len(released))))
         snapshots += 50 if buyer.exitcode == 0 else 0
-    while (end := exit_codes([start(keeper, ["AAA", "BBB"], range(snapshots), scope="remote")])) == [4]:
-        released.append(release_spent(keeper, server, snapshots, 3 * (1 + len(released))))
+    while (end := exit_codes([start(contexts, ["AAA", "BBB"], range(snapshots), scope="remote")])) == [4]:
+        released.append(release_spent(contexts, server, snapshots, 3 * (1 + len(released))))
     most = max(server.series_billed.values())
-    lost = 2 * snapshots - keeper.shop().store.size()
+    lost = 2 * snapshots - contexts.context().store.size()
     tell("kill -9, api.scope remote", kills=kills, needed=snapshots, paid=server.billed, most=most, lost=lost,
          released=sum(released))  # fmt: skip
     assert end == [0]
@@ -75,10 +75,10 @@ def test_killed_runs_of_one_store_need_no_person_until_the_limit(tmp_path: Path,
     assert most <= 3 * (1 + len(released))
 
 
-def release_spent(keeper: ShopKeeper, server: TimeGPTServer, snapshots: int, most: int) -> int:
+def release_spent(contexts: ContextFactory, server: TimeGPTServer, snapshots: int, most: int) -> int:
     """What a person does who reads that `api.max_attempts` is reached; until then nobody paid more than that."""
     assert max(server.series_billed.values()) <= most
-    attempts = Attempts(keeper.remote, "a person", 3)
+    attempts = Attempts(contexts.remote, "a person", 3)
     keys = [asked("AAA", number).question.key for number in range(snapshots)]
     return sum(len(attempts.release(key)) for key in keys if attempts.is_spent(key))
 

@@ -10,27 +10,27 @@ from os import kill
 
 import pytest
 
-from tests.outside.crowd import PHASES, counted, exit_codes, is_stopped, is_waiting, start, tell, until
-from tests.outside.shops import ShopKeeper
-from tests.outside.timegpt_server import TimeGPTServer
+from tests.support.contexts import ContextFactory
+from tests.support.crowd import PHASES, counted, exit_codes, is_stopped, is_waiting, start, tell, until
+from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_buyer_stopped_in_any_phase_is_waited_for_and_never_paid_over(
-    phase: str, keeper: ShopKeeper, server: TimeGPTServer
+    phase: str, contexts: ContextFactory, server: TimeGPTServer
 ):
-    first = start(keeper, ["AAA"], range(3), stop_at=phase)
+    first = start(contexts, ["AAA"], range(3), stop_at=phase)
     until(lambda: is_stopped(first))
-    paid_before, second = server.billed, start(keeper, ["AAA"], range(3))
+    paid_before, second = server.billed, start(contexts, ["AAA"], range(3))
     until(lambda: is_waiting(second) or second.exitcode is not None)  # what is stored already needs no wait
     assert is_waiting(second) or phase == "stored"
     assert server.billed == (3 if phase == "stored" else paid_before)
     kill(first.pid, signal.SIGCONT)
     assert exit_codes([first, second]) == [0, 0]
     tell(f"SIGSTOP while {phase}", keys=3, paid=server.billed)
-    assert server.billed == 3 == counted(keeper)
+    assert server.billed == 3 == counted(contexts)
 
 
 @pytest.mark.parametrize(
@@ -38,27 +38,27 @@ def test_a_buyer_stopped_in_any_phase_is_waited_for_and_never_paid_over(
     [("claimed", 0, 3), ("reserved", 0, 4), ("sent", 1, 4), ("storing", 1, 4), ("stored", 0, 3)],
 )
 def test_a_buyer_killed_in_any_phase_costs_at_most_what_was_in_flight(
-    phase: str, paid_again: int, seats: int, keeper: ShopKeeper, server: TimeGPTServer
+    phase: str, paid_again: int, seats: int, contexts: ContextFactory, server: TimeGPTServer
 ):
     """Its lock ends with it; a seat it held stays counted, sent or not."""
-    first = start(keeper, ["AAA"], range(3), stop_at=phase)
+    first = start(contexts, ["AAA"], range(3), stop_at=phase)
     until(lambda: is_stopped(first))
-    second = start(keeper, ["AAA"], range(3))
+    second = start(contexts, ["AAA"], range(3))
     until(lambda: is_waiting(second) or second.exitcode is not None)
     first.kill()
     assert exit_codes([first, second]) == [-signal.SIGKILL, 0]
-    tell(f"kill -9 while {phase}", keys=3, paid=server.billed, seats=counted(keeper))
+    tell(f"kill -9 while {phase}", keys=3, paid=server.billed, seats=counted(contexts))
     assert server.billed == 3 + paid_again
-    assert counted(keeper) == seats
-    assert keeper.shop().store.size() == 3
+    assert counted(contexts) == seats
+    assert contexts.context().store.size() == 3
 
 
-def test_pauses_at_random_instants_never_pay_twice(keeper: ShopKeeper, server: TimeGPTServer):
+def test_pauses_at_random_instants_never_pay_twice(contexts: ContextFactory, server: TimeGPTServer):
     """40 rounds: one of two buyers of the same keys is stopped somewhere, and goes on later."""
     server.seconds = 0.005
     moments, rounds, paused = random.Random(11), 40, 0
     for number in range(rounds):
-        buyers = [start(keeper, [f"SYM{number}"], range(4)) for _ in range(2)]
+        buyers = [start(contexts, [f"SYM{number}"], range(4)) for _ in range(2)]
         buyers[0].join(moments.uniform(0.0, 0.2))
         with suppress(ProcessLookupError):  # it may have ended by then
             kill(buyers[0].pid, signal.SIGSTOP)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from stages.outside.places import Folder
-from tests.outside.crowd import counted, ledger_watched, start_stage, tell, until
-from tests.outside.demo_online import UP_TO_QUESTIONS, clone_to, compose_in, python_in
-from tests.outside.shops import ShopKeeper
-from tests.outside.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
+from stages.io.object_store import LocalStore
+from tests.paid.demo_online import UP_TO_QUESTIONS, clone_to, compose_in, python_in
+from tests.support.contexts import ContextFactory
+from tests.support.crowd import counted, ledger_watched, start_stage, tell, until
+from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
 pytestmark = pytest.mark.torture
 
@@ -27,13 +27,15 @@ def test_signals_at_random_instants_lose_nothing_and_pay_nothing_twice(
     scope: str, tmp_path: Path, server: TimeGPTServer
 ):
     """80 signals, each within 30 ms after some request arrived: in flight, while storing, claiming or waiting."""
-    keeper = ShopKeeper(tmp_path / "a", server.url, Folder(tmp_path / "remote") if scope == "remote" else None)
+    contexts = ContextFactory(
+        tmp_path / "a", server.url, LocalStore(tmp_path / "remote") if scope == "remote" else None
+    )
     server.seconds, moments, codes = 0.004, random.Random(4), Counter()
     told, snapshots = tmp_path / "told", 100
-    with ledger_watched(keeper if scope == "machine" else OnRemote(keeper), server) as wrong:
+    with ledger_watched(contexts if scope == "machine" else OnRemote(contexts), server) as wrong:
         while sum(codes[code] for code in (130, 143)) < 80:
             reached = server.sent + moments.randint(0, 2)
-            buyer = start_stage(keeper, ["AAA", "BBB"], range(snapshots), told, scope=scope, cooldown_sec=0.002)
+            buyer = start_stage(contexts, ["AAA", "BBB"], range(snapshots), told, scope=scope, cooldown_sec=0.002)
             until(lambda buyer=buyer, reached=reached: server.sent > reached or buyer.exitcode is not None)
             buyer.join(moments.uniform(0.0, 0.03))
             if buyer.exitcode is None:
@@ -42,30 +44,32 @@ def test_signals_at_random_instants_lose_nothing_and_pay_nothing_twice(
             codes[buyer.exitcode] += 1
             assert "Traceback" not in told.read_text()
             snapshots += 50 if buyer.exitcode == 0 else 0
-    tell(f"signals, api.scope {scope}", ends=dict(codes), paid=server.billed, stored=keeper.shop().store.size() // 2)
+    tell(
+        f"signals, api.scope {scope}", ends=dict(codes), paid=server.billed, stored=contexts.context().store.size() // 2
+    )
     assert set(codes) <= {0, 130, 143}
     assert wrong == []
     assert max(server.series_billed.values()) == 1
-    assert server.sent == counted(OnRemote(keeper) if scope == "remote" else keeper)
+    assert server.sent == counted(OnRemote(contexts) if scope == "remote" else contexts)
 
 
 class OnRemote:
     """The keeper whose ledger lies on the remote."""
 
-    def __init__(self, keeper: ShopKeeper) -> None:
-        self.keeper = keeper
+    def __init__(self, contexts: ContextFactory) -> None:
+        self.contexts = contexts
 
-    def shop(self) -> object:
-        return self.keeper.shop(scope="remote")
+    def context(self) -> object:
+        return self.contexts.context(scope="remote")
 
 
-def test_two_signals_cost_at_most_what_was_in_flight(keeper: ShopKeeper, server: TimeGPTServer, tmp_path: Path):
+def test_two_signals_cost_at_most_what_was_in_flight(contexts: ContextFactory, server: TimeGPTServer, tmp_path: Path):
     server.seconds, moments, killed, codes = 0.02, random.Random(9), 0, Counter()
     told = tmp_path / "told"
-    with ledger_watched(keeper, server) as wrong:
+    with ledger_watched(contexts, server) as wrong:
         while killed < 40:
             reached = server.sent
-            buyer = start_stage(keeper, ["AAA"], range(400), told)
+            buyer = start_stage(contexts, ["AAA"], range(400), told)
             until(lambda buyer=buyer, reached=reached: server.sent > reached)
             for _ in range(2):
                 buyer.join(moments.uniform(0.0, 0.01))
@@ -75,10 +79,10 @@ def test_two_signals_cost_at_most_what_was_in_flight(keeper: ShopKeeper, server:
             codes[buyer.exitcode] += 1
             killed += 1
             assert "Traceback" not in told.read_text()
-    tell("two signals", ends=dict(codes), paid=server.billed, stored=keeper.shop().store.size())
+    tell("two signals", ends=dict(codes), paid=server.billed, stored=contexts.context().store.size())
     assert set(codes) <= {130, -signal.SIGINT}
     assert wrong == []
-    assert server.billed <= keeper.shop().store.size() + codes[-signal.SIGINT]
+    assert server.billed <= contexts.context().store.size() + codes[-signal.SIGINT]
 
 
 @pytest.mark.parametrize("below", ["python", "dvc"])

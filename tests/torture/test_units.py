@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from stages.forecasting.params import Tariff
-from stages.outside.paid.units import most
-from tests.outside.crowd import exit_codes, start, tell
-from tests.outside.shops import ShopKeeper, asked
-from tests.outside.test_interleavings import passed_limits
-from tests.outside.test_units import TARIFFS, billed
-from tests.outside.timegpt_server import TimeGPTServer
+from stages.paid.units import most
+from stages.params.forecaster import Tariff
+from tests.paid.test_interleavings import passed_limits
+from tests.paid.test_units import TARIFFS, billed
+from tests.support.contexts import ContextFactory, asked
+from tests.support.crowd import exit_codes, start, tell
+from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
 
@@ -25,18 +25,20 @@ def test_ten_thousand_interleavings():
 
 
 @pytest.mark.parametrize("tariff", TARIFFS.values(), ids=TARIFFS)
-def test_kill_nine_never_breaks_a_budget_in_money(keeper: ShopKeeper, server: TimeGPTServer, tariff: dict[str, Any]):
+def test_kill_nine_never_breaks_a_budget_in_money(
+    contexts: ContextFactory, server: TimeGPTServer, tariff: dict[str, Any]
+):
     """40 killed buyers of three symbols against money for 30 requests, then one that buys on until it is stopped."""
     moments, limit = random.Random(20261128), 30 * most([asked().question], Tariff(**tariff)).money
     server.tell = dict.fromkeys(("input_tokens", "output_tokens", "finetune_tokens"))  # the tariff alone counts
-    keeper.api = {"tariff": tariff, "money_per_day": limit, "money_per_month": limit + _flat(tariff)}
+    contexts.api = {"tariff": tariff, "money_per_day": limit, "money_per_month": limit + _flat(tariff)}
     for number in range(40):
-        buyer = start(keeper, [f"SYM{number}"], range(2))
+        buyer = start(contexts, [f"SYM{number}"], range(2))
         buyer.join(moments.uniform(0.0, 0.15))
         buyer.kill()
         buyer.join()
-    codes = exit_codes([start(keeper, ["LAST"], range(60))])
-    used = {cap.name: units.money for cap, units in keeper.shop().ledger.used()}
+    codes = exit_codes([start(contexts, ["LAST"], range(60))])
+    used = {cap.name: units.money for cap, units in contexts.context().ledger.used()}
     bill = billed(server, tariff)
     tell("kill -9, money", kills=40, limit=limit, bill=bill, ledger=used["api.money_per_day"], sent=server.sent)
     assert codes == [4]

@@ -1,0 +1,101 @@
+"""The pipeline from delivered bars to decisions as one value, and what it knew at which instant.
+
+*Tables*: `Known`, one a stage: a key, `known_at`, and every column that must not depend on what came later.
+*Time*: a bar and its features are known at the bar's `known_at`; a question, its answer and its correction at the
+snapshot; a verdict on a session, an offset and an outcome are compared once the session is over; a decision when the
+last bar that its order could have entered at is over.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from stages.audit.world import World
+from stages.errors import DataContractError
+from stages.quality.gate import Checked
+from stages.questions.market import Market
+from stages.questions.question import Question
+from stages.tables.forecasts import OFFSETS
+
+Frames = Mapping[str, pl.DataFrame]
+Usable = Mapping[str, tuple[date, ...]]
+OUTCOME = ["y_bp", "void"]
+FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "model"]
+GROUP = ["symbol", "group", "model", "history_days", "horizon_min", "method", "session"]
+DECIDED = [*FORECAST, "method", "decision", "ev_bp", "cost_bp"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Each stage as a function, params bound; `wait_min` minutes after a snapshot its decision is known."""
+
+    check: Callable[[Frames], Mapping[str, Checked]]
+    build: Callable[[Frames, Usable, pl.DataFrame], Frames]
+    plan: Callable[[Market], tuple[pl.DataFrame, list[Question]]]
+    answer: Callable[[pl.DataFrame, list[Question], Market], pl.DataFrame]
+    correct: Callable[[pl.DataFrame, Frames, Usable], tuple[pl.DataFrame, pl.DataFrame]]
+    decide: Callable[[Frames, pl.DataFrame], pl.DataFrame]
+    calendar: pl.DataFrame
+    wait_min: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """Rows of one stage with the instant at which each was known. *Errors*: names the stage as `dvc.yaml` does."""
+
+    stage: str
+    key: tuple[str, ...]
+    rows: pl.DataFrame
+
+
+def run(replay: Replay, world: World) -> list[Known]:
+    """Everything the pipeline knew in this world, stage by stage."""
+    checked = replay.check(world.bars)
+    for symbol, one in checked.items():
+        if one.failure is not None:
+            raise DataContractError(f"{symbol}, check {one.failure.check}: {one.failure.detail}")
+    bars = {symbol: one.bars for symbol, one in checked.items()}
+    days = _stacked({symbol: one.days for symbol, one in checked.items()}).select(
+        "symbol", "session", dropped=pl.col("verdict") == "fail"
+    )
+    usable = {
+        symbol: tuple(one.days.filter(pl.col("verdict") != "fail")["session"].sort()) for symbol, one in checked.items()
+    }
+    features = replay.build(bars, usable, world.events)
+    halts = {symbol: one.halts for symbol, one in checked.items()}
+    market = Market(bars=bars, features=features, usable=usable, calendar=replay.calendar, halts=halts)
+    schedule, questions = replay.plan(market)
+    quantiles = replay.answer(schedule, questions, market)
+    calibrated, offsets = replay.correct(quantiles, bars, usable)
+    signals = replay.decide(bars, calibrated)
+
+    at_snapshot, over = pl.col("snapshot_utc"), replay.calendar.select("session", known_at="close_utc")
+    outcomes = calibrated.select("symbol", "snapshot_utc", "horizon_min", "session", *OUTCOME).unique()
+    return [
+        bars_known(checked),
+        Known("check_data", ("symbol", "session"), days.join(over, on="session")),
+        Known("build_features", ("symbol", "ts"), _stacked(features)),
+        _known("build_requests", [*FORECAST[:2], "history_days"], schedule.with_columns(known_at=at_snapshot)),
+        _known("forecast", FORECAST, quantiles.with_columns(known_at=at_snapshot)),
+        _known("calibrate", GROUP, offsets.select(*GROUP, *OFFSETS, "n_cal").join(over, on="session")),
+        _known("calibrate", [*FORECAST, "method"], calibrated.drop(OUTCOME).with_columns(known_at=at_snapshot)),
+        _known("calibrate", FORECAST[:3], outcomes.join(over, on="session")),
+        _known("backtest", [*FORECAST, "method"], signals.select(DECIDED).with_columns(
+            known_at=at_snapshot + pl.duration(minutes=replay.wait_min))),
+    ]  # fmt: skip
+
+
+def bars_known(checked: Mapping[str, Checked]) -> Known:
+    """The bars that the gate writes."""
+    return Known("check_data", ("symbol", "ts"), _stacked({symbol: one.bars for symbol, one in checked.items()}))
+
+
+def _known(stage: str, key: list[str], rows: pl.DataFrame) -> Known:
+    return Known(stage, tuple(key), rows.sort(key))
+
+
+def _stacked(frames: Frames) -> pl.DataFrame:
+    """Frames of all symbols in one, which `symbol` tells apart."""
+    return pl.concat(frame.select(pl.lit(symbol).alias("symbol"), pl.all()) for symbol, frame in sorted(frames.items()))

@@ -1,0 +1,85 @@
+"""What the vendor and the news delivered, and the same world with another future after an instant.
+
+*Time*: a delivered bar is known at the end of its minute, an event at its announcement. The stamps are read here anew,
+by `source.zone` and `source.bar_label` alone, so that a mistake of the gate's own reading is found and not repeated.
+*Units*: in a scrambled future prices jump by a tenth to a half and then move by about 0.2 % a bar; the four prices of
+a bar move together, so that it stays a possible bar. Some bars do not come.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from stages.params.quality import DialectParams
+from stages.tables.market import PRICES
+
+JUMP = (1.1, 1.5)
+PRICE_NOISE, VOLUME_NOISE = 0.002, 0.3
+ABSENT = 0.02
+
+
+@dataclass(frozen=True)
+class World:
+    """Bars by symbol as delivered, table `Events`, and how the vendor writes a bar."""
+
+    bars: Mapping[str, pl.DataFrame]
+    events: pl.DataFrame
+    dialect: DialectParams
+
+    def known_at(self, symbol: str) -> pl.Series:
+        """When each delivered row became known; null for local times that the change of clocks leaves open."""
+        stamp = pl.col(self._vendors("ts", symbol))
+        if self.bars[symbol].schema[self._vendors("ts", symbol)].time_zone is None:  # type: ignore[attr-defined]
+            stamp = stamp.dt.replace_time_zone(self.dialect.zone, ambiguous="null", non_existent="null")
+        minutes = 0 if self.dialect.bar_label == "end" else 1
+        utc = stamp.dt.convert_time_zone("UTC").dt.cast_time_unit("us") + timedelta(minutes=minutes)
+        return self.bars[symbol].select(utc.alias("known_at")).to_series()
+
+    def columns(self, symbol: str, ours: tuple[str, ...]) -> list[str]:
+        """The vendor's names of our columns."""
+        return [self._vendors(name, symbol) for name in ours]
+
+    def _vendors(self, ours: str, symbol: str) -> str:
+        named = self.bars[symbol].columns
+        return next((theirs for theirs, name in self.dialect.aliases.items() if name == ours and theirs in named), ours)
+
+
+Future = Callable[[World, datetime, int], World]
+
+
+def cut(world: World, instant: datetime, seed: int) -> World:  # a future like the others
+    """Nothing is delivered or announced after the instant."""
+    bars = {
+        symbol: frame.filter((world.known_at(symbol) <= instant).fill_null(value=True))
+        for symbol, frame in world.bars.items()
+    }
+    return World(bars, world.events.filter(pl.col("announced_at") <= instant), world.dialect)
+
+
+def scrambled(world: World, instant: datetime, seed: int) -> World:
+    """Other prices and volumes after the instant, other minutes without a bar, and none of the later announcements."""
+    bars = {
+        symbol: _scramble(world, symbol, instant, np.random.default_rng([seed, *symbol.encode()]))
+        for symbol in world.bars
+    }
+    return World(bars, cut(world, instant, seed).events, world.dialect)
+
+
+FUTURES: dict[str, Future] = {"scrambled": scrambled, "cut": cut}
+
+
+def _scramble(world: World, symbol: str, instant: datetime, rng: np.random.Generator) -> pl.DataFrame:
+    frame = world.bars[symbol]
+    later = (world.known_at(symbol) > instant).fill_null(value=False)
+    price = rng.uniform(*JUMP) * np.exp(rng.normal(0, PRICE_NOISE, frame.height))
+    volume = np.exp(rng.normal(0, VOLUME_NOISE, frame.height))
+    factors = [(name, price) for name in world.columns(symbol, PRICES)]
+    factors += [(name, volume) for name in world.columns(symbol, ("volume",))]
+    return frame.with_columns(
+        pl.when(later).then((pl.col(name) * pl.Series(factor)).cast(frame.schema[name])).otherwise(pl.col(name))
+        .alias(name)
+        for name, factor in factors
+    ).filter(~later | pl.Series(rng.random(frame.height) >= ABSENT))  # fmt: skip

@@ -1,1 +1,0 @@
-"""The time machine: run everything again with another future, and demand the same past."""

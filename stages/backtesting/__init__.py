@@ -1,1 +1,0 @@
-"""Trades from decisions: the engine, the grid and its statistics."""

@@ -1,0 +1,126 @@
+"""Online calibration: adaptive conformal inference, and conformal PID control.
+
+Adaptive conformal inference: a symbol that missed too often gets wider intervals until it no longer does.
+
+The rank of the past score that is picked follows a level alpha per symbol and interval, moved after every outcome, in
+order of realisation, by `calibration.aci_gamma * (nominal - missed)`. Over a long run the share of misses comes to the
+nominal one whatever the market does; over a short one nothing is promised.
+
+*Time*: like every correction, a day's intervals know the outcomes of earlier sessions only.
+*Source*: Gibbs, Candes (2021), Adaptive conformal inference under distribution shift, equation 2.
+
+Conformal PID control: an interval that follows the quantile of its own scores, without looking at a window of them.
+
+Counting from the first outcome a symbol is corrected for, with `e` its misses in excess of the nominal share after `t`
+outcomes, its offset is
+
+    start + pid_step * e + pid_gain * tan(e * ln(t + 1) / (t * pid_saturation))
+
+P, the step, follows a drift within days; I, the tangent, has little to say until misses pile up, and ever more then.
+There is no D: nothing is added that would forecast the scores. `start` is what CQR would have added that day.
+
+The share of misses comes to the nominal one over a long run only. While the market drifts for some months, the shipped
+step follows too slowly: `bench_drift` prints what is covered then, beside `aci`, which comes nearer.
+
+*Units*: offsets in the volatility of the row's horizon. The paper's tangent ends in the whole line; a forecast must
+end somewhere, so I moves no level by more than `FARTHEST`.
+*Time*: like every correction, a day's intervals know the outcomes of earlier sessions only. Excess is counted, not
+summed, so cutting off the future changes no bit of the past.
+*Source*: Angelopoulos, Candes, Tibshirani (2023), Conformal PID control for time series prediction, equations 4 to 6.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.calibration.past import NEVER, Block, Found, Ranks, order_statistics, serve
+from stages.params.calibration import CalibrationParams
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+NOMINAL = np.array([0.1, 0.5, 0.5, 0.1])[:, None]
+LOWEST, HIGHEST = 0.01, 0.99
+
+
+def adaptive(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
+    """Offsets by levels that learn; `ranks` only says when a past is long enough."""
+    pieces = list(serve(block, scores, ranks, params))
+    offsets, learnt_us = np.full(scores.shape, np.nan), np.full(scores.shape[1], NEVER)
+    alpha, last_us = np.repeat(NOMINAL, len(block.symbols), axis=1), np.full(len(block.symbols), NEVER)
+    for today in block.by_session():
+        learnt_us[today] = last_us[block.symbol[today]]
+        for piece in pieces:
+            rows, chosen, _ = np.intersect1d(piece.rows, today, assume_unique=True, return_indices=True)
+            offsets[:, rows] = piece.pick(chosen, _rank(piece.n[piece.at[chosen]], alpha[:, block.symbol[rows]]))
+        for row in today[~np.isnan(scores[0, today] + offsets[0, today])]:
+            symbol = block.symbol[row]
+            missed = scores[:, row] > offsets[:, row]
+            alpha[:, symbol] = np.clip(alpha[:, symbol] + params.aci_gamma * (NOMINAL[:, 0] - missed), LOWEST, HIGHEST)
+            last_us[symbol] = block.known_us[row]
+    found = Found.of(offsets, pieces)
+    return replace(found, last_us=np.maximum(found.last_us, learnt_us))
+
+
+def _rank(n: Ints, alpha: Floats) -> Ints:
+    """ceil((n + 1)(1 - alpha)), kept within what is there; rounded first, so that 63.000000000000007 is 63."""
+    wanted = np.ceil(np.round((n + 1) * (1.0 - alpha), 9)).astype(np.int64)
+    return np.clip(wanted, 1, n)
+
+
+FARTHEST = 10.0
+RIGHT_ANGLE = np.pi / 2
+DECIMALS = 9  # of an offset in its table: a tangent's last bits differ between machines
+
+
+@dataclass
+class _Tracks:
+    """Where each symbol stands. *Shapes*: start, misses (4, symbols), the rest (symbols,)."""
+
+    start: Floats
+    misses: Floats
+    n_start: Ints
+    seen: Ints
+    latest_us: Ints
+
+    @classmethod
+    def of(cls, n: int) -> "_Tracks":
+        never, none = np.full(n, NEVER), np.zeros(n, np.int64)
+        return cls(np.full((4, n), np.nan), np.zeros((4, n)), none, none.copy(), never)
+
+    def begin(self, rows: Ints, symbol: Ints, known: Found) -> None:
+        """Symbols that are corrected for the first time start where `known` puts the first of their rows."""
+        new = ~np.isnan(known.offsets[0, rows]) & np.isnan(self.start[0, symbol])
+        symbols, first = np.unique(symbol[new], return_index=True)
+        origin = rows[new][first]
+        self.start[:, symbols], self.n_start[symbols] = known.offsets[:, origin], known.n[origin]
+        self.latest_us[symbols] = known.last_us[origin]
+
+    def learn(self, missed: NDArray[np.bool_], symbol: Ints, known_us: Ints) -> None:
+        """Outcomes of a session. *Shapes*: missed (4, n), symbol and known_us (n,)."""
+        np.add.at(self.misses.T, symbol, missed.T)
+        np.add.at(self.seen, symbol, 1)
+        np.maximum.at(self.latest_us, symbol, known_us)
+
+    def offsets(self, params: CalibrationParams) -> Floats:
+        """Start, P and I together, after `seen` outcomes of which `misses` were missed."""
+        excess = self.misses - NOMINAL * self.seen
+        angle = excess * np.log1p(self.seen) / (np.maximum(self.seen, 1) * params.pid_saturation)
+        integral = np.clip(params.pid_gain * np.tan(np.clip(angle, -RIGHT_ANGLE, RIGHT_ANGLE)), -FARTHEST, FARTHEST)
+        return self.start + np.round(params.pid_step * excess + integral, DECIMALS)
+
+
+def tracked(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
+    """Offsets that follow each symbol's scores; `group` is the symbol, `n` the outcomes of its start and since."""
+    known = order_statistics(block, scores, ranks, params)
+    tracks = _Tracks.of(len(block.symbols))
+    offsets, n, last_us = np.full(scores.shape, np.nan), np.zeros_like(known.n), np.full_like(known.last_us, NEVER)
+    for today in block.by_session():
+        symbol = block.symbol[today]
+        tracks.begin(today, symbol, known)
+        offsets[:, today] = tracks.offsets(params)[:, symbol]
+        n[today], last_us[today] = (tracks.n_start + tracks.seen)[symbol], tracks.latest_us[symbol]
+        settled = ~np.isnan(scores[0, today] + offsets[0, today])
+        rows = today[settled]
+        tracks.learn(scores[:, rows] > offsets[:, rows], symbol[settled], block.known_us[rows])
+    return Found(offsets, np.array(block.symbols, dtype=object)[block.symbol], n, last_us)

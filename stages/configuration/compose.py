@@ -1,0 +1,116 @@
+"""What conf/ composes to, and whether params.yaml says the same.
+
+The text is byte for byte what `dvc exp run` writes: DVC composes with the same calls, so a committed params.yaml never
+changes by being run. `dvc repro` composes nothing; therefore `make run` starts here.
+*Errors*: `ConfigurationError` when conf/ does not compose, or when composing would throw an applied experiment away.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stages.errors import ConfigurationError
+from stages.io.files import write_text
+from stages.io.settings import PARAMS
+from stages.io.workspace import git
+
+CONF = Path("conf")
+LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last
+ABSENT = "(absent)"
+NAMED_KEYS = 8
+
+KeyPath = tuple[str, ...]
+Difference = dict[KeyPath, tuple[Any, Any]]
+
+
+def compose(conf: Path = CONF, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What a folder of choices composes to, with Hydra overrides like `preset=smoke`."""
+    try:
+        with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
+            config = hydra.compose("config", overrides=list(overrides))
+        document: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigurationError(f"conf/ does not compose: {error}") from None
+    return document
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """The text of params.yaml."""
+    return OmegaConf.to_yaml(OmegaConf.create(dict(document)))
+
+
+def present() -> dict[str, Any] | None:
+    """params.yaml as it stands; None when it does not exist."""
+    try:
+        document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"params.yaml is not YAML ({error}): `make params` writes it anew.") from None
+    return document
+
+
+def differences(left: Mapping[str, Any], right: Mapping[str, Any], at: KeyPath = ()) -> Difference:
+    """Keys whose values differ, with both values; lists are values, a missing key is `(absent)`."""
+    found: Difference = {}
+    for key in sorted(set(left) | set(right)):
+        one, other = left.get(key, ABSENT), right.get(key, ABSENT)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found |= differences(one, other, (*at, key))
+        elif one != other:
+            found[(*at, key)] = (one, other)
+    return found
+
+
+def applied_experiment() -> Difference:
+    """What params.yaml says beyond conf/: value here, value in conf/. Empty when composing would lose nothing.
+
+    Composing loses nothing when params.yaml is itself a composition of conf/ as it was: the last one of this clone,
+    or the committed one while only conf/ was edited since.
+    """
+    document = present()
+    if document is None or _was_composed():
+        return {}
+    return differences(document, yaml.safe_load(to_yaml(compose())))
+
+
+def refuse_to_discard() -> None:
+    """*Errors*: `ConfigurationError` naming the keys when params.yaml holds an applied experiment."""
+    if found := applied_experiment():
+        raise ConfigurationError(
+            f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not say: {told(found)}. "
+            "`make adopt` keeps it (writes it into conf/), `make params` discards it."
+        )
+
+
+def write_params(document: Mapping[str, Any]) -> None:
+    """Make a composition of conf/ the params of the next run."""
+    text = to_yaml(document)
+    write_text(text, PARAMS)
+    write_text(text, LAST_COMPOSED)
+
+
+def told(found: Difference, other: str = "conf") -> str:
+    """`rules.k_sigma = 1.0 (conf: 0.5), ...`, at most eight keys."""
+    items = [f"{'.'.join(path)} = {here} ({other}: {there})" for path, (here, there) in found.items()]
+    more = [f"and {len(items) - NAMED_KEYS} more"] if len(items) > NAMED_KEYS else []
+    return ", ".join([*items[:NAMED_KEYS], *more])
+
+
+def _of_study() -> str:
+    study = (present() or {}).get("report", {}).get("study")
+    return f" of study {study!r}" if study else ""
+
+
+def _was_composed() -> bool:
+    text = PARAMS.read_text(encoding="utf-8")
+    if LAST_COMPOSED.exists() and LAST_COMPOSED.read_text(encoding="utf-8") == text:
+        return True
+    is_committed = bool(git("ls-files", str(PARAMS))) and not git("status", "--porcelain", "--", str(PARAMS))
+    return is_committed and bool(git("status", "--porcelain", "--", str(CONF)))

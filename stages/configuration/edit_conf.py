@@ -1,0 +1,193 @@
+"""Edits of conf/ by commands, so that it composes to exactly what was wanted.
+
+Edits of conf/ by commands: which file states a value, and how a new value gets there with all comments kept.
+
+`conf/config.yaml` names one choice a group. A standing preset overrides what the groups say, so while there is one, all
+edits go into its file; without one (`preset: none`) each value goes into the file of its group's choice.
+*Errors*: `ConfigurationError` for a choice that no file makes.
+
+Writing values into conf/ so that it composes to exactly what was wanted, or not writing at all.
+
+*Errors*: `ConfigurationError` when the result would be impossible, or when conf/ cannot say it (a preset, for instance,
+cannot remove what a group says).
+"""
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, differences, told, write_params
+from stages.configuration.study import Study
+from stages.errors import ConfigurationError
+from stages.io.files import write_text
+
+CONFIG = CONF / "config.yaml"
+NO_PRESET = "none"
+OVERRIDE = "override /"
+
+
+def standing_choices() -> dict[str, str]:
+    """Group -> choice, as conf/config.yaml and the standing preset make them."""
+    choices = _choices(_read(CONFIG))
+    return choices | _choices(_read(_file("preset", choices["preset"])))
+
+
+def choices_of(group: str) -> list[str]:
+    """The choices that a group offers."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def preset_of_study(study: str) -> str | None:
+    """The preset that gives a run this `report.study`, if one does."""
+    named = {_read(_file("preset", name)).get("report", {}).get("study"): name for name in choices_of("preset")}
+    named[compose(overrides=[f"preset={NO_PRESET}"])["report"]["study"]] = NO_PRESET
+    return named.get(study)
+
+
+def choose(group: str, choice: str) -> Path:
+    """Make `choice` the standing one of its group; what is written where."""
+    if choice not in choices_of(group):
+        raise ConfigurationError(f"there is no {group} {choice!r}: conf/{group}/ offers {choices_of(group)}.")
+    preset = _choices(_read(CONFIG))["preset"]
+    path, key = (
+        (CONFIG, group) if preset == NO_PRESET or group == "preset" else (_file("preset", preset), OVERRIDE + group)
+    )
+    document = _read(path)
+    if "defaults" not in document:
+        document.insert(0, "defaults", [])
+    entries = [entry for entry in document["defaults"] if isinstance(entry, dict) and key in entry]
+    if not entries:
+        document["defaults"].append({key: choice})
+    for entry in entries:
+        entry[key] = choice
+    _write(document, path)
+    return path
+
+
+def put(values: Mapping[KeyPath, Any]) -> list[Path]:
+    """Write values where the standing choices state them; the files that changed, sorted."""
+    choices = standing_choices()
+    by_file: dict[Path, dict[KeyPath, Any]] = {}
+    for (section, *rest), value in values.items():
+        preset = choices["preset"]
+        path = _file(section, choices[section]) if preset == NO_PRESET else _file("preset", preset)
+        inner = tuple(rest) if preset == NO_PRESET else (section, *rest)
+        by_file.setdefault(path, {})[inner] = value
+    for path, inside in by_file.items():
+        document = _read(path)
+        for key, value in inside.items():
+            _set(document, key, value)
+        _write(document, path)
+    return sorted(by_file)
+
+
+def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
+    """Write values into the file of one choice, whether it stands or not."""
+    path = _file(group, choice)
+    document = _read(path)
+    for name, value in values.items():
+        _set(document, (name,), value)
+    _write(document, path)
+    return path
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """Edits of conf/ that are taken back when the block fails."""
+    before = {path: path.read_bytes() for path in CONF.rglob("*.yaml")}
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            if path.read_bytes() != content:
+                path.write_bytes(content)
+        raise
+
+
+def _file(group: str, choice: str) -> Path:
+    return CONF / group / f"{choice}.yaml"
+
+
+def _choices(document: Mapping[str, Any]) -> dict[str, str]:
+    named = [entry for entry in document.get("defaults", []) if isinstance(entry, Mapping)]
+    return {group.removeprefix(OVERRIDE): choice for entry in named for group, choice in entry.items()}
+
+
+def _set(document: Any, path: KeyPath, value: Any) -> None:
+    *parents, last = path
+    for name in parents:
+        document = document.setdefault(name, {})
+    if value == ABSENT:
+        document.pop(last, None)
+    elif isinstance(value, list):
+        document[last] = CommentedSeq(value)
+        document[last].fa.set_flow_style()
+    else:
+        document[last] = value
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    return yaml
+
+
+def _read(path: Path) -> Any:
+    return _yaml().load(path.read_text(encoding="utf-8")) or CommentedMap()
+
+
+def _write(document: Any, path: Path) -> None:
+    buffer = io.StringIO()
+    _yaml().dump(document, buffer)
+    write_text("".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines()), path)
+
+
+def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+    """State keys of sections, e.g. `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml; the files that changed."""
+    document = compose()
+    return _make(document | {name: document[name] | dict(keys) for name, keys in values.items()}, {})
+
+
+def keep(experiment: dict[str, Any]) -> list[Path]:
+    """Make conf/ compose to the params of an experiment: by other choices where they say it, else value by value."""
+    return _make(experiment, _choices_behind(experiment))
+
+
+def _make(wanted: dict[str, Any], choices: Mapping[str, str]) -> list[Path]:
+    Study.parse(wanted)
+    with all_or_nothing():
+        changed = [choose(group, choice) for group, choice in choices.items()]
+        changed += put({path: value for path, (value, _) in differences(wanted, compose()).items()})
+        document = compose()
+        if left := differences(wanted, document):
+            raise ConfigurationError(f"conf/ cannot say {told(left)}: write it by hand, then `make params`.")
+    write_params(document)
+    return sorted(set(changed))
+
+
+def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
+    """Group -> choice that the experiment must have made: the preset by its study's name, a group by its values."""
+    study, standing = experiment["report"]["study"], compose()
+    preset = preset_of_study(study) if study != standing["report"]["study"] else None
+    found = {"preset": preset} if preset else {}
+    made = [f"preset={name}" for name in found.values()]
+    standing = compose(overrides=made)
+    for group in sorted({section for section, *_ in differences(experiment, standing)}):
+        distances = {
+            choice: len(differences(experiment[group], compose(overrides=[*made, f"{group}={choice}"])[group]))
+            for choice in choices_of(group)
+        }
+        nearest = min(distances, key=lambda choice: distances[choice])
+        if distances[nearest] < len(differences(experiment[group], standing[group])):
+            found[group] = nearest
+    return found

@@ -1,0 +1,177 @@
+"""All sections of params.yaml together, and the rules between them.
+
+A model checks its own section; what one section demands of another is checked here, before anything runs.
+*Errors*: `ConfigurationError` (exit 5) naming every broken rule, its values, and what to change.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from stages.errors import ConfigurationError
+from stages.io.settings import parse
+from stages.params.calibration import CalibrationParams
+from stages.params.features import FeaturesParams
+from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.params.gates import GatesParams
+from stages.params.portfolio import PortfolioParams
+from stages.params.quality import QualityParams
+from stages.params.report import ReportParams
+from stages.params.requests import RequestsParams
+from stages.params.rules import CostsParams, RulesParams
+from stages.params.source import SourceParams
+from stages.params.split import SplitParams
+from stages.params.storage import StorageParams
+from stages.params.sweep import SweepParams
+from stages.params.universe import UniverseParams
+from stages.trading.strategy import Cell, Strategy
+
+REGULAR_CLOSE_MIN = 16 * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One run's params, every section as its model."""
+
+    source: SourceParams
+    universe: UniverseParams
+    quality: QualityParams
+    features: FeaturesParams
+    requests: RequestsParams
+    forecaster: ForecasterParams
+    api: ApiParams
+    calibration: CalibrationParams
+    split: SplitParams
+    gates: GatesParams
+    rules: RulesParams
+    costs: CostsParams
+    sweep: SweepParams
+    portfolio: PortfolioParams
+    report: ReportParams
+    storage: StorageParams
+
+    @classmethod
+    def parse(cls, document: dict[str, Any]) -> Self:
+        """Every section validated, and the rules between them. *Errors*: `ConfigurationError` with all problems."""
+        if found := problems(document):
+            raise ConfigurationError(" ".join(found))
+        return cls(**_sections(document))
+
+    def strategy(self, eligible: frozenset[Cell]) -> Strategy:
+        """The strategy that params state, given the cells that the forecast gates let trade."""
+        return Strategy(
+            rules=self.rules,
+            costs=self.costs,
+            method=self.calibration.method,
+            model=self.forecaster.model,
+            whitelist=self.universe.whitelist,
+            eligible=eligible,
+        )
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    """What is wrong with a composition, a sentence each: within its sections, else between them."""
+    strangers = sorted(set(document) - set(Study.__annotations__))
+    found = [f"{name} is a section that nobody reads: remove it from conf/." for name in strangers]
+    for model in Study.__annotations__.values():
+        try:
+            parse(model, document)
+        except ConfigurationError as error:
+            found.append(str(error))
+    if not found:
+        study = Study(**_sections(document))
+        found = [f"{sentence}." for rule in RULES for sentence in rule(study)]
+    return found
+
+
+def _sections(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: parse(model, document) for name, model in Study.__annotations__.items()}
+
+
+def artificial_symbols_have_a_market(study: Study) -> Iterator[str]:
+    """A synthetic source states a market for every symbol, the context symbol included."""
+    market = study.source.synthetic
+    if study.source.kind == "synthetic" and market is not None:
+        tables = {name: getattr(market, name) for name in ("amplitude_bp", "beta")}
+        yield from _without("source.synthetic", tables, "universe", set(study.universe.all_symbols))
+
+
+def whoever_trades_has_costs(study: Study) -> Iterator[str]:
+    """Every whitelisted symbol has a spread and a tick size."""
+    tables = {name: getattr(study.costs, name) for name in ("half_spread_ticks", "tick_size")}
+    yield from _without("costs", tables, "universe.whitelist", set(study.universe.whitelist))
+
+
+def forecasts_exist_for_the_rule(study: Study) -> Iterator[str]:
+    """Rule and grid use only histories, horizons and symbols that are asked."""
+    rules, grid, requests = study.rules, study.sweep.grid, study.requests
+    yield from _beyond("rules.horizon_min", {rules.horizon_min}, "requests.horizons_min", requests.horizons_min)
+    yield from _beyond("sweep.grid.horizon_min", grid.horizon_min, "requests.horizons_min", requests.horizons_min)
+    yield from _beyond("rules.history_days", {rules.history_days}, "requests.history_days", requests.history_days)
+    yield from _beyond("sweep.grid.history_days", grid.history_days, "requests.history_days", requests.history_days)
+    own = rules.horizon_min_by_symbol
+    yield from _beyond("rules.horizon_min_by_symbol", own.values(), "requests.horizons_min", requests.horizons_min)
+    yield from _beyond("rules.horizon_min_by_symbol", own, "universe.symbols", study.universe.symbols)
+
+
+def own_thresholds_are_of_the_universe(study: Study) -> Iterator[str]:
+    """Whoever has thresholds of its own is a symbol of the study."""
+    yield from _beyond("quality.by_symbol", study.quality.by_symbol, "universe", study.universe.all_symbols)
+
+
+def horizons_end_by_the_close(study: Study) -> Iterator[str]:
+    """On a regular session every snapshot's asked horizon is over at 16:00 ET."""
+    horizon = study.requests.question_horizon_min
+    for snapshot in study.requests.snapshots_et:
+        hour, minute = map(int, snapshot.split(":"))
+        if 60 * hour + minute + horizon > REGULAR_CLOSE_MIN:
+            yield (
+                f"the {horizon} minutes of requests.horizons_min end past the close at 16:00 when asked at "
+                f"requests.snapshots_et {snapshot!r}: ask earlier, or drop that horizon (see asked_horizon_min)"
+            )
+
+
+def named_features_are_built(study: Study) -> Iterator[str]:
+    """Required and exogenous columns are among the features that are built."""
+    features, requests = study.features, study.requests
+    yield from _beyond("features.required", features.required, "features.names", features.names)
+    yield from _beyond("requests.hist_exog", requests.hist_exog, "features.names", features.names)
+    yield from _beyond("requests.futr_exog", requests.futr_exog, "features.names", features.names)
+
+
+def swept_methods_are_computed(study: Study) -> Iterator[str]:
+    """The methods of the grid are among those that are computed."""
+    yield from _beyond("sweep.grid.method", study.sweep.grid.method, "calibration.methods", study.calibration.methods)
+
+
+def holdout_lies_in_the_record(study: Study) -> Iterator[str]:
+    """`split.holdout_from` lies behind the first day of the universe's span; behind the last, it has not begun."""
+    first, start = study.universe.first_session, study.split.holdout_from
+    if start is not None and start <= first:
+        yield (
+            f"split.holdout_from {start} leaves no session to search, since the record begins on {first} "
+            "(universe.first_session): move one of them"
+        )
+
+
+RULES = (
+    artificial_symbols_have_a_market,
+    whoever_trades_has_costs,
+    forecasts_exist_for_the_rule,
+    own_thresholds_are_of_the_universe,
+    horizons_end_by_the_close,
+    named_features_are_built,
+    swept_methods_are_computed,
+    holdout_lies_in_the_record,
+)
+
+
+def _beyond(user: str, used: Iterable[Any], name: str, allowed: Iterable[Any]) -> Iterator[str]:
+    if strangers := sorted(set(used) - set(allowed)):
+        yield f"the values {strangers} of {user} are not among {name} {list(allowed)}: change one of the two"
+
+
+def _without(section: str, tables: Mapping[str, Mapping[str, Any]], user: str, symbols: set[str]) -> Iterator[str]:
+    for name, table in tables.items():
+        if missing := sorted(symbols - set(table)):
+            yield f"no {section}.{name} for {missing} of {user}: add a value, or drop the symbols"

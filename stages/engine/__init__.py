@@ -1,0 +1,1 @@
+"""Per-symbol work in a loop, a process pool or on a Dask cluster."""

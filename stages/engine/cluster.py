@@ -1,0 +1,144 @@
+"""Partitions on a Dask cluster: started by others, with the libraries of the run, the workers with its code too.
+
+A task travels as bytes and as a function by value: the scheduler needs no code of ours, and a worker without it can
+say so. A worker's results are let go as they are read, so that losing it repeats only what it was at.
+*Errors*: `ConfigurationError` (exit 5) without Dask, scheduler or workers, with a machine of other code or versions
+(named by its address), and when the cluster is lost.
+*Source*: distributed 2026.8: `Client.map`, `Client.get_versions`, `as_completed`.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stages.errors import ConfigurationError
+
+P = TypeVar("P")
+R = TypeVar("R")
+CONNECT_SEC = 10
+WORKERS_SEC = 30
+START_WORKER = "PYTHONPATH=. dask worker"
+INSTALL = "uv pip install -r pyproject.toml --extra cluster"
+DECIDE_BYTES = ("numpy", "polars")
+READ_TASKS = ("python", "dask", "distributed", "cloudpickle")
+
+
+def on_cluster(
+    named: Callable[[str, P], tuple[str, R]], partitions: Mapping[str, P], address: str
+) -> Iterator[tuple[str, R]]:
+    """Records in the order in which workers finish."""
+    try:
+        from distributed import Client, KilledWorker, as_completed
+        from distributed.client import FutureCancelledError
+        from distributed.protocol import pickle
+    except ImportError:
+        raise ConfigurationError(f"ENGINE names a Dask cluster, and Dask is not installed: `{INSTALL}`.") from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it prints tracebacks of what we tell in a sentence
+    with _told(Client, address) as client:
+        dumps: Callable[[Any], bytes] = pickle.dumps
+        try:
+            # let go of each future as it is read, or the loss of a worker repeats all that it ever did
+            futures = client.map(
+                _task(dumps(named), code_and_versions()),
+                list(partitions),
+                [dumps(partition) for partition in partitions.values()],
+                pure=False,
+            )
+            waiting: Iterator[Any] = as_completed(futures, loop=client.loop)  # type: ignore[no-untyped-call]
+            del futures
+            for future in waiting:
+                worker, lack, record = future.result()
+                if lack:
+                    raise ConfigurationError(
+                        f"the worker at {worker} runs {lack}: start it anew, in the repository at this commit, with "
+                        f"`{START_WORKER} {address}`."
+                    )
+                yield record
+                future.release()
+        except KilledWorker as error:
+            raise ConfigurationError(
+                f"several workers of {address} ended at the same partition (out of memory?): {error}"
+            ) from None
+        except (FutureCancelledError, OSError):
+            raise ConfigurationError(
+                f"the Dask cluster at {address} was lost; nothing was written. Start it, then run again."
+            ) from None
+
+
+def _told(client: Any, address: str) -> Any:
+    try:
+        opened = client(address, timeout=CONNECT_SEC, set_as_default=False)
+    except OSError:
+        raise ConfigurationError(
+            f"no Dask scheduler answers at {address}: start one (`dask scheduler`), or correct ENGINE."
+        ) from None
+    try:
+        opened.wait_for_workers(1, timeout=WORKERS_SEC)
+        validate_versions(opened.get_versions(), address)
+    except TimeoutError:
+        opened.close()
+        raise ConfigurationError(
+            f"the Dask scheduler at {address} has no workers: `{START_WORKER} {address}`, in this repository."
+        ) from None
+    except ConfigurationError:
+        opened.close()
+        raise
+    return opened
+
+
+def validate_versions(told: Mapping[str, Any], address: str) -> None:
+    """Refuse a machine that could not read a task, by what `Client.get_versions` tells."""
+    here = _versions(told["client"])
+    machines = {f"scheduler at {address}": told["scheduler"]}
+    machines |= {f"worker at {worker}": found for worker, found in told["workers"].items()}
+    for machine, found in machines.items():
+        other = [f"{name} {there}" for name, there in _versions(found).items() if there != here[name]]
+        if other:
+            wanted = ", ".join(f"{name} {one}" for name, one in here.items())
+            raise ConfigurationError(
+                f"the {machine} runs {', '.join(other)}, and this run {wanted}: start it anew with these."
+            )
+
+
+def _versions(found: Mapping[str, Any]) -> dict[str, str]:
+    """Of Python the first two numbers: byte code is the same within them."""
+    packages = {name: str(found["packages"].get(name)) for name in READ_TASKS}
+    return packages | {"python": ".".join(packages["python"].split(".")[:2])}
+
+
+def _task(named: bytes, wanted: dict[str, str]) -> Callable[[str, bytes], tuple[str, str, Any]]:
+    """What a worker runs: nested, hence sent by value, so that neither scheduler nor worker must import it.
+
+    It carries what all tasks share: a large keyword of `Client.map` is a key that runs of one cluster would share.
+    """
+
+    def on_worker(key: str, partition: bytes) -> tuple[str, str, Any]:
+        """Which worker this is, what it lacks for the work, if anything, and the record."""
+        from distributed import get_worker
+        from distributed.protocol import pickle
+
+        worker = str(get_worker().address)
+        loads: Callable[[bytes], Any] = pickle.loads
+        try:
+            from stages.engine.cluster import code_and_versions
+        except ImportError as error:
+            return worker, f"without the stages' code ({error})", None
+        found = code_and_versions()
+        if other := [name for name in wanted if found.get(name) != wanted[name]]:
+            return worker, f"with other {' and '.join(other)} than this run", None
+        return worker, "", loads(named)(key, loads(partition))
+
+    return on_worker
+
+
+@cache
+def code_and_versions() -> dict[str, str]:
+    """What decides what the stages here compute: a digest of their code as this process met it, and libraries."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.read_bytes())
+    return {"code": digest.hexdigest()} | {name: version(name) for name in DECIDE_BYTES}

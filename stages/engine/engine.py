@@ -1,0 +1,133 @@
+"""Where per-symbol work runs: in a loop, in processes of this machine or on a Dask cluster.
+
+The driver and its partitions: an engine may run a partition more than once, so what costs money is the driver's.
+
+*Errors*: `ConfigurationError` (exit 5) when work on a partition reaches for the paid backend.
+
+Where partitions are worked on: in a loop, by processes of this machine or on a Dask cluster.
+
+`ENGINE` in the environment, else the untracked file `.engine` of the main repository, says where: `loop` (if neither
+does), `local:4`, `dask://host:port`. Records are small and come back sorted by key; nothing hashed knows the engine.
+
+*Errors*: those of the work, with its key; `ConfigurationError` (exit 5) when the engine cannot be had or is lost.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, TypeVar
+
+from stages.errors import ConfigurationError, at_work_on
+from stages.io.terminal import progress
+from stages.io.workspace import main_root
+
+_partition: ContextVar[str | None] = ContextVar("partition", default=None)
+
+
+@contextmanager
+def in_partition(key: str) -> Iterator[None]:
+    """Whatever runs in the block, in this process or on another machine, is work on the partition `key`."""
+    token = _partition.set(key)
+    try:
+        yield
+    finally:
+        _partition.reset(token)
+
+
+def require_driver(what: str) -> None:
+    """Refuse to do within a partition what must happen at most once."""
+    key = _partition.get()
+    if key is not None:
+        raise ConfigurationError(
+            f"work on partition {key} tried to open {what}: only the driver buys, since an engine may run a partition "
+            "twice. Ask in the stage's main(), outside of stages.outside.engine.run."
+        )
+
+
+P = TypeVar("P")
+R = TypeVar("R")
+Work = Callable[[str, P], R]
+Named = Callable[[str, P], tuple[str, R]]
+Engine = Callable[[Named[P, R], Mapping[str, P]], Iterator[tuple[str, R]]]
+
+CHOICE_FILE = ".engine"
+LOOK_SEC = 5.0
+
+
+def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, R]:
+    """`work(key, partition)` of every partition, by key, sorted; `work` is importable and may run more than once.
+
+    The first failure ends the run: what has not begun never begins.
+    """
+    done = chosen_engine()(partial(_named, work), dict(sorted(partitions.items())))
+    return dict(sorted(progress(done, label, len(partitions))))
+
+
+def chosen_engine() -> Engine[Any, Any]:
+    """The engine that the environment or the untracked file names."""
+    file = main_root() / CHOICE_FILE
+    choice = os.environ.get("ENGINE") or (file.read_text(encoding="utf-8").strip() if file.exists() else "") or "loop"
+    kind, _, rest = choice.partition(":")
+    if choice == "loop":
+        return _loop
+    if kind == "local" and rest.isdecimal() and int(rest) > 0:
+        return partial(_pool, processes=int(rest))
+    if kind == "dask" and rest.removeprefix("//").rpartition(":")[2].isdecimal():
+        from stages.engine.cluster import on_cluster  # only who has a cluster needs Dask
+
+        return partial(on_cluster, address=f"tcp:{rest}")
+    raise ConfigurationError(f"ENGINE (or {CHOICE_FILE}) is {choice!r}: write loop, local:2 or dask://host:8786.")
+
+
+def _named(work: Work[P, R], key: str, partition: P) -> tuple[str, R]:
+    """The record with its key; whatever is raised names the key."""
+    with at_work_on(key), in_partition(key):
+        return key, work(key, partition)
+
+
+def _loop(named: Named[P, R], partitions: Mapping[str, P]) -> Iterator[tuple[str, R]]:
+    for key, partition in partitions.items():
+        yield named(key, partition)
+
+
+def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> Iterator[tuple[str, R]]:
+    from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
+
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):  # read by the children; here both have started already
+        os.environ.setdefault(name, str(threads))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_driver)
+    try:
+        pending = {pool.submit(named, key, partition) for key, partition in partitions.items()}
+        started = len(multiprocessing.active_children())
+        while pending:
+            done, pending = wait(pending, LOOK_SEC, FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+            if not done and len(multiprocessing.active_children()) < started:
+                raise BrokenExecutor  # a child that is killed while it starts can leave the pool waiting for ever
+    except BrokenExecutor:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise ConfigurationError(
+            f"a process of ENGINE local:{processes} ended before its partition did (killed, or out of memory); nothing "
+            "was written. Run again, with fewer processes if memory was short."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_driver() -> None:
+    """A child ends when its driver does, however that ended."""
+
+    def wait_and_end() -> None:
+        driver = multiprocessing.parent_process()
+        if driver is not None:
+            driver.join()
+            os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()

@@ -1,0 +1,171 @@
+"""The formulas of features: returns, ranges, volume and the session clock, within one symbol.
+
+Returns and volatility of the last minutes, within the session.
+
+*Units*: log returns; `rv_k` per k minutes, `sigma_5m` per five minutes, both as fractions.
+
+Volatility read from highs and lows: less noisy than closes, biased low when bars hold few trades.
+
+*Units*: `parkinson`, `garman_klass` fractions per minute; `atr` in price, `atr_rel` a fraction of the close.
+*Source*: Parkinson (1980), J. Business 53(1); Garman and Klass (1980), same issue; true range after Wilder (1978), with
+a simple mean. Filled bars are left out of every mean.
+
+Where the volume traded, and whether it is much for this time of the day.
+
+*Units*: `vwap_30m` a price; `z_vwap` in sigmas of the window; `volume_norm` in logs (0.69 is twice the usual).
+*Time*: the usual volume of a minute comes from earlier usable sessions; whether today is usable is not known yet and
+not asked.
+
+What the session clock says of a minute: known in advance for every minute of the calendar.
+
+*Units*: minutes, shares of a session, 0 or 1, and waves of the trading day.
+*Time*: from `m, n_bars, is_half, session` alone, so these features may be sent for minutes that lie ahead.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from stages.features.minutes import M, root, trailing_mean, trailing_sum
+from stages.params.features import FeaturesParams
+from stages.sessions.calendar import FULL_SESSION_MIN
+from stages.sessions.rolling import median, windows_before
+
+Builder = Callable[[FeaturesParams], pl.Expr]
+
+
+def ret(minutes: int) -> Builder:
+    """`ln(C_m / C_{m-k})`, from minutes whose returns are all known; `ret(1)` at the open is `ln(C_0 / O_0)`."""
+    if minutes == 1:
+        return lambda _: pl.col("r")
+    move = (pl.col("close") / pl.col("close").shift(minutes)).log()
+    known = (minutes <= M) & pl.col("r").rolling_sum(minutes).is_not_null()  # all of them in this session
+    return lambda _: pl.when(known).then(move)
+
+
+def rv(minutes: int) -> Builder:
+    """`sqrt(sum of r^2)` over exactly k known returns; a minute without a trade adds 0."""
+    return lambda _: root(trailing_sum("r2", minutes, minutes))
+
+
+def sigma_5m(params: FeaturesParams) -> pl.Expr:
+    """`sqrt(5 * mean of r^2)`, zero mean, over the real bars of the window."""
+    return root(5 * trailing_mean("r2_real", params.sigma_window_min, params.sigma_min_obs))
+
+
+def parkinson(params: FeaturesParams) -> pl.Expr:
+    """`sqrt(mean(ln(H/L)^2) / (4 ln 2))`."""
+    mean = trailing_mean("hl2", params.range_window_min, params.sigma_min_obs)
+    return root(mean / (4 * math.log(2)))
+
+
+def garman_klass(params: FeaturesParams) -> pl.Expr:
+    """`sqrt(mean(ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2))`, the mean clipped at 0."""
+    return root(trailing_mean("gk", params.range_window_min, params.sigma_min_obs))
+
+
+def atr(params: FeaturesParams) -> pl.Expr:
+    """Mean true range; the first bar of a session has no close before it and takes `H - L`."""
+    return trailing_mean("tr", params.atr_window_min, params.sigma_min_obs)
+
+
+def atr_rel(_: FeaturesParams) -> pl.Expr:
+    """Mean true range over the close."""
+    return pl.col("atr") / pl.col("close")
+
+
+def vwap(params: FeaturesParams) -> pl.Expr:
+    """`sum of (H+L+C)/3 * V over sum of V`; null where nothing traded."""
+    money, volume = (trailing_sum(column, params.vwap_window_min, 1) for column in ("tpv", "v"))
+    return pl.when(volume > 0).then(money / volume)
+
+
+def z_vwap(params: FeaturesParams) -> pl.Expr:
+    """`(C - VWAP) / (C * sigma of one minute * sqrt(window))`; null where sigma is 0."""
+    scale = pl.col("close") * pl.col("sigma") * (params.vwap_window_min / 5) ** 0.5
+    return pl.when(scale > 0).then((pl.col("close") - pl.col("vwap")) / scale)
+
+
+def volume_norm(_: FeaturesParams) -> pl.Expr:
+    """`ln(1 + V)` minus its median at the same minute over the previous usable sessions."""
+    return pl.col("log_volume") - pl.col("usual_log_volume")
+
+
+def with_usual_volume(frame: pl.DataFrame, usable: tuple[date, ...], sessions: int) -> pl.DataFrame:
+    """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute.
+
+    A minute that half days lack is compared with full sessions only, so the minutes up to their close come first.
+    """
+    day, m = frame["session"].rle_id().to_numpy(), frame["m"].to_numpy()
+    opens = frame.filter(pl.col("session").is_first_distinct())
+    is_usable, n_bars = opens["session"].is_in(usable).to_numpy(), opens["n_bars"].to_numpy()
+    by_minute = np.full((opens.height, n_bars.max(initial=0)), np.nan)
+    by_minute[day, m] = frame["log_volume"].to_numpy()
+    usual = np.full_like(by_minute, np.nan)
+    for first, last in pairwise([0, *np.unique(n_bars)]):
+        long = n_bars >= last
+        windows, before = windows_before(by_minute[long, first:last], is_usable[long], sessions)
+        usual[long, first:last] = median(windows, at_least=max(1, sessions // 2))[before]
+    return frame.with_columns(usual_log_volume=pl.Series(usual[day, m], nan_to_null=True))
+
+
+N = pl.col("n_bars")
+
+
+def minute(_: FeaturesParams) -> pl.Expr:
+    """Minutes since the open, 0 on the first bar."""
+    return M
+
+
+def session_share(_: FeaturesParams) -> pl.Expr:
+    """The part of the session that lies before this bar."""
+    return M / N
+
+
+def minutes_to_close(_: FeaturesParams) -> pl.Expr:
+    """Minutes from `known_at` to the close: 0 on the last bar."""
+    return N - 1 - M
+
+
+def is_half(_: FeaturesParams) -> pl.Expr:
+    """1 on a half day."""
+    return pl.col("is_half")
+
+
+def bucket_open(params: FeaturesParams) -> pl.Expr:
+    """1 in the first minutes of the session."""
+    return params.session_open_min > M
+
+
+def bucket_close(params: FeaturesParams) -> pl.Expr:
+    """1 in the last minutes of the session."""
+    return N - params.session_close_min <= M
+
+
+def bucket_mid(params: FeaturesParams) -> pl.Expr:
+    """1 between the two."""
+    return ~bucket_open(params) & ~bucket_close(params)
+
+
+def day_of_week(_: FeaturesParams) -> pl.Expr:
+    """1 Monday to 5 Friday."""
+    return pl.col("session").dt.weekday()
+
+
+def sine(waves: int) -> Builder:
+    """`sin(2 pi k m / 390)`, k waves a full session."""
+    return lambda _: _angles(waves).sin().gather(M)
+
+
+def cosine(waves: int) -> Builder:
+    """`cos(2 pi k m / 390)`, k waves a full session."""
+    return lambda _: _angles(waves).cos().gather(M)
+
+
+def _angles(waves: int) -> pl.Expr:
+    """One angle for each minute of a full session, so that a wave is worked out once and looked up after."""
+    return 2 * math.pi * waves / FULL_SESSION_MIN * pl.int_range(0, FULL_SESSION_MIN)

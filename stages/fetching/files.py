@@ -1,0 +1,161 @@
+"""Files of a source, wherever they lie: found by template, read and checked, downloaded once.
+
+Files of remote sources, kept by their content, so that nothing is downloaded twice.
+
+They lie beside the answers in DVC's cache, `sources/<aa>/<rest>`, under the md5 that the listing names; an object
+without md5 under its name and generation. A file is whole or absent, and checked whenever it is read.
+
+Files of a source, wherever they lie: found by template, described, read and checked.
+
+Any fsspec url will do; a relative path starts at the main repository, since queued experiments run elsewhere.
+*Errors*: `DataContractError` for a file that is gone, empty or not the listed one; what the way to it can raise stands
+in `reaching`.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.errors import DataContractError, at_work_on
+from stages.io.files import write_bytes
+from stages.io.reaching import is_remote, open_uri, preflight, told
+from stages.io.terminal import progress
+from stages.io.workspace import main_root, store_root
+from stages.params.path_template import day_of, fields_of, literal, month_of, path_of, root_of
+from stages.params.source import SourceParams
+from stages.sources.manifest import RENEW, place_of
+
+
+def kept(file: dict[str, Any]) -> bytes | None:
+    """The content of a listed file if it was downloaded before."""
+    path = _path(file)
+    content = path.read_bytes() if path.exists() else None
+    return content if content is not None and is_listed(file, content) else None
+
+
+def keep(file: dict[str, Any], content: bytes) -> None:
+    """Keep a downloaded file for later runs, experiments and workers."""
+    write_bytes(content, _path(file))
+
+
+def md5_of(content: bytes) -> str:
+    """The digest by which listings name files."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def is_listed(file: dict[str, Any], content: bytes) -> bool:
+    """Whether these are the bytes that the listing names."""
+    return len(content) == file["size"] and file["md5"] in (None, md5_of(content))
+
+
+def _path(file: dict[str, Any]) -> Path:
+    name = file["md5"] or md5_of(f"{file['uri']}#{file['generation']}".encode())
+    return store_root().parent / "sources" / name[:2] / name[2:]
+
+
+if TYPE_CHECKING:
+    import fsspec
+
+AT_ONCE = 8
+
+
+def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]:
+    """Every file of a symbol that fits the template, as the listing records it; without one, files of many symbols.
+
+    The folder above the first part that varies is searched; what stands in braces or for a `*` is matched, and all
+    other text is taken as it is, so that a bracket in a path is a bracket.
+    """
+    at_home = literal(str(Path.home())) if template.startswith("~/") else "~"
+    filesystem, path_template = open_uri(template.replace("~", at_home, 1), Path(literal(str(main_root()))))
+    root, levels = root_of(path_template, symbol)
+
+    def listed(one: tuple[str, dict[str, Any]]) -> dict[str, Any] | None:
+        named = fields_of(path_template, one[0], symbol)
+        if named is None:
+            return None
+        file = {"uri": path_of(template, named, symbol), "symbol": symbol, "month": month_of(named)}
+        day = {"day": day_of(named)} if day_of(named) else {}
+        return file | day | _describe(filesystem, *one)
+
+    with told(template), ThreadPoolExecutor(AT_ONCE) as pool:
+        filesystem.invalidate_cache()
+        found = pool.map(listed, filesystem.find(root, maxdepth=levels, detail=True).items())
+        return sorted(filter(None, found), key=lambda file: str(file["uri"]))
+
+
+def files_of(source: SourceParams, symbols: Sequence[str]) -> list[dict[str, Any]]:
+    """Every file of these symbols, or of many symbols each, all periods that the source holds.
+
+    What lies under an earlier name of a symbol is the symbol's too, and says so.
+    """
+    template = source.uri_template or ""
+    preflight(template)
+    files = find_files(template) if source.many_in_a_file else []
+    for symbol in progress(() if source.many_in_a_file else symbols, "listing"):
+        own = {ticker: find_files(template, ticker) for ticker in source.tickers(symbol)}
+        if not any(own.values()):
+            raise DataContractError(
+                f"source {source.name} holds no file for symbol {symbol!r} under source.uri_template {template!r}: "
+                "correct the template, or take the symbol out of universe."
+            )
+        for ticker, found in own.items():
+            named = {} if ticker == symbol else {"symbol": symbol, "ticker": ticker}
+            files += [file | named for file in found]
+    if not files:
+        raise DataContractError(f"no file fits source.uri_template {template!r}: correct it, or put the files there.")
+    return files
+
+
+def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]]:
+    """Each listed file with its bytes, in order, several at a time; they must be the ones that the listing names.
+
+    All are read before the first is handed out: a reader that gives up half-way leaves no threads to wait for.
+    """
+    missing = [file for file in files if is_remote(file["uri"]) and kept(file) is None]
+    if missing:
+        preflight(missing[0]["uri"])
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(zip(files, pool.map(_read, files), strict=True))
+
+
+def _read(file: dict[str, Any]) -> bytes:
+    with at_work_on(place_of(file)):
+        return _checked(file)
+
+
+def _checked(file: dict[str, Any]) -> bytes:
+    remote = is_remote(file["uri"])
+    if remote and (content := kept(file)) is not None:
+        return content
+    filesystem, path = _open(file["uri"])
+    try:
+        with told(file["uri"]):
+            content = bytes(filesystem.cat_file(path))
+            pinned = file["md5"] is not None or str(filesystem.info(path)["generation"]) == file["generation"]
+    except DataContractError:
+        raise DataContractError(f"{file['uri']} is listed but not there: put it back, or {RENEW}.") from None
+    if not content:
+        raise DataContractError(f"{file['uri']} is empty (0 bytes): get it again, then {RENEW}.")
+    if not (pinned and is_listed(file, content)):
+        raise DataContractError(
+            f"{file['uri']} is not the listed file (md5 {md5_of(content)}, listed {file['md5'] or file['generation']}):"
+            f" put the listed one back, or accept the revision: {RENEW}."
+        )
+    if remote:
+        keep(file, content)
+    return content
+
+
+def _describe(filesystem: "fsspec.AbstractFileSystem", path: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Size and md5; in a bucket the generation too, and the md5 without a download."""
+    if "generation" in facts:
+        md5 = base64.b64decode(facts["md5Hash"]).hex() if "md5Hash" in facts else None
+        return {"size": facts["size"], "md5": md5, "generation": str(facts["generation"])}
+    return {"size": facts["size"], "md5": md5_of(filesystem.cat_file(path))}
+
+
+def _open(uri: str) -> "tuple[fsspec.AbstractFileSystem, str]":
+    return open_uri(uri, main_root())

@@ -1,0 +1,144 @@
+"""A source's file as a table: parquet, CSV (plain, gzip or zstd) or DBN, as the ending of its name says.
+
+Parquet and DBN say what their columns hold. CSV does not, so `source.aliases`, `unit`, `stamp_format` and `csv` do:
+columns that no alias names are not read, and numbers are floats. A stamp that is text is ISO 8601 unless its format is
+stated. Columns keep the vendor's names; two columns of date and time become one, `ts`.
+*Errors*: `DataContractError` for a file that cannot be read so; `ConfigurationError` where a library is missing.
+"""
+
+import gzip
+import io
+import re
+from collections.abc import Callable
+
+import polars as pl
+import zstandard
+
+from stages.errors import ConfigurationError, DataContractError
+from stages.params.source import ONE_HEADER, CsvParams, SourceParams
+from stages.sources.columns import unit_of
+from stages.sources.csv_form import cells_of, header_names
+
+HEAD_BYTES = 1 << 16
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}:?\d{2})?")
+CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
+DBN = re.compile(r"\.dbn(\.zst)?$")
+NUMBERS = ("open", "high", "low", "close", "volume")
+
+
+def scan(uri: str, content: bytes, source: SourceParams) -> pl.LazyFrame:
+    """The file's rows, not read yet."""
+    with_format = {"CSV": _scan_csv, "DBN": _scan_dbn, "parquet": _scan_parquet}
+    return with_format[format_of(uri)](content, source)
+
+
+def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
+    """Rows read; what torn or strange bytes lead to, in one sentence."""
+    try:
+        return rows().collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError, EOFError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataContractError(
+            f"{uri} is not readable as {format_of(uri)} ({reason}): get it again from the vendor."
+        ) from None
+
+
+def format_of(uri: str) -> str:
+    """`CSV`, `DBN` or `parquet`."""
+    name = uri.lower()
+    return "CSV" if CSV.search(name) else "DBN" if DBN.search(name) else "parquet"
+
+
+def head_of(content: bytes, lines: int) -> list[str]:
+    """The first lines of a text file, of which no more than a little is unpacked."""
+    packed = io.BytesIO(content)
+    if content[:2] == b"\x1f\x8b":
+        text = gzip.GzipFile(fileobj=packed).read(HEAD_BYTES)
+    elif content[:4] == b"\x28\xb5\x2f\xfd":
+        text = zstandard.ZstdDecompressor().stream_reader(packed).read(HEAD_BYTES)
+    else:
+        text = content[:HEAD_BYTES]
+    return text.decode("utf-8-sig", errors="replace").splitlines()[:lines]
+
+
+def columns_in(content: bytes, csv: CsvParams) -> list[str]:
+    """The names of the columns: stated, or those of the lines above the rows."""
+    lines = head_of(content, csv.header_lines)
+    return (
+        list(csv.columns) if csv.columns is not None else header_names([cells_of(one, csv.separator) for one in lines])
+    )
+
+
+def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
+    rows = pl.scan_parquet(io.BytesIO(content))
+    told = {name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")}
+    texts = [name for name, dtype in told.items() if dtype == pl.String]
+    if not texts or any(source.ours(name) == "ts" for name in {*told} - {*texts}):
+        return rows
+    first = rows.select(texts).head(1).collect()
+    names = {source.ours(name): (name, str(first[name][0])) for name in texts if first.height}
+    return _stamped(rows, names, source)
+
+
+def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
+    csv = source.csv or ONE_HEADER
+    names = columns_in(content, csv)
+    ours = {name: source.ours(name) for name in names}
+    stamp = pl.String if source.unit is None else pl.Int64
+    types = {
+        name: pl.Float64 if ours[name] in NUMBERS else stamp if ours[name] == "ts" else pl.String for name in names
+    }
+    rows = pl.scan_csv(
+        io.BytesIO(content), has_header=False, skip_rows=csv.header_lines, schema=types, separator=csv.separator
+    )
+    if {*NUMBERS} <= {*ours.values()}:  # else all are shown to whoever has to name them
+        rows = rows.select(name for name in names if ours[name] is not None)
+    cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
+    first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
+    return _stamped(rows, first, source)
+
+
+def _stamped(rows: pl.LazyFrame, first: dict[str | None, tuple[str, str]], source: SourceParams) -> pl.LazyFrame:
+    """Text of stamps as stamps, in UTC where they name their zone; `first` is each column's name and first value."""
+    if {"date", "time"} <= {*first}:
+        (date, day), (clock, minute) = first["date"], first["time"]
+        text = pl.concat_str(pl.col(date).cast(pl.String), pl.lit(" "), pl.col(clock).cast(pl.String))
+        return rows.with_columns(_instant(text, f"{day} {minute}", source).alias("ts")).drop(date, clock)
+    if "ts" in first and source.unit is None:
+        name, text_of_first = first["ts"]
+        return rows.with_columns(_instant(pl.col(name), text_of_first, source))
+    return rows
+
+
+def _instant(text: pl.Expr, first: str, source: SourceParams) -> pl.Expr:
+    stamp_format = source.stamp_format or iso_format(first)
+    if stamp_format is None and first.isdecimal():
+        raise DataContractError(
+            f"the first stamp is {first}, a whole number: state source.unit, as {unit_of(first)[1]}."
+        )
+    if stamp_format is None:
+        raise DataContractError(
+            f"the first stamp is {first!r}, which is no ISO 8601 (2024-01-31 09:30): name its form in "
+            "source.stamp_format, as %m/%d/%Y %H:%M."
+        )
+    return text.str.to_datetime(stamp_format, time_zone="UTC" if re.search("%[:#]?z", stamp_format) else None)
+
+
+def iso_format(stamp: str) -> str | None:
+    """The strftime form of a stamp of ISO 8601; null if it is none. 04/05/2024 is none: it may be April or May."""
+    match = ISO.fullmatch(stamp)
+    if match is None:
+        return None
+    seconds = "" if match[2] is None else ":%S" if match[3] is None else ":%S%.f"
+    return f"%Y-%m-%d{match[1]}%H:%M{seconds}{match[4] or ''}{'%#z' if match['zone'] else ''}"
+
+
+def _scan_dbn(content: bytes, _: SourceParams) -> pl.LazyFrame:
+    try:
+        import databento
+    except ImportError:
+        raise ConfigurationError(
+            "DBN files need Databento's library, which is not installed: "
+            "`uv pip install -c requirements.txt databento==0.87.0`."
+        ) from None
+    return pl.from_pandas(databento.DBNStore.from_bytes(content).to_df().reset_index()).lazy()

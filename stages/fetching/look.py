@@ -1,0 +1,214 @@
+"""A look into a vendor's files: how their names and columns read, and a sample of one symbol's rows.
+
+A sample is at most 40 files, and fewer where they are large; they are spread over the span, both ends among them.
+*Errors*: `DataContractError` where nothing is found, or what is found cannot be told apart; it says what to state.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from stages.errors import DataContractError, shorten
+from stages.fetching.bars import joined, parts_in
+from stages.fetching.formats import collect, format_of, head_of, iso_format, scan
+from stages.io.reaching import open_uri, preflight, told
+from stages.io.settings import parse
+from stages.io.workspace import main_root
+from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
+from stages.params.source import ONE_HEADER, SourceParams
+from stages.sources.columns import columns_of, price_scale_of, unit_of
+from stages.sources.csv_form import csv_of, stamp_format_of
+from stages.sources.layout import Layout, layout_of
+from stages.sources.symbol_parts import symbol_column
+
+if TYPE_CHECKING:
+    import fsspec
+
+SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
+FEWEST, ENDS = 12, 3
+LINES = 200
+MANY, MOST_TRADED = 12, 5
+Facts = dict[str, Any]
+UNSTATED: Facts = {
+    "name": "look", "aliases": {}, "zone": None, "bar_label": "start", "bar_label_trusted": False, "unit": None,
+    "price_scale": 1.0, "stamp_format": None, "csv": None, "renames": {}, "synthetic": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """Keys of section `source` that were found, the symbols, a sample of the first one, and the evidence by key."""
+
+    source: SourceParams
+    symbols: tuple[str, ...]
+    sample: pl.DataFrame
+    evidence: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder and the files below it, by name with their bytes, in order."""
+
+    uri: str
+    filesystem: "fsspec.AbstractFileSystem"
+    path: str
+    names: Mapping[str, int]
+
+    def read(self, name: str) -> bytes:
+        with told(f"{self.uri}/{name}"):
+            return bytes(self.filesystem.cat_file(f"{self.path}/{name}"))
+
+    def template(self, form: str) -> str:
+        """The template of a form within this folder."""
+        return f"{literal(self.uri)}/{form}" if self.uri else form
+
+
+def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> Look:
+    """What lies under a folder, a file or a template; symbols and aliases that are stated are taken as they are."""
+    folder, form = _opened(uri.rstrip("/"))
+    layout = _layout(folder.names, form, symbols)
+    first = next(name for name in folder.names if fields_of(layout.template, name) is not None)
+    content = folder.read(first)
+    dialect, rows, evidence, wide = _dialect(first, content, aliases or {})
+    kind = "gcs" if uri.startswith("gs://") else "parquet"
+
+    def source_of(template: str) -> SourceParams:
+        stated = UNSTATED | dialect | {"kind": kind, "uri_template": folder.template(template)}
+        return parse(SourceParams, {"source": stated})
+
+    source = source_of(layout.template)
+    column = symbol_column(rows.columns, source)
+    if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
+        layout = Layout(literal(first), (), 1)  # what looked like a symbol in the one path is a word
+        source = source_of(layout.template)
+    found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
+    whose = None if source.many_in_a_file else found[0]
+    files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
+    parts = [
+        parts_in({"uri": name, "symbol": whose}, folder.read(name), source, found[:1]).get(found[0])
+        for name in _spread(files, folder.names)
+    ]
+    sample = [part for part in parts if part is not None]
+    if not sample:
+        raise DataContractError(f"no row of {found[0]} lies in {folder.uri}: state SYMBOLS that do.")
+    told_of = {"uri_template": layout.told} | evidence | {"symbols": shorten(found)}
+    return Look(source, found, joined(found[0], *sample)[0], told_of)
+
+
+def _opened(place: str) -> tuple[_Folder, str | None]:
+    """The folder that holds the files, and the template within it if one was given."""
+    root = root_of(place)[0] if fields_in(place) or "*" in place else place
+    form = place.removeprefix(f"{root}/") if root != place else None
+    preflight(f"{root}/{{symbol}}")
+    filesystem, path = open_uri(root, main_root())
+    with told(root):
+        files = {name: int(facts["size"]) for name, facts in sorted(filesystem.find(path, detail=True).items())}
+    if [*files] == [path]:  # a file
+        root, _, name = root.rpartition("/")
+        return _Folder(root, filesystem, path.rpartition("/")[0], {name: files[path]}), _form_of(name)
+    inside = {name.removeprefix(path.rstrip("/") + "/"): size for name, size in files.items()}
+    if not inside:
+        raise DataContractError(f"there is no file under {place}: name the folder of your bars as URI.")
+    return _Folder(root, filesystem, path, inside), form
+
+
+def _form_of(name: str) -> str:
+    """The template of one file alone: its symbol may vary, its date does not."""
+    form = layout_of([name]).template
+    for field, value in (fields_of(form, name) or {}).items():
+        form = form if field in SYMBOLS else form.replace(f"{{{field}}}", value)
+    return form
+
+
+def _layout(names: Collection[str], form: str | None, symbols: Sequence[str]) -> Layout:
+    if form is None:
+        return layout_of([*names], symbols)
+    fitting = [found for name in names if (found := fields_of(form, name)) is not None]
+    if not fitting:
+        raise DataContractError(f"none of {shorten([*names])} fits {form}: correct the template that URI gives.")
+    named = {(found.get("symbol") or found.get("symbol_lower") or "").upper() for found in fitting} - {""}
+    return Layout(form, tuple(sorted(named)), len(fitting))
+
+
+def _dialect(
+    name: str, content: bytes, stated: Mapping[str, str]
+) -> tuple[Facts, pl.DataFrame, dict[str, str], tuple[str, ...]]:
+    """Columns, units and form of a file; some of its rows; why; and symbols that its columns are named for."""
+    facts: Facts = {}
+    if format_of(name) == "CSV":
+        csv, rows = csv_of(head_of(content, LINES))
+        facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
+    else:
+        rows = collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
+    columns = columns_of(rows.rename({theirs: ours for theirs, ours in stated.items() if theirs in rows}))
+    found = columns.aliases
+    if facts.get("csv") and facts["csv"]["columns"]:  # names are ours to give
+        facts["csv"]["columns"] = [found.get(name, name) for name in rows.columns]
+        rows, found = rows.rename(found), {}
+    theirs = {ours: vendors for vendors, ours in stated.items()}
+    facts["aliases"] = {theirs.get(one, one): ours for one, ours in found.items()} | dict(stated)
+    evidence = {"aliases": columns.told}
+    vendors = {ours: one for one, ours in facts["aliases"].items()}
+    of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
+    prices = rows[of_first.get("close", "close")]
+    if prices.dtype == pl.String:
+        prices = prices.cast(pl.Float64, strict=False)
+    facts["price_scale"], evidence["price_scale"] = price_scale_of(prices)
+    facts |= _stamps(rows, of_first, evidence)
+    return facts, rows, {key: why for key, why in evidence.items() if why}, columns.symbols
+
+
+def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, str]) -> Facts:
+    """Unit, form and zone of the stamps, as far as they say it themselves."""
+    if "date" in names or ("date" in rows and "time" in rows and "ts" not in names):
+        parts = (names.get("date", "date"), names.get("time", "time"))
+        stamps = rows.select(pl.concat_str(*parts, separator=" ")).to_series()
+    else:
+        stamps = rows[names.get("ts", "ts")]
+    if stamps.dtype.is_integer() or (stamps.dtype == pl.String and stamps.drop_nulls().str.contains(r"^\d{9,}$").all()):
+        unit, evidence["unit"] = unit_of(stamps.drop_nulls()[0])
+        return {"unit": unit}
+    if stamps.dtype == pl.String and iso_format(str(stamps.drop_nulls()[0])) is None:
+        form, zone = stamp_format_of(stamps)
+        evidence["stamp_format"] = f"{form}: the first stamp is {stamps.drop_nulls()[0]}"
+        return {"stamp_format": form, "zone": zone}
+    return {}
+
+
+def _largest(folder: _Folder, layout: Layout) -> tuple[str, ...]:
+    """Symbols that paths name: all, or of very many those with most bytes."""
+    if len(layout.symbols) <= MANY:
+        return layout.symbols
+    sizes: Counter[str] = Counter()
+    for name, size in folder.names.items():
+        named = fields_of(layout.template, name) or {}
+        sizes[(named.get("symbol") or named.get("symbol_lower") or "").upper()] += size
+    return tuple(sorted(symbol for symbol, _ in sizes.most_common(MOST_TRADED)))
+
+
+def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, ...]:
+    """Symbols of a file of many: all, or of very many those that turned over most dollars in it."""
+    rows = collect(name, partial(scan, name, content, source))
+    column = symbol_column(rows.columns, source)
+    if column is None:
+        raise DataContractError(f"neither the path nor a column of {rows.columns} names a symbol: state SYMBOLS.")
+    theirs = {ours: vendors for vendors, ours in source.aliases.items()}
+    turnover = (pl.col(theirs.get("close", "close")) * pl.col(theirs.get("volume", "volume"))).sum()
+    order = rows.group_by(pl.col(column).cast(pl.String).alias("symbol")).agg(turnover.alias("turnover"))
+    shares = order.filter(pl.col("symbol").str.contains(r"^[A-Z]{1,5}$")).sort("turnover", "symbol", descending=True)
+    return tuple(sorted(shares["symbol"].head(shares.height if shares.height <= MANY else MOST_TRADED)))
+
+
+def _spread(names: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
+    """Some of the names: those at both ends, where a span begins and ends, and others evenly between them."""
+    mean = sum(sizes[name] for name in names) / max(1, len(names))
+    most = max(FEWEST, min(SAMPLE_FILES, int(SAMPLE_BYTES / max(1.0, mean))))
+    if len(names) <= most:
+        return list(names)
+    inner, steps = names[ENDS:-ENDS], most - 2 * ENDS
+    evenly = [inner[round(number * (len(inner) - 1) / (steps - 1))] for number in range(steps)]
+    return [*names[:ENDS], *evenly, *names[-ENDS:]]

@@ -1,0 +1,129 @@
+"""From questions to the table of quantiles: every answer whole, every horizon, the benchmark beside them.
+
+*Tables*: `Quantiles`, one row a scheduled question, horizon and model; quantiles as answered, in whatever order.
+*Units*: bp of log return from `last`; prices `last * exp(q / 1e4)`, exact because a quantile commutes with a monotone
+map.
+*Errors*: `DataContractError` when questions and schedule differ, or an answer is missing, misshapen or not finite.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from stages.errors import DataContractError
+from stages.forecasting.backend import MOST_BP, Answer, Asked, Backend
+from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.params.forecaster import ForecasterParams
+from stages.params.requests import RequestsParams
+from stages.questions.market import Market
+from stages.questions.question import Question
+from stages.tables.forecasts import BENCHMARK, LEVELS, QUANTILES
+
+SCHEDULED = ["symbol", "snapshot_utc", "history_days", "session", "snapshot_et", "last", "sigma_5m", "key"]
+QUESTION = ("symbol", "snapshot_utc", "history_days")
+COUNTED = (*QUESTION, "key", "crossed")
+
+
+def ask_all(
+    questions: Sequence[Question], schedule: pl.DataFrame, market: Market, backend: Backend
+) -> dict[str, Answer]:
+    """One whole answer per question, by key, in the order of the questions."""
+    asked_for, scheduled = {question.key for question in questions}, set(schedule["key"].drop_nulls())
+    if asked_for != scheduled:
+        raise DataContractError(
+            f"{len(scheduled - asked_for)} scheduled question(s) have no request file and {len(asked_for - scheduled)} "
+            "request file(s) are not scheduled: `dvc repro build_requests` writes both anew."
+        )
+    answers = backend.answer([Asked(question, partial(market.window, question)) for question in questions])
+    for question in questions:
+        _require_whole(question, answers.get(question.key))
+    return {question.key: answers[question.key] for question in questions}
+
+
+def ask_benchmark(
+    questions: Sequence[Question], schedule: pl.DataFrame, market: Market, forecaster: ForecasterParams
+) -> dict[str, Answer]:
+    """What persistence says to the same questions; nothing, if persistence is who was asked."""
+    if forecaster.name == BENCHMARK:
+        return {}
+    return ask_all(questions, schedule, market, LOCAL_FORECASTERS[BENCHMARK](forecaster))
+
+
+def by_symbol(schedule: pl.DataFrame) -> list[pl.DataFrame]:
+    """The scheduled questions of one symbol after the other, by name."""
+    asked = schedule.filter(pl.col("status") == "ok").sort("symbol", maintain_order=True)
+    return asked.partition_by("symbol", maintain_order=True)
+
+
+def quantile_table(
+    schedule: pl.DataFrame,
+    answers: Mapping[str, Answer],
+    benchmark: Mapping[str, Answer],
+    requests: RequestsParams,
+    forecaster: ForecasterParams,
+) -> pl.DataFrame:
+    """Every scheduled question's quantiles at every horizon of `requests.horizons_min`, from one answer each."""
+    asked = schedule.filter(pl.col("status") == "ok").select(SCHEDULED)
+    models = [(forecaster.model, answers, pl.col("key"))]
+    if benchmark:
+        models.append((BENCHMARK, benchmark, pl.lit(None, pl.String)))
+    tables = [
+        asked.join(_steps(given, asked["key"], requests.horizons_min), on="key", how="left").with_columns(
+            model=pl.lit(model), key=key
+        )
+        for model, given, key in models
+    ]
+    prices = [(pl.col("last") * (pl.col(name) / 1e4).exp()).alias(f"{name}_px") for name in QUANTILES]
+    crossed = pl.any_horizontal(pl.col(lower) > pl.col(upper) for lower, upper in pairwise(QUANTILES))
+    return pl.concat(tables).with_columns(*prices, crossed=crossed)
+
+
+def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> dict[str, Any]:
+    """How many questions were answered, and by whom: facts about the answers, none about their purchase.
+
+    Of the table, the columns `COUNTED` are enough.
+    """
+    asked = quantiles.filter(pl.col("key").is_not_null())
+    return {
+        "schema_version": 1,
+        "questions": asked.select(QUESTION).n_unique(),
+        "distinct_keys": len(answers),
+        "by_source": dict(sorted(Counter(answer.source for answer in answers.values()).items())),
+        "crossed_rows": int(asked["crossed"].sum()),
+    }
+
+
+def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[int, ...]) -> pl.DataFrame:
+    """Quantiles by key and horizon: step h-1 of the answer is h minutes ahead."""
+    steps, given = np.array(horizons_min) - 1, [answers[key] for key in keys.unique(maintain_order=True)]
+    values = np.stack([answer.values_bp[:, steps].T for answer in given])
+    repeated = {
+        "key": [answer.key for answer in given for _ in horizons_min],
+        "source": [answer.source for answer in given for _ in horizons_min],
+        "horizon_min": list(horizons_min) * len(given),
+    }
+    quantiles = values.reshape(-1, len(LEVELS))
+    return pl.DataFrame(repeated | {name: quantiles[:, column] for column, name in enumerate(QUANTILES)})
+
+
+def _require_whole(question: Question, answer: Answer | None) -> None:
+    where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
+    if answer is None:
+        raise DataContractError(f"{where} was left unanswered.")
+    shape = (len(question.levels), question.horizon_min)
+    if answer.values_bp.shape != shape:
+        raise DataContractError(
+            f"{where}: the answer of {answer.source} has shape {answer.values_bp.shape}, not {shape}."
+        )
+    if not np.isfinite(answer.values_bp).all():
+        raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite.")
+    if (most := np.abs(answer.values_bp).max()) > MOST_BP:
+        raise DataContractError(
+            f"{where}: the answer of {answer.source} says {most:.6g} bp, and more than {MOST_BP:g} is no move of a "
+            f"price: `make drop KEY={question.key}` throws a stored answer away, so that it is bought again."
+        )

@@ -1,0 +1,96 @@
+"""Naive forecasters: persistence (the price stays) and the seasonal mean, from past moves of the window.
+
+Past moves of a window: how far the price went in the h minutes after a given minute of a session.
+
+*Shapes*: `(moves, horizon)`, column h-1 the move over h minutes.
+*Units*: bp of log return. *Time*: within sessions of the window only, so every move was over at the snapshot.
+
+Persistence: the price stays where it is; the benchmark of every run.
+
+The middle is 0. The other levels are the quantiles, around their median, of past h-minute moves that began within a
+quarter of an hour of the same minute, over the last `forecaster.lookback_sessions` sessions: so the spread follows the
+session's own rhythm of volatility, wide after the open and narrow at noon. Where hardly any session holds those minutes
+(a short history of half days), moves from any minute stand in.
+
+*Source*: the naive method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 5.2.
+
+Seasonal mean: what this symbol did, on average, at this minute of the last sessions.
+
+The middle is the mean h-minute move that began at the snapshot's minute, over the last `forecaster.lookback_sessions`
+sessions of the window; the other levels add the quantiles of the same moves around their median. With fewer than two
+such moves there is no season to see, and the answer is that of persistence.
+
+*Source*: the seasonal average method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 5.2.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.errors import DataContractError
+from stages.params.forecaster import ForecasterParams
+from stages.questions.question import Question
+from stages.questions.window import UNITS_PER_BP, Window
+
+
+def session_starts(window: Window) -> NDArray[np.int64]:
+    """Row of the first bar of each session that the window holds from its open on, today's included."""
+    return np.flatnonzero(window.minute == 0)
+
+
+def past_moves(window: Window, minutes: range, horizon: int, sessions: int) -> NDArray[np.float64]:
+    """Moves that began at the close of each of `minutes` in the last complete `sessions`, session by session.
+
+    A session too short for the move (a half day) is left out.
+    """
+    starts = session_starts(window)
+    lengths = np.diff(starts)
+    starts = starts[:-1][-sessions:]
+    lengths = lengths[-sessions:]
+    begins = starts[:, None] + np.array(minutes)
+    fits = np.array(minutes) + horizon < lengths[:, None]
+    rows = begins[fits]
+    level = np.cumsum(window.returns)
+    units = level[rows[:, None] + np.arange(1, horizon + 1)] - level[rows][:, None]
+    moves: NDArray[np.float64] = units / UNITS_PER_BP
+    return moves
+
+
+def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:
+    """Quantiles of the moves around their median, one row a level: the median's row is 0, rows never cross.
+
+    Rank p(n+1), so that the next move falls below the quantile with probability p, also when n is small.
+    *Source*: Hyndman and Fan (1996), The American Statistician 50(4), definition 6.
+    """
+    in_order = np.sort(moves.T)  # numpy finds the same quantiles three times as fast in what is sorted
+    quantiles = np.quantile(in_order, np.array([*levels, 50]) / 100, axis=1, method="weibull")
+    around_median: NDArray[np.float64] = quantiles[:-1] - quantiles[-1]
+    return around_median
+
+
+NEIGHBOURHOOD_MIN = 15
+WHOLE_SESSION_MIN = 390
+FEWEST_MOVES = 20
+
+
+def persistence(question: Question, window: Window, params: ForecasterParams) -> NDArray[np.float64]:
+    """Quantiles in bp, (levels, horizon)."""
+    minute = int(window.minute[-1])
+    for reach in (NEIGHBOURHOOD_MIN, WHOLE_SESSION_MIN):
+        around = range(max(0, minute - reach), minute + reach + 1)
+        moves = past_moves(window, around, question.horizon_min, params.lookback_sessions)
+        if len(moves) >= FEWEST_MOVES:
+            return spread(moves, question.levels)
+    raise DataContractError(
+        f"persistence: {question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ} holds {len(moves)} past moves of "
+        f"{question.horizon_min} min, and needs {FEWEST_MOVES}: raise requests.history_days."
+    )
+
+
+def seasonal(question: Question, window: Window, params: ForecasterParams) -> NDArray[np.float64]:
+    """Quantiles in bp, (levels, horizon)."""
+    minute = int(window.minute[-1])
+    moves = past_moves(window, range(minute, minute + 1), question.horizon_min, params.lookback_sessions)
+    if len(moves) < 2:
+        return persistence(question, window, params)
+    quantiles: NDArray[np.float64] = moves.mean(axis=0) + spread(moves, question.levels)
+    return quantiles

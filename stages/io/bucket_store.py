@@ -1,0 +1,214 @@
+"""DVC's default remote as an object store.
+
+DVC's default remote as a place for answers, seats and claims.
+
+A bucket creates a name at most once when asked with the precondition that it does not exist yet. A lost reply leaves
+open whether we were the one: the object is read back, and it is ours if it holds our bytes, which is why whatever must
+be exclusive carries a nonce.
+
+*Errors*: `PlaceDown` within seconds when the remote does not answer; `ConfigurationError` for another kind of remote.
+*Source*: Cloud Storage, request preconditions (`ifGenerationMatch=0`); gcsfs 2026.10 `mode="create"`.
+
+DVC's default remote as the place that machines share, when it is wanted and within reach.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import uuid
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from stages.errors import BudgetStop, ConfigurationError
+from stages.io.dvc_internals import gcs_arguments
+from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable
+from stages.io.workspace import Remote, default_remote
+from stages.params.forecaster import ApiParams
+
+PUBLIC_ENDPOINT = "https://storage.googleapis.com"
+CONNECT_SEC = 2.0
+FIRST_ANSWER_SEC = 3.0
+OPERATION_SEC = 10.0
+READ_BACKS = 3
+AT_ONCE = 64
+
+
+class BucketStore:
+    """A place in a bucket, through an asynchronous fsspec file system; each operation knocks at `endpoint` first."""
+
+    def __init__(self, fs: Any, root: str, endpoint: str) -> None:
+        self.fs = fs
+        self.root = root.strip("/")
+        self.endpoint = endpoint
+        self.patience_sec = FIRST_ANSWER_SEC  # until it has answered once
+
+    @property
+    def address(self) -> str:
+        """Endpoint, bucket and folder."""
+        return f"{self.endpoint}/{self.root}"
+
+    def names(self, folder: str) -> list[str]:
+        """The names directly in `folder`, sorted."""
+        path = f"{self.root}/{folder}".rstrip("/")
+        try:
+            entries = self._do(self.fs._ls, path, detail=False)  # fsspec's awaitable form
+        except FileNotFoundError:
+            return []
+        return sorted(entry.rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry.strip("/") != path)
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None if there is no such object."""
+        try:
+            return bytes(self._do(self.fs._cat_file, f"{self.root}/{name}"))
+        except FileNotFoundError:
+            return None
+
+    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those that exist, many requests at once."""
+        found: dict[str, bytes] = {}
+        wanted = list(names)
+        for start in range(0, len(wanted), AT_ONCE):
+            found |= self._do(self._read_together, wanted[start : start + AT_ONCE])
+        return found
+
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
+        """Write a new object; False if the name is taken by other bytes. Never two True for one name and nonce."""
+        path = f"{self.root}/{name}"
+        try:
+            self._do(self.fs._pipe_file, path, content, mode="create")
+        except (StoreUnreachable, FileExistsError) as error:
+            return self._is_ours(name, content, error)
+        except FileNotFoundError as error:
+            raise StoreUnreachable(f"there is no bucket for {self.root}") from error
+        return True
+
+    def swap(self, name: str, old: bytes, new: bytes) -> bool:
+        """Replace an object that still holds `old`: the precondition is the generation that held it."""
+        path = f"{self.root}/{name}"
+        try:
+            generation = self._do(self.fs._get_object, path)["generation"]
+            if self.read(name) != old:
+                return False
+            self._do(self._overwrite, path, generation, new)
+        except FileNotFoundError:
+            return False
+        except FileExistsError:  # another generation by now: another writer's, or ours if the reply was lost
+            return self.read(name) == new
+        return True
+
+    async def _overwrite(self, path: str, generation: str, content: bytes) -> None:
+        """One multipart upload; gcsfs itself knows no precondition but that the name is free."""
+        bucket, key, _ = self.fs.split_path(path)
+        boundary = uuid.uuid4().hex
+        facts = json.dumps({"name": key})
+        head = f"--{boundary}\r\nContent-Type: application/json\r\n\r\n{facts}\r\n--{boundary}\r\n\r\n"
+        await self.fs._call(
+            "POST",
+            f"{self.fs._location}/upload/storage/v1/b/{bucket}/o",
+            uploadType="multipart",
+            ifGenerationMatch=generation,
+            headers={"Content-Type": f'multipart/related; boundary="{boundary}"'},
+            data=head.encode() + content + f"\r\n--{boundary}--".encode(),
+        )
+
+    def _is_ours(self, name: str, content: bytes, reason: Exception) -> bool:
+        for _ in range(READ_BACKS):
+            try:
+                there = self.read(name)
+            except StoreUnreachable:
+                continue
+            if there is not None:
+                return there == content
+        raise StoreUnreachable(f"{name} may or may not have been written ({reason})") from reason
+
+    async def _read_together(self, names: list[str]) -> dict[str, bytes]:
+        tasks = [self.fs._cat_file(f"{self.root}/{name}") for name in names]
+        contents = await asyncio.gather(*tasks, return_exceptions=True)
+        found = {}
+        for name, content in zip(names, contents, strict=True):
+            if isinstance(content, bytes):
+                found[name] = content
+            elif not isinstance(content, FileNotFoundError):
+                raise content
+        return found
+
+    def _do(self, action: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
+        from fsspec.asyn import sync  # only remotes pay for its import
+
+        preflight(self.endpoint)
+        try:
+            done = sync(self.fs.loop, action, *args, timeout=self.patience_sec, **kwargs)
+        except (FileNotFoundError, FileExistsError):
+            self.patience_sec = OPERATION_SEC
+            raise
+        except Exception as error:
+            raise StoreUnreachable(f"{self.endpoint} fails ({type(error).__name__}: {error})") from error
+        self.patience_sec = OPERATION_SEC
+        return done
+
+
+def open_remote(remote: Remote) -> ObjectStore:
+    """The `forecasts/` folder of DVC's default remote; a bucket must answer once, within seconds."""
+    scheme = urlsplit(remote.url).scheme
+    if not scheme:
+        return _open_folder(remote)
+    if scheme not in {"gs", "gcs"}:
+        raise ConfigurationError(
+            f"DVC's default remote {remote.name!r} is {scheme}://, which cannot share answers (a folder or gs:// can): "
+            "set api.share: false, or change core.remote."
+        )
+    endpoint = remote.options.get("endpointurl") or PUBLIC_ENDPOINT
+    preflight(endpoint)
+    bucket = BucketStore(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
+    bucket.names("budget/limits")  # one that takes calls and says nothing is told now
+    return bucket
+
+
+def needs_network(remote: Remote) -> bool:
+    """Whether the remote is anything but a folder."""
+    return bool(urlsplit(remote.url).scheme)
+
+
+def preflight(endpoint: str) -> None:
+    """One quick connection: a dead endpoint is told in seconds, where its client would try for half a minute."""
+    parts = urlsplit(endpoint)
+    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    try:
+        socket.create_connection(address, timeout=CONNECT_SEC).close()
+    except OSError as error:
+        raise StoreUnreachable(f"nobody answers at {address[0]}:{address[1]} ({error})") from None
+
+
+def _open_folder(remote: Remote) -> LocalStore:
+    folder = Path(remote.url)
+    if not folder.parent.is_dir():
+        raise StoreUnreachable(f"the folder {folder.parent} is not there (is a disk unmounted?)")
+    return LocalStore(folder / "forecasts")
+
+
+def _file_system(remote: Remote) -> Any:
+    """Gcsfs with DVC's own reading of the remote's options."""
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute
+    from gcsfs import GCSFileSystem
+
+    arguments = gcs_arguments(remote.url, remote.options)
+    return GCSFileSystem(**{**arguments, "use_listings_cache": False, "skip_instance_cache": True})
+
+
+def shared_store(api: ApiParams) -> ObjectStore | None:
+    """The remote's place, if it is wanted and may be asked: offline, only a folder may."""
+    remote = default_remote() if api.share else None
+    if remote is None or (api.mode == "offline" and needs_network(remote)):
+        return None
+    try:
+        return open_remote(remote)
+    except StoreUnreachable as error:
+        told = f"DVC's default remote {remote.name!r} is down: {error}"
+        if api.remote_down == "stop" or (api.scope == "remote" and api.mode == "online"):
+            raise BudgetStop(f"{told}. Run again when it answers (api.remote_down, api.scope).") from None
+        print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
+        return None

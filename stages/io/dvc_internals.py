@@ -1,0 +1,61 @@
+"""All of DVC that we call as a library; the rest of the code runs `dvc` as a command or reads its files.
+
+DVC documents one of these: `dvc.api.DVCFileSystem`. The others may move with any release, so each function says what it
+uses, and tests/io/test_dvc_internals.py says of each what is lost when it moves.
+*Source*: DVC 3.67.1, dvc-gs 3.1.0.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.errors import ConfigurationError
+
+
+def read_config(root: Path) -> dict[str, Any]:
+    """DVC's configuration of the repository at `root`: system, user, project and local files merged, folders absolute.
+
+    Uses `dvc.config.Config` as a mapping, and `ConfigError`. `dvc config --list` leaves folders relative.
+    *Errors*: `ConfigurationError` when a file cannot be read.
+    """
+    from dvc.config import Config, ConfigError  # 0.3 s, and only paid runs need it
+
+    try:
+        return dict(Config(str(root / ".dvc")))
+    except ConfigError as error:
+        raise ConfigurationError(f"DVC's configuration is not readable ({error}): see .dvc/config.") from None
+
+
+def gcs_arguments(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a `gcsfs.GCSFileSystem` that logs in as DVC does with these options of a remote.
+
+    Uses `dvc.fs.get_cloud_fs` and `fs_args` of the file system that it names, which dvc-gs fills.
+    """
+    from dvc.fs import get_cloud_fs
+
+    kind, config, _ = get_cloud_fs({}, url=url, **options)
+    return dict(kind(**config).fs_args)
+
+
+def copy_from_run(run: str, paths: Iterable[Path], folder: Path) -> None:
+    """Copy files of a commit, branch or experiment below `folder`, from git, DVC's cache or its remote.
+
+    Uses `dvc.api.DVCFileSystem`, and what it raises: `dvc.scm.RevError`, `dvc.exceptions.DvcException`.
+    *Errors*: `ConfigurationError` when there is no such run, or a file lies nowhere within reach.
+    """
+    from dvc.api import DVCFileSystem  # 1.2 s
+    from dvc.exceptions import DvcException
+    from dvc.scm import RevError
+
+    files = DVCFileSystem(rev=run)
+    for path in paths:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            files.get(path.as_posix(), str(target), recursive=files.isdir(path.as_posix()))
+        except (RevError, ValueError):
+            raise ConfigurationError(f"there is no run {run!r}: `make show` lists the experiments.") from None
+        except (OSError, DvcException) as error:
+            raise ConfigurationError(
+                f"{path} of run {run!r} is not within reach ({error}): `dvc fetch`, or run it again."
+            ) from None

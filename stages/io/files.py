@@ -1,0 +1,153 @@
+"""Tables and documents of the workspace: read whole or one symbol at a time, checked, written whole or not at all.
+
+Tables and documents of the workspace: read whole and checked, written whole or not at all.
+
+*Tables*: parquet with fixed settings, rows as `Table.of` left them; CSV and JSON with line feeds; JSON sorted, with one
+final newline. The same content gives the same bytes on every machine.
+*Errors*: `DataContractError` (exit 2) when a file is missing, unreadable or breaks its table's contract.
+
+Tables that are not held: looking at one symbol after the other, or at some together, takes room for no more.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import dataframely as dy
+import polars as pl
+
+from stages.errors import DataContractError
+from stages.io.atomic import clear as clear
+from stages.io.atomic import whole
+from stages.io.parquet import read_distinct, read_parts, read_rows, write_in_parts
+from stages.io.parquet import read_frame as read_frame
+from stages.io.parquet import write_frame as write_frame
+from stages.io.partitions import Partition, partitions_of
+from stages.tables.contract import Table
+
+T = TypeVar("T", bound=Table)
+
+
+def read_table(table: type[T], path: Path, **among: list[Any] | set[Any]) -> dy.DataFrame[T]:
+    """A parquet file that keeps the contract of `table`; no column beyond it is read, nor rows that are not `among`."""
+    return table.check(read_rows(path, table.columns(), **among))
+
+
+def read_table_parts(table: type[T], path: Path) -> Iterator[dy.DataFrame[T]]:
+    """The same, a part at a time, each checked for itself."""
+    return (table.check(part) for part in read_parts(path, table.columns()))
+
+
+def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
+    """Bring a frame under the contract of `table` and write it."""
+    write_frame(table.of(frame), path)
+
+
+def write_table_parts(table: type[T], parts: Iterable[pl.DataFrame], path: Path) -> None:
+    """Write a table of which no more than a part is in memory; parts in the order of its key, each brought under it."""
+    schema = {name: column.dtype for name, column in table.columns().items()}
+    write_in_parts((table.of(part) for part in parts), schema, path)
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """A frame as CSV, atomically; instants in ISO 8601 UTC."""
+    write_csv_parts([frame], path)
+
+
+def write_csv_parts(parts: Iterable[pl.DataFrame], path: Path) -> None:
+    """Frames with the same columns, one after the other, as one CSV, atomically."""
+    with whole(path) as temporary, temporary.open("wb") as file:
+        for number, part in enumerate(parts):
+            part.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
+    """A CSV file that keeps the contract of `table`."""
+    types = {name: column.dtype for name, column in table.columns().items()}
+    try:
+        return table.check(pl.read_csv(path, schema_overrides=types, glob=False))
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
+    except pl.exceptions.PolarsError as error:
+        raise DataContractError(f"{path} is not readable as CSV ({error}).") from error
+
+
+def read_sheet(path: Path) -> pl.DataFrame:
+    """A CSV file without a contract, dates left as text; an id that looks like a number stays an id."""
+    try:
+        return pl.read_csv(path, glob=False, infer_schema_length=None, schema_overrides={"combo": pl.String})
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
+    except pl.exceptions.PolarsError as error:
+        raise DataContractError(f"{path} is not readable as CSV ({error}).") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
+    except json.JSONDecodeError as error:
+        raise DataContractError(f"{path} is not valid JSON ({error}).") from error
+
+
+def write_json(document: Any, path: Path) -> None:
+    """A JSON document with sorted keys, atomically and piece by piece; NaN and infinity are refused."""
+    with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        file.write("\n")
+
+
+def write_text(text: str, path: Path) -> None:
+    """A text file in UTF-8 with line feeds, atomically."""
+    write_bytes(text.encode("utf-8"), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """A file with this content, atomically."""
+    with whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@dataclass(frozen=True)
+class PartitionedTables(Mapping[str, pl.DataFrame]):
+    """Every table of a folder, by symbol, sorted; each read and checked when it is asked for, by whoever asks."""
+
+    partitions: Mapping[str, Partition]
+    only: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, table: type[Table], folder: Path) -> Self:
+        """The tables that lie there now."""
+        return cls(partitions_of(folder, table))
+
+    @classmethod
+    def some(cls, columns: Iterable[str], folder: Path) -> Self:
+        """The same of tables without a contract, and of each no column but these."""
+        return cls(partitions_of(folder), frozenset(columns))
+
+    def __getitem__(self, symbol: str) -> pl.DataFrame:
+        return self.partitions[symbol].read(self.only)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.partitions)
+
+    def __len__(self) -> int:
+        return len(self.partitions)
+
+
+@dataclass(frozen=True)
+class PartsOf(Iterable[pl.DataFrame]):
+    """One table of many symbols, some at a time, by name; read and checked anew whenever one goes through it."""
+
+    table: type[Table]
+    path: Path
+    at_once: int = 16
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        symbols = read_distinct(self.path, ["symbol"])["symbol"].sort().to_list()
+        for first in range(0, len(symbols), self.at_once):
+            yield read_table(self.table, self.path, symbol=symbols[first : first + self.at_once])

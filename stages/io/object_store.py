@@ -1,0 +1,210 @@
+"""Places that keep small files: a folder of this machine, or (in `bucket_place`) a bucket.
+
+A place can do two things that a plain file system cannot be trusted with: create a file only if its name is free,
+whole or not at all, and have it on the disk before it says so.
+*Errors*: `ConfigurationError` (exit 5) when the disk is full or may not be written.
+"""
+
+import errno
+import fcntl
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from stat import S_IMODE
+from typing import IO, Protocol
+
+from stages.errors import BudgetStop, ConfigurationError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full: make room and run again",
+    errno.EDQUOT: "the disk quota is used up: make room and run again",
+    errno.EROFS: "the file system is read-only: answers cannot be bought or kept there",
+    errno.EACCES: "this user has no right to: correct its permissions",
+    errno.EPERM: "it may not be written so by this user or file system (hard links are needed)",
+    errno.ENOTSUP: "its file system has no hard links: set `dvc cache dir` to one that has",
+}
+
+SWAPS = "swaps.lock"
+
+
+class StoreUnreachable(BudgetStop, OSError):
+    """A place does not answer, or answers nonsense; what was asked of it may or may not have happened."""
+
+
+class ObjectStore(Protocol):
+    """A flat set of small files with names like `budget/days/2026-11-22/0000-0.json`."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, in words that no other place has."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """The names directly in `folder`, sorted; empty if there is none."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None if there is no such file."""
+        ...
+
+    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those that exist."""
+        ...
+
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
+        """Write a new file, whole or not at all; False if the name is taken. Never two True for one name.
+
+        `durable` waits for the disk: for what must survive a power cut.
+        """
+        ...
+
+    def swap(self, name: str, old: bytes, new: bytes) -> bool:
+        """Replace a file that still holds `old`; False if it holds anything else by now."""
+        ...
+
+
+class LocalStore:
+    """A place on this machine's disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def address(self) -> str:
+        """The folder's path."""
+        return str(self.root.resolve())
+
+    def at(self, name: str) -> Path:
+        """Where the file of this name lies. *Errors*: `ConfigurationError` for a name that leads out of the folder."""
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ConfigurationError(f"{name!r} is no name of a file within {self.root}.")
+        return self.root / name
+
+    def names(self, folder: str) -> list[str]:
+        """The names directly in `folder`, sorted, temporary files left out."""
+        with plain_words(self.at(folder), "read"):
+            try:
+                entries = os.listdir(self.at(folder))  # noqa: PTH208  # names alone: four times as fast
+                return sorted(name for name in entries if not name.startswith("."))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None if there is no such file."""
+        with plain_words(self.at(name), "read"):
+            try:
+                return self.at(name).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of those that exist."""
+        contents = {name: self.read(name) for name in names}
+        return {name: content for name, content in contents.items() if content is not None}
+
+    def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
+        """Link a finished temporary file to the name: a kill or a full disk leaves all of it or nothing."""
+        path = self.at(name)
+        with plain_words(path):
+            temporary = self._written(path, content, durable=durable)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink()
+            if durable:
+                _sync_folder(path.parent)
+            return True
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write the file durably, whatever stood there."""
+        path = self.at(name)
+        with plain_words(path):
+            self._written(path, content, durable=True).replace(path)
+            _sync_folder(path.parent)
+
+    def swap(self, name: str, old: bytes, new: bytes) -> bool:
+        """Replace a file that still holds `old`, one writer at a time; False if it holds anything else by now."""
+        with plain_words(self.at(name)), open_shared(self.root / SWAPS) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.read(name) != old:
+                return False
+            self.replace(name, new)
+            return True
+
+    def require_writable(self, names: Iterable[str]) -> None:
+        """Every folder of these names takes a new file in this instant, by the very steps that `create` takes."""
+        for folder in dict.fromkeys(self.at(name).parent for name in names):
+            probe = folder / f".{uuid.uuid4().hex}.probe"
+            with plain_words(folder):
+                temporary = self._written(probe, b"", durable=False)
+                try:
+                    os.link(temporary, probe)
+                    probe.unlink()
+                finally:
+                    temporary.unlink()
+
+    def _written(self, path: Path, content: bytes, *, durable: bool) -> Path:
+        make_folder(path.parent)
+        temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+        try:
+            with temporary.open("xb") as file:
+                _open_like_its_folder(file, path.parent)
+                file.write(content)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, open to whom its parent is open: who may write DVC's cache may write what lies in it."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    folder.chmod(S_IMODE(folder.parent.stat().st_mode))
+    _sync_folder(folder.parent)
+
+
+def open_shared(path: Path) -> IO[bytes]:
+    """A file to lock or to stamp that is never deleted, open to whom its folder is open."""
+    with plain_words(path):
+        make_folder(path.parent)
+        try:
+            file = path.open("x+b")
+        except FileExistsError:
+            return path.open("r+b")
+        _open_like_its_folder(file, path.parent)
+        return file
+
+
+def _open_like_its_folder(file: IO[bytes], folder: Path) -> None:
+    os.fchmod(file.fileno(), S_IMODE(folder.stat().st_mode) & 0o666)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def plain_words(path: Path, done: str = "written") -> Iterator[None]:
+    """Tell a failing disk in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = REASONS.get(error.errno or 0, error.strerror or str(error))
+        raise ConfigurationError(f"{path} could not be {done}: {reason}.") from error

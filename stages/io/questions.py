@@ -1,0 +1,54 @@
+"""Questions on disk: the canonical bytes, one file each, named by symbol, snapshot in UTC and the key's first digits.
+
+Above `MOST_FILES` the same bytes stand as lines of one file: DVC hashes thousands of small files slowly.
+*Errors*: `DataContractError` for a file that is not the canonical form of a question.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from stages.errors import DataContractError
+from stages.io.atomic import clear, whole
+from stages.questions.question import Question
+
+MOST_FILES = 6_000
+LINES = "questions.jsonl"
+
+
+def write_questions(lines: Iterable[bytes], count: int, folder: Path) -> None:
+    """The folder then holds these `count` questions and nothing else; canonical bytes, in the order of reading."""
+    clear(folder)
+    if count > MOST_FILES:
+        with whole(folder / LINES, beside=folder.parent) as temporary, temporary.open("wb") as file:
+            file.writelines(lines)
+        return
+    for line in lines:
+        path = folder / file_name(Question.parse(line))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(line)
+
+
+def read_questions(folder: Path) -> list[Question]:
+    """Every question of the folder, sorted by symbol, snapshot and key."""
+    if not folder.is_dir():
+        raise DataContractError(f"{folder} is missing: `dvc repro build_requests` makes it.")
+    contents = [(path, path.read_bytes()) for path in folder.rglob("*.json")]
+    for path in folder.glob(LINES):
+        contents += [(path, line) for line in path.read_bytes().splitlines(keepends=True)]
+    return sorted((_parse(path, content) for path, content in contents), key=_order)
+
+
+def file_name(question: Question) -> str:
+    """`AAPL/2024-09-03T1430Z-0f3c9a1e.json`."""
+    return f"{question.symbol}/{question.snapshot_utc:%Y-%m-%dT%H%MZ}-{question.key[:8]}.json"
+
+
+def _parse(path: Path, content: bytes) -> Question:
+    try:
+        return Question.parse(content)
+    except DataContractError as error:
+        raise DataContractError(f"{path}: {error} `dvc repro build_requests` writes it anew.") from error
+
+
+def _order(question: Question) -> tuple[str, str, str]:
+    return question.symbol, question.snapshot_utc.isoformat(), question.key

@@ -1,0 +1,65 @@
+"""The record of a run, read from the outputs of its stages, with their content hashes.
+
+Content hashes of files and folders, in the notation of dvc.lock, so that a reader can find them there.
+
+The record of a run, read from the outputs of its stages; nothing is computed here.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stages.io.files import PartitionedTables, read_csv, read_json, read_sheet, read_table
+from stages.reporting.record import Record
+from stages.tables.forecasts import Calibrated
+from stages.tables.market import Bars
+from stages.tables.trades import Daily, Signals, Trades
+
+
+def content_hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
+    """By path below artifacts/: the md5 of a file, or of a folder's sorted list of files (`….dir`)."""
+    return {path.relative_to("artifacts").as_posix(): content_hash(root / path) for path in paths}
+
+
+def content_hash(path: Path) -> str:
+    """The hash of a file or a folder, without the compiled code that .dvcignore leaves out."""
+    return _folder(path) if path.is_dir() else file_hash(path)
+
+
+def file_hash(path: Path) -> str:
+    """The md5 of a file."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _folder(folder: Path) -> str:
+    found = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in found)
+    listed = json.dumps([{"md5": file_hash(path), "relpath": name} for name, path in files], sort_keys=True)
+    return hashlib.md5(listed.encode("utf-8"), usedforsecurity=False).hexdigest() + ".dir"
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "trades": partial(read_csv, Trades),
+    "bars": partial(PartitionedTables.of, Bars),
+    "signals": partial(read_table, Signals),
+    "daily": partial(read_table, Daily),
+    "oos_daily": partial(read_table, Daily),
+    "coverage": read_sheet,
+    "ranking": read_sheet,
+    "walk_forward": read_sheet,
+    "portfolio": read_sheet,
+    "cost_curve": read_sheet,
+    "delay": read_sheet,
+}
+
+
+def read_record(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> Record:
+    """The files of a run below `root`, by their names in the record; what has no reader of its own is JSON."""
+    of_method = partial(read_table, Calibrated, method=[config["calibration"]["method"]])
+    readers = READERS | {"forecasts": of_method}
+    read = {name: readers.get(name, read_json)(root / path) for name, path in files.items()}
+    return Record(config=config, hashes=content_hashes(files.values(), root), **read)

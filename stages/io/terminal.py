@@ -1,0 +1,111 @@
+"""How a script starts, speaks, shows progress and ends.
+
+What a person who waits at a terminal sees of work that goes on; silent in logs, pipes and tests.
+
+Everything stands on stderr and is gone when the work is done. `NO_COLOR` is honoured.
+
+How a script starts, speaks and ends: one summary line, one sentence for a user's problem, the right exit code.
+
+Where DVC runs a stage at a terminal, its name stands beside the time it takes until it has said what it did.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from operator import length_hint
+from typing import TYPE_CHECKING, TypeVar
+
+from stages.errors import Interrupted, PipelineError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+T = TypeVar("T")
+
+
+def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    """The items, with a bar while they are worked on; `total` where the items cannot tell how many."""
+    if not _is_watched():
+        yield from items
+        return
+    with _line(label, total or length_hint(items) or None) as (display, line):
+        for item in items:
+            yield item
+            display.advance(line)
+
+
+@contextmanager
+def clock(label: str) -> Iterator[None]:
+    """A name beside the time it takes so far."""
+    if not _is_watched():
+        yield
+        return
+    with _line(label, None):
+        yield
+
+
+def clear() -> None:
+    """Leave the terminal as it was: what follows is to stay."""
+    if _is_watched():
+        _display().stop()
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+@contextmanager
+def _line(label: str, total: int | None) -> Iterator[tuple["Progress", "TaskID"]]:
+    display = _display()
+    display.start()
+    line = display.add_task(label, total=total)
+    try:
+        yield display, line
+    finally:
+        display.remove_task(line)
+        if not display.tasks:
+            display.stop()
+
+
+@cache
+def _display() -> "Progress":
+    """The one display of this process; a terminal can hold no second."""
+    from rich.console import Console  # only who looks pays for its import
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+STARTED_SEC = time.perf_counter()
+
+
+def say(verb: str, **facts: object) -> None:
+    """One line of what a stage did and how long it took: `check_data: sessions=144 dropped=0 seconds=1.2`."""
+    clear()
+    facts |= {"seconds": round(time.perf_counter() - STARTED_SEC, 1)}
+    words = " ".join(f"{name}={_short(value)}" for name, value in facts.items())
+    print(f"{verb}: {words}", flush=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run `main`; a `PipelineError` or Ctrl-C becomes one sentence on stderr and its exit code."""
+    try:
+        with clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
+            main()
+    except PipelineError as error:
+        from rich.console import Console  # only who fails pays for its import
+
+        Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
+        print(error, file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("SIGINT ended this run: what it had finished is kept, run it again.", file=sys.stderr, flush=True)
+        sys.exit(Interrupted.exit_code)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,85 @@
+"""Where things lie: the repository and what git says of it, DVC's cache and DVC's default remote.
+
+What git says of this repository.
+
+Where things lie: the main repository, DVC's cache and DVC's default remote.
+
+A temporary or queued experiment runs in a folder of its own, without the git-ignored files; DVC names the main
+repository in `DVC_ROOT`. What must outlive a run is therefore found through this page only.
+*Errors*: `ConfigurationError` (exit 5) outside of a DVC repository or with an unreadable DVC configuration.
+"""
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from stages.errors import ConfigurationError
+from stages.io.dvc_internals import read_config
+
+
+def git(*arguments: str) -> str:
+    """The output of a git command that reads. *Errors*: `ConfigurationError` when git refuses."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=True)  # noqa: S603, S607
+    except FileNotFoundError:
+        raise ConfigurationError("git is not installed: this repository's history cannot be read.") from None
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode("utf-8", "replace").strip()
+        raise ConfigurationError(f"git {' '.join(arguments)} failed: {reason}") from None
+    return done.stdout.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """DVC's default remote: its name, address and the options that `dvc remote modify` set."""
+
+    name: str
+    url: str
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def main_root() -> Path:
+    """The main repository: `DVC_ROOT` within `dvc`, else the nearest parent that holds `.dvc`."""
+    if named := os.environ.get("DVC_ROOT"):
+        return Path(named)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / ".dvc").is_dir():
+            return folder
+    raise ConfigurationError("there is no .dvc folder here or above: run this inside the repository.")
+
+
+def experiment_name() -> str:
+    """The experiment this process belongs to, or `workspace`."""
+    return os.environ.get("DVC_EXP_NAME") or "workspace"
+
+
+def store_root() -> Path:
+    """Where answers and budget lie: `forecasts/` in DVC's cache, which `dvc gc` leaves alone."""
+    configured = _dvc_config(main_root()).get("cache", {}).get("dir")
+    return (Path(configured) if configured else main_root() / ".dvc" / "cache") / "forecasts"
+
+
+def cached(digest: str) -> Path:
+    """Where DVC's cache keeps the content with this md5, if it does; that of a folder ends in `.dir`."""
+    return store_root().parent / "files/md5" / digest[:2] / digest[2:]
+
+
+def default_remote() -> Remote | None:
+    """DVC's default remote, if one is set."""
+    config = _dvc_config(main_root())
+    name = config.get("core", {}).get("remote")
+    if not name:
+        return None
+    options = dict(config.get("remote", {}).get(name, {}))
+    if "url" not in options:
+        raise ConfigurationError(f"core.remote names {name!r}, which .dvc/config does not describe: `dvc remote add`.")
+    return Remote(name=name, url=str(options.pop("url")), options=options)
+
+
+@cache
+def _dvc_config(root: Path) -> dict[str, Any]:
+    return read_config(root)

@@ -1,1 +1,0 @@
-"""Answers that cost money: the store, the ledger of seats, the service, and the order of steps that keeps both safe."""

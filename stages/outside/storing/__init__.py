@@ -1,1 +1,0 @@
-"""Where tables lie and how they get there: whole files, fixed parquet, one partition a symbol, objects in a bucket."""

@@ -1,0 +1,208 @@
+"""The answer store: what was paid for, by key, for good.
+
+One immutable JSON record an answer at `<aa>/<rest>.json` of the local place, written through to the remote place when
+there is one.
+
+*Errors*: none for damage: a damaged record is moved to `quarantine/`, said so, and counts as missing; so does
+one that `make drop` threw away. `ConfigurationError` (exit 5) for a disk that cannot be read or written.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from stages.errors import ConfigurationError, PipelineError
+from stages.io.object_store import LocalStore, ObjectStore
+from stages.paid.records import Dropped, Record, checked, decoded, key_of, path_of
+from stages.paid.shared_answers import Rescue, SharedAnswers
+
+SHARED_WITH = "shared_with.txt"
+
+
+class AnswerStore:
+    """Answers by key: read locally first, then from the remote; written to both.
+
+    What is not shared yet is marked in `unshared/`, and shared by the next run that has a remote.
+    """
+
+    def __init__(
+        self,
+        local: LocalStore,
+        remote: ObjectStore | None,
+        *,
+        must_share: bool = False,
+        rescue: Rescue | None = None,
+        on_damage: Callable[[str], None] | None = None,
+    ) -> None:
+        self.local = local
+        self.dropped = Dropped(local)
+        self.shared = SharedAnswers(remote, self.dropped, must_share=must_share, on_damage=on_damage)
+        self.rescue = rescue or Rescue(local)
+        self.hits_remote = 0
+
+    @property
+    def remote(self) -> ObjectStore | None:
+        """The remote place, as long as it answers."""
+        return self.shared.place
+
+    def get(self, keys: Iterable[str]) -> dict[str, Record]:
+        """The records that exist, of these keys; what lay elsewhere is kept locally from now on."""
+        wanted = list(dict.fromkeys(keys))
+        found = {key: record for key in wanted if (record := self._local(key)) is not None}
+        if len(found) < len(wanted):
+            rescued = self.bring_home()
+            found |= {key: rescued[key] for key in wanted if key not in found and key in rescued}
+        for key, record in self.shared.get(key for key in wanted if key not in found).items():
+            self._adopt(record)
+            self.hits_remote += 1
+            found[key] = record
+        return found
+
+    def require_keepable(self, keys: Iterable[str]) -> None:
+        """Answers to these keys can be written where they will be written. *Errors*: `ConfigurationError` if not."""
+        names = [path_of(key) for key in keys]
+        self.local.require_writable([*names, "unshared/mark"])
+        for name in names:
+            if self.local.read(name) is not None and self._local(key_of(name)) is None and self.local.read(name):
+                raise ConfigurationError(
+                    f"{self.local.root / name} is damaged and cannot be moved out of the way, so no answer could be "
+                    "kept there: correct its permissions, or delete it."
+                )
+
+    def keep(self, record: Record) -> Record:
+        """Have an answer on disk, marked as not shared; the record that stands, which is the first one written."""
+        self.local.create(f"unshared/{record.key}", b"", durable=False)
+        if not self.local.create(path_of(record.key), record.encode()):
+            first = self._local(record.key)
+            if first is not None:
+                return first
+            self.local.replace(path_of(record.key), record.encode())
+        return record
+
+    def keep_all(self, records: Sequence[Record]) -> list[Record]:
+        """Keep what was just paid; what the store does not take is rescued, and said."""
+        kept, homeless, reason = [], [], ""
+        for record in records:
+            try:
+                kept.append(self.keep(record))
+            except (PipelineError, OSError) as error:
+                kept.append(record)
+                homeless.append(record.encode())
+                reason = str(error)
+        if homeless:
+            _say(f"{len(homeless)} answers that were just paid cannot be kept: {reason} {self._rescued(homeless)}")
+        return kept
+
+    def _rescued(self, lines: Sequence[bytes]) -> str:
+        try:
+            return f"They lie in {self.rescue.save(lines)}: `make verify`, or the next run, brings them home."
+        except PipelineError as error:
+            return f"No other place takes them ({error}): only the remote, if there is one, and this run have them."
+
+    def bring_home(self) -> dict[str, Record]:
+        """Keep what was rescued, as far as the store takes it now; all rescued records by key."""
+        found: dict[str, Record] = {}
+        for path, lines in self.rescue.waiting():
+            wanted = [line for line in lines if line not in self.dropped]
+            records = [one for line in wanted if (one := decoded(None, line, f"a record in {path}")) is not None]
+            found |= {record.key: record for record in records}
+            try:
+                for record in records:
+                    self.keep(record)
+                path.unlink(missing_ok=True)
+            except (PipelineError, OSError) as error:
+                _say(f"{len(records)} rescued answers stay in {path} and are used from there ({error}).")
+            else:
+                _say(f"{len(records)} rescued answers came home from {path}.")
+        return found
+
+    def share(self, record: Record) -> Record:
+        """Have a kept answer on the remote too; if another came first there, adopt it."""
+        standing = self.shared.put(record)
+        if standing is None:
+            return record
+        with suppress(OSError):
+            (self.local.root / "unshared" / record.key).unlink()
+        if standing != record:
+            self._adopt(standing)
+        return standing
+
+    def share_again(self) -> None:
+        """Share what earlier runs could not, or everything with another remote; mend there what was found damaged."""
+        if self.remote is None:
+            return
+        address = self.remote.address.encode()
+        same = self.local.read(SHARED_WITH) == address
+        keys = self.local.names("unshared") if same else map(key_of, self._names())
+        for key in (*keys, *self.shared.set_aside()):
+            record = self._local(key)
+            if record is not None:
+                self.share(record)
+        if self.remote is not None and not same:
+            with suppress(ConfigurationError):  # a store that may only be read
+                self.local.replace(SHARED_WITH, address)
+
+    def mend_remote(self) -> Iterator[str]:
+        """Read all that the remote has, mend what is damaged from here, and name the keys that lie sound nowhere."""
+        for key in self.shared.damaged():
+            record = self._local(key)
+            if record is None:
+                yield key
+            else:
+                self.share(record)
+
+    def drop(self, key: str) -> None:
+        """Throw a kept answer away: it lies in quarantine, and its very bytes are never used again."""
+        self.dropped.note(key, self.local.read(path_of(key)) or b"")
+        self.quarantine(key)
+
+    def damaged(self) -> Iterator[tuple[str, str]]:
+        """Name and complaint of every local record that is not what its name promises."""
+        for name in self._names():
+            try:
+                checked(key_of(name), self.local.read(name) or b"")
+            except (ValueError, TypeError) as error:
+                yield name, str(error)
+
+    def size(self) -> int:
+        """How many answers lie here."""
+        return sum(1 for _ in self._names())
+
+    def is_empty(self) -> bool:
+        """Whether no answer can lie here or on a remote."""
+        return self.remote is None and next(self._names(), None) is None
+
+    def _names(self) -> Iterator[str]:
+        for folder in self.local.names(""):
+            if len(folder) == 2:
+                yield from (f"{folder}/{name}" for name in self.local.names(folder))
+
+    def _local(self, key: str) -> Record | None:
+        content = self.local.read(path_of(key))
+        if content is None:
+            return None
+        record = None if content in self.dropped else decoded(key, content, "the stored answer to")
+        if record is None:
+            self.quarantine(key)
+        return record
+
+    def _adopt(self, record: Record) -> None:
+        """Keep the remote's record here, if that is possible: it is there all the same."""
+        try:
+            self.local.replace(path_of(record.key), record.encode())
+        except ConfigurationError as error:
+            _say(f"an answer of the remote is used and not kept here: {error}")
+
+    def quarantine(self, key: str) -> None:
+        """Move a damaged record out of the way; it stays readable for whoever wants to know."""
+        number = sum(name.startswith(key) for name in self.local.names("quarantine"))
+        target = self.local.root / "quarantine" / f"{key}-{number}.json"
+        try:
+            target.parent.mkdir(exist_ok=True)
+            (self.local.root / path_of(key)).rename(target)
+        except OSError as error:
+            _say(f"the damaged answer {key} could not be moved ({error.strerror}).")
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

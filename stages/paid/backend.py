@@ -1,0 +1,226 @@
+"""Answers that cost money: from the store when they are there, else bought.
+
+*Errors*: `BudgetStop` (exit 4) offline with missing answers or at a limit; `ConfigurationError` (exit 5) while params
+do not say what the service says of its model; what `purchase` raises.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from stages.errors import BudgetStop, ConfigurationError, Interrupted, PipelineError
+from stages.forecasting.backend import Answer, Asked
+from stages.io.clock import INTERRUPTS
+from stages.io.terminal import progress
+from stages.paid.batch_invariance import ask_again, canary_of, path_of_proof, proof_of, prove, require_invariance
+from stages.paid.batches import Batch, packed, per_snapshot
+from stages.paid.checks import require_not_late, require_not_refused, require_sendable
+from stages.paid.limits import amount
+from stages.paid.locks import lock
+from stages.paid.model_facts import require_agreement
+from stages.paid.pricing import fitting, further_ahead, require_same_clock
+from stages.paid.purchase import Buyer, Counts, PurchaseContext
+from stages.paid.records import Record
+from stages.paid.units import most
+from stages.questions.question import Question
+
+POLL_SEC = 1.0
+
+
+class PaidBackend:
+    """The Backend that buys. Raises rather than return part of the answers."""
+
+    def __init__(self, context: PurchaseContext) -> None:
+        self.context = context
+        self.counts = Counts()
+        self.buyer = Buyer(context, self.counts)
+
+    def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
+        """One answer per question, by key."""
+        keys = {one.question.key: one for one in asked}
+        self.counts.questions = len(keys)
+        self.context.store.share_again()
+        records = self.context.store.get(sorted(keys))
+        self.counts.from_store = len(records)
+        missing = [one for key, one in keys.items() if key not in records]
+        if missing:
+            with self._recorded():
+                records |= self._all_bought(per_snapshot(missing))
+        else:
+            self._record_run()
+        return {key: records[key].answer() for key in sorted(keys)}
+
+    @property
+    def took(self) -> Mapping[str, object]:
+        """Requests that count, and how many of the questions lay in the store."""
+        counts = self.counts
+        hits = 100 * counts.from_store / max(counts.questions, 1)
+        return {
+            "calls": counts.calls.total() - counts.calls["refunded"],
+            "bought": counts.bought,
+            "hits": f"{hits:.1f}%",
+        }
+
+    def _all_bought(self, batches: list[Batch]) -> dict[str, Record]:
+        require_same_clock(self.context.store, [question for batch in batches for question in batch.questions])
+        if self.context.api.mode == "offline":
+            raise BudgetStop(self._offline(batches))
+        first = batches[0].questions[0]
+        if self.context.api.pack == "snapshots":
+            require_invariance(self.context.store, first)
+            batches = packed(batches)
+        require_sendable(batches, self.context.forecaster)
+        self._warn_of_other_machines()
+        self._require_facts(first)
+        records: dict[str, Record] = {}
+        elsewhere: list[Batch] = []
+        for number, batch in enumerate(progress(batches, "buying")):
+            try:
+                records |= self._bought(batch)
+            except BudgetStop as stop:
+                raise BudgetStop(self._left_over(stop, batches[number:])) from stop
+            if (rest := batch.without(records)).asked:
+                elsewhere.append(rest)
+        return records | self._bought_elsewhere(elsewhere)
+
+    def prove_independence(self, asked: Sequence[Asked]) -> bool:
+        """Whether the service answers each of these questions for itself; asked of it once, within the budget."""
+        candidates = packed(per_snapshot(asked))[0]
+        if len(candidates.asked) < 2:
+            raise ConfigurationError("one question has no company: a proof of independence needs two or more.")
+        first = candidates.questions[0]
+        if (proof := proof_of(self.context.store, first)) is not None:
+            told = f"{first.model} (epoch {first.model_epoch}) was asked before; nothing is sent"
+            print(f"{told}: see {path_of_proof(first)} in the answer store.", file=sys.stderr, flush=True)
+            return bool(proof["independent"])
+        require_sendable([candidates], self.context.forecaster)
+        self.context.store.local.require_writable([path_of_proof(first)])
+        self.counts.questions = len(candidates.asked)
+        with self._recorded():
+            self._require_facts(first)
+            with self._claimed(candidates):
+                return prove(self.buyer, candidates)
+
+    def ask_canary(self, asked: Sequence[Asked]) -> tuple[Question, bool, float]:
+        """A question that has a stored answer, whether the service answers it as before, and the difference."""
+        stored = self.context.store.get(sorted(one.question.key for one in asked))
+        batch = canary_of(asked, stored)
+        costs = most(batch.questions, self.context.api.tariff)
+        money = f", {amount(costs.money)} {self.context.api.tariff.currency}" if self.context.api.tariff else ""
+        print(f"A canary costs 1 request, at most {costs.tokens:,} tokens{money}.", file=sys.stderr, flush=True)
+        require_sendable([batch], self.context.forecaster)
+        self.counts.questions = 1
+        with self._recorded():
+            self._require_facts(batch.questions[0])
+            with self._claimed(batch):
+                return batch.questions[0], *ask_again(self.buyer, batch, stored)
+
+    def _bought(self, batch: Batch, *, whole: bool = True) -> dict[str, Record]:
+        """The batch's answers; what another run bought meanwhile is taken from the store."""
+        with self._claimed(batch):
+            records = self.context.store.get([question.key for question in batch.questions])
+            rest = batch.without(records)
+            if rest.asked:
+                require_not_refused(self.context.store.local, rest)
+                require_not_late(self.context.ledger.place, rest, self.context.api.timeout_sec)
+                records |= self.buyer.buy(rest, whole=whole)
+        return records
+
+    def _bought_elsewhere(self, batches: list[Batch]) -> dict[str, Record]:
+        """What other machines were buying: waited for, at most `api.timeout_sec`, and bought if they let go of it.
+
+        In the end, questions that still are held leave their snapshot's others alone.
+        """
+        waited, records = 0.0, dict[str, Record]()
+        while batches:
+            last = waited >= self.context.api.timeout_sec or not self._may_be_answered(batches)
+            for batch in batches:
+                records |= self._bought(batch, whole=not last)
+            batches = [rest for batch in batches if (rest := batch.without(records)).asked]
+            if last and batches:
+                raise self._held(batches)
+            if batches:
+                self.context.clock.wait(POLL_SEC)
+                waited += POLL_SEC
+        return records
+
+    def _may_be_answered(self, batches: list[Batch]) -> bool:
+        attempts = self.context.attempts
+        return attempts is None or any(not attempts.is_spent(one.key) for batch in batches for one in batch.questions)
+
+    def _held(self, batches: list[Batch]) -> BudgetStop:
+        first, count = batches[0].questions[0].key, sum(len(batch.asked) for batch in batches)
+        why = self.context.attempts.holder(first) if self.context.attempts else "came and went"
+        return BudgetStop(
+            f"{count} questions are held by other machines or reached api.max_attempts (the first {why}): run again "
+            f"later; if that buyer died, `make spend` shows what was paid and `make release KEY={first}` lets the keys "
+            "of its request be bought again."
+        )
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """A purchase that leaves its line in the ledger, however it ends; a signal ends it between two requests."""
+        with INTERRUPTS.held_back():
+            try:
+                yield
+            except Interrupted as end:
+                raise Interrupted(
+                    f"{end}: {self.counts.bought} answers were bought and kept in it, nothing is held, and the next run "
+                    "goes on there.",
+                    end.exit_code - 128,
+                ) from None
+            finally:
+                self._record_run()
+
+    def _claimed(self, batch: Batch) -> AbstractContextManager[None]:
+        return lock(self.context.store.local.root / "claims", batch.snapshots)
+
+    def _require_facts(self, question: Question) -> None:
+        with lock(self.context.store.local.root / "claims", ["model"]):
+            require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
+
+    def _warn_of_other_machines(self) -> None:
+        if self.context.store.remote is not None and self.context.attempts is None:
+            print(
+                "Answers are shared on the DVC remote, but the budget is this machine's (api.scope machine): another "
+                "machine that buys at the same time may pay for the same questions; api.scope: remote prevents it.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _offline(self, batches: list[Batch]) -> str:
+        questions = [question for batch in batches for question in batch.questions]
+        first, longer = questions[0], fitting(self.context.store, further_ahead(questions))
+        return (
+            f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} at "
+            f"{first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost {len(batches)} "
+            "requests at one per snapshot: see `make plan`, then choose api=online, or narrow requests.first_session "
+            f"and requests.last_session. {longer}".rstrip()
+        )
+
+    def _left_over(self, stop: BudgetStop, batches: list[Batch]) -> str:
+        left, calls = sum(len(batch.asked) for batch in batches), len(batches)
+        per_run, per_day = self.context.api.per_run, self.context.ledger.in_force
+        return (
+            f"{str(stop).rstrip('.')}. Stopped before the next request; {self.counts.bought} answers were bought and "
+            f"kept in this run. Left: {left} questions in {calls} requests; runs needed: {_rounds(calls, per_run)} "
+            f"(api.per_run {per_run}), days: {_rounds(calls, per_day)} ({per_day} a day). The next run goes on there."
+        )
+
+    def _record_run(self) -> None:
+        facts = {
+            "questions": self.counts.questions,
+            "from_store": self.counts.from_store,
+            "bought": self.counts.bought,
+            "from_remote": self.context.store.hits_remote,
+            "calls": dict(self.counts.calls),
+        }
+        try:
+            self.context.ledger.record_run(facts)
+            self.context.after_run()
+        except (OSError, PipelineError) as error:
+            print(f"the run could not be noted in the ledger ({error})", file=sys.stderr, flush=True)
+
+
+def _rounds(calls: int, limit: int) -> str:
+    return str(-(-calls // limit)) if limit else "never enough"

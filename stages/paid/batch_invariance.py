@@ -1,0 +1,186 @@
+"""Whether a service answers a series the same whatever travels beside it: asked twice and compared.
+
+Whether a service answers a series the same whatever travels beside it: the licence to pack.
+
+Packing puts many snapshots, each history cut at its own, into one request. That is sound only if series do not see each
+other, which is proved with the service itself, once per model, epoch and deployment, and written down in the store.
+*Errors*: `ConfigurationError` (exit 5) without proof, or for questions whose future columns do not travel packed.
+
+Answers that are asked for once more and compared: the proof of independence, and a canary for a changed model.
+
+The proof sets one question's own answer beside its answer in company, bought as all answers are.
+
+The answer alone is a stored one where there is one. The company is made of questions that have no answer yet, so that
+only the compared question is paid twice; where all have one, three of them keep it company and are paid again.
+A canary asks the stored question with the smallest key among those asked now, so that a study asks the same one each
+time; the new answer is paid for, compared and not kept.
+*Errors*: `BudgetStop` when another machine holds one of the questions, `ConfigurationError` (exit 5) for a canary
+without a stored answer.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.errors import BudgetStop, ConfigurationError
+from stages.forecasting.backend import Asked
+from stages.paid.answer_store import AnswerStore
+from stages.paid.batches import Batch, joint_options
+from stages.paid.checks import require_not_late, require_not_refused
+from stages.paid.client import RequestFailed
+from stages.paid.model_facts import identity, read_note, write_note
+from stages.paid.purchase import Buyer
+from stages.paid.records import Record
+from stages.questions.question import Question
+
+TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
+
+
+def require_invariance(store: AnswerStore, question: Question) -> None:
+    """Packing needs a recorded proof, and questions that may travel packed."""
+    if question.futr_exog:
+        raise ConfigurationError(
+            f"api.pack snapshots cannot send known futures ({', '.join(question.futr_exog)}), which belong to one "
+            "snapshot each: set api.pack to none or empty requests.futr_exog."
+        )
+    if joint := joint_options(question):
+        raise ConfigurationError(
+            f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
+            "answer: set api.pack to none."
+        )
+    proof = proof_of(store, question)
+    if proof is None:
+        raise ConfigurationError(
+            f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
+            "series for itself: `make prove-independence` asks the service once, or set api.pack to none."
+        )
+    if not proof["independent"]:
+        raise ConfigurationError(
+            f"{question.model} (epoch {question.model_epoch}) answered one question differently in company, by up to "
+            f"{proof['largest_difference']:.3g} of its range: packing would change forecasts; set api.pack to none."
+        )
+
+
+def proof_of(store: AnswerStore, question: Question) -> dict[str, Any] | None:
+    """The recorded proof for a question's model, if there is a sound one."""
+    return read_note(store, path_of_proof(question), parse_invariance)
+
+
+def record_invariance(store: AnswerStore, question: Question, difference: float, key: str) -> bool:
+    """Write down how far the answers lay apart; whether that counts as equal."""
+    independent = difference <= TOLERANCE
+    document = {"independent": independent, "largest_difference": difference, "tolerance": TOLERANCE, "key": key}
+    write_note(store, path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n", parse_invariance)
+    return independent
+
+
+def parse_invariance(content: bytes) -> dict[str, Any]:
+    """A recorded proof; `ValueError` and the like when the note is damaged."""
+    proof: dict[str, Any] = json.loads(content)
+    if not isinstance(proof["independent"], bool):
+        raise ValueError(f"independent is {proof['independent']!r}")
+    return {**proof, "largest_difference": float(proof["largest_difference"])}
+
+
+def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed: NDArray[np.float64]) -> float:
+    """The largest difference between two answers, as a share of the first one's range."""
+    first = np.asarray(alone, dtype=np.float64)
+    return float(np.abs(first - packed).max() / max(np.ptp(first), 1e-9))
+
+
+def path_of_proof(question: Question) -> str:
+    """Where the proof for a question's model lies."""
+    return f"proofs/{identity(question)}.json"
+
+
+COMPANY = 7
+PAID_AGAIN = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The question that is compared, its company, and the keys among them that have an answer already."""
+
+    chosen: Asked
+    company: tuple[Asked, ...]
+    answered: frozenset[str]
+
+    @property
+    def batch(self) -> Batch:
+        """All in one request: the chosen one near the middle, and elsewhere if the service turned their order round."""
+        before = (1 + len(self.company)) // 2 - 1
+        return Batch((*self.company[:before], self.chosen, *self.company[before:]))
+
+
+def comparison_of(candidates: Batch, stored: Mapping[str, Record]) -> Comparison:
+    """What to compare at the least cost: a stored answer that had the least company, or a question in the middle."""
+    asked = candidates.asked
+    had = {key: (record.company, record.series_in_call) for key, record in stored.items()}
+    answered = sorted((one for one in asked if one.question.key in stored), key=lambda one: had[one.question.key])
+    chosen = answered[0] if answered else asked[len(asked) // 2 - 1]
+    new = [one for one in asked if one.question.key not in stored and one is not chosen]
+    company = new[:: max(1, len(new) // COMPANY)][:COMPANY] or answered[1 : 1 + PAID_AGAIN]
+    if answered and len(company) > 1 and had[chosen.question.key][1] == 1 + len(company):
+        company = company[1:]  # an answer that depends on how many travel must have travelled with fewer or more
+    known = {one.question.key for one in company if one.question.key in stored}
+    return Comparison(chosen, tuple(company), frozenset({chosen.question.key, *known}))
+
+
+def prove(buyer: Buyer, candidates: Batch) -> bool:
+    """Ask, compare and write down the result; whether the answers are equal. All questions' locks are held."""
+    store = buyer.context.store
+    stored = store.get([one.key for one in candidates.questions])
+    one = comparison_of(candidates, stored)
+    unanswered = one.batch.without(stored)
+    require_not_refused(store.local, unanswered)
+    require_not_late(buyer.context.ledger.place, unanswered, buyer.context.api.timeout_sec)
+    key, together = one.chosen.question.key, len(one.batch.asked)
+    told = "2 requests: one question alone, then" if key not in stored else "1 request:"
+    print(
+        f"This proof costs {told} {together} in company; {len(one.answered)} of them then have an answer already and "
+        "are paid again.",
+        file=sys.stderr,
+        flush=True,
+    )
+    try:
+        alone = stored.get(key) or buyer.buy(Batch((one.chosen,))).get(key)
+        got = buyer.ask(one.batch, again=one.answered) if alone else None
+    except RequestFailed as failure:
+        raise failure.error from None
+    if alone is None or got is None:
+        raise BudgetStop("another machine is buying these questions: run `make prove-independence` again later.")
+    values_bp = got.bought.values_bp[[question.key for question in got.batch.questions].index(key)]
+    difference = difference_of(alone.values_bp, values_bp)
+    independent = record_invariance(store, one.chosen.question, difference, key)
+    if independent:
+        buyer.keep(got, unless=one.answered)
+    else:
+        buyer.drop(got, "kept nothing: the answers depend on their company")
+    return independent
+
+
+def canary_of(asked: Sequence[Asked], stored: Mapping[str, Record]) -> Batch:
+    """The question to ask again, by itself."""
+    answered = [one for one in asked if one.question.key in stored]
+    if not answered:
+        raise ConfigurationError("none of these questions has a stored answer to compare with: buy one first.")
+    return Batch((min(answered, key=lambda one: one.question.key),))
+
+
+def ask_again(buyer: Buyer, batch: Batch, stored: Mapping[str, Record]) -> tuple[bool, float]:
+    """Ask a canary's question again; whether the answers are equal, and their difference as a share of the range."""
+    key = batch.questions[0].key
+    try:
+        got = buyer.ask(batch, again=[key])
+    except RequestFailed as failure:
+        raise failure.error from None
+    if got is None:
+        raise BudgetStop("another run holds this question: run `make canary` again later.")
+    buyer.drop(got, "a canary: compared, not kept")
+    difference = difference_of(stored[key].values_bp, got.bought.values_bp[0])
+    return difference <= TOLERANCE, difference

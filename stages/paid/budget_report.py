@@ -1,0 +1,82 @@
+"""The ledger made readable: `artifacts/api_budget.json`, `make budget` and `make spend`.
+
+Counts come from the names of the seats alone, so a damaged seat counts too. Only the latest days are shown; nothing is
+removed from the ledger itself.
+"""
+
+import json
+from collections import Counter
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any
+
+from stages.io.object_store import ObjectStore
+from stages.paid.ledger import RUNS, Ledger
+from stages.paid.limits import Limits, standing_limit
+from stages.paid.reservations import DAYS, Row, held
+
+SHOWN_DAYS = 31
+SHOWN_RUNS = 50
+UNREADABLE = {"damaged": True}
+
+
+def budget_report(ledger: Ledger) -> dict[str, Any]:
+    """Limits, the latest days and the latest runs."""
+    days = days_of(ledger.place)
+    return {
+        "limits": {**_stated(ledger.limits), "standing_per_day": standing_limit(ledger.place)},
+        "days": days,
+        "runs": runs_of(ledger.place),
+    }
+
+
+def _stated(limits: Limits) -> dict[str, Any]:
+    """What params allow, money as text."""
+    stated = {field.name: getattr(limits, field.name) for field in fields(limits) if field.name != "tariff"}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in stated.items()}
+
+
+def days_of(place: ObjectStore) -> dict[str, dict[str, int]]:
+    """For each of the latest days, how many requests are in which state, and how many count."""
+    days = {}
+    for day in place.names(DAYS)[-SHOWN_DAYS:]:
+        taken = Row(place, f"{DAYS}/{day}").taken()
+        states = Counter(one.state for one in taken.values())
+        days[day] = {**dict(sorted(states.items())), "counted": held(taken)}
+    return days
+
+
+def runs_of(place: ObjectStore) -> list[dict[str, Any]]:
+    """The latest runs, oldest first."""
+    names = place.names(RUNS)[-SHOWN_RUNS:]
+    contents = place.read_many(f"{RUNS}/{name}" for name in names)
+    return [_document(contents.get(f"{RUNS}/{name}", b"")) for name in names]
+
+
+def calls_of(place: ObjectStore) -> list[dict[str, Any]]:
+    """The requests of the latest days, each with its seat and state, oldest first."""
+    calls = []
+    for day in place.names(DAYS)[-SHOWN_DAYS:]:
+        names = place.names(f"{DAYS}/{day}")
+        contents = place.read_many(f"{DAYS}/{day}/{name}" for name in names)
+        endings = {name.split(".")[0]: name for name in names if not name.endswith(".json")}
+        for reservation in (name.removesuffix(".json") for name in names if name.endswith(".json")):
+            ending = endings.get(reservation)
+            facts = _document(contents.get(f"{DAYS}/{day}/{reservation}.json", b""))
+            settled = _document(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
+            state = (ending or ".reserved").split(".")[1]
+            calls.append({**settled, **facts, **_units(facts, settled), "seat": f"{day}/{reservation}", "state": state})
+    return calls
+
+
+def _units(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
+    """What a request counts: what was held for it, or what the service said where that is more."""
+    return {"units": settled.get("units", facts.get("units"))} if "kind" in facts else {}
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return UNREADABLE
+    return document if isinstance(document, dict) else UNREADABLE

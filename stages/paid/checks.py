@@ -1,0 +1,206 @@
+"""What is checked before a request may cost anything.
+
+What is checked before a request may cost anything.
+
+*Errors*: `ConfigurationError` (exit 5) for questions the service would refuse, `DataContractError` (exit 2) for values
+that JSON would bend, each before a seat is taken.
+
+Requests whose answer did not come in time: remembered by key, since each may have been billed.
+
+A note is an empty file `late/<key>.<day>.<seat>.<timeout in ms>` beside the ledger; `.released` behind its name ends
+it. Nothing is deleted. A key is asked again when `api.timeout_sec` is longer than at every such request, or when a
+person releases it.
+
+*Errors*: `ConfigurationError` (exit 5) for a question that was asked in vain with a timeout as long as the present one.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from math import ceil
+from tempfile import TemporaryFile
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.errors import ConfigurationError, DataContractError
+from stages.forecasting.backend import Asked
+from stages.io.object_store import LocalStore, ObjectStore, make_folder, plain_words
+from stages.paid.answer_store import AnswerStore
+from stages.paid.batches import Batch
+from stages.params.forecaster import ForecasterParams
+from stages.questions.question import Question
+from stages.questions.window import Window
+
+MAX_REQUEST_BYTES = 200_000_000
+BYTES_PER_RECORD = 8_192
+BYTES_PER_ANSWERED_VALUE = 25
+MARK = "\nrefusal "  # behind the service's words; a note of an earlier version ends with them
+SPARE_BYTES = 262_144  # for seats, folders and whatever blocks a disk counts in
+
+
+def require_sendable(batches: Sequence[Batch], forecaster: ForecasterParams) -> None:
+    """No request may be too long for the service, too short for quantiles, or hold NaN or infinity."""
+    for batch in batches:
+        if (size := batch.size) > MAX_REQUEST_BYTES:
+            raise ConfigurationError(
+                f"the request for {batch.snapshots[0]} would take some {size // 1_000_000} MB, the service takes "
+                f"{MAX_REQUEST_BYTES // 1_000_000}: lower requests.history_days or ask for fewer exogenous columns."
+            )
+        for one in batch.asked:
+            _require_rows(one.question, forecaster)
+
+
+def require_finite(batch: Batch) -> Batch:
+    """The batch with its rows built, once. The SDK sends NaN as null and infinity as a huge number: refused here."""
+    built = []
+    for one in batch.asked:
+        window = one.window()
+        built.append(Asked(one.question, partial(_same, window)))
+        for name, values in (("y", window.y_bp), ("hist_exog", window.hist_exog), ("futr_exog", window.futr_exog)):
+            if not np.isfinite(values).all():
+                question = one.question
+                raise DataContractError(
+                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity"
+                    f"{_first_of(name, values, question)}; nothing was sent: see requests.hist_exog, futr_exog and "
+                    "exog_policy, and the data report."
+                )
+    return Batch(tuple(built))
+
+
+def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
+    """A nameless file as large as the batch's answers: closed just before they are kept, it leaves them their room.
+
+    Whoever fills the disk while they are on their way fills the rest, and a killed process holds nothing. Each of their
+    folders must take new files in this instant.
+    """
+    folder = store.local.root
+    store.require_keepable(question.key for question in batch.questions)
+    values = sum((len(one.levels) + 1) * one.horizon_min for one in batch.questions)
+    left = SPARE_BYTES + len(batch.asked) * BYTES_PER_RECORD + values * BYTES_PER_ANSWERED_VALUE
+    with plain_words(folder):
+        make_folder(folder)
+        with ExitStack() as on_failure:
+            file = on_failure.enter_context(TemporaryFile(dir=folder, buffering=0))
+            while left:
+                left -= file.write(bytes(left))
+            on_failure.pop_all()
+        return file
+
+
+def require_not_refused(place: LocalStore, batch: Batch) -> None:
+    """Do not ask again what the service refused for a fault of ours."""
+    for question in batch.questions:
+        if (note := place.read(f"refused/{question.key}.txt")) is not None:
+            raise ConfigurationError(
+                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: "
+                f"{note.decode().partition(MARK)[0]} `make release KEY={question.key}` lets it be asked again."
+            )
+
+
+def remember_refused(place: LocalStore, question: Question, reason: str, refusal: str) -> None:
+    """Note a question that the service refused alone, and the refusal it belongs to."""
+    place.create(f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode())
+
+
+def forget_refused(place: LocalStore, key: str) -> list[str]:
+    """Forget the refusal of a key, and with it that of every key of the same refusal; these keys."""
+    notes = {name: (place.read(f"refused/{name}") or b"").decode() for name in place.names("refused")}
+    refusals = {name: note.partition(MARK)[2] or note for name, note in notes.items()}
+    same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"{key}.txt")]
+    for name in same:
+        with plain_words(place.root / "refused" / name):
+            (place.root / "refused" / name).unlink(missing_ok=True)
+    return [name.removesuffix(".txt") for name in same]
+
+
+def _same(window: Window) -> Window:
+    return window
+
+
+def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str:
+    """Which exogenous column it is, and where."""
+    if name == "y":
+        return ""
+    row, column = np.argwhere(~np.isfinite(values))[0]
+    ahead = name == "futr_exog"
+    names = question.futr_exog if ahead else question.hist_exog + question.futr_exog
+    place = f"{row + 1} minutes ahead" if ahead else f"{len(values) - row} minutes back"
+    return f" ({names[column]}, {place})"
+
+
+def _require_rows(question: Question, forecaster: ForecasterParams) -> None:
+    if question.rows < forecaster.min_rows:
+        raise ConfigurationError(
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} has {question.rows} rows of history, the "
+            f"service wants {forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
+        )
+    exogenous = bool(question.hist_exog or question.futr_exog)
+    longest = forecaster.model_spec.row_limit(question.horizon_min, exogenous=exogenous)
+    if longest is not None and question.rows > longest:
+        raise ConfigurationError(
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} claims {question.rows} rows, the SDK sends "
+            f"{longest} at most: write the questions again with `dvc repro -f build_requests`."
+        )
+
+
+FOLDER = "late"
+RELEASED = "released"
+
+
+def remember_late(place: ObjectStore, batch: Batch, timeout_sec: float, call: tuple[str, str]) -> ConfigurationError:
+    """Note a request that was not answered in time, by its seat; what the user hears."""
+    for question in batch.questions:
+        place.create(f"{FOLDER}/{question.key}.{call[0]}.{call[1]}.{ceil(timeout_sec * 1000)}", b"")
+    notes = _notes(place)
+    key = max((question.key for question in batch.questions), key=lambda key: len(notes[key]))
+    return ConfigurationError(
+        f"no answer came within api.timeout_sec {timeout_sec:g}, so it counts: key {key} may have been billed "
+        f"{_times(notes[key])} without an answer. It is not asked again until api.timeout_sec is longer "
+        f"({2 * timeout_sec:g}, say) or you say `make release KEY={key}`."
+    )
+
+
+def require_not_late(place: ObjectStore, batch: Batch, timeout_sec: float) -> None:
+    """Do not ask again what would most likely be billed without an answer once more."""
+    notes = _notes(place)
+    for question in batch.questions:
+        in_vain = notes.get(question.key, [])
+        if max(in_vain, default=0) >= ceil(timeout_sec * 1000):
+            longest_sec = max(in_vain) / 1000
+            raise ConfigurationError(
+                f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) may have been "
+                f"billed {_times(in_vain)} without an answer in time: raise api.timeout_sec above {longest_sec:g} "
+                f"({2 * longest_sec:g}, say), or `make release KEY={question.key}` lets it be asked again as it is."
+            )
+
+
+def release_late(place: ObjectStore, key: str) -> int:
+    """Let every question of this key's late requests be asked again; how many notes that ends."""
+    open_ = _open(place)
+    calls = {name.split(".", 1)[1] for name in open_ if name.startswith(f"{key}.")}
+    ended = [name for name in open_ if name.split(".", 1)[1] in calls]
+    for name in ended:
+        place.create(f"{FOLDER}/{name}.{RELEASED}", b"")
+    return len(ended)
+
+
+def _times(notes: list[int]) -> str:
+    return "once" if len(notes) == 1 else f"{len(notes)} times"
+
+
+def _notes(place: ObjectStore) -> dict[str, list[int]]:
+    """The timeouts of open notes by key. *Units*: ms."""
+    notes: dict[str, list[int]] = defaultdict(list)
+    for name in _open(place):
+        key, _, _, timeout_ms = name.split(".")
+        notes[key].append(int(timeout_ms))
+    return notes
+
+
+def _open(place: ObjectStore) -> list[str]:
+    names = place.names(FOLDER)
+    ended = {name.removesuffix(f".{RELEASED}") for name in names if name.endswith(f".{RELEASED}")}
+    return [name for name in names if name not in ended and not name.endswith(f".{RELEASED}")]

@@ -1,0 +1,135 @@
+"""The one door to every forecaster: local ones answer here, TimeGPT is bought."""
+
+import hashlib
+import json
+from pathlib import Path
+from tempfile import gettempdir
+
+from stages.engine.engine import require_driver
+from stages.errors import ConfigurationError
+from stages.forecasting.backend import Backend
+from stages.io.bucket_store import shared_store
+from stages.io.clock import SystemClock
+from stages.io.object_store import LocalStore, ObjectStore
+from stages.io.settings import read_params
+from stages.io.workspace import experiment_name, main_root, store_root
+from stages.paid.answer_store import AnswerStore
+from stages.paid.backend import PaidBackend
+from stages.paid.budget_report import budget_report
+from stages.paid.client import Client
+from stages.paid.identity import LEDGER, STORE, begun_store, id_at, known_store, notes_folder, remember, require_known
+from stages.paid.ledger import Ledger
+from stages.paid.limits import Limits
+from stages.paid.locks import Attempts, home_of
+from stages.paid.purchase import PurchaseContext
+from stages.paid.shared_answers import Rescue
+from stages.params.forecaster import LOCAL, ApiParams, ForecasterParams
+
+REPORT_PATH = "artifacts/api_budget.json"
+
+
+def open_backend(forecaster: ForecasterParams) -> Backend:
+    """The backend that `forecaster.name` names; local runs import neither the SDK nor pandas."""
+    if forecaster.deployment == LOCAL:
+        from stages.forecasting.local import LOCAL_FORECASTERS  # prices and purchases need no scipy
+
+        return LOCAL_FORECASTERS[forecaster.name](forecaster)
+    require_driver("the paid backend")
+    return PaidBackend(open_context(forecaster, read_params(ApiParams)))
+
+
+def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:
+    """Store, ledger and seller of this workspace; whoever may buy has them remembered."""
+    online = api.mode == "online"
+    local, remote = begun_store() if online else known_store(), shared_store(api)
+    ledger = open_ledger(api, local, remote)
+    attempts = None
+    if ledger.place is not local:
+        if online:
+            remember(LEDGER, ledger.place)
+        attempts = Attempts(ledger.place, ledger.run, api.max_attempts, home_of(local))
+
+    def open_client() -> Client:
+        from stages.paid.timegpt import TimeGPT  # only buyers pay for its import
+
+        return TimeGPT(forecaster, api.timeout_sec)
+
+    store = _store(api, local, remote)
+    return PurchaseContext(
+        forecaster, api, store, ledger, ledger.clock, open_client, attempts, lambda: write_budget_report(ledger)
+    )
+
+
+def require_online(api: ApiParams) -> None:
+    """Refuse a command that asks the service about itself while params say that nothing is asked."""
+    if api.mode != "online":
+        raise ConfigurationError(
+            "api.mode is offline: this command asks the paid service, so choose api: online first."
+        )
+
+
+def paid_params(what: str) -> tuple[ForecasterParams, ApiParams]:
+    """The sections of params that say whom to ask and how, which must be the paid service and online."""
+    forecaster, api = read_params(ForecasterParams), read_params(ApiParams)
+    if forecaster.deployment == LOCAL or api.mode != "online":
+        raise ConfigurationError(
+            f"forecaster.name is {forecaster.name} and api.mode {api.mode}: {what} asks the paid service, so choose "
+            "forecaster=timegpt and api=online first."
+        )
+    return forecaster, api
+
+
+def store_anywhere(api: ApiParams) -> AnswerStore:
+    """The store for commands that only look at it; a shared bucket is asked also offline."""
+    asked = api.model_copy(update={"mode": "online"})
+    return _store(asked, known_store(), shared_store(asked) if api.share else None)
+
+
+def _store(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> AnswerStore:
+    """Where machines share a budget, who finds damage on the remote lets its key be bought again, once."""
+    number = id_at(STORE, local) or hashlib.sha256(local.address.encode()).hexdigest()[:32]
+    notes = notes_folder()
+    outside = [notes.root / f"rescued-{number}"] if notes else []
+    outside.append(Path(gettempdir()) / f"forecasts-rescued-{number}")
+    one_budget = Attempts(remote, "damage", api.max_attempts) if remote and api.scope == "remote" else None
+    return AnswerStore(
+        local,
+        remote if api.share else None,
+        must_share=api.remote_down == "stop",
+        rescue=Rescue(local, outside),
+        on_damage=one_budget.release_alone if one_budget else None,
+    )
+
+
+def open_ledger(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> Ledger:
+    """The ledger: beside the local store, or on the remote where machines share one budget."""
+    place: ObjectStore = local
+    if api.scope == "remote" and api.mode == "online":
+        if remote is None:
+            raise ConfigurationError(
+                "api.scope remote keeps the budget on DVC's default remote, and none is set: `dvc remote add -d`."
+            )
+        place = remote
+        require_known(LEDGER, remote)
+    return Ledger(place, local.root / "budget", Limits.of(api), SystemClock(), experiment_name())
+
+
+def ledger_anywhere(api: ApiParams) -> Ledger:
+    """The ledger wherever it lies, for commands that only look at it; the network is asked also offline."""
+    asked = api.model_copy(update={"mode": "online"})
+    remote = shared_store(asked) if api.scope == "remote" else None
+    return open_ledger(asked, known_store(), remote)
+
+
+def begin_here(api: ApiParams) -> None:
+    """Store and ledger are where DVC's cache and `api.scope` say, from now on."""
+    remember(STORE, LocalStore(store_root()))
+    remote = shared_store(api.model_copy(update={"mode": "online"})) if api.scope == "remote" else None
+    if remote is not None:
+        remember(LEDGER, remote)
+
+
+def write_budget_report(ledger: Ledger) -> None:
+    """The ledger's readable face in the main repository; no stage owns it, no hash covers it."""
+    text = json.dumps(budget_report(ledger), indent=2, sort_keys=True) + "\n"
+    LocalStore(main_root()).replace(REPORT_PATH, text.encode())

@@ -1,0 +1,149 @@
+"""Which answer store, and which ledger on a remote, are this repository's.
+
+Each carries an id. Git's common folder, which all worktrees of a clone share, remembers the ids and where they were
+seen, so that a cache that was moved, wiped or never shared with a worktree is not taken for a new study: it would pay
+everything again and count the day's requests from zero. A fresh clone remembers nothing and begins with one line.
+
+*Errors*: `ConfigurationError` (exit 5) naming both places and the commands that go on from there.
+"""
+
+import sys
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.errors import ConfigurationError, PipelineError
+from stages.io.object_store import LocalStore, ObjectStore
+from stages.io.workspace import git, main_root, store_root
+
+NOTES = "forecasts"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What has an id: the name of its notes, and the file in which its id lies."""
+
+    notes: str
+    file: str
+
+
+STORE = Kind("stores", "store_id")
+LEDGER = Kind("ledgers", "budget/ledger_id")
+
+
+def known_store() -> LocalStore:
+    """The store of DVC's cache, which must be one that this repository knows, if it knows any; nothing is written."""
+    store = LocalStore(store_root())
+    require_known(STORE, store)
+    return store
+
+
+def begun_store() -> LocalStore:
+    """The same for whoever buys: it is remembered from now on."""
+    store = known_store()
+    remember(STORE, store)
+    return store
+
+
+def require_known(kind: Kind, place: ObjectStore) -> None:
+    """*Errors*: `ConfigurationError` when this repository knows other stores (ledgers) and not the one at `place`."""
+    known = known_stores(kind)
+    if known and id_at(kind, place) not in known:
+        raise ConfigurationError(_store_elsewhere(known, place) if kind is STORE else _ledger_elsewhere(known, place))
+
+
+def remember(kind: Kind, place: ObjectStore) -> None:
+    """Give it an id if it has none, and note it; said when it is new to this repository, or stands twice."""
+    notes = notes_folder()
+    try:
+        number = id_at(kind, place) or _marked(kind, place)
+        seen = notes.read(f"{kind.notes}/{number}") if notes else None
+        if notes and seen != place.address.encode():
+            notes.replace(f"{kind.notes}/{number}", place.address.encode())
+    except PipelineError:  # a store that may only be read sells nothing: no purchase gets past it
+        return
+    if seen is None and (notes or not place.names("budget/days")):
+        end = "" if notes else "; without git nobody notices when that changes"
+        _say(f"this repository keeps its {_noun(kind)} in {place.address} from now on{end}.")
+    elif kind is STORE and seen and seen != place.address.encode() and _holds(seen.decode(), number):
+        _say(f"the store {place.address} is a copy of {seen.decode()}: from now on each counts its own requests.")
+
+
+def known_stores(kind: Kind) -> dict[str, str]:
+    """Where this repository saw its stores (ledgers), by id."""
+    notes = notes_folder()
+    if notes is None:
+        return {}
+    contents = notes.read_many(f"{kind.notes}/{name}" for name in notes.names(kind.notes))
+    return {name.rpartition("/")[2]: content.decode() for name, content in contents.items()}
+
+
+def id_at(kind: Kind, place: ObjectStore) -> str | None:
+    """The id of the store (ledger) that lies there."""
+    content = place.read(kind.file)
+    return content.decode().strip() if content else None
+
+
+def notes_folder() -> LocalStore | None:
+    """Where this clone and its worktrees keep notes; None without git."""
+    try:
+        told = git("-C", str(main_root()), "rev-parse", "--path-format=absolute", "--git-common-dir", "--show-prefix")
+    except ConfigurationError:
+        return None
+    common, prefix = told.splitlines()
+    return LocalStore(Path(common) / NOTES / prefix)
+
+
+def known_elsewhere(place: LocalStore) -> list[LocalStore]:
+    """The stores that this repository knows in other places than this, as far as they are still there."""
+    found = (LocalStore(Path(path)) for number, path in known_stores(STORE).items() if _holds(path, number))
+    return [store for store in found if store.address != place.address]
+
+
+def _marked(kind: Kind, place: ObjectStore) -> str:
+    place.create(kind.file, f"{uuid.uuid4().hex}\n".encode())
+    number = id_at(kind, place)  # of two that begin at once, one wins
+    if number is None:
+        raise ConfigurationError(f"{place.address}/{kind.file} could not be read.")
+    return number
+
+
+def _holds(path: str, number: str) -> bool:
+    return id_at(STORE, LocalStore(Path(path))) == number
+
+
+def _store_elsewhere(known: dict[str, str], place: ObjectStore) -> str:
+    there = [path for number, path in known.items() if _holds(path, number)]
+    here = f"DVC's cache now has {place.address}, which is {'another store' if id_at(STORE, place) else 'none'}"
+    stop = "nothing is asked, for all would be paid again"
+    anew = "`make new-store` goes on without those answers and counts requests from zero"
+    if not there:
+        return (
+            f"the answers and the ledger of this repository lay in {_each(known.values())}, and are not there; {here}: "
+            f"{stop}. Bring the folder back, or {anew}."
+        )
+    return (
+        f"the answers and the ledger of this repository lie in {_each(there)}; {here}: {stop}. `dvc cache dir --local "
+        f"{Path(there[0]).parent}` uses them where they are, `make adopt-store` moves them into the new cache, {anew}."
+    )
+
+
+def _ledger_elsewhere(known: dict[str, str], place: ObjectStore) -> str:
+    return (
+        f"the requests of this repository are counted at {_each(known.values())}, but api.scope remote would now count "
+        f"at {place.address}, which is another ledger or none: nothing is asked, for the day's limit would begin anew. "
+        "Set core.remote back, or `make new-store` counts there from now on."
+    )
+
+
+def _each(addresses: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(addresses))
+
+
+def _noun(kind: Kind) -> str:
+    return "answers and ledger" if kind is STORE else "ledger for all machines"
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

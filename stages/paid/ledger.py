@@ -1,0 +1,228 @@
+"""The budget: which requests may leave, and the record of those that did.
+
+Every HTTP request holds a seat of its UTC day before it is sent, and where the month is limited a seat of the month,
+taken first; each carries the most that the request may cost. `forecasts/budget/` keeps seats, standing limits and one
+line per run, and nothing is ever deleted from it. A process that dies leaves its seats counted: the ledger may count
+too much, never too little.
+
+*Time*: days as `days.py` says; `api.per_minute` counts the reservations of the last 60 s, and waits.
+*Errors*: `BudgetStop` (exit 4) before the request that a limit forbids, naming the limit.
+"""
+
+import fcntl
+import json
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stages.errors import BudgetStop, PipelineError
+from stages.io.clock import INTERRUPTS, Clock, stamp
+from stages.io.object_store import ObjectStore, open_shared
+from stages.paid.limits import Cap, Limits, needs_notes, standing_limit
+from stages.paid.reservations import Days, Reservation, Row, Taken, held
+from stages.paid.units import Units, units_of
+
+RUNS = "budget/runs"
+MINUTE = timedelta(seconds=60)
+
+
+class Ledger:
+    """The budget of one run. `place` holds the seats, `stamps` (always local) the time of the last request."""
+
+    def __init__(self, place: ObjectStore, stamps: Path, limits: Limits, clock: Clock, experiment: str) -> None:
+        self.place = place
+        self.stamps = stamps
+        self.limits = limits
+        self.clock = clock
+        self.experiment = experiment
+        self.days = Days(place, clock)
+        self._ended: dict[str, Units] = {}  # what days count in their month to which no seat can come any more
+        self.run = uuid.uuid4().hex[:12]
+        self.counted = 0
+        self.in_force = limits.per_day
+
+    def per_day(self) -> int:
+        """The daily limit in force: params may lower the standing one, never raise it."""
+        standing = standing_limit(self.place)
+        self.in_force = self.limits.per_day if standing is None else min(standing, self.limits.per_day)
+        return self.in_force
+
+    def left_today(self) -> int:
+        """How many requests the day still allows."""
+        return next(int(cap.left(used)) for cap, used in self.used() if cap.may_stand)
+
+    def others_left(self) -> list[str]:
+        """What is left of every limit but that on the requests of a day, in words."""
+        return [cap.told_left(used, self.limits.currency) for cap, used in self.used() if not cap.may_stand]
+
+    def used(self) -> list[tuple[Cap, Units]]:
+        """Every limit of today and of this month with what counts against it."""
+        day = self.days.today()
+        daily, monthly = self.limits.of_day(self.per_day()), self.limits.of_month()
+        today = self._on_day(day, self.days.of(day).taken(), daily)
+        month = self._in_month(day, self.days.of_month(day).taken(), monthly) if monthly else Units()
+        return [(cap, today) for cap in daily] + [(cap, month) for cap in monthly]
+
+    def await_turn(self) -> None:
+        """Wait until this machine may send again, while the run's limit allows it; nothing is held meanwhile."""
+        self._require_left()
+        self._await_cooldown()
+        while self.limits.per_minute is not None and (pause := self._minute_left(self.days.today())):
+            self.clock.wait(pause)
+
+    def reserve(self, note: Mapping[str, Any], units: Units) -> Reservation:
+        """A seat for one request, durable before this returns; `note` says what it asks, `units` what it may cost."""
+        self._require_left()
+        try:
+            return self._taken({**note, "units": units.document()}, units)
+        except OSError as error:
+            raise BudgetStop(f"the ledger does not answer ({error}), so nothing may be sent") from error
+
+    def settle(self, reservation: Reservation, state: str, facts: Mapping[str, Any]) -> None:
+        """Write down how the request ended: answered, refused, unknown (all counted) or refunded (it never left)."""
+        document = _document({**facts, "settled_utc": stamp(self.clock.now())})
+        try:
+            self.days.of(reservation.day).settle(reservation.name, state, document)
+            if reservation.of_month:
+                self.days.of_month(reservation.day).settle(reservation.of_month, state, document)
+        except (OSError, PipelineError) as error:
+            print(f"seat {reservation.call} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
+            return
+        if state == "refunded":
+            self.counted -= 1
+
+    def record_run(self, facts: Mapping[str, Any]) -> None:
+        """One line of history for `make spend`."""
+        about = {"run": self.run, "experiment": self.experiment, "ended_utc": stamp(self.clock.now())}
+        name = f"{RUNS}/{about['ended_utc']}-{self.run}.json"
+        self.place.create(name, _document({**facts, **about}), durable=False)
+
+    def _require_left(self) -> None:
+        if self.counted >= self.limits.per_run:
+            raise BudgetStop(f"this run has sent {self.counted} of api.per_run {self.limits.per_run} requests")
+
+    def _taken(self, note: Mapping[str, Any], units: Units) -> Reservation:
+        while True:
+            day = self.days.today()
+            of_month = self._taken_of_month(day, note, units)
+            try:
+                name = self._taken_of_day(day, {**note, "month_seat": of_month} if of_month else note, units)
+            except BaseException:
+                if of_month:
+                    self.days.of_month(day).settle(of_month, "refunded", _document({"why": "no seat of its day"}))
+                raise
+            reservation = Reservation(day, name, of_month)
+            self.counted += 1
+            if self.days.today() == day:
+                return reservation
+            self.settle(reservation, "refunded", {"why": "midnight passed before it was sent"})
+
+    def _taken_of_month(self, day: str, note: Mapping[str, Any], units: Units) -> str | None:
+        """A seat of the month, where it is limited."""
+        row, caps = self.days.of_month(day), self.limits.of_month()
+        while caps:
+            taken = row.taken()
+            self._demand(day[:7], caps, self._in_month(day, taken, caps), units)
+            if name := row.take(taken, self._seat_document(note)):
+                return name
+        return None
+
+    def _taken_of_day(self, day: str, note: Mapping[str, Any], units: Units) -> str:
+        row = self.days.of(day)
+        while True:
+            caps, taken = self.limits.of_day(self.per_day()), row.taken()
+            self._demand(day, caps, self._on_day(day, taken, caps), units)
+            if pause := self._minute_left(day, taken):
+                self.clock.wait(pause)
+            elif name := row.take(taken, self._seat_document(note)):
+                return name
+
+    def _demand(self, period: str, caps: list[Cap], used: Units, wanted: Units) -> None:
+        for cap in caps:
+            cap.demand(period, used, wanted, self.limits.currency)
+
+    def _on_day(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What counts against a day: its seats, and those of days that a clock ran ahead into."""
+        rows = [self.days.of(of) for to, of in self.days.moved() if to == day]
+        moved = (self._units(row, row.taken(), caps) for row in rows)
+        return sum(moved, self._units(self.days.of(day), taken, caps))
+
+    def _in_month(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What counts against a month: its price, its seats, and requests of days while it had no limit."""
+        month = day[:7]
+        moved = {of for to, of in self.days.moved() if to.startswith(month) and not of.startswith(month)}
+        total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
+        for one in self.days.begun():
+            if one in moved:
+                row = self.days.of(one)
+                total += self._sum(row, row.notes(row.taken()))
+            elif one.startswith(month):
+                total += self._before_the_limit(one, day)
+        return total
+
+    def _before_the_limit(self, one: str, today: str) -> Units:
+        """What a day of the month counts without a seat of the month."""
+        if one in self._ended:
+            return self._ended[one]
+        row = self.days.of(one)
+        units = self._sum(row, (note for note in row.notes(row.taken()) if "month_seat" not in note))
+        if date.fromisoformat(one) < date.fromisoformat(today) - timedelta(days=1):
+            self._ended[one] = units
+        return units
+
+    def _units(self, row: Row, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What the seats of a row count together; their tokens and money only where a limit needs them."""
+        return self._sum(row, row.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
+
+    def _sum(self, row: Row, notes: Iterable[Mapping[str, Any]]) -> Units:
+        try:
+            return sum((units_of(note, self.limits.tariff) for note in notes), Units())
+        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+            raise BudgetStop(f"a seat of {row.folder} does not say what it counts ({error}): restore it.") from None
+
+    def _minute_left(self, day: str, taken: Mapping[int, Taken] | None = None) -> float:
+        """Seconds until `api.per_minute` allows another request; 0.0 at once."""
+        if self.limits.per_minute is None:
+            return 0.0
+        since = self.clock.now() - MINUTE
+        stamps = sorted(one for one in self._reserved(day, taken, since) if one > since)
+        if len(stamps) < self.limits.per_minute:
+            return 0.0
+        return max((stamps[-self.limits.per_minute] - since).total_seconds(), 0.001)
+
+    def _reserved(self, day: str, taken: Mapping[int, Taken] | None, since: datetime) -> Iterator[datetime]:
+        """When the requests of a day were reserved, and those of the day of `since`."""
+        for one in {day, since.date().isoformat()}:
+            row = self.days.of(one)
+            notes = row.notes(taken if taken is not None and one == day else row.taken())
+            yield from (datetime.fromisoformat(note["reserved_utc"]) for note in notes)
+
+    def _seat_document(self, note: Mapping[str, Any]) -> bytes:
+        about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
+        return _document({**note, **about, "nonce": uuid.uuid4().hex})
+
+    def _await_cooldown(self) -> None:
+        """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
+        with open_shared(self.stamps / "last_sent") as file:
+            with INTERRUPTS.waiting():
+                fcntl.flock(file, fcntl.LOCK_EX)
+            now, last = self.clock.now(), _instant(file.read())
+            since = (now - last).total_seconds() if last else self.limits.cooldown_sec
+            if 0 <= since < self.limits.cooldown_sec:
+                self.clock.wait(self.limits.cooldown_sec - since)
+            file.seek(0)
+            file.write(stamp(self.clock.now()).encode())  # always of one length
+
+
+def _document(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(facts), sort_keys=True).encode() + b"\n"
+
+
+def _instant(content: bytes) -> datetime | None:
+    try:
+        return datetime.fromisoformat(content.decode("ascii"))
+    except ValueError:  # never written, or torn by a kill
+        return None

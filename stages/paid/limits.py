@@ -1,0 +1,153 @@
+"""What params and the ledger allow, by day, month and minute, in requests, tokens and money."""
+
+import json
+import math
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from stages.errors import BudgetStop
+from stages.io.clock import Clock, stamp
+from stages.io.object_store import ObjectStore
+from stages.paid.units import Units
+from stages.params.forecaster import ApiParams, Tariff
+
+LIMITS = "budget/limits"
+Period = Literal["day", "month"]
+Unit = Literal["requests", "tokens", "money"]
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The most that one day or month may see of one unit; `name` is its name in params."""
+
+    name: str
+    period: Period
+    unit: Unit
+    most: int | Decimal
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether it is the one that `make budget PER_DAY=` may lower: on the requests of a day."""
+        return (self.period, self.unit) == ("day", "requests")
+
+    def left(self, used: Units) -> int | Decimal:
+        """What is left of it."""
+        rest: int | Decimal = self.most - getattr(used, self.unit)
+        return max(rest, type(rest)(0))
+
+    def told(self, value: int | Decimal, currency: str) -> str:
+        """A value of this unit in words."""
+        return f"{self._plain(value)} {currency if self.unit == 'money' else self.unit}"
+
+    def _plain(self, value: int | Decimal) -> str:
+        return amount(value) if self.unit == "money" else f"{value:,}"
+
+    def told_left(self, used: Units, currency: str) -> str:
+        """What is left of it, in words."""
+        return f"{self.told(self.left(used), currency)} of {self.told(self.most, currency)} ({self.name})"
+
+    def periods(self, used: Units, wanted: Units) -> int | None:
+        """How many days or months `wanted` takes, this one included; None if it never fits."""
+        need, left = getattr(wanted, self.unit), self.left(used)
+        if need <= left:
+            return 1 if need else 0
+        return 1 + math.ceil((need - left) / self.most) if self.most else None
+
+    def demand(self, period: str, used: Units, wanted: Units, currency: str) -> None:
+        """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has seen."""
+        have, want = getattr(used, self.unit), getattr(wanted, self.unit)
+        if have + want > self.most:
+            ask = "" if self.unit == "requests" else f"; the next request may take {self.told(want, currency)}"
+            raise BudgetStop(
+                f"{period} has seen {self._plain(have)} of {self.told(self.most, currency)} ({self.name}){ask}"
+            )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What params allow. *Units*: HTTP requests, tokens, money of the tariff, seconds; None is no limit."""
+
+    per_run: int
+    per_day: int
+    cooldown_sec: float
+    per_minute: int | None = None
+    per_month: int | None = None
+    tokens_per_day: int | None = None
+    tokens_per_month: int | None = None
+    money_per_day: Decimal | None = None
+    money_per_month: Decimal | None = None
+    tariff: Tariff | None = None
+
+    @classmethod
+    def of(cls, api: ApiParams) -> "Limits":
+        """The limits of section `api`."""
+        return cls(**{name: getattr(api, name) for name in cls.__dataclass_fields__})
+
+    @property
+    def currency(self) -> str:
+        """The tariff's."""
+        return self.tariff.currency if self.tariff else ""
+
+    @property
+    def flat(self) -> Units:
+        """What a month costs before its first request."""
+        return Units(money=self.tariff.flat_per_month) if self.tariff else Units()
+
+    def of_day(self, per_day: int) -> list[Cap]:
+        """The caps of a day, `per_day` being what holds of requests."""
+        return [
+            Cap("api.per_day or `make budget PER_DAY=`", "day", "requests", per_day),
+            *self._stated("day", "tokens"),
+            *self._stated("day", "money"),
+        ]
+
+    def of_month(self) -> list[Cap]:
+        """The caps of a month."""
+        return [
+            *self._stated("month", "requests"),
+            *self._stated("month", "tokens"),
+            *self._stated("month", "money"),
+        ]
+
+    def _stated(self, period: Period, unit: Unit) -> list[Cap]:
+        name = f"per_{period}" if unit == "requests" else f"{unit}_per_{period}"
+        most = getattr(self, name)
+        return [] if most is None else [Cap(f"api.{name}", period, unit, most)]
+
+
+def amount(money: int | Decimal) -> str:
+    """Money with at least two decimals, exact."""
+    plain = f"{Decimal(money).normalize():f}"
+    return plain if len(plain.partition(".")[2]) > 1 else f"{Decimal(money):.2f}"
+
+
+def needs_notes(caps: Iterable[Cap]) -> bool:
+    """Whether more than the number of seats must be known."""
+    return any(cap.unit != "requests" for cap in caps)
+
+
+def standing_limit(place: ObjectStore) -> int | None:
+    """The newest limit that `make budget PER_DAY=` wrote, if any."""
+    names = place.names(LIMITS)
+    if not names:
+        return None
+    content = place.read(f"{LIMITS}/{names[-1]}")
+    try:
+        return int(json.loads(content or b"")["per_day"])
+    except (ValueError, KeyError, TypeError):
+        raise BudgetStop(
+            f"the standing limit {LIMITS}/{names[-1]} is not readable, so nothing is sent: `make budget PER_DAY=` "
+            "writes a new one."
+        ) from None
+
+
+def set_standing_limit(place: ObjectStore, per_day: int, clock: Clock) -> None:
+    """Write a new standing limit; the older ones stay as history."""
+    facts = {"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex}
+    content = json.dumps(facts, sort_keys=True).encode() + b"\n"
+    number = len(place.names(LIMITS))
+    while not place.create(f"{LIMITS}/{number:04d}.json", content):
+        number += 1

@@ -1,0 +1,194 @@
+"""Single flight: whoever buys a snapshot holds its lock; across machines, whoever buys a key holds its attempt.
+
+On one machine the lock is the kernel's (flock) on a file that is never deleted: it ends with its process, however that
+dies, and survives any pause. A lease that expires would let a stopped buyer and its successor pay the same key.
+
+Across machines no lock survives a pause, so nothing is taken over from another machine: an attempt is a numbered file,
+created once, and the next number may be taken only after it is over. Its owner alone ends it, under its own number.
+Attempts are begun and ended by who holds the lock of their snapshot. An open attempt of the same store is therefore one
+of a dead process, and ends as perhaps paid. That of another machine waits for a person, who says `make release KEY=`.
+"""
+
+import fcntl
+import json
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stages.io.clock import INTERRUPTS
+from stages.io.object_store import LocalStore, ObjectStore, open_shared
+from stages.paid.reservations import DAYS
+
+FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
+NOT_PAID = {"refunded", "refused", "released"}
+HOME = "claims/home.txt"
+
+
+@contextmanager
+def lock(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Hold the locks of all `names`, taken in sorted order so that two buyers cannot wait for each other."""
+    with ExitStack() as held:
+        for name in sorted(set(names)):
+            _wait_for(held.enter_context(open_shared(folder / f"{name}.lock")), name)
+        yield
+
+
+def _wait_for(lock: IO[bytes], name: str) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"waiting for another run that is buying {name}", file=sys.stderr, flush=True)
+        with INTERRUPTS.waiting():
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def home_of(local: LocalStore) -> str:
+    """A name for this store that no other store has, not even a copy of it: its own word and its file's inode."""
+    local.create(HOME, uuid.uuid4().hex.encode())
+    return f"{(local.read(HOME) or b'').decode()}-{(local.root / HOME).stat().st_ino}"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An attempt of this process: who holds it may end it."""
+
+    key: str
+    number: int
+    nonce: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The latest attempt to buy a key: its number (-1: none yet), how it ended, how many may have been paid so far."""
+
+    number: int
+    endings: frozenset[str]
+    paid: int
+
+    @property
+    def is_open(self) -> bool:
+        """Begun, and not known to be over."""
+        return self.number >= 0 and not self.endings
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the next number may be taken."""
+        return self.number < 0 or bool(self.endings & FREE_AGAIN)
+
+
+class Attempts:
+    """Numbered attempts to buy each key, in a place that all machines share; `home` names the store of this one."""
+
+    def __init__(self, place: ObjectStore, who: str, max_attempts: int, home: str = "") -> None:
+        self.place = place
+        self.who = who
+        self.max_attempts = max_attempts
+        self.home = home
+
+    def free(self, keys: Sequence[str], *, whole: bool) -> dict[str, int] | None:
+        """The numbers under which keys may be bought now, without those that are held or reached `api.max_attempts`.
+
+        Wanted `whole`, it is all keys or None. The caller holds the locks of their snapshots: what a dead process of
+        this store left open is ended here.
+        """
+        numbers, dead = {}, []
+        for key in sorted(keys):
+            last = self.latest(key)
+            if last.is_open and self.home and (facts := self._facts(key, last.number)).get("home") == self.home:
+                self.end([Begun(key, last.number, str(facts["nonce"]))], "unknown")
+                dead.append(key)
+                last = self.latest(key)
+            if last.is_over and last.paid < self.max_attempts:
+                numbers[key] = last.number + 1
+            elif whole:
+                break
+        if dead:
+            told = f"an earlier run of this store ended while it was buying {len(dead)} keys (the first: {dead[0]})"
+            print(f"{told}: they are free again, and count as paid once.", file=sys.stderr, flush=True)
+        return numbers if len(numbers) == len(keys) or (numbers and not whole) else None
+
+    def begin(self, numbers: Mapping[str, int], call: str) -> list[Begun] | None:
+        """Begin an attempt for every key, for the request on the seat `call`; None, and none begun, if one is held.
+
+        Keys are taken in sorted order, so that machines that want the same ones meet at the first.
+        """
+        begun: list[Begun] = []
+        try:
+            for key, number in sorted(numbers.items()):
+                one = Begun(key, number, uuid.uuid4().hex)
+                facts = {"who": self.who, "nonce": one.nonce, "home": self.home, "call": call}
+                if not self.place.create(_path(key, number, "json"), json.dumps(facts, sort_keys=True).encode()):
+                    self.end(begun, "refunded")
+                    return None
+                begun.append(one)
+        except Exception:
+            self.end(begun, "refunded")
+            raise
+        return begun
+
+    def end(self, begun: Iterable[Begun], state: str) -> None:
+        """End attempts of one's own, each once, whatever other attempts there are by now."""
+        for one in begun:
+            self.place.create(_path(one.key, one.number, state), one.nonce.encode())
+
+    def release(self, key: str) -> list[str]:
+        """Let a key be bought again, and all others of its latest request that have no answer; those that were held."""
+        last = self.latest(key)
+        if last.number < 0:
+            return []
+        call = self._facts(key, last.number).get("call")
+        reservation = _document(self.place.read(f"{DAYS}/{call}.json")) if call else {}
+        released = []
+        for one in dict.fromkeys([key, *reservation.get("keys", [])]):
+            latest = self.latest(one)
+            if one == key or ("answered" not in latest.endings and self._facts(one, latest.number).get("call") == call):
+                self.release_alone(one)
+                released.append(one)
+        return released
+
+    def release_alone(self, key: str) -> None:
+        """Let a key be bought again, and no other of its request."""
+        for number in range(self.latest(key).number + 1):
+            self.place.create(_path(key, number, "released"), uuid.uuid4().hex.encode())
+
+    def latest(self, key: str) -> Attempt:
+        """The latest attempt, from one listing."""
+        seen: dict[int, set[str]] = {}
+        for name in self.place.names(f"attempts/{key}"):
+            number, ending = name.split(".", 1)
+            seen.setdefault(int(number), set()).add(ending)
+        last = max(seen, default=-1)
+        endings = frozenset(seen.get(last, set()) - {"json"})
+        return Attempt(last, endings, sum(not found & NOT_PAID for found in seen.values()))
+
+    def is_spent(self, key: str) -> bool:
+        """Whether no attempt is under way and none may follow: `api.max_attempts` may have been paid."""
+        last = self.latest(key)
+        return last.is_over and last.paid >= self.max_attempts
+
+    def holder(self, key: str) -> str:
+        """Why the key cannot be bought, in words."""
+        last = self.latest(key)
+        who = f"run {self._facts(key, last.number).get('who', 'nobody')}"
+        if self.is_spent(key):
+            return f"may have been paid {last.paid} times, the last by {who}"
+        return f"is being bought, or was left behind, by {who}"
+
+    def _facts(self, key: str, number: int) -> dict[str, Any]:
+        return _document(self.place.read(_path(key, number, "json")))
+
+
+def _path(key: str, number: int, ending: str) -> str:
+    return f"attempts/{key}/{number:04d}.{ending}"
+
+
+def _document(content: bytes | None) -> dict[str, Any]:
+    try:
+        document = json.loads(content or b"")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

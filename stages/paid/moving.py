@@ -1,0 +1,94 @@
+"""A store that moves to another place: its answers, what is kept beside them, and every request it counted.
+
+All is copied before the old place loses its id, so a move that is interrupted is run again. Where the new place has a
+store of its own, both become one: its answers and standing limits stand, requests of both count.
+
+*Errors*: `ConfigurationError` (exit 5) while a run is buying at the old place, or when a disk fails.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from stages.errors import ConfigurationError
+from stages.io.object_store import LocalStore, plain_words
+from stages.paid.identity import STORE, id_at
+from stages.paid.limits import LIMITS
+from stages.paid.reservations import DAYS, MONTHS, SETTLED, Row
+
+OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
+MOVED = "moved_store_id"
+BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/")
+
+
+def move_store(old: LocalStore, new: LocalStore) -> None:
+    """Bring all that lies in `old` to `new`, which then has its id unless it has one."""
+    if old.address == new.address:
+        raise ConfigurationError(f"{old.root} is the store that DVC's cache has already: nothing is to be moved.")
+    with ExitStack() as held:
+        _hold_locks(old, held)
+        for name in _files(old):
+            if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
+                _copy(old, new, name)
+        if not new.names(LIMITS):
+            for name in old.names(LIMITS):
+                _copy(old, new, f"{LIMITS}/{name}")
+        for row in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
+            _count_too(old, new, row)
+        os.sync()
+        if (number := id_at(STORE, old)) is not None:
+            new.create(STORE.file, f"{number}\n".encode())
+            with plain_words(old.root):
+                (old.root / STORE.file).replace(old.root / MOVED)
+
+
+def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
+    """The seats of a day or month as they are, or, where the new place has such seats, behind them; each once."""
+    if not new.names(folder):
+        for name in old.names(folder):
+            _copy(old, new, f"{folder}/{name}")
+        return
+    row = Row(new, folder)
+    counted = set(new.read_many(f"{folder}/{name}" for name in new.names(folder)).values())
+    for reservation in (name.removesuffix(".json") for name in old.names(folder) if name.endswith(".json")):
+        content = old.read(f"{folder}/{reservation}.json") or b""
+        if content in counted:
+            continue
+        while (taken := row.take(row.taken(), content)) is None:
+            pass
+        for state in SETTLED:
+            if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
+                row.settle(taken, state, ending)
+
+
+def _hold_locks(old: LocalStore, held: ExitStack) -> None:
+    for name in old.names("claims"):
+        lock = held.enter_context((old.root / "claims" / name).open("rb"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                f"a run is buying {name.removesuffix('.lock')} into {old.root}: move the store when it has ended."
+            ) from None
+
+
+def _files(old: LocalStore) -> Iterator[str]:
+    for path in sorted(old.root.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            yield path.relative_to(old.root).as_posix()
+
+
+def _copy(old: LocalStore, new: LocalStore, name: str) -> None:
+    content = old.read(name)
+    if content is not None:
+        new.create(name, content, durable=False)
+
+
+def store_in(cache: Path) -> LocalStore:
+    """The store of a DVC cache. *Errors*: `ConfigurationError` when it holds none."""
+    store = LocalStore(cache / "forecasts")
+    if not store.root.is_dir():
+        raise ConfigurationError(f"{cache} holds no folder forecasts/: FROM is the cache that DVC used before.")
+    return store

@@ -1,0 +1,178 @@
+"""What the present questions would cost, and whether the store answers them asked in another manner.
+
+Whether the store answers the same questions asked in another manner: told before anything is paid again.
+
+Two params can be set so that stored answers fit: `requests.clock`, and `requests.asked_horizon_min` when longer answers
+lie there. Nothing is ever taken from another question: these are words for people.
+*Errors*: `ConfigurationError` (exit 5) while answers to exactly these questions lie there under the other clock.
+
+What the present questions would cost, before anything is bought.
+
+Answers are looked up as a run looks them up, damage included, so that the price is what the run will pay; what only a
+shared remote has is fetched.
+*Errors*: none of its own.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn, TypeVar
+
+import polars as pl
+
+from stages.errors import ConfigurationError
+from stages.forecasting.backend import Asked
+from stages.io.object_store import ObjectStore
+from stages.paid.answer_store import AnswerStore
+from stages.paid.batches import Batch, packed, per_snapshot
+from stages.paid.model_facts import parse_facts, path_of_facts, read_note
+from stages.paid.records import path_of
+from stages.paid.units import Units
+from stages.params.forecaster import Tariff, is_azure
+from stages.questions.question import ARTIFICIAL, Question
+
+NO_CLOCK = "none"
+FEW = 3  # questions that are looked at further ahead
+LONGEST_MIN = 389
+T = TypeVar("T")
+
+
+def require_same_clock(store: AnswerStore, missing: Sequence[Question]) -> None:
+    """Refuse to ask anew what was answered under the other clock."""
+    if store.is_empty():
+        return
+    others = [_other_clock(question) for question in missing]
+    if found := len(_stored(store, others)):
+        clock = others[0].clock
+        raise ConfigurationError(
+            f"{found} of {len(missing)} missing answers are stored under the other clock; nothing was bought. Set "
+            f"`requests.clock: {clock}` to use them, or give forecaster.model_epoch a new name to buy them all again "
+            f"under `{missing[0].clock}`."
+        )
+
+
+def fitting(store: AnswerStore, further: Iterable[Question]) -> str:
+    """Which params make stored answers fit, of questions asked further ahead; empty when none is stored."""
+    if store.is_empty():
+        return ""
+    asked = [one for question in further for one in (question, _other_clock(question))]
+    stored = _stored(store, asked)
+    counts = Counter((one.horizon_min, one.clock) for one in asked if one.key in stored)
+    if not counts:
+        return ""
+    (horizon, clock), _ = max(counts.items(), key=lambda item: (item[1], item[0][1] == asked[0].clock, -item[0][0]))
+    more = "" if clock == asked[0].clock else f" with `requests.clock: {clock}`"
+    return f"Longer answers to the same questions are stored: `requests.asked_horizon_min: {horizon}`{more} uses them."
+
+
+def further_ahead(missing: Sequence[Question]) -> Iterator[Question]:
+    """Some of the questions, asked further ahead: those whose rows and columns do not depend on how far."""
+    for question in shorten(missing):
+        if not question.futr_exog:
+            for horizon in range(question.horizon_min + 1, LONGEST_MIN + 1):
+                yield replace(question, horizon_min=horizon)
+
+
+def shorten(of: Sequence[T]) -> list[T]:
+    """The first, one in the middle, the last."""
+    return [of[number] for number in sorted({part * (len(of) - 1) // (FEW - 1) for part in range(FEW)})] if of else []
+
+
+def _other_clock(question: Question) -> Question:
+    return replace(question, clock=NO_CLOCK if question.clock == ARTIFICIAL else ARTIFICIAL)
+
+
+def _stored(store: AnswerStore, questions: Sequence[Question]) -> set[str]:
+    keys = {question.key for question in questions}
+    here = keys_in(store.local, keys)
+    try:
+        return here | (keys_in(store.remote, keys - here - store.dropped.keys) if store.remote is not None else set())
+    except OSError:  # a remote that does not answer is told by whoever needs its answers
+        return here
+
+
+def keys_in(place: ObjectStore, keys: Iterable[str]) -> set[str]:
+    """Which of these keys have a record there, from one listing per folder."""
+    by_folder: dict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        by_folder[key[:2]].add(key)
+    found: set[str] = set()
+    for folder, wanted in by_folder.items():
+        names = {f"{folder}/{name}" for name in place.names(folder)}
+        found |= {key for key in wanted if path_of(key) in names}
+    return found
+
+
+@dataclass(frozen=True)
+class Price:
+    """*Units*: questions, HTTP requests. `span` is the widest cut of sessions that is paid already, if any."""
+
+    questions: int
+    local: int
+    remote: int
+    batches: tuple[Batch, ...]
+    facts: int
+    repeated: int
+    tariff: Tariff | None
+    span: tuple[str, str] | None
+
+    @property
+    def missing(self) -> int:
+        """Questions without an answer."""
+        return sum(len(batch.asked) for batch in self.batches)
+
+    @property
+    def requests(self) -> int:
+        """Requests at one per snapshot, with the one for the model's facts if it is still due."""
+        return len(self.batches) + self.facts
+
+    def cost(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> Units:
+        """Tokens and money at one request per snapshot, as `units.most` or `units.least` counts them."""
+        asked = [batch.questions for batch in self.batches] + [[]] * self.facts
+        return sum((count(questions, self.tariff) for questions in asked), Units())
+
+    @property
+    def packed_requests(self) -> int:
+        """Requests with `api.pack: snapshots`."""
+        return len(packed(self.batches)) + self.facts
+
+    @property
+    def largest_bytes(self) -> int:
+        """An upper bound of the largest request at one per snapshot."""
+        return max((batch.size for batch in self.batches), default=0)
+
+
+def price(
+    questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore, tariff: Tariff | None = None
+) -> Price:
+    """The price of these questions for this store."""
+    answered = set(store.get(sorted({question.key for question in questions})))
+    missing = [Asked(question, _nobody_looks) for question in questions if question.key not in answered]
+    first = questions[0]
+    facts_known = is_azure(first.deployment) or read_note(store, path_of_facts(first), parse_facts) is not None
+    return Price(
+        questions=len(questions),
+        local=len(answered) - store.hits_remote,
+        remote=store.hits_remote,
+        batches=tuple(per_snapshot(missing)),
+        facts=0 if facts_known or not missing else 1,
+        repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
+        span=paid_span(schedule, answered),
+        tariff=tariff,
+    )
+
+
+def paid_span(schedule: pl.DataFrame, paid: set[str]) -> tuple[str, str] | None:
+    """First and last session of the longest stretch in which every question has its answer."""
+    asked = schedule.filter(pl.col("status") == "ok")
+    by_session = asked.group_by("session").agg(pl.col("key").is_in(list(paid)).all()).sort("session")
+    best: tuple[int, str, str] = (0, "", "")
+    length, start = 0, ""
+    for session, all_paid in by_session.iter_rows():
+        length, start = (length + 1, start or str(session)) if all_paid else (0, "")
+        best = max(best, (length, start, str(session)), key=lambda one: one[0])
+    return (best[1], best[2]) if best[0] else None
+
+
+def _nobody_looks() -> NoReturn:
+    raise AssertionError("a price needs no rows")

@@ -1,0 +1,327 @@
+"""One purchase: a batch of questions, asked until it is answered or may not be asked again.
+
+What a purchase needs, and what a run did with it.
+
+One purchase: a batch of questions, asked until it is answered or may not be asked again.
+
+The order is what keeps the promises: wait for the turn, look into the store once more, hold a seat, begin the attempts,
+send, check the answer, keep it on disk, settle the seat, share it, end the attempts. While it waits, a purchase holds
+nothing. A process may die between any two of these; nothing kept is lost, and the ledger never counts less than was
+sent.
+
+*Errors*: `BudgetStop` at a limit or when the service gives no answer, `DataContractError` for an answer that cannot be
+one, `ConfigurationError` for what the service refuses, `Interrupted` before a request or in a wait.
+"""
+
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
+from stages.forecasting.backend import Asked, complaint, plausible_bp
+from stages.io.clock import INTERRUPTS, Clock, stamp
+from stages.paid.answer_store import AnswerStore
+from stages.paid.batches import Batch
+from stages.paid.checks import remember_late, remember_refused, require_finite, room_for
+from stages.paid.client import Client, FactsMissing, ModelFacts, RequestFailed, Response
+from stages.paid.ledger import Ledger
+from stages.paid.locks import Attempts, Begun
+from stages.paid.records import Record, record_of
+from stages.paid.reservations import Reservation
+from stages.paid.units import at_least_told, most
+from stages.params.forecaster import ApiParams, ForecasterParams
+
+
+@dataclass(frozen=True)
+class PurchaseContext:
+    """Everything a purchase needs; `open_seller` is called only when something must be bought."""
+
+    forecaster: ForecasterParams
+    api: ApiParams
+    store: AnswerStore
+    ledger: Ledger
+    clock: Clock
+    open_client: Callable[[], Client]
+    attempts: Attempts | None = None  # only where several machines share one budget
+    after_run: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Counts:
+    """What a run did, for the ledger."""
+
+    questions: int = 0
+    from_store: int = 0
+    bought: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
+
+
+LONGEST_WAIT_SEC = 300.0
+NOTHING = Batch(())
+FACTS = "model_params"  # kind of request
+Told = TypeVar("Told")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request that was answered soundly; nothing of it is kept yet."""
+
+    batch: Batch
+    reservation: Reservation
+    begun: list[Begun]
+    bought: Response
+
+
+class Buyer:
+    """Sends batches, each request on a seat of its own. The caller holds the locks of their snapshots."""
+
+    def __init__(self, context: PurchaseContext, counts: Counts) -> None:
+        self.context = context
+        self.counts = counts
+        self._told_of_more = False
+
+    @cached_property
+    def _client(self) -> Client:
+        return self.context.open_client()
+
+    def buy(self, wanted: Batch, *, whole: bool = True) -> dict[str, Record]:
+        """The batch's answers, but for questions that another machine buys; if `whole`, none while it buys one.
+
+        A refused request is asked again in halves, down to the question that is refused alone. Two of these and no
+        answer: the service refuses whatever is asked.
+        """
+        records: dict[str, Record] = {}
+        refused: list[ConfigurationError] = []
+        waiting, refusal = [wanted], uuid.uuid4().hex
+        while waiting and (records or len(refused) < 2):
+            batch = waiting.pop(0)
+            try:
+                answered = self.ask(batch, whole=whole)
+            except RequestFailed as failure:
+                if failure.smaller and len(batch.asked) > 1:
+                    waiting[:0] = batch.halves()
+                elif failure.never and len(batch.asked) == 1:
+                    refused.append(self._refused(batch.asked[0], failure, refusal))
+                else:
+                    raise failure.error from None
+            else:
+                records |= self.keep(answered) if answered else {}
+        if refused:
+            raise refused[0]
+        return records
+
+    def ask(self, wanted: Batch, *, again: Collection[str] = (), whole: bool = True) -> Answered | None:
+        """One request after the other until one is answered; None if nothing of it may or need be bought now.
+
+        The keys in `again` have their answer, and are asked all the same.
+        """
+        attempt = 1
+        while True:
+            INTERRUPTS.require_none()
+            try:
+                return self._asked(wanted, again, whole=whole)
+            except RequestFailed as failure:
+                if attempt >= min(self.context.api.max_attempts, 1 + failure.again):
+                    raise
+                if failure.wait_sec > LONGEST_WAIT_SEC:
+                    raise BudgetStop(f"the forecast service asks to wait {failure.wait_sec:.0f} s") from None
+                self.context.clock.wait(failure.wait_sec)
+                attempt += 1
+
+    def keep(self, got: Answered, unless: Collection[str] = ()) -> dict[str, Record]:
+        """Keep and share the answers of a request, but for those of the keys in `unless`."""
+        facts: dict[str, Any] = {
+            "sdk": self._client.sdk,
+            "call": got.reservation.call,
+            "series_in_call": len(got.batch.asked),
+            "company": len(got.batch.snapshots),
+            "input_tokens": got.bought.tokens.get("input_tokens"),
+            "paid_utc": stamp(self.context.clock.now()),
+        }
+        answers = zip(got.batch.questions, got.bought.values_bp, got.bought.mean_bp, strict=True)
+        store = self.context.store
+        kept = store.keep_all(
+            [
+                record_of(one, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)
+                for one, values, mean in answers
+                if one.key not in unless
+            ]
+        )
+        self._settle_answered(got, {})
+        self.counts.bought += len(kept)
+        try:
+            return {record.key: store.share(record) for record in kept}
+        finally:
+            self._end(got.begun, "answered")  # shared or not: the next run from this store shares what is kept
+
+    def drop(self, got: Answered, why: str) -> None:
+        """Keep nothing of an answered request."""
+        self._settle_answered(got, {"why": why})
+        self._end(got.begun, "unknown")
+
+    def buy_facts(self, model: str) -> ModelFacts:
+        """The model's metadata: one request, one attempt, counted like any other."""
+        return self._told(FACTS, lambda reservation: self._client.model_facts(model, reservation))
+
+    def buy_models(self) -> list[str]:
+        """The models that the key may use, by name: one request, counted."""
+        return self._told("models", lambda reservation: self._client.models(reservation))
+
+    def buy_usage(self) -> dict[str, Any]:
+        """What the service says it counted: one request, counted."""
+        return self._told("usage", lambda reservation: self._client.usage(reservation))
+
+    def _told(self, kind: str, ask: Callable[[Reservation], Told]) -> Told:
+        """What the service says beside answers."""
+        INTERRUPTS.require_none()
+        self.context.ledger.await_turn()
+        reservation = self._reserve(kind, NOTHING)
+        try:
+            told = ask(reservation)
+        except RequestFailed as failure:
+            self._settle_failed(reservation, failure, NOTHING)
+            untold = failure.never and kind == FACTS
+            raise FactsMissing(str(failure.error)) if untold else failure.error from None
+        self._settle(reservation, "answered", {})
+        return told
+
+    def _asked(self, wanted: Batch, again: Collection[str], *, whole: bool) -> Answered | None:
+        """One request on one seat, while the disk holds room for its answers."""
+        numbers = self._free([one.key for one in wanted.questions if one.key not in again], whole=whole)
+        if numbers is None:
+            return None
+        batch = require_finite(wanted.only({*numbers, *again}))
+        self.context.ledger.await_turn()
+        for key in self.context.store.get(numbers):  # bought elsewhere while we waited
+            del numbers[key]
+        batch = batch.only({*numbers, *again})
+        if not numbers and len(batch.asked) < min(2, len(wanted.asked)):
+            return None
+        with room_for(batch, self.context.store):
+            reservation = self._reserve("forecast", batch)
+            begun = self._begun(numbers, reservation)
+            if begun is None:
+                return None
+            try:
+                bought = self._client.forecast(batch.asked, reservation)
+                _require_sound(batch, bought, self.context.api.plausible_sigmas)
+            except RequestFailed as failure:
+                self._settle_failed(reservation, failure, batch)
+                self._end(begun, failure.state)
+                raise
+        return Answered(batch, reservation, begun, bought)
+
+    def _reserve(self, kind: str, batch: Batch) -> Reservation:
+        client, questions = self._client, batch.questions  # a missing key is said before a seat is taken
+        return self.context.ledger.reserve(
+            {
+                "kind": kind,
+                "sdk": client.sdk,
+                "model": self.context.forecaster.model,
+                "snapshots": batch.snapshots,
+                "keys": [question.key for question in questions],
+                "series": len(questions),
+                "rows": sum(question.rows for question in questions),
+                "horizon_min": max((question.horizon_min for question in questions), default=0),
+                "levels": list(questions[0].levels) if questions else [],
+            },
+            most(questions, self.context.api.tariff),
+        )
+
+    def _settle_answered(self, got: Answered, facts: Mapping[str, Any]) -> None:
+        """Write down what the service counted; where that is more than was held for the request, it counts."""
+        tariff, told, questions = self.context.api.tariff, got.bought.tokens, got.batch.questions
+        held = most(questions, tariff)
+        counts = at_least_told(held, told, len(questions), tariff)
+        more = {"units": counts.document()} if counts != held else {}
+        if more and not self._told_of_more:
+            self._told_of_more = True
+            print(
+                f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were reckoned: the ledger counts "
+                "the larger number; does api.tariff.tokens_per_value say what the contract says?",
+                file=sys.stderr,
+                flush=True,
+            )
+        self._settle(got.reservation, "answered", {**facts, **told, **more})
+
+    def _settle(self, reservation: Reservation, state: str, facts: Mapping[str, Any]) -> None:
+        self.context.ledger.settle(reservation, state, facts)
+        self.counts.calls[state] += 1
+
+    def _settle_failed(self, reservation: Reservation, failure: RequestFailed, batch: Batch) -> None:
+        self._settle(reservation, failure.state, {"why": str(failure.error)})
+        try:
+            if failure.evidence:
+                name = f"quarantine/call-{reservation.day}-{reservation.name}.txt"
+                self.context.store.local.create(name, failure.evidence.encode())
+            if failure.late and batch.asked:
+                place, call = self.context.ledger.place, (reservation.day, reservation.name)
+                failure.error = remember_late(place, batch, self.context.api.timeout_sec, call)
+        except PipelineError as error:  # what happened to the call is said all the same
+            print(error, file=sys.stderr, flush=True)
+
+    def _refused(self, one: Asked, failure: RequestFailed, refusal: str) -> ConfigurationError:
+        """Remember a question that was refused alone; what the user hears."""
+        question = one.question
+        try:
+            remember_refused(self.context.store.local, question, str(failure.error), refusal)
+        except PipelineError as error:
+            print(error, file=sys.stderr, flush=True)
+        return ConfigurationError(
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ}: {failure.error} It is not asked again "
+            f"until `make release KEY={question.key}`."
+        )
+
+    def _free(self, keys: list[str], *, whole: bool) -> dict[str, int] | None:
+        """The keys that may be bought now; all of them where machines share nothing."""
+        attempts = self.context.attempts
+        if attempts is None:
+            return dict.fromkeys(keys, 0)
+        try:
+            return attempts.free(keys, whole=whole)
+        except OSError as error:
+            raise _locks_are_down(error) from error
+
+    def _begun(self, numbers: Mapping[str, int], reservation: Reservation) -> list[Begun] | None:
+        """The attempts of this request; None, and its seat given back, if another machine began first."""
+        attempts, begun = self.context.attempts, None
+        if attempts is None:
+            return []
+        try:
+            begun = attempts.begin(numbers, reservation.call)
+        except OSError as error:
+            raise _locks_are_down(error) from error
+        finally:
+            if begun is None:
+                self._settle(reservation, "refunded", {"why": "its keys could not be claimed"})
+        return begun
+
+    def _end(self, begun: list[Begun], state: str) -> None:
+        if self.context.attempts is None:
+            return
+        try:
+            self.context.attempts.end(begun, state)
+        except (OSError, PipelineError) as error:
+            told = f"{len(begun)} claims stay open on the remote ({error}): the next run from this store ends them."
+            print(told, file=sys.stderr, flush=True)
+
+
+def _locks_are_down(error: OSError) -> BudgetStop:
+    return BudgetStop(f"the claims on the remote do not answer ({error}), so nothing may be sent")
+
+
+def _require_sound(batch: Batch, bought: Response, sigmas: float) -> None:
+    """All answers of a call or none: nothing unsound ever enters the store."""
+    for one, values, mean in zip(batch.asked, bought.values_bp, bought.mean_bp, strict=True):
+        question, most_bp = one.question, plausible_bp(one.window().y_bp, one.question.horizon_min, sigmas)
+        if wrong := complaint(values, mean, (len(question.levels), question.horizon_min), most_bp):
+            error = DataContractError(
+                f"the answer for {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) is "
+                f"unsound: {wrong}; it counts as paid and lies in quarantine/. Run again to ask once more."
+            )
+            evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
+            raise RequestFailed("unknown", error, evidence=evidence)

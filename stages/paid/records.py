@@ -1,0 +1,140 @@
+"""One answer as it is stored, and the answers that were dropped.
+
+One answer as it is stored: what was asked, what came back, and how it was bought.
+
+A record embeds its question's canonical bytes, so its key can be derived from it again, and the sha256 of all that it
+says.
+
+*Shapes*: `values_bp` (levels, horizon). *Units*: bp.
+
+Answers that were thrown away with `make drop`: exactly these records are never used again, wherever they turn up.
+
+One empty note a record at `dropped/<key>-<sha256 of the record>` of the local place. Its key may have another answer.
+"""
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from stages.forecasting.backend import Answer
+from stages.io.object_store import LocalStore
+from stages.questions.question import Question
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """An answer as bought. `company` counts the snapshots that shared its request."""
+
+    question: str
+    values_bp: list[list[float]]
+    mean_bp: list[float]
+    model: str
+    sdk: str
+    call: str
+    series_in_call: int
+    company: int
+    input_tokens: int | None
+    paid_utc: str
+
+    @property
+    def key(self) -> str:
+        """The key, derived from the embedded question."""
+        return hashlib.md5(self.question.encode(), usedforsecurity=False).hexdigest()
+
+    def answer(self) -> Answer:
+        """What the pipeline sees of it; nothing that depends on when or how it was bought."""
+        asked: dict[str, Any] = json.loads(self.question)
+        source = f"{asked['model']}@{asked['deployment']}"
+        return Answer(key=self.key, source=source, values_bp=np.array(self.values_bp, dtype=np.float64))
+
+    def encode(self) -> bytes:
+        """Canonical bytes, closed by the sha256 of all fields."""
+        facts = asdict(self)
+        return _canonical({**facts, "sha256": _digest(facts)}) + b"\n"
+
+    @classmethod
+    def decode(cls, content: bytes) -> Self:
+        """The record, or `ValueError` saying what is wrong with it; what a later version adds is no damage."""
+        facts = json.loads(content)
+        if not isinstance(facts, dict) or facts.pop("sha256", None) != _digest(facts):
+            raise ValueError("its sha256 does not fit its content")
+        return cls(**{name: value for name, value in facts.items() if name in cls.__dataclass_fields__})
+
+
+def path_of(key: str) -> str:
+    """Where a key's record lies."""
+    return f"{key[:2]}/{key[2:]}.json"
+
+
+def key_of(path: str) -> str:
+    """The key of a record's path."""
+    return path.replace("/", "").removesuffix(".json")
+
+
+def record_of(question: Question, **facts: Any) -> Record:
+    """A record of the answer to `question`."""
+    return Record(question=question.canonical().decode("ascii"), model=question.model, **facts)
+
+
+def checked(key: str | None, content: bytes) -> Record:
+    """The record in these bytes (of this key, if told); `ValueError` or `TypeError` says what is wrong with them."""
+    record = Record.decode(content)
+    if key is not None and record.key != key:
+        raise ValueError(f"it answers another question, {record.key}")
+    return record
+
+
+def decoded(key: str | None, content: bytes, what: str) -> Record | None:
+    """The same, but damage is said, and is nothing."""
+    try:
+        return checked(key, content)
+    except (ValueError, TypeError) as error:
+        told = f"{what} {key} is damaged" if key else f"{what} is damaged"
+        print(f"{told} ({error}): it is not used, and counts as missing.", file=sys.stderr, flush=True)
+        return None
+
+
+def _canonical(facts: dict[str, Any]) -> bytes:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical(facts)).hexdigest()
+
+
+FOLDER = "dropped"
+
+
+class Dropped:
+    """The records that were thrown away, known by their bytes."""
+
+    def __init__(self, local: LocalStore) -> None:
+        self._local = local
+
+    def note(self, key: str, content: bytes) -> None:
+        """Never use this record again."""
+        self._local.create(f"{FOLDER}/{key}-{_content_digest(content)}", b"")
+        self.__dict__.pop("_keys", None)
+
+    @property
+    def keys(self) -> set[str]:
+        """Keys of which a record was dropped; they may have another by now."""
+        return set(self._keys.values())
+
+    def __contains__(self, content: bytes) -> bool:
+        return bool(self._keys) and _content_digest(content) in self._keys
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        """The key of each dropped record, by the record's sha256."""
+        names = (name.split("-") for name in self._local.names(FOLDER))
+        return {digest: key for key, digest in names}
+
+
+def _content_digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,207 @@
+"""Numbered reservations, at most one request each, in the days and months of a ledger.
+
+A row of numbered seats: at most one request per seat, whoever asks and whenever they die.
+
+A seat is the file `NNNN-0.json`, created only if its name is free and every lower number is taken, so a row is one
+order of all requests: what the seats below one hold is known before it is taken, and can only shrink. How a request
+ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request never left) stops
+counting. Nothing is ever deleted, so a gap in the row is a deletion by hand, and no seat is given. Earlier versions
+took a refunded number again, as `NNNN-1.json` and so on: the latest attempt is what counts of it.
+
+*Source*: exclusive create as the atomic step (POSIX link(2); `ifGenerationMatch=0` in a bucket).
+*Errors*: `BudgetStop` (exit 4) on a gap, or on a seat that cannot be read where its content is needed.
+
+The days and months of a ledger: which is today's, and what lies in each.
+
+*Time*: a seat belongs to the UTC day of its reservation, or to the newest day in the ledger while the clocks of two
+machines stand on two sides of midnight. Days that a clock ran ahead into are moved by `right_clock`: their seats count
+on the day it says, and again should that day ever come.
+*Errors*: `BudgetStop` (exit 4) while the ledger holds requests of days that have not come.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from stages.errors import BudgetStop
+from stages.io.clock import Clock
+from stages.io.object_store import ObjectStore
+
+SEAT = re.compile(r"^(\d{4,})-(\d+)\.(json|answered|refused|unknown|refunded)$")
+END, FREED = "answered", "refunded"
+SETTLED = (END, "refused", "unknown", FREED)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The latest attempt on one number: its state, `reserved` until it is settled."""
+
+    attempt: int
+    state: str
+
+
+class Reservation:
+    """The right to send one HTTP request, once."""
+
+    def __init__(self, day: str, name: str, of_month: str | None = None) -> None:
+        self.day = day
+        self.name = name
+        self.of_month = of_month
+        self.used = False
+
+    @property
+    def call(self) -> str:
+        """Its name in the ledger, and that of the request it is for."""
+        return f"{self.day}/{self.name}"
+
+    def use(self) -> None:
+        """Called in the instant the request leaves; a second request on the same seat is refused."""
+        if self.used:
+            raise BudgetStop(f"a second request tried to leave on seat {self.day}/{self.name}; it was not sent.")
+        self.used = True
+
+
+class Row:
+    """One row of seats in a folder of a place."""
+
+    def __init__(self, place: ObjectStore, folder: str) -> None:
+        self.place = place
+        self.folder = folder
+        self._notes: dict[str, dict[str, Any]] = {}
+
+    def taken(self) -> dict[int, Taken]:
+        """Every number that was ever taken, from one listing; a gap is looked at twice before it counts as one."""
+        row = _read(self.place.names(self.folder))
+        for number in sorted(set(range(max(row, default=-1) + 1)) - set(row)):
+            if self.place.read(f"{self.folder}/{number:04d}-0.json") is None:
+                raise BudgetStop(
+                    f"seat {number:04d} of {self.folder} is missing while later ones exist: somebody deleted part of "
+                    "the ledger, so what was spent is unknown; restore the file, or wait for the next UTC day."
+                )
+            row[number] = Taken(0, "reserved")
+        return row
+
+    def take(self, taken: Mapping[int, Taken], content: bytes) -> str | None:
+        """Take the seat behind these; its name, or None when somebody was faster."""
+        name = f"{len(taken):04d}-0"
+        return name if self.place.create(f"{self.folder}/{name}.json", content) else None
+
+    def settle(self, name: str, state: str, content: bytes) -> None:
+        """Say how the request of a seat ended; the first word stands. A word lost in a power cut leaves it counted."""
+        if state not in SETTLED:
+            raise ValueError(state)
+        self.place.create(f"{self.folder}/{name}.{state}", content, durable=False)
+
+    def notes(self, taken: Mapping[int, Taken]) -> list[dict[str, Any]]:
+        """What stands on the seats that count, with the end of those that are answered; each file is read once."""
+        counted = [
+            (f"{self.folder}/{n:04d}-{one.attempt}", one.state) for n, one in taken.items() if one.state != FREED
+        ]
+        files = [f"{reservation}.json" for reservation, _ in counted] + [
+            f"{reservation}.{END}" for reservation, state in counted if state == END
+        ]
+        contents = self.place.read_many(name for name in files if name not in self._notes)
+        self._notes |= {name: _note(content) for name, content in contents.items()}
+        notes = []
+        for reservation, _ in counted:
+            if not (note := self._notes.get(f"{reservation}.json")):
+                raise BudgetStop(
+                    f"{reservation}.json of the ledger is not readable, so its tokens, its money and its minute are unknown: "
+                    "restore it, wait until its day or month is over, or set the limits of api that need it to null."
+                )
+            notes.append(note | self._notes.get(f"{reservation}.{END}", {}))
+        return notes
+
+
+def held(taken: Mapping[int, Taken]) -> int:
+    """How many requests the row counts: all but the refunded."""
+    return sum(one.state != FREED for one in taken.values())
+
+
+def _read(names: list[str]) -> dict[int, Taken]:
+    row: dict[int, Taken] = {}
+    for match in filter(None, map(SEAT.match, names)):
+        number, attempt, ending = int(match[1]), int(match[2]), match[3]
+        state = "reserved" if ending == "json" else ending
+        known = row.get(number)
+        if known is None or attempt > known.attempt or (attempt == known.attempt and known.state == "reserved"):
+            row[number] = Taken(attempt, state)
+    return row
+
+
+def _note(content: bytes) -> dict[str, Any]:
+    """What a file says; nothing when it is damaged."""
+    try:
+        note = json.loads(content)
+    except ValueError:
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+DAYS = "budget/days"
+MONTHS = "budget/months"
+MOVED = "budget/moved"  # `<day that counts>--<day of a clock that ran ahead>`
+DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
+CLOCK_SKEW = timedelta(hours=1)
+
+
+class Days:
+    """The rows of one ledger; what stands on a seat is read once."""
+
+    def __init__(self, place: ObjectStore, clock: Clock) -> None:
+        self.place = place
+        self.clock = clock
+        self._rows: dict[str, Row] = {}
+
+    def row(self, folder: str) -> Row:
+        """The seats of a day or month."""
+        return self._rows.setdefault(folder, Row(self.place, folder))
+
+    def of(self, day: str) -> Row:
+        """The seats of a day."""
+        return self.row(f"{DAYS}/{day}")
+
+    def of_month(self, day: str) -> Row:
+        """The seats of the month that a day is in."""
+        return self.row(f"{MONTHS}/{day[:7]}")
+
+    def today(self) -> str:
+        """The day that a request of now counts on."""
+        today, days = self.clock.now().date().isoformat(), self.begun()
+        if ahead := self._ahead(days):
+            raise BudgetStop(
+                f"the clock says {today}, but the ledger already holds requests of {ahead[-1]}: api.per_day counts UTC "
+                "days, so a clock set back could spend a day twice. Set the clock right; if it is right and an earlier "
+                f"one ran ahead, `make budget CLOCK=right` counts those requests on {today}."
+            )
+        return max([today, *(day for day in days if day <= self._latest())])
+
+    def begun(self) -> list[str]:
+        """Every day that has a seat."""
+        return [name for name in self.place.names(DAYS) if DAY.match(name)]
+
+    def moved(self) -> list[tuple[str, str]]:
+        """Days that count another's requests, and those others."""
+        return [(to, of) for to, _, of in (name.partition("--") for name in self.place.names(MOVED))]
+
+    def right_clock(self, run: str) -> dict[str, int]:
+        """Count the requests of days that lie ahead of the clock today; how many, by day."""
+        today = self.clock.now().date().isoformat()
+        ahead = {day: held(self.of(day).taken()) for day in self._ahead(self.begun())}
+        for day, count in ahead.items():
+            content = json.dumps({"requests": count, "run": run}, sort_keys=True).encode() + b"\n"
+            self.place.create(f"{MOVED}/{today}--{day}", content)
+        return ahead
+
+    def _latest(self) -> str:
+        """The day of a clock that is ahead of ours by as much as is allowed."""
+        return (self.clock.now() + CLOCK_SKEW).date().isoformat()
+
+    def _ahead(self, days: list[str]) -> list[str]:
+        """Of these days, those beyond this machine's clock that hold requests which count and were not moved."""
+        ahead = [day for day in days if day > self._latest()]
+        moved = {of for _, of in self.moved()} if ahead else set()
+        return [day for day in ahead if day not in moved and held(self.of(day).taken())]

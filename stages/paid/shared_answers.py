@@ -1,0 +1,174 @@
+"""Answers on DVC's default remote, and those that the store did not take.
+
+The answers on DVC's default remote: the first sound record of a key stands there, damage gives way to it.
+
+A damaged record is copied into the remote's `quarantine/`, where everybody finds its name, and keeps its own until
+somebody brings a sound copy. A record that was dropped here gives way to its successor in the same manner. A remote
+that fails is left alone for the rest of the run, or stops it (`must_share`).
+
+Answers that were paid and that the store did not take: kept in any folder that does, until they can come home.
+
+One file a request; its lines are whole records, each closed by its own sha256. A folder outside of the store belongs to
+one user, is closed to all others, and is named after the store, so that no other store takes what lies there.
+"""
+
+import hashlib
+import os
+import re
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from stages.errors import BudgetStop, ConfigurationError, PipelineError
+from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable, plain_words
+from stages.paid.records import Dropped, Record, decoded, key_of, path_of
+
+T = TypeVar("T")
+RACES = 5  # with others who mend the same record
+SET_ASIDE = re.compile(r"^([0-9a-f]{32})-[0-9a-f]{8}\.json$")
+
+
+class SharedAnswers:
+    """Records by key on the remote; without one, or when it has failed, there are none.
+
+    `on_damage` is called with the key of a damaged record by one of all who meet it, and once.
+    """
+
+    def __init__(
+        self, place: ObjectStore | None, dropped: Dropped, *, must_share: bool, on_damage: Callable[[str], None] | None
+    ) -> None:
+        self.place = place
+        self.dropped = dropped
+        self.must_share = must_share
+        self.on_damage = on_damage
+        self._met: set[bytes] = set()
+
+    def get(self, keys: Iterable[str]) -> dict[str, Record]:
+        """The sound records of these keys."""
+        contents = self.read([path_of(key) for key in keys])
+        records = (self._sound(name, content) for name, content in contents.items())
+        return {record.key: record for record in records if record is not None}
+
+    def read(self, names: list[str]) -> dict[str, bytes]:
+        """The contents of those that exist."""
+        return self.ask(lambda place: place.read_many(names), {}) if names else {}
+
+    def put(self, record: Record) -> Record | None:
+        """The record that stands there from now on; None if it could not be shared."""
+        return self.ask(lambda place: self._first(place, record), None)
+
+    def _first(self, place: ObjectStore, record: Record) -> Record:
+        name, content = path_of(record.key), record.encode()
+        for _ in range(RACES):
+            if place.create(name, content):
+                return record
+            there = place.read(name)
+            if there is None:
+                continue
+            if (first := self._sound(name, there)) is not None:
+                return first
+            if there in self.dropped:
+                place.create(f"quarantine/{record.key}-{hashlib.sha256(there).hexdigest()[:12]}.json", there)
+            if place.swap(name, there, content):
+                if there not in self.dropped:
+                    print(f"the remote's copy of {record.key} is mended.", file=sys.stderr, flush=True)
+                return record
+        raise StoreUnreachable(f"{name} can be neither written nor read there")
+
+    def set_aside(self) -> list[str]:
+        """The keys whose record was damaged once; it may be mended by now."""
+        return sorted({match[1] for match in map(SET_ASIDE.match, self._names("quarantine")) if match})
+
+    def damaged(self) -> Iterator[str]:
+        """The key of every damaged record; all records are read."""
+        for folder in self._names(""):
+            if len(folder) == 2:
+                for name, content in self.read([f"{folder}/{name}" for name in self._names(folder)]).items():
+                    if content not in self.dropped and self._sound(name, content) is None:
+                        yield key_of(name)
+
+    def _names(self, folder: str) -> list[str]:
+        nothing: list[str] = []
+        return self.ask(lambda place: place.names(folder), nothing)
+
+    def _sound(self, name: str, content: bytes) -> Record | None:
+        """The record, or None for one that was dropped, and for damage, which is said and set aside."""
+        if content in self._met or content in self.dropped:
+            return None
+        record = decoded(key_of(name), content, "the remote's copy of")
+        if record is None:
+            self._met.add(content)
+            with suppress(OSError, PipelineError):  # a remote that may only be read
+                self._set_aside(key_of(name), content)
+        return record
+
+    def _set_aside(self, key: str, content: bytes) -> None:
+        aside = f"quarantine/{key}-{hashlib.md5(content, usedforsecurity=False).hexdigest()[:8]}"
+        if self.place is None:
+            return
+        self.place.create(f"{aside}.json", content)
+        if self.on_damage is not None and self.place.create(f"{aside}.met", uuid.uuid4().hex.encode()):
+            self.on_damage(key)
+
+    def ask(self, ask: Callable[[ObjectStore], T], otherwise: T) -> T:
+        """What the remote says; one that fails now is not asked again."""
+        if self.place is None:
+            return otherwise
+        try:
+            return ask(self.place)
+        except (OSError, PipelineError) as error:
+            self.place = None
+            told = f"the DVC remote does not share answers now ({error})"
+            if self.must_share:
+                raise BudgetStop(
+                    f"{told}; api.remote_down is stop. Nothing is lost: run again when it answers."
+                ) from error
+            print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
+            return otherwise
+
+
+INSIDE = "rescued"
+
+
+class Rescue:
+    """Folders in the order in which they are tried: one in the store, then those `outside` of it."""
+
+    def __init__(self, store: LocalStore, outside: Sequence[Path] = ()) -> None:
+        self.inside = store.root / INSIDE
+        self.outside = tuple(outside)
+
+    def save(self, lines: Sequence[bytes]) -> Path:
+        """The file that holds them from now on, durably. *Errors*: `ConfigurationError` when no folder takes it."""
+        name, reasons = f"{uuid.uuid4().hex}.jsonl", []
+        for folder in (self.inside, *self.outside):
+            try:
+                if folder != self.inside:
+                    _make_private(folder)
+                LocalStore(folder).create(name, b"".join(lines))
+            except ConfigurationError as error:
+                reasons.append(str(error))
+            else:
+                return folder / name
+        raise ConfigurationError(" ".join(reasons))
+
+    def waiting(self) -> Iterator[tuple[Path, list[bytes]]]:
+        """Every file that waits, with its lines."""
+        for folder in (self.inside, *(folder for folder in self.outside if _is_mine(folder))):
+            for name in LocalStore(folder).names(""):
+                content = LocalStore(folder).read(name) if name.endswith(".jsonl") else None
+                if content is not None:  # else another run brought it home
+                    yield folder / name, content.splitlines(keepends=True)
+
+
+def _make_private(folder: Path) -> None:
+    with plain_words(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_mine(folder):
+            raise PermissionError(None, "it belongs to another user")
+
+
+def _is_mine(folder: Path) -> bool:
+    return folder.is_dir() and folder.stat().st_uid == os.getuid()

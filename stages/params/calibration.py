@@ -1,0 +1,52 @@
+"""Params section `calibration`: how quantiles are corrected by past errors."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from stages.params.section import Section
+
+Method = Literal["identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid"]
+
+
+class CalibrationParams(Section):
+    """`method` is the one that trades; `methods` are all that are computed and scored (at no cost).
+
+    *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes a group must hold; `aci_gamma` the
+    step of a level after one outcome; `pid_step` and `pid_gain` volatilities over the horizon, an outcome missed beyond
+    the nominal share and the integrator's scale; `pid_saturation` a number: the integrator is at its end when the
+    excess share of misses reaches `pi / 2 * pid_saturation / ln(t + 1)` after t outcomes; `widen_grid` shares by which
+    an interval may grow around its median.
+    """
+
+    section = "calibration"
+
+    method: Method
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    scale: Literal["sigma", "none"]
+    window_sessions: Annotated[int, Field(ge=1)]
+    min_outcomes: Annotated[int, Field(ge=1)]
+    aci_gamma: Annotated[float, Field(gt=0, lt=1)]
+    pid_step: Annotated[float, Field(ge=0)]
+    pid_gain: Annotated[float, Field(ge=0)]
+    pid_saturation: Annotated[float, Field(gt=0)]
+    widen_grid: Annotated[tuple[Annotated[float, Field(gt=-1)], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        if self.method not in self.methods:
+            raise ValueError(
+                f"calibration.method {self.method!r} is not among calibration.methods {list(self.methods)}"
+            )
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"calibration.methods names a method twice: {list(self.methods)}")
+        return self
+
+
+class CalibrationMethod(Section):
+    """The method whose quantiles trade."""
+
+    section = "calibration"
+    partial = True
+
+    method: Method

@@ -1,0 +1,228 @@
+"""Params sections `forecaster` (what answers) and `api` (how answers are bought).
+
+Who is asked, as far as it can change a question or its answer.
+
+Params sections `forecaster` (what answers) and `api` (how answers are bought).
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from stages.params.section import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """A model on a deployment. `options` go into the question as written; `deployment` holds no secret.
+
+    `input_size` and `model_horizon` are the model's own numbers; null while unknown. `remote` says that values travel:
+    whoever answers here is told no clock.
+    """
+
+    model: str
+    model_epoch: str
+    deployment: str
+    min_rows: int
+    options: dict[str, float | int | str] = field(default_factory=dict)
+    input_size: int | None = None
+    model_horizon: int | None = None
+    remote: bool = True
+
+    def row_limit(self, horizon_min: int, *, exogenous: bool) -> int | None:
+        """How many of the latest rows are sent; None means all.
+
+        *Source*: nixtla 0.9.0 keeps `3 * input_size + max(model horizon, h)` rows when levels are asked, and every row
+        once there is an exogenous column or finetuning. Cutting before hashing gives histories that send the same rows
+        one key.
+        """
+        whole = exogenous or bool(self.options.get("finetune_steps"))
+        if whole or self.input_size is None or self.model_horizon is None:
+            return None
+        return 3 * self.input_size + max(self.model_horizon, horizon_min)
+
+
+LOCAL = "local"
+# What can change an answer, by forecaster: params of this section, or options of the SDK, which are sent as written.
+LOCAL_OPTIONS = {
+    "seasonal": ("lookback_sessions",),
+    "persistence": ("lookback_sessions",),
+    "ewma_fhs": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
+}
+AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # how nixtla 0.9.0 knows such an address, and what it asks there
+# Option of the SDK -> its default in nixtla 0.9.0. Questions always named the first three; the others enter a question
+# only when they differ, so that no key of an answer bought earlier moves.
+SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_steps": 0, "multivariate": False}
+LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
+
+
+class ForecasterParams(Section):
+    """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
+
+    `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
+    `finetune_steps` to `clean_ex_first` are options of the SDK, sent as written; the rest are windows of the local
+    forecasters.
+    """
+
+    section = "forecaster"
+
+    name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs"]
+    model: str
+    model_epoch: str
+    base_url: str | None
+    input_size: Annotated[int, Field(ge=1)] | None
+    model_horizon: Annotated[int, Field(ge=1)] | None
+    min_rows: Annotated[int, Field(ge=1)]
+    finetune_steps: Annotated[int, Field(ge=0, le=10_000)]
+    finetune_depth: Annotated[int, Field(ge=1, le=5)]
+    finetune_loss: Literal["default", "mae", "mse", "rmse", "mape", "smape", "poisson"]
+    finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
+    multivariate: bool
+    clean_ex_first: bool
+    lookback_sessions: Annotated[int, Field(ge=2)]
+    ewma_half_life_min: Annotated[float, Field(gt=0)]
+    fhs_paths: Annotated[int, Field(ge=100)]
+
+    @model_validator(mode="after")
+    def _is_honest(self) -> Self:
+        if self.name in LOCAL_OPTIONS:
+            if self.model != self.name or self.base_url is not None:
+                raise ValueError(
+                    f"forecaster {self.name!r} answers locally, so forecaster.model must be {self.name!r} and "
+                    f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
+                )
+            if set_ := {name: value for name, value in self.sdk_options.items() if value != SDK_OPTIONS.get(name)}:
+                raise ValueError(
+                    f"forecaster {self.name!r} answers locally and knows no option of the SDK: drop {set_}"
+                )
+        elif self.base_url is None or not urlsplit(self.base_url).hostname:
+            raise ValueError(f"forecaster.base_url must be the address of the service, not {self.base_url!r}")
+        elif is_azure(self.base_url):
+            self._require_azure()
+        return self
+
+    def _require_azure(self) -> None:
+        if AZURE_IN_SDK in str(self.base_url) and self.model != AZURE_MODEL:
+            raise ValueError(
+                f"at an Azure address the SDK asks for the model {AZURE_MODEL!r} whatever is named, so set "
+                f"forecaster.model to {AZURE_MODEL!r}, not {self.model!r}"
+            )
+        if self.input_size is None or self.model_horizon is None:
+            raise ValueError(
+                "an Azure address does not tell its model's numbers, so set forecaster.input_size and "
+                "forecaster.model_horizon by hand; they only decide how many rows are sent (3 * input_size + "
+                "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"
+            )
+
+    @property
+    def deployment(self) -> str:
+        """Where answers come from: `local`, or the base url without credentials, query or final slash."""
+        if self.base_url is None:
+            return LOCAL
+        url = urlsplit(self.base_url)
+        port = f":{url.port}" if url.port else ""
+        return f"{url.scheme}://{url.hostname}{port}{url.path.rstrip('/')}"
+
+    @property
+    def sdk_options(self) -> dict[str, float | int | str]:
+        """The options of the SDK as a question names them."""
+        stated = {name: getattr(self, name) for name in (*SDK_OPTIONS, *LATER_SDK_OPTIONS)}
+        return {name: value for name, value in stated.items() if LATER_SDK_OPTIONS.get(name, ...) != value}
+
+    @property
+    def model_spec(self) -> ModelSpec:
+        """What of this section can change a question or its answer."""
+        local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
+        return ModelSpec(
+            model=self.model,
+            model_epoch=self.model_epoch,
+            deployment=self.deployment,
+            min_rows=self.min_rows,
+            options=local or self.sdk_options,
+            input_size=self.input_size,
+            model_horizon=self.model_horizon,
+            remote=self.deployment != LOCAL,
+        )
+
+
+def is_azure(address: str) -> bool:
+    """Whether an address is one of Azure's, where the service does not say its model's numbers."""
+    return (urlsplit(address).hostname or "").endswith(".azure.com") or AZURE_IN_SDK in address
+
+
+class ForecasterModel(Section):
+    """The name under which the asked forecasts stand in the tables, beside the benchmark."""
+
+    section = "forecaster"
+    partial = True
+
+    model: str
+
+
+Price = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class Tariff(BaseModel):
+    """What the contract charges; a price that it does not name is 0.
+
+    *Units*: `currency`, any name; prices a request, a series sent, a million tokens, a month; tokens a value sent or
+    returned, null where the contract does not say how values are counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,12}$")]
+    per_request: Price = Decimal(0)
+    per_series: Price = Decimal(0)
+    per_million_input: Price = Decimal(0)
+    per_million_output: Price = Decimal(0)
+    per_million_finetune: Price = Decimal(0)
+    flat_per_month: Price = Decimal(0)
+    tokens_per_value: Annotated[Decimal, Field(gt=0, le=1_000, allow_inf_nan=False)] | None = None
+
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class ApiParams(Section):
+    """How answers are bought; no stage declares this section, so that going online makes nothing stale.
+
+    Of its limits null means none; days and months are UTC's, tokens and money as `paid/units.py` counts them.
+    """
+
+    section = "api"
+
+    mode: Literal["offline", "online"]
+    per_run: Count
+    per_day: Count
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None
+    per_month: Count | None
+    tokens_per_day: Count | None
+    tokens_per_month: Count | None
+    money_per_day: Price | None
+    money_per_month: Price | None
+    tariff: Tariff | None
+    cooldown_sec: Annotated[float, Field(ge=0)]
+    scope: Literal["machine", "remote"]
+    pack: Literal["none", "snapshots"]
+    share: bool
+    timeout_sec: Annotated[float, Field(gt=0)]
+    max_attempts: Annotated[int, Field(ge=1)]
+    remote_down: Literal["local", "stop"]
+    plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]
+
+    @model_validator(mode="after")
+    def _shares_what_it_counts_together(self) -> Self:
+        if self.scope == "remote" and not self.share:
+            raise ValueError(
+                "api.scope remote has machines wait for each other's answers, and api.share false keeps them back: set "
+                "api.share true, or api.scope machine"
+            )
+        if self.tariff is None and (self.money_per_day, self.money_per_month) != (None, None):
+            raise ValueError(
+                "api.money_per_day and api.money_per_month need prices: state api.tariff, or set both to null"
+            )
+        return self

@@ -1,0 +1,84 @@
+"""Params section `gates`: thresholds, and how much evidence a verdict needs."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stages.params.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ChooseCalibration(BaseModel):
+    """How one method of calibration is proposed: lowest loss, the simplest among those within so many errors of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Literal["crps_bp", "interval_score_50_bp", "interval_score_90_bp"]
+    within_se: Annotated[float, Field(ge=0)]
+
+
+class Fdr(BaseModel):
+    """How large a share of the symbols that pass may be luck: `q`, by the method of Benjamini and Hochberg."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["bh"]
+    q: Annotated[float, Field(gt=0, lt=1)]
+
+
+class GatesParams(Section):
+    """Forecast gates judge cells on the search span, trading gates the opened holdout.
+
+    `policy: ci` wants evidence beside the point estimate, `point` reads the thresholds literally; `coverage_rule` says
+    which of the two errors about coverage is guarded; `worse_confidence` is how sure it must be that a forecast is
+    worse than persistence to FAIL it before there is enough evidence for anything else (docs/EVALUATION.md).
+    """
+
+    section = "gates"
+
+    policy: Literal["ci", "point"]
+    inconclusive: Literal["fail", "warn"]
+    rmae_lt: Annotated[float, Field(gt=0)]
+    rrmse_lt: Annotated[float, Field(gt=0)]
+    coverage_tol: Share
+    coverage_rule: Literal["reject", "point", "equivalence"]
+    skill_confidence: Share
+    coverage_confidence: Share
+    worse_confidence: Share
+    fdr: Fdr | None
+    min_forecast_days: Count
+    min_forecast_outcomes: Count
+    choose_calibration: ChooseCalibration
+    shifted_oracle_rmae_gt: Annotated[float, Field(ge=0)]
+    oos_sharpe_gte: float
+    oos_sharpe_confidence: Share
+    hit_rate_gte: Share
+    pnl_at_1p5x_costs_gte: float
+    min_trading_sessions: Count
+    min_trades: Count
+    min_ci_days: Count
+    block_bootstrap_days: Count
+    bootstrap_reps: Count
+    bootstrap_seed: Annotated[int, Field(ge=0)]
+
+
+class StatedKind(Section):
+    """The kind of forecast that the stated rule trades; all that stage `score_forecasts` reads of the section."""
+
+    section = "rules"
+    partial = True
+
+    horizon_min: Count
+    horizon_min_by_symbol: dict[str, Count]
+    history_days: Count
+
+
+class Whitelist(Section):
+    """Who may trade, and so whose forecasts are judged together."""
+
+    section = "universe"
+    partial = True
+
+    whitelist: tuple[str, ...]

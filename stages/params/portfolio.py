@@ -1,0 +1,16 @@
+"""Params section `portfolio`: the book and its cost curve."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.params.section import Section
+
+
+class PortfolioParams(Section):
+    """The cost multiples at which the curve is drawn, and the entry delay of the standing sensitivity."""
+
+    section = "portfolio"
+
+    cost_multiples: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+    delay_sensitivity_bars: Annotated[int, Field(ge=1)]

@@ -1,0 +1,113 @@
+"""Params of the data gate: its thresholds (section `quality`) and the vendor's dialect (keys of section `source`)."""
+
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from stages.params.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness"]
+
+
+class DialectParams(Section):
+    """How the vendor writes a bar: names of columns, zone of naive stamps, which end of the minute a stamp names.
+
+    *Units*: `unit` is that of stamps given as whole numbers, `price_scale` what 1 in the file is worth in dollars.
+    """
+
+    section = "source"
+    partial = True
+
+    aliases: dict[str, str]
+    zone: str | None
+    bar_label: Literal["start", "end"]
+    unit: Literal["s", "ms", "us", "ns"] | None
+    price_scale: Annotated[float, Field(gt=0)]
+    renames: dict[str, dict[str, date]]
+    bar_label_trusted: bool
+
+
+class QualityParams(Section):
+    """Thresholds; the id of the check that uses each stands in its description (see docs/DATA_QUALITY.md)."""
+
+    section = "quality"
+
+    min_session_completeness: Share = Field(description="CMP1")
+    max_gap_min: Count = Field(description="CMP2")
+    min_sessions_share: Share = Field(description="CMP3 fail")
+    warn_sessions_share: Share = Field(description="CMP3 warn")
+    ffill_max_bars: Count = Field(description="fill policy")
+    ohlc_tolerance_ticks: Annotated[float, Field(ge=0)] = Field(description="PX2")
+    outlier_mads: Annotated[float, Field(gt=0)] = Field(description="PX3")
+    outlier_floor_share: Share = Field(description="PX3, fraction")
+    outlier_past_sessions: Annotated[int, Field(ge=1)] = Field(description="PX3")
+    outlier_bucket_min: Annotated[int, Field(ge=1)] = Field(description="PX3")
+    outlier_revert_share: Share = Field(description="PX3 revert")
+    corporate_actions: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = Field(description="PX7, a list")
+    night_floor_share: Positive = Field(description="PX4, PX7, fraction")
+    night_mads: Positive = Field(description="PX4, PX7")
+    night_scale_floor_share: Positive = Field(description="PX4, PX7, fraction")
+    night_past_sessions: Annotated[int, Field(ge=1)] = Field(description="PX4, PX7")
+    split_tolerance_nights: Positive = Field(description="PX4")
+    split_max_ratio: Annotated[int, Field(ge=2)] = Field(description="PX4")
+    jump_floor_share: Positive = Field(description="PX7, fraction")
+    jump_mads: Positive = Field(description="PX7")
+    jump_ceiling_ratio: Annotated[float, Field(gt=1)] = Field(description="PX7, PX8")
+    wick_floor_share: Positive = Field(description="PX8, fraction")
+    wick_mads: Positive = Field(description="PX8")
+    shared_min_share: Share = Field(description="PX7, PX8, of the other symbols that trade")
+    copy_min_share: Share = Field(description="TS8, of a session's rows")
+    max_price: Positive = Field(description="PX9, price units")
+    stale_bars: Annotated[int, Field(ge=2)] = Field(description="PX5 warn, volume > 0")
+    stale_bars_no_volume: Annotated[int, Field(ge=2)] = Field(description="PX5 warn, volume 0")
+    stale_bars_fail: Annotated[int, Field(ge=2)] = Field(description="PX5 day-fail")
+    tick_size: Annotated[float, Field(gt=0)] = Field(description="PX2, PX6, price units")
+    off_tick_share: Share = Field(description="PX6, of a symbol's bars")
+    off_tick_tolerance_ticks: Annotated[float, Field(ge=0)] = Field(description="PX6")
+    print_step_ticks: Positive = Field(description="PX6, where trades may be printed")
+    low_volume_share: Share = Field(description="VOL3")
+    low_volume_past_sessions: Annotated[int, Field(ge=1)] = Field(description="VOL3, PX5")
+    high_volume_ratio: Annotated[float, Field(gt=1)] = Field(description="VOL3")
+    label_min_sessions: Annotated[int, Field(ge=1)] = Field(description="TS5, that say anything")
+    label_min_confidence: Annotated[float, Field(gt=0.5, le=0.999)] = Field(description="TS5, a probability")
+    halt_min_trading_share: Share = Field(description="long gaps, of the other symbols' minutes")
+    halts: str = Field(pattern=r"^[a-z0-9_]+$", description="conf/halts/<name>.csv, listed halts of trading")
+    unlisted_halts: Literal["drop", "keep"] = Field(description="sessions of halts that only the other symbols tell")
+    no_trade_minutes: Literal["gap", "quiet"] = Field(description="what an absent minute is")
+    quiet_max_min: Annotated[int, Field(ge=1, le=390)] = Field(description="quiet: minutes in a row without a trade")
+    by_symbol: dict[str, dict[Own, Any]] = Field(description="symbol -> its own values of some of these thresholds")
+
+    @model_validator(mode="after")
+    def _own_values_are_possible(self) -> Self:
+        for symbol in self.by_symbol:
+            try:
+                self.of(symbol)
+            except ValidationError as error:
+                first = error.errors()[0]
+                name = ".".join(["by_symbol", symbol, *map(str, first["loc"])])
+                raise ValueError(f"{name} = {first['input']!r}: {first['msg']}") from None
+        return self
+
+    def of(self, symbol: str) -> "QualityParams":
+        """The thresholds of one symbol: its own where stated, else those of all."""
+        own = self.by_symbol.get(symbol)
+        return self if own is None else QualityParams.model_validate(self.model_dump() | own | {"by_symbol": {}})
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a minute without a bar is a minute without a trade."""
+        return self.no_trade_minutes == "quiet"
+
+    @property
+    def carried_min(self) -> int:
+        """For how many minutes in a row the last price stands for a minute without a bar."""
+        return self.quiet_max_min if self.quiet else self.ffill_max_bars
+
+    @property
+    def absent_min(self) -> int:
+        """How many minutes in a row may be absent."""
+        return self.quiet_max_min if self.quiet else self.max_gap_min

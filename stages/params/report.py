@@ -1,0 +1,18 @@
+"""Params section `report`: what the page calls the study and how much of it is drawn."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.params.section import Section
+
+
+class ReportParams(Section):
+    """The study's name and the size of its tables."""
+
+    section = "report"
+
+    study: str
+    grid_top_k: Annotated[int, Field(ge=1)]
+    fan_days: Annotated[int, Field(ge=1)]
+    shown_symbols: Annotated[int, Field(ge=2)]

@@ -1,0 +1,62 @@
+"""Params section `requests`: what is asked, when, and over which history."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from stages.params.section import Section
+from stages.tables.forecasts import LEVELS
+
+ClockEt = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Minutes = Annotated[int, Field(ge=1, le=389)]
+Policy = Literal["shrink", "carry", "void"]  # see `exogenous`
+Days = Annotated[int, Field(ge=1, le=1000)]
+
+
+class RequestsParams(Section):
+    """The questions. *Units*: `history_days` usable sessions before today's known bars; horizons in minutes.
+
+    `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; horizons up to it are read from the same
+    answer. `clock` says whether stamps travel with the values; `exog_policy` overrides the catalogue's policy by name.
+    """
+
+    section = "requests"
+
+    target: Literal["cumret_bp"]
+    history_days: Annotated[tuple[Days, ...], Field(min_length=1)]
+    max_lookback_ratio: Annotated[float, Field(ge=1)]
+    horizons_min: Annotated[tuple[Minutes, ...], Field(min_length=1)]
+    asked_horizon_min: Minutes | None
+    snapshots_et: Annotated[tuple[ClockEt, ...], Field(min_length=1)]
+    levels: tuple[int, ...]
+    hist_exog: tuple[str, ...]
+    futr_exog: tuple[str, ...]
+    exog_policy: dict[str, Policy]
+    clock: Literal["none", "artificial"]
+    first_session: date | None
+    last_session: date | None
+    max_snapshots_per_day: Annotated[int, Field(ge=1)] | None
+    skip_sessions: tuple[date, ...]
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        for name in ("history_days", "horizons_min", "snapshots_et"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"requests.{name} repeats a value: {list(values)}")
+        if self.asked_horizon_min is not None and self.asked_horizon_min < max(self.horizons_min):
+            raise ValueError(
+                f"requests.horizons_min {list(self.horizons_min)} reach beyond requests.asked_horizon_min "
+                f"{self.asked_horizon_min}: ask as far as the longest (null does), or drop what is longer"
+            )
+        if self.levels != LEVELS:
+            raise ValueError(
+                f"requests.levels must be {list(LEVELS)}, the columns of every table; got {list(self.levels)}"
+            )
+        return self
+
+    @property
+    def question_horizon_min(self) -> int:
+        """How far every question asks; shorter horizons are read from the same answer."""
+        return self.asked_horizon_min or max(self.horizons_min)

@@ -1,0 +1,47 @@
+"""Params sections `rules` (when a forecast becomes a trade) and `costs` (what a trade pays)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.params.requests import ClockEt, Minutes
+from stages.params.section import Section
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class RulesParams(Section):
+    """The strategy. *Units*: `k_sigma`, `s_stop`, `s_take` in five-minute sigmas frozen at the snapshot.
+
+    `max_hold_min: horizon` leaves at the open of the bar `horizon_min` after the entry; null holds until a barrier or
+    the time stop.
+    """
+
+    section = "rules"
+
+    horizon_min: Minutes
+    horizon_min_by_symbol: dict[str, Minutes]
+    history_days: Annotated[int, Field(ge=1)]
+    k_sigma: NonNegative
+    s_stop: Positive
+    s_take: Positive
+    risk_aversion: NonNegative
+    max_hold_min: Minutes | Literal["horizon"] | None
+    entry_delay_bars: Annotated[int, Field(ge=0)]
+    max_entry_delay_bars: Annotated[int, Field(ge=0)]
+    cooldown_bars: Annotated[int, Field(ge=0)]
+    daily_trade_cap: Annotated[int, Field(ge=1)]
+    time_stop_et: ClockEt
+    time_stop_before_close_min: Annotated[int, Field(ge=1)]
+
+
+class CostsParams(Section):
+    """Costs a side: fees in bp of notional plus half the spread in ticks; `cost_mult` scales both."""
+
+    section = "costs"
+
+    fees_bps: NonNegative
+    half_spread_ticks: dict[str, NonNegative]
+    tick_size: dict[str, Positive]
+    cost_mult: NonNegative

@@ -1,0 +1,166 @@
+"""Params section `source`: where minute bars come from and how the vendor writes them."""
+
+from datetime import date
+from typing import Annotated, Literal, Self, get_args
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from stages.params.path_template import ANY, FORMS, SYMBOLS, fields_in
+from stages.params.section import Section
+from stages.params.universe import Symbol
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Column = Literal["symbol", "ts", "date", "time", "open", "high", "low", "close", "volume"]
+COLUMNS = get_args(Column)
+SYMBOL = "{symbol}"
+Unit = Literal["s", "ms", "us", "ns"]
+
+
+class SyntheticParams(BaseModel):
+    """The artificial market. *Units* in names; `amplitude_bp` says per symbol how much of the `plant` there is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: Annotated[int, Field(ge=0)]
+    amplitude_bp: dict[str, float]
+    beta: dict[str, Annotated[float, Field(ge=-1, le=1)]]
+    daily_sigma: Annotated[float, Field(gt=0, lt=0.2)]
+    vol_ar1: Annotated[float, Field(ge=0, lt=1)]
+    vol_sd: Annotated[float, Field(ge=0)]
+    jumps_per_session: Annotated[float, Field(ge=0)]
+    jump_sigmas: Annotated[float, Field(ge=0)]
+    overnight_sigma_share: Annotated[float, Field(ge=0)]
+    plant: Literal["wave", "ou"]
+    wave_period_min: Annotated[int, Field(ge=2)]
+    wave_phase_rad: float
+    ou_half_life_min: Annotated[float, Field(gt=0)]
+    base_price: Annotated[float, Field(gt=0)]
+    base_volume: Annotated[float, Field(gt=0)]
+    tick_size: Annotated[float, Field(gt=0)]
+
+
+class ArtificialMarket(Section):
+    """Whether bars are artificial, and what was planted in them."""
+
+    section = "source"
+    partial = True
+
+    kind: Literal["synthetic", "parquet", "gcs"]
+    synthetic: SyntheticParams | None
+
+    @property
+    def planted(self) -> SyntheticParams | None:
+        """The market, if that is where the bars come from."""
+        return self.synthetic if self.kind == "synthetic" else None
+
+
+class BarsOrigin(Section):
+    """Where bars come from, by name."""
+
+    section = "source"
+    partial = True
+
+    kind: Literal["synthetic", "parquet", "gcs"]
+    name: Name
+
+
+class CsvParams(BaseModel):
+    """How CSV files are laid out: lines of names above the rows (0 to 3), or `columns` where there are none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    header_lines: Annotated[int, Field(ge=0, le=3)]
+    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+
+    @model_validator(mode="after")
+    def _names_its_columns(self) -> Self:
+        if (self.header_lines == 0) != (self.columns is not None):
+            raise ValueError("source.csv names columns where header_lines is 0, and nowhere else")
+        return self
+
+
+ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
+
+
+class SourceParams(Section):
+    """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
+
+    *Units*: `unit` is that of stamps given as whole numbers since 1970; `price_scale` is what 1 in the file is worth in
+    dollars. `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
+    """
+
+    section = "source"
+
+    name: Name
+    kind: Literal["synthetic", "parquet", "gcs"]
+    uri_template: str | None
+    aliases: dict[str, Column]
+    zone: str | None
+    bar_label: Literal["start", "end"]
+    unit: Unit | None
+    price_scale: Annotated[float, Field(gt=0, le=1)]
+    stamp_format: str | None
+    csv: CsvParams | None
+    renames: dict[Symbol, dict[Symbol, date]]
+    bar_label_trusted: bool
+    synthetic: SyntheticParams | None
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        try:
+            pl.Series([0], dtype=pl.Datetime("us")).dt.replace_time_zone(zone)
+        except pl.exceptions.ComputeError:
+            raise ValueError(f"source.zone {zone!r} is no time zone: write it like America/New_York or UTC") from None
+        return zone
+
+    @model_validator(mode="after")
+    def _says_where_bars_are(self) -> Self:
+        if self.kind == "synthetic":
+            if self.synthetic is None:
+                raise ValueError("source.kind is synthetic, so source.synthetic must state the market")
+            return self
+        _require_template(self.uri_template or "")
+        if self.kind == "gcs" and not (self.uri_template or "").startswith("gs://"):
+            raise ValueError(f"source.kind is gcs, so source.uri_template must begin with gs://: {self.uri_template!r}")
+        return self
+
+    def ours(self, column: str) -> str | None:
+        """Our name of a vendor's column, by an alias or because it is ours already; `Open_{symbol}` fits any symbol."""
+        if column in self.aliases:
+            return self.aliases[column]
+        for alias, name in self.aliases.items():
+            before, of_symbol, after = alias.partition(SYMBOL)
+            if of_symbol and column.startswith(before) and column.endswith(after):
+                return name
+        return column if column in COLUMNS else None
+
+    @property
+    def many_in_a_file(self) -> bool:
+        """Whether one file holds the rows of many symbols."""
+        return self.kind != "synthetic" and not fields_in(self.uri_template or "") & {*SYMBOLS}
+
+    def tickers(self, symbol: str) -> tuple[str, ...]:
+        """Under which names the vendor's rows of a symbol stand: its own, and those before it was renamed."""
+        return (symbol, *self.renames.get(symbol, {}))
+
+
+def _require_template(template: str) -> None:
+    """A template names symbol and period by known fields, and no `*` may swallow a part of a symbol."""
+    try:
+        fields = fields_in(template)
+    except ValueError:
+        fields = {template}
+    has_day, has_month = fields & {"dd", "d"}, fields & {"mm", "m"}
+    if not template or fields - {*FORMS} or (has_day and not has_month) or (has_month and "yyyy" not in fields):
+        raise ValueError(
+            f"source.uri_template {template!r} may hold {{symbol}} (or {{symbol_lower}}), {{yyyy}}, {{mm}} or {{m}}, "
+            "{dd} or {d} and *, nothing else in braces; a day needs its month, a month its year"
+        )
+    if any(f"{ANY}{{{field}}}" in template or f"{{{field}}}{ANY}" in template for field in SYMBOLS):
+        raise ValueError(
+            f"source.uri_template {template!r} has a * beside the symbol, so that A would find AA: write what stands "
+            "between them"
+        )

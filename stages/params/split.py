@@ -1,0 +1,82 @@
+"""Params section `split`: the search span, the embargo and the sealed holdout."""
+
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from stages.params.section import Section
+
+Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+ID = Annotated[str, StringConstraints(min_length=1)]
+HOLDOUT_KEYS = ("holdout_sessions", "holdout_from", "holdout_months")
+
+
+class WalkForward(BaseModel):
+    """Choose again for every `fold_sessions` of the search span, from all sessions before them.
+
+    The first choice waits for `first_train_sessions`; `split.embargo_sessions` lie between what is chosen on and what
+    is traded.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first_train_sessions: Annotated[int, Field(ge=20)]
+    fold_sessions: Annotated[int, Field(ge=1)]
+
+
+class WalkForwardParams(Section):
+    """How the search span is walked through, if it is; the only keys of the section that stage `sweep` declares."""
+
+    section = "split"
+    partial = True
+
+    embargo_sessions: Annotated[int, Field(ge=1)]
+    walk_forward: WalkForward | None
+
+
+class CutParams(Section):
+    """Where the record is cut; the only keys that stage `seal` declares, so that opening reruns little.
+
+    The holdout is the last `holdout_sessions` scored sessions, those from the day `holdout_from`, or those of the last
+    `holdout_months` calendar months. Exactly one of the three is stated, the others are null.
+    """
+
+    section = "split"
+    partial = True
+
+    holdout_sessions: Annotated[int, Field(ge=1)] | None
+    holdout_from: date | None
+    holdout_months: Annotated[int, Field(ge=1)] | None
+    embargo_sessions: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _one_holdout(self) -> Self:
+        stated = [f"split.{name} = {value}" for name in HOLDOUT_KEYS if (value := getattr(self, name)) is not None]
+        if len(stated) != 1:
+            raise ValueError(
+                f"{' and '.join(stated) or 'nothing'} states which sessions are held out; state exactly one of "
+                "split.holdout_sessions, split.holdout_from and split.holdout_months, and set the others to null"
+            )
+        return self
+
+
+class SplitParams(CutParams):
+    """The cut, the walk, and the id of the one strategy for which the holdout is open (null: sealed).
+
+    With `holdout_months`, `open_holdout` may name an id for single months, e.g. `{2025-02: s9ae152543da}`.
+    """
+
+    partial = False
+
+    walk_forward: WalkForward | None
+    open_holdout: ID | dict[Month, ID | None] | None
+
+    @model_validator(mode="after")
+    def _months_are_cut(self) -> Self:
+        if isinstance(self.open_holdout, dict) and self.holdout_months is None:
+            raise ValueError(
+                f"split.open_holdout names the months {sorted(self.open_holdout)}, and only split.holdout_months cuts "
+                "the holdout into months; name one id, or cut months"
+            )
+        return self

@@ -1,0 +1,19 @@
+"""Params section `storage`: where the tables of many symbols lie."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from stages.params.section import Section
+
+Root = Annotated[str, StringConstraints(pattern=r"^gs://[^/]+(/[^/]+)*$")]
+
+
+class StorageParams(Section):
+    """`root` null: one file a symbol below `artifacts/`. A bucket's url: objects named by their content, and a manifest
+    below `artifacts/` that names them.
+    """
+
+    section = "storage"
+
+    root: Root | None

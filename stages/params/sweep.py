@@ -1,0 +1,81 @@
+"""Params section `sweep`: the grid of rule variants, and how one of them is proposed."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stages.params.requests import Minutes
+from stages.params.section import Section
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Grid(BaseModel):
+    """The values of each swept axis; every combination is one combo. An empty axis stands as params state it.
+
+    `horizon_min` is one horizon for all symbols, also for those of `rules.horizon_min_by_symbol`. `method` is a method
+    of calibration; `cost_mult` is ranked for information and never proposed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    history_days: tuple[int, ...]
+    horizon_min: tuple[Minutes, ...]
+    k_sigma: tuple[NonNegative, ...]
+    s_stop: tuple[Positive, ...]
+    s_take: tuple[Positive, ...]
+    max_hold_min: tuple[Minutes | Literal["horizon"] | None, ...]
+    method: tuple[str, ...]
+    cost_mult: tuple[NonNegative, ...]
+
+    @model_validator(mode="after")
+    def _names_each_value_once(self) -> Self:
+        for name in type(self).model_fields:
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"sweep.grid.{name} repeats a value: {list(values)}")
+        return self
+
+
+class ChooseBy(BaseModel):
+    """The stated rule of choice: the best Sharpe among combos with enough trades, ties by lower turnover.
+
+    With `plateau` a combo counts with its neighbours on the grid: the mean of their Sharpe ratios, missing ones as 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_trades: Annotated[int, Field(ge=0)]
+    plateau: bool
+
+
+class SweepParams(Section):
+    """Grid, choice, and what was tried before this grid.
+
+    `prior_trials` variants were tried that are not in this grid. `prior_sharpe_var` is the variance of the scores of
+    all trials, a score being a Sharpe ratio per session times the root of its sessions; null means 1, the variance of
+    luck alone. `make trials` writes both.
+    Up to `folders_up_to` combos have a folder each; beyond, one table holds them all, for DVC hashes file by file.
+    `pbo_blocks` is even: one half of the blocks is held against the other.
+    """
+
+    section = "sweep"
+
+    grid: Grid
+    choose_by: ChooseBy
+    prior_trials: Annotated[int, Field(ge=0)]
+    prior_sharpe_var: Annotated[float, Field(gt=0)] | None
+    folders_up_to: Annotated[int, Field(ge=1)]
+    pbo_blocks: Annotated[int, Field(ge=2)]
+    spa_reps: Annotated[int, Field(ge=100)]
+    spa_seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _halves_its_blocks(self) -> Self:
+        if self.pbo_blocks % 2:
+            raise ValueError(
+                f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO holds one half of the blocks "
+                f"against the other; {self.pbo_blocks - 1} and {self.pbo_blocks + 1} are"
+            )
+        return self

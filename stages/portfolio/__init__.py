@@ -1,1 +1,0 @@
-"""From symbols to one book: strategy identity, aggregation, cost curve, trading gates."""

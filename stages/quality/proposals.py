@@ -1,0 +1,166 @@
+"""What the bars say of a vendor's clock, label, hours and minutes without a trade: proposals for a preset.
+
+Are absent minutes minutes without a trade? What a symbol's sessions look like, and which thresholds would fit.
+
+Most vendors make a bar of trades and send none for a minute without one. Such minutes are scattered: that one is absent
+says little about the next. Where a feed breaks, minutes are absent together.
+
+*Time*: the evidence is the whole span's, so it only proposes: what a minute is, `quality.no_trade_minutes` states.
+*Source*: with a share p of absent minutes that do not depend on each other, n minutes hold about n p (1 - p) runs of
+them (Wald and Wolfowitz 1940, Annals of Mathematical Statistics 11(2)).
+
+What the bars themselves say about a vendor's clock, label and hours, in words: proposals for a new preset.
+
+*Time*: `ts` as delivered; nothing here changes a value, and the gate judges anew whatever is proposed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, floor
+
+import polars as pl
+
+from stages.params.quality import QualityParams
+from stages.quality.labels import read_labels
+from stages.sessions.calendar import FULL_SESSION_MIN
+
+MIN_ABSENT = 5  # minutes of a session: fewer say nothing
+MAX_ABSENT = 0.8  # share of a session: of one with fewer bars nothing is proposed
+MAX_REMOVED = 0.1  # of the minutes that count as missing: where bars came, a minute was not without a trade
+SCATTERED = 0.6  # of the runs that independent minutes would make: trading comes and goes a little within the day
+MIN_SHARE = 0.5  # of the sessions with absent minutes
+WIDER = 1.25  # than the longest run that was seen
+STEP = 0.05  # of a completeness, to which the lowest that was seen is rounded down
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Thresholds under which so many of a symbol's sessions would be usable, a little wider than what was seen."""
+
+    quiet_max_min: int
+    min_session_completeness: float
+    usable: int
+    sessions: int
+    longest_min: int
+    absent_share: float
+
+    def stated(self, symbol: str) -> str:
+        """The line for conf/quality."""
+        return (
+            f"quality.by_symbol: {{{symbol}: {{no_trade_minutes: quiet, quiet_max_min: {self.quiet_max_min}, "
+            f"min_session_completeness: {self.min_session_completeness:g}}}}}"
+        )
+
+
+def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
+    """What would fit a symbol whose absent minutes are scattered; None where they are not, or cost no session.
+
+    `days` is what `judge_sessions` found. A vendor who sends bars without volume has one for a minute without a trade.
+    """
+    if quality.quiet or days["n_without_volume"].sum():
+        return None
+    open_min = pl.col("n_expected") - pl.col("HLT1")
+    removed = pl.col("n_raw") + pl.col("n_missing") - open_min  # bars that came, but are unsound
+    absent = pl.col("n_missing").is_between(MIN_ABSENT, MAX_ABSENT * open_min)
+    lacking = days.filter(absent, removed <= MAX_REMOVED * pl.col("n_missing"))
+    runs = pl.col("n_missing") * (1 - pl.col("n_missing") / open_min)
+    scattered = lacking.filter(pl.col("n_gaps") >= SCATTERED * runs)
+    if scattered.height <= MIN_SHARE * lacking.height or not _fallen(scattered).height:
+        return None
+    longest, least = int(scattered["longest_gap"].max()), float(scattered["completeness"].min())  # type: ignore[arg-type]
+    fitting = QualityParams.model_validate(
+        quality.model_dump()
+        | {
+            "no_trade_minutes": "quiet",
+            "quiet_max_min": max(min(ceil(longest * WIDER), FULL_SESSION_MIN), quality.max_gap_min),
+            "min_session_completeness": min(round(floor(least / STEP) * STEP, 2), quality.min_session_completeness),
+        }
+    )
+    fits = (pl.col("longest_gap") <= fitting.quiet_max_min) & (
+        pl.col("completeness") >= fitting.min_session_completeness
+    )
+    saved = _fallen(days).filter(fits).height
+    return Proposal(
+        quiet_max_min=fitting.quiet_max_min,
+        min_session_completeness=fitting.min_session_completeness,
+        usable=days.filter(pl.col("verdict") != "fail").height + saved,
+        sessions=days.height,
+        longest_min=longest,
+        absent_share=float(scattered["n_missing"].sum()) / float(scattered["n_expected"].sum()),
+    )
+
+
+def _fallen(days: pl.DataFrame) -> pl.DataFrame:
+    """Sessions that fell for absent minutes alone."""
+    return days.filter(pl.col("reason").is_in(["incomplete", "sustained_gap"]))
+
+
+ZONES = ("America/New_York", "UTC", "America/Chicago", "America/Los_Angeles", "Europe/London", "Europe/Berlin",
+         "Asia/Tokyo", "Etc/GMT+5")  # fmt: skip
+WINDOW_MIN = 5
+
+
+def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
+    """The zone in which naive `ts` begin to trade at the open, and in how many sessions; null where none does."""
+    begun = {zone: _sessions_begun(rows, zone, calendar) for zone in ZONES}
+    best = max(ZONES, key=lambda zone: begun[zone])
+    if not begun[best]:
+        return None, "in no zone does trading begin at 09:30 New York"
+    others = ", ".join(f"{begun[zone]} in {zone}" for zone in ZONES[:3] if zone != best)
+    return best, f"{best}: trading begins at the open in {begun[best]} sessions, against {others}"
+
+
+def label_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
+    """Whether `ts` names the start or the end of its minute, and why; null where the bars do not tell."""
+    reading = read_labels({"": stamps}, calendar)
+    sure = f"confidence {reading.confidence:.1%}; {reading.words}"
+    if not reading.is_decided():
+        return None, f"the bars do not tell whether stamps name starts or ends ({sure})"
+    if reading.shift_min or reading.zone_hours:
+        return None, f"the first stamp of a session is neither 09:30 nor 09:31 ({sure}): see the zone"
+    return reading.label, f"{reading.label} ({sure})"
+
+
+def hours_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> str:
+    """Which hours the rows cover, in words."""
+    inside = _placed(stamps, calendar).height / max(1, stamps.height)
+    return "regular hours" if inside > 0.97 else f"all hours: {1 - inside:.0%} of the rows lie outside 09:30 to 16:00"
+
+
+def step_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> int:
+    """How many minutes lie between one row of a session and the next, most often."""
+    gaps = _placed(stamps, calendar).select(pl.col("ts").diff().over("session").dt.total_minutes()).to_series()
+    return int(gaps.drop_nulls().mode().min() or 1)  # type: ignore[arg-type]
+
+
+def sessions_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.Series:
+    """The sessions that have a row, in order."""
+    return _placed(stamps, calendar)["session"].unique().sort()
+
+
+def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> int:
+    """In how many sessions the volume of the minutes after the open is far above that of those before it.
+
+    The jump must be larger than it is an hour earlier and later: an all-day feed trades before the open as well.
+    """
+    local = pl.col("ts").dt.cast_time_unit("us").dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    utc = rows.select(local.dt.convert_time_zone("UTC"), "volume").drop_nulls("ts").sort("ts")
+    opened = calendar.select("session", "open_utc").sort("open_utc")
+    near = utc.join_asof(opened, left_on="ts", right_on="open_utc", strategy="nearest").with_columns(
+        minute=(pl.col("ts") - pl.col("open_utc")).dt.total_minutes()
+    )
+    jumps: Mapping[str, pl.Expr] = {
+        str(shift): pl.col("volume").filter(pl.col("minute").is_between(shift + 1, shift + WINDOW_MIN)).sum()
+        - pl.col("volume").filter(pl.col("minute").is_between(shift - WINDOW_MIN, shift - 1)).sum()
+        for shift in (-60, 0, 60)
+    }
+    found = near.group_by("session").agg(**jumps)
+    first = pl.col("0")
+    return found.filter(first > 0, first > pl.col("-60"), first > pl.col("60")).height
+
+
+def _placed(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Rows within a session, both of its ends included, since either may be a label."""
+    sessions = calendar.select("session", "open_utc", "close_utc").sort("open_utc")
+    placed = stamps.sort("ts").join_asof(sessions, left_on="ts", right_on="open_utc", check_sortedness=False)
+    return placed.filter(pl.col("ts") <= pl.col("close_utc"))

@@ -1,0 +1,190 @@
+"""What may be sent: every symbol's bars and features, and which sessions are sound.
+
+What is sent where an exogenous value is unknown, as most features are in the first minutes of a session.
+
+Feature tables keep their nulls. Where a question is built, each column follows its policy:
+
+* `shrink`: the rows sent begin behind the last one on which it is unknown;
+* `carry`: the last known value stands in, also one of the session before; rows before the first known are not sent;
+* `void`: the question is not asked.
+
+*Shapes*: values (rows, columns), NaN where unknown; masks (columns,).
+*Time*: only values of earlier rows are carried, and only of rows that are sent: a question depends on nothing else.
+
+What may be sent: every symbol's bars and features, and which sessions are sound.
+
+*Time*: a question's rows are N complete usable sessions before its own, then the session's bars known at the snapshot.
+*Errors*: `DataContractError` when the bars no longer hold the rows that a question describes.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from math import ceil
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.errors import DataContractError
+from stages.questions.question import Question
+from stages.questions.window import Cut, Series, Window, exogenous_digest
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def first_row(unknown: Mask, shrinks: Mask, carries: Mask) -> int:
+    """The row with which a history begins; all rows are left out where a column to be carried is nowhere known."""
+    rows = len(unknown)
+    shrunk = np.flatnonzero(unknown[:, shrinks].any(axis=1))
+    begin = int(shrunk[-1]) + 1 if len(shrunk) else 0
+    known = np.flatnonzero(~unknown[begin:, carries].any(axis=1))  # from the first of them on, each finds a value above
+    return begin + int(known[0]) if len(known) else rows
+
+
+def carried(values: Values) -> Values:
+    """The values, each unknown one replaced by the last known one above it; what has none above stays unknown."""
+    unknown = np.isnan(values)
+    if not unknown.any():
+        return values
+    rows = np.arange(len(values))[:, None]
+    source = np.maximum.accumulate(np.where(unknown, 0, rows), axis=0)
+    return np.take_along_axis(values, source, axis=0)
+
+
+SERIES_AT_ONCE = 64
+EVENT = "event_"  # such a feature says what was announced: for the minutes ahead, what is known at the snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`, table `Halts` by symbol.
+
+    Arrays of the latest `SERIES_AT_ONCE` symbols are kept; those of another are made again from its tables.
+    """
+
+    bars: Mapping[str, pl.DataFrame]
+    features: Mapping[str, pl.DataFrame]
+    usable: Mapping[str, tuple[date, ...]]
+    calendar: pl.DataFrame
+    halts: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+    def series(self, symbol: str) -> Series:
+        """The symbol's arrays."""
+        known = self._series.get(symbol)
+        if known is not None:
+            return known
+        for name, tables in (("bars", self.bars), ("features", self.features)):
+            if symbol not in tables:
+                raise DataContractError(f"no {name} of {symbol}, which universe.symbols names; `dvc repro` makes them.")
+        made = self._series[symbol] = Series.of(symbol, self.bars[symbol], self.features[symbol])
+        for oldest in list(self._series)[:-SERIES_AT_ONCE]:
+            self._series.pop(oldest, None)
+        return made
+
+    def history(self, symbol: str, session: date, days: int, max_lookback_ratio: float) -> tuple[date, ...] | None:
+        """The last `days` usable sessions before `session`; None if the stretch they may lie in holds fewer."""
+        sessions, usable = self._sessions, self.usable[symbol]
+        today = bisect_left(sessions, session)
+        reach = ceil(round(max_lookback_ratio * days, 6))  # 1.1 * 10 is 11.000000000000002
+        oldest = sessions[max(0, today - reach)]
+        past = usable[bisect_left(usable, oldest) : bisect_left(usable, session)][-days:]
+        return past if len(past) == days else None
+
+    def cut(self, symbol: str, history: tuple[date, ...], session: date, m0: int) -> Cut:
+        """Rows of the whole sessions `history`, then of `session` up to minute `m0`."""
+        blocks = self.series(symbol).blocks
+        opening = blocks[session][0]
+        known = self._pasts.get((symbol, len(history)))  # the snapshots of a day share their past
+        if known is None or known[0] != history:
+            known = self._pasts[symbol, len(history)] = history, tuple(blocks[past] for past in history)
+        return Cut(known[1], (opening, opening + m0 + 1))
+
+    def past(self, symbol: str, cut: Cut, names: tuple[str, ...]) -> Values:
+        """The named features on the rows of `cut`, NaN where unknown."""
+        return self.series(symbol).exogenous(cut.index, names)
+
+    def ahead(self, symbol: str, cut: Cut, names: tuple[str, ...], horizon_min: int) -> Values:
+        """The named features on the minutes that are asked for, as known at the snapshot.
+
+        The minutes are those of the real session clock, never of an artificial one. What may be announced meanwhile is
+        not known yet: of events, the last row's value stands.
+        """
+        series, end = self.series(symbol), cut.today[1]
+        values = series.exogenous(np.arange(end, end + horizon_min), names)
+        for column, name in enumerate(names):
+            if name.startswith(EVENT):
+                values[:, column] = series.feature(name)[end - 1]
+        return values
+
+    def window(self, question: Question) -> Window:
+        """The rows that a question sends, checked against its digests."""
+        series = self.series(question.symbol)
+        cut = self._cut_of(question)
+        names = question.hist_exog + question.futr_exog
+        history = carried(self.past(question.symbol, cut, names))
+        future = self.ahead(question.symbol, cut, question.futr_exog, question.horizon_min)
+        features_sha256 = exogenous_digest(history, future) if names else None
+        if (cut.rows, series.digest(cut), features_sha256) != (
+            question.rows,
+            question.y_sha256,
+            question.features_sha256,
+        ):
+            raise _changed(question)
+        rows = cut.index
+        returns = series.returns[rows]
+        returns[0] = 0
+        return Window(
+            ts_us=series.ts_us[rows],
+            session=series.session[rows],
+            minute=series.minute[rows],
+            returns=returns,
+            hist_exog=history,
+            futr_exog=future,
+        )
+
+    def _cut_of(self, question: Question) -> Cut:
+        series, usable = self.series(question.symbol), self.usable[question.symbol]
+        first, last = (self._row(question, at) for at in (question.start_utc, question.end_utc))
+        days = [date.fromordinal(_EPOCH + int(series.session[row])) for row in (first, last)]
+        between = usable[bisect_left(usable, days[0]) : bisect_left(usable, days[1])]
+        blocks = [series.blocks[session] for session in (*between, days[1])]
+        blocks[0] = (first, blocks[0][1])
+        blocks[-1] = (blocks[-1][0], last + 1)
+        return Cut(tuple(blocks[:-1]), blocks[-1])
+
+    def _row(self, question: Question, at: datetime) -> int:
+        stamps = self.series(question.symbol).ts_us
+        row = int(np.searchsorted(stamps, int(at.timestamp()) * 1_000_000))
+        if row == len(stamps) or stamps[row] != int(at.timestamp()) * 1_000_000:
+            raise _changed(question)
+        return row
+
+    @cached_property
+    def _series(self) -> dict[str, Series]:
+        return {}
+
+    @cached_property
+    def _pasts(self) -> dict[tuple[str, int], tuple[tuple[date, ...], tuple[tuple[int, int], ...]]]:
+        """By symbol and length, the latest history that was asked for, and where its sessions stand.
+
+        It is handed out as one object, by which `Series.digest` knows a past again without comparing its sessions.
+        """
+        return {}
+
+    @cached_property
+    def _sessions(self) -> list[date]:
+        return sorted(self.calendar["session"])
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def _changed(question: Question) -> DataContractError:
+    return DataContractError(
+        f"the bars no longer hold the {question.rows} rows of question {question.key} "
+        f"({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ}): `dvc repro build_requests` asks anew."
+    )

@@ -1,0 +1,61 @@
+"""Every snapshot of every session, with the calendar's reason against it, if any.
+
+*Tables*: the snapshots of `stages.universe`, plus `status`: `ok`, or the first reason of `REASONS` that applies.
+*Errors*: `ConfigurationError` for a snapshot that can never be asked, on any session.
+"""
+
+from datetime import date
+
+import polars as pl
+
+from stages.errors import ConfigurationError
+from stages.params.requests import RequestsParams
+from stages.sessions.calendar import snapshots
+
+REASONS = {
+    "outside_span": "before requests.first_session or after requests.last_session",
+    "skip_session": "in requests.skip_sessions",
+    "outside_session": "not after the open: no bar is known yet",
+    "closed": "not before the close",
+    "horizon_past_close": "the asked horizon ends after the close",
+    "snapshot_cap": "beyond requests.max_snapshots_per_day",
+}
+
+
+def timetable(calendar: pl.DataFrame, requests: RequestsParams) -> pl.DataFrame:
+    """Sessions and snapshots in order of time, each `ok` or with its reason."""
+    session, left = pl.col("session"), pl.col("minutes_to_close")
+    conditions = {
+        "outside_span": ~session.is_between(requests.first_session or date.min, requests.last_session or date.max),
+        "skip_session": session.is_in(requests.skip_sessions),
+        "outside_session": pl.col("m0") < 0,
+        "closed": left <= 0,
+        "horizon_past_close": left < requests.question_horizon_min,
+    }
+    reasons = [pl.when(condition).then(pl.lit(reason)) for reason, condition in conditions.items()]
+    table = snapshots(calendar, requests.snapshots_et).with_columns(status=pl.coalesce(*reasons, pl.lit("ok")))
+    _require_possible(table, requests)
+    if requests.max_snapshots_per_day is None:
+        return table
+    nth = (pl.col("status") == "ok").cum_sum().over("session")
+    capped = (pl.col("status") == "ok") & (nth > requests.max_snapshots_per_day)
+    return table.with_columns(status=pl.when(capped).then(pl.lit("snapshot_cap")).otherwise("status"))
+
+
+def _require_possible(table: pl.DataFrame, requests: RequestsParams) -> None:
+    about_the_clock = ("outside_session", "closed", "horizon_past_close")
+    inside = table.filter(~pl.col("status").is_in(["outside_span", "skip_session"]))
+    if inside.is_empty():
+        raise ConfigurationError(
+            f"no session is left to ask on: requests.first_session {requests.first_session}, requests.last_session "
+            f"{requests.last_session} and requests.skip_sessions leave none of {table['session'].n_unique()}."
+        )
+    for (snapshot,), rows in inside.group_by("snapshot_et", maintain_order=True):
+        reasons = set(rows["status"])
+        if reasons <= set(about_the_clock):
+            reason = sorted(reasons)[-1]
+            raise ConfigurationError(
+                f"requests.snapshots_et {snapshot!r} can be asked on no session ({REASONS[reason]}; "
+                f"{requests.question_horizon_min} min are asked): move the snapshot, or shorten requests.horizons_min "
+                "and requests.asked_horizon_min."
+            )

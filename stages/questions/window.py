@@ -1,0 +1,228 @@
+"""The rows that one question sends, cut from one symbol's bars as arrays.
+
+The rows that one question sends.
+
+Returns are rounded once, to whole millionths of a basis point, and summed as integers: a window's values do not depend
+on rows outside it, on the machine or on the order of summation.
+
+*Units*: `returns` in 1e-6 bp (int64) of within-session log return; `y_bp` in bp relative to the last row. The first
+row's own return is not part of any `y`, so it is 0: whoever answers sees only what the digest covers.
+*Time*: the last row is the last bar known at the snapshot, so `y_bp[-1] == 0`.
+
+One symbol's bars as arrays, made once, from which any question's rows are cut.
+
+*Shapes*: all arrays (grid rows,), one a minute of every session of the calendar.
+*Units*: `returns` in 1e-6 bp, a minute without a known return counts 0; `close` in price, `sigma_5m` a fraction, both
+NaN where unknown.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.errors import ConfigurationError, DataContractError
+from stages.features.minutes import minute_return
+
+UNITS_PER_BP = 1_000_000
+
+
+@dataclass(frozen=True)
+class Window:
+    """History of one question, oldest first.
+
+    *Shapes*: (rows,); `hist_exog` (rows, k) holds the question's `hist_exog` columns, then its `futr_exog` ones;
+    `futr_exog` (horizon, k) holds the latter on the minutes asked for.
+    """
+
+    ts_us: NDArray[np.int64]
+    session: NDArray[np.int32]  # days since 1970-01-01 of the row's session
+    minute: NDArray[np.int32]  # minute index m within its session
+    returns: NDArray[np.int64]
+    hist_exog: NDArray[np.float64]
+    futr_exog: NDArray[np.float64]
+
+    @property
+    def rows(self) -> int:
+        """How many rows are sent."""
+        return len(self.returns)
+
+    @property
+    def y_bp(self) -> NDArray[np.float64]:
+        """Spliced cumulative return: `y_k = sum of returns after row k`, negated, so that the last value is 0."""
+        total = np.cumsum(self.returns)
+        y_bp: NDArray[np.float64] = (total - total[-1]) / UNITS_PER_BP
+        return y_bp
+
+
+def digest_of_sessions(digests: list[bytes]) -> str:
+    """sha256 over the digests of a window's sessions, oldest first.
+
+    A session's digest is the sha256 of its sent returns as little-endian int64. The window's first row has no part in
+    it: its own return is not part of any `y`.
+    """
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+RETURN_UNITS = 1e4 * UNITS_PER_BP
+DIGEST_BYTES = 32
+RETURN_BYTES = 8
+EMPTY = hashlib.sha256()
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The rows of one question: first row and stop row of each session before its own, oldest first, and of its own."""
+
+    past: tuple[tuple[int, int], ...]
+    today: tuple[int, int]
+
+    @property
+    def blocks(self) -> tuple[tuple[int, int], ...]:
+        """All of them."""
+        return (*self.past, self.today)
+
+    @cached_property
+    def rows(self) -> int:
+        """How many rows are sent."""
+        return sum(stop - first for first, stop in self.blocks)
+
+    def latest(self, limit: int | None) -> "Cut":
+        """The last `limit` rows."""
+        if limit is None or self.rows <= limit:
+            return self
+        kept: list[tuple[int, int]] = []
+        for first, stop in reversed(self.blocks):
+            if limit <= 0:
+                break
+            kept.append((max(first, stop - limit), stop))
+            limit -= stop - first
+        return Cut(tuple(reversed(kept[1:])), kept[0])
+
+    @cached_property
+    def index(self) -> NDArray[np.int64]:
+        """Row numbers, oldest first."""
+        return np.concatenate([np.arange(first, stop) for first, stop in self.blocks])
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Arrays of one symbol, and where each session's rows stand in them."""
+
+    ts_us: NDArray[np.int64]
+    session: NDArray[np.int32]
+    minute: NDArray[np.int32]
+    returns: NDArray[np.int64]
+    close: NDArray[np.float64]
+    features: pl.DataFrame
+    blocks: dict[date, tuple[int, int]]
+
+    @classmethod
+    def of(cls, symbol: str, bars: pl.DataFrame, features: pl.DataFrame) -> "Series":
+        """Arrays of a `Bars` table and the feature rows beside it."""
+        if not bars["ts"].equals(features["ts"]):
+            raise DataContractError(f"{symbol}: bars and features differ in their minutes; `dvc repro` remakes both.")
+        returns = bars.select(minute_return().fill_null(0.0)).to_series().to_numpy()
+        bounds = (
+            bars.with_row_index("row").group_by("session").agg(first=pl.col("row").min(), stop=pl.col("row").max() + 1)
+        )
+        return cls(
+            ts_us=bars["ts"].to_physical().to_numpy(),
+            session=bars["session"].to_physical().to_numpy(),
+            minute=bars["m"].to_numpy(),
+            returns=np.rint(returns * RETURN_UNITS).astype(np.int64),
+            close=bars["close"].to_numpy(),
+            features=features,
+            blocks={session: (first, stop) for session, first, stop in bounds.iter_rows()},
+        )
+
+    def digest(self, cut: Cut) -> str:
+        """`digest_of_sessions` of the rows sent, from digests of whole sessions that are made once."""
+        first, stop = cut.today
+        if not cut.past:
+            return digest_of_sessions([self._part(first + 1, stop).digest()])
+        known = self._pasts.get(len(cut.past))  # the snapshots of a day share their past
+        if known is None or known[0] is not cut.past:
+            known = self._pasts[len(cut.past)] = cut.past, self._begun(cut.past)
+        whole = known[1].copy()
+        whole.update(self._so_far(first, stop))
+        return whole.hexdigest()
+
+    def _so_far(self, first: int, stop: int) -> bytes:
+        """The digest of a session as far as `stop`, carried on from the snapshot before."""
+        seen, known = self._days.get(first, (first, EMPTY))
+        digest = self._part(seen, stop, known) if seen <= stop else self._part(first, stop)
+        self._days[first] = stop, digest
+        return digest.digest()
+
+    def _begun(self, past: tuple[tuple[int, int], ...]) -> "hashlib._Hash":
+        """`digest_of_sessions` as far as the sessions before the last one go."""
+        first, stop = past[0]
+        return hashlib.sha256(self._part(first + 1, stop).digest() + self._whole(past[1:]))
+
+    def _part(self, first: int, stop: int, after: "hashlib._Hash" = EMPTY) -> "hashlib._Hash":
+        """The hash of these rows of a session, `after` what it hashed before; what is kept never changes."""
+        digest = after.copy()
+        digest.update(self._content[first * RETURN_BYTES : stop * RETURN_BYTES])
+        return digest
+
+    def _whole(self, sessions: tuple[tuple[int, int], ...]) -> bytes:
+        """Digests of whole sessions, oldest first, in a row; a slice where no session between them is left out."""
+        if not sessions:
+            return b""
+        number, stored = self._session_digests
+        start, end = number[sessions[0]], number[sessions[-1]] + 1
+        if end - start == len(sessions):
+            return stored[start * DIGEST_BYTES : end * DIGEST_BYTES]
+        return b"".join(stored[n * DIGEST_BYTES : (n + 1) * DIGEST_BYTES] for n in map(number.__getitem__, sessions))
+
+    def feature(self, name: str) -> NDArray[np.float64]:
+        """One feature on every row, NaN where unknown."""
+        if name not in self._columns:
+            if name not in self.features.columns:
+                raise ConfigurationError(f"feature {name!r} is needed but not built: add it to features.names.")
+            self._columns[name] = self.features[name].to_numpy()
+        return self._columns[name]
+
+    def exogenous(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+        """The named features on these rows, one column each."""
+        return np.stack([self.feature(name)[rows] for name in names], axis=1) if names else np.empty((len(rows), 0))
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[np.float64]]:
+        return {}
+
+    @cached_property
+    def _session_digests(self) -> tuple[dict[tuple[int, int], int], bytes]:
+        """Each session's number, and the digests of all sessions in that order."""
+        sessions = sorted(self.blocks.values())
+        return {session: n for n, session in enumerate(sessions)}, b"".join(
+            self._part(*session).digest() for session in sessions
+        )
+
+    @cached_property
+    def _pasts(self) -> dict[int, tuple[tuple[tuple[int, int], ...], "hashlib._Hash"]]:
+        """By its length, the latest past that was asked for, and its digest so far."""
+        return {}
+
+    @cached_property
+    def _days(self) -> dict[int, tuple[int, "hashlib._Hash"]]:
+        """By its first row, how much of a session was asked for, and its digest as far."""
+        return {}
+
+    @cached_property
+    def _content(self) -> memoryview:
+        """The returns as little-endian int64."""
+        return np.ascontiguousarray(self.returns, dtype="<i8").data.cast("B")
+
+
+def exogenous_digest(history: NDArray[np.float64], future: NDArray[np.float64]) -> str:
+    """sha256 of the exogenous values, rounded as the catalogue declares, as little-endian float64 row by row."""
+    digest = hashlib.sha256()
+    for values in (history, future):
+        digest.update(np.ascontiguousarray(values + 0.0, dtype="<f8").tobytes())
+    return digest.hexdigest()

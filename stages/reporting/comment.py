@@ -1,0 +1,170 @@
+"""What a change does to a run, as a comment that a git host draws, with figures as pictures.
+
+A figure as a PNG, for places that run no script: a comment, a mail, a slide.
+
+The page's colours are CSS variables; here they are those of light paper, and the label is drawn into the picture.
+
+What a change does to a run, as a comment that a git host draws: verdict, price in calls, metrics, pictures.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import vl_convert
+
+from stages.reporting.charts import HEIGHT, THEME, Figure
+from stages.reporting.compare import Differing, Runs, params, verdicts
+from stages.reporting.elements import MISSING, Grid, Section, count, grid, measure, sharpe
+from stages.reporting.page import VEGA_LITE, templates
+from stages.reporting.record import Record
+from stages.reporting.verdict import headline
+
+WIDTH = 640
+SCALE = 2.0
+VARIABLE = re.compile(r"var\((--[a-z0-9-]+)\)")
+
+
+def png(figure: Figure, label: str) -> bytes:
+    """The figure under its title and its label."""
+    title = {"text": figure.title, "subtitle": label, "anchor": "start", "subtitleColor": "var(--ink-2)"}
+    spec = figure.spec | {"width": WIDTH, "height": figure.spec.get("height", HEIGHT), "title": title}
+    theme = THEME | {"background": "var(--paper)", "padding": 12, "font": "sans-serif"}
+    drawn: bytes = vl_convert.vegalite_to_png(
+        _on_paper(spec), vl_version=VEGA_LITE, config=_on_paper(theme), scale=SCALE
+    )
+    return drawn
+
+
+def _on_paper(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with every variable as its colour."""
+    colours = light_colours()
+    text = VARIABLE.sub(lambda found: colours[found[1]], json.dumps(document))
+    drawn: dict[str, Any] = json.loads(text)
+    return drawn
+
+
+def light_colours() -> dict[str, str]:
+    """The variables of the style sheet's first block, which stands for light paper."""
+    environment = templates()
+    assert environment.loader is not None  # noqa: S101 - for the type checker
+    style = environment.loader.get_source(environment, "style.css")[0]
+    return dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", style[: style.index("}")]))
+
+
+BUY = "Buy what is missing (`api: online`), then run it again: answers reach the remote as they are bought."
+RUN = "`make run` finishes it; its own sentence says what is in the way."
+
+
+@dataclass(frozen=True)
+class Price:
+    """What the proposal asks and what that costs; `maker` is the local forecaster, if one answers.
+
+    *Units*: questions, and HTTP requests at one per snapshot or packed.
+    """
+
+    questions: int
+    new: int
+    missing: int
+    requests: int
+    packed_requests: int
+    maker: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The price of the change in one sentence."""
+        asked = f"{count(self.questions, 'question')}, {self.new:,} of them new with this change"
+        if self.maker is not None:
+            return f"**0 calls**: {asked}; `{self.maker}` answers on the machine that runs."
+        if not self.missing:
+            return f"**0 calls**: {asked}; every answer is in the store."
+        return (
+            f"**{count(self.requests, 'call')}** ({self.packed_requests:,} with `api.pack: snapshots`): {asked}; "
+            f"{count(self.missing, 'answer')} must be bought."
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """A base and what is proposed: what params say differently, and what the stages made of it.
+
+    `after` is missing, and `waiting` names the stages, when the proposal did not run to its end.
+    """
+
+    base: str
+    differing: Differing
+    price: Price
+    before: Record
+    metrics_before: Mapping[str, Any]
+    after: Record | None = None
+    metrics_after: Mapping[str, Any] | None = None
+    waiting: Sequence[str] = ()
+
+
+def render_comment(change: Change, pictures: Mapping[str, str]) -> str:
+    """Markdown; `pictures` are alt texts by the address of the picture."""
+    after = change.after
+    return (
+        templates()
+        .get_template("comment.md.j2")
+        .render(
+            base=change.base,
+            price=change.price.words,
+            remedy=BUY if change.price.missing else RUN,
+            waiting=", ".join(f"`{stage}`" for stage in change.waiting),
+            before=headline(change.before),
+            after=headline(after) if after else None,
+            label=(after or change.before).label,
+            metrics=metrics(change),
+            sections=[_params(change), *([verdicts(runs_of(change))] if after else [])],
+            pictures=pictures,
+        )
+    )
+
+
+def runs_of(change: Change) -> Runs:
+    """Base and proposal, by what a reader of the comment calls them."""
+    after = {"this change": change.after} if change.after else {}
+    return {change.base: change.before} | after
+
+
+def metrics(change: Change) -> Grid | None:
+    """Each figure of `dvc metrics` before and after; nothing while the proposal did not run to its end."""
+    if change.metrics_after is None:
+        return None
+    before, after = change.metrics_before, change.metrics_after
+    errors = [_errors(record) for record in runs_of(change).values()]
+    lines = [
+        (
+            f"{name} ± standard error" if name in errors[0] else name,
+            *(_told(side.get(name), error.get(name)) for side, error in zip((before, after), errors, strict=True)),
+            _difference(before.get(name), after.get(name)),
+        )
+        for name in dict.fromkeys([*before, *after])
+    ]
+    tried = " and ".join(count(record.trials, "trial") for record in runs_of(change).values())
+    return grid(f"Metrics, behind them {tried}", ("metric", change.base, "this change", "difference"), lines)
+
+
+def _errors(record: Record) -> dict[str, float | None]:
+    """The standard error of each Sharpe ratio among the metrics; it never stands without."""
+    kpis = record.oos["kpis"] or {}
+    return {"sharpe": record.book["sharpe_se"], "oos_sharpe": kpis.get("sharpe_se")}
+
+
+def _params(change: Change) -> Section:
+    return params({change.base: change.before, "this change": change.before}, change.differing)
+
+
+def _told(value: Any, error: float | None) -> str:
+    if error is not None:
+        return sharpe(value, error)
+    return measure(value) if value is None or isinstance(value, int | float) else str(value)
+
+
+def _difference(before: Any, after: Any) -> str:
+    if not (isinstance(before, int | float) and isinstance(after, int | float)):
+        return MISSING if before == after else "changed"
+    return measure(after - before) if after != before else MISSING

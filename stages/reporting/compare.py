@@ -1,0 +1,203 @@
+"""Two runs side by side: what params say differently first, then verdicts, key figures, and curves on one axis."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from stages.reporting.charts import (  # fmt: skip
+    THEME,
+    Chart,
+    Figure,
+    clock_axis,
+    level,
+    rows,
+    series,
+    session_axis,
+    sized,
+    sliding,
+)
+from stages.reporting.elements import Section, count, grid, number, probability, sharpe
+from stages.reporting.page import templates, vega
+from stages.reporting.record import Record
+from stages.reporting.verdict import GATES, headline
+from stages.tables.trades import PORTFOLIO
+from stages.trading.daily import with_curves
+
+Runs = Mapping[str, Record]
+Differing = Sequence[tuple[str, Any, Any]]
+FIGURES = {
+    "gross_bp": "gross, bp", "cost_bp": "costs, bp", "trades": "trades", "sessions": "sessions",
+    "mean_trade_bp": "mean trade, bp", "hit_rate": "share won", "max_drawdown_bp": "deepest drawdown, bp",
+    "turnover": "turnover a day", "exposure": "exposure",
+}  # fmt: skip
+
+
+def render_pair(runs: Runs, differing: Differing) -> str:
+    """One page that loads nothing; `differing` are the keys of params whose values differ, with both values."""
+    sections = [params(runs, differing), verdicts(runs), figures(runs), curves(runs), inputs(runs)]
+    return (
+        templates()
+        .get_template("compare.html.j2")
+        .render(
+            runs={name: headline(record) for name, record in runs.items()},
+            label=_label(runs),
+            sections=sections,
+            vega=vega(),
+            theme=THEME,
+        )
+    )
+
+
+def params(runs: Runs, differing: Differing) -> Section:
+    """What one run was told and the other was not."""
+    if not differing:
+        return Section("params", "Params that differ", ("None: the two runs were told the same.",))
+    lines = [(key, *(_told(value) for value in values)) for key, *values in differing]
+    table = grid("Every key whose values differ", ("key", *runs), lines)
+    return Section("params", "Params that differ", (f"{count(len(lines), 'key')} of params.yaml.",), grids=(table,))
+
+
+def verdicts(runs: Runs) -> Section:
+    """The gates of both runs, and what each symbol's forecasts were measured at."""
+    judged = [record.gates["gates"] for record in runs.values()]
+    deciding = [
+        (words, *(gates[name]["verdict"] if name in gates else None for gates in judged))
+        for name, words in GATES.items()
+        if any(name in gates for gates in judged)
+    ]
+    both = [record.gates["cells"] for record in runs.values()]
+    shown = {symbol for record in runs.values() for symbol in record.shown}
+    symbols = dict.fromkeys(symbol for cells in both for symbol in sorted(cells) if symbol in shown)
+    names = dict.fromkeys(name for cells in both for cell in cells.values() for name in sorted(cell["gates"]))
+    measured = [
+        (symbol, name, *(_of_cell(cells, symbol, name, field) for field in ("verdict", "value") for cells in both))
+        for symbol in symbols
+        for name in names
+    ]
+    titles = ("symbol", "measure", *runs, *(f"{name}, value" for name in runs))
+    tables = (
+        grid("The gates that decide the verdict", ("gate", *runs), deciding),
+        grid("Forecast gates of what each strategy would trade", titles, measured),
+    )
+    left_out = dict.fromkeys(sentence for record in runs.values() for sentence in record.selection)
+    return Section("verdicts", "Verdicts", tuple(left_out), grids=tables)
+
+
+def figures(runs: Runs) -> Section:
+    """Key figures of both books, each span apart."""
+    spans = {"search span": [record.book for record in runs.values()]}
+    released = [record.oos["kpis"] for record in runs.values()]
+    if any(released):
+        spans["holdout"] = [kpis or {} for kpis in released]
+    titles = ("run", "net, bp", "Sharpe ± standard error", *FIGURES.values())
+    tables = [
+        grid(f"The book on the {span}", titles, [_figures(name, book) for name, book in zip(runs, books, strict=True)])
+        for span, books in spans.items()
+    ]
+    trials = ", ".join(f"{count(record.trials, 'trial')} behind {name}" for name, record in runs.items())
+    sentence = f"A Sharpe ratio flatters the more, the more was tried: {trials}."
+    return Section("figures", "Key figures", (sentence,), grids=tuple(tables))
+
+
+def curves(runs: Runs) -> Section:
+    """Equity, drawdown and coverage of both runs, each on one axis."""
+    pictures = _of_days(runs, "search span", lambda record: record.daily, "backtest/daily.parquet")
+    if any(record.oos_daily.height for record in runs.values()):
+        pictures += _of_days(runs, "holdout", lambda record: record.oos_daily, "evaluate/oos_daily.parquet")
+    return Section("curves", "Curves on one axis", (), figures=(*pictures, _coverage(runs)))
+
+
+def inputs(runs: Runs) -> Section:
+    """Which files behind the two pages are the same, by content."""
+    one, other = (record.hashes for record in runs.values())
+    paths = sorted(path for path in {**one, **other} if one.get(path) != other.get(path))
+    same = count(len({**one, **other}) - len(paths), "file")
+    sentence = f"{same} behind the two runs hold the same bytes; what differs starts with these, by md5."
+    table = grid("Files that differ", ("file under artifacts/", *runs), [(p, one.get(p), other.get(p)) for p in paths])
+    return Section("inputs", "Inputs", (sentence,), grids=(table,) if paths else ())
+
+
+def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path: str) -> list[Figure]:
+    books = {name: with_curves(days(record)).filter(pl.col("symbol") == PORTFOLIO) for name, record in runs.items()}
+    shown = ("session", "net_bp", "equity_bp", "drawdown_bp")
+    table = pl.concat([book.select(pl.lit(name).alias("run"), *shown) for name, book in books.items()])
+    told = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
+    titles = {"equity": "net, bp of capital", "drawdown": "below the peak, bp"}
+    return [
+        Figure(
+            f"{span.split()[0]}-{what}",
+            f"{what.capitalize()}, {span}",
+            f"{what.capitalize()} of both books over the {span}: {told}.",
+            f"{told}.",
+            (path,),
+            sized(_line(_days(table), session_axis(), alt.Y(f"{what}_bp:Q", title=title), runs).add_params(sliding())),
+        )
+        for what, title in titles.items()
+    ]
+
+
+def _coverage(runs: Runs) -> Figure:
+    entries = [
+        {"run": name, "minute_et": _minute(row["snapshot_et"]), "coverage": row["calibrated"]}
+        for name, record in runs.items()
+        for row in _traded(record).iter_rows(named=True)
+    ]
+    table = pl.DataFrame(entries, schema={"run": pl.String, "minute_et": pl.Int64, "coverage": pl.Float64})
+    reached = alt.Y("coverage:Q", title="50 % interval covers", scale=alt.Scale(zero=False))
+    dots = alt.Chart(table).mark_line(point=True, tooltip={"content": "data"})
+    chart = _line(dots, clock_axis(), reached, runs) + level(0.5, "as stated")
+    note = f"Each at its own horizon and calibration, after calibration, all symbols{_alike(table)}."
+    words = f"Coverage of the 50 % interval by time of day, both runs. {note}"
+    return Figure(
+        "coverage", "Coverage by time of day", words, note, ("score_forecasts/coverage_by_time.csv",), sized(chart)
+    )
+
+
+def _traded(record: Record) -> pl.DataFrame:
+    """Coverage of the calibration and horizon that the run's rule trades."""
+    chosen = (record.config["calibration"]["method"], record.config["rules"]["horizon_min"])
+    return record.coverage.filter(pl.col("method") == chosen[0], pl.col("horizon_min") == chosen[1])
+
+
+def _alike(table: pl.DataFrame) -> str:
+    """One curve that hides the other is said in words."""
+    parts = [part.drop("run") for part in table.partition_by("run", maintain_order=True)]
+    return "; both curves are the same" if len(parts) == 2 and parts[0].equals(parts[1]) else ""
+
+
+def _days(table: pl.DataFrame) -> Chart:
+    return alt.Chart(rows(table)).mark_line(interpolate="step-after", tooltip={"content": "data"})
+
+
+def _line(lines: Chart, x: alt.X, y: alt.Y, runs: Runs) -> Chart:
+    return lines.encode(x, y, series("run", list(runs)))
+
+
+def _figures(name: str, book: Mapping[str, Any]) -> tuple[Any, ...]:
+    ratio = sharpe(book.get("sharpe"), book.get("sharpe_se"))
+    return (name, book.get("net_bp"), ratio, *(book.get(key) for key in FIGURES))
+
+
+def _earned(book: pl.DataFrame) -> str:
+    return f"{number(sum(book['net_bp']), 1)} bp net" if book.height else "sealed"
+
+
+def _of_cell(cells: Mapping[str, Any], symbol: str, name: str, field: str) -> Any:
+    found = cells[symbol]["gates"].get(name, {}).get(field) if symbol in cells else None
+    return probability(found) if (name, field) == ("fdr", "value") else found
+
+
+def _label(runs: Runs) -> str:
+    labels = {name: record.label for name, record in runs.items()}
+    return ", ".join(dict.fromkeys(labels.values()))
+
+
+def _told(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _minute(clock: str) -> int:
+    hour, minute = map(int, clock.split(":"))
+    return 60 * hour + minute

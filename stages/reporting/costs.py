@@ -1,0 +1,136 @@
+"""What costs and delay do to the result: the cost curve, its break-even, and the same rule entered later."""
+
+from math import ceil
+
+import altair as alt
+import polars as pl
+
+from stages.reporting.charts import INK, SERIES, Chart, Figure, level, rows, sized
+from stages.reporting.elements import Grid, Section, grid, number, sharpe
+from stages.reporting.record import Record
+
+CURVE, DELAY = ("evaluate/cost_curve.csv",), "evaluate/delay.csv"
+HELD = "held"
+FARTHEST_BREAK_EVEN = 6.0  # times the stated costs; beyond, the sentence alone says it
+TRADES_ARE = {HELD: "same trades", "redecided": "rule decides anew"}
+
+
+def costs(record: Record) -> Section:
+    """One curve a span: trades held fixed fall on a straight line, trades decided anew need not."""
+    spans = record.cost_curve["span"].unique(maintain_order=True).to_list()
+    sentences = (
+        "“Same trades” keeps every trade and only charges it more; “rule decides anew” lets the rule see the costs.",
+        *(_break_even(record, span) for span in spans),
+    )
+    figures = tuple(_curve(record, span) for span in spans if _traded(record, span))
+    grids = (_curve_grid(record), _delay_grid(record)) if figures else ()
+    return Section("costs", "Costs and delay", sentences, figures, grids)
+
+
+def break_even(curve: pl.DataFrame) -> float | None:
+    """The cost multiple at which the same trades earn nothing; none where nothing was paid."""
+    stated = curve.filter(pl.col("trades_are") == HELD, pl.col("cost_multiple") > 0).sort("cost_multiple").head(1)
+    if stated.is_empty() or stated["cost_bp"].item() == 0:
+        return None
+    return float(stated["gross_bp"].item() / stated["cost_bp"].item() * stated["cost_multiple"].item())
+
+
+def _break_even(record: Record, span: str) -> str:
+    multiple = break_even(record.cost_curve.filter(pl.col("span") == span))
+    if multiple is None:
+        return f"On the {span} span nothing was traded, so costs change nothing."
+    if multiple <= 0:
+        return f"On the {span} span the trades lose even before costs."
+    return f"On the {span} span the same trades break even at {number(multiple, 2)} times the stated costs."
+
+
+def _traded(record: Record, span: str) -> bool:
+    return bool((record.cost_curve.filter(pl.col("span") == span)["trades"] > 0).any())
+
+
+def _curve(record: Record, span: str) -> Figure:
+    stated = record.cost_curve.filter(pl.col("span") == span)
+    curve = stated.with_columns(trades_are=pl.col("trades_are").replace_strict(TRADES_ARE))
+    multiples, beyond = curve["cost_multiple"].unique().sort().to_list(), _extended(stated)
+    if beyond is not None:
+        multiples += range(ceil(multiples[-1] + 0.5), ceil(beyond["cost_multiple"][-1]) + 1)
+    names = list(TRADES_ARE.values())
+    colour = alt.Color("trades_are:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
+    lines = (
+        alt.Chart(rows(curve.select("trades_are", "cost_multiple", "net_bp", "trades", "sharpe", "sharpe_se")))
+        .mark_line(point={"filled": True, "size": 60})
+        .encode(
+            alt.X(
+                "cost_multiple:Q",
+                title="times the stated costs",
+                scale=alt.Scale(zero=False),
+                axis=alt.Axis(values=multiples, grid=False),
+            ),
+            alt.Y("net_bp:Q", title="net, bp of capital"),
+            color=colour,
+            strokeDash=alt.StrokeDash("trades_are:N", legend=None, sort=names),
+            tooltip=["trades_are:N", "cost_multiple:Q", alt.Tooltip("net_bp:Q", format=".1f"), "trades:Q"],
+        )
+    )
+    return Figure(
+        f"costs-{span}",
+        f"Cost curve, {span} span",
+        f"Net result of the {span} span against the cost multiple. {_break_even(record, span)}",
+        "",
+        CURVE,
+        sized(
+            alt.layer(
+                lines,
+                level(0.0, "nothing earned" if beyond is None else ""),
+                *([] if beyond is None else _to_break_even(beyond)),
+            )
+        ),
+    )
+
+
+def _extended(curve: pl.DataFrame) -> pl.DataFrame | None:
+    """The straight line of the same trades from where the curve ends to its break-even, if that is not far off."""
+    multiple, last = break_even(curve), curve.filter(pl.col("trades_are") == HELD).sort("cost_multiple").tail(1)
+    if multiple is None or not last["cost_multiple"].item() < multiple <= FARTHEST_BREAK_EVEN:
+        return None
+    end = pl.DataFrame({"cost_multiple": [multiple], "net_bp": [0.0]})
+    return pl.concat([last.select("cost_multiple", "net_bp"), end])
+
+
+def _to_break_even(beyond: pl.DataFrame) -> list[Chart]:
+    base = alt.Chart(rows(beyond)).encode(alt.X("cost_multiple:Q"), alt.Y("net_bp:Q"))
+    words = alt.value(f"breaks even at {number(beyond['cost_multiple'][-1], 2)}")
+    end = base.transform_filter("datum.net_bp === 0")
+    return [
+        base.mark_line(color=SERIES[0], strokeDash=[1, 4]),
+        end.mark_point(color=SERIES[0], filled=False, size=60),
+        end.mark_text(color=INK, fontSize=11, align="right", dx=-6, dy=-10).encode(text=words),
+    ]
+
+
+def _curve_grid(record: Record) -> Grid:
+    titles = ("span", "times the costs", "trades are", "trades", "net, bp", record.sharpe_title)
+    lines = [
+        (
+            row["span"],
+            row["cost_multiple"],
+            TRADES_ARE[row["trades_are"]],
+            row["trades"],
+            row["net_bp"],
+            sharpe(row["sharpe"], row["sharpe_se"]),
+        )
+        for row in record.cost_curve.iter_rows(named=True)
+    ]
+    return grid("Cost curve", titles, lines)
+
+
+def _delay_grid(record: Record) -> Grid:
+    titles = ("span", "entry delay, bars", "trades", "net, bp", "share won", record.sharpe_title)
+    lines = [
+        (
+            *(row[field] for field in ("span", "entry_delay_bars", "trades", "net_bp", "hit_rate")),
+            sharpe(row["sharpe"], row["sharpe_se"]),
+        )
+        for row in record.delay.iter_rows(named=True)
+    ]
+    return grid(f"The same rule, entered later ({DELAY})", titles, lines)

@@ -1,0 +1,197 @@
+"""Do the quantiles hold what they promise: reliability, PIT, and coverage by time of day, raw and calibrated."""
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from stages.reporting.charts import SERIES, Figure, level, listed, sized
+from stages.reporting.elements import Section, count, number, probability
+from stages.reporting.fans import strategy_forecasts
+from stages.reporting.record import Document, Record
+from stages.reporting.skill import DATA, bounded
+
+DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *DATA)
+VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
+LEVELS = (5, 25, 50, 75, 95)
+SIDES = ("q05", "q25", "q75", "q95")
+ROUNDING_BP = 1e-5
+BINS = ("below q25", "q25 to q50", "q50 to q75", "above q75")
+
+
+def coverage(record: Record) -> Section:
+    """Pooled over symbols at the horizon that trades."""
+    horizon = record.config["rules"]["horizon_min"]
+    pooled = next((one for one in record.scores("pooled") if one["horizon_min"] == horizon), None)
+    sentences = (
+        f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
+        "forecast by errors already known when it was asked, so the first sessions stand as answered, unjudged.",
+        *_grid_end(record),
+        *record.selection,
+    )
+    if pooled is None:
+        return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
+    figures = (_reliability(pooled), _pit(pooled), _by_time(record, horizon))
+    return Section("coverage", "Reliability and coverage", (*sentences, *_ties(pooled)), figures)
+
+
+def _grid_end(record: Record) -> tuple[str, ...]:
+    """Where `widen` is stated: on how many forecasts it grew as far as its grid lets it."""
+    params = record.config["calibration"]
+    if params["method"] != "widen":
+        return ()
+    rows, end = strategy_forecasts(record).filter("calibrated"), max(params["widen_grid"])
+    farthest = {name: pl.col("raw_q50") + (1 + end) * (pl.col(f"raw_{name}") - pl.col("raw_q50")) for name in SIDES}
+    at_end = [(pl.col(name) - there).abs() < ROUNDING_BP for name, there in farthest.items()]
+    return (
+        f"On {rows.filter(pl.any_horizontal(at_end)).height:,} of {count(rows.height, 'corrected forecast')} an "
+        f"interval grew by {end:g}, the end of calibration.widen_grid: where it needed more, it stayed too narrow.",
+    )
+
+
+def _version() -> alt.Color:
+    return alt.Color(
+        "version:N", title=None, scale=alt.Scale(domain=list(VERSIONS.values()), range=["var(--quiet)", SERIES[0]])
+    )
+
+
+def _reliability(pooled: Document) -> Figure:
+    entries: list[dict[str, Any]] = [
+        {"version": words, "level": quantile / 100} | bounded(pooled["metrics"][f"hit_{quantile:02d}"][version])
+        for version, words in VERSIONS.items()
+        for quantile in LEVELS
+    ]
+    unit = alt.Scale(domain=[0, 1])
+    base = alt.Chart(listed(entries)).encode(
+        alt.X(
+            "level:Q",
+            scale=unit,
+            title="promised share at or below",
+            axis=alt.Axis(format=".0%", values=[q / 100 for q in LEVELS]),
+        ),
+        color=_version(),
+        tooltip=[
+            "version:N",
+            *(alt.Tooltip(f"{field}:Q", format=".1%") for field in ("level", "value", "low", "high")),
+        ],
+    )
+    share = alt.Y("value:Q", scale=unit, title="share that came", axis=alt.Axis(format=".0%"))
+    perfect = alt.Chart(listed([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
+        color="var(--quiet)", strokeDash=[4, 4], strokeWidth=1
+    )
+    bounded_at_all = any(one["low"] is not None for one in entries)
+    bounds = [base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")] if bounded_at_all else []
+    line = base.mark_line(point={"filled": True, "size": 50}).encode(share)
+    chart = alt.layer(perfect.encode(alt.X("x:Q"), alt.Y("y:Q")), *bounds, line)
+    told = ", ".join(
+        f"{one['level']:.0%} came {number(one['value'] * 100, 1)} %"
+        for one in entries[len(LEVELS) :]
+        if one["value"] is not None
+    )
+    return Figure(
+        "reliability",
+        "Reliability",
+        f"Share of outcomes at or below each calibrated quantile: {told}.",
+        "On the dashed line, quantiles hold exactly what they promise; bars are bounds from resampled days.",
+        DATA,
+        sized(chart),
+    )
+
+
+def _pit(pooled: Document) -> Figure:
+    entries = [
+        {"version": words, "bin": name, "share": many / max(sum(pooled["pit"][version]["counts"]), 1), "count": many}
+        for version, words in VERSIONS.items()
+        for name, many in zip(BINS, pooled["pit"][version]["counts"], strict=True)
+    ]
+    bars = (
+        alt.Chart(listed(entries))
+        .mark_bar()
+        .encode(
+            alt.X("bin:N", sort=list(BINS), title=None, axis=alt.Axis(labelAngle=0)),
+            alt.Y("share:Q", axis=alt.Axis(format=".0%"), title="share of outcomes"),
+            xOffset=alt.XOffset("version:N", sort=list(VERSIONS.values())),
+            color=_version(),
+            tooltip=["version:N", "bin:N", alt.Tooltip("share:Q", format=".1%"), "count:Q"],
+        )
+    )
+    told = ", ".join(f"{one['bin']} {one['share']:.0%}" for one in entries[len(BINS) :])
+    return Figure(
+        "pit",
+        "Where outcomes fell (PIT)",
+        f"Share of outcomes in each quarter of the calibrated forecasts: {told}; a quarter each is perfect.",
+        _evenness(pooled["pit"]["calibrated"]["p_days"]),
+        DATA,
+        sized(bars + level(0.25, "promised")),
+    )
+
+
+def _evenness(p: float | None) -> str:
+    perfect = "Evenly filled quarters are perfect"
+    if p is None:
+        return f"{perfect}; days are too few to say whether the unevenness is luck."
+    told = probability(p)
+    return f"{perfect}: p {told if told.startswith('<') else f'= {told}'} that the unevenness is luck of the days."
+
+
+def _ties(pooled: Document) -> tuple[str, ...]:
+    """What to say where outcomes lie on the quantiles themselves."""
+    shares = pooled.get("ties", {})  # a run of the past may not tell
+    if not any(shares.values()):
+        return ()
+    raw, calibrated, unmoved = (100 * share for share in (shares["raw"], shares["calibrated"], pooled["unmoved"]))
+    return (
+        f"{raw:.1f} % of the outcomes lie exactly on a quantile as answered, {calibrated:.1f} % on a calibrated one; "
+        f"for {unmoved:.1f} % the price did not move. Of the outcomes on a quantile as many count as at or below it "
+        "as bring the level's share nearest to what it promises.",
+    )
+
+
+def _by_time(record: Record, horizon: int) -> Figure:
+    each = [
+        {
+            "version": words,
+            "snapshot": entry["snapshot_et"],
+            "symbol": entry["symbol"],
+            "n": entry["n"],
+            "value": entry["metrics"]["coverage_50"][version]["value"],
+        }
+        for entry in record.scores("by_snapshot")
+        if entry["horizon_min"] == horizon and entry["symbol"] in record.shown
+        for version, words in VERSIONS.items()
+    ]
+    together = record.coverage.filter(method=record.config["calibration"]["method"], horizon_min=horizon).sort(
+        "snapshot_et"
+    )
+    pooled = [
+        {"version": words, "snapshot": row["snapshot_et"], "symbol": "all", "n": row["n"], "value": row[version]}
+        for row in together.iter_rows(named=True)
+        for version, words in VERSIONS.items()
+    ]
+    hover = ["symbol:N", "version:N", "n:Q", alt.Tooltip("value:Q", title="inside", format=".1%")]
+    share = alt.Y(
+        "value:Q", title="share inside the 50 % band", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False)
+    )
+    apart = alt.Scale(paddingInner=0.5, paddingOuter=0.3)
+    place = alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0), scale=apart)
+    beside = alt.XOffset("version:N", sort=list(VERSIONS.values()))
+    symbols = alt.Chart(listed(each)).mark_point(filled=True, size=35, opacity=0.6)
+    whole = alt.Chart(listed(pooled)).mark_tick(thickness=4, size=24, opacity=1, orient="horizontal")
+    marks = [symbols, whole] if len({one["symbol"] for one in each}) > 1 else [whole]
+    told = ", ".join(
+        f"{row['snapshot_et']} {row['raw']:.0%} then {row['calibrated']:.0%}" for row in together.iter_rows(named=True)
+    )
+    return Figure(
+        "coverage-time",
+        "Coverage by time of day, before and after calibration",
+        f"Share of outcomes inside the 50 percent band by snapshot, as answered, then calibrated: {told}.",
+        "Bars hold all symbols together, dots one symbol each." if len(marks) > 1 else "",
+        DATA_BY_TIME,
+        sized(
+            alt.layer(
+                level(0.5, "promised"),
+                *(mark.encode(place, share, xOffset=beside, color=_version(), tooltip=hover) for mark in marks),
+            )
+        ),
+        wide=True,
+    )

@@ -1,0 +1,146 @@
+"""What a section of a report consists of, whatever it is rendered to: words, tables, figures.
+
+Numbers and verdicts as words, the same in every report.
+
+Which of many are shown: by rule, not by taste.
+
+What a section of a report consists of, whatever it is rendered to: sentences, tables, figures.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from stages.reporting.charts import Figure
+
+SIGNS = {"PASS": "✔", "FAIL": "✘", "INCONCLUSIVE": "?", "SEALED": "▣"}
+MISSING = "\N{EN DASH}"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A cell: counts with separators, measurements to `digits` decimals, nothing as a dash, words as they are."""
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return str(value)
+
+
+def measure(value: float | None) -> str:
+    """A measurement with the decimals that it needs: 4, 0.95, 23.449, 264.6."""
+    if value is None:
+        return MISSING
+    whole, _, decimals = number(float(value), 1 if abs(value) >= 100 else 3).partition(".")
+    return f"{whole}.{decimals}".rstrip("0").rstrip(".")
+
+
+def count(many: int, one: str, more: str | None = None) -> str:
+    """`1 trade`, `2 trades`."""
+    return f"{many:,} {one if many == 1 else more or one + 's'}"
+
+
+def probability(value: float | None) -> str:
+    """A p-value or a probability that was estimated: never nothing at all, never certain."""
+    if value is None or 0.001 <= value <= 0.999:
+        return number(value)
+    return "< 0.001" if value < 0.001 else "> 0.999"
+
+
+def sharpe(value: float | None, se: float | None) -> str:
+    """A Sharpe ratio is never shown without its standard error; the number of trials stands beside it."""
+    return MISSING if value is None or se is None else f"{number(value, 2)} ± {number(se, 2)}"
+
+
+T = TypeVar("T")
+
+
+def evenly(ranked: Sequence[T], most: int) -> list[T]:
+    """So many of a ranked sequence, from its first to its last at even distances; all of a shorter one."""
+    last = len(ranked) - 1
+    places = sorted({round(step * last / max(most - 1, 1)) for step in range(most)}) if ranked else []
+    return [ranked[place] for place in places]
+
+
+LONGEST_CELL = 60
+NUMERAL = re.compile(rf"(< )?\u2212?[\d,]+(\.\d+)?( ± [\d,.]+)?|{MISSING}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table column; numbers are set right, sentences may wrap."""
+
+    title: str
+    is_number: bool
+    is_wordy: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one row, as text; a chosen row is set off."""
+
+    cells: tuple[str, ...]
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table whose cells are words already."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def is_wordy(self) -> bool:
+        """Whether it holds sentences; such a table turns into cards on a phone."""
+        return any(column.is_wordy for column in self.columns)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question about the run and its answer; `dump` is YAML to be shown as it stands."""
+
+    id: str
+    title: str
+    sentences: tuple[str, ...]
+    figures: tuple[Figure, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    dump: str = ""
+
+
+def grid(caption: str, titles: Sequence[str], lines: Iterable[Sequence[Any]], chosen: Iterable[int] = ()) -> Grid:
+    """A table from values: a column in which every value is a number, or a numeral (or missing), is set right."""
+    lines, marked = [tuple(line) for line in lines], set(chosen)
+    columns = [[line[place] for line in lines] for place in range(len(titles))]
+    digits = [_digits(title, values) for title, values in zip(titles, columns, strict=True)]
+    return Grid(
+        caption,
+        tuple(_column(title, values) for title, values in zip(titles, columns, strict=True)),
+        tuple(Row(tuple(map(number, line, digits)), place in marked) for place, line in enumerate(lines)),
+    )
+
+
+def _column(title: str, values: Sequence[Any]) -> Column:
+    known = [value for value in values if value is not None]
+    is_number = all(map(_is_number, known))
+    is_wordy = any(isinstance(value, str) and len(value) > LONGEST_CELL for value in known)
+    return Column(title, is_number, is_wordy)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return NUMERAL.fullmatch(value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _digits(title: str, values: Sequence[Any]) -> int:
+    """Basis points to one decimal; other columns to what their values need, at most three."""
+    if title.endswith("bp"):
+        return 1
+    needed = [f"{value:.3f}".rstrip("0").partition(".")[2] for value in values if isinstance(value, float)]
+    return max(map(len, needed), default=0)

@@ -1,0 +1,198 @@
+"""Equity and drawdown, search span and holdout apart; and the rule of choice walked forward.
+
+Equity and drawdown, with the search span and the holdout clearly apart.
+
+The rule of choice asked again and again on the search span: chosen on what came before, traded on what came next.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from stages.reporting.charts import BAD, GOOD, INK, Chart, Figure, rows, series, session_axis, sized, sliding
+from stages.reporting.elements import Grid, Section, count, grid, measure, number, sharpe
+from stages.reporting.record import Document, Record
+from stages.tables.trades import PORTFOLIO
+from stages.trading.daily import with_curves
+
+SEARCH, HOLDOUT = ("backtest/daily.parquet",), ("evaluate/oos_daily.parquet",)
+
+
+def equity(record: Record) -> Section:
+    """The search span, and of the holdout what was opened for this strategy."""
+    chosen = (
+        "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo and "
+        "was seen by no choice."
+    )
+    sentences = [chosen, *record.selection]
+    if not (record.daily["trades"] > 0).any():
+        sentences.append("Nothing was traded on the search span, so there is no curve to draw.")
+    figures = span_figures(record, "search span", record.daily, SEARCH)
+    if record.oos["status"] == "SEALED":
+        shown = "nothing of it is shown" if record.oos_daily.is_empty() else "only the months that are open are shown"
+        sentences.append(f"The holdout is sealed: {shown}. {record.oos.get('words') or ''}".strip())
+    figures += span_figures(record, "holdout", record.oos_daily, HOLDOUT)
+    for name, part in {"the holdout": record.oos, **record.oos.get("months", {})}.items():
+        sentences += (_forecasts(name, figures) for figures in part.get("forecasts") or ())
+    return Section("equity", "Equity and drawdown", tuple(sentences), figures, (_key_figures(record),))
+
+
+def _forecasts(name: str, figures: Mapping[str, Any]) -> str:
+    """How good the forecasts were that a part of the holdout was traded by."""
+    rmae, coverage, skill = (measure(figures[one]["value"]) for one in ("rmae", "coverage_50", "crps_skill"))
+    bounds = "" if figures["rmae"]["ci"] is None else f" ({' to '.join(map(measure, figures['rmae']['ci']))})"
+    return (
+        f"Forecasts traded on {name}, {figures['horizon_min']} min: rMAE {rmae}{bounds}, 50 % coverage {coverage}, "
+        f"CRPS skill {skill}, from {count(figures['n'], 'outcome')} on {count(figures['n_days'], 'day')}."
+    )
+
+
+def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str, ...]) -> tuple[Figure, ...]:
+    """Equity and drawdown of one span; two spans are two pairs of figures, never one line; no trade, no picture."""
+    if not (daily["trades"] > 0).any():
+        return ()
+    curves = with_curves(daily).with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d"))
+    book = curves.filter(pl.col("symbol") == PORTFOLIO)
+    total, worst = sum(book["net_bp"]), min(book["drawdown_bp"], default=0.0)
+    words = f"{count(book.height, 'session')}, {number(total, 1)} bp net, deepest drawdown {number(abs(worst), 1)} bp"
+    name, under = span.split()[0], alt.Y("drawdown_bp:Q", title="below the peak, bp")
+    areas = alt.Chart(rows(book)).mark_area(color=BAD, opacity=0.35, line={"color": BAD}, interpolate="step-after")
+    pictures = {
+        "equity": [_lines(record, curves), _hover(book)],
+        "drawdown": [areas.encode(session_axis(), under), _hover(book)],
+    }
+    return tuple(
+        Figure(
+            f"{name}-{what}",
+            f"{what.capitalize()}, {span}",
+            f"{what.capitalize()} over the {span}: {words}.",
+            f"{words.capitalize()}.",
+            data,
+            sized(alt.layer(*layers).add_params(sliding())),
+        )
+        for what, layers in pictures.items()
+    )
+
+
+def _lines(record: Record, curves: pl.DataFrame) -> Chart:
+    """The book, and the shown symbols that traded."""
+    thick = alt.condition(f"datum.symbol === '{PORTFOLIO}'", alt.value(3), alt.value(1.2))
+    traded = set(curves.filter(pl.col("trades") > 0)["symbol"])
+    names = [symbol for symbol in record.shown if symbol in traded]
+    return (
+        alt.Chart(rows(curves.filter(pl.col("symbol").is_in([PORTFOLIO, *names]))))
+        .mark_line(interpolate="step-after")
+        .encode(
+            session_axis(),
+            alt.Y("equity_bp:Q", title="net, bp of capital"),
+            series("symbol", names, first=PORTFOLIO),
+            strokeWidth=thick,
+        )
+    )
+
+
+def _hover(book: pl.DataFrame) -> Chart:
+    """The book's numbers anywhere above or below a session."""
+    fields = [alt.Tooltip(f"{field}:Q", format=".1f") for field in ("net_bp", "equity_bp", "drawdown_bp")]
+    return (
+        alt.Chart(rows(book))
+        .mark_rule(opacity=0, strokeWidth=8)
+        .encode(session_axis(), tooltip=[alt.Tooltip("day:N", title="session"), *fields])
+    )
+
+
+def _key_figures(record: Record) -> Grid:
+    titles = (
+        "span", "symbol", "sessions", "trades", "net, bp", record.sharpe_title, "gross, bp", "costs, bp",
+        "mean trade, bp", "share won", "deepest drawdown, bp", "turnover a day", "exposure",
+    )  # fmt: skip
+    key = ("span", "symbol", "sessions", "trades", "net_bp")
+    rest = ("gross_bp", "cost_bp", "mean_trade_bp", "hit_rate", "max_drawdown_bp", "turnover", "exposure")
+    lines = [
+        (*(row[field] for field in key), sharpe(row["sharpe"], row["sharpe_se"]), *(row[field] for field in rest))
+        for row in record.portfolio.iter_rows(named=True)
+        if row["symbol"] in (PORTFOLIO, *record.shown)
+    ]
+    return grid("Key figures by span and symbol", titles, lines)
+
+
+DATA = ("sweep/walk_forward.csv",)
+
+
+def walk_forward(record: Record) -> Section:
+    """Folds and their sum, if `split.walk_forward` asked for them; beside them the stated rule on the same sessions."""
+    title = "Walk-forward"
+    if record.walk_forward.is_empty():
+        return Section("walk-forward", title, ("Not asked for: `dvc exp run -S split=walk_forward` walks this study.",))
+    folds, walked = record.walk_forward[:-1], record.walk_forward.row(-1, named=True)
+    sentences = (
+        "What choosing by the sweep's rule would have earned: in each fold the variant that the sessions before it "
+        "proposed is traded. Who may trade was judged on the whole search span, which flatters every fold.",
+        _result(record, folds.height, walked),
+    )
+    figures = (_folds(folds, walked),) if walked["trades"] else ()
+    return Section("walk-forward", title, sentences, figures, (_table(record),))
+
+
+def _result(record: Record, folds: int, walked: Document) -> str:
+    first, last = (date.fromisoformat(walked[end]) for end in ("first_session", "last_session"))
+    stated = record.daily.filter(pl.col("symbol") == PORTFOLIO, pl.col("session").is_between(first, last))
+    return (
+        f"{count(folds, 'fold')} over {count(walked['sessions'], 'session')}: {_earned(walked)}, Sharpe ratio "
+        f"{sharpe(walked['sharpe'], walked['sharpe_se'])} ({count(record.trials, 'trial')}). The rule that params "
+        f"state, chosen with all of them in view, made {number(stated['net_bp'].sum(), 1)} bp on the same sessions."
+    )
+
+
+def _earned(walked: Document) -> str:
+    return f"{number(walked['net_bp'], 1)} bp net in {count(walked['trades'], 'trade')}"
+
+
+def _folds(folds: pl.DataFrame, walked: Document) -> Figure:
+    ends = pl.col("last_session").str.to_date().dt.offset_by("1d").alias("end")
+    bars = (
+        alt.Chart(rows(folds.with_columns(ends)))
+        .mark_bar(opacity=0.6, stroke=INK, strokeWidth=0.5)
+        .encode(
+            session_axis("first_session"),
+            alt.X2("end"),
+            alt.Y("net_bp:Q", title="net, bp of capital"),
+            alt.Y2(datum=0),
+            color=alt.condition("datum.net_bp > 0", alt.value(GOOD), alt.value(BAD)),
+            tooltip=[
+                *(alt.Tooltip(f"{field}:N") for field in ("fold", "first_session", "last_session", "combo")),
+                alt.Tooltip("net_bp:Q", format=".1f"),
+                alt.Tooltip("trades:Q"),
+            ],
+        )
+    )
+    return Figure(
+        "walk-forward-folds",
+        "Net result of each fold",
+        f"Net result of {count(folds.height, 'fold')} walked forward over the search span: {_earned(walked)} in all.",
+        "Each bar is as wide as its fold; the variant it traded is on hover.",
+        DATA,
+        sized(bars),
+    )
+
+
+def _table(record: Record) -> Grid:
+    titles = ("fold", "chosen on", "sessions", "variant", "traded on", "sessions", "trades", "net, bp", "share won")
+    lines = [
+        (
+            row["fold"],
+            _span(row["train_first"], row["train_last"]),
+            *(row[field] for field in ("train_sessions", "combo")),
+            _span(row["first_session"], row["last_session"]),
+            *(row[field] for field in ("sessions", "trades", "net_bp", "hit_rate")),
+        )
+        for row in record.walk_forward.iter_rows(named=True)
+    ]
+    return grid("The walk, fold by fold", titles, lines, chosen=[len(lines) - 1])
+
+
+def _span(first: str | None, last: str | None) -> str | None:
+    return first and f"{first} to {last}"

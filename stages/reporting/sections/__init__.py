@@ -1,1 +1,0 @@
-"""One file a section of the page: what it says, shows and lists."""

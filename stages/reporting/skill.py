@@ -1,0 +1,207 @@
+"""Is the forecast better than saying “no change”, and do the controls hold.
+
+The controls: three forecasters whose score is known in advance.
+
+Is the forecast better than saying “no change”: by symbol, by time of day, by horizon.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import altair as alt
+
+from stages.errors import shorten
+from stages.reporting.charts import BAD, GOOD, HEIGHT, INK, SERIES, Figure, level, listed, series, sized
+from stages.reporting.elements import Grid, Section, count, grid, number, probability
+from stages.reporting.record import Record
+
+CONTROLS = {
+    "echo": "repeats the last value sent: must equal persistence",
+    "oracle": "knows the answer: must make no error",
+    "shifted_oracle": "knows the answer a minute early: must be visibly worse",
+    "oracle_bound": "knows what was planted in an artificial market: must not be beaten",
+}
+
+
+def controls(record: Record) -> Section:
+    """A pipeline whose history holds the answer, or that reads the wrong step, cannot pass all three."""
+    proofs = record.metrics["controls"]
+    figures = ("verdict", "rule", "rmae_min", "rmae_max", "n")
+    lines = [
+        (name, meaning, *(proofs[name][field] for field in figures))
+        for name, meaning in CONTROLS.items()
+        if name in proofs
+    ]
+    sentences = (
+        "Three forecasters that would expose this pipeline, scored on the run's own questions. If history held the "
+        "answer, or the score read the wrong step, they could not all come out as they must; then no cell may trade.",
+    )
+    titles = ("control", "what it does", "verdict", "rule", "lowest rMAE", "highest rMAE", "forecasts")
+    return Section("controls", "Controls", sentences, grids=(grid("Controls", titles, lines),))
+
+
+DATA = ("score_forecasts/metrics.json",)
+ROW_HEIGHT = 14
+TILE_HEIGHT, LEAST_HEIGHT = 56, 96
+
+
+def skill(record: Record) -> Section:
+    """Relative errors of the method that trades; below 1 is better than persistence."""
+    sentences = (
+        "Relative errors divide the forecast's error by that of persistence (“the price stays”): 1 is no skill, lower "
+        "is better. Bars are one-sided confidence bounds from resampled days; where days are too few, or nothing moved "
+        "in some resample, there is no bar.",
+        *_unmoved(record),
+        *record.selection,
+    )
+    figures = (*_ranked(record), _by_horizon(record), _by_snapshot(record))
+    return Section("skill", "Forecast skill", sentences, figures, (_pooled(record),))
+
+
+def _unmoved(record: Record) -> Iterator[str]:
+    """Which symbols no relative error holds."""
+    found = {entry["horizon_min"]: entry for entry in record.scores("pooled") if entry.get("n_symbols_unmoved")}
+    if found:
+        left = ", ".join(
+            f"{entry['n_symbols_unmoved']} of {entry['n_symbols']} at {minutes} min" for minutes, entry in found.items()
+        )
+        yield f"The price of some symbols never moved, which leaves them out of all relative errors: {left}."
+
+
+def bounded(metric: dict[str, Any]) -> dict[str, float | None]:
+    """A metric's value and its two bounds, which are null together."""
+    low, high = metric["ci"] or (None, None)
+    return {"value": metric["value"], "low": low, "high": high}
+
+
+def _ranked(record: Record) -> tuple[Figure, ...]:
+    """Every symbol of a universe too large to show them one by one, from the lowest rMAE to the highest."""
+    if not record.selection:
+        return ()
+    horizon, threshold = record.config["rules"]["horizon_min"], record.config["gates"]["rmae_lt"]
+    known = [
+        {"symbol": entry["symbol"], "n": entry["n"]} | bounded(entry["metrics"]["rmae"]["calibrated"])
+        for entry in record.scores("cells")
+        if entry["horizon_min"] == horizon and entry["metrics"]["rmae"]["calibrated"]["value"] is not None
+    ]
+    entries = [{"rank": rank} | one for rank, one in enumerate(sorted(known, key=lambda one: one["value"]), start=1)]
+    if not entries:
+        return ()
+    below, middle = sum(one["value"] < 1 for one in entries), entries[(len(entries) - 1) // 2]["value"]
+    told = f"{below} of {count(len(entries), 'symbol')} below 1, the middle one at {number(middle)}"
+    place = alt.X("rank:Q", title="symbols in order of their rMAE", scale=alt.Scale(nice=False))
+    hover = [alt.Tooltip(field) for field in ("symbol:N", "n:Q")]
+    hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
+    base = alt.Chart(listed(entries)).encode(place, tooltip=hover)
+    scale = alt.Scale(zero=False)
+    bars = base.mark_rule(color=SERIES[0], opacity=0.5).encode(alt.Y("low:Q", scale=scale, title="rMAE"), y2="high:Q")
+    dots = base.mark_point(filled=True, size=18, opacity=1, color=SERIES[0]).encode(alt.Y("value:Q", scale=scale))
+    lines = level(1.0, "persistence") + level(threshold, f"gate {threshold:g}")
+    bounds = any(one["low"] is not None for one in entries)
+    return (
+        Figure(
+            "skill-ranked",
+            f"rMAE of every symbol, {horizon} minutes ahead",
+            f"Relative mean absolute error of every symbol in ascending order with bounds: {told}.",
+            f"{told.capitalize()}.",
+            DATA,
+            sized(alt.layer(lines, *([bars] if bounds else []), dots)),
+            wide=True,
+        ),
+    )
+
+
+def _by_horizon(record: Record) -> Figure:
+    horizons = record.config["requests"]["horizons_min"]
+    entries = [
+        {"symbol": entry["symbol"], "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
+        | bounded(entry["metrics"]["rmae"]["calibrated"])
+        for entry in record.scores("cells")
+        if entry["symbol"] in record.shown
+    ]
+    threshold = record.config["gates"]["rmae_lt"]
+    place = alt.Y("symbol:N", title=None, sort=record.symbols)
+    offset = alt.YOffset("horizon:N", sort=[f"{minutes} min" for minutes in horizons])
+    base = alt.Chart(listed(entries)).encode(place, offset, series("horizon", [f"{m} min" for m in horizons]))
+    scale = alt.Scale(zero=False)
+    hover = [alt.Tooltip(field) for field in ("symbol:N", "horizon:N", "n:Q")]
+    hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
+    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=scale, title="rMAE"), x2="high:Q", tooltip=hover)
+    dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", scale=scale), tooltip=hover)
+    bounds = any(one["low"] is not None for one in entries)
+    lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", before=True)
+    height = max(HEIGHT, ROW_HEIGHT * len(entries))
+    best = min((one for one in entries if one["value"] is not None), key=lambda one: one["value"], default=None)
+    found = (
+        f"Lowest: {best['symbol']} at {best['horizon']}, {number(best['value'])}." if best else "Nothing was scored."
+    )
+    return Figure(
+        "skill-horizon",
+        "rMAE by symbol and horizon",
+        f"Relative mean absolute error of each symbol and horizon with bounds, against persistence at 1. {found}",
+        found,
+        DATA,
+        sized(alt.layer(lines, *([bars] if bounds else []), dots), height),
+    )
+
+
+def _by_snapshot(record: Record) -> Figure:
+    horizon = record.config["rules"]["horizon_min"]
+    entries = [
+        {
+            "symbol": entry["symbol"],
+            "snapshot": entry["snapshot_et"],
+            "n": entry["n"],
+            "value": entry["metrics"]["rmae"]["calibrated"]["value"],
+        }
+        for entry in record.scores("by_snapshot")
+        if entry["horizon_min"] == horizon
+        and entry["symbol"] in record.shown
+        and entry["metrics"]["rmae"]["calibrated"]["value"] is not None  # a missing value would be drawn as 0
+    ]
+    base = alt.Chart(listed(entries)).encode(
+        alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0)),
+        alt.Y("symbol:N", title=None, sort=record.symbols),
+        tooltip=["symbol:N", "snapshot:N", "n:Q", alt.Tooltip("value:Q", title="rMAE", format=".3f")],
+    )
+    tone = alt.condition("datum.value < 1", alt.value(GOOD), alt.value(BAD))
+    depth = alt.Opacity("depth:Q", legend=None, scale=alt.Scale(domain=[0, 0.5], range=[0.05, 0.6], clamp=True))
+    cells = base.transform_calculate(depth="abs(1 - datum.value)").mark_rect().encode(color=tone, opacity=depth)
+    words = base.mark_text(color=INK).encode(alt.Text("value:Q", format=".2f"))
+    return Figure(
+        "skill-snapshot",
+        f"rMAE by time of day, {horizon} minutes ahead",
+        f"Relative mean absolute error at {horizon} minutes by symbol and snapshot: {in_words(entries, 'snapshot')}.",
+        "Green is better than persistence, red is worse; the deeper, the further from it.",
+        DATA,
+        sized(cells + words, max(LEAST_HEIGHT, TILE_HEIGHT * len({entry["symbol"] for entry in entries}))),
+    )
+
+
+def in_words(entries: Iterable[dict[str, Any]], second: str) -> str:
+    """The first values of a small picture, for those who hear it."""
+    return shorten([f"{one['symbol']} {one[second]} {number(one['value'], 2)}" for one in entries])
+
+
+def _pooled(record: Record) -> Grid:
+    titles = (
+        "horizon, min", "rMAE", "bounds", "rRMSE", "CRPS skill", "pinball, bp", "outcomes", "days", "void",
+        "uncalibrated", "crossed", "p (Diebold-Mariano)",
+    )  # fmt: skip
+    lines = []
+    for entry in record.scores("pooled"):
+        metric = {name: bounded(versions["calibrated"]) for name, versions in entry["metrics"].items()}
+        bounds = f"{number(metric['rmae']['low'])} to {number(metric['rmae']['high'])}"
+        scores = [metric[name]["value"] for name in ("rrmse", "crps_skill", "pinball_bp")]
+        counts = [entry[name] for name in ("n", "n_days", "n_void", "n_uncalibrated", "n_crossed")]
+        lines.append(
+            (
+                entry["horizon_min"],
+                metric["rmae"]["value"],
+                bounds,
+                *scores,
+                *counts,
+                probability(entry["dm"]["calibrated"]["p_better"]),
+            )
+        )
+    return grid("All symbols together (relative errors: geometric means over symbols)", titles, lines)

@@ -1,1 +1,0 @@
-"""When a forecast becomes a trade: costs, expected value, one decision a signal."""

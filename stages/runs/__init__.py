@@ -1,0 +1,1 @@
+"""Runs other than the present one: experiments, replays, and the log of every trial."""

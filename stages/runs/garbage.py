@@ -1,0 +1,81 @@
+"""Partitions in a bucket that no run needs any more.
+
+Needed is what a manifest names: of any run that a commit, branch, tag or experiment records, and of this workspace.
+*Time*: an object younger than `OLDEST_RUN` is kept, since a run that is still going has not written its manifest.
+*Errors*: `ConfigurationError` (exit 5) while a recorded manifest is out of reach: nothing can be called garbage then.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from stages.errors import ConfigurationError
+from stages.io.partitions import MANIFEST, PARAM
+from stages.io.reaching import open_uri, told
+from stages.io.workspace import cached
+from stages.runs.evidence import Run
+from stages.runs.past_runs import present_run, recorded_runs
+
+OLDEST_RUN = timedelta(days=7)
+ARTIFACTS = Path("artifacts")
+MANIFESTS = {MANIFEST, f"bars/{MANIFEST}"}
+FOLDERS = ("bars", "features", "search", "holdout")
+
+
+def garbage(root: str, before: datetime) -> tuple[list[str], int]:
+    """Uris of objects below `root`, last written before this instant, that no manifest names; how many are named."""
+    needed = set(_named_by_runs()) | set(_named_here())
+    filesystem, path = open_uri(root, Path(), PARAM)
+    with told(root, PARAM):
+        found = filesystem.find(path, detail=True)
+    unnamed = {f"gs://{name}": facts["mtime"] for name, facts in found.items() if f"gs://{name}" not in needed}
+    return sorted(uri for uri, written in unnamed.items() if written < before), len(found) - len(unnamed)
+
+
+def delete(uris: list[str]) -> None:
+    """Remove these objects."""
+    filesystem, _ = open_uri(uris[0], Path(), PARAM)
+    with told(uris[0], PARAM):
+        filesystem.rm([uri.removeprefix("gs://") for uri in uris])
+
+
+def _named_here() -> Iterator[str]:
+    for path in sorted(ARTIFACTS.rglob(MANIFEST)):
+        yield from _uris(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _named_by_runs() -> Iterator[str]:
+    gone = 0
+    for run in (*present_run(), *recorded_runs()):
+        for digest in _folders(run):
+            try:
+                for one in json.loads(_cached(digest)):
+                    if one["relpath"] in MANIFESTS:
+                        yield from _uris(json.loads(_cached(one["md5"])))
+            except FileNotFoundError:
+                gone += 1
+    if gone:
+        raise ConfigurationError(
+            f"{gone} manifests of recorded runs are not in DVC's cache, so what they name is not known: "
+            "`dvc fetch --all-commits`, then again."
+        )
+
+
+def _folders(run: Run) -> Iterator[str]:
+    """Digests of the folders in which a run with a bucket recorded its manifests."""
+    if not run.params.get("storage", {}).get("root"):
+        return
+    for stage in run.stages.values():
+        for out in stage.get("outs", []):
+            if str(out["md5"]).endswith(".dir") and out["path"].endswith(FOLDERS):
+                yield str(out["md5"])
+
+
+def _cached(digest: str) -> bytes:
+    return cached(digest).read_bytes()
+
+
+def _uris(document: dict[str, Any]) -> Iterator[str]:
+    yield from (one["uri"] for one in document.get("partitions", []))

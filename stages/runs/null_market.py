@@ -1,0 +1,79 @@
+"""Markets with nothing to find, and what `make null` last found for a strategy.
+
+What `make null` last found for a strategy, kept beside the answer store, where no stage looks.
+
+Markets with nothing to find: the search span of the null study, made anew from another seed.
+
+The stages themselves run, in a folder that vanishes, up to the cut; nothing is logged, bought or left behind.
+*Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.configuration.compose import compose, to_yaml
+from stages.configuration.study import Study
+from stages.errors import ConfigurationError
+from stages.io.object_store import LocalStore
+from stages.io.settings import PARAMS
+from stages.io.workspace import main_root, store_root
+from stages.runs.spans import keep_span
+from stages.trading.book import SpanInputs
+
+
+def keep_luck(strategy: str, found: dict[str, Any]) -> None:
+    """Keep a finding under the strategy's id, in place of an earlier one."""
+    text = json.dumps(found, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    LocalStore(store_root()).replace(_name(strategy), text.encode())
+
+
+def kept_luck(strategy: str) -> dict[str, Any] | None:
+    """The finding for this strategy: `gates` it was judged by, `dates` and `markets` as `portfolio.luck` makes them."""
+    content = LocalStore(store_root()).read(_name(strategy))
+    return None if content is None else dict(json.loads(content))
+
+
+def _name(strategy: str) -> str:
+    return f"null/{strategy}.json"
+
+
+NULL_STUDY = ("preset=synthetic_null", "forecaster=seasonal")
+TO_THE_CUT = (
+    "list_source",
+    "fetch_bars",
+    "check_data",
+    "build_features",
+    "build_requests",
+    "forecast",
+    "calibrate",
+    "seal",
+)
+SEARCH = Path("artifacts/seal/search")
+RUN_STAGES = "import sys, runpy\nfor verb in sys.argv[1:]: runpy.run_module(f'stages.{verb}', run_name='__main__')"
+
+
+def null_study() -> Study:
+    """The params of the null study, answered by a local forecaster."""
+    return Study.parse(yaml.safe_load(to_yaml(compose(overrides=NULL_STUDY))))
+
+
+def null_search_span(seed: int) -> SpanInputs:
+    """The search span that a run of the null study with this seed of its market would cut."""
+    with tempfile.TemporaryDirectory(prefix="null-") as name:
+        scratch = Path(name)
+        params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])
+        (scratch / PARAMS).write_text(to_yaml(params), encoding="utf-8")
+        (scratch / "conf").symlink_to(Path("conf").resolve())
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(main_root())}
+        command = [sys.executable, "-c", RUN_STAGES, *TO_THE_CUT]
+        done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stages
+        if done.returncode:
+            raise ConfigurationError(f"the null market of seed {seed} cannot run: {done.stderr.strip()[-500:]}")
+        return keep_span(scratch / SEARCH, params["calibration"]["method"])

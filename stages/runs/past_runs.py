@@ -1,0 +1,122 @@
+"""Runs whose tables still exist, and the files of another run.
+
+The files of another run: an experiment, a branch or a commit, fetched from DVC's cache or remote.
+
+*Errors*: `ConfigurationError` (exit 5) when there is no such run, when its files lie nowhere within reach, or when they
+are not what its own dvc.lock lists.
+
+Runs whose tables still exist: the present one, and those that git's history and every experiment recorded.
+
+A stage that DVC restores from its run-cache does not run, so it logs nothing. What it restored names its variants,
+though: dvc.lock says where each table lies in DVC's cache, and params.yaml beside it says what was judged. So entries
+of an older log can be read under the names that their variants and strategies have now.
+*Errors*: none for tables that are gone: they are counted as missing.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.io.dvc_internals import copy_from_run
+from stages.io.run_record import file_hash
+from stages.io.settings import PARAMS
+from stages.io.workspace import cached, git
+from stages.runs.evidence import LOCK, Run, parse_run, require_fetched
+from stages.trading.strategy import strategy_id_of
+from stages.trading.trials import Entry, context_of, evaluated, first_context_of, opened
+
+
+def fetch_run(name: str, files: Iterable[Path], folder: Path) -> None:
+    """Copy files of the run `name`, its params and its lock into `folder`, under their own paths.
+
+    The workspace stays as it is; params and files are those that the lock records.
+    """
+    wanted = list(files)
+    copy_from_run(name, (PARAMS, LOCK, *wanted), folder)
+    require_fetched(name, wanted, folder)
+
+
+COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtest/bt_summary.csv"}
+VERDICT = "artifacts/evaluate/oos.json"
+MANIFEST = "artifacts/list_source/manifest.json"
+AFTER_THE_VARIANTS = {"evaluate", "report"}
+
+
+@dataclass
+class Found:
+    """What runs still tell: their entries, how many tables are gone, how many runs do not fit their params.yaml.
+
+    `contexts` and `strategies` lead from the names that entries of an older log use to those of today.
+    """
+
+    entries: set[Entry] = field(default_factory=set)
+    contexts: dict[str, str] = field(default_factory=dict)
+    strategies: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
+    missing: int = 0
+    unfit: int = 0
+
+
+def present_run() -> list[Run]:
+    """The run that dvc.lock of this workspace records, if there is one."""
+    if not (LOCK.exists() and PARAMS.exists()):
+        return []
+    return [parse_run(PARAMS.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8"))]
+
+
+def recorded_runs() -> Iterator[Run]:
+    """Every different run that a commit of any branch, tag or experiment records, oldest first."""
+    seen = set()
+    for commit in reversed(git("rev-list", "--all", "--full-history", "--", str(LOCK)).split()):
+        listed = git("ls-tree", commit, "--", str(PARAMS), str(LOCK)).splitlines()
+        blobs = tuple(line.split()[2] for line in sorted(listed, key=lambda line: line.split("\t")[1], reverse=True))
+        if len(blobs) == 2 and blobs not in seen:
+            seen.add(blobs)
+            yield parse_run(*(git("cat-file", "blob", blob) for blob in blobs))
+
+
+def entries_of(runs: Iterable[Run]) -> Found:
+    """What these runs evaluated and opened, as far as their tables are within reach."""
+    found = Found()
+    for run in runs:
+        found.runs += 1
+        if run.other_params(set(run.stages) - AFTER_THE_VARIANTS):
+            found.unfit += 1
+            continue
+        found.contexts[first_context_of(run.params)] = context_of(run.params)
+        for stage, path in COMBOS.items():
+            content = _content(run, stage, path, found)
+            if content is not None:
+                rows = csv.DictReader(io.StringIO(content.decode("utf-8")))
+                found.entries.add(evaluated(run.params, rows))
+        verdict = _content(run, "evaluate", VERDICT, found)
+        if verdict is not None:
+            _add_openings(json.loads(verdict), run, found)
+    return found
+
+
+def _add_openings(oos: Mapping[str, Any], run: Run, found: Found) -> None:
+    """What this run opened of the holdout, all or some months, under the strategy's id of today."""
+    strategy = oos["strategy_id"]
+    manifest = _content(run, "list_source", MANIFEST, found)
+    if manifest is not None:
+        found.strategies[strategy] = strategy_id_of(run.params, json.loads(manifest), oos["trading"])
+    whole = [None] if oos["status"] == "OPEN" else []
+    for month in oos.get("months") or whole:
+        found.entries.add(opened(run.params, found.strategies.get(strategy, strategy), month))
+
+
+def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:
+    """A recorded file of DVC's cache; None, and counted, when it is gone or altered; None where its stage never ran."""
+    digest = next((str(out["md5"]) for out in run.listed(stage, "outs") if out["path"] == path), None)
+    if digest is None:
+        return None
+    copy = cached(digest)
+    if not copy.exists() or file_hash(copy) != digest:
+        found.missing += 1
+        return None
+    return copy.read_bytes()

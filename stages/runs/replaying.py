@@ -1,0 +1,124 @@
+"""A study's stages as one value of functions, for the audit to run in other worlds.
+
+*Time*: who may trade was chosen on the whole search span: it is given, as are the sessions of that span. Decisions are
+replayed on the search span only, so that an audit never looks at what is sealed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from stages.audit.replay import Frames, Replay, Usable
+from stages.calibration.methods import calibrate
+from stages.calibration.past import with_outcomes
+from stages.configuration.study import Study
+from stages.features.catalogue import build_features
+from stages.features.context import Context
+from stages.forecasting.answering import ask_all, quantile_table
+from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.io.dated_files import read_actions
+from stages.params.forecaster import LOCAL
+from stages.params.quality import DialectParams
+from stages.quality.across import check_symbols
+from stages.quality.gate import Checked
+from stages.quality.halts import NO_HALTS
+from stages.questions.market import Market
+from stages.questions.question import Question
+from stages.questions.schedule import plan_questions
+from stages.tables.forecasts import BENCHMARK, Offsets, Quantiles, Schedule, Scored
+from stages.trading.simulate import simulate
+from stages.trading.strategy import eligible_cells
+
+ASKED = ["symbol", "snapshot_utc", "history_days", "key"]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What a replay takes as given: tables `Calendar` (all, search span), gates, tables `Quantiles` and `Halts`."""
+
+    calendar: pl.DataFrame
+    search: pl.DataFrame
+    forecast_gates: Mapping[str, Any]
+    quantiles: pl.DataFrame
+    halts: pl.DataFrame = field(default_factory=lambda: NO_HALTS)
+
+
+def dialect_of(study: Study) -> DialectParams:
+    """How the study's vendor writes a bar."""
+    return DialectParams.model_validate({name: getattr(study.source, name) for name in DialectParams.model_fields})
+
+
+def among(study: Study, symbols: tuple[str, ...]) -> Study:
+    """The study as if it were of these of its symbols only."""
+    universe = study.universe.model_copy(update={"symbols": symbols})
+    horizons = {one: minutes for one, minutes in study.rules.horizon_min_by_symbol.items() if one in symbols}
+    return replace(study, universe=universe, rules=study.rules.model_copy(update={"horizon_min_by_symbol": horizons}))
+
+
+def replay_of(study: Study, record: Record) -> Replay:
+    """The stages under these params."""
+    stages = _Stages(study, record)
+    rules = study.rules
+    return Replay(
+        check=stages.check,
+        build=stages.build,
+        plan=stages.plan,
+        answer=stages.answer_here if study.forecaster.deployment == LOCAL else stages.answer_by_key,
+        correct=stages.correct,
+        decide=stages.decide,
+        calendar=record.calendar,
+        wait_min=1 + rules.entry_delay_bars + rules.max_entry_delay_bars,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Stages:
+    study: Study
+    record: Record
+
+    def check(self, delivered: Frames) -> Mapping[str, Checked]:
+        study, record = self.study, self.record
+        actions = read_actions(study.quality.corporate_actions)
+        return check_symbols(delivered, dialect_of(study), record.calendar, study.quality, actions, record.halts)
+
+    def build(self, bars: Frames, usable: Usable, events: pl.DataFrame) -> Frames:
+        around = Context(self.study.universe.context_symbol, events, self.study.universe.context_symbols)
+        return build_features(bars, usable, self.record.calendar, self.study.features, around)
+
+    def plan(self, market: Market) -> tuple[pl.DataFrame, list[Question]]:
+        study = self.study
+        schedule, questions = plan_questions(
+            market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
+        )
+        return Schedule.of(schedule), questions
+
+    def answer_here(self, schedule: pl.DataFrame, questions: list[Question], market: Market) -> pl.DataFrame:
+        """A local forecaster answers anew."""
+        return self._answered_by(self.study.forecaster.name, schedule, questions, market)
+
+    def answer_by_key(self, schedule: pl.DataFrame, questions: list[Question], market: Market) -> pl.DataFrame:
+        """What was bought is taken by its key; persistence stands in where the other future asks something new."""
+        stand_in = self._answered_by(BENCHMARK, schedule, questions, market)
+        bought = self.record.quantiles.filter(model=self.study.forecaster.model)
+        kept = bought.join(stand_in.select(ASKED).unique(), on=ASKED, how="semi")
+        return Quantiles.of(pl.concat([kept, stand_in.join(kept, on=ASKED, how="anti")]))
+
+    def correct(self, quantiles: pl.DataFrame, bars: Frames, usable: Usable) -> tuple[pl.DataFrame, pl.DataFrame]:
+        calibration = calibrate(with_outcomes(quantiles, bars, usable), self.study.calibration)
+        return Scored.of(calibration.rows), Offsets.of(calibration.offsets)
+
+    def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:
+        study, search = self.study, self.record.search
+        strategy = study.strategy(eligible_cells(self.record.forecast_gates))
+        searched = pl.col("session").is_in(search["session"].implode())
+        kept = {symbol: frame.filter(searched) for symbol, frame in bars.items()}
+        return simulate(kept, calibrated.filter(searched), search, strategy).signals
+
+    def _answered_by(
+        self, name: str, schedule: pl.DataFrame, questions: list[Question], market: Market
+    ) -> pl.DataFrame:
+        forecaster = self.study.forecaster
+        answers = ask_all(questions, schedule, market, LOCAL_FORECASTERS[name](forecaster))
+        return Quantiles.of(quantile_table(schedule, answers, {}, self.study.requests, forecaster))

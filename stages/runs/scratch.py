@@ -1,0 +1,81 @@
+"""The market that given params would see, computed without touching the workspace.
+
+Stages before `build_requests` whose params, files of conf/ (the listing of the source, events) and outputs are the ones
+that dvc.lock records are taken as they lie in `artifacts/`; from the first that differs, they run in a scratch folder.
+Nothing here asks a forecaster.
+*Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stages.configuration.compose import to_yaml
+from stages.configuration.study import Study
+from stages.errors import ConfigurationError
+from stages.io.files import PartitionedTables, read_json, read_table
+from stages.io.workspace import main_root
+from stages.quality.halts import halts_reported
+from stages.quality.verdicts import usable_sessions
+from stages.questions.market import Market
+from stages.runs.evidence import LOCK, Run, findings, read_run
+from stages.tables.market import Bars, Calendar
+
+BEFORE_QUESTIONS = ("list_source", "fetch_bars", "check_data", "build_features")
+ARTIFACTS = Path("artifacts")
+
+
+@contextmanager
+def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
+    """The market under these params, to be looked at within the block; a symbol is read when it is asked for."""
+    requests = Study.parse(dict(document)).requests
+    columns = ("ts", "sigma_5m", *requests.hist_exog, *requests.futr_exog)
+    changed = stages_to_run(document)
+    if not changed:
+        yield _market_in(Path(), columns)
+        return
+    with tempfile.TemporaryDirectory(prefix="plan-") as name:
+        scratch = Path(name)
+        (scratch / "params.yaml").write_text(to_yaml(document), encoding="utf-8")
+        (scratch / "conf").symlink_to(Path("conf").resolve())
+        (scratch / ARTIFACTS).mkdir()
+        for stage in BEFORE_QUESTIONS:
+            if stage in changed:
+                _run(stage, scratch)
+            else:
+                (scratch / ARTIFACTS / stage).symlink_to((ARTIFACTS / stage).resolve())
+        yield _market_in(scratch, columns)
+
+
+def stages_to_run(document: Mapping[str, Any]) -> list[str]:
+    """The stages before `build_requests` whose results these params may change, and all after the first of them."""
+    run = read_run(params=document) if LOCK.exists() else Run(document, {})
+    for number, stage in enumerate(BEFORE_QUESTIONS):
+        if findings(run, [stage]).told:
+            return list(BEFORE_QUESTIONS[number:])
+    return []
+
+
+def _run(stage: str, scratch: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(main_root())}
+    command = [sys.executable, "-m", f"stages.{stage}"]
+    done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stage
+    if done.returncode:
+        raise ConfigurationError(f"stage {stage} cannot run with these params: {done.stderr.strip()[-2000:]}")
+
+
+def _market_in(root: Path, columns: tuple[str, ...]) -> Market:
+    artifacts = root / ARTIFACTS
+    report = read_json(artifacts / "check_data/dq_report.json")
+    return Market(
+        bars=PartitionedTables.of(Bars, artifacts / "check_data/bars"),
+        features=PartitionedTables.some(columns, artifacts / "build_features/features"),
+        usable=usable_sessions(report),
+        calendar=read_table(Calendar, artifacts / "fetch_bars/calendar.parquet"),
+        halts=halts_reported(report),
+    )

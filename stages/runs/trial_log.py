@@ -1,0 +1,147 @@
+"""The trial log: every variant ever evaluated and every opening of a holdout, counted for life.
+
+It lies in `trials/` beside the answer store, where `dvc gc` and lost runs do not reach it, and on DVC's default remote
+when answers are shared. An entry is one immutable file named by the sha256 of its content: adding it again changes
+nothing, two writers cannot disturb each other, and a kill leaves all of an entry or nothing. Variants evaluated
+together are one entry, so that a sweep of a thousand costs one file.
+
+No stage reads this log: what they write depends on params alone (`sweep.prior_trials`), however long the log is.
+*Errors*: none for damage (a damaged entry is told and does not count) nor for a remote that does not answer (`make
+trials` brings both sides together later); `ConfigurationError` (exit 5) when the log cannot be written here.
+"""
+
+import hashlib
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+import yaml
+
+from stages.errors import PipelineError
+from stages.io.bucket_store import shared_store
+from stages.io.object_store import LocalStore, ObjectStore
+from stages.io.settings import PARAMS, read_params
+from stages.io.workspace import store_root
+from stages.params.forecaster import ApiParams
+from stages.sessions.spans import ALL
+from stages.trading.trials import Entry, evaluated, opened
+
+FOLDER = "trials"
+
+
+class TrialLog:
+    """Entries of the local place, written through to the remote place when there is one."""
+
+    def __init__(self, local: LocalStore, remote: ObjectStore | None) -> None:
+        self.local = local
+        self.remote = remote
+
+    def add(self, entry: Entry) -> bool:
+        """Have an entry on disk, then on the remote; False if it was here already."""
+        content = _encode(entry)
+        name = _name(content)
+        if self.local.create(name, content):
+            self._share(name, content)
+            return True
+        if self.local.read(name) != content:
+            self.local.replace(name, content)  # damaged
+        return False
+
+    def entries(self) -> list[Entry]:
+        """Every sound entry of this place, in the order of their names."""
+        names = [f"{FOLDER}/{name}" for name in self.local.names(FOLDER)]
+        found = ((name, self.local.read(name)) for name in names)
+        return [entry for name, content in found if content and (entry := _decode(name, content))]
+
+    def exchange(self) -> None:
+        """Bring this place and the remote together: afterwards each holds what either held."""
+        if self.remote is None:
+            return
+        here = set(self.local.names(FOLDER))
+        try:
+            there = set(self.remote.names(FOLDER))
+            fetched = self.remote.read_many([f"{FOLDER}/{name}" for name in sorted(there - here)])
+        except OSError as error:
+            self._lost(error)
+            return
+        for name, content in fetched.items():
+            if _decode(name, content):
+                self.local.create(name, content)
+        for name in sorted(here - there):
+            self._share(f"{FOLDER}/{name}", self.local.read(f"{FOLDER}/{name}") or b"")
+
+    def _share(self, name: str, content: bytes) -> None:
+        if self.remote is None:
+            return
+        try:
+            self.remote.create(name, content)
+        except (OSError, PipelineError) as error:
+            self._lost(error)
+
+    def _lost(self, error: Exception) -> None:
+        self.remote = None
+        _warn(f"the trial log is not shared now ({error}); `make trials` shares it later")
+
+
+def open_log(api: ApiParams) -> TrialLog:
+    """The log of this workspace; a remote that cannot be reached or used leaves it local."""
+    try:
+        remote = shared_store(api) if api.share else None
+    except PipelineError as error:
+        _warn(f"the trial log is not shared now: {error}")
+        remote = None
+    return TrialLog(LocalStore(store_root()), remote)
+
+
+def log_variants(results: pl.DataFrame) -> None:
+    """Put on record that these combos (rows with `combo`, `sharpe`, `sessions`) were judged, before it is written."""
+    open_log(read_params(ApiParams)).add(evaluated(_params(), results.iter_rows(named=True)))
+
+
+def log_opening(strategy_id: str, part: str = ALL) -> None:
+    """Put on record that the holdout, or a month of it, is being opened for this strategy; called before it is read."""
+    open_log(read_params(ApiParams)).add(opened(_params(), strategy_id, None if part == ALL else part))
+
+
+def logged_openings(source: str) -> list[tuple[str, str | None]]:
+    """Every strategy and month for which this log knows the holdout of `source` opened, sorted."""
+    entries = TrialLog(LocalStore(store_root()), None).entries()
+    found = {(one.opening, one.month) for one in entries if one.source == source and one.opening}
+    return sorted(found, key=lambda one: (one[0], one[1] or ""))
+
+
+def _params() -> dict[str, Any]:
+    """All of params.yaml: an entry names sections that the stage itself does not depend on."""
+    document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    return document
+
+
+def _encode(entry: Entry) -> bytes:
+    facts = {name: value for name, value in asdict(entry).items() if value}
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _name(content: bytes) -> str:
+    return f"{FOLDER}/{hashlib.sha256(content).hexdigest()}.json"
+
+
+def _decode(name: str, content: bytes) -> Entry | None:
+    if _name(content) != name:
+        _warn(f"the entry {name} of the trial log is damaged: it does not count")
+        return None
+    facts: dict[str, Any] = json.loads(content)
+    return Entry(
+        source=facts["source"],
+        study=facts["study"],
+        variants=tuple(facts.get("variants", ())),
+        opening=facts.get("opening"),
+        month=facts.get("month"),
+        sharpes=tuple(facts.get("sharpes", ())),
+        sessions=facts.get("sessions", 0),
+    )
+
+
+def _warn(sentence: str) -> None:
+    print(f"{sentence}.", file=sys.stderr, flush=True)

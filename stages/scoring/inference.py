@@ -1,0 +1,177 @@
+"""Uncertainty with the day as the unit of evidence: days drawn anew, tests, and four-valued verdicts.
+
+Days drawn anew: how uncertain a figure is when whole days are the independent pieces of evidence.
+
+All symbols and snapshots of a day are drawn together, because they share the day's shocks. Short records are drawn day
+by day, longer ones in blocks of neighbouring days whose mean length is chosen from the data.
+
+A figure without a denominator in some draw, for instance because nothing moved on the days that were drawn, has no
+bound and no standard error at all: what those draws would have shown is unknown, and leaving them out would flatter.
+
+*Shapes*: weights (reps, days) count how often a day was drawn; a sum over drawn days is `weights @ day_sums`.
+*Source*: Politis, Romano (1994), stationary bootstrap; Politis, White (2004) with Patton's correction (2009), length.
+
+Could it be luck: tests whose unit of evidence is the day.
+
+*Source*: Diebold, Mariano (1995) with the correction of Harvey, Leybourne, Newbold (1997). On one value a day and
+without lags the corrected statistic is the t statistic of the mean; Diebold, Gunther, Tay (1998) for the PIT.
+
+Four-valued verdicts and the judgement that carries one: what every gate, of forecasts or of trades, says.
+
+Not enough evidence is neither a pass nor a failure, and a sealed holdout is not judged at all; a gate that knew only
+yes and no would have to lie about both.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, stdtr
+
+Floats = NDArray[np.float64]
+ROUNDING = 1e-9  # of sums of quantities that are known to 1e-6 bp
+
+
+@lru_cache(maxsize=64)
+def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
+    """How often each day is drawn, by rep; blocks of geometric length with mean `block_days`, around the circle."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, n_days, block_days]))
+    step = np.arange(n_days)
+    begins = rng.random((reps, n_days)) < 1.0 / block_days
+    begins[:, 0] = True
+    start = rng.integers(n_days, size=(reps, n_days))
+    begun_at = np.maximum.accumulate(np.where(begins, step, 0), axis=1)
+    drawn = (np.take_along_axis(start, begun_at, axis=1) + step - begun_at) % n_days
+    flat = (drawn + np.arange(reps)[:, None] * n_days).ravel()
+    return np.bincount(flat, minlength=reps * n_days).reshape(reps, n_days).astype(np.float64)
+
+
+def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
+    """Points of the draws below which these shares of them lie; NaN for a figure that some draw lacks.
+
+    *Shapes*: drawn (..., draws); the result (shares, ...).
+    """
+    return np.quantile(_whole(drawn), shares, axis=-1)
+
+
+def deviation(drawn: Floats) -> Floats:
+    """Standard error by the draws; NaN for a figure that some draw lacks. *Shapes*: (..., draws) to (...)."""
+    return np.asarray(_whole(drawn).std(axis=-1, ddof=1))
+
+
+def _whole(drawn: Floats) -> Floats:
+    return np.where(np.isfinite(drawn).all(axis=-1, keepdims=True), drawn, np.nan)
+
+
+def varies(daily: Floats) -> bool:
+    """Whether days differ by more than the rounding of sums."""
+    if len(daily) < 2:
+        return False
+    return bool(np.any(np.abs(daily - daily.mean()) > ROUNDING * (1.0 + np.abs(daily).max())))
+
+
+def block_length(daily: Floats) -> int:
+    """Mean block length in days, rounded up, for the stationary bootstrap of this daily series."""
+    n = len(daily)
+    centred = daily - daily.mean()
+    if not varies(daily):
+        return 1
+    quiet = max(5, int(np.log10(n)))
+    longest = int(np.ceil(np.sqrt(n))) + quiet
+    covariance = np.array([centred[lag:] @ centred[: n - lag] / n for lag in range(longest + 1)])
+    bandwidth = _bandwidth(centred, covariance, quiet, longest)
+    lags = np.arange(1, bandwidth + 1)
+    taper = np.minimum(1.0, 2.0 * (1.0 - lags / bandwidth))
+    spectral_slope = 2.0 * np.sum(taper * lags * covariance[lags])
+    long_run_variance = covariance[0] + 2.0 * np.sum(taper * covariance[lags])
+    length = np.cbrt(n * spectral_slope**2 / long_run_variance**2)
+    return int(np.clip(np.ceil(length), 1, np.ceil(min(3.0 * np.sqrt(n), n / 3.0))))
+
+
+def _bandwidth(centred: Floats, covariance: Floats, quiet: int, longest: int) -> int:
+    """Twice the first lag after which `quiet` autocorrelations in a row are insignificant."""
+    n = len(centred)
+    squares = centred**2
+    norms = np.array([np.sqrt(squares[lag + 1 :].sum() * squares[: n - lag - 1].sum()) for lag in range(longest + 1)])
+    correlated = np.abs(covariance * n) >= 2.0 * np.sqrt(np.log10(n) / n) * norms
+    for first in range(longest - quiet + 1):
+        if not correlated[first : first + quiet].any():
+            return min(2 * max(first, 1), longest)
+    return longest
+
+
+def diebold_mariano(daily_loss_difference: Floats) -> dict[str, float]:
+    """Is the mean of daily (loss - benchmark's loss) zero, and is it below zero; NaN where days do not differ."""
+    if not varies(daily_loss_difference):
+        return {"statistic": np.nan, "p_two_sided": np.nan, "p_better": np.nan}
+    days = len(daily_loss_difference)
+    spread = daily_loss_difference.std(ddof=1)
+    statistic = float(daily_loss_difference.mean() / (spread / np.sqrt(days)))
+    p_better, p_two_sided = float(stdtr(days - 1, statistic)), float(2.0 * stdtr(days - 1, -abs(statistic)))
+    return {"statistic": statistic, "p_two_sided": p_two_sided, "p_better": p_better}
+
+
+def pit_uniformity(counts: Floats, drawn: Floats | None) -> dict[str, float]:
+    """Chi-square of four equally likely bins: p if outcomes were independent, and p with days drawn anew.
+
+    The second centres each draw on what was seen, so it knows how outcomes of a day move together. Counts that ties
+    were shared out in (`figures.hit_counts`) are as even as they can be: then both are upper bounds of p.
+    """
+    n = counts.sum()
+    if n == 0:
+        return {"chi2": np.nan, "p_independent": np.nan, "p_days": np.nan}
+    chi2 = _distance(counts / n, np.full(4, 0.25), n)
+    p_days = np.nan
+    if drawn is not None:
+        size = drawn.sum(axis=-1)
+        luck = _distance(drawn / size[:, None], counts / n, size)
+        p_days = (1 + np.count_nonzero(luck >= chi2)) / (1 + len(luck))
+    return {"chi2": float(chi2), "p_independent": float(chdtrc(3, chi2)), "p_days": float(p_days)}
+
+
+def _distance(share: Floats, expected: Floats, n: Floats) -> Floats:
+    return np.asarray(n * np.sum((share - expected) ** 2, axis=-1) / 0.25)
+
+
+class Verdict(StrEnum):
+    """PASS, FAIL, INCONCLUSIVE (too little evidence to say) or SEALED (the holdout is closed)."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    SEALED = "SEALED"
+
+
+WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SEALED, Verdict.PASS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """One gate's verdict with all that is needed to check it by hand.
+
+    `bound` is the confidence bound that the rule looked at (null when it looked at none), `words` say what the test
+    could have seen with this much data.
+    """
+
+    verdict: Verdict
+    value: float | None
+    threshold: float
+    bound: float | None
+    n: int
+    n_days: int
+    words: str
+
+    def as_document(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return asdict(self) | {"verdict": self.verdict.value}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict of all together: FAIL before INCONCLUSIVE before SEALED before PASS; of none, INCONCLUSIVE.
+
+    INCONCLUSIVE outranks SEALED: where the search span cannot decide, opening the holdout would not help.
+    """
+    return min(verdicts, key=WORST_FIRST.index, default=Verdict.INCONCLUSIVE)

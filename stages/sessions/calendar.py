@@ -1,0 +1,101 @@
+"""Sessions of the exchange, the minutes in them, and the instants at which the pipeline asks.
+
+The exchange's sessions: when each one opens and closes, half days and special closures included.
+
+*Tables*: `Calendar`, one row a session, oldest first.
+*Time*: all instants in UTC; 09:30 in New York is 14:30 UTC in winter and 13:30 UTC in summer.
+*Source*: `exchange_calendars`, XNYS, between explicit bounds: its own defaults move with the day of the run. This is
+the only module that imports it, and only when called, since the import takes a second or two.
+
+The gapless grid of regular trading hours: every minute that should have a bar.
+
+*Tables*: one row a session and minute, key `ts`, oldest first.
+*Time*: `ts` is the bar's start; `known_at = ts + 1 min` is the first instant at which the bar may be used.
+
+The instants at which the pipeline asks: clock times in New York, on each session's own date.
+
+*Tables*: one row a session and clock time, sorted by both.
+*Time*: a snapshot knows the bars with `known_at <= snapshot_utc`; `m0` is the last of them. The conversion uses the
+zone rules that polars carries, so that it does not depend on the machine's own zone files.
+*Units*: `minutes_to_close` in minutes; a horizon fits exactly when it is not longer.
+"""
+
+from datetime import date, time, timedelta
+
+import polars as pl
+
+from stages.errors import ConfigurationError
+
+EXCHANGE = "XNYS"
+FULL_SESSION_MIN = 390
+MARGIN = timedelta(days=10)
+
+
+def trading_calendar(first: date, last: date) -> pl.DataFrame:
+    """Every session of XNYS from `first` to `last`, both included, under table `Calendar`."""
+    from exchange_calendars import get_calendar
+
+    schedule = get_calendar(EXCHANGE, start=first - MARGIN, end=last + MARGIN, side="left").schedule
+    calendar = pl.DataFrame(
+        {
+            "session": schedule.index.to_numpy().astype("datetime64[us]"),
+            "open_utc": schedule["open"].dt.tz_localize(None).to_numpy().astype("datetime64[us]"),
+            "close_utc": schedule["close"].dt.tz_localize(None).to_numpy().astype("datetime64[us]"),
+        }
+    )
+    n_bars = (pl.col("close_utc") - pl.col("open_utc")).dt.total_minutes().cast(pl.Int32)
+    calendar = (
+        calendar.with_columns(
+            pl.col("session").dt.date(),
+            pl.col("open_utc", "close_utc").dt.replace_time_zone("UTC"),
+        )
+        .filter(pl.col("session").is_between(first, last))
+        .with_columns(n_bars=n_bars, is_half=n_bars < FULL_SESSION_MIN)
+    )
+    if calendar.is_empty():
+        raise ConfigurationError(
+            f"{EXCHANGE} has no session from {first} to {last}: "
+            "widen universe.first_session and universe.last_session to hold at least one trading day."
+        )
+    return calendar
+
+
+def minute_grid(calendar: pl.DataFrame) -> pl.DataFrame:
+    """`ts, known_at, session, m` for every minute of the calendar; `m` counts from 0 at the open."""
+    minutes = pl.int_ranges(0, pl.col("n_bars"), dtype=pl.Int32)
+    ts = pl.col("open_utc") + pl.duration(minutes=pl.col("m"))
+    return (
+        calendar.sort("session")
+        .select("session", "open_utc", m=minutes)
+        .explode("m")
+        .select(ts=ts, known_at=ts + pl.duration(minutes=1), session=pl.col("session"), m=pl.col("m"))
+    )
+
+
+NEW_YORK = "America/New_York"
+
+
+def snapshots(calendar: pl.DataFrame, snapshots_et: tuple[str, ...]) -> pl.DataFrame:
+    """`session, snapshot_et, snapshot_utc, m0, minutes_to_close, is_open` for every session and clock time.
+
+    `is_open` says that the snapshot lies strictly between open and close; outside, `m0` names no bar.
+    """
+    asked = pl.DataFrame(
+        {"snapshot_et": list(snapshots_et), "clock": [time.fromisoformat(clock) for clock in snapshots_et]},
+        schema={"snapshot_et": pl.String, "clock": pl.Time},
+    )
+    local = pl.col("session").dt.combine(pl.col("clock"), time_unit="us")
+    snapshot = pl.col("snapshot_utc")
+    return (
+        calendar.join(asked, how="cross")
+        .with_columns(snapshot_utc=local.dt.replace_time_zone(NEW_YORK).dt.convert_time_zone("UTC"))
+        .select(
+            "session",
+            "snapshot_et",
+            "snapshot_utc",
+            m0=(snapshot - pl.col("open_utc")).dt.total_minutes().cast(pl.Int32) - 1,
+            minutes_to_close=(pl.col("close_utc") - snapshot).dt.total_minutes().cast(pl.Int32),
+            is_open=(pl.col("open_utc") < snapshot) & (snapshot < pl.col("close_utc")),
+        )
+        .sort("session", "snapshot_utc")
+    )

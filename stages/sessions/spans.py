@@ -1,0 +1,163 @@
+"""The record cut into search span, embargo and holdout, and the search span walked through in folds.
+
+The record cut into search span, embargo and holdout.
+
+*Time*: the spans follow each other and share no session. A forecast never looks past its session's close, so an embargo
+of one session separates every outcome of the search span from the holdout. The embargo counts sessions of the exchange,
+scored or not, so a search span never shrinks as the record grows towards `split.holdout_from`. Days behind the end of
+the calendar are not known to be sessions and do not count: the search span then ends `split.embargo_sessions` before
+that end, which is rather too early than too late.
+*Errors*: `ConfigurationError` when the record is too short for the cut that `split` asks for.
+
+The search span walked through: chosen on what came before, traded on what comes next, again and again.
+
+*Time*: what is chosen on ends `split.embargo_sessions` before what is traded; a forecast never looks past its session's
+close, so nothing that was chosen on reaches into what is traded. Folds follow each other and share no session.
+*Errors*: `ConfigurationError` when the span is too short for a single fold.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+import polars as pl
+
+from stages.errors import ConfigurationError
+from stages.params.split import CutParams, WalkForwardParams
+
+ALL = "all"  # the name of a holdout's only envelope
+
+
+@dataclass(frozen=True)
+class Span:
+    """Sessions with forecasts, oldest first; possibly none yet."""
+
+    name: str
+    sessions: tuple[date, ...]
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    def as_document(self) -> dict[str, object]:
+        """Name, ends and sessions, for JSON."""
+        days = [session.isoformat() for session in self.sessions]
+        return {
+            "name": self.name,
+            "first_session": days[0] if days else None,
+            "last_session": days[-1] if days else None,
+            "n_sessions": len(days),
+            "sessions": days,
+        }
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The spans of a record; `holdout` has one a month with `split.holdout_months`, else one named `all`."""
+
+    search: Span
+    embargo: Span
+    holdout: tuple[Span, ...]
+
+    @property
+    def held(self) -> dict[str, int]:
+        """Sessions of each part of the holdout, by its name; of a holdout that has not begun, `{"all": 0}`."""
+        return {one.name: len(one) for one in self.holdout}
+
+
+def cut_sessions(calendar: pl.DataFrame, calibrated: pl.DataFrame, params: CutParams) -> Spans:
+    """The scored sessions, cut where the one stated key of `split` says.
+
+    A session is scored when any forecast of it exists; days before the first full history are in no span.
+    """
+    forecast = set(calibrated["session"].unique())
+    exchange = calendar["session"].sort().to_list()
+    scored = [session for session in exchange if session in forecast]
+    begins = _begin_of_holdout(scored, params)
+    held = [session for session in scored if session >= begins]
+    before = [session for session in exchange if session < begins]
+    embargoed = set(before[-params.embargo_sessions :])
+    searched = [session for session in scored if session < begins and session not in embargoed]
+    if not searched:
+        raise _too_short(scored, params)
+    return Spans(
+        search=Span("search", tuple(searched)),
+        embargo=Span("embargo", tuple(session for session in scored if session in embargoed)),
+        holdout=_by_month(held) if params.holdout_months else (Span(ALL, tuple(held)),),
+    )
+
+
+def within(span: Span, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the span's sessions, in their order."""
+    return frame.filter(pl.col("session").is_in(span.sessions))
+
+
+def bars_within(_: str, bars: pl.DataFrame, span: Span) -> tuple[pl.DataFrame, int]:
+    """One symbol's bars of the span, and how many."""
+    kept = within(span, bars)
+    return kept, kept.height
+
+
+def _begin_of_holdout(scored: list[date], params: CutParams) -> date:
+    """From which day on sessions are held out."""
+    if params.holdout_from is not None:
+        return params.holdout_from
+    if params.holdout_sessions is not None:
+        if params.holdout_sessions >= len(scored):
+            raise _too_short(scored, params)
+        return scored[-params.holdout_sessions]
+    months = _by_month(scored)[-(params.holdout_months or 0) :]
+    if len(months) < (params.holdout_months or 0):
+        raise _too_short(scored, params)
+    first, last = months[0].sessions[0], months[-1].sessions[0]
+    if 12 * (last.year - first.year) + last.month - first.month + 1 > len(months):
+        raise ConfigurationError(
+            f"split.holdout_months = {params.holdout_months} wants consecutive months, but a month between "
+            f"{months[0].name} and {months[-1].name} has no session with forecasts: "
+            "see the statuses in schedule.parquet."
+        )
+    return first.replace(day=1)
+
+
+def _by_month(sessions: list[date]) -> tuple[Span, ...]:
+    return tuple(Span(name, tuple(days)) for name, days in groupby(sessions, "{:%Y-%m}".format))
+
+
+def _too_short(scored: list[date], params: CutParams) -> ConfigurationError:
+    name = next(name for name in ("holdout_sessions", "holdout_from", "holdout_months") if getattr(params, name))
+    remedy = "move split.holdout_from to a later day" if name == "holdout_from" else f"lower split.{name}"
+    return ConfigurationError(
+        f"the record holds {len(scored)} sessions with forecasts, too few for split.{name} = {getattr(params, name)} "
+        f"and split.embargo_sessions = {params.embargo_sessions} with at least one session left to search: {remedy}, "
+        "shorten requests.history_days or widen universe.first_session..last_session."
+    )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One step of the walk."""
+
+    train: Span
+    trade: Span
+
+
+def folds(sessions: Sequence[date], params: WalkForwardParams) -> list[Fold]:
+    """All folds of the search span, oldest first; none where `split.walk_forward` is null."""
+    walk = params.walk_forward
+    if walk is None:
+        return []
+    first = walk.first_train_sessions + params.embargo_sessions
+    if first >= len(sessions):
+        raise ConfigurationError(
+            f"the search span has {len(sessions)} sessions, too few for split.walk_forward.first_train_sessions = "
+            f"{walk.first_train_sessions} and split.embargo_sessions = {params.embargo_sessions} with at least one "
+            "session left to trade: lower the former, or widen universe.first_session..last_session."
+        )
+    ordered = sorted(sessions)
+    return [
+        Fold(
+            train=Span("train", tuple(ordered[: start - params.embargo_sessions])),
+            trade=Span("trade", tuple(ordered[start : start + walk.fold_sessions])),
+        )
+        for start in range(first, len(ordered), walk.fold_sessions)
+    ]

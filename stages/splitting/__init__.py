@@ -1,1 +1,0 @@
-"""Which sessions may be searched, which lie between, which stay sealed."""

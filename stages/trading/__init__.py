@@ -1,0 +1,1 @@
+"""From forecasts to trades, one book and its gates: rules, compiled engine, grid, ranking, holdout."""

@@ -1,0 +1,135 @@
+"""What one span's trades earned, by symbol and for the whole book, also at other costs and with the rule decided anew.
+
+*Tables*: every row holds the key figures of `backtesting.summary.kpis`; `symbol` names a symbol of the whitelist or
+`PORTFOLIO`, `trades_are` says `held` (the same trades at other costs) or `redecided` (the rule saw the other costs).
+*Units*: a symbol's figures in bp of its unit of capital, the portfolio's in bp of the whole capital; `cost_multiple`
+times the stated costs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import polars as pl
+
+from stages.tables.trades import PORTFOLIO, Trades
+from stages.trading.performance import book_of, kpis
+from stages.trading.simulate import simulate
+from stages.trading.strategy import Strategy
+
+Row = dict[str, Any]
+HELD, REDECIDED = "held", "redecided"
+
+
+@dataclass(frozen=True)
+class _Joined(Mapping[str, pl.DataFrame]):
+    """Bars of stretches that follow each other, a symbol's when it is asked for."""
+
+    parts: Sequence[Mapping[str, pl.DataFrame]]
+
+    def __getitem__(self, symbol: str) -> pl.DataFrame:
+        return pl.concat(one[symbol] for one in self.parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts[0])
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+
+@dataclass(frozen=True)
+class SpanInputs:
+    """What `seal` put aside for a stretch of sessions."""
+
+    bars: Mapping[str, pl.DataFrame]
+    forecasts: pl.DataFrame
+    calendar: pl.DataFrame
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Stretches that follow each other, as one."""
+        forecasts, calendar = (pl.concat(getattr(one, name) for one in parts) for name in ("forecasts", "calendar"))
+        return cls(_Joined([one.bars for one in parts]), forecasts, calendar)
+
+    def traded(self, strategy: Strategy) -> pl.DataFrame:
+        """The trades of a strategy on these sessions."""
+        return simulate(self.bars, self.forecasts, self.calendar, strategy).trades
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of sessions and the trades of the strategy as stated."""
+
+    inputs: SpanInputs
+    trades: pl.DataFrame
+
+    @classmethod
+    def of(cls, inputs: SpanInputs, strategy: Strategy) -> Self:
+        """The sessions, traded."""
+        return cls(inputs, inputs.traded(strategy))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Stretches that follow each other, as one; no position is held from one session to the next."""
+        trades = pl.concat(one.trades for one in parts).sort(Trades.primary_key())
+        return cls(SpanInputs.joined([one.inputs for one in parts]), trades)
+
+    @property
+    def calendar(self) -> pl.DataFrame:
+        """Its sessions."""
+        return self.inputs.calendar
+
+
+def repriced(trades: pl.DataFrame, cost_multiple: float) -> pl.DataFrame:
+    """The same trades at a multiple of their costs."""
+    cost = (pl.col("cost_bp") * cost_multiple).round(6)
+    return trades.with_columns(cost_bp=cost, net_bp=pl.col("gross_bp") - cost)
+
+
+def book_figures(span: Span, trades: pl.DataFrame, whitelist: Sequence[str]) -> Row:
+    """Key figures of the whole book for a list of trades on the sessions of `span`."""
+    return kpis(book_of(trades, span.calendar), span.calendar, len(whitelist))
+
+
+def break_even(span: Span) -> float | None:
+    """The multiple of their costs at which the trades earn nothing; None where nothing was paid."""
+    book = book_of(span.trades, span.calendar)
+    return round(book.gross_units / book.cost_units, 6) if book.cost_units else None
+
+
+def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str]) -> pl.DataFrame:
+    """`portfolio.csv`: one row a span and symbol, the book last in each span."""
+    rows: list[Row] = []
+    for name, span in spans.items():
+        for symbol in sorted(whitelist):
+            trades = span.trades.filter(symbol=symbol)
+            rows.append({"span": name, "symbol": symbol} | kpis(book_of(trades, span.calendar), span.calendar, 1))
+        rows.append({"span": name, "symbol": PORTFOLIO} | book_figures(span, span.trades, whitelist))
+    return _table(rows)
+
+
+def cost_curve(spans: Mapping[str, Span], strategy: Strategy, multiples: Sequence[float]) -> pl.DataFrame:
+    """`cost_curve.csv`: the book at multiples of the stated costs, its trades held fixed and its rule decided anew."""
+    rows: list[Row] = []
+    for name, span in spans.items():
+        for multiple in multiples:
+            dearer = strategy.with_costs(cost_mult=strategy.costs.cost_mult * multiple)
+            for label, trades in ((HELD, repriced(span.trades, multiple)), (REDECIDED, span.inputs.traded(dearer))):
+                key = {"span": name, "trades_are": label, "cost_multiple": multiple}
+                rows.append(key | book_figures(span, trades, strategy.whitelist))
+    return _table(rows)
+
+
+def delay_table(spans: Mapping[str, Span], strategy: Strategy, later_by: int) -> pl.DataFrame:
+    """`delay.csv`: the book as stated, and with every entry `later_by` bars later."""
+    delay = strategy.rules.entry_delay_bars
+    later = strategy.with_rules(entry_delay_bars=delay + later_by)
+    rows: list[Row] = []
+    for name, span in spans.items():
+        for bars, trades in ((delay, span.trades), (delay + later_by, span.inputs.traded(later))):
+            rows.append({"span": name, "entry_delay_bars": bars} | book_figures(span, trades, strategy.whitelist))
+    return _table(rows)
+
+
+def _table(rows: list[Row]) -> pl.DataFrame:
+    return pl.DataFrame(rows, infer_schema_length=None)

@@ -1,0 +1,234 @@
+"""Trade many variants of a strategy at once, in blocks: what they share is worked out once.
+
+Trade many variants of a strategy at once: what they share is worked out once.
+
+How a position ends depends on its snapshot, side, stop, target and holding time, not on who opens it. So first touches
+are found once a symbol for all levels, exits once a way of leaving (stop, target, hold), views once a kind of forecast;
+only the walk through the book is done per variant, and variants that differ in `k_sigma` share even that where they
+can. Symbols come one after the other, so memory does not grow with their number; within a symbol threads share its
+sessions, each with a ledger of its own.
+
+*Tables*: one `Book` a variant, in the order given; the same, to the last unit, as `simulate` gives for each. Sums are
+sums of whole millionths: neither threads nor blocks nor the order of symbols show in them.
+
+A grid in blocks: pieces of work that know nothing of each other, for as many processes or machines as there are.
+
+*Tables*: the books of a grid are those of its blocks, one block after the other, to the last unit.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple, Self
+
+import numba
+import numpy as np
+import polars as pl
+
+from stages.errors import at_work_on
+from stages.params.rules import RulesParams
+from stages.sessions.spans import Span, within
+from stages.trading.kernels import add_to_ledger, fill_exits, fill_touches
+from stages.trading.market import (
+    CANDIDATE,
+    TOTAL,
+    Bools,
+    Feed,
+    Floats,
+    Ints,
+    Records,
+    SymbolMarket,
+    markets_of,
+    records,
+)
+from stages.trading.performance import Book
+from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches
+from stages.trading.rules import lost_to_target, saved_by_stop, symbol_costs
+from stages.trading.strategy import Strategy
+
+
+class Kind(NamedTuple):
+    """Which forecasts are traded, and the multiple of costs they must clear."""
+
+    history_days: int
+    horizon_min: int
+    method: str
+    cost_mult: float
+
+
+class ExitRule(NamedTuple):
+    """How positions end, and the multiple of costs they pay."""
+
+    s_stop: float
+    s_take: float
+    hold_min: int
+    cost_mult: float
+
+
+class Levels(NamedTuple):
+    """All stops and targets of a grid, ascending."""
+
+    stops: Floats
+    takes: Floats
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One kind of forecasts seen from the desk: who is a candidate, and what each level takes from it or saves it."""
+
+    candidates: Records
+    wanted: Bools  # (2, snapshots): positions that some variant could open
+    saved_bp: Mapping[float, Floats]  # by stop
+    lost_bp: Mapping[float, Floats]  # by target
+
+
+@dataclass(frozen=True)
+class Family:
+    """Strategies that differ in `k_sigma` alone, weakest first: their rows, and one of them to speak for all."""
+
+    strategy: Strategy
+    strengths: Floats
+    rows: Ints
+
+
+def trade_grid(
+    markets: Iterable[SymbolMarket], sessions: int, strategies: Sequence[Strategy], threads: int | None = None
+) -> list[Book]:
+    """The book of every strategy; they share model, whitelist and all rules that `SweepParams.grid` cannot change.
+
+    As many `threads` as numba would use, unless told.
+    """
+    count = threads or numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    net_units = np.zeros((len(strategies), sessions), np.int64)
+    totals = np.zeros((count, len(strategies)), TOTAL)
+    families = _families(strategies)
+    ledgers = [(net_units, mine) for mine in totals]  # each day lies in one part only, so all may share the days
+    with ThreadPoolExecutor(count) as pool:
+        each = pool.map if count > 1 else map
+        for market in markets:
+            with at_work_on(market.symbol):
+                list(each(partial(_trade_part, families), market.in_parts(count), ledgers))
+    whole = {name: totals[name].sum(axis=0).tolist() for name in TOTAL.names or ()}
+    return [Book(net, *total) for net, *total in zip(net_units, *whole.values(), strict=True)]
+
+
+def _trade_part(families: Sequence[Family], market: SymbolMarket, ledger: tuple[Ints, Records]) -> None:
+    """Add one symbol's trades on some sessions to the ledger, a row a strategy."""
+    rules, costs = families[0].strategy.rules, symbol_costs(families[0].strategy.costs, market.symbol)
+    shared = _by_what_they_share(market, families)
+    if not shared or costs is None:
+        return
+    context = context_of(market, rules, costs)
+    stops, takes = levels = Levels(*(np.array(sorted({exit_rule[i] for exit_rule in shared})) for i in range(2)))
+    kinds = {kind for members in shared.values() for kind, _ in members}
+    candidates_by_kind = {kind: _candidates(context, market.feeds[kind[:3]], kind, levels, rules) for kind in kinds}
+    wanted = np.logical_or.reduce([candidates.wanted for candidates in candidates_by_kind.values()])
+    touches = empty_touches(len(context.snapshots), len(stops), len(takes))
+    exits = empty_exits(len(context.snapshots))
+    fill_touches(context.arrays, wanted, stops, takes, touches)
+    book = (rules.entry_delay_bars, rules.daily_trade_cap, rules.cooldown_bars)
+    for exit_rule, members in shared.items():
+        stop, take = ((int(np.searchsorted(*pair)), pair[1]) for pair in zip(levels, exit_rule[:2], strict=True))
+        paid = (costs.fees_bps, costs.half_spread_px, exit_rule.cost_mult)
+        fill_exits(context.arrays, wanted, touches, (stop, take, exit_rule.hold_min, paid), exits)
+        for kind, family in members:
+            candidates = candidates_by_kind[kind]
+            cuts = (candidates.saved_bp[exit_rule.s_stop], candidates.lost_bp[exit_rule.s_take])
+            add_to_ledger(candidates.candidates, cuts, exits, (book, family.strengths, family.rows), ledger)
+
+
+def _families(strategies: Sequence[Strategy]) -> list[Family]:
+    members: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for n, one in enumerate(strategies):
+        rules = one.rules
+        own = tuple(sorted(rules.horizon_min_by_symbol.items()))
+        forecasts = (rules.history_days, rules.horizon_min, own, one.method, one.costs.cost_mult)
+        members[(*forecasts, rules.s_stop, rules.s_take, rules.max_hold_min)].append(n)
+    families = []
+    for numbers in members.values():
+        strengths = np.array([strategies[n].rules.k_sigma for n in numbers])
+        order = np.argsort(strengths, kind="stable")
+        families.append(Family(strategies[numbers[0]], strengths[order], np.array(numbers)[order]))
+    return families
+
+
+def _by_what_they_share(
+    market: SymbolMarket, families: Sequence[Family]
+) -> Mapping[ExitRule, Sequence[tuple[Kind, Family]]]:
+    """The families that may trade a symbol, by how they leave it and which forecasts they trade."""
+    symbol = market.symbol
+    found: dict[ExitRule, list[tuple[Kind, Family]]] = defaultdict(list)
+    for family in families:
+        one = family.strategy
+        rules, mult = one.rules, one.costs.cost_mult
+        kind = Kind(rules.history_days, one.horizon_min(symbol), one.method, mult)
+        if one.may_trade(symbol) and kind[:3] in market.feeds:
+            exit_rule = ExitRule(rules.s_stop, rules.s_take, one.hold_min(symbol) or 0, mult)
+            found[exit_rule].append((kind, family))
+    return found
+
+
+def _candidates(context: SymbolContext, feed: Feed, kind: Kind, levels: Levels, rules: RulesParams) -> Candidates:
+    snapshots = context.snapshots
+    view = context.views(feed, replace(context.costs, mult=kind.cost_mult))
+    live = np.flatnonzero(context.enters_in_time(kind.horizon_min) & feed.calibrated & (view.side != 0))
+    mu, sd, sigma_bp = view.mu_bp[live], view.sd_bp[live], 1e4 * snapshots["sigma"][live]
+    side = (view.side[live] < 0).astype(np.int64)
+    wanted = np.zeros((2, len(snapshots)), np.bool_)
+    wanted[side, live] = True
+    candidates = records(
+        CANDIDATE,
+        session=snapshots["session"][live],
+        minute=snapshots["minute"][live],
+        snapshot=live,
+        side=side,
+        strength=view.strength[live],
+        mu_bp=mu,
+        cost_bp=view.cost_bp[live],
+        spread_charge_bp=rules.risk_aversion * sd,
+    )
+    return Candidates(
+        candidates=candidates,
+        wanted=wanted,
+        saved_bp={stop: saved_by_stop(mu, sd, stop * sigma_bp) for stop in levels.stops.tolist()},
+        lost_bp={take: lost_to_target(mu, sd, take * sigma_bp) for take in levels.takes.tolist()},
+    )
+
+
+# Neighbours on a grid share most of their work, and each block reads the market anew.
+COMBOS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True)
+class Market:
+    """What a grid is traded on; `bars` may read a symbol when it is asked for."""
+
+    bars: Mapping[str, pl.DataFrame]
+    forecasts: pl.DataFrame
+    calendar: pl.DataFrame
+
+    def on(self, span: Span) -> Self:
+        """The same market as if there had been forecasts on these sessions alone."""
+        return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
+
+
+Trade = Callable[[Sequence[Strategy], Market], list[Book]]
+
+
+def blocks_of(strategies: Sequence[Strategy], at_once: int = COMBOS_AT_ONCE) -> dict[str, Sequence[Strategy]]:
+    """So many strategies a block, in their order; sorted by name, the blocks are in order too."""
+    digits = len(str(len(strategies)))
+    return {
+        f"combos {first + 1:0{digits}}-{min(first + at_once, len(strategies)):0{digits}}": strategies[
+            first : first + at_once
+        ]
+        for first in range(0, len(strategies), at_once)
+    }
+
+
+def trade_block(_: str, strategies: Sequence[Strategy], market: Market) -> list[Book]:
+    """The books of one block; depends on nothing but its arguments."""
+    symbols = markets_of(market.bars, market.forecasts, market.calendar, strategies[0])
+    return trade_grid(symbols, market.calendar.height, strategies)

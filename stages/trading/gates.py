@@ -1,0 +1,202 @@
+"""Trading gates: what an opened holdout says of the book, with bounds from days drawn anew, judged.
+
+What the trades of an opened holdout say about the book, with bounds from days drawn anew.
+
+*Units*: shares of trades; totals in bp of the whole capital.
+*Time*: bounds are one-sided, at `gates.oos_sharpe_confidence`; under `gates.min_ci_days` sessions there are none, nor
+for a share of trades where some draw of the days holds no trade.
+
+Trading gates: what an opened holdout says of the book, judged.
+
+Three figures of the book are judged: its Sharpe ratio, the share of trades that won, and its total with all costs half
+as high again. With `gates.policy: ci` a figure needs enough sessions and trades to be judged at all, and the Sharpe
+ratio needs its lower bound above 0 besides: significance is asked once, of the figure that holds the whole daily
+record; the other two are judged at the point, their bounds are shown. `point` is the literal reading: value against
+threshold, nothing else.
+
+*Units*: Sharpe ratios are annual; totals in bp of the whole capital.
+*Source*: Lo (2002) for the error of a Sharpe ratio; docs/EVALUATION.md for every rule.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, sqrt
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import bdtrc, ndtr, ndtri
+
+from stages.params.gates import GatesParams
+from stages.scoring.figures import ratio
+from stages.scoring.inference import Judgement, Verdict, block_length, bounds, day_weights
+from stages.trading.book import Span, break_even, repriced
+from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
+
+Floats = NDArray[np.float64]
+STRESS = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """The figures that trading gates judge; null where a figure is not defined or days are too few for a bound."""
+
+    sessions: int
+    trades: int
+    sharpe: float | None
+    sharpe_se: float | None
+    wins: int
+    hit_rate_bound: float | None
+    stressed_bp: float | None
+    stressed_bound: float | None
+    break_even: float | None
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Share of trades that won, to be shown; whole numbers are judged."""
+        return round(self.wins / self.trades, DECIMALS) if self.trades else None
+
+
+def evidence(span: Span, whitelist: Sequence[str], params: GatesParams) -> Evidence:
+    """The holdout's evidence on the book of the whitelist."""
+    traded, capital = span.trades.height > 0, max(len(whitelist), 1)
+    stated = book_of(span.trades, span.calendar)
+    stressed = book_of(repriced(span.trades, STRESS), span.calendar)
+    figures = kpis(stated, span.calendar, capital)
+    wins, trades = _wins_and_trades(span)
+    net_bp = stressed.net_bp(capital)
+    weights = _draws(net_bp, params) if traded else None
+    return Evidence(
+        sessions=span.calendar.height,
+        trades=span.trades.height,
+        sharpe=figures["sharpe"],
+        sharpe_se=figures["sharpe_se"],
+        wins=stated.wins,
+        hit_rate_bound=None if weights is None else _lower(ratio(weights @ wins, weights @ trades), params),
+        stressed_bp=kpis(stressed, span.calendar, capital)["net_bp"] if traded else None,
+        stressed_bound=None if weights is None else _lower(weights @ net_bp, params),
+        break_even=break_even(span),
+    )
+
+
+def _wins_and_trades(span: Span) -> tuple[Floats, Floats]:
+    """Trades that won, and all trades, of each session."""
+    by_day = span.trades.group_by("session").agg(won=(pl.col("net_bp") > 0).sum(), all=pl.len())
+    days = span.calendar.select("session").join(by_day, on="session", how="left").sort("session").fill_null(0)
+    return days["won"].cast(pl.Float64).to_numpy(), days["all"].cast(pl.Float64).to_numpy()
+
+
+def _draws(daily: Floats, params: GatesParams) -> Floats | None:
+    if len(daily) < params.min_ci_days:
+        return None
+    block_days = block_length(daily) if len(daily) >= params.block_bootstrap_days else 1
+    return day_weights(len(daily), block_days, params.bootstrap_reps, params.bootstrap_seed)
+
+
+def _lower(drawn: Floats, params: GatesParams) -> float | None:
+    (bound,) = bounds(drawn, [1.0 - params.oos_sharpe_confidence])
+    return round(float(bound), 6) if np.isfinite(bound) else None
+
+
+POWER = 0.8
+NO_TRADE = "There is no trade to judge."
+UNDEFINED = f"A Sharpe ratio takes {MIN_SESSIONS} sessions, and days that did not all earn the same."
+TRADING = ("oos_sharpe", "hit_rate", "pnl_at_1p5x")
+
+
+def sealed_gates(words: str, params: GatesParams) -> dict[str, Judgement]:
+    """The three judgements without evidence: SEALED, and `words` say why."""
+    thresholds = (params.oos_sharpe_gte, params.hit_rate_gte, params.pnl_at_1p5x_costs_gte)
+    return {name: _sealed(threshold, words) for name, threshold in zip(TRADING, thresholds, strict=True)}
+
+
+def trading_gates(found: Evidence, params: GatesParams) -> dict[str, Judgement]:
+    """The three judgements of an opened holdout."""
+    return {
+        "oos_sharpe": _sharpe(found, params),
+        "hit_rate": _hit_rate(found, params),
+        "pnl_at_1p5x": _stressed(found, params),
+    }
+
+
+def _sharpe(found: Evidence, params: GatesParams) -> Judgement:
+    z = float(ndtri(params.oos_sharpe_confidence))
+    threshold, value = params.oos_sharpe_gte, found.sharpe
+    bound = None if value is None or found.sharpe_se is None else round(value - z * found.sharpe_se, 6)
+    verdict = _against(value, threshold, found, params)
+    if verdict is Verdict.PASS and params.policy == "ci" and (bound is None or bound <= 0):
+        verdict = Verdict.INCONCLUSIVE
+    if not found.sessions:
+        words = "There is no session to judge."
+    else:
+        words = UNDEFINED if value is None else _sharpe_words(found.sessions, threshold, z)
+    return _judgement(verdict, (value, threshold, bound), found, words)
+
+
+def _sharpe_words(sessions: int, threshold: float, z: float) -> str:
+    se = sqrt(SESSIONS_PER_YEAR / sessions)
+    hurdle = max(threshold, z * se)
+    return (
+        f"Over {sessions} sessions the standard error of a Sharpe ratio is about {se:.2f}: a book without skill "
+        f"reaches {threshold:g} {_percent(ndtr(-threshold / se))} of the time, and also has its lower bound above 0 "
+        f"{_percent(ndtr(-hurdle / se))} of the time; to pass both {_percent(POWER)} of the time a book's true Sharpe "
+        f"ratio must be {hurdle + ndtri(POWER) * se:.1f}."
+    )
+
+
+def _hit_rate(found: Evidence, params: GatesParams) -> Judgement:
+    n, threshold = found.trades, params.hit_rate_gte
+    needed = ceil(Fraction(str(threshold)) * n)  # as written: in floats 0.07 x 100 is more than 7
+    verdict = _against(found.wins if n else None, needed, found, params)
+    words = NO_TRADE
+    if n:
+        words = f"With {n} trades a fair coin reaches {threshold:g} {_percent(bdtrc(needed - 1, n, 0.5))} of the time."
+    return _judgement(verdict, (found.hit_rate, threshold, found.hit_rate_bound), found, words)
+
+
+def _stressed(found: Evidence, params: GatesParams) -> Judgement:
+    threshold = params.pnl_at_1p5x_costs_gte
+    verdict = _against(found.stressed_bp, threshold, found, params)
+    words = NO_TRADE if found.break_even is None else _break_even_words(found.break_even)
+    return _judgement(verdict, (found.stressed_bp, threshold, found.stressed_bound), found, words)
+
+
+def _break_even_words(multiple: float) -> str:
+    if multiple <= 0:
+        return "The trades lose even before costs."
+    return f"The same trades break even at {multiple:.2f} times the stated costs."
+
+
+def _percent(share: float) -> str:
+    """A share of luck in words: rare is not never, and nearly always is not always."""
+    percent = 100.0 * float(share)
+    if not 0.1 <= percent <= 99.9:
+        return "under 0.1 %" if percent < 50 else "over 99.9 %"
+    return f"{percent:.0f} %" if 10 <= percent <= 99 else f"{percent:.1f} %"
+
+
+def _against(value: float | None, threshold: float, found: Evidence, params: GatesParams) -> Verdict:
+    too_few = found.sessions < params.min_trading_sessions or found.trades < params.min_trades
+    if value is None or (params.policy == "ci" and too_few):
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASS if value >= threshold else Verdict.FAIL
+
+
+def _judgement(
+    verdict: Verdict, figures: tuple[float | None, float, float | None], found: Evidence, words: str
+) -> Judgement:
+    value, threshold, bound = figures
+    return Judgement(
+        verdict=verdict,
+        value=value,
+        threshold=threshold,
+        bound=bound,
+        n=found.trades,
+        n_days=found.sessions,
+        words=words,
+    )
+
+
+def _sealed(threshold: float, words: str) -> Judgement:
+    return Judgement(verdict=Verdict.SEALED, value=None, threshold=threshold, bound=None, n=0, n_days=0, words=words)

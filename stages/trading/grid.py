@@ -1,0 +1,91 @@
+"""The variants of a sweep: every combination of the grid's axes, laid over the strategy that params state.
+
+An axis left empty stands as params state it. Where `horizon_min` is swept, each variant trades one horizon in every
+symbol: a symbol with a horizon of its own in `rules.horizon_min_by_symbol` is given the swept one too.
+*Errors*: `ConfigurationError` when an axis asks for forecasts that nobody made.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import polars as pl
+
+from stages.params.sweep import Grid
+from stages.trading.rules import require_costs
+from stages.trading.strategy import Strategy, require_forecast
+
+# Axes whose values are distances on a scale: a step along one of them leads to a neighbour.
+SCALES = ("history_days", "horizon_min", "k_sigma", "s_stop", "s_take")
+SWITCHES = ("max_hold_min", "method", "cost_mult")
+AXES = (*SCALES, *SWITCHES)
+KIND = ("model", "history_days", "horizon_min", "method")  # what tells forecasts of one snapshot apart
+
+
+@dataclass(frozen=True)
+class Combo:
+    """One variant: its strategy, and its place on each axis of the grid."""
+
+    strategy: Strategy
+    values: Mapping[str, Any]
+    place: tuple[int, ...]
+
+
+def combos(base: Strategy, grid: Grid) -> list[Combo]:
+    """All combinations, scales ascending, the first axis slowest."""
+    values = [_values(base, grid, axis) for axis in AXES]
+    return [
+        Combo(
+            strategy=_varied(base, grid, dict(zip(AXES, chosen, strict=True))),
+            values=dict(zip(AXES, chosen, strict=True)),
+            place=place,
+        )
+        for place, chosen in zip(product(*(range(len(axis)) for axis in values)), product(*values), strict=True)
+    ]
+
+
+def neighbours(of: Sequence[Combo]) -> list[list[int]]:
+    """For each combo its own number and those of the combos one step away along one scale."""
+    number = {combo.place: n for n, combo in enumerate(of)}
+    steps = [
+        tuple(step if i == axis else 0 for i in range(len(AXES))) for axis in range(len(SCALES)) for step in (-1, 1)
+    ]
+    around = [tuple(0 for _ in AXES), *steps]
+    return [
+        [number[there] for step in around if (there := tuple(map(sum, zip(combo.place, step, strict=True)))) in number]
+        for combo in of
+    ]
+
+
+def require_swept(base: Strategy, grid: Grid, forecasts: pl.DataFrame) -> None:
+    """Refuse axes that ask for forecasts nobody made, and a whitelist with a symbol that would trade for free.
+
+    Of the forecasts, their `KIND` is enough.
+    """
+    require_costs(base.costs, base.whitelist)
+    made = forecasts.filter(model=base.model)
+    for axis in KIND[1:]:
+        require_forecast(f"sweep.grid.{axis}", getattr(grid, axis), made[axis])
+
+
+def _values(base: Strategy, grid: Grid, axis: str) -> tuple[Any, ...]:
+    listed: tuple[Any, ...] = getattr(grid, axis)
+    if axis in SCALES:
+        listed = tuple(sorted(listed))
+    return listed or (_stated(base, axis),)
+
+
+def _stated(base: Strategy, axis: str) -> Any:
+    where = {"method": base, "cost_mult": base.costs}.get(axis, base.rules)
+    return getattr(where, axis)
+
+
+def _varied(base: Strategy, grid: Grid, values: Mapping[str, Any]) -> Strategy:
+    rules = {axis: value for axis, value in values.items() if axis not in ("method", "cost_mult")}
+    if grid.horizon_min:
+        rules["horizon_min_by_symbol"] = dict.fromkeys(base.rules.horizon_min_by_symbol, values["horizon_min"])
+    varied = base.with_rules(**rules).with_method(values["method"])
+    mult = values["cost_mult"]
+    # Costs name every symbol: combos that pay the same share one value.
+    return varied if mult == base.costs.cost_mult else varied.with_costs(cost_mult=mult)

@@ -1,0 +1,68 @@
+"""Which parts of the holdout are open for a strategy, and how good the forecasts that it trades are there.
+
+The holdout is one part named `all`, or one part a month. Gates judge it as a whole, once every part is open.
+*Errors*: `ConfigurationError` when `split.open_holdout` names a month that is not held out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from stages.errors import ConfigurationError, shorten
+from stages.params.gates import GatesParams
+from stages.trading.strategy import Strategy
+
+Document = dict[str, Any]
+OpenFor = str | Mapping[str, str | None] | None
+SHOWN = ("rmae", "coverage_50", "crps_skill")
+NOT_BEGUN = "The holdout has not begun: no session of the record lies in it yet."
+
+
+def open_parts(held: Mapping[str, int], open_for: OpenFor, name: str) -> list[str]:
+    """The parts that `split.open_holdout` opens for strategy `name`; none of them is empty.
+
+    `held` says how many sessions each part has.
+    """
+    ids = dict.fromkeys(held, open_for) if open_for is None or isinstance(open_for, str) else open_for
+    if strangers := sorted(set(ids) - set(held)):
+        raise ConfigurationError(
+            f"split.open_holdout names {shorten(strangers)}, but split.holdout_months holds out {shorten(list(held))}: correct "
+            "the month, or take it out."
+        )
+    return [part for part, sessions in held.items() if sessions and ids.get(part) == name]
+
+
+def sealed_words(held: Mapping[str, int], opened: Mapping[str, object]) -> str | None:
+    """Why the book is not judged on the holdout; None if it is open."""
+    if not any(held.values()):
+        return NOT_BEGUN
+    closed = [part for part in held if part not in opened]
+    if not closed:
+        return None
+    if not opened:
+        return "The holdout is closed for this strategy."
+    return f"Open: {shorten(list(opened))}; closed: {shorten(closed)}. The book is judged when every month is open."
+
+
+def traded_kind(forecasts: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
+    """The rows that this strategy is judged by: its symbols' forecasts of the kind it trades, benchmark included."""
+    kind = pl.col("method") == strategy.method, pl.col("history_days") == strategy.rules.history_days
+    horizons = [
+        (pl.col("symbol") == symbol) & (pl.col("horizon_min") == strategy.horizon_min(symbol))
+        for symbol in strategy.whitelist
+    ]
+    return forecasts.filter(*kind, pl.any_horizontal(pl.lit(value=False), *horizons))
+
+
+def forecast_figures(forecasts: pl.DataFrame, strategy: Strategy, params: GatesParams) -> list[Document]:
+    """How good the forecasts are that the symbols which may trade trade by; an entry a horizon, symbols pooled."""
+    from stages.scoring.metrics import score  # costs a second, which only who opens a holdout pays
+
+    traded = traded_kind(forecasts, strategy).filter(pl.col("symbol").is_in(strategy.trading))
+    pooled = score([traded], params, strategy.method)["pooled"] if traded.height else []
+    return [
+        {name: entry[name] for name in ("horizon_min", "n", "n_days")}
+        | {name: entry["metrics"][name]["calibrated"] for name in SHOWN}
+        for entry in pooled
+    ]

@@ -1,0 +1,216 @@
+"""The compiled part of the engine: first touches, exits, decisions and the ledger of a grid.
+
+Everything here repeats `tests/trading/loop.py`, the specification in plain Python; tests demand the same trades
+and the same bits. All compiled code stands in this one file, since numba's cache notices edits of a function's own file
+and not of the files it calls into. P&L is rounded once a trade to millionths of a bp: sums are exact in any order.
+
+*Shapes*: record arrays as `backtesting/arrays.py` names their fields. `desk` = (BAR (bars,), LOOK (looks,)) of one
+symbol; `wanted` and EXIT (2, looks), side 0 long and 1 short; `touches` = (first bar that touches each stop (2, looks,
+stops), the same for targets), levels ascending.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Array = Any  # compiled code is typed by numba, from the arrays it meets
+Arrays = tuple[Any, ...]
+
+UNITS = 1_000_000
+UNITS_OF_TURNOVER = 10_000  # entry plus exit notional is 2 plus the signed gross return, and a bp is 1e-4
+NEVER = -(1 << 40)  # a minute before every bar
+
+# The members of rules.reasons.Reason that the compiled code names; a test compares them.
+ENTER, IN_POSITION, AFTER_TIME_STOP, DAILY_CAP, COOLDOWN, K_SIGMA = 0, 3, 4, 5, 6, 9
+STOP, GAP, TARGET, TIME_STOP, MAX_HOLD, SESSION_END = 0, 1, 2, 3, 4, 5
+EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")
+
+
+@njit(cache=True, nogil=True)
+def fill_touches(context: Arrays, wanted: Array, stops: Array, takes: Array, touches: Arrays) -> None:
+    """Find the first bar that touches each of `stops` and `takes` (both ascending), or `limit`, for wanted positions.
+
+    One pass over a position's bars finds all levels; it ends as soon as all stops or all targets are touched, since no
+    exit can come later.
+    """
+    bar_array, snapshots = context
+    stop_touch, take_touch = touches
+    for s in range(2):
+        side = 1.0 - 2.0 * s
+        for c in range(len(snapshots)):
+            if not wanted[s, c]:
+                continue
+            first, limit, sigma = snapshots.entry[c], snapshots.limit[c], snapshots.sigma[c]
+            entry, touched_stops, touched_takes = bar_array.open[first], 0, 0
+            stop_touch[s, c, :] = limit
+            take_touch[s, c, :] = limit
+            for bar in range(first, limit):
+                worst, best = (
+                    (bar_array.low[bar], bar_array.high[bar]) if s == 0 else (bar_array.high[bar], bar_array.low[bar])
+                )
+                while touched_stops < len(stops):
+                    if side * (worst - entry * (1.0 - side * stops[touched_stops] * sigma)) > 0.0:
+                        break
+                    stop_touch[s, c, touched_stops] = bar
+                    touched_stops += 1
+                while touched_takes < len(takes):
+                    if side * (best - entry * (1.0 + side * takes[touched_takes] * sigma)) < 0.0:
+                        break
+                    take_touch[s, c, touched_takes] = bar
+                    touched_takes += 1
+                if touched_stops == len(stops) or touched_takes == len(takes):
+                    break
+
+
+@njit(cache=True, nogil=True)
+def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any, ...], exits: Array) -> None:
+    """Settle every wanted position: the first of stop, target and timed exit; stop wins a bar that touches both.
+
+    `plan` = ((number, value) of the stop, the same of the target, minutes to hold or 0, (fees_bps, half_spread_px,
+    multiple of costs)).
+    """
+    bar_array, snapshots = context
+    stop_touch, take_touch = touches
+    (stop_level, s_stop), (take_level, s_take), hold_min, (fees_bps, half_spread, cost_mult) = plan
+    for s in range(2):
+        side = 1.0 - 2.0 * s
+        for c in range(len(snapshots)):
+            if not wanted[s, c]:
+                continue
+            first, end, sigma = snapshots.entry[c], snapshots.end[c], snapshots.sigma[c]
+            entry = bar_array.open[first]
+            timed, reason = snapshots.limit[c], TIME_STOP
+            if hold_min > 0:
+                held = first + np.searchsorted(bar_array.minute[first:timed], bar_array.minute[first] + hold_min)
+                if held < timed:
+                    timed, reason = held, MAX_HOLD
+            stop, take = stop_touch[s, c, stop_level], take_touch[s, c, take_level]
+            at_open = False
+            if min(stop, take) < timed:
+                if stop <= take:
+                    bar, reason = stop, STOP
+                    price = entry * (1.0 - side * s_stop * sigma)
+                    if side * (bar_array.open[bar] - price) < 0.0:
+                        price, reason, at_open = bar_array.open[bar], GAP, True
+                else:
+                    bar, reason = take, TARGET
+                    price = entry * (1.0 + side * s_take * sigma)
+            elif timed < end:
+                bar, price, at_open = timed, bar_array.open[timed], True
+            else:
+                bar, price, reason = end - 1, bar_array.close[end - 1], SESSION_END
+            gross_bp = 1e4 * side * (price - entry) / entry
+            cost_bp = cost_mult * (fees_bps * (entry + price) + 2e4 * half_spread) / entry
+            done = exits[s, c]
+            done.minute = bar_array.minute[bar]
+            done.reason = reason
+            done.price = price
+            done.gross_units = np.int64(np.rint(gross_bp * UNITS))
+            done.cost_units = np.int64(np.rint(cost_bp * UNITS))
+            done.turnover_units = 2 * UNITS + int(side) * done.gross_units // UNITS_OF_TURNOVER
+            done.held_min = bar_array.minute[bar] - bar_array.minute[first] + (0 if at_open else 1)
+
+
+@njit(cache=True)
+def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, book: tuple[int, int]) -> Array:
+    """The decision at every snapshot: a `Reason`, `ENTER` where a position was opened. Each session starts afresh.
+
+    `book` = (daily cap, cooldown bars).
+    """
+    decision = np.empty(len(snapshots), np.int64)
+    entries, exit_minute = 0, NEVER
+    for c in range(len(snapshots)):
+        if c > 0 and snapshots.session[c] != snapshots.session[c - 1]:
+            entries, exit_minute = 0, NEVER
+        decision[c] = _first_refusal(snapshots[c], verdicts[c], (entries, exit_minute), k_sigma, book)
+        if decision[c] == ENTER:
+            entries += 1
+            exit_minute = exits[verdicts.side[c], c].minute
+    return decision
+
+
+@njit(inline="always")
+def _first_refusal(snapshot: Any, verdict: Any, today: tuple[int, int], k_sigma: float, book: tuple[int, int]) -> Any:
+    """The first test that a snapshot fails, given `today` = (entries, minute of the last exit)."""
+    entries, exit_minute = today
+    daily_cap, cooldown_bars = book
+    if verdict.gate != ENTER:
+        reason = verdict.gate
+    elif exit_minute >= snapshot.minute:
+        reason = IN_POSITION
+    elif snapshot.planned >= snapshot.time_stop:
+        reason = AFTER_TIME_STOP
+    elif entries >= daily_cap:
+        reason = DAILY_CAP
+    elif snapshot.planned - exit_minute <= cooldown_bars:
+        reason = COOLDOWN
+    elif verdict.early != ENTER:
+        reason = verdict.early
+    elif verdict.strength < k_sigma:
+        reason = K_SIGMA
+    else:
+        reason = verdict.late
+    return reason
+
+
+@njit(cache=True, nogil=True)
+def add_to_ledger(
+    candidates: Array, cuts: Arrays, exits: Array, family: tuple[tuple[int, int, int], Array, Array], ledger: Arrays
+) -> None:
+    """Trade a family of variants and add what it earns to their rows of `ledger` = (net units by session, TOTAL).
+
+    `cuts` = (what the stop saves, what the target costs each candidate on average); `family` = ((entry delay, daily
+    cap, cooldown), ascending values of `k_sigma`, the row of each). A session's trades change only where `k_sigma`
+    passes the strength of one of its signals, so it is walked once for every set of signals that pass, and variants
+    with the same set share the result.
+    """
+    saved_bp, lost_bp = cuts
+    count, strengths = len(candidates), family[1]
+    pays = np.empty(count, np.bool_)
+    for c in range(count):
+        one = candidates[c]
+        pays[c] = one.mu_bp + saved_bp[c] - lost_bp[c] - one.cost_bp - one.spread_charge_bp > 0.0
+    first = 0
+    for c in range(1, count + 1):
+        if c == count or candidates.session[c] != candidates.session[first]:
+            k = 0
+            while k < len(strengths):
+                k = _add_session((candidates, pays, exits), (first, c), k, family, ledger)
+            first = c
+
+
+@njit(inline="always")  # a call would cost more than the work
+def _add_session(of: Arrays, today: tuple[int, int], k: int, family: tuple[Any, ...], ledger: Arrays) -> Any:
+    """Walk one session at the k-th strength; add the sums to all variants with the same signals; the next k."""
+    candidates, pays, exits = of
+    (entry_delay, daily_cap, cooldown_bars), strengths, rows = family
+    net_units, totals = ledger
+    entries, exit_minute, same_up_to = 0, NEVER, np.inf
+    gross, cost, turnover, wins, held = 0, 0, 0, 0, 0
+    for c in range(today[0], today[1]):
+        one = candidates[c]
+        if pays[c] and one.strength >= strengths[k]:
+            same_up_to = min(same_up_to, one.strength)
+            is_free = exit_minute < one.minute and one.minute + entry_delay - exit_minute > cooldown_bars
+            if is_free and entries < daily_cap:
+                done = exits[one.side, one.snapshot]
+                entries += 1
+                exit_minute = done.minute
+                gross += done.gross_units
+                cost += done.cost_units
+                turnover += done.turnover_units
+                held += done.held_min
+                wins += done.gross_units > done.cost_units
+    while k < len(strengths) and strengths[k] <= same_up_to:
+        if entries > 0:
+            net_units[rows[k], candidates[today[0]].session] += gross - cost
+            total = totals[rows[k]]
+            total.gross_units += gross
+            total.cost_units += cost
+            total.turnover_units += turnover
+            total.trades += entries
+            total.wins += wins
+            total.held_min += held
+        k += 1
+    return k

@@ -1,0 +1,114 @@
+"""How often the gates pass where there is nothing to find.
+
+A replay scores, gates and trades one span exactly as a run does, with the search span in the holdout's part: what it
+shows is luck, and no sealed file is read for it.
+
+*Time*: a forecast that is put to an earlier date may have learnt a little from that date's outcome, so other dates show
+luck rather too often than too rarely.
+*Source*: exact binomial intervals are Clopper and Pearson (1934), as in scipy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import binomtest
+
+from stages.params.gates import GatesParams
+from stages.scoring.discoveries import Stated
+from stages.scoring.gates import forecast_gates
+from stages.scoring.inference import Verdict, worst
+from stages.scoring.metrics import score
+from stages.tables.forecasts import QUANTILES
+from stages.trading.book import Span, SpanInputs
+from stages.trading.gates import evidence, trading_gates
+from stages.trading.holdout import traded_kind
+from stages.trading.strategy import Cell, Strategy, eligible_cells
+
+CONFIDENCE = 0.95
+CONTROLS_HOLD = {"verdict": Verdict.PASS.value}
+LEVELS = [*QUANTILES, *(f"raw_{name}" for name in QUANTILES)]
+INSTANT = ["symbol", "snapshot_utc"]
+KIND = ["horizon_min", "history_days", "model", "method"]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What passed in one replay.
+
+    `forecast`: all forecast gates of at least one symbol. `trading`: all trading gates of a book that may trade every
+    symbol. `verdict`: what a run asks for, trading gates for the book of exactly those symbols that passed theirs.
+    `fdr`: the gate of false discoveries alone, of at least one symbol; null where `gates.fdr` is. Where there is
+    nothing to find, each of these is a false discovery, and `gates.fdr.q` is what the gate promises at most.
+    """
+
+    forecast: bool
+    trading: bool
+    verdict: bool
+    fdr: bool | None = None
+
+
+def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The same forecasts and the same outcomes, each symbol's forecasts put to its instants in random order.
+
+    All forecasts of one instant stay together, and keep their shape in units of the volatility at their instant: a
+    calm hour's interval is not held against a wild one. Instants are shuffled across clock times too: a forecaster of
+    the session's shape says the same every day, and would keep all its skill if only days were exchanged.
+    """
+    instants = forecasts.select(INSTANT).unique().sort(INSTANT)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, instants.height]))
+    drawn = pl.Series("drawn", rng.random(instants.height))
+    came_from = instants.with_columns(drawn).select(
+        *INSTANT, pl.col("snapshot_utc").sort_by("drawn").over("symbol").alias("from_utc")
+    )
+    said = forecasts.select(
+        "symbol", pl.col("snapshot_utc").alias("from_utc"), *KIND, *LEVELS, "calibrated", "sigma_5m"
+    )
+    here = forecasts.drop(*LEVELS, "calibrated").join(came_from, on=INSTANT, how="left")
+    put = here.join(said, on=["symbol", "from_utc", *KIND], how="inner", suffix="_there")
+    scale = (pl.col("sigma_5m") / pl.col("sigma_5m_there")).fill_null(1.0)
+    scaled = put.with_columns((pl.col(level) * scale).round(6) for level in LEVELS)
+    return scaled.select(forecasts.columns).sort([*INSTANT, *KIND])
+
+
+def replay(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> Passed:
+    """Score, gate and trade this span."""
+    metrics = score([traded_kind(inputs.forecasts, strategy)], params, strategy.method)
+    judged = forecast_gates(metrics, CONTROLS_HOLD, params, _stated(strategy))
+    eligible = eligible_cells(judged)
+    everyone = frozenset(_cell(strategy, symbol) for symbol in strategy.whitelist)
+    passing = replace(strategy, eligible=eligible & everyone)
+    trading = _trades_well(inputs, replace(strategy, eligible=everyone), params)
+    some = bool(passing.trading)
+    found = [cell["gates"]["fdr"]["verdict"] for cell in judged["cells"]] if params.fdr else None
+    fdr = None if found is None else Verdict.PASS in found
+    return Passed(some, trading, some and _trades_well(inputs, passing, params), fdr)
+
+
+def luck(replays: Sequence[Passed]) -> dict[str, Any]:
+    """How often each kind of gate passed, with its exact binomial confidence interval."""
+    found = {field.name: [getattr(one, field.name) for one in replays] for field in fields(Passed)}
+    return {name: _rate(passed) for name, passed in found.items() if None not in passed}
+
+
+def _rate(passed: Sequence[bool]) -> dict[str, Any]:
+    n = len(passed)
+    interval = binomtest(sum(passed), n).proportion_ci(CONFIDENCE, method="exact")
+    bounds = [round(float(bound), 6) for bound in interval]
+    return {"passed": sum(passed), "n": n, "share": round(sum(passed) / n, 6), "ci": bounds}
+
+
+def _trades_well(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> bool:
+    found = evidence(Span.of(inputs, strategy), strategy.whitelist, params)
+    return worst(gate.verdict for gate in trading_gates(found, params).values()) is Verdict.PASS
+
+
+def _stated(strategy: Strategy) -> Stated:
+    horizons = {symbol: strategy.horizon_min(symbol) for symbol in strategy.whitelist}
+    return Stated(strategy.rules.history_days, strategy.method, horizons)
+
+
+def _cell(strategy: Strategy, symbol: str) -> Cell:
+    return Cell(symbol, strategy.rules.history_days, strategy.horizon_min(symbol), strategy.method)

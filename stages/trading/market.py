@@ -1,0 +1,239 @@
+"""Bars and forecasts as the arrays that the compiled engine reads.
+
+The rows that the compiled engine reads and writes, as numpy record types.
+
+Plain record arrays and tuples cross the border to compiled code, never classes: numba pickles the types of arguments
+into its cache on disk, and a class that was renamed since would make an old cache unreadable.
+
+*Units*: minutes count from 1970-01-01 UTC; `*_units` are 1e-6 bp of entry notional, `turnover_units` 1e-6 of it.
+
+Bars and forecasts as the arrays that the engine walks: one tape and one list of snapshots a symbol.
+
+*Shapes*: a tape is (bars,) records `BAR`, real bars only: a filled or empty minute is no bar, so nothing can trade on
+it or be stopped by it. `Snapshots` (snapshots,), in order of time. `Feed` is aligned with the snapshots of its symbol.
+*Units*: times in whole minutes since 1970-01-01 UTC; `sigma` a fraction per five minutes.
+*Errors*: `DataContractError` when forecasts name a symbol without bars, a session outside the calendar, or disagree
+about what was known at one snapshot.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from stages.errors import DataContractError, at_work_on
+from stages.params.rules import RulesParams
+from stages.trading.rules import time_stops
+from stages.trading.strategy import Strategy
+
+Records = NDArray[np.void]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+# A real bar of one symbol; `minute` is its start.
+BAR = np.dtype([("minute", "i8"), ("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8")])
+
+# A snapshot seen from the desk: when, and between which bars of the tape a position taken there would live.
+SNAPSHOT = np.dtype(
+    [
+        ("minute", "i8"),
+        ("session", "i8"),  # counts the calendar's sessions from 0
+        ("time_stop", "i8"),
+        ("planned", "i8"),  # minute of the bar one wants to enter at
+        ("entry", "i8"),  # first real bar from then on, -1 if it comes too late
+        ("entry_minute", "i8"),  # of that bar
+        ("limit", "i8"),  # first real bar at or after the time stop; at least `end` if there is none
+        ("end", "i8"),  # one past the session's last real bar
+        ("last", "f8"),
+        ("sigma", "f8"),  # floored at one tick, NaN where unknown
+    ]
+)
+
+# What a snapshot's forecast says by itself: a `Reason` for the tests before the book (`gate`), between the book and
+# `k_sigma` (`early`) and after it (`late`), or `ENTER`; `side` is 0 long, 1 short, read where nothing is refused.
+VERDICT = np.dtype([("gate", "i8"), ("early", "i8"), ("late", "i8"), ("side", "i8"), ("strength", "f8")])
+
+# How a position ends.
+EXIT = np.dtype(
+    [
+        ("minute", "i8"),
+        ("reason", "i8"),
+        ("price", "f8"),
+        ("gross_units", "i8"),
+        ("cost_units", "i8"),
+        ("turnover_units", "i8"),
+        ("held_min", "i8"),
+    ]
+)
+
+# A signal that a book could act on; any other fails a test whatever the barriers and the book.
+CANDIDATE = np.dtype(
+    [
+        ("session", "i8"),
+        ("minute", "i8"),
+        ("snapshot", "i8"),  # number of the snapshot
+        ("side", "i8"),
+        ("strength", "f8"),
+        ("mu_bp", "f8"),
+        ("cost_bp", "f8"),
+        ("spread_charge_bp", "f8"),
+    ]
+)
+
+# What a variant did over the whole span.
+TOTAL = np.dtype(
+    [
+        ("gross_units", "i8"),
+        ("cost_units", "i8"),
+        ("turnover_units", "i8"),
+        ("trades", "i8"),
+        ("wins", "i8"),
+        ("held_min", "i8"),
+    ]
+)
+
+
+def records(kind: np.dtype[np.void], **fields: ArrayLike) -> Records:
+    """A record array from its columns, which must be all of `kind`'s."""
+    columns = {name: np.asarray(fields.pop(name)) for name in kind.names or ()}
+    if fields:
+        raise TypeError(f"{sorted(fields)} are no fields of {kind.names}")
+    made = np.empty(len(next(iter(columns.values()))), kind)
+    for name, column in columns.items():
+        made[name] = column
+    return made
+
+
+MICROSECONDS = 60_000_000
+
+
+class Snapshots(NamedTuple):
+    """When this symbol was looked at, and what was known then; `session` counts the calendar's sessions from 0."""
+
+    minute: Ints
+    session: Ints
+    time_stop: Ints
+    close: Ints
+    last: Floats
+    sigma: Floats  # NaN where unknown
+
+    def at(self, snapshots: slice) -> "Snapshots":
+        """Some of them."""
+        return Snapshots._make(values[snapshots] for values in self)
+
+
+class Feed(NamedTuple):
+    """The forecasts of one kind at a symbol's snapshots; `present` is false where there is none."""
+
+    present: Bools
+    calibrated: Bools
+    q25: Floats
+    q50: Floats
+    q75: Floats
+
+    @property
+    def quartiles(self) -> tuple[Floats, Floats, Floats]:
+        """What the rules look at."""
+        return self.q25, self.q50, self.q75
+
+    def at(self, snapshots: slice) -> "Feed":
+        """Those of some snapshots."""
+        return Feed._make(values[snapshots] for values in self)
+
+
+@dataclass(frozen=True)
+class SymbolMarket:
+    """One symbol: its bars, its snapshots, and its forecasts by (history_days, horizon_min, method)."""
+
+    symbol: str
+    bar_array: Records
+    minutes: Ints  # of the tape's bars, side by side, which makes searching them fast
+    snaps: Snapshots
+    feeds: Mapping[tuple[int, int, str], Feed]
+
+    def in_parts(self, parts: int) -> list["SymbolMarket"]:
+        """The same market cut between sessions into at most so many parts of about as many snapshots."""
+        session = self.snaps.session
+        cuts = np.searchsorted(session, session[[len(session) * n // parts for n in range(1, parts)]])
+        edges = [0, *cuts.tolist(), len(session)]
+        return [self._between(slice(*pair)) for pair in pairwise(edges) if pair[0] < pair[1]]
+
+    def _between(self, snapshots: slice) -> "SymbolMarket":
+        feeds = {kind: feed.at(snapshots) for kind, feed in self.feeds.items()}
+        return replace(self, snaps=self.snaps.at(snapshots), feeds=feeds)
+
+
+def markets_of(
+    bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
+) -> Iterator[SymbolMarket]:
+    """The markets of every whitelisted symbol that the strategy's model forecast, by name, one at a time."""
+    made = forecasts.filter(model=strategy.model).partition_by("symbol", as_dict=True)
+    for symbol in sorted(set(strategy.whitelist)):
+        if (symbol,) in made:
+            with at_work_on(symbol):
+                market = market_of(symbol, bars, made[symbol,], calendar, strategy.rules)
+            yield market
+
+
+def market_of(
+    symbol: str, bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams
+) -> SymbolMarket:
+    """One symbol's bars and one model's forecasts as arrays; `forecasts` may hold other symbols too."""
+    rows = forecasts.filter(symbol=symbol)
+    snaps = snapshots_of(rows, calendar, rules)
+    kinds = rows.partition_by("history_days", "horizon_min", "method", as_dict=True)
+    feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
+    delivered = bars.get(symbol)
+    if delivered is None:
+        raise DataContractError(f"{symbol} has forecasts but no bars in this span.")
+    bar_array = bar_array_of(delivered)
+    return SymbolMarket(symbol, bar_array, np.ascontiguousarray(bar_array["minute"]), snaps, feeds)
+
+
+def bar_array_of(bars: pl.DataFrame) -> Records:
+    """Drop what is not a real bar and keep prices and start minutes."""
+    prices = ["open", "high", "low", "close"]
+    real = bars.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
+    return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
+
+
+def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:
+    """The distinct snapshots of one symbol's forecasts, with the clock of their sessions."""
+    known = forecasts.select("snapshot_utc", "session", "last", "sigma_5m").unique().sort("snapshot_utc")
+    if known["snapshot_utc"].is_duplicated().any():
+        raise DataContractError("forecasts of one symbol and snapshot disagree about `last` or `sigma_5m`.")
+    clock = time_stops(calendar.sort("session"), rules).with_row_index("number")
+    rows = known.join(clock, on="session", how="left").sort("snapshot_utc")
+    if rows["number"].has_nulls():
+        stray = rows.filter(pl.col("number").is_null())["session"][0]
+        raise DataContractError(f"a forecast names the session {stray}, which the calendar of this span does not hold.")
+    return Snapshots(
+        minute=_minutes(rows["snapshot_utc"]),
+        session=rows["number"].cast(pl.Int64).to_numpy(),
+        time_stop=_minutes(rows["time_stop_utc"]),
+        close=_minutes(rows["close_utc"]),
+        last=rows["last"].to_numpy(),
+        sigma=rows["sigma_5m"].fill_null(float("nan")).to_numpy(),
+    )
+
+
+def feed_of(forecasts: pl.DataFrame, snapshots: Snapshots) -> Feed:
+    """One symbol's forecasts of one kind (model, method, history, horizon) laid beside its snapshots."""
+    at = np.searchsorted(snapshots.minute, _minutes(forecasts["snapshot_utc"]))
+    size = len(snapshots.minute)
+    present, calibrated = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+    present[at] = True
+    calibrated[at] = forecasts["calibrated"].to_numpy()
+    quartiles = [np.full(size, np.nan) for _ in range(3)]
+    for values, name in zip(quartiles, ("q25", "q50", "q75"), strict=True):
+        values[at] = forecasts[name].to_numpy()
+    return Feed(present, calibrated, *quartiles)
+
+
+def _minutes(instants: pl.Series) -> Ints:
+    return instants.dt.epoch("us").to_numpy() // MICROSECONDS

@@ -1,0 +1,222 @@
+"""How a run ended: the gates with the verdict of all, what the holdout released, and seven short figures.
+
+Three kinds of gates are required: the controls hold, at least one symbol of the whitelist may trade, and the book of
+those that trade passes on the holdout. A symbol that has nothing to forecast is kept out by its own cell's gates; that
+it stays out is the gates at work and fails no run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from stages.errors import shorten
+from stages.params.gates import GatesParams
+from stages.scoring.inference import Judgement, Verdict, worst
+from stages.sessions.spans import ALL
+from stages.tables.trades import Trades
+from stages.trading.book import Span, book_figures, break_even
+from stages.trading.daily import daily_table
+from stages.trading.gates import evidence, sealed_gates, trading_gates
+from stages.trading.holdout import OpenFor, forecast_figures, sealed_words
+from stages.trading.strategy import Strategy
+
+Document = dict[str, Any]
+BEST_FIRST = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
+CELL = ("symbol", "history_days", "horizon_min", "method")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A strategy by name, traded on the search span and on the parts of the holdout that are open for this very name.
+
+    `held` says how many sessions each part of the holdout has: `{"all": 30}`, or a number by month.
+    """
+
+    name: str
+    open_for: OpenFor
+    strategy: Strategy
+    search: Span
+    held: Mapping[str, int]
+    opened: Mapping[str, Span]
+
+    @cached_property
+    def released(self) -> Span | None:
+        """All parts that are open, as one span."""
+        parts = list(self.opened.values())
+        return Span.joined(parts) if len(parts) > 1 else next(iter(parts), None)
+
+    @property
+    def sealed_words(self) -> str | None:
+        """Why the book is not judged on the holdout."""
+        return sealed_words(self.held, self.opened)
+
+    @property
+    def holdout(self) -> Span | None:
+        """The whole holdout, if every part of it is open."""
+        return self.released if self.sealed_words is None else None
+
+    @property
+    def status(self) -> str:
+        """`OPEN` or `SEALED`."""
+        return "OPEN" if self.holdout else "SEALED"
+
+    @property
+    def months(self) -> dict[str, Span]:
+        """The months of the holdout that are open; none where it is one part."""
+        return {name: span for name, span in self.opened.items() if name != ALL}
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """What is judged: the search span, and the whole holdout if it is open."""
+        return {"search": self.search} | ({"holdout": self.holdout} if self.holdout else {})
+
+    @property
+    def released_trades(self) -> pl.DataFrame:
+        """The trades of the parts that are open; none while all are sealed."""
+        return self.released.trades if self.released else Trades.create_empty()
+
+    @property
+    def released_daily(self) -> pl.DataFrame:
+        """What the sessions of the parts that are open earned; no row while all are sealed."""
+        sessions = self.released.calendar["session"].to_list() if self.released else []
+        return daily_table(self.released_trades, sessions, self.strategy.whitelist)
+
+
+def gates_document(
+    outcome: Outcome,
+    forecast_gates: Mapping[str, Any],
+    controls: Mapping[str, Any],
+    ranking: pl.DataFrame,
+    params: GatesParams,
+) -> Document:
+    """`gates.json`. `holds` says whether the verdict is good enough: PASS, or INCONCLUSIVE where params only warn.
+
+    `selection` is evidence that is shown and not judged: what is left of the strategy's Sharpe ratio after all trials.
+    """
+    cells = _trading_cells(forecast_gates, outcome.strategy)
+    gates = {"controls": _controls(controls), "forecast": _forecast(cells), **_trading(outcome, params)}
+    verdict = worst(gate.verdict for gate in gates.values())
+    enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
+    return {
+        "verdict": verdict.value,
+        "holds": verdict in enough,
+        "policy": params.policy,
+        "inconclusive": params.inconclusive,
+        "strategy_id": outcome.name,
+        "gates": {name: gate.as_document() | {"required": True} for name, gate in gates.items()},
+        "cells": cells,
+        "selection": _selection(ranking, outcome.strategy.combo),
+    }
+
+
+def oos_document(outcome: Outcome, params: GatesParams) -> Document:
+    """`oos.json`: the strategy's id and who trades; figures of the holdout and its months, of what is open alone."""
+    return {
+        "strategy_id": outcome.name,
+        "open_for": outcome.open_for,
+        "trading": outcome.strategy.trading,
+        "status": outcome.status,
+        "words": outcome.sealed_words,
+        "held": dict(outcome.held),
+        **_released(outcome.holdout, outcome.strategy, params),
+        "months": {name: _released(span, outcome.strategy, params) for name, span in outcome.months.items()},
+    }
+
+
+def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, Any]) -> Document:
+    """The leaderboard's seven figures; all but `oos_sharpe` and `verdict` are the search span's, errors pooled."""
+    strategy, search, held = outcome.strategy, outcome.search, outcome.holdout
+    stated = book_figures(search, search.trades, strategy.whitelist)
+    oos_sharpe = book_figures(held, held.trades, strategy.whitelist)["sharpe"] if held else None
+    kind = (strategy.rules.history_days, strategy.rules.horizon_min, strategy.method)
+    pooled = {tuple(entry[name] for name in CELL[1:]): entry["metrics"] for entry in metrics["pooled"]}.get(kind)
+    return {
+        "rmae": _short(pooled["rmae"]["calibrated"]["value"], 3) if pooled else None,
+        "cover": _short(pooled["coverage_50"]["calibrated"]["value"], 3) if pooled else None,
+        "sharpe": _short(stated["sharpe"], 2),
+        "oos_sharpe": _short(oos_sharpe, 2),
+        "net_bp": _short(stated["net_bp"], 1),
+        "trades": stated["trades"],
+        "verdict": gates["verdict"],
+    }
+
+
+def _released(span: Span | None, strategy: Strategy, params: GatesParams) -> Document:
+    """What is told of a part of the holdout: its sessions, how the book did, and the forecasts that it trades by."""
+    return {
+        "sessions": span.calendar["session"].dt.to_string().to_list() if span else None,
+        "kpis": book_figures(span, span.trades, strategy.whitelist) if span else None,
+        "break_even_cost_multiple": break_even(span) if span else None,
+        "forecasts": forecast_figures(span.inputs.forecasts, strategy, params) if span else None,
+    }
+
+
+def _trading(outcome: Outcome, params: GatesParams) -> dict[str, Judgement]:
+    if outcome.holdout is None:
+        return sealed_gates(outcome.sealed_words or "", params)
+    return trading_gates(evidence(outcome.holdout, outcome.strategy.whitelist, params), params)
+
+
+def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dict[str, Document]:
+    """By symbol of the whitelist: its judgement for the forecasts that the strategy would trade."""
+    wanted = {
+        symbol: (symbol, strategy.rules.history_days, strategy.horizon_min(symbol), strategy.method)
+        for symbol in strategy.whitelist
+    }
+    judged = {tuple(cell[name] for name in CELL): cell for cell in forecast_gates["cells"]}
+    return {symbol: judged[cell] for symbol, cell in wanted.items() if cell in judged}
+
+
+def _selection(ranking: pl.DataFrame, combo: str) -> Document:
+    """What the sweep says of the stated rule; `dsr` is null where the grid does not hold that rule.
+
+    `dsr` knows of all `trials`; the other figures know of the `grid_variants` alone.
+    """
+    grid = ranking.row(0, named=True)  # what concerns the whole grid stands alike on every row
+    stated = ranking.filter(combo=combo)
+    return {
+        "combo": combo,
+        "dsr": stated["dsr"][0] if stated.height else None,
+        "grid_variants": ranking.height,
+        **{name: grid[name] for name in ("pbo", "spa_p", "trials", "effective_trials")},
+    }
+
+
+def _controls(controls: Mapping[str, Any]) -> Judgement:
+    said = {name: Verdict(proof["verdict"]) for name, proof in sorted(controls.items()) if name != "verdict"}
+    return Judgement(
+        verdict=Verdict(controls["verdict"]),
+        value=float(sum(verdict == Verdict.PASS for verdict in said.values())),
+        threshold=float(len(said)),
+        bound=None,
+        n=len(said),
+        n_days=0,
+        words=f"Forecasters that would expose this pipeline: {_listed(said)}.",
+    )
+
+
+def _forecast(cells: Mapping[str, Document]) -> Judgement:
+    said = {symbol: Verdict(cell["verdict"]) for symbol, cell in cells.items()}
+    judged = [gate for cell in cells.values() for gate in cell["gates"].values()]
+    return Judgement(
+        verdict=next((verdict for verdict in BEST_FIRST if verdict in said.values()), Verdict.INCONCLUSIVE),
+        value=float(sum(cell["eligible"] for cell in cells.values())),
+        threshold=1.0,
+        bound=None,
+        n=len(cells),
+        n_days=max((gate["n_days"] for gate in judged), default=0),
+        words=f"Symbols of the whitelist by the forecasts they would trade: {_listed(said) or 'none'}.",
+    )
+
+
+def _listed(verdicts: Mapping[str, Verdict]) -> str:
+    """Names by their verdict: `2 PASS: STRONG, WEAK; 1 FAIL: NULL`."""
+    found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
+    return "; ".join(f"{len(names)} {verdict.value}: {shorten(names)}" for verdict, names in found.items() if names)
+
+
+def _short(value: float | None, decimals: int) -> float | None:
+    return None if value is None else round(value, decimals)

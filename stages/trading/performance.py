@@ -1,0 +1,174 @@
+"""How well a strategy did: figures of one series of daily P&L, and the row of key figures of a variant.
+
+How well one strategy did: figures of one series of daily P&L, each in its textbook form.
+
+*Shapes*: `daily` (sessions,): every session of the span, days without a trade as zeros. *Units*: bp of capital a day.
+Nothing is annualised but the Sharpe ratio and its standard error.
+
+The key figures of one variant as one row: its params, what it earned, and how sure that is.
+
+*Tables*: the row of `bt_summary.csv`, whose figures `ranking.csv` repeats; floats carry six decimals.
+*Units*: bp of the whole capital; `mean_trade_bp` bp of entry notional; `turnover` traded notional over capital a day;
+`exposure` share of the minutes.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from stages.trading.daily import UNITS, in_units
+from stages.trading.strategy import Strategy
+
+Floats = NDArray[np.float64]
+
+SESSIONS_PER_YEAR = 252
+MIN_SESSIONS = 20
+VARIANTS_AT_ONCE = 512
+
+
+def sharpe(daily: Floats) -> float | None:
+    """Annualised mean over standard deviation (ddof 1); None under 20 sessions or where nothing varies."""
+    if len(daily) < MIN_SESSIONS or np.ptp(daily) == 0.0:
+        return None
+    return float(np.sqrt(SESSIONS_PER_YEAR) * daily.mean() / daily.std(ddof=1))
+
+
+def varies(daily: Floats) -> NDArray[np.bool_]:
+    """Which of several strategies have two different days. *Shapes*: `daily` (sessions, strategies)."""
+    return np.asarray((daily != daily[:1]).any(axis=0))
+
+
+def moving(daily: Floats) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """The strategies with two different days, some at a time: their numbers and their days."""
+    numbers = np.flatnonzero(varies(daily))
+    for first in range(0, len(numbers), VARIANTS_AT_ONCE):
+        some = numbers[first : first + VARIANTS_AT_ONCE]
+        yield some, daily[:, some]
+
+
+def lo_standard_error(annual_sharpe: float | None, sessions: int) -> float | None:
+    """Standard error of an annualised Sharpe ratio of independent daily returns.
+
+    *Source*: Lo (2002), "The Statistics of Sharpe Ratios", eq. 9, times the square root of 252.
+    """
+    if annual_sharpe is None:
+        return None
+    per_day = annual_sharpe / np.sqrt(SESSIONS_PER_YEAR)
+    return float(np.sqrt(SESSIONS_PER_YEAR * (1.0 + 0.5 * per_day**2) / sessions))
+
+
+def max_drawdown(daily: Floats) -> float:
+    """The deepest fall of cumulative P&L below its highest point so far, the start at 0 included; positive bp."""
+    path = np.concatenate([[0.0], np.cumsum(daily)])
+    return float(np.max(np.maximum.accumulate(path) - path))
+
+
+SUMMARY = "bt_summary.csv"
+ROWS_AT_ONCE = 500
+DECIMALS = 6
+BP_DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Book:
+    """What one variant did, in whole millionths, summed over its symbols. *Shapes*: `net_units` (sessions,)."""
+
+    net_units: NDArray[np.int64]
+    gross_units: int
+    cost_units: int
+    turnover_units: int
+    trades: int
+    wins: int
+    exposure_min: int
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Everything but the days."""
+        return self.gross_units, self.cost_units, self.turnover_units, self.trades, self.wins, self.exposure_min
+
+    def net_bp(self, capital: int) -> NDArray[np.float64]:
+        """Daily P&L in bp of the whole capital, as the `PORTFOLIO` rows of `Daily` hold it."""
+        return np.round(self.net_units / UNITS / capital, BP_DECIMALS)
+
+
+def book_of(trades: pl.DataFrame, calendar: pl.DataFrame) -> Book:
+    """The book of a list of trades over the sessions of `calendar`."""
+    units = in_units(trades)
+    by_session = units.group_by("session").agg(pl.col("net_bp").sum())
+    days = calendar.select("session").sort("session").join(by_session, on="session", how="left").sort("session")
+    totals = units.select(pl.col("gross_bp", "cost_bp", "turnover", "exposure_min", "trades").sum()).row(0, named=True)
+    return Book(
+        net_units=days["net_bp"].fill_null(0).to_numpy(),
+        gross_units=totals["gross_bp"],
+        cost_units=totals["cost_bp"],
+        turnover_units=totals["turnover"],
+        trades=totals["trades"],
+        wins=int((units["net_bp"] > 0).sum()),
+        exposure_min=totals["exposure_min"],
+    )
+
+
+def kpis(book: Book, calendar: pl.DataFrame, symbols: int) -> dict[str, float | int | None]:
+    """Key figures of a book over the sessions of `calendar`, with one unit of capital for each of `symbols`."""
+    capital, sessions = max(symbols, 1), len(book.net_units)
+    daily = book.net_bp(capital)
+    ratio = sharpe(daily)
+    earned = book.gross_units - book.cost_units
+    figures = {
+        "sessions": sessions,
+        "trades": book.trades,
+        "gross_bp": book.gross_units / UNITS / capital,
+        "cost_bp": book.cost_units / UNITS / capital,
+        "net_bp": earned / UNITS / capital,
+        "mean_trade_bp": earned / UNITS / book.trades if book.trades else None,
+        "sharpe": ratio,
+        "sharpe_se": lo_standard_error(ratio, sessions),
+        "max_drawdown_bp": max_drawdown(daily),
+        "hit_rate": book.wins / book.trades if book.trades else None,
+        "turnover": book.turnover_units / UNITS / capital / max(sessions, 1),
+        "exposure": book.exposure_min / (capital * max(int(calendar["n_bars"].sum()), 1)),
+    }
+    return {name: round(value, DECIMALS) if isinstance(value, float) else value for name, value in figures.items()}
+
+
+def summaries(strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame) -> pl.DataFrame:
+    """One row a variant: its id, every param that names it, and its key figures."""
+    rows = [_summary(strategy, book, calendar) for strategy, book in zip(strategies, books, strict=True)]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> pl.DataFrame:
+    """The one row of one variant."""
+    return summaries([strategy], [book], calendar)
+
+
+def in_folders(
+    strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame, most: int
+) -> Iterator[tuple[str, Iterator[pl.DataFrame]]]:
+    """Files of summaries, in parts: a folder a variant, or one table of all where there are more than `most`."""
+    if len(strategies) > most:
+        starts = range(0, len(strategies), ROWS_AT_ONCE)
+        slices = (slice(first, first + ROWS_AT_ONCE) for first in starts)
+        yield SUMMARY, (summaries(strategies[some], books[some], calendar) for some in slices)
+    else:
+        for strategy, book in zip(strategies, books, strict=True):
+            yield f"{strategy.combo}/{SUMMARY}", iter([summary(strategy, book, calendar)])
+
+
+def _summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> dict[str, Any]:
+    params = strategy.params()
+    named = params.pop("rules") | params.pop("costs") | params
+    cells = {name: _cell(value) for name, value in named.items()}
+    if named["max_hold_min"] is not None:
+        cells["max_hold_min"] = str(named["max_hold_min"])  # minutes or `horizon`
+    return {"combo": strategy.combo} | cells | kpis(book, calendar, len(strategy.whitelist))
+
+
+def _cell(value: Any) -> Any:
+    """A param as one CSV cell; lists and mappings as JSON."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value

@@ -1,0 +1,86 @@
+"""Every position that a symbol's snapshots could open, before the book decides which of them are opened."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.params.rules import RulesParams
+from stages.trading.market import EXIT, SNAPSHOT, VERDICT, Bools, Feed, Floats, Ints, Records, SymbolMarket, records
+from stages.trading.rules import Reason, SymbolCosts, Views, views
+
+
+@dataclass(frozen=True)
+class SymbolContext:
+    """One symbol at work: its bars, its snapshots with the bars between which positions would live, and its costs."""
+
+    bar_array: Records
+    snapshots: Records
+    costs: SymbolCosts
+
+    @property
+    def arrays(self) -> tuple[Records, Records]:
+        """What compiled code sees of it."""
+        return self.bar_array, self.snapshots
+
+    def views(self, feed: Feed, costs: SymbolCosts) -> Views:
+        """What the forecasts of one kind say at each snapshot, to somebody who pays `costs`."""
+        return views(feed.quartiles, self.snapshots["last"], self.snapshots["sigma"], costs)
+
+    def enters_in_time(self, horizon_min: int) -> Bools:
+        """There are barriers and a bar to enter at, and the forecast's horizon has not passed by then."""
+        snapshots = self.snapshots
+        before_horizon = snapshots["entry_minute"] < snapshots["minute"] + horizon_min
+        return np.array((snapshots["entry"] >= 0) & before_horizon & ~np.isnan(snapshots["sigma"]))
+
+
+def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> SymbolContext:
+    """Entry at the first real bar from the planned minute on, if it comes in time and before the time stop."""
+    snaps, minutes = market.snaps, market.minutes
+    planned = snaps.minute + rules.entry_delay_bars
+    latest = np.minimum(planned + rules.max_entry_delay_bars, snaps.time_stop - 1)
+    entry = np.searchsorted(minutes, planned)
+    entry_minute = minutes.take(entry, mode="clip")
+    in_time = (entry < len(minutes)) & (entry_minute <= latest)
+    snapshots = records(
+        SNAPSHOT,
+        minute=snaps.minute,
+        session=snaps.session,
+        time_stop=snaps.time_stop,
+        planned=planned,
+        entry=np.where(in_time, entry, -1),
+        entry_minute=entry_minute,
+        limit=np.searchsorted(minutes, snaps.time_stop),
+        end=np.searchsorted(minutes, snaps.close),
+        last=snaps.last,
+        sigma=np.maximum(snaps.sigma, costs.tick_px / snaps.last),
+    )
+    return SymbolContext(market.bar_array, snapshots, costs)
+
+
+def verdicts_of(context: SymbolContext, feed: Feed, view: Views, late: Ints, gate_is_open: bool) -> Records:
+    """All tests that look at the forecast alone."""
+    gate = np.where(feed.calibrated, Reason.ENTER, Reason.NOT_CALIBRATED)
+    early = np.where(view.side == 0, Reason.QUANTILE_RULE, Reason.ENTER)
+    return records(
+        VERDICT,
+        gate=gate if gate_is_open else np.full_like(gate, Reason.SYMBOL_GATE),
+        early=np.where(np.isnan(context.snapshots["sigma"]), Reason.NO_SIGMA, early),
+        late=late,
+        side=view.side < 0,
+        strength=view.strength,
+    )
+
+
+def late_tests(ev_bp: Floats, in_time: Bools) -> Ints:
+    """The last tests: something to expect, and a bar to enter at."""
+    return np.where(ev_bp > 0.0, np.where(in_time, Reason.ENTER, Reason.NO_BAR), Reason.EV)
+
+
+def empty_touches(snapshots: int, stops: int, takes: int) -> tuple[Ints, Ints]:
+    """Room for the first touches of a symbol."""
+    return np.empty((2, snapshots, stops), np.int64), np.empty((2, snapshots, takes), np.int64)
+
+
+def empty_exits(snapshots: int) -> Records:
+    """Room for the exits of a symbol."""
+    return np.zeros((2, snapshots), EXIT)

@@ -1,0 +1,164 @@
+"""Everything that decides what is traded, as one frozen value, and the ids under which results are known.
+
+Everything that decides what is traded, as one frozen value, and the id under which its results are known.
+
+The name of a strategy: a short hash of everything that can change what it earns on the holdout.
+
+It covers every declared section of params but `gates`, `report` and `sweep` (they judge, show and propose), the cut but
+neither `split.open_holdout` (which holds this very name) nor `split.walk_forward` (which judges the search), the
+calibration but not `calibration.methods` (only the stated one trades), the source's manifest, and the symbols that may
+trade: through them alone can the gates change the result, so a threshold that is moved after the holdout was seen makes
+a new, sealed strategy as soon as it moves a symbol in or out.
+
+Params stand in it in canonical form (`tables/canonical.py`): a key that is new or renamed seals nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple, Self
+
+import polars as pl
+
+from stages.errors import ConfigurationError
+from stages.params.canonical import canonical, digest
+from stages.params.rules import CostsParams, RulesParams
+from stages.params.section import Section
+from stages.trading.rules import require_costs
+
+
+class Cell(NamedTuple):
+    """What a forecast gate judges: one symbol's forecasts of one kind."""
+
+    symbol: str
+    history_days: int
+    horizon_min: int
+    method: str
+
+
+def eligible_cells(forecast_gates: Mapping[str, Any]) -> frozenset[Cell]:
+    """The cells that passed the forecast gates (`forecast_gates.json`)."""
+    return frozenset(
+        Cell(cell["symbol"], cell["history_days"], cell["horizon_min"], cell["method"])
+        for cell in forecast_gates["cells"]
+        if cell["eligible"]
+    )
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Rules and costs, the forecasts they are fed (`model`, calibration `method`), and who may trade."""
+
+    rules: RulesParams
+    costs: CostsParams
+    method: str
+    model: str
+    whitelist: tuple[str, ...]
+    eligible: frozenset[Cell]
+
+    def horizon_min(self, symbol: str) -> int:
+        """The horizon whose forecasts this symbol trades."""
+        return self.rules.horizon_min_by_symbol.get(symbol, self.rules.horizon_min)
+
+    def hold_min(self, symbol: str) -> int | None:
+        """How long a position of this symbol may last, if the rules say so."""
+        hold = self.rules.max_hold_min
+        return self.horizon_min(symbol) if hold == "horizon" else hold
+
+    def may_trade(self, symbol: str) -> bool:
+        """On the whitelist, and its cell passed the forecast gates."""
+        cell = Cell(symbol, self.rules.history_days, self.horizon_min(symbol), self.method)
+        return symbol in self.whitelist and cell in self.eligible
+
+    @property
+    def trading(self) -> list[str]:
+        """The symbols that may trade, sorted."""
+        return sorted(symbol for symbol in self.whitelist if self.may_trade(symbol))
+
+    def with_rules(self, **changes: object) -> Self:
+        """The same strategy with other rules, for instance `with_rules(entry_delay_bars=1)`."""
+        return replace(self, rules=RulesParams.model_validate(self.rules.model_dump() | changes))
+
+    def with_costs(self, **changes: object) -> Self:
+        """The same strategy at other costs, for instance `with_costs(cost_mult=1.5)`."""
+        return replace(self, costs=CostsParams.model_validate(self.costs.model_dump() | changes))
+
+    def with_method(self, method: str) -> Self:
+        """The same strategy fed by another calibration method."""
+        return replace(self, method=method)
+
+    def params(self) -> dict[str, Any]:
+        """All params that name this variant; not the eligible cells, which are an outcome of the data."""
+        return {
+            "rules": self.rules.model_dump(),
+            "costs": self.costs.model_dump(),
+            "method": self.method,
+            "model": self.model,
+            "whitelist": sorted(self.whitelist),
+        }
+
+    @cached_property
+    def combo(self) -> str:
+        """The variant's id: a digest of its params in canonical form. *Shapes*: 12 hexadecimal digits."""
+        text = json.dumps(canonical(self.params()), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
+    """Refuse a strategy that asks for forecasts nobody made, or lets a symbol trade for free."""
+    require_costs(strategy.costs, strategy.whitelist)
+    rules = strategy.rules
+    require_forecast("rules.history_days", [rules.history_days], forecasts["history_days"])
+    require_forecast("rules.horizon_min", [rules.horizon_min], forecasts["horizon_min"])
+    by_symbol = rules.horizon_min_by_symbol
+    require_forecast("rules.horizon_min_by_symbol", by_symbol.values(), forecasts["horizon_min"])
+    require_forecast("rules.horizon_min_by_symbol", by_symbol, forecasts["symbol"])
+    require_forecast("calibration.method", [strategy.method], forecasts["method"])
+
+
+def require_forecast(name: str, wanted: Iterable[object], made: pl.Series) -> None:
+    """Refuse values of the param `name` that no forecast has; a span without any forecast refuses nothing."""
+    known = set(made.unique())
+    if known and (strangers := [value for value in wanted if value not in known]):
+        listed = ", ".join(str(value) for value in sorted(known))
+        raise ConfigurationError(
+            f"{name} asks for {strangers[0]}, but the forecasts have {made.name} {listed}: "
+            f"choose one of these, or extend requests and forecast again."
+        )
+
+
+SECTIONS = (
+    "source",
+    "universe",
+    "quality",
+    "features",
+    "requests",
+    "forecaster",
+    "calibration",
+    "split",
+    "rules",
+    "costs",
+    "portfolio",
+)
+LEFT_OUT = {"split": ("open_holdout", "walk_forward"), "calibration": ("methods",)}
+HEX_DIGITS = 11
+
+
+def strategy_id(stated: Iterable[Section], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
+    """The id of the strategy that params state for the bars of `manifest`; `trading` names the symbols that trade.
+
+    `stated` may hold more sections than matter, but none of `SECTIONS` less.
+    """
+    return strategy_id_of({one.section: one.model_dump(mode="json") for one in stated}, manifest, trading)
+
+
+def strategy_id_of(params: Mapping[str, Any], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
+    """The same from a document like params.yaml, also one that was written under an earlier schema."""
+    kept = {
+        name: {key: value for key, value in params[name].items() if key not in LEFT_OUT.get(name, ())}
+        for name in SECTIONS
+    }
+    document = {"params": canonical(kept), "manifest": manifest, "trading": sorted(trading)}
+    return "s" + digest(document, HEX_DIGITS)

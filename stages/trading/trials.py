@@ -1,0 +1,137 @@
+"""What counts as a trial: one variant of the rule, judged on one way of making its forecasts.
+
+A combo's id names rules, costs, method, model and who may trade. The same combo on other bars, questions, forecasters,
+corrections or cuts is another look at the data, so a variant is a combo within its context: a digest of the params that
+stand before the rule, in canonical form (`tables/canonical.py`). `sweep` itself is in neither, so writing
+`sweep.prior_trials` makes no new variant.
+
+*Units*: Sharpe ratios of an entry are per session, not annualised.
+*Source*: docs/LUCK.md.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import sqrt
+from statistics import variance
+from typing import Any
+
+from stages.params.canonical import canonical, digest
+from stages.trading.performance import SESSIONS_PER_YEAR
+
+UPSTREAM = ("source", "quality", "features", "requests", "forecaster")
+# What a combo's id names already, or what changes no number of a combo.
+LEFT_OUT = {
+    "universe": ("whitelist",),
+    "calibration": ("method", "methods"),
+    "split": ("open_holdout", "walk_forward"),
+}
+CONTEXT_DIGITS = 8
+DECIMALS = 9
+VAR_DECIMALS = 4
+
+Params = Mapping[str, Any]
+Renamed = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Variants that were evaluated together, or the opening of a holdout; with the names they are counted under.
+
+    `sharpes` stand beside `variants`, over `sessions` each; entries from before they were logged have none.
+    """
+
+    source: str
+    study: str
+    variants: tuple[str, ...] = ()
+    opening: str | None = None
+    sharpes: tuple[float | None, ...] = ()
+    sessions: int = 0
+    month: str | None = None  # of the holdout, where it was opened for one month alone
+
+    @property
+    def family(self) -> tuple[str, str]:
+        """Source and study: what a count of trials is about."""
+        return self.source, self.study
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Variant -> its Sharpe ratio in standard errors of a ratio without skill; without those that have none."""
+        pairs = zip(self.variants, self.sharpes, strict=False)
+        return {variant: ratio * sqrt(self.sessions) for variant, ratio in pairs if ratio is not None}
+
+
+def evaluated(params: Params, results: Iterable[Mapping[str, Any]]) -> Entry:
+    """The entry of combos that were judged under these params.
+
+    `results` are rows of `ranking.csv` or `bt_summary.csv`: `combo`, annual `sharpe` (empty where there is none) and
+    `sessions`, alike in all of them.
+    """
+    context = context_of(params)
+    rows = {f"{context}-{row['combo']}": row for row in results}
+    return Entry(
+        params["source"]["name"],
+        params["report"]["study"],
+        variants=tuple(sorted(rows)),
+        sharpes=tuple(_per_session(rows[variant]["sharpe"]) for variant in sorted(rows)),
+        sessions=max((int(row["sessions"]) for row in rows.values()), default=0),
+    )
+
+
+def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
+    """The entry of a holdout, or of one month of it, that was opened under these params."""
+    return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id, month=month)
+
+
+def context_of(params: Params) -> str:
+    """A digest of all params that stand before the rule, without what a combo's id names already."""
+    return digest(canonical(_upstream(params, LEFT_OUT)), CONTEXT_DIGITS)
+
+
+def first_context_of(params: Params) -> str:
+    """The context under which the same params stand in entries from before ids had a canonical form."""
+    left_out = {"universe": ("whitelist",), "calibration": ("method",), "split": ("open_holdout", "walk_forward")}
+    text = json.dumps(_upstream(params, left_out), sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:CONTEXT_DIGITS]
+
+
+def under_todays_names(entry: Entry, contexts: Renamed, strategies: Renamed) -> Entry:
+    """An entry whose contexts and opening go by the names that they have now; what is not renamed stays."""
+    pairs = (variant.partition("-") for variant in entry.variants)
+    variants = tuple(f"{contexts.get(context, context)}-{combo}" for context, _, combo in pairs)
+    opening = None if entry.opening is None else strategies.get(entry.opening, entry.opening)
+    return replace(entry, variants=variants if entry.variants else (), opening=opening)
+
+
+def prior_trials(entries: Iterable[Entry], now: Iterable[str], family: tuple[str, str]) -> int:
+    """How many variants of this source and study were ever evaluated beyond those of the grid `now`."""
+    ever = {variant for entry in entries if entry.family == family for variant in entry.variants}
+    return len(ever - set(now))
+
+
+def prior_sharpe_var(entries: Iterable[Entry], family: tuple[str, str]) -> float | None:
+    """Variance of the scores of all distinct trials of this source and study; None under two of them.
+
+    A trial that was logged twice counts once, by its larger score, and so do trials of exactly the same score: twins
+    that made the same trades would only make the variance look small.
+    """
+    together: dict[str, float] = {}
+    for entry in entries:
+        for variant, score in entry.scores.items() if entry.family == family else ():
+            together[variant] = max(score, together.get(variant, score), key=abs)
+    distinct = sorted(set(together.values()))
+    return round(variance(distinct), VAR_DECIMALS) if len(distinct) > 1 else None
+
+
+def _upstream(params: Params, left_out: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    stated: dict[str, Any] = {name: params[name] for name in UPSTREAM}
+    for name, keys in left_out.items():
+        stated[name] = {key: value for key, value in params[name].items() if key not in keys}
+    return stated
+
+
+def _per_session(annual_sharpe: Any) -> float | None:
+    if annual_sharpe in (None, ""):
+        return None
+    return round(float(annual_sharpe) / sqrt(SESSIONS_PER_YEAR), DECIMALS)

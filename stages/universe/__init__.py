@@ -1,1 +1,0 @@
-"""When the market is open and when we ask: sessions, the minute grid, snapshots."""

@@ -1,0 +1,96 @@
+"""A study small enough to be replayed dozens of times: two symbols, fourteen sessions, two snapshots a day."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import polars as pl
+import yaml
+
+from stages.audit.audit import Passed, amid_gaps, audit, instants
+from stages.audit.replay import Known, Replay, run
+from stages.audit.world import World
+from stages.configuration.study import Study
+from stages.params.quality import DialectParams
+from stages.runs.replaying import Record, dialect_of, replay_of
+from stages.sessions.calendar import trading_calendar
+from stages.sources.synthetic import synthetic_bars
+from stages.tables.forecasts import Quantiles
+from tests.architecture.dependencies import ROOT
+from tests.features.made_bars import made_events
+
+CALENDAR = trading_calendar(date(2024, 10, 28), date(2024, 11, 14))  # New York leaves summer time on 2024-11-03
+SYMBOLS = ("NULL", "STRONG")
+CHANGES: dict[str, dict[str, Any]] = {
+    "universe": {"symbols": SYMBOLS, "whitelist": ["STRONG"], "context_symbol": "NULL"},
+    "features": {"names": ["ret_1m", "sigma_5m", "volume_norm", "context_ret_1m", "event_today", "minutes_to_event"]},
+    "requests": {"history_days": [2], "horizons_min": [10, 20], "snapshots_et": ["10:30", "13:30"]},
+    "forecaster": {"lookback_sessions": 2, "min_rows": 1},
+    "calibration": {"methods": ["identity", "widen", "cqr", "aci"], "min_outcomes": 4, "window_sessions": 8},
+    "rules": {"history_days": 2, "k_sigma": 0.0},
+}
+GRID = {"history_days": [2], "horizon_min": [10]}
+GATES = {
+    "cells": [
+        {"symbol": symbol, "history_days": 2, "horizon_min": 10, "method": "cqr", "eligible": True}
+        for symbol in SYMBOLS
+    ]
+}
+
+
+def study_of(**changes: dict[str, Any]) -> Study:
+    """The committed params, made small, with changes by section."""
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document["sweep"]["grid"] |= GRID
+    for sections in (CHANGES, changes):
+        for name, values in sections.items():
+            document[name] |= values
+    return Study.parse(document)
+
+
+@cache
+def delivered() -> dict[str, pl.DataFrame]:
+    """Bars as the artificial vendor delivers them."""
+    market = study_of().source.synthetic
+    assert market is not None
+    return {symbol: synthetic_bars(symbol, market, CALENDAR) for symbol in SYMBOLS}
+
+
+def announced() -> pl.DataFrame:
+    """An event on every session at noon, announced ten minutes after the first snapshot."""
+    opens = CALENDAR["open_utc"].to_list()
+    return made_events(*((at + timedelta(minutes=150), "*", at + timedelta(minutes=70)) for at in opens))
+
+
+def record_of(quantiles: pl.DataFrame | None = None) -> Record:
+    """The whole record; its last two sessions are sealed."""
+    return Record(CALENDAR, CALENDAR[:-2], GATES, Quantiles.create_empty() if quantiles is None else quantiles)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A world, a replay and instants to try."""
+
+    replay: Replay = field(default_factory=lambda: replay_of(study_of(), record_of()))
+    bars: dict[str, pl.DataFrame] = field(default_factory=delivered)
+    dialect: DialectParams = field(default_factory=lambda: dialect_of(study_of()))
+
+    @property
+    def world(self) -> World:
+        return World(self.bars, announced(), self.dialect)
+
+    def base(self) -> list[Known]:
+        return run(self.replay, self.world)
+
+    def passes(self, count: int = 8, seed: int = 1) -> list[Passed]:
+        """Every instant that passed; raises at the first that does not."""
+        base = self.base()
+        return list(audit(self.replay, self.world, base, moments(base, count, seed)))
+
+
+def moments(base: list[Known], count: int, seed: int) -> list[datetime]:
+    """Random instants of the small study, and some amid gaps if it has any."""
+    (schedule,) = (one.rows for one in base if one.stage == "build_requests")
+    at = instants(schedule, CALENDAR, 20, count, seed)
+    return sorted({*at, *amid_gaps(base[0].rows, at[0], count // 2, seed)})

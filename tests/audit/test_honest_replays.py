@@ -1,0 +1,116 @@
+"""Without a leak the audit passes, whatever the dialect and whoever answers, and it has really looked."""
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from stages.audit.audit import known_by
+from stages.audit.replay import run
+from stages.audit.world import FUTURES
+from stages.runs.replaying import dialect_of, replay_of
+from stages.tables.forecasts import QUANTILES, Quantiles
+from tests.audit.small_study import CALENDAR, Audited, announced, delivered, moments, record_of, study_of
+from tests.quality.deliveries import dialect
+
+LAST = CALENDAR["close_utc"][-1]
+
+
+def table(known, stage, column):
+    (found,) = (one.rows for one in known if one.stage == stage and column in one.rows.columns)
+    return found
+
+
+def test_the_pipeline_passes_and_every_question_of_the_past_was_asked_again():
+    passed = Audited().passes(count=10)
+    keys = frozenset(table(Audited().base(), "build_requests", "rows_sent")["key"].drop_nulls())
+
+    assert {one.future for one in passed} == set(FUTURES)
+    assert len(passed) == 10
+    assert passed[-1].keys <= keys
+    assert len(passed[-1].keys) > 20
+
+
+def test_the_small_study_corrects_forecasts_trades_and_knows_of_events():
+    """Otherwise its audit would prove nothing about these stages."""
+    base = Audited().base()
+
+    assert table(base, "calibrate", "offset_q05").group_by("method").len().height == 3
+    assert table(base, "calibrate", "q05").filter(method="cqr")["calibrated"].sum() > 10
+    assert table(base, "backtest", "decision")["decision"].is_in(["long", "short"]).sum() > 5
+    assert set(table(base, "build_features", "event_today")["event_today"]) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("future", FUTURES)
+def test_another_future_is_seen_by_every_stage_from_its_instant_on(future):
+    """The replays differ from the world as it is; only their pasts are the same."""
+    audited = Audited()
+    base = audited.base()
+    instant = moments(base, 9, seed=3)[4]
+    replayed = run(audited.replay, FUTURES[future](audited.world, instant, 0))
+    moved = [
+        not ours.rows.equals(theirs.rows)
+        for ours, theirs in zip(known_by(base, LAST, future), known_by(replayed, LAST, future), strict=True)
+    ]
+    assert moved[2:] == [True] * len(moved[2:])
+    assert moved[0]
+
+
+def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
+    aliases, dialect = (
+        {"t": "ts", "c": "close"},
+        {"zone": "America/New_York", "bar_label": "end", "bar_label_trusted": False},
+    )
+    study = study_of(source={"aliases": aliases, **dialect})
+    at = (pl.col("ts") + pl.duration(minutes=1)).dt.convert_time_zone(dialect["zone"]).dt.replace_time_zone(None)
+    bars = {
+        symbol: frame.with_columns(at.cast(pl.Datetime("ms"))).rename({"ts": "t", "close": "c"})
+        for symbol, frame in delivered().items()
+    }
+    audited = Audited(replay_of(study, record_of()), bars, dialect_of(study))
+
+    assert len(audited.passes(count=4)) == 4
+    assert audited.base()[0].rows.equals(Audited().base()[0].rows), "the same bars, told differently"
+
+
+def test_bought_answers_are_taken_by_their_key_and_nobody_is_asked():
+    bought = {"name": "timegpt", "model": "timegpt-x", "base_url": "https://nobody.invalid", "input_size": 1000,
+              "model_horizon": 20}  # fmt: skip
+    study = study_of(forecaster=bought)
+    first = Audited(replay_of(study, record_of()))
+    answered = Quantiles.of(table(first.base(), "forecast", "q05").with_columns(pl.col(QUANTILES) + 1))
+    audited = Audited(replay_of(study, record_of(answered)))
+
+    assert Quantiles.of(table(audited.base(), "forecast", "q05")).equals(answered)
+    assert len(audited.passes(count=4)) == 4
+
+
+def test_the_same_seed_gives_the_same_instants_oldest_first_and_no_more_than_there_are():
+    base = Audited().base()
+    drawn = moments(base, 40, seed=5)
+
+    assert drawn == sorted(set(drawn)) == moments(base, 40, seed=5) != moments(base, 40, seed=6)
+    assert len(moments(base, 10**6, seed=5)) <= CALENDAR["n_bars"].sum()
+
+
+@pytest.mark.parametrize("label", ["start", "end"])
+def test_a_delivered_row_is_known_at_the_end_of_its_minute(label):
+    world = replace(Audited().world, dialect=dialect(bar_label=label))
+    first = delivered()["STRONG"]["ts"][0]
+
+    assert (world.known_at("STRONG")[0] - first).total_seconds() == {"start": 60, "end": 0}[label]
+
+
+@pytest.mark.parametrize("future", FUTURES)
+def test_a_future_changes_no_row_that_was_known_and_all_that_were_not(future):
+    world, instant = Audited().world, CALENDAR["open_utc"][7]
+    other = FUTURES[future](world, instant, seed=4)
+    for symbol, frame in world.bars.items():
+        known = (world.known_at(symbol) <= instant).sum()
+        assert other.bars[symbol][:known].equals(frame[:known])
+        later = other.bars[symbol][known:].join(frame, on="ts")
+        assert later.is_empty() == (future == "cut")
+        assert not (later["close"] == later["close_right"]).any()
+        assert future == "cut" or known + later.height < frame.height, "some minutes lack a bar, others than before"
+        assert (later["high"] >= later["low"]).all()
+    assert other.events.equals(announced().filter(pl.col("announced_at") <= instant))

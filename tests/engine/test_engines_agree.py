@@ -1,0 +1,167 @@
+"""No file shows who worked on it: every stage that is a map over partitions, by every engine and in another order."""
+
+import hashlib
+import json
+import shutil
+from datetime import date
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+import fsspec
+import pytest
+import yaml
+
+from stages.engine import engine, trading
+from stages.io import settings
+from stages.io.files import read_sheet, read_table, write_json
+from stages.io.partitions import MANIFEST
+from stages.tables.market import Calendar
+from stages.trading.engine import blocks_of
+from tests.benchmarks.bench_sweep import study
+from tests.support.cluster import Cluster
+from tests.support.gcs_server import BUCKET
+from tests.support.large_market import folder_of_stages, params_of, symbols_of
+
+pytestmark = pytest.mark.xdist_group("cluster")
+BY_SYMBOL = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests")
+SEALED = {"holdout_sessions": 5, "embargo_sessions": 1}
+SYMBOLS = symbols_of(5)
+FIRST, LAST = date(2024, 9, 3), date(2024, 9, 27)
+GRID = {"horizon_min": [10, 5], "k_sigma": [0.1, 0.5, 1.0], "s_stop": [1.0, 2.0]}
+COMBOS_AT_ONCE = 5
+POOL = pytest.param("local:2", marks=pytest.mark.journey)  # three pools, each to import and compile everything
+
+
+@pytest.fixture(params=["local:2", "dask", "backwards"])
+def other_engine(request: pytest.FixtureRequest, two_workers: Cluster) -> str:
+    return two_workers.engine if request.param == "dask" else request.param
+
+
+def backwards(named, partitions):
+    """A loop that begins at the end."""
+    for key in reversed(partitions):
+        yield named(key, partitions[key])
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    """Every file below artifacts/, hidden ones too."""
+    root = folder / "artifacts"
+    return {
+        path.relative_to(root).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def run(folder: Path, stages: tuple[str, ...], choice: str) -> dict[str, str]:
+    """What these stages write there with an engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        settings._document.cache_clear()
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.setenv("ENGINE", "loop" if choice == "backwards" else choice)
+        patch.setattr(trading, "blocks_of", partial(blocks_of, at_once=COMBOS_AT_ONCE))
+        if choice == "backwards":
+            patch.setattr(engine, "_loop", backwards)
+        for stage in stages:
+            import_module(f"stages.{stage}").main()
+    settings._document.cache_clear()
+    return outputs(folder)
+
+
+@pytest.fixture(scope="module")
+def by_a_loop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("loop") / "study"
+    folder_of_stages(folder, params_of(SYMBOLS, FIRST, LAST, history_days=[5]))
+    return run(folder, BY_SYMBOL, "loop")
+
+
+def test_bars_features_questions_and_schedule(tmp_path: Path, by_a_loop: dict[str, str], other_engine: str):
+    symbols = [*SYMBOLS[2:], *SYMBOLS[:2]] if other_engine == "backwards" else SYMBOLS
+    folder_of_stages(tmp_path / "study", params_of(symbols, FIRST, LAST, history_days=[5]))
+    assert run(tmp_path / "study", BY_SYMBOL, other_engine) == by_a_loop
+    questions = [name for name in by_a_loop if name.startswith("build_requests/requests/")]
+    assert len(questions) == len(SYMBOLS) * 14 * 4  # sessions after five, snapshots a day
+
+
+def test_after_build_requests_the_bucket_holds_what_manifests_name_and_nothing_else(
+    tmp_path: Path, two_workers: Cluster
+):
+    folder, root = tmp_path / "study", f"gs://{BUCKET}/questions"
+    params = params_of(SYMBOLS[:2], FIRST, date(2024, 9, 12), history_days=[5]) | {"storage": {"root": root}}
+    folder_of_stages(folder, params)
+    found = run(folder, BY_SYMBOL, "loop")
+    assert sum(name.startswith("build_requests/requests/") for name in found) == 2 * 3 * 4
+    manifests = [json.loads(path.read_text())["partitions"] for path in (folder / "artifacts").rglob(f"*/*/{MANIFEST}")]
+    named = {one["uri"] for manifest in manifests for one in manifest}
+    files = fsspec.filesystem("gs")
+    files.invalidate_cache()
+    assert {f"gs://{name}" for name in files.find(root)} == named
+    assert len(named) == 3 * 2  # of each symbol bars as delivered, bars on the grid, features
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("market") / "study"
+    study(folder, ("A", "B", "C"), GRID, sessions=30)
+    search = folder / "artifacts/seal/search"
+    for name, before in (
+        ("bars", "check_data"),
+        ("calendar.parquet", "fetch_bars"),
+        ("calibrated.parquet", "calibrate"),
+    ):
+        (folder / "artifacts" / before).mkdir()
+        (search / name).rename(folder / "artifacts" / before / name)
+    sessions = read_table(Calendar, folder / "artifacts/fetch_bars/calendar.parquet")["session"].to_list()
+    days = [{"session": str(session), "dropped": False} for session in sessions]
+    report = {"symbols": {symbol: {"days": days} for symbol in "ABC"}}
+    write_json(report, folder / "artifacts/check_data/dq_report.json")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["split"] |= SEALED
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def swept_by_a_loop(market: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = Path(shutil.copytree(market, tmp_path_factory.mktemp("loop") / "study"))
+    found = run(folder, ("seal", "sweep"), "loop")
+    assert (read_sheet(folder / "artifacts/sweep/ranking.csv")["trades"] > 0).all()
+    return found
+
+
+@pytest.mark.parametrize("other_engine", [POOL, "dask", "backwards"], indirect=True)
+def test_sealed_bars_and_a_sweep_in_blocks(
+    tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], other_engine: str
+):
+    assert len(blocks_of(range(12), COMBOS_AT_ONCE)) == 3
+    shutil.copytree(market, tmp_path / "study")
+    assert run(tmp_path / "study", ("seal", "sweep"), other_engine) == swept_by_a_loop
+    assert {f"seal/{span}/bars/{symbol}.parquet" for span in ("search", "holdout/all") for symbol in "ABC"} <= set(
+        swept_by_a_loop
+    )
+    assert len([name for name in swept_by_a_loop if name.startswith("sweep/grid/")]) == 12
+
+
+def test_a_sweep_in_blocks_is_the_sweep_as_a_whole(
+    tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(f"{__name__}.COMBOS_AT_ONCE", 12)
+    shutil.copytree(market, tmp_path / "study")
+    assert run(tmp_path / "study", ("seal", "sweep"), "loop") == swept_by_a_loop
+
+
+def test_what_a_sweep_trades_on_lies_in_the_bucket_too(
+    tmp_path: Path, market: Path, swept_by_a_loop: dict[str, str], two_workers: Cluster
+):
+    """Workers of another machine do not see artifacts/: here nothing of the bars is left there."""
+    shutil.copytree(market, tmp_path / "study")
+    params = yaml.safe_load((market / "params.yaml").read_text()) | {"storage": {"root": f"gs://{BUCKET}/partitions"}}
+    (tmp_path / "study/params.yaml").write_text(yaml.safe_dump(params))
+    found = run(tmp_path / "study", ("seal",), two_workers.engine)
+    sealed = {name for name in found if name.startswith("seal/") and "/bars/" in name}
+    assert sealed == {f"seal/{span}/bars/{MANIFEST}" for span in ("search", "holdout/all")}
+    found = run(tmp_path / "study", ("sweep",), two_workers.engine)
+    swept = {name: digest for name, digest in swept_by_a_loop.items() if name.startswith("sweep/")}
+    assert {name: digest for name, digest in found.items() if name.startswith("sweep/")} == swept

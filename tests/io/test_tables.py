@@ -1,0 +1,76 @@
+"""Tables that are read symbol by symbol, or some symbols at a time."""
+
+import pickle
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from stages.errors import DataContractError
+from stages.io.files import PartitionedTables, PartsOf, read_table, write_table
+from stages.tables.forecasts import Scored
+from stages.tables.market import Bars, Prices
+from tests.scoring.simulated import as_answered, with_truth
+from tests.support.folders import read_frames, write_tables
+from tests.trading.made_markets import bars
+
+FLAT = np.full((5, 4), 100.0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_tables(Bars, {name: bars(date(2024, 3, 11), FLAT + n) for n, name in enumerate("BA")}, tmp_path / "bars")
+    return tmp_path / "bars"
+
+
+def test_it_holds_what_reading_the_whole_folder_gives(folder):
+    lazy, whole = PartitionedTables.of(Bars, folder), read_frames(folder)
+    assert (list(lazy), len(lazy)) == (["A", "B"], 2)
+    for symbol in lazy:
+        assert_frame_equal(lazy[symbol], whole[symbol], check_exact=True)
+
+
+def test_no_column_beyond_the_contract_is_read(folder):
+    lazy, whole = PartitionedTables.of(Prices, folder), read_frames(folder)
+    assert_frame_equal(lazy["A"], whole["A"].select(Prices.column_names()), check_exact=True)
+
+
+def test_of_a_table_without_a_contract_only_the_named_columns_are_read(folder):
+    assert PartitionedTables.some({"close", "ts", "unheard_of"}, folder)["A"].columns == ["ts", "close"]
+
+
+def test_who_works_elsewhere_finds_the_same_tables(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    lazy = PartitionedTables.of(Bars, Path(folder.name))
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickle.dumps(lazy))["A"].height == 5
+
+
+def test_a_symbol_without_a_file_is_no_key(folder):
+    assert "C" not in PartitionedTables.of(Bars, folder)
+    assert PartitionedTables.of(Bars, folder).get("C") is None
+
+
+def test_a_damaged_file_is_told_when_its_symbol_is_asked_for(folder):
+    (folder / "A.parquet").write_bytes(b"no parquet")
+    lazy = PartitionedTables.of(Bars, folder)
+    assert lazy["B"].height == 5
+    with pytest.raises(DataContractError, match=r"A\.parquet is not readable"):
+        lazy["A"]
+
+
+def test_the_parts_of_a_table_are_all_of_it_and_none_shares_a_symbol_with_another(tmp_path):
+    path = tmp_path / "calibrated.parquet"
+    write_table(Scored, as_answered(with_truth(2, symbols=tuple("CABED"))), path)
+    parts = PartsOf(Scored, path, at_once=2)
+    for _ in range(2):  # whoever goes through it again finds it again
+        assert [sorted(part["symbol"].unique()) for part in parts] == [["A", "B"], ["C", "D"], ["E"]]
+    assert_frame_equal(pl.concat(parts), read_table(Scored, path), check_exact=True)
+
+
+def test_a_table_that_is_not_there_has_no_parts(tmp_path):
+    with pytest.raises(DataContractError, match=r"calibrated\.parquet is missing: `dvc repro` makes it"):
+        list(PartsOf(Scored, tmp_path / "calibrated.parquet"))

@@ -1,0 +1,235 @@
+"""Packing: many snapshots in one request, licensed by a proof, answers kept as if bought alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.errors import BudgetStop, ConfigurationError
+from stages.io.object_store import LocalStore
+from stages.paid import batches
+from stages.paid.batches import packed, per_snapshot
+from stages.paid.locks import Attempts
+from tests.support.contexts import ContextFactory, asked, questions, states
+from tests.support.timegpt_server import TimeGPTServer
+
+
+def test_packing_needs_a_proof(contexts: ContextFactory, server: TimeGPTServer):
+    with pytest.raises(ConfigurationError, match="`make prove-independence` asks the service once"):
+        contexts.backend(pack="snapshots").answer([asked()])
+    assert server.sent == 0
+
+
+def test_a_proof_costs_two_requests_and_keeps_its_answers(contexts: ContextFactory, server: TimeGPTServer):
+    assert contexts.backend().prove_independence(questions(["AAA", "BBB"], range(4)))
+    assert [len(body["series"]["sizes"]) for body in server.bodies] == [1, 8]
+    contexts.backend().answer(questions(["AAA", "BBB"], range(4)))
+    assert server.sent == 2
+
+
+def test_a_proof_that_is_recorded_costs_nothing(
+    contexts: ContextFactory, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
+):
+    contexts.backend().prove_independence(questions(["AAA", "BBB"], range(4)))
+    assert "costs 2 requests: one question alone, then 8 in company; 1 of them" in capsys.readouterr().err
+    again = contexts.backend()
+    assert again.prove_independence(questions(["AAA", "BBB"], range(8)))
+    assert server.sent == 2
+    assert again.took["calls"] == 0
+    assert "was asked before; nothing is sent" in capsys.readouterr().err
+
+
+def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_company(
+    contexts: ContextFactory, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
+):
+    """Of four snapshots with an answer each and four without, one answer is paid twice, and four are new."""
+    contexts.backend().answer(questions(["AAA"], range(4)))
+    assert contexts.backend().prove_independence(questions(["AAA"], range(8)))
+    assert server.sent == 5
+    assert sorted(server.series_billed.values()) == [1] * 7 + [2]
+    assert contexts.context().store.size() == 8
+    assert "costs 1 request: 5 in company; 1 of them then have an answer already" in capsys.readouterr().err
+
+
+def test_a_proof_after_everything_is_bought_says_what_is_paid_again(
+    contexts: ContextFactory, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
+):
+    contexts.backend().answer(questions(["AAA"], range(20)))
+    assert contexts.backend().prove_independence(questions(["AAA"], range(20)))
+    assert [len(body["series"]["sizes"]) for body in server.bodies[20:]] == [4]
+    assert "costs 1 request: 4 in company; 4 of them" in capsys.readouterr().err
+
+
+def test_a_stored_answer_that_was_shaped_by_its_company_is_found_out(contexts: ContextFactory, server: TimeGPTServer):
+    """The stand-in shifts answers by the number that travel: the stored ones came five at a time, so five never do."""
+    server.always("dependent")
+    contexts.backend().answer(questions(["A", "B", "C", "D", "E"], range(1)))
+    assert not contexts.backend().prove_independence(questions(["A", "B", "C", "D", "E"], range(2)))
+    assert len(server.bodies[1]["series"]["sizes"]) != 5
+
+
+def test_a_proof_buys_no_key_that_another_machine_holds(tmp_path: Path, server: TimeGPTServer):
+    """First the compared question is held, then one of its company: it waits in the store for the next try."""
+    contexts = ContextFactory(tmp_path / "a", server.url, LocalStore(tmp_path / "remote"))
+    wanted, other, sent = questions(["AAA"], range(4)), Attempts(contexts.remote, "another", 3), []
+    for held in (wanted[1], wanted[3]):
+        begun = other.begin({held.question.key: 0}, "2026-11-22/0000-0")
+        with pytest.raises(BudgetStop, match="another machine is buying these questions"):
+            contexts.backend(scope="remote").prove_independence(wanted)
+        other.end(begun, "refunded")
+        sent.append(server.sent)
+    assert contexts.backend(scope="remote").prove_independence(wanted)
+    assert [*sent, server.sent] == [0, 1, 2]
+    assert {other.latest(one.question.key).endings for one in wanted} == {frozenset({"answered"})}
+
+
+class TestARefusedRequestOfManyQuestions:
+    """Asked again in halves: what it is refused for may be one question of it, or their number."""
+
+    @pytest.fixture
+    def packer(self, contexts: ContextFactory, server: TimeGPTServer) -> ContextFactory:
+        contexts.backend().prove_independence([asked("ZZZ", 99), asked("ZZZ", 98)])
+        server.requests.clear()
+        server.series_billed.clear()
+        return contexts
+
+    @pytest.mark.parametrize("status", ["400", "413", "422"])
+    def test_too_many_are_asked_in_smaller_requests(self, status: str, packer: ContextFactory, server: TimeGPTServer):
+        server.judge = lambda body: status if len(body["series"]["sizes"]) > 12 else None
+        backend = packer.backend(pack="snapshots")
+        assert len(backend.answer(questions(["AAA", "BBB"], range(23)))) == 46
+        assert server.sent == 7  # 46, then twice 23, of which each is 11 and 12
+        assert backend.took["calls"] == 7
+        assert max(server.series_billed.values()) == 1
+        assert not list(packer.root.glob("refused/*"))
+
+    def test_one_bad_question_is_found_and_the_others_are_bought(self, packer: ContextFactory, server: TimeGPTServer):
+        bad = asked("BBB", 11, rows=1101)
+        wanted = [*questions(["AAA"], range(45)), bad]
+        server.judge = lambda body: "422" if 1101 in body["series"]["sizes"] else None
+        with pytest.raises(ConfigurationError, match=r"BBB at 2024-09-04 01:30Z: .* 422: .*make release KEY="):
+            packer.backend(pack="snapshots").answer(wanted)
+        assert [path.stem for path in packer.root.glob("refused/*")] == [bad.question.key]
+        assert packer.context().store.size() == 2 + 45
+        assert max(server.series_billed.values()) == 1
+
+    def test_several_symbols_of_one_snapshot_too(self, contexts: ContextFactory, server: TimeGPTServer):
+        server.judge = lambda body: "413" if len(body["series"]["sizes"]) > 2 else None
+        assert len(contexts.backend().answer(questions(["A", "B", "C"], range(1)))) == 3
+        assert [len(body["series"]["sizes"]) for body in server.bodies] == [1, 2]
+
+    def test_a_service_that_refuses_everything_is_not_asked_for_each(
+        self, packer: ContextFactory, server: TimeGPTServer
+    ):
+        server.always("422")
+        with pytest.raises(ConfigurationError, match="says 422"):
+            packer.backend(pack="snapshots").answer(questions(["AAA"], range(46)))
+        assert server.sent == 7  # 46, 23, 11, 5, 2, and two alone
+        assert len(list(packer.root.glob("refused/*"))) == 2
+
+    def test_an_unknown_model_or_address_marks_nothing(self, packer: ContextFactory, server: TimeGPTServer):
+        server.always("404")
+        with pytest.raises(ConfigurationError, match="says 404"):
+            packer.backend(pack="snapshots").answer(questions(["AAA"], range(46)))
+        assert server.sent == 1
+        assert not list(packer.root.glob("refused/*"))
+
+    def test_smaller_requests_stop_at_the_budget(self, packer: ContextFactory, server: TimeGPTServer):
+        server.judge = lambda body: "413" if len(body["series"]["sizes"]) > 1 else None
+        with pytest.raises(BudgetStop, match=r"4 of api.per_run 4 requests"):
+            packer.backend(pack="snapshots", per_run=4).answer(questions(["AAA"], range(8)))
+        assert states(packer) == {"refused": 3, "answered": 3}  # 8, 4 and 2; the proof's two, and the first alone
+
+
+@pytest.mark.parametrize("option", [{"finetune_steps": 3}, {"multivariate": True}])
+def test_where_series_shape_each_other_every_question_travels_alone(
+    option: dict[str, int | bool], contexts: ContextFactory, server: TimeGPTServer
+):
+    """A key names one series: with company, the same key could have another answer."""
+    wanted = [asked(symbol, snapshot, options=option) for symbol in ("AAA", "BBB") for snapshot in range(2)]
+    assert len(contexts.backend().answer(wanted)) == 4
+    assert [body["series"]["sizes"] for body in server.bodies] == [[1100]] * 4
+    with pytest.raises(ConfigurationError, match="one series shapes another's answer"):
+        contexts.backend(pack="snapshots").answer([asked("CCC", options=option)])
+
+
+def test_questions_under_different_clocks_do_not_share_a_request():
+    both = [asked("AAA", clock="none"), asked("BBB", clock="artificial")]
+    assert [len(batch.asked) for batch in per_snapshot(both)] == [1, 1]
+
+
+def test_a_month_of_snapshots_then_costs_one_request(contexts: ContextFactory, server: TimeGPTServer):
+    contexts.backend().prove_independence(questions(["AAA"], range(2)))
+    before = server.sent
+    contexts.backend(pack="snapshots").answer(questions(["AAA", "BBB"], range(40)))
+    assert server.sent - before == 1
+
+
+def test_packed_answers_are_those_of_single_purchases(contexts: ContextFactory, server: TimeGPTServer, tmp_path):
+    contexts.backend().prove_independence([asked("ZZZ", 99), asked("ZZZ", 98)])
+    wanted = questions(["AAA", "BBB"], range(5))
+    together = contexts.backend(pack="snapshots").answer(wanted)
+    singly = ContextFactory(tmp_path / "other", server.url).backend().answer(wanted)
+    assert together.keys() == singly.keys()
+    assert all(np.array_equal(together[key].values_bp, singly[key].values_bp) for key in singly)
+    assert all((together[key].source, together[key].key) == (singly[key].source, key) for key in singly)
+
+
+def test_the_record_tells_the_company_it_travelled_in(contexts: ContextFactory, server: TimeGPTServer):
+    contexts.backend().prove_independence([asked("ZZZ", 99), asked("ZZZ", 98)])
+    contexts.backend(pack="snapshots").answer(questions(["AAA"], range(5)))
+    record = contexts.context().store.get([asked("AAA", 3).question.key])
+    assert [(one.company, one.series_in_call) for one in record.values()] == [(5, 5)]
+
+
+def test_a_service_whose_series_see_each_other_is_never_packed(contexts: ContextFactory, server: TimeGPTServer):
+    server.always("dependent")
+    assert not contexts.backend().prove_independence(questions(["AAA"], range(4)))
+    sent = server.sent
+    with pytest.raises(ConfigurationError, match="answered one question differently in company"):
+        contexts.backend(pack="snapshots").answer(questions(["AAA"], range(9)))
+    assert server.sent == sent
+    assert contexts.context().store.size() == 1
+
+
+def test_the_proof_holds_for_one_model_epoch(contexts: ContextFactory, server: TimeGPTServer):
+    contexts.backend().prove_independence(questions(["AAA"], range(2)))
+    with pytest.raises(ConfigurationError, match=r"epoch 2027-01"):
+        contexts.backend(pack="snapshots").answer([asked("AAA", 5, model_epoch="2027-01")])
+
+
+def test_known_futures_are_not_packed(contexts: ContextFactory, server: TimeGPTServer):
+    with pytest.raises(ConfigurationError, match=r"cannot send known futures \(sin_1\)"):
+        contexts.backend(pack="snapshots").answer([asked(futr_exog=("sin_1",))])
+
+
+@pytest.mark.parametrize("option", ["multivariate", "finetune_steps"])
+def test_questions_whose_series_shape_each_other_are_not_packed(
+    option: str, contexts: ContextFactory, server: TimeGPTServer
+):
+    contexts.backend().prove_independence(questions(["AAA"], range(2)))
+    with pytest.raises(ConfigurationError, match=f"cannot send questions with {option}"):
+        contexts.backend(pack="snapshots").answer([asked("AAA", 5, options={option: 1})])
+    assert server.sent == 2
+
+
+def test_a_proof_needs_company(contexts: ContextFactory, server: TimeGPTServer):
+    with pytest.raises(ConfigurationError, match="one question has no company"):
+        contexts.backend().prove_independence([asked()])
+    assert server.sent == 0
+
+
+def test_a_packed_run_stops_at_its_budget_too(contexts: ContextFactory, server: TimeGPTServer):
+    contexts.backend().prove_independence(questions(["AAA"], range(2)))
+    with pytest.raises(BudgetStop, match="Left: 3 questions in 1 requests"):
+        contexts.backend(pack="snapshots", per_day=2).answer(questions(["AAA"], range(2, 5)))
+
+
+def test_requests_end_at_the_byte_limit(monkeypatch: pytest.MonkeyPatch):
+    """1100 rows are at most 13,200 bytes: three fit into 40 kB."""
+    monkeypatch.setattr(batches, "PACKED_BYTES", 40_000)
+    full = packed(per_snapshot(questions(["AAA"], range(8))))
+    assert [len(batch.asked) for batch in full] == [3, 3, 2]
+    assert [one for batch in full for one in batch.snapshots] == sorted(
+        one for batch in full for one in batch.snapshots
+    )

@@ -1,0 +1,58 @@
+"""A stored answer that was thrown away: its very record is never used again, here or from the remote."""
+
+from pathlib import Path
+
+from stages.io.object_store import LocalStore
+from stages.paid.answer_store import AnswerStore
+from stages.paid.pricing import keys_in
+from stages.paid.records import path_of
+from tests.paid.test_answers import local, record, remote
+
+__all__ = ["local", "remote"]
+KEY = record().key
+
+
+def test_it_is_missing_and_lies_in_quarantine(local: LocalStore):
+    store = AnswerStore(local, None)
+    store.keep(record())
+    store.drop(KEY)
+    assert AnswerStore(local, None).get([KEY]) == {}
+    assert local.read(f"quarantine/{KEY}-0.json") == record().encode()
+    assert list(store.damaged()) == []
+    assert keys_in(local, [KEY]) == set()
+
+
+def test_only_that_very_record_is_ignored(local: LocalStore):
+    store = AnswerStore(local, None)
+    store.keep(record(value=1e299))
+    store.drop(KEY)
+    store.keep(record(value=1e299))
+    assert store.get([KEY]) == {}
+    assert store.keep(record(value=2.0)) == record(value=2.0)
+    assert store.get([KEY]) == {KEY: record(value=2.0)}
+
+
+def test_the_remotes_copy_does_not_come_back(local: LocalStore, remote: LocalStore):
+    store = AnswerStore(local, remote)
+    store.share(store.keep(record()))
+    store.drop(KEY)
+    assert AnswerStore(local, remote).get([KEY]) == {}
+    assert AnswerStore(local, remote).dropped.keys == {KEY}
+
+
+def test_the_new_answer_takes_its_place_on_the_remote(local: LocalStore, remote: LocalStore, tmp_path: Path):
+    store = AnswerStore(local, remote)
+    store.share(store.keep(record(value=1.0)))
+    store.drop(KEY)
+    assert store.share(store.keep(record(value=2.0))) == record(value=2.0)
+    assert AnswerStore(LocalStore(tmp_path / "there"), remote).get([KEY]) == {KEY: record(value=2.0)}
+    assert [remote.read(f"quarantine/{name}") for name in remote.names("quarantine")] == [record(value=1.0).encode()]
+    assert local.names("unshared") == []
+
+
+def test_what_another_machine_bought_anew_is_adopted(local: LocalStore, remote: LocalStore):
+    store = AnswerStore(local, remote)
+    store.share(store.keep(record(value=1.0)))
+    store.drop(KEY)
+    remote.replace(path_of(KEY), record(value=3.0).encode())
+    assert store.get([KEY]) == {KEY: record(value=3.0)}

@@ -1,0 +1,289 @@
+"""A store and a ledger that this repository knows: an empty place, or another's, is not taken for a new study."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stages.errors import ConfigurationError
+from stages.io import workspace
+from stages.io.object_store import LocalStore
+from stages.io.workspace import store_root
+from stages.paid.door import begin_here, ledger_anywhere, open_backend, open_context, store_anywhere
+from stages.paid.identity import STORE, begun_store, id_at, known_elsewhere, known_store
+from stages.paid.limits import set_standing_limit
+from stages.paid.locks import lock
+from stages.paid.moving import move_store
+from stages.params.forecaster import ForecasterParams
+from tests.io.test_workspace import api
+from tests.support.contexts import FORECASTER, ContextFactory, asked, questions, states
+from tests.support.timegpt_server import TimeGPTServer
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone under git, with the default cache."""
+    folder = tmp_path / "repository"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc/config").write_text("")
+    (folder / ".gitignore").write_text("/.dvc/cache\n/.dvc/tmp\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "begin")
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    stand_in(folder, monkeypatch)
+    return folder
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, cache: Path | None = None) -> None:
+    """Go into a clone; its cache lies elsewhere if said."""
+    if cache is not None:
+        (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n")
+    workspace._dvc_config.cache_clear()
+    monkeypatch.chdir(folder)
+
+
+def forecaster() -> ForecasterParams:
+    return ForecasterParams(**{**FORECASTER, "base_url": "http://127.0.0.1:9"})
+
+
+def test_a_fresh_clone_begins_with_one_line(repository: Path, capfd: pytest.CaptureFixture[str]):
+    begun_store()
+    begun_store()
+    told = f"this repository keeps its answers and ledger in {store_root()} from now on.\n"
+    assert capfd.readouterr().err == told
+
+
+def test_who_only_looks_begins_nothing(repository: Path):
+    known_store()
+    store_anywhere(api(mode="offline"))
+    ledger_anywhere(api())
+    open_context(forecaster(), api(mode="offline"))
+    assert not store_root().exists()
+    assert not (repository / ".git/forecasts").exists()
+
+
+def test_a_cache_that_was_moved_without_its_store_stops_everybody_and_names_both_places(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    old = begun_store().root
+    stand_in(repository, monkeypatch, tmp_path / "new")
+    for asking in (
+        known_store,
+        lambda: open_context(forecaster(), api()),
+        lambda: open_context(forecaster(), api(mode="offline")),
+        lambda: store_anywhere(api()),
+        lambda: ledger_anywhere(api()),
+    ):
+        with pytest.raises(ConfigurationError, match=r"make adopt-store.*make new-store") as stop:
+            asking()
+        assert f"lie in {old}; DVC's cache now has {tmp_path}/new/forecasts, which is none" in str(stop.value)
+        assert f"dvc cache dir --local {old.parent}" in str(stop.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_local_forecasters_ask_for_no_store(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    begun_store()
+    stand_in(repository, monkeypatch, tmp_path / "new")
+    assert open_backend(ForecasterParams(**{**FORECASTER, "name": "seasonal", "model": "seasonal"}))
+
+
+def test_a_cache_that_moved_as_a_whole_goes_on(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    begun_store()
+    shutil.move(repository / ".dvc/cache", tmp_path / "new")
+    stand_in(repository, monkeypatch, tmp_path / "new")
+    capfd.readouterr()
+    begun_store()
+    assert capfd.readouterr().err == ""
+    shutil.rmtree(tmp_path / "new")
+    with pytest.raises(ConfigurationError, match=f"lay in {tmp_path}/new/forecasts, and are not there"):
+        known_store()
+
+
+def test_a_cache_that_was_copied_goes_on_and_says_that_two_count(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    begun_store()
+    shutil.copytree(repository / ".dvc/cache", tmp_path / "new")
+    stand_in(repository, monkeypatch, tmp_path / "new")
+    capfd.readouterr()
+    begun_store()
+    assert "is a copy of" in capfd.readouterr().err
+    begun_store()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_wiped_cache_stops_until_a_person_begins_anew(repository: Path):
+    begun_store()
+    shutil.rmtree(repository / ".dvc/cache")
+    with pytest.raises(ConfigurationError, match=r"are not there; .* Bring the folder back, or `make new-store`"):
+        known_store()
+    begin_here(api())
+    assert known_store().root == store_root()
+
+
+def test_a_worktree_has_no_store_of_its_own_and_may_use_that_of_the_clone(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clone_s = begun_store().root
+    git(repository, "worktree", "add", "-q", str(tmp_path / "tree"))
+    stand_in(tmp_path / "tree", monkeypatch)
+    with pytest.raises(ConfigurationError, match=f"lie in {clone_s}; DVC's cache now has {tmp_path}/tree"):
+        open_context(forecaster(), api())
+    stand_in(tmp_path / "tree", monkeypatch, clone_s.parent)
+    assert open_context(forecaster(), api()).store.local.address == str(clone_s)
+    stand_in(repository, monkeypatch)
+    assert known_store().root == clone_s
+
+
+def test_clones_that_share_a_cache_from_the_start_share_its_store(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    git(tmp_path, "clone", "-q", str(repository), str(tmp_path / "colleague"))
+    for clone in (repository, tmp_path / "colleague", repository):
+        stand_in(clone, monkeypatch, tmp_path / "shared")
+        begun_store()
+        assert known_store().root == tmp_path / "shared/forecasts"
+
+
+def test_a_clone_with_answers_of_its_own_is_stopped_before_it_joins_anothers_store(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun_store()
+    git(tmp_path, "clone", "-q", str(repository), str(tmp_path / "colleague"))
+    stand_in(tmp_path / "colleague", monkeypatch, tmp_path / "shared")
+    begun_store()
+    stand_in(repository, monkeypatch, tmp_path / "shared")
+    with pytest.raises(ConfigurationError, match="which is another store"):
+        known_store()
+
+
+def test_a_store_of_before_is_taken_as_it_is(repository: Path):
+    (store_root() / "ab").mkdir(parents=True)
+    assert begun_store().root == store_root()
+    assert id_at(STORE, known_store())
+
+
+def test_a_temporary_experiment_has_the_store_of_its_repository(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun_store()
+    git(tmp_path, "clone", "-q", str(repository), str(tmp_path / "temporary"))
+    stand_in(tmp_path / "temporary", monkeypatch)
+    monkeypatch.setenv("DVC_ROOT", str(repository))
+    assert begun_store().root == repository / ".dvc/cache/forecasts"
+
+
+def test_two_projects_in_one_git_repository_do_not_know_each_others_stores(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+):
+    begun_store()
+    (repository / "other/.dvc").mkdir(parents=True)
+    stand_in(repository / "other", monkeypatch)
+    assert begun_store().root == repository / "other/.dvc/cache/forecasts"
+
+
+def test_without_git_it_is_said_once_that_nothing_is_remembered(
+    repository: Path, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
+):
+    shutil.rmtree(repository / ".git")
+    begun_store()
+    assert capfd.readouterr().err.endswith("from now on; without git nobody notices when that changes.\n")
+    ContextFactory(store_root(), server.url).backend().answer([asked()])
+    begun_store()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_budget_of_all_machines_is_not_counted_anew_on_another_remote(
+    repository: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    def shared(remote: Path):
+        text = f"[core]\n    remote = team\n['remote \"team\"']\n    url = {remote}\n"
+        (repository / ".dvc/config").write_text(text)
+        workspace._dvc_config.cache_clear()
+        return open_context(forecaster(), api(scope="remote"))
+
+    shared(tmp_path / "first")
+    shared(tmp_path / "first")
+    assert capfd.readouterr().err.count(f"its ledger for all machines in {tmp_path}/first/forecasts") == 1
+    with pytest.raises(ConfigurationError, match=f"counted at {tmp_path}/first/forecasts.*{tmp_path}/second/forecasts"):
+        shared(tmp_path / "second")
+    begin_here(api(scope="remote"))
+    assert shared(tmp_path / "second").ledger.place.address == f"{tmp_path}/second/forecasts"
+
+
+class TestMoving:
+    @pytest.fixture
+    def old(
+        self, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: TimeGPTServer
+    ) -> LocalStore:
+        """A store that bought six answers in three requests, left behind by the cache."""
+        old = begun_store()
+        contexts = ContextFactory(old.root, server.url)
+        set_standing_limit(old, 5, contexts.context().clock)
+        contexts.backend().answer(questions(["AAA", "BBB"], range(3)))
+        stand_in(repository, monkeypatch, tmp_path / "new")
+        return old
+
+    def test_answers_and_counted_requests_follow(self, old: LocalStore, server: TimeGPTServer):
+        new = LocalStore(store_root())
+        assert [store.root for store in known_elsewhere(new)] == [old.root]
+        move_store(old, new)
+        begin_here(api())
+        assert known_store().root == new.root
+        contexts = ContextFactory(new.root, server.url)
+        assert contexts.context().ledger.left_today() == 2
+        assert len(contexts.backend().answer(questions(["AAA", "BBB"], range(3)))) == 6
+        assert server.sent == 3
+
+    def test_whoever_still_points_to_the_old_place_is_told(self, old: LocalStore, monkeypatch: pytest.MonkeyPatch):
+        move_store(old, LocalStore(store_root()))
+        begin_here(api())
+        repository = old.root.parents[2]
+        (repository / ".dvc/config.local").unlink()
+        stand_in(repository, monkeypatch)
+        with pytest.raises(ConfigurationError, match=f"cache now has {old.root}, which is none"):
+            known_store()
+
+    def test_a_move_that_is_repeated_counts_nothing_twice(self, old: LocalStore, server: TimeGPTServer):
+        new, interrupted = LocalStore(store_root()), id_at(STORE, old)
+        move_store(old, new)
+        old.create(STORE.file, f"{interrupted}\n".encode())  # as if it had been killed before its last step
+        move_store(old, new)
+        assert ContextFactory(new.root, server.url).context().ledger.left_today() == 2
+
+    def test_where_another_store_is_both_become_one_and_requests_of_both_count(
+        self, old: LocalStore, server: TimeGPTServer
+    ):
+        new = LocalStore(store_root())
+        new.create(STORE.file, b"another\n")
+        contexts = ContextFactory(new.root, server.url)
+        contexts.backend().answer(questions(["CCC"], range(4)))
+        for _ in range(2):
+            move_store(old, new)
+        begin_here(api())
+        assert id_at(STORE, known_store()) == "another"
+        assert states(contexts) == {"answered": 7}
+        assert (
+            len(contexts.backend().answer([*questions(["AAA", "BBB"], range(3)), *questions(["CCC"], range(4))])) == 10
+        )
+        assert server.sent == 7
+
+    def test_a_store_does_not_move_onto_itself(self, old: LocalStore):
+        with pytest.raises(ConfigurationError, match="is the store that DVC's cache has already"):
+            move_store(old, LocalStore(old.root))
+        assert id_at(STORE, old)
+
+    def test_nothing_moves_while_somebody_buys(self, old: LocalStore, server: TimeGPTServer):
+        told = pytest.raises(ConfigurationError, match="a run is buying 2024-09-03T1430Z into")
+        with lock(old.root / "claims", ["2024-09-03T1430Z"]), told:
+            move_store(old, LocalStore(store_root()))
+        assert not store_root().exists()

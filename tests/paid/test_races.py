@@ -1,0 +1,61 @@
+"""Many buyers, one purse: small versions of what tests/torture does at length. Counts come from the server."""
+
+import random
+import signal
+from os import kill
+
+import pytest
+
+from tests.support.contexts import ContextFactory
+from tests.support.crowd import counted, exit_codes, ledger_watched, start, until
+from tests.support.timegpt_server import TimeGPTServer
+
+
+def test_four_buyers_of_the_same_keys_pay_once(contexts: ContextFactory, server: TimeGPTServer):
+    buyers = [start(contexts, ["AAA"], range(12)) for _ in range(4)]
+    assert exit_codes(buyers) == [0] * 4
+    assert server.billed == 12
+    assert max(server.series_billed.values()) == 1
+
+
+def test_eight_buyers_spend_a_budget_to_the_last_seat_and_no_further(contexts: ContextFactory, server: TimeGPTServer):
+    with ledger_watched(contexts, server) as wrong:
+        buyers = [start(contexts, [f"SYM{number}"], range(3), per_day=10) for number in range(8)]
+        codes = exit_codes(buyers)
+    assert wrong == []
+    assert set(codes) <= {0, 4}
+    assert server.sent == counted(contexts) == 10
+
+
+def test_killed_buyers_lose_no_answer_and_pay_at_most_what_was_in_flight(
+    contexts: ContextFactory, server: TimeGPTServer
+):
+    server.seconds = 0.004
+    kills, moments = 0, random.Random(7)
+    with ledger_watched(contexts, server) as wrong:
+        while kills < 8:
+            buyer, reached = start(contexts, ["AAA"], range(40)), server.sent + moments.randint(0, 4)
+            until(lambda buyer=buyer, reached=reached: server.sent > reached or buyer.exitcode is not None)
+            buyer.kill()
+            buyer.join()
+            kills += 1
+        assert exit_codes([start(contexts, ["AAA"], range(40))]) == [0]
+    assert wrong == []
+    assert 40 <= server.billed <= 40 + kills
+    assert counted(contexts) >= server.sent
+    assert list(contexts.context().store.damaged()) == []
+    assert contexts.context().store.size() == 40
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_stopped_buyer_is_waited_for_never_paid_over(after: int, contexts: ContextFactory, server: TimeGPTServer):
+    server.seconds = 0.05
+    first = start(contexts, ["AAA"], range(6))
+    until(lambda: server.sent > after)
+    kill(first.pid, signal.SIGSTOP)
+    second = start(contexts, ["AAA"], range(6))
+    second.join(1.0)
+    assert second.exitcode is None
+    kill(first.pid, signal.SIGCONT)
+    assert exit_codes([first, second]) == [0, 0]
+    assert server.billed == 6

@@ -1,0 +1,79 @@
+"""A machine's clock that runs ahead or is set back: no day is spent twice, and nobody waits a year.
+
+The number of requests is always the server's own count.
+"""
+
+from typing import Any
+
+import pytest
+
+from stages.errors import BudgetStop, ConfigurationError
+from tests.support.contexts import ContextFactory, asked, questions
+from tests.support.timegpt_server import TimeGPTServer
+
+DAY_SEC = 24 * 3600
+YEAR_SEC = 365 * DAY_SEC
+
+
+@pytest.fixture
+def righted(contexts: ContextFactory, clock: Any) -> ContextFactory:
+    """Three requests were sent in 2027; then the clock was set right."""
+    clock.wait(YEAR_SEC)
+    contexts.backend(clock).answer(questions(["AAA"], range(3)))
+    clock.wait(-YEAR_SEC)
+    return contexts
+
+
+def test_nothing_is_sent_until_somebody_says_which_clock_is_right(righted: ContextFactory, clock: Any):
+    with pytest.raises(BudgetStop, match=r"requests of 2027-11-22.*`make budget CLOCK=right` counts .* on 2026-11-22"):
+        righted.backend(clock).answer([asked("BBB")])
+
+
+def test_its_requests_then_count_today(righted: ContextFactory, server: TimeGPTServer, clock: Any):
+    ledger = righted.context(clock, per_day=5).ledger
+    assert ledger.days.right_clock("a run") == {"2027-11-22": 3}
+    assert ledger.days.right_clock("a run") == {}
+    assert ledger.left_today() == 2
+    with pytest.raises(BudgetStop, match="2026-11-22 has seen 5 of 5 requests"):
+        righted.backend(clock, per_day=5).answer(questions(["BBB"], range(5)))
+    assert server.sent == 5
+
+
+def test_tomorrow_is_a_whole_day_and_the_day_itself_counts_them_again(righted: ContextFactory, clock: Any):
+    righted.context(clock).ledger.days.right_clock("a run")
+    clock.wait(DAY_SEC)
+    assert righted.context(clock, per_day=5).ledger.left_today() == 5
+    clock.wait(YEAR_SEC - DAY_SEC)
+    assert righted.context(clock, per_day=5).ledger.left_today() == 2
+
+
+def test_who_says_that_a_slow_clock_is_right_spends_no_day_twice(
+    contexts: ContextFactory, server: TimeGPTServer, clock: Any
+):
+    contexts.backend(clock, per_day=3).answer(questions(["AAA"], range(3)))
+    clock.wait(-DAY_SEC)
+    contexts.context(clock).ledger.days.right_clock("a run")
+    for _ in range(2):
+        with pytest.raises(BudgetStop, match="has seen 3 of 3 requests"):
+            contexts.backend(clock, per_day=3).answer([asked("BBB")])
+        clock.wait(DAY_SEC)
+    assert server.sent == 3
+
+
+def test_days_on_which_nothing_was_sent_hold_nobody_up(contexts: ContextFactory, server: TimeGPTServer, clock: Any):
+    """A certificate that a wrong clock finds expired ends in a refund."""
+    there, contexts.url = contexts.url, "http://127.0.0.1:9"
+    clock.wait(YEAR_SEC)
+    with pytest.raises(ConfigurationError, match="cannot be reached"):
+        contexts.backend(clock).answer([asked()])
+    clock.wait(-YEAR_SEC)
+    contexts.url = there
+    assert len(contexts.backend(clock).answer([asked()])) == 1
+
+
+def test_a_service_with_another_date_is_told_once(
+    contexts: ContextFactory, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
+):
+    server.date = "Mon, 22 Nov 2027 12:00:00 GMT"
+    contexts.backend().answer(questions(["AAA"], range(2)))
+    assert capfd.readouterr().err.count("and the service's 2027-11-22 12:00Z: if ours is wrong") == 1

@@ -1,0 +1,124 @@
+"""The trial log: nothing is forgotten, nothing counts twice, and a kill leaves all of an entry or nothing."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from stages.io.object_store import LocalStore, StoreUnreachable
+from stages.runs.trial_log import TrialLog
+from stages.trading.trials import Entry
+from tests.architecture.dependencies import ROOT
+
+MANY = 40
+APPEND = f"""
+import sys
+from pathlib import Path
+from stages.trading.trials import Entry
+from stages.io.object_store import Folder
+from stages.runs.trial_log import TrialLog
+log = TrialLog(Folder(Path(sys.argv[1])), None)
+for number in range({MANY}):
+    log.add(Entry("market", "study", variants=tuple(f"v{{number}}-{{i}}" for i in range(50))))
+    print(number, flush=True)
+"""
+
+
+def entry(*variants: str, opening: str | None = None) -> Entry:
+    return Entry("market", "study", variants=variants, opening=opening)
+
+
+def appender(folder: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", APPEND, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def files(folder: Path) -> list[str]:
+    return LocalStore(folder).names("trials")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> TrialLog:
+    return TrialLog(LocalStore(tmp_path), None)
+
+
+def test_what_was_added_is_there_and_adding_it_again_changes_nothing(log: TrialLog, tmp_path: Path):
+    assert log.add(entry("a", "b"))
+    assert log.add(entry(opening="s1"))
+    before = {name: (tmp_path / "trials" / name).read_bytes() for name in files(tmp_path)}
+    assert not log.add(entry("a", "b"))
+    assert not log.add(entry(opening="s1"))
+    assert sorted(log.entries(), key=repr) == sorted([entry("a", "b"), entry(opening="s1")], key=repr)
+    assert {name: (tmp_path / "trials" / name).read_bytes() for name in files(tmp_path)} == before
+
+
+@pytest.mark.parametrize("told", [5, *(pytest.param(n, marks=pytest.mark.torture) for n in range(MANY))])
+def test_killed_at_any_moment_it_holds_whole_entries_and_goes_on(tmp_path: Path, told: int):
+    process = appender(tmp_path)
+    assert process.stdout is not None
+    for _ in range(told):
+        process.stdout.readline()
+    process.kill()
+    process.wait()
+    survivors = TrialLog(LocalStore(tmp_path), None).entries()
+    assert told <= len(survivors) <= MANY
+    assert all(len(one.variants) == 50 for one in survivors)
+
+    assert appender(tmp_path).wait() == 0
+    assert len(TrialLog(LocalStore(tmp_path), None).entries()) == MANY
+
+
+def test_two_processes_appending_the_same_entries_leave_each_once(tmp_path: Path):
+    processes = [appender(tmp_path) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(files(tmp_path)) == MANY
+    assert len(set(TrialLog(LocalStore(tmp_path), None).entries())) == MANY
+
+
+def test_of_many_threads_adding_one_entry_one_finds_it_new(log: TrialLog):
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(log.add, [entry("a")] * 32)) == 1
+
+
+def test_a_damaged_entry_is_told_does_not_count_and_is_mended_by_adding_it_again(
+    log: TrialLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    log.add(entry("a"))
+    (damaged,) = (tmp_path / "trials").glob("*.json")
+    damaged.write_bytes(damaged.read_bytes()[:20])
+    assert log.entries() == []
+    assert "damaged" in capsys.readouterr().err
+    log.add(entry("a"))
+    assert log.entries() == [entry("a")]
+
+
+def test_what_one_machine_tried_counts_on_the_other(tmp_path: Path):
+    shared = LocalStore(tmp_path / "shared")
+    here, there = (TrialLog(LocalStore(tmp_path / name), shared) for name in ("here", "there"))
+    here.add(entry("a"))
+    TrialLog(LocalStore(tmp_path / "there"), None).add(entry("b"))  # offline for a while
+    there.exchange()
+    here.exchange()
+    assert set(here.entries()) == set(there.entries()) == {entry("a"), entry("b")}
+
+
+class Gone(LocalStore):
+    """A remote that does not answer."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        raise StoreUnreachable("nobody answers")
+
+    def names(self, folder: str) -> list[str]:
+        raise StoreUnreachable("nobody answers")
+
+
+def test_a_remote_that_is_down_stops_nobody_and_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    log = TrialLog(LocalStore(tmp_path / "here"), Gone(tmp_path / "shared"))
+    assert log.add(entry("a"))
+    log.exchange()
+    assert log.entries() == [entry("a")]
+    assert "shares it later" in capsys.readouterr().err
+    shared = LocalStore(tmp_path / "shared")
+    TrialLog(LocalStore(tmp_path / "here"), shared).exchange()
+    assert TrialLog(shared, None).entries() == [entry("a")]

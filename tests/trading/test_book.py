@@ -1,0 +1,129 @@
+"""The book: hand-computed figures, sums that agree, costs that only cost."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.tables.trades import PORTFOLIO, Trades
+from stages.trading.book import break_even, cost_curve, delay_table, portfolio_table, repriced
+from stages.trading.daily import daily_table
+from stages.trading.strategy import Strategy
+from tests.trading.books import WHITELIST, span, strategy, trade
+
+SMALL = span(4, trade("STRONG", 0, 10.0), trade("STRONG", 1, -4.0), trade("WEAK", 1, 5.0), trade("WEAK", 3, 1.0))
+
+
+def book(table, **key):
+    return table.filter(**key).row(0, named=True)
+
+
+def test_the_book_of_four_trades_by_hand():
+    """Gross 10 - 4 + 5 + 1 = 12, costs 4 x 2 = 8; a third of each, since three symbols share the capital."""
+    row = book(portfolio_table({"search": SMALL}, WHITELIST), symbol=PORTFOLIO)
+    assert (row["gross_bp"], row["cost_bp"], row["net_bp"]) == pytest.approx((4.0, 8 / 3, 4 / 3), abs=1e-6)
+    assert (row["sessions"], row["trades"], row["hit_rate"]) == (4, 4, 0.5)
+    # After 8, then -6 + 3 = -3, then nothing, then -1, each over three: down 4/3 from the top.
+    assert row["max_drawdown_bp"] == pytest.approx(4 / 3, abs=1e-6)
+    assert row["exposure"] == pytest.approx(4 * 10 / (3 * 4 * 390), abs=1e-6)
+
+
+def test_symbols_that_did_not_trade_are_listed_with_zeros():
+    row = book(portfolio_table({"search": SMALL}, WHITELIST), symbol="NULL")
+    assert (row["trades"], row["net_bp"], row["hit_rate"], row["sharpe"]) == (0, 0.0, None, None)
+
+
+def test_a_span_without_trades_gives_a_book_of_zeros():
+    table = portfolio_table({"search": span(4)}, WHITELIST)
+    assert table["net_bp"].to_list() == [0.0] * 4
+    assert break_even(span(4)) is None
+
+
+def test_costs_at_a_multiple_leave_the_trades_as_they_are():
+    dear = repriced(SMALL.trades, 1.5)
+    assert dear["cost_bp"].to_list() == [3.0] * 4
+    assert dear["net_bp"].to_list() == [7.0, -7.0, 2.0, -2.0]
+    assert dear.drop("cost_bp", "net_bp").equals(SMALL.trades.drop("cost_bp", "net_bp"))
+
+
+def test_the_trades_earn_nothing_at_the_break_even_multiple():
+    assert break_even(SMALL) == 1.5
+    assert repriced(SMALL.trades, 1.5)["net_bp"].sum() == 0.0
+
+
+def test_trades_that_lose_before_costs_break_even_below_zero():
+    assert break_even(span(2, trade("WEAK", 0, -3.0))) == -1.5
+
+
+def test_the_cost_curve_falls_by_the_costs_and_knows_both_readings():
+    curve = cost_curve({"search": SMALL}, strategy("STRONG"), (1.0, 1.5, 2.0))
+    held = curve.filter(trades_are="held").sort("cost_multiple")
+    assert held["net_bp"].to_list() == pytest.approx([4 / 3, 0.0, -4 / 3], abs=1e-6)
+    assert held["trades"].to_list() == [4, 4, 4]
+    # Decided anew on a span without forecasts, the rule trades nothing.
+    assert curve.filter(trades_are="redecided")["trades"].to_list() == [0, 0, 0]
+
+
+class Asked:
+    """An envelope that trades nothing and writes down by which strategies it was asked to."""
+
+    calendar = SMALL.calendar
+
+    def __init__(self) -> None:
+        self.strategies: list[Strategy] = []
+
+    def traded(self, variant: Strategy) -> pl.DataFrame:
+        self.strategies.append(variant)
+        return Trades.create_empty()
+
+
+def test_a_rule_is_decided_anew_at_multiples_of_the_costs_and_of_the_delay_that_are_stated():
+    asked, stated = Asked(), strategy("STRONG").with_costs(cost_mult=2.0).with_rules(entry_delay_bars=3)
+    spans = {"search": replace(SMALL, inputs=asked)}
+    cost_curve(spans, stated, (1.0, 1.5, 0.5))
+    assert delay_table(spans, stated, 2)["entry_delay_bars"].to_list() == [3, 5]
+    told = [(one.costs.cost_mult, one.rules.entry_delay_bars) for one in asked.strategies]
+    assert told == [(2.0, 3), (3.0, 3), (1.0, 3), (2.0, 5)]
+
+
+def test_the_delay_table_holds_the_stated_delay_and_the_later_one():
+    table = delay_table({"search": SMALL}, strategy("STRONG"), 1)
+    assert table.select("span", "entry_delay_bars", "trades").rows() == [("search", 0, 4), ("search", 1, 0)]
+
+
+trades_lists = st.lists(
+    st.tuples(
+        st.sampled_from(WHITELIST),
+        st.integers(0, 4),
+        st.integers(-(10**9), 10**9).map(lambda units: units / 1e6),
+        st.integers(0, 10**7).map(lambda units: units / 1e6),
+    ),
+    max_size=12,
+    unique_by=lambda row: (row[0], row[1]),
+)
+
+
+@given(trades_lists)
+def test_what_the_symbols_earn_is_what_the_portfolio_earns_to_the_last_digit(rows):
+    made = span(5, *(trade(symbol, number, gross, cost) for symbol, number, gross, cost in rows))
+    daily = daily_table(made.trades, made.calendar["session"].to_list(), WHITELIST)
+    by_symbol = sum(Fraction(repr(net)) for net in made.trades["net_bp"])
+    of_book = sum(round(Fraction(repr(net)) * 3, 6) for net in daily.filter(symbol=PORTFOLIO)["net_bp"])
+    assert of_book == by_symbol
+    row = book(portfolio_table({"search": made}, WHITELIST), symbol=PORTFOLIO)
+    assert row["net_bp"] == pytest.approx(float(by_symbol) / 3, abs=1e-6)
+
+
+@given(trades_lists, st.floats(0, 5), st.floats(0, 5))
+def test_dearer_is_never_better(rows, one, other):
+    made = span(5, *(trade(symbol, number, gross, cost) for symbol, number, gross, cost in rows))
+    cheap, dear = sorted((one, other))
+    assert (repriced(made.trades, dear)["net_bp"] <= repriced(made.trades, cheap)["net_bp"]).all()
+
+
+def test_the_order_of_trades_and_symbols_changes_no_byte():
+    shuffled = span(4, *reversed(SMALL.trades.to_dicts()))
+    assert portfolio_table({"s": SMALL}, WHITELIST).equals(portfolio_table({"s": shuffled}, tuple(reversed(WHITELIST))))

@@ -1,0 +1,252 @@
+"""The verdict of a run: what is required, what is not, and what a sealed holdout keeps to itself."""
+
+import polars as pl
+import pytest
+
+from stages.errors import ConfigurationError
+from stages.trading.holdout import open_parts
+from stages.trading.outcome import Outcome, gates_document, oos_document, summary
+from tests.trading.books import HISTORY, HORIZON, METHOD, gates, span, span_of, strategy, trade
+
+HELD = {"echo": {"verdict": "PASS"}, "oracle": {"verdict": "PASS"}, "shifted_oracle": {"verdict": "PASS"}}
+CONTROLS = HELD | {"verdict": "PASS"}
+BROKEN = HELD | {"echo": {"verdict": "FAIL"}, "verdict": "FAIL"}
+SEARCH = span(30, trade("STRONG", 0, 10.0), trade("STRONG", 1, 9.0))
+WON = span(30, *[trade("STRONG", day, 10.0 + day % 3) for day in range(30)])
+LOST = span(30, *[trade("STRONG", day, -10.0 - day % 3) for day in range(30)])
+
+
+def cell(symbol, verdict, horizon=HORIZON):
+    gate = {"verdict": verdict, "n": 272, "n_days": 69}
+    return {
+        "symbol": symbol,
+        "history_days": HISTORY,
+        "horizon_min": horizon,
+        "method": METHOD,
+        "verdict": verdict,
+        "eligible": verdict == "PASS",
+        "gates": {"rmae": gate},
+    }
+
+
+def forecast_gates(**verdicts):
+    return {"cells": [cell(symbol, verdict) for symbol, verdict in verdicts.items()]}
+
+
+def ranked(combo, dsr=0.97):
+    row = {"combo": combo, "dsr": dsr, "pbo": 0.1, "spa_p": 0.02, "trials": 36, "effective_trials": 11.5}
+    return pl.DataFrame([row])
+
+
+def outcome_of(traded, search=SEARCH, holdout=None, open_for=None):
+    """Of a holdout in one part, which is open if it is given."""
+    opened = {"all": holdout} if holdout else {}
+    return Outcome("s1", "s1" if holdout else open_for, traded, search, {"all": 30}, opened)
+
+
+def judged(holdout=None, controls=CONTROLS, params=None, ranking=None, **verdicts):
+    verdicts = verdicts or {"STRONG": "PASS", "WEAK": "PASS", "NULL": "FAIL"}
+    traded = strategy(*[symbol for symbol, verdict in verdicts.items() if verdict == "PASS"])
+    outcome = outcome_of(traded, holdout=holdout)
+    ranking = ranked(traded.combo) if ranking is None else ranking
+    return gates_document(outcome, forecast_gates(**verdicts), controls, ranking, params or gates())
+
+
+def test_a_symbol_with_nothing_to_forecast_is_kept_out_and_fails_no_run():
+    document = judged(WON, STRONG="PASS", WEAK="PASS", NULL="FAIL")
+    assert (document["verdict"], document["holds"]) == ("PASS", True)
+    assert document["gates"]["forecast"]["value"] == 2.0
+    assert document["cells"]["NULL"]["verdict"] == "FAIL"
+    assert "FAIL: NULL" in document["gates"]["forecast"]["words"]
+
+
+def test_every_gate_that_is_named_is_required():
+    names = {"controls", "forecast", "oos_sharpe", "hit_rate", "pnl_at_1p5x"}
+    document = judged(WON)
+    assert set(document["gates"]) == names
+    assert all(gate["required"] for gate in document["gates"].values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict"),
+    [
+        ({"holdout": WON}, "PASS"),
+        ({"holdout": LOST}, "FAIL"),
+        ({}, "SEALED"),
+        ({"holdout": span(30)}, "INCONCLUSIVE"),
+        ({"holdout": WON, "controls": BROKEN}, "FAIL"),
+        ({"STRONG": "FAIL", "WEAK": "FAIL", "NULL": "FAIL"}, "FAIL"),
+        ({"STRONG": "INCONCLUSIVE", "WEAK": "FAIL", "NULL": "FAIL"}, "INCONCLUSIVE"),
+        ({"holdout": span(30), "STRONG": "FAIL", "WEAK": "FAIL", "NULL": "FAIL"}, "FAIL"),
+    ],
+)
+def test_the_verdict_of_all_is_the_worst_of_those_required(arguments, verdict):
+    document = judged(**arguments)
+    assert (document["verdict"], document["holds"]) == (verdict, verdict == "PASS")
+
+
+def test_inconclusive_holds_only_where_params_merely_warn_and_keeps_its_name():
+    document = judged(span(30), params=gates(inconclusive="warn"))
+    assert (document["verdict"], document["holds"]) == ("INCONCLUSIVE", True)
+    assert judged(LOST, params=gates(inconclusive="warn"))["holds"] is False
+    assert judged(params=gates(inconclusive="warn"))["holds"] is False
+
+
+def test_a_whitelist_without_any_judged_cell_is_inconclusive():
+    outcome = outcome_of(strategy(), search=span(30))
+    document = gates_document(
+        outcome, {"cells": [cell("STRONG", "PASS", horizon=5)]}, CONTROLS, ranked("another combo"), gates()
+    )
+    assert document["gates"]["forecast"]["verdict"] == "INCONCLUSIVE"
+    assert document["cells"] == {}
+
+
+def test_only_the_cells_that_the_strategy_would_trade_count():
+    outcome = outcome_of(strategy("STRONG"))
+    cells = {"cells": [cell("STRONG", "FAIL"), cell("STRONG", "PASS", horizon=5), cell("OTHER", "PASS")]}
+    document = gates_document(outcome, cells, CONTROLS, ranked("another combo"), gates())
+    assert document["gates"]["forecast"]["verdict"] == "FAIL"
+    assert list(document["cells"]) == ["STRONG"]
+
+
+def test_what_is_left_after_all_trials_is_shown_for_the_stated_rule_and_judged_by_nobody():
+    poor = judged(WON, ranking=ranked(strategy("STRONG").combo, dsr=0.01))
+    assert poor["verdict"] == "PASS"
+    assert poor["selection"]["dsr"] == 0.01
+    assert poor["selection"]["trials"] == 36
+
+
+def test_a_rule_outside_of_the_grid_has_no_deflated_sharpe_ratio():
+    selection = judged(WON, ranking=ranked("another combo"))["selection"]
+    assert selection["dsr"] is None
+    assert selection["pbo"] == 0.1
+
+
+def test_a_sealed_holdout_releases_nothing_but_the_name_that_would_open_it():
+    outcome = outcome_of(strategy("STRONG"), open_for="s0")
+    document = oos_document(outcome, gates())
+    assert document == {
+        "strategy_id": "s1",
+        "open_for": "s0",
+        "trading": ["STRONG"],
+        "status": "SEALED",
+        "words": "The holdout is closed for this strategy.",
+        "held": {"all": 30},
+        "sessions": None,
+        "kpis": None,
+        "break_even_cost_multiple": None,
+        "forecasts": None,
+        "months": {},
+    }
+    assert outcome.released_trades.is_empty()
+    assert outcome.released_daily.is_empty()
+
+
+def test_an_opened_holdout_releases_its_sessions_trades_and_figures():
+    outcome = outcome_of(strategy("STRONG"), holdout=WON)
+    document = oos_document(outcome, gates())
+    assert document["status"] == "OPEN"
+    assert len(document["sessions"]) == 30
+    assert document["kpis"]["trades"] == outcome.released_trades.height == 30
+    assert document["break_even_cost_multiple"] == pytest.approx(5.5)
+    assert outcome.released_daily.filter(symbol="PORTFOLIO")["net_bp"].sum() == pytest.approx(
+        document["kpis"]["net_bp"], abs=1e-6
+    )
+
+
+def of_months(**opened):
+    """A strategy whose holdout is two months of 15 sessions each."""
+    held = {"first": 15, "second": 15}
+    return Outcome("s1", dict.fromkeys(opened, "s1"), strategy("STRONG"), SEARCH, held, opened)
+
+
+FIRST = span_of(range(15), *[trade("STRONG", day, 10.0 + day % 3) for day in range(15)])
+SECOND = span_of(range(15, 30), *[trade("STRONG", day, 10.0 + day % 3) for day in range(15, 30)])
+
+
+def test_a_month_that_is_open_is_told_while_the_book_stays_sealed_until_all_are():
+    outcome = of_months(first=FIRST)
+    document = oos_document(outcome, gates())
+
+    assert (document["status"], document["kpis"], document["held"]) == ("SEALED", None, {"first": 15, "second": 15})
+    assert document["words"] == "Open: first; closed: second. The book is judged when every month is open."
+    assert list(document["months"]) == ["first"]
+    assert document["months"]["first"]["kpis"]["trades"] == len(document["months"]["first"]["sessions"]) == 15
+    judgements = gates_document(outcome, forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates())["gates"]
+    assert {judgements[name]["verdict"] for name in ("oos_sharpe", "hit_rate", "pnl_at_1p5x")} == {"SEALED"}
+    assert judgements["hit_rate"]["words"] == document["words"]
+    assert list(outcome.spans) == ["search"]
+    assert outcome.released_trades.height == 15
+
+
+def test_the_gates_judge_the_months_together_as_if_they_were_one_holdout():
+    months, whole = of_months(first=FIRST, second=SECOND), outcome_of(strategy("STRONG"), holdout=WON)
+
+    told, expected = (oos_document(one, gates()) for one in (months, whole))
+    differ = {"open_for", "held", "months"}
+
+    assert {name: told[name] for name in told if name not in differ} == {
+        name: expected[name] for name in expected if name not in differ
+    }
+    assert [told["months"][name]["kpis"]["trades"] for name in ("first", "second")] == [15, 15]
+    halves = [told["months"][name]["kpis"]["net_bp"] for name in ("first", "second")]
+    assert told["kpis"]["net_bp"] == pytest.approx(sum(halves))
+    arguments = forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates()
+    assert gates_document(months, *arguments) == gates_document(whole, *arguments)
+    assert months.released_daily.equals(whole.released_daily)
+
+
+@pytest.mark.parametrize("open_for", [None, "s1"])
+def test_a_holdout_that_has_not_begun_is_sealed_in_these_words_whatever_params_open(open_for):
+    outcome = Outcome("s1", open_for, strategy("STRONG"), SEARCH, {"all": 0}, {})
+
+    assert (outcome.status, outcome.released_trades.height) == ("SEALED", 0)
+    judgements = gates_document(outcome, forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates())["gates"]
+    assert "has not begun" in judgements["oos_sharpe"]["words"]
+
+
+HELD_MONTHS = {"2025-02": 19, "2025-03": 21}
+
+
+@pytest.mark.parametrize(
+    ("held", "open_for", "opened"),
+    [
+        ({"all": 30}, None, []),
+        ({"all": 30}, "s1", ["all"]),
+        ({"all": 30}, "s2", []),
+        ({"all": 0}, "s1", []),
+        (HELD_MONTHS, "s1", ["2025-02", "2025-03"]),
+        (HELD_MONTHS, {}, []),
+        (HELD_MONTHS, {"2025-03": "s1"}, ["2025-03"]),
+        (HELD_MONTHS, {"2025-02": "s2", "2025-03": "s1"}, ["2025-03"]),
+        (HELD_MONTHS, {"2025-02": None, "2025-03": None}, []),
+    ],
+)
+def test_a_part_of_the_holdout_is_open_where_params_name_this_very_strategy(held, open_for, opened):
+    assert open_parts(held, open_for, "s1") == opened
+
+
+def test_a_month_that_is_not_held_out_cannot_be_opened():
+    with pytest.raises(ConfigurationError, match=r"names 2025-04, but .* holds out 2025-02, 2025-03"):
+        open_parts(HELD_MONTHS, {"2025-04": "s1"}, "s1")
+
+
+def metrics(horizon=HORIZON):
+    figure = {"calibrated": {"value": 0.81239}, "raw": {"value": 0.9}}
+    entry = {"history_days": HISTORY, "horizon_min": horizon, "method": METHOD}
+    return {"pooled": [entry | {"metrics": {"rmae": figure, "coverage_50": figure}}]}
+
+
+def test_the_leaderboard_has_seven_short_figures():
+    outcome = outcome_of(strategy("STRONG"), holdout=WON)
+    row = summary(outcome, {"verdict": "PASS"}, metrics())
+    assert list(row) == ["rmae", "cover", "sharpe", "oos_sharpe", "net_bp", "trades", "verdict"]
+    assert (row["rmae"], row["cover"], row["trades"], row["net_bp"], row["verdict"]) == (0.812, 0.812, 2, 5.0, "PASS")
+    assert row["oos_sharpe"] > 0
+
+
+def test_the_leaderboard_leaves_out_what_is_sealed_or_was_never_scored():
+    row = summary(outcome_of(strategy(), search=span(5)), {"verdict": "FAIL"}, metrics(horizon=5))
+    assert row == {
+        "rmae": None, "cover": None, "sharpe": None, "oos_sharpe": None, "net_bp": 0.0, "trades": 0, "verdict": "FAIL",
+    }  # fmt: skip
