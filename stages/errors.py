@@ -1,7 +1,5 @@
 """The ways a run ends early, each with its exit code; and many names in few words.
 
-The ways a run ends early, each with its exit code.
-
     PipelineError
     ├── DataContractError   2     a table or source breaks its contract
     ├── GateNotMet          3     the verdict is not PASS
@@ -11,8 +9,6 @@ The ways a run ends early, each with its exit code.
 
 A message says what happened with the value, the rule by its params name, and what to do; one that arises among many
 symbols or months says at which.
-
-Many names in few words.
 """
 
 import re
@@ -75,10 +71,8 @@ def at_work_on(place: str) -> Iterator[None]:
         raise
 
 
-LISTED = 12
-
-
 def shorten(names: Sequence[str]) -> str:
     """`A, B, C`; of more than a dozen the first, and how many more there are."""
-    more = len(names) - LISTED
-    return ", ".join(names[:LISTED]) + (f" and {more:,} more" if more > 0 else "")
+    listed = 12
+    more = len(names) - listed
+    return ", ".join(names[:listed]) + (f" and {more:,} more" if more > 0 else "")

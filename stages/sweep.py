@@ -1,8 +1,9 @@
 """Stage `sweep`: the whole rule grid on the search span, ranked honestly; a proposal."""
 
+from functools import partial
 from pathlib import Path
 
-from stages.engine.trading import trade_on_engine
+from stages.engine import engine
 from stages.io.files import (
     PartitionedTables,
     clear,
@@ -27,7 +28,7 @@ from stages.sessions.spans import folds
 from stages.tables.forecasts import Traded
 from stages.tables.market import Calendar, Prices
 from stages.tables.trades import GridDaily
-from stages.trading.engine import Market
+from stages.trading.engine import Market, trade_in_blocks
 from stages.trading.grid import KIND, combos, require_swept
 from stages.trading.performance import in_folders
 from stages.trading.ranking import Swept, proposal, ranking
@@ -65,11 +66,12 @@ def main() -> None:
     methods = {strategy.method for strategy in strategies}
     forecasts = read_table(Traded, CALIBRATED, model=[base.model], method=methods)
     market = Market(PartitionedTables.of(Prices, BARS), forecasts, calendar)
-    books = trade_on_engine(strategies, market)
+    trade = partial(trade_in_blocks, engine.run)
+    books = trade(strategies, market)
     swept = Swept(base, variants, books, calendar)
     ranked = ranking(swept, params)
     proposed = proposal(swept, ranked, params.choose_by)
-    walked = walk_forward(swept, folds(calendar["session"].to_list(), walk), market, params, trade_on_engine)
+    walked = walk_forward(swept, folds(calendar["session"].to_list(), walk), market, params, trade)
 
     log_variants(ranked)
     write_csv(ranked, RANKING)

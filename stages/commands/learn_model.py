@@ -15,9 +15,10 @@ from stages.io.arguments import Arguments
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import run
 from stages.paid.client import ModelFacts
+from stages.paid.context import Counts
 from stages.paid.door import open_context, require_online
 from stages.paid.model_facts import facts_of, told_facts
-from stages.paid.purchase import Buyer, Counts
+from stages.paid.purchase import Buyer
 
 BOUGHT = "timegpt"
 

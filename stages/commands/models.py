@@ -4,8 +4,9 @@ from stages.commands.learn_model import bought_study
 from stages.io.arguments import Arguments
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import run
+from stages.paid.context import Counts
 from stages.paid.door import open_context, require_online
-from stages.paid.purchase import Buyer, Counts
+from stages.paid.purchase import Buyer
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ from stages.io.clock import INTERRUPTS
 from stages.io.settings import read_params
 from stages.io.terminal import run
 from stages.paid.budget_report import calls_of, runs_of
+from stages.paid.context import Counts
 from stages.paid.door import ledger_anywhere, open_context, paid_params
 from stages.paid.ledger import Ledger
 from stages.paid.limits import amount
-from stages.paid.purchase import Buyer, Counts
+from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
 from stages.paid.units import TOKENS, Units, units_of
 from stages.params.forecaster import ApiParams, is_azure

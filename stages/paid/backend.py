@@ -15,11 +15,12 @@ from stages.io.terminal import progress
 from stages.paid.batch_invariance import ask_again, canary_of, path_of_proof, proof_of, prove, require_invariance
 from stages.paid.batches import Batch, packed, per_snapshot
 from stages.paid.checks import require_not_late, require_not_refused, require_sendable
+from stages.paid.context import Counts, PurchaseContext
 from stages.paid.limits import amount
 from stages.paid.locks import lock
 from stages.paid.model_facts import require_agreement
 from stages.paid.pricing import fitting, further_ahead, require_same_clock
-from stages.paid.purchase import Buyer, Counts, PurchaseContext
+from stages.paid.purchase import Buyer
 from stages.paid.records import Record
 from stages.paid.units import most
 from stages.questions.question import Question
@@ -165,8 +166,8 @@ class PaidBackend:
                 yield
             except Interrupted as end:
                 raise Interrupted(
-                    f"{end}: {self.counts.bought} answers were bought and kept in it, nothing is held, and the next run "
-                    "goes on there.",
+                    f"{end}: {self.counts.bought} answers were bought and kept in it, nothing is held, and the next "
+                    "run goes on there.",
                     end.exit_code - 128,
                 ) from None
             finally:
@@ -192,9 +193,9 @@ class PaidBackend:
         questions = [question for batch in batches for question in batch.questions]
         first, longer = questions[0], fitting(self.context.store, further_ahead(questions))
         return (
-            f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} at "
-            f"{first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost {len(batches)} "
-            "requests at one per snapshot: see `make plan`, then choose api=online, or narrow requests.first_session "
+            f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
+            f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
+            f"{len(batches)} requests at one per snapshot: see `make plan`, then choose api=online, or narrow requests.first_session "
             f"and requests.last_session. {longer}".rstrip()
         )
 

@@ -17,11 +17,11 @@ from stages.paid.answer_store import AnswerStore
 from stages.paid.backend import PaidBackend
 from stages.paid.budget_report import budget_report
 from stages.paid.client import Client
+from stages.paid.context import PurchaseContext
 from stages.paid.identity import LEDGER, STORE, begun_store, id_at, known_store, notes_folder, remember, require_known
 from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
-from stages.paid.purchase import PurchaseContext
 from stages.paid.shared_answers import Rescue
 from stages.params.forecaster import LOCAL, ApiParams, ForecasterParams
 

@@ -1,13 +1,9 @@
 """One purchase: a batch of questions, asked until it is answered or may not be asked again.
 
-What a purchase needs, and what a run did with it.
-
-One purchase: a batch of questions, asked until it is answered or may not be asked again.
-
-The order is what keeps the promises: wait for the turn, look into the store once more, hold a seat, begin the attempts,
-send, check the answer, keep it on disk, settle the seat, share it, end the attempts. While it waits, a purchase holds
-nothing. A process may die between any two of these; nothing kept is lost, and the ledger never counts less than was
-sent.
+The order of steps keeps the promises: wait for the turn, look into the store once more, make a reservation, begin the
+attempts, send, check the answer, keep it on disk, settle the reservation, share it, end the attempts. While it waits, a
+purchase holds nothing. A process may die between any two steps: nothing kept is lost, and the ledger never counts less
+than was sent.
 
 *Errors*: `BudgetStop` at a limit or when the service gives no answer, `DataContractError` for an answer that cannot be
 one, `ConfigurationError` for what the service refuses, `Interrupted` before a request or in a wait.
@@ -15,50 +11,22 @@ one, `ConfigurationError` for what the service refuses, `Interrupted` before a r
 
 import sys
 import uuid
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
 from stages.forecasting.backend import Asked, complaint, plausible_bp
-from stages.io.clock import INTERRUPTS, Clock, stamp
-from stages.paid.answer_store import AnswerStore
+from stages.io.clock import INTERRUPTS, stamp
 from stages.paid.batches import Batch
 from stages.paid.checks import remember_late, remember_refused, require_finite, room_for
 from stages.paid.client import Client, FactsMissing, ModelFacts, RequestFailed, Response
-from stages.paid.ledger import Ledger
-from stages.paid.locks import Attempts, Begun
+from stages.paid.context import Counts, PurchaseContext
+from stages.paid.locks import Begun
 from stages.paid.records import Record, record_of
 from stages.paid.reservations import Reservation
 from stages.paid.units import at_least_told, most
-from stages.params.forecaster import ApiParams, ForecasterParams
-
-
-@dataclass(frozen=True)
-class PurchaseContext:
-    """Everything a purchase needs; `open_seller` is called only when something must be bought."""
-
-    forecaster: ForecasterParams
-    api: ApiParams
-    store: AnswerStore
-    ledger: Ledger
-    clock: Clock
-    open_client: Callable[[], Client]
-    attempts: Attempts | None = None  # only where several machines share one budget
-    after_run: Callable[[], None] = lambda: None
-
-
-@dataclass
-class Counts:
-    """What a run did, for the ledger."""
-
-    questions: int = 0
-    from_store: int = 0
-    bought: int = 0
-    calls: Counter[str] = field(default_factory=Counter)
-
 
 LONGEST_WAIT_SEC = 300.0
 NOTHING = Batch(())

@@ -109,7 +109,7 @@ class Row:
         for reservation, _ in counted:
             if not (note := self._notes.get(f"{reservation}.json")):
                 raise BudgetStop(
-                    f"{reservation}.json of the ledger is not readable, so its tokens, its money and its minute are unknown: "
+                    f"{reservation}.json of the ledger is not readable, so its tokens, money and minute are unknown: "
                     "restore it, wait until its day or month is over, or set the limits of api that need it to null."
                 )
             notes.append(note | self._notes.get(f"{reservation}.{END}", {}))

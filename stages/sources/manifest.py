@@ -61,8 +61,8 @@ def _files(listed: list[dict[str, Any]], source: SourceParams, universe: Univers
     for symbol in symbols:
         if symbol is not None and symbol not in known:
             raise DataContractError(
-                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which knows {shorten(known)}: take "
-                f"it out of universe, or correct source.uri_template {source.uri_template!r}; {RENEW}."
+                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which knows {shorten(known)}: "
+                f"take it out of universe, or correct source.uri_template {source.uri_template!r}; {RENEW}."
             )
         if missing := [str(month) for month in wanted if not found[symbol, month]]:
             of_symbol = "" if symbol is None else f" of {symbol}"

@@ -215,6 +215,7 @@ class Market:
 
 
 Trade = Callable[[Sequence[Strategy], Market], list[Book]]
+Run = Callable[..., Mapping[str, list[Book]]]
 
 
 def blocks_of(strategies: Sequence[Strategy], at_once: int = COMBOS_AT_ONCE) -> dict[str, Sequence[Strategy]]:
@@ -232,3 +233,9 @@ def trade_block(_: str, strategies: Sequence[Strategy], market: Market) -> list[
     """The books of one block; depends on nothing but its arguments."""
     symbols = markets_of(market.bars, market.forecasts, market.calendar, strategies[0])
     return trade_grid(symbols, market.calendar.height, strategies)
+
+
+def trade_in_blocks(run: Run, strategies: Sequence[Strategy], market: Market) -> list[Book]:
+    """The books of a grid, in order; `run` is the engine on which a block is a partition."""
+    traded = run(partial(trade_block, market=market), blocks_of(strategies), "trading")
+    return [book for books in traded.values() for book in books]

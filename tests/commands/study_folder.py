@@ -52,7 +52,7 @@ class StudyFolder:
     path: Path
 
     @classmethod
-    def at(cls, path: Path) -> "Desk":
+    def at(cls, path: Path) -> "StudyFolder":
         """A new one."""
         for folder in ("bars", "conf", ".dvc"):
             (path / folder).mkdir(parents=True)

@@ -15,10 +15,10 @@ from stages.io.object_store import LocalStore, ObjectStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.backend import PaidBackend
 from stages.paid.client import Client
+from stages.paid.context import PurchaseContext
 from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
-from stages.paid.purchase import PurchaseContext
 from stages.paid.reservations import DAYS, Row
 from stages.paid.shared_answers import Rescue
 from stages.params.forecaster import ApiParams, ForecasterParams

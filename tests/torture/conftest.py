@@ -1,5 +1,5 @@
-"""The torture uses the same shops and servers as the tests of `stages/outside`."""
+"""The torture uses the same contexts and servers as the tests of `stages/paid`."""
 
-from tests.support.fixtures import clock, pytest_runtest_makereport, server
+from tests.support.fixtures import clock, contexts, pytest_runtest_makereport, server
 
-__all__ = ["clock", "keeper", "pytest_runtest_makereport", "server"]
+__all__ = ["clock", "contexts", "pytest_runtest_makereport", "server"]
