@@ -195,8 +195,8 @@ class PaidBackend:
         return (
             f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
             f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
-            f"{len(batches)} requests at one per snapshot: see `make plan`, then choose api=online, or narrow requests.first_session "
-            f"and requests.last_session. {longer}".rstrip()
+            f"{len(batches)} requests at one per snapshot: see `make plan`, then choose api=online, or narrow "
+            f"requests.first_session and requests.last_session. {longer}".rstrip()
         )
 
     def _left_over(self, stop: BudgetStop, batches: list[Batch]) -> str:
