@@ -4,21 +4,9 @@ from pathlib import Path
 
 from stages.io.files import write_text
 from stages.io.run_record import read_record
-from stages.io.settings import read_params
+from stages.io.settings import read_document
 from stages.io.terminal import run, say
-from stages.params.calibration import CalibrationParams
-from stages.params.features import FeaturesParams
-from stages.params.forecaster import ForecasterParams
-from stages.params.gates import GatesParams
-from stages.params.portfolio import PortfolioParams
-from stages.params.quality import QualityParams
-from stages.params.report import ReportParams
-from stages.params.requests import RequestsParams
-from stages.params.rules import CostsParams, RulesParams
-from stages.params.source import SourceParams
-from stages.params.split import SplitParams
-from stages.params.sweep import SweepParams
-from stages.params.universe import UniverseParams
+from stages.params.study import StageStudy
 from stages.reporting.page import render_page, render_report, render_robustness
 
 FILES = {
@@ -51,15 +39,7 @@ ROBUSTNESS = Path("artifacts/report/robustness_report.md")
 
 def main() -> None:
     """Everything the run found -> the page and the reports; of the holdout only what `evaluate` released."""
-    sections = (
-        *(read_params(SourceParams), read_params(UniverseParams), read_params(QualityParams)),
-        *(read_params(FeaturesParams), read_params(RequestsParams), read_params(ForecasterParams)),
-        *(read_params(CalibrationParams), read_params(SplitParams), read_params(GatesParams)),
-        *(read_params(RulesParams), read_params(CostsParams), read_params(SweepParams)),
-        *(read_params(PortfolioParams), read_params(ReportParams)),
-    )
-    config = {section.section: section.model_dump(mode="json") for section in sections}
-    record = read_record(FILES, config)
+    record = read_record(FILES, StageStudy.parse(read_document()).document())
 
     page = render_page(record)
 

@@ -15,13 +15,13 @@ from stages.audit.audit import Passed, amid_gaps, asked, audit, found_leak, inst
 from stages.audit.replay import run as replayed
 from stages.audit.world import World
 from stages.configuration.compose import present
-from stages.configuration.study import Study
 from stages.errors import DataContractError
 from stages.io.arguments import Arguments, whole_number
 from stages.io.dated_files import read_events, read_halts
 from stages.io.files import read_json, read_table
 from stages.io.partitions import partitions_of
 from stages.io.terminal import progress, run
+from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.replaying import Record, among, dialect_of, replay_of
 from stages.tables.forecasts import Quantiles, Schedule

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from stages.configuration.compose import applied_experiment, compose, present, told
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.terminal import run
@@ -20,6 +19,7 @@ from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.client import KEY_NAME, read_key
 from stages.paid.door import ledger_anywhere, store_anywhere
 from stages.params.forecaster import LOCAL
+from stages.params.study import Study
 from stages.runs.evidence import LOCK, findings, read_run
 
 OLDEST_PYTHON = (3, 11)

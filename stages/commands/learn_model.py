@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import put_into, state
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.arguments import Arguments
 from stages.io.clock import INTERRUPTS
@@ -19,6 +18,7 @@ from stages.paid.context import Counts
 from stages.paid.door import open_context, require_online
 from stages.paid.model_facts import facts_of, told_facts
 from stages.paid.purchase import Buyer
+from stages.params.study import Study
 
 BOUGHT = "timegpt"
 

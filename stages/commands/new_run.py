@@ -18,15 +18,15 @@ import polars as pl
 
 from stages.configuration.compose import CONF, compose
 from stages.configuration.new_preset import KEYS, preset_text
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.look import UNSTATED, Look, look
 from stages.io.arguments import Arguments, whole_number, words
 from stages.io.files import write_text
-from stages.io.settings import parse
 from stages.io.terminal import run
 from stages.params.quality import DialectParams, QualityParams
+from stages.params.section import parse
 from stages.params.source import SourceParams
+from stages.params.study import Study
 from stages.quality.gate import check_symbol
 from stages.quality.ingest import as_labelled, in_our_columns
 from stages.quality.proposals import hours_of, label_of, proposal, sessions_of, step_of, zone_of

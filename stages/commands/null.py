@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from stages.configuration.compose import present
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.arguments import Arguments, whole_number
 from stages.io.files import read_json
 from stages.io.terminal import progress, run
+from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.null_market import keep_luck, null_search_span, null_study
 from stages.runs.spans import keep_span
 from stages.trading.holdout import traded_kind
+from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.luck import Passed, at_other_dates, luck, replay
-from stages.trading.strategy import SECTIONS, eligible_cells, strategy_id
+from stages.trading.strategy import eligible_cells
 
 SEARCH = Path("artifacts/seal/search")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
@@ -56,16 +57,16 @@ def main() -> None:
 
 def _judged_strategy(study: Study) -> str:
     """The id of the strategy that params state. *Errors*: `ConfigurationError` when the last run was another's."""
-    strategy = study.strategy(eligible_cells(read_json(GATES)))
-    stated, judged = [getattr(study, name) for name in SECTIONS], read_json(OOS)["strategy_id"]
-    name = strategy_id(stated, read_json(MANIFEST), strategy.trading)
+    strategy = stated_strategy(study, eligible_cells(read_json(GATES)))
+    judged = read_json(OOS)["strategy_id"]
+    name = strategy_id(study, read_json(MANIFEST), strategy.trading)
     if name != judged:
         raise ConfigurationError(f"the last run judged strategy {judged}, but params state {name}: `make run` first.")
     return name
 
 
 def _other_dates(study: Study, times: int) -> Iterator[Passed]:
-    strategy, inputs = study.strategy(frozenset()), keep_span(SEARCH, study.calibration.method)
+    strategy, inputs = stated_strategy(study, frozenset()), keep_span(SEARCH, study.calibration.method)
     forecasts = traded_kind(inputs.forecasts, strategy)
     for seed in progress(range(times), "other dates"):
         yield replay(replace(inputs, forecasts=at_other_dates(forecasts, seed)), strategy, study.gates)
@@ -73,7 +74,7 @@ def _other_dates(study: Study, times: int) -> Iterator[Passed]:
 
 def _other_markets(study: Study, seeds: int) -> Iterator[Passed]:
     for seed in progress(range(seeds), "random walks"):
-        yield replay(null_search_span(seed), study.strategy(frozenset()), study.gates)
+        yield replay(null_search_span(seed), stated_strategy(study, frozenset()), study.gates)
 
 
 def _tell(what: str, rates: Mapping[str, Mapping[str, Any]], study: Study) -> None:

@@ -11,16 +11,16 @@ from typing import Any
 
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError, GateNotMet, shorten
 from stages.io.arguments import Arguments
 from stages.io.files import read_json
 from stages.io.terminal import run
+from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.spans import openings_of
 from stages.sessions.spans import ALL
 from stages.trading.holdout import NOT_BEGUN
-from stages.trading.strategy import SECTIONS, strategy_id
+from stages.trading.identity import strategy_id
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 OOS = Path("artifacts/evaluate/oos.json")
@@ -56,8 +56,7 @@ def main() -> None:
 
 
 def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:
-    stated = [getattr(study, name) for name in SECTIONS]
-    strategy = strategy_id(stated, read_json(MANIFEST), oos["trading"])
+    strategy = strategy_id(study, read_json(MANIFEST), oos["trading"])
     if strategy != oos["strategy_id"]:
         raise ConfigurationError(
             f"the last run judged strategy {oos['strategy_id']}, but params state {strategy}: `make run` first, look "

@@ -17,12 +17,13 @@ from stages.fetching.listing import relisted
 from stages.io.arguments import Arguments
 from stages.io.files import write_text
 from stages.io.run_record import read_record
-from stages.io.settings import PARAMS, parse, read_params
+from stages.io.settings import PARAMS, read_params
 from stages.io.terminal import run
 from stages.paid.budget_report import calls_of, runs_of
 from stages.paid.door import ledger_anywhere
 from stages.params.forecaster import ApiParams
 from stages.params.report import ReportParams
+from stages.params.section import parse
 from stages.params.source import SourceParams
 from stages.report import FILES
 from stages.reporting.elements import Section

@@ -7,11 +7,11 @@ when nothing lists the source yet; `--unlisted` allows that. `--listed=PRESET` a
 from pathlib import Path
 
 from stages.configuration.compose import applied_experiment, compose, refuse_to_discard, told, write_params
-from stages.configuration.study import Study
 from stages.errors import DataContractError
 from stages.fetching.listing import listing_path, read_listing
 from stages.io.arguments import Arguments
 from stages.io.terminal import run
+from stages.params.study import Study
 from stages.runs.evidence import LOCK, Findings, read_run
 
 ARTIFACTS = Path("artifacts")

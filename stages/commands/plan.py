@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 
 from stages.configuration.compose import compose, present
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.arguments import Arguments
 from stages.io.terminal import run
@@ -18,6 +17,7 @@ from stages.paid.limits import amount
 from stages.paid.pricing import Price, fitting, price, require_same_clock, shorten
 from stages.paid.units import Units, least, most
 from stages.params.forecaster import LOCAL
+from stages.params.study import Study
 from stages.questions.schedule import asked_further, plan_questions
 from stages.runs.scratch import market_of
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from stages.commands.page import WORKSPACE, read_params_of, read_run, shown
 from stages.configuration.compose import differences, present
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.arguments import Arguments
 from stages.io.files import read_json, read_table, write_bytes, write_text
@@ -20,6 +19,7 @@ from stages.io.terminal import run
 from stages.paid.door import store_anywhere
 from stages.paid.pricing import price
 from stages.params.forecaster import LOCAL
+from stages.params.study import Study
 from stages.reporting.comment import Change, Price, png, render_comment, runs_of
 from stages.reporting.compare import Differing, curves, render_pair
 from stages.reporting.record import Record

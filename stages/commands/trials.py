@@ -11,14 +11,15 @@ import yaml
 
 from stages.configuration.compose import compose, refuse_to_discard, to_yaml
 from stages.configuration.edit_conf import state
-from stages.configuration.study import Study
 from stages.io.arguments import Arguments
 from stages.io.settings import read_params
 from stages.io.terminal import run
 from stages.params.forecaster import ApiParams
+from stages.params.study import Study
 from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs
 from stages.runs.trial_log import TrialLog, open_log
 from stages.trading.grid import combos
+from stages.trading.identity import stated_strategy
 from stages.trading.trials import Entry, context_of, prior_sharpe_var, prior_trials, under_todays_names
 
 
@@ -80,7 +81,7 @@ def _state_prior(entries: Sequence[Entry]) -> None:
     document = yaml.safe_load(to_yaml(compose()))
     study = Study.parse(document)
     family = (study.source.name, study.report.study)
-    context, base = context_of(document), study.strategy(frozenset())
+    context, base = context_of(document), stated_strategy(study, frozenset())
     grid = [f"{context}-{combo.strategy.combo}" for combo in combos(base, study.sweep.grid)]
     sweep = study.sweep
     prior, spread = prior_trials(entries, grid, family), prior_sharpe_var(entries, family)

@@ -2,10 +2,10 @@
 
 from stages.configuration.compose import compose, refuse_to_discard, write_params
 from stages.configuration.edit_conf import all_or_nothing, choices_of, choose
-from stages.configuration.study import Study
 from stages.fetching.listing import listing_path
 from stages.io.arguments import Arguments
 from stages.io.terminal import run
+from stages.params.study import Study
 
 
 def main() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
-from stages.configuration.study import Study
 from stages.errors import GateNotMet
 from stages.io.files import read_json
 from stages.io.terminal import run
+from stages.params.study import Study
 from stages.runs.evidence import require_evidence
+from stages.trading.identity import stated_strategy
 from stages.trading.strategy import eligible_cells
 
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
@@ -37,7 +38,7 @@ def main() -> None:
 
 def _proposed(study: Study) -> list[str]:
     """The symbols that could trade if all were whitelisted, in the order of the universe."""
-    stated = study.strategy(eligible_cells(read_json(GATES)))
+    stated = stated_strategy(study, eligible_cells(read_json(GATES)))
     everyone = replace(stated, whitelist=study.universe.symbols)
     proposed = [symbol for symbol in study.universe.symbols if everyone.may_trade(symbol)]
     if not proposed:

@@ -22,9 +22,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, differences, told, write_params
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
+from stages.params.study import Study
 
 CONFIG = CONF / "config.yaml"
 NO_PRESET = "none"

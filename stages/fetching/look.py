@@ -16,9 +16,9 @@ from stages.errors import DataContractError, shorten
 from stages.fetching.bars import joined, parts_in
 from stages.fetching.formats import collect, format_of, head_of, iso_format, scan
 from stages.io.reaching import open_uri, preflight, told
-from stages.io.settings import parse
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
+from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SourceParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import csv_of, stamp_format_of

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Closed, Section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,17 +162,15 @@ class ForecasterModel(Section):
     model: str
 
 
-Price = Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Price = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
 
-class Tariff(BaseModel):
+class Tariff(Closed):
     """What the contract charges; a price that it does not name is 0.
 
     *Units*: `currency`, any name; prices a request, a series sent, a million tokens, a month; tokens a value sent or
     returned, null where the contract does not say how values are counted.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,12}$")]
     per_request: Price = Decimal(0)
@@ -181,7 +179,7 @@ class Tariff(BaseModel):
     per_million_output: Price = Decimal(0)
     per_million_finetune: Price = Decimal(0)
     flat_per_month: Price = Decimal(0)
-    tokens_per_value: Annotated[Decimal, Field(gt=0, le=1_000, allow_inf_nan=False)] | None = None
+    tokens_per_value: Annotated[Decimal, Field(gt=0, le=1_000)] | None = None
 
 
 Count = Annotated[int, Field(ge=0, le=10**12)]

@@ -2,27 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from stages.params.section import Section
+from stages.params.section import Closed, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class ChooseCalibration(BaseModel):
+class ChooseCalibration(Closed):
     """How one method of calibration is proposed: lowest loss, the simplest among those within so many errors of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     by: Literal["crps_bp", "interval_score_50_bp", "interval_score_90_bp"]
     within_se: Annotated[float, Field(ge=0)]
 
 
-class Fdr(BaseModel):
+class Fdr(Closed):
     """How large a share of the symbols that pass may be luck: `q`, by the method of Benjamini and Hochberg."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Literal["bh"]
     q: Annotated[float, Field(gt=0, lt=1)]

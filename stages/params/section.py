@@ -1,17 +1,52 @@
 """How a section of params.yaml becomes a frozen value.
 
-Each noun declares its own model beside its functions; `outside/settings.py` fills it. No model has a default: what a
-run does stands in `conf/` and nowhere else.
+No model has a default: what a run does stands in `conf/` and nowhere else. Every number has a least and a greatest
+value, and none is infinite or NaN.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.errors import ConfigurationError
 
 
-class Section(BaseModel):
+class Closed(BaseModel):
+    """A frozen group of params: no further key, no infinite number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Section(Closed):
     """The section `section` of params.yaml, whole; with `partial`, only the keys that the model names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     section: ClassVar[str]
     partial: ClassVar[bool] = False
+
+
+S = TypeVar("S", bound=Section)
+
+
+def parse(model: type[S], document: dict[str, Any]) -> S:
+    """Validate `document[model.section]` (whole, or the keys a partial model names).
+
+    *Errors*: `ConfigurationError` (exit 5) naming the key by its full name, the value and the rule it breaks.
+    """
+    if model.section not in document:
+        raise ConfigurationError(f"params.yaml has no section {model.section!r}: `make params` composes it from conf/.")
+    section = document[model.section]
+    if model.partial:
+        section = {key: section[key] for key in model.model_fields if key in section}
+    try:
+        return model.model_validate(section)
+    except ValidationError as error:
+        raise ConfigurationError(_sentence(model.section, error)) from None
+
+
+def _sentence(section: str, error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors():
+        where = ".".join([section, *(str(part) for part in problem["loc"])])
+        value = "" if problem["type"] in {"missing", "value_error"} else f" = {problem['input']!r}"
+        problems.append(f"{where}{value}: {problem['msg']}")
+    return "; ".join(problems) + ". Change it in conf/ (quote clock times) and run `make params`."

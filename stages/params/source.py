@@ -4,10 +4,10 @@ from datetime import date
 from typing import Annotated, Literal, Self, get_args
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from stages.params.path_template import ANY, FORMS, SYMBOLS, fields_in
-from stages.params.section import Section
+from stages.params.section import Closed, Section
 from stages.params.universe import Symbol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -17,10 +17,8 @@ SYMBOL = "{symbol}"
 Unit = Literal["s", "ms", "us", "ns"]
 
 
-class SyntheticParams(BaseModel):
+class SyntheticParams(Closed):
     """The artificial market. *Units* in names; `amplitude_bp` says per symbol how much of the `plant` there is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: Annotated[int, Field(ge=0)]
     amplitude_bp: dict[str, float]
@@ -65,10 +63,8 @@ class BarsOrigin(Section):
     name: Name
 
 
-class CsvParams(BaseModel):
+class CsvParams(Closed):
     """How CSV files are laid out: lines of names above the rows (0 to 3), or `columns` where there are none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     header_lines: Annotated[int, Field(ge=0, le=3)]
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None

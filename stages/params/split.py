@@ -3,23 +3,21 @@
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Closed, Section
 
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 ID = Annotated[str, StringConstraints(min_length=1)]
 HOLDOUT_KEYS = ("holdout_sessions", "holdout_from", "holdout_months")
 
 
-class WalkForward(BaseModel):
+class WalkForward(Closed):
     """Choose again for every `fold_sessions` of the search span, from all sessions before them.
 
     The first choice waits for `first_train_sessions`; `split.embargo_sessions` lie between what is chosen on and what
     is traded.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     first_train_sessions: Annotated[int, Field(ge=20)]
     fold_sessions: Annotated[int, Field(ge=1)]

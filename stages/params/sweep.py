@@ -2,23 +2,21 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from stages.params.requests import Minutes
-from stages.params.section import Section
+from stages.params.section import Closed, Section
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class Grid(BaseModel):
+class Grid(Closed):
     """The values of each swept axis; every combination is one combo. An empty axis stands as params state it.
 
     `horizon_min` is one horizon for all symbols, also for those of `rules.horizon_min_by_symbol`. `method` is a method
     of calibration; `cost_mult` is ranked for information and never proposed.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     history_days: tuple[int, ...]
     horizon_min: tuple[Minutes, ...]
@@ -38,13 +36,11 @@ class Grid(BaseModel):
         return self
 
 
-class ChooseBy(BaseModel):
+class ChooseBy(Closed):
     """The stated rule of choice: the best Sharpe among combos with enough trades, ties by lower turnover.
 
     With `plateau` a combo counts with its neighbours on the grid: the mean of their Sharpe ratios, missing ones as 0.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_trades: Annotated[int, Field(ge=0)]
     plateau: bool

@@ -19,11 +19,11 @@ from typing import Any
 import yaml
 
 from stages.configuration.compose import compose, to_yaml
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.io.settings import PARAMS
 from stages.io.workspace import main_root, store_root
+from stages.params.study import Study
 from stages.runs.spans import keep_span
 from stages.trading.book import SpanInputs
 

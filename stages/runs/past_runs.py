@@ -26,7 +26,7 @@ from stages.io.run_record import file_hash
 from stages.io.settings import PARAMS
 from stages.io.workspace import cached, git
 from stages.runs.evidence import LOCK, Run, parse_run, require_fetched
-from stages.trading.strategy import strategy_id_of
+from stages.trading.identity import strategy_id_of
 from stages.trading.trials import Entry, context_of, evaluated, first_context_of, opened
 
 

@@ -13,7 +13,6 @@ import polars as pl
 from stages.audit.replay import Frames, Replay, Usable
 from stages.calibration.methods import calibrate
 from stages.calibration.past import with_outcomes
-from stages.configuration.study import Study
 from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.forecasting.answering import ask_all, quantile_table
@@ -21,6 +20,7 @@ from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.io.dated_files import read_actions
 from stages.params.forecaster import LOCAL
 from stages.params.quality import DialectParams
+from stages.params.study import Study
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.halts import NO_HALTS
@@ -28,6 +28,7 @@ from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import plan_questions
 from stages.tables.forecasts import BENCHMARK, Offsets, Quantiles, Schedule, Scored
+from stages.trading.identity import stated_strategy
 from stages.trading.simulate import simulate
 from stages.trading.strategy import eligible_cells
 
@@ -111,7 +112,7 @@ class _Stages:
 
     def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:
         study, search = self.study, self.record.search
-        strategy = study.strategy(eligible_cells(self.record.forecast_gates))
+        strategy = stated_strategy(study, eligible_cells(self.record.forecast_gates))
         searched = pl.col("session").is_in(search["session"].implode())
         kept = {symbol: frame.filter(searched) for symbol, frame in bars.items()}
         return simulate(kept, calibrated.filter(searched), search, strategy).signals

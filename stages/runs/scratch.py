@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.configuration.compose import to_yaml
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.files import PartitionedTables, read_json, read_table
 from stages.io.workspace import main_root
+from stages.params.study import Study
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
 from stages.questions.market import Market

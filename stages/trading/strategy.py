@@ -1,17 +1,4 @@
-"""Everything that decides what is traded, as one frozen value, and the ids under which results are known.
-
-Everything that decides what is traded, as one frozen value, and the id under which its results are known.
-
-The name of a strategy: a short hash of everything that can change what it earns on the holdout.
-
-It covers every declared section of params but `gates`, `report` and `sweep` (they judge, show and propose), the cut but
-neither `split.open_holdout` (which holds this very name) nor `split.walk_forward` (which judges the search), the
-calibration but not `calibration.methods` (only the stated one trades), the source's manifest, and the symbols that may
-trade: through them alone can the gates change the result, so a threshold that is moved after the holdout was seen makes
-a new, sealed strategy as soon as it moves a symbol in or out.
-
-Params stand in it in canonical form (`tables/canonical.py`): a key that is new or renamed seals nothing.
-"""
+"""Everything that decides what is traded, as one frozen value, and the id under which its results are known."""
 
 import hashlib
 import json
@@ -23,9 +10,8 @@ from typing import Any, NamedTuple, Self
 import polars as pl
 
 from stages.errors import ConfigurationError
-from stages.params.canonical import canonical, digest
+from stages.params.canonical import canonical
 from stages.params.rules import CostsParams, RulesParams
-from stages.params.section import Section
 from stages.trading.rules import require_costs
 
 
@@ -127,38 +113,3 @@ def require_forecast(name: str, wanted: Iterable[object], made: pl.Series) -> No
             f"{name} asks for {strangers[0]}, but the forecasts have {made.name} {listed}: "
             f"choose one of these, or extend requests and forecast again."
         )
-
-
-SECTIONS = (
-    "source",
-    "universe",
-    "quality",
-    "features",
-    "requests",
-    "forecaster",
-    "calibration",
-    "split",
-    "rules",
-    "costs",
-    "portfolio",
-)
-LEFT_OUT = {"split": ("open_holdout", "walk_forward"), "calibration": ("methods",)}
-HEX_DIGITS = 11
-
-
-def strategy_id(stated: Iterable[Section], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
-    """The id of the strategy that params state for the bars of `manifest`; `trading` names the symbols that trade.
-
-    `stated` may hold more sections than matter, but none of `SECTIONS` less.
-    """
-    return strategy_id_of({one.section: one.model_dump(mode="json") for one in stated}, manifest, trading)
-
-
-def strategy_id_of(params: Mapping[str, Any], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
-    """The same from a document like params.yaml, also one that was written under an earlier schema."""
-    kept = {
-        name: {key: value for key, value in params[name].items() if key not in LEFT_OUT.get(name, ())}
-        for name in SECTIONS
-    }
-    document = {"params": canonical(kept), "manifest": manifest, "trading": sorted(trading)}
-    return "s" + digest(document, HEX_DIGITS)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from stages.configuration.compose import compose, to_yaml
-from stages.configuration.study import problems
+from stages.params.study import problems
 from tests.architecture.dependencies import ROOT
 
 CONF = ROOT / "conf"

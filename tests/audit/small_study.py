@@ -11,8 +11,8 @@ import yaml
 from stages.audit.audit import Passed, amid_gaps, audit, instants
 from stages.audit.replay import Known, Replay, run
 from stages.audit.world import World
-from stages.configuration.study import Study
 from stages.params.quality import DialectParams
+from stages.params.study import Study
 from stages.runs.replaying import Record, dialect_of, replay_of
 from stages.sessions.calendar import trading_calendar
 from stages.sources.synthetic import synthetic_bars

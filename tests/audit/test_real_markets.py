@@ -13,7 +13,7 @@ from stages.audit.audit import Passed, audit
 from stages.audit.replay import run
 from stages.audit.world import World
 from stages.configuration.compose import compose
-from stages.configuration.study import Study
+from stages.params.study import Study
 from stages.runs.replaying import Record, dialect_of, replay_of
 from stages.sessions.calendar import trading_calendar
 from stages.tables.forecasts import Quantiles

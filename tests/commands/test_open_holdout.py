@@ -4,9 +4,9 @@ import pytest
 
 from stages.commands import open_holdout, params
 from stages.configuration.compose import compose
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError, GateNotMet
-from stages.trading.strategy import SECTIONS, strategy_id
+from stages.params.study import Study
+from stages.trading.identity import SECTIONS, strategy_id
 
 MANIFEST = {"files": []}
 OOS = "artifacts/evaluate/oos.json"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from stages.commands.panels import revisions
 from stages.configuration.compose import compose
-from stages.configuration.study import Study
 from stages.fetching.listing import relisted
+from stages.params.study import Study
 
 
 def listing(project, **md5: str) -> None:

@@ -5,8 +5,8 @@ from copy import deepcopy
 import pytest
 
 from stages.configuration.compose import compose
-from stages.configuration.study import Study, problems
 from stages.errors import ConfigurationError
+from stages.params.study import Study, problems
 
 
 @pytest.fixture(scope="module")

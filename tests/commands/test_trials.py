@@ -10,12 +10,13 @@ import yaml
 
 from stages.commands import open_holdout, params, trials, use
 from stages.configuration.compose import compose
-from stages.configuration.study import Study
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
+from stages.params.study import Study
 from stages.runs.trial_log import TrialLog, log_opening
 from stages.trading.grid import combos
-from stages.trading.strategy import Strategy, strategy_id_of
+from stages.trading.identity import strategy_id_of
+from stages.trading.strategy import Strategy
 from tests.architecture.dependencies import ROOT
 from tests.commands.test_open_holdout import judge
 

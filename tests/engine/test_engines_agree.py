@@ -58,7 +58,7 @@ def run(folder: Path, stages: tuple[str, ...], choice: str) -> dict[str, str]:
     """What these stages write there with an engine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        settings._document.cache_clear()
+        settings.read_document.cache_clear()
         patch.setenv("DVC_ROOT", str(folder))
         patch.setenv("ENGINE", "loop" if choice == "backwards" else choice)
         patch.setattr(trading, "blocks_of", partial(blocks_of, at_once=COMBOS_AT_ONCE))
@@ -66,7 +66,7 @@ def run(folder: Path, stages: tuple[str, ...], choice: str) -> dict[str, str]:
             patch.setattr(engine, "_loop", backwards)
         for stage in stages:
             import_module(f"stages.{stage}").main()
-    settings._document.cache_clear()
+    settings.read_document.cache_clear()
     return outputs(folder)
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stages.configuration.compose import compose
-from stages.configuration.study import problems
 from stages.params.quality import QualityParams
+from stages.params.study import problems
 from stages.quality.across import check_symbols
 from stages.quality.asof import sound_so_far
 from stages.quality.clean import filled, placed

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import ConfigurationError
-from stages.io.settings import parse
+from stages.params.section import parse
 from stages.params.split import HOLDOUT_KEYS, CutParams, SplitParams
 from stages.sessions.spans import Spans, cut_sessions, within
 

@@ -1,7 +1,7 @@
 """Params in canonical form: a schema that grows or renames moves no id, and every other change does."""
 
 from stages.params.canonical import FIRST_NAMES, IDLE, NEUTRAL, RETIRED, canonical, digest
-from stages.trading.strategy import SECTIONS
+from stages.trading.identity import SECTIONS
 
 
 def test_a_key_at_the_value_it_had_before_it_existed_is_left_out():

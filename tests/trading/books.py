@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import yaml
 
-from stages.io.settings import parse
 from stages.params.gates import GatesParams
 from stages.params.rules import CostsParams, RulesParams
+from stages.params.section import parse
 from stages.tables.forecasts import Scored
 from stages.tables.market import Bars, Calendar
 from stages.tables.trades import Trades

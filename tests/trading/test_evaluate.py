@@ -141,9 +141,9 @@ class Held:
         """oos.json of the strategy with this `split.open_holdout`."""
         self.params["split"]["open_holdout"] = open_for
         (self.folder / "params.yaml").write_text(yaml.safe_dump(self.params))
-        settings._document.cache_clear()
+        settings.read_document.cache_clear()
         evaluate.main()
-        settings._document.cache_clear()
+        settings.read_document.cache_clear()
         return read(self.folder, "oos.json")
 
     def spans(self) -> list[str]:

@@ -7,9 +7,9 @@ from copy import deepcopy
 
 import pytest
 
-from stages.configuration.study import Study
 from stages.params.canonical import canonical
-from stages.trading.strategy import SECTIONS, strategy_id, strategy_id_of
+from stages.params.study import Study
+from stages.trading.identity import SECTIONS, strategy_id, strategy_id_of
 from tests.trading.books import DOCUMENT
 
 MANIFEST = {"files": [{"uri": "a.parquet", "md5": "0" * 32}]}

@@ -1,15 +1,14 @@
 """All sections of params.yaml together, and the rules between them.
 
-A model checks its own section; what one section demands of another is checked here, before anything runs.
+A model checks its own section; what one section requires of another is checked here, before anything runs.
 *Errors*: `ConfigurationError` (exit 5) naming every broken rule, its values, and what to change.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 from stages.errors import ConfigurationError
-from stages.io.settings import parse
 from stages.params.calibration import CalibrationParams
 from stages.params.features import FeaturesParams
 from stages.params.forecaster import ApiParams, ForecasterParams
@@ -19,19 +18,19 @@ from stages.params.quality import QualityParams
 from stages.params.report import ReportParams
 from stages.params.requests import RequestsParams
 from stages.params.rules import CostsParams, RulesParams
+from stages.params.section import Section, parse
 from stages.params.source import SourceParams
 from stages.params.split import SplitParams
 from stages.params.storage import StorageParams
 from stages.params.sweep import SweepParams
 from stages.params.universe import UniverseParams
-from stages.trading.strategy import Cell, Strategy
 
 REGULAR_CLOSE_MIN = 16 * 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study:
-    """One run's params, every section as its model."""
+class StageStudy:
+    """What can change a result: every section but `api` and `storage`, which say how answers and tables are kept."""
 
     source: SourceParams
     universe: UniverseParams
@@ -39,7 +38,6 @@ class Study:
     features: FeaturesParams
     requests: RequestsParams
     forecaster: ForecasterParams
-    api: ApiParams
     calibration: CalibrationParams
     split: SplitParams
     gates: GatesParams
@@ -48,47 +46,57 @@ class Study:
     sweep: SweepParams
     portfolio: PortfolioParams
     report: ReportParams
-    storage: StorageParams
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> Self:
         """Every section validated, and the rules between them. *Errors*: `ConfigurationError` with all problems."""
-        if found := problems(document):
+        if found := _problems(cls, document):
             raise ConfigurationError(" ".join(found))
-        return cls(**_sections(document))
+        return cls(**_sections(cls, document))
 
-    def strategy(self, eligible: frozenset[Cell]) -> Strategy:
-        """The strategy that params state, given the cells that the forecast gates let trade."""
-        return Strategy(
-            rules=self.rules,
-            costs=self.costs,
-            method=self.calibration.method,
-            model=self.forecaster.model,
-            whitelist=self.universe.whitelist,
-            eligible=eligible,
-        )
+    def document(self) -> dict[str, Any]:
+        """The sections as they stand in params.yaml."""
+        return {name: getattr(self, name).model_dump(mode="json") for name in _models(type(self))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(StageStudy):
+    """One run's params, every section as its model."""
+
+    api: ApiParams
+    storage: StorageParams
 
 
 def problems(document: dict[str, Any]) -> list[str]:
     """What is wrong with a composition, a sentence each: within its sections, else between them."""
-    strangers = sorted(set(document) - set(Study.__annotations__))
+    strangers = sorted(set(document) - set(_models(Study)))
     found = [f"{name} is a section that nobody reads: remove it from conf/." for name in strangers]
-    for model in Study.__annotations__.values():
+    return found + _problems(Study, document)
+
+
+def _problems(study: type[StageStudy], document: dict[str, Any]) -> list[str]:
+    found = []
+    for model in _models(study).values():
         try:
             parse(model, document)
         except ConfigurationError as error:
             found.append(str(error))
-    if not found:
-        study = Study(**_sections(document))
-        found = [f"{sentence}." for rule in RULES for sentence in rule(study)]
-    return found
+    if found:
+        return found
+    parsed = study(**_sections(study, document))
+    return [f"{sentence}." for rule in RULES for sentence in rule(parsed)]
 
 
-def _sections(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: parse(model, document) for name, model in Study.__annotations__.items()}
+def _sections(study: type[StageStudy], document: dict[str, Any]) -> dict[str, Any]:
+    return {name: parse(model, document) for name, model in _models(study).items()}
 
 
-def artificial_symbols_have_a_market(study: Study) -> Iterator[str]:
+def _models(study: type[StageStudy]) -> dict[str, type[Section]]:
+    """Of each section its model."""
+    return get_type_hints(study)
+
+
+def artificial_symbols_have_a_market(study: StageStudy) -> Iterator[str]:
     """A synthetic source states a market for every symbol, the context symbol included."""
     market = study.source.synthetic
     if study.source.kind == "synthetic" and market is not None:
@@ -96,13 +104,13 @@ def artificial_symbols_have_a_market(study: Study) -> Iterator[str]:
         yield from _without("source.synthetic", tables, "universe", set(study.universe.all_symbols))
 
 
-def whoever_trades_has_costs(study: Study) -> Iterator[str]:
+def whoever_trades_has_costs(study: StageStudy) -> Iterator[str]:
     """Every whitelisted symbol has a spread and a tick size."""
     tables = {name: getattr(study.costs, name) for name in ("half_spread_ticks", "tick_size")}
     yield from _without("costs", tables, "universe.whitelist", set(study.universe.whitelist))
 
 
-def forecasts_exist_for_the_rule(study: Study) -> Iterator[str]:
+def forecasts_exist_for_the_rule(study: StageStudy) -> Iterator[str]:
     """Rule and grid use only histories, horizons and symbols that are asked."""
     rules, grid, requests = study.rules, study.sweep.grid, study.requests
     yield from _beyond("rules.horizon_min", {rules.horizon_min}, "requests.horizons_min", requests.horizons_min)
@@ -114,12 +122,12 @@ def forecasts_exist_for_the_rule(study: Study) -> Iterator[str]:
     yield from _beyond("rules.horizon_min_by_symbol", own, "universe.symbols", study.universe.symbols)
 
 
-def own_thresholds_are_of_the_universe(study: Study) -> Iterator[str]:
+def own_thresholds_are_of_the_universe(study: StageStudy) -> Iterator[str]:
     """Whoever has thresholds of its own is a symbol of the study."""
     yield from _beyond("quality.by_symbol", study.quality.by_symbol, "universe", study.universe.all_symbols)
 
 
-def horizons_end_by_the_close(study: Study) -> Iterator[str]:
+def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
     """On a regular session every snapshot's asked horizon is over at 16:00 ET."""
     horizon = study.requests.question_horizon_min
     for snapshot in study.requests.snapshots_et:
@@ -131,7 +139,7 @@ def horizons_end_by_the_close(study: Study) -> Iterator[str]:
             )
 
 
-def named_features_are_built(study: Study) -> Iterator[str]:
+def named_features_are_built(study: StageStudy) -> Iterator[str]:
     """Required and exogenous columns are among the features that are built."""
     features, requests = study.features, study.requests
     yield from _beyond("features.required", features.required, "features.names", features.names)
@@ -139,12 +147,12 @@ def named_features_are_built(study: Study) -> Iterator[str]:
     yield from _beyond("requests.futr_exog", requests.futr_exog, "features.names", features.names)
 
 
-def swept_methods_are_computed(study: Study) -> Iterator[str]:
+def swept_methods_are_computed(study: StageStudy) -> Iterator[str]:
     """The methods of the grid are among those that are computed."""
     yield from _beyond("sweep.grid.method", study.sweep.grid.method, "calibration.methods", study.calibration.methods)
 
 
-def holdout_lies_in_the_record(study: Study) -> Iterator[str]:
+def holdout_lies_in_the_record(study: StageStudy) -> Iterator[str]:
     """`split.holdout_from` lies behind the first day of the universe's span; behind the last, it has not begun."""
     first, start = study.universe.first_session, study.split.holdout_from
     if start is not None and start <= first:
