@@ -24,13 +24,13 @@ class CalibrationParams(Section):
     method: Method
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     scale: Literal["sigma", "none"]
-    window_sessions: Annotated[int, Field(ge=1)]
-    min_outcomes: Annotated[int, Field(ge=1)]
+    window_sessions: Annotated[int, Field(ge=1, le=100_000)]
+    min_outcomes: Annotated[int, Field(ge=1, le=1_000_000)]
     aci_gamma: Annotated[float, Field(gt=0, lt=1)]
-    pid_step: Annotated[float, Field(ge=0)]
-    pid_gain: Annotated[float, Field(ge=0)]
-    pid_saturation: Annotated[float, Field(gt=0)]
-    widen_grid: Annotated[tuple[Annotated[float, Field(gt=-1)], ...], Field(min_length=1)]
+    pid_step: Annotated[float, Field(ge=0, le=1_000)]
+    pid_gain: Annotated[float, Field(ge=0, le=1_000)]
+    pid_saturation: Annotated[float, Field(gt=0, le=1_000)]
+    widen_grid: Annotated[tuple[Annotated[float, Field(gt=-1, le=1_000)], ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from stages.params.section import Section
 
-Window = Annotated[int, Field(ge=1)]
+Window = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class FeaturesParams(Section):

@@ -73,18 +73,18 @@ class ForecasterParams(Section):
     model: str
     model_epoch: str
     base_url: str | None
-    input_size: Annotated[int, Field(ge=1)] | None
-    model_horizon: Annotated[int, Field(ge=1)] | None
-    min_rows: Annotated[int, Field(ge=1)]
+    input_size: Annotated[int, Field(ge=1, le=1_000_000)] | None
+    model_horizon: Annotated[int, Field(ge=1, le=1_000_000)] | None
+    min_rows: Annotated[int, Field(ge=1, le=1_000_000)]
     finetune_steps: Annotated[int, Field(ge=0, le=10_000)]
     finetune_depth: Annotated[int, Field(ge=1, le=5)]
     finetune_loss: Literal["default", "mae", "mse", "rmse", "mape", "smape", "poisson"]
     finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
     multivariate: bool
     clean_ex_first: bool
-    lookback_sessions: Annotated[int, Field(ge=2)]
-    ewma_half_life_min: Annotated[float, Field(gt=0)]
-    fhs_paths: Annotated[int, Field(ge=100)]
+    lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
+    ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
+    fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
 
     @model_validator(mode="after")
     def _is_honest(self) -> Self:
@@ -203,12 +203,12 @@ class ApiParams(Section):
     money_per_day: Price | None
     money_per_month: Price | None
     tariff: Tariff | None
-    cooldown_sec: Annotated[float, Field(ge=0)]
+    cooldown_sec: Annotated[float, Field(ge=0, le=86_400)]
     scope: Literal["machine", "remote"]
     pack: Literal["none", "snapshots"]
     share: bool
-    timeout_sec: Annotated[float, Field(gt=0)]
-    max_attempts: Annotated[int, Field(ge=1)]
+    timeout_sec: Annotated[float, Field(gt=0, le=86_400)]
+    max_attempts: Annotated[int, Field(ge=1, le=1_000)]
     remote_down: Literal["local", "stop"]
     plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]
 

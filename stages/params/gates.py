@@ -7,14 +7,14 @@ from pydantic import Field
 from stages.params.section import Closed, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class ChooseCalibration(Closed):
     """How one method of calibration is proposed: lowest loss, the simplest among those within so many errors of it."""
 
     by: Literal["crps_bp", "interval_score_50_bp", "interval_score_90_bp"]
-    within_se: Annotated[float, Field(ge=0)]
+    within_se: Annotated[float, Field(ge=0, le=1_000)]
 
 
 class Fdr(Closed):
@@ -36,8 +36,8 @@ class GatesParams(Section):
 
     policy: Literal["ci", "point"]
     inconclusive: Literal["fail", "warn"]
-    rmae_lt: Annotated[float, Field(gt=0)]
-    rrmse_lt: Annotated[float, Field(gt=0)]
+    rmae_lt: Annotated[float, Field(gt=0, le=1_000)]
+    rrmse_lt: Annotated[float, Field(gt=0, le=1_000)]
     coverage_tol: Share
     coverage_rule: Literal["reject", "point", "equivalence"]
     skill_confidence: Share
@@ -47,17 +47,17 @@ class GatesParams(Section):
     min_forecast_days: Count
     min_forecast_outcomes: Count
     choose_calibration: ChooseCalibration
-    shifted_oracle_rmae_gt: Annotated[float, Field(ge=0)]
-    oos_sharpe_gte: float
+    shifted_oracle_rmae_gt: Annotated[float, Field(ge=0, le=1_000)]
+    oos_sharpe_gte: Annotated[float, Field(ge=-1_000, le=1_000)]
     oos_sharpe_confidence: Share
     hit_rate_gte: Share
-    pnl_at_1p5x_costs_gte: float
+    pnl_at_1p5x_costs_gte: Annotated[float, Field(ge=-1_000_000_000, le=1_000_000_000)]
     min_trading_sessions: Count
     min_trades: Count
     min_ci_days: Count
     block_bootstrap_days: Count
     bootstrap_reps: Count
-    bootstrap_seed: Annotated[int, Field(ge=0)]
+    bootstrap_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class StatedKind(Section):

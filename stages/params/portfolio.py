@@ -12,5 +12,5 @@ class PortfolioParams(Section):
 
     section = "portfolio"
 
-    cost_multiples: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
-    delay_sensitivity_bars: Annotated[int, Field(ge=1)]
+    cost_multiples: Annotated[tuple[Annotated[float, Field(ge=0, le=1_000)], ...], Field(min_length=1)]
+    delay_sensitivity_bars: Annotated[int, Field(ge=1, le=390)]

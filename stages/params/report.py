@@ -13,6 +13,6 @@ class ReportParams(Section):
     section = "report"
 
     study: str
-    grid_top_k: Annotated[int, Field(ge=1)]
-    fan_days: Annotated[int, Field(ge=1)]
-    shown_symbols: Annotated[int, Field(ge=2)]
+    grid_top_k: Annotated[int, Field(ge=1, le=10_000)]
+    fan_days: Annotated[int, Field(ge=1, le=10_000)]
+    shown_symbols: Annotated[int, Field(ge=2, le=10_000)]

@@ -25,18 +25,18 @@ class RequestsParams(Section):
 
     target: Literal["cumret_bp"]
     history_days: Annotated[tuple[Days, ...], Field(min_length=1)]
-    max_lookback_ratio: Annotated[float, Field(ge=1)]
+    max_lookback_ratio: Annotated[float, Field(ge=1, le=1_000_000)]
     horizons_min: Annotated[tuple[Minutes, ...], Field(min_length=1)]
     asked_horizon_min: Minutes | None
     snapshots_et: Annotated[tuple[ClockEt, ...], Field(min_length=1)]
-    levels: tuple[int, ...]
+    levels: tuple[Annotated[int, Field(ge=1, le=99)], ...]
     hist_exog: tuple[str, ...]
     futr_exog: tuple[str, ...]
     exog_policy: dict[str, Policy]
     clock: Literal["none", "artificial"]
     first_session: date | None
     last_session: date | None
-    max_snapshots_per_day: Annotated[int, Field(ge=1)] | None
+    max_snapshots_per_day: Annotated[int, Field(ge=1, le=10_000)] | None
     skip_sessions: tuple[date, ...]
 
     @model_validator(mode="after")

@@ -7,8 +7,8 @@ from pydantic import Field
 from stages.params.requests import ClockEt, Minutes
 from stages.params.section import Section
 
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0, le=1_000)]
+Positive = Annotated[float, Field(gt=0, le=1_000)]
 
 
 class RulesParams(Section):
@@ -22,18 +22,18 @@ class RulesParams(Section):
 
     horizon_min: Minutes
     horizon_min_by_symbol: dict[str, Minutes]
-    history_days: Annotated[int, Field(ge=1)]
+    history_days: Annotated[int, Field(ge=1, le=1_000)]
     k_sigma: NonNegative
     s_stop: Positive
     s_take: Positive
     risk_aversion: NonNegative
     max_hold_min: Minutes | Literal["horizon"] | None
-    entry_delay_bars: Annotated[int, Field(ge=0)]
-    max_entry_delay_bars: Annotated[int, Field(ge=0)]
-    cooldown_bars: Annotated[int, Field(ge=0)]
-    daily_trade_cap: Annotated[int, Field(ge=1)]
+    entry_delay_bars: Annotated[int, Field(ge=0, le=390)]
+    max_entry_delay_bars: Annotated[int, Field(ge=0, le=390)]
+    cooldown_bars: Annotated[int, Field(ge=0, le=390)]
+    daily_trade_cap: Annotated[int, Field(ge=1, le=10_000)]
     time_stop_et: ClockEt
-    time_stop_before_close_min: Annotated[int, Field(ge=1)]
+    time_stop_before_close_min: Annotated[int, Field(ge=1, le=390)]
 
 
 class CostsParams(Section):

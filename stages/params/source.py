@@ -20,22 +20,22 @@ Unit = Literal["s", "ms", "us", "ns"]
 class SyntheticParams(Closed):
     """The artificial market. *Units* in names; `amplitude_bp` says per symbol how much of the `plant` there is."""
 
-    seed: Annotated[int, Field(ge=0)]
-    amplitude_bp: dict[str, float]
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    amplitude_bp: dict[str, Annotated[float, Field(ge=-10_000, le=10_000)]]
     beta: dict[str, Annotated[float, Field(ge=-1, le=1)]]
     daily_sigma: Annotated[float, Field(gt=0, lt=0.2)]
     vol_ar1: Annotated[float, Field(ge=0, lt=1)]
-    vol_sd: Annotated[float, Field(ge=0)]
-    jumps_per_session: Annotated[float, Field(ge=0)]
-    jump_sigmas: Annotated[float, Field(ge=0)]
-    overnight_sigma_share: Annotated[float, Field(ge=0)]
+    vol_sd: Annotated[float, Field(ge=0, le=10)]
+    jumps_per_session: Annotated[float, Field(ge=0, le=1_000)]
+    jump_sigmas: Annotated[float, Field(ge=0, le=1_000)]
+    overnight_sigma_share: Annotated[float, Field(ge=0, le=100)]
     plant: Literal["wave", "ou"]
-    wave_period_min: Annotated[int, Field(ge=2)]
-    wave_phase_rad: float
-    ou_half_life_min: Annotated[float, Field(gt=0)]
-    base_price: Annotated[float, Field(gt=0)]
-    base_volume: Annotated[float, Field(gt=0)]
-    tick_size: Annotated[float, Field(gt=0)]
+    wave_period_min: Annotated[int, Field(ge=2, le=1_000_000)]
+    wave_phase_rad: Annotated[float, Field(ge=-1_000, le=1_000)]
+    ou_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
+    base_price: Annotated[float, Field(gt=0, le=1_000_000)]
+    base_volume: Annotated[float, Field(gt=0, le=1_000_000_000)]
+    tick_size: Annotated[float, Field(gt=0, le=1_000_000)]
 
 
 class ArtificialMarket(Section):

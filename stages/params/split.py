@@ -19,8 +19,8 @@ class WalkForward(Closed):
     is traded.
     """
 
-    first_train_sessions: Annotated[int, Field(ge=20)]
-    fold_sessions: Annotated[int, Field(ge=1)]
+    first_train_sessions: Annotated[int, Field(ge=20, le=100_000)]
+    fold_sessions: Annotated[int, Field(ge=1, le=100_000)]
 
 
 class WalkForwardParams(Section):
@@ -29,7 +29,7 @@ class WalkForwardParams(Section):
     section = "split"
     partial = True
 
-    embargo_sessions: Annotated[int, Field(ge=1)]
+    embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
     walk_forward: WalkForward | None
 
 
@@ -43,10 +43,10 @@ class CutParams(Section):
     section = "split"
     partial = True
 
-    holdout_sessions: Annotated[int, Field(ge=1)] | None
+    holdout_sessions: Annotated[int, Field(ge=1, le=100_000)] | None
     holdout_from: date | None
-    holdout_months: Annotated[int, Field(ge=1)] | None
-    embargo_sessions: Annotated[int, Field(ge=1)]
+    holdout_months: Annotated[int, Field(ge=1, le=10_000)] | None
+    embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
 
     @model_validator(mode="after")
     def _one_holdout(self) -> Self:

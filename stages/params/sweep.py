@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.params.requests import Minutes
+from stages.params.requests import Days, Minutes
 from stages.params.section import Closed, Section
 
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0, le=1_000)]
+Positive = Annotated[float, Field(gt=0, le=1_000)]
 
 
 class Grid(Closed):
@@ -18,7 +18,7 @@ class Grid(Closed):
     of calibration; `cost_mult` is ranked for information and never proposed.
     """
 
-    history_days: tuple[int, ...]
+    history_days: tuple[Days, ...]
     horizon_min: tuple[Minutes, ...]
     k_sigma: tuple[NonNegative, ...]
     s_stop: tuple[Positive, ...]
@@ -42,7 +42,7 @@ class ChooseBy(Closed):
     With `plateau` a combo counts with its neighbours on the grid: the mean of their Sharpe ratios, missing ones as 0.
     """
 
-    min_trades: Annotated[int, Field(ge=0)]
+    min_trades: Annotated[int, Field(ge=0, le=1_000_000_000)]
     plateau: bool
 
 
@@ -60,12 +60,12 @@ class SweepParams(Section):
 
     grid: Grid
     choose_by: ChooseBy
-    prior_trials: Annotated[int, Field(ge=0)]
-    prior_sharpe_var: Annotated[float, Field(gt=0)] | None
-    folders_up_to: Annotated[int, Field(ge=1)]
-    pbo_blocks: Annotated[int, Field(ge=2)]
-    spa_reps: Annotated[int, Field(ge=100)]
-    spa_seed: Annotated[int, Field(ge=0)]
+    prior_trials: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    prior_sharpe_var: Annotated[float, Field(gt=0, le=1_000_000)] | None
+    folders_up_to: Annotated[int, Field(ge=1, le=1_000_000)]
+    pbo_blocks: Annotated[int, Field(ge=2, le=30)]
+    spa_reps: Annotated[int, Field(ge=100, le=1_000_000)]
+    spa_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
     @model_validator(mode="after")
     def _halves_its_blocks(self) -> Self:

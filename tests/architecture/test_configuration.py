@@ -1,12 +1,17 @@
 """conf/ -> params.yaml -> models: the names line up and every choice is sound."""
 
 import re
+from collections.abc import Iterator
+from typing import get_type_hints
 
 import pytest
 import yaml
 
 from stages.configuration.compose import compose, to_yaml
-from stages.params.study import problems
+from stages.errors import ConfigurationError
+from stages.params.rules import RulesParams
+from stages.params.section import parse
+from stages.params.study import Study, problems
 from tests.architecture.dependencies import ROOT
 
 CONF = ROOT / "conf"
@@ -52,3 +57,30 @@ def test_clock_times_are_quoted():
     for path in CONF.rglob("*.yaml"):
         unquoted = re.sub(r"\"[^\"]*\"|'[^']*'|#.*", "", path.read_text())
         assert not re.search(r"\d:\d", unquoted), path
+
+
+def unbounded(node: dict, definitions: dict, where: str) -> Iterator[str]:
+    """Numbers of a JSON schema without a least or a greatest value."""
+    node = definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    if node.get("type") in {"integer", "number"} and (
+        not {"minimum", "exclusiveMinimum"} & set(node) or not {"maximum", "exclusiveMaximum"} & set(node)
+    ):
+        yield where
+    inner = {f"{where}.{key}": one for key, one in node.get("properties", {}).items()}
+    inner |= {
+        f"{where}[{key}]": node[key] for key in ("items", "additionalProperties") if isinstance(node.get(key), dict)
+    }
+    for at, one in [*inner.items(), *((where, one) for one in node.get("anyOf", []))]:
+        yield from unbounded(one, definitions, at)
+
+
+def test_every_number_has_a_least_and_a_greatest_value():
+    schemas = {name: model.model_json_schema() for name, model in get_type_hints(Study).items()}
+    assert [where for name, one in schemas.items() for where in unbounded(one, one.get("$defs", {}), name)] == []
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 1e20])
+def test_no_number_is_infinite_or_larger_than_anything_meant(value):
+    rules = compose(CONF, [])["rules"]
+    with pytest.raises(ConfigurationError, match="rules.k_sigma"):
+        parse(RulesParams, {"rules": rules | {"k_sigma": value}})
