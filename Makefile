@@ -164,7 +164,7 @@ demo-online: .venv/dev ## the paid path against a stand-in service, without a ke
 	@python -m tests.paid.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection mutants deps errors features-page plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection mutants deps errors params-page features-page plots-page requirements help
 test: .venv/dev ## the test-suite, under 10 minutes
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -213,6 +213,9 @@ deps: .venv/dev # write the imported code into dvc.yaml, after imports changed
 
 errors: .venv/dev # write docs/ERRORS.md from the sentences in the code, after one changed
 	python -m tests.docs.errors
+
+params-page: .venv/dev # write docs/PARAMS.md from the models, after one changed
+	python -m tests.docs.params_page
 
 features-page: .venv/dev # write the table of docs/FEATURES.md, after the catalogue changed
 	python -m tests.docs.feature_table

@@ -82,5 +82,5 @@ def test_every_number_has_a_least_and_a_greatest_value():
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 1e20])
 def test_no_number_is_infinite_or_larger_than_anything_meant(value):
     rules = compose(CONF, [])["rules"]
-    with pytest.raises(ConfigurationError, match="rules.k_sigma"):
+    with pytest.raises(ConfigurationError, match=r"rules\.k_sigma"):
         parse(RulesParams, {"rules": rules | {"k_sigma": value}})
