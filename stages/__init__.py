@@ -1,1 +1,1 @@
-"""The pipeline: one script a verb, one package a noun, and `outside/` for all that touches the world."""
+"""The pipeline: one script a stage, one folder a topic; six of the folders touch the world (docs/ARCHITECTURE.md)."""

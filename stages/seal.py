@@ -1,4 +1,4 @@
-"""Stage `seal`: cut the record into the search span with its outcomes, the embargo and the holdout's envelopes."""
+"""Stage `seal`: cut the record into the search span with its outcomes, the embargo and the holdout's sealed spans."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -39,7 +39,7 @@ HOLDOUT = Path("artifacts/seal/holdout")
 
 
 def main() -> None:
-    """Bars and forecasts -> a folder to choose on, and envelopes without outcomes that no choice may open."""
+    """Bars and forecasts -> a folder to choose on, and sealed spans without outcomes that no choice may open."""
     params, storage = read_params(CutParams), read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
     bars = {symbol: (one,) for symbol, one in partitions_of(BARS, Bars).items()}

@@ -23,18 +23,18 @@ def main() -> None:
     ledger = ledger_anywhere(api)
     if per_day is not None:
         begin_here(api)
-        set_standing_limit(ledger.place, per_day, ledger.clock)
+        set_standing_limit(ledger.objects, per_day, ledger.clock)
     for day, count in (ledger.days.right_clock(ledger.run) if asked.clock else {}).items():
         print(f"budget: {count} requests of {day}, which has not come, count today")
     write_budget_report(ledger)
 
-    standing = standing_limit(ledger.place)
+    standing = standing_limit(ledger.objects)
     print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
     print(f"  api.per_day {api.per_day}, standing limit {standing}; the lower one holds")
     print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {api.per_minute}")
     for told in ledger.others_left():
         print(f"  left: {told}")
-    for day, states in days_of(ledger.place).items():
+    for day, states in days_of(ledger.objects).items():
         told = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
         print(f"  {day}  {states['counted']:>5} counted  ({told})")
 

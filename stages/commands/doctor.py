@@ -74,9 +74,9 @@ def remote() -> str:
     named = default_remote()
     if named is None:
         return "none set: data, runs and answers stay on this machine (`dvc remote add -d`)"
-    place = open_remote(named)
-    if isinstance(place, BucketStore):
-        _require_bucket(place)
+    objects = open_remote(named)
+    if isinstance(objects, BucketStore):
+        _require_bucket(objects)
     return f"{named.name} at {named.url} answers"
 
 
@@ -112,12 +112,12 @@ def ledger() -> str:
 
 def disk() -> str:
     """The disks of the workspace and of the store have room and may be written."""
-    places = {"workspace": main_root(), "store": _present_part(store_root())}
-    written = [*places.values(), *(folder for folder in store_root().glob("*") if folder.is_dir())]
+    stores = {"workspace": main_root(), "store": _present_part(store_root())}
+    written = [*stores.values(), *(folder for folder in store_root().glob("*") if folder.is_dir())]
     for folder in written:
         if not os.access(folder, os.W_OK):
             raise ConfigurationError(f"the folder {folder} may not be written: correct its permissions.")
-    free = {name: shutil.disk_usage(folder).free for name, folder in places.items()}
+    free = {name: shutil.disk_usage(folder).free for name, folder in stores.items()}
     words = ", ".join(f"{name} {left / 1e9:.1f} GB free" for name, left in free.items())
     if min(free.values()) < ROOM_BYTES:
         raise ConfigurationError(
@@ -159,11 +159,11 @@ def _study() -> Study:
     return Study.parse(document)
 
 
-def _require_bucket(place: BucketStore) -> None:
+def _require_bucket(objects: BucketStore) -> None:
     from fsspec.asyn import sync
 
-    fs: Any = place.fs
-    bucket = place.root.split("/", 1)[0]
+    fs: Any = objects.fs
+    bucket = objects.root.split("/", 1)[0]
     try:
         sync(fs.loop, fs._info, bucket, timeout=FIRST_ANSWER_SEC)
     except Exception as error:

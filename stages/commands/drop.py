@@ -33,7 +33,7 @@ def main() -> None:
         print(f"  nothing was dropped: `make drop KEY={asked.key} ARGS=--yes` does it; asking again costs a request.")
         return
     store.drop(asked.key)
-    attempts = Attempts(ledger_anywhere(api).place, "drop", api.max_attempts)
+    attempts = Attempts(ledger_anywhere(api).objects, "drop", api.max_attempts)
     if attempts.latest(asked.key).number >= 0:
         attempts.release(asked.key)
     print("  dropped: it lies in quarantine/ and is not used; the next online run asks its question again.")

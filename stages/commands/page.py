@@ -83,10 +83,10 @@ def shown(document: Mapping[str, Any]) -> dict[str, Any]:
 def panels(record: Record) -> list[Section]:
     """What the ledger, the trial log, `make null` and git's history say of this run's study today."""
     api, source = read_params(ApiParams), parse(SourceParams, dict(record.config))
-    place, log = ledger_anywhere(api).place, open_log(api)
+    objects, log = ledger_anywhere(api).objects, open_log(api)
     luck = kept_luck(record.oos["strategy_id"])
     return [
-        spend(runs_of(place), calls_of(place)),
+        spend(runs_of(objects), calls_of(objects)),
         trials(log.entries(), (source.name, record.config["report"]["study"]), luck),
         openings(source.name, openings_of(source.name)),
         revisions(source.name, relisted(source)),

@@ -20,11 +20,11 @@ def main() -> None:
     parser.add_argument("key", type=key_digits(KEY_DIGITS), help="the key, whole")
     key = parser.parse_args().key
     api = read_params(ApiParams)
-    place = ledger_anywhere(api).place
+    objects = ledger_anywhere(api).objects
     refused = forget_refused(known_store(), key)
-    held = Attempts(place, "release", api.max_attempts).release(key)
+    held = Attempts(objects, "release", api.max_attempts).release(key)
     freed = {*refused, *held}
-    if not release_late(place, key) and not freed:
+    if not release_late(objects, key) and not freed:
         raise ConfigurationError(f"nothing holds back the key {key}: `make plan` tells what a run would buy.")
     others = f" and {len(freed) - 1} more of the same request" if len(freed) > 1 else ""
     print(f"release: {key}{others} may be bought again; it may have been paid before, see `make spend`.")

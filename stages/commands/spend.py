@@ -31,7 +31,7 @@ def main() -> None:
     if asked.usage:
         print(_compared(_usage(), ledger))
         return
-    runs, calls = runs_of(ledger.place), calls_of(ledger.place)
+    runs, calls = runs_of(ledger.objects), calls_of(ledger.objects)
     counted = [call for call in calls if call["state"] != "refunded"]
     print(f"spend: {len(runs)} runs, {len(counted)} requests counted{_units_line(counted, ledger)}")
     for one in runs:

@@ -1,6 +1,6 @@
 """DVC's default remote as an object store.
 
-DVC's default remote as a place for answers, seats and claims.
+DVC's default remote as a place for answers, reservations and locks.
 
 A bucket creates a name at most once when asked with the precondition that it does not exist yet. A lost reply leaves
 open whether we were the one: the object is read back, and it is ours if it holds our bytes, which is why whatever must

@@ -43,7 +43,7 @@ class AnswerStore:
     @property
     def remote(self) -> ObjectStore | None:
         """The remote place, as long as it answers."""
-        return self.shared.place
+        return self.shared.objects
 
     def get(self, keys: Iterable[str]) -> dict[str, Record]:
         """The records that exist, of these keys; what lay elsewhere is kept locally from now on."""

@@ -123,7 +123,7 @@ class PaidBackend:
             rest = batch.without(records)
             if rest.asked:
                 require_not_refused(self.context.store.local, rest)
-                require_not_late(self.context.ledger.place, rest, self.context.api.timeout_sec)
+                require_not_late(self.context.ledger.objects, rest, self.context.api.timeout_sec)
                 records |= self.buyer.buy(rest, whole=whole)
         return records
 

@@ -138,7 +138,7 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     one = comparison_of(candidates, stored)
     unanswered = one.batch.without(stored)
     require_not_refused(store.local, unanswered)
-    require_not_late(buyer.context.ledger.place, unanswered, buyer.context.api.timeout_sec)
+    require_not_late(buyer.context.ledger.objects, unanswered, buyer.context.api.timeout_sec)
     key, together = one.chosen.question.key, len(one.batch.asked)
     told = "2 requests: one question alone, then" if key not in stored else "1 request:"
     print(

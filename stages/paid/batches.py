@@ -31,7 +31,7 @@ class Batch:
 
     @property
     def snapshots(self) -> list[str]:
-        """The snapshots it holds, as names of their claims."""
+        """The snapshots it holds, as names of their locks."""
         return sorted({f"{question.snapshot_utc:%Y-%m-%dT%H%MZ}" for question in self.questions})
 
     @property

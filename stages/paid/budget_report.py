@@ -1,7 +1,7 @@
 """The ledger made readable: `artifacts/api_budget.json`, `make budget` and `make spend`.
 
-Counts come from the names of the seats alone, so a damaged seat counts too. Only the latest days are shown; nothing is
-removed from the ledger itself.
+Counts come from the names of the reservations alone, so a damaged reservation counts too. Only the latest days are
+shown; nothing is removed from the ledger itself.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from stages.io.object_store import ObjectStore
 from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import Limits, standing_limit
-from stages.paid.reservations import DAYS, Row, held
+from stages.paid.reservations import DAYS, ReservationLog, held
 
 SHOWN_DAYS = 31
 SHOWN_RUNS = 50
@@ -22,11 +22,11 @@ UNREADABLE = {"damaged": True}
 
 def budget_report(ledger: Ledger) -> dict[str, Any]:
     """Limits, the latest days and the latest runs."""
-    days = days_of(ledger.place)
+    days = days_of(ledger.objects)
     return {
-        "limits": {**_stated(ledger.limits), "standing_per_day": standing_limit(ledger.place)},
+        "limits": {**_stated(ledger.limits), "standing_per_day": standing_limit(ledger.objects)},
         "days": days,
-        "runs": runs_of(ledger.place),
+        "runs": runs_of(ledger.objects),
     }
 
 
@@ -36,29 +36,29 @@ def _stated(limits: Limits) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in stated.items()}
 
 
-def days_of(place: ObjectStore) -> dict[str, dict[str, int]]:
+def days_of(objects: ObjectStore) -> dict[str, dict[str, int]]:
     """For each of the latest days, how many requests are in which state, and how many count."""
     days = {}
-    for day in place.names(DAYS)[-SHOWN_DAYS:]:
-        taken = Row(place, f"{DAYS}/{day}").taken()
+    for day in objects.names(DAYS)[-SHOWN_DAYS:]:
+        taken = ReservationLog(objects, f"{DAYS}/{day}").taken()
         states = Counter(one.state for one in taken.values())
         days[day] = {**dict(sorted(states.items())), "counted": held(taken)}
     return days
 
 
-def runs_of(place: ObjectStore) -> list[dict[str, Any]]:
+def runs_of(objects: ObjectStore) -> list[dict[str, Any]]:
     """The latest runs, oldest first."""
-    names = place.names(RUNS)[-SHOWN_RUNS:]
-    contents = place.read_many(f"{RUNS}/{name}" for name in names)
+    names = objects.names(RUNS)[-SHOWN_RUNS:]
+    contents = objects.read_many(f"{RUNS}/{name}" for name in names)
     return [_document(contents.get(f"{RUNS}/{name}", b"")) for name in names]
 
 
-def calls_of(place: ObjectStore) -> list[dict[str, Any]]:
-    """The requests of the latest days, each with its seat and state, oldest first."""
+def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
+    """The requests of the latest days, each with its reservation and state, oldest first."""
     calls = []
-    for day in place.names(DAYS)[-SHOWN_DAYS:]:
-        names = place.names(f"{DAYS}/{day}")
-        contents = place.read_many(f"{DAYS}/{day}/{name}" for name in names)
+    for day in objects.names(DAYS)[-SHOWN_DAYS:]:
+        names = objects.names(f"{DAYS}/{day}")
+        contents = objects.read_many(f"{DAYS}/{day}/{name}" for name in names)
         endings = {name.split(".")[0]: name for name in names if not name.endswith(".json")}
         for reservation in (name.removesuffix(".json") for name in names if name.endswith(".json")):
             ending = endings.get(reservation)

@@ -3,12 +3,12 @@
 What is checked before a request may cost anything.
 
 *Errors*: `ConfigurationError` (exit 5) for questions the service would refuse, `DataContractError` (exit 2) for values
-that JSON would bend, each before a seat is taken.
+that JSON would bend, each before a reservation is taken.
 
 Requests whose answer did not come in time: remembered by key, since each may have been billed.
 
-A note is an empty file `late/<key>.<day>.<seat>.<timeout in ms>` beside the ledger; `.released` behind its name ends
-it. Nothing is deleted. A key is asked again when `api.timeout_sec` is longer than at every such request, or when a
+A note is an empty file `late/<key>.<day>.<reservation>.<timeout in ms>` beside the ledger; `.released` behind its name
+ends it. Nothing is deleted. A key is asked again when `api.timeout_sec` is longer than at every such request, or when a
 person releases it.
 
 *Errors*: `ConfigurationError` (exit 5) for a question that was asked in vain with a timeout as long as the present one.
@@ -38,7 +38,7 @@ MAX_REQUEST_BYTES = 200_000_000
 BYTES_PER_RECORD = 8_192
 BYTES_PER_ANSWERED_VALUE = 25
 MARK = "\nrefusal "  # behind the service's words; a note of an earlier version ends with them
-SPARE_BYTES = 262_144  # for seats, folders and whatever blocks a disk counts in
+SPARE_BYTES = 262_144  # for reservations, folders and whatever blocks a disk counts in
 
 
 def require_sendable(batches: Sequence[Batch], forecaster: ForecasterParams) -> None:
@@ -90,29 +90,29 @@ def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
         return file
 
 
-def require_not_refused(place: LocalStore, batch: Batch) -> None:
+def require_not_refused(objects: LocalStore, batch: Batch) -> None:
     """Do not ask again what the service refused for a fault of ours."""
     for question in batch.questions:
-        if (note := place.read(f"refused/{question.key}.txt")) is not None:
+        if (note := objects.read(f"refused/{question.key}.txt")) is not None:
             raise ConfigurationError(
                 f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: "
                 f"{note.decode().partition(MARK)[0]} `make release KEY={question.key}` lets it be asked again."
             )
 
 
-def remember_refused(place: LocalStore, question: Question, reason: str, refusal: str) -> None:
+def remember_refused(objects: LocalStore, question: Question, reason: str, refusal: str) -> None:
     """Note a question that the service refused alone, and the refusal it belongs to."""
-    place.create(f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode())
+    objects.create(f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode())
 
 
-def forget_refused(place: LocalStore, key: str) -> list[str]:
+def forget_refused(objects: LocalStore, key: str) -> list[str]:
     """Forget the refusal of a key, and with it that of every key of the same refusal; these keys."""
-    notes = {name: (place.read(f"refused/{name}") or b"").decode() for name in place.names("refused")}
+    notes = {name: (objects.read(f"refused/{name}") or b"").decode() for name in objects.names("refused")}
     refusals = {name: note.partition(MARK)[2] or note for name, note in notes.items()}
     same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"{key}.txt")]
     for name in same:
-        with plain_words(place.root / "refused" / name):
-            (place.root / "refused" / name).unlink(missing_ok=True)
+        with plain_words(objects.root / "refused" / name):
+            (objects.root / "refused" / name).unlink(missing_ok=True)
     return [name.removesuffix(".txt") for name in same]
 
 
@@ -127,8 +127,8 @@ def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str
     row, column = np.argwhere(~np.isfinite(values))[0]
     ahead = name == "futr_exog"
     names = question.futr_exog if ahead else question.hist_exog + question.futr_exog
-    place = f"{row + 1} minutes ahead" if ahead else f"{len(values) - row} minutes back"
-    return f" ({names[column]}, {place})"
+    objects = f"{row + 1} minutes ahead" if ahead else f"{len(values) - row} minutes back"
+    return f" ({names[column]}, {objects})"
 
 
 def _require_rows(question: Question, forecaster: ForecasterParams) -> None:
@@ -150,11 +150,11 @@ FOLDER = "late"
 RELEASED = "released"
 
 
-def remember_late(place: ObjectStore, batch: Batch, timeout_sec: float, call: tuple[str, str]) -> ConfigurationError:
-    """Note a request that was not answered in time, by its seat; what the user hears."""
+def remember_late(objects: ObjectStore, batch: Batch, timeout_sec: float, call: tuple[str, str]) -> ConfigurationError:
+    """Note a request that was not answered in time, by its reservation; what the user hears."""
     for question in batch.questions:
-        place.create(f"{FOLDER}/{question.key}.{call[0]}.{call[1]}.{ceil(timeout_sec * 1000)}", b"")
-    notes = _notes(place)
+        objects.create(f"{FOLDER}/{question.key}.{call[0]}.{call[1]}.{ceil(timeout_sec * 1000)}", b"")
+    notes = _notes(objects)
     key = max((question.key for question in batch.questions), key=lambda key: len(notes[key]))
     return ConfigurationError(
         f"no answer came within api.timeout_sec {timeout_sec:g}, so it counts: key {key} may have been billed "
@@ -163,9 +163,9 @@ def remember_late(place: ObjectStore, batch: Batch, timeout_sec: float, call: tu
     )
 
 
-def require_not_late(place: ObjectStore, batch: Batch, timeout_sec: float) -> None:
+def require_not_late(objects: ObjectStore, batch: Batch, timeout_sec: float) -> None:
     """Do not ask again what would most likely be billed without an answer once more."""
-    notes = _notes(place)
+    notes = _notes(objects)
     for question in batch.questions:
         in_vain = notes.get(question.key, [])
         if max(in_vain, default=0) >= ceil(timeout_sec * 1000):
@@ -177,13 +177,13 @@ def require_not_late(place: ObjectStore, batch: Batch, timeout_sec: float) -> No
             )
 
 
-def release_late(place: ObjectStore, key: str) -> int:
+def release_late(objects: ObjectStore, key: str) -> int:
     """Let every question of this key's late requests be asked again; how many notes that ends."""
-    open_ = _open(place)
+    open_ = _open(objects)
     calls = {name.split(".", 1)[1] for name in open_ if name.startswith(f"{key}.")}
     ended = [name for name in open_ if name.split(".", 1)[1] in calls]
     for name in ended:
-        place.create(f"{FOLDER}/{name}.{RELEASED}", b"")
+        objects.create(f"{FOLDER}/{name}.{RELEASED}", b"")
     return len(ended)
 
 
@@ -191,16 +191,16 @@ def _times(notes: list[int]) -> str:
     return "once" if len(notes) == 1 else f"{len(notes)} times"
 
 
-def _notes(place: ObjectStore) -> dict[str, list[int]]:
+def _notes(objects: ObjectStore) -> dict[str, list[int]]:
     """The timeouts of open notes by key. *Units*: ms."""
     notes: dict[str, list[int]] = defaultdict(list)
-    for name in _open(place):
+    for name in _open(objects):
         key, _, _, timeout_ms = name.split(".")
         notes[key].append(int(timeout_ms))
     return notes
 
 
-def _open(place: ObjectStore) -> list[str]:
-    names = place.names(FOLDER)
+def _open(objects: ObjectStore) -> list[str]:
+    names = objects.names(FOLDER)
     ended = {name.removesuffix(f".{RELEASED}") for name in names if name.endswith(f".{RELEASED}")}
     return [name for name in names if name not in ended and not name.endswith(f".{RELEASED}")]

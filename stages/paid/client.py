@@ -122,7 +122,7 @@ class FactsMissing(ConfigurationError):
 
 
 class Client(Protocol):
-    """Sells answers; each method sends exactly one HTTP request, on the seat it is given."""
+    """Sells answers; each method sends exactly one HTTP request, on the reservation it is given."""
 
     sdk: str
 

@@ -39,15 +39,15 @@ def open_backend(forecaster: ForecasterParams) -> Backend:
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:
-    """Store, ledger and seller of this workspace; whoever may buy has them remembered."""
+    """Store, ledger and client of this workspace; whoever may buy has them remembered."""
     online = api.mode == "online"
     local, remote = begun_store() if online else known_store(), shared_store(api)
     ledger = open_ledger(api, local, remote)
     attempts = None
-    if ledger.place is not local:
+    if ledger.objects is not local:
         if online:
-            remember(LEDGER, ledger.place)
-        attempts = Attempts(ledger.place, ledger.run, api.max_attempts, home_of(local))
+            remember(LEDGER, ledger.objects)
+        attempts = Attempts(ledger.objects, ledger.run, api.max_attempts, home_of(local))
 
     def open_client() -> Client:
         from stages.paid.timegpt import TimeGPT  # only buyers pay for its import
@@ -103,15 +103,15 @@ def _store(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> Ans
 
 def open_ledger(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> Ledger:
     """The ledger: beside the local store, or on the remote where machines share one budget."""
-    place: ObjectStore = local
+    objects: ObjectStore = local
     if api.scope == "remote" and api.mode == "online":
         if remote is None:
             raise ConfigurationError(
                 "api.scope remote keeps the budget on DVC's default remote, and none is set: `dvc remote add -d`."
             )
-        place = remote
+        objects = remote
         require_known(LEDGER, remote)
-    return Ledger(place, local.root / "budget", Limits.of(api), SystemClock(), experiment_name())
+    return Ledger(objects, local.root / "budget", Limits.of(api), SystemClock(), experiment_name())
 
 
 def ledger_anywhere(api: ApiParams) -> Ledger:

@@ -46,28 +46,30 @@ def begun_store() -> LocalStore:
     return store
 
 
-def require_known(kind: Kind, place: ObjectStore) -> None:
+def require_known(kind: Kind, objects: ObjectStore) -> None:
     """*Errors*: `ConfigurationError` when this repository knows other stores (ledgers) and not the one at `place`."""
     known = known_stores(kind)
-    if known and id_at(kind, place) not in known:
-        raise ConfigurationError(_store_elsewhere(known, place) if kind is STORE else _ledger_elsewhere(known, place))
+    if known and id_at(kind, objects) not in known:
+        raise ConfigurationError(
+            _store_elsewhere(known, objects) if kind is STORE else _ledger_elsewhere(known, objects)
+        )
 
 
-def remember(kind: Kind, place: ObjectStore) -> None:
+def remember(kind: Kind, objects: ObjectStore) -> None:
     """Give it an id if it has none, and note it; said when it is new to this repository, or stands twice."""
     notes = notes_folder()
     try:
-        number = id_at(kind, place) or _marked(kind, place)
+        number = id_at(kind, objects) or _marked(kind, objects)
         seen = notes.read(f"{kind.notes}/{number}") if notes else None
-        if notes and seen != place.address.encode():
-            notes.replace(f"{kind.notes}/{number}", place.address.encode())
+        if notes and seen != objects.address.encode():
+            notes.replace(f"{kind.notes}/{number}", objects.address.encode())
     except PipelineError:  # a store that may only be read sells nothing: no purchase gets past it
         return
-    if seen is None and (notes or not place.names("budget/days")):
+    if seen is None and (notes or not objects.names("budget/days")):
         end = "" if notes else "; without git nobody notices when that changes"
-        _say(f"this repository keeps its {_noun(kind)} in {place.address} from now on{end}.")
-    elif kind is STORE and seen and seen != place.address.encode() and _holds(seen.decode(), number):
-        _say(f"the store {place.address} is a copy of {seen.decode()}: from now on each counts its own requests.")
+        _say(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
+    elif kind is STORE and seen and seen != objects.address.encode() and _holds(seen.decode(), number):
+        _say(f"the store {objects.address} is a copy of {seen.decode()}: from now on each counts its own requests.")
 
 
 def known_stores(kind: Kind) -> dict[str, str]:
@@ -79,9 +81,9 @@ def known_stores(kind: Kind) -> dict[str, str]:
     return {name.rpartition("/")[2]: content.decode() for name, content in contents.items()}
 
 
-def id_at(kind: Kind, place: ObjectStore) -> str | None:
+def id_at(kind: Kind, objects: ObjectStore) -> str | None:
     """The id of the store (ledger) that lies there."""
-    content = place.read(kind.file)
+    content = objects.read(kind.file)
     return content.decode().strip() if content else None
 
 
@@ -95,17 +97,17 @@ def notes_folder() -> LocalStore | None:
     return LocalStore(Path(common) / NOTES / prefix)
 
 
-def known_elsewhere(place: LocalStore) -> list[LocalStore]:
+def known_elsewhere(objects: LocalStore) -> list[LocalStore]:
     """The stores that this repository knows in other places than this, as far as they are still there."""
     found = (LocalStore(Path(path)) for number, path in known_stores(STORE).items() if _holds(path, number))
-    return [store for store in found if store.address != place.address]
+    return [store for store in found if store.address != objects.address]
 
 
-def _marked(kind: Kind, place: ObjectStore) -> str:
-    place.create(kind.file, f"{uuid.uuid4().hex}\n".encode())
-    number = id_at(kind, place)  # of two that begin at once, one wins
+def _marked(kind: Kind, objects: ObjectStore) -> str:
+    objects.create(kind.file, f"{uuid.uuid4().hex}\n".encode())
+    number = id_at(kind, objects)  # of two that begin at once, one wins
     if number is None:
-        raise ConfigurationError(f"{place.address}/{kind.file} could not be read.")
+        raise ConfigurationError(f"{objects.address}/{kind.file} could not be read.")
     return number
 
 
@@ -113,9 +115,9 @@ def _holds(path: str, number: str) -> bool:
     return id_at(STORE, LocalStore(Path(path))) == number
 
 
-def _store_elsewhere(known: dict[str, str], place: ObjectStore) -> str:
+def _store_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
     there = [path for number, path in known.items() if _holds(path, number)]
-    here = f"DVC's cache now has {place.address}, which is {'another store' if id_at(STORE, place) else 'none'}"
+    here = f"DVC's cache now has {objects.address}, which is {'another store' if id_at(STORE, objects) else 'none'}"
     stop = "nothing is asked, for all would be paid again"
     anew = "`make new-store` goes on without those answers and counts requests from zero"
     if not there:
@@ -129,11 +131,11 @@ def _store_elsewhere(known: dict[str, str], place: ObjectStore) -> str:
     )
 
 
-def _ledger_elsewhere(known: dict[str, str], place: ObjectStore) -> str:
+def _ledger_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
     return (
         f"the requests of this repository are counted at {_each(known.values())}, but api.scope remote would now count "
-        f"at {place.address}, which is another ledger or none: nothing is asked, for the day's limit would begin anew. "
-        "Set core.remote back, or `make new-store` counts there from now on."
+        f"at {objects.address}, which is another ledger or none: nothing is asked, for the day's limit would begin "
+        "anew. Set core.remote back, or `make new-store` counts there from now on."
     )
 
 

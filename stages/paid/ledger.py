@@ -1,9 +1,9 @@
 """The budget: which requests may leave, and the record of those that did.
 
-Every HTTP request holds a seat of its UTC day before it is sent, and where the month is limited a seat of the month,
-taken first; each carries the most that the request may cost. `forecasts/budget/` keeps seats, standing limits and one
-line per run, and nothing is ever deleted from it. A process that dies leaves its seats counted: the ledger may count
-too much, never too little.
+Every HTTP request holds a reservation of its UTC day before it is sent, and where the month is limited a reservation of
+the month, taken first; each carries the most that the request may cost. `forecasts/budget/` keeps reservations,
+standing limits and one line per run, and nothing is ever deleted from it. A process that dies leaves its reservations
+counted: the ledger may count too much, never too little.
 
 *Time*: days as `days.py` says; `api.per_minute` counts the reservations of the last 60 s, and waits.
 *Errors*: `BudgetStop` (exit 4) before the request that a limit forbids, naming the limit.
@@ -22,7 +22,7 @@ from stages.errors import BudgetStop, PipelineError
 from stages.io.clock import INTERRUPTS, Clock, stamp
 from stages.io.object_store import ObjectStore, open_shared
 from stages.paid.limits import Cap, Limits, needs_notes, standing_limit
-from stages.paid.reservations import Days, Reservation, Row, Taken, held
+from stages.paid.reservations import Days, Reservation, ReservationLog, Taken, held
 from stages.paid.units import Units, units_of
 
 RUNS = "budget/runs"
@@ -30,23 +30,23 @@ MINUTE = timedelta(seconds=60)
 
 
 class Ledger:
-    """The budget of one run. `place` holds the seats, `stamps` (always local) the time of the last request."""
+    """The budget of one run. `place` holds the reservations, `stamps` (always local) the time of the last request."""
 
-    def __init__(self, place: ObjectStore, stamps: Path, limits: Limits, clock: Clock, experiment: str) -> None:
-        self.place = place
+    def __init__(self, objects: ObjectStore, stamps: Path, limits: Limits, clock: Clock, experiment: str) -> None:
+        self.objects = objects
         self.stamps = stamps
         self.limits = limits
         self.clock = clock
         self.experiment = experiment
-        self.days = Days(place, clock)
-        self._ended: dict[str, Units] = {}  # what days count in their month to which no seat can come any more
+        self.days = Days(objects, clock)
+        self._ended: dict[str, Units] = {}  # what days count in their month to which no reservation can come any more
         self.run = uuid.uuid4().hex[:12]
         self.counted = 0
         self.in_force = limits.per_day
 
     def per_day(self) -> int:
         """The daily limit in force: params may lower the standing one, never raise it."""
-        standing = standing_limit(self.place)
+        standing = standing_limit(self.objects)
         self.in_force = self.limits.per_day if standing is None else min(standing, self.limits.per_day)
         return self.in_force
 
@@ -74,7 +74,7 @@ class Ledger:
             self.clock.wait(pause)
 
     def reserve(self, note: Mapping[str, Any], units: Units) -> Reservation:
-        """A seat for one request, durable before this returns; `note` says what it asks, `units` what it may cost."""
+        """A reservation for one request, on disk when this returns; `note` is what it asks, `units` its greatest cost."""
         self._require_left()
         try:
             return self._taken({**note, "units": units.document()}, units)
@@ -98,7 +98,7 @@ class Ledger:
         """One line of history for `make spend`."""
         about = {"run": self.run, "experiment": self.experiment, "ended_utc": stamp(self.clock.now())}
         name = f"{RUNS}/{about['ended_utc']}-{self.run}.json"
-        self.place.create(name, _document({**facts, **about}), durable=False)
+        self.objects.create(name, _document({**facts, **about}), durable=False)
 
     def _require_left(self) -> None:
         if self.counted >= self.limits.per_run:
@@ -112,7 +112,9 @@ class Ledger:
                 name = self._taken_of_day(day, {**note, "month_seat": of_month} if of_month else note, units)
             except BaseException:
                 if of_month:
-                    self.days.of_month(day).settle(of_month, "refunded", _document({"why": "no seat of its day"}))
+                    self.days.of_month(day).settle(
+                        of_month, "refunded", _document({"why": "no reservation of its day"})
+                    )
                 raise
             reservation = Reservation(day, name, of_month)
             self.counted += 1
@@ -121,7 +123,7 @@ class Ledger:
             self.settle(reservation, "refunded", {"why": "midnight passed before it was sent"})
 
     def _taken_of_month(self, day: str, note: Mapping[str, Any], units: Units) -> str | None:
-        """A seat of the month, where it is limited."""
+        """A reservation of the month, where it is limited."""
         row, caps = self.days.of_month(day), self.limits.of_month()
         while caps:
             taken = row.taken()
@@ -145,13 +147,13 @@ class Ledger:
             cap.demand(period, used, wanted, self.limits.currency)
 
     def _on_day(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What counts against a day: its seats, and those of days that a clock ran ahead into."""
+        """What counts against a day: its reservations, and those of days that a clock ran ahead into."""
         rows = [self.days.of(of) for to, of in self.days.moved() if to == day]
         moved = (self._units(row, row.taken(), caps) for row in rows)
         return sum(moved, self._units(self.days.of(day), taken, caps))
 
     def _in_month(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What counts against a month: its price, its seats, and requests of days while it had no limit."""
+        """What counts against a month: its price, its reservations, and requests of days while it had no limit."""
         month = day[:7]
         moved = {of for to, of in self.days.moved() if to.startswith(month) and not of.startswith(month)}
         total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
@@ -164,7 +166,7 @@ class Ledger:
         return total
 
     def _before_the_limit(self, one: str, today: str) -> Units:
-        """What a day of the month counts without a seat of the month."""
+        """What a day of the month counts without a reservation of the month."""
         if one in self._ended:
             return self._ended[one]
         row = self.days.of(one)
@@ -173,15 +175,17 @@ class Ledger:
             self._ended[one] = units
         return units
 
-    def _units(self, row: Row, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What the seats of a row count together; their tokens and money only where a limit needs them."""
+    def _units(self, row: ReservationLog, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What the reservations of a row count together; their tokens and money only where a limit needs them."""
         return self._sum(row, row.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
 
-    def _sum(self, row: Row, notes: Iterable[Mapping[str, Any]]) -> Units:
+    def _sum(self, row: ReservationLog, notes: Iterable[Mapping[str, Any]]) -> Units:
         try:
             return sum((units_of(note, self.limits.tariff) for note in notes), Units())
         except (ValueError, TypeError, KeyError, ArithmeticError) as error:
-            raise BudgetStop(f"a seat of {row.folder} does not say what it counts ({error}): restore it.") from None
+            raise BudgetStop(
+                f"a reservation of {row.folder} does not say what it counts ({error}): restore it."
+            ) from None
 
     def _minute_left(self, day: str, taken: Mapping[int, Taken] | None = None) -> float:
         """Seconds until `api.per_minute` allows another request; 0.0 at once."""

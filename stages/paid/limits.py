@@ -125,16 +125,16 @@ def amount(money: int | Decimal) -> str:
 
 
 def needs_notes(caps: Iterable[Cap]) -> bool:
-    """Whether more than the number of seats must be known."""
+    """Whether more than the number of reservations must be known."""
     return any(cap.unit != "requests" for cap in caps)
 
 
-def standing_limit(place: ObjectStore) -> int | None:
+def standing_limit(objects: ObjectStore) -> int | None:
     """The newest limit that `make budget PER_DAY=` wrote, if any."""
-    names = place.names(LIMITS)
+    names = objects.names(LIMITS)
     if not names:
         return None
-    content = place.read(f"{LIMITS}/{names[-1]}")
+    content = objects.read(f"{LIMITS}/{names[-1]}")
     try:
         return int(json.loads(content or b"")["per_day"])
     except (ValueError, KeyError, TypeError):
@@ -144,10 +144,10 @@ def standing_limit(place: ObjectStore) -> int | None:
         ) from None
 
 
-def set_standing_limit(place: ObjectStore, per_day: int, clock: Clock) -> None:
+def set_standing_limit(objects: ObjectStore, per_day: int, clock: Clock) -> None:
     """Write a new standing limit; the older ones stay as history."""
     facts = {"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex}
     content = json.dumps(facts, sort_keys=True).encode() + b"\n"
-    number = len(place.names(LIMITS))
-    while not place.create(f"{LIMITS}/{number:04d}.json", content):
+    number = len(objects.names(LIMITS))
+    while not objects.create(f"{LIMITS}/{number:04d}.json", content):
         number += 1

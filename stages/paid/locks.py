@@ -83,8 +83,8 @@ class Attempt:
 class Attempts:
     """Numbered attempts to buy each key, in a place that all machines share; `home` names the store of this one."""
 
-    def __init__(self, place: ObjectStore, who: str, max_attempts: int, home: str = "") -> None:
-        self.place = place
+    def __init__(self, objects: ObjectStore, who: str, max_attempts: int, home: str = "") -> None:
+        self.objects = objects
         self.who = who
         self.max_attempts = max_attempts
         self.home = home
@@ -112,7 +112,7 @@ class Attempts:
         return numbers if len(numbers) == len(keys) or (numbers and not whole) else None
 
     def begin(self, numbers: Mapping[str, int], call: str) -> list[Begun] | None:
-        """Begin an attempt for every key, for the request on the seat `call`; None, and none begun, if one is held.
+        """Begin an attempt for every key of the request `call` (a reservation); None, and none begun, if one is held.
 
         Keys are taken in sorted order, so that machines that want the same ones meet at the first.
         """
@@ -121,7 +121,7 @@ class Attempts:
             for key, number in sorted(numbers.items()):
                 one = Begun(key, number, uuid.uuid4().hex)
                 facts = {"who": self.who, "nonce": one.nonce, "home": self.home, "call": call}
-                if not self.place.create(_path(key, number, "json"), json.dumps(facts, sort_keys=True).encode()):
+                if not self.objects.create(_path(key, number, "json"), json.dumps(facts, sort_keys=True).encode()):
                     self.end(begun, "refunded")
                     return None
                 begun.append(one)
@@ -133,7 +133,7 @@ class Attempts:
     def end(self, begun: Iterable[Begun], state: str) -> None:
         """End attempts of one's own, each once, whatever other attempts there are by now."""
         for one in begun:
-            self.place.create(_path(one.key, one.number, state), one.nonce.encode())
+            self.objects.create(_path(one.key, one.number, state), one.nonce.encode())
 
     def release(self, key: str) -> list[str]:
         """Let a key be bought again, and all others of its latest request that have no answer; those that were held."""
@@ -141,7 +141,7 @@ class Attempts:
         if last.number < 0:
             return []
         call = self._facts(key, last.number).get("call")
-        reservation = _document(self.place.read(f"{DAYS}/{call}.json")) if call else {}
+        reservation = _document(self.objects.read(f"{DAYS}/{call}.json")) if call else {}
         released = []
         for one in dict.fromkeys([key, *reservation.get("keys", [])]):
             latest = self.latest(one)
@@ -153,12 +153,12 @@ class Attempts:
     def release_alone(self, key: str) -> None:
         """Let a key be bought again, and no other of its request."""
         for number in range(self.latest(key).number + 1):
-            self.place.create(_path(key, number, "released"), uuid.uuid4().hex.encode())
+            self.objects.create(_path(key, number, "released"), uuid.uuid4().hex.encode())
 
     def latest(self, key: str) -> Attempt:
         """The latest attempt, from one listing."""
         seen: dict[int, set[str]] = {}
-        for name in self.place.names(f"attempts/{key}"):
+        for name in self.objects.names(f"attempts/{key}"):
             number, ending = name.split(".", 1)
             seen.setdefault(int(number), set()).add(ending)
         last = max(seen, default=-1)
@@ -179,7 +179,7 @@ class Attempts:
         return f"is being bought, or was left behind, by {who}"
 
     def _facts(self, key: str, number: int) -> dict[str, Any]:
-        return _document(self.place.read(_path(key, number, "json")))
+        return _document(self.objects.read(_path(key, number, "json")))
 
 
 def _path(key: str, number: int, ending: str) -> str:

@@ -47,7 +47,7 @@ def read_note(store: AnswerStore, name: str, parse: Callable[[bytes], T]) -> T |
 def write_note(store: AnswerStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
     """Keep a note and share it; the first sound one stands."""
     _create_or_mend(store.local, name, content, parse)
-    store.shared.ask(lambda place: _create_or_mend(place, name, content, parse), None)
+    store.shared.ask(lambda objects: _create_or_mend(objects, name, content, parse), None)
 
 
 def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) -> T | None:
@@ -59,15 +59,15 @@ def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) 
         return None
 
 
-def _create_or_mend(place: ObjectStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
+def _create_or_mend(objects: ObjectStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
     """Write the note if there is none, or only a damaged one."""
-    if place.create(name, content):
+    if objects.create(name, content):
         return
-    there = place.read(name) or b""
+    there = objects.read(name) or b""
     try:
         parse(there)
     except NOT_SOUND:
-        place.swap(name, there, content)
+        objects.swap(name, there, content)
 
 
 def facts_of(asked: Question | ModelSpec, store: AnswerStore, buy: Callable[[str], ModelFacts]) -> ModelFacts | str:

@@ -16,7 +16,7 @@ from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
 from stages.paid.identity import STORE, id_at
 from stages.paid.limits import LIMITS
-from stages.paid.reservations import DAYS, MONTHS, SETTLED, Row
+from stages.paid.reservations import DAYS, MONTHS, SETTLED, ReservationLog
 
 OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
 MOVED = "moved_store_id"
@@ -45,12 +45,12 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
 
 
 def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
-    """The seats of a day or month as they are, or, where the new place has such seats, behind them; each once."""
+    """The reservations of a day or month as they are, or behind those that the new store has; each once."""
     if not new.names(folder):
         for name in old.names(folder):
             _copy(old, new, f"{folder}/{name}")
         return
-    row = Row(new, folder)
+    row = ReservationLog(new, folder)
     counted = set(new.read_many(f"{folder}/{name}" for name in new.names(folder)).values())
     for reservation in (name.removesuffix(".json") for name in old.names(folder) if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""

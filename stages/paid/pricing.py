@@ -91,14 +91,14 @@ def _stored(store: AnswerStore, questions: Sequence[Question]) -> set[str]:
         return here
 
 
-def keys_in(place: ObjectStore, keys: Iterable[str]) -> set[str]:
+def keys_in(objects: ObjectStore, keys: Iterable[str]) -> set[str]:
     """Which of these keys have a record there, from one listing per folder."""
     by_folder: dict[str, set[str]] = defaultdict(set)
     for key in keys:
         by_folder[key[:2]].add(key)
     found: set[str] = set()
     for folder, wanted in by_folder.items():
-        names = {f"{folder}/{name}" for name in place.names(folder)}
+        names = {f"{folder}/{name}" for name in objects.names(folder)}
         found |= {key for key in wanted if path_of(key) in names}
     return found
 

@@ -45,7 +45,7 @@ class Answered:
 
 
 class Buyer:
-    """Sends batches, each request on a seat of its own. The caller holds the locks of their snapshots."""
+    """Sends batches, each request on a reservation of its own. The caller holds the locks of their snapshots."""
 
     def __init__(self, context: PurchaseContext, counts: Counts) -> None:
         self.context = context
@@ -158,7 +158,7 @@ class Buyer:
         return told
 
     def _asked(self, wanted: Batch, again: Collection[str], *, whole: bool) -> Answered | None:
-        """One request on one seat, while the disk holds room for its answers."""
+        """One request on one reservation, while the disk holds room for its answers."""
         numbers = self._free([one.key for one in wanted.questions if one.key not in again], whole=whole)
         if numbers is None:
             return None
@@ -184,7 +184,7 @@ class Buyer:
         return Answered(batch, reservation, begun, bought)
 
     def _reserve(self, kind: str, batch: Batch) -> Reservation:
-        client, questions = self._client, batch.questions  # a missing key is said before a seat is taken
+        client, questions = self._client, batch.questions  # a missing key is said before a reservation is taken
         return self.context.ledger.reserve(
             {
                 "kind": kind,
@@ -227,8 +227,8 @@ class Buyer:
                 name = f"quarantine/call-{reservation.day}-{reservation.name}.txt"
                 self.context.store.local.create(name, failure.evidence.encode())
             if failure.late and batch.asked:
-                place, call = self.context.ledger.place, (reservation.day, reservation.name)
-                failure.error = remember_late(place, batch, self.context.api.timeout_sec, call)
+                objects, call = self.context.ledger.objects, (reservation.day, reservation.name)
+                failure.error = remember_late(objects, batch, self.context.api.timeout_sec, call)
         except PipelineError as error:  # what happened to the call is said all the same
             print(error, file=sys.stderr, flush=True)
 
@@ -255,7 +255,7 @@ class Buyer:
             raise _locks_are_down(error) from error
 
     def _begun(self, numbers: Mapping[str, int], reservation: Reservation) -> list[Begun] | None:
-        """The attempts of this request; None, and its seat given back, if another machine began first."""
+        """The attempts of this request; None, and its reservation given back, if another machine began first."""
         attempts, begun = self.context.attempts, None
         if attempts is None:
             return []
@@ -274,12 +274,12 @@ class Buyer:
         try:
             self.context.attempts.end(begun, state)
         except (OSError, PipelineError) as error:
-            told = f"{len(begun)} claims stay open on the remote ({error}): the next run from this store ends them."
+            told = f"{len(begun)} locks stay open on the remote ({error}): the next run from this store ends them."
             print(told, file=sys.stderr, flush=True)
 
 
 def _locks_are_down(error: OSError) -> BudgetStop:
-    return BudgetStop(f"the claims on the remote do not answer ({error}), so nothing may be sent")
+    return BudgetStop(f"the locks on the remote do not answer ({error}), so nothing may be sent")
 
 
 def _require_sound(batch: Batch, bought: Response, sigmas: float) -> None:

@@ -1,22 +1,22 @@
 """Numbered reservations, at most one request each, in the days and months of a ledger.
 
-A row of numbered seats: at most one request per seat, whoever asks and whenever they die.
+A row of numbered reservations: at most one request per reservation, whoever asks and whenever they die.
 
-A seat is the file `NNNN-0.json`, created only if its name is free and every lower number is taken, so a row is one
-order of all requests: what the seats below one hold is known before it is taken, and can only shrink. How a request
-ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request never left) stops
-counting. Nothing is ever deleted, so a gap in the row is a deletion by hand, and no seat is given. Earlier versions
-took a refunded number again, as `NNNN-1.json` and so on: the latest attempt is what counts of it.
+A reservation is the file `NNNN-0.json`, created only if its name is free and every lower number is taken, so a row is
+one order of all requests: what the reservations below one hold is known before it is taken, and can only shrink. How a
+request ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request never
+left) stops counting. Nothing is ever deleted, so a gap in the row is a deletion by hand, and no reservation is given.
+Earlier versions took a refunded number again, as `NNNN-1.json` and so on: the latest attempt is what counts of it.
 
 *Source*: exclusive create as the atomic step (POSIX link(2); `ifGenerationMatch=0` in a bucket).
-*Errors*: `BudgetStop` (exit 4) on a gap, or on a seat that cannot be read where its content is needed.
+*Errors*: `BudgetStop` (exit 4) on a gap, or on a reservation that cannot be read where its content is needed.
 
 The days and months of a ledger: which is today's, and what lies in each.
 
-*Time*: a seat belongs to the UTC day of its reservation, or to the newest day in the ledger while the clocks of two
-machines stand on two sides of midnight. Days that a clock ran ahead into are moved by `right_clock`: their seats count
-on the day it says, and again should that day ever come.
-*Errors*: `BudgetStop` (exit 4) while the ledger holds requests of days that have not come.
+*Time*: a reservation belongs to the UTC day of its reservation, or to the newest day in the ledger while the clocks of
+two machines stand on two sides of midnight. Days that a clock ran ahead into are moved by `right_clock`: their
+reservations count on the day it says, and again should that day ever come. *Errors*: `BudgetStop` (exit 4) while the
+ledger holds requests of days that have not come.
 """
 
 import json
@@ -58,25 +58,25 @@ class Reservation:
         return f"{self.day}/{self.name}"
 
     def use(self) -> None:
-        """Called in the instant the request leaves; a second request on the same seat is refused."""
+        """Called in the instant the request leaves; a second request on the same reservation is refused."""
         if self.used:
-            raise BudgetStop(f"a second request tried to leave on seat {self.day}/{self.name}; it was not sent.")
+            raise BudgetStop(f"a second request tried to leave on reservation {self.day}/{self.name}; it was not sent.")
         self.used = True
 
 
-class Row:
-    """One row of seats in a folder of a place."""
+class ReservationLog:
+    """One row of reservations in a folder of a place."""
 
-    def __init__(self, place: ObjectStore, folder: str) -> None:
-        self.place = place
+    def __init__(self, objects: ObjectStore, folder: str) -> None:
+        self.objects = objects
         self.folder = folder
         self._notes: dict[str, dict[str, Any]] = {}
 
     def taken(self) -> dict[int, Taken]:
         """Every number that was ever taken, from one listing; a gap is looked at twice before it counts as one."""
-        row = _read(self.place.names(self.folder))
+        row = _read(self.objects.names(self.folder))
         for number in sorted(set(range(max(row, default=-1) + 1)) - set(row)):
-            if self.place.read(f"{self.folder}/{number:04d}-0.json") is None:
+            if self.objects.read(f"{self.folder}/{number:04d}-0.json") is None:
                 raise BudgetStop(
                     f"seat {number:04d} of {self.folder} is missing while later ones exist: somebody deleted part of "
                     "the ledger, so what was spent is unknown; restore the file, or wait for the next UTC day."
@@ -85,25 +85,25 @@ class Row:
         return row
 
     def take(self, taken: Mapping[int, Taken], content: bytes) -> str | None:
-        """Take the seat behind these; its name, or None when somebody was faster."""
+        """Take the reservation behind these; its name, or None when somebody was faster."""
         name = f"{len(taken):04d}-0"
-        return name if self.place.create(f"{self.folder}/{name}.json", content) else None
+        return name if self.objects.create(f"{self.folder}/{name}.json", content) else None
 
     def settle(self, name: str, state: str, content: bytes) -> None:
-        """Say how the request of a seat ended; the first word stands. A word lost in a power cut leaves it counted."""
+        """Say how its request ended; the first word stands. A word lost in a power cut leaves the reservation counted."""
         if state not in SETTLED:
             raise ValueError(state)
-        self.place.create(f"{self.folder}/{name}.{state}", content, durable=False)
+        self.objects.create(f"{self.folder}/{name}.{state}", content, durable=False)
 
     def notes(self, taken: Mapping[int, Taken]) -> list[dict[str, Any]]:
-        """What stands on the seats that count, with the end of those that are answered; each file is read once."""
+        """What the reservations that count hold, with the end of those that are answered; each file is read once."""
         counted = [
             (f"{self.folder}/{n:04d}-{one.attempt}", one.state) for n, one in taken.items() if one.state != FREED
         ]
         files = [f"{reservation}.json" for reservation, _ in counted] + [
             f"{reservation}.{END}" for reservation, state in counted if state == END
         ]
-        contents = self.place.read_many(name for name in files if name not in self._notes)
+        contents = self.objects.read_many(name for name in files if name not in self._notes)
         self._notes |= {name: _note(content) for name, content in contents.items()}
         notes = []
         for reservation, _ in counted:
@@ -149,23 +149,23 @@ CLOCK_SKEW = timedelta(hours=1)
 
 
 class Days:
-    """The rows of one ledger; what stands on a seat is read once."""
+    """The rows of one ledger; what stands on a reservation is read once."""
 
-    def __init__(self, place: ObjectStore, clock: Clock) -> None:
-        self.place = place
+    def __init__(self, objects: ObjectStore, clock: Clock) -> None:
+        self.objects = objects
         self.clock = clock
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, ReservationLog] = {}
 
-    def row(self, folder: str) -> Row:
-        """The seats of a day or month."""
-        return self._rows.setdefault(folder, Row(self.place, folder))
+    def row(self, folder: str) -> ReservationLog:
+        """The reservations of a day or month."""
+        return self._rows.setdefault(folder, ReservationLog(self.objects, folder))
 
-    def of(self, day: str) -> Row:
-        """The seats of a day."""
+    def of(self, day: str) -> ReservationLog:
+        """The reservations of a day."""
         return self.row(f"{DAYS}/{day}")
 
-    def of_month(self, day: str) -> Row:
-        """The seats of the month that a day is in."""
+    def of_month(self, day: str) -> ReservationLog:
+        """The reservations of the month that a day is in."""
         return self.row(f"{MONTHS}/{day[:7]}")
 
     def today(self) -> str:
@@ -180,12 +180,12 @@ class Days:
         return max([today, *(day for day in days if day <= self._latest())])
 
     def begun(self) -> list[str]:
-        """Every day that has a seat."""
-        return [name for name in self.place.names(DAYS) if DAY.match(name)]
+        """Every day that has a reservation."""
+        return [name for name in self.objects.names(DAYS) if DAY.match(name)]
 
     def moved(self) -> list[tuple[str, str]]:
         """Days that count another's requests, and those others."""
-        return [(to, of) for to, _, of in (name.partition("--") for name in self.place.names(MOVED))]
+        return [(to, of) for to, _, of in (name.partition("--") for name in self.objects.names(MOVED))]
 
     def right_clock(self, run: str) -> dict[str, int]:
         """Count the requests of days that lie ahead of the clock today; how many, by day."""
@@ -193,7 +193,7 @@ class Days:
         ahead = {day: held(self.of(day).taken()) for day in self._ahead(self.begun())}
         for day, count in ahead.items():
             content = json.dumps({"requests": count, "run": run}, sort_keys=True).encode() + b"\n"
-            self.place.create(f"{MOVED}/{today}--{day}", content)
+            self.objects.create(f"{MOVED}/{today}--{day}", content)
         return ahead
 
     def _latest(self) -> str:

@@ -38,9 +38,14 @@ class SharedAnswers:
     """
 
     def __init__(
-        self, place: ObjectStore | None, dropped: Dropped, *, must_share: bool, on_damage: Callable[[str], None] | None
+        self,
+        objects: ObjectStore | None,
+        dropped: Dropped,
+        *,
+        must_share: bool,
+        on_damage: Callable[[str], None] | None,
     ) -> None:
-        self.place = place
+        self.objects = objects
         self.dropped = dropped
         self.must_share = must_share
         self.on_damage = on_damage
@@ -54,25 +59,25 @@ class SharedAnswers:
 
     def read(self, names: list[str]) -> dict[str, bytes]:
         """The contents of those that exist."""
-        return self.ask(lambda place: place.read_many(names), {}) if names else {}
+        return self.ask(lambda objects: objects.read_many(names), {}) if names else {}
 
     def put(self, record: Record) -> Record | None:
         """The record that stands there from now on; None if it could not be shared."""
-        return self.ask(lambda place: self._first(place, record), None)
+        return self.ask(lambda objects: self._first(objects, record), None)
 
-    def _first(self, place: ObjectStore, record: Record) -> Record:
+    def _first(self, objects: ObjectStore, record: Record) -> Record:
         name, content = path_of(record.key), record.encode()
         for _ in range(RACES):
-            if place.create(name, content):
+            if objects.create(name, content):
                 return record
-            there = place.read(name)
+            there = objects.read(name)
             if there is None:
                 continue
             if (first := self._sound(name, there)) is not None:
                 return first
             if there in self.dropped:
-                place.create(f"quarantine/{record.key}-{hashlib.sha256(there).hexdigest()[:12]}.json", there)
-            if place.swap(name, there, content):
+                objects.create(f"quarantine/{record.key}-{hashlib.sha256(there).hexdigest()[:12]}.json", there)
+            if objects.swap(name, there, content):
                 if there not in self.dropped:
                     print(f"the remote's copy of {record.key} is mended.", file=sys.stderr, flush=True)
                 return record
@@ -92,7 +97,7 @@ class SharedAnswers:
 
     def _names(self, folder: str) -> list[str]:
         nothing: list[str] = []
-        return self.ask(lambda place: place.names(folder), nothing)
+        return self.ask(lambda objects: objects.names(folder), nothing)
 
     def _sound(self, name: str, content: bytes) -> Record | None:
         """The record, or None for one that was dropped, and for damage, which is said and set aside."""
@@ -107,20 +112,20 @@ class SharedAnswers:
 
     def _set_aside(self, key: str, content: bytes) -> None:
         aside = f"quarantine/{key}-{hashlib.md5(content, usedforsecurity=False).hexdigest()[:8]}"
-        if self.place is None:
+        if self.objects is None:
             return
-        self.place.create(f"{aside}.json", content)
-        if self.on_damage is not None and self.place.create(f"{aside}.met", uuid.uuid4().hex.encode()):
+        self.objects.create(f"{aside}.json", content)
+        if self.on_damage is not None and self.objects.create(f"{aside}.met", uuid.uuid4().hex.encode()):
             self.on_damage(key)
 
     def ask(self, ask: Callable[[ObjectStore], T], otherwise: T) -> T:
         """What the remote says; one that fails now is not asked again."""
-        if self.place is None:
+        if self.objects is None:
             return otherwise
         try:
-            return ask(self.place)
+            return ask(self.objects)
         except (OSError, PipelineError) as error:
-            self.place = None
+            self.objects = None
             told = f"the DVC remote does not share answers now ({error})"
             if self.must_share:
                 raise BudgetStop(

@@ -1,10 +1,10 @@
 """TimeGPT through Nixtla's own SDK: the only page that knows nixtla, pandas and the API key.
 
-The SDK is kept on a short lead: one attempt a call (retries happen above it, each on a seat of its own), metadata
-seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh seat, a response
-bounded in bytes and time and looked at before the SDK makes a table of it. The SDK is given an artificial gapless
-minute clock that ends at the snapshot, whose start it would send as `start_datetime`: that is taken out of what leaves
-unless the question's clock is artificial. Answers are read by step.
+The SDK is kept on a short lead: one attempt a call (retries happen above it, each on a reservation of its own),
+metadata seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh
+reservation, a response bounded in bytes and time and looked at before the SDK makes a table of it. The SDK is given an
+artificial gapless minute clock that ends at the snapshot, whose start it would send as `start_datetime`: that is taken
+out of what leaves unless the question's clock is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
 *Errors*: `CallFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
@@ -49,7 +49,7 @@ logging.getLogger("nixtla").setLevel(logging.CRITICAL)  # it would print respons
 
 
 class TimeGPT:
-    """The seller. One object a run; not for threads."""
+    """The client. One object a run; not for threads."""
 
     sdk = f"nixtla {version('nixtla')}"
 
@@ -118,7 +118,7 @@ class TimeGPT:
 
 
 class _SeatedClient(NixtlaClient):
-    """The SDK's client, which cannot send without a seat, nor wait or read without end.
+    """The SDK's client, which cannot send without a reservation, nor wait or read without end.
 
     `look` is shown the body of a healthy answer before the SDK is; `reply` and `pause_sec` are of the latest response.
     """

@@ -53,7 +53,7 @@ def parse_units(document: Mapping[str, Any]) -> Units:
 
 
 def units_of(note: Mapping[str, Any], tariff: Tariff | None) -> Units:
-    """What a seat of the ledger counts; of one that an earlier version wrote, as far as it says what was sent."""
+    """What a reservation counts; of one that an earlier version wrote, as far as it says what was sent."""
     series = note.get("series", 0)
     if "units" in note:
         units = parse_units(note["units"])

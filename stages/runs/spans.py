@@ -1,6 +1,6 @@
 """The spans that `seal` wrote: read, opened on the record, and how often they were opened before.
 
-The envelopes that `seal` wrote: everything needed to trade and score one span.
+The sealed spans that `seal` wrote: everything needed to trade and score one span.
 
 How often a holdout was opened before: every value `split.open_holdout` ever had, on any branch or in any experiment.
 

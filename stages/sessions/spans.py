@@ -26,7 +26,7 @@ import polars as pl
 from stages.errors import ConfigurationError
 from stages.params.split import CutParams, WalkForwardParams
 
-ALL = "all"  # the name of a holdout's only envelope
+ALL = "all"  # the name of a holdout's only sealed span
 
 
 @dataclass(frozen=True)

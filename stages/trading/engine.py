@@ -76,7 +76,7 @@ class Levels(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidates:
-    """One kind of forecasts seen from the desk: who is a candidate, and what each level takes from it or saves it."""
+    """One kind of forecasts of a symbol: who is a candidate, and what each level takes from it or saves it."""
 
     candidates: Records
     wanted: Bools  # (2, snapshots): positions that some variant could open

@@ -4,7 +4,7 @@ Everything here repeats `tests/trading/loop.py`, the specification in plain Pyth
 and the same bits. All compiled code stands in this one file, since numba's cache notices edits of a function's own file
 and not of the files it calls into. P&L is rounded once a trade to millionths of a bp: sums are exact in any order.
 
-*Shapes*: record arrays as `backtesting/arrays.py` names their fields. `desk` = (BAR (bars,), LOOK (looks,)) of one
+*Shapes*: record arrays as `trading/market.py` names their fields. `context` = (BAR (bars,), LOOK (looks,)) of one
 symbol; `wanted` and EXIT (2, looks), side 0 long and 1 short; `touches` = (first bar that touches each stop (2, looks,
 stops), the same for targets), levels ascending.
 """

@@ -7,9 +7,9 @@ into its cache on disk, and a class that was renamed since would make an old cac
 
 *Units*: minutes count from 1970-01-01 UTC; `*_units` are 1e-6 bp of entry notional, `turnover_units` 1e-6 of it.
 
-Bars and forecasts as the arrays that the engine walks: one tape and one list of snapshots a symbol.
+Bars and forecasts as the arrays that the engine walks: one bars and one list of snapshots a symbol.
 
-*Shapes*: a tape is (bars,) records `BAR`, real bars only: a filled or empty minute is no bar, so nothing can trade on
+*Shapes*: a bars is (bars,) records `BAR`, real bars only: a filled or empty minute is no bar, so nothing can trade on
 it or be stopped by it. `Snapshots` (snapshots,), in order of time. `Feed` is aligned with the snapshots of its symbol.
 *Units*: times in whole minutes since 1970-01-01 UTC; `sigma` a fraction per five minutes.
 *Errors*: `DataContractError` when forecasts name a symbol without bars, a session outside the calendar, or disagree
@@ -38,7 +38,7 @@ Bools = NDArray[np.bool_]
 # A real bar of one symbol; `minute` is its start.
 BAR = np.dtype([("minute", "i8"), ("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8")])
 
-# A snapshot seen from the desk: when, and between which bars of the tape a position taken there would live.
+# A snapshot seen from the context: when, and between which bars of the bars a position taken there would live.
 SNAPSHOT = np.dtype(
     [
         ("minute", "i8"),

@@ -2,7 +2,7 @@
 
 The sequence of tests that a signal must pass; the first that fails is the reason on record.
 
-The numbers are the order of the tests. They are compiled into the engine: `backtesting/kernels.py` repeats them.
+The numbers are the order of the tests. They are compiled into the engine: `trading/kernels.py` repeats them.
 
 When a session's positions are closed: the stated clock time in New York, earlier on half days.
 

@@ -2,7 +2,7 @@
 
 A combo's id names rules, costs, method, model and who may trade. The same combo on other bars, questions, forecasters,
 corrections or cuts is another look at the data, so a variant is a combo within its context: a digest of the params that
-stand before the rule, in canonical form (`tables/canonical.py`). `sweep` itself is in neither, so writing
+stand before the rule, in canonical form (`params/canonical.py`). `sweep` itself is in neither, so writing
 `sweep.prior_trials` makes no new variant.
 
 *Units*: Sharpe ratios of an entry are per session, not annualised.

@@ -97,7 +97,7 @@ def test_a_stage_reads_only_what_an_earlier_stage_wrote():
 
 
 def test_nothing_that_feeds_a_choice_reads_the_holdout_or_the_unsealed_record():
-    """Downstream of `seal`, calibrated rows and bars come from the envelopes, and only `evaluate` opens the second."""
+    """Downstream of `seal`, calibrated rows and bars come from its two spans, and only `evaluate` opens the second."""
     for stage in NAMES[NAMES.index("seal") + 1 :]:
         assert forbidden_to(stage, declared(STAGES[stage], "deps")) == [], stage
 
@@ -123,7 +123,7 @@ def load_params() -> dict:
 def test_nothing_after_the_forecasts_can_ask_for_one():
     later = NAMES[NAMES.index("forecast") + 1 :]
     code = {(stage, file) for stage in later for file in code_files(stage)}
-    assert [(stage, file) for stage, file in code if file.startswith("stages/outside/paid/")] == []
+    assert [(stage, file) for stage, file in code if file.startswith("stages/paid/")] == []
 
 
 def test_no_stage_depends_on_code_that_only_commands_use():

@@ -105,7 +105,7 @@ def bytes_sent(folder: Path) -> None:
 
 
 def overhead(folder: Path) -> None:
-    """The same three-symbol request, bare and with claim, seat, checks, three kept answers and settlement."""
+    """The same three-symbol request, bare and with lock, reservation, checks, three kept answers and settlement."""
     with TimeGPTServer() as server:
         client = NixtlaClient(api_key=KEY, base_url=server.url, max_retries=1)
         client._model_params[("timegpt-2.1", "min")] = (INPUT_SIZE, MODEL_HORIZON)

@@ -23,7 +23,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def study(fetched: Path, tmp_path: Path) -> StudyFolder:
-    """A copy of the desk after its first run."""
+    """A copy of the context after its first run."""
     return StudyFolder(shutil.copytree(fetched, tmp_path / "desk", symlinks=True))
 
 

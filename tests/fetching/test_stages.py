@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def listed(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A desk that has listed the bucket, and fetched nothing."""
+    """A context that has listed the bucket, and fetched nothing."""
     study = StudyFolder.at(tmp_path_factory.mktemp("desk") / "first")
     study.deliver(bars())
     for month in MONTHS:

@@ -82,7 +82,7 @@ def test_a_configuration_that_dvc_refuses_is_told_in_a_sentence(tmp_path: Path):
     ids=["credentials", "project and endpoint", "anonymous"],
 )  # fmt: skip
 def test_a_remotes_options_become_the_arguments_of_gcsfs(options: dict[str, object], arguments: dict[str, str]):
-    """Else answers, seats and claims are shared with another login than the one that `dvc push` uses.
+    """Else answers, reservations and locks are shared with another login than the one that `dvc push` uses.
 
     Left: options by `dvc remote modify --help`; right: arguments by the documentation of gcsfs.
     """

@@ -30,85 +30,85 @@ def remote_at(url: str, prefix: str = "dvc") -> Remote:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "folder":
         return LocalStore(tmp_path)
     return open_remote(remote_at(request.getfixturevalue("gcs"), tmp_path.name))
 
 
-def test_a_name_is_created_once(place: ObjectStore):
-    assert place.create("budget/d/0000-0.json", b"first")
-    assert not place.create("budget/d/0000-0.json", b"second")
-    assert place.read("budget/d/0000-0.json") == b"first"
+def test_a_name_is_created_once(objects: ObjectStore):
+    assert objects.create("budget/d/0000-0.json", b"first")
+    assert not objects.create("budget/d/0000-0.json", b"second")
+    assert objects.read("budget/d/0000-0.json") == b"first"
 
 
-def test_names_lists_one_folder_fresh_every_time(place: ObjectStore):
-    assert place.names("budget/d") == []
+def test_names_lists_one_folder_fresh_every_time(objects: ObjectStore):
+    assert objects.names("budget/d") == []
     for name in ("b", "a"):
-        place.create(f"budget/d/{name}", b"x")
-        place.create(f"budget/e/{name}", b"x")
-    assert place.names("budget/d") == ["a", "b"]
-    assert place.names("budget") == ["d", "e"]
+        objects.create(f"budget/d/{name}", b"x")
+        objects.create(f"budget/e/{name}", b"x")
+    assert objects.names("budget/d") == ["a", "b"]
+    assert objects.names("budget") == ["d", "e"]
 
 
-def test_what_is_not_there_reads_as_none(place: ObjectStore):
-    place.create("aa/1.json", b"1")
-    assert place.read("aa/2.json") is None
-    assert place.read_many(["aa/1.json", "aa/2.json"]) == {"aa/1.json": b"1"}
+def test_what_is_not_there_reads_as_none(objects: ObjectStore):
+    objects.create("aa/1.json", b"1")
+    assert objects.read("aa/2.json") is None
+    assert objects.read_many(["aa/1.json", "aa/2.json"]) == {"aa/1.json": b"1"}
 
 
-def test_of_many_writers_one_wins(place: ObjectStore):
+def test_of_many_writers_one_wins(objects: ObjectStore):
     with ThreadPoolExecutor(8) as pool:
         for round_ in range(5):
             contents = [f"{round_}-{writer}".encode() for writer in range(8)]
-            won = list(pool.map(lambda content: place.create(f"race/{round_}", content), contents))  # noqa: B023
+            won = list(pool.map(lambda content: objects.create(f"race/{round_}", content), contents))  # noqa: B023
             assert won.count(True) == 1
-            assert place.read(f"race/{round_}") == contents[won.index(True)]
+            assert objects.read(f"race/{round_}") == contents[won.index(True)]
 
 
-def test_only_what_was_seen_is_replaced(place: ObjectStore):
-    place.create("aa/1.json", b"damaged")
-    assert not place.swap("aa/1.json", b"something else", b"sound")
-    assert not place.swap("aa/2.json", b"damaged", b"sound")
-    assert place.swap("aa/1.json", b"damaged", b"sound")
-    assert not place.swap("aa/1.json", b"damaged", b"late")
-    assert place.read("aa/1.json") == b"sound"
+def test_only_what_was_seen_is_replaced(objects: ObjectStore):
+    objects.create("aa/1.json", b"damaged")
+    assert not objects.swap("aa/1.json", b"something else", b"sound")
+    assert not objects.swap("aa/2.json", b"damaged", b"sound")
+    assert objects.swap("aa/1.json", b"damaged", b"sound")
+    assert not objects.swap("aa/1.json", b"damaged", b"late")
+    assert objects.read("aa/1.json") == b"sound"
 
 
-def test_of_many_who_replace_one_wins(place: ObjectStore):
-    place.create("aa/1.json", b"damaged")
+def test_of_many_who_replace_one_wins(objects: ObjectStore):
+    objects.create("aa/1.json", b"damaged")
     contents = [f"sound {number}".encode() for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(lambda content: place.swap("aa/1.json", b"damaged", content), contents))
+        won = list(pool.map(lambda content: objects.swap("aa/1.json", b"damaged", content), contents))
     assert won.count(True) == 1
-    assert place.read("aa/1.json") == contents[won.index(True)]
+    assert objects.read("aa/1.json") == contents[won.index(True)]
 
 
 def test_a_bucket_refuses_to_replace_another_generation_than_the_one_that_was_read(
     gcs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Somebody mends the object between our look and our write: theirs stands."""
-    place, other = (open_remote(remote_at(gcs, tmp_path.name)) for _ in range(2))
-    assert isinstance(place, BucketStore)
-    place.create("aa/1.json", b"damaged")
-    read = place.read
+    objects, other = (open_remote(remote_at(gcs, tmp_path.name)) for _ in range(2))
+    assert isinstance(objects, BucketStore)
+    objects.create("aa/1.json", b"damaged")
+    read = objects.read
 
     def overtaken(name: str) -> bytes | None:
         seen = read(name)
         other.swap("aa/1.json", b"damaged", b"theirs")
         return seen
 
-    monkeypatch.setattr(place, "read", overtaken)
-    assert not place.swap("aa/1.json", b"damaged", b"ours")
-    assert place.read("aa/1.json") == b"theirs"
+    monkeypatch.setattr(objects, "read", overtaken)
+    assert not objects.swap("aa/1.json", b"damaged", b"ours")
+    assert objects.read("aa/1.json") == b"theirs"
 
 
 def test_a_writer_knows_its_own_object_again(gcs: str, tmp_path: Path):
     """The reply to a create may be lost and the create repeated; the writer meets its own object and has won."""
-    place = open_remote(remote_at(gcs, tmp_path.name))
-    assert place.create("seat", b"nonce 1")
-    assert place.create("seat", b"nonce 1")
-    assert not place.create("seat", b"nonce 2")
+    objects = open_remote(remote_at(gcs, tmp_path.name))
+    assert objects.create("seat", b"nonce 1")
+    assert objects.create("seat", b"nonce 1")
+    assert not objects.create("seat", b"nonce 2")
 
 
 def test_a_dead_remote_is_told_within_five_seconds():
@@ -127,10 +127,10 @@ def test_a_remote_that_takes_calls_and_says_nothing_is_told_soon_too(monkeypatch
 
 def test_a_missing_bucket_is_told(gcs: str):
     options = {"endpointurl": gcs, "allow_anonymous_login": True, "projectname": "test"}
-    place = open_remote(Remote(name="team", url="gs://nowhere/dvc", options=options))
-    assert isinstance(place, BucketStore)
+    objects = open_remote(Remote(name="team", url="gs://nowhere/dvc", options=options))
+    assert isinstance(objects, BucketStore)
     with pytest.raises(StoreUnreachable):
-        place.create("seat", b"x")
+        objects.create("seat", b"x")
 
 
 def test_a_remote_of_another_kind_says_what_to_do():
@@ -144,19 +144,24 @@ def test_a_folder_whose_parent_is_gone_is_down(tmp_path: Path):
 
 
 def test_a_full_disk_leaves_no_torn_file(small_disk: Path):
-    place = LocalStore(small_disk)
-    place.create("a", b"x" * 100_000)
+    objects = LocalStore(small_disk)
+    objects.create("a", b"x" * 100_000)
     with pytest.raises(ConfigurationError, match="the disk is full"):
-        place.create("b", b"x" * 300_000)
-    assert place.names("") == ["a"]
+        objects.create("b", b"x" * 300_000)
+    assert objects.names("") == ["a"]
     assert len(list(small_disk.iterdir())) == 1
 
 
 @pytest.mark.parametrize("name", ["../a", "b/../../a", "/etc/hostname"])
 def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str):
     (tmp_path / "a").write_bytes(b"mine")
-    place = LocalStore(tmp_path / "place")
-    for act in (place.read, place.names, lambda one: place.create(one, b""), lambda one: place.replace(one, b"")):
+    objects = LocalStore(tmp_path / "place")
+    for act in (
+        objects.read,
+        objects.names,
+        lambda one: objects.create(one, b""),
+        lambda one: objects.replace(one, b""),
+    ):
         with pytest.raises(ConfigurationError, match="is no name of a file within"):
             act(name)
     assert (tmp_path / "a").read_bytes() == b"mine"

@@ -77,9 +77,9 @@ def test_the_remote_is_dvcs_default(repository: Path):
 
 def test_a_folder_remote_is_found_from_the_configs_folder(repository: Path):
     configure(repository, "[core]\n    remote = team\n['remote \"team\"']\n    url = ../../shared\n")
-    place = shared_store(api(mode="offline"))
-    assert isinstance(place, LocalStore)
-    assert place.root.resolve() == (repository.parent / "shared" / "forecasts").resolve()
+    objects = shared_store(api(mode="offline"))
+    assert isinstance(objects, LocalStore)
+    assert objects.root.resolve() == (repository.parent / "shared" / "forecasts").resolve()
 
 
 def test_offline_no_bucket_is_asked(repository: Path):
@@ -120,7 +120,7 @@ def test_a_shop_with_one_budget_keeps_it_on_the_remote(repository: Path):
     configure(repository, "[core]\n    remote = team\n['remote \"team\"']\n    url = ../../shared\n")
     context = open_context(ForecasterParams(**{**FORECASTER, "base_url": "http://127.0.0.1:9"}), api(scope="remote"))
     assert context.attempts is not None
-    assert context.ledger.place is context.store.remote
+    assert context.ledger.objects is context.store.remote
     assert context.store.local.root == store_root()
 
 

@@ -126,9 +126,9 @@ def sent_under(limits: Limits, seed: int) -> dict[str, Units]:
     sent: defaultdict[str, Units] = defaultdict(Units)
 
     def buyer(number: int) -> Callable[[], None]:
-        place = Memory(files, turns, number, chance.choice([10**6, chance.randint(0, 40)]))
+        objects = Memory(files, turns, number, chance.choice([10**6, chance.randint(0, 40)]))
         ledger = Ledger(
-            place, Path(), limits, Clock(timedelta(seconds=chance.uniform(-1, 1)), passed), "an interleaving"
+            objects, Path(), limits, Clock(timedelta(seconds=chance.uniform(-1, 1)), passed), "an interleaving"
         )
         orders = [(units_of(chance), chance.choice(["answered", "unknown", "refused", "refunded"])) for _ in range(4)]
 

@@ -43,14 +43,14 @@ def remote(tmp_path: Path) -> LocalStore:
 class DownAfter:
     """A place that dies after some calls."""
 
-    def __init__(self, place: LocalStore, calls: int) -> None:
-        self.place, self.calls = place, calls
+    def __init__(self, objects: LocalStore, calls: int) -> None:
+        self.objects, self.calls = objects, calls
 
     def __getattr__(self, name: str):
         self.calls -= 1
         if self.calls < 0:
             raise StoreUnreachable("nobody answers")
-        return getattr(self.place, name)
+        return getattr(self.objects, name)
 
 
 def test_an_answer_lies_under_its_questions_md5(local: LocalStore):

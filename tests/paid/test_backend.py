@@ -123,7 +123,7 @@ def test_of_two_standing_limits_the_newest_holds_and_it_is_never_above_that_of_p
     ledger = contexts.context(clock, per_day=7).ledger
     in_force = [ledger.per_day()]
     for per_day in (3, 5, 9, 2):
-        set_standing_limit(ledger.place, per_day, clock)
+        set_standing_limit(ledger.objects, per_day, clock)
         in_force.append(ledger.per_day())
     assert in_force == [7, 3, 5, 7, 2]
 
@@ -275,10 +275,10 @@ def test_midnight_between_two_requests_opens_a_new_day(contexts: ContextFactory,
 def test_midnight_between_a_seat_and_its_request_frees_the_seat(
     contexts: ContextFactory, server: TimeGPTServer, clock: Any
 ):
-    """The seat was taken on the old day, the request would leave on the new one: it takes a seat there instead."""
+    """The reservation was of the old day, the request would leave on the new one: it makes a reservation there."""
     context = contexts.context(clock, per_day=1)
     clock.wait(12 * 3600 - 1)
-    context.ledger.days.place = StrikesTwelve(contexts.root, clock)
+    context.ledger.days.objects = StrikesTwelve(contexts.root, clock)
     PaidBackend(context).answer([asked()])
     days = context.store.local.names(DAYS)
     assert [context.store.local.names(f"{DAYS}/{day}") for day in days] == [
@@ -289,7 +289,7 @@ def test_midnight_between_a_seat_and_its_request_frees_the_seat(
 
 
 class StrikesTwelve(LocalStore):
-    """A place where midnight falls while the first seat is being written."""
+    """A place where midnight falls while the first reservation is being written."""
 
     def __init__(self, root: Path, clock: Any) -> None:
         super().__init__(root)

@@ -289,8 +289,8 @@ def synced(monkeypatch: pytest.MonkeyPatch, action: Callable[[], Any]) -> list[s
 def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_we_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    place = LocalStore(tmp_path)
-    assert synced(monkeypatch, lambda: place.create("seat", b"x")) == ["sync file", "name", "sync folder"]
+    objects = LocalStore(tmp_path)
+    assert synced(monkeypatch, lambda: objects.create("seat", b"x")) == ["sync file", "name", "sync folder"]
 
 
 def test_a_new_folder_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -217,7 +217,7 @@ def test_a_budget_of_all_machines_is_not_counted_anew_on_another_remote(
     with pytest.raises(ConfigurationError, match=f"counted at {tmp_path}/first/forecasts.*{tmp_path}/second/forecasts"):
         shared(tmp_path / "second")
     begin_here(api(scope="remote"))
-    assert shared(tmp_path / "second").ledger.place.address == f"{tmp_path}/second/forecasts"
+    assert shared(tmp_path / "second").ledger.objects.address == f"{tmp_path}/second/forecasts"
 
 
 class TestMoving:

@@ -53,8 +53,8 @@ def test_one_release_frees_all_keys_of_the_request(contexts: ContextFactory, slo
     slow.seconds, pair = 2, questions(["AAA", "BBB"], range(1))
     with pytest.raises(ConfigurationError):
         contexts.backend(timeout_sec=1).answer(pair)
-    place = contexts.context().store.local
-    assert [release_late(place, KEY), release_late(place, KEY)] == [2, 0]
+    objects = contexts.context().store.local
+    assert [release_late(objects, KEY), release_late(objects, KEY)] == [2, 0]
     slow.seconds = 0
     assert len(contexts.backend(timeout_sec=1).answer(pair)) == 2
 

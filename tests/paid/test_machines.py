@@ -18,7 +18,7 @@ from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.workspace import Remote
 from stages.paid.locks import Attempts, home_of
 from stages.paid.records import checked, path_of
-from stages.paid.reservations import Row, held
+from stages.paid.reservations import ReservationLog, held
 from stages.paid.units import Units
 from tests.paid.test_pricing import priced
 from tests.support.contexts import ContextFactory, asked, questions
@@ -291,7 +291,7 @@ def test_a_copied_store_is_another_buyer(tmp_path: Path):
 def test_one_release_frees_all_keys_of_a_request(
     left: str, machines: list[ContextFactory], remote: ObjectStore, server: TimeGPTServer, clock: Any
 ):
-    """Held by a buyer that died, or paid up to the limit; the seat knows which keys travelled together."""
+    """Held by a buyer that died, or paid up to the limit; the reservation knows which keys travelled together."""
     wanted = questions(["AAA", "BBB", "CCC"], range(1))
     keys = sorted(one.question.key for one in wanted)
     ledger, dead = machines[0].context(clock, scope="remote").ledger, Attempts(remote, "the dead", 1)
@@ -395,14 +395,14 @@ def fault(gcs: str) -> Iterator[Fault]:
 def test_a_faulty_bucket_gives_each_seat_once_also_the_last(
     kind: str, reads_broken: int, fault: Fault, gcs: str, tmp_path: Path
 ):
-    """Creates 1 and 3 happen but are not told; three seats are wanted of three, then a fourth is refused."""
+    """Creates 1 and 3 happen but are not told; three reservations are wanted of three, then a fourth is refused."""
     fault.kind, fault.broken, fault.reads_broken = kind, frozenset({1, 3}), reads_broken
-    place = bucket_at(f"http://127.0.0.1:{fault.server_address[1]}", tmp_path.name)
-    assert isinstance(place, BucketStore)
-    row = Row(place, "budget/days/2026-11-22")
+    objects = bucket_at(f"http://127.0.0.1:{fault.server_address[1]}", tmp_path.name)
+    assert isinstance(objects, BucketStore)
+    row = ReservationLog(objects, "budget/days/2026-11-22")
     taken = [row.take(row.taken(), f"nonce {number}".encode()) for number in range(3)]
     assert taken == ["0000-0", "0001-0", "0002-0"]
-    assert held(Row(bucket_at(gcs, tmp_path.name), "budget/days/2026-11-22").taken()) == 3
+    assert held(ReservationLog(bucket_at(gcs, tmp_path.name), "budget/days/2026-11-22").taken()) == 3
 
 
 def test_a_remote_that_dies_during_a_run_stops_the_budget_and_keeps_the_answers(

@@ -1,4 +1,4 @@
-"""A service that misbehaves in every way it can: the state of the seat, the sentence, and the healthy run after it.
+"""A service that misbehaves in every way it can: state of the reservation, sentence, and the healthy run after it.
 
 The number of requests is always the server's own count.
 """
@@ -20,7 +20,7 @@ from tests.support.timegpt_server import NEVER_SEEN, STATUS, WRONG, TimeGPTServe
 
 @dataclass(frozen=True)
 class End:
-    """How a run ends that meets nothing else: exit code, requests sent, state of each seat, the sentence's heart."""
+    """How such a run ends: exit code, requests sent, state of each reservation, a part of the sentence."""
 
     code: int
     sent: int

@@ -1,4 +1,4 @@
-"""A row of seats: exclusive, gapless, never deleted."""
+"""A row of reservations: exclusive, gapless, never deleted."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from stages.errors import BudgetStop
 from stages.io.object_store import LocalStore
-from stages.paid.reservations import Row, held
+from stages.paid.reservations import ReservationLog, held
 
 
-def take(row: Row, limit: int, content: bytes = b"{}") -> str | None:
-    """A seat, as the ledger takes one under a limit of requests."""
+def take(row: ReservationLog, limit: int, content: bytes = b"{}") -> str | None:
+    """A reservation, as the ledger takes one under a limit of requests."""
     while held(taken := row.taken()) < limit:
         if name := row.take(taken, content):
             return name
@@ -20,43 +20,43 @@ def take(row: Row, limit: int, content: bytes = b"{}") -> str | None:
 
 
 @pytest.fixture
-def row(tmp_path: Path) -> Row:
-    return Row(LocalStore(tmp_path), "days/2026-11-22")
+def row(tmp_path: Path) -> ReservationLog:
+    return ReservationLog(LocalStore(tmp_path), "days/2026-11-22")
 
 
-def test_seats_are_taken_in_order_until_the_limit(row: Row):
+def test_seats_are_taken_in_order_until_the_limit(row: ReservationLog):
     assert [take(row, 3) for _ in range(5)] == ["0000-0", "0001-0", "0002-0", None, None]
 
 
-def test_a_refunded_seat_counts_no_more_and_its_number_is_never_given_again(row: Row):
-    """A number given again would lie below seats that were taken while it was free: the row would be no order."""
+def test_a_refunded_seat_counts_no_more_and_its_number_is_never_given_again(row: ReservationLog):
+    """A number given again would lie below reservations made while it was free: the log would be no order."""
     names = [take(row, 2) for _ in range(2)]
     row.settle(names[0], "refunded", b"{}")
     assert take(row, 2) == "0002-0"
     assert take(row, 2) is None
 
 
-def test_of_a_number_that_an_earlier_version_gave_again_the_latest_attempt_counts(row: Row):
+def test_of_a_number_that_an_earlier_version_gave_again_the_latest_attempt_counts(row: ReservationLog):
     for name in ("0000-0.json", "0000-0.refunded", "0000-1.json", "0001-0.json", "0001-0.refunded"):
-        row.place.create(f"{row.folder}/{name}", b"{}")
+        row.objects.create(f"{row.folder}/{name}", b"{}")
     assert held(row.taken()) == 1
     assert take(row, 2) == "0002-0"
 
 
 @pytest.mark.parametrize("state", ["answered", "refused", "unknown"])
-def test_every_other_end_keeps_the_seat_counted(row: Row, state: str):
+def test_every_other_end_keeps_the_seat_counted(row: ReservationLog, state: str):
     row.settle(take(row, 1), state, b"{}")
     assert take(row, 1) is None
 
 
-def test_the_first_word_on_a_seat_stands(row: Row):
+def test_the_first_word_on_a_seat_stands(row: ReservationLog):
     name = take(row, 1)
     row.settle(name, "answered", b"first")
     row.settle(name, "answered", b"second")
-    assert row.place.read(f"{row.folder}/{name}.answered") == b"first"
+    assert row.objects.read(f"{row.folder}/{name}.answered") == b"first"
 
 
-def test_a_deleted_seat_stops_the_row(row: Row, tmp_path: Path):
+def test_a_deleted_seat_stops_the_row(row: ReservationLog, tmp_path: Path):
     for _ in range(3):
         take(row, 5)
     (tmp_path / "days/2026-11-22/0001-0.json").unlink()
@@ -64,14 +64,14 @@ def test_a_deleted_seat_stops_the_row(row: Row, tmp_path: Path):
         take(row, 5)
 
 
-def test_a_damaged_seat_counts(row: Row, tmp_path: Path):
+def test_a_damaged_seat_counts(row: ReservationLog, tmp_path: Path):
     take(row, 2)
     (tmp_path / "days/2026-11-22/0000-0.json").write_bytes(b"\x00torn")
     assert take(row, 2) == "0001-0"
     assert take(row, 2) is None
 
 
-def test_a_lower_limit_counts_the_seats_above_it(row: Row):
+def test_a_lower_limit_counts_the_seats_above_it(row: ReservationLog):
     """Ten requests were sent under a limit of 10; one of the first is refunded; a limit of 5 still allows nothing."""
     names = [take(row, 10) for _ in range(10)]
     row.settle(names[2], "refunded", b"{}")
@@ -79,7 +79,7 @@ def test_a_lower_limit_counts_the_seats_above_it(row: Row):
     assert take(row, 10) == "0010-0"
 
 
-def test_a_refunded_seat_below_a_row_that_is_full_is_not_given(row: Row):
+def test_a_refunded_seat_below_a_row_that_is_full_is_not_given(row: ReservationLog):
     """Eleven under a limit of 11, one refunded: ten count, so a limit of 10 allows nothing and one of 11 does."""
     names = [take(row, 11) for _ in range(11)]
     row.settle(names[2], "refunded", b"{}")
@@ -88,9 +88,9 @@ def test_a_refunded_seat_below_a_row_that_is_full_is_not_given(row: Row):
 
 
 class Rushed(LocalStore):
-    """A place where somebody takes the last seat right after our first listing."""
+    """A place where somebody takes the last reservation right after our first listing."""
 
-    rival: Row | None = None
+    rival: ReservationLog | None = None
 
     def names(self, folder: str) -> list[str]:
         seen = super().names(folder)
@@ -101,17 +101,17 @@ class Rushed(LocalStore):
 
 
 def test_losing_the_last_seat_to_a_rival_is_not_made_up_for_beyond_the_limit(tmp_path: Path):
-    place = Rushed(tmp_path)
-    take(Row(LocalStore(tmp_path), "d"), 2)
-    place.rival = Row(LocalStore(tmp_path), "d")
-    assert take(Row(place, "d"), 2, b"ours") is None
+    objects = Rushed(tmp_path)
+    take(ReservationLog(LocalStore(tmp_path), "d"), 2)
+    objects.rival = ReservationLog(LocalStore(tmp_path), "d")
+    assert take(ReservationLog(objects, "d"), 2, b"ours") is None
     assert LocalStore(tmp_path).names("d") == ["0000-0.json", "0001-0.json"]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["take", "refund", "answer"]), st.integers(0, 6)), max_size=25))
 def test_counted_requests_never_exceed_the_largest_limit(tmp_path_factory: pytest.TempPathFactory, steps):
-    row, taken, largest = Row(LocalStore(tmp_path_factory.mktemp("row")), "d"), [], 0
+    row, taken, largest = ReservationLog(LocalStore(tmp_path_factory.mktemp("row")), "d"), [], 0
     for action, number in steps:
         if action == "take":
             before = held(row.taken())

@@ -1,4 +1,4 @@
-"""The SDK on its short lead: nothing leaves without a seat, exogenous columns travel whole."""
+"""The SDK on its short lead: nothing leaves without a reservation, exogenous columns travel whole."""
 
 from dataclasses import replace
 from typing import Any
@@ -59,7 +59,7 @@ def test_the_sdks_own_retries_find_no_seat(service: TimeGPT, server: TimeGPTServ
 
 
 def test_metadata_that_params_lack_cannot_be_fetched_on_the_forecasts_seat(server: TimeGPTServer):
-    """The SDK would ask for the model's facts by itself; the forecast behind it then finds its seat used."""
+    """The SDK would ask for the model's facts by itself; the forecast behind it then finds its reservation used."""
     unknown = {**FORECASTER, "base_url": server.url, "input_size": None, "model_horizon": None}
     with pytest.raises(RequestFailed, match="a second request tried to leave"):
         TimeGPT(ForecasterParams(**unknown), 5).forecast([asked()], reservation())

@@ -19,7 +19,7 @@ from stages.paid.context import PurchaseContext
 from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
-from stages.paid.reservations import DAYS, Row
+from stages.paid.reservations import DAYS, ReservationLog
 from stages.paid.shared_answers import Rescue
 from stages.params.forecaster import ApiParams, ForecasterParams
 from stages.questions.question import Question
@@ -127,11 +127,11 @@ class ContextFactory:
         if self.know_model:
             _tell_facts(local)
         limits = Limits.of(params)
-        place = self.remote if params.scope == "remote" and self.remote else local
-        ledger = Ledger(place, self.root / "budget", limits, clock, "workspace")
+        objects = self.remote if params.scope == "remote" and self.remote else local
+        ledger = Ledger(objects, self.root / "budget", limits, clock, "workspace")
         attempts = None
-        if place is not local:
-            attempts = Attempts(place, ledger.run, params.max_attempts, home_of(local))
+        if objects is not local:
+            attempts = Attempts(objects, ledger.run, params.max_attempts, home_of(local))
 
         def open_client() -> Client:
             from stages.paid.timegpt import TimeGPT
@@ -161,9 +161,9 @@ def _tell_facts(local: LocalStore) -> None:
 
 
 def states(contexts: ContextFactory) -> dict[str, int]:
-    """How many seats of the ledger are in which state."""
-    place = contexts.context().ledger.place
-    rows = (Row(place, f"{DAYS}/{day}").taken() for day in place.names(DAYS))
+    """How many reservations of the ledger are in which state."""
+    objects = contexts.context().ledger.objects
+    rows = (ReservationLog(objects, f"{DAYS}/{day}").taken() for day in objects.names(DAYS))
     return dict(Counter(reservation.state for row in rows for reservation in row.values()))
 
 

@@ -17,14 +17,14 @@ from typing import Any
 from stages.errors import PipelineError
 from stages.io.terminal import run
 from stages.paid.backend import PaidBackend
-from stages.paid.reservations import Row, held
+from stages.paid.reservations import ReservationLog, held
 from tests.support.contexts import ContextFactory, questions
 from tests.support.timegpt_server import KEY, TimeGPTServer
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.support.crowd", "stages.paid.timegpt", "gcsfs"])
 PHASES = ("claimed", "reserved", "sent", "storing", "stored")
-"""Where a buyer can be: the snapshot's lock, a seat, a request in flight, an answer in memory, an answer on disk."""
+"""Where a buyer can be: at the snapshot's lock, a reservation, a request, an answer in memory, an answer on disk."""
 
 
 def buy(
@@ -116,8 +116,8 @@ def exit_codes(buyers: Sequence[BaseProcess]) -> list[int | None]:
 
 def counted(contexts: ContextFactory) -> int:
     """What the ledger says was sent."""
-    place = contexts.context().ledger.place
-    return sum(held(Row(place, f"budget/days/{day}").taken()) for day in place.names("budget/days"))
+    objects = contexts.context().ledger.objects
+    return sum(held(ReservationLog(objects, f"budget/days/{day}").taken()) for day in objects.names("budget/days"))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from stages.io.bucket_store import open_remote
 from stages.io.object_store import ObjectStore
 from stages.io.workspace import Remote
 from stages.paid.records import path_of
-from stages.paid.reservations import DAYS, Row, held
+from stages.paid.reservations import DAYS, ReservationLog, held
 from tests.support.contexts import ContextFactory, questions
 from tests.support.crowd import exit_codes, start, tell, until
 from tests.support.gcs_server import BUCKET, gcs_server
@@ -31,7 +31,7 @@ def bucket(tmp_path: Path) -> Iterator[ObjectStore]:
 
 
 def seats_in(bucket: ObjectStore) -> int:
-    return sum(held(Row(bucket, f"{DAYS}/{day}").taken()) for day in bucket.names(DAYS))
+    return sum(held(ReservationLog(bucket, f"{DAYS}/{day}").taken()) for day in bucket.names(DAYS))
 
 
 def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):

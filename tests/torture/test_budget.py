@@ -92,7 +92,7 @@ def test_sixteen_buyers_race_for_a_budget(limit: int, contexts: ContextFactory, 
 
 
 def test_nobody_is_refused_while_a_seat_is_free(contexts: ContextFactory, server: TimeGPTServer):
-    """As many seats as requests are wanted: whoever is refused was refused wrongly."""
+    """As many reservations as requests are wanted: whoever is refused was refused wrongly."""
     codes = exit_codes([start(contexts, [f"SYM{n}"], range(2), per_day=32) for n in range(16)])
     tell("just enough", buyers=16, wanted=32, limit=32, sent=server.sent, refused=sum(map(bool, codes)))
     assert codes == [0] * 16
@@ -116,7 +116,7 @@ def test_a_nearly_full_row_gives_its_last_seats_once(contexts: ContextFactory, s
 
 def test_a_gap_in_the_row_stops_everybody(contexts: ContextFactory, server: TimeGPTServer):
     exit_codes([start(contexts, ["FILL"], range(8))])
-    day = next(iter(contexts.context().ledger.place.names(DAYS)))
+    day = next(iter(contexts.context().ledger.objects.names(DAYS)))
     for reservation in (contexts.root / DAYS / day).glob("0003-0.*"):
         reservation.unlink()
     codes = exit_codes([start(contexts, [f"SYM{n}"], range(2)) for n in range(8)])
@@ -148,12 +148,12 @@ def test_a_request_that_is_refused_for_its_size_pays_nothing_twice(contexts: Con
     assert max(server.series_billed.values()) == 1
     assert server.sent == counted(contexts)
     assert not list(contexts.root.glob("refused/*"))
-    for place in range(46):
-        wanted = [asked(f"T{place}.{n}", rows=1101 if n == place else 1100) for n in range(46)]
+    for objects in range(46):
+        wanted = [asked(f"T{objects}.{n}", rows=1101 if n == objects else 1100) for n in range(46)]
         server.judge = lambda body: "422" if 1101 in body["series"]["sizes"] else None
         with pytest.raises(ConfigurationError, match="says 422"):
             contexts.backend().answer(wanted)
-        assert len(list(contexts.root.glob("refused/*"))) == place + 1
+        assert len(list(contexts.root.glob("refused/*"))) == objects + 1
     tell("one bad of 46, at every place", kept=contexts.context().store.size() - 8 * 46, wanted=45 * 46)
     assert contexts.context().store.size() == 8 * 46 + 45 * 46
     assert max(server.series_billed.values()) == 1

@@ -96,7 +96,7 @@ def test_a_released_buyer_that_lives_pays_no_third_time(phase: str, ending: str,
     second = start(second_keeper, ["AAA"], range(1), stop_at="sent", scope="remote")
     until(lambda: is_stopped(second))
     kill(first.pid, signal.SIGCONT)
-    until(lambda: len([n for n in person.place.names(f"attempts/{key}") if n.startswith("0000")]) == 3)
+    until(lambda: len([n for n in person.objects.names(f"attempts/{key}") if n.startswith("0000")]) == 3)
     assert person.latest(key).is_open
     kill(second.pid, signal.SIGCONT)
     codes = exit_codes([first, second])

@@ -40,7 +40,7 @@ def test_a_buyer_stopped_in_any_phase_is_waited_for_and_never_paid_over(
 def test_a_buyer_killed_in_any_phase_costs_at_most_what_was_in_flight(
     phase: str, paid_again: int, seats: int, contexts: ContextFactory, server: TimeGPTServer
 ):
-    """Its lock ends with it; a seat it held stays counted, sent or not."""
+    """Its lock ends with it; a reservation it held stays counted, sent or not."""
     first = start(contexts, ["AAA"], range(3), stop_at=phase)
     until(lambda: is_stopped(first))
     second = start(contexts, ["AAA"], range(3))

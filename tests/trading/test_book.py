@@ -68,7 +68,7 @@ def test_the_cost_curve_falls_by_the_costs_and_knows_both_readings():
 
 
 class Asked:
-    """An envelope that trades nothing and writes down by which strategies it was asked to."""
+    """An sealed span that trades nothing and writes down by which strategies it was asked to."""
 
     calendar = SMALL.calendar
 

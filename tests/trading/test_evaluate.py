@@ -40,7 +40,7 @@ def read(folder: Path, name: str):
 
 @pytest.fixture
 def nothing_found(tmp_path: Path) -> Path:
-    """The artifacts of a run whose forecasts all fail their gates, without any envelope of the holdout."""
+    """The artifacts of a run whose forecasts all fail their gates, without any sealed span of the holdout."""
     artifacts = tmp_path / "artifacts"
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     search = artifacts / "seal/search"
