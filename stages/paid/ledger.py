@@ -74,7 +74,7 @@ class Ledger:
             self.clock.wait(pause)
 
     def reserve(self, note: Mapping[str, Any], units: Units) -> Reservation:
-        """A reservation for one request, on disk when this returns; `note` is what it asks, `units` its greatest cost."""
+        """A reservation for one request, on disk when this returns: `note` is what it asks, `units` its most."""
         self._require_left()
         try:
             return self._taken({**note, "units": units.document()}, units)

@@ -90,7 +90,7 @@ class ReservationLog:
         return name if self.objects.create(f"{self.folder}/{name}.json", content) else None
 
     def settle(self, name: str, state: str, content: bytes) -> None:
-        """Say how its request ended; the first word stands. A word lost in a power cut leaves the reservation counted."""
+        """Say how its request ended; the first word stands. One lost in a power cut leaves the reservation counted."""
         if state not in SETTLED:
             raise ValueError(state)
         self.objects.create(f"{self.folder}/{name}.{state}", content, durable=False)
