@@ -24,11 +24,11 @@ def row(tmp_path: Path) -> ReservationLog:
     return ReservationLog(LocalStore(tmp_path), "days/2026-11-22")
 
 
-def test_seats_are_taken_in_order_until_the_limit(row: ReservationLog):
+def test_reservations_are_taken_in_order_until_the_limit(row: ReservationLog):
     assert [take(row, 3) for _ in range(5)] == ["0000-0", "0001-0", "0002-0", None, None]
 
 
-def test_a_refunded_seat_counts_no_more_and_its_number_is_never_given_again(row: ReservationLog):
+def test_a_refunded_reservation_counts_no_more_and_its_number_is_never_given_again(row: ReservationLog):
     """A number given again would lie below reservations made while it was free: the log would be no order."""
     names = [take(row, 2) for _ in range(2)]
     row.settle(names[0], "refunded", b"{}")
@@ -44,19 +44,19 @@ def test_of_a_number_that_an_earlier_version_gave_again_the_latest_attempt_count
 
 
 @pytest.mark.parametrize("state", ["answered", "refused", "unknown"])
-def test_every_other_end_keeps_the_seat_counted(row: ReservationLog, state: str):
+def test_every_other_end_keeps_the_reservation_counted(row: ReservationLog, state: str):
     row.settle(take(row, 1), state, b"{}")
     assert take(row, 1) is None
 
 
-def test_the_first_word_on_a_seat_stands(row: ReservationLog):
+def test_the_first_word_on_a_reservation_stands(row: ReservationLog):
     name = take(row, 1)
     row.settle(name, "answered", b"first")
     row.settle(name, "answered", b"second")
     assert row.objects.read(f"{row.folder}/{name}.answered") == b"first"
 
 
-def test_a_deleted_seat_stops_the_row(row: ReservationLog, tmp_path: Path):
+def test_a_deleted_reservation_stops_the_row(row: ReservationLog, tmp_path: Path):
     for _ in range(3):
         take(row, 5)
     (tmp_path / "days/2026-11-22/0001-0.json").unlink()
@@ -64,14 +64,14 @@ def test_a_deleted_seat_stops_the_row(row: ReservationLog, tmp_path: Path):
         take(row, 5)
 
 
-def test_a_damaged_seat_counts(row: ReservationLog, tmp_path: Path):
+def test_a_damaged_reservation_counts(row: ReservationLog, tmp_path: Path):
     take(row, 2)
     (tmp_path / "days/2026-11-22/0000-0.json").write_bytes(b"\x00torn")
     assert take(row, 2) == "0001-0"
     assert take(row, 2) is None
 
 
-def test_a_lower_limit_counts_the_seats_above_it(row: ReservationLog):
+def test_a_lower_limit_counts_the_reservations_above_it(row: ReservationLog):
     """Ten requests were sent under a limit of 10; one of the first is refunded; a limit of 5 still allows nothing."""
     names = [take(row, 10) for _ in range(10)]
     row.settle(names[2], "refunded", b"{}")
@@ -79,7 +79,7 @@ def test_a_lower_limit_counts_the_seats_above_it(row: ReservationLog):
     assert take(row, 10) == "0010-0"
 
 
-def test_a_refunded_seat_below_a_row_that_is_full_is_not_given(row: ReservationLog):
+def test_a_refunded_reservation_below_a_row_that_is_full_is_not_given(row: ReservationLog):
     """Eleven under a limit of 11, one refunded: ten count, so a limit of 10 allows nothing and one of 11 does."""
     names = [take(row, 11) for _ in range(11)]
     row.settle(names[2], "refunded", b"{}")
@@ -100,7 +100,7 @@ class Rushed(LocalStore):
         return seen
 
 
-def test_losing_the_last_seat_to_a_rival_is_not_made_up_for_beyond_the_limit(tmp_path: Path):
+def test_losing_the_last_reservation_to_a_rival_is_not_made_up_for_beyond_the_limit(tmp_path: Path):
     objects = Rushed(tmp_path)
     take(ReservationLog(LocalStore(tmp_path), "d"), 2)
     objects.rival = ReservationLog(LocalStore(tmp_path), "d")

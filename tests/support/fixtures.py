@@ -1,4 +1,4 @@
-"""What the tests of `stages/outside` share: questions, a shop of temporary folders, the stand-in service."""
+"""What the tests of `stages/outside` share: questions, a purchase context in temporary folders, the stand-in service."""
 
 import multiprocessing
 import re

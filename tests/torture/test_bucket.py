@@ -30,7 +30,7 @@ def bucket(tmp_path: Path) -> Iterator[ObjectStore]:
         yield open_remote(Remote(name="team", url=f"gs://{BUCKET}/dvc", options=options))
 
 
-def seats_in(bucket: ObjectStore) -> int:
+def reservations_in(bucket: ObjectStore) -> int:
     return sum(held(ReservationLog(bucket, f"{DAYS}/{day}").taken()) for day in bucket.names(DAYS))
 
 
@@ -39,9 +39,9 @@ def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTSer
     keepers = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(16)]
     buyers = [start(one, [f"SYM{n}"], range(3), scope="remote", per_day=limit) for n, one in enumerate(keepers)]
     codes = exit_codes(buyers)
-    tell("bucket race", buyers=16, wanted=48, limit=limit, sent=server.sent, seats=seats_in(bucket))
+    tell("bucket race", buyers=16, wanted=48, limit=limit, sent=server.sent, reservations=reservations_in(bucket))
     assert set(codes) <= {0, 4}
-    assert server.sent == limit == seats_in(bucket)
+    assert server.sent == limit == reservations_in(bucket)
 
 
 def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
@@ -60,9 +60,9 @@ def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: Ob
             kills += buyer.is_alive()
             buyer.kill()
         exit_codes(buyers)
-    seats = seats_in(bucket)
-    tell("kill -9 on a bucket", kills=kills, limit=limit, sent=server.sent, seats=seats)
-    assert server.sent <= seats <= server.sent + kills <= limit
+    reservations = reservations_in(bucket)
+    tell("kill -9 on a bucket", kills=kills, limit=limit, sent=server.sent, reservations=reservations)
+    assert server.sent <= reservations <= server.sent + kills <= limit
 
 
 def test_machines_that_meet_damage_on_the_bucket_pay_for_it_once(

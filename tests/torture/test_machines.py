@@ -45,7 +45,7 @@ def test_racing_machines_under_the_default_scope_pay_at_most_once_each(tmp_path:
     twice = sum(times == 2 for times in server.series_billed.values())
     tell("api.scope machine", machines=2, keys=50, paid=server.billed, twice=twice)
     assert max(server.series_billed.values()) <= 2
-    assert [path.read_text().count("api.scope: remote prevents it") for path in told] == [1, 1]
+    assert [path.read_text().count("api.scope: remote prevents this") for path in told] == [1, 1]
 
 
 def test_killed_runs_of_one_store_need_no_person_until_the_limit(tmp_path: Path, server: TimeGPTServer):
