@@ -1,4 +1,4 @@
-"""Stage `sweep`: the whole rule grid on the search span, ranked honestly; a proposal."""
+"""Stage `sweep`: the complete rule grid on the search span, ranked with all trials counted; a proposal."""
 
 from functools import partial
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from stages.engine import engine
 from stages.io.files import (
     PartitionedTables,
-    clear,
+    empty_directory,
     read_json,
     read_table,
     write_csv,
@@ -78,7 +78,7 @@ def main() -> None:
     write_table_parts(GridDaily, swept.daily(), DAILY)
     write_json(proposed, PROPOSAL)
     write_csv(walked, WALK_FORWARD)
-    clear(GRID)
+    empty_directory(GRID)
     for path, parts in in_folders(strategies, books, calendar, params.folders_up_to):
         write_csv_parts(parts, GRID / path)
     say("sweep", combos=len(variants), traded=(ranked["trades"] > 0).sum(), proposed=proposed["combo"])

@@ -1,4 +1,4 @@
-"""What a user typed after a command's name: what cannot be read ends it in one sentence, as any wrong value does.
+"""Command-line arguments: a wrong value ends a command in one sentence, like every other user error.
 
 *Errors*: `ConfigurationError` (exit 5).
 """
@@ -14,15 +14,18 @@ KEY_DIGITS = 32
 
 
 class Arguments(argparse.ArgumentParser):
-    """A parser whose errors are a user's problem like every other, and not exit code 2, which means bad data."""
+    """An argument parser that raises `ConfigurationError` instead of exiting with 2, which means bad data."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what was wrong and where to look."""
-        raise ConfigurationError(f"{self.prog}: {message}: `make help` shows what it takes.")
+        """Name the wrong argument and where to look."""
+        raise ConfigurationError(f"{self.prog}: {message}: `make help` lists the commands and their arguments.")
 
 
 def key_digits(least: int) -> Callable[[str], str]:
-    """A reader of a question's key, or of at least so many of its first digits: it becomes part of paths."""
+    """A reader of a question's key, or of at least `least` of its first digits.
+
+    Keys become parts of paths, so others are refused.
+    """
 
     def read(text: str) -> str:
         if not re.fullmatch(f"[0-9a-f]{{{least},{KEY_DIGITS}}}", text):
@@ -34,12 +37,12 @@ def key_digits(least: int) -> Callable[[str], str]:
 
 
 def words(texts: Iterable[str]) -> list[str]:
-    """The words of texts: a make variable with several arrives as one."""
+    """The words of some texts: a make variable with several values arrives as one text."""
     return [word for text in texts for word in text.split()]
 
 
 def whole_number(least: int) -> Callable[[str], int]:
-    """A reader of whole numbers of at least so much, for `type` of an argument."""
+    """A reader of whole numbers of at least `least`, for `type` of an argument."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least:

@@ -57,7 +57,7 @@ def test_a_temporary_experiment_uses_the_main_repository(
 def test_outside_of_a_repository_the_rule_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigurationError, match=r"no \.dvc folder here or above"):
+    with pytest.raises(ConfigurationError, match=r"no \.dvc folder here or in a parent folder"):
         main_root()
 
 
@@ -101,7 +101,7 @@ def down(repository: Path) -> None:
 def test_a_remote_that_is_down_is_told_once_and_left(repository: Path, capfd: pytest.CaptureFixture[str]):
     down(repository)
     assert shared_store(api(remote_down="local")) is None
-    assert "'team' is down: nobody answers at 127.0.0.1" in capfd.readouterr().err
+    assert "'team' is down: nothing answers at 127.0.0.1" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("params", [{"remote_down": "stop"}, {"scope": "remote"}])
