@@ -12,11 +12,12 @@ import fsspec
 import pytest
 import yaml
 
-from stages.engine import engine, trading
+from stages.engine import engine
 from stages.io import settings
 from stages.io.files import read_sheet, read_table, write_json
 from stages.io.partitions import MANIFEST
 from stages.tables.market import Calendar
+from stages.trading import engine as trading
 from stages.trading.engine import blocks_of
 from tests.benchmarks.bench_sweep import study
 from tests.support.cluster import Cluster
