@@ -1,15 +1,9 @@
-"""The committed listing of a source: read, written, and how it changed from commit to commit.
+"""The committed listing of a source: which files a run may read, and how the listing changed in git.
 
-The committed listing of a source: the lock that says which files a run may read.
+Git records the revisions. The earlier content of a revised file is still available in two cases: a remote file is kept
+under its old md5, and for a local file the bars of the last run remain, if that run listed exactly this file.
 
-*Errors*: `DataContractError` if no listing was made for this source yet.
-
-How a source's listing changed from commit to commit, and since the last one: git is the record of revisions.
-
-What a listed file held before the vendor revised it, as far as anything here still knows.
-
-A file of a remote source lies in the store under its old md5; of a local one there are the bars that the last run
-fetched, if that run listed this very file.
+*Errors*: `DataContractError` if the source has no listing yet.
 """
 
 import json
@@ -35,17 +29,19 @@ def read_listing(source: SourceParams) -> Any:
     """The listing `conf/manifests/<source.name>.json`."""
     path = listing_path(source)
     if not path.exists():
-        raise DataContractError(f"{path} is missing: `make refresh` lists the source named by source.name.")
+        raise DataContractError(
+            f"{path} is missing: run `make refresh`, which lists the source that source.name names."
+        )
     return read_json(path)
 
 
 def write_listing(listing: dict[str, Any], source: SourceParams) -> None:
-    """Put a new listing in the place of the old one; commit it to make it the lock."""
+    """Replace the listing. It becomes valid for all clones when it is committed."""
     write_json(listing, listing_path(source))
 
 
 def listing_path(source: SourceParams) -> Path:
-    """Where the listing of this source lies."""
+    """Path of the listing of this source."""
     return LISTINGS / f"{source.name}.json"
 
 
@@ -54,7 +50,7 @@ NOT_COMMITTED = "not committed"
 
 @dataclass(frozen=True)
 class Relisted:
-    """One change of a listing: the commit and its day, or that it is none yet."""
+    """One change of a listing: the commit and its day, or "not committed"."""
 
     commit: str
     day: str
@@ -62,7 +58,7 @@ class Relisted:
 
 
 def relisted(source: SourceParams) -> list[Relisted]:
-    """Every change after the first listing of this branch that touched a file, oldest first, the workspace last."""
+    """Every change of this branch's listing that touched a file, after the first; oldest first, the workspace last."""
     path = listing_path(source)
     steps, before = [], None
     for commit, day, text in _versions(path):
@@ -74,7 +70,7 @@ def relisted(source: SourceParams) -> list[Relisted]:
 
 
 def _versions(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Commit, day and content, oldest first; what lies in the workspace is the last."""
+    """Commit, day and content, oldest first; the workspace is the last."""
     for line in git(
         "log", "--reverse", "--date=short", "--format=%h %cd", "--diff-filter=AM", "--", str(path)
     ).splitlines():
@@ -89,7 +85,7 @@ FETCHED = Path("artifacts/fetch_bars/bars")
 
 
 def earlier(file: dict[str, Any], symbol: str, source: SourceParams) -> pl.DataFrame | None:
-    """The rows of a symbol in a file as it was listed; None where they are gone."""
+    """The rows of a symbol in an earlier version of a file; None where they are gone."""
     if (content := kept(file)) is not None:
         return parts_in(file, content, source, [symbol]).get(symbol)
     fetched = FETCHED / f"{symbol}.parquet"
