@@ -1,4 +1,4 @@
-"""The text of a preset for bars of your own: what was found and stated, each with its reason."""
+"""The text of a preset for the user's own bars: each value that was found or stated, with its reason."""
 
 import json
 import textwrap
@@ -76,9 +76,9 @@ def preset_text(
 
 
 def flow(value: Any) -> str:
-    """A value of YAML on one line; every text in quotes, so that a symbol ON or a column `y` stays a text.
+    """A YAML value on one line. Text is always quoted, so that a symbol ON or a column `y` stays text.
 
-    OmegaConf looks for ${...} in texts, so that is escaped.
+    OmegaConf interprets ${...} in text, so that is escaped.
     """
     if isinstance(value, Mapping):
         pairs = (f"{json.dumps(key, ensure_ascii=False)}: {flow(one)}" for key, one in value.items())
