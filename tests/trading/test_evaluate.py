@@ -96,7 +96,7 @@ def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_
 def test_the_gate_of_a_run_that_never_was_says_what_to_do(tmp_path):
     done = run("stages.gate", tmp_path)
     assert done.returncode == 5
-    assert "params.yaml is missing, so nothing ran here: `make run`" in done.stderr
+    assert "params.yaml is missing, so nothing ran here: run `make run`" in done.stderr
 
 
 class Held:
