@@ -1,6 +1,6 @@
-"""What the gate found, as one deterministic document, and the stop that follows from it.
+"""The report of the data gate, as one deterministic document, and the stop that follows from it.
 
-*Tables*: `dq_report.json`, read by `verdicts` and by people; the fields stand in docs/DATA_QUALITY.md.
+*Tables*: `dq_report.json`, read by `verdicts` and by people; docs/DATA_QUALITY.md describes its fields.
 *Errors*: `DataContractError` naming symbol, session, check, value and param.
 """
 
@@ -30,7 +30,7 @@ REPORT = "artifacts/check_data/dq_report.json"
 def quality_report(
     checked: Mapping[str, Checked], manifest: dict[str, Any], calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Any]:
-    """The report on every symbol that came through the gate."""
+    """The report on every symbol that went through the gate."""
     gaps = long_gaps({symbol: one.silence for symbol, one in checked.items() if one.failure is None}, quality)
     symbols = {symbol: _symbol(one, gaps.get(symbol, [])) for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
@@ -64,12 +64,12 @@ def quality_report(
 
 
 def require_sound(report: dict[str, Any], universe: UniverseParams) -> None:
-    """Raise on the first hard failure of the report, or on a symbol of the universe that it does not know."""
+    """Raise on the first hard failure of the report, or on a symbol of the universe that it does not hold."""
     for symbol in universe.all_symbols:
         if symbol not in report["symbols"]:
             raise DataContractError(
-                f"no bars of {symbol!r}, which universe names: the source delivered {sorted(report['symbols'])}; take "
-                "it out of universe, or correct the source."
+                f"there are no bars of {symbol!r}, which universe.symbols names: the source delivered "
+                f"{sorted(report['symbols'])}; remove it from universe.symbols, or correct the source."
             )
     if report["hard_failures"]:
         first, *others = report["hard_failures"]
@@ -79,7 +79,7 @@ def require_sound(report: dict[str, Any], universe: UniverseParams) -> None:
 
 
 def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is known of a symbol; nothing, and so null, of the sessions of one whose reading stopped."""
+    """The findings of a symbol; null for the sessions of one that could not be read."""
     days = one.days
     if one.failure is not None:
         unknown = dict.fromkeys(("sessions_present", "sessions_usable", "sessions_dropped", "completeness"))
@@ -120,7 +120,7 @@ def _day(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hard_failures(symbol: str, one: Checked, quality: QualityParams) -> list[dict[str, Any]]:
-    """The fault that stopped the reading of this symbol; else whether too many sessions fell (CMP3)."""
+    """The fault that stopped the reading of this symbol; otherwise whether too many sessions failed (CMP3)."""
     if one.failure is not None:
         session = None if one.failure.session is None else str(one.failure.session)
         return [{"symbol": symbol, "session": session, "check": one.failure.check, "detail": one.failure.detail}]
