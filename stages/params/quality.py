@@ -93,7 +93,7 @@ class QualityParams(Section):
         return self
 
     def of(self, symbol: str) -> "QualityParams":
-        """The thresholds of one symbol: its own where stated, else those of all."""
+        """The thresholds of one symbol: its own where stated, otherwise the common ones."""
         own = self.by_symbol.get(symbol)
         return self if own is None else QualityParams.model_validate(self.model_dump() | own | {"by_symbol": {}})
 
@@ -104,10 +104,10 @@ class QualityParams(Section):
 
     @property
     def carried_min(self) -> int:
-        """For how many minutes in a row the last price stands for a minute without a bar."""
+        """For how many minutes in a row the last price is used for a minute without a bar."""
         return self.quiet_max_min if self.quiet else self.ffill_max_bars
 
     @property
     def absent_min(self) -> int:
-        """How many minutes in a row may be absent."""
+        """How many minutes in a row may be missing."""
         return self.quiet_max_min if self.quiet else self.max_gap_min

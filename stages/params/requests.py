@@ -47,8 +47,8 @@ class RequestsParams(Section):
                 raise ValueError(f"requests.{name} repeats a value: {list(values)}")
         if self.asked_horizon_min is not None and self.asked_horizon_min < max(self.horizons_min):
             raise ValueError(
-                f"requests.horizons_min {list(self.horizons_min)} reach beyond requests.asked_horizon_min "
-                f"{self.asked_horizon_min}: ask as far as the longest (null does), or drop what is longer"
+                f"requests.horizons_min {list(self.horizons_min)} go beyond requests.asked_horizon_min "
+                f"{self.asked_horizon_min}: raise it to the longest (null does that), or remove longer horizons"
             )
         if self.levels != LEVELS:
             raise ValueError(
@@ -58,5 +58,5 @@ class RequestsParams(Section):
 
     @property
     def question_horizon_min(self) -> int:
-        """How far every question asks; shorter horizons are read from the same answer."""
+        """The horizon of every question; shorter horizons are read from the same answer."""
         return self.asked_horizon_min or max(self.horizons_min)

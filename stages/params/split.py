@@ -53,8 +53,8 @@ class CutParams(Section):
         stated = [f"split.{name} = {value}" for name in HOLDOUT_KEYS if (value := getattr(self, name)) is not None]
         if len(stated) != 1:
             raise ValueError(
-                f"{' and '.join(stated) or 'nothing'} states which sessions are held out; state exactly one of "
-                "split.holdout_sessions, split.holdout_from and split.holdout_months, and set the others to null"
+                f"{' and '.join(stated) or 'nothing'} states which sessions are held out; set exactly one of "
+                "split.holdout_sessions, split.holdout_from and split.holdout_months, and the others to null"
             )
         return self
 
@@ -74,7 +74,7 @@ class SplitParams(CutParams):
     def _months_are_cut(self) -> Self:
         if isinstance(self.open_holdout, dict) and self.holdout_months is None:
             raise ValueError(
-                f"split.open_holdout names the months {sorted(self.open_holdout)}, and only split.holdout_months cuts "
-                "the holdout into months; name one id, or cut months"
+                f"split.open_holdout names the months {sorted(self.open_holdout)}, but only split.holdout_months "
+                "divides the holdout into months; set it to one id, or set split.holdout_months"
             )
         return self

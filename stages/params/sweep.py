@@ -71,7 +71,7 @@ class SweepParams(Section):
     def _halves_its_blocks(self) -> Self:
         if self.pbo_blocks % 2:
             raise ValueError(
-                f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO holds one half of the blocks "
-                f"against the other; {self.pbo_blocks - 1} and {self.pbo_blocks + 1} are"
+                f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO compares one half of the blocks "
+                f"with the other; use {self.pbo_blocks - 1} or {self.pbo_blocks + 1}"
             )
         return self
