@@ -1,4 +1,4 @@
-"""Do the quantiles hold what they promise: reliability, PIT, and coverage by time of day, raw and calibrated."""
+"""Section "Reliability and coverage": levels, PIT, and coverage by time of day, raw and calibrated."""
 
 from typing import Any
 
@@ -25,7 +25,8 @@ def coverage(record: Record) -> Section:
     pooled = next((one for one in record.scores("pooled") if one["horizon_min"] == horizon), None)
     sentences = (
         f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
-        "forecast by errors already known when it was asked, so the first sessions stand as answered, unjudged.",
+        "forecast by errors already known when it was asked, so the first sessions stay as answered and are not "
+        "judged.",
         *_grid_end(record),
         *record.selection,
     )
@@ -36,7 +37,7 @@ def coverage(record: Record) -> Section:
 
 
 def _grid_end(record: Record) -> tuple[str, ...]:
-    """Where `widen` is stated: on how many forecasts it grew as far as its grid lets it."""
+    """With `widen`: on how many forecasts an interval reached the end of its grid."""
     params = record.config["calibration"]
     if params["method"] != "widen":
         return ()
@@ -92,7 +93,7 @@ def _reliability(pooled: Document) -> Figure:
         "reliability",
         "Reliability",
         f"Share of outcomes at or below each calibrated quantile: {told}.",
-        "On the dashed line, quantiles hold exactly what they promise; bars are bounds from resampled days.",
+        "On the dashed line, quantiles are exactly right; bars are bounds from resampled days.",
         DATA,
         sized(chart),
     )
@@ -135,8 +136,8 @@ def _evenness(p: float | None) -> str:
 
 
 def _ties(pooled: Document) -> tuple[str, ...]:
-    """What to say where outcomes lie on the quantiles themselves."""
-    shares = pooled.get("ties", {})  # a run of the past may not tell
+    """A note where outcomes lie exactly on quantiles."""
+    shares = pooled.get("ties", {})  # absent in older runs
     if not any(shares.values()):
         return ()
     raw, calibrated, unmoved = (100 * share for share in (shares["raw"], shares["calibrated"], pooled["unmoved"]))
