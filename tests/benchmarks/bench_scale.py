@@ -44,7 +44,7 @@ work = importlib.import_module(f"stages.{sys.argv[1]}").main
 for folder in sys.argv[2:]:
     os.environ["DVC_ROOT"] = folder
     os.chdir(folder)
-    settings._document.cache_clear()  # params are read once a process
+    settings.read_document.cache_clear()  # params are read once a process
     start = time.process_time()
     work()
     print(time.process_time() - start, file=sys.stderr)
