@@ -123,11 +123,12 @@ def distances(test: Path) -> dict[str, int]:
 
 
 def test_files(mutant: Mutant) -> list[str]:
-    """The test files of its room that reach its module, the nearest first."""
+    """The test files of its room that reach its module, the nearest first, and among these what reaches little else."""
     folders = [ROOT / "tests" / folder for folder in ROOMS[mutant.room] or (mutant.room,)]
     files = (file for folder in folders for file in sorted(folder.glob("test_*.py")))
-    reaching = sorted((distances(file)[mutant.path], file) for file in files if mutant.path in distances(file))
-    return [str(file.relative_to(ROOT)) for _, file in reaching]
+    reached = {file: distances(file) for file in files}
+    near = sorted((far[mutant.path], len(far), file) for file, far in reached.items() if mutant.path in far)
+    return [str(file.relative_to(ROOT)) for *_, file in near]
 
 
 class Tree:
