@@ -12,6 +12,7 @@ from stages.forecasting.backend import Asked
 from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import LOCAL_OPTIONS
+from stages.forecasting.past_moves import past_moves
 from stages.forecasting.persistence import persistence
 from stages.forecasting.seasonal import seasonal
 from tests.forecasting.windows import forecaster_params, question, random_window, window
@@ -70,6 +71,31 @@ def test_the_seasonal_mean_by_hand():
     rows = window([[0, 0, 4, -1], [0, 0, 6, -3], [0, 0]])
     middle = seasonal(question(2), rows, forecaster_params())[2]
     assert middle.tolist() == pytest.approx([5, 3])
+
+
+def test_two_sessions_are_a_season():
+    rows = random_window(1, sessions=2)
+    moves = past_moves(rows, range(19, 20), 5, 40)
+    assert seasonal(question(5), rows, forecaster_params())[2].tolist() == pytest.approx(moves.mean(axis=0).tolist())
+
+
+@pytest.mark.parametrize(("sessions", "alone"), [(1, False), (2, True)])
+def test_persistence_looks_at_all_minutes_where_the_neighbourhood_holds_fewer_than_twenty_moves(sessions, alone):
+    """A session holds 16 moves that began in minutes 0 to 15, all of them 0."""
+    quiet = [[0.0] * 21 + [float(k) for k in range(39)]] * sessions
+    wide = persistence(question(5), window([*quiet, [0.0]]), forecaster_params())[4]
+    assert (wide == 0).all() == alone
+
+
+@pytest.mark.parametrize(("minutes", "enough"), [(25, True), (24, False)])
+def test_persistence_needs_twenty_moves_and_no_more(minutes, enough):
+    """25 minutes hold moves of five minutes from minutes 0 to 19."""
+    rows = window([np.random.default_rng(1).normal(0, 5, minutes).tolist(), [0.0]])
+    if enough:
+        assert (persistence(question(5), rows, forecaster_params())[4] > 0).all()
+    else:
+        with pytest.raises(DataContractError, match="holds 19 past moves of 5 min, and needs 20"):
+            persistence(question(5), rows, forecaster_params())
 
 
 def test_with_one_session_there_is_no_season_and_persistence_answers():

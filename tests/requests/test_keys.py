@@ -98,6 +98,14 @@ def test_histories_that_send_the_same_rows_are_one_question():
     assert asked["history_first"].n_unique() == 1
 
 
+@pytest.mark.parametrize(("model_horizon", "rows", "days"), [(15, 75, 1), (16, 76, 2), (14, 74, 1)])
+def test_a_cut_at_the_open_of_a_session_begins_with_that_session(model_horizon, rows, days):
+    """3 * 20 rows and the model's horizon; 15 are of today, 60 of the session before."""
+    row = plan(MARKET, who=respondent(input_size=20, model_horizon=model_horizon))[0].filter(snapshot_et="09:45")[-1]
+    sessions = CALENDAR["session"].to_list()
+    assert row.select("rows_sent", "history_first").row(0) == (rows, sessions[-1 - days])
+
+
 def test_history_that_is_not_sent_moves_nothing():
     cut = respondent(input_size=1, model_horizon=1)  # 3 + 10 rows: less than today's 15 bars
     assert keys(with_a_nudge(MARKET, "A", 0), who=cut) == keys(MARKET, who=cut)
