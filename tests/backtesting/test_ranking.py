@@ -76,6 +76,9 @@ def test_too_few_trades_never_qualify():
     told = proposed([5.0] * 7, trades=19)
     assert (told["combo"], told["params"]) == (None, None)
     assert told["why"] == "no combo makes sweep.choose_by.min_trades = 20 trades; the most is 19"
+    stated = params(k_sigma=LADDER[:2])
+    done = swept([book(5.0, trades=3, seed=1), book(5.0, trades=19, seed=2)], stated)
+    assert proposal(done, ranking(done, stated), stated.choose_by)["why"].endswith("the most is 19")
     assert proposed([5.0] * 7, trades=20)["combo"] is not None
     assert "earns more than it costs" in proposed([-5.0] * 7, trades=20)["why"]
 
