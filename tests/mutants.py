@@ -168,12 +168,15 @@ class Tree:
 
     def killers(self, mutant: Mutant) -> list[str] | None:
         """As `failed`, of the mutant; the tree is as before afterwards."""
+        tests = test_files(mutant)
+        if not tests:
+            return []
         path = self.path / mutant.path
         text = path.read_text()
         fresh = tempfile.mkdtemp(dir=self.path.parent) if "numba" in text else None
         try:
             self._write(path, mutant.change.apply(text))
-            return self.failed(test_files(mutant), Path(fresh or self.compiled))
+            return self.failed(tests, Path(fresh or self.compiled))
         finally:
             self._write(path, text)
 
