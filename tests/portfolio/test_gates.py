@@ -96,7 +96,7 @@ def test_the_literal_reading_compares_values_with_thresholds_and_asks_nothing_el
 
 def test_the_bound_of_the_sharpe_ratio_is_its_value_less_a_share_of_its_error():
     bound = trading_gates(GOOD, gates())["oos_sharpe"].bound
-    assert bound == pytest.approx(6.0 - 1.2815515655446004 * 3.0, abs=1e-6)
+    assert bound == 2.155345  # 6 - 1.2815515655446004 x 3 = 2.15534530...
 
 
 @pytest.mark.parametrize(("sessions", "error", "luck"), [(21, "3.46", "44 %"), (252, "1.00", "31 %")])
