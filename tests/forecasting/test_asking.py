@@ -70,11 +70,15 @@ def test_levels_that_are_equal_do_not_cross():
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_the_largest_move_that_has_a_price_is_an_answer(sign):
-    far = ask(lambda answers: {k: replace(a, values_bp=np.full((5, 10), sign * 100_000.0)) for k, a in answers.items()})
-    assert np.isfinite(table(far)["q50_px"].to_numpy()).all()
+def test_the_largest_move_that_has_a_price_is_an_answer_and_one_value_beyond_is_none(sign):
+    def saying(most):
+        values = np.zeros((5, 10))
+        values[-1, -1] = sign * most
+        return ask(lambda answers: {key: replace(one, values_bp=values) for key, one in answers.items()})
+
+    assert np.isfinite(table(saying(100_000.0))["q95_px"].to_numpy()).all()
     with pytest.raises(DataContractError, match="says 100001 bp"):
-        ask(lambda answers: {k: replace(a, values_bp=np.full((5, 10), sign * 100_001.0)) for k, a in answers.items()})
+        saying(100_001.0)
 
 
 def test_histories_that_are_one_question_stand_in_the_table_as_two_rows_with_one_key():
