@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
-from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs
+from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs, usual_size
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.params import LOCAL_OPTIONS
 from stages.forecasting.past_moves import past_moves
@@ -153,6 +153,12 @@ def test_another_question_draws_other_paths():
     assert (
         answer("ewma_fhs", rows).values_bp.tolist() != answer("ewma_fhs", rows, question(10, rows=1)).values_bp.tolist()
     )
+
+
+def test_the_usual_size_of_half_hours_by_hand():
+    """3 and 5 bp in the first, nothing in the third; the ten others take the size of all: sqrt((9 + 25) / 4)."""
+    sizes = usual_size(np.array([3.0, -5.0, 0.0, 0.0]), np.array([0, 0, 2, 2], dtype=np.int32))
+    assert sizes.tolist() == pytest.approx([17**0.5, 8.5**0.5, 1e-3, *[8.5**0.5] * 10])
 
 
 def test_the_weighted_variance_by_hand():
