@@ -16,7 +16,7 @@ from stages.quality.across import check_symbols
 from stages.quality.failure import HardFailure
 from stages.quality.gate import Checked
 from stages.quality.label_evidence import SIGNS
-from stages.quality.label_signs import CANDIDATES
+from stages.quality.label_signs import BEFORE, CANDIDATES, SHIFTS, WIDTH, Minutes, by_prints
 from stages.quality.labels import LabelReading, _leads, _runs, read_labels
 from stages.quality.params import QualityParams
 from stages.quality.report import quality_report
@@ -51,6 +51,20 @@ def test_what_leans_on_a_row_or_two_decides_nothing_alone_and_rows_that_all_else
     assert alone == pytest.approx([4.0, 6.0, 50.0])
     assert lead_over_end_labels(rows=50.0, volume=-5.999) == pytest.approx(44.001)
     assert lead_over_end_labels(rows=50.0, volume=-6.001) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("flat", "nats"),
+    [(0, 1.2), (38, 0.5 * np.log(5)), (76, 0.5 * np.log(2.5)), (190, 0.0), (300, 0.0)],  # of the 380 minutes inside
+)
+def test_a_row_without_a_range_says_less_of_an_auction_the_more_minutes_have_none(flat: int, nats: float) -> None:
+    """391 rows, the last of them an auction alone: start labels gain half of ln(0.5 / share), 1.2 at most."""
+    spread, volume = np.full((1, WIDTH), np.nan), np.full((1, WIDTH), np.nan)
+    spread[0, BEFORE : BEFORE + 391], volume[0, BEFORE : BEFORE + 391] = 1.0, 100.0
+    spread[0, BEFORE + 390] = 0.0
+    spread[0, BEFORE + 5 : BEFORE + 5 + flat] = 0.0
+    found = by_prints(Minutes(spread, volume, ~np.isnan(spread)))
+    assert found[0, list(SHIFTS).index(0)] == pytest.approx(nats, abs=1e-9)
 
 
 @pytest.mark.parametrize(("against", "runs"), [(7.9, [(0, 2, 0)]), (8.0, [(0, 2, 0)]), (8.1, [(0, 1, 0), (1, 2, 1)])])
