@@ -73,27 +73,32 @@ class Mutant:
         )
 
 
+def all_of(room: str) -> list[Mutant]:
+    """Every mutant of a room, in order."""
+    files = sorted((ROOT / "stages" / room).glob("*.py"))
+    return [
+        Mutant(room, str(file.relative_to(ROOT)), change) for file in files for change in mutations(file.read_text())
+    ]
+
+
 def sample(n: int, seed: int, rooms: list[str]) -> list[Mutant]:
     """As many mutants of each room, give or take one."""
     chosen: list[Mutant] = []
     for number, room in enumerate(rooms):
-        files = sorted((ROOT / "stages" / room).glob("*.py"))
-        everything = [
-            Mutant(room, str(path.relative_to(ROOT)), change)
-            for path in files
-            for change in mutations(path.read_text())
-        ]
-        wanted = (n + len(rooms) - 1 - number) // len(rooms)
+        everything, wanted = all_of(room), (n + len(rooms) - 1 - number) // len(rooms)
         chosen += random.Random(f"{seed} {room}").sample(everything, min(wanted, len(everything)))
     return chosen
 
 
 def equivalents() -> set[str]:
-    """Mutants that change nothing anybody could see; each line ends in `  # why`."""
+    """Mutants that change nothing anybody could see; each line ends in `  # why`, and names one that exists."""
     lines = [line for line in EQUIVALENT.read_text().splitlines() if line and not line.startswith("#")]
     if unexplained := [line for line in lines if not line.partition("  # ")[2]]:
         raise SystemExit(f"{EQUIVALENT.name}: no reason is given for {unexplained}")
-    return {line.partition("  # ")[0] for line in lines}
+    named = {line.partition("  # ")[0] for line in lines}
+    if stale := named - {mutant.name for room in ROOMS for mutant in all_of(room)}:
+        raise SystemExit(f"{EQUIVALENT.name}: there is no such mutant: {sorted(stale)}")
+    return named
 
 
 @cache
