@@ -215,7 +215,7 @@ def test_the_digest_of_a_window_does_not_depend_on_what_was_asked_before(asked):
 
 def test_the_digest_does_not_depend_on_the_order_in_which_sessions_are_listed():
     series, sessions = MARKET.series("A"), CALENDAR["session"].to_list()
-    turned = replace(series, blocks={day: series.blocks[day] for day in (sessions[k] for k in (3, 0, 4, 2, 1))})
+    turned = replace(series, blocks={day: series.blocks[day] for day in (sessions[k] for k in (1, 0, 3, 2, 4))})
     for days in (sessions[:4], sessions[1:4], [sessions[0], *sessions[2:4]]):
         cut = MARKET.cut("A", tuple(days), sessions[4], 10)
         assert turned.digest(cut) == replace(series).digest(cut)
