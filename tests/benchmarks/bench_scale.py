@@ -39,7 +39,7 @@ POLL_SEC = 0.02
 TURNS, LARGEST_IN_TURNS = 3, 50
 IN_ONE_PROCESS = """
 import importlib, os, sys, time
-from stages.outside import settings
+from stages.io import settings
 work = importlib.import_module(f"stages.{sys.argv[1]}").main
 for folder in sys.argv[2:]:
     os.environ["DVC_ROOT"] = folder
