@@ -28,11 +28,11 @@ from stages.sessions.spans import folds
 from stages.tables.forecasts import Traded
 from stages.tables.market import Calendar, Prices
 from stages.tables.trades import GridDaily
-from stages.trading.engine import Market, trade_in_blocks
 from stages.trading.grid import KIND, combos, require_swept
 from stages.trading.performance import in_folders
 from stages.trading.ranking import Swept, proposal, ranking
 from stages.trading.strategy import Strategy, eligible_cells
+from stages.trading.trade_grid import Market, trade_in_blocks
 from stages.trading.walk_forward import walk_forward
 
 BARS = Path("artifacts/seal/search/bars")

@@ -17,7 +17,7 @@ from stages.io import settings
 from stages.io.files import read_sheet, read_table, write_json
 from stages.io.partitions import MANIFEST
 from stages.tables.market import Calendar
-from stages.trading.engine import blocks_of
+from stages.trading.trade_grid import blocks_of
 from tests.benchmarks.bench_sweep import study
 from tests.support.cluster import Cluster
 from tests.support.gcs_server import BUCKET
