@@ -6,11 +6,10 @@ from pathlib import Path
 from stages.engine import engine
 from stages.io.files import (
     PartitionedTables,
-    clear,
     read_json,
     read_table,
     write_csv,
-    write_csv_parts,
+    write_csv_folder,
     write_json,
     write_table_parts,
 )
@@ -49,14 +48,10 @@ WALK_FORWARD = Path("artifacts/sweep/walk_forward.csv")
 def main() -> None:
     """Search bars and calibrated forecasts -> every variant of the rule, ranked, and one proposed."""
     params = read_params(SweepParams)
-    base = Strategy(
-        rules=read_params(RulesParams),
-        costs=read_params(CostsParams),
-        method=read_params(CalibrationMethod).method,
-        model=read_params(ForecasterModel).model,
-        whitelist=read_params(UniverseParams).whitelist,
-        eligible=eligible_cells(read_json(GATES)),
-    )
+    rules, costs = read_params(RulesParams), read_params(CostsParams)
+    method, model = read_params(CalibrationMethod).method, read_params(ForecasterModel).model
+    whitelist, eligible = read_params(UniverseParams).whitelist, eligible_cells(read_json(GATES))
+    base = Strategy(rules, costs, method, model, whitelist, eligible)
     walk = read_params(WalkForwardParams)
     calendar = read_table(Calendar, CALENDAR)
 
@@ -78,9 +73,7 @@ def main() -> None:
     write_table_parts(GridDaily, swept.daily(), DAILY)
     write_json(proposed, PROPOSAL)
     write_csv(walked, WALK_FORWARD)
-    clear(GRID)
-    for path, parts in in_folders(strategies, books, calendar, params.folders_up_to):
-        write_csv_parts(parts, GRID / path)
+    write_csv_folder(in_folders(strategies, books, calendar, params.folders_up_to), GRID)
     say("sweep", combos=len(variants), traded=(ranked["trades"] > 0).sum(), proposed=proposed["combo"])
 
 

@@ -38,7 +38,7 @@ class Interrupts:
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """In this block a signal ends the run only in `waiting` and `demand_none`, and at the block's end."""
+        """In this block a signal ends the run only in `waiting` and `require_none`, and at the block's end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

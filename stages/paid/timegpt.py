@@ -7,7 +7,7 @@ artificial gapless minute clock that ends at the snapshot, whose start it would 
 out of what leaves unless the question's clock is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
-*Errors*: `CallFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
+*Errors*: `RequestFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
 *Source*: nixtla 0.9.0, `nixtla_client.py` and `_payloads.py`.
 """
 

@@ -4,7 +4,7 @@ Symbols are checked one by one, so that memory holds the work on one of them; `a
 
 *Tables*: `Checked.bars` is table `Bars`, sessions that the gate drops included (their verdict says so); `days` is one
 row a session; `halts` is table `Halts` of that symbol.
-*Errors*: none; a hard failure becomes part of what was found, and `demand_sound` stops the run after the report is
+*Errors*: none; a hard failure becomes part of what was found, and `require_sound` stops the run after the report is
 written. Of a symbol with a failure nothing else was found: its bars and days stand for nothing.
 """
 
