@@ -47,12 +47,11 @@ WALK_FORWARD = Path("artifacts/sweep/walk_forward.csv")
 
 def main() -> None:
     """Search bars and calibrated forecasts -> every variant of the rule, ranked, and one proposed."""
-    params = read_params(SweepParams)
+    params, walk = read_params(SweepParams), read_params(WalkForwardParams)
     rules, costs = read_params(RulesParams), read_params(CostsParams)
     method, model = read_params(CalibrationMethod).method, read_params(ForecasterModel).model
     whitelist, eligible = read_params(UniverseParams).whitelist, eligible_cells(read_json(GATES))
     base = Strategy(rules, costs, method, model, whitelist, eligible)
-    walk = read_params(WalkForwardParams)
     calendar = read_table(Calendar, CALENDAR)
 
     require_swept(base, params.grid, read_distinct(CALIBRATED, KIND))

@@ -6,7 +6,7 @@ A bucket creates a name at most once when asked with the precondition that it do
 open whether we were the one: the object is read back, and it is ours if it holds our bytes, which is why whatever must
 be exclusive carries a nonce.
 
-*Errors*: `StoreUnreachable` within seconds when the remote does not answer; `ConfigurationError` for another kind of remote.
+*Errors*: `StoreUnreachable` within seconds when the remote does not answer; `ConfigurationError` for another kind.
 *Source*: Cloud Storage, request preconditions (`ifGenerationMatch=0`); gcsfs 2026.10 `mode="create"`.
 
 DVC's default remote as the place that machines share, when it is wanted and within reach.
