@@ -42,7 +42,7 @@ endef
 
 ##@ Run
 .PHONY: run first-run use new-run params gate $(STAGES)
-run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x: as an experiment
+run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x: an experiment
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
 	@python -m stages params --listed=$(call quoted,PRESET)
