@@ -28,7 +28,7 @@ import yaml
 from stages.commands.panels import openings, revisions, spend, trials
 from stages.configuration.compose import differences
 from stages.errors import ConfigurationError, PipelineError
-from stages.fetching.listing import relisted
+from stages.fetching.listing_history import relisted
 from stages.io.files import write_text
 from stages.io.run_record import read_record
 from stages.io.settings import PARAMS, read_params

@@ -17,7 +17,8 @@ from stages.configuration.compose import present
 from stages.errors import ConfigurationError, PipelineError
 from stages.fetching.bars import parts_in
 from stages.fetching.files import files_of, read_files
-from stages.fetching.listing import earlier, listing_path, read_listing, write_listing
+from stages.fetching.listing import listing_path, read_listing, write_listing
+from stages.fetching.listing_history import earlier
 from stages.io.clock import SystemClock
 from stages.io.settings import read_params
 from stages.io.terminal import say
