@@ -34,52 +34,52 @@ override COMMANDS := verify prove-independence whitelist adopt collect-partition
 
 # the run of what stands in conf/
 override define standing
-python -m stages.commands.params --check
+python -m stages params --check
 dvc --wait-for-lock repro
-python -m stages.commands.trials --present
-python -m stages.gate
+python -m stages trials --present
+python -m stages gate
 endef
 
 ##@ Run
 .PHONY: run first-run use new-run params gate $(STAGES)
-run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x as experiment x (HOW=--temp or --queue)
+run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x: an experiment
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
-	@python -m stages.commands.params --listed=$(call quoted,PRESET)
+	@python -m stages params --listed=$(call quoted,PRESET)
 	@$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
-	$(if $(value HOW),,python -m stages.commands.trials --present)
-	$(if $(value HOW),,python -m stages.gate)
+	$(if $(value HOW),,python -m stages trials --present)
+	$(if $(value HOW),,python -m stages gate)
 else
 	$(standing)
 endif
 
-first-run: new-run ## from a folder of bars to a first verdict: PRESET=x URI=folder
-	python -m stages.commands.use -- $(call given,PRESET)
-	python -m stages.commands.refresh
+first-run: new-run ## your folder of bars to a first verdict: PRESET=x URI=folder
+	python -m stages use -- $(call given,PRESET)
+	python -m stages refresh
 	$(standing)
 
 use: .venv/runtime ## make a preset the standing choice: PRESET=x
-	python -m stages.commands.use -- $(call given,PRESET)
+	python -m stages use -- $(call given,PRESET)
 
 new-run: .venv/runtime ## look into your bars, write a preset: PRESET=x URI=folder
-	@python -m stages.commands.new_run $(call option,--uri,URI) $(call option,--symbols,SYMBOLS) \
+	@python -m stages new-run $(call option,--uri,URI) $(call option,--symbols,SYMBOLS) \
 		$(call option,--first,FIRST) $(call option,--last,LAST) $(call option,--history,HISTORY) \
 		$(call option,--holdout,HOLDOUT) $(call option,--aliases,ALIASES) -- $(call given,PRESET)
 
 params: .venv/runtime # compose conf/ into params.yaml
-	python -m stages.commands.params
+	python -m stages params
 
-gate: .venv/runtime ## the verdict of the last run; exit code 3 unless it is PASS
-	python -m stages.gate
+gate: .venv/runtime ## the verdict of the last run; exit code 3 unless PASS
+	python -m stages gate
 
 $(STAGES): .venv/runtime
-	python -m stages.commands.params --check
+	python -m stages params --check
 	dvc --wait-for-lock repro $(subst -,_,$@)
 
 ##@ Compare
 .PHONY: show experiments page compare pr-comment open-holdout refresh
 show: .venv/runtime ## experiments side by side, noise dropped
-	@python -m stages.commands.show
+	@python -m stages show
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	$(call known,NAME,sweeps,txt)
@@ -88,87 +88,87 @@ experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	done < conf/sweeps/$(call quoted,NAME).txt
 	dvc exp run --run-all
 
-page: .venv/runtime ## the page with what was spent and opened; RUN=x for another run
-	python -m stages.commands.page -- $(call given,RUN)
+page: .venv/runtime ## the page of this run, or of another: RUN=x
+	python -m stages page -- $(call given,RUN)
 
 compare: .venv/runtime ## two runs on one page: A=x B=y
-	python -m stages.commands.compare -- $(call given,A) $(call given,B)
+	python -m stages compare -- $(call given,A) $(call given,B)
 
-pr-comment: .venv/runtime ## what a change does and costs, as a comment: BASE=main
-	@python -m stages.commands.pr_comment $(call option,--pictures,PICTURES) -- $(call given,BASE)
+pr-comment: .venv/runtime # what a change does and costs, as a comment: BASE=main
+	@python -m stages pr-comment $(call option,--pictures,PICTURES) -- $(call given,BASE)
 
-adopt: ## keep the sweep's proposal, or an applied experiment, in conf/
-whitelist: ## propose who may trade from the eligible cells
-open-holdout: .venv/runtime ## let the stated strategy see the holdout, on the record; MONTH=2025-02
-	@python -m stages.commands.open_holdout $(call option,--month,MONTH)
+adopt: ## keep a proposal or an applied experiment in conf/
+whitelist: # propose who may trade from the eligible cells
+open-holdout: .venv/runtime ## open the holdout for the stated strategy, on the record
+	@python -m stages open-holdout $(call option,--month,MONTH)
 
 refresh: .venv/runtime ## list the source anew, and say what is new or revised
-	python -m stages.commands.params --check --unlisted
-	python -m stages.commands.refresh
+	python -m stages params --check --unlisted
+	python -m stages refresh
 
 ##@ Ask
 .PHONY: $(COMMANDS) doctor audit trials null plan spend models learn-model budget canary show-request adopt-store new-store release drop \
 	demo-online
 $(COMMANDS): .venv/runtime
-	@$(call split,ARGS) python -m stages.commands.$(subst -,_,$@) $$words
+	@$(call split,ARGS) python -m stages $@ $$words
 
-spend: .venv/runtime ## requests, tokens and hit ratio, run by run; USAGE=1 asks the vendor
-	@python -m stages.commands.spend $(call option,--usage,USAGE)
+spend: .venv/runtime ## what was bought, run by run; USAGE=1 asks the vendor
+	@python -m stages spend $(call option,--usage,USAGE)
 
-verify: ## re-derive the key of every stored answer
+verify: # re-derive the key of every stored answer
 collect-partitions: # what no run names in the bucket of storage.root; ARGS=--delete
 
 doctor: .venv/runtime ## is everything here that a run needs
-	@python -m stages.commands.doctor
+	@python -m stages doctor
 
-audit: .venv/runtime ## scramble the future at random instants: the past must not move; INSTANTS=300
-	@python -m stages.commands.audit $(call option,--instants,INSTANTS) $(call option,--at-once,AT_ONCE)
+audit: .venv/runtime ## another future at random instants: the past must not move
+	@python -m stages audit $(call option,--instants,INSTANTS) $(call option,--at-once,AT_ONCE)
 
-trials: .venv/runtime ## every variant and opening ever; writes sweep.prior_trials
-	@python -m stages.commands.trials
+trials: .venv/runtime ## every variant ever tried; writes sweep.prior_trials
+	@python -m stages trials
 
-null: .venv/runtime ## how often the gates pass by luck; TIMES=100 SEEDS=20
-	@python -m stages.commands.null $(call option,--times,TIMES) $(call option,--seeds,SEEDS)
+null: .venv/runtime # how often the gates pass by luck; TIMES=100 SEEDS=20
+	@python -m stages null $(call option,--times,TIMES) $(call option,--seeds,SEEDS)
 
 plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]"
-	@$(call split,SET) python -m stages.commands.plan -- $$words
+	@$(call split,SET) python -m stages plan -- $$words
 
 models: .venv/runtime # the models that your key may use, one request; SET="api=online"
-	@$(call split,SET) python -m stages.commands.models -- $$words
+	@$(call split,SET) python -m stages models -- $$words
 
 learn-model: .venv/runtime # the model's own numbers into conf/, one request at most; SET="api=online"
-	@$(call split,SET) python -m stages.commands.learn_model -- $$words
+	@$(call split,SET) python -m stages learn-model -- $$words
 
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
-	@python -m stages.commands.budget $(call option,--clock,CLOCK) -- $(call given,PER_DAY)
+	@python -m stages budget $(call option,--clock,CLOCK) -- $(call given,PER_DAY)
 
-show-request: .venv/runtime ## the rows that a question sends: KEY=0f3c9a1e
-	@python -m stages.commands.show_request -- $(call given,KEY)
+show-request: .venv/runtime # the rows that a question sends: KEY=0f3c9a1e
+	@python -m stages show-request -- $(call given,KEY)
 
 adopt-store: .venv/runtime # answers and ledger follow DVC's cache to its new place; FROM=the cache before
-	@python -m stages.commands.store adopt $(call option,--from,FROM)
+	@python -m stages adopt-store $(call option,--from,FROM)
 
 new-store: .venv/runtime # go on with what lies in DVC's cache now, as another study
-	@python -m stages.commands.store new
+	@python -m stages new-store
 
-release: .venv/runtime ## let a refused or abandoned key be bought again: KEY=
-	@python -m stages.commands.release -- $(call given,KEY)
+release: .venv/runtime # let a refused or abandoned key be bought again: KEY=
+	@python -m stages release -- $(call given,KEY)
 
 canary: .venv/runtime # has the model changed under its name? one request
-	@python -m stages.commands.canary
+	@python -m stages canary
 
 drop: .venv/runtime # throw a stored answer away, to buy it again: KEY= ARGS=--yes
-	@$(call split,ARGS) python -m stages.commands.drop $$words -- $(call given,KEY)
+	@$(call split,ARGS) python -m stages drop $$words -- $(call given,KEY)
 
-demo-online: .venv/dev ## the paid path against a stand-in service, without a key
+demo-online: .venv/dev # the paid path against a stand-in service, without a key
 	@python -m tests.paid.demo_online
 
 ##@ Develop
 .PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection mutants deps errors params-page features-page plots-page requirements help
-test: .venv/dev ## the test-suite, under 10 minutes
+test: .venv/dev ## the quick tests
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
-test-cov: .venv/dev ## the test-suite with coverage and its floor
+test-cov: .venv/dev # the test-suite with coverage and its floor
 	pytest -n 2 --dist loadgroup -m $(QUICK) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 test-all: test ## long journeys, torture and full scale too
@@ -176,7 +176,7 @@ test-all: test ## long journeys, torture and full scale too
 
 check: format lint types layers test ## all that must be green before a change lands
 
-fmt: .venv/dev ## format the code
+fmt: .venv/dev # format the code
 	ruff format . && ruff check --fix .
 
 format: .venv/dev
@@ -191,14 +191,14 @@ types: .venv/dev
 layers: .venv/dev
 	lint-imports
 
-bench: .venv/dev ## speed against references, as ratios in one run
+bench: .venv/dev # speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
 
 detection: .venv/dev # what the data gate catches: faults planted into sound feeds, by fault and size
 	python -m tests.benchmarks.detection
 
 bench-scale: ARGS ?= --symbols 5 50 500
-bench-scale: .venv/dev ## 500 symbols x 5 years: seconds, memory, exponents
+bench-scale: .venv/dev # 500 symbols x 5 years: seconds, memory, exponents
 	$(call split,ARGS) python -m tests.benchmarks.bench_scale $$words
 
 label-proof: FEEDS ?= 2000
@@ -228,7 +228,8 @@ requirements: .venv/dev # pin what pyproject.toml asks for
 	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench --extra cluster -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 help: # this page
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@echo "Every command and what it takes: python -m stages --help"
 
 # where Python may keep no compiled code, it is compiled once now instead of at every start
 override COMPILE := $(if $(value PYTHONDONTWRITEBYTECODE),--compile-bytecode)

@@ -6,11 +6,10 @@ from pathlib import Path
 from stages.engine import engine
 from stages.io.files import (
     PartitionedTables,
-    empty_directory,
     read_json,
     read_table,
     write_csv,
-    write_csv_parts,
+    write_csv_folder,
     write_json,
     write_table_parts,
 )
@@ -28,11 +27,11 @@ from stages.sessions.spans import folds
 from stages.tables.forecasts import Traded
 from stages.tables.market import Calendar, Prices
 from stages.tables.trades import GridDaily
-from stages.trading.engine import Market, trade_in_blocks
 from stages.trading.grid import KIND, combos, require_swept
 from stages.trading.performance import in_folders
 from stages.trading.ranking import Swept, proposal, ranking
 from stages.trading.strategy import Strategy, eligible_cells
+from stages.trading.trade_grid import Market, trade_in_blocks
 from stages.trading.walk_forward import walk_forward
 
 BARS = Path("artifacts/seal/search/bars")
@@ -48,16 +47,11 @@ WALK_FORWARD = Path("artifacts/sweep/walk_forward.csv")
 
 def main() -> None:
     """Search bars and calibrated forecasts -> every variant of the rule, ranked, and one proposed."""
-    params = read_params(SweepParams)
-    base = Strategy(
-        rules=read_params(RulesParams),
-        costs=read_params(CostsParams),
-        method=read_params(CalibrationMethod).method,
-        model=read_params(ForecasterModel).model,
-        whitelist=read_params(UniverseParams).whitelist,
-        eligible=eligible_cells(read_json(GATES)),
-    )
-    walk = read_params(WalkForwardParams)
+    params, walk = read_params(SweepParams), read_params(WalkForwardParams)
+    rules, costs = read_params(RulesParams), read_params(CostsParams)
+    method, model = read_params(CalibrationMethod).method, read_params(ForecasterModel).model
+    whitelist, eligible = read_params(UniverseParams).whitelist, eligible_cells(read_json(GATES))
+    base = Strategy(rules, costs, method, model, whitelist, eligible)
     calendar = read_table(Calendar, CALENDAR)
 
     require_swept(base, params.grid, read_distinct(CALIBRATED, KIND))
@@ -78,9 +72,7 @@ def main() -> None:
     write_table_parts(GridDaily, swept.daily(), DAILY)
     write_json(proposed, PROPOSAL)
     write_csv(walked, WALK_FORWARD)
-    empty_directory(GRID)
-    for path, parts in in_folders(strategies, books, calendar, params.folders_up_to):
-        write_csv_parts(parts, GRID / path)
+    write_csv_folder(in_folders(strategies, books, calendar, params.folders_up_to), GRID)
     say("sweep", combos=len(variants), traded=(ranked["trades"] > 0).sum(), proposed=proposed["combo"])
 
 

@@ -1,6 +1,8 @@
-"""Property tests draw the same examples everywhere, and a busy machine fails none of them."""
+"""Property tests draw the same examples everywhere, and a busy machine fails none of them; servers are started once."""
 
 from hypothesis import settings
 
 settings.register_profile("reproducible", deadline=None, derandomize=True)
 settings.load_profile("reproducible")
+
+pytest_plugins = ["tests.support.fixtures"]

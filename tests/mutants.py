@@ -41,15 +41,14 @@ STAMPS = count(2_000_000_000)  # a time of change for each file written: Python'
 ROOMS: dict[str, tuple[str, ...]] = {
     "scoring": (),
     "calibration": (),
-    "backtesting": (),
-    "portfolio": (),
-    "rules": ("rules", "backtesting"),
-    "requests": (),
+    "trading": (),
+    "questions": (),
     "quality": (),
     "features": (),
-    "splitting": (),
+    "sessions": (),
     "forecasting": (),
-    "outside/paid": ("outside",),
+    "paid": (),
+    "params": (),
 }
 
 
@@ -73,27 +72,32 @@ class Mutant:
         )
 
 
+def all_of(room: str) -> list[Mutant]:
+    """Every mutant of a room, in order."""
+    files = sorted((ROOT / "stages" / room).glob("*.py"))
+    return [
+        Mutant(room, str(file.relative_to(ROOT)), change) for file in files for change in mutations(file.read_text())
+    ]
+
+
 def sample(n: int, seed: int, rooms: list[str]) -> list[Mutant]:
     """As many mutants of each room, give or take one."""
     chosen: list[Mutant] = []
     for number, room in enumerate(rooms):
-        files = sorted((ROOT / "stages" / room).glob("*.py"))
-        everything = [
-            Mutant(room, str(path.relative_to(ROOT)), change)
-            for path in files
-            for change in mutations(path.read_text())
-        ]
-        wanted = (n + len(rooms) - 1 - number) // len(rooms)
+        everything, wanted = all_of(room), (n + len(rooms) - 1 - number) // len(rooms)
         chosen += random.Random(f"{seed} {room}").sample(everything, min(wanted, len(everything)))
     return chosen
 
 
 def equivalents() -> set[str]:
-    """Mutants that change nothing anybody could see; each line ends in `  # why`."""
+    """Mutants that change nothing anybody could see; each line ends in `  # why`, and names one that exists."""
     lines = [line for line in EQUIVALENT.read_text().splitlines() if line and not line.startswith("#")]
     if unexplained := [line for line in lines if not line.partition("  # ")[2]]:
         raise SystemExit(f"{EQUIVALENT.name}: no reason is given for {unexplained}")
-    return {line.partition("  # ")[0] for line in lines}
+    named = {line.partition("  # ")[0] for line in lines}
+    if stale := named - {mutant.name for room in ROOMS for mutant in all_of(room)}:
+        raise SystemExit(f"{EQUIVALENT.name}: there is no such mutant: {sorted(stale)}")
+    return named
 
 
 @cache
@@ -123,11 +127,12 @@ def distances(test: Path) -> dict[str, int]:
 
 
 def test_files(mutant: Mutant) -> list[str]:
-    """The test files of its room that reach its module, the nearest first."""
+    """The test files of its room that reach its module, the nearest first, and among these what reaches little else."""
     folders = [ROOT / "tests" / folder for folder in ROOMS[mutant.room] or (mutant.room,)]
     files = (file for folder in folders for file in sorted(folder.glob("test_*.py")))
-    reaching = sorted((distances(file)[mutant.path], file) for file in files if mutant.path in distances(file))
-    return [str(file.relative_to(ROOT)) for _, file in reaching]
+    reached = {file: distances(file) for file in files}
+    near = sorted((far[mutant.path], len(far), file) for file, far in reached.items() if mutant.path in far)
+    return [str(file.relative_to(ROOT)) for *_, file in near]
 
 
 class Tree:
@@ -167,12 +172,15 @@ class Tree:
 
     def killers(self, mutant: Mutant) -> list[str] | None:
         """As `failed`, of the mutant; the tree is as before afterwards."""
+        tests = test_files(mutant)
+        if not tests:
+            return []
         path = self.path / mutant.path
         text = path.read_text()
         fresh = tempfile.mkdtemp(dir=self.path.parent) if "numba" in text else None
         try:
             self._write(path, mutant.change.apply(text))
-            return self.failed(test_files(mutant), Path(fresh or self.compiled))
+            return self.failed(tests, Path(fresh or self.compiled))
         finally:
             self._write(path, text)
 

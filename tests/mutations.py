@@ -20,6 +20,7 @@ RENAMED = {
     "any_horizontal": "all_horizontal", "ceil": "floor", "first": "last", "union": "intersection",
     "head": "tail", "is_null": "is_not_null", "cum_sum": "cum_max", "mean": "median", "forward_fill": "backward_fill",
 }  # fmt: skip
+MODULES = ("np", "pl")
 BUILT_IN = {"min", "max", "any", "all", "ceil", "floor"}
 RENAMED |= {after: before for before, after in RENAMED.items()}
 CONDITIONS = ("filter", "any_horizontal", "all_horizontal", "min_horizontal", "max_horizontal")  # one is dropped
@@ -38,54 +39,67 @@ QUIET_KEYWORDS = {
 }
 QUIET_CALLS = {"print", "match", "compile", "replace_strict", "getLogger"}
 # Without a figure in them, or only words: annotations are left out where they stand.
+PARTS = (ast.Tuple, ast.Slice, ast.UnaryOp)  # which say too little of what stands around a constant
 UNCHANGED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One node of a module written otherwise. *Units*: `start` and `end` in bytes of the source."""
+    """One node of a module written otherwise. *Units*: `start` and `end` in bytes of the source.
+
+    `before` and `after` show it; of a constant, the expression around it.
+    """
 
     function: str
     line: int
     before: str
     after: str
+    text: str
     start: int
     end: int
 
     def apply(self, text: str) -> str:
         """The module with the fault in it."""
         content = text.encode()
-        return (content[: self.start] + f"({self.after})".encode() + content[self.end :]).decode()
+        return (content[: self.start] + f"({self.text})".encode() + content[self.end :]).decode()
 
 
 def mutations(text: str) -> list[Mutation]:
     """Every single change of a module, in order."""
-    lines = [0]
-    for line in text.encode().splitlines(keepends=True):
+    content, lines = text.encode(), [0]
+    for line in content.splitlines(keepends=True):
         lines.append(lines[-1] + len(line))
+
+    def span(node: Any) -> tuple[int, int]:
+        return lines[node.lineno - 1] + node.col_offset, lines[node.end_lineno - 1] + node.end_col_offset
+
     found = []
-    for function, node, changed in _sites(ast.parse(text), "<module>"):
-        start = lines[node.lineno - 1] + node.col_offset
-        end = lines[node.end_lineno - 1] + node.end_col_offset
-        before = ast.unparse(node)
-        found += [Mutation(function, node.lineno, before, ast.unparse(one), start, end) for one in changed]
+    for function, around, node, changed in _sites(ast.parse(text), "<module>", None):
+        start, end = span(node)
+        first, last = span(around if isinstance(node, ast.Constant) else node)
+        for one in map(ast.unparse, changed):
+            shown = (content[first:start] + part + content[end:last] for part in (content[start:end], one.encode()))
+            before, after = (" ".join(part.decode().split()) for part in shown)
+            found.append(Mutation(function, node.lineno, before, after, one, start, end))
     return found
 
 
-def _sites(node: ast.AST, function: str) -> Iterator[tuple[str, Any, Iterable[ast.expr]]]:
-    """The expressions of a module, the function around each, and what may stand in its place."""
+def _sites(node: ast.AST, function: str, around: Any) -> Iterator[tuple[str, Any, Any, Iterable[ast.expr]]]:
+    """The expressions of a module: the function and the expression around each, and what may stand in its place."""
     if isinstance(node, UNCHANGED) or (isinstance(node, ast.Call) and _called(node) in QUIET_CALLS):
         return
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         function = node.name if function == "<module>" else f"{function}.{node.name}"
     if isinstance(node, ast.expr):
-        yield function, node, CHANGES.get(type(node), lambda _: ())(node)
+        yield function, around or node, node, CHANGES.get(type(node), lambda _: ())(node)
     elif isinstance(node, ast.If | ast.While):
-        yield function, node.test, [ast.UnaryOp(ast.Not(), node.test)]
+        yield function, node.test, node.test, [ast.UnaryOp(ast.Not(), node.test)]
     elif isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None":
-        yield function, node.value, [ast.Constant(None)]
+        yield function, node.value, node.value, [ast.Constant(None)]
+    if isinstance(node, ast.expr | ast.stmt) and not isinstance(node, PARTS):
+        around = node
     for child in _inside(node):
-        yield from _sites(child, function)
+        yield from _sites(child, function, around)
 
 
 def _inside(node: ast.AST) -> Iterable[ast.AST]:
@@ -148,10 +162,13 @@ def _slices(node: ast.Subscript) -> Iterator[ast.expr]:
 
 
 def _calls(node: ast.Call) -> Iterator[ast.expr]:
-    name, method = _called(node), isinstance(node.func, ast.Attribute)
-    if name in RENAMED and (method or name in BUILT_IN):
+    name, method = _called(node), isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) not in MODULES
+    if name in RENAMED and (isinstance(node.func, ast.Attribute) or name in BUILT_IN):
         other = deepcopy(node)
-        other.func = ast.Attribute(node.func.value, RENAMED[name]) if method else ast.Name(RENAMED[name])
+        if isinstance(node.func, ast.Attribute):
+            other.func = ast.Attribute(node.func.value, RENAMED[name])
+        else:
+            other.func = ast.Name(RENAMED[name])
         yield other
     if name in CONDITIONS and len(node.args) + len(node.keywords) > 1:
         for i in range(len(node.args)):

@@ -6,8 +6,8 @@ that ask something are gone through some at a time, each with all instants, so t
 number; what they share, such as the pooled group of a calibration, is shared among those.
 """
 
-import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,11 +16,10 @@ from stages.audit.replay import run as replayed
 from stages.audit.world import World
 from stages.configuration.compose import present
 from stages.errors import DataContractError
-from stages.io.arguments import Arguments, whole_number
 from stages.io.dated_files import read_events, read_halts
 from stages.io.files import read_json, read_table
 from stages.io.partitions import partitions_of
-from stages.io.terminal import progress, run
+from stages.io.terminal import progress
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.replaying import Record, among, dialect_of, replay_of
@@ -35,9 +34,17 @@ SEARCH = Path("artifacts/seal/search/calendar.parquet")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 
 
-def main() -> None:
+class Asked(NamedTuple):
+    """At how many instants the past is put to the test, which, and how many symbols are in memory at a time."""
+
+    instants: int
+    seed: int
+    at_once: int
+
+
+def audit_study(**typed: int) -> None:
     """The study's artifacts -> one line, or the first place where the future was known."""
-    arguments = _arguments()
+    arguments = Asked(**typed)
     require_evidence("score_forecasts")
     study, schedule = Study.parse(present() or {}), read_table(Schedule, SCHEDULE)
     record = Record(
@@ -61,7 +68,7 @@ def main() -> None:
     print(_planted(among(study, (asking[0],)), record, arguments.seed))
 
 
-def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: argparse.Namespace) -> list[Passed]:
+def _audited(study: Study, record: Record, schedule: pl.DataFrame, arguments: Asked) -> list[Passed]:
     """The instants at which the past of this study's symbols stood still: all that were asked for."""
     world, replay, symbols = _world(study), replay_of(study, record), study.universe.symbols
     at = instants(schedule, record.calendar, study.requests.question_horizon_min, arguments.instants, arguments.seed)
@@ -87,15 +94,3 @@ def _world(study: Study) -> World:
     delivered = partitions_of(DELIVERED)
     bars = {symbol: delivered[symbol].read() for symbol in study.universe.all_symbols}
     return World(bars, read_events(study.features.events), dialect_of(study))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = Arguments(prog="make audit", description="another future, the same past")
-    parser.add_argument("--instants", type=whole_number(1), default=30, help="how many instants (30)")
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="which instants (0)")
-    parser.add_argument("--at-once", type=whole_number(1), default=16, help="symbols in memory at a time (16)")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    run(main)

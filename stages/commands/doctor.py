@@ -14,7 +14,6 @@ from typing import Any
 from stages.configuration.compose import applied_experiment, compose, present, told
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.bucket_store import BucketStore, open_remote
-from stages.io.terminal import run
 from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.client import KEY_NAME, read_key
 from stages.paid.door import ledger_anywhere, store_anywhere
@@ -28,7 +27,7 @@ FIRST_ANSWER_SEC = 5.0
 ARTIFACTS = Path("artifacts")
 
 
-def main() -> None:
+def doctor() -> None:
     """Every check in turn; a failing one never hides the next."""
     failed = []
     for name, check in CHECKS.items():
@@ -174,7 +173,3 @@ def _require_bucket(objects: BucketStore) -> None:
 def _present_part(folder: Path) -> Path:
     """The nearest folder that exists already."""
     return next(part for part in (folder, *folder.parents) if part.is_dir())
-
-
-if __name__ == "__main__":
-    run(main)

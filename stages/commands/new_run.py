@@ -6,9 +6,9 @@ The preset must compose to a possible run, or nothing is written. Where nothing 
 are enough, and the rest is left to you.
 """
 
-import argparse
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil
 from pathlib import Path
@@ -20,9 +20,7 @@ from stages.configuration.compose import CONF, compose
 from stages.configuration.new_preset import KEYS, preset_text
 from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.look import UNSTATED, Look, look
-from stages.io.arguments import Arguments, whole_number, words
 from stages.io.files import write_text
-from stages.io.terminal import run
 from stages.params.quality import DialectParams, QualityParams
 from stages.params.section import parse
 from stages.params.source import SourceParams
@@ -41,10 +39,23 @@ LEAST_LOOKBACK = 2
 Found = dict[str, Any]
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What was stated of the bars; None and empty: the bars tell."""
+
+    preset: str
+    uri: str
+    symbols: list[str]
+    aliases: list[str]
+    first: str | None
+    last: str | None
+    history: int | None
+    holdout: int | None
+
+
+def new_run(**typed: Any) -> None:
     """Name and place of some bars -> a preset, the evidence for it, and the arithmetic of its sessions."""
-    asked = _arguments()
-    asked.symbols, asked.aliases = words(asked.symbols), words(asked.aliases)
+    asked = Asked(**typed)
     path = CONF / "preset" / f"{asked.preset}.yaml"
     _require_free(asked.preset, path)
     source, universe, why = _proposal(asked)
@@ -86,7 +97,7 @@ def sizes(study: Study) -> list[str]:
     return told
 
 
-def _proposal(asked: argparse.Namespace) -> tuple[Found, Found, dict[str, str]]:
+def _proposal(asked: Asked) -> tuple[Found, Found, dict[str, str]]:
     """Keys of `source`, symbols and span, and the evidence; what was typed where nothing can be looked into."""
     aliases = _pairs(asked.aliases)
     typed = UNSTATED | {
@@ -164,7 +175,7 @@ def _calendar(ours: pl.DataFrame) -> pl.DataFrame:
     return trading_calendar(days[0] - timedelta(days=4), days[-1] + timedelta(days=4))
 
 
-def _lengths(asked: argparse.Namespace, universe: Mapping[str, Any]) -> dict[str, int]:
+def _lengths(asked: Asked, universe: Mapping[str, Any]) -> dict[str, int]:
     """History and holdout: as stated, else what a span leaves for them when most of it is searched."""
     try:
         first, last = (date.fromisoformat(str(universe[key])) for key in ("first", "last"))
@@ -177,19 +188,6 @@ def _lengths(asked: argparse.Namespace, universe: Mapping[str, Any]) -> dict[str
     holdout = min(HOLDOUT, max(1, round(0.23 * sessions)))
     history, holdout = asked.history or history, asked.holdout or holdout
     return {"history": history, "holdout": holdout, "lookback": max(LEAST_LOOKBACK, history)}
-
-
-def _arguments() -> argparse.Namespace:
-    parser = Arguments(prog="make new-run", description="a preset for bars of your own")
-    parser.add_argument("preset", metavar="PRESET", help="its name: small letters, digits and _")
-    parser.add_argument("--uri", required=True, help="a folder, a file or a template with {symbol}, {yyyy}, {mm}, {dd}")
-    parser.add_argument("--symbols", nargs="+", default=[], help="those of the files, if not stated")
-    parser.add_argument("--first", help="first session; that of the files, if not stated")
-    parser.add_argument("--last", help="last session")
-    parser.add_argument("--history", type=whole_number(1), help="whole sessions that a question sends")
-    parser.add_argument("--holdout", type=whole_number(1), help="sessions that stay sealed")
-    parser.add_argument("--aliases", nargs="*", default=[], metavar="VENDOR=OURS", help="columns, like c=close")
-    return parser.parse_args()
 
 
 def _require_free(name: str, path: Path) -> None:
@@ -207,7 +205,3 @@ def _pairs(aliases: list[str]) -> dict[str, str]:
     if wrong := [one for one in aliases if one.count("=") != 1]:
         raise ConfigurationError(f"ALIASES {wrong} are not VENDOR=OURS: write them like c=close.")
     return dict(one.split("=") for one in aliases)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -11,9 +11,8 @@ from typing import Any
 
 from stages.configuration.compose import present
 from stages.errors import ConfigurationError
-from stages.io.arguments import Arguments, whole_number
 from stages.io.files import read_json
-from stages.io.terminal import progress, run
+from stages.io.terminal import progress
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.null_market import keep_luck, null_search_span, null_study
@@ -35,22 +34,18 @@ TOLD = {
 }
 
 
-def main() -> None:
+def null(times: int = 100, seeds: int = 20) -> None:
     """Search span and params -> how often luck passes; told, and kept for the page."""
-    parser = Arguments(prog="make null", description="how often the gates pass by luck")
-    parser.add_argument("--times", type=whole_number(1), default=100, help="replays with forecasts put to other dates")
-    parser.add_argument("--seeds", type=whole_number(1), default=20, help="markets of random walks, some seconds each")
-    asked = parser.parse_args()
     require_evidence("evaluate")
     study = Study.parse(present() or {})
     name = _judged_strategy(study)
 
     found: dict[str, Any] = {"gates": study.gates.model_dump(mode="json")}
-    found["dates"] = luck(list(_other_dates(study, asked.times)))
-    _tell(f"{asked.times} replays with forecasts put to other dates", found["dates"], study)
+    found["dates"] = luck(list(_other_dates(study, times)))
+    _tell(f"{times} replays with forecasts put to other dates", found["dates"], study)
     markets = null_study()
-    found["markets"] = luck(list(_other_markets(markets, asked.seeds)))
-    _tell(f"{asked.seeds} markets of random walks", found["markets"], markets)
+    found["markets"] = luck(list(_other_markets(markets, seeds)))
+    _tell(f"{seeds} markets of random walks", found["markets"], markets)
 
     keep_luck(name, found)
 
@@ -84,7 +79,3 @@ def _tell(what: str, rates: Mapping[str, Mapping[str, Any]], study: Study) -> No
     ]
     promised = f"; gates.fdr.q promises at most {100 * study.gates.fdr.q:g} %" if study.gates.fdr else ""
     print(f"null: of {what}, {', '.join(told)}{promised}", flush=True)
-
-
-if __name__ == "__main__":
-    run(main)

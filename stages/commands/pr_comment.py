@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.commands.page import WORKSPACE, read_params_of, read_run, shown
+from stages.commands.pages import WORKSPACE, read_params_of, read_run, shown
 from stages.configuration.compose import differences, present
 from stages.errors import ConfigurationError
-from stages.io.arguments import Arguments
 from stages.io.files import read_json, read_table, write_bytes, write_text
 from stages.io.questions import read_questions
-from stages.io.terminal import run
 from stages.paid.door import store_anywhere
 from stages.paid.pricing import price
 from stages.params.forecaster import LOCAL
@@ -34,15 +32,8 @@ METRICS = Path("artifacts/evaluate/summary.json")
 UP_TO_QUESTIONS = {"list_source", "fetch_bars", "check_data", "build_features", "build_requests"}
 
 
-def main() -> None:
+def pr_comment(base: str, pictures_at: str) -> None:
     """A base run and the workspace -> a comment, its pictures, and the page behind them."""
-    parser = Arguments(prog="make pr-comment", description="what this change does to a run, as a comment")
-    parser.add_argument("base", nargs="?", default="main", help="the run to compare with: a branch, a commit, ...")
-    parser.add_argument(
-        "--pictures", default="", help="where pictures will be served from; beside the comment if empty"
-    )
-    asked = parser.parse_args()
-
     waiting = unfinished_stages()
     if unasked := [stage for stage in waiting if stage in UP_TO_QUESTIONS]:
         raise ConfigurationError(
@@ -51,18 +42,18 @@ def main() -> None:
         )
     require_evidence("build_requests")
     study = Study.parse(present() or {})
-    before = read_run(asked.base)
+    before = read_run(base)
     with tempfile.TemporaryDirectory(prefix="base-") as folder:
-        fetch_run(asked.base, [SCHEDULE, METRICS], Path(folder))
+        fetch_run(base, [SCHEDULE, METRICS], Path(folder))
         old_keys = set(read_table(Schedule, Path(folder) / SCHEDULE)["key"].drop_nulls())
         metrics = read_json(Path(folder) / METRICS)
     whole: dict[str, Any] = (
         {"waiting": waiting} if waiting else {"after": read_run(WORKSPACE), "metrics_after": read_json(METRICS)}
     )
-    change = Change(asked.base, differing(before), price_of(study, old_keys), before, metrics, **whole)
+    change = Change(base, differing(before), price_of(study, old_keys), before, metrics, **whole)
 
     pictures = write_pictures(change) if change.after else {}
-    prefix = asked.pictures.rstrip("/") + "/" if asked.pictures else ""
+    prefix = pictures_at.rstrip("/") + "/" if pictures_at else ""
     write_text(
         render_comment(change, {prefix + name: words for name, words in pictures.items()}), FOLDER / "comment.md"
     )
@@ -94,7 +85,3 @@ def write_pictures(change: Change) -> Mapping[str, str]:
     for name, figure in figures.items():
         write_bytes(png(figure, label), FOLDER / name)
     return {name: figure.alt for name, figure in figures.items()}
-
-
-if __name__ == "__main__":
-    run(main)

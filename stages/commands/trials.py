@@ -1,33 +1,44 @@
-"""`make trials`: every variant ever evaluated and every opening on the log; what a deflated Sharpe must know of them.
+"""The record of choices: `trials`, `open-holdout`.
+
+`make trials`: every variant ever evaluated and every opening on the log; what a deflated Sharpe must know of them.
 
 It writes `sweep.prior_trials` and `sweep.prior_sharpe_var`. Entries of an older log are read under today's names.
 `--present` only puts the variants of the present tables on the log; `make run` does that, because a stage that DVC
 restores from its run-cache logs nothing itself.
+
+`make open-holdout`: let the one strategy that params state see the holdout, on the record.
+
+The strategy must be the one that the last run judged on the search span: nobody opens a holdout for a rule whose search
+result does not exist yet. The opening is a commit; this command writes it, and names the openings before it.
+`MONTH=2025-02` opens one month of `split.holdout_months` and leaves the others as they are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from stages.configuration.compose import compose, refuse_to_discard, to_yaml
 from stages.configuration.edit_conf import state
-from stages.io.arguments import Arguments
+from stages.errors import ConfigurationError, GateNotMet, shorten
+from stages.io.files import read_json
 from stages.io.settings import read_params
-from stages.io.terminal import run
 from stages.params.forecaster import ApiParams
 from stages.params.study import Study
+from stages.runs.evidence import require_evidence
 from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs
+from stages.runs.spans import openings_of
 from stages.runs.trial_log import TrialLog, open_log
+from stages.sessions.spans import ALL
 from stages.trading.grid import combos
-from stages.trading.identity import stated_strategy
+from stages.trading.holdout import NOT_BEGUN
+from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.trials import Entry, context_of, prior_sharpe_var, prior_trials, under_todays_names
 
 
-def main() -> None:
+def trials(*, only_present: bool) -> None:
     """Trial log, git's history and DVC's cache -> what was tried, and what `sweep` says of it in conf/, params.yaml."""
-    parser = Arguments(prog="make trials", description="what was ever tried, and what sweep.prior_* say of it")
-    parser.add_argument("--present", action="store_true", help="only log what the present tables hold")
-    only_present = parser.parse_args().present
     log = open_log(_api(only_present))
     if only_present:
         _add(log, entries_of(present_run()))
@@ -106,5 +117,56 @@ def _said(value: float | None) -> str:
     return "null, which means 1" if value is None else f"{value:g}"
 
 
-if __name__ == "__main__":
-    run(main)
+MANIFEST = Path("artifacts/list_source/manifest.json")
+OOS = Path("artifacts/evaluate/oos.json")
+
+
+def open_holdout(month: str | None = None) -> None:
+    """params, manifest and the last verdict -> split.open_holdout in conf/ and params.yaml."""
+    refuse_to_discard()
+    document = compose()
+    require_evidence("evaluate", params=document)
+    study, oos = Study.parse(document), read_json(OOS)
+    strategy = _judged_strategy(study, oos)
+    _require_sessions(oos["held"], month)
+    before: Any = study.split.open_holdout
+    wanted: Any = {month: strategy} if month else strategy
+    if before == strategy or (month and isinstance(before, dict) and before.get(month) == strategy):
+        print(f"open-holdout: it is open for strategy {strategy} already.")
+        return
+
+    earlier = openings_of(study.source.name)
+    if month and isinstance(before, dict):  # months that are held out no more would stop `evaluate`
+        wanted = {name: before[name] for name in before if name in oos["held"]} | {month: strategy}
+    changed = state({"split": {"open_holdout": wanted}})
+
+    files = " ".join(map(str, changed))
+    named = ", ".join(f"{name} ({where})" for name, where in earlier.items()) or "none"
+    what = f"{month} of the holdout" if month else "the holdout"
+    print(f"open-holdout: strategy {strategy} of study {study.report.study!r} may see {what}. -> {files}")
+    print(f"Openings of source {study.source.name!r} before this one: {len(earlier)}. Strategies: {named}.")
+    print(f"Put it on the record: `make run`, then `git commit -m 'Open the holdout' {files} params.yaml dvc.lock`.")
+
+
+def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:
+    strategy = strategy_id(study, read_json(MANIFEST), oos["trading"])
+    if strategy != oos["strategy_id"]:
+        raise ConfigurationError(
+            f"the last run judged strategy {oos['strategy_id']}, but params state {strategy}: `make run` first, look "
+            "at the search result, then open the holdout."
+        )
+    if not oos["trading"]:
+        raise GateNotMet(
+            "no whitelisted symbol passed the forecast gates, so this strategy trades nothing: the holdout would tell "
+            "nothing and stays sealed."
+        )
+    return strategy
+
+
+def _require_sessions(held: Mapping[str, int], month: str | None) -> None:
+    """Refuse to open what does not exist."""
+    if not any(held.values()):
+        raise GateNotMet(f"{NOT_BEGUN} There is nothing to open; it begins at split.holdout_from.")
+    if month is not None and month not in set(held) - {ALL}:
+        months = shorten(sorted(set(held) - {ALL})) or "no month of its own (split.holdout_months is null)"
+        raise ConfigurationError(f"MONTH {month!r} is no month of the holdout, which has {months}.")

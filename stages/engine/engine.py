@@ -40,7 +40,7 @@ def require_driver(what: str) -> None:
     if key is not None:
         raise ConfigurationError(
             f"work on partition {key} tried to open {what}: only the driver may buy, since an engine may run a "
-            "partition twice. Ask in the stage's main(), outside stages.engine.engine.run."
+            "partition twice. Ask in the stage's main(), outside of engine.run."
         )
 
 

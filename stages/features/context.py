@@ -19,8 +19,7 @@ import polars as pl
 from stages.features.formulas import Builder, ret
 from stages.features.minutes import M
 from stages.params.features import FeaturesParams
-from stages.sessions.calendar import NEW_YORK
-from stages.tables.market import EVERYBODY, Events
+from stages.tables.market import EVERYBODY, NEW_YORK, Events
 
 CONTEXT_MINUTES = (1, 5)
 OF = "@"

@@ -1,26 +1,14 @@
-"""The committed listing of a source: which files a run may read, and how the listing changed in git.
-
-Git records the revisions. The earlier content of a revised file is still available in two cases: a remote file is kept
-under its old md5, and for a local file the bars of the last run remain, if that run listed exactly this file.
+"""The committed listing of a source: which files a run may read.
 
 *Errors*: `DataContractError` if the source has no listing yet.
 """
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from stages.errors import DataContractError
-from stages.fetching.bars import parts_in
-from stages.fetching.files import kept
-from stages.io.files import read_frame, read_json, write_json
-from stages.io.workspace import git
+from stages.io.files import read_json, write_json
 from stages.params.source import SourceParams
-from stages.sources.revisions import Changes, Vendor, changes, of_period
 
 LISTINGS = Path("conf/manifests")
 
@@ -43,53 +31,3 @@ def write_listing(listing: dict[str, Any], source: SourceParams) -> None:
 def listing_path(source: SourceParams) -> Path:
     """Path of the listing of this source."""
     return LISTINGS / f"{source.name}.json"
-
-
-NOT_COMMITTED = "not committed"
-
-
-@dataclass(frozen=True)
-class Relisted:
-    """One change of a listing: the commit and its day, or "not committed"."""
-
-    commit: str
-    day: str
-    changes: Changes
-
-
-def relisted(source: SourceParams) -> list[Relisted]:
-    """Every change of this branch's listing that touched a file, after the first; oldest first, the workspace last."""
-    path = listing_path(source)
-    steps, before = [], None
-    for commit, day, text in _versions(path):
-        after: list[dict[str, Any]] = json.loads(text)["files"]
-        if before is not None:
-            steps.append(Relisted(commit, day, changes(before, after)))
-        before = after
-    return [one for one in steps if one.changes.new or one.changes.revised or one.changes.gone]
-
-
-def _versions(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Commit, day and content, oldest first; the workspace is the last."""
-    for line in git(
-        "log", "--reverse", "--date=short", "--format=%h %cd", "--diff-filter=AM", "--", str(path)
-    ).splitlines():
-        commit, day = line.split()
-        yield commit, day, git("show", f"{commit}:./{path}")
-    if path.exists():
-        yield NOT_COMMITTED, "", path.read_text(encoding="utf-8")
-
-
-MANIFEST = Path("artifacts/list_source/manifest.json")
-FETCHED = Path("artifacts/fetch_bars/bars")
-
-
-def earlier(file: dict[str, Any], symbol: str, source: SourceParams) -> pl.DataFrame | None:
-    """The rows of a symbol in an earlier version of a file; None where they are gone."""
-    if (content := kept(file)) is not None:
-        return parts_in(file, content, source, [symbol]).get(symbol)
-    fetched = FETCHED / f"{symbol}.parquet"
-    if not (fetched.exists() and MANIFEST.exists() and file in read_json(MANIFEST)["files"]):
-        return None
-    bars, vendor = read_frame(fetched), Vendor.of(source, symbol)
-    return of_period(bars, file.get("day") or file["month"], vendor) if vendor.has_stamps(bars) else bars

@@ -12,7 +12,6 @@ another kind.
 import asyncio
 import json
 import os
-import socket
 import sys
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
@@ -23,12 +22,10 @@ from urllib.parse import urlsplit
 from stages.errors import BudgetStop, ConfigurationError
 from stages.io.dvc_internals import gcs_arguments
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable
+from stages.io.reaching import FIRST_ANSWER_SEC, GOOGLE, connect
 from stages.io.workspace import Remote, default_remote
 from stages.params.forecaster import ApiParams
 
-PUBLIC_ENDPOINT = "https://storage.googleapis.com"
-CONNECT_SEC = 2.0
-FIRST_ANSWER_SEC = 3.0
 OPERATION_SEC = 10.0
 READ_BACKS = 3
 AT_ONCE = 64
@@ -136,7 +133,7 @@ class BucketStore:
     def _do(self, action: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
         from fsspec.asyn import sync  # imported only for remotes: it is slow
 
-        preflight(self.endpoint)
+        _require_answer(self.endpoint)
         try:
             done = sync(self.fs.loop, action, *args, timeout=self.patience_sec, **kwargs)
         except (FileNotFoundError, FileExistsError):
@@ -158,8 +155,8 @@ def open_remote(remote: Remote) -> ObjectStore:
             f"DVC's default remote {remote.name!r} is {scheme}://, which cannot share answers (a folder or gs:// can): "
             "set api.share: false, or change core.remote."
         )
-    endpoint = remote.options.get("endpointurl") or PUBLIC_ENDPOINT
-    preflight(endpoint)
+    endpoint = remote.options.get("endpointurl") or GOOGLE
+    _require_answer(endpoint)
     bucket = BucketStore(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
     bucket.names("budget/limits")  # a remote that accepts connections but never answers fails here
     return bucket
@@ -170,14 +167,11 @@ def needs_network(remote: Remote) -> bool:
     return bool(urlsplit(remote.url).scheme)
 
 
-def preflight(endpoint: str) -> None:
-    """One quick connection: a dead endpoint fails in seconds, where its client would try for half a minute."""
-    parts = urlsplit(endpoint)
-    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+def _require_answer(endpoint: str) -> None:
     try:
-        socket.create_connection(address, timeout=CONNECT_SEC).close()
+        connect(endpoint)
     except OSError as error:
-        raise StoreUnreachable(f"nothing answers at {address[0]}:{address[1]} ({error})") from None
+        raise StoreUnreachable(str(error)) from None
 
 
 def _open_folder(remote: Remote) -> LocalStore:

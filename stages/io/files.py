@@ -62,6 +62,13 @@ def write_csv_parts(parts: Iterable[pl.DataFrame], path: Path) -> None:
             part.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%SZ")
 
 
+def write_csv_folder(files: Iterable[tuple[str, Iterable[pl.DataFrame]]], folder: Path) -> None:
+    """Make these CSV files, by path and in parts, the only content of a folder."""
+    empty_directory(folder)
+    for path, parts in files:
+        write_csv_parts(parts, folder / path)
+
+
 def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
     """A CSV file under the contract of `table`."""
     types = {name: column.dtype for name, column in table.columns().items()}

@@ -57,6 +57,16 @@ def is_remote(uri: str) -> bool:
     return "://" in uri and not uri.startswith("file://")
 
 
+def connect(endpoint: str) -> None:
+    """One quick connection to a service: `OSError` within `CONNECT_SEC`, where a client tries for half a minute."""
+    address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=CONNECT_SEC).close()
+    except OSError as error:
+        raise ConnectionError(f"nothing answers at {address.hostname}:{port} ({error})") from error
+
+
 def preflight(uri: str, param: str = SOURCE) -> None:
     """Connect to a bucket, log in, and ask once for an object, or for any object if `uri` is still a template.
 
@@ -64,12 +74,9 @@ def preflight(uri: str, param: str = SOURCE) -> None:
     """
     if not uri.startswith("gs://"):
         return
-    endpoint = os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE
-    address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
-    place = (address.hostname or "", address.port or (443 if address.scheme == "https" else 80))
     bucket, _, name = uri.removeprefix("gs://").partition("/")
     with explain_errors(uri, param):
-        socket.create_connection(place, timeout=CONNECT_SEC).close()
+        connect(os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE)
         base, headers = _logged_in(bucket, param)
         objects = f"{base}b/{bucket}/o"
         answer = _ask(f"{objects}?maxResults=1" if "{" in name else f"{objects}/{quote(name, safe='')}", headers)

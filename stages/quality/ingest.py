@@ -16,9 +16,8 @@ import polars as pl
 
 from stages.params.quality import DialectParams
 from stages.quality.verdicts import HardFailure
-from stages.sessions.calendar import NEW_YORK
 from stages.tables.contract import UTC_MICROSECONDS
-from stages.tables.market import PRICES
+from stages.tables.market import NEW_YORK, PRICES
 
 NUMBERS = (*PRICES, "volume")
 COLUMNS = ("ts", *NUMBERS)

@@ -27,8 +27,8 @@ from stages.questions.market import Market, carried, first_row
 from stages.questions.question import ARTIFICIAL, FREQ, Question
 from stages.questions.timetable import timetable
 from stages.questions.window import Cut, Series, exogenous_digest
-from stages.sessions.calendar import NEW_YORK
 from stages.tables.forecasts import Schedule
+from stages.tables.market import NEW_YORK
 
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -6,18 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import (  # fmt: skip
-    THEME,
-    Chart,
-    Figure,
-    clock_axis,
-    level,
-    rows,
-    series,
-    session_axis,
-    sized,
-    sliding,
-)
+from stages.reporting.charts import THEME, Chart, Figure, clock_axis, level, rows, series, session_axis, sized, sliding
 from stages.reporting.elements import Section, count, grid, number, probability, sharpe
 from stages.reporting.page import templates, vega
 from stages.reporting.record import Record

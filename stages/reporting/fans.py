@@ -8,9 +8,9 @@ import polars as pl
 from stages.reporting.charts import BAD, GOOD, INK, SERIES, Chart, Figure, clock_axis, rows, sized, sliding
 from stages.reporting.elements import Grid, Section, count, evenly, grid, number
 from stages.reporting.record import Record
+from stages.tables.market import NEW_YORK
 
 DATA = ("seal/search/calibrated.parquet", "seal/search/bars", "backtest/bt_trades.csv")
-NEW_YORK = "America/New_York"
 
 
 def fans(record: Record) -> Section:

@@ -15,6 +15,7 @@ from datetime import date, time, timedelta
 import polars as pl
 
 from stages.errors import ConfigurationError
+from stages.tables.market import NEW_YORK
 
 EXCHANGE = "XNYS"
 FULL_SESSION_MIN = 390
@@ -60,9 +61,6 @@ def minute_grid(calendar: pl.DataFrame) -> pl.DataFrame:
         .explode("m")
         .select(ts=ts, known_at=ts + pl.duration(minutes=1), session=pl.col("session"), m=pl.col("m"))
     )
-
-
-NEW_YORK = "America/New_York"
 
 
 def snapshots(calendar: pl.DataFrame, snapshots_et: tuple[str, ...]) -> pl.DataFrame:

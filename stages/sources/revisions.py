@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from stages.params.source import SYMBOL, SourceParams, Unit
-from stages.sessions.calendar import NEW_YORK
 from stages.sources.manifest import place_of
+from stages.tables.market import NEW_YORK
 
 OPEN, CLOSE = time(9, 30), time(16, 0)  # both included: stamps may be starts or ends
 MOST_TOLD = 10

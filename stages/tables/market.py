@@ -8,6 +8,8 @@ import polars as pl
 
 from stages.tables.contract import Table, instant, number
 
+NEW_YORK = "America/New_York"  # the zone of the exchange, of clock times in params and of sessions
+
 
 class Calendar(Table):
     """One row a session of the exchange. *Units*: `n_bars` minutes between open and close (390, half days 210)."""

@@ -30,6 +30,7 @@ from scipy.special import ndtr
 
 from stages.errors import ConfigurationError
 from stages.params.rules import CostsParams, RulesParams
+from stages.tables.market import NEW_YORK
 
 LONG, SHORT = "long", "short"
 
@@ -56,14 +57,11 @@ class Reason(IntEnum):
         return self.name.lower()
 
 
-EXCHANGE_ZONE = "America/New_York"
-
-
 def time_stops(calendar: pl.DataFrame, rules: RulesParams) -> pl.DataFrame:
     """The calendar with `time_stop_utc`: the earlier of `time_stop_et` and some minutes before the close."""
     stated = pl.col("session").dt.combine(time.fromisoformat(rules.time_stop_et))
     before_close = pl.col("close_utc") - pl.duration(minutes=rules.time_stop_before_close_min)
-    stated_utc = stated.dt.replace_time_zone(EXCHANGE_ZONE).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+    stated_utc = stated.dt.replace_time_zone(NEW_YORK).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
     return calendar.with_columns(pl.min_horizontal(stated_utc, before_close).alias("time_stop_utc"))
 
 

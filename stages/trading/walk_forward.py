@@ -15,10 +15,10 @@ import polars as pl
 
 from stages.params.sweep import SweepParams
 from stages.sessions.spans import Fold, Span, within
-from stages.trading.engine import Market, Trade
 from stages.trading.grid import Combo
 from stages.trading.performance import Book, kpis
 from stages.trading.ranking import Swept, proposal, ranking
+from stages.trading.trade_grid import Market, Trade
 
 CHOICE = {
     "fold": pl.String,

@@ -4,8 +4,10 @@ import ast
 import importlib
 import inspect
 from collections.abc import Callable
+from typing import get_type_hints
 
 from stages.params.section import Section
+from stages.params.study import StageStudy
 from tests.architecture.dependencies import ROOT, artifact_paths, code_deps, code_files, declared, load_dvc_yaml
 
 STAGES = load_dvc_yaml()["stages"]
@@ -30,11 +32,11 @@ def outs_of(stage: str) -> set[str]:
 
 
 def sections_read(stage: str) -> set[str]:
-    """The params entries of every model that the script hands to `read_params`."""
+    """The params entries of every model handed to `read_params`; of `StageStudy`, all of its sections."""
     module = importlib.import_module(f"stages.{stage}")
     calls = (node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.Call))
     models = [call.args[0].id for call in calls if getattr(call.func, "id", "") == "read_params"]
-    entries: set[str] = set()
+    entries = set(get_type_hints(StageStudy)) if hasattr(module, "StageStudy") else set()
     for name in models:
         model: type[Section] = getattr(module, name)
         entries |= {f"{model.section}.{key}" for key in model.model_fields} if model.partial else {model.section}

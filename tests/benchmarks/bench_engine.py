@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from stages.trading.engine import trade_grid
 from stages.trading.market import MICROSECONDS, markets_of
 from stages.trading.performance import book_of
 from stages.trading.rules import time_stops
 from stages.trading.simulate import simulate
 from stages.trading.strategy import Strategy
+from stages.trading.trade_grid import trade_grid
 from tests.benchmarks import rivals
 from tests.trading.loop import minutes_of as minutes_by_start
 from tests.trading.loop import terms_of, trade_session

@@ -72,7 +72,7 @@ def commands(folder: Path) -> None:
     clone.sh("dvc repro -q build_requests")
     questions = read_questions(clone.path / "artifacts/build_requests/requests")
     start, _ = cost_of(clone, "python -c 'import numpy, polars, pydantic'")
-    plan = cost_of(clone, "python -m stages.commands.plan")
+    plan = cost_of(clone, "python -m stages plan")
     for question in questions:
         answered(LocalStore(clone.path / ".dvc/cache/forecasts"), question)
     stage = cost_of(clone, "python -m stages.forecast")

@@ -39,12 +39,12 @@ POLL_SEC = 0.02
 TURNS, LARGEST_IN_TURNS = 3, 50
 IN_ONE_PROCESS = """
 import importlib, os, sys, time
-from stages.outside import settings
+from stages.io import settings
 work = importlib.import_module(f"stages.{sys.argv[1]}").main
 for folder in sys.argv[2:]:
     os.environ["DVC_ROOT"] = folder
     os.chdir(folder)
-    settings._document.cache_clear()  # params are read once a process
+    settings.read_document.cache_clear()  # params are read once a process
     start = time.process_time()
     work()
     print(time.process_time() - start, file=sys.stderr)

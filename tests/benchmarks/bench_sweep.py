@@ -24,9 +24,9 @@ import yaml
 from stages.io.files import write_json, write_table
 from stages.tables.forecasts import Scored
 from stages.tables.market import Bars, Calendar
-from stages.trading.engine import trade_grid
 from stages.trading.market import markets_of
 from stages.trading.strategy import Strategy
+from stages.trading.trade_grid import trade_grid
 from tests.support.folders import write_tables
 from tests.trading.made_markets import HORIZONS, METHOD, MODEL, RULES, random_market, strategy
 

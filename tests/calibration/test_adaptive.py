@@ -17,6 +17,12 @@ def test_one_miss_by_hand():
     assert levels(row) == [-100, -7, 0, 7, 100]
 
 
+def test_an_outcome_exactly_at_the_end_of_its_interval_is_no_miss_by_hand():
+    # The tenth day's interval is [-5, 5], and its outcome 5: alpha moves to 0.5 + 0.2 * 0.5 = 0.6 and, within [-9, 9],
+    # to 0.1 + 0.2 * 0.1 = 0.12. Of ten scores the ranks are ceil(11 * 0.4) = 5, a score of 4, and ceil(11 * 0.88) = 10.
+    assert levels(last_row(daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 5, 0]), "aci", aci_gamma=0.2)) == [-9, -5, 0, 5, 9]
+
+
 def test_until_its_first_outcome_it_is_cqr():
     frame = daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0])
 

@@ -1,6 +1,8 @@
 """Quantiles are corrected by errors that were known, and by nothing else."""
 
 from datetime import date, timedelta
+from fractions import Fraction
+from math import ceil, floor
 from typing import get_args
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from stages.calibration import methods
+from stages.calibration.conformal import conformal_rank, coverage_rank, level_rank, side_rank
 from stages.calibration.methods import CORRECTED, METHODS, calibrate
 from stages.errors import DataContractError
 from stages.params.calibration import CalibrationParams, Method
@@ -39,6 +42,21 @@ def last_row(frame: pl.DataFrame, method: str, **changes: object) -> dict[str, o
 
 def levels(row: dict[str, object]) -> list[float]:
     return [round(float(row[name]), 6) for name in QUANTILES]
+
+
+def test_ranks_are_those_of_exact_fractions_for_any_number_of_outcomes():
+    n = np.arange(1, 400)
+    shares = {
+        conformal_rank: [(90, 1), (50, 1), (50, 1), (90, 1)],
+        coverage_rank: [(90, 0), (50, 0), (50, 0), (90, 0)],
+        side_rank: [(95, 1), (75, 1), (75, 1), (95, 1)],
+    }
+    for rank, levels_ in shares.items():
+        expected = [[ceil(Fraction(percent, 100) * (int(k) + one)) for k in n] for percent, one in levels_]
+        assert rank(n).tolist() == expected, rank.__name__
+    outwards = [(floor, 5), (floor, 25), (ceil, 75), (ceil, 95)]
+    expected = [[to(Fraction(percent, 100) * (int(k) + 1)) for k in n] for to, percent in outwards]
+    assert level_rank(n).tolist() == expected
 
 
 def test_cqr_by_hand():

@@ -27,6 +27,12 @@ def test_one_miss_by_hand():
     assert (stepped["group_used"], stepped["n_cal"], stepped["calibrated"]) == ("A", 10, True)
 
 
+def test_an_outcome_exactly_at_the_end_of_its_interval_is_no_miss_by_hand():
+    # [-5, 5] and [-9, 9] hold the tenth day's 5: half a miss and a tenth of one fewer than nominal, each worth 0.2 bp.
+    row = last_row(daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 5, 0]), "pid", pid_step=0.2, pid_gain=0.0)
+    assert levels(row) == [-8.98, -4.9, 0, 4.9, 8.98]
+
+
 def test_until_its_first_outcome_it_is_cqr():
     frame = daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0])
 

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+from stages.commands import command_line
 from stages.configuration.compose import compose, to_yaml
 from tests.support.locks import record_run
 
@@ -29,11 +29,11 @@ class Project:
     say: Callable[[], str]
     monkeypatch: pytest.MonkeyPatch
 
-    def run(self, command: ModuleType, *arguments: str) -> str:
+    def run(self, verb: str, *arguments: str) -> str:
         """What the command prints."""
-        self.monkeypatch.setattr(sys, "argv", [command.__name__, *arguments])
+        self.monkeypatch.setattr(sys, "argv", ["stages", verb, *arguments])
         self.say()
-        command.main()
+        command_line.main()
         return self.say()
 
     def git(self, *arguments: str) -> str:

@@ -77,19 +77,19 @@ class StudyFolder:
             part = bars.filter(pl.col("time").dt.month() == month)
             part.write_parquet(self.path / f"bars/{symbol}_{name}.parquet")
 
-    def run(self, *modules: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """The last of these modules, with such an environment; those before must end well."""
+    def run(self, *verbs: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """The last of these stages and commands, with such an environment; those before must end well."""
         environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.path)} | settings
-        for module in modules:
+        for verb in verbs:
             done = subprocess.run(
-                [sys.executable, "-m", f"stages.{module}"],
+                [sys.executable, "-m", *(("stages", verb) if verb == "refresh" else (f"stages.{verb}",))],
                 cwd=self.path,
                 env=environment,
                 capture_output=True,
                 text=True,
                 check=False,
             )
-            assert module == modules[-1] or done.returncode == 0, done.stderr
+            assert verb == verbs[-1] or done.returncode == 0, done.stderr
         return done
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from stages.commands import adopt, params, use
 from stages.configuration.compose import compose, differences
 from stages.errors import ConfigurationError, GateNotMet
 
@@ -16,18 +15,18 @@ def propose(project, params_, why="the best plateau"):
 
 def test_a_proposal_goes_into_the_groups_and_into_params(project):
     propose(project, {"rules": {"k_sigma": 0.75, "s_stop": 2.0}, "calibration": {"method": "widen"}})
-    said = project.run(adopt)
+    said = project.run("adopt")
     assert "rules.k_sigma = 0.75 (was: 0.5)" in said
     assert "git commit" in said
     assert project.params()["rules"]["s_stop"] == 2.0
     assert "method: widen                      # the one that trades" in project.text("conf/calibration/cqr.yaml")
-    project.run(params, "--check")
+    project.run("params", "--check")
 
 
 def test_comments_and_order_of_a_file_survive(project):
     before = project.text("conf/calibration/cqr.yaml").splitlines()
     propose(project, {"calibration": {"method": "widen"}})
-    project.run(adopt)
+    project.run("adopt")
     after = project.text("conf/calibration/cqr.yaml").splitlines()
     assert [new for old, new in zip(before, after, strict=True) if old != new] == [
         "method: widen                      # the one that trades"
@@ -35,10 +34,10 @@ def test_comments_and_order_of_a_file_survive(project):
 
 
 def test_with_a_standing_preset_everything_goes_into_its_file(project):
-    project.run(use, "smoke")
+    project.run("use", "smoke")
     rules = project.text("conf/rules/default.yaml")
     propose(project, {"rules": {"k_sigma": 0.75}})
-    project.run(adopt)
+    project.run("adopt")
     assert project.text("conf/rules/default.yaml") == rules
     assert "k_sigma: 0.75" in project.text("conf/preset/smoke.yaml")
     assert project.text("conf/preset/smoke.yaml").startswith("# @package _global_\n# Five sessions")
@@ -46,21 +45,21 @@ def test_with_a_standing_preset_everything_goes_into_its_file(project):
 
 def test_a_proposed_mapping_replaces_the_stated_one(project):
     project.edit("conf/rules/default.yaml", "horizon_min_by_symbol: {}", "horizon_min_by_symbol: {STRONG: 5}")
-    project.run(params, "--check")
+    project.run("params", "--check")
     propose(project, {"rules": {"horizon_min_by_symbol": {}}})
-    project.run(adopt)
+    project.run("adopt")
     assert project.params()["rules"]["horizon_min_by_symbol"] == {}
 
 
 def test_a_sweep_that_proposes_nothing_is_told_with_its_reason(project):
     propose(project, None, why="no combo trades")
     with pytest.raises(GateNotMet, match="no combo trades"):
-        project.run(adopt)
+        project.run("adopt")
 
 
 def test_a_proposal_that_params_state_already_changes_nothing(project):
     propose(project, {})
-    assert "says so already" in project.run(adopt)
+    assert "says so already" in project.run("adopt")
     assert project.git("status", "--porcelain", "conf", "params.yaml") == ""
 
 
@@ -68,13 +67,13 @@ def test_a_proposal_older_than_an_edit_of_conf_is_refused(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     project.edit("conf/rules/default.yaml", "s_stop: 1.0", "s_stop: 1.5")
     with pytest.raises(ConfigurationError, match=r"rules\.s_stop = 1\.5.*make run"):
-        project.run(adopt)
+        project.run("adopt")
 
 
 def test_the_proposal_of_the_calibration_tournament_is_adopted_by_name(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     project.write_json(TOURNAMENT, {"method": "pid", "params": {"calibration": {"method": "pid"}}, "why": "the lowest"})
-    said = project.run(adopt, "calibration")
+    said = project.run("adopt", "calibration")
     assert "calibration.method = pid (was: cqr)" in said
     assert project.params()["rules"]["k_sigma"] == 0.5
     assert "method: pid" in project.text("conf/calibration/cqr.yaml")
@@ -83,21 +82,21 @@ def test_the_proposal_of_the_calibration_tournament_is_adopted_by_name(project):
 def test_a_tournament_without_a_sound_method_is_told_with_its_reason(project):
     project.write_json(TOURNAMENT, {"method": None, "params": None, "why": "coverage FAILs with every one"})
     with pytest.raises(GateNotMet, match=r"calibration_proposal\.json proposes nothing: coverage FAILs"):
-        project.run(adopt, "calibration")
+        project.run("adopt", "calibration")
 
 
 def test_a_proposal_asked_for_by_name_does_not_discard_an_experiment(project):
     project.write_json(TOURNAMENT, {"method": "pid", "params": {"calibration": {"method": "pid"}}, "why": "the lowest"})
     project.apply_experiment("rules.s_stop=2.0")
     with pytest.raises(ConfigurationError, match=r"rules\.s_stop = 2\.0.*make adopt"):
-        project.run(adopt, "calibration")
+        project.run("adopt", "calibration")
     assert project.git("status", "--porcelain", "conf") == ""
 
 
 def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
     propose(project, {"rules": {"horizon_min": 7}})
     with pytest.raises(ConfigurationError, match=r"\[7\] of rules.horizon_min"):
-        project.run(adopt)
+        project.run("adopt")
     assert project.git("status", "--porcelain", "conf", "params.yaml") == ""
 
 
@@ -113,22 +112,22 @@ def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
 def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):
     project.apply_experiment(*overrides)
     wanted = project.params()
-    project.run(adopt)
+    project.run("adopt")
     assert project.params() == wanted
     assert differences(compose(), wanted) == {}
 
 
 def test_a_choice_is_kept_as_a_choice_and_not_written_over_another(project):
     project.apply_experiment("forecaster=ewma_fhs")
-    project.run(adopt)
+    project.run("adopt")
     assert "- forecaster: ewma_fhs" in project.text("conf/config.yaml")
     assert project.git("status", "--porcelain", "conf/forecaster") == ""
 
 
 def test_under_a_preset_a_choice_becomes_an_override_of_the_preset(project):
-    project.run(use, "aapl_2024")
+    project.run("use", "aapl_2024")
     project.apply_experiment("forecaster=ewma_fhs")
-    project.run(adopt)
+    project.run("adopt")
     assert "- override /forecaster: ewma_fhs" in project.text("conf/preset/aapl_2024.yaml")
     assert "- forecaster: seasonal" in project.text("conf/config.yaml")
 
@@ -136,7 +135,7 @@ def test_under_a_preset_a_choice_becomes_an_override_of_the_preset(project):
 def test_an_experiment_goes_before_a_proposal(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     project.apply_experiment("rules.s_stop=2.0")
-    project.run(adopt)
+    project.run("adopt")
     assert project.params()["rules"]["k_sigma"] == 0.5
     assert project.params()["rules"]["s_stop"] == 2.0
 
@@ -144,11 +143,11 @@ def test_an_experiment_goes_before_a_proposal(project):
 def test_what_a_preset_cannot_say_is_refused_and_taken_back(project):
     """A preset is merged over the groups, so it cannot take a symbol's costs away."""
     project.edit("conf/universe/synthetic.yaml", 'whitelist: [STRONG, WEAK, "NULL"]', "whitelist: [STRONG]")
-    project.run(use, "smoke")
+    project.run("use", "smoke")
     project.commit()
     project.apply_experiment("~costs.tick_size.WEAK")
     experiment = project.text("params.yaml")
     with pytest.raises(ConfigurationError, match=r"conf/ cannot say .*costs\.tick_size\.WEAK"):
-        project.run(adopt)
+        project.run("adopt")
     assert project.git("status", "--porcelain", "conf") == ""
     assert project.text("params.yaml") == experiment

@@ -7,19 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from stages.commands import adopt, audit, budget, compare, new_run, null, use
 from stages.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
 UNREADABLE = [
-    (audit, ["--instants", "-3"], "make audit: argument --instants: '-3' is not a whole number of at least 1"),
-    (audit, ["--seed", "x"], "make audit: argument --seed: 'x' is not a whole number of at least 0"),
-    (null, ["--times", "0"], "make null: argument --times: '0' is not a whole number of at least 1"),
-    (budget, ["1.5"], "make budget: argument per_day: '1.5' is not a whole number of at least 0"),
-    (new_run, ["x", "--uri", "u", "--symbols", "A", "--holdout", "0"], "--holdout: '0' is not a whole number"),
-    (adopt, ["everything"], "make adopt: argument what: invalid choice: 'everything'"),
-    (use, [], "make use: the following arguments are required: PRESET"),
-    (compare, [], "make compare: the following arguments are required: a"),
+    (
+        "audit",
+        ["--instants", "-3"],
+        "stages audit: argument --instants: '-3' is not a whole number of at least 1",
+    ),
+    ("audit", ["--seed", "x"], "python -m stages audit: argument --seed: 'x' is not a whole number of at least 0"),
+    ("null", ["--times", "0"], "python -m stages null: argument --times: '0' is not a whole number of at least 1"),
+    ("budget", ["1.5"], "python -m stages budget: argument per_day: '1.5' is not a whole number of at least 0"),
+    ("new-run", ["x", "--uri", "u", "--symbols", "A", "--holdout", "0"], "--holdout: '0' is not a whole number"),
+    ("adopt", ["everything"], "python -m stages adopt: argument what: invalid choice: 'everything'"),
+    ("use", [], "python -m stages use: the following arguments are required: preset"),
+    ("compare", [], "python -m stages compare: the following arguments are required: a"),
 ]
 
 
@@ -28,13 +31,13 @@ def test_what_cannot_be_read_is_named_and_nothing_is_done(project, command, type
     with pytest.raises(ConfigurationError) as told:
         project.run(command, *typed)
     assert said in str(told.value)
-    assert "`make help`" in str(told.value)
+    assert f"`python -m stages {command} --help` shows what it takes" in str(told.value)
     assert project.git("status", "--short") == ""
 
 
 def test_the_exit_code_is_that_of_configuration_and_help_is_no_error():
     def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "stages.commands.audit", *arguments]
+        command = [sys.executable, "-m", "stages", "audit", *arguments]
         return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
 
     refused, helped = typed("--instants", "many"), typed("--help")

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import yaml
 
-from stages.commands import collect_partitions
+from stages.commands import source
 from stages.errors import ConfigurationError
 from stages.io import settings
 from stages.io.partitions import Partition, Writer, staged
@@ -27,7 +27,7 @@ BARS = Path("artifacts/check_data/bars")
 @pytest.fixture(autouse=True)
 def params_as_they_are_now() -> None:
     """A command is a process of its own and reads params.yaml anew; here several share one."""
-    settings._document.cache_clear()
+    settings.read_document.cache_clear()
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
         monkeypatch.setitem(fsspec.config.conf, "gs", {"token": "anon", "endpoint_url": url})
         fsspec.filesystem("gs").clear_instance_cache()
         monkeypatch.setattr(garbage, "OLDEST_RUN", timedelta(seconds=-60))
-        monkeypatch.setattr(collect_partitions, "OLDEST_RUN", timedelta(seconds=-60))
+        monkeypatch.setattr(source, "OLDEST_RUN", timedelta(seconds=-60))
         yield url
 
 
@@ -84,14 +84,14 @@ def three(project, bucket: str) -> list[Partition]:
 
 
 def test_first_they_are_only_named(project, three):
-    told = project.run(collect_partitions)
+    told = project.run("collect-partitions")
     assert three[2].uri in told
     assert "needed=2 garbage=1 deleted=0" in told
     assert there() == {part.uri for part in three}
 
 
 def test_then_only_what_no_manifest_names_is_deleted(project, three):
-    assert "deleted=1" in project.run(collect_partitions, "--delete")
+    assert "deleted=1" in project.run("collect-partitions", "--delete")
     assert there() == {three[0].uri, three[1].uri}
 
 
@@ -100,23 +100,23 @@ def test_what_a_sealed_span_names_is_needed(project, bucket: str):
     recorded(project, sealed, Path("artifacts/seal/search"), "bars/")
     shutil.rmtree("artifacts/seal")
     written(1)
-    assert "needed=1 garbage=1 deleted=1" in project.run(collect_partitions, "--delete")
+    assert "needed=1 garbage=1 deleted=1" in project.run("collect-partitions", "--delete")
     assert there() == {sealed.uri}
 
 
 def test_what_a_run_in_progress_may_have_written_is_kept(project, three, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(collect_partitions, "OLDEST_RUN", timedelta(days=7))
-    assert "garbage=0" in project.run(collect_partitions, "--delete")
+    monkeypatch.setattr(source, "OLDEST_RUN", timedelta(days=7))
+    assert "garbage=0" in project.run("collect-partitions", "--delete")
     assert len(there()) == 3
 
 
 def test_nothing_is_garbage_while_a_recorded_manifest_is_out_of_reach(project, bucket: str):
     recorded(project, written(0)).unlink()
     with pytest.raises(ConfigurationError, match=r"not in DVC's cache.*`dvc fetch --all-commits`"):
-        project.run(collect_partitions, "--delete")
+        project.run("collect-partitions", "--delete")
     assert len(there()) == 1
 
 
 def test_without_a_bucket_dvc_collects(project):
     with pytest.raises(ConfigurationError, match=r"storage\.root is null: .*`dvc gc`"):
-        project.run(collect_partitions)
+        project.run("collect-partitions")

@@ -33,7 +33,7 @@ def team_remote(project, url, *options):
 def lines(project, capsys):
     """Verdict by check, and what was printed; exit 5 exactly when a check fails."""
     try:
-        said, failed = project.run(doctor), False
+        said, failed = project.run("doctor"), False
     except ConfigurationError:
         said, failed = capsys.readouterr().out, True
     verdicts = {line.split()[1]: line.split()[0] for line in said.splitlines()}

@@ -2,7 +2,6 @@
 
 import pytest
 
-from stages import gate
 from stages.errors import GateNotMet
 
 VERDICTS = {"controls": "PASS", "forecast": "PASS", "oos_sharpe": "PASS", "hit_rate": "PASS", "pnl_at_1p5x": "PASS"}
@@ -24,7 +23,7 @@ def test_the_gate_names_only_what_made_the_verdict_and_offers_the_holdout_only_w
     project.write_json("artifacts/evaluate/gates.json", {"verdict": verdict, "holds": False, "gates": judged})
 
     with pytest.raises(GateNotMet) as told:
-        project.run(gate)
+        project.run("gate")
 
     assert f"the verdict is {verdict}: {named}. " in str(told.value)
     assert ("make open-holdout" in str(told.value)) == (verdict == "SEALED")

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from stages.commands import learn_model, models
 from stages.errors import ConfigurationError
 from tests.support.timegpt_server import KEY, TimeGPTServer
 
@@ -30,34 +29,34 @@ def facts(text):
 
 def test_for_a_choice_that_does_not_stand_they_go_into_its_file_once(project, service):
     before = project.text("params.yaml")
-    told = project.run(learn_model, "api=online")
+    told = project.run("learn-model", "api=online")
     assert "timegpt-2.1 has forecaster.input_size: 500, forecaster.model_horizon: 20" in told
     assert facts(project.text(CHOICE)) == (500, 20)
     assert "make learn-model" in project.text(CHOICE), "comments stay"
     assert project.text("params.yaml") == before
-    assert "conf/ says forecaster.input_size: 500" in project.run(learn_model), "what is known needs no request"
+    assert "conf/ says forecaster.input_size: 500" in project.run("learn-model"), "what is known needs no request"
     assert service.requests == {"model_params": 1}
 
 
 def test_for_a_standing_choice_they_go_into_params_too(project, service):
     project.edit("conf/config.yaml", "forecaster: seasonal", "forecaster: timegpt")
     project.edit("conf/config.yaml", "api: offline", "api: online")
-    project.run(learn_model)
+    project.run("learn-model")
     assert facts(project.text(CHOICE)) == (500, 20)
     assert (project.params()["forecaster"]["input_size"], project.params()["forecaster"]["model_horizon"]) == (500, 20)
 
 
 def test_nothing_is_asked_offline_nor_of_a_model_that_conf_does_not_name(project, service):
     with pytest.raises(ConfigurationError, match=r"'forecaster.model=timegpt-1'.* no override of section api"):
-        project.run(learn_model, "api=online", "forecaster.model=timegpt-1")
-    for command in (learn_model, models):
+        project.run("learn-model", "api=online", "forecaster.model=timegpt-1")
+    for command in ("learn-model", "models"):
         with pytest.raises(ConfigurationError, match=r"api.mode is offline"):
             project.run(command)
     assert service.sent == 0
 
 
 def test_the_models_of_the_key_are_listed_for_one_counted_request(project, service):
-    told = project.run(models, "api=online", "forecaster.model=timegpt-3")
+    told = project.run("models", "api=online", "forecaster.model=timegpt-3")
     assert told.splitlines()[1:] == [
         "  timegpt-1",
         "  timegpt-2.1",

@@ -103,7 +103,7 @@ def test_a_name_that_is_no_file_of_conf_starts_nothing(bench, target):
 
 def test_how_a_preset_runs_is_words_and_a_line_of_a_sweep_too(bench):
     code, [listed, words] = made(bench, "run", PRESET="mine", HOW="--temp $(touch mark) *")
-    assert listed == ["python", "-m", "stages.commands.params", "--listed=mine"]
+    assert listed == ["python", "-m", "stages", "params", "--listed=mine"]
     assert code == 0
     assert words[4:] == ["--name=mine", "-S", "preset=mine", "--temp", "$(touch", "mark)", "*"]
 

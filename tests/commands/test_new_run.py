@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 import yaml
 
-from stages.commands import new_run
 from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, DataContractError
 from tests.sources import vendors
@@ -19,7 +18,9 @@ PRESET = "conf/preset/mine.yaml"
 
 def test_a_quarter_of_one_symbol_is_counted_session_by_session(project):
     """66 sessions of XNYS: 4 of history, then 46 to search, 1 embargo, 15 sealed; four snapshots on each of the 62."""
-    told = project.run(new_run, "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, "--history", "4", "--holdout", "15")
+    told = project.run(
+        "new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, "--history", "4", "--holdout", "15"
+    )
     assert "66 sessions: 4 of history, 46 to search, 1 embargo, 15 sealed" in told
     assert "at most 248 questions in 248 calls" in told
     assert (
@@ -29,24 +30,24 @@ def test_a_quarter_of_one_symbol_is_counted_session_by_session(project):
 
 
 def test_a_span_that_is_long_enough_is_not_complained_of(project):
-    told = project.run(new_run, "mine", "--uri", BARS, "--symbols", "AAPL", "--history", "4")
+    told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", "--history", "4")
     assert "too few" not in told
 
 
 def test_symbols_share_their_calls(project):
-    told = project.run(new_run, "mine", "--uri", BARS, "--symbols", "AAPL", "MSFT", *SPAN, "--history", "4")
+    told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", "MSFT", *SPAN, "--history", "4")
     assert "at most 496 questions in 248 calls" in told
 
 
 def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(project):
     long = ("--history", "40", "--holdout", "30")
-    told = project.run(new_run, "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
+    told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
     assert "0 to search" in told
     assert "too few: gates.min_forecast_days wants 40" in told
 
 
 def test_the_preset_says_what_was_asked_and_symbols_stay_text(project):
-    project.run(new_run, "mine", "--uri", "gs://bars/{symbol}.parquet", "--symbols", "ON", "--aliases", "c=close")
+    project.run("new-run", "mine", "--uri", "gs://bars/{symbol}.parquet", "--symbols", "ON", "--aliases", "c=close")
     made = compose(overrides=["preset=mine"])
     assert made["source"]["kind"] == "gcs"
     assert made["source"]["aliases"] == {"c": "close"}
@@ -61,7 +62,7 @@ def test_a_folder_is_enough_and_each_finding_stands_with_its_evidence(project):
     """Daily files of two symbols, stamps in ns; ten sessions, in whose middle the clocks change."""
     (project.path / "bars").mkdir()
     vendors.massive(project.path / "bars")
-    told = project.run(new_run, "mine", "--uri", "bars")
+    told = project.run("new-run", "mine", "--uri", "bars")
     made = compose(overrides=["preset=mine"])
     assert made["source"]["uri_template"] == "bars/us_stocks_sip/minute_aggs_v1/{yyyy}/{mm}/{yyyy}-{mm}-{dd}.csv.gz"
     assert made["source"]["aliases"] == {"ticker": "symbol", "window_start": "ts"}
@@ -76,7 +77,7 @@ def test_a_folder_is_enough_and_each_finding_stands_with_its_evidence(project):
 def test_stamps_without_a_zone_are_those_of_the_clock_on_which_trading_begins_at_the_open(project):
     (project.path / "bars").mkdir()
     vendors.kibot(project.path / "bars")
-    told = project.run(new_run, "mine", "--uri", "bars")
+    told = project.run("new-run", "mine", "--uri", "bars")
     assert compose(overrides=["preset=mine"])["source"]["zone"] == "America/New_York"
     assert "trading begins at the open in 10 sessions" in told
 
@@ -85,13 +86,13 @@ def test_bars_of_five_minutes_are_told_as_such(project):
     every_fifth = vendors.BARS["AAPL"].filter(pl.col("ts").dt.minute() % 5 == 0)
     every_fifth.write_parquet(project.path / "AAPL.parquet")
     with pytest.raises(DataContractError, match="are 5 minutes apart"):
-        project.run(new_run, "mine", "--uri", "AAPL.parquet")
+        project.run("new-run", "mine", "--uri", "AAPL.parquet")
 
 
 def test_end_labels_are_proposed_as_such(project):
     for symbol, bars in vendors.BARS.items():
         bars.with_columns(pl.col("ts") + timedelta(minutes=1)).write_parquet(project.path / f"{symbol}_bars.parquet")
-    project.run(new_run, "mine", "--uri", "{symbol}_bars.parquet")
+    project.run("new-run", "mine", "--uri", "{symbol}_bars.parquet")
     made = compose(overrides=["preset=mine"])
     assert (made["source"]["bar_label"], made["source"]["uri_template"]) == ("end", "{symbol}_bars.parquet")
     assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
@@ -102,10 +103,10 @@ def test_scattered_minutes_without_a_bar_are_told_with_what_to_state(project):
     traded = np.random.default_rng(1).random(bars.height) > 0.07
     for name, rows in (("THIN", bars.filter(pl.Series(traded))), ("FULL", bars)):
         rows.write_parquet(project.path / f"{name}_bars.parquet")
-    told = project.run(new_run, "thin", "--uri", "THIN_bars.parquet", "--symbols", "THIN")
+    told = project.run("new-run", "thin", "--uri", "THIN_bars.parquet", "--symbols", "THIN")
     assert "quality.by_symbol: {THIN: {no_trade_minutes: quiet, quiet_max_min:" in told
     assert "then 10 of 10 sessions are usable" in told
-    told = project.run(new_run, "full", "--uri", "FULL_bars.parquet", "--symbols", "FULL")
+    told = project.run("new-run", "full", "--uri", "FULL_bars.parquet", "--symbols", "FULL")
     assert "no_trade_minutes" not in told
 
 
@@ -113,7 +114,7 @@ def test_what_is_stated_wins_over_what_is_found(project):
     (project.path / "bars").mkdir()
     vendors.massive(project.path / "bars")
     stated = ("--symbols", "MSFT", "--first", "2024-10-30", "--history", "2", "--holdout", "3")
-    project.run(new_run, "mine", "--uri", "bars", *stated)
+    project.run("new-run", "mine", "--uri", "bars", *stated)
     made = compose(overrides=["preset=mine"])
     assert made["universe"]["symbols"] == ["MSFT"]
     assert made["universe"]["first_session"] == "2024-10-30"
@@ -124,26 +125,26 @@ def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):
     (project.path / "bars").mkdir()
     for number in range(20):
         vendors.BARS["AAPL"].head(195 * (number + 1)).write_parquet(project.path / f"bars/S{number:02}.parquet")
-    project.run(new_run, "mine", "--uri", "bars")
+    project.run("new-run", "mine", "--uri", "bars")
     assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["S15", "S16", "S17", "S18", "S19"]
 
 
 def test_a_folder_without_bars_leaves_no_preset_and_says_where_it_looked(project):
     with pytest.raises(DataContractError, match=r"URI elsewhere: there is no file under elsewhere"):
-        project.run(new_run, "mine", "--uri", "elsewhere")
+        project.run("new-run", "mine", "--uri", "elsewhere")
     assert not (project.path / PRESET).exists()
 
 
 @pytest.mark.parametrize("name", ["null", "none", "Mine", "2024", "../mine", ""])
 def test_a_name_that_yaml_or_a_folder_would_misread_is_refused(project, name):
     with pytest.raises(ConfigurationError, match="cannot be a name"):
-        project.run(new_run, name, "--uri", BARS, "--symbols", "AAPL")
+        project.run("new-run", name, "--uri", BARS, "--symbols", "AAPL")
 
 
 def test_a_preset_that_exists_is_not_written_over(project):
     before = project.text("conf/preset/smoke.yaml")
     with pytest.raises(ConfigurationError, match="exists"):
-        project.run(new_run, "smoke", "--uri", BARS, "--symbols", "AAPL")
+        project.run("new-run", "smoke", "--uri", BARS, "--symbols", "AAPL")
     assert project.text("conf/preset/smoke.yaml") == before
 
 
@@ -152,13 +153,13 @@ def test_a_preset_that_exists_is_not_written_over(project):
 )
 def test_what_cannot_run_leaves_no_file(project, uri, aliases, why):
     with pytest.raises(ConfigurationError, match=why):
-        project.run(new_run, "mine", "--uri", uri, "--symbols", "AAPL", "--aliases", *aliases)
+        project.run("new-run", "mine", "--uri", uri, "--symbols", "AAPL", "--aliases", *aliases)
     assert not (project.path / PRESET).exists()
 
 
 def test_what_is_typed_is_a_text_of_the_preset_and_nothing_else(project):
     uri = "bars/{symbol}\"\\'\n#: $(id) %s.parquet"
-    project.run(new_run, "mine", "--uri", uri, "--symbols", "AAPL ON", "--aliases", 'a"b=close ${x}=open')
+    project.run("new-run", "mine", "--uri", uri, "--symbols", "AAPL ON", "--aliases", 'a"b=close ${x}=open')
     made = compose(overrides=["preset=mine"])
     assert made["source"]["uri_template"] == uri
     assert made["source"]["aliases"] == {'a"b': "close", "${x}": "open"}
@@ -167,11 +168,11 @@ def test_what_is_typed_is_a_text_of_the_preset_and_nothing_else(project):
 
 def test_a_variable_of_the_environment_is_not_read_into_a_preset(project):
     with pytest.raises(ConfigurationError, match=r"'\$\{oc\.env:HOME\}/\{symbol\}' may hold"):
-        project.run(new_run, "mine", "--uri", "${oc.env:HOME}/{symbol}", "--symbols", "A")
+        project.run("new-run", "mine", "--uri", "${oc.env:HOME}/{symbol}", "--symbols", "A")
 
 
 @pytest.mark.parametrize("typed", [("--symbols", "../A"), ("--symbols", 'A"\nx: 1'), ("--first", '2024-01-02"\nx: "1')])
 def test_what_is_no_symbol_or_day_leaves_no_preset(project, typed):
     with pytest.raises(ConfigurationError):
-        project.run(new_run, "mine", "--uri", BARS, "--symbols", "A", *typed)
+        project.run("new-run", "mine", "--uri", BARS, "--symbols", "A", *typed)
     assert not (project.path / PRESET).exists()

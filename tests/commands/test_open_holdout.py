@@ -2,11 +2,10 @@
 
 import pytest
 
-from stages.commands import open_holdout, params
 from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, GateNotMet
 from stages.params.study import Study
-from stages.trading.identity import SECTIONS, strategy_id
+from stages.trading.identity import strategy_id
 
 MANIFEST = {"files": []}
 OOS = "artifacts/evaluate/oos.json"
@@ -15,8 +14,7 @@ OOS = "artifacts/evaluate/oos.json"
 def judge(project, trading=("STRONG",), held=None) -> str:
     """Leave the artifacts of a run that judged what conf/ states, with these sessions held out; the strategy's id."""
     project.write_json("artifacts/list_source/manifest.json", MANIFEST)
-    study = Study.parse(compose())
-    name = strategy_id([getattr(study, section) for section in SECTIONS], MANIFEST, trading)
+    name = strategy_id(Study.parse(compose()), MANIFEST, trading)
     project.write_json(
         OOS, {"strategy_id": name, "trading": list(trading), "status": "SEALED", "held": held or {"all": 30}}
     )
@@ -25,33 +23,33 @@ def judge(project, trading=("STRONG",), held=None) -> str:
 
 def test_the_id_is_written_into_conf_and_params_and_a_commit_is_asked_for(project):
     name = judge(project)
-    said = project.run(open_holdout)
+    said = project.run("open-holdout")
     assert f"strategy {name}" in said
     assert "git commit" in said
     assert project.params()["split"]["open_holdout"] == name
     assert f"open_holdout: {name}" in project.text("conf/split/single_holdout.yaml")
-    project.run(params, "--check")
+    project.run("params", "--check")
 
 
 def test_opening_does_not_change_the_id_it_opens_for(project):
     name = judge(project)
-    project.run(open_holdout)
+    project.run("open-holdout")
     assert judge(project) == name
-    assert "already" in project.run(open_holdout)
+    assert "already" in project.run("open-holdout")
 
 
 def test_the_first_opening_says_that_there_was_none_before(project):
     judge(project)
-    assert "before this one: 0. Strategies: none" in project.run(open_holdout)
+    assert "before this one: 0. Strategies: none" in project.run("open-holdout")
 
 
 def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and_when_taken_back(project):
     first = judge(project)
-    project.run(open_holdout)
+    project.run("open-holdout")
     opened = project.commit()
     project.edit("conf/split/single_holdout.yaml", first, "null")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
-    project.run(params)
+    project.run("params")
     project.commit()
     project.apply_experiment("split.open_holdout=s00000000abc")
     experiment = project.commit()
@@ -59,7 +57,7 @@ def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and
     project.git("reset", "-q", "--hard", "HEAD~1")
     second = judge(project)
 
-    said = project.run(open_holdout)
+    said = project.run("open-holdout")
 
     assert second != first
     assert f"before this one: 2. Strategies: {first} (commit {opened}), s00000000abc (commit {experiment})" in said
@@ -67,34 +65,34 @@ def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and
 
 def test_openings_of_another_source_do_not_count(project):
     judge(project)
-    project.run(open_holdout)
+    project.run("open-holdout")
     project.commit()
     project.edit("conf/source/synthetic.yaml", "name: synthetic", "name: other_market")
     project.edit("conf/source/synthetic.yaml", "seed: 20240903", "seed: 7")
-    project.run(params)
+    project.run("params")
     judge(project)
-    assert "Openings of source 'other_market' before this one: 0." in project.run(open_holdout)
+    assert "Openings of source 'other_market' before this one: 0." in project.run("open-holdout")
 
 
 def test_a_strategy_that_the_last_run_did_not_judge_is_not_opened(project):
     name = judge(project)
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
     with pytest.raises(ConfigurationError, match=f"judged strategy {name}.*make run"):
-        project.run(open_holdout)
+        project.run("open-holdout")
     assert project.params()["split"]["open_holdout"] is None
 
 
 def test_a_strategy_that_may_trade_nothing_stays_sealed(project):
     judge(project, trading=())
     with pytest.raises(GateNotMet, match="stays sealed"):
-        project.run(open_holdout)
+        project.run("open-holdout")
 
 
 def test_an_applied_experiment_is_not_opened_in_passing(project):
     judge(project)
     project.apply_experiment("rules.k_sigma=1.0")
     with pytest.raises(ConfigurationError, match="applied experiment"):
-        project.run(open_holdout)
+        project.run("open-holdout")
 
 
 MONTHS = {"2025-02": 19, "2025-03": 21}
@@ -103,7 +101,7 @@ MONTHS = {"2025-02": 19, "2025-03": 21}
 def cut_months(project) -> str:
     project.edit("conf/split/single_holdout.yaml", "holdout_sessions: 30", "holdout_sessions: null")
     project.edit("conf/split/single_holdout.yaml", "holdout_months: null", "holdout_months: 2")
-    project.run(params)
+    project.run("params")
     project.commit()
     return judge(project, held=MONTHS)
 
@@ -111,40 +109,40 @@ def cut_months(project) -> str:
 def test_months_are_opened_one_by_one_each_on_the_record(project):
     name = cut_months(project)
 
-    assert "2025-02 of the holdout" in project.run(open_holdout, "--month", "2025-02")
+    assert "2025-02 of the holdout" in project.run("open-holdout", "--month", "2025-02")
     opened = project.commit()
     assert project.params()["split"]["open_holdout"] == {"2025-02": name}
-    assert "already" in project.run(open_holdout, "--month", "2025-02")
+    assert "already" in project.run("open-holdout", "--month", "2025-02")
 
-    said = project.run(open_holdout, "--month", "2025-03")
+    said = project.run("open-holdout", "--month", "2025-03")
 
     assert f"before this one: 1. Strategies: {name} for 2025-02 (commit {opened})" in said
     assert project.params()["split"]["open_holdout"] == {"2025-02": name, "2025-03": name}
-    project.run(params, "--check")
+    project.run("params", "--check")
 
 
 def test_without_a_month_everything_is_opened_and_then_every_month_is_open_already(project):
     name = cut_months(project)
-    project.run(open_holdout, "--month", "2025-02")
-    project.run(open_holdout)
+    project.run("open-holdout", "--month", "2025-02")
+    project.run("open-holdout")
     assert project.params()["split"]["open_holdout"] == name
-    assert "already" in project.run(open_holdout, "--month", "2025-03")
+    assert "already" in project.run("open-holdout", "--month", "2025-03")
 
 
 def test_a_month_that_the_record_has_left_behind_is_taken_out(project):
     cut_months(project)
-    project.run(open_holdout, "--month", "2025-02")
+    project.run("open-holdout", "--month", "2025-02")
     name = judge(project, held={"2025-03": 21, "2025-04": 20})
-    project.run(open_holdout, "--month", "2025-03")
+    project.run("open-holdout", "--month", "2025-03")
     assert project.params()["split"]["open_holdout"] == {"2025-03": name}
 
 
 def test_months_may_be_opened_in_a_standing_preset_too(project):
     project.edit("conf/config.yaml", "- preset: none", "- preset: smoke")
     project.edit("conf/preset/smoke.yaml", "holdout_sessions: 1", "holdout_sessions: null\n  holdout_months: 2")
-    project.run(params)
+    project.run("params")
     name = judge(project, held=MONTHS)
-    project.run(open_holdout, "--month", "2025-03")
+    project.run("open-holdout", "--month", "2025-03")
     assert project.params()["split"]["open_holdout"] == {"2025-03": name}
 
 
@@ -152,17 +150,17 @@ def test_months_may_be_opened_in_a_standing_preset_too(project):
 def test_a_month_that_is_not_held_out_is_refused_by_those_that_are(project, month):
     cut_months(project)
     with pytest.raises(ConfigurationError, match="is no month of the holdout, which has 2025-02, 2025-03"):
-        project.run(open_holdout, "--month", month)
+        project.run("open-holdout", "--month", month)
 
 
 def test_a_holdout_in_one_part_has_no_month_to_open(project):
     judge(project)
     with pytest.raises(ConfigurationError, match=r"split.holdout_months is null"):
-        project.run(open_holdout, "--month", "2025-02")
+        project.run("open-holdout", "--month", "2025-02")
 
 
 def test_a_holdout_that_has_not_begun_is_not_opened(project):
     judge(project, held={"all": 0})
     with pytest.raises(GateNotMet, match=r"has not begun.*nothing to open"):
-        project.run(open_holdout)
+        project.run("open-holdout")
     assert project.params()["split"]["open_holdout"] is None

@@ -1,6 +1,6 @@
 """`make page` of a run of the past: its params as they stood, and today's where it had none."""
 
-from stages.commands.page import shown
+from stages.commands.pages import shown
 
 
 def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):

@@ -3,7 +3,6 @@
 import pytest
 from dvc.utils.hydra import compose_and_dump
 
-from stages.commands import params
 from stages.configuration.compose import compose, differences, to_yaml
 from stages.errors import ConfigurationError, DataContractError
 from tests.support.locks import record_run
@@ -29,7 +28,7 @@ def test_differences_name_each_key_with_both_values():
 
 def test_a_first_params_yaml_is_simply_made(project):
     (project.path / "params.yaml").unlink()
-    project.run(params, "--check")
+    project.run("params", "--check")
     assert project.text("params.yaml") == to_yaml(compose())
 
 
@@ -38,7 +37,7 @@ def test_an_edited_conf_is_composed_again_and_again(project):
     for k_sigma in ("0.6", "0.7"):
         before = str(project.params()["rules"]["k_sigma"])
         project.edit("conf/rules/default.yaml", f"k_sigma: {before}", f"k_sigma: {k_sigma}")
-        project.run(params, "--check")
+        project.run("params", "--check")
         assert project.params()["rules"]["k_sigma"] == float(k_sigma)
 
 
@@ -46,7 +45,7 @@ def test_an_applied_experiment_is_refused_by_name_of_key_with_the_remedies(proje
     project.apply_experiment("rules.k_sigma=1.0")
     kept = project.text("params.yaml")
     with pytest.raises(ConfigurationError, match=r"rules\.k_sigma = 1\.0 \(conf: 0\.5\).*make adopt.*make params"):
-        project.run(params, "--check")
+        project.run("params", "--check")
     assert project.text("params.yaml") == kept
 
 
@@ -54,18 +53,18 @@ def test_a_committed_experiment_is_refused_too(project):
     project.apply_experiment("rules.k_sigma=1.0")
     project.commit()
     with pytest.raises(ConfigurationError, match=r"rules\.k_sigma"):
-        project.run(params, "--check")
+        project.run("params", "--check")
 
 
 def test_an_experiment_on_another_preset_names_eight_keys_and_counts_the_rest(project):
     project.apply_experiment("preset=aapl_2024")
     with pytest.raises(ConfigurationError, match=r"of study 'AAPL 2024'.* and \d+ more"):
-        project.run(params, "--check")
+        project.run("params", "--check")
 
 
 def test_make_params_discards_an_experiment_and_says_what_it_was(project):
     project.apply_experiment("rules.k_sigma=1.0")
-    assert "discarded rules.k_sigma = 1.0 (conf: 0.5)" in project.run(params)
+    assert "discarded rules.k_sigma = 1.0 (conf: 0.5)" in project.run("params")
     assert project.params()["rules"]["k_sigma"] == 0.5
 
 
@@ -83,44 +82,44 @@ def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(pr
     kept = project.text("params.yaml")
     project.edit("conf/rules/default.yaml", old, new)
     with pytest.raises(ConfigurationError, match=said):
-        project.run(params, "--check")
+        project.run("params", "--check")
     assert project.text("params.yaml") == kept
 
 
 def test_a_params_yaml_that_is_no_yaml_is_told_so(project):
     (project.path / "params.yaml").write_text("rules: [")
     with pytest.raises(ConfigurationError, match="not YAML"):
-        project.run(params, "--check")
+        project.run("params", "--check")
 
 
 def test_what_lies_in_artifacts_of_other_params_is_told_when_they_are_composed(project):
     project.write_json("artifacts/evaluate/gates.json", {})
     record_run(project.path, {"rules": project.params()["rules"] | {"s_stop": 1.5}})
-    assert "rules.s_stop = 1.0 (artifacts: 1.5). Next: `make run`" in project.run(params)
+    assert "rules.s_stop = 1.0 (artifacts: 1.5). Next: `make run`" in project.run("params")
     record_run(project.path, {"rules": project.params()["rules"]})
-    assert project.run(params) == ""
+    assert project.run("params") == ""
 
 
 def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
     project.write_json("conf/manifests/synthetic.json", {"source": "synthetic", "files": []})
     (project.path / "dvc.lock").write_text("")
     with pytest.raises(ConfigurationError, match="is empty or torn"):
-        project.run(params, "--check")
+        project.run("params", "--check")
 
 
 def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(project):
     project.edit("conf/source/synthetic.yaml", "name: synthetic", "name: another")
     with pytest.raises(DataContractError, match=r"conf/manifests/another\.json is missing: `make refresh`"):
-        project.run(params, "--check")
-    project.run(params, "--check", "--unlisted")
+        project.run("params", "--check")
+    project.run("params", "--check", "--unlisted")
     assert project.params()["source"]["name"] == "another"
 
 
 def test_a_preset_that_does_not_stand_says_how_its_source_is_listed(project):
     before = project.text("params.yaml")
-    project.run(params, "--listed=smoke")
+    project.run("params", "--listed=smoke")
     with pytest.raises(
         DataContractError, match=r"massive\.json is missing: `make use PRESET=massive` and `make refresh`"
     ):
-        project.run(params, "--listed=massive")
+        project.run("params", "--listed=massive")
     assert project.text("params.yaml") == before

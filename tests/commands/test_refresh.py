@@ -17,7 +17,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = StudyFolder.at(path)
     study.configure()
     study.deliver(bars())
-    study.run("commands.refresh", "list_source", "fetch_bars", "check_data")
+    study.run("refresh", "list_source", "fetch_bars", "check_data")
     return path
 
 
@@ -35,7 +35,7 @@ def test_a_folder_of_bars_becomes_sound_bars_of_the_same_values(study: StudyFold
 
 def test_a_second_refresh_finds_nothing_new_and_writes_the_same_bytes(study: StudyFolder) -> None:
     before = (study.path / "conf/manifests/mine.json").read_bytes()
-    done = study.run("commands.refresh")
+    done = study.run("refresh")
 
     assert done.stdout.startswith("refresh: listing=conf/manifests/mine.json files=2 new=0 revised=0 gone=0 seconds=")
     assert done.stdout.count("\n") == 1
@@ -48,7 +48,7 @@ def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(study: Stu
     study.deliver(bars().with_columns(pl.when(second).then(raised).otherwise("close").alias("close")))
 
     stopped = study.run("fetch_bars")
-    told = study.run("commands.refresh")
+    told = study.run("refresh")
     accepted = study.run("list_source", "fetch_bars")
 
     assert (stopped.returncode, told.returncode) == (2, 0)
@@ -75,12 +75,12 @@ def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path:
             part.drop("month").write_csv(study.path / f"bars/{month}.csv")
 
     deliver(pl.col("close"))
-    done = study.run("commands.refresh", "list_source", "fetch_bars", "check_data")
+    done = study.run("refresh", "list_source", "fetch_bars", "check_data")
     assert done.returncode == 0, done.stderr
     assert "symbols=2" in done.stdout
     second = pl.int_range(pl.len()) == 500
     deliver(pl.when(second).then(pl.col("close") * 1.001).otherwise("close").alias("close"))
-    told = study.run("commands.refresh").stdout
+    told = study.run("refresh").stdout
 
     assert "revised: 2024-09 WEAK: 1 bars changed, 0 added, 0 removed on 2024-09-24; largest" in told
     assert "revised: 2024-09 STRONG: 0 bars changed" in told
@@ -88,7 +88,7 @@ def test_a_revision_of_a_file_of_many_symbols_is_told_symbol_by_symbol(tmp_path:
 
 def test_files_that_came_and_went_are_named_by_month_and_what_cannot_be_priced_says_why(study: StudyFolder) -> None:
     (study.path / "bars/STRONG_2024-10.parquet").rename(study.path / "bars/STRONG_2024-11.parquet")
-    done = study.run("commands.refresh")
+    done = study.run("refresh")
 
     assert done.returncode == 0
     assert "new: STRONG 2024-11\ngone: STRONG 2024-10\n" in done.stdout
@@ -100,7 +100,7 @@ def test_a_revised_file_that_cannot_be_read_leaves_the_old_listing_alone(study: 
     before = (study.path / "conf/manifests/mine.json").read_bytes()
     path = study.path / "bars/STRONG_2024-09.parquet"
     path.write_bytes(path.read_bytes()[:-20])
-    done = study.run("commands.refresh")
+    done = study.run("refresh")
 
     assert done.returncode == 2
     assert "STRONG_2024-09.parquet is not readable as parquet" in done.stderr
@@ -112,7 +112,7 @@ def test_bars_that_were_fetched_from_another_listing_are_not_compared_with(study
     document = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(document | {"files": [file | {"md5": "0" * 32} for file in document["files"]]}))
     study.deliver(bars().with_columns(pl.col("close") * 1.001))
-    done = study.run("commands.refresh")
+    done = study.run("refresh")
 
     assert "revised: STRONG 2024-09: another file of" in done.stdout
     assert "(its old rows are not here to compare it with)" in done.stdout
@@ -121,7 +121,7 @@ def test_bars_that_were_fetched_from_another_listing_are_not_compared_with(study
 def test_a_symbol_that_the_template_does_not_find_leaves_the_old_listing_alone(study: StudyFolder) -> None:
     before = (study.path / "conf/manifests/mine.json").read_bytes()
     study.configure(universe={"symbols": ["STRONG", "TSLA"]})
-    refreshed, listed = study.run("commands.refresh"), study.run("list_source")
+    refreshed, listed = study.run("refresh"), study.run("list_source")
 
     assert (refreshed.returncode, listed.returncode) == (2, 2)
     assert "no file for symbol 'TSLA'" in refreshed.stderr

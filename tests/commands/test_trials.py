@@ -8,7 +8,6 @@ import shutil
 import pytest
 import yaml
 
-from stages.commands import open_holdout, params, trials, use
 from stages.configuration.compose import compose
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
@@ -91,50 +90,50 @@ def no_variance_yet(project):
 def state_sharpe_var(project, value: str) -> None:
     path = project.path / "conf/sweep/default.yaml"
     path.write_text(re.sub(r"prior_sharpe_var: \S+", f"prior_sharpe_var: {value}", path.read_text()))
-    project.run(params)
+    project.run("params")
     project.commit()
 
 
 def test_variants_of_a_run_restored_from_the_run_cache_are_not_forgotten(project):
     recorded_run(project, ["a", "b"], "c")
-    assert project.run(trials, "--present") == ""
+    assert project.run("trials", "--present") == ""
     assert variants(project) == {"a", "b", "c"}
 
 
 def test_before_the_first_run_there_is_nothing_to_log(project):
-    project.run(trials, "--present")
+    project.run("trials", "--present")
     assert log(project).entries() == []
 
 
 def test_counting_again_changes_nothing(project):
     recorded_run(project, ["a", "b"], "c")
-    project.run(trials, "--present")
+    project.run("trials", "--present")
     before = log(project).entries()
-    project.run(trials, "--present")
+    project.run("trials", "--present")
     assert log(project).entries() == before
 
 
 def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itself_is_not(project):
     recorded_run(project, [*grid_ids(), "a"], "b")
-    said = project.run(trials)
+    said = project.run("trials")
     assert "sweep.prior_trials = 2 (was: 0) -> conf/sweep/default.yaml" in said
     assert "git commit" in said
     assert project.params()["sweep"]["prior_trials"] == 2
-    project.run(params, "--check")
-    assert "say so already" in project.run(trials)
+    project.run("params", "--check")
+    assert "say so already" in project.run("trials")
 
 
 def test_the_variance_of_all_scores_is_written_and_never_lowered(project):
     recorded_run(project, ["a", "b", "c"], "a")  # scores 0, 1 and 2
-    assert "is 1.\n" in project.run(trials)
+    assert "is 1.\n" in project.run("trials")
     assert project.params()["sweep"]["prior_sharpe_var"] is None  # 1, which null means
 
     recorded_run(project, ["a", "b", "c", "d", "e"], "a")  # 0 to 4: 2.5
-    assert "sweep.prior_sharpe_var = 2.5 (was: null, which means 1)" in project.run(trials)
+    assert "sweep.prior_sharpe_var = 2.5 (was: null, which means 1)" in project.run("trials")
     assert project.params()["sweep"]["prior_sharpe_var"] == 2.5
 
     state_sharpe_var(project, "7.5")
-    project.run(trials)
+    project.run("trials")
     assert project.params()["sweep"]["prior_sharpe_var"] == 7.5
 
 
@@ -144,10 +143,10 @@ def test_a_log_written_before_ids_had_a_canonical_form_holds_no_second_trial(pro
     shutil.copy(EARLIER_LOG / "params.yaml", project.path / "params.yaml")
     (project.path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"sweep": {}}}))
     project.commit()
-    project.run(params)
+    project.run("params")
     project.commit()
 
-    said = project.run(trials)
+    said = project.run("trials")
 
     assert "trials: 36 variants ever evaluated, 1 openings" in said
     assert "0 variants of this source and study are not in the grid of 36" in said
@@ -168,7 +167,7 @@ def test_an_opening_of_an_earlier_schema_goes_by_the_id_that_the_same_strategy_h
     (project.path / "dvc.lock").write_text(yaml.safe_dump(lock))
     log_opening("s00000000abc")
 
-    said = project.run(trials)
+    said = project.run("trials")
 
     now = strategy_id_of(project.params(), manifest, trading)
     assert "1 openings" in said
@@ -176,9 +175,9 @@ def test_an_opening_of_an_earlier_schema_goes_by_the_id_that_the_same_strategy_h
 
 
 def test_with_a_standing_preset_the_number_goes_into_its_file(project):
-    project.run(use, "smoke")
+    project.run("use", "smoke")
     recorded_run(project, ["a"], "a")
-    project.run(trials)
+    project.run("trials")
     assert "prior_trials: 1" in project.text("conf/preset/smoke.yaml")
     assert "prior_trials: 0" in project.text("conf/sweep/default.yaml")
 
@@ -190,7 +189,7 @@ def test_every_experiment_counts_also_one_that_no_branch_holds(project):
     project.git("update-ref", "refs/exps/ab/cdef/wide", "HEAD")
     project.git("reset", "-q", "--hard", "HEAD~1")
 
-    said = project.run(trials)
+    said = project.run("trials")
 
     assert variants(project) == {"x", "y", "z"}
     assert "opened for s00000000abc" in said
@@ -199,7 +198,7 @@ def test_every_experiment_counts_also_one_that_no_branch_holds(project):
 
 def test_months_that_a_restored_run_opened_are_on_the_log_though_its_book_is_sealed(project):
     recorded_run(project, ["a"], "b", months=("2025-02",))
-    project.run(trials, "--present")
+    project.run("trials", "--present")
     assert [(one.opening, one.month) for one in log(project).entries() if one.opening] == [("s0", "2025-02")]
 
 
@@ -207,7 +206,7 @@ def test_tables_that_are_gone_are_told(project):
     digests = recorded_run(project, ["a"], "b")
     gone = digests[RANKING]
     (project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()
-    assert "1 of their tables are not in DVC's cache" in project.run(trials)
+    assert "1 of their tables are not in DVC's cache" in project.run("trials")
     assert variants(project) == {"b"}
 
 
@@ -215,15 +214,15 @@ def test_a_table_whose_copy_was_changed_is_not_believed(project):
     digests = recorded_run(project, ["a"], "b")
     swept = digests[RANKING]
     (project.path / ".dvc/cache/files/md5" / swept[:2] / swept[2:]).write_text("combo,net_bp\ninvented,1.0\n")
-    assert "1 of their tables are not in DVC's cache" in project.run(trials)
+    assert "1 of their tables are not in DVC's cache" in project.run("trials")
     assert variants(project) == {"b"}
 
 
 def test_tables_beside_params_they_were_not_made_with_are_left_out(project):
     recorded_run(project, ["a"], "b")
     project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
-    project.run(params)
-    assert "beside another params.yaml" in project.run(trials)
+    project.run("params")
+    assert "beside another params.yaml" in project.run("trials")
     assert log(project).entries() == []
 
 
@@ -231,20 +230,20 @@ def test_the_log_is_shown_before_an_applied_experiment_stops_the_count(project, 
     recorded_run(project, ["a"], "b")
     project.apply_experiment("rules.k_sigma=1.0")
     with pytest.raises(ConfigurationError, match="applied experiment"):
-        project.run(trials)
+        project.run("trials")
     assert "variants ever evaluated" in project.say()
 
 
 def test_an_opening_that_nobody_committed_is_named_by_the_next_one(project):
     log_opening("s00000000abc")
     judge(project)
-    assert "before this one: 1. Strategies: s00000000abc (trial log)" in project.run(open_holdout)
+    assert "before this one: 1. Strategies: s00000000abc (trial log)" in project.run("open-holdout")
 
 
 def test_a_month_that_nobody_committed_is_named_with_its_month(project):
     log_opening("s00000000abc", "2025-02")
     log_opening("s00000000abc", "2025-03")
     judge(project)
-    said = project.run(open_holdout)
+    said = project.run("open-holdout")
     assert "before this one: 2." in said
     assert "s00000000abc for 2025-02 (trial log), s00000000abc for 2025-03 (trial log)" in said

@@ -2,37 +2,36 @@
 
 import pytest
 
-from stages.commands import params, use
 from stages.errors import ConfigurationError, DataContractError
 
 
 def test_a_preset_in_use_is_in_the_params_and_stays_there(project):
-    said = project.run(use, "smoke")
+    said = project.run("use", "smoke")
     assert "smoke" in said
     assert project.params()["report"]["study"] == "smoke"
-    project.run(params, "--check")
+    project.run("params", "--check")
     assert project.params()["requests"]["history_days"] == [1]
 
 
 def test_the_next_step_is_to_list_a_source_that_nothing_lists_yet(project):
-    assert "Next: `make run`" in project.run(use, "synthetic_null")
-    assert "Next: `make refresh`" in project.run(use, "gcs_timegpt")
+    assert "Next: `make run`" in project.run("use", "synthetic_null")
+    assert "Next: `make refresh`" in project.run("use", "gcs_timegpt")
     with pytest.raises(DataContractError, match=r"conf/manifests/.*\.json is missing: `make refresh`"):
-        project.run(params, "--check")
+        project.run("params", "--check")
 
 
 def test_only_the_line_of_the_preset_changes(project):
     before = project.text("conf/config.yaml")
-    project.run(use, "synthetic_null")
+    project.run("use", "synthetic_null")
     assert project.text("conf/config.yaml") == before.replace("- preset: none", "- preset: synthetic_null")
-    project.run(use, "none")
+    project.run("use", "none")
     assert project.text("conf/config.yaml") == before
 
 
 def test_an_unknown_preset_is_refused_with_the_list_of_those_there_are(project):
     before = project.text("conf/config.yaml")
     with pytest.raises(ConfigurationError, match=r"'smok'.*smoke"):
-        project.run(use, "smok")
+        project.run("use", "smok")
     assert project.text("conf/config.yaml") == before
 
 
@@ -40,11 +39,11 @@ def test_a_preset_that_makes_no_possible_run_changes_nothing(project):
     (project.path / "conf/preset/broken.yaml").write_text("# @package _global_\nrules: {horizon_min: 7}\n")
     before = project.text("conf/config.yaml"), project.text("params.yaml")
     with pytest.raises(ConfigurationError, match=r"\[7\] of rules.horizon_min"):
-        project.run(use, "broken")
+        project.run("use", "broken")
     assert (project.text("conf/config.yaml"), project.text("params.yaml")) == before
 
 
 def test_an_applied_experiment_is_not_thrown_away_by_a_change_of_market(project):
     project.apply_experiment("rules.k_sigma=1.0")
     with pytest.raises(ConfigurationError, match=r"rules\.k_sigma"):
-        project.run(use, "smoke")
+        project.run("use", "smoke")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("cluster")
 NUMBERS = {"C": 3, "A": 1, "B": 2}
 PATIENT = """
 from pathlib import Path
-from stages.outside import engine
+from stages.engine import engine
 from tests.support import partition_work
 if __name__ == "__main__":
     engine.run(partition_work.patient, {key: Path({notes!r}) for key in "AB"}, "waiting")

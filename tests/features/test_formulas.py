@@ -80,6 +80,36 @@ def test_the_clock_by_hand():
         assert monday[f"cos_{k}"] == pytest.approx(cos(2 * pi * k * 19 / 390)), k
 
 
+def test_the_buckets_of_a_session_by_hand():
+    """Twenty minutes, of which five are the open and six the close."""
+    calendar = made_calendar(1, n_bars=20)
+    frame = built(random_bars(calendar, 3), calendar)
+    expected = {
+        "bucket_open": [1] * 5 + [0] * 15,
+        "bucket_mid": [0] * 5 + [1] * 9 + [0] * 6,
+        "bucket_close": [0] * 14 + [1] * 6,
+    }
+    assert {name: frame[name].to_list() for name in expected} == expected
+
+
+def test_without_volume_there_is_no_vwap_and_one_share_makes_one_and_a_flat_price_has_no_distance_from_it():
+    calendar = made_calendar(1, n_bars=12)
+    volume = [0.0, 0.5, *[0.0] * 10]
+    frame = built(bars_of(calendar, [100.0, 103.0, *[103.0] * 10], volume=volume), calendar)
+    assert frame["vwap_30m"].to_list() == [None, *[103.0] * 7, *[None] * 4]  # a window of seven minutes
+    assert frame["z_vwap"][2:8].to_list() == [0.0] * 6
+    flat = built(bars_of(calendar, [100.0] * 12), calendar)
+    assert flat["z_vwap"].null_count() == 12
+
+
+@pytest.mark.parametrize(("sessions", "least"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2)])
+def test_usual_volume_is_known_from_half_of_the_sessions_on_and_from_one_at_least(sessions, least):
+    calendar = made_calendar(4, n_bars=1)
+    params = features_params(names=["volume_norm"], required=[], volume_norm_sessions=sessions)
+    frame = build_features({"A": random_bars(calendar, 1)}, usable_of(calendar, "A"), calendar, params, Context())["A"]
+    assert frame["volume_norm"].is_null().to_list() == [True] * least + [False] * (4 - least)
+
+
 def test_the_context_is_one_bar_old_and_of_today():
     calendar = made_calendar(2, n_bars=4)
     bars, market = random_bars(calendar, 1), random_bars(calendar, 2)

@@ -38,6 +38,18 @@ def test_a_symbol_without_a_usable_session_owes_nothing():
     require_known("A", counts, features_params(names=["ret_1m"], required=[]))
 
 
+@pytest.mark.parametrize(("due", "nulls", "share"), [(1, 1, "100.0%"), (2, 1, "50.0%"), (4, 1, "25.0%")])
+def test_the_share_that_is_unknown_is_one_of_the_minutes_on_which_it_was_due(due, nulls, share):
+    counts = {"features": {"ret_1m": {"due": due, "nulls_due": nulls}}}
+    exactly, less = (
+        features_params(names=["ret_1m"], required=["ret_1m"], max_null_share=most)
+        for most in (nulls / due, nulls / due - 0.01)
+    )
+    require_known("A", counts, exactly)
+    with pytest.raises(DataContractError, match=f"unknown on {share} of its minutes"):
+        require_known("A", counts, less)
+
+
 def test_the_counts_are_those_of_the_file_and_the_same_every_time():
     """Against polars' own count of the very frame that is written, for every feature of the catalogue."""
     calendar = made_calendar(5, n_bars=40, half=(2,))

@@ -47,7 +47,7 @@ def listed(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         put(server, month, (study.path / f"bars/STRONG_{month}.parquet").read_bytes())
     shutil.rmtree(study.path / "bars")
     study.configure(source={"kind": "gcs", "uri_template": URI})
-    study.run("commands.refresh", "list_source", **on(server))
+    study.run("refresh", "list_source", **on(server))
     return study.path
 
 
@@ -85,7 +85,7 @@ def test_a_revision_in_a_bucket_is_compared_with_the_object_that_was_read(study:
     study.deliver(bars().with_columns(pl.when(late).then(pl.col("close") * 1.002).otherwise("close").alias("close")))
     put(server, "2024-10", (study.path / "bars/STRONG_2024-10.parquet").read_bytes())
 
-    stopped, told = study.run("fetch_bars", **on(server)), study.run("commands.refresh", **on(server))
+    stopped, told = study.run("fetch_bars", **on(server)), study.run("refresh", **on(server))
     assert stopped.returncode == 0, "the listed object still lies in the store: the run stays the same"
     assert "revised: STRONG 2024-10: 3 bars changed, 0 added, 0 removed on 2024-10-04; largest change" in told.stdout
     assert "plan: 32 questions" in told.stdout

@@ -63,6 +63,23 @@ def test_levels_out_of_order_stand_as_answered_and_are_marked():
     assert marked["q25"].to_list() == pytest.approx([75.05, 75.1])
 
 
+def test_levels_that_are_equal_do_not_cross():
+    answers = {key: replace(one, values_bp=np.full((5, 10), 3.0)) for key, one in ask().items()}
+    assert not table(answers)["crossed"].any()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_largest_move_that_has_a_price_is_an_answer_and_one_value_beyond_is_none(sign):
+    def saying(most):
+        values = np.zeros((5, 10))
+        values[-1, -1] = sign * most
+        return ask(lambda answers: {key: replace(one, values_bp=values) for key, one in answers.items()})
+
+    assert np.isfinite(table(saying(100_000.0))["q95_px"].to_numpy()).all()
+    with pytest.raises(DataContractError, match="says 100001 bp"):
+        saying(100_001.0)
+
+
 def test_histories_that_are_one_question_stand_in_the_table_as_two_rows_with_one_key():
     cut = model_spec(input_size=20, model_horizon=5)
     schedule, questions = plan(MARKET, who=cut, history_days=[2, 3])

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
-from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs
+from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs, usual_size
 from stages.forecasting.local import LOCAL_FORECASTERS
-from stages.forecasting.naive import persistence, seasonal
+from stages.forecasting.naive import past_moves, persistence, seasonal
 from stages.params.forecaster import LOCAL_OPTIONS
 from tests.forecasting.windows import forecaster_params, question, random_window, window
 
@@ -71,6 +71,31 @@ def test_the_seasonal_mean_by_hand():
     assert middle.tolist() == pytest.approx([5, 3])
 
 
+def test_two_sessions_are_a_season():
+    rows = random_window(1, sessions=2)
+    moves = past_moves(rows, range(19, 20), 5, 40)
+    assert seasonal(question(5), rows, forecaster_params())[2].tolist() == pytest.approx(moves.mean(axis=0).tolist())
+
+
+@pytest.mark.parametrize(("sessions", "alone"), [(1, False), (2, True)])
+def test_persistence_looks_at_all_minutes_where_the_neighbourhood_holds_fewer_than_twenty_moves(sessions, alone):
+    """A session holds 16 moves that began in minutes 0 to 15, all of them 0."""
+    quiet = [[0.0] * 21 + [float(k) for k in range(39)]] * sessions
+    wide = persistence(question(5), window([*quiet, [0.0]]), forecaster_params())[4]
+    assert (wide == 0).all() == alone
+
+
+@pytest.mark.parametrize(("minutes", "enough"), [(25, True), (24, False)])
+def test_persistence_needs_twenty_moves_and_no_more(minutes, enough):
+    """25 minutes hold moves of five minutes from minutes 0 to 19."""
+    rows = window([np.random.default_rng(1).normal(0, 5, minutes).tolist(), [0.0]])
+    if enough:
+        assert (persistence(question(5), rows, forecaster_params())[4] > 0).all()
+    else:
+        with pytest.raises(DataContractError, match="holds 19 past moves of 5 min, and needs 20"):
+            persistence(question(5), rows, forecaster_params())
+
+
 def test_with_one_session_there_is_no_season_and_persistence_answers():
     rows = random_window(1, sessions=1, n_bars=60)
     params = forecaster_params()
@@ -126,6 +151,12 @@ def test_another_question_draws_other_paths():
     assert (
         answer("ewma_fhs", rows).values_bp.tolist() != answer("ewma_fhs", rows, question(10, rows=1)).values_bp.tolist()
     )
+
+
+def test_the_usual_size_of_half_hours_by_hand():
+    """3 and 5 bp in the first, nothing in the third; the ten others take the size of all: sqrt((9 + 25) / 4)."""
+    sizes = usual_size(np.array([3.0, -5.0, 0.0, 0.0]), np.array([0, 0, 2, 2], dtype=np.int32))
+    assert sizes.tolist() == pytest.approx([17**0.5, 8.5**0.5, 1e-3, *[8.5**0.5] * 10])
 
 
 def test_the_weighted_variance_by_hand():

@@ -67,3 +67,25 @@ def test_what_is_plausible_has_a_finite_price_and_decimals(q_bp: float, last: fl
         pl.col("q").round(6), px=(pl.col("last") * (pl.col("q") / 1e4).exp()).round(6)
     )
     assert np.isfinite(row.to_numpy()).all()
+
+
+def test_what_lies_exactly_at_a_bound_is_sound():
+    """Beyond it by the least that a float can be, it is not."""
+    most = np.abs(FAN).max(axis=0)
+    assert told(FAN, most=most) == "sound"
+    assert "it says -2 bp for minute 1" in told(FAN, most=np.nextafter(most, 0.0))
+    crossing = np.zeros((5, 4))
+    crossing[4] = 1.0
+    crossing[1, 0] = 1e-6
+    assert told(crossing) == "sound"
+    crossing[1, 0] = 1.1e-6
+    assert told(crossing) == "its quantiles cross"
+
+
+@pytest.mark.parametrize(("y", "sigma"), [([], 1.0), ([5.0], 1.0), ([5.0, 8.0], 3.0), ([5.0, 5.5], 1.0)])
+def test_the_deviation_of_what_was_sent_takes_two_values_and_is_one_bp_at_least(y: list[float], sigma: float):
+    np.testing.assert_allclose(plausible_bp(np.array(y), 1, 10), [10 * sigma])
+
+
+def test_nothing_is_plausible_beyond_what_has_a_price():
+    assert plausible_bp(np.array([0.0, 5e4]), 4, 1).tolist() == [5e4, 5e4 * np.sqrt(2), 5e4 * np.sqrt(3), MOST_BP]

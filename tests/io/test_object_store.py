@@ -170,11 +170,11 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
 KILLED_WRITER = """
 import sys
 from pathlib import Path
-from stages.io.object_store import Folder
-place = Folder(Path(sys.argv[1]))
+from stages.io.object_store import LocalStore
+objects = LocalStore(Path(sys.argv[1]))
 number = 0
 while True:
-    place.create(f"{number:06d}", b"x" * 20_000)
+    objects.create(f"{number:06d}", b"x" * 20_000)
     number += 1
 """
 

@@ -46,13 +46,13 @@ def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
     def step(told: str, *modules: str) -> Step:
         output, code = "", 0
         for module in modules:
-            done = python_in(folder, "-m", module)
+            done = python_in(folder, "-m", *module.split())
             output, code = output + done.stdout + done.stderr, done.returncode
         return Step(told, code, output, server.sent)
 
     compose_in(folder, slice_)
     python_in(folder, "-c", RUN_ALL, *UP_TO_QUESTIONS).check_returncode()
-    yield step("What would it cost? Nothing is bought, no key is needed.", "stages.commands.plan")
+    yield step("What would it cost? Nothing is bought, no key is needed.", "stages plan")
     yield step("Offline, a missing answer ends the run.", "stages.forecast")
     compose_in(folder, slice_ + purse)
     yield step("The first run online buys the model's facts alone: they belong into params.", "stages.forecast")
@@ -66,9 +66,7 @@ def demonstrate(folder: Path, server: TimeGPTServer) -> Iterator[Step]:
             break
     compose_in(folder, slice_ + known)
     yield step("Offline again: the same answers, no request.", "stages.forecast")
-    yield step(
-        "What was spent, and is every answer what its key says?", "stages.commands.spend", "stages.commands.verify"
-    )
+    yield step("What was spent, and is every answer what its key says?", "stages spend", "stages verify")
 
 
 def slice_of(server: TimeGPTServer) -> list[str]:

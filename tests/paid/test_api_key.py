@@ -3,6 +3,8 @@
 That it stands in no file, error, output or log is asked of every test that buys: see the fixture `server`.
 """
 
+import base64
+
 import pytest
 
 from stages.errors import ConfigurationError
@@ -35,6 +37,14 @@ def test_every_form_of_a_key_is_taken_out(form: str):
     assert not [hidden for hidden in NEVER_SEEN if hidden in seen]
     assert seen.startswith("before ")
     assert seen.endswith(" after")
+
+
+@pytest.mark.parametrize("before", ["", "u", "u:"])
+def test_a_key_within_base64_text_is_taken_out_wherever_it_begins(before: str):
+    text = base64.b64encode(f"{before}{KEY}:and more".encode()).decode()
+    seen = scrubbed(text, [KEY])
+    assert "***" in seen
+    assert len(seen) < len(text) - len(KEY)
 
 
 def test_a_text_without_the_key_stays_as_it_is():

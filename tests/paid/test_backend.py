@@ -61,14 +61,18 @@ def test_what_is_sent_is_what_the_question_says(contexts: ContextFactory, server
 
 def test_a_second_run_pays_nothing(contexts: ContextFactory, server: TimeGPTServer):
     first = contexts.backend().answer(questions(["AAA", "BBB"], range(3)))
-    second = contexts.backend().answer(questions(["AAA", "BBB"], range(3)))
+    buyer = contexts.backend()
+    second = buyer.answer(questions(["AAA", "BBB"], range(3)))
+    assert buyer.took == {"calls": 0, "bought": 0, "hits": "100.0%"}
     assert server.sent == 3
     assert all(np.array_equal(first[key].values_bp, second[key].values_bp) for key in first)
 
 
 def test_one_more_symbol_costs_only_its_own_questions(contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().answer(questions(["AAA", "BBB"], range(3)))
-    contexts.backend().answer(questions(["AAA", "BBB", "CCC"], range(3)))
+    buyer = contexts.backend()
+    buyer.answer(questions(["AAA", "BBB", "CCC"], range(3)))
+    assert buyer.took == {"calls": 3, "bought": 3, "hits": "66.7%"}
     assert [len(body["series"]["sizes"]) for body in server.bodies] == [2, 2, 2, 1, 1, 1]
 
 

@@ -113,6 +113,17 @@ class TestARefusedRequestOfManyQuestions:
         assert packer.context().store.size() == 2 + 45
         assert max(server.series_billed.values()) == 1
 
+    def test_two_bad_questions_do_not_keep_the_others_from_being_bought_once_one_is_answered(
+        self, contexts: ContextFactory, server: TimeGPTServer
+    ):
+        wanted = [asked(symbol, rows=1101 if symbol in "BC" else 1100) for symbol in "ABCDE"]
+        server.judge = lambda body: "422" if 1101 in body["series"]["sizes"] else None
+        with pytest.raises(ConfigurationError, match="B at"):
+            contexts.backend().answer(wanted)
+        assert [body["series"]["sizes"] for body in server.bodies] == [[1100], [1100, 1100]]
+        assert len(list(contexts.root.glob("refused/*"))) == 2
+        assert contexts.context().store.size() == 3
+
     def test_several_symbols_of_one_snapshot_too(self, contexts: ContextFactory, server: TimeGPTServer):
         server.judge = lambda body: "413" if len(body["series"]["sizes"]) > 2 else None
         assert len(contexts.backend().answer(questions(["A", "B", "C"], range(1)))) == 3

@@ -39,7 +39,7 @@ def test_the_price_was_right_and_a_proof_that_licenses_packing_costs_one_request
 
     compose_in(folder, [*slice_of(server), *KNOWN, "api.mode=online", "api.cooldown_sec=0"])
     record_run(folder)  # the steps run stages by themselves; a command asks the lock whose artifacts it reads
-    proof = python_in(folder, "-m", "stages.commands.prove_independence")
+    proof = python_in(folder, "-m", "stages", "prove-independence")
     assert "prove-independence: model=timegpt-2.1" in proof.stdout, proof.stderr
     assert server.sent == int(priced) + 1, "the first question was answered already; its company was not"
 
@@ -52,14 +52,14 @@ def test_a_canary_compares_one_stored_answer_and_the_vendors_count_is_set_beside
     before, ends = server.sent, []
     for behaviour in (None, "dependent"):
         server.always(behaviour)
-        done = python_in(folder, "-m", "stages.commands.canary")
+        done = python_in(folder, "-m", "stages", "canary")
         ends.append((done.returncode, "A canary costs 1 request, at most" in done.stderr))
     server.always(None)
     assert ends == [(0, True), (3, True)]
     assert "the model changed under its name" in done.stderr
     assert "forecaster.model_epoch=" in done.stderr
     server.usage = {"month": {"consumed": before, "limit": 1000}, "minute": {"consumed": 0, "limit": 60}}
-    done = python_in(folder, "-m", "stages.commands.spend", "--usage", "1")
+    done = python_in(folder, "-m", "stages", "spend", "--usage", "1")
     told = f"the vendor counts {before} of 1000 requests this month, the ledger {before + 3}"
     assert told in done.stdout, done.stdout + done.stderr
     assert "3 more here" in done.stdout
@@ -85,7 +85,7 @@ def test_the_offline_replay_opens_no_socket(story):
 def test_the_plan_names_params_under_which_what_was_bought_fits(story, changes, code, told):
     _, server, folder = story
     done = python_in(
-        folder, "-m", "stages.commands.plan", *slice_of(server), *KNOWN, "sweep.grid.horizon_min=[5,10]", *changes
+        folder, "-m", "stages", "plan", *slice_of(server), *KNOWN, "sweep.grid.horizon_min=[5,10]", *changes
     )
     assert (done.returncode, told in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
 

@@ -47,7 +47,7 @@ def test_a_cache_that_was_moved_alone_stops_and_its_store_follows_on_demand(clon
     old, new = clone.path / ".dvc/cache", tmp_path / "new"
     clone.sh(f"dvc cache dir --local {new}")
     for command in ("verify", "budget", "spend", f"release {asked().question.key}", "plan forecaster=timegpt"):
-        told = clone.sh(f"python -m stages.commands.{command}", code=5)
+        told = clone.sh(f"python -m stages {command}", code=5)
         assert f"are in {old}/forecasts; DVC's cache now has {new}/forecasts, which is none" in told
     clone.sh("make adopt-store")
     assert (verified(clone), left(clone)) == (4, 3)
@@ -62,7 +62,7 @@ def test_a_cache_that_was_moved_alone_stops_and_its_store_follows_on_demand(clon
 def test_a_worktree_is_told_and_shares_the_clones_store(clone: Clone, tmp_path: Path):
     clone.sh(f"git worktree add -q {tmp_path / 'tree'} && ln -s {clone.path / '.venv'} {tmp_path / 'tree'}/.venv")
     tree = Clone(tmp_path / "tree")
-    told = tree.sh("python -m stages.commands.verify", code=5)
+    told = tree.sh("python -m stages verify", code=5)
     remedy = re.search(r"`(dvc cache dir --local [^`]+)` uses them where they are", told)[1]
     tree.sh(remedy)
     assert (verified(tree), left(tree)) == (4, 3)

@@ -32,11 +32,11 @@ def context(workspace: Path, server: TimeGPTServer) -> ContextFactory:
     return ContextFactory(workspace / ".dvc/cache/forecasts", server.url)
 
 
-def ask(workspace: Path, module: str, *arguments: str) -> tuple[int, str]:
+def ask(workspace: Path, verb: str, *arguments: str) -> tuple[int, str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("DVC_ROOT", None)
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", "stages", verb, *arguments],
         cwd=workspace, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
@@ -44,20 +44,20 @@ def ask(workspace: Path, module: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_standing_limit_holds_against_params(workspace: Path, context: ContextFactory, server: TimeGPTServer):
-    code, told = ask(workspace, "stages.commands.budget", "3")
+    code, told = ask(workspace, "budget", "3")
     assert code == 0
     assert "3 requests left today" in told
     with pytest.raises(BudgetStop, match="3 of 3 requests"):
         context.backend(per_day=1000).answer(questions(["AAA"], range(5)))
     assert server.sent == 3
-    assert "3 counted  (3 answered)" in ask(workspace, "stages.commands.budget")[1]
+    assert "3 counted  (3 answered)" in ask(workspace, "budget")[1]
     assert (workspace / "artifacts/api_budget.json").is_file()
 
 
 def test_spend_tells_runs_and_requests(workspace: Path, context: ContextFactory):
     context.backend().answer(questions(["AAA", "BBB"], range(2)))
     context.backend().answer(questions(["AAA", "BBB"], range(2)))
-    code, told = ask(workspace, "stages.commands.spend")
+    code, told = ask(workspace, "spend")
     assert code == 0
     assert "2 runs, 2 requests counted" in told
     assert "4 questions, 0.0 % hits, 4 bought; requests: 2 answered" in told
@@ -67,11 +67,11 @@ def test_spend_tells_runs_and_requests(workspace: Path, context: ContextFactory)
 
 def test_verify_names_a_damaged_answer(workspace: Path, context: ContextFactory):
     context.backend().answer(questions(["AAA", "BBB"], range(2)))
-    code, told = ask(workspace, "stages.commands.verify")
+    code, told = ask(workspace, "verify")
     assert (code, told.partition(" seconds")[0]) == (0, "verify: answers=4 damaged=0")
     victim = sorted(context.root.glob("??/*.json"))[1]
     victim.write_bytes(victim.read_bytes()[:-40])
-    code, told = ask(workspace, "stages.commands.verify")
+    code, told = ask(workspace, "verify")
     assert code == 2
     assert f"{victim.parent.name}/{victim.name}" in told
 
@@ -82,7 +82,7 @@ def test_a_key_is_never_a_path(workspace: Path, key: str, command: str):
     kept = workspace / "keep.txt"
     kept.write_text("mine")
     (workspace / ".dvc/cache/forecasts/refused").mkdir(parents=True, exist_ok=True)
-    code, told = ask(workspace, f"stages.commands.{command}", "--", key)
+    code, told = ask(workspace, command, "--", key)
     assert code == 5
     assert "is not 32 hexadecimal digits" in told
     assert kept.exists()
@@ -94,14 +94,14 @@ def test_drop_says_what_it_throws_away_and_asks_for_a_second_word(
     wanted = questions(["AAA"], range(2))
     context.backend().answer(wanted)
     key = wanted[0].question.key
-    code, told = ask(workspace, "stages.commands.drop", key)
+    code, told = ask(workspace, "drop", key)
     assert code == 0
     assert "AAA at 2024-09-03T14:30:00Z, 1100 rows, 20 minutes ahead, by timegpt-2.1 at stand-in" in told
     assert "which carried 1 series (1100 tokens in all)" in told
     assert f"nothing was dropped: `make drop KEY={key} ARGS=--yes` does it" in told
     assert len(context.backend(mode="offline").answer(wanted)) == 2
 
-    code, told = ask(workspace, "stages.commands.drop", key, "--yes")
+    code, told = ask(workspace, "drop", key, "--yes")
     assert code == 0
     assert "dropped: it lies in quarantine/" in told
     with pytest.raises(BudgetStop, match="1 of 2 questions have no stored answer"):
@@ -111,16 +111,16 @@ def test_drop_says_what_it_throws_away_and_asks_for_a_second_word(
 
 
 def test_dropping_what_is_not_there_says_so(workspace: Path):
-    code, told = ask(workspace, "stages.commands.drop", "0" * 32)
+    code, told = ask(workspace, "drop", "0" * 32)
     assert (code, "no answer is stored under the key" in told) == (5, True)
 
 
 def test_a_clock_that_is_right_again_is_said_to_the_budget(workspace: Path, context: ContextFactory, clock: FakeClock):
     clock.wait(100 * 365 * 24 * 3600)
     context.backend(clock).answer([asked()])
-    code, told = ask(workspace, "stages.commands.budget")
+    code, told = ask(workspace, "budget")
     assert (code, "`make budget CLOCK=right`" in told) == (4, True)
-    code, told = ask(workspace, "stages.commands.budget", "--clock", "right")
+    code, told = ask(workspace, "budget", "--clock", "right")
     assert code == 0
     assert "1 requests of 2126-10-29, which has not come, count today" in told
     assert "99 requests left today" in told
@@ -131,7 +131,7 @@ def test_release_lets_a_late_key_be_bought(workspace: Path, context: ContextFact
     with pytest.raises(ConfigurationError, match="may have been billed once"):
         context.backend(timeout_sec=0.2).answer([asked()])
     server.seconds = 0
-    assert ask(workspace, "stages.commands.release", asked().question.key)[0] == 0
+    assert ask(workspace, "release", asked().question.key)[0] == 0
     assert len(context.backend(timeout_sec=5).answer([asked()])) == 1
 
 
@@ -139,7 +139,7 @@ def test_verify_brings_rescued_answers_home(workspace: Path, context: ContextFac
     server.on_arrival = lambda: break_shard(context, "AAA")
     context.backend().answer(questions(["AAA", "BBB"], range(1)))
     (context.root / asked("AAA").question.key[:2]).unlink()
-    code, told = ask(workspace, "stages.commands.verify")
+    code, told = ask(workspace, "verify")
     assert code == 0
     assert "1 rescued answers were moved from" in told
     assert "verify: answers=2 damaged=0" in told
@@ -156,7 +156,7 @@ def test_verify_mends_the_remote_and_names_what_is_sound_nowhere(
     for key in keys.values():
         (context.remote.root / path_of(key)).write_bytes(b"torn")
     (context.root / path_of(keys["BBB"])).unlink()
-    code, told = ask(workspace, "stages.commands.verify")
+    code, told = ask(workspace, "verify")
     assert code == 2
     assert f"the remote's copy of {keys['AAA']} is mended" in told
     assert f"1 answers of the remote are damaged and lie sound nowhere here, the first {keys['BBB']}" in told
@@ -165,11 +165,11 @@ def test_verify_mends_the_remote_and_names_what_is_sound_nowhere(
 
 def test_release_lets_a_refused_key_be_bought(workspace: Path, context: ContextFactory, server: TimeGPTServer):
     key = asked().question.key
-    assert ask(workspace, "stages.commands.release", key)[0] == 5
+    assert ask(workspace, "release", key)[0] == 5
     server.next("422")
     with pytest.raises(ConfigurationError, match="422"):
         context.backend().answer([asked()])
-    assert ask(workspace, "stages.commands.release", key)[0] == 0
+    assert ask(workspace, "release", key)[0] == 0
     assert len(context.backend().answer([asked()])) == 1
 
 
@@ -180,10 +180,10 @@ def test_one_release_frees_all_keys_of_one_refusal(workspace: Path, context: Con
         context.backend().answer(questions(["AAA", "BBB", "CCC", "DDD"], range(1)))
     refused = sorted(path.stem for path in context.root.glob("refused/*"))
     assert len(refused) == 2
-    code, told = ask(workspace, "stages.commands.release", refused[1])
+    code, told = ask(workspace, "release", refused[1])
     assert code == 0
     assert told.startswith(f"release: {refused[1]} and 1 more of the same request may be bought again")
     for key in "123":
         (context.root / f"refused/{key * 32}.txt").write_text("the forecast service says 422" + "." * (key == "2"))
-    assert "and 1 more" in ask(workspace, "stages.commands.release", "1" * 32)[1]
+    assert "and 1 more" in ask(workspace, "release", "1" * 32)[1]
     assert [path.stem for path in context.root.glob("refused/*")] == ["2" * 32]

@@ -11,6 +11,7 @@ import yaml
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
+from stages.paid.model_facts import path_of_facts
 from stages.paid.pricing import paid_span, price
 from stages.runs.scratch import stages_to_run
 from tests.support.contexts import ContextFactory, questions
@@ -37,6 +38,13 @@ def test_an_empty_store_misses_everything_and_the_models_facts(tmp_path: Path):
     assert (one.questions, one.local, one.remote, one.missing, one.requests) == (12, 0, 0, 12, 7)
     assert (one.packed_requests, one.span) == (2, None)
     assert one.largest_bytes == 2 * 1100 * 12  # two series of 1100 numbers, at most 12 characters each
+
+
+def test_the_models_facts_are_paid_for_once_and_only_with_a_question(contexts: ContextFactory, server: TimeGPTServer):
+    wanted = questions(["AAA"], range(3))
+    contexts.backend().answer(wanted[:2])
+    (contexts.root / path_of_facts(wanted[0].question)).unlink()
+    assert [priced(wanted[:n], AnswerStore(LocalStore(contexts.root), None)).requests for n in (2, 3)] == [0, 2]
 
 
 def test_half_the_answers_are_half_the_price(contexts: ContextFactory, server: TimeGPTServer):

@@ -23,12 +23,12 @@ def test_a_feature_edited_to_look_one_minute_ahead_is_named_with_exit_code_2(clo
     clone.sh(AHEAD)
     assert "shift(-1)" in clone.text("stages/features/formulas.py")
 
-    told = clone.sh("python -m stages.commands.audit --instants 2", code=2)
+    told = clone.sh("python -m stages audit --instants 2", code=2)
     assert "the past moved: stage build_features, column ret_1m, " in told
 
 
 def test_params_that_did_not_make_the_artifacts_are_not_audited(clone):
     clone.sh("""sed -i 's/model_epoch: .*/model_epoch: "2"/' params.yaml""")
 
-    told = clone.sh("python -m stages.commands.audit --instants 2", code=5)
+    told = clone.sh("python -m stages audit --instants 2", code=5)
     assert "forecaster.model_epoch = 2 (artifacts: 1): `make run`" in told

@@ -95,7 +95,7 @@ PARAMS = {
 def test_params_that_cannot_be_meant_are_refused_before_anything_runs(mistaken, mistake):
     text, *said = PARAMS[mistake]
     set_in_conf(mistaken, text)
-    ends(mistaken, "python -m stages.commands.params", 5, *said)
+    ends(mistaken, "python -m stages params", 5, *said)
 
 
 DELIVERIES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], tuple[str, ...]]] = {
@@ -134,7 +134,7 @@ def test_a_symbol_without_a_file_is_named_with_what_the_listing_knows(mistaken):
     set_in_conf(mistaken, "universe:\n  symbols: [STRONG, WEAK, NVDA]\n  whitelist: [STRONG]\n")
     mistaken.sh("make params")
     ends(mistaken, "python -m stages.list_source", 2, "'NVDA'", "conf/manifests/local.json", "source.uri_template")
-    ends(mistaken, "python -m stages.commands.refresh", 2, "NVDA")
+    ends(mistaken, "python -m stages refresh", 2, "NVDA")
 
 
 def test_an_empty_file_is_named(mistaken):

@@ -10,13 +10,13 @@ OF_NAME = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{
 
 def test_evidence_of_other_params_is_not_shown_under_this_study_s_name(clone):
     clone.sh("make run")
-    clone.sh("python -m stages.commands.use synthetic_null")
+    clone.sh("python -m stages use synthetic_null")
 
     other = r"artifacts/ was made with other params .*: .*amplitude_bp.STRONG = 0.0 \(artifacts: 12.0\).*`make run`"
     assert re.search(other, clone.sh("make params"))
     assert re.search(rf"do not read the row `workspace`: {other}", clone.sh("make show"))
-    for command in ("gate", "commands.page", "commands.compare workspace HEAD"):
-        assert re.search(other, clone.sh(f"python -m stages.{command}", code=5)), command
+    for command in ("gate", "page", "compare workspace HEAD"):
+        assert re.search(other, clone.sh(f"python -m stages {command}", code=5)), command
 
 
 @pytest.mark.journey

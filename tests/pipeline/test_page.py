@@ -8,8 +8,8 @@ import pytest
 
 @pytest.mark.journey
 def test_the_page_of_a_commit_is_that_of_the_workspace_it_was_made_from(clone):
-    clone.sh("python -m stages.commands.page")
-    clone.sh("python -m stages.commands.page HEAD")
+    clone.sh("python -m stages page")
+    clone.sh("python -m stages page HEAD")
     pages = clone.path / "artifacts/page"
     told = (pages / "workspace.html").read_text()
     assert (pages / "HEAD.html").read_text() == told
@@ -27,7 +27,7 @@ def test_the_hashes_on_the_page_stand_in_dvc_lock(default_run):
 
 
 def test_an_unknown_run_is_refused_in_one_sentence(clone):
-    told = clone.sh("python -m stages.commands.page nosuch", code=5)
+    told = clone.sh("python -m stages page nosuch", code=5)
     assert "there is no run 'nosuch'" in told
     assert "Traceback" not in told
 
@@ -39,9 +39,9 @@ def test_a_verdict_that_was_changed_in_dvcs_cache_is_found_by_all_who_read_it_an
     copy = f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}"
     clone.sh(f"chmod u+w {copy} && sed -i s/PASS/FAIL/ {copy} && chmod a-w {copy} && rm {gates} && dvc checkout")
     assert '"verdict": "FAIL"' in clone.text(gates)
-    for reader in ("gate", "commands.page", "commands.page HEAD", "commands.doctor"):
-        assert gates in clone.sh(f"python -m stages.{reader}", code=5), reader
-    remedy = re.search(r"`(rm -rf [^`]+)`, then `make run`", clone.sh("python -m stages.gate", code=5))[1]
+    for reader in ("gate", "page", "page HEAD", "doctor"):
+        assert gates in clone.sh(f"python -m stages {reader}", code=5), reader
+    remedy = re.search(r"`(rm -rf [^`]+)`, then `make run`", clone.sh("python -m stages gate", code=5))[1]
     assert "gate: PASS" in clone.sh(f"{remedy} && make run")
 
 

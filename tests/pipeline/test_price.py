@@ -35,7 +35,7 @@ def test_other_params_are_priced_once_without_touching_the_workspace(default_run
 
 
 def test_a_price_opens_no_socket(default_run):
-    output = default_run.sh("python -m tests.support.sockets stages.commands.plan forecaster=timegpt")
+    output = default_run.sh("python -m tests.support.sockets stages plan forecaster=timegpt")
     assert told(output, "to buy") > 0
 
 

@@ -15,7 +15,9 @@ import pytest
 from stages.params.quality import QualityParams
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
-from stages.quality.labels import LabelReading, read_labels
+from stages.quality.label_evidence import SIGNS
+from stages.quality.label_signs import BEFORE, CANDIDATES, SHIFTS, WIDTH, Minutes, by_prints
+from stages.quality.labels import LabelReading, _leads, _runs, read_labels
 from stages.quality.report import quality_report
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import minute_grid, trading_calendar
@@ -32,6 +34,54 @@ def test_bars_that_say_nothing_are_read_as_they_are() -> None:
     nothing = LabelReading((), 0.0, 0, "nothing")
     assert (nothing.offset_min, nothing.zone_hours, nothing.shift_min, nothing.label) == (0, 0, 0, "start")
     assert not nothing.is_new_york
+
+
+def lead_over_end_labels(**nats: float) -> float:
+    """By how much start labels lead end labels, where each sign speaks so much for starts (or, negative, for ends)."""
+    starts, ends = (int(np.searchsorted(CANDIDATES, offset)) for offset in (0, 1))
+    by_sign = np.zeros((len(SIGNS), 20, len(CANDIDATES)))
+    for sign, value in nats.items():
+        by_sign[list(SIGNS).index(sign), :, starts if value > 0 else ends] = abs(value) / 20
+    return float(_leads(by_sign, starts)[ends])
+
+
+def test_what_leans_on_a_row_or_two_decides_nothing_alone_and_rows_that_all_else_contests_decide_nothing() -> None:
+    alone = [lead_over_end_labels(**{sign: 50.0}) for sign in ("ranges", "prints", "rows")]
+    assert alone == pytest.approx([4.0, 6.0, 50.0])
+    assert lead_over_end_labels(rows=50.0, volume=-5.999) == pytest.approx(44.001)
+    assert lead_over_end_labels(rows=50.0, volume=-6.001) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("flat", "nats"),
+    [(0, 1.2), (38, 0.5 * np.log(5)), (76, 0.5 * np.log(2.5)), (190, 0.0), (300, 0.0)],  # of the 380 minutes inside
+)
+def test_a_row_without_a_range_says_less_of_an_auction_the_more_minutes_have_none(flat: int, nats: float) -> None:
+    """391 rows, the last of them an auction alone: start labels gain half of ln(0.5 / share), 1.2 at most."""
+    spread, volume = np.full((1, WIDTH), np.nan), np.full((1, WIDTH), np.nan)
+    spread[0, BEFORE : BEFORE + 391], volume[0, BEFORE : BEFORE + 391] = 1.0, 100.0
+    spread[0, BEFORE + 390] = 0.0
+    spread[0, BEFORE + 5 : BEFORE + 5 + flat] = 0.0
+    found = by_prints(Minutes(spread, volume, ~np.isnan(spread)))
+    assert found[0, list(SHIFTS).index(0)] == pytest.approx(nats, abs=1e-9)
+
+
+@pytest.mark.parametrize(("against", "runs"), [(7.9, [(0, 2, 0)]), (8.0, [(0, 2, 0)]), (8.1, [(0, 1, 0), (1, 2, 1)])])
+def test_a_new_stretch_of_sessions_costs_eight_nats(against: float, runs: list[tuple[int, int, int]]) -> None:
+    assert _runs(np.array([[0.0, -100.0], [-against, 0.0]])) == runs
+
+
+def test_enough_is_exactly_as_sure_and_on_as_many_sessions_as_is_asked() -> None:
+    even = LabelReading((), 0.0, 5, "")
+    assert (even.confidence, even.is_decided(0.5, 5), even.is_decided(0.5, 6), even.is_decided(0.5001)) == (
+        0.5,
+        True,
+        False,
+        False,
+    )
+    assert not even.is_decided(0.5, against_nats=0.01)
+    sure = LabelReading((), 99.0, 5, "")
+    assert (sure.confidence, sure.is_decided(0.999), sure.is_decided(0.9991)) == (0.999, True, False)
 
 
 def reading(feed: Feed) -> LabelReading:

@@ -1,6 +1,7 @@
 """A key moves when something that can change the answer moves, and only then."""
 
 from dataclasses import replace
+from math import log
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from stages.questions import market as market_module
 from stages.questions.market import Market
 from stages.questions.window import UNITS_PER_BP
-from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
+from tests.features.made_bars import bars_of, features_params, made_calendar, random_bars, usable_of
 from tests.questions.digests import digest_of
 from tests.questions.markets import keys, market_of, model_spec, plan, random_market
 
@@ -97,6 +98,21 @@ def test_histories_that_send_the_same_rows_are_one_question():
     assert asked["rows_sent"].to_list() == [70] * 4
     assert asked.group_by("symbol").agg(pl.col("key").n_unique())["key"].to_list() == [1, 1]
     assert asked["history_first"].n_unique() == 1
+
+
+def test_a_minute_without_a_known_return_counts_nothing():
+    calendar = made_calendar(1, n_bars=5)
+    bars = bars_of(calendar, [90.0, None, None, 101.0, 101.0 * 1.0001])
+    returns = market_of({"A": bars}, calendar).series("A").returns
+    assert returns.tolist() == [0, 0, 0, round(1e10 * log(101 / 90)), round(1e10 * log(1.0001))]
+
+
+@pytest.mark.parametrize(("model_horizon", "rows", "days"), [(15, 75, 1), (16, 76, 2), (14, 74, 1)])
+def test_a_cut_at_the_open_of_a_session_begins_with_that_session(model_horizon, rows, days):
+    """3 * 20 rows and the model's horizon; 15 are of today, 60 of the session before."""
+    row = plan(MARKET, who=model_spec(input_size=20, model_horizon=model_horizon))[0].filter(snapshot_et="09:45")[-1]
+    sessions = CALENDAR["session"].to_list()
+    assert row.select("rows_sent", "history_first").row(0) == (rows, sessions[-1 - days])
 
 
 def test_history_that_is_not_sent_moves_nothing():
@@ -196,6 +212,14 @@ def test_the_digest_of_a_window_does_not_depend_on_what_was_asked_before(asked):
         cut = market.cut("A", tuple(sessions[max(0, day - days) : day]), sessions[day], minute)
         series = market.series("A")
         assert series.digest(cut) == replace(series).digest(cut)
+
+
+def test_the_digest_does_not_depend_on_the_order_in_which_sessions_are_listed():
+    series, sessions = MARKET.series("A"), CALENDAR["session"].to_list()
+    turned = replace(series, blocks={day: series.blocks[day] for day in (sessions[k] for k in (1, 0, 3, 2, 4))})
+    for days in (sessions[:4], sessions[1:4], [sessions[0], *sessions[2:4]]):
+        cut = MARKET.cut("A", tuple(days), sessions[4], 10)
+        assert turned.digest(cut) == replace(series).digest(cut)
 
 
 def test_a_market_of_many_symbols_keeps_the_arrays_of_some_and_says_the_same(monkeypatch):

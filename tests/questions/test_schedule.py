@@ -83,6 +83,11 @@ def test_fewer_rows_than_the_model_wants(min_rows, early):
     assert [at(schedule, DAYS[3], clock)["status"] for clock in ("09:45", "10:00")] == [early, "ok"]
 
 
+def test_where_nothing_can_be_asked_the_reasons_are_counted_in_order_of_their_names():
+    with pytest.raises(ConfigurationError, match=r"skipped: \{'insufficient_history': 4, 'too_few_rows': 12\}"):
+        plan(market(), who=model_spec(min_rows=151))
+
+
 def test_an_exogenous_value_that_is_unknown_on_a_sent_row_is_never_sent():
     with pytest.raises(ConfigurationError, match=r"no question can be asked.*'null_exog_ret_5m@09:30': 12"):
         plan(market(), hist_exog=["ret_5m"], exog_policy={"ret_5m": "void"})

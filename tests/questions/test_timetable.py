@@ -31,6 +31,9 @@ def test_a_half_day_by_hand():
 
 def test_the_longest_horizon_decides_for_all():
     assert statuses(snapshots_et=["12:41"], horizons_min=[5]) == {"12:41": "ok"}
+    assert statuses(snapshots_et=["09:31", "12:59", "13:00"], horizons_min=[1]) == {
+        "09:31": "ok", "12:59": "ok", "13:00": "closed",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

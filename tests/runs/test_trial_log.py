@@ -17,9 +17,9 @@ APPEND = f"""
 import sys
 from pathlib import Path
 from stages.trading.trials import Entry
-from stages.io.object_store import Folder
+from stages.io.object_store import LocalStore
 from stages.runs.trial_log import TrialLog
-log = TrialLog(Folder(Path(sys.argv[1])), None)
+log = TrialLog(LocalStore(Path(sys.argv[1])), None)
 for number in range({MANY}):
     log.add(Entry("market", "study", variants=tuple(f"v{{number}}-{{i}}" for i in range(50))))
     print(number, flush=True)

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 from scipy.stats import binom
 
-from stages.scoring.gates import forecast_gates, judge_coverage, judge_skill
+from stages.scoring.discoveries import Discovery
+from stages.scoring.gates import _percent, forecast_gates, judge_coverage, judge_discovery, judge_skill
 from stages.scoring.inference import Judgement, Verdict, worst
 from stages.scoring.metrics import score
 from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
@@ -189,6 +190,44 @@ def test_the_odds_of_a_perfect_forecaster_under_the_literal_rule_are_those_of_th
 
     assert words == f"with {n} independent outcomes a perfect forecaster passes {percent} % of the time"
     assert np.mean(np.abs(tossed / n - 0.5) <= 0.02 + 1e-9) == pytest.approx(percent / 100, abs=0.005 + 0.0035)
+
+
+@pytest.mark.parametrize(
+    ("se", "percent"),
+    [(0.0, "100"), (0.005, "98"), (0.0121, "0.6"), (0.0122, "0")],  # 2 Phi((0.02 - 1.645 se) / se) - 1, where above 0
+)
+def test_the_odds_of_proving_agreement_are_those_of_a_normal(se, percent):
+    words = coverage(entry(se=se), coverage_rule="equivalence").words
+    assert words == f"a perfect forecaster proves agreement {percent} % of the time"
+
+
+@pytest.mark.parametrize(
+    ("alone", "adjusted", "verdict"),
+    [
+        (0.01, 0.1, Verdict.PASS),  # gates.fdr.q itself
+        (0.01, 0.100001, Verdict.INCONCLUSIVE),
+        (0.499999, 0.9, Verdict.INCONCLUSIVE),
+        (0.5, 0.9, Verdict.FAIL),  # no better on these days
+    ],
+)
+def test_a_discovery_is_judged_at_exactly_its_share_and_at_exactly_even(alone, adjusted, verdict):
+    judged = judge_discovery(entry(), Discovery(alone, adjusted, 3), GATES.fdr, GATES)
+    assert (judged.verdict, judged.value, judged.threshold) == (verdict, adjusted, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("p", "told"), [(0.0009999, "< 0.001"), (0.001, "= 0.001"), (0.0015, "= 0.002"), (0.25, "= 0.250")]
+)
+def test_a_p_too_small_to_be_written_is_said_to_be_small(p, told):
+    assert f"p {told} alone" in judge_discovery(entry(), Discovery(p, 0.5, 3), GATES.fdr, GATES).words
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.000499, "0 %"), (0.0005, "0.1 %"), (0.0994, "9.9 %"), (0.1, "10 %"), (0.105, "10 %"), (1.2, "100 %")],
+)
+def test_a_rare_share_is_told_with_a_decimal(share, told):
+    assert _percent(share) == told
 
 
 def test_low_power_is_said():

@@ -6,7 +6,7 @@ from arch.bootstrap import IIDBootstrap, StationaryBootstrap, optimal_block_leng
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.scoring.inference import block_length, day_weights
+from stages.scoring.inference import block_length, day_weights, varies
 
 
 def autoregressive(n: int, rho: float, seed: int) -> np.ndarray:
@@ -33,10 +33,10 @@ def test_no_day_is_preferred():
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("rho", [0.0, 0.4, 0.8])
-def test_block_lengths_are_those_of_arch_rounded_up(rho, seed):
+@pytest.mark.parametrize(("n", "rho"), [(100, 0.0), (100, 0.4), (100, 0.8), (21, 0.99), (61, 0.99), (250, 0.95)])
+def test_block_lengths_are_those_of_arch_rounded_up(n, rho, seed):
     # Source of the expected length: arch.bootstrap.optimal_block_length.
-    series = autoregressive(100, rho, seed)
+    series = autoregressive(n, rho, seed)
 
     expected = float(optimal_block_length(series)["stationary"].iloc[0])
 
@@ -45,6 +45,23 @@ def test_block_lengths_are_those_of_arch_rounded_up(rho, seed):
 
 def test_a_constant_series_is_drawn_day_by_day():
     assert block_length(np.full(80, 0.1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("daily", "differ"),
+    [
+        ([1.0], False),
+        ([1.0, 2.0], True),
+        ([1.0, 2.0, 3.0], True),  # though one of them is the mean
+        ([0.0, 1.9e-9], False),  # each lies less than 1e-9 from the mean
+        ([0.0, 2.1e-9], True),
+        ([1e6, 1e6 + 1.9e-3], False),  # less than 1e-9 of 1e6
+        ([1e6, 1e6 + 2.1e-3], True),
+        ([0.0, 0.0, -1e6, 1e6, 1e-3], True),
+    ],
+)
+def test_days_differ_where_they_do_by_more_than_the_rounding_of_sums(daily, differ):
+    assert varies(np.array(daily)) == differ
 
 
 def test_bounds_agree_with_the_bootstraps_of_arch():

@@ -144,6 +144,14 @@ def test_the_order_of_rows_changes_nothing_and_the_same_loss_is_a_tie(market):
     assert compared(rows, within_se=0.0)["method"] == "identity"
 
 
+@pytest.mark.parametrize(("least", "proposed"), [(20, True), (21, False)])
+def test_as_many_days_as_a_bound_takes_are_enough_to_propose(least, proposed):
+    rows = as_methods(with_truth(20, models=("asked",)), identity=1.0, cqr=1.0)
+    params = rule().model_copy(update={"min_ci_days": least})
+    found = tournament([rows], {"pooled": score([rows], FEW_DRAWS, METHOD)["pooled"]}, params)
+    assert (found["n_days"], bool(found["methods"])) == (20, proposed)
+
+
 @pytest.mark.parametrize(("days", "corrected"), [(5, 0), (25, 15)])
 def test_with_too_few_days_that_all_methods_corrected_nothing_is_proposed(days, corrected):
     rows = by_every_method(with_truth(days, models=("asked",)))

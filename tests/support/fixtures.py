@@ -1,4 +1,4 @@
-"""What the tests of `stages/outside` share: questions, a purchase context in temporary folders, the stand-in service."""
+"""Shared by tests of what costs money: questions, purchase contexts in temporary folders, the stand-in service."""
 
 import multiprocessing
 import re

@@ -34,4 +34,4 @@ def _refuse(event: str, _: object) -> None:
 if __name__ == "__main__":
     del sys.argv[0]
     with no_sockets():
-        runpy.run_module(sys.argv[0], run_name="__main__")
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -49,7 +49,7 @@ class Buyer:
         self.sessions_ahead = iter(["2024-12-04", "2024-12-05"])
         text = PRESET.format(url=server.url, input_size=INPUT_SIZE, horizon=MODEL_HORIZON)
         (self.clone.path / "conf/preset/buyer.yaml").write_text(text)
-        self.clone.sh("python -m stages.commands.use buyer && git add -A && git commit -q -m 'The preset'")
+        self.clone.sh("python -m stages use buyer && git add -A && git commit -q -m 'The preset'")
 
     def dvc(self, command: str, code: int | None = 0) -> str:
         """Output of a dvc command, run as a user with a key would."""
@@ -124,7 +124,7 @@ def test_another_name_elsewhere_and_one_symbol_fewer_pay_nothing(buyer: Buyer):
 def test_a_whole_experiment_with_another_rule_pays_nothing_and_holds_no_key(buyer: Buyer):
     """Searched: every file of the clone but this test's own source, packed git objects and the pages included."""
     assert buyer.paid("exp run -n wide -S rules.k_sigma=1.0") == 0
-    buyer.clone.sh("python -m stages.commands.page && python -m stages.commands.spend && make plan")
+    buyer.clone.sh("python -m stages page && python -m stages spend && make plan")
     secrets = [KEY.encode(), *(hashlib.new(name, KEY.encode()).hexdigest().encode() for name in ("md5", "sha256"))]
     files = [path for path in buyer.clone.path.rglob("*") if path.is_file() and ".venv" not in path.parts]
     holding = {path for path in files for secret in secrets if secret in unpacked(path)}
@@ -138,7 +138,7 @@ def test_a_kill_elsewhere_is_gone_on_from_here(buyer: Buyer):
     """`exp run --temp` asks at 11:00 too and is killed at its third request; `dvc repro` pays the rest."""
     preset = "conf/preset/buyer.yaml"
     with buyer.edited(preset, "report:", "requests: {snapshots_et: ['11:00']}\nreport:"):
-        buyer.clone.sh("python -m stages.commands.params")
+        buyer.clone.sh("python -m stages params")
         before, arrived = buyer.server.billed, []
 
         def kill_at_the_third() -> None:
@@ -203,7 +203,7 @@ def test_two_clones_with_a_shared_remote(kind: str, buyer: Buyer, tmp_path: Path
             config = f"[core]\n    remote = team\n['remote \"team\"']\n{remote}"
             (one.clone.path / ".dvc/config.local").write_text(config)
         assert buyer.experiment("-f -n shares") == 0
-        buyer.clone.sh("python -m stages.commands.store new", **AS_MAKE_DOES)  # the last remote had a ledger too
+        buyer.clone.sh("python -m stages store new", **AS_MAKE_DOES)  # the last remote had a ledger too
 
         news = f"-n news -S universe.last_session={next(buyer.sessions_ahead)}"
         assert other.experiment(news) == 4

@@ -10,9 +10,9 @@ import polars as pl
 
 from stages.params.rules import CostsParams, RulesParams
 from stages.tables.market import Bars, Calendar
-from stages.trading.engine import Market, blocks_of, trade_block
 from stages.trading.performance import Book
 from stages.trading.strategy import Cell, Strategy
+from stages.trading.trade_grid import Market, blocks_of, trade_block
 
 NEW_YORK, UTC = ZoneInfo("America/New_York"), ZoneInfo("UTC")
 MODEL, METHOD, HISTORY = "seasonal", "cqr", 40

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from stages.trading.engine import Market, blocks_of, trade_block, trade_grid
 from stages.trading.market import markets_of
 from stages.trading.performance import Book, book_of
 from stages.trading.simulate import simulate
 from stages.trading.strategy import Strategy
+from stages.trading.trade_grid import Market, blocks_of, trade_block, trade_grid
 from tests.trading.loop import simulate_by_loop
 from tests.trading.made_markets import FULL, bars, calendar, forecast, random_market, strategy, table, trade_here
 

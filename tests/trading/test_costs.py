@@ -44,5 +44,11 @@ def test_a_whitelisted_symbol_without_costs_is_refused_by_name(name):
         require_costs(stated, ("AAPL", "MSFT"))
 
 
+def test_symbols_without_costs_are_named_in_order():
+    strangers = ("Z", "Q", "C", "X", "M", "B", "K")
+    with pytest.raises(ConfigurationError, match="says nothing about B, C, K, M, Q, X, Z, which"):
+        require_costs(costs(), (*strangers, "AAPL"))
+
+
 def test_a_symbol_without_costs_has_none_rather_than_zero():
     assert symbol_costs(costs(), "MSFT") is None

@@ -145,6 +145,22 @@ def test_equity_adds_up_from_zero_and_drawdown_is_the_distance_below_the_highest
     assert curves["drawdown_bp"].to_list() == [-2.0, 0.0, -1.0, -4.0]
 
 
+def test_a_trade_that_earns_exactly_its_costs_did_not_win():
+    even = trade("A", "10:30", 10, "target", gross_bp=3.0, cost_bp=3.0, net_bp=0.0)
+    better = trade("A", "11:30", 10, "target", gross_bp=3.000001, cost_bp=3.0, net_bp=0.000001)
+    book = book_of(Trades.of(pl.DataFrame([even, better])), CALENDAR)
+    assert (book.trades, book.wins) == (2, 1)
+
+
+def test_curves_and_key_figures_have_six_decimals():
+    days = [date(2024, 11, day) for day in (4, 5)]
+    curves = with_curves(pl.DataFrame({"symbol": ["A"] * 2, "session": days, "net_bp": [0.3, -0.2]}))
+    assert (curves["equity_bp"].to_list(), curves["drawdown_bp"].to_list()) == ([0.3, 0.1], [0.0, -0.2])
+    figures = kpis(book_of(TRADES, CALENDAR), CALENDAR, 3)
+    assert (figures["gross_bp"], figures["cost_bp"], figures["mean_trade_bp"]) == (-1.333333, 2.666667, -4.0)
+    assert (figures["hit_rate"], figures["exposure"]) == (0.333333, round(157 / (3 * 600), 6))
+
+
 def test_the_curve_of_the_book_has_a_row_a_session_and_ends_at_what_the_book_earned():
     daily = daily_table(TRADES, [MONDAY, TUESDAY], ["A", "B"])
     curve = book_curve(daily)

@@ -36,6 +36,26 @@ def test_days_without_a_trade_count_as_days():
     assert quiet.sharpe < busy.sharpe
 
 
+def test_a_trade_that_earns_exactly_its_costs_did_not_win():
+    found = evidence(span(30, *[trade("STRONG", day, 2.0 + day % 2) for day in range(30)]), WHITELIST, gates())
+    assert (found.wins, found.hit_rate) == (15, 0.5)
+    even = evidence(span(30, *[trade("STRONG", day, 2.0) for day in range(30)]), WHITELIST, gates())
+    assert (even.wins, even.hit_rate, even.hit_rate_bound, even.stressed_bound) == (0, 0.0, 0.0, -10.0)
+
+
+def test_from_twenty_days_on_there_are_bounds():
+    found = evidence(span(20, *[trade("STRONG", day, 10.0 + day % 2) for day in range(20)]), WHITELIST, gates())
+    assert None not in (found.hit_rate_bound, found.stressed_bound)
+
+
+def test_from_block_bootstrap_days_on_days_are_drawn_in_blocks():
+    """Two runs of thirty days: there are fewer independent ones than days, and the bound lies lower."""
+    made = span(60, *[trade("STRONG", day, 10.0 if day < 30 else -9.0) for day in range(60)])
+    at_once, in_blocks, apart = (evidence(made, WHITELIST, gates(block_bootstrap_days=n)) for n in (40, 60, 61))
+    assert at_once == in_blocks
+    assert in_blocks.stressed_bound < apart.stressed_bound
+
+
 def test_under_twenty_days_there_is_no_bound():
     found = evidence(span(19, *[trade("STRONG", day, 10.0) for day in range(19)]), WHITELIST, gates())
     assert (found.hit_rate_bound, found.stressed_bound, found.sharpe) == (None, None, None)

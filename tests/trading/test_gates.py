@@ -6,7 +6,7 @@ from math import comb, sqrt
 import numpy as np
 import pytest
 
-from stages.trading.gates import Evidence, sealed_gates, trading_gates
+from stages.trading.gates import Evidence, _percent, sealed_gates, trading_gates
 from stages.trading.performance import lo_standard_error, sharpe
 from tests.trading.books import gates
 
@@ -95,7 +95,7 @@ def test_the_literal_reading_compares_values_with_thresholds_and_asks_nothing_el
 
 def test_the_bound_of_the_sharpe_ratio_is_its_value_less_a_share_of_its_error():
     bound = trading_gates(GOOD, gates())["oos_sharpe"].bound
-    assert bound == pytest.approx(6.0 - 1.2815515655446004 * 3.0, abs=1e-6)
+    assert bound == 2.155345  # 6 - 1.2815515655446004 x 3 = 2.15534530...
 
 
 @pytest.mark.parametrize(("sessions", "error", "luck"), [(21, "3.46", "44 %"), (252, "1.00", "31 %")])
@@ -124,12 +124,39 @@ def test_the_words_on_a_hit_rate_say_how_often_a_coin_reaches_it(trades, thresho
     assert abs(share - float(told.split()[-2]) / 100) < 0.006
 
 
+@pytest.mark.parametrize(
+    ("sessions", "threshold", "luck", "needed"),
+    [
+        (21, 0.5, "10 %", "7.4"),  # 1.2816 x 3.4641 = 4.44, and 0.8416 x 3.4641 more
+        (252, 0.5, "10 %", "2.1"),  # 1.2816 + 0.8416
+        (252, 2.0, "2.3 %", "2.8"),  # the threshold is the higher hurdle
+    ],
+)
+def test_the_words_on_a_sharpe_ratio_say_what_it_takes_to_pass_both(sessions, threshold, luck, needed):
+    words = trading_gates(replace(GOOD, sessions=sessions), gates(oos_sharpe_gte=threshold))["oos_sharpe"].words
+    assert f"lower bound above 0 {luck} of the time; to pass both 80 % of the time" in words
+    assert words.endswith(f"true Sharpe ratio must be {needed}.")
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0.00099, "under 0.1 %"), (0.001, "0.1 %"), (0.0999, "10.0 %"), (0.1, "10 %"), (0.105, "10 %"), (0.985, "98 %"),
+        (0.99, "99 %"), (0.991, "99.1 %"), (0.999, "99.9 %"), (0.9991, "over 99.9 %"),
+    ],
+)  # fmt: skip
+def test_a_share_of_luck_has_a_decimal_where_it_is_rare_or_nearly_certain(share, told):
+    assert _percent(share) == told
+
+
 def test_luck_is_never_said_to_be_impossible():
     words = trading_gates(GOOD, gates(oos_sharpe_gte=12.0))["oos_sharpe"].words  # four standard errors away
     assert "reaches 12 under 0.1 % of the time" in words
 
 
 def test_the_words_on_stressed_costs_name_the_break_even_multiple():
+    for multiple, words in ((0.5, "0.50 times"), (0.01, "0.01 times"), (0.0, "even before costs")):
+        assert words in trading_gates(replace(GOOD, break_even=multiple), gates())["pnl_at_1p5x"].words
     assert "3.00 times" in trading_gates(GOOD, gates())["pnl_at_1p5x"].words
     assert "even before costs" in trading_gates(replace(GOOD, break_even=-0.5), gates())["pnl_at_1p5x"].words
 

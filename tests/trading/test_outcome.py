@@ -60,6 +60,28 @@ def test_a_symbol_with_nothing_to_forecast_is_kept_out_and_fails_no_run():
     assert "FAIL: NULL" in document["gates"]["forecast"]["words"]
 
 
+def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
+    said = {"shifted_oracle": "FAIL", "oracle": "PASS", "echo": "PASS"}
+    controls = {"verdict": "FAIL"} | {name: {"verdict": verdict} for name, verdict in said.items()}
+    cells = forecast_gates(STRONG="PASS", WEAK="PASS", NULL="FAIL")
+    cells["cells"][1]["gates"] = {"rmae": {"n_days": 70}, "coverage": {"n_days": 68}}
+    documents = [
+        gates_document(outcome_of(strategy("STRONG")), found, controls, ranked("any"), gates())["gates"]
+        for found in (cells, {"cells": []})
+    ]
+    facts = [
+        [document[gate][name] for name in ("value", "threshold", "bound", "n", "n_days", "words")]
+        for document, gate in ((documents[0], "controls"), (documents[0], "forecast"), (documents[1], "forecast"))
+    ]
+    traded = "Symbols of the whitelist by the forecasts they would trade:"
+    exposing = "Forecasters that would expose this pipeline:"
+    assert facts == [
+        [2.0, 3.0, None, 3, 0, f"{exposing} 2 PASS: echo, oracle; 1 FAIL: shifted_oracle."],
+        [2.0, 1.0, None, 3, 70, f"{traded} 2 PASS: STRONG, WEAK; 1 FAIL: NULL."],
+        [0.0, 1.0, None, 0, 0, f"{traded} none."],
+    ]
+
+
 def test_every_gate_that_is_named_is_required():
     names = {"controls", "forecast", "oos_sharpe", "hit_rate", "pnl_at_1p5x"}
     document = judged(WON)

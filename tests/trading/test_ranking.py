@@ -9,12 +9,13 @@ import pytest
 from scipy.stats import norm
 
 from stages.params.sweep import ChooseBy, Grid, SweepParams
-from stages.trading.engine import trade_grid
+from stages.trading import ranking as ranking_module
 from stages.trading.grid import combos
 from stages.trading.market import markets_of
 from stages.trading.multiplicity import deflated_sharpe
 from stages.trading.performance import Book
 from stages.trading.ranking import Swept, deflated_sharpes, proposal, ranking
+from stages.trading.trade_grid import trade_grid
 from tests.trading.made_markets import FULL, calendar, random_market, strategy
 from tests.trading.test_grid import EMPTY
 
@@ -75,6 +76,9 @@ def test_too_few_trades_never_qualify():
     told = proposed([5.0] * 7, trades=19)
     assert (told["combo"], told["params"]) == (None, None)
     assert told["why"] == "no combo makes sweep.choose_by.min_trades = 20 trades; the most is 19"
+    stated = params(k_sigma=LADDER[:2])
+    done = swept([book(5.0, trades=3, seed=1), book(5.0, trades=19, seed=2)], stated)
+    assert proposal(done, ranking(done, stated), stated.choose_by)["why"].endswith("the most is 19")
     assert proposed([5.0] * 7, trades=20)["combo"] is not None
     assert "earns more than it costs" in proposed([-5.0] * 7, trades=20)["why"]
 
@@ -243,10 +247,14 @@ def test_too_few_trades_leave_no_deflated_sharpe():
     assert ranking(done, stated).sort("k_sigma")["dsr"].is_null().to_list() == [False, True]
 
 
-def test_every_day_of_every_combo_stands_in_the_daily_table():
+def test_every_day_of_every_combo_stands_in_the_daily_table_a_few_combos_at_a_time(monkeypatch):
+    monkeypatch.setattr(ranking_module, "COMBOS_AT_ONCE", 3)
     stated = params(k_sigma=LADDER)
     done = swept([book(1.0, seed=n) for n in range(7)], stated)
-    daily = pl.concat(done.daily())
+    parts = list(done.daily())
+    assert [part["combo"].n_unique() for part in parts] == [3, 3, 1]
+    daily = pl.concat(parts)
+    assert daily["combo"].is_sorted()
     assert daily.height == 7 * SESSIONS
     combo = done.combos[2].strategy.combo
     assert np.array_equal(daily.filter(combo=combo)["net_bp"].to_numpy(), done.books[2].net_bp(1))

@@ -12,10 +12,10 @@ import pytest
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.trading import kernels
-from stages.trading.engine import Market
 from stages.trading.rules import Reason
 from stages.trading.simulate import simulate
 from stages.trading.strategy import Cell
+from stages.trading.trade_grid import Market
 from tests.trading.loop import simulate_by_loop
 from tests.trading.made_markets import FULL, METHOD, bars, calendar, forecast, strategy, table, trade_here
 

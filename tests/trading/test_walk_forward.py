@@ -5,9 +5,9 @@ import pytest
 
 from stages.params.split import WalkForward, WalkForwardParams
 from stages.sessions.spans import Span, folds, within
-from stages.trading.engine import Market
 from stages.trading.grid import combos
 from stages.trading.ranking import Swept, proposal, ranking
+from stages.trading.trade_grid import Market
 from stages.trading.walk_forward import CHOICE, walk_forward
 from tests.trading.made_markets import random_market, strategy, trade_here
 from tests.trading.test_ranking import params

@@ -1,9 +1,22 @@
-"""`make page`: the page of this run, or of any other, with what no hashed file may hold: spend, trials,
+"""Pages of runs: `page`, `compare`, `show`.
+
+`make page`: the page of this run, or of any other, with what no hashed file may hold: spend, trials,
 openings, revisions.
 
 Written to artifacts/page/, so that neither the workspace nor any stage's output changes.
+
+`make compare A=x B=y`: two runs on one page, params that differ first; written to artifacts/page/.
+
+A run is an experiment, a branch, a commit or `workspace`; neither the workspace nor any stage's output changes.
+
+`make show`: DVC's table of experiments, params and metrics of noise dropped, and above it what it cannot say.
+
+DVC writes the row `workspace` from params.yaml and the metrics that lie there, whether or not they belong together.
 """
 
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,12 +26,12 @@ from typing import Any
 import yaml
 
 from stages.commands.panels import openings, revisions, spend, trials
-from stages.fetching.listing import relisted
-from stages.io.arguments import Arguments
+from stages.configuration.compose import differences
+from stages.errors import ConfigurationError, PipelineError
+from stages.fetching.listing_history import relisted
 from stages.io.files import write_text
 from stages.io.run_record import read_record
 from stages.io.settings import PARAMS, read_params
-from stages.io.terminal import run
 from stages.paid.budget_report import calls_of, runs_of
 from stages.paid.door import ledger_anywhere
 from stages.params.forecaster import ApiParams
@@ -26,6 +39,7 @@ from stages.params.report import ReportParams
 from stages.params.section import parse
 from stages.params.source import SourceParams
 from stages.report import FILES
+from stages.reporting.compare import render_pair
 from stages.reporting.elements import Section
 from stages.reporting.page import render_page
 from stages.reporting.record import Record
@@ -39,16 +53,12 @@ PAGES = Path("artifacts/page")
 WORKSPACE = "workspace"
 
 
-def main() -> None:
+def page(run: str) -> None:
     """A run's files, the ledger and git's history -> one page."""
-    parser = Arguments(prog="make page", description="the page of a run, with what it cost")
-    parser.add_argument("run", nargs="?", default=WORKSPACE, help="an experiment, a branch or a commit")
-    name = parser.parse_args().run
-
-    record = read_run(name)
+    record = read_run(run)
     page = render_page(record, panels(record))
 
-    path = PAGES / f"{name.replace('/', '-')}.html"
+    path = PAGES / f"{run.replace('/', '-')}.html"
     write_text(page, path)
     print(f"page: {path}")
 
@@ -93,5 +103,32 @@ def panels(record: Record) -> list[Section]:
     ]
 
 
-if __name__ == "__main__":
-    run(main)
+def compare(a: str, b: str) -> None:
+    """The files of two runs -> one page."""
+    if a == b:
+        raise ConfigurationError(f"A and B are both {a!r}: name two runs, `make show` lists the experiments.")
+
+    runs = {name: read_run(name) for name in (a, b)}
+    one, other = (record.config for record in runs.values())
+    differing = [(".".join(path), *values) for path, values in differences(one, other).items()]
+
+    path = PAGES / f"{'-and-'.join(name.replace('/', '-') for name in runs)}.html"
+    write_text(render_pair(runs, differing), path)
+    print(f"compare: {path}")
+
+
+NOISE = (
+    "artifacts|stages|conf|Created|State|Executor|^source\\.|^costs\\.(half|tick)|^universe|"
+    "^forecaster\\.(look|min|ewma|fhs|input)|^split|^requests\\.snap|^sweep|^api|^quality|^features"
+)
+WIDTH = {} if sys.stdout.isatty() else {"COLUMNS": "140"}
+
+
+def show() -> None:
+    """One line if the workspace's row is of two runs, then the table."""
+    try:
+        require_evidence("evaluate")
+    except PipelineError as error:
+        print(f"show: do not read the row `workspace`: {error}", flush=True)
+    table = ["dvc", "exp", "show", "--only-changed", "--no-pager", "--drop", NOISE]
+    sys.exit(subprocess.run(table, env=os.environ | WIDTH, check=False).returncode)  # noqa: S603  # our own words

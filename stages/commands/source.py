@@ -1,28 +1,36 @@
-"""`make refresh`: list the source as it is now, say what the vendor added and revised, and write the new listing.
+"""The source and its bucket: `refresh`, `collect-partitions`.
+
+`make refresh`: list the source as it is now, say what the vendor added and revised, and write the new listing.
 
 The listing pins the next runs once it is committed. What the changes cost is said as by `make plan`: nothing is bought.
 *Errors*: `DataContractError` if a symbol of the universe has no file at all or a revised file cannot be read; the old
 listing then stays as it was.
+
+`make collect-partitions`: what no recorded run names in the bucket of `storage.root`; ARGS=--delete removes it.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from stages.commands.plan import tell_price
+from stages.commands.spending import tell_price
 from stages.configuration.compose import present
-from stages.errors import PipelineError
+from stages.errors import ConfigurationError, PipelineError
 from stages.fetching.bars import parts_in
 from stages.fetching.files import files_of, read_files
-from stages.fetching.listing import earlier, listing_path, read_listing, write_listing
+from stages.fetching.listing import listing_path, read_listing, write_listing
+from stages.fetching.listing_history import earlier
+from stages.io.clock import SystemClock
 from stages.io.settings import read_params
-from stages.io.terminal import run, say
+from stages.io.terminal import say
 from stages.params.source import SourceParams
+from stages.params.storage import StorageParams
 from stages.params.universe import UniverseParams
+from stages.runs.garbage import OLDEST_RUN, delete, garbage
 from stages.sources.manifest import listing_of
 from stages.sources.revisions import Changes, Vendor, change_of_form, changes, months_of, revision
 
 
-def main() -> None:
+def refresh() -> None:
     """Params -> `conf/manifests/<source.name>.json`, what is different in it, and what that would cost."""
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
@@ -73,5 +81,14 @@ def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams, sy
             yield f"revised: {months_of([file])[0]}{of_symbol}: {change}"
 
 
-if __name__ == "__main__":
-    run(main)
+def collect_partitions(*, deleting: bool) -> None:
+    """Bucket and manifests -> objects that nobody needs, named; deleted only when told so."""
+    root = read_params(StorageParams).root
+    if root is None:
+        raise ConfigurationError("storage.root is null: partitions lie in artifacts/, where `dvc gc` collects them.")
+    uris, needed = garbage(root, SystemClock().now() - OLDEST_RUN)
+    for uri in uris:
+        print(f"  {uri}")
+    if deleting and uris:
+        delete(uris)
+    say("collect_partitions", needed=needed, garbage=len(uris), deleted=len(uris) if deleting else 0)

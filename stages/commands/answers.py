@@ -1,0 +1,180 @@
+"""Stored answers: `verify`, `drop`, `release`, `show-request`, `adopt-store`, `new-store`.
+
+`make verify`: is every answer, here and on the remote, what its name promises? Exit 2 if one is not.
+
+Rescued answers come home; what is damaged on the remote and sound here is mended there. Local records are only read.
+
+`make drop KEY=...`: throw one stored answer away, so that its question is bought again; says first what that is.
+
+The record is moved to `quarantine/`, never deleted, and a note in `dropped/` makes the store ignore exactly that record
+wherever it turns up again, on a shared remote too.
+
+`make release KEY=...`: let a key be bought again that a refusal, a late answer or a dead buyer holds back.
+
+`make show-request KEY=...`: a question in full, and the rows it sends, rebuilt from the bars and checked.
+
+`make adopt-store` and `make new-store`: go on after DVC's cache was moved, wiped, or not shared with a worktree.
+
+The first brings answers and ledger into the present cache, from where this repository knows them or from `FROM=`, the
+cache that DVC used before. The second goes on with what lies here, as another study.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stages.configuration.compose import present
+from stages.errors import ConfigurationError, DataContractError
+from stages.io.object_store import LocalStore
+from stages.io.questions import read_questions
+from stages.io.settings import read_params
+from stages.io.terminal import say
+from stages.io.workspace import store_root
+from stages.paid.answer_store import AnswerStore
+from stages.paid.checks import forget_refused, release_late
+from stages.paid.door import begin_here, ledger_anywhere, store_anywhere
+from stages.paid.identity import LEDGER, known_elsewhere, known_store, known_stores
+from stages.paid.locks import Attempts
+from stages.paid.moving import move_store, store_in
+from stages.paid.records import Record
+from stages.params.forecaster import ApiParams
+from stages.questions.question import Question
+from stages.questions.window import UNITS_PER_BP, Window
+from stages.runs.evidence import require_evidence
+from stages.runs.scratch import market_of
+
+
+def verify() -> None:
+    """Store and remote -> a verdict on each record."""
+    store = store_anywhere(read_params(ApiParams))
+    store.bring_home()
+    damaged = list(store.damaged())
+    for name, complaint in damaged:
+        print(f"  {name}: {complaint}")
+    if damaged:
+        raise DataContractError(
+            f"{len(damaged)} stored answers are damaged: the next run moves them to quarantine/ and takes the remote's "
+            "copies, or says what buying them again costs."
+        )
+    if lost := list(store.mend_remote()):
+        raise DataContractError(
+            f"{len(lost)} answers of the remote are damaged and lie sound nowhere here, the first {lost[0]}: `make "
+            "verify` mends them in a clone that has them, or the next run says what buying them again costs."
+        )
+    say("verify", answers=store.size(), damaged=0)
+
+
+def drop(key: str, *, yes: bool = False) -> None:
+    """Tell the question, when it was paid and for how much; with `--yes`, drop its answer."""
+    api = read_params(ApiParams)
+    store = store_anywhere(api)
+    record = store.get([key]).get(key)
+    if record is None:
+        raise ConfigurationError(f"no answer is stored under the key {key}: there is nothing to throw away.")
+    print(f"drop: {_told(record)}")
+    if not yes:
+        print(f"  nothing was dropped: `make drop KEY={key} ARGS=--yes` does it; asking again costs a request.")
+        return
+    store.drop(key)
+    attempts = Attempts(ledger_anywhere(api).objects, "drop", api.max_attempts)
+    if attempts.latest(key).number >= 0:
+        attempts.release(key)
+    print("  dropped: it lies in quarantine/ and is not used; the next online run asks its question again.")
+    if store.remote is not None:
+        print(
+            f"  {store.remote.address} keeps the old record until the new answer takes its place; another clone that "
+            "has a copy uses it until it says `make drop` too."
+        )
+
+
+def _told(record: Record) -> str:
+    question: dict[str, Any] = json.loads(record.question)
+    tokens = "tokens unknown" if record.input_tokens is None else f"{record.input_tokens} tokens"
+    values = [value for level in record.values_bp for value in level]
+    return (
+        f"{question['symbol']} at {question['snapshot_utc']}, {question['rows']} rows, {question['horizon_min']} "
+        f"minutes ahead, by {question['model']} at {question['deployment']}\n"
+        f"  paid {record.paid_utc[:19]}Z with request {record.call}, which carried {record.series_in_call} series "
+        f"({tokens} in all)\n"
+        f"  it says {min(values):.6g} to {max(values):.6g} bp"
+    )
+
+
+def release(key: str) -> None:
+    """Forget a key's refusal and late answers and end its attempts, with those of its request.
+
+    What was counted stays counted.
+    """
+    api = read_params(ApiParams)
+    objects = ledger_anywhere(api).objects
+    refused = forget_refused(known_store(), key)
+    held = Attempts(objects, "release", api.max_attempts).release(key)
+    freed = {*refused, *held}
+    if not release_late(objects, key) and not freed:
+        raise ConfigurationError(f"nothing holds back the key {key}: `make plan` tells what a run would buy.")
+    others = f" and {len(freed) - 1} more of the same request" if len(freed) > 1 else ""
+    print(f"release: {key}{others} may be bought again; it may have been paid before, see `make spend`.")
+
+
+REQUESTS = Path("artifacts/build_requests/requests")
+
+
+def show_request(key: str) -> None:
+    """Key (or its first digits) -> question and rows as CSV."""
+    require_evidence("build_requests")
+    found = [question for question in read_questions(REQUESTS) if question.key.startswith(key)]
+    if len(found) != 1:
+        raise ConfigurationError(f"{len(found)} questions of {REQUESTS} have a key that starts with {key!r}: name one.")
+    question = found[0]
+    with market_of(present() or {}) as market:
+        window = market.window(question)
+    print(f"{question.key}  {question.canonical().decode().strip()}")
+    print(_rows(question, window).write_csv(datetime_format="%Y-%m-%dT%H:%MZ"), end="")
+
+
+def _rows(question: Question, window: Window) -> pl.DataFrame:
+    names = (*question.hist_exog, *question.futr_exog)
+    return pl.DataFrame(
+        {
+            "ts": pl.from_epoch(pl.Series(window.ts_us), time_unit="us"),
+            "minute": window.minute,
+            "return_bp": window.returns / UNITS_PER_BP,
+            "y_bp": window.y_bp,
+            **{name: window.hist_exog[:, column] for column, name in enumerate(names)},
+        }
+    )
+
+
+def adopt_store(cache: Path | None = None) -> None:
+    """Move the known store, or that of `cache`, to where DVC's cache is now."""
+    here = LocalStore(store_root())
+    old = store_in(cache) if cache else _known(here)
+    move_store(old, here)
+    print(f"adopt-store: answers and ledger of {old.root} lie here now; that folder may be deleted.")
+    _begin(here, read_params(ApiParams))
+
+
+def new_store() -> None:
+    """Begin with what lies in DVC's cache now, as another study."""
+    print("new-store: this repository goes on with what lies here, and counts requests from there.")
+    api = read_params(ApiParams)
+    if known_stores(LEDGER):  # an experiment may set api.scope where params do not
+        api = api.model_copy(update={"scope": "remote"})
+    _begin(LocalStore(store_root()), api)
+
+
+def _begin(here: LocalStore, api: ApiParams) -> None:
+    begin_here(api)
+    print(f"  {here.root}: {AnswerStore(here, None).size()} answers")
+
+
+def _known(here: LocalStore) -> LocalStore:
+    there = known_elsewhere(here)
+    if len(there) == 1:
+        return there[0]
+    names = ", ".join(str(store.root.parent) for store in there) or "none"
+    raise ConfigurationError(
+        f"the stores that this repository knows elsewhere are in {names}: say which, `make adopt-store FROM=CACHE`."
+    )

@@ -1,0 +1,182 @@
+"""The command line: `python -m stages <verb>`; `--help` lists the verbs, `<verb> --help` says what one takes.
+
+The code of a verb is imported only when it runs. `eval "$(python -m stages completion bash)"` gives a shell the command
+`stages`, which completes verbs and options. A stage of the graph is `python -m stages.<stage>`, as in dvc.yaml.
+"""
+
+import argparse
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from stages.errors import ConfigurationError
+
+KEY_DIGITS = 32
+
+
+class Arguments(argparse.ArgumentParser):
+    """A parser whose errors are a user's problem like every other (exit 5): exit code 2 means bad data here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and where to look."""
+        raise ConfigurationError(f"{self.prog}: {message}: `{self.prog} --help` shows what it takes.")
+
+
+class Verb(NamedTuple):
+    """A function `module:name` of `stages`, what it does, and what it takes: its keyword arguments."""
+
+    function: str
+    does: str
+    takes: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
+
+
+def one(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """One argument, as `add_argument` takes it."""
+    return names, options
+
+
+def key(least: int) -> Callable[[str], str]:
+    """A reader of a question's key, or of at least so many of its first digits: it becomes part of paths."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(f"[0-9a-f]{{{least},{KEY_DIGITS}}}", text):
+            what = f"{KEY_DIGITS} hexadecimal digits" if least == KEY_DIGITS else "hexadecimal digits of a key"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return text
+
+    return read
+
+
+def number(least: int) -> Callable[[str], int]:
+    """A reader of whole numbers of at least so much."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return read
+
+
+class Words(argparse.Action):
+    """A list of words: a make variable with several arrives as one."""
+
+    def __call__(self, _: object, namespace: argparse.Namespace, values: Any, __: str | None = None) -> None:
+        """Add the words of `values`."""
+        setattr(namespace, self.dest, [word for text in values for word in text.split()])
+
+
+OVERRIDES = one("overrides", nargs="*", help="Hydra overrides, like requests.history_days=[20,40] or api=online")
+KEY = one("key", type=key(KEY_DIGITS), help="the key, whole")
+RUN = "an experiment, a branch, a commit, or workspace"
+VERBS = {
+    "gate": Verb("gate:main", "the verdict of the last run; exit code 3 unless it is PASS"),
+    "params": Verb("commands.conf:params", "compose conf/ into params.yaml", (
+        one("--check", action="store_true", help="refuse to discard an applied experiment"),
+        one("--unlisted", action="store_true", help="the source may not be listed yet"),
+        one("--listed", metavar="PRESET", help="only ask whether a preset's source is listed"),
+    )),
+    "use": Verb("commands.conf:use", "make a preset the standing choice", (
+        one("preset", help="a file of conf/preset, without .yaml"),
+    )),
+    "adopt": Verb("commands.conf:adopt", "keep an applied experiment, or what was proposed, in conf/", (
+        one("what", nargs="?", choices=["rule", "calibration"], help="which proposal (without an experiment: rule)"),
+    )),
+    "whitelist": Verb("commands.conf:whitelist", "let the symbols trade whose cells are eligible"),
+    "new-run": Verb("commands.new_run:new_run", "look into your bars and write a preset for them", (
+        one("preset", help="its name: small letters, digits and _"),
+        one("--uri", required=True, help="a folder, a file or a template with {symbol}, {yyyy}, {mm}, {dd}"),
+        one("--symbols", nargs="+", action=Words, default=[], help="those of the files, if not stated"),
+        one("--first", help="first session; that of the files, if not stated"),
+        one("--last", help="last session"),
+        one("--history", type=number(1), help="whole sessions that a question sends"),
+        one("--holdout", type=number(1), help="sessions that stay sealed"),
+        one("--aliases", nargs="*", action=Words, default=[], metavar="VENDOR=OURS", help="columns, like c=close"),
+    )),
+    "refresh": Verb("commands.source:refresh", "list the source as it is now, and say what is new or revised"),
+    "collect-partitions": Verb("commands.source:collect_partitions", "what no run names in storage.root", (
+        one("--delete", dest="deleting", action="store_true", help="remove it; without it, it is only named"),
+    )),
+    "show": Verb("commands.pages:show", "experiments side by side, noise dropped"),
+    "page": Verb("commands.pages:page", "the page of a run, with what it cost", (
+        one("run", nargs="?", default="workspace", help=RUN),
+    )),
+    "compare": Verb("commands.pages:compare", "two runs on one page", (
+        one("a", help=RUN), one("b", nargs="?", default="workspace", help=RUN),
+    )),
+    "pr-comment": Verb("commands.pr_comment:pr_comment", "what this change does to a run, as a comment", (
+        one("base", nargs="?", default="main", help="the run to compare with"),
+        one("--pictures", dest="pictures_at", default="", help="address of its pictures; beside the comment if empty"),
+    )),
+    "open-holdout": Verb("commands.trials:open_holdout", "let the stated strategy see the holdout, on the record", (
+        one("--month", help="one month of split.holdout_months, like 2025-02; without it, everything"),
+    )),
+    "trials": Verb("commands.trials:trials", "what was ever tried, and what sweep.prior_* say of it", (
+        one("--present", dest="only_present", action="store_true", help="only log what the present tables hold"),
+    )),
+    "plan": Verb("commands.spending:plan", "the price of a run in requests; buys nothing", (OVERRIDES,)),
+    "budget": Verb("commands.spending:budget", "limits, and requests a day", (
+        one("per_day", nargs="?", type=number(0), help="new standing limit of requests a UTC day"),
+        one("--clock", choices=["right"], help="count requests of days that lie ahead of the clock today"),
+    )),
+    "spend": Verb("commands.spending:spend", "runs and requests, oldest first", (
+        one("--usage", choices=["1"], help="ask the vendor what it counted; one request"),
+    )),
+    "models": Verb("commands.model:models", "the models that your key may use; one request", (OVERRIDES,)),
+    "learn-model": Verb("commands.model:learn_model", "write the model's own numbers into conf/", (OVERRIDES,)),
+    "prove-independence": Verb("commands.model:prove_independence", "is a series answered the same in company"),
+    "canary": Verb("commands.model:canary", "has the model changed under its name; one request"),
+    "verify": Verb("commands.answers:verify", "is every stored answer what its name promises"),
+    "show-request": Verb("commands.answers:show_request", "a question and the rows it sends", (
+        one("key", type=key(1), help="the key, or its first digits"),
+    )),
+    "drop": Verb("commands.answers:drop", "throw a stored answer away, to buy it again", (
+        KEY, one("--yes", action="store_true", help="do it, not only say what would be thrown away"),
+    )),
+    "release": Verb("commands.answers:release", "let a key be bought again", (KEY,)),
+    "adopt-store": Verb("commands.answers:adopt_store", "answers and ledger follow DVC's cache to its new place", (
+        one("--from", dest="cache", type=Path, help="the cache that DVC used before"),
+    )),
+    "new-store": Verb("commands.answers:new_store", "go on with what lies in DVC's cache now, as another study"),
+    "audit": Verb("commands.audit:audit_study", "another future, the same past", (
+        one("--instants", type=number(1), default=30, help="how many instants (30)"),
+        one("--seed", type=number(0), default=0, help="which instants (0)"),
+        one("--at-once", type=number(1), default=16, help="symbols in memory at a time (16)"),
+    )),
+    "null": Verb("commands.null:null", "how often the gates pass by luck", (
+        one("--times", type=number(1), default=100, help="replays with forecasts put to other dates (100)"),
+        one("--seeds", type=number(1), default=20, help="markets of random walks, some seconds each (20)"),
+    )),
+    "doctor": Verb("commands.doctor:doctor", "is everything here that a run needs"),
+    "completion": Verb("commands.command_line:completion", "the command `stages` for your shell, with completion", (
+        one("shell", choices=["bash", "zsh"], help="which shell"),
+    )),
+}  # fmt: skip
+
+
+def parser(program: str = "python -m stages") -> argparse.ArgumentParser:
+    """Every verb with its arguments."""
+    top = Arguments(prog=program, description="What you ask beside the graph; `dvc repro` runs the graph.")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(name, help=verb.does, description=verb.does)
+        for names, options in verb.takes:
+            sub.add_argument(*names, **options)
+    return top
+
+
+def completion(shell: str) -> None:
+    """Print what a shell needs to complete `stages <verb>`."""
+    import shtab  # only this verb needs it
+
+    print('stages() { python -m stages "$@"; }')
+    print(shtab.complete(parser("stages"), shell))
+
+
+def main() -> None:
+    """Run the function of the verb that was typed."""
+    typed = vars(parser().parse_args())
+    module, _, name = VERBS[typed.pop("verb")].function.partition(":")
+    getattr(import_module(f"stages.{module}"), name)(**typed)

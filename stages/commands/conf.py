@@ -1,0 +1,152 @@
+"""Commands that write conf/ and params.yaml: `params`, `use`, `adopt`, `whitelist`.
+
+`make params`: compose conf/ into params.yaml and check that the run it describes is possible.
+
+`--check` (the first step of `make run`) composes too, but refuses when that would throw an applied experiment away, or
+when nothing lists the source yet; `--unlisted` allows that. `--listed=PRESET` asks it of a preset that does not stand.
+
+`make use PRESET=x`: make a preset the standing choice, so that later `-S` overrides stay on its market.
+
+`make adopt`: keep what was found: an applied experiment as it is, or else the proposal of the sweep.
+
+`make adopt ARGS=calibration` takes the other proposal, that of the calibration tournament in `score_forecasts`.
+
+`make whitelist`: let exactly those symbols trade whose cell of the stated strategy is eligible.
+
+Choosing symbols on the span that the sweep searches is itself a choice: commit it, and look at it as one.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stages.configuration.compose import (
+    applied_experiment,
+    compose,
+    differences,
+    present,
+    refuse_to_discard,
+    told,
+    write_params,
+)
+from stages.configuration.edit_conf import all_or_nothing, choose, keep, state
+from stages.errors import ConfigurationError, DataContractError, GateNotMet
+from stages.fetching.listing import listing_path, read_listing
+from stages.io.files import read_json
+from stages.params.study import Study
+from stages.runs.evidence import LOCK, Findings, read_run, require_evidence
+from stages.trading.identity import stated_strategy
+from stages.trading.strategy import eligible_cells
+
+ARTIFACTS = Path("artifacts")
+
+
+def params(check: bool = False, unlisted: bool = False, listed: str | None = None) -> None:
+    """conf/ -> params.yaml."""
+    if listed is not None:
+        require_listed(listed)
+    else:
+        write(check=check, unlisted=unlisted)
+
+
+def write(*, check: bool, unlisted: bool) -> None:
+    """Compose conf/ into params.yaml, unless that would lose something."""
+    document = compose()
+    study = Study.parse(document)
+    if check:
+        refuse_to_discard()
+    elif discarded := applied_experiment():
+        print(f"params: discarded {told(discarded)}")
+    write_params(document)
+    ran = read_run() if LOCK.exists() else None  # dvc would say nothing of a torn lock
+    if unlisted:
+        return
+    if check:
+        read_listing(study.source)  # nor more than that a file is missing
+    elif ran and ARTIFACTS.exists() and (other := ran.other_params(ran.stages)):
+        print(f"params: {Findings(params=other).told}. Next: `make run`.")
+
+
+def require_listed(preset: str) -> None:
+    """*Errors*: `DataContractError` if nothing lists the source of a preset: dvc would only say that a file lacks."""
+    listing = listing_path(Study.parse(compose(overrides=[f"preset={preset}"])).source)
+    if not listing.exists():
+        raise DataContractError(
+            f"{listing} is missing: `make use PRESET={preset}` and `make refresh` list the source of that preset."
+        )
+
+
+def use(preset: str) -> None:
+    """A preset's name -> conf/config.yaml and params.yaml."""
+    refuse_to_discard()
+    with all_or_nothing():
+        path = choose("preset", preset)
+        document = compose()
+        study = Study.parse(document)
+    write_params(document)
+    following = "`make run`" if listing_path(study.source).exists() else "`make refresh`, which lists the source"
+    print(f"{path}: preset {preset} now stands, study {study.report.study!r}. Next: {following}.")
+
+
+PROPOSALS = {
+    "rule": Path("artifacts/sweep/proposal.json"),
+    "calibration": Path("artifacts/score_forecasts/calibration_proposal.json"),
+}
+
+
+def adopt(what: str | None = None) -> None:
+    """An applied experiment or a proposal -> conf/ and params.yaml."""
+    before = compose()
+    if what:
+        refuse_to_discard()
+    changed = keep(present() or {}) if applied_experiment() else state(_adopted(before, PROPOSALS[what or "rule"]))
+    if adopted := differences(present() or {}, before):
+        files = " ".join(map(str, changed))
+        print(f"adopt: {told(adopted, 'was')} -> {files}")
+        print(f"Next: `make run`, then `git commit -m 'Adopt ...' {files} params.yaml dvc.lock`.")
+    else:
+        print("adopt: conf/ says so already.")
+
+
+def _adopted(conf: dict[str, Any], path: Path) -> dict[str, Any]:
+    if edited := differences(conf, present() or {}):
+        raise ConfigurationError(f"conf/ was edited since the last run: {told(edited, 'then')}. `make run` first.")
+    require_evidence(path.parent.name)
+    proposal = read_json(path)
+    if proposal["params"] is None:
+        raise GateNotMet(f"{path} proposes nothing: {proposal['why']}")
+    return dict(proposal["params"])
+
+
+GATES = Path("artifacts/score_forecasts/forecast_gates.json")
+
+
+def whitelist() -> None:
+    """forecast_gates.json -> universe.whitelist in conf/ and params.yaml."""
+    refuse_to_discard()
+    document = compose()
+    require_evidence("score_forecasts", params=document)
+    study = Study.parse(document)
+
+    before, proposed = list(study.universe.whitelist), _proposed(study)
+    if proposed == before:
+        print(f"whitelist: conf/ says {before} already.")
+        return
+    files = " ".join(map(str, state({"universe": {"whitelist": proposed}})))
+
+    print(f"whitelist: universe.whitelist = {proposed} (was: {before}) -> {files}")
+    print(f"Next: `make run`, then `git commit -m 'Whitelist ...' {files} params.yaml dvc.lock`.")
+
+
+def _proposed(study: Study) -> list[str]:
+    """The symbols that could trade if all were whitelisted, in the order of the universe."""
+    stated = stated_strategy(study, eligible_cells(read_json(GATES)))
+    everyone = replace(stated, whitelist=study.universe.symbols)
+    proposed = [symbol for symbol in study.universe.symbols if everyone.may_trade(symbol)]
+    if not proposed:
+        raise GateNotMet(
+            f"{GATES} finds no symbol eligible with rules.history_days = {study.rules.history_days}, "
+            f"rules.horizon_min = {study.rules.horizon_min} and calibration.method = {study.calibration.method}: "
+            f"universe.whitelist stays {list(study.universe.whitelist)}. State a strategy whose cells passed."
+        )
+    return proposed

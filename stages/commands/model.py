@@ -1,0 +1,146 @@
+"""The model behind the service: `models`, `learn-model`, `canary`, `prove-independence`.
+
+`make learn-model`: ask the service for the model's own numbers and write them into conf/.
+
+They decide how many rows the SDK sends, hence the keys, so they must stand in params before any question is asked. One
+request, counted; none where they are known already, in this store or on the remote. Where conf/ stands on a local
+forecaster, the numbers go into `conf/forecaster/timegpt.yaml`, for `forecaster=timegpt`.
+
+`make models`: the models that your key may use, by name; one request, counted.
+
+`make prove-independence`: ask the service one question alone and in company; equal answers license `api.pack`.
+
+Costs two requests at most, within the budget, and says so before; one where an answer is stored, none where the proof
+is. Needs api.mode online.
+
+`make canary`: has the model changed under its name? One stored question is bought again and compared.
+
+One request, counted, whose price is said first; the stored answer stays. Needs api.mode online. Exit 3 when the answers
+differ: then what is stored and what would be bought now come from two models, and `forecaster.model_epoch` must say so.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from stages.configuration.compose import compose, present, refuse_to_discard
+from stages.configuration.edit_conf import put_into, state
+from stages.errors import ConfigurationError, GateNotMet
+from stages.forecasting.backend import Asked
+from stages.io.clock import INTERRUPTS
+from stages.io.questions import read_questions
+from stages.io.terminal import say
+from stages.paid.backend import PaidBackend
+from stages.paid.batch_invariance import TOLERANCE
+from stages.paid.client import ModelFacts
+from stages.paid.context import Counts
+from stages.paid.door import open_context, paid_params, require_online
+from stages.paid.model_facts import facts_of, told_facts
+from stages.paid.purchase import Buyer
+from stages.params.study import Study
+from stages.runs.evidence import require_evidence
+from stages.runs.scratch import market_of
+
+BOUGHT = "timegpt"
+
+
+def learn_model(overrides: Sequence[str] = ()) -> None:
+    """The model that conf/ names -> its input size and horizon in conf/ (and in params.yaml, where it stands)."""
+    if other := [one for one in overrides if not one.startswith("api")]:
+        raise ConfigurationError(
+            f"SET {other} is no override of section api: the numbers are written beside the model that conf/ names, so "
+            "name another one there."
+        )
+    study, stands = bought_study(overrides)
+    if stands:
+        refuse_to_discard()
+    facts = _facts(study)
+    values = {"input_size": facts.input_size, "model_horizon": facts.horizon}
+    told = ", ".join(f"forecaster.{name}: {value}" for name, value in values.items())
+    if values == {name: getattr(study.forecaster, name) for name in values}:
+        print(f"learn-model: conf/ says {told} of {study.forecaster.model} already.")
+        return
+    changed = state({"forecaster": values}) if stands else [put_into("forecaster", BOUGHT, values)]
+    files = " ".join(map(str, changed))
+    print(f"learn-model: {study.forecaster.model} has {told} -> {files}")
+    print(f"Next: `make plan`, then run again, and `git commit -m 'Facts of the model' {files}`.")
+
+
+def bought_study(overrides: Sequence[str]) -> tuple[Study, bool]:
+    """The study of conf/ with a forecaster that is bought, `timegpt` if it stands on a local one; whether it stands."""
+    stands = compose()["forecaster"]["base_url"] is not None
+    chosen = stands or any(one.startswith("forecaster=") for one in overrides)
+    return Study.parse(compose(overrides=[*([] if chosen else [f"forecaster={BOUGHT}"]), *overrides])), stands
+
+
+def _facts(study: Study) -> ModelFacts:
+    context = open_context(study.forecaster, study.api)
+
+    def buy(model: str) -> ModelFacts:
+        require_online(study.api)
+        return Buyer(context, Counts()).buy_facts(model)
+
+    with INTERRUPTS.held_back():
+        facts = facts_of(study.forecaster.model_spec, context.store, buy)
+    context.after_run()
+    return told_facts(study.forecaster.model_spec, facts)
+
+
+def models(overrides: Sequence[str] = ()) -> None:
+    """The deployment that conf/ names -> names of its models."""
+    study, _ = bought_study(overrides)
+    require_online(study.api)
+    context = open_context(study.forecaster, study.api)
+    with INTERRUPTS.held_back():
+        names, stated = Buyer(context, Counts()).buy_models(), study.forecaster.model
+    context.after_run()
+    print(f"models: {len(names)} at {study.forecaster.deployment} for this key")
+    for name in names:
+        print(f"  {name}" + "  (forecaster.model)" * (name == stated))
+    if stated not in names:
+        print(f"  forecaster.model {stated} is not among them: name one in conf/forecaster.")
+
+
+REQUESTS = Path("artifacts/build_requests/requests")
+CANDIDATES = 64
+
+
+def prove_independence() -> None:
+    """Some questions of the present run -> a recorded proof."""
+    forecaster, api = paid_params("a proof")
+    require_evidence("build_requests")
+    questions = read_questions(REQUESTS)
+    step = max(1, len(questions) // CANDIDATES)
+    with market_of(present() or {}) as market:
+        chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:CANDIDATES]]
+        backend = PaidBackend(open_context(forecaster, api))
+        independent = backend.prove_independence(chosen)
+    if not independent:
+        raise GateNotMet("a question was answered differently in company: api.pack must stay none; see `make spend`.")
+    say("prove-independence", model=forecaster.model, epoch=forecaster.model_epoch, **backend.took)
+
+
+def canary() -> None:
+    """A stored question of the present run -> whether it is answered as before."""
+    forecaster, api = paid_params("a canary")
+    require_evidence("build_requests")
+    with market_of(present() or {}) as market:
+        asked = [Asked(one, partial(market.window, one)) for one in read_questions(REQUESTS)]
+        question, same, difference = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
+    told = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
+    model, epoch = forecaster.model, forecaster.model_epoch
+    apart = f"{difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"
+    if not same:
+        raise GateNotMet(
+            f"{model} now answers {told} differently ({apart}): the model changed under its name. Stored answers stay; "
+            f"new ones belong to a new epoch: forecaster.model_epoch='{_next(epoch)}' asks every question anew."
+        )
+    print(f"canary: {model} (epoch {epoch}) answers {told} as before: {apart}")
+
+
+def _next(epoch: str) -> str:
+    """The present month, or the present day where that month is the epoch already."""
+    today = datetime.now(UTC)
+    month = f"{today:%Y-%m}"
+    return month if month != epoch else f"{today:%Y-%m-%d}"

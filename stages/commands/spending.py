@@ -1,0 +1,210 @@
+"""What is paid: `plan` before, `budget` and `spend` after.
+
+`make plan`: the price of the present params, or of Hydra overrides, before anything is bought.
+
+Offline but for a shared remote, whose answers are fetched; without key; the workspace stays as it is.
+
+`make budget`: limits and what the latest days spent; `PER_DAY=n` sets the limit that params cannot raise.
+
+`CLOCK=right` says that this machine's clock is right and an earlier one ran ahead.
+
+`make spend`: what was bought, run by run and request by request, and how much came from the store.
+
+`USAGE=1` asks the vendor what it counted this month (one request, counted) and names the difference.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from stages.configuration.compose import compose, present
+from stages.errors import ConfigurationError
+from stages.io.clock import INTERRUPTS
+from stages.io.settings import read_params
+from stages.paid.budget_report import calls_of, days_of, runs_of
+from stages.paid.context import Counts
+from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
+from stages.paid.ledger import Ledger
+from stages.paid.limits import amount, set_standing_limit, standing_limit
+from stages.paid.pricing import Price, fitting, price, require_same_clock, shorten
+from stages.paid.purchase import Buyer
+from stages.paid.reservations import held
+from stages.paid.units import TOKENS, Units, least, most, units_of
+from stages.params.forecaster import LOCAL, ApiParams, is_azure
+from stages.params.study import Study
+from stages.questions.schedule import asked_further, plan_questions
+from stages.runs.scratch import market_of
+
+
+def plan(overrides: Sequence[str] = ()) -> None:
+    """Params (and overrides) -> questions, hits, requests and days."""
+    tell_price(compose(overrides=overrides) if overrides else present())
+
+
+def tell_price(document: dict[str, Any] | None) -> None:
+    """Print what a run under these params would cost, given what lies in the store."""
+    if document is None:
+        raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
+    study = Study.parse(document)
+    with market_of(document) as market:
+        schedule, questions = plan_questions(
+            market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
+        )
+        if study.forecaster.deployment == LOCAL:
+            print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
+            return
+        store = store_anywhere(study.api)
+        found = price(questions, schedule, store, study.api.tariff)
+        missing = [question.key for batch in found.batches for question in batch.questions]
+        require_same_clock(store, [question for question in questions if question.key in set(missing)])
+        rows = schedule.filter(pl.col("key").is_in(shorten(missing)))
+        longer = fitting(store, asked_further(market, rows, study.requests, study.forecaster.model_spec))
+    _tell(found, study)
+    if longer:
+        print(f"  {longer}")
+
+
+def _tell(one: Price, study: Study) -> None:
+    ledger = ledger_anywhere(study.api)
+    caps, left, per_day = ledger.used(), ledger.left_today(), ledger.per_day()
+    low, high = one.cost(least), one.cost(most)
+    print(f"plan: {one.questions} questions to {study.forecaster.model}")
+    print(f"  answered here      {one.local:>7}")
+    print(f"  on the remote      {one.remote:>7}")
+    print(f"  to buy             {one.missing:>7}")
+    print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
+    print(f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`")
+    print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most; one per snapshot, not packed")
+    print(f"  tokens             {_span(low.tokens, high.tokens):>7}")
+    print(f"  money              {_money(low, high, study)}")
+    print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
+    print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
+    for period in ("day", "month"):
+        if needed := [cap.periods(used, high) for cap, used in caps if cap.period == period]:
+            print(f"  {period + 's needed':<18} {_longest(needed):>7}")
+    for told in ledger.others_left():
+        print(f"  left               {told}")
+    if one.repeated:
+        print(f"  {one.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
+    if one.span and one.missing:
+        first, last = one.span
+        print(f"  paid already: requests.first_session='{first}' requests.last_session='{last}'")
+
+
+def _span(low: int, high: int) -> str:
+    return f"{high:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _money(low: Units, high: Units, study: Study) -> str:
+    tariff = study.api.tariff
+    if tariff is None:
+        return "      ?  state the prices of your contract in api.tariff"
+    span = f"{high.money:.2f}" if low.money == high.money else f"{low.money:.2f} to {high.money:.2f}"
+    flat = f", beside {amount(tariff.flat_per_month)} a month" * bool(tariff.flat_per_month)
+    open_ = ", since api.tariff.tokens_per_value is not stated" * (low != high)
+    return f"{span:>7}  {tariff.currency} without repeats{flat}{open_}"
+
+
+def _rounds(requests: int, limit: int) -> str:
+    return str(math.ceil(requests / limit)) if limit else ("0" if not requests else "never")
+
+
+def _longest(periods: list[int | None]) -> str:
+    known = [count for count in periods if count is not None]
+    return str(max(known)) if len(known) == len(periods) else "never"
+
+
+def budget(per_day: int | None = None, clock: str | None = None) -> None:
+    """Ledger -> limits and days."""
+    api = read_params(ApiParams)
+    ledger = ledger_anywhere(api)
+    if per_day is not None:
+        begin_here(api)
+        set_standing_limit(ledger.objects, per_day, ledger.clock)
+    for day, count in (ledger.days.right_clock(ledger.run) if clock else {}).items():
+        print(f"budget: {count} requests of {day}, which has not come, count today")
+    write_budget_report(ledger)
+
+    standing = standing_limit(ledger.objects)
+    print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
+    print(f"  api.per_day {api.per_day}, standing limit {standing}; the lower one holds")
+    print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {api.per_minute}")
+    for told in ledger.others_left():
+        print(f"  left: {told}")
+    for day, states in days_of(ledger.objects).items():
+        told = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
+        print(f"  {day}  {states['counted']:>5} counted  ({told})")
+
+
+def spend(usage: str | None = None) -> None:
+    """Ledger -> runs and requests, oldest first, and what they count together."""
+    ledger = ledger_anywhere(read_params(ApiParams))
+    if usage:
+        print(_compared(_usage(), ledger))
+        return
+    runs, calls = runs_of(ledger.objects), calls_of(ledger.objects)
+    counted = [call for call in calls if call["state"] != "refunded"]
+    print(f"spend: {len(runs)} runs, {len(counted)} requests counted{_units_line(counted, ledger)}")
+    for one in runs:
+        print(_run_line(one))
+    for call in calls:
+        print(_call_line(call))
+
+
+def _usage() -> dict[str, Any]:
+    """What the vendor says, bought."""
+    forecaster, api = paid_params("the vendor's count")
+    if is_azure(forecaster.deployment):
+        raise ConfigurationError("an Azure address does not tell what it counted: see the portal's own metrics.")
+    context = open_context(forecaster, api)
+    with INTERRUPTS.held_back():
+        usage = Buyer(context, Counts()).buy_usage()
+    context.after_run()
+    return usage
+
+
+def _compared(usage: Mapping[str, Any], ledger: Ledger) -> str:
+    """The vendor's month beside the ledger's. The names of its fields are documented nowhere, so any count will do."""
+    month, told = ledger.days.today()[:7], usage.get("month")
+    fields = told if isinstance(told, dict) else {}
+    counts = [value for name, value in fields.items() if name != "limit" and type(value) is int]
+    rows = [ledger.days.of(day) for day in ledger.days.begun() if day.startswith(month)]
+    ours = sum(held(row.taken()) for row in rows)
+    if len(counts) != 1:
+        return f"usage: the ledger counts {ours} requests in {month} (UTC); the vendor says {told} of its month."
+    limit = f" of {fields['limit']}" if "limit" in fields else ""
+    more = ours - counts[0]
+    where = f"{abs(more)} more {'here' if more > 0 else 'there'}" if more else "the same"
+    return (
+        f"usage: the vendor counts {counts[0]}{limit} requests this month, the ledger {ours} in {month} (UTC): {where}."
+        " Requests that were refused, brought no answer or asked for no forecast count here and may not there; other "
+        "ledgers and programs under the same key count there alone."
+    )
+
+
+def _units_line(counted: list[dict[str, Any]], ledger: Ledger) -> str:
+    """What the requests of the latest days count together."""
+    total = sum((units_of(call, ledger.limits.tariff) for call in counted if "kind" in call), Units())
+    money = f", {amount(total.money)} {ledger.limits.currency}" if ledger.limits.tariff else ""
+    return f", {total.tokens:,} tokens{money} at most"
+
+
+def _run_line(one: dict[str, Any]) -> str:
+    if "questions" not in one:
+        return "  run with a damaged record"
+    hits = 100 * one["from_store"] / one["questions"] if one["questions"] else 100.0
+    told = ", ".join(f"{count} {state}" for state, count in sorted(one["calls"].items())) or "none"
+    name = f"{one['ended_utc'][:19]}Z {one['run']} ({one['experiment']})"
+    return f"  {name}: {one['questions']} questions, {hits:.1f} % hits, {one['bought']} bought; requests: {told}"
+
+
+def _call_line(call: dict[str, Any]) -> str:
+    if "kind" not in call:
+        return f"    {call['seat']}  {call['state']:<9} with a damaged record; it counts"
+    span = f"{call['snapshots'][0]}" if call["snapshots"] else ""
+    more = f" and {len(call['snapshots']) - 1} more" if len(call["snapshots"]) > 1 else ""
+    told = [f"{call[name]:,} {name.replace('_', ' ')}" for name in TOKENS if call.get(name) is not None]
+    sent = ", ".join([f"{call['series']} series", f"{call['rows']} rows", *told])
+    return f"    {call['seat']}  {call['state']:<9} {call['kind']} {span}{more}: {sent}; run {call['run']}"

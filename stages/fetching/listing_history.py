@@ -1,0 +1,70 @@
+"""The history of a source's listing in git, and the earlier content of revised files.
+
+Git records the revisions. The earlier content of a revised file is available in two cases: a remote file is kept under
+its old md5, and for a local file the bars of the last run remain, if that run listed exactly this file.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stages.fetching.bars import parts_in
+from stages.fetching.files import kept
+from stages.fetching.listing import listing_path
+from stages.io.files import read_frame, read_json
+from stages.io.workspace import git
+from stages.params.source import SourceParams
+from stages.sources.revisions import Changes, Vendor, changes, of_period
+
+NOT_COMMITTED = "not committed"
+
+
+@dataclass(frozen=True)
+class Relisted:
+    """One change of a listing: the commit and its day, or "not committed"."""
+
+    commit: str
+    day: str
+    changes: Changes
+
+
+def relisted(source: SourceParams) -> list[Relisted]:
+    """Every change of this branch's listing that touched a file, after the first; oldest first, the workspace last."""
+    path = listing_path(source)
+    steps, before = [], None
+    for commit, day, text in _versions(path):
+        after: list[dict[str, Any]] = json.loads(text)["files"]
+        if before is not None:
+            steps.append(Relisted(commit, day, changes(before, after)))
+        before = after
+    return [one for one in steps if one.changes.new or one.changes.revised or one.changes.gone]
+
+
+def _versions(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Commit, day and content, oldest first; the workspace is the last."""
+    for line in git(
+        "log", "--reverse", "--date=short", "--format=%h %cd", "--diff-filter=AM", "--", str(path)
+    ).splitlines():
+        commit, day = line.split()
+        yield commit, day, git("show", f"{commit}:./{path}")
+    if path.exists():
+        yield NOT_COMMITTED, "", path.read_text(encoding="utf-8")
+
+
+MANIFEST = Path("artifacts/list_source/manifest.json")
+FETCHED = Path("artifacts/fetch_bars/bars")
+
+
+def earlier(file: dict[str, Any], symbol: str, source: SourceParams) -> pl.DataFrame | None:
+    """The rows of a symbol in an earlier version of a file; None where they are gone."""
+    if (content := kept(file)) is not None:
+        return parts_in(file, content, source, [symbol]).get(symbol)
+    fetched = FETCHED / f"{symbol}.parquet"
+    if not (fetched.exists() and MANIFEST.exists() and file in read_json(MANIFEST)["files"]):
+        return None
+    bars, vendor = read_frame(fetched), Vendor.of(source, symbol)
+    return of_period(bars, file.get("day") or file["month"], vendor) if vendor.has_stamps(bars) else bars
