@@ -158,7 +158,7 @@ def audit(replay: Replay, world: World, base: list[Known], at: Iterable[datetime
         if leak is None and name == "scrambled":
             leak = stale_bar(base, replayed, instant)
         if leak is not None:
-            raise DataContractError(f"the past moved: {_told(leak)}")
+            raise DataContractError(f"the past moved: {_sentence(leak)}")
         past = known_by(base, instant, name)
         yield Passed(instant, name, asked(past), sum(one.rows.height for one in past))
 
@@ -169,7 +169,7 @@ def asked(known: list[Known]) -> frozenset[str]:
     return frozenset(schedule["key"].drop_nulls())
 
 
-def _told(leak: Leak) -> str:
+def _sentence(leak: Leak) -> str:
     return (
         f"{leak}. The code that computes that column looks ahead; no result of this study is valid until it is "
         "corrected."

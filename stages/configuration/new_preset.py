@@ -7,7 +7,7 @@ from typing import Any
 
 COMMENT_WIDTH = 112
 PRESET = """# @package _global_
-# Made by `make new-run`, yours to edit. What is not said here stands in the groups of conf/.
+# Made by `make new-run`, yours to edit. Values that are not set here come from the groups of conf/.
 defaults:
   - override /source: {kind}
   - override /universe: us_equity
@@ -65,7 +65,7 @@ def preset_text(
     return PRESET.format(
         kind=source["kind"],
         name=name,
-        source="\n".join(_key(key, source[key], why.get(key, told)) for key, told in KEYS.items()),
+        source="\n".join(_key(key, source[key], why.get(key, reason)) for key, reason in KEYS.items()),
         symbols=flow(symbols),
         first=flow(str(universe["first"])),
         last=flow(str(universe["last"])),
@@ -90,6 +90,6 @@ def flow(value: Any) -> str:
     return json.dumps(value.replace("${", "\\${"), ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
-def _key(key: str, value: Any, told: str) -> str:
-    lines = textwrap.wrap(" ".join(told.split()), COMMENT_WIDTH, break_long_words=False)
+def _key(key: str, value: Any, reason: str) -> str:
+    lines = textwrap.wrap(" ".join(reason.split()), COMMENT_WIDTH, break_long_words=False)
     return "".join(f"  # {line}\n" for line in lines) + f"  {key}: {flow(value)}"

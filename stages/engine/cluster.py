@@ -41,7 +41,7 @@ def on_cluster(
     logging.getLogger("distributed").setLevel(
         logging.CRITICAL
     )  # it prints tracebacks for what we explain in a sentence
-    with _told(Client, address) as client:
+    with _connected(Client, address) as client:
         dumps: Callable[[Any], bytes] = pickle.dumps
         try:
             # release each future as it is read; otherwise losing a worker repeats all its tasks
@@ -73,7 +73,7 @@ def on_cluster(
             ) from None
 
 
-def _told(client: Any, address: str) -> Any:
+def _connected(client: Any, address: str) -> Any:
     try:
         opened = client(address, timeout=CONNECT_SEC, set_as_default=False)
     except OSError:
@@ -95,11 +95,11 @@ def _told(client: Any, address: str) -> Any:
     return opened
 
 
-def validate_versions(told: Mapping[str, Any], address: str) -> None:
+def validate_versions(versions: Mapping[str, Any], address: str) -> None:
     """Refuse a machine that could not read a task, by the result of `Client.get_versions`."""
-    here = _versions(told["client"])
-    machines = {f"scheduler at {address}": told["scheduler"]}
-    machines |= {f"worker at {worker}": found for worker, found in told["workers"].items()}
+    here = _versions(versions["client"])
+    machines = {f"scheduler at {address}": versions["scheduler"]}
+    machines |= {f"worker at {worker}": found for worker, found in versions["workers"].items()}
     for machine, found in machines.items():
         other = [f"{name} {there}" for name, there in _versions(found).items() if there != here[name]]
         if other:

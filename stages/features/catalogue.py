@@ -219,9 +219,9 @@ def feature(name: str) -> Feature:
 
 def require_buildable(params: FeaturesParams, around: Context) -> None:
     """Refuse names not in the catalogue, required features not built, and context features without context."""
-    if strangers := sorted(name for name in params.names if not is_feature(name)):
+    if unknown := sorted(name for name in params.names if not is_feature(name)):
         raise ConfigurationError(
-            f"features.names holds {strangers}, which are not in the catalogue: choose from {sorted(FEATURES)}."
+            f"features.names holds {unknown}, which are not in the catalogue: choose from {sorted(FEATURES)}."
         )
     if missing := sorted(set(params.required) - set(params.names)):
         raise ConfigurationError(

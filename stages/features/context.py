@@ -109,6 +109,8 @@ def with_events(frame: pl.DataFrame, events: pl.DataFrame, symbol: str) -> pl.Da
         )
         .sort("known_at")
     )
-    told = frame.select("known_at", "session").join_asof(announced, on="known_at", by="session", check_sortedness=False)
-    counts = [told[name].fill_null(0) for name in ("events_today", *(f"{kind}_today" for kind in KINDS))]
-    return frame.with_columns(*counts, told["next_event"])
+    known = frame.select("known_at", "session").join_asof(
+        announced, on="known_at", by="session", check_sortedness=False
+    )
+    counts = [known[name].fill_null(0) for name in ("events_today", *(f"{kind}_today" for kind in KINDS))]
+    return frame.with_columns(*counts, known["next_event"])

@@ -118,8 +118,8 @@ def _frame(file: dict[str, Any], content: bytes, source: SourceParams, only: Seq
         return collect(file["uri"], lambda: wanted_rows(rows(), source, only))
     frame = collect(file["uri"], rows)
     ticker = file.get("ticker") or (file["symbol"] if file["symbol"] in source.renames else None)
-    is_told = ticker is None or symbol_column(frame.columns, source) is not None
-    return frame if is_told else frame.with_columns(symbol=pl.lit(ticker))
+    names_symbols = ticker is None or symbol_column(frame.columns, source) is not None
+    return frame if names_symbols else frame.with_columns(symbol=pl.lit(ticker))
 
 
 def _both(first: dict[str, Any], earlier: pl.DataFrame, file: dict[str, Any], frame: pl.DataFrame) -> pl.DataFrame:

@@ -71,9 +71,11 @@ def columns_in(content: bytes, csv: CsvParams) -> list[str]:
 
 def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
     rows = pl.scan_parquet(io.BytesIO(content))
-    told = {name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")}
-    texts = [name for name, dtype in told.items() if dtype == pl.String]
-    if not texts or any(source.ours(name) == "ts" for name in {*told} - {*texts}):
+    stamps = {
+        name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")
+    }
+    texts = [name for name, dtype in stamps.items() if dtype == pl.String]
+    if not texts or any(source.ours(name) == "ts" for name in {*stamps} - {*texts}):
         return rows
     first = rows.select(texts).head(1).collect()
     names = {source.ours(name): (name, str(first[name][0])) for name in texts if first.height}

@@ -95,8 +95,8 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     sample = [part for part in parts if part is not None]
     if not sample:
         raise DataContractError(f"{folder.uri} holds no row of {found[0]}: set SYMBOLS= to symbols that it holds.")
-    told_of = {"uri_template": layout.told} | evidence | {"symbols": shorten(found)}
-    return Look(source, found, joined(found[0], *sample)[0], told_of)
+    evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(found)}
+    return Look(source, found, joined(found[0], *sample)[0], evidence_of)
 
 
 def _opened(place: str) -> tuple[_Folder, str | None]:
@@ -151,7 +151,7 @@ def _dialect(
         rows, found = rows.rename(found), {}
     theirs = {ours: vendors for vendors, ours in stated.items()}
     facts["aliases"] = {theirs.get(one, one): ours for one, ours in found.items()} | dict(stated)
-    evidence = {"aliases": columns.told}
+    evidence = {"aliases": columns.evidence}
     vendors = {ours: one for one, ours in facts["aliases"].items()}
     of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
     prices = rows[of_first.get("close", "close")]

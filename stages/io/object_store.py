@@ -166,7 +166,7 @@ class LocalStore:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder with the access rights of its parent: whoever may write DVC's cache may write here."""
+    """Create a folder with the access rights of its parent: users who may write DVC's cache may write here."""
     if folder.is_dir():
         return
     make_folder(folder.parent)

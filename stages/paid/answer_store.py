@@ -178,7 +178,7 @@ class AnswerStore:
         return sum(1 for _ in self._names())
 
     def is_empty(self) -> bool:
-        """Whether no answer can lie here or on a remote."""
+        """Whether neither this store nor a remote can hold an answer."""
         return self.remote is None and next(self._names(), None) is None
 
     def _names(self) -> Iterator[str]:

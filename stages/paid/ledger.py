@@ -129,22 +129,22 @@ class Ledger:
 
     def _taken_of_month(self, day: str, note: Mapping[str, Any], units: Units) -> str | None:
         """A reservation of the month, where the month is limited."""
-        row, caps = self.days.of_month(day), self.limits.of_month()
+        log, caps = self.days.of_month(day), self.limits.of_month()
         while caps:
-            taken = row.taken()
+            taken = log.taken()
             self._require_room(day[:7], caps, self._in_month(day, taken, caps), units)
-            if name := row.take(taken, self._reservation_note(note)):
+            if name := log.take(taken, self._reservation_note(note)):
                 return name
         return None
 
     def _taken_of_day(self, day: str, note: Mapping[str, Any], units: Units) -> str:
-        row = self.days.of(day)
+        log = self.days.of(day)
         while True:
-            caps, taken = self.limits.of_day(self.per_day()), row.taken()
+            caps, taken = self.limits.of_day(self.per_day()), log.taken()
             self._require_room(day, caps, self._on_day(day, taken, caps), units)
             if pause := self._minute_left(day, taken):
                 self.clock.wait(pause)
-            elif name := row.take(taken, self._reservation_note(note)):
+            elif name := log.take(taken, self._reservation_note(note)):
                 return name
 
     def _require_room(self, period: str, caps: list[Cap], used: Units, wanted: Units) -> None:
@@ -153,8 +153,8 @@ class Ledger:
 
     def _on_day(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
         """What counts against a day: its reservations, and those of days that a fast clock ran ahead into."""
-        rows = [self.days.of(of) for to, of in self.days.moved() if to == day]
-        moved = (self._units(row, row.taken(), caps) for row in rows)
+        logs = [self.days.of(of) for to, of in self.days.moved() if to == day]
+        moved = (self._units(log, log.taken(), caps) for log in logs)
         return sum(moved, self._units(self.days.of(day), taken, caps))
 
     def _in_month(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
@@ -164,8 +164,8 @@ class Ledger:
         total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
         for one in self.days.begun():
             if one in moved:
-                row = self.days.of(one)
-                total += self._sum(row, row.notes(row.taken()))
+                log = self.days.of(one)
+                total += self._sum(log, log.notes(log.taken()))
             elif one.startswith(month):
                 total += self._before_the_limit(one, day)
         return total
@@ -174,22 +174,22 @@ class Ledger:
         """What a day of the month counts without a reservation of the month."""
         if one in self._ended:
             return self._ended[one]
-        row = self.days.of(one)
-        units = self._sum(row, (note for note in row.notes(row.taken()) if "month_seat" not in note))
+        log = self.days.of(one)
+        units = self._sum(log, (note for note in log.notes(log.taken()) if "month_seat" not in note))
         if date.fromisoformat(one) < date.fromisoformat(today) - timedelta(days=1):
             self._ended[one] = units
         return units
 
-    def _units(self, row: ReservationLog, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+    def _units(self, log: ReservationLog, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
         """What the reservations of a log count together; tokens and money only where a limit needs them."""
-        return self._sum(row, row.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
+        return self._sum(log, log.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
 
-    def _sum(self, row: ReservationLog, notes: Iterable[Mapping[str, Any]]) -> Units:
+    def _sum(self, log: ReservationLog, notes: Iterable[Mapping[str, Any]]) -> Units:
         try:
             return sum((units_of(note, self.limits.tariff) for note in notes), Units())
         except (ValueError, TypeError, KeyError, ArithmeticError) as error:
             raise BudgetStop(
-                f"a reservation of {row.folder} does not say what it counts ({error}): restore the file."
+                f"a reservation of {log.folder} does not say what it counts ({error}): restore the file."
             ) from None
 
     def _minute_left(self, day: str, taken: Mapping[int, Taken] | None = None) -> float:
@@ -205,8 +205,8 @@ class Ledger:
     def _reserved(self, day: str, taken: Mapping[int, Taken] | None, since: datetime) -> Iterator[datetime]:
         """When the requests of a day, and of the day of `since`, were reserved."""
         for one in {day, since.date().isoformat()}:
-            row = self.days.of(one)
-            notes = row.notes(taken if taken is not None and one == day else row.taken())
+            log = self.days.of(one)
+            notes = log.notes(taken if taken is not None and one == day else log.taken())
             yield from (datetime.fromisoformat(note["reserved_utc"]) for note in notes)
 
     def _reservation_note(self, note: Mapping[str, Any]) -> bytes:

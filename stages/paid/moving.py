@@ -37,8 +37,8 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         if not new.names(LIMITS):
             for name in old.names(LIMITS):
                 _copy(old, new, f"{LIMITS}/{name}")
-        for row in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
-            _count_too(old, new, row)
+        for log in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
+            _count_too(old, new, log)
         os.sync()
         if (number := id_at(STORE, old)) is not None:
             new.create(STORE.file, f"{number}\n".encode())
@@ -52,17 +52,17 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
         for name in old.names(folder):
             _copy(old, new, f"{folder}/{name}")
         return
-    row = ReservationLog(new, folder)
+    log = ReservationLog(new, folder)
     counted = set(new.read_many(f"{folder}/{name}" for name in new.names(folder)).values())
     for reservation in (name.removesuffix(".json") for name in old.names(folder) if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""
         if content in counted:
             continue
-        while (taken := row.take(row.taken(), content)) is None:
+        while (taken := log.take(log.taken(), content)) is None:
             pass
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
-                row.settle(taken, state, ending)
+                log.settle(taken, state, ending)
 
 
 def _hold_locks(old: LocalStore, held: ExitStack) -> None:

@@ -69,15 +69,15 @@ class ReservationLog:
 
     def taken(self) -> dict[int, Taken]:
         """Every number that was ever taken, from one listing; a gap is checked again before it counts as one."""
-        row = _read(self.objects.names(self.folder))
-        for number in sorted(set(range(max(row, default=-1) + 1)) - set(row)):
+        log = _read(self.objects.names(self.folder))
+        for number in sorted(set(range(max(log, default=-1) + 1)) - set(log)):
             if self.objects.read(f"{self.folder}/{number:04d}-0.json") is None:
                 raise BudgetStop(
                     f"reservation {number:04d} of {self.folder} is missing while later ones exist: a part of the "
                     "ledger was deleted, so what was spent is unknown. Restore the file, or wait for the next UTC day."
                 )
-            row[number] = Taken(0, "reserved")
-        return row
+            log[number] = Taken(0, "reserved")
+        return log
 
     def take(self, taken: Mapping[int, Taken], content: bytes) -> str | None:
         """Make the next reservation; its name, or None when another process was faster."""
@@ -117,14 +117,14 @@ def held(taken: Mapping[int, Taken]) -> int:
 
 
 def _read(names: list[str]) -> dict[int, Taken]:
-    row: dict[int, Taken] = {}
+    log: dict[int, Taken] = {}
     for match in filter(None, map(SEAT.match, names)):
         number, attempt, ending = int(match[1]), int(match[2]), match[3]
         state = "reserved" if ending == "json" else ending
-        known = row.get(number)
+        known = log.get(number)
         if known is None or attempt > known.attempt or (attempt == known.attempt and known.state == "reserved"):
-            row[number] = Taken(attempt, state)
-    return row
+            log[number] = Taken(attempt, state)
+    return log
 
 
 def _note(content: bytes) -> dict[str, Any]:
@@ -149,19 +149,19 @@ class Days:
     def __init__(self, objects: ObjectStore, clock: Clock) -> None:
         self.objects = objects
         self.clock = clock
-        self._rows: dict[str, ReservationLog] = {}
+        self._logs: dict[str, ReservationLog] = {}
 
-    def row(self, folder: str) -> ReservationLog:
+    def log(self, folder: str) -> ReservationLog:
         """The reservations of a day or month."""
-        return self._rows.setdefault(folder, ReservationLog(self.objects, folder))
+        return self._logs.setdefault(folder, ReservationLog(self.objects, folder))
 
     def of(self, day: str) -> ReservationLog:
         """The reservations of a day."""
-        return self.row(f"{DAYS}/{day}")
+        return self.log(f"{DAYS}/{day}")
 
     def of_month(self, day: str) -> ReservationLog:
         """The reservations of the month that a day is in."""
-        return self.row(f"{MONTHS}/{day[:7]}")
+        return self.log(f"{MONTHS}/{day[:7]}")
 
     def today(self) -> str:
         """The day on which a request made now counts."""

@@ -59,7 +59,7 @@ class ForecasterParams(Section):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
-    `finetune_steps` to `clean_ex_first` are options of the SDK, sent as written; the rest are windows of the local
+    `finetune_steps` to `clean_ex_first` are SDK options, sent as written; the rest are windows of the local
     forecasters.
     """
 
@@ -148,7 +148,7 @@ def is_azure(address: str) -> bool:
 
 
 class ForecasterModel(Section):
-    """The name under which the asked forecasts stand in the tables, beside the benchmark."""
+    """The model name of the asked forecasts in the tables."""
 
     section = "forecaster"
     partial = True
@@ -160,7 +160,7 @@ Price = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
 
 class Tariff(Closed):
-    """What the contract charges; a price that it does not name is 0.
+    """What the contract charges; a price that is not stated is 0.
 
     *Units*: `currency`, any name; prices a request, a series sent, a million tokens, a month; tokens a value sent or
     returned, null where the contract does not say how values are counted.
@@ -180,9 +180,9 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class ApiParams(Section):
-    """How answers are bought; no stage declares this section, so that going online makes nothing stale.
+    """How answers are bought. No stage declares this section, so going online makes nothing stale.
 
-    Of its limits null means none; days and months are UTC's, tokens and money as `paid/units.py` counts them.
+    For limits, null means none; days and months are in UTC, tokens and money are counted as in `paid/units.py`.
     """
 
     section = "api"

@@ -14,9 +14,9 @@ Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness"]
 
 
 class DialectParams(Section):
-    """How the vendor writes a bar: names of columns, zone of naive stamps, which end of the minute a stamp names.
+    """How the vendor writes a bar: column names, zone of naive stamps, which end of the minute a stamp names.
 
-    *Units*: `unit` is that of stamps given as whole numbers, `price_scale` what 1 in the file is worth in dollars.
+    *Units*: `unit` is that of whole-number stamps, `price_scale` the value in dollars of 1 in the file.
     """
 
     section = "source"
@@ -32,7 +32,7 @@ class DialectParams(Section):
 
 
 class QualityParams(Section):
-    """Thresholds; the id of the check that uses each stands in its description (see docs/DATA_QUALITY.md)."""
+    """Thresholds; the description of each names the check that uses it (see docs/DATA_QUALITY.md)."""
 
     section = "quality"
 

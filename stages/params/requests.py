@@ -17,8 +17,9 @@ Days = Annotated[int, Field(ge=1, le=1000)]
 class RequestsParams(Section):
     """The questions. *Units*: `history_days` usable sessions before today's known bars; horizons in minutes.
 
-    `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; horizons up to it are read from the same
-    answer. `clock` says whether stamps travel with the values; `exog_policy` overrides the catalogue's policy by name.
+    `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; shorter horizons are read from the same
+    answer. `clock` says whether stamps are sent with the values; `exog_policy` overrides the catalogue's policy by
+    name.
     """
 
     section = "requests"

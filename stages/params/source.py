@@ -39,7 +39,7 @@ class SyntheticParams(Closed):
 
 
 class ArtificialMarket(Section):
-    """Whether bars are artificial, and what was planted in them."""
+    """Whether bars are artificial, and the planted pattern."""
 
     section = "source"
     partial = True
@@ -49,7 +49,7 @@ class ArtificialMarket(Section):
 
     @property
     def planted(self) -> SyntheticParams | None:
-        """The market, if that is where the bars come from."""
+        """The artificial market, if the bars come from it."""
         return self.synthetic if self.kind == "synthetic" else None
 
 
@@ -64,7 +64,7 @@ class BarsOrigin(Section):
 
 
 class CsvParams(Closed):
-    """How CSV files are laid out: lines of names above the rows (0 to 3), or `columns` where there are none."""
+    """The layout of CSV files: header lines above the rows (0 to 3), or `columns` where there are none."""
 
     header_lines: Annotated[int, Field(ge=0, le=3)]
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None
@@ -83,8 +83,8 @@ ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
 class SourceParams(Section):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
 
-    *Units*: `unit` is that of stamps given as whole numbers since 1970; `price_scale` is what 1 in the file is worth in
-    dollars. `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
+    *Units*: `unit` is that of whole-number stamps since 1970; `price_scale` is the value in dollars of 1 in the file.
+    `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
     """
 
     section = "source"

@@ -69,8 +69,8 @@ class Study(StageStudy):
 
 def problems(document: dict[str, Any]) -> list[str]:
     """What is wrong with a composition, one sentence each: within its sections, otherwise between them."""
-    strangers = sorted(set(document) - set(_models(Study)))
-    found = [f"{name} is not a known section: remove it from conf/." for name in strangers]
+    unknown = sorted(set(document) - set(_models(Study)))
+    found = [f"{name} is not a known section: remove it from conf/." for name in unknown]
     return found + _problems(Study, document)
 
 
@@ -176,8 +176,8 @@ RULES = (
 
 
 def _beyond(user: str, used: Iterable[Any], name: str, allowed: Iterable[Any]) -> Iterator[str]:
-    if strangers := sorted(set(used) - set(allowed)):
-        yield f"the values {strangers} of {user} are not among {name} {list(allowed)}: change one of the two"
+    if unknown := sorted(set(used) - set(allowed)):
+        yield f"the values {unknown} of {user} are not among {name} {list(allowed)}: change one of the two"
 
 
 def _without(section: str, tables: Mapping[str, Mapping[str, Any]], user: str, symbols: set[str]) -> Iterator[str]:

@@ -29,12 +29,12 @@ def copied_sessions(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
 
     Only sessions that share at least `quality.copy_min_share` of their rows are listed.
     """
-    tells, prints = row_prints(bars)
-    ordered = np.sort(prints[tells])
+    compared, prints = row_prints(bars)
+    ordered = np.sort(prints[compared])
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if len(twice) < LEAST_EQUAL:
         return pl.DataFrame(schema={"session": pl.Date, "copied_from": pl.Date, "TS8": pl.UInt32})
-    rows = bars.select("session").with_columns(print=pl.Series(prints)).filter(pl.Series(tells))
+    rows = bars.select("session").with_columns(print=pl.Series(prints)).filter(pl.Series(compared))
     equal = rows.join(rows.group_by("session").agg(n=pl.len()), on="session").filter(
         pl.Series(np.isin(rows["print"].to_numpy(), twice))
     )
@@ -55,9 +55,9 @@ def sampled_prints(bars: pl.DataFrame) -> Prints:
 
     *Shapes*: sessions x samples, in order.
     """
-    tells, prints = row_prints(bars)
+    compared, prints = row_prints(bars)
     m, day = bars["m"].to_numpy(), bars["session"].rle_id().to_numpy()
-    rows = np.flatnonzero(tells & (m % SAMPLE_MINUTES == SAMPLE_MINUTES // 2))
+    rows = np.flatnonzero(compared & (m % SAMPLE_MINUTES == SAMPLE_MINUTES // 2))
     sampled = np.zeros((int(day[-1]) + 1, int(m.max()) // SAMPLE_MINUTES + 1), np.uint32)
     sampled[day[rows], m[rows] // SAMPLE_MINUTES] = np.maximum(prints[rows] >> np.uint64(32), 1)
     return sampled
@@ -65,13 +65,13 @@ def sampled_prints(bars: pl.DataFrame) -> Prints:
 
 def row_prints(bars: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
     """Which rows are compared, and a fingerprint of minute, prices and volume (equal by chance in 1 of 2**32)."""
-    tells = (pl.col("sound") & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))).fill_null(value=False)
+    compared = (pl.col("sound") & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))).fill_null(value=False)
     numbers = [bars[name].to_numpy().view(np.uint64) for name in (*PRICES, "volume")]
     numbers.append(bars["m"].to_numpy().astype(np.uint64))
     mixed = np.zeros(bars.height, np.uint64)
     for number, factor in zip(numbers, FACTORS, strict=True):
         mixed += number * factor
-    return bars.select(tells).to_series().to_numpy(), mixed ^ (mixed >> np.uint64(29))
+    return bars.select(compared).to_series().to_numpy(), mixed ^ (mixed >> np.uint64(29))
 
 
 def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[int]]:

@@ -99,10 +99,14 @@ def trading_symbols(silences: Iterable[Silence]) -> Counts:
 def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
     """Per symbol: `session, first_minute, minutes, kind` of every long gap, ordered by time."""
     others = Others.of(silences)
-    told = ("first_minute", "minutes")
+    columns = ("first_minute", "minutes")
     return {
         symbol: [
-            {"session": str(gap["session"]), **{name: gap[name] for name in told}, "kind": _kind(gap, others, quality)}
+            {
+                "session": str(gap["session"]),
+                **{name: gap[name] for name in columns},
+                "kind": _kind(gap, others, quality),
+            }
             for gap in one.gaps.iter_rows(named=True)
         ]
         for symbol, one in silences.items()

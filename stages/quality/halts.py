@@ -53,7 +53,7 @@ def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
     return marked.with_columns(absent_min=pl.Series(absent, dtype=pl.Int32))
 
 
-def halts_told(halts: pl.DataFrame) -> list[dict[str, str]]:
+def halts_document(halts: pl.DataFrame) -> list[dict[str, str]]:
     """The halts of a symbol, for the report."""
     return [
         {name: f"{value:%Y-%m-%dT%H:%M:%SZ}" if name.endswith("_at") else value for name, value in row.items()}

@@ -116,12 +116,12 @@ def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.D
             f"column {missing[0]!r} is missing, the file has {delivered.columns}: name the vendor's column in "
             "source.aliases.",
         )
-    told, earlier = vendor.get("symbol", "symbol"), dialect.renames.get(symbol, {})
-    if told in delivered.columns:
-        strangers = {*delivered[told].cast(pl.String).unique()} - {symbol, *earlier}
-        if others := sorted(strangers, key=str):
+    column, earlier = vendor.get("symbol", "symbol"), dialect.renames.get(symbol, {})
+    if column in delivered.columns:
+        unknown = {*delivered[column].cast(pl.String).unique()} - {symbol, *earlier}
+        if others := sorted(unknown, key=str):
             raise HardFailure("SCH1", f"the file holds rows of {others[0]!r}: correct source.uri_template.")
-        names |= {"ticker": told} if earlier else {}
+        names |= {"ticker": column} if earlier else {}
     return delivered.select(pl.col(theirs).alias(ours) for ours, theirs in names.items())
 
 

@@ -104,7 +104,7 @@ class LabelReading:
         return self.offset_min - 60 * self.zone_hours - (self.label == "end")
 
     @property
-    def told(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """For the report."""
         first = stamp(self.offset_min) if self.stretches else None
         facts = {"first_stamp": first, "confidence": round(self.confidence, 4), "sessions": self.sessions}
@@ -231,10 +231,10 @@ def _words(by_sign: Array, offset: int) -> str:
     """In how many sessions each sign supports this first stamp, and in how many start or end labels instead."""
     other = 1 if offset == 0 else 0
     ours, theirs = np.searchsorted(CANDIDATES, (offset, other))
-    told = [
+    named = [
         f"{sign} {int((one > TELLING).sum())} to {int((one < -TELLING).sum())}"
         for sign, one in zip(SIGNS, by_sign[:, :, ours] - by_sign[:, :, theirs], strict=True)
         if (abs(one) > TELLING).any()
     ]
     first = f"{stamp(offset)} rather than {stamp(other)} as the first stamp: sessions by "
-    return first + ", by ".join(told) if told else "no sign shows anything"
+    return first + ", by ".join(named) if named else "no sign shows anything"

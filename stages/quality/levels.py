@@ -227,8 +227,8 @@ class _Scan:
 
     def _tell(self, at: int, kind: str, price: float, split: str | None = None) -> None:
         move = self.opens[at] if abs(self.opens[at] - price) > abs(self.closes[at] - price) else self.closes[at]
-        told = {"session": str(self.sessions[int(self.day[at])]), "minute": int(self.minutes[at]), "kind": kind}
-        self.levels.found.append(told | {"factor": float(f"{exp(min(move - price, 700)):.6g}"), "split": split})
+        finding = {"session": str(self.sessions[int(self.day[at])]), "minute": int(self.minutes[at]), "kind": kind}
+        self.levels.found.append(finding | {"factor": float(f"{exp(min(move - price, 700)):.6g}"), "split": split})
 
 
 def _deviation(moves: Floats) -> float:

@@ -16,7 +16,7 @@ from stages.params.quality import QualityParams
 from stages.params.universe import UniverseParams
 from stages.quality.gaps import long_gaps
 from stages.quality.gate import Checked
-from stages.quality.halts import halts_told
+from stages.quality.halts import halts_document
 from stages.quality.sentences import doubts, too_few_sessions
 
 SCHEMA_VERSION = 1
@@ -48,7 +48,7 @@ def quality_report(
             "uri": manifest["uri_template"],
             "rows": sum(one.rows_delivered for one in checked.values()),
             "sha256": hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
-            "labels": next((one.labels.told for one in checked.values() if one.labels), None),
+            "labels": next((one.labels.document for one in checked.values() if one.labels), None),
         },
         "calendar": {
             "start": str(calendar["session"][0]),
@@ -94,13 +94,13 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
         "completeness": round(1 - missing / max(1, expected), 6),
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
         "days": [_day(row) for row in days.iter_rows(named=True)],
-        "long_gaps": [_told(gap, one) for gap in gaps],
+        "long_gaps": [_gap(gap, one) for gap in gaps],
         "levels": one.levels,
-        "halts": halts_told(one.halts),
+        "halts": halts_document(one.halts),
     }
 
 
-def _told(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
+def _gap(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
     """A gap that begins with a void bar was made by the gate: no halt, and no fault of the feed's completeness."""
     begun = (gap["session"], gap["first_minute"])
     void = any(begun == (level["session"], level["minute"]) for level in one.levels if level["kind"] == "jump")

@@ -24,7 +24,7 @@ LIST_IT = "list it in conf/corporate_actions/NAME.csv and set quality.corporate_
 
 def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]]) -> list[str]:
     """Price jumps that are not listed: one sentence for each that fits a split, and one for the rest."""
-    told = [
+    sentences = [
         f"PX4 {symbol} {one['session']}: the price is {one['factor']:g} times the last close, like a split of "
         f"{one['split']} with a night's move; if it was one, {LIST_IT}"
         for one in levels
@@ -34,12 +34,12 @@ def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]]) -> list[str
     if jumps:
         first = jumps[0]
         more = f", and again on {len(jumps) - 1} occasions after it" if len(jumps) > 1 else ""
-        told.append(
+        sentences.append(
             f"PX7 {symbol} {first['session']}: at minute {first['minute']} the price is {first['factor']:g} times the "
             f"last one before it{more}, which neither its past nor other symbols nor a split explains; these bars are "
             f"void until the price is back. Repair the source, or, if the move was real, {LIST_IT}"
         )
-    return told
+    return sentences
 
 
 def copy_warnings(symbol: str, days: pl.DataFrame) -> list[str]:
@@ -57,19 +57,19 @@ def copy_warnings(symbol: str, days: pl.DataFrame) -> list[str]:
 
 def twin_warnings(checked: Mapping[str, "Checked"]) -> list[str]:
     """Symbols that hold the same bars."""
-    told = []
+    sentences = []
     for (one, other), numbers in copied_symbols({symbol: found.prints for symbol, found in checked.items()}).items():
         first = checked[one].days["session"][numbers[0]]
-        told.append(
+        sentences.append(
             f"X2 {one} and {other}: the same bars, volumes included, on {len(numbers)} sessions, first {first}; one "
             "was delivered under the other's name, get it again"
         )
-    return told
+    return sentences
 
 
 Symbols = Mapping[str, dict[str, Any]]
 FELL = {  # reason -> what is true of the session that failed for it
-    "level_jump": "{level_run} bars in a row lie beside the price before them (PX7)",
+    "level_jump": "{level_run} bars in a row are away from the price before them (PX7)",
     "no_data": "no row of it came",
     "conflicting_rows": "{TS3} of its minutes came more than once, with different values",
     "no_sound_bar": "none of its {n_raw} rows is a sound bar",
@@ -88,7 +88,7 @@ def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
     )
     counted = ", ".join(f"{many} {reason}" for reason, many in reasons.items())
     first = fallen.row(0, named=True)
-    jumps = [told for told in level_warnings(symbol, one.levels) if told.startswith("PX7")]
+    jumps = [sentence for sentence in level_warnings(symbol, one.levels) if sentence.startswith("PX7")]
     why = f"{jumps[-1]}. " if jumps and first["reason"] == "level_jump" else ""
     return (
         f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share requires "
@@ -101,30 +101,32 @@ def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
 def doubts(checked: Mapping[str, Checked], symbols: Symbols, quality: QualityParams) -> list[str]:
     """Warnings: about single symbols, then those that only several symbols together show."""
     read = {symbol: one for symbol, one in checked.items() if one.failure is None}
-    told = [sentence for symbol, one in read.items() for sentence in _of_symbol(symbol, one, symbols[symbol], quality)]
-    return told + list(_across(read, everybody=len(read) == len(checked)))
+    sentences = [
+        sentence for symbol, one in read.items() for sentence in _of_symbol(symbol, one, symbols[symbol], quality)
+    ]
+    return sentences + list(_across(read, everybody=len(read) == len(checked)))
 
 
-def _of_symbol(symbol: str, one: Checked, told: dict[str, Any], quality: QualityParams) -> Iterator[str]:
+def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: QualityParams) -> Iterator[str]:
     own = quality.of(symbol)
-    share = told["sessions_usable"] / told["sessions_expected"]
+    share = entry["sessions_usable"] / entry["sessions_expected"]
     if quality.min_sessions_share <= share < quality.warn_sessions_share:
         yield f"CMP3 {symbol}: {share:.1%} of its sessions are usable"
     if share >= quality.min_sessions_share and (scattered := _scattered(symbol, one, own)):
         yield f"CMP1 {symbol}: {scattered.strip()}"
-    if told["checks"].get("TS5_undecided"):
+    if entry["checks"].get("TS5_undecided"):
         yield f"TS5 {symbol}: its stamps do not show whether they are start or end labels"
-    real = max(1, sum(day["n_expected"] - day["n_missing"] for day in told["days"]))
+    real = max(1, sum(day["n_expected"] - day["n_missing"] for day in entry["days"]))
     off_print = int(one.days["off_print"].sum()) / real
     if off_print > quality.off_tick_share:
         yield (
             f"PX6 {symbol}: {off_print:.1%} of its bars hold prices finer than a trade is printed "
             f"(quality.print_step_ticks of quality.tick_size {quality.tick_size}): adjusted prices?"
         )
-    yield from level_warnings(symbol, told["levels"])
+    yield from level_warnings(symbol, entry["levels"])
     yield from copy_warnings(symbol, one.days)
-    fallen = {day["session"] for day in told["days"] if day["reason"] in ("incomplete", "sustained_gap")}
-    if paused := sorted({gap["session"] for gap in told["long_gaps"] if gap["kind"] == "halt"} & fallen):
+    fallen = {day["session"] for day in entry["days"] if day["reason"] in ("incomplete", "sustained_gap")}
+    if paused := sorted({gap["session"] for gap in entry["long_gaps"] if gap["kind"] == "halt"} & fallen):
         yield (
             f"HLT1 {symbol}: the other symbols traded through gaps on {', '.join(paused)}, which failed: pauses of "
             f"{symbol}, or a fault of its feed; list pauses in conf/halts/ (quality.halts), or keep such sessions with "

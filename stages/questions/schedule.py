@@ -217,9 +217,9 @@ def _known(value: float) -> float | None:
 def require_exogenous(requests: RequestsParams) -> None:
     """Refuse exogenous columns that are not in the catalogue, named twice, or unknown for the future."""
     asked = (*requests.hist_exog, *requests.futr_exog)
-    if strangers := sorted(name for name in {*asked, *requests.exog_policy} if not is_feature(name)):
+    if unknown := sorted(name for name in {*asked, *requests.exog_policy} if not is_feature(name)):
         raise ConfigurationError(
-            f"requests.hist_exog, futr_exog or exog_policy name {strangers}, which are not in the catalogue: choose "
+            f"requests.hist_exog, futr_exog or exog_policy name {unknown}, which are not in the catalogue: choose "
             f"from {sorted(FEATURES)}."
         )
     if len(set(asked)) < len(asked):

@@ -136,7 +136,7 @@ def metrics(change: Change) -> Grid | None:
     lines = [
         (
             f"{name} ± standard error" if name in errors[0] else name,
-            *(_told(side.get(name), error.get(name)) for side, error in zip((before, after), errors, strict=True)),
+            *(_text(side.get(name), error.get(name)) for side, error in zip((before, after), errors, strict=True)),
             _difference(before.get(name), after.get(name)),
         )
         for name in dict.fromkeys([*before, *after])
@@ -155,7 +155,7 @@ def _params(change: Change) -> Section:
     return params({change.base: change.before, "this change": change.before}, change.differing)
 
 
-def _told(value: Any, error: float | None) -> str:
+def _text(value: Any, error: float | None) -> str:
     if error is not None:
         return sharpe(value, error)
     return measure(value) if value is None or isinstance(value, int | float) else str(value)

@@ -43,7 +43,7 @@ def params(runs: Runs, differing: Differing) -> Section:
     """The params that differ between the runs."""
     if not differing:
         return Section("params", "Params that differ", ("None: both runs have the same params.",))
-    lines = [(key, *(_told(value) for value in values)) for key, *values in differing]
+    lines = [(key, *(_text(value) for value in values)) for key, *values in differing]
     table = grid("Every key whose values differ", ("key", *runs), lines)
     return Section("params", "Params that differ", (f"{count(len(lines), 'key')} of params.yaml.",), grids=(table,))
 
@@ -112,14 +112,14 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
     books = {name: with_curves(days(record)).filter(pl.col("symbol") == PORTFOLIO) for name, record in runs.items()}
     shown = ("session", "net_bp", "equity_bp", "drawdown_bp")
     table = pl.concat([book.select(pl.lit(name).alias("run"), *shown) for name, book in books.items()])
-    told = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
+    text = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
     titles = {"equity": "net, bp of capital", "drawdown": "below the peak, bp"}
     return [
         Figure(
             f"{span.split()[0]}-{what}",
             f"{what.capitalize()}, {span}",
-            f"{what.capitalize()} of both books over the {span}: {told}.",
-            f"{told}.",
+            f"{what.capitalize()} of both books over the {span}: {text}.",
+            f"{text}.",
             (path,),
             sized(_line(_days(table), session_axis(), alt.Y(f"{what}_bp:Q", title=title), runs).add_params(sliding())),
         )
@@ -183,7 +183,7 @@ def _label(runs: Runs) -> str:
     return ", ".join(dict.fromkeys(labels.values()))
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 

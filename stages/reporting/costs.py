@@ -19,7 +19,8 @@ def costs(record: Record) -> Section:
     """One curve a span: with trades held fixed it is a straight line, with new decisions it need not be."""
     spans = record.cost_curve["span"].unique(maintain_order=True).to_list()
     sentences = (
-        "“Same trades” keeps every trade and only charges it more; “rule decides anew” lets the rule see the costs.",
+        "“Same trades” keeps every trade and only charges it more; “new decisions” lets the rule decide at those "
+        "costs.",
         *(_break_even(record, span) for span in spans),
     )
     figures = tuple(_curve(record, span) for span in spans if _traded(record, span))

@@ -115,10 +115,10 @@ def _counts(checks: dict[str, int]) -> str:
 def sources(record: Record) -> Section:
     """One row a source and group of symbols it served; a bought forecast names its model and deployment."""
     answers = sorted(record.answers["by_source"].items())
-    told = ", ".join(f"{count(many, 'answer')} from `{name}`" for name, many in answers)
+    listed = ", ".join(f"{count(many, 'answer')} from `{name}`" for name, many in answers)
     sentences = (
-        f"{record.label}: {told}, over the whole record. An answer's source is part of its question, so a local answer "
-        "can never replace a bought one.",
+        f"{record.label}: {listed}, over the whole record. An answer's source is part of its question, so a "
+        "local answer can never replace a bought one.",
         "This file does not hold what was spent, bought and opened: `make page` shows it with the same evidence.",
     )
     asked = record.config["forecaster"]["model"]

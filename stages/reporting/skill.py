@@ -83,7 +83,7 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
     if not entries:
         return ()
     below, middle = sum(one["value"] < 1 for one in entries), entries[(len(entries) - 1) // 2]["value"]
-    told = f"{below} of {count(len(entries), 'symbol')} below 1, the middle one at {number(middle)}"
+    text = f"{below} of {count(len(entries), 'symbol')} below 1, the middle one at {number(middle)}"
     place = alt.X("rank:Q", title="symbols in order of their rMAE", scale=alt.Scale(nice=False))
     hover = [alt.Tooltip(field) for field in ("symbol:N", "n:Q")]
     hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
@@ -97,8 +97,8 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
         Figure(
             "skill-ranked",
             f"rMAE of every symbol, {horizon} minutes ahead",
-            f"Relative mean absolute error of every symbol in ascending order with bounds: {told}.",
-            f"{told.capitalize()}.",
+            f"Relative mean absolute error of every symbol in ascending order with bounds: {text}.",
+            f"{text.capitalize()}.",
             DATA,
             sized(alt.layer(lines, *([bars] if bounds else []), dots)),
             wide=True,

@@ -135,6 +135,6 @@ def _line(name: str, gate: Mapping[str, Any]) -> tuple[Any, ...]:
     value, words = gate["value"], gate["words"]
     if name == "coverage" and value is not None:
         value, words = abs(value - 0.5), f"covers {measure(value)}: {words}"
-    told = probability if name == "fdr" else measure
-    figures = [told(value), *(measure(number) for number in (gate["threshold"], gate["bound"]))]
+    format_ = probability if name == "fdr" else measure
+    figures = [format_(value), *(measure(number) for number in (gate["threshold"], gate["bound"]))]
     return (SIDES[name], gate["verdict"], *figures, gate["n"], gate["n_days"], words)

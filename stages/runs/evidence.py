@@ -98,7 +98,9 @@ class Findings:
         """Why artifacts/ is not evidence for params.yaml, as text; empty where it is."""
         words = {
             "dvc.lock records no run of {}": _named(self.never_ran),
-            "artifacts/ was made with other params than params.yaml: {}": _told(self.params) if self.params else "",
+            "artifacts/ was made with other params than params.yaml: {}": _named_params(self.params)
+            if self.params
+            else "",
             "artifacts/ was made from another {}": _named(self.stale),
             "{} is missing": _named(self.absent),
             "changed after the run that dvc.lock records: {}": _named(list(self.changed)),
@@ -158,9 +160,9 @@ def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iter
             found.absent.append(path)
         elif _differs(root / path, listed[path]):
             found.changed[path] = listed[path]
-    told = {*found.absent, *found.changed}
+    reported = {*found.absent, *found.changed}
     for path, md5 in sorted(read):
-        if made.get(path) == md5 or told & {path, *map(Path.as_posix, Path(path).parents)}:
+        if made.get(path) == md5 or reported & {path, *map(Path.as_posix, Path(path).parents)}:
             continue  # its output is checked where it was written
         if path in made or (fetched is None and _differs(root / path, md5)):
             (found.stale if path.startswith((ARTIFACTS, CONF)) else found.code).append(path)
@@ -207,7 +209,7 @@ def _named(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _told(params: Mapping[str, tuple[Any, Any]]) -> str:
+def _named_params(params: Mapping[str, tuple[Any, Any]]) -> str:
     from stages.configuration.compose import differences, told  # 0.3 s, and only after a change
 
     found: dict[tuple[str, ...], tuple[Any, Any]] = {}

@@ -72,8 +72,8 @@ def _beside(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cell(cell: pl.DataFrame, version: str) -> Document:
-    y, told, planted = cell.select("y_bp", MEDIANS[version], "planted_bp").to_numpy().T
-    error, best, still = np.abs(y - told), np.abs(y - planted), np.abs(y)
+    y, answer, planted = cell.select("y_bp", MEDIANS[version], "planted_bp").to_numpy().T
+    error, best, still = np.abs(y - answer), np.abs(y - planted), np.abs(y)
     days = cell.select("session", lead=best - error).group_by("session").agg(pl.col("lead").sum()).sort("session")
     lead, se = _mean_and_error(days["lead"].to_numpy())
     expected = cell.select("oracle_mae_bp", "persistence_mae_bp").to_numpy().sum(axis=0)
@@ -107,7 +107,7 @@ def _round(value: Floats | float) -> float | None:
 EXACT = 1e-9
 CELL = ["symbol", "history_days", "horizon_min"]
 Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
-NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "told": pl.Float64})
+NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})
 
 
 class Sent(Protocol):
@@ -138,9 +138,9 @@ def controls(
     scores: dict[str, list[Score]] = {name: [] for name in ("echo", "oracle", "shifted_oracle")}
     counts = dict.fromkeys(scores, 0)
     for part in forecasts:
-        for name, told in _told_by_controls(_asked_once(part, ends), bars).items():
-            scores[name] += _scores(told)
-            counts[name] += told.height
+        for name, answer in _answers_of_controls(_asked_once(part, ends), bars).items():
+            scores[name] += _scores(answer)
+            counts[name] += answer.height
     limit = params.shifted_oracle_rmae_gt
     rules: dict[str, tuple[str, Callable[[float, float], bool]]] = {
         "echo": ("rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
@@ -154,13 +154,13 @@ def controls(
     return {**proofs, "verdict": worst(verdicts).value}
 
 
-def _told_by_controls(rows: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def _answers_of_controls(rows: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """The forecasts as each control would have made them."""
     target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
     starts = pl.col("end_utc"), target, target - pl.duration(minutes=1)
     symbols = sorted(set(rows["symbol"]) & set(bars))
     closes = pl.concat([NO_CLOSES, *(_closes(symbol, bars[symbol], rows, starts) for symbol in symbols)])
-    echo, oracle, shifted = (_told(rows, closes, start) for start in starts)
+    echo, oracle, shifted = (_answered(rows, closes, start) for start in starts)
     return {"echo": echo, "oracle": oracle, "shifted_oracle": shifted.filter(pl.col("q50").is_not_null())}
 
 
@@ -175,12 +175,12 @@ def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame, starts: Iterabl
     mine = rows.filter(symbol=symbol)
     wanted = pl.concat(mine.select(start.alias("ts")) for start in starts)["ts"].unique()
     looked_up = bars.filter(pl.col("ts").is_in(wanted.implode()))
-    return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", told="close")
+    return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", answer="close")
 
 
-def _told(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.DataFrame:
+def _answered(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.DataFrame:
     """The forecasts with every level replaced by the move from `last` to the close of the bar that starts then."""
-    move_bp = (1e4 * (pl.col("told") / pl.col("last")).log()).round(DECIMALS)
+    move_bp = (1e4 * (pl.col("answer") / pl.col("last")).log()).round(DECIMALS)
     return (
         rows.with_columns(bar_start.alias("bar_start"))
         .join(closes, on=["symbol", "bar_start"], how="left", maintain_order="left")
@@ -200,11 +200,11 @@ def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], b
     }
 
 
-def _scores(told: pl.DataFrame) -> Iterator[Score]:
+def _scores(answer: pl.DataFrame) -> Iterator[Score]:
     """One score a cell, except cells whose outcomes never moved: there all answers look like persistence."""
-    losses = elementary_losses(told)
-    rows = LossRows.of(told.select("symbol", "session").hstack(losses), losses.columns)
-    for members in told.with_row_index("row").group_by(CELL, maintain_order=True).agg("row")["row"]:
+    losses = elementary_losses(answer)
+    rows = LossRows.of(answer.select("symbol", "session").hstack(losses), losses.columns)
+    for members in answer.with_row_index("row").group_by(CELL, maintain_order=True).agg("row")["row"]:
         sums = rows.by_day(members.to_numpy()).totals().together
         if sums["abs_y"] != 0 or not np.isfinite(sums["calibrated_abs"]):
             error = relative_errors(sums, "calibrated")["rmae"]

@@ -41,7 +41,7 @@ class Columns:
 
     aliases: dict[str, str]
     symbols: tuple[str, ...]
-    told: str
+    evidence: str
 
 
 def columns_of(rows: pl.DataFrame) -> Columns:
@@ -63,8 +63,8 @@ def columns_of(rows: pl.DataFrame) -> Columns:
             f'lowest in only {share:.0%} of rows. Name them: ALIASES="{" ".join(f"COLUMN={name}" for name in PRICES)}".'
         )
     aliases = {column: name for name, column in found.items() if column != name}
-    told = ", ".join(f"{column} is {name}" for column, name in aliases.items()) or "names as ours"
-    return Columns(aliases, symbols, f"{told}; high is highest and low lowest in {share:.1%} of {rows.height} rows")
+    text = ", ".join(f"{column} is {name}" for column, name in aliases.items()) or "names as ours"
+    return Columns(aliases, symbols, f"{text}; high is highest and low lowest in {share:.1%} of {rows.height} rows")
 
 
 def unit_of(first: int | str) -> tuple[Unit, str]:
@@ -85,8 +85,8 @@ def price_scale_of(prices: pl.Series) -> tuple[float, str]:
     if known.is_empty() or not (known == known.round()).all():
         return 1.0, ""
     scale = next((scale for scale in SCALES if median * scale <= DEAREST), SCALES[-1])
-    told = f"{scale:g}: prices are whole numbers around {median:.0f}, so {median * scale:.2f} dollars"
-    return scale, "" if scale == 1 else told
+    text = f"{scale:g}: prices are whole numbers around {median:.0f}, so {median * scale:.2f} dollars"
+    return scale, "" if scale == 1 else text
 
 
 def _by_name(rows: pl.DataFrame) -> dict[str, str]:

@@ -35,7 +35,7 @@ class Layout:
     files: int
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The layout as text."""
         periods = {"{d": "day", "{m": "month", "{yyyy": "year"}
         period = next((f", one a {word}" for form, word in periods.items() if form in self.template), "")

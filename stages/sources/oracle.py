@@ -40,13 +40,13 @@ def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: S
     symbols = sorted(set(questions["symbol"]) & set(bars))
     minutes = pl.concat([NO_MINUTES, *(_minutes(symbol, bars[symbol], questions) for symbol in symbols)])
     asked = questions.join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
-    told = []
+    answers = []
     for (symbol, session, n_bars), rows in asked.group_by("symbol", "session", "n_bars", maintain_order=True):
         path = PLANTS[params.plant].path(symbol, params, session, n_bars)
         m0, horizon_min = rows["m0"].to_numpy(), rows["horizon_min"].to_numpy()
-        told.append(rows.select(QUESTION).with_columns(**expectation(symbol, params, path, m0, horizon_min)))
+        answers.append(rows.select(QUESTION).with_columns(**expectation(symbol, params, path, m0, horizon_min)))
     empty = asked.select(QUESTION).clear().with_columns(pl.lit(None, pl.Float64).alias(name) for name in KNOWN)
-    return pl.concat([empty, *told]).sort(QUESTION)
+    return pl.concat([empty, *answers]).sort(QUESTION)
 
 
 def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:

@@ -215,9 +215,9 @@ def is_local(sources: Sequence[str]) -> bool:
 
 def origin(sources: Sequence[str], kind: str, name: str) -> str:
     """Who made the forecasts, and on which bars: for the head of a page and every picture."""
-    told = [
+    names = [
         f"Local forecaster “{source.removeprefix(LOCAL)}” (not TimeGPT)" if source.startswith(LOCAL) else source
         for source in sources
     ]
     bars = "an artificial market" if kind == SYNTHETIC else f"bars of “{name}”"
-    return f"{' and '.join(told)} on {bars}"
+    return f"{' and '.join(names)} on {bars}"

@@ -25,9 +25,9 @@ def open_parts(held: Mapping[str, int], open_for: OpenFor, name: str) -> list[st
     `held` is the number of sessions of each part.
     """
     ids = dict.fromkeys(held, open_for) if open_for is None or isinstance(open_for, str) else open_for
-    if strangers := sorted(set(ids) - set(held)):
+    if unknown := sorted(set(ids) - set(held)):
         raise ConfigurationError(
-            f"split.open_holdout names {shorten(strangers)}, but split.holdout_months holds out {shorten(list(held))}: "
+            f"split.open_holdout names {shorten(unknown)}, but split.holdout_months holds out {shorten(list(held))}: "
             "correct the month, or remove it."
         )
     return [part for part, sessions in held.items() if sessions and ids.get(part) == name]

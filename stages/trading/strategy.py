@@ -107,9 +107,9 @@ def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
 def require_forecast(name: str, wanted: Iterable[object], made: pl.Series) -> None:
     """Refuse values of the param `name` that no forecast has. A span without any forecast refuses nothing."""
     known = set(made.unique())
-    if known and (strangers := [value for value in wanted if value not in known]):
+    if known and (unknown := [value for value in wanted if value not in known]):
         listed = ", ".join(str(value) for value in sorted(known))
         raise ConfigurationError(
-            f"{name} asks for {strangers[0]}, but the forecasts have {made.name} {listed}: choose one of these, or add "
+            f"{name} asks for {unknown[0]}, but the forecasts have {made.name} {listed}: choose one of these, or add "
             "it to requests and forecast again."
         )

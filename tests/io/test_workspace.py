@@ -116,7 +116,7 @@ def test_one_budget_for_all_machines_needs_a_remote(repository: Path):
         ledger_anywhere(api(scope="remote"))
 
 
-def test_a_shop_with_one_budget_keeps_it_on_the_remote(repository: Path):
+def test_machines_with_one_budget_keep_it_on_the_remote(repository: Path):
     configure(repository, "[core]\n    remote = team\n['remote \"team\"']\n    url = ../../shared\n")
     context = open_context(ForecasterParams(**{**FORECASTER, "base_url": "http://127.0.0.1:9"}), api(scope="remote"))
     assert context.attempts is not None

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stages.errors import LISTED, shorten
+from stages.errors import shorten
 from stages.reporting.coverage import coverage
 from stages.reporting.data import data
 from stages.reporting.elements import evenly
@@ -16,6 +16,8 @@ from stages.reporting.skill import skill
 from stages.reporting.verdict import gates
 from stages.tables.trades import PORTFOLIO
 from tests.reporting.records import SYMBOLS, config, quality, record
+
+LISTED = 12  # a dozen
 
 
 def crowded() -> Record:
