@@ -131,5 +131,5 @@ def test_dvc_itself_reads_the_same_cache_folder(repository: Path):
 
 
 def test_a_common_budget_without_common_answers_is_refused():
-    with pytest.raises(ValueError, match=r"api\.scope remote .* api\.share false keeps them back"):
+    with pytest.raises(ValueError, match=r"api\.scope remote .* api\.share is false"):
         api(scope="remote", share=False)

@@ -121,4 +121,4 @@ def test_ctrl_c_in_any_script_is_one_sentence(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as end:
         run(main)
     assert end.value.code == 130
-    assert capsys.readouterr().err == "SIGINT ended this run: what it had finished is kept, run it again.\n"
+    assert capsys.readouterr().err == "SIGINT ended this run: what it had finished is kept; run it again.\n"

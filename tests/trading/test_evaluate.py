@@ -71,7 +71,7 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     gate = run("stages.gate", nothing_found)
     assert gate.returncode == 3
     assert "forecast" in gate.stdout
-    assert "the verdict is FAIL: forecast. The words" in gate.stderr, "only what failed, not what is sealed"
+    assert "the verdict is FAIL: forecast. The text" in gate.stderr, "only what failed, not what is sealed"
     assert "SEALED" in gate.stdout
     assert "open-holdout" not in gate.stdout + gate.stderr, "nobody opens a holdout after a FAIL"
     assert "Traceback" not in gate.stderr
