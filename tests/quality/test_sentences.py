@@ -84,8 +84,8 @@ def in_one_piece() -> pl.DataFrame:
 THIRD = without(whole(TUESDAY), whole(WEDNESDAY), minutes(date(2024, 11, 21), 50, 60))
 # what is said -> a delivery of which it is true, one of which it is not
 SENTENCES: dict[str, tuple[Vendors, Vendors]] = {
-    "12 of 14 sessions are usable (85.7%), quality.min_sessions_share requires 90.0%; failed: 2 no_data; on 2024-11-19, "
-    "no row of it came": (alone(without(whole(TUESDAY), whole(WEDNESDAY))), alone(without(whole(TUESDAY)))),
+    "12 of 14 sessions are usable (85.7%), quality.min_sessions_share requires 90.0%; failed: 2 no_data; on "
+    "2024-11-19, no row of it came": (alone(without(whole(TUESDAY), whole(WEDNESDAY))), alone(without(whole(TUESDAY)))),
     "failed: 2 no_data, 1 sustained_gap": (alone(THIRD), alone(without(whole(TUESDAY), whole(WEDNESDAY)))),
     "on 2024-11-19, 390 of its minutes came more than once, with different values": (
         alone(twice(whole(TUESDAY) | whole(WEDNESDAY), volume=pl.col("volume") + 1)),
