@@ -88,7 +88,7 @@ def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(pr
 
 def test_a_params_yaml_that_is_no_yaml_is_told_so(project):
     (project.path / "params.yaml").write_text("rules: [")
-    with pytest.raises(ConfigurationError, match="not YAML"):
+    with pytest.raises(ConfigurationError, match="not valid YAML"):
         project.run("params", "--check")
 
 
@@ -103,7 +103,7 @@ def test_what_lies_in_artifacts_of_other_params_is_told_when_they_are_composed(p
 def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
     project.write_json("conf/manifests/synthetic.json", {"source": "synthetic", "files": []})
     (project.path / "dvc.lock").write_text("")
-    with pytest.raises(ConfigurationError, match="is empty or torn"):
+    with pytest.raises(ConfigurationError, match="is empty or incomplete"):
         project.run("params", "--check")
 
 

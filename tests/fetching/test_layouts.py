@@ -83,7 +83,7 @@ def test_parts_of_one_period_are_read_one_after_the_other(home: Path) -> None:
 
 
 def test_a_star_beside_a_symbol_is_refused_since_a_would_find_aa() -> None:
-    with pytest.raises(ValueError, match="beside the symbol"):
+    with pytest.raises(ValueError, match="next to the symbol"):
         source(uri_template="*{symbol}.parquet")
 
 
@@ -136,7 +136,7 @@ def test_a_day_without_a_file_is_left_to_the_gate_and_a_month_without_any_stops(
 def test_a_column_that_no_alias_names_as_the_symbol_is_asked_for(home: Path) -> None:
     stated = flat_files(home, "AAPL", "MSFT").model_copy(update={"aliases": {"window_start": "ts"}})
     manifest = select(listing_of(stated, files_of(stated, [])), stated, universe("AAPL", "MSFT"))
-    with pytest.raises(DataContractError, match=r"as ticker: symbol"):
+    with pytest.raises(DataContractError, match=r"for example ticker: symbol"):
         bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
 
 

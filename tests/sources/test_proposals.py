@@ -153,5 +153,5 @@ def test_lines_of_a_csv_tell_names_and_separator() -> None:
 
 
 def test_a_text_that_is_no_table_of_bars_is_refused() -> None:
-    with pytest.raises(DataContractError, match="no table of bars"):
+    with pytest.raises(DataContractError, match="not a table of bars"):
         csv_of(["Dear customer,", "your download has expired."])
