@@ -12,11 +12,12 @@ import fsspec
 import pytest
 import yaml
 
-from stages.engine import engine, trading
+from stages.engine import engine
 from stages.io import settings
 from stages.io.files import read_sheet, read_table, write_json
 from stages.io.partitions import MANIFEST
 from stages.tables.market import Calendar
+from stages.trading import trade_grid
 from stages.trading.trade_grid import blocks_of
 from tests.benchmarks.bench_sweep import study
 from tests.support.cluster import Cluster
@@ -61,7 +62,7 @@ def run(folder: Path, stages: tuple[str, ...], choice: str) -> dict[str, str]:
         settings.read_document.cache_clear()
         patch.setenv("DVC_ROOT", str(folder))
         patch.setenv("ENGINE", "loop" if choice == "backwards" else choice)
-        patch.setattr(trading, "blocks_of", partial(blocks_of, at_once=COMBOS_AT_ONCE))
+        patch.setattr(trade_grid, "blocks_of", partial(blocks_of, at_once=COMBOS_AT_ONCE))
         if choice == "backwards":
             patch.setattr(engine, "_loop", backwards)
         for stage in stages:
