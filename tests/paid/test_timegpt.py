@@ -38,7 +38,7 @@ def with_columns(one: Asked, hist: dict[str, Any], futr: dict[str, Any]) -> Aske
 def test_a_seat_sends_one_request(service: TimeGPT, server: TimeGPTServer):
     used = reservation()
     service.forecast([asked()], used)
-    with pytest.raises(RequestFailed, match="a second request tried to leave on seat"):
+    with pytest.raises(RequestFailed, match="a second request tried to leave on reservation"):
         service.forecast([asked()], used)
     assert server.sent == 1
 
@@ -53,7 +53,7 @@ def test_the_sdks_own_retries_find_no_seat(service: TimeGPT, server: TimeGPTServ
     """We ask for one attempt; if the SDK made more all the same, the hook would stop the second."""
     service._client._retry_strategy = NixtlaClient(api_key="x", retry_interval=0)._retry_strategy  # six attempts
     server.always("503")
-    with pytest.raises(RequestFailed, match="a second request tried to leave on seat"):
+    with pytest.raises(RequestFailed, match="a second request tried to leave on reservation"):
         service.forecast([asked()], reservation())
     assert server.sent == 1
 
