@@ -1,1 +1,1 @@
-"""The pipeline: one script a stage, one folder a topic; six of the folders touch the world (docs/ARCHITECTURE.md)."""
+"""The pipeline: one script a stage, one folder a topic (docs/ARCHITECTURE.md)."""

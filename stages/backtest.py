@@ -33,7 +33,7 @@ SUMMARY = Path("artifacts/backtest/bt_summary.csv")
 
 
 def main() -> None:
-    """Search bars and calibrated forecasts -> trades, the reason of every trade not made, and what a day earned."""
+    """Search bars and calibrated forecasts -> trades, the reason of every trade not made, and daily P&L."""
     whitelist = read_params(UniverseParams).whitelist
     strategy = Strategy(
         rules=read_params(RulesParams),

@@ -1,4 +1,4 @@
-"""Stage `calibrate`: correct quantiles by errors already known at each snapshot, by every method."""
+"""Stage `calibrate`: quantiles corrected by errors already known at each snapshot, by every method."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ OFFSETS = Path("artifacts/calibrate/offsets.parquet")
 
 
 def main() -> None:
-    """Quantiles and bars -> forecasts, raw and corrected; outcomes are looked at and not written."""
+    """Quantiles and bars -> forecasts, raw and corrected. Outcomes are used, but not written."""
     params = read_params(CalibrationParams)
     usable = usable_sessions(read_json(REPORT))
 

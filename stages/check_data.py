@@ -1,4 +1,4 @@
-"""Stage `check_data`: sound bars on the gapless regular-hours grid, or stop naming symbol and session."""
+"""Stage `check_data`: sound bars on the gapless grid of regular hours, or a stop that names symbol and session."""
 
 from dataclasses import replace
 from functools import partial

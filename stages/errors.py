@@ -1,4 +1,4 @@
-"""The ways a run ends early, each with its exit code; and many names in few words.
+"""The errors that end a run early, each with its exit code.
 
     PipelineError
     ├── DataContractError   2     a table or source breaks its contract
@@ -7,8 +7,8 @@
     ├── ConfigurationError  5     params or the environment ask for something impossible
     └── Interrupted         130   Ctrl-C between two requests; 143 for SIGTERM
 
-A message says what happened with the value, the rule by its params name, and what to do; one that arises among many
-symbols or months says at which.
+A message says what happened with the value, the rule by its params name, and what to do. An error in work on one of
+many symbols or months names it.
 """
 
 import re
@@ -18,7 +18,7 @@ from signal import SIGINT
 
 
 class PipelineError(Exception):
-    """A user's problem told in one sentence; shown without a traceback."""
+    """A user error in one sentence, shown without a traceback."""
 
     exit_code: int = 1
 
@@ -30,7 +30,7 @@ class DataContractError(PipelineError):
 
 
 class GateNotMet(PipelineError):
-    """A required gate does not say PASS."""
+    """A required gate is not PASS."""
 
     exit_code = 3
 
@@ -48,7 +48,7 @@ class ConfigurationError(PipelineError):
 
 
 class Interrupted(PipelineError):
-    """A signal ended the run while nothing was in flight; the exit code is the shell's: 128 and the signal's number."""
+    """A signal ended the run with nothing in flight. The exit code is the shell's: 128 plus the signal's number."""
 
     exit_code = 128 + SIGINT
 
@@ -59,7 +59,7 @@ class Interrupted(PipelineError):
 
 @contextmanager
 def at_work_on(place: str) -> Iterator[None]:
-    """Whatever is raised in the block names the place, `AAPL` or `AAPL 2024-03`: a problem first, a bug in a note."""
+    """Errors in the block name the place, `AAPL` or `AAPL 2024-03`: user errors in the sentence, bugs in a note."""
     try:
         yield
     except PipelineError as error:
@@ -67,12 +67,12 @@ def at_work_on(place: str) -> Iterator[None]:
             error.args = (f"{place}: {error}",)
         raise
     except Exception as error:
-        error.add_note(f"This happened at work on {place}.")
+        error.add_note(f"This happened while working on {place}.")
         raise
 
 
 def shorten(names: Sequence[str]) -> str:
-    """`A, B, C`; of more than a dozen the first, and how many more there are."""
+    """`A, B, C`; of more than a dozen names, the first ones and how many more there are."""
     listed = 12
     more = len(names) - listed
     return ", ".join(names[:listed]) + (f" and {more:,} more" if more > 0 else "")

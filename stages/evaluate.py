@@ -1,4 +1,4 @@
-"""Stage `evaluate`: book, cost curve and verdict; out of sample too if the holdout was opened for this strategy."""
+"""Stage `evaluate`: book, cost curve and verdict; also out of sample if the holdout is open for this strategy."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ SUMMARY = Path("artifacts/evaluate/summary.json")
 
 
 def main() -> None:
-    """Search trades, forecast gates and, only if opened for this strategy's id, the holdout -> verdict and evidence."""
+    """Search trades, forecast gates and, only if open for this strategy's id, the holdout -> verdict and evidence."""
     study = StageStudy.parse(read_document())
     metrics, forecast_gates = read_json(METRICS), read_json(FORECAST_GATES)
     held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT))

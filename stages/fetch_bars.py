@@ -21,7 +21,7 @@ CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
 
 
 def main() -> None:
-    """Manifest -> bars, values unaltered, every file checked against its md5."""
+    """Manifest -> bars with unchanged values, every file checked against its md5."""
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
     storage = read_params(StorageParams)

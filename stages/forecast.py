@@ -1,4 +1,4 @@
-"""Stage `forecast`: answer every question, from the answer store or by a budgeted, recorded call."""
+"""Stage `forecast`: an answer to every question, from the answer store or by a budgeted, recorded request."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ ANSWERS = Path("artifacts/forecast/answers.json")
 
 
 def main() -> None:
-    """Questions -> quantiles of every horizon, with the benchmark's beside them; what was spent is in the ledger."""
+    """Questions -> quantiles at every horizon, and those of the benchmark. The ledger records what was spent."""
     forecaster = read_params(ForecasterParams)
     requests = read_params(RequestsParams)
     schedule = read_table(Schedule, SCHEDULE)

@@ -1,6 +1,7 @@
-"""The verdict of the last run as a short table; exit code 3 unless it holds.
+"""The verdict of the last run as a short table; exit code 3 unless it is good enough.
 
-No stage of the graph fails because a gate is not met: a failed stage would not be recorded. This command says so.
+No stage of the graph fails because a gate is not met, since DVC would not record a failed stage. This command exits
+instead.
 """
 
 from pathlib import Path
@@ -30,11 +31,11 @@ def main() -> None:
         made = [name for name, gate in document["gates"].items() if gate["required"] and gate["verdict"] == verdict]
         if verdict == "SEALED":
             words = document["gates"][made[0]]["words"]
-            opens = "" if words == NOT_BEGUN else " `make open-holdout` opens it, on the record."
+            opens = "" if words == NOT_BEGUN else " `make open-holdout` opens it; the opening is recorded."
             raise GateNotMet(f"the verdict is SEALED: {', '.join(made)}. {words}{opens}")
         raise GateNotMet(
-            f"the verdict is {verdict}: {', '.join(made)}. The words beside each gate, and the page "
-            "artifacts/report/index.html, say why."
+            f"the verdict is {verdict}: {', '.join(made)}. The text of each gate and the page "
+            "artifacts/report/index.html say why."
         )
     print(f"gate: {document['verdict']}")
 

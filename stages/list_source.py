@@ -1,4 +1,4 @@
-"""Stage `list_source`: select the files of this study from the committed listing of its source."""
+"""Stage `list_source`: the files of this study, selected from the committed listing of its source."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Stage `report`: one self-contained page a stranger can judge the run by, and two markdown reports."""
+"""Stage `report`: one self-contained page from which a stranger can judge the run, and two markdown reports."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ ROBUSTNESS = Path("artifacts/report/robustness_report.md")
 
 
 def main() -> None:
-    """Everything the run found -> the page and the reports; of the holdout only what `evaluate` released."""
+    """All results of the run -> the page and the reports; of the holdout only what `evaluate` released."""
     record = read_record(FILES, StageStudy.parse(read_document()).document())
 
     page = render_page(record)

@@ -33,7 +33,7 @@ COVERAGE = Path("artifacts/score_forecasts/coverage_by_time.csv")
 
 
 def main() -> None:
-    """Scored search rows -> scores with their evidence, a verdict per cell, a calibration proposed."""
+    """Scored search rows -> metrics with their uncertainty, a verdict per cell, and a proposed calibration."""
     params = read_params(GatesParams)
     market, source = read_params(ArtificialMarket).planted, read_params(BarsOrigin)
     forecasts = PartsOf(Scored, CALIBRATED)

@@ -1,4 +1,4 @@
-"""Stage `seal`: cut the record into the search span with its outcomes, the embargo and the holdout's sealed spans."""
+"""Stage `seal`: the record cut into the search span with its outcomes, the embargo and the holdout's sealed spans."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +11,7 @@ from stages.engine import engine
 from stages.engine.tasks import SymbolTask
 from stages.io.files import (
     PartitionedTables,
-    clear,
+    empty_directory,
     read_json,
     read_table,
     read_table_parts,
@@ -39,7 +39,7 @@ HOLDOUT = Path("artifacts/seal/holdout")
 
 
 def main() -> None:
-    """Bars and forecasts -> a folder to choose on, and sealed spans without outcomes that no choice may open."""
+    """Bars and forecasts -> the search span, and sealed spans without outcomes, on which no choice may be made."""
     params, storage = read_params(CutParams), read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
     bars = {symbol: (one,) for symbol, one in partitions_of(BARS, Bars).items()}
@@ -47,7 +47,7 @@ def main() -> None:
 
     spans = cut_sessions(calendar, read_distinct(CALIBRATED, ["session"]), params)
 
-    clear(HOLDOUT)
+    empty_directory(HOLDOUT)
     span_inputs = {HOLDOUT / one.name: one for one in spans.holdout}
     for folder, span in {SEARCH: spans.search, **span_inputs}.items():
         with staged(folder / "bars", storage) as stage:

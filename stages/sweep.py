@@ -1,4 +1,4 @@
-"""Stage `sweep`: the whole rule grid on the search span, ranked honestly; a proposal."""
+"""Stage `sweep`: the complete rule grid on the search span, ranked with all trials counted; a proposal."""
 
 from functools import partial
 from pathlib import Path

@@ -1,24 +1,15 @@
-"""Is the past the same in every future? Replays at random instants, and a planted leak that must be found.
+"""The leakage audit: replays at random instants must find the same past, and a planted leak must be found.
 
-Was the past the same? Bit for bit, and if not: where it first was not.
+Half of the instants are any minute; half are between a snapshot and its outcome, where calibration could know too much.
+Instants within gaps are added, where the gate could know whether another bar follows. At each instant the future is
+scrambled or cut off, and everything known before must stay the same, bit for bit.
 
-*Errors*: none; a difference is a `Leak`, which says itself in a sentence.
+The planted leak is a gate that knows which minutes are followed by a bar. Whether a minute without a bar is a minute
+without a trade or the beginning of a gap is known only later. Some rows of the study's bars are removed, this gate
+processes them, and the audit must name it.
 
-The instants at which the past is put to the test.
-
-Half of them are any minute; half lie between a snapshot and its outcome, where calibration could know too much. On top
-of them come instants amid gaps, where the gate could know whether another bar follows.
-*Time*: from the first snapshot at which every history length was asked, so that each replay has something to ask.
-
-Replay after replay, in order of time, until the past moves or all is told.
-
-*Errors*: `DataContractError` (exit 2) naming stage, column, symbol and the first offending instant.
-
-A leak on purpose, to see whether the audit finds it: a gate that knows which minutes are followed by a bar.
-
-Whether a minute without a bar is one without a trade, or the beginning of a gap, is known only later: a gate that waits
-for the next bar before it calls a minute quiet looks ahead, and on a feed without absent minutes nobody would notice.
-So some rows of the study's bars are taken out, such a gate is put in front of them, and the audit has to name it.
+*Time*: instants start at the first snapshot at which every history length was asked, so each replay asks something.
+*Errors*: `DataContractError` (exit 2) naming stage, column, symbol and the first leaking instant.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,7 +32,10 @@ ROW = "(the row itself)"
 
 @dataclass(frozen=True)
 class Leak:
-    """The first stage and column that knew the future, and the first instant at which it did."""
+    """The first stage and column that knew the future, and the first instant at which it did.
+
+    `str` gives a sentence.
+    """
 
     stage: str
     column: str
@@ -58,9 +52,10 @@ class Leak:
 
 
 def known_by(known: list[Known], instant: datetime, future: str) -> list[Known]:
-    """What must be the same: rows known at the instant.
+    """The rows that must be the same: those known at the instant.
 
-    Decisions only where the future is scrambled: where the record is cut the session ends, and so does every position.
+    Decisions are compared only where the future is scrambled: where the record is cut, the session ends and so does
+    every position.
     """
     return [
         replace(one, rows=one.rows.filter(pl.col("known_at") <= instant))
@@ -80,10 +75,10 @@ def first_leak(base: list[Known], replayed: list[Known], instant: datetime, futu
 
 
 def stale_bar(base: list[Known], replayed: list[Known], instant: datetime) -> Leak | None:
-    """A bar of the next minute that a scrambled future left as it was: its price was known a minute before it says.
+    """A bar of the next minute that a scrambled future did not change: its price was known a minute before its stamp.
 
-    End labels that are read as starts look like this; nothing is known too early, but every order is filled at the
-    price of a minute that was over.
+    This happens when end labels are read as start labels: nothing is known too early, but orders are filled at old
+    prices.
     """
     following = pl.col("known_at") == instant + pl.duration(minutes=1)
     ours = base[0].rows.filter(following, pl.col("gap_len") == 0)
@@ -120,7 +115,9 @@ def instants(schedule: pl.DataFrame, calendar: pl.DataFrame, horizon_min: int, c
     asked = schedule.filter(pl.col("status") == "ok")
     first = asked.group_by("history_days").agg(pl.col("snapshot_utc").min())["snapshot_utc"].max()
     if first is None:
-        raise DataContractError("no question was asked, so there is nothing to audit: see schedule.parquet.")
+        raise DataContractError(
+            "no question was asked, so there is nothing to audit: see the statuses in schedule.parquet."
+        )
     minutes = minute_grid(calendar).filter(pl.col("known_at") >= first)["known_at"].to_list()
     rng = np.random.default_rng(seed)
     anywhere = rng.choice(len(minutes), size=min(count - count // 2, len(minutes)), replace=False)
@@ -132,7 +129,7 @@ def instants(schedule: pl.DataFrame, calendar: pl.DataFrame, horizon_min: int, c
 
 
 def amid_gaps(bars: pl.DataFrame, since: datetime, count: int, seed: int) -> list[datetime]:
-    """At most `count` instants, oldest first: a minute without a bar has just passed, and one with a bar follows.
+    """At most `count` instants, oldest first, just after a minute without a bar that one with a bar follows.
 
     *Tables*: `Bars` of some symbols.
     """
@@ -143,7 +140,7 @@ def amid_gaps(bars: pl.DataFrame, since: datetime, count: int, seed: int) -> lis
 
 @dataclass(frozen=True)
 class Passed:
-    """One instant whose past stood still."""
+    """One instant at which the past stayed the same."""
 
     instant: datetime
     future: str
@@ -152,7 +149,7 @@ class Passed:
 
 
 def audit(replay: Replay, world: World, base: list[Known], at: Iterable[datetime]) -> Iterator[Passed]:
-    """Scramble and cut in turns, and compare with `base`, the run in the world as it is."""
+    """Scramble and cut in turns, in order of time, and compare with `base`, the run in the real world."""
     futures = list(FUTURES.items())
     for number, instant in enumerate(at):
         name, future = futures[number % len(futures)]
@@ -161,7 +158,7 @@ def audit(replay: Replay, world: World, base: list[Known], at: Iterable[datetime
         if leak is None and name == "scrambled":
             leak = stale_bar(base, replayed, instant)
         if leak is not None:
-            raise DataContractError(f"the past moved: {_told(leak)}")
+            raise DataContractError(f"the past moved: {_sentence(leak)}")
         past = known_by(base, instant, name)
         yield Passed(instant, name, asked(past), sum(one.rows.height for one in past))
 
@@ -172,12 +169,15 @@ def asked(known: list[Known]) -> frozenset[str]:
     return frozenset(schedule["key"].drop_nulls())
 
 
-def _told(leak: Leak) -> str:
-    return f"{leak}. Whatever computes that column looks ahead; no result of this study counts until it is found."
+def _sentence(leak: Leak) -> str:
+    return (
+        f"{leak}. The code that computes that column looks ahead; no result of this study is valid until it is "
+        "corrected."
+    )
 
 
 Plant = Callable[[Mapping[str, Checked]], Mapping[str, Checked]]
-THINNED = 0.07  # share of the rows that are taken out
+THINNED = 0.07  # share of the rows that are removed
 
 
 def thinned(world: World, seed: int) -> World:
@@ -188,7 +188,7 @@ def thinned(world: World, seed: int) -> World:
 
 
 def in_hindsight(checked: Mapping[str, Checked]) -> dict[str, Checked]:
-    """What a gate would write that carries a price forward only where a bar of the session follows."""
+    """The bars of a leaking gate, which carries a price forward only where a later bar of the session exists."""
     followed = REAL.reverse().cum_max().reverse().over("session")
     unknown = [pl.when(followed | ~pl.col("is_filled")).then(name).alias(name) for name in (*PRICES, "volume")]
     return {
@@ -198,7 +198,7 @@ def in_hindsight(checked: Mapping[str, Checked]) -> dict[str, Checked]:
 
 
 def found_leak(replay: Replay, world: World, seed: int, plant: Plant = in_hindsight) -> Leak | None:
-    """The leak as the audit names it; None if it goes unseen. Where no minute is filled, there is none to plant."""
+    """The leak as the audit reports it; None if it is not found. Without filled minutes there is none to plant."""
     thin = thinned(world, seed)
 
     def known(bars: Frames) -> list[Known]:

@@ -1,9 +1,9 @@
-"""The pipeline from delivered bars to decisions as one value, and what it knew at which instant.
+"""The pipeline from delivered bars to decisions as functions, and what each stage knew at which instant.
 
-*Tables*: `Known`, one a stage: a key, `known_at`, and every column that must not depend on what came later.
+*Tables*: `Known`, one a stage: a key, `known_at`, and every column that must not depend on the future.
 *Time*: a bar and its features are known at the bar's `known_at`; a question, its answer and its correction at the
-snapshot; a verdict on a session, an offset and an outcome are compared once the session is over; a decision when the
-last bar that its order could have entered at is over.
+snapshot; a verdict on a session, an offset and an outcome once the session is over; a decision after the last bar at
+which its order could have been filled.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ DECIDED = [*FORECAST, "method", "decision", "ev_bp", "cost_bp"]
 
 @dataclass(frozen=True)
 class Replay:
-    """Each stage as a function, params bound; `wait_min` minutes after a snapshot its decision is known."""
+    """Each stage as a function with its params; a decision is known `wait_min` minutes after its snapshot."""
 
     check: Callable[[Frames], Mapping[str, Checked]]
     build: Callable[[Frames, Usable, pl.DataFrame], Frames]
@@ -43,7 +43,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Known:
-    """Rows of one stage with the instant at which each was known. *Errors*: names the stage as `dvc.yaml` does."""
+    """Rows of one stage with the instant at which each was known; `stage` is its name in `dvc.yaml`."""
 
     stage: str
     key: tuple[str, ...]
@@ -97,5 +97,5 @@ def _known(stage: str, key: list[str], rows: pl.DataFrame) -> Known:
 
 
 def _stacked(frames: Frames) -> pl.DataFrame:
-    """Frames of all symbols in one, which `symbol` tells apart."""
+    """Frames of all symbols as one, with a `symbol` column."""
     return pl.concat(frame.select(pl.lit(symbol).alias("symbol"), pl.all()) for symbol, frame in sorted(frames.items()))

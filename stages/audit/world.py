@@ -1,9 +1,10 @@
-"""What the vendor and the news delivered, and the same world with another future after an instant.
+"""The world of a replay: delivered bars and announced events, and the same world with another future.
 
-*Time*: a delivered bar is known at the end of its minute, an event at its announcement. The stamps are read here anew,
-by `source.zone` and `source.bar_label` alone, so that a mistake of the gate's own reading is found and not repeated.
-*Units*: in a scrambled future prices jump by a tenth to a half and then move by about 0.2 % a bar; the four prices of
-a bar move together, so that it stays a possible bar. Some bars do not come.
+*Time*: a delivered bar is known at the end of its minute, an event at its announcement. Stamps are read here
+independently, from `source.zone` and `source.bar_label` only, so a mistake in the gate's reading is found and not
+repeated.
+*Units*: in a scrambled future prices jump by a tenth to a half and then move by about 0.2 % a bar; the four prices of a
+bar move together, so it stays a possible bar. Some bars are missing.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,14 +24,14 @@ ABSENT = 0.02
 
 @dataclass(frozen=True)
 class World:
-    """Bars by symbol as delivered, table `Events`, and how the vendor writes a bar."""
+    """Bars by symbol as delivered, table `Events`, and the vendor's bar format."""
 
     bars: Mapping[str, pl.DataFrame]
     events: pl.DataFrame
     dialect: DialectParams
 
     def known_at(self, symbol: str) -> pl.Series:
-        """When each delivered row became known; null for local times that the change of clocks leaves open."""
+        """When each delivered row became known; null for local times that are ambiguous at a clock change."""
         stamp = pl.col(self._vendors("ts", symbol))
         if self.bars[symbol].schema[self._vendors("ts", symbol)].time_zone is None:  # type: ignore[attr-defined]
             stamp = stamp.dt.replace_time_zone(self.dialect.zone, ambiguous="null", non_existent="null")
@@ -51,7 +52,7 @@ Future = Callable[[World, datetime, int], World]
 
 
 def cut(world: World, instant: datetime, seed: int) -> World:  # a future like the others
-    """Nothing is delivered or announced after the instant."""
+    """The world with nothing delivered or announced after the instant."""
     bars = {
         symbol: frame.filter((world.known_at(symbol) <= instant).fill_null(value=True))
         for symbol, frame in world.bars.items()
@@ -60,7 +61,7 @@ def cut(world: World, instant: datetime, seed: int) -> World:  # a future like t
 
 
 def scrambled(world: World, instant: datetime, seed: int) -> World:
-    """Other prices and volumes after the instant, other minutes without a bar, and none of the later announcements."""
+    """The world with other prices, volumes and missing minutes after the instant, and without later announcements."""
     bars = {
         symbol: _scramble(world, symbol, instant, np.random.default_rng([seed, *symbol.encode()]))
         for symbol in world.bars

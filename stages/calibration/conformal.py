@@ -1,7 +1,7 @@
-"""Corrections that pick an order statistic of past scores: what is scored, which rank, how it moves the levels.
+"""Conformal corrections: which score is computed, which rank of past scores is picked, how it moves the levels.
 
-*Shapes*: `q` is (5, n); scores, ranks and offsets are (4, n) for q05, q25, q75, q95: both intervals, [q25, q75] and
-[q05, q95], are corrected alike, each towards its own nominal coverage of 50 and 90 %.
+*Shapes*: `q` is (5, n); scores, ranks and offsets are (4, n) for q05, q25, q75, q95. Both intervals, [q25, q75] and
+[q05, q95], are corrected in the same way, each towards its nominal coverage of 50 and 90 %.
 *Units*: `u` bp per unit of score (the volatility over the horizon, so that calm and wild days may be pooled).
 """
 
@@ -20,7 +20,7 @@ SIDE_PERCENT = np.array([95, 75, 75, 95])[:, None]
 
 @dataclass(frozen=True)
 class Conformal:
-    """One way of correcting. `settle` rounds a picked score to a value that is allowed."""
+    """One correction method. `settle` rounds a picked score to an allowed value."""
 
     scores: Callable[[Floats, Floats, Floats], Floats]
     ranks: Callable[[Ints], Ints]
@@ -39,7 +39,7 @@ def coverage_rank(n: Ints) -> Ints:
 
 
 def side_rank(n: Ints) -> Ints:
-    """ceil((n + 1) * (1 - alpha / 2)): each side answers for half of the misses."""
+    """ceil((n + 1) * (1 - alpha / 2)): each side accounts for half of the misses."""
     return _ceil(SIDE_PERCENT * (n + 1))
 
 
@@ -61,7 +61,7 @@ def next_on_grid(picked: Floats, grid: tuple[float, ...]) -> Floats:
 
 
 def distance_outside(q: Floats, y: Floats, u: Floats) -> Floats:
-    """CQR's score: how far the outcome lies outside the interval (negative inside), in units of u.
+    """CQR's score: how far the outcome is outside the interval (negative inside), in units of u.
 
     *Source*: Romano, Patterson, Candes (2019), equation 6.
     """
@@ -71,7 +71,7 @@ def distance_outside(q: Floats, y: Floats, u: Floats) -> Floats:
 
 
 def widening_needed(q: Floats, y: Floats, u: Floats) -> Floats:
-    """The smallest alpha whose interval [q50 - (1 + alpha)(q50 - lo), q50 + (1 + alpha)(hi - q50)] holds y."""
+    """The smallest alpha for which [q50 - (1 + alpha)(q50 - lo), q50 + (1 + alpha)(hi - q50)] contains y."""
     median = q[2]
 
     def needed(lo: Floats, hi: Floats) -> Floats:
@@ -93,7 +93,7 @@ def stretch(q: Floats, u: Floats, offsets: Floats) -> Floats:
 
 
 def distance_outside_by_side(q: Floats, y: Floats, u: Floats) -> Floats:
-    """How far the outcome lies beyond each level, outwards (negative inside), in units of u."""
+    """How far the outcome is beyond each level, outwards (negative inside), in units of u."""
     return np.stack([q[0] - y, q[1] - y, y - q[3], y - q[4]]) / u
 
 
@@ -103,7 +103,7 @@ def distance_from_median(q: Floats, y: Floats, u: Floats) -> Floats:
 
 
 def move_each_outwards(q: Floats, u: Floats, offsets: Floats) -> Floats:
-    """Each level moved by its own offset; an interval that would turn inside out collapses to its midpoint."""
+    """Each level moved by its own offset; an interval that would be reversed collapses to its midpoint."""
     moved = q.copy()
     for lower, upper, below, above in ((0, 4, offsets[0], offsets[3]), (1, 3, offsets[1], offsets[2])):
         lo, hi = q[lower] - below * u, q[upper] + above * u
@@ -113,7 +113,7 @@ def move_each_outwards(q: Floats, u: Floats, offsets: Floats) -> Floats:
 
 
 def around_median(q: Floats, u: Floats, offsets: Floats) -> Floats:
-    """Levels at a distance from the median that knows nothing of the answered ones."""
+    """Levels at a distance from the median that does not depend on the answered levels."""
     moved = np.repeat(q[2:3], 5, axis=0)
     moved[[0, 1, 3, 4]] += offsets * u
     return moved

@@ -1,18 +1,14 @@
-"""Every forecast corrected by every method, beside what was answered; quantiles kept in order.
+"""Calibration: every forecast corrected by every method of `METHODS`, beside the answer itself.
 
-Quantiles in order.
+For each row: crossed levels are sorted, the method corrects, levels are sorted again, and the median is moved back into
+[q25, q75]. A row with too few known outcomes in every group stays as answered, with `calibrated` false. All models are
+corrected in the same way, the benchmark too.
 
+*Tables*: forecasts with outcomes -> `Calibrated` and `Offsets`.
 *Shapes*: `q` is (n, 5), one row a forecast, columns q05 q25 q50 q75 q95.
-*Source*: Chernozhukov, Fernandez-Val, Galichon (2010): sorting a crossed row never worsens its summed pinball loss.
-
-Every forecast corrected by every method, beside what was answered.
-
-Order of work on each row: crossed levels sorted, the method's correction, levels sorted again, the median put back into
-[q25, q75]. A row that no group knows enough about stands as answered, with `calibrated` false.
-
-*Tables*: forecasts with outcomes -> `Calibrated` and `Offsets`. All models are corrected alike, the benchmark too.
 *Time*: a row at snapshot s uses outcomes of earlier sessions only (`past.py`), all known at or before s.
 *Errors*: `DataContractError` when there is no forecast at all.
+*Source*: Chernozhukov, Fernandez-Val, Galichon (2010): sorting a crossed row never worsens its summed pinball loss.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +35,7 @@ def in_order(q: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def in_order_around_median(q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The four outer levels sorted, then the median moved, if it must be, to the nearest end of [q25, q75].
+    """The four outer levels sorted, then the median moved, if necessary, to the nearest end of [q25, q75].
 
     Sorting all five would let a median outside a narrowed interval widen that interval again.
     """
@@ -54,14 +50,14 @@ RAW = tuple(f"raw_{name}" for name in QUANTILES)
 BLOCK = ["model", "history_days", "horizon_min"]
 CORRECTED = (*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated")
 SYMBOLS_OF_A_PART = 16
-Corrected = tuple[pl.DataFrame, pl.DataFrame]  # what a method changes of each forecast, and its offsets
+Corrected = tuple[pl.DataFrame, pl.DataFrame]  # the corrected columns of each forecast, and the offsets
 Correct = Callable[[pl.DataFrame, CalibrationParams], Corrected]
 Finder = Callable[[Block, Floats, Ranks, CalibrationParams], Found]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was answered, beside it row by row what each method made of it, and by which offsets."""
+    """The answers, with each method's corrections row by row, and the offsets used."""
 
     answered: pl.DataFrame
     corrected: Mapping[Method, pl.DataFrame]
@@ -73,7 +69,7 @@ class Calibration:
         return pl.concat(self.parts())
 
     def parts(self) -> Iterator[pl.DataFrame]:
-        """The same, some symbols at a time in the table's order, since all are many times what was answered."""
+        """The same, some symbols at a time in the table's order, since all methods together are large."""
         symbols = self.answered["symbol"].unique().sort()
         for start in range(0, len(symbols), SYMBOLS_OF_A_PART):
             mine = self.answered["symbol"].is_in(symbols[start : start + SYMBOLS_OF_A_PART].implode())
@@ -89,25 +85,25 @@ class Calibration:
         return pl.concat(self.offset_parts())
 
     def offset_parts(self) -> Iterator[pl.DataFrame]:
-        """The same, a method at a time in the table's order."""
+        """The same, one method at a time in the table's order."""
         for name, offsets in sorted(self.by_offsets.items()):
             yield offsets.with_columns(pl.lit(name).alias("method"))
 
     def at_grid_end(self, grid: tuple[float, ...]) -> str:
-        """Of the offsets of `widen`, how many are the largest of `calibration.widen_grid`: `12/340`.
+        """How many offsets of `widen` are the largest value of `calibration.widen_grid`: `12/340`.
 
-        There it can grow no further, and need not reach nominal coverage on its own past.
+        Such an interval can grow no further, and may not reach nominal coverage on its own past.
         """
         offsets = self.by_offsets["widen"].select(OFFSETS)
         return f"{offsets.filter(pl.any_horizontal(pl.all() == max(grid))).height}/{offsets.height}"
 
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
-    """By every method of `calibration.methods`."""
+    """Correct by every method of `calibration.methods`."""
     if forecasts.is_empty():
         raise DataContractError(
-            "there is no forecast to calibrate: every snapshot was skipped; see the statuses in schedule.parquet and "
-            "shorten requests.history_days or widen universe.first_session..last_session."
+            "there is no forecast to calibrate: every snapshot was skipped. See the statuses in schedule.parquet, and "
+            "shorten requests.history_days or widen universe.first_session to universe.last_session."
         )
     ordered = in_order(forecasts.select(QUANTILES).to_numpy())
     answered = forecasts.with_columns(
@@ -119,7 +115,7 @@ def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration
 
 
 def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
-    """As answered; always counts as calibrated, since it claims nothing about the past."""
+    """As answered. It always counts as calibrated, since it uses no past outcomes."""
     rows = answered.with_columns(
         group_used=pl.lit("identity"),
         n_cal=pl.lit(0, pl.Int32),
@@ -130,7 +126,7 @@ def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
 
 
 def by_past_errors(how: Conformal, find: Finder = order_statistics) -> Correct:
-    """A method that corrects by an order statistic of past scores, of a fixed rank or one that learns."""
+    """A method that corrects by an order statistic of past scores, with a fixed or an adaptive rank."""
 
     def correct(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
         sessions = sorted(answered["session"].unique())
@@ -178,7 +174,7 @@ def _unit_bp(rows: pl.DataFrame, params: CalibrationParams) -> Floats:
 
 
 def _provenance(found: Found, certain: NDArray[np.bool_]) -> list[pl.Series]:
-    """Which past each row was corrected by."""
+    """Which past outcomes corrected each row."""
     return [
         pl.Series("group_used", np.where(certain, found.group, "identity").tolist()),
         pl.Series("n_cal", np.where(certain, found.n, 0).astype(np.int32)),

@@ -1,32 +1,26 @@
-"""Online calibration: adaptive conformal inference, and conformal PID control.
+"""Online calibration: adaptive conformal inference (ACI), and conformal PID control.
 
-Adaptive conformal inference: a symbol that missed too often gets wider intervals until it no longer does.
+ACI: the rank of the picked past score follows a level alpha per symbol and interval, which moves after every outcome,
+in order of realisation, by `calibration.aci_gamma * (nominal - missed)`. A symbol with too many misses gets wider
+intervals. Over a long run the share of misses approaches the nominal share whatever the market does; over a short run
+nothing is guaranteed.
 
-The rank of the past score that is picked follows a level alpha per symbol and interval, moved after every outcome, in
-order of realisation, by `calibration.aci_gamma * (nominal - missed)`. Over a long run the share of misses comes to the
-nominal one whatever the market does; over a short one nothing is promised.
-
-*Time*: like every correction, a day's intervals know the outcomes of earlier sessions only.
-*Source*: Gibbs, Candes (2021), Adaptive conformal inference under distribution shift, equation 2.
-
-Conformal PID control: an interval that follows the quantile of its own scores, without looking at a window of them.
-
-Counting from the first outcome a symbol is corrected for, with `e` its misses in excess of the nominal share after `t`
-outcomes, its offset is
+PID: counting from the first outcome a symbol is corrected for, with `e` its misses in excess of the nominal share after
+`t` outcomes, its offset is
 
     start + pid_step * e + pid_gain * tan(e * ln(t + 1) / (t * pid_saturation))
 
-P, the step, follows a drift within days; I, the tangent, has little to say until misses pile up, and ever more then.
-There is no D: nothing is added that would forecast the scores. `start` is what CQR would have added that day.
+P, the step, follows a drift within days. I, the tangent, is small until misses accumulate, then grows quickly. There is
+no D, which would forecast the scores. `start` is the CQR offset of the first day. The share of misses approaches the
+nominal share only over a long run: while the market drifts for some months, the default step follows too slowly.
+`bench_drift` prints the coverage in that case beside `aci`, which is closer.
 
-The share of misses comes to the nominal one over a long run only. While the market drifts for some months, the shipped
-step follows too slowly: `bench_drift` prints what is covered then, beside `aci`, which comes nearer.
-
-*Units*: offsets in the volatility of the row's horizon. The paper's tangent ends in the whole line; a forecast must
-end somewhere, so I moves no level by more than `FARTHEST`.
-*Time*: like every correction, a day's intervals know the outcomes of earlier sessions only. Excess is counted, not
-summed, so cutting off the future changes no bit of the past.
-*Source*: Angelopoulos, Candes, Tibshirani (2023), Conformal PID control for time series prediction, equations 4 to 6.
+*Units*: offsets in the volatility of the row's horizon. In the paper the tangent can give the whole line; here I moves
+no level by more than `FARTHEST`.
+*Time*: a day's intervals use outcomes of earlier sessions only. Excess is counted, not summed, so cutting off the
+future changes no bit of the past.
+*Source*: Gibbs, Candes (2021), Adaptive conformal inference under distribution shift, equation 2; Angelopoulos, Candes,
+Tibshirani (2023), Conformal PID control for time series prediction, equations 4 to 6.
 """
 
 from dataclasses import dataclass, replace
@@ -44,7 +38,7 @@ LOWEST, HIGHEST = 0.01, 0.99
 
 
 def adaptive(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
-    """Offsets by levels that learn; `ranks` only says when a past is long enough."""
+    """Offsets by adaptive levels; `ranks` only decides when the past is long enough."""
     pieces = list(serve(block, scores, ranks, params))
     offsets, learnt_us = np.full(scores.shape, np.nan), np.full(scores.shape[1], NEVER)
     alpha, last_us = np.repeat(NOMINAL, len(block.symbols), axis=1), np.full(len(block.symbols), NEVER)
@@ -63,19 +57,19 @@ def adaptive(block: Block, scores: Floats, ranks: Ranks, params: CalibrationPara
 
 
 def _rank(n: Ints, alpha: Floats) -> Ints:
-    """ceil((n + 1)(1 - alpha)), kept within what is there; rounded first, so that 63.000000000000007 is 63."""
+    """ceil((n + 1)(1 - alpha)), kept within 1 to n; rounded first, so that 63.000000000000007 is 63."""
     wanted = np.ceil(np.round((n + 1) * (1.0 - alpha), 9)).astype(np.int64)
     return np.clip(wanted, 1, n)
 
 
 FARTHEST = 10.0
 RIGHT_ANGLE = np.pi / 2
-DECIMALS = 9  # of an offset in its table: a tangent's last bits differ between machines
+DECIMALS = 9  # of a stored offset: a tangent's last bits differ between machines
 
 
 @dataclass
 class _Tracks:
-    """Where each symbol stands. *Shapes*: start, misses (4, symbols), the rest (symbols,)."""
+    """The state of each symbol. *Shapes*: start, misses (4, symbols), the rest (symbols,)."""
 
     start: Floats
     misses: Floats
@@ -89,7 +83,7 @@ class _Tracks:
         return cls(np.full((4, n), np.nan), np.zeros((4, n)), none, none.copy(), never)
 
     def begin(self, rows: Ints, symbol: Ints, known: Found) -> None:
-        """Symbols that are corrected for the first time start where `known` puts the first of their rows."""
+        """Symbols that are corrected for the first time start at the offset that `known` has for their first row."""
         new = ~np.isnan(known.offsets[0, rows]) & np.isnan(self.start[0, symbol])
         symbols, first = np.unique(symbol[new], return_index=True)
         origin = rows[new][first]
@@ -103,7 +97,7 @@ class _Tracks:
         np.maximum.at(self.latest_us, symbol, known_us)
 
     def offsets(self, params: CalibrationParams) -> Floats:
-        """Start, P and I together, after `seen` outcomes of which `misses` were missed."""
+        """Start, P and I together, after `seen` outcomes with `misses` misses."""
         excess = self.misses - NOMINAL * self.seen
         angle = excess * np.log1p(self.seen) / (np.maximum(self.seen, 1) * params.pid_saturation)
         integral = np.clip(params.pid_gain * np.tan(np.clip(angle, -RIGHT_ANGLE, RIGHT_ANGLE)), -FARTHEST, FARTHEST)

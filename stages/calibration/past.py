@@ -1,17 +1,11 @@
-"""What was known before each forecast: past outcomes, and order statistics of their scores.
-
-What really happened after each forecast.
-
-*Units*: `y_bp = 1e4 ln(C / last)`, with C the close of the minute that ends `horizon_min` after the snapshot.
-*Time*: `target_ts` is the instant at which the outcome is known; nothing else here may be used before it.
-
-What was known before each forecast: order statistics of past scores, by group and rolling window.
+"""The past of each forecast: outcomes, and order statistics of their scores by group and rolling window.
 
 *Shapes*: scores are (4, n), one row a corrected level, one column a forecast; all forecasts of one block share model,
 history and horizon.
-*Time*: a forecast sees outcomes of earlier sessions only. An outcome of its own session may already be known, but
-whether the data gate will keep that session is not, and a correction must not depend on the afternoon.
-Order statistics are picked, never summed, so cutting off the future changes no bit of the past.
+*Units*: `y_bp = 1e4 ln(C / last)`, with C the close of the minute that ends `horizon_min` after the snapshot.
+*Time*: an outcome is known at `target_ts`. A forecast uses outcomes of earlier sessions only: an outcome of its own
+session may be known already, but whether the data gate keeps that session is not, and a correction must not depend on
+the afternoon. Order statistics are picked, never summed, so cutting off the future changes no bit of the past.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,10 +26,10 @@ BP = 1e4
 def with_outcomes(
     forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], usable: Mapping[str, tuple[date, ...]]
 ) -> pl.DataFrame:
-    """Forecasts (at least one) beside `y_bp`, `target_ts` and `void`; only the bars of their symbols are read.
+    """Forecasts (at least one) with `y_bp`, `target_ts` and `void`; only the bars of their symbols are read.
 
-    An outcome is void, and then null, when the bar it starts from or ends on is missing or filled in, or when the data
-    gate dropped the session for that symbol. It lies in its forecast's session, so bars of other sessions are no use.
+    An outcome is void, and then null, when the bar it starts from or ends at is missing or filled, or when the data
+    gate dropped the session for that symbol. It is in its forecast's session, so bars of other sessions are not needed.
     """
     asked = forecasts.with_columns(target_ts=pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min")))
     real_closes = pl.concat(_real_closes(symbol, bars[symbol], asked) for symbol in asked["symbol"].unique().sort())
@@ -59,7 +53,7 @@ def with_outcomes(
 
 
 def _real_closes(symbol: str, bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
-    """The closes of one symbol at which one of its forecasts starts or ends; no more is kept while others are read."""
+    """The closes of one symbol at which its forecasts start or end; others are not kept in memory."""
     mine = asked.filter(symbol=symbol)
     wanted = pl.concat([mine["snapshot_utc"], mine["target_ts"]]).unique()
     real = pl.col("known_at").is_in(wanted.implode()), ~pl.col("is_filled"), pl.col("close").is_not_null()
@@ -84,7 +78,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Block:
-    """Where each forecast of one model, history and horizon stands: its symbol, clock time and session, as indices."""
+    """Each forecast of one model, history and horizon by indices: its symbol, clock time and session."""
 
     symbols: list[str]
     clocks: list[str]
@@ -114,7 +108,7 @@ class Block:
         return np.split(order, np.flatnonzero(np.diff(self.session[order])) + 1)
 
     def groups(self) -> Iterator[Group]:
-        """From the closest kin to all: the same symbol and clock time, the same symbol, everything."""
+        """From the most similar to all: same symbol and clock time, same symbol, everything."""
         cell = self.symbol * len(self.clocks) + self.clock
         nothing = np.zeros_like(cell)
         cells = [f"{symbol}@{clock}" for symbol in self.symbols for clock in self.clocks]
@@ -125,10 +119,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Served:
-    """Forecasts that one way of pooling knows enough about.
+    """Forecasts for which one way of pooling has enough outcomes.
 
     *Shapes*: rows, at, names (k,); past (4, pasts, width), sorted, NaN last; n, last_us (pasts,). Forecast `rows[i]`
-    sees `past[:, at[i]]`, of which the first `n[at[i]]` are real.
+    uses `past[:, at[i]]`, of which the first `n[at[i]]` are real.
     """
 
     rows: Ints
@@ -139,13 +133,13 @@ class Served:
     last_us: Ints
 
     def pick(self, chosen: Ints, rank: Ints) -> Floats:
-        """The rank-th smallest past scores of some of the forecasts. *Shapes*: chosen (c,), rank and result (4, c)."""
+        """The rank-th smallest past scores of some forecasts. *Shapes*: chosen (c,), rank and result (4, c)."""
         return self.past[np.arange(4)[:, None], self.at[chosen], rank - 1]
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the past says of each forecast: offsets per level, from which group, out of how many outcomes."""
+    """The correction of each forecast: offsets per level, from which group, out of how many outcomes."""
 
     offsets: Floats  # (4, n), NaN where too little was known
     group: NDArray[np.object_]
@@ -165,7 +159,7 @@ class Found:
 
 
 def order_statistics(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
-    """The `ranks(n)`-th smallest of the n past scores, from the first group that holds enough of them."""
+    """The `ranks(n)`-th smallest of the n past scores, from the first group that has enough of them."""
     pieces = list(serve(block, scores, ranks, params))
     offsets = np.full(scores.shape, np.nan)
     for piece in pieces:
@@ -174,9 +168,9 @@ def order_statistics(block: Block, scores: Floats, ranks: Ranks, params: Calibra
 
 
 def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Iterator[Served]:
-    """Each forecast once, with the past of the first group that holds enough.
+    """Each forecast once, with the past of the first group that has enough outcomes.
 
-    Enough is `calibration.min_outcomes`, and no rank beyond n (the guarantee of a conformal bound needs that).
+    Enough is `calibration.min_outcomes`, and no rank above n (the guarantee of a conformal bound needs that).
     """
     waiting = np.arange(scores.shape[1])
     for group in block.groups():
@@ -190,7 +184,7 @@ def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams)
 
 
 def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> tuple[Floats, Ints, Ints]:
-    """Per wanted (group, session): scores of `n_back` earlier sessions, sorted, NaN last; how many; the last time."""
+    """Per wanted (group, session): scores of `n_back` earlier sessions, sorted, NaN last; their number; last time."""
     known = ~np.isnan(scores[0])
     shape = (len(group.names), n_back + block.n_sessions, group.n_slots)
     at = tuple(index[known] for index in (group.member, block.session + n_back, group.slot))

@@ -1,8 +1,8 @@
-"""What conf/ composes to, and whether params.yaml says the same.
+"""Composes conf/ into params.yaml, and compares the two.
 
-The text is byte for byte what `dvc exp run` writes: DVC composes with the same calls, so a committed params.yaml never
-changes by being run. `dvc repro` composes nothing; therefore `make run` starts here.
-*Errors*: `ConfigurationError` when conf/ does not compose, or when composing would throw an applied experiment away.
+The text is byte for byte what `dvc exp run` writes, because DVC composes with the same calls: a run never changes a
+committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
+*Errors*: `ConfigurationError` when conf/ does not compose, or when composing would discard an applied experiment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ Difference = dict[KeyPath, tuple[Any, Any]]
 
 
 def compose(conf: Path = CONF, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """What a folder of choices composes to, with Hydra overrides like `preset=smoke`."""
+    """The params that a conf/ folder composes to, with Hydra overrides like `preset=smoke`."""
     try:
         with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
             config = hydra.compose("config", overrides=list(overrides))
@@ -46,13 +46,15 @@ def to_yaml(document: Mapping[str, Any]) -> str:
 
 
 def present() -> dict[str, Any] | None:
-    """params.yaml as it stands; None when it does not exist."""
+    """The present params.yaml; None when it does not exist."""
     try:
         document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"params.yaml is not YAML ({error}): `make params` writes it anew.") from None
+        raise ConfigurationError(
+            f"params.yaml is not valid YAML ({error}): run `make params` to write it again."
+        ) from None
     return document
 
 
@@ -69,10 +71,10 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any], at: KeyPath =
 
 
 def applied_experiment() -> Difference:
-    """What params.yaml says beyond conf/: value here, value in conf/. Empty when composing would lose nothing.
+    """What params.yaml states beyond conf/: its value, and that of conf/. Empty when composing would lose nothing.
 
-    Composing loses nothing when params.yaml is itself a composition of conf/ as it was: the last one of this clone,
-    or the committed one while only conf/ was edited since.
+    Composing loses nothing when params.yaml is itself a composition of an earlier conf/: the last one of this clone, or
+    the committed one while only conf/ was edited since.
     """
     document = present()
     if document is None or _was_composed():
@@ -84,13 +86,13 @@ def refuse_to_discard() -> None:
     """*Errors*: `ConfigurationError` naming the keys when params.yaml holds an applied experiment."""
     if found := applied_experiment():
         raise ConfigurationError(
-            f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not say: {told(found)}. "
-            "`make adopt` keeps it (writes it into conf/), `make params` discards it."
+            f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not hold: {told(found)}. Run "
+            "`make adopt` to keep it (writes it into conf/), or `make params` to discard it."
         )
 
 
 def write_params(document: Mapping[str, Any]) -> None:
-    """Make a composition of conf/ the params of the next run."""
+    """Write a composition of conf/ as the params of the next run."""
     text = to_yaml(document)
     write_text(text, PARAMS)
     write_text(text, LAST_COMPOSED)

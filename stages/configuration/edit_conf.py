@@ -1,15 +1,10 @@
-"""Edits of conf/ by commands, so that it composes to exactly what was wanted.
+"""Edits of conf/ by commands: values are written so that conf/ composes to exactly the wanted params, or not at all.
 
-Edits of conf/ by commands: which file states a value, and how a new value gets there with all comments kept.
+`conf/config.yaml` names one choice a group. An active preset overrides the groups, so its file gets all edits; without
+one (`preset: none`) each value goes into the file of its group's choice. Comments are kept.
 
-`conf/config.yaml` names one choice a group. A standing preset overrides what the groups say, so while there is one, all
-edits go into its file; without one (`preset: none`) each value goes into the file of its group's choice.
-*Errors*: `ConfigurationError` for a choice that no file makes.
-
-Writing values into conf/ so that it composes to exactly what was wanted, or not writing at all.
-
-*Errors*: `ConfigurationError` when the result would be impossible, or when conf/ cannot say it (a preset, for instance,
-cannot remove what a group says).
+*Errors*: `ConfigurationError` for a choice without a file, for impossible params, and where conf/ cannot express the
+wanted params (a preset, for instance, cannot remove a group's key).
 """
 
 import io
@@ -32,7 +27,7 @@ OVERRIDE = "override /"
 
 
 def standing_choices() -> dict[str, str]:
-    """Group -> choice, as conf/config.yaml and the standing preset make them."""
+    """Group -> choice, as conf/config.yaml and the active preset state them."""
     choices = _choices(_read(CONFIG))
     return choices | _choices(_read(_file("preset", choices["preset"])))
 
@@ -50,7 +45,7 @@ def preset_of_study(study: str) -> str | None:
 
 
 def choose(group: str, choice: str) -> Path:
-    """Make `choice` the standing one of its group; what is written where."""
+    """Make `choice` the choice of its group. Returns the file that was written."""
     if choice not in choices_of(group):
         raise ConfigurationError(f"there is no {group} {choice!r}: conf/{group}/ offers {choices_of(group)}.")
     preset = _choices(_read(CONFIG))["preset"]
@@ -70,7 +65,7 @@ def choose(group: str, choice: str) -> Path:
 
 
 def put(values: Mapping[KeyPath, Any]) -> list[Path]:
-    """Write values where the standing choices state them; the files that changed, sorted."""
+    """Write values where the active choices state them. Returns the changed files, sorted."""
     choices = standing_choices()
     by_file: dict[Path, dict[KeyPath, Any]] = {}
     for (section, *rest), value in values.items():
@@ -87,7 +82,7 @@ def put(values: Mapping[KeyPath, Any]) -> list[Path]:
 
 
 def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
-    """Write values into the file of one choice, whether it stands or not."""
+    """Write values into the file of one choice, active or not."""
     path = _file(group, choice)
     document = _read(path)
     for name, value in values.items():
@@ -98,7 +93,7 @@ def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
 
 @contextmanager
 def all_or_nothing() -> Iterator[None]:
-    """Edits of conf/ that are taken back when the block fails."""
+    """Edits of conf/ that are undone when the block fails."""
     before = {path: path.read_bytes() for path in CONF.rglob("*.yaml")}
     try:
         yield
@@ -153,13 +148,16 @@ def _write(document: Any, path: Path) -> None:
 
 
 def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
-    """State keys of sections, e.g. `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml; the files that changed."""
+    """Set keys of sections, e.g.
+
+    `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml. Returns the changed files.
+    """
     document = compose()
     return _make(document | {name: document[name] | dict(keys) for name, keys in values.items()}, {})
 
 
 def keep(experiment: dict[str, Any]) -> list[Path]:
-    """Make conf/ compose to the params of an experiment: by other choices where they say it, else value by value."""
+    """Make conf/ compose to the params of an experiment: by other choices where they match, else value by value."""
     return _make(experiment, _choices_behind(experiment))
 
 
@@ -170,13 +168,13 @@ def _make(wanted: dict[str, Any], choices: Mapping[str, str]) -> list[Path]:
         changed += put({path: value for path, (value, _) in differences(wanted, compose()).items()})
         document = compose()
         if left := differences(wanted, document):
-            raise ConfigurationError(f"conf/ cannot say {told(left)}: write it by hand, then `make params`.")
+            raise ConfigurationError(f"conf/ cannot express {told(left)}: edit conf/ yourself, then run `make params`.")
     write_params(document)
     return sorted(set(changed))
 
 
 def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:
-    """Group -> choice that the experiment must have made: the preset by its study's name, a group by its values."""
+    """Group -> choice that the experiment must have used: the preset by its study's name, a group by its values."""
     study, standing = experiment["report"]["study"], compose()
     preset = preset_of_study(study) if study != standing["report"]["study"] else None
     found = {"preset": preset} if preset else {}

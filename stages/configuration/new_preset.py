@@ -1,4 +1,4 @@
-"""The text of a preset for bars of your own: what was found and stated, each with its reason."""
+"""The text of a preset for the user's own bars: each value that was found or stated, with its reason."""
 
 import json
 import textwrap
@@ -7,7 +7,7 @@ from typing import Any
 
 COMMENT_WIDTH = 112
 PRESET = """# @package _global_
-# Made by `make new-run`, yours to edit. What is not said here stands in the groups of conf/.
+# Made by `make new-run`, yours to edit. Values that are not set here come from the groups of conf/.
 defaults:
   - override /source: {kind}
   - override /universe: us_equity
@@ -65,7 +65,7 @@ def preset_text(
     return PRESET.format(
         kind=source["kind"],
         name=name,
-        source="\n".join(_key(key, source[key], why.get(key, told)) for key, told in KEYS.items()),
+        source="\n".join(_key(key, source[key], why.get(key, reason)) for key, reason in KEYS.items()),
         symbols=flow(symbols),
         first=flow(str(universe["first"])),
         last=flow(str(universe["last"])),
@@ -76,9 +76,9 @@ def preset_text(
 
 
 def flow(value: Any) -> str:
-    """A value of YAML on one line; every text in quotes, so that a symbol ON or a column `y` stays a text.
+    """A YAML value on one line. Text is always quoted, so that a symbol ON or a column `y` stays text.
 
-    OmegaConf looks for ${...} in texts, so that is escaped.
+    OmegaConf interprets ${...} in text, so that is escaped.
     """
     if isinstance(value, Mapping):
         pairs = (f"{json.dumps(key, ensure_ascii=False)}: {flow(one)}" for key, one in value.items())
@@ -90,6 +90,6 @@ def flow(value: Any) -> str:
     return json.dumps(value.replace("${", "\\${"), ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
-def _key(key: str, value: Any, told: str) -> str:
-    lines = textwrap.wrap(" ".join(told.split()), COMMENT_WIDTH, break_long_words=False)
+def _key(key: str, value: Any, reason: str) -> str:
+    lines = textwrap.wrap(" ".join(reason.split()), COMMENT_WIDTH, break_long_words=False)
     return "".join(f"  # {line}\n" for line in lines) + f"  {key}: {flow(value)}"

@@ -1,9 +1,10 @@
-"""Partitions on a Dask cluster: started by others, with the libraries of the run, the workers with its code too.
+"""Partitions on a Dask cluster, which the user starts with the libraries of the run and the code on every worker.
 
-A task travels as bytes and as a function by value: the scheduler needs no code of ours, and a worker without it can
-say so. A worker's results are let go as they are read, so that losing it repeats only what it was at.
-*Errors*: `ConfigurationError` (exit 5) without Dask, scheduler or workers, with a machine of other code or versions
-(named by its address), and when the cluster is lost.
+A task is sent as bytes and a function by value: the scheduler needs none of our code, and a worker without it can
+report that. Results are released as they are read, so losing a worker repeats only its current task.
+
+*Errors*: `ConfigurationError` (exit 5) without Dask, scheduler or workers; when a machine, named by its address, has
+other code or versions; and when the cluster is lost.
 *Source*: distributed 2026.8: `Client.map`, `Client.get_versions`, `as_completed`.
 """
 
@@ -30,18 +31,20 @@ READ_TASKS = ("python", "dask", "distributed", "cloudpickle")
 def on_cluster(
     named: Callable[[str, P], tuple[str, R]], partitions: Mapping[str, P], address: str
 ) -> Iterator[tuple[str, R]]:
-    """Records in the order in which workers finish."""
+    """Results in the order in which workers finish."""
     try:
         from distributed import Client, KilledWorker, as_completed
         from distributed.client import FutureCancelledError
         from distributed.protocol import pickle
     except ImportError:
-        raise ConfigurationError(f"ENGINE names a Dask cluster, and Dask is not installed: `{INSTALL}`.") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it prints tracebacks of what we tell in a sentence
-    with _told(Client, address) as client:
+        raise ConfigurationError(f"ENGINE names a Dask cluster, but Dask is not installed: run `{INSTALL}`.") from None
+    logging.getLogger("distributed").setLevel(
+        logging.CRITICAL
+    )  # it prints tracebacks for what we explain in a sentence
+    with _connected(Client, address) as client:
         dumps: Callable[[Any], bytes] = pickle.dumps
         try:
-            # let go of each future as it is read, or the loss of a worker repeats all that it ever did
+            # release each future as it is read; otherwise losing a worker repeats all its tasks
             futures = client.map(
                 _task(dumps(named), code_and_versions()),
                 list(partitions),
@@ -54,14 +57,15 @@ def on_cluster(
                 worker, lack, record = future.result()
                 if lack:
                     raise ConfigurationError(
-                        f"the worker at {worker} runs {lack}: start it anew, in the repository at this commit, with "
+                        f"the worker at {worker} runs {lack}: restart it in the repository at this commit with "
                         f"`{START_WORKER} {address}`."
                     )
                 yield record
                 future.release()
         except KilledWorker as error:
             raise ConfigurationError(
-                f"several workers of {address} ended at the same partition (out of memory?): {error}"
+                f"several workers of {address} ended at the same partition (out of memory?): {error}. Give workers "
+                "more memory, then run again."
             ) from None
         except (FutureCancelledError, OSError):
             raise ConfigurationError(
@@ -69,7 +73,7 @@ def on_cluster(
             ) from None
 
 
-def _told(client: Any, address: str) -> Any:
+def _connected(client: Any, address: str) -> Any:
     try:
         opened = client(address, timeout=CONNECT_SEC, set_as_default=False)
     except OSError:
@@ -82,7 +86,8 @@ def _told(client: Any, address: str) -> Any:
     except TimeoutError:
         opened.close()
         raise ConfigurationError(
-            f"the Dask scheduler at {address} has no workers: `{START_WORKER} {address}`, in this repository."
+            f"the Dask scheduler at {address} has no workers: start one in this repository with `{START_WORKER} "
+            f"{address}`."
         ) from None
     except ConfigurationError:
         opened.close()
@@ -90,34 +95,35 @@ def _told(client: Any, address: str) -> Any:
     return opened
 
 
-def validate_versions(told: Mapping[str, Any], address: str) -> None:
-    """Refuse a machine that could not read a task, by what `Client.get_versions` tells."""
-    here = _versions(told["client"])
-    machines = {f"scheduler at {address}": told["scheduler"]}
-    machines |= {f"worker at {worker}": found for worker, found in told["workers"].items()}
+def validate_versions(versions: Mapping[str, Any], address: str) -> None:
+    """Refuse a machine that could not read a task, by the result of `Client.get_versions`."""
+    here = _versions(versions["client"])
+    machines = {f"scheduler at {address}": versions["scheduler"]}
+    machines |= {f"worker at {worker}": found for worker, found in versions["workers"].items()}
     for machine, found in machines.items():
         other = [f"{name} {there}" for name, there in _versions(found).items() if there != here[name]]
         if other:
             wanted = ", ".join(f"{name} {one}" for name, one in here.items())
             raise ConfigurationError(
-                f"the {machine} runs {', '.join(other)}, and this run {wanted}: start it anew with these."
+                f"the {machine} runs {', '.join(other)}, but this run uses {wanted}: restart it with these versions."
             )
 
 
 def _versions(found: Mapping[str, Any]) -> dict[str, str]:
-    """Of Python the first two numbers: byte code is the same within them."""
+    """For Python only the first two numbers: byte code is compatible within them."""
     packages = {name: str(found["packages"].get(name)) for name in READ_TASKS}
     return packages | {"python": ".".join(packages["python"].split(".")[:2])}
 
 
 def _task(named: bytes, wanted: dict[str, str]) -> Callable[[str, bytes], tuple[str, str, Any]]:
-    """What a worker runs: nested, hence sent by value, so that neither scheduler nor worker must import it.
+    """What a worker runs. It is nested, so it is sent by value and neither scheduler nor worker must import it.
 
-    It carries what all tasks share: a large keyword of `Client.map` is a key that runs of one cluster would share.
+    It carries what all tasks share: a large keyword argument of `Client.map` would become a key shared with other runs
+    of the cluster.
     """
 
     def on_worker(key: str, partition: bytes) -> tuple[str, str, Any]:
-        """Which worker this is, what it lacks for the work, if anything, and the record."""
+        """The worker's address, what it lacks for the work (None if nothing), and the result."""
         from distributed import get_worker
         from distributed.protocol import pickle
 
@@ -137,7 +143,7 @@ def _task(named: bytes, wanted: dict[str, str]) -> Callable[[str, bytes], tuple[
 
 @cache
 def code_and_versions() -> dict[str, str]:
-    """What decides what the stages here compute: a digest of their code as this process met it, and libraries."""
+    """What determines the results here: a digest of the code when this process started, and library versions."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())

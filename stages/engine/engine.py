@@ -1,15 +1,11 @@
-"""Where per-symbol work runs: in a loop, in processes of this machine or on a Dask cluster.
+"""The engine: where per-symbol work runs, in a loop, in processes of this machine or on a Dask cluster.
 
-The driver and its partitions: an engine may run a partition more than once, so what costs money is the driver's.
+`ENGINE` in the environment, or else the untracked file `.engine` of the main repository, chooses it: `loop` (the
+default), `local:4`, `dask://host:port`. Results are small and returned sorted by key; nothing hashed depends on the
+engine. An engine may run a partition more than once, so only the driver process may spend money.
 
-*Errors*: `ConfigurationError` (exit 5) when work on a partition reaches for the paid backend.
-
-Where partitions are worked on: in a loop, by processes of this machine or on a Dask cluster.
-
-`ENGINE` in the environment, else the untracked file `.engine` of the main repository, says where: `loop` (if neither
-does), `local:4`, `dask://host:port`. Records are small and come back sorted by key; nothing hashed knows the engine.
-
-*Errors*: those of the work, with its key; `ConfigurationError` (exit 5) when the engine cannot be had or is lost.
+*Errors*: those of the work, with its key; `ConfigurationError` (exit 5) when the engine is not available or is lost,
+and when work on a partition opens the paid backend.
 """
 
 import multiprocessing
@@ -30,7 +26,7 @@ _partition: ContextVar[str | None] = ContextVar("partition", default=None)
 
 @contextmanager
 def in_partition(key: str) -> Iterator[None]:
-    """Whatever runs in the block, in this process or on another machine, is work on the partition `key`."""
+    """Code in the block, in this process or on another machine, is work on the partition `key`."""
     token = _partition.set(key)
     try:
         yield
@@ -39,12 +35,12 @@ def in_partition(key: str) -> Iterator[None]:
 
 
 def require_driver(what: str) -> None:
-    """Refuse to do within a partition what must happen at most once."""
+    """Refuse within a partition what must happen at most once."""
     key = _partition.get()
     if key is not None:
         raise ConfigurationError(
-            f"work on partition {key} tried to open {what}: only the driver buys, since an engine may run a partition "
-            "twice. Ask in the stage's main(), outside of engine.run."
+            f"work on partition {key} tried to open {what}: only the driver may buy, since an engine may run a "
+            "partition twice. Ask in the stage's main(), outside of engine.run."
         )
 
 
@@ -59,16 +55,16 @@ LOOK_SEC = 5.0
 
 
 def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, R]:
-    """`work(key, partition)` of every partition, by key, sorted; `work` is importable and may run more than once.
+    """`work(key, partition)` of every partition, by key, sorted. `work` is importable and may run more than once.
 
-    The first failure ends the run: what has not begun never begins.
+    The first failure ends the run: partitions that have not started never start.
     """
     done = chosen_engine()(partial(_named, work), dict(sorted(partitions.items())))
     return dict(sorted(progress(done, label, len(partitions))))
 
 
 def chosen_engine() -> Engine[Any, Any]:
-    """The engine that the environment or the untracked file names."""
+    """The engine that the environment or the file `.engine` names."""
     file = main_root() / CHOICE_FILE
     choice = os.environ.get("ENGINE") or (file.read_text(encoding="utf-8").strip() if file.exists() else "") or "loop"
     kind, _, rest = choice.partition(":")
@@ -77,14 +73,14 @@ def chosen_engine() -> Engine[Any, Any]:
     if kind == "local" and rest.isdecimal() and int(rest) > 0:
         return partial(_pool, processes=int(rest))
     if kind == "dask" and rest.removeprefix("//").rpartition(":")[2].isdecimal():
-        from stages.engine.cluster import on_cluster  # only who has a cluster needs Dask
+        from stages.engine.cluster import on_cluster  # only a cluster needs Dask
 
         return partial(on_cluster, address=f"tcp:{rest}")
-    raise ConfigurationError(f"ENGINE (or {CHOICE_FILE}) is {choice!r}: write loop, local:2 or dask://host:8786.")
+    raise ConfigurationError(f"ENGINE (or {CHOICE_FILE}) is {choice!r}: set it to loop, local:2 or dask://host:8786.")
 
 
 def _named(work: Work[P, R], key: str, partition: P) -> tuple[str, R]:
-    """The record with its key; whatever is raised names the key."""
+    """The result with its key; errors name the key."""
     with at_work_on(key), in_partition(key):
         return key, work(key, partition)
 
@@ -98,7 +94,7 @@ def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> It
     from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 
     threads = max(1, (os.cpu_count() or 1) // processes)
-    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):  # read by the children; here both have started already
+    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):  # for the child processes; here both have started
         os.environ.setdefault(name, str(threads))
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_driver)
@@ -109,7 +105,7 @@ def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> It
             done, pending = wait(pending, LOOK_SEC, FIRST_COMPLETED)
             yield from (future.result() for future in done)
             if not done and len(multiprocessing.active_children()) < started:
-                raise BrokenExecutor  # a child that is killed while it starts can leave the pool waiting for ever
+                raise BrokenExecutor  # a child killed during its start can leave the pool waiting for ever
     except BrokenExecutor:
         for child in multiprocessing.active_children():
             child.terminate()
@@ -122,7 +118,7 @@ def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> It
 
 
 def _end_with_driver() -> None:
-    """A child ends when its driver does, however that ended."""
+    """A child process ends when its driver ends, for whatever reason."""
 
     def wait_and_end() -> None:
         driver = multiprocessing.parent_process()

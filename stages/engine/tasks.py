@@ -1,4 +1,4 @@
-"""What an engine does with a partition: read its tables, work on them, put the result away.
+"""Tasks that an engine runs on a partition: read its tables, compute, write the result.
 
 *Errors*: those of the work. The engine adds the symbol; a table that breaks its contract names its first bad row.
 """
@@ -16,23 +16,23 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class OnTables(Generic[R]):
-    """Work on a partition whose result is its record: small, or an engine should not carry it."""
+    """A task on a partition whose result is small and returned directly."""
 
     pure: Callable[..., R]
 
     def __call__(self, key: str, given: tuple[object, ...]) -> R:
-        """`pure(key, *given)`, each partition among the given replaced by its table."""
+        """`pure(key, *given)`, with each partition among `given` replaced by its table."""
         return self.pure(key, *(one.read() if isinstance(one, Partition) else one for one in given))
 
 
 @dataclass(frozen=True)
 class SymbolTask(Generic[R]):
-    """Work on a partition that makes a table: the table is put where the stage keeps it, the record comes back."""
+    """A task that makes a table of a partition: the table is written where the stage keeps it."""
 
     pure: Callable[..., tuple[pl.DataFrame, R]]
     writer: Writer
 
     def __call__(self, key: str, given: tuple[object, ...]) -> tuple[Partition, R]:
-        """Where the table lies now, and the record."""
+        """The partition that holds the table, and the record of the work."""
         frame, record = OnTables(self.pure)(key, given)
         return self.writer.write(key, frame), record

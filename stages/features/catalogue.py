@@ -1,12 +1,12 @@
-"""Every feature by name: what it is, and the frame that holds those a run asks for.
+"""The feature catalogue: every feature by name, and the frame of those that a run asks for.
 
-Adding one: a function in its family's file, a line here, a name in `conf/features/`, a test.
+To add one: a function in `formulas.py` or `context.py`, a line here, a name in `conf/features/`, a test.
 
-*Tables*: one frame a symbol; `ts, known_at, session, m`, then the features in the order of `features.names`; one row a
+*Tables*: one frame a symbol: `ts, known_at, session, m`, then the features in the order of `features.names`; one row a
 minute, also of sessions that the gate dropped.
-*Time*: a row is known at its `known_at`. No row changes when later bars change, are cut off or are added: bit by bit.
-*Errors*: `ConfigurationError` for a name that is not here; `DataContractError` when a required feature is too often
-unknown (see `unknown`).
+*Time*: a row is known at its `known_at`. No bit of a row changes when later bars change, are cut off or are added.
+*Errors*: `ConfigurationError` for an unknown name; `DataContractError` when a required feature is too often unknown
+(`minutes.require_known`).
 """
 
 from collections.abc import Callable, Mapping
@@ -40,12 +40,12 @@ def _observations(params: FeaturesParams) -> int:
 
 @dataclass(frozen=True)
 class Feature:
-    """One column: formula and unit for people, decimals kept in the file, and how it is computed.
+    """One column: formula and unit for readers, decimals kept in the file, and how it is computed.
 
-    `lookback_bars` bars of a session must be there before the value can be known, `lookback_sessions` sessions before.
-    Two kinds may be sent for the minutes ahead: `known_ahead`, what the calendar alone determines, and `announced`, of
-    which the snapshot's value is sent for each of them.
-    `exog_policy` says what a question does where the value is unknown, unless `requests.exog_policy` says otherwise.
+    A value needs `lookback_bars` earlier bars of its session and `lookback_sessions` earlier sessions. Two kinds may be
+    sent for the minutes ahead: `known_ahead`, which follows from the calendar, and `announced`, for which the
+    snapshot's value is sent for every minute. `exog_policy` says what a question does where the value is unknown,
+    unless `requests.exog_policy` states otherwise.
     """
 
     formula: str
@@ -63,7 +63,7 @@ def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
     return lambda _: pl.col(name)
 
 
-SHARED = {"sigma": formulas.sigma_5m, "vwap": formulas.vwap, "atr": formulas.atr}  # several features are made of these
+SHARED = {"sigma": formulas.sigma_5m, "vwap": formulas.vwap, "atr": formulas.atr}  # used by several features
 
 _ahead = partial(Feature, known_ahead=True)
 _announced = partial(Feature, announced=True)
@@ -150,7 +150,7 @@ def build_features(
     params: FeaturesParams,
     around: Context,
 ) -> dict[str, pl.DataFrame]:
-    """One frame of features a symbol, context symbols included; one symbol at a time, so that memory stays flat."""
+    """One frame of features a symbol, context symbols included; one symbol in memory at a time."""
     require_buildable(params, around)
     needed = around.leaders(params.names)
     leaders = {ending: with_minute_columns(bars[symbol], calendar) for ending, symbol in needed.items()}
@@ -160,7 +160,7 @@ def build_features(
 
 @dataclass(frozen=True, eq=False)
 class PerSymbol:
-    """Builds the features of one symbol without the others in memory; `around` and table `Calendar` are for all."""
+    """Builds the features of one symbol with only its tables in memory; `around` and table `Calendar` are shared."""
 
     params: FeaturesParams
     calendar: pl.DataFrame
@@ -169,7 +169,7 @@ class PerSymbol:
     def __call__(
         self, symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], *led: pl.DataFrame
     ) -> tuple[pl.DataFrame, dict[str, Any]]:
-        """The features and how often each is unknown; `led` holds the bars of `Context.leaders`, in their order."""
+        """The features, and how often each is unknown; `led` holds the bars of `Context.leaders`, in their order."""
         endings = self.around.leaders(self.params.names)
         leaders = {end: with_minute_columns(one, self.calendar) for end, one in zip(endings, led, strict=True)}
         return features_of(symbol, bars, usable, self.params, Beside(self.calendar, leaders, self.around.events))
@@ -178,7 +178,7 @@ class PerSymbol:
 def features_of(
     symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, beside: Beside
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The features of one symbol and how often each is unknown."""
+    """The features of one symbol, and how often each is unknown."""
     frame = with_minute_columns(bars, beside.calendar)
     for ending, leader in beside.leaders.items():
         frame = context.with_context(frame, leader, params, ending)
@@ -203,13 +203,13 @@ def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
 
 
 def is_feature(name: str) -> bool:
-    """Whether the catalogue knows a name; one of the context may end in a symbol, like `context_ret_1m@XLK`."""
+    """Whether the catalogue has this name; a context feature may end in a symbol, like `context_ret_1m@XLK`."""
     base, of, symbol = name.partition(context.OF)
     return base in FEATURES and (not of or (base.startswith("context_") and bool(symbol)))
 
 
 def feature(name: str) -> Feature:
-    """The feature of such a name."""
+    """The feature with this name."""
     base, of, symbol = name.partition(context.OF)
     if not of:
         return FEATURES[base]
@@ -218,14 +218,18 @@ def feature(name: str) -> Feature:
 
 
 def require_buildable(params: FeaturesParams, around: Context) -> None:
-    """Refuse names that are not in the catalogue, required ones not built, context features without a context."""
-    if strangers := sorted(name for name in params.names if not is_feature(name)):
-        raise ConfigurationError(f"features.names holds {strangers}; the catalogue knows {sorted(FEATURES)}.")
+    """Refuse names not in the catalogue, required features not built, and context features without context."""
+    if unknown := sorted(name for name in params.names if not is_feature(name)):
+        raise ConfigurationError(
+            f"features.names holds {unknown}, which are not in the catalogue: choose from {sorted(FEATURES)}."
+        )
     if missing := sorted(set(params.required) - set(params.names)):
-        raise ConfigurationError(f"features.required holds {missing}, which features.names does not: add them there.")
+        raise ConfigurationError(
+            f"features.required holds {missing}, which features.names does not hold: add them there."
+        )
     about_context = sorted(name for name in params.names if name.startswith("context_"))
     if alone := [name for name in about_context if not around.leaders([name])]:
         raise ConfigurationError(
             f"features.names holds {alone} but universe.context_symbol is {around.symbol or 'null'} and "
-            f"universe.context_symbols {list(around.others)}: name the symbol there, or drop them."
+            f"universe.context_symbols {list(around.others)}: add the symbol there, or remove these features."
         )

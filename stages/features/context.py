@@ -1,17 +1,13 @@
-"""Features from beyond one symbol: what the market did, and what is on today's calendar of events.
+"""Context features: returns of other symbols, such as the market or a sector, and announced events of the day.
 
-What the market as a whole, or a sector, did: features of other symbols, at least one bar old.
-
-`context_ret_1m` is of `universe.context_symbol`; `context_ret_1m@XLK` of XLK, which `universe.context_symbols` names.
-
-*Time*: a row known at t carries the context's value known at `t - features.context_lag_min`, of the same session.
-*Errors*: `ConfigurationError` when such a feature is named and no context symbol is.
-
-What is on today's calendar of announced events, as far as it was announced.
+`context_ret_1m` is of `universe.context_symbol`; `context_ret_1m@XLK` is of XLK, which `universe.context_symbols`
+names.
 
 *Tables*: rows of `Events`; those of `*` concern every symbol. An event belongs to the session of its date in New York.
-*Time*: a row knows the events with `announced_at <= known_at`. What is sent for the minutes ahead is what the last row
-known says (`Market.ahead`), since the next minute may announce another.
+*Time*: a row known at t has the context's value known at `t - features.context_lag_min`, of the same session, and
+events with `announced_at <= known_at`. For the minutes ahead, the last known row's events are sent (`Market.ahead`),
+since the next minute may announce another.
+*Errors*: `ConfigurationError` when such a feature is named without a context symbol.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,14 +27,14 @@ OF = "@"
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What is known beside a symbol's own bars: the context symbol, if there is one, table `Events`, other symbols."""
+    """Shared inputs besides a symbol's own bars: the context symbol, if any, table `Events`, other symbols."""
 
     symbol: str | None = None
     events: pl.DataFrame = field(default_factory=Events.create_empty)
     others: tuple[str, ...] = ()
 
     def leaders(self, names: Iterable[str]) -> dict[str, str]:
-        """Whose bars these features need: the ending of their names -> symbol, the context symbol first."""
+        """Symbols whose bars these features need, by the ending of their names; the context symbol first."""
         endings = {"".join(name.partition(OF)[1:]) for name in names if name.startswith("context_")}
         symbols = {} if self.symbol is None else {"": self.symbol}
         symbols |= {f"{OF}{other}": other for other in self.others}
@@ -65,12 +61,12 @@ def with_context(frame: pl.DataFrame, context: pl.DataFrame, params: FeaturesPar
     lagged = context.select("ts", "m", **{f"context_r{k}{ending}": ret(k)(params) for k in CONTEXT_MINUTES}).select(
         "ts", pl.when(lag <= M).then(pl.col("^context_r.*$").shift(lag)).name.keep()
     )
-    led = frame.select("ts").join_asof(lagged, on="ts", tolerance="0s", check_sortedness=False)  # of that minute only
+    led = frame.select("ts").join_asof(lagged, on="ts", tolerance="0s", check_sortedness=False)  # same minute only
     return frame.with_columns(led.drop("ts"))
 
 
 MICROSECOND, MINUTE = timedelta(microseconds=1), timedelta(minutes=1)
-KINDS = ("fomc", "cpi", "earnings")  # what column `event` says, in any case of letters
+KINDS = ("fomc", "cpi", "earnings")  # values of column `event`, in any letter case
 
 
 def event_today(_: FeaturesParams) -> pl.Expr:
@@ -89,9 +85,9 @@ def minutes_to_event(_: FeaturesParams) -> pl.Expr:
 
 
 def with_events(frame: pl.DataFrame, events: pl.DataFrame, symbol: str) -> pl.DataFrame:
-    """Add `events_today` and one count a kind, and `next_event` (an instant, null without one).
+    """Add `events_today`, one count a kind, and `next_event` (an instant, null without one).
 
-    What is known of a session's events changes only when one of them is announced or has passed.
+    What is known of a session's events changes only when one is announced or has passed.
     """
     about_it = events.filter(pl.col("symbol").is_in([EVERYBODY, symbol])).select(
         "announced_at",
@@ -113,6 +109,8 @@ def with_events(frame: pl.DataFrame, events: pl.DataFrame, symbol: str) -> pl.Da
         )
         .sort("known_at")
     )
-    told = frame.select("known_at", "session").join_asof(announced, on="known_at", by="session", check_sortedness=False)
-    counts = [told[name].fill_null(0) for name in ("events_today", *(f"{kind}_today" for kind in KINDS))]
-    return frame.with_columns(*counts, told["next_event"])
+    known = frame.select("known_at", "session").join_asof(
+        announced, on="known_at", by="session", check_sortedness=False
+    )
+    counts = [known[name].fill_null(0) for name in ("events_today", *(f"{kind}_today" for kind in KINDS))]
+    return frame.with_columns(*counts, known["next_event"])

@@ -1,25 +1,16 @@
-"""The formulas of features: returns, ranges, volume and the session clock, within one symbol.
+"""Formulas of features within one symbol: returns, volatility, ranges, volume and the session clock.
 
-Returns and volatility of the last minutes, within the session.
+Range-based volatility is less noisy than that of closes, and biased low when bars hold few trades. Filled bars are left
+out of every mean. Features of the session clock need only `m, n_bars, is_half, session`, so they may be sent for the
+minutes ahead.
 
-*Units*: log returns; `rv_k` per k minutes, `sigma_5m` per five minutes, both as fractions.
-
-Volatility read from highs and lows: less noisy than closes, biased low when bars hold few trades.
-
-*Units*: `parkinson`, `garman_klass` fractions per minute; `atr` in price, `atr_rel` a fraction of the close.
+*Units*: log returns; `rv_k` per k minutes, `sigma_5m` per five minutes, `parkinson`, `garman_klass` per minute, all as
+fractions; `atr` and `vwap_30m` in price, `atr_rel` a fraction of the close; `z_vwap` in sigmas of the window;
+`volume_norm` in logs (0.69 is twice the usual); clock features in minutes, shares of a session, 0 or 1, and waves of
+the day.
+*Time*: the usual volume of a minute comes from earlier usable sessions; today's verdict is not known yet and not used.
 *Source*: Parkinson (1980), J. Business 53(1); Garman and Klass (1980), same issue; true range after Wilder (1978), with
-a simple mean. Filled bars are left out of every mean.
-
-Where the volume traded, and whether it is much for this time of the day.
-
-*Units*: `vwap_30m` a price; `z_vwap` in sigmas of the window; `volume_norm` in logs (0.69 is twice the usual).
-*Time*: the usual volume of a minute comes from earlier usable sessions; whether today is usable is not known yet and
-not asked.
-
-What the session clock says of a minute: known in advance for every minute of the calendar.
-
-*Units*: minutes, shares of a session, 0 or 1, and waves of the trading day.
-*Time*: from `m, n_bars, is_half, session` alone, so these features may be sent for minutes that lie ahead.
+a simple mean.
 """
 
 import math
@@ -69,7 +60,7 @@ def garman_klass(params: FeaturesParams) -> pl.Expr:
 
 
 def atr(params: FeaturesParams) -> pl.Expr:
-    """Mean true range; the first bar of a session has no close before it and takes `H - L`."""
+    """Mean true range; the first bar of a session has no previous close and uses `H - L`."""
     return trailing_mean("tr", params.atr_window_min, params.sigma_min_obs)
 
 
@@ -98,7 +89,8 @@ def volume_norm(_: FeaturesParams) -> pl.Expr:
 def with_usual_volume(frame: pl.DataFrame, usable: tuple[date, ...], sessions: int) -> pl.DataFrame:
     """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute.
 
-    A minute that half days lack is compared with full sessions only, so the minutes up to their close come first.
+    A minute that half days do not have is compared with full sessions only, so the minutes up to their close come
+    first.
     """
     day, m = frame["session"].rle_id().to_numpy(), frame["m"].to_numpy()
     opens = frame.filter(pl.col("session").is_first_distinct())
@@ -122,7 +114,7 @@ def minute(_: FeaturesParams) -> pl.Expr:
 
 
 def session_share(_: FeaturesParams) -> pl.Expr:
-    """The part of the session that lies before this bar."""
+    """The part of the session before this bar."""
     return M / N
 
 
@@ -167,5 +159,5 @@ def cosine(waves: int) -> Builder:
 
 
 def _angles(waves: int) -> pl.Expr:
-    """One angle for each minute of a full session, so that a wave is worked out once and looked up after."""
+    """One angle for each minute of a full session: a wave is computed once and then looked up."""
     return 2 * math.pi * waves / FULL_SESSION_MIN * pl.int_range(0, FULL_SESSION_MIN)

@@ -1,15 +1,10 @@
-"""One row a minute of the gapless grid, prices made into returns; and how often a feature is unknown there.
+"""Minute columns: one row a minute of the gapless grid, prices as returns; and counts of unknown feature values.
 
-The columns from which every feature starts: one row a minute of the gapless grid, prices made into returns.
-
-*Tables*: `Bars` plus the calendar's `n_bars, is_half` and the columns below, sorted by `ts`.
-*Time*: each added column uses its own row and earlier rows of the same session.
+*Tables*: `Bars` plus the calendar's `n_bars, is_half` and the columns below, sorted by `ts`. `feature_report.json`, per
+symbol: `rows`; `rows_incomplete`, those on which a required feature is unknown; per feature `nulls` among all rows,
+`due` minutes (of usable sessions, after its look-back), `nulls_due` among these.
 *Units*: `r` a log return per minute; `r2, r2_real, hl2, gk` squares of log returns; `tr` in price, `tpv` in money.
-
-How often each feature is unknown, counted in the open, and how often a required one may be.
-
-*Tables*: `feature_report.json`, per symbol: `rows`; `rows_incomplete`, those on which a required feature is unknown;
-per feature `nulls` among all rows, `due` minutes (of usable sessions, behind its look-back), `nulls_due` among these.
+*Time*: each added column uses its own row and earlier rows of the same session.
 *Errors*: `DataContractError` when a required feature is unknown on more than `features.max_null_share` of its due
 minutes.
 """
@@ -29,11 +24,11 @@ OPENING_WEIGHT = 2 * math.log(2) - 1  # Garman and Klass (1980), J. Business 53(
 
 
 def minute_return() -> pl.Expr:
-    """`ln(C_m / C_{m-1})`; at the open `ln(C_0 / O_0)`, so that the night never enters a return.
+    """`ln(C_m / C_{m-1})`; at the open `ln(C_0 / O_0)`, so the overnight move is in no return.
 
     A minute without a trade returns 0. Null until the session has traded, and on its first trade after the first
-    minute: the close before it belongs to another day. After a gap too long to fill, the whole move stands on the
-    first bar behind it.
+    minute, since the previous close is of another day. After a gap too long to fill, the first bar after it has the
+    whole move.
     """
     close, traded = pl.col("close"), is_real()
     has_traded = pl.when(traded).then("session").forward_fill() == pl.col("session")
@@ -47,12 +42,12 @@ def minute_return() -> pl.Expr:
 
 
 def is_real() -> pl.Expr:
-    """The bar was delivered and is sound: not filled, not nulled."""
+    """Whether the bar was delivered and is sound: not filled, not nulled."""
     return ~pl.col("is_filled") & pl.col("close").is_not_null()
 
 
 def with_minute_columns(bars: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Bars with `r, r2` and, on real bars only, what the families average; null where there is nothing to average."""
+    """Bars with `r, r2` and, on real bars only, the columns that features average; else null."""
     _require_gapless(bars)
     log_range, log_body = (pl.col("high") / pl.col("low")).log(), (pl.col("close") / pl.col("open")).log()
     before = pl.when(M > 0).then(pl.col("close").shift(1)).otherwise(pl.col("open"))
@@ -78,19 +73,19 @@ def with_minute_columns(bars: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFr
 def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
     """Sum over the last `window` minutes of this session; null with fewer than `min_obs` values.
 
-    The sum runs from the session's open on, so a row's last bit depends on its session so far and on nothing else.
-    What leaves the window may leave a rounding error behind: clip before a root.
+    The sum runs from the session's open, so a row's last bit depends only on its session so far. Values that leave the
+    window may leave a rounding error: clip before taking a root.
     """
     return pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)).over("session")
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
-    """Mean over the last `window` minutes of this session, of `min_obs` values at least (or all the window holds)."""
+    """Mean over the last `window` minutes of this session, of at least `min_obs` values (or all of the window)."""
     return pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)).over("session")
 
 
 def root(square: pl.Expr) -> pl.Expr:
-    """Square root of what cannot be negative but for rounding."""
+    """Square root of a value that is negative only by rounding."""
     return square.clip(lower_bound=0).sqrt()
 
 
@@ -101,8 +96,8 @@ def _require_gapless(bars: pl.DataFrame) -> None:
     if not broken.is_empty():
         row = broken.row(0, named=True)
         raise DataContractError(
-            f"bars are not gapless: {row['session']} minute {row['m']} does not follow its predecessor; "
-            "features need the grid that check_data writes."
+            f"bars are not gapless: {row['session']} minute {row['m']} does not follow its predecessor; features need "
+            "the grid that `dvc repro check_data` writes."
         )
 
 
@@ -130,19 +125,20 @@ def count_unknown(
 
 
 def require_known(symbol: str, counts: Mapping[str, Any], params: FeaturesParams) -> None:
-    """Refuse a symbol of which a required feature is too often unknown."""
+    """Refuse a symbol for which a required feature is unknown too often."""
     for name in params.required:
         count = counts["features"][name]
         share = count["nulls_due"] / max(1, count["due"])
         if share > params.max_null_share:
             raise DataContractError(
                 f"{symbol}: required feature {name} is unknown on {share:.1%} of its minutes, more than "
-                f"features.max_null_share {params.max_null_share:.1%}; check the gate's report, or do not require it."
+                f"features.max_null_share {params.max_null_share:.1%}; check artifacts/check_data/dq_report.json, or "
+                "remove the feature from features.required."
             )
 
 
 def unknown_report(counts: Mapping[str, Mapping[str, Any]], params: FeaturesParams) -> dict[str, Any]:
-    """The counts of all symbols, and the policy that they were judged by."""
+    """The counts of all symbols, and the limit that judged them."""
     return {
         "schema_version": SCHEMA_VERSION,
         "required": list(params.required),
@@ -152,5 +148,5 @@ def unknown_report(counts: Mapping[str, Mapping[str, Any]], params: FeaturesPara
 
 
 def total(report: Mapping[str, Any], kind: str) -> int:
-    """One kind of count, over all symbols and features."""
+    """The total of one kind of count, over all symbols and features."""
     return sum(count[kind] for one in report["symbols"].values() for count in one["features"].values())

@@ -1,7 +1,7 @@
-"""Minute bars as the vendor delivers them, columns and values unaltered.
+"""Minute bars as the vendor delivers them, with columns and values unchanged.
 
-*Tables*: one frame a symbol, its files in order; dialect and faults are the data gate's business. A file of many
-symbols is read once: its rows are put away symbol by symbol, a month at a time, and each symbol's months are joined.
+*Tables*: one frame a symbol, its files in order; the data gate interprets columns and faults. A file of many symbols is
+read once: its rows are written by symbol and month, and each symbol's months are joined.
 *Errors*: `DataContractError` naming the file that is missing, empty, revised or unreadable.
 """
 
@@ -29,7 +29,7 @@ Fetch = Callable[..., tuple[pl.DataFrame, int]]
 def bars_to_fetch(
     manifest: dict[str, Any], source: SourceParams, calendar: pl.DataFrame, writer: Writer
 ) -> tuple[Mapping[str, tuple[Any, ...]], Fetch]:
-    """What there is to read of each symbol, and the function that makes its bars of it."""
+    """What must be read for each symbol, and the function that makes its bars from it."""
     symbols = manifest["symbols"]
     if source.many_in_a_file:
         return _read_once(manifest["files"], source, symbols, writer), joined
@@ -42,9 +42,9 @@ def bars_to_fetch(
 
 
 def fetch_bars(symbol: str, files: Files, source: SourceParams, calendar: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The bars of one symbol, and how many."""
+    """The bars of one symbol, and their number."""
     if source.kind == "synthetic":
-        bars = synthetic_bars(symbol, cast(SyntheticParams, source.synthetic), calendar)  # SourceParams demands it
+        bars = synthetic_bars(symbol, cast(SyntheticParams, source.synthetic), calendar)  # required by SourceParams
     else:
         frames = read_frames(files, source)
         first, bars = next(frames)
@@ -56,7 +56,7 @@ def fetch_bars(symbol: str, files: Files, source: SourceParams, calendar: pl.Dat
 def read_frames(
     files: Files, source: SourceParams, only: Sequence[str] = ()
 ) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
-    """Each listed file with its rows, in order; of a file of many symbols the rows of `only` those."""
+    """Each listed file with its rows, in order; of a file of many symbols, only the rows of `only`."""
     for file, content in read_files(files):
         with at_work_on(place_of(file)):
             yield file, _frame(file, content, source, only)
@@ -65,17 +65,20 @@ def read_frames(
 def parts_in(
     file: dict[str, Any], content: bytes, source: SourceParams, symbols: Sequence[str]
 ) -> dict[str, pl.DataFrame]:
-    """What a file with this content holds of each symbol."""
+    """The rows of each symbol in a file with this content."""
     frame = _frame(file, content, source, symbols)
     return parts_of(frame, source, symbols) if file["symbol"] is None else {file["symbol"]: frame}
 
 
 def joined(symbol: str, *parts: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The parts of a symbol as one frame, and its rows."""
+    """The parts of a symbol as one frame, and its number of rows."""
     try:
         bars = pl.concat(parts, how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"the files do not agree in their columns ({' '.join(str(error).split())}).") from None
+        raise DataContractError(
+            f"the files differ in their columns ({' '.join(str(error).split())}): get them again from the vendor in "
+            "one form."
+        ) from None
     return bars, bars.height
 
 
@@ -91,8 +94,8 @@ def _read_once(
     found = {symbol: tuple(parts[symbol] for parts in by_period.values() if symbol in parts) for symbol in symbols}
     if without := [symbol for symbol, parts in found.items() if not parts]:
         raise DataContractError(
-            f"no file of source {source.name} holds a row of {shorten(without)}: take them out of universe, state an "
-            "earlier name in source.renames, or correct source.aliases."
+            f"no file of source {source.name} holds a row of {shorten(without)}: remove them from universe.symbols, "
+            "add an earlier name to source.renames, or correct source.aliases."
         )
     return found
 
@@ -101,7 +104,7 @@ def _put_away(
     period: str, files: Files, source: SourceParams, symbols: Sequence[str], writer: Writer
 ) -> dict[str, Partition]:
     parts = defaultdict(list)
-    for start in range(0, len(files), AT_ONCE):  # so many are in memory at a time
+    for start in range(0, len(files), AT_ONCE):  # the files in memory at a time
         for file, content in read_files(files[start : start + AT_ONCE]):
             with at_work_on(place_of(file)):
                 for symbol, part in parts_in(file, content, source, symbols).items():
@@ -115,8 +118,8 @@ def _frame(file: dict[str, Any], content: bytes, source: SourceParams, only: Seq
         return collect(file["uri"], lambda: wanted_rows(rows(), source, only))
     frame = collect(file["uri"], rows)
     ticker = file.get("ticker") or (file["symbol"] if file["symbol"] in source.renames else None)
-    is_told = ticker is None or symbol_column(frame.columns, source) is not None
-    return frame if is_told else frame.with_columns(symbol=pl.lit(ticker))
+    names_symbols = ticker is None or symbol_column(frame.columns, source) is not None
+    return frame if names_symbols else frame.with_columns(symbol=pl.lit(ticker))
 
 
 def _both(first: dict[str, Any], earlier: pl.DataFrame, file: dict[str, Any], frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,15 +1,11 @@
-"""Files of a source, wherever they lie: found by template, read and checked, downloaded once.
+"""Files of a source, local or remote: found by template, checked against the listing, downloaded once.
 
-Files of remote sources, kept by their content, so that nothing is downloaded twice.
+Any fsspec url works; a relative path starts at the main repository, since queued experiments run elsewhere. Downloaded
+files are kept beside the answers in DVC's cache, at `sources/<aa>/<rest>`, under the md5 in the listing; an object
+without md5 under its name and generation. They are written atomically and checked on every read.
 
-They lie beside the answers in DVC's cache, `sources/<aa>/<rest>`, under the md5 that the listing names; an object
-without md5 under its name and generation. A file is whole or absent, and checked whenever it is read.
-
-Files of a source, wherever they lie: found by template, described, read and checked.
-
-Any fsspec url will do; a relative path starts at the main repository, since queued experiments run elsewhere.
-*Errors*: `DataContractError` for a file that is gone, empty or not the listed one; what the way to it can raise stands
-in `reaching`.
+*Errors*: `DataContractError` for a file that is missing, empty or not the listed one; access errors as in
+`io/reaching.py`.
 """
 
 import base64
@@ -21,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.errors import DataContractError, at_work_on
 from stages.io.files import write_bytes
-from stages.io.reaching import is_remote, open_uri, preflight, told
+from stages.io.reaching import explain_errors, is_remote, open_uri, preflight
 from stages.io.terminal import progress
 from stages.io.workspace import main_root, store_root
 from stages.params.path_template import day_of, fields_of, literal, month_of, path_of, root_of
@@ -63,10 +59,10 @@ AT_ONCE = 8
 
 
 def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]:
-    """Every file of a symbol that fits the template, as the listing records it; without one, files of many symbols.
+    """Every file of a symbol that fits the template, with its facts for the listing; without a symbol, files of many.
 
-    The folder above the first part that varies is searched; what stands in braces or for a `*` is matched, and all
-    other text is taken as it is, so that a bracket in a path is a bracket.
+    The folder above the first varying part is searched. Fields in braces and `*` are matched; all other text is
+    literal, so a bracket in a path is a bracket.
     """
     at_home = literal(str(Path.home())) if template.startswith("~/") else "~"
     filesystem, path_template = open_uri(template.replace("~", at_home, 1), Path(literal(str(main_root()))))
@@ -80,16 +76,16 @@ def find_files(template: str, symbol: str | None = None) -> list[dict[str, Any]]
         day = {"day": day_of(named)} if day_of(named) else {}
         return file | day | _describe(filesystem, *one)
 
-    with told(template), ThreadPoolExecutor(AT_ONCE) as pool:
+    with explain_errors(template), ThreadPoolExecutor(AT_ONCE) as pool:
         filesystem.invalidate_cache()
         found = pool.map(listed, filesystem.find(root, maxdepth=levels, detail=True).items())
         return sorted(filter(None, found), key=lambda file: str(file["uri"]))
 
 
 def files_of(source: SourceParams, symbols: Sequence[str]) -> list[dict[str, Any]]:
-    """Every file of these symbols, or of many symbols each, all periods that the source holds.
+    """Every file of these symbols, or of many symbols each, for all periods of the source.
 
-    What lies under an earlier name of a symbol is the symbol's too, and says so.
+    A file under an earlier name of a symbol belongs to the symbol, and its entry says so.
     """
     template = source.uri_template or ""
     preflight(template)
@@ -99,20 +95,22 @@ def files_of(source: SourceParams, symbols: Sequence[str]) -> list[dict[str, Any
         if not any(own.values()):
             raise DataContractError(
                 f"source {source.name} holds no file for symbol {symbol!r} under source.uri_template {template!r}: "
-                "correct the template, or take the symbol out of universe."
+                "correct the template, or remove the symbol from universe.symbols."
             )
         for ticker, found in own.items():
             named = {} if ticker == symbol else {"symbol": symbol, "ticker": ticker}
             files += [file | named for file in found]
     if not files:
-        raise DataContractError(f"no file fits source.uri_template {template!r}: correct it, or put the files there.")
+        raise DataContractError(
+            f"no file fits source.uri_template {template!r}: correct it, or put the files where it says."
+        )
     return files
 
 
 def read_files(files: list[dict[str, Any]]) -> list[tuple[dict[str, Any], bytes]]:
-    """Each listed file with its bytes, in order, several at a time; they must be the ones that the listing names.
+    """Each listed file with its bytes, in order, several read in parallel, each checked against the listing.
 
-    All are read before the first is handed out: a reader that gives up half-way leaves no threads to wait for.
+    All are read before the first is returned, so a reader that stops early leaves no threads running.
     """
     missing = [file for file in files if is_remote(file["uri"]) and kept(file) is None]
     if missing:
@@ -132,17 +130,17 @@ def _checked(file: dict[str, Any]) -> bytes:
         return content
     filesystem, path = _open(file["uri"])
     try:
-        with told(file["uri"]):
+        with explain_errors(file["uri"]):
             content = bytes(filesystem.cat_file(path))
             pinned = file["md5"] is not None or str(filesystem.info(path)["generation"]) == file["generation"]
     except DataContractError:
-        raise DataContractError(f"{file['uri']} is listed but not there: put it back, or {RENEW}.") from None
+        raise DataContractError(f"{file['uri']} is listed but does not exist: restore the file, or {RENEW}.") from None
     if not content:
         raise DataContractError(f"{file['uri']} is empty (0 bytes): get it again, then {RENEW}.")
     if not (pinned and is_listed(file, content)):
         raise DataContractError(
-            f"{file['uri']} is not the listed file (md5 {md5_of(content)}, listed {file['md5'] or file['generation']}):"
-            f" put the listed one back, or accept the revision: {RENEW}."
+            f"{file['uri']} is not the listed file (md5 {md5_of(content)}, listed "
+            f"{file['md5'] or file['generation']}): restore the listed file, or accept the revision: {RENEW}."
         )
     if remote:
         keep(file, content)
@@ -150,7 +148,7 @@ def _checked(file: dict[str, Any]) -> bytes:
 
 
 def _describe(filesystem: "fsspec.AbstractFileSystem", path: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """Size and md5; in a bucket the generation too, and the md5 without a download."""
+    """Size and md5; in a bucket also the generation, and the md5 without a download."""
     if "generation" in facts:
         md5 = base64.b64decode(facts["md5Hash"]).hex() if "md5Hash" in facts else None
         return {"size": facts["size"], "md5": md5, "generation": str(facts["generation"])}

@@ -1,9 +1,9 @@
-"""A source's file as a table: parquet, CSV (plain, gzip or zstd) or DBN, as the ending of its name says.
+"""A source's file as a table: parquet, CSV (plain, gzip or zstd) or DBN, by the ending of its name.
 
-Parquet and DBN say what their columns hold. CSV does not, so `source.aliases`, `unit`, `stamp_format` and `csv` do:
-columns that no alias names are not read, and numbers are floats. A stamp that is text is ISO 8601 unless its format is
-stated. Columns keep the vendor's names; two columns of date and time become one, `ts`.
-*Errors*: `DataContractError` for a file that cannot be read so; `ConfigurationError` where a library is missing.
+Parquet and DBN declare their column types. For CSV, `source.aliases`, `unit`, `stamp_format` and `csv` state them:
+columns without an alias are not read, and numbers are floats. A text stamp is ISO 8601 unless its format is stated.
+Columns keep the vendor's names; a date and a time column become one, `ts`.
+*Errors*: `DataContractError` for a file that cannot be read this way; `ConfigurationError` where a library is missing.
 """
 
 import gzip
@@ -27,13 +27,13 @@ NUMBERS = ("open", "high", "low", "close", "volume")
 
 
 def scan(uri: str, content: bytes, source: SourceParams) -> pl.LazyFrame:
-    """The file's rows, not read yet."""
+    """The file's rows as a lazy frame."""
     with_format = {"CSV": _scan_csv, "DBN": _scan_dbn, "parquet": _scan_parquet}
     return with_format[format_of(uri)](content, source)
 
 
 def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
-    """Rows read; what torn or strange bytes lead to, in one sentence."""
+    """Read the rows; explain damaged or unexpected content in one sentence."""
     try:
         return rows().collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError, EOFError) as error:
@@ -50,7 +50,7 @@ def format_of(uri: str) -> str:
 
 
 def head_of(content: bytes, lines: int) -> list[str]:
-    """The first lines of a text file, of which no more than a little is unpacked."""
+    """The first lines of a text file, decompressing only a little of it."""
     packed = io.BytesIO(content)
     if content[:2] == b"\x1f\x8b":
         text = gzip.GzipFile(fileobj=packed).read(HEAD_BYTES)
@@ -62,7 +62,7 @@ def head_of(content: bytes, lines: int) -> list[str]:
 
 
 def columns_in(content: bytes, csv: CsvParams) -> list[str]:
-    """The names of the columns: stated, or those of the lines above the rows."""
+    """The names of the columns: stated in params, or from the header lines."""
     lines = head_of(content, csv.header_lines)
     return (
         list(csv.columns) if csv.columns is not None else header_names([cells_of(one, csv.separator) for one in lines])
@@ -71,9 +71,11 @@ def columns_in(content: bytes, csv: CsvParams) -> list[str]:
 
 def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
     rows = pl.scan_parquet(io.BytesIO(content))
-    told = {name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")}
-    texts = [name for name, dtype in told.items() if dtype == pl.String]
-    if not texts or any(source.ours(name) == "ts" for name in {*told} - {*texts}):
+    stamps = {
+        name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")
+    }
+    texts = [name for name, dtype in stamps.items() if dtype == pl.String]
+    if not texts or any(source.ours(name) == "ts" for name in {*stamps} - {*texts}):
         return rows
     first = rows.select(texts).head(1).collect()
     names = {source.ours(name): (name, str(first[name][0])) for name in texts if first.height}
@@ -91,7 +93,7 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     rows = pl.scan_csv(
         io.BytesIO(content), has_header=False, skip_rows=csv.header_lines, schema=types, separator=csv.separator
     )
-    if {*NUMBERS} <= {*ours.values()}:  # else all are shown to whoever has to name them
+    if {*NUMBERS} <= {*ours.values()}:  # otherwise all columns are returned, so that the user can name them
         rows = rows.select(name for name in names if ours[name] is not None)
     cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
     first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
@@ -99,7 +101,7 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
 
 
 def _stamped(rows: pl.LazyFrame, first: dict[str | None, tuple[str, str]], source: SourceParams) -> pl.LazyFrame:
-    """Text of stamps as stamps, in UTC where they name their zone; `first` is each column's name and first value."""
+    """Text stamps as instants, in UTC where they name their zone. `first` is each column's name and first value."""
     if {"date", "time"} <= {*first}:
         (date, day), (clock, minute) = first["date"], first["time"]
         text = pl.concat_str(pl.col(date).cast(pl.String), pl.lit(" "), pl.col(clock).cast(pl.String))
@@ -114,18 +116,18 @@ def _instant(text: pl.Expr, first: str, source: SourceParams) -> pl.Expr:
     stamp_format = source.stamp_format or iso_format(first)
     if stamp_format is None and first.isdecimal():
         raise DataContractError(
-            f"the first stamp is {first}, a whole number: state source.unit, as {unit_of(first)[1]}."
+            f"the first stamp is {first}, a whole number: set source.unit, for example to {unit_of(first)[1]}."
         )
     if stamp_format is None:
         raise DataContractError(
-            f"the first stamp is {first!r}, which is no ISO 8601 (2024-01-31 09:30): name its form in "
-            "source.stamp_format, as %m/%d/%Y %H:%M."
+            f"the first stamp is {first!r}, which is not ISO 8601 (2024-01-31 09:30): set source.stamp_format, for "
+            "example to %m/%d/%Y %H:%M."
         )
     return text.str.to_datetime(stamp_format, time_zone="UTC" if re.search("%[:#]?z", stamp_format) else None)
 
 
 def iso_format(stamp: str) -> str | None:
-    """The strftime form of a stamp of ISO 8601; null if it is none. 04/05/2024 is none: it may be April or May."""
+    """The strftime format of an ISO 8601 stamp; None for others. 04/05/2024 gives None: it may be April or May."""
     match = ISO.fullmatch(stamp)
     if match is None:
         return None
@@ -138,7 +140,7 @@ def _scan_dbn(content: bytes, _: SourceParams) -> pl.LazyFrame:
         import databento
     except ImportError:
         raise ConfigurationError(
-            "DBN files need Databento's library, which is not installed: "
-            "`uv pip install -c requirements.txt databento==0.87.0`."
+            "DBN files need Databento's library, which is not installed: run `uv pip install -c requirements.txt "
+            "databento==0.87.0`."
         ) from None
     return pl.from_pandas(databento.DBNStore.from_bytes(content).to_df().reset_index()).lazy()

@@ -1,6 +1,6 @@
-"""The committed listing of a source: the lock that says which files a run may read.
+"""The committed listing of a source: which files a run may read.
 
-*Errors*: `DataContractError` if no listing was made for this source yet.
+*Errors*: `DataContractError` if the source has no listing yet.
 """
 
 from pathlib import Path
@@ -17,15 +17,17 @@ def read_listing(source: SourceParams) -> Any:
     """The listing `conf/manifests/<source.name>.json`."""
     path = listing_path(source)
     if not path.exists():
-        raise DataContractError(f"{path} is missing: `make refresh` lists the source named by source.name.")
+        raise DataContractError(
+            f"{path} is missing: run `make refresh`, which lists the source that source.name names."
+        )
     return read_json(path)
 
 
 def write_listing(listing: dict[str, Any], source: SourceParams) -> None:
-    """Put a new listing in the place of the old one; commit it to make it the lock."""
+    """Replace the listing. It becomes valid for all clones when it is committed."""
     write_json(listing, listing_path(source))
 
 
 def listing_path(source: SourceParams) -> Path:
-    """Where the listing of this source lies."""
+    """Path of the listing of this source."""
     return LISTINGS / f"{source.name}.json"

@@ -1,7 +1,7 @@
-"""How a source's listing changed from commit to commit, and what a listed file held before the vendor revised it.
+"""The history of a source's listing in git, and the earlier content of revised files.
 
-Git is the record of revisions. A file of a remote source lies in the store under its old md5; of a local one there are
-the bars that the last run fetched, if that run listed this very file.
+Git records the revisions. The earlier content of a revised file is available in two cases: a remote file is kept under
+its old md5, and for a local file the bars of the last run remain, if that run listed exactly this file.
 """
 
 import json
@@ -25,7 +25,7 @@ NOT_COMMITTED = "not committed"
 
 @dataclass(frozen=True)
 class Relisted:
-    """One change of a listing: the commit and its day, or that it is none yet."""
+    """One change of a listing: the commit and its day, or "not committed"."""
 
     commit: str
     day: str
@@ -33,7 +33,7 @@ class Relisted:
 
 
 def relisted(source: SourceParams) -> list[Relisted]:
-    """Every change after the first listing of this branch that touched a file, oldest first, the workspace last."""
+    """Every change of this branch's listing that touched a file, after the first; oldest first, the workspace last."""
     path = listing_path(source)
     steps, before = [], None
     for commit, day, text in _versions(path):
@@ -45,7 +45,7 @@ def relisted(source: SourceParams) -> list[Relisted]:
 
 
 def _versions(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Commit, day and content, oldest first; what lies in the workspace is the last."""
+    """Commit, day and content, oldest first; the workspace is the last."""
     for line in git(
         "log", "--reverse", "--date=short", "--format=%h %cd", "--diff-filter=AM", "--", str(path)
     ).splitlines():
@@ -60,7 +60,7 @@ FETCHED = Path("artifacts/fetch_bars/bars")
 
 
 def earlier(file: dict[str, Any], symbol: str, source: SourceParams) -> pl.DataFrame | None:
-    """The rows of a symbol in a file as it was listed; None where they are gone."""
+    """The rows of a symbol in an earlier version of a file; None where they are gone."""
     if (content := kept(file)) is not None:
         return parts_in(file, content, source, [symbol]).get(symbol)
     fetched = FETCHED / f"{symbol}.parquet"

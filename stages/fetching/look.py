@@ -1,7 +1,7 @@
-"""A look into a vendor's files: how their names and columns read, and a sample of one symbol's rows.
+"""Inspection of a vendor's files: the form of their names and columns, and a sample of one symbol's rows.
 
-A sample is at most 40 files, and fewer where they are large; they are spread over the span, both ends among them.
-*Errors*: `DataContractError` where nothing is found, or what is found cannot be told apart; it says what to state.
+A sample is at most 40 files, fewer where they are large, spread evenly over the span with both ends included.
+*Errors*: `DataContractError` where nothing is found, or where the form is ambiguous; it says what to state.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import polars as pl
 from stages.errors import DataContractError, shorten
 from stages.fetching.bars import joined, parts_in
 from stages.fetching.formats import collect, format_of, head_of, iso_format, scan
-from stages.io.reaching import open_uri, preflight, told
+from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
@@ -41,7 +41,7 @@ UNSTATED: Facts = {
 
 @dataclass(frozen=True)
 class Look:
-    """Keys of section `source` that were found, the symbols, a sample of the first one, and the evidence by key."""
+    """What was found: keys of section `source`, the symbols, a sample of the first symbol, and the evidence by key."""
 
     source: SourceParams
     symbols: tuple[str, ...]
@@ -51,7 +51,7 @@ class Look:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder and the files below it, by name with their bytes, in order."""
+    """A folder and the files below it, by name, with their sizes in bytes."""
 
     uri: str
     filesystem: "fsspec.AbstractFileSystem"
@@ -59,16 +59,16 @@ class _Folder:
     names: Mapping[str, int]
 
     def read(self, name: str) -> bytes:
-        with told(f"{self.uri}/{name}"):
+        with explain_errors(f"{self.uri}/{name}"):
             return bytes(self.filesystem.cat_file(f"{self.path}/{name}"))
 
     def template(self, form: str) -> str:
-        """The template of a form within this folder."""
+        """The template of a name form within this folder."""
         return f"{literal(self.uri)}/{form}" if self.uri else form
 
 
 def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> Look:
-    """What lies under a folder, a file or a template; symbols and aliases that are stated are taken as they are."""
+    """Inspect a folder, a file or a template. Symbols and aliases that are stated are not inferred."""
     folder, form = _opened(uri.rstrip("/"))
     layout = _layout(folder.names, form, symbols)
     first = next(name for name in folder.names if fields_of(layout.template, name) is not None)
@@ -83,7 +83,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     source = source_of(layout.template)
     column = symbol_column(rows.columns, source)
     if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
-        layout = Layout(literal(first), (), 1)  # what looked like a symbol in the one path is a word
+        layout = Layout(literal(first), (), 1)  # with one path, the part that looked like a symbol is a plain word
         source = source_of(layout.template)
     found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
     whose = None if source.many_in_a_file else found[0]
@@ -94,9 +94,9 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     ]
     sample = [part for part in parts if part is not None]
     if not sample:
-        raise DataContractError(f"no row of {found[0]} lies in {folder.uri}: state SYMBOLS that do.")
-    told_of = {"uri_template": layout.told} | evidence | {"symbols": shorten(found)}
-    return Look(source, found, joined(found[0], *sample)[0], told_of)
+        raise DataContractError(f"{folder.uri} holds no row of {found[0]}: set SYMBOLS= to symbols that it holds.")
+    evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(found)}
+    return Look(source, found, joined(found[0], *sample)[0], evidence_of)
 
 
 def _opened(place: str) -> tuple[_Folder, str | None]:
@@ -105,19 +105,19 @@ def _opened(place: str) -> tuple[_Folder, str | None]:
     form = place.removeprefix(f"{root}/") if root != place else None
     preflight(f"{root}/{{symbol}}")
     filesystem, path = open_uri(root, main_root())
-    with told(root):
+    with explain_errors(root):
         files = {name: int(facts["size"]) for name, facts in sorted(filesystem.find(path, detail=True).items())}
     if [*files] == [path]:  # a file
         root, _, name = root.rpartition("/")
         return _Folder(root, filesystem, path.rpartition("/")[0], {name: files[path]}), _form_of(name)
     inside = {name.removeprefix(path.rstrip("/") + "/"): size for name, size in files.items()}
     if not inside:
-        raise DataContractError(f"there is no file under {place}: name the folder of your bars as URI.")
+        raise DataContractError(f"there is no file under {place}: set URI= to the folder of your bars.")
     return _Folder(root, filesystem, path, inside), form
 
 
 def _form_of(name: str) -> str:
-    """The template of one file alone: its symbol may vary, its date does not."""
+    """The template of a single file: its symbol may vary, its date does not."""
     form = layout_of([name]).template
     for field, value in (fields_of(form, name) or {}).items():
         form = form if field in SYMBOLS else form.replace(f"{{{field}}}", value)
@@ -129,7 +129,7 @@ def _layout(names: Collection[str], form: str | None, symbols: Sequence[str]) ->
         return layout_of([*names], symbols)
     fitting = [found for name in names if (found := fields_of(form, name)) is not None]
     if not fitting:
-        raise DataContractError(f"none of {shorten([*names])} fits {form}: correct the template that URI gives.")
+        raise DataContractError(f"none of {shorten([*names])} fits {form}: correct the template in URI=.")
     named = {(found.get("symbol") or found.get("symbol_lower") or "").upper() for found in fitting} - {""}
     return Layout(form, tuple(sorted(named)), len(fitting))
 
@@ -137,7 +137,7 @@ def _layout(names: Collection[str], form: str | None, symbols: Sequence[str]) ->
 def _dialect(
     name: str, content: bytes, stated: Mapping[str, str]
 ) -> tuple[Facts, pl.DataFrame, dict[str, str], tuple[str, ...]]:
-    """Columns, units and form of a file; some of its rows; why; and symbols that its columns are named for."""
+    """Columns, units and form of a file; some of its rows; the evidence; symbols that its columns are named after."""
     facts: Facts = {}
     if format_of(name) == "CSV":
         csv, rows = csv_of(head_of(content, LINES))
@@ -146,12 +146,12 @@ def _dialect(
         rows = collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
     columns = columns_of(rows.rename({theirs: ours for theirs, ours in stated.items() if theirs in rows}))
     found = columns.aliases
-    if facts.get("csv") and facts["csv"]["columns"]:  # names are ours to give
+    if facts.get("csv") and facts["csv"]["columns"]:  # without a header we name the columns
         facts["csv"]["columns"] = [found.get(name, name) for name in rows.columns]
         rows, found = rows.rename(found), {}
     theirs = {ours: vendors for vendors, ours in stated.items()}
     facts["aliases"] = {theirs.get(one, one): ours for one, ours in found.items()} | dict(stated)
-    evidence = {"aliases": columns.told}
+    evidence = {"aliases": columns.evidence}
     vendors = {ours: one for one, ours in facts["aliases"].items()}
     of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
     prices = rows[of_first.get("close", "close")]
@@ -163,7 +163,7 @@ def _dialect(
 
 
 def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, str]) -> Facts:
-    """Unit, form and zone of the stamps, as far as they say it themselves."""
+    """Unit, form and zone of the stamps, as far as they show it."""
     if "date" in names or ("date" in rows and "time" in rows and "ts" not in names):
         parts = (names.get("date", "date"), names.get("time", "time"))
         stamps = rows.select(pl.concat_str(*parts, separator=" ")).to_series()
@@ -180,7 +180,7 @@ def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, st
 
 
 def _largest(folder: _Folder, layout: Layout) -> tuple[str, ...]:
-    """Symbols that paths name: all, or of very many those with most bytes."""
+    """Symbols named in paths: all, or of very many those with the most bytes."""
     if len(layout.symbols) <= MANY:
         return layout.symbols
     sizes: Counter[str] = Counter()
@@ -191,11 +191,13 @@ def _largest(folder: _Folder, layout: Layout) -> tuple[str, ...]:
 
 
 def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, ...]:
-    """Symbols of a file of many: all, or of very many those that turned over most dollars in it."""
+    """Symbols in a file of many: all, or of very many those with the highest dollar turnover in it."""
     rows = collect(name, partial(scan, name, content, source))
     column = symbol_column(rows.columns, source)
     if column is None:
-        raise DataContractError(f"neither the path nor a column of {rows.columns} names a symbol: state SYMBOLS.")
+        raise DataContractError(
+            f"neither the path nor a column of {rows.columns} names a symbol: set SYMBOLS= to the symbols of the file."
+        )
     theirs = {ours: vendors for vendors, ours in source.aliases.items()}
     turnover = (pl.col(theirs.get("close", "close")) * pl.col(theirs.get("volume", "volume"))).sum()
     order = rows.group_by(pl.col(column).cast(pl.String).alias("symbol")).agg(turnover.alias("turnover"))
@@ -204,7 +206,7 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
 
 
 def _spread(names: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
-    """Some of the names: those at both ends, where a span begins and ends, and others evenly between them."""
+    """Some of the names: both ends of the span, and others evenly between them."""
     mean = sum(sizes[name] for name in names) / max(1, len(names))
     most = max(FEWEST, min(SAMPLE_FILES, int(SAMPLE_BYTES / max(1.0, mean))))
     if len(names) <= most:

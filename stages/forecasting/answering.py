@@ -1,9 +1,10 @@
-"""From questions to the table of quantiles: every answer whole, every horizon, the benchmark beside them.
+"""From questions to the table of quantiles: complete answers, every horizon, and the benchmark.
 
-*Tables*: `Quantiles`, one row a scheduled question, horizon and model; quantiles as answered, in whatever order.
-*Units*: bp of log return from `last`; prices `last * exp(q / 1e4)`, exact because a quantile commutes with a monotone
+*Tables*: `Quantiles`, one row a scheduled question, horizon and model; quantiles as answered, in any order.
+*Units*: bp of log return from `last`; prices `last * exp(q / 1e4)`, exact because quantiles commute with a monotone
 map.
-*Errors*: `DataContractError` when questions and schedule differ, or an answer is missing, misshapen or not finite.
+*Errors*: `DataContractError` when questions and schedule differ, or an answer is missing, has the wrong shape or is not
+finite.
 """
 
 from collections import Counter
@@ -32,12 +33,12 @@ COUNTED = (*QUESTION, "key", "crossed")
 def ask_all(
     questions: Sequence[Question], schedule: pl.DataFrame, market: Market, backend: Backend
 ) -> dict[str, Answer]:
-    """One whole answer per question, by key, in the order of the questions."""
+    """One complete answer per question, by key, in the order of the questions."""
     asked_for, scheduled = {question.key for question in questions}, set(schedule["key"].drop_nulls())
     if asked_for != scheduled:
         raise DataContractError(
             f"{len(scheduled - asked_for)} scheduled question(s) have no request file and {len(asked_for - scheduled)} "
-            "request file(s) are not scheduled: `dvc repro build_requests` writes both anew."
+            "request file(s) are not scheduled: `dvc repro build_requests` writes both again."
         )
     answers = backend.answer([Asked(question, partial(market.window, question)) for question in questions])
     for question in questions:
@@ -48,14 +49,14 @@ def ask_all(
 def ask_benchmark(
     questions: Sequence[Question], schedule: pl.DataFrame, market: Market, forecaster: ForecasterParams
 ) -> dict[str, Answer]:
-    """What persistence says to the same questions; nothing, if persistence is who was asked."""
+    """The answers of persistence to the same questions; empty if persistence is the forecaster itself."""
     if forecaster.name == BENCHMARK:
         return {}
     return ask_all(questions, schedule, market, LOCAL_FORECASTERS[BENCHMARK](forecaster))
 
 
 def by_symbol(schedule: pl.DataFrame) -> list[pl.DataFrame]:
-    """The scheduled questions of one symbol after the other, by name."""
+    """The scheduled questions, one symbol after the other, by name."""
     asked = schedule.filter(pl.col("status") == "ok").sort("symbol", maintain_order=True)
     return asked.partition_by("symbol", maintain_order=True)
 
@@ -84,9 +85,9 @@ def quantile_table(
 
 
 def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> dict[str, Any]:
-    """How many questions were answered, and by whom: facts about the answers, none about their purchase.
+    """How many questions were answered, and by what source; nothing about their purchase.
 
-    Of the table, the columns `COUNTED` are enough.
+    Of the table, only the columns `COUNTED` are needed.
     """
     asked = quantiles.filter(pl.col("key").is_not_null())
     return {
@@ -114,7 +115,7 @@ def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[i
 def _require_whole(question: Question, answer: Answer | None) -> None:
     where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
     if answer is None:
-        raise DataContractError(f"{where} was left unanswered.")
+        raise DataContractError(f"{where} has no answer: run `dvc repro forecast` again.")
     shape = (len(question.levels), question.horizon_min)
     if answer.values_bp.shape != shape:
         raise DataContractError(
@@ -125,5 +126,5 @@ def _require_whole(question: Question, answer: Answer | None) -> None:
     if (most := np.abs(answer.values_bp).max()) > MOST_BP:
         raise DataContractError(
             f"{where}: the answer of {answer.source} says {most:.6g} bp, and more than {MOST_BP:g} is no move of a "
-            f"price: `make drop KEY={question.key}` throws a stored answer away, so that it is bought again."
+            f"price: `make drop KEY={question.key}` throws the stored answer away, so that it is bought again."
         )

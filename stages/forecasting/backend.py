@@ -1,14 +1,11 @@
-"""What every forecaster, bought or local, offers the pipeline, and what an answer must look like.
+"""The interface of every forecaster, paid or local, and the soundness of an answer.
 
-What every forecaster, bought or local, offers the pipeline.
+Soundness is checked before an answer is kept, and is at least as strict as all later stages require.
 
-*Shapes*: an answer's `values_bp` is (levels, horizon): level in the question's order, step h-1 is h minutes ahead.
+*Shapes*: `values_bp` (levels, horizon): levels in the question's order, ascending; step h-1 is h minutes ahead.
+`mean_bp` and `most_bp` (horizon,).
 *Units*: bp of log return from the last row sent.
 *Time*: a backend sees a question's window and nothing later.
-
-What an answer must look like before anybody keeps it; at least as strict as all that later stages ask of it.
-
-*Shapes*: `values_bp` (levels, horizon), levels ascending; `mean_bp` and `most_bp` (horizon,). *Units*: bp.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +21,7 @@ from stages.questions.window import Window
 
 @dataclass(frozen=True)
 class Asked:
-    """A question and the rows it sends; the window is built only when somebody must look at it."""
+    """A question and the rows it sends; the window is built only when it is needed."""
 
     question: Question
     window: Callable[[], Window]
@@ -32,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one question; `source` says model and deployment, or `local:<name>`."""
+    """The answer to one question; `source` names model and deployment, or `local:<name>`."""
 
     key: str
     source: str
@@ -40,7 +37,7 @@ class Answer:
 
 
 class Backend(Protocol):
-    """Answers questions; raises rather than return part of them."""
+    """Answers questions: all of them, or it raises."""
 
     def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
         """One answer per question, by key."""
@@ -48,20 +45,20 @@ class Backend(Protocol):
 
     @property
     def took(self) -> Mapping[str, object]:
-        """What the answers took, in the words of the stage's line: requests sent, share answered from the store."""
+        """Facts about the answers for the stage's summary line: requests sent, share answered from the store."""
         ...
 
 
 CROSSING_TOLERANCE_BP = 1e-6
-LEAST_SIGMA_BP = 1.0  # of one step: a price that stood still may move all the same
-MOST_BP = 100_000.0  # 22,026 times the last price: beyond, `last * exp(q / 1e4)` and its decimals mean nothing
+LEAST_SIGMA_BP = 1.0  # of one step: a price that stood still may still move
+MOST_BP = 100_000.0  # 22,026 times the last price: beyond it `last * exp(q / 1e4)` is meaningless
 
 
 def plausible_bp(y_bp: NDArray[np.float64], horizon: int, sigmas: float) -> NDArray[np.float64]:
-    """How far from the last value a forecast may lie at each step: so many h-step deviations of what was sent.
+    """The largest plausible distance from the last value at each step, from the deviations of what was sent.
 
     `min(MOST_BP, sigmas * max(LEAST_SIGMA_BP, sqrt(mean(diff(y)^2))) * sqrt(h))`: the deviation is about zero, so a
-    steady trend counts, and grows with the root of the step, as a random walk's does.
+    steady trend counts; it grows with the root of the step, as in a random walk.
     """
     sigma = float(np.sqrt(np.mean(np.diff(y_bp) ** 2))) if len(y_bp) > 1 else 0.0
     steps = np.arange(1, horizon + 1)

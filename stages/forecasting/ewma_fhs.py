@@ -1,11 +1,12 @@
 """Filtered historical simulation: past shocks, replayed at today's volatility.
 
 Returns are divided by the usual size of their half hour and by an exponentially weighted volatility; the quotients are
-the shocks. Paths draw shocks with replacement, let the volatility react to each, and add up to h-minute moves.
+the shocks. Simulated paths draw shocks with replacement, update the volatility after each, and add up to h-minute
+moves. The draws are seeded by the question's key: the same question always has the same answer.
 
+*Time*: the volatility that scales a return is the one known before it.
 *Source*: Barone-Adesi, Giannopoulos and Vosper (1999), J. Futures Markets 19(5), with the EWMA of RiskMetrics (1996) in
-place of GARCH. *Time*: the volatility that scales a return is the one known before it.
-The draws are seeded by the question's key: the same question always has the same answer.
+place of GARCH.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 
 BUCKET_MIN = 30
-SMALLEST_BP = 1e-3  # a bucket without any move still gets a scale
+SMALLEST_BP = 1e-3  # a half hour without any move still gets a scale
 
 
 def ewma_fhs(question: Question, window: Window, params: ForecasterParams) -> NDArray[np.float64]:
@@ -42,7 +43,7 @@ def ewma_fhs(question: Question, window: Window, params: ForecasterParams) -> ND
 
 
 def usual_size(returns: NDArray[np.float64], bucket: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Root mean square return of each half hour; one that the window does not hold takes that of all."""
+    """Root mean square return of each half hour; one that the window does not hold takes the overall value."""
     count = np.bincount(bucket, minlength=13)
     total = np.bincount(bucket, weights=returns**2, minlength=13)
     overall = total.sum() / count.sum()
@@ -53,7 +54,7 @@ def usual_size(returns: NDArray[np.float64], bucket: NDArray[np.int32]) -> NDArr
 
 def ewma_before(squares: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
     """Weighted mean of the squares before each element, and after the last: n+1 values, the first the overall mean."""
-    from scipy.signal import lfilter  # its import costs more than all else that `forecast` imports
+    from scipy.signal import lfilter  # a slow import
 
     start = max(squares.mean(), SMALLEST_BP**2)
     filtered, _ = lfilter([1 - decay], [1, -decay], squares, zi=[decay * start])

@@ -1,6 +1,7 @@
-"""Forecasters that answer on this machine: no key, no network, no cost, and never under a bought model's name.
+"""Local forecasters: they answer on this machine, without key, network or cost, under names of their own.
 
-Adding one: a file with a function of question, window and params, a line here, a file in `conf/forecaster/`, a test.
+To add one: a file with a function of question, window and params, a line in `LOCAL_FORECASTERS`, a file in
+`conf/forecaster/`, a test.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,26 +1,18 @@
-"""Naive forecasters: persistence (the price stays) and the seasonal mean, from past moves of the window.
+"""Naive forecasters from past moves of the window: persistence, the benchmark of every run, and the seasonal mean.
 
-Past moves of a window: how far the price went in the h minutes after a given minute of a session.
+Persistence: the median is 0. The other levels are the quantiles, around their median, of past h-minute moves that began
+within a quarter of an hour of the same minute in the last `forecaster.lookback_sessions` sessions. So the spread
+follows the session's volatility pattern, wide after the open and narrow at noon. Where hardly any session holds those
+minutes (a short history of half days), moves from any minute are used.
 
-*Shapes*: `(moves, horizon)`, column h-1 the move over h minutes.
-*Units*: bp of log return. *Time*: within sessions of the window only, so every move was over at the snapshot.
+Seasonal mean: the median is the mean h-minute move that began at the snapshot's minute in the same sessions; the other
+levels add the quantiles of these moves around their median. With fewer than two such moves, the answer is that of
+persistence.
 
-Persistence: the price stays where it is; the benchmark of every run.
-
-The middle is 0. The other levels are the quantiles, around their median, of past h-minute moves that began within a
-quarter of an hour of the same minute, over the last `forecaster.lookback_sessions` sessions: so the spread follows the
-session's own rhythm of volatility, wide after the open and narrow at noon. Where hardly any session holds those minutes
-(a short history of half days), moves from any minute stand in.
-
-*Source*: the naive method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 5.2.
-
-Seasonal mean: what this symbol did, on average, at this minute of the last sessions.
-
-The middle is the mean h-minute move that began at the snapshot's minute, over the last `forecaster.lookback_sessions`
-sessions of the window; the other levels add the quantiles of the same moves around their median. With fewer than two
-such moves there is no season to see, and the answer is that of persistence.
-
-*Source*: the seasonal average method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 5.2.
+*Shapes*: moves (moves, horizon): column h-1 is the move over h minutes.
+*Units*: bp of log return. *Time*: only moves within sessions of the window, so every move was over at the snapshot.
+*Source*: the naive and the seasonal average method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice
+(3rd ed.), 5.2.
 """
 
 import numpy as np
@@ -56,12 +48,12 @@ def past_moves(window: Window, minutes: range, horizon: int, sessions: int) -> N
 
 
 def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:
-    """Quantiles of the moves around their median, one row a level: the median's row is 0, rows never cross.
+    """Quantiles of the moves around their median, one row a level: the median's row is 0, and rows never cross.
 
-    Rank p(n+1), so that the next move falls below the quantile with probability p, also when n is small.
+    Rank p(n+1), so that the next move is below the quantile with probability p, also for small n.
     *Source*: Hyndman and Fan (1996), The American Statistician 50(4), definition 6.
     """
-    in_order = np.sort(moves.T)  # numpy finds the same quantiles three times as fast in what is sorted
+    in_order = np.sort(moves.T)  # numpy finds the same quantiles three times as fast in sorted data
     quantiles = np.quantile(in_order, np.array([*levels, 50]) / 100, axis=1, method="weibull")
     around_median: NDArray[np.float64] = quantiles[:-1] - quantiles[-1]
     return around_median
@@ -82,7 +74,7 @@ def persistence(question: Question, window: Window, params: ForecasterParams) ->
             return spread(moves, question.levels)
     raise DataContractError(
         f"persistence: {question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ} holds {len(moves)} past moves of "
-        f"{question.horizon_min} min, and needs {FEWEST_MOVES}: raise requests.history_days."
+        f"{question.horizon_min} min, and needs at least {FEWEST_MOVES}: raise requests.history_days."
     )
 
 

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: what is written in part is never found under its name."""
+"""Atomic writes: a file exists completely under its name, or not at all."""
 
 import os
 import shutil
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: Path, beside: Path | None = None) -> Iterator[Path]:
-    """A temporary file that replaces `path` when the block ends well, and vanishes otherwise.
+def atomic_write(path: Path, beside: Path | None = None) -> Iterator[Path]:
+    """A temporary file that replaces `path` when the block succeeds, and is removed otherwise.
 
-    It lies in the folder of `path`, or in `beside`: in another folder of the same file system.
+    It is created in the folder of `path`, or in `beside`, which must be on the same file system.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=beside or path.parent)
@@ -26,7 +26,7 @@ def whole(path: Path, beside: Path | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def clear(folder: Path) -> None:
-    """An empty folder at this path."""
+def empty_directory(folder: Path) -> None:
+    """Remove the folder with its content and create it empty."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,15 +1,12 @@
-"""DVC's default remote as an object store.
+"""DVC's default remote as an object store that machines share.
 
-DVC's default remote as a place for answers, reservations and locks.
+A bucket creates an object at most once when the precondition says that it must not exist yet. When the reply is lost,
+it is unknown who created it: the object is read back, and it is ours if it holds our bytes. So whatever must be
+exclusive carries a nonce.
 
-A bucket creates a name at most once when asked with the precondition that it does not exist yet. A lost reply leaves
-open whether we were the one: the object is read back, and it is ours if it holds our bytes, which is why whatever must
-be exclusive carries a nonce.
-
-*Errors*: `StoreUnreachable` within seconds when the remote does not answer; `ConfigurationError` for another kind.
+*Errors*: `StoreUnreachable` within seconds when the remote does not answer; `ConfigurationError` for a remote of
+another kind.
 *Source*: Cloud Storage, request preconditions (`ifGenerationMatch=0`); gcsfs 2026.10 `mode="create"`.
-
-DVC's default remote as the place that machines share, when it is wanted and within reach.
 """
 
 import asyncio
@@ -35,7 +32,7 @@ AT_ONCE = 64
 
 
 class BucketStore:
-    """A place in a bucket, through an asynchronous fsspec file system; each operation knocks at `endpoint` first."""
+    """A folder of a bucket, through an asynchronous fsspec file system. Each operation first connects to `endpoint`."""
 
     def __init__(self, fs: Any, root: str, endpoint: str) -> None:
         self.fs = fs
@@ -65,7 +62,7 @@ class BucketStore:
             return None
 
     def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The contents of those that exist, many requests at once."""
+        """The contents of those that exist, read in parallel."""
         found: dict[str, bytes] = {}
         wanted = list(names)
         for start in range(0, len(wanted), AT_ONCE):
@@ -73,7 +70,7 @@ class BucketStore:
         return found
 
     def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
-        """Write a new object; False if the name is taken by other bytes. Never two True for one name and nonce."""
+        """Write a new object; False if the name holds other bytes. Never returns True twice for one name and nonce."""
         path = f"{self.root}/{name}"
         try:
             self._do(self.fs._pipe_file, path, content, mode="create")
@@ -84,7 +81,7 @@ class BucketStore:
         return True
 
     def swap(self, name: str, old: bytes, new: bytes) -> bool:
-        """Replace an object that still holds `old`: the precondition is the generation that held it."""
+        """Replace an object that still holds `old`, under the precondition of its generation."""
         path = f"{self.root}/{name}"
         try:
             generation = self._do(self.fs._get_object, path)["generation"]
@@ -93,12 +90,12 @@ class BucketStore:
             self._do(self._overwrite, path, generation, new)
         except FileNotFoundError:
             return False
-        except FileExistsError:  # another generation by now: another writer's, or ours if the reply was lost
+        except FileExistsError:  # a newer generation: another writer's, or ours if the reply was lost
             return self.read(name) == new
         return True
 
     async def _overwrite(self, path: str, generation: str, content: bytes) -> None:
-        """One multipart upload; gcsfs itself knows no precondition but that the name is free."""
+        """One multipart upload. gcsfs itself supports only the precondition that the name is free."""
         bucket, key, _ = self.fs.split_path(path)
         boundary = uuid.uuid4().hex
         facts = json.dumps({"name": key})
@@ -134,7 +131,7 @@ class BucketStore:
         return found
 
     def _do(self, action: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
-        from fsspec.asyn import sync  # only remotes pay for its import
+        from fsspec.asyn import sync  # imported only for remotes: it is slow
 
         _require_answer(self.endpoint)
         try:
@@ -149,7 +146,7 @@ class BucketStore:
 
 
 def open_remote(remote: Remote) -> ObjectStore:
-    """The `forecasts/` folder of DVC's default remote; a bucket must answer once, within seconds."""
+    """The `forecasts/` folder of DVC's default remote. A bucket must answer once, within seconds."""
     scheme = urlsplit(remote.url).scheme
     if not scheme:
         return _open_folder(remote)
@@ -161,12 +158,12 @@ def open_remote(remote: Remote) -> ObjectStore:
     endpoint = remote.options.get("endpointurl") or GOOGLE
     _require_answer(endpoint)
     bucket = BucketStore(_file_system(remote), remote.url.split("://", 1)[1].rstrip("/") + "/forecasts", endpoint)
-    bucket.names("budget/limits")  # one that takes calls and says nothing is told now
+    bucket.names("budget/limits")  # a remote that accepts connections but never answers fails here
     return bucket
 
 
 def needs_network(remote: Remote) -> bool:
-    """Whether the remote is anything but a folder."""
+    """Whether the remote is anything but a local folder."""
     return bool(urlsplit(remote.url).scheme)
 
 
@@ -180,12 +177,12 @@ def _require_answer(endpoint: str) -> None:
 def _open_folder(remote: Remote) -> LocalStore:
     folder = Path(remote.url)
     if not folder.parent.is_dir():
-        raise StoreUnreachable(f"the folder {folder.parent} is not there (is a disk unmounted?)")
+        raise StoreUnreachable(f"the folder {folder.parent} does not exist (is a disk unmounted?)")
     return LocalStore(folder / "forecasts")
 
 
 def _file_system(remote: Remote) -> Any:
-    """Gcsfs with DVC's own reading of the remote's options."""
+    """A gcsfs file system that reads the remote's options as DVC does."""
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute
     from gcsfs import GCSFileSystem
 
@@ -194,15 +191,17 @@ def _file_system(remote: Remote) -> Any:
 
 
 def shared_store(api: ApiParams) -> ObjectStore | None:
-    """The remote's place, if it is wanted and may be asked: offline, only a folder may."""
+    """The shared store, if it is wanted and may be used: in offline mode, only a local folder may."""
     remote = default_remote() if api.share else None
     if remote is None or (api.mode == "offline" and needs_network(remote)):
         return None
     try:
         return open_remote(remote)
     except StoreUnreachable as error:
-        told = f"DVC's default remote {remote.name!r} is down: {error}"
+        failure = f"DVC's default remote {remote.name!r} is down: {error}"
         if api.remote_down == "stop" or (api.scope == "remote" and api.mode == "online"):
-            raise BudgetStop(f"{told}. Run again when it answers (api.remote_down, api.scope).") from None
-        print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
+            raise BudgetStop(
+                f"{failure}. Run again when it answers; api.remote_down stop or api.scope remote requires it."
+            ) from None
+        print(f"{failure}; this run continues with the local answers.", file=sys.stderr, flush=True)
         return None

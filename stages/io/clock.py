@@ -1,15 +1,11 @@
-"""What time it is, how long to wait, and Ctrl-C while answers are bought.
+"""The clock, waiting, and signals while answers are bought.
 
-Ctrl-C (SIGINT) and SIGTERM while answers are bought: what was paid for is kept, and nothing stays held.
+The clock is an argument of whatever needs it, so that tests can control the time. The first Ctrl-C (SIGINT) or SIGTERM
+during a purchase is noted: the request in flight arrives, its answer is kept, and the run ends before the next request.
+During a wait the run ends at once. A second signal kills the process. There is one object a process, because a process
+has one handler a signal. Outside `held_back`, and in other threads than the main one, nothing changes.
 
-The first signal is noted, so that the request in flight arrives and its answer is kept; the run ends before the next
-request. During a wait it ends at once. The second signal finds the system's own handling again and kills.
-
-One object a process, because a process has one handler a signal. Outside of `held_back`, and in any thread but the
-main one, nothing is changed.
 *Errors*: `Interrupted` (exit 130 or 143).
-
-What time it is, and how long to wait; handed in, so that tests can let midnight come.
 """
 
 import os
@@ -26,11 +22,11 @@ from typing import Protocol
 from stages.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-TOLD = b"\nThe request in flight is waited for, and its answer kept; a second signal ends this run at once.\n"
+FIRST_SIGNAL = b"\nThe request in flight is waited for, and its answer kept; a second signal ends this run at once.\n"
 
 
 class Interrupts:
-    """Which signal came, and whether the process waits for something it may as well leave."""
+    """Which signal arrived, and whether the process is in a wait that a signal may end."""
 
     def __init__(self) -> None:
         self._came: int | None = None
@@ -38,7 +34,7 @@ class Interrupts:
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """In this block a signal ends the run only in `waiting` and `require_none`, and at the block's end."""
+        """In this block a signal ends the run only in `waiting` and `require_none`, and at the end of the block."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -51,13 +47,13 @@ class Interrupts:
             self.require_none()
         finally:
             for one, handler in before.items():
-                if self._came is None:  # else the process ends, and one more signal may kill it
+                if self._came is None:  # otherwise the process is ending, and one more signal may kill it
                     signal.signal(one, handler)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """In this block nothing is held and nothing in flight: a signal that `held_back` noted ends it at once."""
-        self._waits = True  # first: a signal between this line and the next is seen by one of both
+        """In this block nothing is locked or in flight, so a signal that `held_back` noted ends it at once."""
+        self._waits = True  # first: so a signal between the two lines is seen by one of them
         try:
             self.require_none()
             yield
@@ -65,7 +61,7 @@ class Interrupts:
             self._waits = False
 
     def require_none(self) -> None:
-        """Nothing, or the end of the run if a signal came."""
+        """Raise `Interrupted` if a signal arrived."""
         if self._came is not None:
             raise Interrupted(f"{signal.Signals(self._came).name} ended this run", self._came)
 
@@ -77,17 +73,17 @@ class Interrupts:
         if self._waits:
             self.require_none()
         elif sys.stderr.isatty():
-            os.write(sys.stderr.fileno(), TOLD)  # a handler may not print
+            os.write(sys.stderr.fileno(), FIRST_SIGNAL)  # a handler may not print
 
 
 INTERRUPTS = Interrupts()
 
 
 class Clock(Protocol):
-    """A source of instants. *Time*: UTC."""
+    """A source of the current time. *Time*: UTC."""
 
     def now(self) -> datetime:
-        """The present instant."""
+        """The current time."""
         ...
 
     def wait(self, seconds: float) -> None:
@@ -99,11 +95,11 @@ class SystemClock:
     """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The present instant."""
+        """The current time."""
         return datetime.now(UTC)
 
     def wait(self, seconds: float) -> None:
-        """Let `seconds` pass, or a signal end them."""
+        """Let `seconds` pass, or less if a signal ends the wait."""
         with INTERRUPTS.waiting():
             time.sleep(seconds)
 

@@ -1,6 +1,6 @@
-"""Dated lists that a study knows: `conf/events`, `conf/halts` and `conf/corporate_actions`, each `<name>.csv`.
+"""Dated lists that the user commits: `conf/events`, `conf/halts` and `conf/corporate_actions`, each `<name>.csv`.
 
-The user commits them. Instants stand in ISO 8601 with their zone, as `2024-05-01T18:00:00Z`, sessions as `2024-06-10`.
+*Time*: instants in ISO 8601 with their zone, as `2024-05-01T18:00:00Z`; sessions as `2024-06-10`.
 *Errors*: `DataContractError` (exit 2) naming the file and the rule it breaks.
 """
 
@@ -27,7 +27,7 @@ def read_halts(name: str) -> pl.DataFrame:
 
 
 def read_actions(name: str) -> dict[str, dict[date, float]]:
-    """The factor (new price over old, 0.25 for a 4:1 split) of each listed jump of a price, by symbol and session."""
+    """The price factor (new over old, 0.25 for a 4:1 split) of each listed corporate action, by symbol and session."""
     path = ACTIONS / f"{name}.csv"
     listed: dict[str, dict[date, float]] = {}
     table = _read(path, CorporateActions, "quality.corporate_actions", "docs/DATA_QUALITY.md")
@@ -42,12 +42,14 @@ def _read(path: Path, table: type[Table], param: str, page: str) -> pl.DataFrame
         text = pl.read_csv(path, infer_schema=False, glob=False)
         return table.of(text.with_columns(_parsed(one, types[one]) for one in text.columns if one in types))
     except FileNotFoundError:
-        raise DataContractError(f"{path}, which {param} names, is missing: write it, or say none.") from None
+        raise DataContractError(
+            f"{path}, which {param} names, is missing: write the file, or set {param} to none."
+        ) from None
     except (pl.exceptions.PolarsError, DataContractError) as error:
         raise DataContractError(
-            f"{path} is no list of {path.parent.name.replace('_', ' ')} ({' '.join(str(error).split())}): its columns "
-            f"are {', '.join(types)}, its instants look like 2024-05-01T18:00:00Z, its sessions like 2024-06-10; see "
-            f"{page}."
+            f"{path} is not a valid list of {path.parent.name.replace('_', ' ')} ({' '.join(str(error).split())}): its "
+            f"columns must be {', '.join(types)}, its instants look like 2024-05-01T18:00:00Z, its sessions like "
+            f"2024-06-10; see {page}."
         ) from error
 
 

@@ -1,7 +1,7 @@
-"""All of DVC that we call as a library; the rest of the code runs `dvc` as a command or reads its files.
+"""Every call of DVC as a library. All other code runs `dvc` as a command or reads its files.
 
-DVC documents one of these: `dvc.api.DVCFileSystem`. The others may move with any release, so each function says what it
-uses, and tests/io/test_dvc_internals.py says of each what is lost when it moves.
+DVC documents only one of these calls, `dvc.api.DVCFileSystem`. The others may change with any release, so each function
+names what it uses, and tests/io/test_dvc_internals.py says what breaks when it changes.
 *Source*: DVC 3.67.1, dvc-gs 3.1.0.
 """
 
@@ -13,9 +13,9 @@ from stages.errors import ConfigurationError
 
 
 def read_config(root: Path) -> dict[str, Any]:
-    """DVC's configuration of the repository at `root`: system, user, project and local files merged, folders absolute.
+    """DVC's configuration of the repository at `root`: system, user, project and local files merged, paths absolute.
 
-    Uses `dvc.config.Config` as a mapping, and `ConfigError`. `dvc config --list` leaves folders relative.
+    Uses `dvc.config.Config` as a mapping, and `ConfigError`. `dvc config --list` would leave paths relative.
     *Errors*: `ConfigurationError` when a file cannot be read.
     """
     from dvc.config import Config, ConfigError  # 0.3 s, and only paid runs need it
@@ -23,13 +23,13 @@ def read_config(root: Path) -> dict[str, Any]:
     try:
         return dict(Config(str(root / ".dvc")))
     except ConfigError as error:
-        raise ConfigurationError(f"DVC's configuration is not readable ({error}): see .dvc/config.") from None
+        raise ConfigurationError(f"DVC's configuration cannot be read ({error}): correct .dvc/config.") from None
 
 
 def gcs_arguments(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a `gcsfs.GCSFileSystem` that logs in as DVC does with these options of a remote.
 
-    Uses `dvc.fs.get_cloud_fs` and `fs_args` of the file system that it names, which dvc-gs fills.
+    Uses `dvc.fs.get_cloud_fs` and `fs_args` of the file system that it returns, which dvc-gs fills.
     """
     from dvc.fs import get_cloud_fs
 
@@ -38,10 +38,10 @@ def gcs_arguments(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def copy_from_run(run: str, paths: Iterable[Path], folder: Path) -> None:
-    """Copy files of a commit, branch or experiment below `folder`, from git, DVC's cache or its remote.
+    """Copy files of a commit, branch or experiment to `folder`, from git, DVC's cache or its remote.
 
-    Uses `dvc.api.DVCFileSystem`, and what it raises: `dvc.scm.RevError`, `dvc.exceptions.DvcException`.
-    *Errors*: `ConfigurationError` when there is no such run, or a file lies nowhere within reach.
+    Uses `dvc.api.DVCFileSystem`, and the exceptions `dvc.scm.RevError` and `dvc.exceptions.DvcException`.
+    *Errors*: `ConfigurationError` when there is no such run, or a file cannot be found.
     """
     from dvc.api import DVCFileSystem  # 1.2 s
     from dvc.exceptions import DvcException
@@ -57,5 +57,5 @@ def copy_from_run(run: str, paths: Iterable[Path], folder: Path) -> None:
             raise ConfigurationError(f"there is no run {run!r}: `make show` lists the experiments.") from None
         except (OSError, DvcException) as error:
             raise ConfigurationError(
-                f"{path} of run {run!r} is not within reach ({error}): `dvc fetch`, or run it again."
+                f"{path} of run {run!r} cannot be fetched ({error}): run `dvc fetch`, or run it again."
             ) from None

@@ -1,12 +1,11 @@
-"""Tables and documents of the workspace: read whole or one symbol at a time, checked, written whole or not at all.
+"""Reading and writing tables and documents of the workspace, complete or one part at a time.
 
-Tables and documents of the workspace: read whole and checked, written whole or not at all.
+Reads check the table's contract; writes are atomic. The same content gives the same bytes on every machine. Large
+tables are read one symbol, or some symbols, at a time and need memory for no more.
 
-*Tables*: parquet with fixed settings, rows as `Table.of` left them; CSV and JSON with line feeds; JSON sorted, with one
-final newline. The same content gives the same bytes on every machine.
+*Tables*: parquet with fixed settings, rows as `Table.of` returns them; CSV and JSON with line feeds; JSON with sorted
+keys and one final newline.
 *Errors*: `DataContractError` (exit 2) when a file is missing, unreadable or breaks its table's contract.
-
-Tables that are not held: looking at one symbol after the other, or at some together, takes room for no more.
 """
 
 import json
@@ -19,8 +18,8 @@ import dataframely as dy
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.io.atomic import clear as clear
-from stages.io.atomic import whole
+from stages.io.atomic import atomic_write
+from stages.io.atomic import empty_directory as empty_directory
 from stages.io.parquet import read_distinct, read_parts, read_rows, write_in_parts
 from stages.io.parquet import read_frame as read_frame
 from stages.io.parquet import write_frame as write_frame
@@ -31,22 +30,22 @@ T = TypeVar("T", bound=Table)
 
 
 def read_table(table: type[T], path: Path, **among: list[Any] | set[Any]) -> dy.DataFrame[T]:
-    """A parquet file that keeps the contract of `table`; no column beyond it is read, nor rows that are not `among`."""
+    """A parquet file under the contract of `table`: its columns only, and only rows whose values are `among` these."""
     return table.check(read_rows(path, table.columns(), **among))
 
 
 def read_table_parts(table: type[T], path: Path) -> Iterator[dy.DataFrame[T]]:
-    """The same, a part at a time, each checked for itself."""
+    """The same, one part at a time, each checked separately."""
     return (table.check(part) for part in read_parts(path, table.columns()))
 
 
 def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
-    """Bring a frame under the contract of `table` and write it."""
+    """Check a frame against the contract of `table` and write it."""
     write_frame(table.of(frame), path)
 
 
 def write_table_parts(table: type[T], parts: Iterable[pl.DataFrame], path: Path) -> None:
-    """Write a table of which no more than a part is in memory; parts in the order of its key, each brought under it."""
+    """Write a table of which only one part is in memory. Parts come in key order, and each is checked."""
     schema = {name: column.dtype for name, column in table.columns().items()}
     write_in_parts((table.of(part) for part in parts), schema, path)
 
@@ -58,37 +57,41 @@ def write_csv(frame: pl.DataFrame, path: Path) -> None:
 
 def write_csv_parts(parts: Iterable[pl.DataFrame], path: Path) -> None:
     """Frames with the same columns, one after the other, as one CSV, atomically."""
-    with whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         for number, part in enumerate(parts):
             part.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_csv_folder(files: Iterable[tuple[str, Iterable[pl.DataFrame]]], folder: Path) -> None:
-    """A folder of these CSV files, by path and in parts, and nothing else."""
-    clear(folder)
+    """Make these CSV files, by path and in parts, the only content of a folder."""
+    empty_directory(folder)
     for path, parts in files:
         write_csv_parts(parts, folder / path)
 
 
 def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
-    """A CSV file that keeps the contract of `table`."""
+    """A CSV file under the contract of `table`."""
     types = {name: column.dtype for name, column in table.columns().items()}
     try:
         return table.check(pl.read_csv(path, schema_overrides=types, glob=False))
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"{path} is not readable as CSV ({error}).") from error
+        raise DataContractError(
+            f"{path} is not readable as CSV ({error}): correct the file, or make it again with `dvc repro`."
+        ) from error
 
 
 def read_sheet(path: Path) -> pl.DataFrame:
-    """A CSV file without a contract, dates left as text; an id that looks like a number stays an id."""
+    """A CSV file without a contract; dates stay text, and so does an id that looks like a number."""
     try:
         return pl.read_csv(path, glob=False, infer_schema_length=None, schema_overrides={"combo": pl.String})
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"{path} is not readable as CSV ({error}).") from error
+        raise DataContractError(
+            f"{path} is not readable as CSV ({error}): correct the file, or make it again with `dvc repro`."
+        ) from error
 
 
 def read_json(path: Path) -> Any:
@@ -98,12 +101,14 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except json.JSONDecodeError as error:
-        raise DataContractError(f"{path} is not valid JSON ({error}).") from error
+        raise DataContractError(
+            f"{path} is not valid JSON ({error}): correct the file, or make it again with `dvc repro`."
+        ) from error
 
 
 def write_json(document: Any, path: Path) -> None:
-    """A JSON document with sorted keys, atomically and piece by piece; NaN and infinity are refused."""
-    with whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+    """A JSON document with sorted keys, written atomically and in pieces. NaN and infinity are refused."""
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
         file.write("\n")
 
@@ -115,25 +120,25 @@ def write_text(text: str, path: Path) -> None:
 
 def write_bytes(content: bytes, path: Path) -> None:
     """A file with this content, atomically."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
 @dataclass(frozen=True)
 class PartitionedTables(Mapping[str, pl.DataFrame]):
-    """Every table of a folder, by symbol, sorted; each read and checked when it is asked for, by whoever asks."""
+    """Every table of a folder by symbol, sorted. A table is read and checked each time it is asked for."""
 
     partitions: Mapping[str, Partition]
     only: frozenset[str] | None = None
 
     @classmethod
     def of(cls, table: type[Table], folder: Path) -> Self:
-        """The tables that lie there now."""
+        """The tables that the folder holds now."""
         return cls(partitions_of(folder, table))
 
     @classmethod
     def some(cls, columns: Iterable[str], folder: Path) -> Self:
-        """The same of tables without a contract, and of each no column but these."""
+        """The same for tables without a contract, reading only these columns."""
         return cls(partitions_of(folder), frozenset(columns))
 
     def __getitem__(self, symbol: str) -> pl.DataFrame:
@@ -148,7 +153,7 @@ class PartitionedTables(Mapping[str, pl.DataFrame]):
 
 @dataclass(frozen=True)
 class PartsOf(Iterable[pl.DataFrame]):
-    """One table of many symbols, some at a time, by name; read and checked anew whenever one goes through it."""
+    """One table of many symbols, some symbols at a time; read and checked again on every iteration."""
 
     table: type[Table]
     path: Path

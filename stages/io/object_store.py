@@ -1,8 +1,8 @@
-"""Places that keep small files: a folder of this machine, or (in `bucket_place`) a bucket.
+"""Object stores: small files by name, in a local folder here or in a bucket (`bucket_store`).
 
-A place can do two things that a plain file system cannot be trusted with: create a file only if its name is free,
-whole or not at all, and have it on the disk before it says so.
-*Errors*: `ConfigurationError` (exit 5) when the disk is full or may not be written.
+An object store can do two things that a plain file system does not guarantee: create a file atomically and only if its
+name is free, and return only when it is on the disk.
+*Errors*: `ConfigurationError` (exit 5) when the disk is full or cannot be written.
 """
 
 import errno
@@ -20,9 +20,9 @@ from stages.errors import BudgetStop, ConfigurationError
 REASONS = {
     errno.ENOSPC: "the disk is full: make room and run again",
     errno.EDQUOT: "the disk quota is used up: make room and run again",
-    errno.EROFS: "the file system is read-only: answers cannot be bought or kept there",
+    errno.EROFS: "the file system is read-only: make it writable, since answers cannot be bought or kept there",
     errno.EACCES: "this user has no right to: correct its permissions",
-    errno.EPERM: "it may not be written so by this user or file system (hard links are needed)",
+    errno.EPERM: "this user or file system does not allow it (hard links are needed)",
     errno.ENOTSUP: "its file system has no hard links: set `dvc cache dir` to one that has",
 }
 
@@ -30,7 +30,7 @@ SWAPS = "swaps.lock"
 
 
 class StoreUnreachable(BudgetStop, OSError):
-    """A place does not answer, or answers nonsense; what was asked of it may or may not have happened."""
+    """An object store does not answer, or its answer is invalid. The operation may or may not have happened."""
 
 
 class ObjectStore(Protocol):
@@ -38,7 +38,7 @@ class ObjectStore(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it is, in words that no other place has."""
+        """A text that identifies it among all stores."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -54,7 +54,7 @@ class ObjectStore(Protocol):
         ...
 
     def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
-        """Write a new file, whole or not at all; False if the name is taken. Never two True for one name.
+        """Write a new file atomically; False if the name is taken. Never returns True twice for one name.
 
         `durable` waits for the disk: for what must survive a power cut.
         """
@@ -66,7 +66,7 @@ class ObjectStore(Protocol):
 
 
 class LocalStore:
-    """A place on this machine's disk."""
+    """An object store in a folder of this machine."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -77,16 +77,18 @@ class LocalStore:
         return str(self.root.resolve())
 
     def at(self, name: str) -> Path:
-        """Where the file of this name lies. *Errors*: `ConfigurationError` for a name that leads out of the folder."""
+        """Path of the file with this name. *Errors*: `ConfigurationError` for a name outside the folder."""
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise ConfigurationError(f"{name!r} is no name of a file within {self.root}.")
+            raise ConfigurationError(
+                f"{name!r} is not the name of a file within {self.root}: use a relative name without `..`."
+            )
         return self.root / name
 
     def names(self, folder: str) -> list[str]:
         """The names directly in `folder`, sorted, temporary files left out."""
         with plain_words(self.at(folder), "read"):
             try:
-                entries = os.listdir(self.at(folder))  # noqa: PTH208  # names alone: four times as fast
+                entries = os.listdir(self.at(folder))  # noqa: PTH208  # names only: four times as fast
                 return sorted(name for name in entries if not name.startswith("."))
             except (FileNotFoundError, NotADirectoryError):
                 return []
@@ -105,7 +107,7 @@ class LocalStore:
         return {name: content for name, content in contents.items() if content is not None}
 
     def create(self, name: str, content: bytes, *, durable: bool = True) -> bool:
-        """Link a finished temporary file to the name: a kill or a full disk leaves all of it or nothing."""
+        """Link a finished temporary file to the name: after a kill or on a full disk it is complete or absent."""
         path = self.at(name)
         with plain_words(path):
             temporary = self._written(path, content, durable=durable)
@@ -120,7 +122,7 @@ class LocalStore:
             return True
 
     def replace(self, name: str, content: bytes) -> None:
-        """Write the file durably, whatever stood there."""
+        """Write the file durably, replacing what was there."""
         path = self.at(name)
         with plain_words(path):
             self._written(path, content, durable=True).replace(path)
@@ -136,7 +138,7 @@ class LocalStore:
             return True
 
     def require_writable(self, names: Iterable[str]) -> None:
-        """Every folder of these names takes a new file in this instant, by the very steps that `create` takes."""
+        """Check that each folder of these names takes a new file now, with the steps that `create` uses."""
         for folder in dict.fromkeys(self.at(name).parent for name in names):
             probe = folder / f".{uuid.uuid4().hex}.probe"
             with plain_words(folder):
@@ -164,7 +166,7 @@ class LocalStore:
 
 
 def make_folder(folder: Path) -> None:
-    """The folder, open to whom its parent is open: who may write DVC's cache may write what lies in it."""
+    """Create a folder with the access rights of its parent: users who may write DVC's cache may write here."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -177,7 +179,7 @@ def make_folder(folder: Path) -> None:
 
 
 def open_shared(path: Path) -> IO[bytes]:
-    """A file to lock or to stamp that is never deleted, open to whom its folder is open."""
+    """A file to lock or to stamp, never deleted, with the access rights of its folder."""
     with plain_words(path):
         make_folder(path.parent)
         try:
@@ -202,7 +204,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def plain_words(path: Path, done: str = "written") -> Iterator[None]:
-    """Tell a failing disk in one sentence."""
+    """Turn a failing disk operation into one sentence."""
     try:
         yield
     except OSError as error:

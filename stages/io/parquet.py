@@ -1,7 +1,6 @@
-"""Frames as parquet with fixed settings: the same frame gives the same bytes on every machine.
+"""Parquet files with fixed settings: the same frame gives the same bytes on every machine.
 
-In memory a frame lies in as many pieces as there were threads at work on it; it is written as one.
-
+A frame in memory consists of as many chunks as there were threads; it is written as one.
 *Errors*: `DataContractError` (exit 2) when a file is missing or unreadable.
 """
 
@@ -15,48 +14,50 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from stages.errors import DataContractError
-from stages.io.atomic import whole
+from stages.io.atomic import atomic_write
 
 SETTINGS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True}
-ROWS_OF_A_GROUP = 100_000  # stated, or the bytes would show the size of the parts
+ROWS_OF_A_GROUP = 100_000  # fixed, or the bytes would depend on the size of the parts
 
 
 def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
-    """A parquet file as it stands, without a contract; of its columns `only` those, if told."""
-    with _told(path):
+    """A parquet file without a contract; only the columns `only`, if given."""
+    with _read_errors(path):
         return pl.read_parquet(path, columns=None if only is None else columns_of(path, only), glob=False)
 
 
 def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> pl.DataFrame:
-    """Some columns of it, and of its rows those whose values are among these."""
+    """Some of its columns, and only rows whose values are among these."""
     kept = [pl.col(name).is_in(list(values)) for name, values in among.items()]
-    with _told(path):
+    with _read_errors(path):
         return pl.scan_parquet(path, glob=False).filter(*kept).select(columns_of(path, only)).collect()
 
 
 def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
-    """What there is of some of its columns, each combination of values once, in no order."""
-    with _told(path):
+    """The distinct combinations of values in some of its columns, in no order."""
+    with _read_errors(path):
         return pl.scan_parquet(path, glob=False).select(columns_of(path, only)).unique().collect()
 
 
 def read_parts(path: Path, only: Collection[str]) -> Iterator[pl.DataFrame]:
-    """Some columns of it, a group of rows at a time."""
-    with _told(path):
+    """Some of its columns, one group of rows at a time."""
+    with _read_errors(path):
         lazy = pl.scan_parquet(path, glob=False).select(columns_of(path, only))
         for start in range(0, lazy.select(pl.len()).collect().item(), ROWS_OF_A_GROUP):
             yield lazy.slice(start, ROWS_OF_A_GROUP).collect()
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What cannot be read, in one sentence."""
+def _read_errors(path: Path) -> Iterator[None]:
+    """Explain read errors in one sentence."""
     try:
         yield
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except pl.exceptions.PolarsError as error:
-        raise DataContractError(f"{path} is not readable as parquet ({error}).") from error
+        raise DataContractError(
+            f"{path} is not readable as parquet ({error}): make it again with `dvc repro`."
+        ) from error
 
 
 def columns_of(source: Path | io.BytesIO, only: Collection[str]) -> list[str]:
@@ -65,23 +66,23 @@ def columns_of(source: Path | io.BytesIO, only: Collection[str]) -> list[str]:
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """A frame as parquet, atomically."""
-    with whole(path) as temporary:
+    """Write a frame as parquet, atomically."""
+    with atomic_write(path) as temporary:
         frame.rechunk().write_parquet(temporary, **SETTINGS)
 
 
 def write_in_parts(parts: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataType], path: Path) -> None:
-    """Frames one after the other as one parquet file, atomically; no byte shows where one ended."""
+    """Write frames one after the other as one parquet file, atomically; its bytes do not depend on the parts."""
 
     def made(*_: object) -> Iterator[pl.DataFrame]:
         yield from parts
 
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         register_io_source(made, schema=schema).sink_parquet(temporary, row_group_size=ROWS_OF_A_GROUP, **SETTINGS)
 
 
 def frame_bytes(frame: pl.DataFrame) -> bytes:
-    """The bytes of that file."""
+    """The bytes that `write_frame` writes."""
     buffer = io.BytesIO()
     frame.rechunk().write_parquet(buffer, **SETTINGS)
     return buffer.getvalue()

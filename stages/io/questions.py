@@ -1,6 +1,6 @@
-"""Questions on disk: the canonical bytes, one file each, named by symbol, snapshot in UTC and the key's first digits.
+"""Questions on disk: one file of canonical bytes each, named by symbol, snapshot in UTC and first digits of the key.
 
-Above `MOST_FILES` the same bytes stand as lines of one file: DVC hashes thousands of small files slowly.
+Above `MOST_FILES` questions, the same bytes are the lines of one file: DVC hashes thousands of small files slowly.
 *Errors*: `DataContractError` for a file that is not the canonical form of a question.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stages.errors import DataContractError
-from stages.io.atomic import clear, whole
+from stages.io.atomic import atomic_write, empty_directory
 from stages.questions.question import Question
 
 MOST_FILES = 6_000
@@ -16,10 +16,10 @@ LINES = "questions.jsonl"
 
 
 def write_questions(lines: Iterable[bytes], count: int, folder: Path) -> None:
-    """The folder then holds these `count` questions and nothing else; canonical bytes, in the order of reading."""
-    clear(folder)
+    """Write exactly these `count` questions to the folder, as canonical bytes in reading order."""
+    empty_directory(folder)
     if count > MOST_FILES:
-        with whole(folder / LINES, beside=folder.parent) as temporary, temporary.open("wb") as file:
+        with atomic_write(folder / LINES, beside=folder.parent) as temporary, temporary.open("wb") as file:
             file.writelines(lines)
         return
     for line in lines:
@@ -31,7 +31,7 @@ def write_questions(lines: Iterable[bytes], count: int, folder: Path) -> None:
 def read_questions(folder: Path) -> list[Question]:
     """Every question of the folder, sorted by symbol, snapshot and key."""
     if not folder.is_dir():
-        raise DataContractError(f"{folder} is missing: `dvc repro build_requests` makes it.")
+        raise DataContractError(f"{folder} is missing: run `dvc repro build_requests`.")
     contents = [(path, path.read_bytes()) for path in folder.rglob("*.json")]
     for path in folder.glob(LINES):
         contents += [(path, line) for line in path.read_bytes().splitlines(keepends=True)]
@@ -47,7 +47,7 @@ def _parse(path: Path, content: bytes) -> Question:
     try:
         return Question.parse(content)
     except DataContractError as error:
-        raise DataContractError(f"{path}: {error} `dvc repro build_requests` writes it anew.") from error
+        raise DataContractError(f"{path}: {error} `dvc repro build_requests` writes it again.") from error
 
 
 def _order(question: Question) -> tuple[str, str, str]:

@@ -1,9 +1,9 @@
-"""What goes wrong between us and a bucket, in one sentence each and within seconds.
+"""Access to buckets: network, login and address are checked in seconds, and each problem is explained in one sentence.
 
-A client tries for half a minute before it says that nobody answers, and names a missing login by the field it misses;
-so the way is tried once, quickly, before the first file is asked for.
-*Errors*: `DataContractError` (exit 2) where something is not there; `ConfigurationError` (exit 5) where the address,
-the network or the credentials are wrong.
+A client tries for half a minute before it reports that nothing answers, and names a missing login by an internal field.
+So one quick preflight is made before the first file is read.
+*Errors*: `DataContractError` (exit 2) where a file does not exist; `ConfigurationError` (exit 5) where the address, the
+network or the credentials are wrong.
 """
 
 import logging
@@ -33,16 +33,19 @@ LOGIN = "log in by `gcloud auth application-default login`, or set GOOGLE_APPLIC
 
 
 def open_uri(uri: str, base: Path, param: str = SOURCE) -> "tuple[fsspec.AbstractFileSystem, str]":
-    """The file system of a url and the path in it; a path without protocol starts at `base`, or at home after a ~."""
+    """The file system of a url and the path in it.
+
+    A path without protocol is relative to `base`, or to home after a ~.
+    """
     fsspec = _fsspec()
-    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints the traceback of what we tell in a sentence
-    with told(uri, param):
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it prints a traceback for what we explain in a sentence
+    with explain_errors(uri, param):
         filesystem, path = fsspec.url_to_fs(uri if "://" in uri else str(base / Path(uri).expanduser()))
         return filesystem, path
 
 
 def _fsspec() -> Any:
-    """The library, set up for buckets; only who leaves the workspace pays for its import."""
+    """The library, set up for buckets. Imported only when a run leaves the workspace."""
     import fsspec
 
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else every bucket costs a minute to open
@@ -50,7 +53,7 @@ def _fsspec() -> Any:
 
 
 def is_remote(uri: str) -> bool:
-    """Whether reading means a journey over the network."""
+    """Whether reading needs the network."""
     return "://" in uri and not uri.startswith("file://")
 
 
@@ -61,31 +64,31 @@ def connect(endpoint: str) -> None:
     try:
         socket.create_connection((address.hostname or "", port), timeout=CONNECT_SEC).close()
     except OSError as error:
-        raise ConnectionError(f"nobody answers at {address.hostname}:{port} ({error})") from error
+        raise ConnectionError(f"nothing answers at {address.hostname}:{port} ({error})") from error
 
 
 def preflight(uri: str, param: str = SOURCE) -> None:
-    """Connect to a bucket, log in, and ask once for an object, or for any if `uri` is still a template.
+    """Connect to a bucket, log in, and ask once for an object, or for any object if `uri` is still a template.
 
-    Other protocols are not tried before they are used.
+    Other protocols are not checked.
     """
     if not uri.startswith("gs://"):
         return
     bucket, _, name = uri.removeprefix("gs://").partition("/")
-    with told(uri, param):
+    with explain_errors(uri, param):
         connect(os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE)
         base, headers = _logged_in(bucket, param)
         objects = f"{base}b/{bucket}/o"
         answer = _ask(f"{objects}?maxResults=1" if "{" in name else f"{objects}/{quote(name, safe='')}", headers)
         if answer.status_code == NOT_FOUND and "{" not in name:
-            answer = _ask(f"{base}b/{bucket}", headers)  # an object that is gone is told by whoever reads it
+            answer = _ask(f"{base}b/{bucket}", headers)  # a missing object is reported by its reader
         _require_welcome(answer, uri)
 
 
 def _logged_in(bucket: str, param: str) -> tuple[str, dict[str, str]]:
-    """The address of the service and the headers of a login; some ways to log in wait for minutes."""
+    """The address of the service and the headers of a login. Some logins would wait for minutes, so time is limited."""
     found: Future[tuple[str, dict[str, str]]] = Future()
-    _fsspec().get_filesystem_class("gs")  # imported before the clock runs
+    _fsspec().get_filesystem_class("gs")  # imported before the time limit starts
 
     def log_in() -> None:
         try:
@@ -101,12 +104,13 @@ def _logged_in(bucket: str, param: str) -> tuple[str, dict[str, str]]:
         return found.result(LOGIN_SEC)
     except TimeoutError:
         raise ConfigurationError(
-            f"no login to bucket {bucket!r} within {LOGIN_SEC:g} s: {LOGIN}; without a login set FSSPEC_GS_TOKEN=anon."
+            f"the login to bucket {bucket!r} did not succeed within {LOGIN_SEC:g} s: {LOGIN}; for a public bucket set "
+            "FSSPEC_GS_TOKEN=anon."
         ) from None
 
 
 def _ask(url: str, headers: dict[str, str]) -> "httpx.Response":
-    import httpx  # only who leaves the workspace pays for its import
+    import httpx  # imported only when a run leaves the workspace
 
     return httpx.get(url, headers=headers, timeout=FIRST_ANSWER_SEC)
 
@@ -124,8 +128,8 @@ def _require_welcome(answer: "httpx.Response", uri: str) -> None:
 
 
 @contextmanager
-def told(uri: str, param: str = SOURCE) -> Iterator[None]:
-    """Whatever the block raises, as one sentence about `uri`, which `param` led to."""
+def explain_errors(uri: str, param: str = SOURCE) -> Iterator[None]:
+    """Raise whatever the block raises as one sentence about `uri`, which `param` names."""
     try:
         yield
     except PipelineError:
@@ -138,8 +142,8 @@ def _sentence(uri: str, error: Exception, param: str) -> PipelineError:
     words = " ".join(str(error).split())
     if isinstance(error, FileNotFoundError):
         bucket = uri.removeprefix("gs://").split("/", 1)[0]
-        where = f" (is bucket {bucket!r} there?)" if uri.startswith("gs://") else ""
-        return DataContractError(f"{uri} is not there{where}: correct {param}, or put it back.")
+        where = f" (does bucket {bucket!r} exist?)" if uri.startswith("gs://") else ""
+        return DataContractError(f"{uri} does not exist{where}: correct {param}, or restore the file.")
     if _is_forbidden(error, words):
         return ConfigurationError(f"{uri} may not be read with the present credentials ({words}): {LOGIN}.")
     if _is_login(error):
@@ -155,7 +159,7 @@ def _is_forbidden(error: Exception, words: str) -> bool:
 
 
 def _is_login(error: Exception) -> bool:
-    """A key that is malformed, revoked or expired; but not a login service that is out of reach."""
+    """A malformed, revoked or expired key; not an unreachable login service."""
     name, module = type(error).__name__, type(error).__module__
     refused = getattr(error, "code", None) == UNAUTHORIZED or name == "NonRetryableError"
     return refused or isinstance(error, KeyError) or (module.startswith("google.auth") and name != "TransportError")

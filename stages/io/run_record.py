@@ -1,8 +1,6 @@
-"""The record of a run, read from the outputs of its stages, with their content hashes.
+"""The record of a run, read from the outputs of its stages, with content hashes as dvc.lock writes them.
 
-Content hashes of files and folders, in the notation of dvc.lock, so that a reader can find them there.
-
-The record of a run, read from the outputs of its stages; nothing is computed here.
+Nothing is computed here. The hashes let a reader find each file in dvc.lock.
 """
 
 import hashlib
@@ -25,7 +23,7 @@ def content_hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
 
 
 def content_hash(path: Path) -> str:
-    """The hash of a file or a folder, without the compiled code that .dvcignore leaves out."""
+    """The hash of a file or a folder, without compiled code, which .dvcignore excludes."""
     return _folder(path) if path.is_dir() else file_hash(path)
 
 
@@ -58,7 +56,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 
 
 def read_record(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> Record:
-    """The files of a run below `root`, by their names in the record; what has no reader of its own is JSON."""
+    """The files of a run below `root`, by their names in the record; a file without a reader of its own is JSON."""
     of_method = partial(read_table, Calibrated, method=[config["calibration"]["method"]])
     readers = READERS | {"forecasts": of_method}
     read = {name: readers.get(name, read_json)(root / path) for name, path in files.items()}

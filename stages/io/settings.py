@@ -1,4 +1,4 @@
-"""params.yaml, read once a process, on the first lines of a script."""
+"""params.yaml, read once a process, in the first lines of a script."""
 
 from functools import cache
 from pathlib import Path
@@ -14,13 +14,13 @@ PARAMS = Path("params.yaml")
 
 @cache
 def read_document() -> dict[str, Any]:
-    """The whole of params.yaml, not validated."""
+    """The complete params.yaml, not validated."""
     try:
         return yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
-        raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.") from None
+        raise ConfigurationError("params.yaml is missing: run `make params`, which composes it from conf/.") from None
 
 
 def read_params(model: type[S]) -> S:
-    """The section of `model` as a frozen value; of a partial model, only the keys it names."""
+    """The section of `model` as a frozen value; a partial model gets only the keys it names."""
     return parse(model, read_document())

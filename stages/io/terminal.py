@@ -1,12 +1,7 @@
-"""How a script starts, speaks, shows progress and ends.
+"""The terminal: progress while a script runs, its one summary line, and its errors with the right exit code.
 
-What a person who waits at a terminal sees of work that goes on; silent in logs, pipes and tests.
-
-Everything stands on stderr and is gone when the work is done. `NO_COLOR` is honoured.
-
-How a script starts, speaks and ends: one summary line, one sentence for a user's problem, the right exit code.
-
-Where DVC runs a stage at a terminal, its name stands beside the time it takes until it has said what it did.
+Progress is shown on stderr at a terminal only and removed at the end; logs, pipes and tests see none. `NO_COLOR` is
+respected. Where DVC runs a stage at a terminal, its name and elapsed time are shown until it prints its summary.
 """
 
 import os
@@ -27,7 +22,7 @@ T = TypeVar("T")
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """The items, with a bar while they are worked on; `total` where the items cannot tell how many."""
+    """The items, with a progress bar; `total` where the items have no length."""
     if not _is_watched():
         yield from items
         return
@@ -39,7 +34,7 @@ def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterat
 
 @contextmanager
 def clock(label: str) -> Iterator[None]:
-    """A name beside the time it takes so far."""
+    """Show a name and its elapsed time."""
     if not _is_watched():
         yield
         return
@@ -48,7 +43,7 @@ def clock(label: str) -> Iterator[None]:
 
 
 def clear() -> None:
-    """Leave the terminal as it was: what follows is to stay."""
+    """Remove the progress display, before text that should stay."""
     if _is_watched():
         _display().stop()
 
@@ -72,8 +67,8 @@ def _line(label: str, total: int | None) -> Iterator[tuple["Progress", "TaskID"]
 
 @cache
 def _display() -> "Progress":
-    """The one display of this process; a terminal can hold no second."""
-    from rich.console import Console  # only who looks pays for its import
+    """The one display of this process: a terminal can hold only one."""
+    from rich.console import Console  # imported only at a terminal
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -84,7 +79,7 @@ STARTED_SEC = time.perf_counter()
 
 
 def say(verb: str, **facts: object) -> None:
-    """One line of what a stage did and how long it took: `check_data: sessions=144 dropped=0 seconds=1.2`."""
+    """Print one summary line with the elapsed time: `check_data: sessions=144 dropped=0 seconds=1.2`."""
     clear()
     facts |= {"seconds": round(time.perf_counter() - STARTED_SEC, 1)}
     words = " ".join(f"{name}={_short(value)}" for name, value in facts.items())
@@ -97,13 +92,13 @@ def run(main: Callable[[], None]) -> None:
         with clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
             main()
     except PipelineError as error:
-        from rich.console import Console  # only who fails pays for its import
+        from rich.console import Console  # imported only on failure
 
         Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
         print(error, file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("SIGINT ended this run: what it had finished is kept, run it again.", file=sys.stderr, flush=True)
+        print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
         sys.exit(Interrupted.exit_code)
 
 

@@ -1,12 +1,8 @@
-"""Where things lie: the repository and what git says of it, DVC's cache and DVC's default remote.
-
-What git says of this repository.
-
-Where things lie: the main repository, DVC's cache and DVC's default remote.
+"""Locations of this workspace: the repository and its git history, DVC's cache and DVC's default remote.
 
 A temporary or queued experiment runs in a folder of its own, without the git-ignored files; DVC names the main
-repository in `DVC_ROOT`. What must outlive a run is therefore found through this page only.
-*Errors*: `ConfigurationError` (exit 5) outside of a DVC repository or with an unreadable DVC configuration.
+repository in `DVC_ROOT`. So whatever must outlive a run is located through this module only.
+*Errors*: `ConfigurationError` (exit 5) outside a DVC repository or with an unreadable DVC configuration.
 """
 
 import os
@@ -21,11 +17,13 @@ from stages.io.dvc_internals import read_config
 
 
 def git(*arguments: str) -> str:
-    """The output of a git command that reads. *Errors*: `ConfigurationError` when git refuses."""
+    """The output of a read-only git command. *Errors*: `ConfigurationError` when git fails."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, check=True)  # noqa: S603, S607
     except FileNotFoundError:
-        raise ConfigurationError("git is not installed: this repository's history cannot be read.") from None
+        raise ConfigurationError(
+            "git is not installed, so this repository's history cannot be read: install git."
+        ) from None
     except subprocess.CalledProcessError as error:
         reason = error.stderr.decode("utf-8", "replace").strip()
         raise ConfigurationError(f"git {' '.join(arguments)} failed: {reason}") from None
@@ -49,7 +47,7 @@ def main_root() -> Path:
     for folder in (here, *here.parents):
         if (folder / ".dvc").is_dir():
             return folder
-    raise ConfigurationError("there is no .dvc folder here or above: run this inside the repository.")
+    raise ConfigurationError("there is no .dvc folder here or in a parent folder: run this inside the repository.")
 
 
 def experiment_name() -> str:
@@ -58,13 +56,13 @@ def experiment_name() -> str:
 
 
 def store_root() -> Path:
-    """Where answers and budget lie: `forecasts/` in DVC's cache, which `dvc gc` leaves alone."""
+    """The folder of answers and budget: `forecasts/` in DVC's cache, which `dvc gc` does not touch."""
     configured = _dvc_config(main_root()).get("cache", {}).get("dir")
     return (Path(configured) if configured else main_root() / ".dvc" / "cache") / "forecasts"
 
 
 def cached(digest: str) -> Path:
-    """Where DVC's cache keeps the content with this md5, if it does; that of a folder ends in `.dir`."""
+    """Path in DVC's cache of the content with this md5, if it is there; a folder's md5 ends in `.dir`."""
     return store_root().parent / "files/md5" / digest[:2] / digest[2:]
 
 
@@ -76,7 +74,10 @@ def default_remote() -> Remote | None:
         return None
     options = dict(config.get("remote", {}).get(name, {}))
     if "url" not in options:
-        raise ConfigurationError(f"core.remote names {name!r}, which .dvc/config does not describe: `dvc remote add`.")
+        raise ConfigurationError(
+            f"core.remote names {name!r}, which .dvc/config does not describe: run `dvc remote add`, or correct "
+            "core.remote."
+        )
     return Remote(name=name, url=str(options.pop("url")), options=options)
 
 

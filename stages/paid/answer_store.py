@@ -1,10 +1,11 @@
-"""The answer store: what was paid for, by key, for good.
+"""The answer store: every paid answer by its key, kept for good.
 
-One immutable JSON record an answer at `<aa>/<rest>.json` of the local place, written through to the remote place when
-there is one.
+Each answer is one immutable JSON record at `<aa>/<rest>.json` of the local store, and is copied to the remote store
+when there is one.
 
-*Errors*: none for damage: a damaged record is moved to `quarantine/`, said so, and counts as missing; so does
-one that `make drop` threw away. `ConfigurationError` (exit 5) for a disk that cannot be read or written.
+*Errors*: `ConfigurationError` (exit 5) when the disk cannot be read or written. Damage raises nothing: a damaged record
+is moved to `quarantine/`, reported on stderr, and counts as missing. A record that `make drop` threw away counts as
+missing too.
 """
 
 import sys
@@ -20,9 +21,9 @@ SHARED_WITH = "shared_with.txt"
 
 
 class AnswerStore:
-    """Answers by key: read locally first, then from the remote; written to both.
+    """Answers by key: read from the local store first, then from the remote; written to both.
 
-    What is not shared yet is marked in `unshared/`, and shared by the next run that has a remote.
+    Records that are not shared yet are marked in `unshared/`. The next run that has a remote shares them.
     """
 
     def __init__(
@@ -42,11 +43,11 @@ class AnswerStore:
 
     @property
     def remote(self) -> ObjectStore | None:
-        """The remote place, as long as it answers."""
+        """The remote store, while it answers."""
         return self.shared.objects
 
     def get(self, keys: Iterable[str]) -> dict[str, Record]:
-        """The records that exist, of these keys; what lay elsewhere is kept locally from now on."""
+        """The records that exist for these keys. Records found elsewhere are copied to the local store."""
         wanted = list(dict.fromkeys(keys))
         found = {key: record for key in wanted if (record := self._local(key)) is not None}
         if len(found) < len(wanted):
@@ -59,18 +60,18 @@ class AnswerStore:
         return found
 
     def require_keepable(self, keys: Iterable[str]) -> None:
-        """Answers to these keys can be written where they will be written. *Errors*: `ConfigurationError` if not."""
+        """Check that answers to these keys can be written. *Errors*: `ConfigurationError` if not."""
         names = [path_of(key) for key in keys]
         self.local.require_writable([*names, "unshared/mark"])
         for name in names:
             if self.local.read(name) is not None and self._local(key_of(name)) is None and self.local.read(name):
                 raise ConfigurationError(
-                    f"{self.local.root / name} is damaged and cannot be moved out of the way, so no answer could be "
-                    "kept there: correct its permissions, or delete it."
+                    f"{self.local.root / name} is damaged and cannot be moved out of the way, so its answer cannot be "
+                    "kept: correct the permissions of the file, or delete it."
                 )
 
     def keep(self, record: Record) -> Record:
-        """Have an answer on disk, marked as not shared; the record that stands, which is the first one written."""
+        """Write an answer to disk, marked as not shared. Returns the record that counts: the first one written."""
         self.local.create(f"unshared/{record.key}", b"", durable=False)
         if not self.local.create(path_of(record.key), record.encode()):
             first = self._local(record.key)
@@ -80,7 +81,7 @@ class AnswerStore:
         return record
 
     def keep_all(self, records: Sequence[Record]) -> list[Record]:
-        """Keep what was just paid; what the store does not take is rescued, and said."""
+        """Keep answers that were just paid. Records that the store cannot take are rescued, and stderr says so."""
         kept, homeless, reason = [], [], ""
         for record in records:
             try:
@@ -95,12 +96,17 @@ class AnswerStore:
 
     def _rescued(self, lines: Sequence[bytes]) -> str:
         try:
-            return f"They lie in {self.rescue.save(lines)}: `make verify`, or the next run, brings them home."
+            return (
+                f"They are saved in {self.rescue.save(lines)}; `make verify` or the next run moves them into the store."
+            )
         except PipelineError as error:
-            return f"No other place takes them ({error}): only the remote, if there is one, and this run have them."
+            return (
+                f"They could not be saved elsewhere ({error}): only this run and the remote, if there is one, have "
+                "them."
+            )
 
     def bring_home(self) -> dict[str, Record]:
-        """Keep what was rescued, as far as the store takes it now; all rescued records by key."""
+        """Move rescued answers into the store, as far as it takes them now. Returns all rescued records by key."""
         found: dict[str, Record] = {}
         for path, lines in self.rescue.waiting():
             wanted = [line for line in lines if line not in self.dropped]
@@ -111,13 +117,16 @@ class AnswerStore:
                     self.keep(record)
                 path.unlink(missing_ok=True)
             except (PipelineError, OSError) as error:
-                _say(f"{len(records)} rescued answers stay in {path} and are used from there ({error}).")
+                _say(
+                    f"{len(records)} rescued answers stay in {path} and are used from there, since the store cannot "
+                    f"take them ({error})."
+                )
             else:
-                _say(f"{len(records)} rescued answers came home from {path}.")
+                _say(f"{len(records)} rescued answers were moved from {path} into the store.")
         return found
 
     def share(self, record: Record) -> Record:
-        """Have a kept answer on the remote too; if another came first there, adopt it."""
+        """Copy a kept answer to the remote. If the remote already has another answer, that one is used here too."""
         standing = self.shared.put(record)
         if standing is None:
             return record
@@ -128,7 +137,7 @@ class AnswerStore:
         return standing
 
     def share_again(self) -> None:
-        """Share what earlier runs could not, or everything with another remote; mend there what was found damaged."""
+        """Share what earlier runs could not, or everything when the remote is new; mend damaged remote records."""
         if self.remote is None:
             return
         address = self.remote.address.encode()
@@ -143,7 +152,7 @@ class AnswerStore:
                 self.local.replace(SHARED_WITH, address)
 
     def mend_remote(self) -> Iterator[str]:
-        """Read all that the remote has, mend what is damaged from here, and name the keys that lie sound nowhere."""
+        """Read every remote record, mend damaged ones from here, and yield the keys that are sound nowhere."""
         for key in self.shared.damaged():
             record = self._local(key)
             if record is None:
@@ -152,12 +161,12 @@ class AnswerStore:
                 self.share(record)
 
     def drop(self, key: str) -> None:
-        """Throw a kept answer away: it lies in quarantine, and its very bytes are never used again."""
+        """Throw a kept answer away: it moves to quarantine, and exactly this record is never used again."""
         self.dropped.note(key, self.local.read(path_of(key)) or b"")
         self.quarantine(key)
 
     def damaged(self) -> Iterator[tuple[str, str]]:
-        """Name and complaint of every local record that is not what its name promises."""
+        """Name and defect of every local record that does not match its name."""
         for name in self._names():
             try:
                 checked(key_of(name), self.local.read(name) or b"")
@@ -165,11 +174,11 @@ class AnswerStore:
                 yield name, str(error)
 
     def size(self) -> int:
-        """How many answers lie here."""
+        """Number of local answers."""
         return sum(1 for _ in self._names())
 
     def is_empty(self) -> bool:
-        """Whether no answer can lie here or on a remote."""
+        """Whether neither this store nor a remote can hold an answer."""
         return self.remote is None and next(self._names(), None) is None
 
     def _names(self) -> Iterator[str]:
@@ -187,14 +196,14 @@ class AnswerStore:
         return record
 
     def _adopt(self, record: Record) -> None:
-        """Keep the remote's record here, if that is possible: it is there all the same."""
+        """Copy the remote's record to the local store if possible; it is used either way."""
         try:
             self.local.replace(path_of(record.key), record.encode())
         except ConfigurationError as error:
-            _say(f"an answer of the remote is used and not kept here: {error}")
+            _say(f"an answer from the remote is used but could not be kept here: {error}")
 
     def quarantine(self, key: str) -> None:
-        """Move a damaged record out of the way; it stays readable for whoever wants to know."""
+        """Move a damaged record out of the way, where it stays readable."""
         number = sum(name.startswith(key) for name in self.local.names("quarantine"))
         target = self.local.root / "quarantine" / f"{key}-{number}.json"
         try:

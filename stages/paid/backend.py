@@ -1,7 +1,7 @@
-"""Answers that cost money: from the store when they are there, else bought.
+"""The paid backend: answers come from the store, and missing ones are bought.
 
-*Errors*: `BudgetStop` (exit 4) offline with missing answers or at a limit; `ConfigurationError` (exit 5) while params
-do not say what the service says of its model; what `purchase` raises.
+*Errors*: `BudgetStop` (exit 4) when answers are missing offline or a limit is reached; `ConfigurationError` (exit 5)
+while params contradict what the service says of its model; whatever `purchase` raises.
 """
 
 import sys
@@ -29,7 +29,7 @@ POLL_SEC = 1.0
 
 
 class PaidBackend:
-    """The Backend that buys. Raises rather than return part of the answers."""
+    """The backend that buys. It returns all answers or raises."""
 
     def __init__(self, context: PurchaseContext) -> None:
         self.context = context
@@ -53,7 +53,7 @@ class PaidBackend:
 
     @property
     def took(self) -> Mapping[str, object]:
-        """Requests that count, and how many of the questions lay in the store."""
+        """How many requests count, how many answers were bought, and the share of questions found in the store."""
         counts = self.counts
         hits = 100 * counts.from_store / max(counts.questions, 1)
         return {
@@ -85,14 +85,17 @@ class PaidBackend:
         return records | self._bought_elsewhere(elsewhere)
 
     def prove_independence(self, asked: Sequence[Asked]) -> bool:
-        """Whether the service answers each of these questions for itself; asked of it once, within the budget."""
+        """Whether the service answers each question independently of its batch. Asked once, within the budget."""
         candidates = packed(per_snapshot(asked))[0]
         if len(candidates.asked) < 2:
-            raise ConfigurationError("one question has no company: a proof of independence needs two or more.")
+            raise ConfigurationError(
+                "there is only one question: the proof of batch invariance needs at least two; ask more symbols or "
+                "snapshots."
+            )
         first = candidates.questions[0]
         if (proof := proof_of(self.context.store, first)) is not None:
-            told = f"{first.model} (epoch {first.model_epoch}) was asked before; nothing is sent"
-            print(f"{told}: see {path_of_proof(first)} in the answer store.", file=sys.stderr, flush=True)
+            known = f"{first.model} (epoch {first.model_epoch}) was tested before; nothing is sent"
+            print(f"{known}: see {path_of_proof(first)} in the answer store.", file=sys.stderr, flush=True)
             return bool(proof["independent"])
         require_sendable([candidates], self.context.forecaster)
         self.context.store.local.require_writable([path_of_proof(first)])
@@ -103,7 +106,7 @@ class PaidBackend:
                 return prove(self.buyer, candidates)
 
     def ask_canary(self, asked: Sequence[Asked]) -> tuple[Question, bool, float]:
-        """A question that has a stored answer, whether the service answers it as before, and the difference."""
+        """A question with a stored answer, whether the service still answers it the same, and the difference."""
         stored = self.context.store.get(sorted(one.question.key for one in asked))
         batch = canary_of(asked, stored)
         costs = most(batch.questions, self.context.api.tariff)
@@ -116,27 +119,27 @@ class PaidBackend:
             with self._claimed(batch):
                 return batch.questions[0], *ask_again(self.buyer, batch, stored)
 
-    def _bought(self, batch: Batch, *, whole: bool = True) -> dict[str, Record]:
-        """The batch's answers; what another run bought meanwhile is taken from the store."""
+    def _bought(self, batch: Batch, *, all_or_none: bool = True) -> dict[str, Record]:
+        """The batch's answers; those that another run bought meanwhile come from the store."""
         with self._claimed(batch):
             records = self.context.store.get([question.key for question in batch.questions])
             rest = batch.without(records)
             if rest.asked:
                 require_not_refused(self.context.store.local, rest)
                 require_not_late(self.context.ledger.objects, rest, self.context.api.timeout_sec)
-                records |= self.buyer.buy(rest, whole=whole)
+                records |= self.buyer.buy(rest, all_or_none=all_or_none)
         return records
 
     def _bought_elsewhere(self, batches: list[Batch]) -> dict[str, Record]:
-        """What other machines were buying: waited for, at most `api.timeout_sec`, and bought if they let go of it.
+        """Wait at most `api.timeout_sec` for what other machines are buying, and buy what they give up.
 
-        In the end, questions that still are held leave their snapshot's others alone.
+        Questions that are still held in the end do not block the others of their snapshot.
         """
         waited, records = 0.0, dict[str, Record]()
         while batches:
             last = waited >= self.context.api.timeout_sec or not self._may_be_answered(batches)
             for batch in batches:
-                records |= self._bought(batch, whole=not last)
+                records |= self._bought(batch, all_or_none=not last)
             batches = [rest for batch in batches if (rest := batch.without(records)).asked]
             if last and batches:
                 raise self._held(batches)
@@ -154,20 +157,20 @@ class PaidBackend:
         why = self.context.attempts.holder(first) if self.context.attempts else "came and went"
         return BudgetStop(
             f"{count} questions are held by other machines or reached api.max_attempts (the first {why}): run again "
-            f"later; if that buyer died, `make spend` shows what was paid and `make release KEY={first}` lets the keys "
-            "of its request be bought again."
+            f"later; if the other run died, `make spend` shows what was paid, and `make release KEY={first}` allows "
+            "the keys of its request to be bought again."
         )
 
     @contextmanager
     def _recorded(self) -> Iterator[None]:
-        """A purchase that leaves its line in the ledger, however it ends; a signal ends it between two requests."""
+        """Record a purchase in the ledger, however it ends. A signal stops it between two requests."""
         with INTERRUPTS.held_back():
             try:
                 yield
             except Interrupted as end:
                 raise Interrupted(
-                    f"{end}: {self.counts.bought} answers were bought and kept in it, nothing is held, and the next "
-                    "run goes on there.",
+                    f"{end}: {self.counts.bought} answers were bought and kept in this run, nothing is locked, and the "
+                    "next run continues there.",
                     end.exit_code - 128,
                 ) from None
             finally:
@@ -183,8 +186,9 @@ class PaidBackend:
     def _warn_of_other_machines(self) -> None:
         if self.context.store.remote is not None and self.context.attempts is None:
             print(
-                "Answers are shared on the DVC remote, but the budget is this machine's (api.scope machine): another "
-                "machine that buys at the same time may pay for the same questions; api.scope: remote prevents it.",
+                "Answers are shared on the DVC remote, but the budget belongs to this machine (api.scope machine): "
+                "another machine that buys at the same time may pay for the same questions. api.scope: remote prevents "
+                "this.",
                 file=sys.stderr,
                 flush=True,
             )
@@ -195,7 +199,7 @@ class PaidBackend:
         return (
             f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
             f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
-            f"{len(batches)} requests at one per snapshot: see `make plan`, then choose api=online, or narrow "
+            f"{len(batches)} requests at one per snapshot: run `make plan`, then set api=online, or narrow "
             f"requests.first_session and requests.last_session. {longer}".rstrip()
         )
 
@@ -205,7 +209,7 @@ class PaidBackend:
         return (
             f"{str(stop).rstrip('.')}. Stopped before the next request; {self.counts.bought} answers were bought and "
             f"kept in this run. Left: {left} questions in {calls} requests; runs needed: {_rounds(calls, per_run)} "
-            f"(api.per_run {per_run}), days: {_rounds(calls, per_day)} ({per_day} a day). The next run goes on there."
+            f"(api.per_run {per_run}), days: {_rounds(calls, per_day)} ({per_day} a day). The next run continues there."
         )
 
     def _record_run(self) -> None:
@@ -220,8 +224,8 @@ class PaidBackend:
             self.context.ledger.record_run(facts)
             self.context.after_run()
         except (OSError, PipelineError) as error:
-            print(f"the run could not be noted in the ledger ({error})", file=sys.stderr, flush=True)
+            print(f"the run could not be recorded in the ledger ({error})", file=sys.stderr, flush=True)
 
 
 def _rounds(calls: int, limit: int) -> str:
-    return str(-(-calls // limit)) if limit else "never enough"
+    return str(-(-calls // limit)) if limit else "no number is enough"

@@ -1,21 +1,19 @@
-"""Whether a service answers a series the same whatever travels beside it: asked twice and compared.
+"""Batch invariance: whether a service answers a series the same whatever else is in the request.
 
-Whether a service answers a series the same whatever travels beside it: the licence to pack.
+`api.pack: snapshots` puts many snapshots, each history cut at its own, into one request. That is sound only if the
+series of a request do not influence each other. The proof asks the service itself, once per model, epoch and
+deployment, and records the result in the answer store: it compares a question's answer alone with its answer in a
+batch.
 
-Packing puts many snapshots, each history cut at its own, into one request. That is sound only if series do not see each
-other, which is proved with the service itself, once per model, epoch and deployment, and written down in the store.
-*Errors*: `ConfigurationError` (exit 5) without proof, or for questions whose future columns do not travel packed.
+The answer alone is a stored one where there is one. The rest of the batch consists of questions without an answer, so
+only the compared question is paid twice. Where all questions have answers, three of them fill the batch and are paid
+again.
 
-Answers that are asked for once more and compared: the proof of independence, and a canary for a changed model.
+A canary asks the stored question with the smallest key among those asked now, so a study always asks the same one. The
+new answer is paid, compared and not kept; a difference shows that the model changed.
 
-The proof sets one question's own answer beside its answer in company, bought as all answers are.
-
-The answer alone is a stored one where there is one. The company is made of questions that have no answer yet, so that
-only the compared question is paid twice; where all have one, three of them keep it company and are paid again.
-A canary asks the stored question with the smallest key among those asked now, so that a study asks the same one each
-time; the new answer is paid for, compared and not kept.
-*Errors*: `BudgetStop` when another machine holds one of the questions, `ConfigurationError` (exit 5) for a canary
-without a stored answer.
+*Errors*: `BudgetStop` when another machine holds one of the questions; `ConfigurationError` (exit 5) without a proof,
+for questions that cannot be packed, and for a canary without a stored answer.
 """
 
 import json
@@ -42,26 +40,27 @@ TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
 
 
 def require_invariance(store: AnswerStore, question: Question) -> None:
-    """Packing needs a recorded proof, and questions that may travel packed."""
+    """Packing needs a recorded proof, and questions that can be packed."""
     if question.futr_exog:
         raise ConfigurationError(
-            f"api.pack snapshots cannot send known futures ({', '.join(question.futr_exog)}), which belong to one "
-            "snapshot each: set api.pack to none or empty requests.futr_exog."
+            f"api.pack snapshots cannot send known future columns ({', '.join(question.futr_exog)}), since each "
+            "belongs to one snapshot: set api.pack to none, or empty requests.futr_exog."
         )
     if joint := joint_options(question):
         raise ConfigurationError(
-            f"api.pack snapshots cannot send questions with {', '.join(joint)}, where one series shapes another's "
-            "answer: set api.pack to none."
+            f"api.pack snapshots cannot send questions with {', '.join(joint)}, since one series then changes the "
+            "answer to another: set api.pack to none."
         )
     proof = proof_of(store, question)
     if proof is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
-            "series for itself: `make prove-independence` asks the service once, or set api.pack to none."
+            "series independently: run `make prove-independence`, which asks the service once, or set api.pack to "
+            "none."
         )
     if not proof["independent"]:
         raise ConfigurationError(
-            f"{question.model} (epoch {question.model_epoch}) answered one question differently in company, by up to "
+            f"{question.model} (epoch {question.model_epoch}) answered one question differently in a batch, by up to "
             f"{proof['largest_difference']:.3g} of its range: packing would change forecasts; set api.pack to none."
         )
 
@@ -72,7 +71,7 @@ def proof_of(store: AnswerStore, question: Question) -> dict[str, Any] | None:
 
 
 def record_invariance(store: AnswerStore, question: Question, difference: float, key: str) -> bool:
-    """Write down how far the answers lay apart; whether that counts as equal."""
+    """Record how far the two answers differ; returns whether they count as equal."""
     independent = difference <= TOLERANCE
     document = {"independent": independent, "largest_difference": difference, "tolerance": TOLERANCE, "key": key}
     write_note(store, path_of_proof(question), json.dumps(document, sort_keys=True).encode() + b"\n", parse_invariance)
@@ -80,7 +79,7 @@ def record_invariance(store: AnswerStore, question: Question, difference: float,
 
 
 def parse_invariance(content: bytes) -> dict[str, Any]:
-    """A recorded proof; `ValueError` and the like when the note is damaged."""
+    """A recorded proof; raises `ValueError`, `KeyError` or `TypeError` when the note is damaged."""
     proof: dict[str, Any] = json.loads(content)
     if not isinstance(proof["independent"], bool):
         raise ValueError(f"independent is {proof['independent']!r}")
@@ -88,13 +87,13 @@ def parse_invariance(content: bytes) -> dict[str, Any]:
 
 
 def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed: NDArray[np.float64]) -> float:
-    """The largest difference between two answers, as a share of the first one's range."""
+    """The largest difference between two answers, as a share of the first answer's range."""
     first = np.asarray(alone, dtype=np.float64)
     return float(np.abs(first - packed).max() / max(np.ptp(first), 1e-9))
 
 
 def path_of_proof(question: Question) -> str:
-    """Where the proof for a question's model lies."""
+    """Path of the proof for a question's model."""
     return f"proofs/{identity(question)}.json"
 
 
@@ -104,7 +103,7 @@ PAID_AGAIN = 3
 
 @dataclass(frozen=True)
 class Comparison:
-    """The question that is compared, its company, and the keys among them that have an answer already."""
+    """The question that is compared, the rest of its batch, and the keys among them that already have an answer."""
 
     chosen: Asked
     company: tuple[Asked, ...]
@@ -112,13 +111,13 @@ class Comparison:
 
     @property
     def batch(self) -> Batch:
-        """All in one request: the chosen one near the middle, and elsewhere if the service turned their order round."""
+        """All in one request. The compared question is near the middle, where a reversed order would show."""
         before = (1 + len(self.company)) // 2 - 1
         return Batch((*self.company[:before], self.chosen, *self.company[before:]))
 
 
 def comparison_of(candidates: Batch, stored: Mapping[str, Record]) -> Comparison:
-    """What to compare at the least cost: a stored answer that had the least company, or a question in the middle."""
+    """The cheapest comparison: a stored answer that had the smallest batch, or a question from the middle."""
     asked = candidates.asked
     had = {key: (record.company, record.series_in_call) for key, record in stored.items()}
     answered = sorted((one for one in asked if one.question.key in stored), key=lambda one: had[one.question.key])
@@ -126,13 +125,13 @@ def comparison_of(candidates: Batch, stored: Mapping[str, Record]) -> Comparison
     new = [one for one in asked if one.question.key not in stored and one is not chosen]
     company = new[:: max(1, len(new) // COMPANY)][:COMPANY] or answered[1 : 1 + PAID_AGAIN]
     if answered and len(company) > 1 and had[chosen.question.key][1] == 1 + len(company):
-        company = company[1:]  # an answer that depends on how many travel must have travelled with fewer or more
+        company = company[1:]  # an answer that depends on the size of its batch must come from another size
     known = {one.question.key for one in company if one.question.key in stored}
     return Comparison(chosen, tuple(company), frozenset({chosen.question.key, *known}))
 
 
 def prove(buyer: Buyer, candidates: Batch) -> bool:
-    """Ask, compare and write down the result; whether the answers are equal. All questions' locks are held."""
+    """Ask, compare and record the result; returns whether the answers are equal. The caller holds all locks."""
     store = buyer.context.store
     stored = store.get([one.key for one in candidates.questions])
     one = comparison_of(candidates, stored)
@@ -140,9 +139,9 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     require_not_refused(store.local, unanswered)
     require_not_late(buyer.context.ledger.objects, unanswered, buyer.context.api.timeout_sec)
     key, together = one.chosen.question.key, len(one.batch.asked)
-    told = "2 requests: one question alone, then" if key not in stored else "1 request:"
+    requests = "2 requests: one question alone, then" if key not in stored else "1 request:"
     print(
-        f"This proof costs {told} {together} in company; {len(one.answered)} of them then have an answer already and "
+        f"This proof costs {requests} {together} in one batch; {len(one.answered)} of them already have an answer and "
         "are paid again.",
         file=sys.stderr,
         flush=True,
@@ -160,20 +159,25 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     if independent:
         buyer.keep(got, unless=one.answered)
     else:
-        buyer.drop(got, "kept nothing: the answers depend on their company")
+        buyer.drop(got, "kept nothing: the answers depend on their batch")
     return independent
 
 
 def canary_of(asked: Sequence[Asked], stored: Mapping[str, Record]) -> Batch:
-    """The question to ask again, by itself."""
+    """The question to ask again, alone."""
     answered = [one for one in asked if one.question.key in stored]
     if not answered:
-        raise ConfigurationError("none of these questions has a stored answer to compare with: buy one first.")
+        raise ConfigurationError(
+            "none of these questions has a stored answer to compare with: buy one first (`make run` with api=online)."
+        )
     return Batch((min(answered, key=lambda one: one.question.key),))
 
 
 def ask_again(buyer: Buyer, batch: Batch, stored: Mapping[str, Record]) -> tuple[bool, float]:
-    """Ask a canary's question again; whether the answers are equal, and their difference as a share of the range."""
+    """Ask a canary's question again.
+
+    Returns whether the answers are equal, and their difference relative to the range.
+    """
     key = batch.questions[0].key
     try:
         got = buyer.ask(batch, again=[key])

@@ -1,8 +1,9 @@
-"""Which missing questions travel in one request.
+"""Batches: which missing questions are sent in one request.
 
-One request per snapshot for all its missing symbols; a symbol that is asked with several histories takes several, so
-that every request holds at most one series a symbol. Questions with an option under which the series of a request shape
-each other's answers travel alone, since a key names one series. Packed, many snapshots share a request up to a limit.
+There is one request per snapshot for all its missing symbols. A symbol that is asked with several histories needs
+several requests, so that each holds at most one series a symbol. Questions with an option under which the series of a
+request influence each other are sent alone, since a key names one series. With `api.pack: snapshots`, many snapshots
+share a request up to a size limit.
 """
 
 from collections import defaultdict
@@ -13,8 +14,8 @@ from stages.forecasting.backend import Asked
 from stages.questions.question import Question
 
 BYTES_PER_VALUE = 12  # a float32 in JSON with its comma, at most
-PACKED_BYTES = 10_000_000  # what one lost reply may cost; the service would take twenty times as much
-PACKED_SNAPSHOTS = 250  # each holds an open lock
+PACKED_BYTES = 10_000_000  # limits what one lost reply costs; the service accepts twenty times as much
+PACKED_SNAPSHOTS = 250  # each needs an open lock file
 JOINT_OPTIONS = ("finetune_steps", "multivariate")
 
 
@@ -31,21 +32,21 @@ class Batch:
 
     @property
     def snapshots(self) -> list[str]:
-        """The snapshots it holds, as names of their locks."""
+        """Its snapshots, by the names of their locks."""
         return sorted({f"{question.snapshot_utc:%Y-%m-%dT%H%MZ}" for question in self.questions})
 
     @property
     def size(self) -> int:
-        """An upper bound of the request's JSON, in bytes."""
+        """An upper bound of the request's JSON. *Units*: bytes."""
         columns = (1 + len(one.hist_exog) + len(one.futr_exog) for one in self.questions)
         return sum(one.rows * width * BYTES_PER_VALUE for one, width in zip(self.questions, columns, strict=True))
 
     def without(self, keys: Container[str]) -> "Batch":
-        """The questions that are not among these."""
+        """The questions whose keys are not among these."""
         return Batch(tuple(one for one in self.asked if one.question.key not in keys))
 
     def only(self, keys: Container[str]) -> "Batch":
-        """The questions that are among these."""
+        """The questions whose keys are among these."""
         return Batch(tuple(one for one in self.asked if one.question.key in keys))
 
     def halves(self) -> list["Batch"]:
@@ -55,25 +56,25 @@ class Batch:
 
 
 def joint_options(question: Question) -> list[str]:
-    """The options of a question under which the series of one request shape each other's answers."""
+    """Options of a question under which the series of one request influence each other's answers."""
     return [name for name in JOINT_OPTIONS if question.options.get(name)]
 
 
 def per_snapshot(asked: Iterable[Asked]) -> list[Batch]:
-    """One batch per snapshot (more only when a symbol is asked twice there), in order of time."""
+    """One batch per snapshot (more only when a symbol is asked twice there), ordered by time."""
     groups: dict[tuple[object, ...], list[Asked]] = defaultdict(list)
     for one in {one.question.key: one for one in asked}.values():
-        groups[(one.question.snapshot_utc, *_manner(one.question))].append(one)
+        groups[(one.question.snapshot_utc, *_shared_options(one.question))].append(one)
     ordered = sorted(groups.values(), key=lambda group: group[0].question.snapshot_utc)
     return [Batch(tuple(layer)) for group in ordered for layer in _layers(group)]
 
 
 def packed(batches: Iterable[Batch]) -> list[Batch]:
-    """The same questions in as few requests as the limits allow, in order of time."""
+    """The same questions in as few requests as the limits allow, ordered by time."""
     full: list[Batch] = []
     open_: dict[tuple[object, ...], Batch] = {}
     for batch in batches:
-        manner = _manner(batch.questions[0])
+        manner = _shared_options(batch.questions[0])
         joined = Batch((*open_[manner].asked, *batch.asked)) if manner in open_ else batch
         if manner in open_ and (joined.size > PACKED_BYTES or len(joined.snapshots) > PACKED_SNAPSHOTS):
             full.append(open_[manner])
@@ -82,7 +83,7 @@ def packed(batches: Iterable[Batch]) -> list[Batch]:
     return full + list(open_.values())
 
 
-def _manner(question: Question) -> tuple[object, ...]:
+def _shared_options(question: Question) -> tuple[object, ...]:
     """What all questions of one request must share."""
     options = tuple(sorted(question.options.items()))
     shape = (
@@ -97,7 +98,7 @@ def _manner(question: Question) -> tuple[object, ...]:
 
 
 def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
-    """First the shortest history of every symbol, then the next; each question alone where series shape each other."""
+    """First the shortest history of every symbol, then the next. A question with joint options stays alone."""
     if joint_options(group[0].question):
         yield from ([one] for one in sorted(group, key=lambda one: (one.question.symbol, one.question.key)))
         return

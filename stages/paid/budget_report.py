@@ -1,7 +1,7 @@
-"""The ledger made readable: `artifacts/api_budget.json`, `make budget` and `make spend`.
+"""The budget report: the ledger in readable form, for `artifacts/api_budget.json`, `make budget` and `make spend`.
 
-Counts come from the names of the reservations alone, so a damaged reservation counts too. Only the latest days are
-shown; nothing is removed from the ledger itself.
+Requests are counted by the file names of their reservations, so a damaged reservation counts too. Only the latest days
+are shown; nothing is removed from the ledger.
 """
 
 import json
@@ -37,7 +37,7 @@ def _stated(limits: Limits) -> dict[str, Any]:
 
 
 def days_of(objects: ObjectStore) -> dict[str, dict[str, int]]:
-    """For each of the latest days, how many requests are in which state, and how many count."""
+    """For each of the latest days: how many requests are in each state, and how many count."""
     days = {}
     for day in objects.names(DAYS)[-SHOWN_DAYS:]:
         taken = ReservationLog(objects, f"{DAYS}/{day}").taken()
@@ -70,7 +70,7 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
 
 
 def _units(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
-    """What a request counts: what was held for it, or what the service said where that is more."""
+    """What a request counts: the reserved amount, or the service's own count where that is larger."""
     return {"units": settled.get("units", facts.get("units"))} if "kind" in facts else {}
 
 

@@ -1,17 +1,14 @@
-"""What is checked before a request may cost anything.
+"""Checks before a request: it must be sendable, finite, not refused before, and not late before.
 
-What is checked before a request may cost anything.
+The service's refusals are remembered by key in `refused/<key>.txt`; such a question is not asked again. A request whose
+answer did not come in time may have been billed, so it is remembered too: an empty file
+`late/<key>.<day>.<reservation>.<timeout in ms>` beside the ledger, which a second file with the ending `.released`
+closes. A late key is asked again when `api.timeout_sec` is longer than at every earlier attempt, or after `make release
+KEY=`. Nothing is deleted.
 
-*Errors*: `ConfigurationError` (exit 5) for questions the service would refuse, `DataContractError` (exit 2) for values
-that JSON would bend, each before a reservation is taken.
-
-Requests whose answer did not come in time: remembered by key, since each may have been billed.
-
-A note is an empty file `late/<key>.<day>.<reservation>.<timeout in ms>` beside the ledger; `.released` behind its name
-ends it. Nothing is deleted. A key is asked again when `api.timeout_sec` is longer than at every such request, or when a
-person releases it.
-
-*Errors*: `ConfigurationError` (exit 5) for a question that was asked in vain with a timeout as long as the present one.
+*Errors*: `ConfigurationError` (exit 5) for questions that the service would refuse, refused before, or did not answer
+within a timeout as long as the present one; `DataContractError` (exit 2) for values that JSON cannot carry. All come
+before a reservation is made.
 """
 
 from collections import defaultdict
@@ -37,24 +34,28 @@ from stages.questions.window import Window
 MAX_REQUEST_BYTES = 200_000_000
 BYTES_PER_RECORD = 8_192
 BYTES_PER_ANSWERED_VALUE = 25
-MARK = "\nrefusal "  # behind the service's words; a note of an earlier version ends with them
-SPARE_BYTES = 262_144  # for reservations, folders and whatever blocks a disk counts in
+MARK = "\nrefusal "  # follows the service's text; notes of earlier versions end with that text
+SPARE_BYTES = 262_144  # for reservations, folders and the block size of the disk
 
 
 def require_sendable(batches: Sequence[Batch], forecaster: ForecasterParams) -> None:
-    """No request may be too long for the service, too short for quantiles, or hold NaN or infinity."""
+    """A request must not be too long for the service, too short for quantiles, or hold NaN or infinity."""
     for batch in batches:
         if (size := batch.size) > MAX_REQUEST_BYTES:
             raise ConfigurationError(
-                f"the request for {batch.snapshots[0]} would take some {size // 1_000_000} MB, the service takes "
-                f"{MAX_REQUEST_BYTES // 1_000_000}: lower requests.history_days or ask for fewer exogenous columns."
+                f"the request for {batch.snapshots[0]} would take about {size // 1_000_000} MB, and the service "
+                f"accepts at most {MAX_REQUEST_BYTES // 1_000_000}: lower requests.history_days, or remove columns "
+                "from requests.hist_exog and futr_exog."
             )
         for one in batch.asked:
             _require_rows(one.question, forecaster)
 
 
 def require_finite(batch: Batch) -> Batch:
-    """The batch with its rows built, once. The SDK sends NaN as null and infinity as a huge number: refused here."""
+    """The batch with its rows built once.
+
+    The SDK sends NaN as null and infinity as a huge number, so both are refused.
+    """
     built = []
     for one in batch.asked:
         window = one.window()
@@ -63,18 +64,19 @@ def require_finite(batch: Batch) -> Batch:
             if not np.isfinite(values).all():
                 question = one.question
                 raise DataContractError(
-                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or infinity"
-                    f"{_first_of(name, values, question)}; nothing was sent: see requests.hist_exog, futr_exog and "
-                    "exog_policy, and the data report."
+                    f"{name} of {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} holds NaN or "
+                    f"infinity{_first_of(name, values, question)}; nothing was sent: remove the column from "
+                    "requests.hist_exog or futr_exog, change requests.exog_policy, or repair the bars "
+                    "(artifacts/check_data/dq_report.json)."
                 )
     return Batch(tuple(built))
 
 
 def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
-    """A nameless file as large as the batch's answers: closed just before they are kept, it leaves them their room.
+    """A nameless file as large as the batch's answers. It reserves disk space and is closed just before they are kept.
 
-    Whoever fills the disk while they are on their way fills the rest, and a killed process holds nothing. Each of their
-    folders must take new files in this instant.
+    Other writers can only fill the rest of the disk meanwhile, and a killed process leaves nothing behind. Also checks
+    that the folder of each answer takes new files.
     """
     folder = store.local.root
     store.require_keepable(question.key for question in batch.questions)
@@ -91,22 +93,22 @@ def room_for(batch: Batch, store: AnswerStore) -> IO[bytes]:
 
 
 def require_not_refused(objects: LocalStore, batch: Batch) -> None:
-    """Do not ask again what the service refused for a fault of ours."""
+    """A question that the service refused for its content is not asked again."""
     for question in batch.questions:
         if (note := objects.read(f"refused/{question.key}.txt")) is not None:
             raise ConfigurationError(
                 f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: "
-                f"{note.decode().partition(MARK)[0]} `make release KEY={question.key}` lets it be asked again."
+                f"{note.decode().partition(MARK)[0]} `make release KEY={question.key}` allows it to be asked again."
             )
 
 
 def remember_refused(objects: LocalStore, question: Question, reason: str, refusal: str) -> None:
-    """Note a question that the service refused alone, and the refusal it belongs to."""
+    """Record a question that the service refused when asked alone, and the refusal it belongs to."""
     objects.create(f"refused/{question.key}.txt", f"{reason}{MARK}{refusal}\n".encode())
 
 
 def forget_refused(objects: LocalStore, key: str) -> list[str]:
-    """Forget the refusal of a key, and with it that of every key of the same refusal; these keys."""
+    """Forget the refusal of a key, and of every other key of the same refusal. Returns these keys."""
     notes = {name: (objects.read(f"refused/{name}") or b"").decode() for name in objects.names("refused")}
     refusals = {name: note.partition(MARK)[2] or note for name, note in notes.items()}
     same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"{key}.txt")]
@@ -121,7 +123,7 @@ def _same(window: Window) -> Window:
 
 
 def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str:
-    """Which exogenous column it is, and where."""
+    """Name and row of the first bad exogenous value."""
     if name == "y":
         return ""
     row, column = np.argwhere(~np.isfinite(values))[0]
@@ -134,15 +136,15 @@ def _first_of(name: str, values: NDArray[np.float64], question: Question) -> str
 def _require_rows(question: Question, forecaster: ForecasterParams) -> None:
     if question.rows < forecaster.min_rows:
         raise ConfigurationError(
-            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} has {question.rows} rows of history, the "
-            f"service wants {forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} has {question.rows} rows of history, and "
+            f"the service needs at least {forecaster.min_rows} (forecaster.min_rows): raise requests.history_days."
         )
     exogenous = bool(question.hist_exog or question.futr_exog)
     longest = forecaster.model_spec.row_limit(question.horizon_min, exogenous=exogenous)
     if longest is not None and question.rows > longest:
         raise ConfigurationError(
-            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} claims {question.rows} rows, the SDK sends "
-            f"{longest} at most: write the questions again with `dvc repro -f build_requests`."
+            f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} claims {question.rows} rows, but the SDK "
+            f"sends at most {longest}: write the questions again with `dvc repro -f build_requests`."
         )
 
 
@@ -151,20 +153,20 @@ RELEASED = "released"
 
 
 def remember_late(objects: ObjectStore, batch: Batch, timeout_sec: float, call: tuple[str, str]) -> ConfigurationError:
-    """Note a request that was not answered in time, by its reservation; what the user hears."""
+    """Record a request that was not answered in time, by its reservation. Returns the error for the user."""
     for question in batch.questions:
         objects.create(f"{FOLDER}/{question.key}.{call[0]}.{call[1]}.{ceil(timeout_sec * 1000)}", b"")
     notes = _notes(objects)
     key = max((question.key for question in batch.questions), key=lambda key: len(notes[key]))
     return ConfigurationError(
-        f"no answer came within api.timeout_sec {timeout_sec:g}, so it counts: key {key} may have been billed "
-        f"{_times(notes[key])} without an answer. It is not asked again until api.timeout_sec is longer "
-        f"({2 * timeout_sec:g}, say) or you say `make release KEY={key}`."
+        f"no answer came within api.timeout_sec {timeout_sec:g}, so the request counts: key {key} may have been billed "
+        f"{_times(notes[key])} without an answer. It is not asked again until you raise api.timeout_sec (to "
+        f"{2 * timeout_sec:g}, say) or run `make release KEY={key}`."
     )
 
 
 def require_not_late(objects: ObjectStore, batch: Batch, timeout_sec: float) -> None:
-    """Do not ask again what would most likely be billed without an answer once more."""
+    """A question that would most likely be billed again without an answer is not asked."""
     notes = _notes(objects)
     for question in batch.questions:
         in_vain = notes.get(question.key, [])
@@ -172,13 +174,14 @@ def require_not_late(objects: ObjectStore, batch: Batch, timeout_sec: float) -> 
             longest_sec = max(in_vain) / 1000
             raise ConfigurationError(
                 f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) may have been "
-                f"billed {_times(in_vain)} without an answer in time: raise api.timeout_sec above {longest_sec:g} "
-                f"({2 * longest_sec:g}, say), or `make release KEY={question.key}` lets it be asked again as it is."
+                f"billed {_times(in_vain)} without an answer in time: raise api.timeout_sec above {longest_sec:g} (to "
+                f"{2 * longest_sec:g}, say), or run `make release KEY={question.key}` to ask again with the present "
+                "timeout."
             )
 
 
 def release_late(objects: ObjectStore, key: str) -> int:
-    """Let every question of this key's late requests be asked again; how many notes that ends."""
+    """Allow every question of this key's late requests to be asked again. Returns how many notes that closes."""
     open_ = _open(objects)
     calls = {name.split(".", 1)[1] for name in open_ if name.startswith(f"{key}.")}
     ended = [name for name in open_ if name.split(".", 1)[1] in calls]

@@ -1,11 +1,9 @@
-"""What the buyer knows of a forecast service: one HTTP request a call, how it may fail, and the API key.
+"""The interface of a forecast service: one HTTP request a call, how it may fail, and the API key.
 
-The API key: read once, refused when it cannot be one, and taken out of every text that a user or a file may see.
+The API key is read once, refused when it cannot be one, and removed from every text that a user or a file may see.
 
-*Errors*: `ConfigurationError` (exit 5) when it is not set or holds spaces, line breaks or signs outside ASCII; no part
-of it stands in the sentence.
-
-What the buyer knows of whoever sells forecasts: one HTTP request a call, and how a call may fail.
+*Errors*: `ConfigurationError` (exit 5) when the key is not set or holds spaces, line breaks or signs outside ASCII. The
+message holds no part of it.
 """
 
 import base64
@@ -27,18 +25,21 @@ from stages.paid.reservations import Reservation
 KEY_NAME = "NIXTLA_API_KEY"
 ONE_PRINTABLE_WORD = re.compile(r"[!-~]+")
 HIDDEN = "***"
-SHORTEST_FORM = 8  # characters: a shorter piece of base64 stands in honest words too
+SHORTEST_FORM = 8  # characters: a shorter piece of base64 also occurs in harmless text
 
 
 def read_key() -> str:
-    """The key from the environment, without the space around it."""
+    """The key from the environment, without surrounding space."""
     key = os.environ.get(KEY_NAME, "").strip()
     if not key:
-        raise ConfigurationError(f"{KEY_NAME} is not set: api.mode online needs the API key in the environment.")
+        raise ConfigurationError(
+            f"{KEY_NAME} is not set: api.mode online needs the API key in the environment; export it, or set "
+            "api=offline."
+        )
     if not ONE_PRINTABLE_WORD.fullmatch(key):
         raise ConfigurationError(
-            f"{KEY_NAME} is not one word of printable ASCII (it holds a space, a line break or another sign that no "
-            "key has), so it was not used: export the key alone, on one line."
+            f"{KEY_NAME} is not one word of printable ASCII (it holds a space, a line break or another character that "
+            "no key has), so it was not used: export the key alone, on one line."
         )
     return key
 
@@ -51,27 +52,27 @@ def secrets_of(key: str, base_url: str) -> tuple[str, ...]:
 
 
 def scrubbed(text: str, secrets: Collection[str]) -> str:
-    """The text without the secrets, however an error or an echo may have written them."""
+    """The text without the secrets, in whatever form an error or an echo holds them."""
     written = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST_FORM}
     forms = sorted(written | set(filter(None, secrets)), key=len, reverse=True)
     return re.sub("|".join(map(re.escape, forms)), HIDDEN, text, flags=re.IGNORECASE) if forms else text
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """As it is, within a repr, a JSON string (of a JSON string), an address, hexadecimal or base64 text."""
+    """The text itself, and as it appears in a repr, a JSON string (within a JSON string), an address, hex or base64."""
     escaped = json.dumps(secret)[1:-1]
     yield from (secret, repr(secret)[1:-1], escaped, json.dumps(escaped)[1:-1], repr(escaped)[1:-1])
     yield from (secret.replace("'", "\\'"), quote(secret), quote(secret, safe=""), quote_plus(secret))
     yield secret.encode().hex()
-    for shift in range(3):  # where it begins within a group of three bytes, as in `Bearer KEY` or `user:KEY`
+    for shift in range(3):  # its offset within a group of three bytes, as in `Bearer KEY` or `user:KEY`
         coded = base64.b64encode(bytes(shift) + secret.encode()).decode().rstrip("=")
-        whole = coded[-(-shift * 8 // 6) : (shift + len(secret.encode())) * 8 // 6]  # signs of the secret's bits alone
-        yield from (whole, whole.replace("+", "-").replace("/", "_"))
+        inner = coded[-(-shift * 8 // 6) : (shift + len(secret.encode())) * 8 // 6]  # the secret's bits only
+        yield from (inner, inner.replace("+", "-").replace("/", "_"))
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the service says of a model: it decides how much history is really sent."""
+    """What the service says of a model. It decides how many rows of history the SDK sends."""
 
     input_size: int
     horizon: int
@@ -87,11 +88,11 @@ class Response:
 
 
 class RequestFailed(Exception):
-    """A call without an answer. `state` is for the ledger: refunded, refused or unknown.
+    """A request without an answer. `state` is for the ledger: refunded, refused or unknown.
 
-    `again` says how many more attempts make sense at most, `wait_sec` how long to wait first; `error` is what the user
-    hears when there is none. `never` marks a question that, asked alone, must not be asked again; `smaller` says that
-    fewer questions may be taken; `late` marks questions whose answer did not come in time.
+    `again`: how many more attempts make sense at most; `wait_sec`: how long to wait before the next; `error`: what the
+    user sees when none is left. `never`: a question that was asked alone must not be asked again. `smaller`: a smaller
+    request may be accepted. `late`: the answer did not come in time.
     """
 
     def __init__(  # noqa: PLR0913  # a record of one event
@@ -118,11 +119,11 @@ class RequestFailed(Exception):
 
 
 class FactsMissing(ConfigurationError):
-    """The service does not say a model's numbers."""
+    """The service does not give the numbers of a model."""
 
 
 class Client(Protocol):
-    """Sells answers; each method sends exactly one HTTP request, on the reservation it is given."""
+    """A forecast service. Each method sends exactly one HTTP request, under the reservation it is given."""
 
     sdk: str
 
@@ -135,7 +136,7 @@ class Client(Protocol):
         ...
 
     def usage(self, reservation: Reservation) -> dict[str, Any]:
-        """Ask what the service counted of the key's requests."""
+        """Ask what the service counted for the key's requests."""
         ...
 
     def forecast(self, asked: Sequence[Asked], reservation: Reservation) -> Response:

@@ -1,9 +1,9 @@
-"""A deadline for a whole exchange with the service: connecting, sending, waiting and reading.
+"""A deadline for a complete exchange with the service: connecting, sending, waiting and reading.
 
-httpx limits each read and write alone, so a service that sends a byte a minute would hold a run for ever. Here every
-read and write gets what is left of `api.timeout_sec`, counted from the moment the request leaves.
+httpx limits each read and write separately, so a service that sends one byte a minute would hold a run for ever. Here
+every read and write gets what is left of `api.timeout_sec`, counted from the moment the request leaves.
 
-*Units*: seconds. *Errors*: httpcore's timeouts, which httpx passes on as its own.
+*Units*: seconds. *Errors*: httpcore's timeouts, which httpx raises as its own.
 *Source*: httpcore 1.0, `NetworkBackend` and `NetworkStream`.
 """
 
@@ -26,11 +26,11 @@ class Deadline(httpcore.NetworkBackend):
         self._network = httpcore.SyncBackend()
 
     def start(self) -> None:
-        """The request leaves now."""
+        """Start the clock: the request leaves now."""
         self._end = monotonic() + self._seconds
 
     def limit(self, client: httpx.Client) -> httpx.Client:
-        """The client, bound to the deadline on every way out, proxies of the environment too."""
+        """The client, bound to the deadline on every route, including proxies from the environment."""
         for transport in (client._transport, *client._mounts.values()):
             if isinstance(transport, httpx.HTTPTransport):
                 transport._pool._network_backend = self  # httpx offers no other way
@@ -46,7 +46,7 @@ class Deadline(httpcore.NetworkBackend):
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any
     ) -> httpcore.NetworkStream:
-        """A connection that keeps the deadline."""
+        """A connection bound to the deadline."""
         timeout = self.left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._network.connect_tcp(host, port, timeout, *args, **kwargs), self)
 

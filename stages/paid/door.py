@@ -1,4 +1,4 @@
-"""The one door to every forecaster: local ones answer here, TimeGPT is bought."""
+"""Opens the backend that params name: local forecasters answer here, TimeGPT's answers are stored or bought."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ def open_backend(forecaster: ForecasterParams) -> Backend:
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:
-    """Store, ledger and client of this workspace; whoever may buy has them remembered."""
+    """Store, ledger and client of this workspace. Online, this repository remembers which store and ledger it uses."""
     online = api.mode == "online"
     local, remote = begun_store() if online else known_store(), shared_store(api)
     ledger = open_ledger(api, local, remote)
@@ -61,32 +61,30 @@ def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContex
 
 
 def require_online(api: ApiParams) -> None:
-    """Refuse a command that asks the service about itself while params say that nothing is asked."""
+    """Refuse a command that asks the service about itself while `api.mode` is offline."""
     if api.mode != "online":
-        raise ConfigurationError(
-            "api.mode is offline: this command asks the paid service, so choose api: online first."
-        )
+        raise ConfigurationError("api.mode is offline: this command asks the paid service, so set api=online first.")
 
 
 def paid_params(what: str) -> tuple[ForecasterParams, ApiParams]:
-    """The sections of params that say whom to ask and how, which must be the paid service and online."""
+    """The sections `forecaster` and `api`, which must name the paid service and be online."""
     forecaster, api = read_params(ForecasterParams), read_params(ApiParams)
     if forecaster.deployment == LOCAL or api.mode != "online":
         raise ConfigurationError(
-            f"forecaster.name is {forecaster.name} and api.mode {api.mode}: {what} asks the paid service, so choose "
+            f"forecaster.name is {forecaster.name} and api.mode {api.mode}: {what} asks the paid service, so set "
             "forecaster=timegpt and api=online first."
         )
     return forecaster, api
 
 
 def store_anywhere(api: ApiParams) -> AnswerStore:
-    """The store for commands that only look at it; a shared bucket is asked also offline."""
+    """The store for commands that only read it; a shared bucket is read in offline mode too."""
     asked = api.model_copy(update={"mode": "online"})
     return _store(asked, known_store(), shared_store(asked) if api.share else None)
 
 
 def _store(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> AnswerStore:
-    """Where machines share a budget, who finds damage on the remote lets its key be bought again, once."""
+    """Where machines share a budget, the machine that finds a damaged remote record releases its key, once."""
     number = id_at(STORE, local) or hashlib.sha256(local.address.encode()).hexdigest()[:32]
     notes = notes_folder()
     outside = [notes.root / f"rescued-{number}"] if notes else []
@@ -115,14 +113,14 @@ def open_ledger(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -
 
 
 def ledger_anywhere(api: ApiParams) -> Ledger:
-    """The ledger wherever it lies, for commands that only look at it; the network is asked also offline."""
+    """The ledger for commands that only read it, also on a remote in offline mode."""
     asked = api.model_copy(update={"mode": "online"})
     remote = shared_store(asked) if api.scope == "remote" else None
     return open_ledger(asked, known_store(), remote)
 
 
 def begin_here(api: ApiParams) -> None:
-    """Store and ledger are where DVC's cache and `api.scope` say, from now on."""
+    """From now on, the store and ledger are those at DVC's cache and `api.scope`."""
     remember(STORE, LocalStore(store_root()))
     remote = shared_store(api.model_copy(update={"mode": "online"})) if api.scope == "remote" else None
     if remote is not None:
@@ -130,6 +128,6 @@ def begin_here(api: ApiParams) -> None:
 
 
 def write_budget_report(ledger: Ledger) -> None:
-    """The ledger's readable face in the main repository; no stage owns it, no hash covers it."""
+    """Write the budget report in the main repository. No stage owns the file and no hash covers it."""
     text = json.dumps(budget_report(ledger), indent=2, sort_keys=True) + "\n"
     LocalStore(main_root()).replace(REPORT_PATH, text.encode())

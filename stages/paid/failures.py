@@ -1,7 +1,7 @@
-"""What went wrong with a request, what it means for the ledger, and what the user should do.
+"""What a failed request means for the ledger, and what the user should do.
 
-The table follows the service's documented status codes. Whatever reached the service counts; only what never left is
-refunded.
+The table follows the service's documented status codes. Every request that reached the service counts; only one that
+never left is refunded.
 """
 
 import re
@@ -20,7 +20,7 @@ QUOTA_CODES = re.compile(r"\bA2[01]\b")
 TOO_SHORT = re.compile(r"too short|at least \d+ (?:observations|values|rows)", re.IGNORECASE)
 LONGEST_TEXT = 300
 LONGEST_EVIDENCE = 1_000_000
-PAUSE_SEC = 10.0  # after a 429 that names no pause: what the SDK itself waits between two attempts
+PAUSE_SEC = 10.0  # after a 429 without Retry-After: what the SDK itself waits between two attempts
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Refusal:
 BAD_KEY = Refusal(
     "refused",
     ConfigurationError,
-    "check NIXTLA_API_KEY and what it may use (`make models` lists the models, forecaster.model names one)",
+    "check NIXTLA_API_KEY and its permissions (`make models` lists the models, forecaster.model names one)",
 )
 NO_CREDIT = Refusal("refused", BudgetStop, "the account's quota or credit is used up: see the vendor's dashboard")
 UNKNOWN_THERE = Refusal(
@@ -47,11 +47,11 @@ UNKNOWN_THERE = Refusal(
     "the service refuses the question itself (an unknown forecaster.model? `make models` lists those of your key)",
     never=True,
 )
-OUR_FAULT = replace(UNKNOWN_THERE, smaller=True)  # of one question of many, or of their number
+OUR_FAULT = replace(UNKNOWN_THERE, smaller=True)  # caused by one question of many, or by their number
 SERIES_TOO_SHORT = replace(
     OUR_FAULT,
-    remedy="a series is too short for the model: raise requests.history_days, and forecaster.min_rows to what the "
-    "service wants",
+    remedy="a series is too short for the model: raise requests.history_days, and set forecaster.min_rows to the "
+    "minimum of the service",
 )
 PERHAPS_BILLED = Refusal("unknown", BudgetStop, "run again later; what was answered is kept", again=99)
 
@@ -77,30 +77,35 @@ UNKNOWN_STATUS = Refusal("unknown", BudgetStop, "see the service's documentation
 def failure_of(
     error: Exception, *, sent: bool, secrets: Sequence[str], reply: str = "", pause_sec: float | None = None
 ) -> RequestFailed:
-    """The failure a call ends with; `sent` tells whether the request left, `reply` and `pause_sec` what came back."""
+    """The failure a request ends with. `sent`: whether it left; `reply` and `pause_sec`: what came back."""
     text = _short(scrubbed(str(error) or type(error).__name__, secrets))
     if isinstance(error, PipelineError):
         return RequestFailed("unknown" if sent else "refunded", error)
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
-        told = f"the forecast service cannot be reached ({text}): nothing was sent or counted; see forecaster.base_url"
-        return RequestFailed("refunded", ConfigurationError(told + _clock_hint(text)))
+        sentence = (
+            f"the forecast service cannot be reached ({text}): nothing was sent or counted; check forecaster.base_url"
+        )
+        return RequestFailed("refunded", ConfigurationError(sentence + _clock_hint(text)))
     if not sent:
-        told = f"the SDK refused the request before it was sent ({text}): nothing was counted."
-        return RequestFailed("refunded", ConfigurationError(told))
+        sentence = f"the SDK refused the request before it was sent ({text}): nothing was counted."
+        return RequestFailed("refunded", ConfigurationError(sentence))
     if isinstance(error, ApiError) and error.status_code != 200:
         return _of_status(error, text, pause_sec)
     if isinstance(error, httpx.TimeoutException):
-        told = f"no answer came within api.timeout_sec ({type(error).__name__}), so it counts: raise it and run again."
-        return RequestFailed("unknown", BudgetStop(told), late=True)
+        sentence = (
+            f"no answer came within api.timeout_sec ({type(error).__name__}), so it counts: raise it and run again."
+        )
+        return RequestFailed("unknown", BudgetStop(sentence), late=True)
     if isinstance(error, httpx.TransportError):
-        told = f"no answer came ({type(error).__name__}: {text}); it may have been billed, so it counts. Run again."
-        return RequestFailed("unknown", BudgetStop(told), again=99)
+        sentence = f"no answer came ({type(error).__name__}: {text}); it may have been billed, so it counts. Run again."
+        return RequestFailed("unknown", BudgetStop(sentence), again=99)
     kind = "" if isinstance(error, UnreadableAnswer) else f"{type(error).__name__}: "
-    told = (
-        f"the service's response is not an answer ({kind}{text}); it counts as paid and lies in quarantine/. Run again."
+    sentence = (
+        f"the service's response is not an answer ({kind}{text}); it counts as paid and is kept in quarantine/. Run "
+        "again."
     )
     evidence = scrubbed(reply[: 2 * LONGEST_EVIDENCE], secrets)[:LONGEST_EVIDENCE] or text
-    return RequestFailed("unknown", DataContractError(told), evidence=evidence)
+    return RequestFailed("unknown", DataContractError(sentence), evidence=evidence)
 
 
 def _of_status(error: ApiError, text: str, pause_sec: float | None) -> RequestFailed:
@@ -121,7 +126,7 @@ def _of_status(error: ApiError, text: str, pause_sec: float | None) -> RequestFa
 
 
 def _clock_hint(text: str) -> str:
-    """A certificate that seems to have expired is as often a clock that is wrong."""
+    """A certificate that seems expired can also mean that this machine's clock is wrong."""
     if not re.search(r"certificate (?:has expired|is not yet valid)", text):
         return "."
     return f", or this machine's clock, which says {datetime.now(UTC):%Y-%m-%d}."

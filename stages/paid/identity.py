@@ -1,10 +1,11 @@
-"""Which answer store, and which ledger on a remote, are this repository's.
+"""Which answer store, and which ledger on a remote, belong to this repository.
 
-Each carries an id. Git's common folder, which all worktrees of a clone share, remembers the ids and where they were
-seen, so that a cache that was moved, wiped or never shared with a worktree is not taken for a new study: it would pay
-everything again and count the day's requests from zero. A fresh clone remembers nothing and begins with one line.
+Each has an id. Git's common folder, which all worktrees of a clone share, remembers the ids and their locations. So a
+cache that was moved, wiped or not shared with a worktree is not mistaken for a new study, which would pay for
+everything again and count the day's requests from zero. A fresh clone remembers nothing and reports the store it begins
+with in one line.
 
-*Errors*: `ConfigurationError` (exit 5) naming both places and the commands that go on from there.
+*Errors*: `ConfigurationError` (exit 5) naming both locations and the commands that help.
 """
 
 import sys
@@ -22,7 +23,7 @@ NOTES = "forecasts"
 
 @dataclass(frozen=True)
 class Kind:
-    """What has an id: the name of its notes, and the file in which its id lies."""
+    """What has an id: the folder of its notes, and the file that holds the id."""
 
     notes: str
     file: str
@@ -33,21 +34,21 @@ LEDGER = Kind("ledgers", "budget/ledger_id")
 
 
 def known_store() -> LocalStore:
-    """The store of DVC's cache, which must be one that this repository knows, if it knows any; nothing is written."""
+    """The store of DVC's cache. It must be one that this repository knows, if it knows any. Writes nothing."""
     store = LocalStore(store_root())
     require_known(STORE, store)
     return store
 
 
 def begun_store() -> LocalStore:
-    """The same for whoever buys: it is remembered from now on."""
+    """The same for a run that may buy: the store is remembered from now on."""
     store = known_store()
     remember(STORE, store)
     return store
 
 
 def require_known(kind: Kind, objects: ObjectStore) -> None:
-    """*Errors*: `ConfigurationError` when this repository knows other stores (ledgers) and not the one at `place`."""
+    """*Errors*: `ConfigurationError` when this repository knows other stores (ledgers), but not this one."""
     known = known_stores(kind)
     if known and id_at(kind, objects) not in known:
         raise ConfigurationError(
@@ -56,24 +57,24 @@ def require_known(kind: Kind, objects: ObjectStore) -> None:
 
 
 def remember(kind: Kind, objects: ObjectStore) -> None:
-    """Give it an id if it has none, and note it; said when it is new to this repository, or stands twice."""
+    """Give it an id if it has none, and remember it. Reports one that is new to this repository or exists twice."""
     notes = notes_folder()
     try:
         number = id_at(kind, objects) or _marked(kind, objects)
         seen = notes.read(f"{kind.notes}/{number}") if notes else None
         if notes and seen != objects.address.encode():
             notes.replace(f"{kind.notes}/{number}", objects.address.encode())
-    except PipelineError:  # a store that may only be read sells nothing: no purchase gets past it
+    except PipelineError:  # a read-only store: every purchase is refused later
         return
     if seen is None and (notes or not objects.names("budget/days")):
-        end = "" if notes else "; without git nobody notices when that changes"
+        end = "" if notes else "; without git, a later change of this location goes unnoticed"
         _say(f"this repository keeps its {_noun(kind)} in {objects.address} from now on{end}.")
     elif kind is STORE and seen and seen != objects.address.encode() and _holds(seen.decode(), number):
-        _say(f"the store {objects.address} is a copy of {seen.decode()}: from now on each counts its own requests.")
+        _say(f"the store {objects.address} is a copy of {seen.decode()}: from now on, each counts its own requests.")
 
 
 def known_stores(kind: Kind) -> dict[str, str]:
-    """Where this repository saw its stores (ledgers), by id."""
+    """The last known locations of this repository's stores (ledgers), by id."""
     notes = notes_folder()
     if notes is None:
         return {}
@@ -82,7 +83,7 @@ def known_stores(kind: Kind) -> dict[str, str]:
 
 
 def id_at(kind: Kind, objects: ObjectStore) -> str | None:
-    """The id of the store (ledger) that lies there."""
+    """The id of the store (ledger) at this location."""
     content = objects.read(kind.file)
     return content.decode().strip() if content else None
 
@@ -90,22 +91,22 @@ def id_at(kind: Kind, objects: ObjectStore) -> str | None:
 def notes_folder() -> LocalStore | None:
     """Where this clone and its worktrees keep notes; None without git."""
     try:
-        told = git("-C", str(main_root()), "rev-parse", "--path-format=absolute", "--git-common-dir", "--show-prefix")
+        paths = git("-C", str(main_root()), "rev-parse", "--path-format=absolute", "--git-common-dir", "--show-prefix")
     except ConfigurationError:
         return None
-    common, prefix = told.splitlines()
+    common, prefix = paths.splitlines()
     return LocalStore(Path(common) / NOTES / prefix)
 
 
 def known_elsewhere(objects: LocalStore) -> list[LocalStore]:
-    """The stores that this repository knows in other places than this, as far as they are still there."""
+    """The stores that this repository knows at other locations, as far as they still exist."""
     found = (LocalStore(Path(path)) for number, path in known_stores(STORE).items() if _holds(path, number))
     return [store for store in found if store.address != objects.address]
 
 
 def _marked(kind: Kind, objects: ObjectStore) -> str:
     objects.create(kind.file, f"{uuid.uuid4().hex}\n".encode())
-    number = id_at(kind, objects)  # of two that begin at once, one wins
+    number = id_at(kind, objects)  # of two processes that begin at once, one wins
     if number is None:
         raise ConfigurationError(f"{objects.address}/{kind.file} could not be read.")
     return number
@@ -118,15 +119,15 @@ def _holds(path: str, number: str) -> bool:
 def _store_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
     there = [path for number, path in known.items() if _holds(path, number)]
     here = f"DVC's cache now has {objects.address}, which is {'another store' if id_at(STORE, objects) else 'none'}"
-    stop = "nothing is asked, for all would be paid again"
-    anew = "`make new-store` goes on without those answers and counts requests from zero"
+    stop = "nothing is asked, because everything would be paid again"
+    anew = "`make new-store` continues without those answers and counts requests from zero"
     if not there:
         return (
-            f"the answers and the ledger of this repository lay in {_each(known.values())}, and are not there; {here}: "
-            f"{stop}. Bring the folder back, or {anew}."
+            f"the answers and the ledger of this repository were in {_each(known.values())}, and are no longer there; "
+            f"{here}: {stop}. Restore the folder, or {anew}."
         )
     return (
-        f"the answers and the ledger of this repository lie in {_each(there)}; {here}: {stop}. `dvc cache dir --local "
+        f"the answers and the ledger of this repository are in {_each(there)}; {here}: {stop}. `dvc cache dir --local "
         f"{Path(there[0]).parent}` uses them where they are, `make adopt-store` moves them into the new cache, {anew}."
     )
 
@@ -134,8 +135,8 @@ def _store_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
 def _ledger_elsewhere(known: dict[str, str], objects: ObjectStore) -> str:
     return (
         f"the requests of this repository are counted at {_each(known.values())}, but api.scope remote would now count "
-        f"at {objects.address}, which is another ledger or none: nothing is asked, for the day's limit would begin "
-        "anew. Set core.remote back, or `make new-store` counts there from now on."
+        f"at {objects.address}, which is another ledger or none: nothing is asked, because the day's limit would begin "
+        "again at zero. Restore core.remote, or run `make new-store` to count there from now on."
     )
 
 

@@ -1,12 +1,12 @@
-"""The budget: which requests may leave, and the record of those that did.
+"""The budget ledger: which requests may be sent, and the record of those that were.
 
-Every HTTP request holds a reservation of its UTC day before it is sent, and where the month is limited a reservation of
-the month, taken first; each carries the most that the request may cost. `forecasts/budget/` keeps reservations,
-standing limits and one line per run, and nothing is ever deleted from it. A process that dies leaves its reservations
+Every HTTP request holds a reservation of its UTC day before it is sent. Where the month is limited it holds a
+reservation of the month too, made first. Each carries the most that the request may cost. `forecasts/budget/` keeps
+reservations, standing limits and one line per run; nothing is ever deleted. A process that dies leaves its reservations
 counted: the ledger may count too much, never too little.
 
-*Time*: days as `days.py` says; `api.per_minute` counts the reservations of the last 60 s, and waits.
-*Errors*: `BudgetStop` (exit 4) before the request that a limit forbids, naming the limit.
+*Time*: days as in `reservations.Days`; `api.per_minute` counts the reservations of the last 60 s, and waits.
+*Errors*: `BudgetStop` (exit 4) before a request that a limit forbids, naming the limit.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ MINUTE = timedelta(seconds=60)
 
 
 class Ledger:
-    """The budget of one run. `place` holds the reservations, `stamps` (always local) the time of the last request."""
+    """The budget of one run. `objects` holds the reservations; `stamps` (always local) the time of the last request."""
 
     def __init__(self, objects: ObjectStore, stamps: Path, limits: Limits, clock: Clock, experiment: str) -> None:
         self.objects = objects
@@ -39,27 +39,27 @@ class Ledger:
         self.clock = clock
         self.experiment = experiment
         self.days = Days(objects, clock)
-        self._ended: dict[str, Units] = {}  # what days count in their month to which no reservation can come any more
+        self._ended: dict[str, Units] = {}  # what closed days count in their month
         self.run = uuid.uuid4().hex[:12]
         self.counted = 0
         self.in_force = limits.per_day
 
     def per_day(self) -> int:
-        """The daily limit in force: params may lower the standing one, never raise it."""
+        """The daily limit in force: the lower of `api.per_day` and the standing limit."""
         standing = standing_limit(self.objects)
         self.in_force = self.limits.per_day if standing is None else min(standing, self.limits.per_day)
         return self.in_force
 
     def left_today(self) -> int:
-        """How many requests the day still allows."""
+        """How many more requests the day allows."""
         return next(int(cap.left(used)) for cap, used in self.used() if cap.may_stand)
 
     def others_left(self) -> list[str]:
-        """What is left of every limit but that on the requests of a day, in words."""
-        return [cap.told_left(used, self.limits.currency) for cap, used in self.used() if not cap.may_stand]
+        """What is left of every limit except the daily number of requests, as text."""
+        return [cap.left_text(used, self.limits.currency) for cap, used in self.used() if not cap.may_stand]
 
     def used(self) -> list[tuple[Cap, Units]]:
-        """Every limit of today and of this month with what counts against it."""
+        """Every limit of today and of this month, with what counts against it."""
         day = self.days.today()
         daily, monthly = self.limits.of_day(self.per_day()), self.limits.of_month()
         today = self._on_day(day, self.days.of(day).taken(), daily)
@@ -67,35 +67,40 @@ class Ledger:
         return [(cap, today) for cap in daily] + [(cap, month) for cap in monthly]
 
     def await_turn(self) -> None:
-        """Wait until this machine may send again, while the run's limit allows it; nothing is held meanwhile."""
+        """Wait until this machine may send again, if the run's limit allows it. Nothing is locked meanwhile."""
         self._require_left()
         self._await_cooldown()
         while self.limits.per_minute is not None and (pause := self._minute_left(self.days.today())):
             self.clock.wait(pause)
 
     def reserve(self, note: Mapping[str, Any], units: Units) -> Reservation:
-        """A reservation for one request, on disk when this returns: `note` is what it asks, `units` its most."""
+        """A reservation for one request, on disk when this returns.
+
+        `note`: what it asks; `units`: the most it may cost.
+        """
         self._require_left()
         try:
             return self._taken({**note, "units": units.document()}, units)
         except OSError as error:
-            raise BudgetStop(f"the ledger does not answer ({error}), so nothing may be sent") from error
+            raise BudgetStop(
+                f"the ledger does not answer ({error}), so nothing may be sent: run again when it does"
+            ) from error
 
     def settle(self, reservation: Reservation, state: str, facts: Mapping[str, Any]) -> None:
-        """Write down how the request ended: answered, refused, unknown (all counted) or refunded (it never left)."""
+        """Record how the request ended: answered, refused, unknown (all counted) or refunded (it never left)."""
         document = _document({**facts, "settled_utc": stamp(self.clock.now())})
         try:
             self.days.of(reservation.day).settle(reservation.name, state, document)
             if reservation.of_month:
                 self.days.of_month(reservation.day).settle(reservation.of_month, state, document)
         except (OSError, PipelineError) as error:
-            print(f"seat {reservation.call} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
+            print(f"reservation {reservation.call} stays reserved ({error}): it counts.", file=sys.stderr, flush=True)
             return
         if state == "refunded":
             self.counted -= 1
 
     def record_run(self, facts: Mapping[str, Any]) -> None:
-        """One line of history for `make spend`."""
+        """Add one line for `make spend`."""
         about = {"run": self.run, "experiment": self.experiment, "ended_utc": stamp(self.clock.now())}
         name = f"{RUNS}/{about['ended_utc']}-{self.run}.json"
         self.objects.create(name, _document({**facts, **about}), durable=False)
@@ -123,44 +128,44 @@ class Ledger:
             self.settle(reservation, "refunded", {"why": "midnight passed before it was sent"})
 
     def _taken_of_month(self, day: str, note: Mapping[str, Any], units: Units) -> str | None:
-        """A reservation of the month, where it is limited."""
-        row, caps = self.days.of_month(day), self.limits.of_month()
+        """A reservation of the month, where the month is limited."""
+        log, caps = self.days.of_month(day), self.limits.of_month()
         while caps:
-            taken = row.taken()
-            self._demand(day[:7], caps, self._in_month(day, taken, caps), units)
-            if name := row.take(taken, self._seat_document(note)):
+            taken = log.taken()
+            self._require_room(day[:7], caps, self._in_month(day, taken, caps), units)
+            if name := log.take(taken, self._reservation_note(note)):
                 return name
         return None
 
     def _taken_of_day(self, day: str, note: Mapping[str, Any], units: Units) -> str:
-        row = self.days.of(day)
+        log = self.days.of(day)
         while True:
-            caps, taken = self.limits.of_day(self.per_day()), row.taken()
-            self._demand(day, caps, self._on_day(day, taken, caps), units)
+            caps, taken = self.limits.of_day(self.per_day()), log.taken()
+            self._require_room(day, caps, self._on_day(day, taken, caps), units)
             if pause := self._minute_left(day, taken):
                 self.clock.wait(pause)
-            elif name := row.take(taken, self._seat_document(note)):
+            elif name := log.take(taken, self._reservation_note(note)):
                 return name
 
-    def _demand(self, period: str, caps: list[Cap], used: Units, wanted: Units) -> None:
+    def _require_room(self, period: str, caps: list[Cap], used: Units, wanted: Units) -> None:
         for cap in caps:
-            cap.demand(period, used, wanted, self.limits.currency)
+            cap.require_room(period, used, wanted, self.limits.currency)
 
     def _on_day(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What counts against a day: its reservations, and those of days that a clock ran ahead into."""
-        rows = [self.days.of(of) for to, of in self.days.moved() if to == day]
-        moved = (self._units(row, row.taken(), caps) for row in rows)
+        """What counts against a day: its reservations, and those of days that a fast clock ran ahead into."""
+        logs = [self.days.of(of) for to, of in self.days.moved() if to == day]
+        moved = (self._units(log, log.taken(), caps) for log in logs)
         return sum(moved, self._units(self.days.of(day), taken, caps))
 
     def _in_month(self, day: str, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What counts against a month: its price, its reservations, and requests of days while it had no limit."""
+        """What counts against a month: its flat price, its reservations, and requests of days before it had a limit."""
         month = day[:7]
         moved = {of for to, of in self.days.moved() if to.startswith(month) and not of.startswith(month)}
         total = self.limits.flat + self._units(self.days.of_month(day), taken, caps)
         for one in self.days.begun():
             if one in moved:
-                row = self.days.of(one)
-                total += self._sum(row, row.notes(row.taken()))
+                log = self.days.of(one)
+                total += self._sum(log, log.notes(log.taken()))
             elif one.startswith(month):
                 total += self._before_the_limit(one, day)
         return total
@@ -169,22 +174,22 @@ class Ledger:
         """What a day of the month counts without a reservation of the month."""
         if one in self._ended:
             return self._ended[one]
-        row = self.days.of(one)
-        units = self._sum(row, (note for note in row.notes(row.taken()) if "month_seat" not in note))
+        log = self.days.of(one)
+        units = self._sum(log, (note for note in log.notes(log.taken()) if "month_seat" not in note))
         if date.fromisoformat(one) < date.fromisoformat(today) - timedelta(days=1):
             self._ended[one] = units
         return units
 
-    def _units(self, row: ReservationLog, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
-        """What the reservations of a row count together; their tokens and money only where a limit needs them."""
-        return self._sum(row, row.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
+    def _units(self, log: ReservationLog, taken: Mapping[int, Taken], caps: list[Cap]) -> Units:
+        """What the reservations of a log count together; tokens and money only where a limit needs them."""
+        return self._sum(log, log.notes(taken)) if needs_notes(caps) else Units(requests=held(taken))
 
-    def _sum(self, row: ReservationLog, notes: Iterable[Mapping[str, Any]]) -> Units:
+    def _sum(self, log: ReservationLog, notes: Iterable[Mapping[str, Any]]) -> Units:
         try:
             return sum((units_of(note, self.limits.tariff) for note in notes), Units())
         except (ValueError, TypeError, KeyError, ArithmeticError) as error:
             raise BudgetStop(
-                f"a reservation of {row.folder} does not say what it counts ({error}): restore it."
+                f"a reservation of {log.folder} does not say what it counts ({error}): restore the file."
             ) from None
 
     def _minute_left(self, day: str, taken: Mapping[int, Taken] | None = None) -> float:
@@ -198,18 +203,18 @@ class Ledger:
         return max((stamps[-self.limits.per_minute] - since).total_seconds(), 0.001)
 
     def _reserved(self, day: str, taken: Mapping[int, Taken] | None, since: datetime) -> Iterator[datetime]:
-        """When the requests of a day were reserved, and those of the day of `since`."""
+        """When the requests of a day, and of the day of `since`, were reserved."""
         for one in {day, since.date().isoformat()}:
-            row = self.days.of(one)
-            notes = row.notes(taken if taken is not None and one == day else row.taken())
+            log = self.days.of(one)
+            notes = log.notes(taken if taken is not None and one == day else log.taken())
             yield from (datetime.fromisoformat(note["reserved_utc"]) for note in notes)
 
-    def _seat_document(self, note: Mapping[str, Any]) -> bytes:
+    def _reservation_note(self, note: Mapping[str, Any]) -> bytes:
         about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
         return _document({**note, **about, "nonce": uuid.uuid4().hex})
 
     def _await_cooldown(self) -> None:
-        """Keep `api.cooldown_sec` between any two requests of this machine; waiters queue on the lock."""
+        """Keep `api.cooldown_sec` between any two requests of this machine. Waiting runs queue on the lock."""
         with open_shared(self.stamps / "last_sent") as file:
             with INTERRUPTS.waiting():
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -218,7 +223,7 @@ class Ledger:
             if 0 <= since < self.limits.cooldown_sec:
                 self.clock.wait(self.limits.cooldown_sec - since)
             file.seek(0)
-            file.write(stamp(self.clock.now()).encode())  # always of one length
+            file.write(stamp(self.clock.now()).encode())  # always the same length
 
 
 def _document(facts: Mapping[str, Any]) -> bytes:
@@ -228,5 +233,5 @@ def _document(facts: Mapping[str, Any]) -> bytes:
 def _instant(content: bytes) -> datetime | None:
     try:
         return datetime.fromisoformat(content.decode("ascii"))
-    except ValueError:  # never written, or torn by a kill
+    except ValueError:  # never written, or cut short by a kill
         return None

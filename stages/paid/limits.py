@@ -1,4 +1,4 @@
-"""What params and the ledger allow, by day, month and minute, in requests, tokens and money."""
+"""Budget limits from params and the ledger: by day, month and minute, in requests, tokens and money."""
 
 import json
 import math
@@ -21,7 +21,7 @@ Unit = Literal["requests", "tokens", "money"]
 
 @dataclass(frozen=True)
 class Cap:
-    """The most that one day or month may see of one unit; `name` is its name in params."""
+    """The most that one day or month may use of one unit. `name` is its name in params."""
 
     name: str
     period: Period
@@ -30,7 +30,7 @@ class Cap:
 
     @property
     def may_stand(self) -> bool:
-        """Whether it is the one that `make budget PER_DAY=` may lower: on the requests of a day."""
+        """Whether `make budget PER_DAY=` may lower it: the limit on the requests of a day."""
         return (self.period, self.unit) == ("day", "requests")
 
     def left(self, used: Units) -> int | Decimal:
@@ -38,31 +38,31 @@ class Cap:
         rest: int | Decimal = self.most - getattr(used, self.unit)
         return max(rest, type(rest)(0))
 
-    def told(self, value: int | Decimal, currency: str) -> str:
-        """A value of this unit in words."""
+    def text(self, value: int | Decimal, currency: str) -> str:
+        """A value of this unit as text."""
         return f"{self._plain(value)} {currency if self.unit == 'money' else self.unit}"
 
     def _plain(self, value: int | Decimal) -> str:
         return amount(value) if self.unit == "money" else f"{value:,}"
 
-    def told_left(self, used: Units, currency: str) -> str:
-        """What is left of it, in words."""
-        return f"{self.told(self.left(used), currency)} of {self.told(self.most, currency)} ({self.name})"
+    def left_text(self, used: Units, currency: str) -> str:
+        """What is left of it, as text."""
+        return f"{self.text(self.left(used), currency)} of {self.text(self.most, currency)} ({self.name})"
 
     def periods(self, used: Units, wanted: Units) -> int | None:
-        """How many days or months `wanted` takes, this one included; None if it never fits."""
+        """How many days or months `wanted` takes, including this one; None if it never fits."""
         need, left = getattr(wanted, self.unit), self.left(used)
         if need <= left:
             return 1 if need else 0
         return 1 + math.ceil((need - left) / self.most) if self.most else None
 
-    def demand(self, period: str, used: Units, wanted: Units, currency: str) -> None:
-        """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has seen."""
+    def require_room(self, period: str, used: Units, wanted: Units, currency: str) -> None:
+        """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has used."""
         have, want = getattr(used, self.unit), getattr(wanted, self.unit)
         if have + want > self.most:
-            ask = "" if self.unit == "requests" else f"; the next request may take {self.told(want, currency)}"
+            ask = "" if self.unit == "requests" else f"; the next request may take {self.text(want, currency)}"
             raise BudgetStop(
-                f"{period} has seen {self._plain(have)} of {self.told(self.most, currency)} ({self.name}){ask}"
+                f"{period} has seen {self._plain(have)} of {self.text(self.most, currency)} ({self.name}){ask}"
             )
 
 
@@ -88,7 +88,7 @@ class Limits:
 
     @property
     def currency(self) -> str:
-        """The tariff's."""
+        """The currency of the tariff."""
         return self.tariff.currency if self.tariff else ""
 
     @property
@@ -97,7 +97,7 @@ class Limits:
         return Units(money=self.tariff.flat_per_month) if self.tariff else Units()
 
     def of_day(self, per_day: int) -> list[Cap]:
-        """The caps of a day, `per_day` being what holds of requests."""
+        """The limits of a day; `per_day` is the limit on requests in force."""
         return [
             Cap("api.per_day or `make budget PER_DAY=`", "day", "requests", per_day),
             *self._stated("day", "tokens"),
@@ -105,7 +105,7 @@ class Limits:
         ]
 
     def of_month(self) -> list[Cap]:
-        """The caps of a month."""
+        """The limits of a month."""
         return [
             *self._stated("month", "requests"),
             *self._stated("month", "tokens"),
@@ -125,7 +125,7 @@ def amount(money: int | Decimal) -> str:
 
 
 def needs_notes(caps: Iterable[Cap]) -> bool:
-    """Whether more than the number of reservations must be known."""
+    """Whether the contents of reservations must be read, not only their number."""
     return any(cap.unit != "requests" for cap in caps)
 
 
@@ -145,7 +145,7 @@ def standing_limit(objects: ObjectStore) -> int | None:
 
 
 def set_standing_limit(objects: ObjectStore, per_day: int, clock: Clock) -> None:
-    """Write a new standing limit; the older ones stay as history."""
+    """Write a new standing limit. Older ones stay as history."""
     facts = {"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex}
     content = json.dumps(facts, sort_keys=True).encode() + b"\n"
     number = len(objects.names(LIMITS))

@@ -1,12 +1,12 @@
-"""Single flight: whoever buys a snapshot holds its lock; across machines, whoever buys a key holds its attempt.
+"""Locks: one buyer a snapshot on this machine, one attempt a key across machines.
 
-On one machine the lock is the kernel's (flock) on a file that is never deleted: it ends with its process, however that
-dies, and survives any pause. A lease that expires would let a stopped buyer and its successor pay the same key.
+On one machine the lock is the kernel's (flock) on a file that is never deleted. It ends with its process, however that
+dies, and survives any pause. A lease that expires would let a stopped buyer and its successor both pay for a key.
 
-Across machines no lock survives a pause, so nothing is taken over from another machine: an attempt is a numbered file,
-created once, and the next number may be taken only after it is over. Its owner alone ends it, under its own number.
-Attempts are begun and ended by who holds the lock of their snapshot. An open attempt of the same store is therefore one
-of a dead process, and ends as perhaps paid. That of another machine waits for a person, who says `make release KEY=`.
+Across machines no lock survives a pause, so nothing is taken over from another machine. An attempt is a numbered file,
+created once; the next number may be taken only after it is over. Only its owner ends it. Attempts are begun and ended
+by the process that holds the lock of their snapshot. An open attempt of the same store therefore belongs to a dead
+process, and ends as perhaps paid. An open attempt of another machine waits for a person, who runs `make release KEY=`.
 """
 
 import fcntl
@@ -47,14 +47,14 @@ def _wait_for(lock: IO[bytes], name: str) -> None:
 
 
 def home_of(local: LocalStore) -> str:
-    """A name for this store that no other store has, not even a copy of it: its own word and its file's inode."""
+    """A name for this store that no other store has, not even a copy of it: its stored id and its file's inode."""
     local.create(HOME, uuid.uuid4().hex.encode())
     return f"{(local.read(HOME) or b'').decode()}-{(local.root / HOME).stat().st_ino}"
 
 
 @dataclass(frozen=True)
 class Begun:
-    """An attempt of this process: who holds it may end it."""
+    """An attempt of this process, which may end it."""
 
     key: str
     number: int
@@ -81,7 +81,10 @@ class Attempt:
 
 
 class Attempts:
-    """Numbered attempts to buy each key, in a place that all machines share; `home` names the store of this one."""
+    """Numbered attempts to buy each key, in an object store that all machines share.
+
+    `home` names this machine's store.
+    """
 
     def __init__(self, objects: ObjectStore, who: str, max_attempts: int, home: str = "") -> None:
         self.objects = objects
@@ -89,11 +92,11 @@ class Attempts:
         self.max_attempts = max_attempts
         self.home = home
 
-    def free(self, keys: Sequence[str], *, whole: bool) -> dict[str, int] | None:
-        """The numbers under which keys may be bought now, without those that are held or reached `api.max_attempts`.
+    def free(self, keys: Sequence[str], *, all_or_none: bool) -> dict[str, int] | None:
+        """The numbers under which keys may be bought now, except keys that are held or reached `api.max_attempts`.
 
-        Wanted `whole`, it is all keys or None. The caller holds the locks of their snapshots: what a dead process of
-        this store left open is ended here.
+        With `all_or_none`, all keys or None. The caller holds the locks of their snapshots, so attempts that a dead
+        process of this store left open are ended here.
         """
         numbers, dead = {}, []
         for key in sorted(keys):
@@ -104,17 +107,17 @@ class Attempts:
                 last = self.latest(key)
             if last.is_over and last.paid < self.max_attempts:
                 numbers[key] = last.number + 1
-            elif whole:
+            elif all_or_none:
                 break
         if dead:
-            told = f"an earlier run of this store ended while it was buying {len(dead)} keys (the first: {dead[0]})"
-            print(f"{told}: they are free again, and count as paid once.", file=sys.stderr, flush=True)
-        return numbers if len(numbers) == len(keys) or (numbers and not whole) else None
+            ended = f"an earlier run of this store ended while it was buying {len(dead)} keys (the first: {dead[0]})"
+            print(f"{ended}: they are free again, and count as paid once.", file=sys.stderr, flush=True)
+        return numbers if len(numbers) == len(keys) or (numbers and not all_or_none) else None
 
     def begin(self, numbers: Mapping[str, int], call: str) -> list[Begun] | None:
         """Begin an attempt for every key of the request `call` (a reservation); None, and none begun, if one is held.
 
-        Keys are taken in sorted order, so that machines that want the same ones meet at the first.
+        Keys are taken in sorted order, so that machines that want the same keys meet at the first one.
         """
         begun: list[Begun] = []
         try:
@@ -131,12 +134,15 @@ class Attempts:
         return begun
 
     def end(self, begun: Iterable[Begun], state: str) -> None:
-        """End attempts of one's own, each once, whatever other attempts there are by now."""
+        """End attempts of this process, each once, whatever newer attempts exist."""
         for one in begun:
             self.objects.create(_path(one.key, one.number, state), one.nonce.encode())
 
     def release(self, key: str) -> list[str]:
-        """Let a key be bought again, and all others of its latest request that have no answer; those that were held."""
+        """Allow a key to be bought again, and all unanswered keys of its latest request.
+
+        Returns those that were held.
+        """
         last = self.latest(key)
         if last.number < 0:
             return []
@@ -151,7 +157,7 @@ class Attempts:
         return released
 
     def release_alone(self, key: str) -> None:
-        """Let a key be bought again, and no other of its request."""
+        """Allow one key to be bought again, without the others of its request."""
         for number in range(self.latest(key).number + 1):
             self.objects.create(_path(key, number, "released"), uuid.uuid4().hex.encode())
 
@@ -166,12 +172,12 @@ class Attempts:
         return Attempt(last, endings, sum(not found & NOT_PAID for found in seen.values()))
 
     def is_spent(self, key: str) -> bool:
-        """Whether no attempt is under way and none may follow: `api.max_attempts` may have been paid."""
+        """Whether no attempt is open and none may follow: `api.max_attempts` may have been paid."""
         last = self.latest(key)
         return last.is_over and last.paid >= self.max_attempts
 
     def holder(self, key: str) -> str:
-        """Why the key cannot be bought, in words."""
+        """Why the key cannot be bought, as text."""
         last = self.latest(key)
         who = f"run {self._facts(key, last.number).get('who', 'nobody')}"
         if self.is_spent(key):

@@ -1,15 +1,12 @@
-"""What the service says of its model, kept as a note beside the answers.
+"""Model facts: what the service says of its model, kept as a note beside the answers.
 
-Small facts kept beside the answers and shared like them: a model's numbers, a proof of independence.
+The facts (input size and horizon) decide how many rows the SDK sends, so they are part of the question and must be in
+params before any question is written. A service that does not give them (Azure, some self-hosted ones) is asked once;
+after that the values in params are used. Notes are small files that are shared like answers; the proof of batch
+invariance is another.
 
-*Errors*: none for damage: a damaged note is told, counts as missing, and gives its place to the next sound one.
-
-What the service says of its model, bought once and kept beside the answers.
-
-The facts decide how much history the SDK really sends, so they are part of what is asked and must stand in params
-before any question is written: a question may depend on params, never on what a store happens to hold.
-A service that does not say them (Azure, some that are self-hosted) is asked once; then what params say is taken.
-*Errors*: `ConfigurationError` (exit 5) naming the values to set.
+*Errors*: `ConfigurationError` (exit 5) naming the values to set. Damage raises nothing: a damaged note is reported on
+stderr, counts as missing, and is replaced by the next sound one.
 """
 
 import hashlib
@@ -27,25 +24,25 @@ from stages.paid.client import FactsMissing, ModelFacts
 from stages.params.forecaster import ForecasterParams, ModelSpec, is_azure
 from stages.questions.question import FREQ, Question
 
-NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError)  # what parsing a damaged note ends in
+NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError)  # what parsing a damaged note raises
 T = TypeVar("T")
 
 
 def read_note(store: AnswerStore, name: str, parse: Callable[[bytes], T]) -> T | None:
-    """The note as `parse` gives it; the remote's, if there is no sound one here."""
+    """The note as `parse` returns it; the remote's copy if there is no sound local one."""
     here = store.local.read(name)
     if here is not None and (note := _parsed("the note", name, here, parse)) is not None:
         return note
     there = store.shared.read([name]).get(name)
     note = _parsed("the remote's copy of the note", name, there, parse) if there is not None else None
     if here is not None and there is not None and note is not None:
-        with suppress(PipelineError):  # a store that may only be read
+        with suppress(PipelineError):  # a read-only store
             store.local.replace(name, there)
     return note
 
 
 def write_note(store: AnswerStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
-    """Keep a note and share it; the first sound one stands."""
+    """Keep a note and share it. The first sound one stays."""
     _create_or_mend(store.local, name, content, parse)
     store.shared.ask(lambda objects: _create_or_mend(objects, name, content, parse), None)
 
@@ -54,8 +51,8 @@ def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) 
     try:
         return parse(content)
     except NOT_SOUND as error:
-        told = f"{where} {name} is damaged ({type(error).__name__}: {error}): it is not used and counts as missing; "
-        print(f"{told}the next sound one takes its place.", file=sys.stderr, flush=True)
+        damage = f"{where} {name} is damaged ({type(error).__name__}: {error}): it is not used and counts as missing; "
+        print(f"{damage}the next sound one takes its place.", file=sys.stderr, flush=True)
         return None
 
 
@@ -71,7 +68,7 @@ def _create_or_mend(objects: ObjectStore, name: str, content: bytes, parse: Call
 
 
 def facts_of(asked: Question | ModelSpec, store: AnswerStore, buy: Callable[[str], ModelFacts]) -> ModelFacts | str:
-    """What the service says of a model, or why it does not; asked at most once per model, epoch and deployment."""
+    """What the service says of a model, or why it says nothing. Asked at most once per model, epoch and deployment."""
     name = path_of_facts(asked)
     facts = read_note(store, name, parse_facts)
     if facts is None:
@@ -85,7 +82,7 @@ def facts_of(asked: Question | ModelSpec, store: AnswerStore, buy: Callable[[str
 def require_agreement(
     forecaster: ForecasterParams, question: Question, store: AnswerStore, buy: Callable[[str], ModelFacts]
 ) -> None:
-    """Params must say what the service says."""
+    """Params must equal what the service says."""
     stated = (forecaster.input_size, forecaster.model_horizon)
     if is_azure(question.deployment):  # where params must state them
         return
@@ -96,13 +93,14 @@ def require_agreement(
     if stated != (facts.input_size, facts.horizon):
         raise ConfigurationError(
             f"forecaster.input_size and forecaster.model_horizon are {stated[0]} and {stated[1]}, but the service says "
-            f"input_size: {facts.input_size} and model_horizon: {facts.horizon} of {question.model}: they decide which "
-            "rows are sent, hence the keys. `make learn-model` writes them into conf/. Nothing else was bought."
+            f"input_size: {facts.input_size} and model_horizon: {facts.horizon} for {question.model}. They decide "
+            "which rows are sent, and so the keys. Run `make learn-model` to write them into conf/. Nothing else was "
+            "bought."
         )
 
 
 def parse_facts(content: bytes) -> ModelFacts | str:
-    """The facts, or why the service does not tell them; `ValueError` and the like when the note is damaged."""
+    """The facts, or why the service does not give them; raises `ValueError` and the like when the note is damaged."""
     document: dict[str, Any] = json.loads(content)
     if "untold" in document:
         return str(document["untold"])
@@ -113,29 +111,29 @@ def parse_facts(content: bytes) -> ModelFacts | str:
 
 
 def told_facts(asked: Question | ModelSpec, facts: ModelFacts | str) -> ModelFacts:
-    """The facts, where the service tells them."""
+    """The facts. *Errors*: `ConfigurationError` where the service does not give them."""
     if isinstance(facts, ModelFacts):
         return facts
     raise ConfigurationError(
-        f"{asked.deployment} does not tell the numbers of {asked.model} ({facts.rstrip('.')}): correct "
-        "forecaster.model or forecaster.base_url, or set forecaster.input_size and forecaster.model_horizon by "
-        "hand; they only decide how many rows are sent (3 * input_size + model_horizon). It is not asked again."
+        f"{asked.deployment} does not give the numbers of {asked.model} ({facts.rstrip('.')}): correct "
+        "forecaster.model or forecaster.base_url, or set forecaster.input_size and forecaster.model_horizon yourself. "
+        "They only decide how many rows are sent (3 * input_size + model_horizon). The service is not asked again."
     )
 
 
 def _asked(model: str, buy: Callable[[str], ModelFacts]) -> ModelFacts | str:
     try:
         return buy(model)
-    except FactsMissing as untold:
-        return str(untold)
+    except FactsMissing as missing:
+        return str(missing)
 
 
 def path_of_facts(asked: Question | ModelSpec) -> str:
-    """Where the facts of a model lie."""
+    """Path of the facts of a model."""
     return f"models/{identity(asked)}.json"
 
 
 def identity(asked: Question | ModelSpec) -> str:
-    """A short name for a model, its epoch, its deployment and the frequency it is asked in."""
+    """A short name for a model, its epoch, its deployment and its frequency."""
     named = (asked.deployment, asked.model, asked.model_epoch, FREQ)
     return hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]

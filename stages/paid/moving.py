@@ -1,9 +1,9 @@
-"""A store that moves to another place: its answers, what is kept beside them, and every request it counted.
+"""Moving an answer store: its answers, its notes, and every request it counted.
 
-All is copied before the old place loses its id, so a move that is interrupted is run again. Where the new place has a
-store of its own, both become one: its answers and standing limits stand, requests of both count.
+Everything is copied before the old store loses its id, so an interrupted move can be run again. Where the new location
+already has a store, the two are merged: its answers and standing limits stay, and the requests of both count.
 
-*Errors*: `ConfigurationError` (exit 5) while a run is buying at the old place, or when a disk fails.
+*Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, or when a disk fails.
 """
 
 import fcntl
@@ -24,9 +24,11 @@ BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/")
 
 
 def move_store(old: LocalStore, new: LocalStore) -> None:
-    """Bring all that lies in `old` to `new`, which then has its id unless it has one."""
+    """Copy everything in `old` to `new`, which takes over the id unless it has one."""
     if old.address == new.address:
-        raise ConfigurationError(f"{old.root} is the store that DVC's cache has already: nothing is to be moved.")
+        raise ConfigurationError(
+            f"{old.root} is already the store of DVC's cache: there is nothing to move; FROM= must name another cache."
+        )
     with ExitStack() as held:
         _hold_locks(old, held)
         for name in _files(old):
@@ -35,8 +37,8 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         if not new.names(LIMITS):
             for name in old.names(LIMITS):
                 _copy(old, new, f"{LIMITS}/{name}")
-        for row in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
-            _count_too(old, new, row)
+        for log in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
+            _count_too(old, new, log)
         os.sync()
         if (number := id_at(STORE, old)) is not None:
             new.create(STORE.file, f"{number}\n".encode())
@@ -45,22 +47,22 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
 
 
 def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
-    """The reservations of a day or month as they are, or behind those that the new store has; each once."""
+    """Copy the reservations of a day or month, behind those that the new store has; each once."""
     if not new.names(folder):
         for name in old.names(folder):
             _copy(old, new, f"{folder}/{name}")
         return
-    row = ReservationLog(new, folder)
+    log = ReservationLog(new, folder)
     counted = set(new.read_many(f"{folder}/{name}" for name in new.names(folder)).values())
     for reservation in (name.removesuffix(".json") for name in old.names(folder) if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""
         if content in counted:
             continue
-        while (taken := row.take(row.taken(), content)) is None:
+        while (taken := log.take(log.taken(), content)) is None:
             pass
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
-                row.settle(taken, state, ending)
+                log.settle(taken, state, ending)
 
 
 def _hold_locks(old: LocalStore, held: ExitStack) -> None:
@@ -70,7 +72,7 @@ def _hold_locks(old: LocalStore, held: ExitStack) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigurationError(
-                f"a run is buying {name.removesuffix('.lock')} into {old.root}: move the store when it has ended."
+                f"a run is buying {name.removesuffix('.lock')} into {old.root}: move the store when that run has ended."
             ) from None
 
 
@@ -90,5 +92,5 @@ def store_in(cache: Path) -> LocalStore:
     """The store of a DVC cache. *Errors*: `ConfigurationError` when it holds none."""
     store = LocalStore(cache / "forecasts")
     if not store.root.is_dir():
-        raise ConfigurationError(f"{cache} holds no folder forecasts/: FROM is the cache that DVC used before.")
+        raise ConfigurationError(f"{cache} holds no folder forecasts/: FROM= must name the cache that DVC used before.")
     return store

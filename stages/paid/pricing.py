@@ -1,16 +1,11 @@
-"""What the present questions would cost, and whether the store answers them asked in another manner.
+"""Prices: what the present questions would cost, and which params would make stored answers fit.
 
-Whether the store answers the same questions asked in another manner: told before anything is paid again.
+Answers are looked up as a run looks them up, damage included, so the price is what the run will pay. Records that only
+a shared remote has are fetched. Two params can be changed so that stored answers fit: `requests.clock`, and
+`requests.asked_horizon_min` when longer answers are stored. This is only advice: an answer is never used for another
+question.
 
-Two params can be set so that stored answers fit: `requests.clock`, and `requests.asked_horizon_min` when longer answers
-lie there. Nothing is ever taken from another question: these are words for people.
-*Errors*: `ConfigurationError` (exit 5) while answers to exactly these questions lie there under the other clock.
-
-What the present questions would cost, before anything is bought.
-
-Answers are looked up as a run looks them up, damage included, so that the price is what the run will pay; what only a
-shared remote has is fetched.
-*Errors*: none of its own.
+*Errors*: `ConfigurationError` (exit 5) while answers to exactly these questions are stored under the other clock.
 """
 
 from collections import Counter, defaultdict
@@ -32,13 +27,13 @@ from stages.params.forecaster import Tariff, is_azure
 from stages.questions.question import ARTIFICIAL, Question
 
 NO_CLOCK = "none"
-FEW = 3  # questions that are looked at further ahead
+SAMPLES = 3  # questions that are tried with a longer horizon
 LONGEST_MIN = 389
 T = TypeVar("T")
 
 
 def require_same_clock(store: AnswerStore, missing: Sequence[Question]) -> None:
-    """Refuse to ask anew what was answered under the other clock."""
+    """Refuse to buy again what was answered under the other clock."""
     if store.is_empty():
         return
     others = [_other_clock(question) for question in missing]
@@ -46,13 +41,13 @@ def require_same_clock(store: AnswerStore, missing: Sequence[Question]) -> None:
         clock = others[0].clock
         raise ConfigurationError(
             f"{found} of {len(missing)} missing answers are stored under the other clock; nothing was bought. Set "
-            f"`requests.clock: {clock}` to use them, or give forecaster.model_epoch a new name to buy them all again "
-            f"under `{missing[0].clock}`."
+            f"`requests.clock: {clock}` to use them, or change forecaster.model_epoch to buy them all again under "
+            f"`{missing[0].clock}`."
         )
 
 
 def fitting(store: AnswerStore, further: Iterable[Question]) -> str:
-    """Which params make stored answers fit, of questions asked further ahead; empty when none is stored."""
+    """Which params make stored answers with a longer horizon fit; empty when none is stored."""
     if store.is_empty():
         return ""
     asked = [one for question in further for one in (question, _other_clock(question))]
@@ -66,7 +61,7 @@ def fitting(store: AnswerStore, further: Iterable[Question]) -> str:
 
 
 def further_ahead(missing: Sequence[Question]) -> Iterator[Question]:
-    """Some of the questions, asked further ahead: those whose rows and columns do not depend on how far."""
+    """Some of the questions with a longer horizon: those whose rows and columns do not depend on it."""
     for question in shorten(missing):
         if not question.futr_exog:
             for horizon in range(question.horizon_min + 1, LONGEST_MIN + 1):
@@ -75,7 +70,11 @@ def further_ahead(missing: Sequence[Question]) -> Iterator[Question]:
 
 def shorten(of: Sequence[T]) -> list[T]:
     """The first, one in the middle, the last."""
-    return [of[number] for number in sorted({part * (len(of) - 1) // (FEW - 1) for part in range(FEW)})] if of else []
+    return (
+        [of[number] for number in sorted({part * (len(of) - 1) // (SAMPLES - 1) for part in range(SAMPLES)})]
+        if of
+        else []
+    )
 
 
 def _other_clock(question: Question) -> Question:
@@ -87,7 +86,7 @@ def _stored(store: AnswerStore, questions: Sequence[Question]) -> set[str]:
     here = keys_in(store.local, keys)
     try:
         return here | (keys_in(store.remote, keys - here - store.dropped.keys) if store.remote is not None else set())
-    except OSError:  # a remote that does not answer is told by whoever needs its answers
+    except OSError:  # an unreachable remote is reported where its answers are needed
         return here
 
 
@@ -105,7 +104,7 @@ def keys_in(objects: ObjectStore, keys: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Price:
-    """*Units*: questions, HTTP requests. `span` is the widest cut of sessions that is paid already, if any."""
+    """*Units*: questions, HTTP requests. `span` is the longest run of sessions that is fully paid, if any."""
 
     questions: int
     local: int
@@ -123,7 +122,7 @@ class Price:
 
     @property
     def requests(self) -> int:
-        """Requests at one per snapshot, with the one for the model's facts if it is still due."""
+        """Requests at one per snapshot, plus one for the model facts if they are not known yet."""
         return len(self.batches) + self.facts
 
     def cost(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> Units:
@@ -147,7 +146,7 @@ def price(
 ) -> Price:
     """The price of these questions for this store."""
     answered = set(store.get(sorted({question.key for question in questions})))
-    missing = [Asked(question, _nobody_looks) for question in questions if question.key not in answered]
+    missing = [Asked(question, _no_rows) for question in questions if question.key not in answered]
     first = questions[0]
     facts_known = is_azure(first.deployment) or read_note(store, path_of_facts(first), parse_facts) is not None
     return Price(
@@ -174,5 +173,5 @@ def paid_span(schedule: pl.DataFrame, paid: set[str]) -> tuple[str, str] | None:
     return (best[1], best[2]) if best[0] else None
 
 
-def _nobody_looks() -> NoReturn:
+def _no_rows() -> NoReturn:
     raise AssertionError("a price needs no rows")

@@ -1,12 +1,12 @@
-"""One purchase: a batch of questions, asked until it is answered or may not be asked again.
+"""One purchase: a batch of questions is sent until it is answered or must not be sent again.
 
-The order of steps keeps the promises: wait for the turn, look into the store once more, make a reservation, begin the
-attempts, send, check the answer, keep it on disk, settle the reservation, share it, end the attempts. While it waits, a
-purchase holds nothing. A process may die between any two steps: nothing kept is lost, and the ledger never counts less
-than was sent.
+The order of steps keeps the promises: wait for the turn, read the store once more, make a reservation, begin the
+attempts, send, check the answer, keep it on disk, settle the reservation, share the answer, end the attempts. Nothing
+is reserved while a purchase waits. A process may die between any two steps: no kept answer is lost, and the ledger
+never counts less than was sent.
 
-*Errors*: `BudgetStop` at a limit or when the service gives no answer, `DataContractError` for an answer that cannot be
-one, `ConfigurationError` for what the service refuses, `Interrupted` before a request or in a wait.
+*Errors*: `BudgetStop` at a limit or when the service gives no answer; `DataContractError` for an unsound answer;
+`ConfigurationError` for what the service refuses; `Interrupted` before a request or while waiting.
 """
 
 import sys
@@ -26,17 +26,17 @@ from stages.paid.context import Counts, PurchaseContext
 from stages.paid.locks import Begun
 from stages.paid.records import Record, record_of
 from stages.paid.reservations import Reservation
-from stages.paid.units import at_least_told, most
+from stages.paid.units import at_least_counted, most
 
 LONGEST_WAIT_SEC = 300.0
 NOTHING = Batch(())
 FACTS = "model_params"  # kind of request
-Told = TypeVar("Told")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A request that was answered soundly; nothing of it is kept yet."""
+    """A request with a sound answer, of which nothing is kept yet."""
 
     batch: Batch
     reservation: Reservation
@@ -45,22 +45,22 @@ class Answered:
 
 
 class Buyer:
-    """Sends batches, each request on a reservation of its own. The caller holds the locks of their snapshots."""
+    """Sends batches, each request under its own reservation. The caller holds the locks of their snapshots."""
 
     def __init__(self, context: PurchaseContext, counts: Counts) -> None:
         self.context = context
         self.counts = counts
-        self._told_of_more = False
+        self._warned_of_more = False
 
     @cached_property
     def _client(self) -> Client:
         return self.context.open_client()
 
-    def buy(self, wanted: Batch, *, whole: bool = True) -> dict[str, Record]:
-        """The batch's answers, but for questions that another machine buys; if `whole`, none while it buys one.
+    def buy(self, wanted: Batch, *, all_or_none: bool = True) -> dict[str, Record]:
+        """The batch's answers, except questions that another machine buys; with `all_or_none`, all or nothing.
 
-        A refused request is asked again in halves, down to the question that is refused alone. Two of these and no
-        answer: the service refuses whatever is asked.
+        A refused request is sent again in halves, down to the question that is refused alone. Two refused questions
+        without any answer mean that the service refuses everything.
         """
         records: dict[str, Record] = {}
         refused: list[ConfigurationError] = []
@@ -68,7 +68,7 @@ class Buyer:
         while waiting and (records or len(refused) < 2):
             batch = waiting.pop(0)
             try:
-                answered = self.ask(batch, whole=whole)
+                answered = self.ask(batch, all_or_none=all_or_none)
             except RequestFailed as failure:
                 if failure.smaller and len(batch.asked) > 1:
                     waiting[:0] = batch.halves()
@@ -82,16 +82,16 @@ class Buyer:
             raise refused[0]
         return records
 
-    def ask(self, wanted: Batch, *, again: Collection[str] = (), whole: bool = True) -> Answered | None:
-        """One request after the other until one is answered; None if nothing of it may or need be bought now.
+    def ask(self, wanted: Batch, *, again: Collection[str] = (), all_or_none: bool = True) -> Answered | None:
+        """Send one request after the other until one is answered; None if nothing may or need be bought now.
 
-        The keys in `again` have their answer, and are asked all the same.
+        The keys in `again` have an answer and are asked all the same.
         """
         attempt = 1
         while True:
             INTERRUPTS.require_none()
             try:
-                return self._asked(wanted, again, whole=whole)
+                return self._asked(wanted, again, all_or_none=all_or_none)
             except RequestFailed as failure:
                 if attempt >= min(self.context.api.max_attempts, 1 + failure.again):
                     raise
@@ -101,7 +101,7 @@ class Buyer:
                 attempt += 1
 
     def keep(self, got: Answered, unless: Collection[str] = ()) -> dict[str, Record]:
-        """Keep and share the answers of a request, but for those of the keys in `unless`."""
+        """Keep and share the answers of a request, except those of the keys in `unless`."""
         facts: dict[str, Any] = {
             "sdk": self._client.sdk,
             "call": got.reservation.call,
@@ -124,7 +124,7 @@ class Buyer:
         try:
             return {record.key: store.share(record) for record in kept}
         finally:
-            self._end(got.begun, "answered")  # shared or not: the next run from this store shares what is kept
+            self._end(got.begun, "answered")  # even if not shared: the next run from this store shares what is kept
 
     def drop(self, got: Answered, why: str) -> None:
         """Keep nothing of an answered request."""
@@ -133,33 +133,33 @@ class Buyer:
 
     def buy_facts(self, model: str) -> ModelFacts:
         """The model's metadata: one request, one attempt, counted like any other."""
-        return self._told(FACTS, lambda reservation: self._client.model_facts(model, reservation))
+        return self._about_service(FACTS, lambda reservation: self._client.model_facts(model, reservation))
 
     def buy_models(self) -> list[str]:
-        """The models that the key may use, by name: one request, counted."""
-        return self._told("models", lambda reservation: self._client.models(reservation))
+        """The names of the models that the key may use: one request, counted."""
+        return self._about_service("models", lambda reservation: self._client.models(reservation))
 
     def buy_usage(self) -> dict[str, Any]:
-        """What the service says it counted: one request, counted."""
-        return self._told("usage", lambda reservation: self._client.usage(reservation))
+        """What the service counted: one request, counted."""
+        return self._about_service("usage", lambda reservation: self._client.usage(reservation))
 
-    def _told(self, kind: str, ask: Callable[[Reservation], Told]) -> Told:
-        """What the service says beside answers."""
+    def _about_service(self, kind: str, ask: Callable[[Reservation], T]) -> T:
+        """Ask the service about itself."""
         INTERRUPTS.require_none()
         self.context.ledger.await_turn()
         reservation = self._reserve(kind, NOTHING)
         try:
-            told = ask(reservation)
+            answer = ask(reservation)
         except RequestFailed as failure:
             self._settle_failed(reservation, failure, NOTHING)
-            untold = failure.never and kind == FACTS
-            raise FactsMissing(str(failure.error)) if untold else failure.error from None
+            unknown = failure.never and kind == FACTS
+            raise FactsMissing(str(failure.error)) if unknown else failure.error from None
         self._settle(reservation, "answered", {})
-        return told
+        return answer
 
-    def _asked(self, wanted: Batch, again: Collection[str], *, whole: bool) -> Answered | None:
-        """One request on one reservation, while the disk holds room for its answers."""
-        numbers = self._free([one.key for one in wanted.questions if one.key not in again], whole=whole)
+    def _asked(self, wanted: Batch, again: Collection[str], *, all_or_none: bool) -> Answered | None:
+        """One request under one reservation, with disk space reserved for its answers."""
+        numbers = self._free([one.key for one in wanted.questions if one.key not in again], all_or_none=all_or_none)
         if numbers is None:
             return None
         batch = require_finite(wanted.only({*numbers, *again}))
@@ -184,7 +184,7 @@ class Buyer:
         return Answered(batch, reservation, begun, bought)
 
     def _reserve(self, kind: str, batch: Batch) -> Reservation:
-        client, questions = self._client, batch.questions  # a missing key is said before a reservation is taken
+        client, questions = self._client, batch.questions  # a missing API key raises before a reservation is made
         return self.context.ledger.reserve(
             {
                 "kind": kind,
@@ -201,20 +201,20 @@ class Buyer:
         )
 
     def _settle_answered(self, got: Answered, facts: Mapping[str, Any]) -> None:
-        """Write down what the service counted; where that is more than was held for the request, it counts."""
-        tariff, told, questions = self.context.api.tariff, got.bought.tokens, got.batch.questions
+        """Record what the service counted; where that is more than was reserved, it counts."""
+        tariff, tokens, questions = self.context.api.tariff, got.bought.tokens, got.batch.questions
         held = most(questions, tariff)
-        counts = at_least_told(held, told, len(questions), tariff)
+        counts = at_least_counted(held, tokens, len(questions), tariff)
         more = {"units": counts.document()} if counts != held else {}
-        if more and not self._told_of_more:
-            self._told_of_more = True
+        if more and not self._warned_of_more:
+            self._warned_of_more = True
             print(
-                f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were reckoned: the ledger counts "
-                "the larger number; does api.tariff.tokens_per_value say what the contract says?",
+                f"The service counted {counts.tokens:,} tokens where {held.tokens:,} were reckoned; the ledger counts "
+                "the larger number. Check that api.tariff.tokens_per_value matches your contract.",
                 file=sys.stderr,
                 flush=True,
             )
-        self._settle(got.reservation, "answered", {**facts, **told, **more})
+        self._settle(got.reservation, "answered", {**facts, **tokens, **more})
 
     def _settle(self, reservation: Reservation, state: str, facts: Mapping[str, Any]) -> None:
         self.context.ledger.settle(reservation, state, facts)
@@ -229,11 +229,11 @@ class Buyer:
             if failure.late and batch.asked:
                 objects, call = self.context.ledger.objects, (reservation.day, reservation.name)
                 failure.error = remember_late(objects, batch, self.context.api.timeout_sec, call)
-        except PipelineError as error:  # what happened to the call is said all the same
+        except PipelineError as error:  # the failure of the request is still raised
             print(error, file=sys.stderr, flush=True)
 
     def _refused(self, one: Asked, failure: RequestFailed, refusal: str) -> ConfigurationError:
-        """Remember a question that was refused alone; what the user hears."""
+        """Remember a question that was refused alone. Returns the error for the user."""
         question = one.question
         try:
             remember_refused(self.context.store.local, question, str(failure.error), refusal)
@@ -244,18 +244,18 @@ class Buyer:
             f"until `make release KEY={question.key}`."
         )
 
-    def _free(self, keys: list[str], *, whole: bool) -> dict[str, int] | None:
+    def _free(self, keys: list[str], *, all_or_none: bool) -> dict[str, int] | None:
         """The keys that may be bought now; all of them where machines share nothing."""
         attempts = self.context.attempts
         if attempts is None:
             return dict.fromkeys(keys, 0)
         try:
-            return attempts.free(keys, whole=whole)
+            return attempts.free(keys, all_or_none=all_or_none)
         except OSError as error:
             raise _locks_are_down(error) from error
 
     def _begun(self, numbers: Mapping[str, int], reservation: Reservation) -> list[Begun] | None:
-        """The attempts of this request; None, and its reservation given back, if another machine began first."""
+        """The attempts of this request. None, and the reservation is refunded, if another machine began first."""
         attempts, begun = self.context.attempts, None
         if attempts is None:
             return []
@@ -274,22 +274,24 @@ class Buyer:
         try:
             self.context.attempts.end(begun, state)
         except (OSError, PipelineError) as error:
-            told = f"{len(begun)} locks stay open on the remote ({error}): the next run from this store ends them."
-            print(told, file=sys.stderr, flush=True)
+            open_ = f"{len(begun)} locks stay open on the remote ({error}): the next run from this store ends them."
+            print(open_, file=sys.stderr, flush=True)
 
 
 def _locks_are_down(error: OSError) -> BudgetStop:
-    return BudgetStop(f"the locks on the remote do not answer ({error}), so nothing may be sent")
+    return BudgetStop(
+        f"the locks on the remote do not answer ({error}), so nothing may be sent: run again when they do"
+    )
 
 
 def _require_sound(batch: Batch, bought: Response, sigmas: float) -> None:
-    """All answers of a call or none: nothing unsound ever enters the store."""
+    """All answers of a request or none: an unsound answer never enters the store."""
     for one, values, mean in zip(batch.asked, bought.values_bp, bought.mean_bp, strict=True):
         question, most_bp = one.question, plausible_bp(one.window().y_bp, one.question.horizon_min, sigmas)
         if wrong := complaint(values, mean, (len(question.levels), question.horizon_min), most_bp):
             error = DataContractError(
                 f"the answer for {question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key}) is "
-                f"unsound: {wrong}; it counts as paid and lies in quarantine/. Run again to ask once more."
+                f"unsound: {wrong}; it counts as paid and is kept in quarantine/. Run again to ask once more."
             )
             evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
             raise RequestFailed("unknown", error, evidence=evidence)

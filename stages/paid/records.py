@@ -1,15 +1,10 @@
-"""One answer as it is stored, and the answers that were dropped.
+"""Records: one stored answer with its question and purchase, and the list of dropped records.
 
-One answer as it is stored: what was asked, what came back, and how it was bought.
-
-A record embeds its question's canonical bytes, so its key can be derived from it again, and the sha256 of all that it
-says.
+A record embeds its question's canonical bytes, from which its key can be derived, and the sha256 of all its fields.
+Records that `make drop` threw away are never used again, wherever they are found: each has an empty file
+`dropped/<key>-<sha256 of the record>` in the local store. Its key may have another answer.
 
 *Shapes*: `values_bp` (levels, horizon). *Units*: bp.
-
-Answers that were thrown away with `make drop`: exactly these records are never used again, wherever they turn up.
-
-One empty note a record at `dropped/<key>-<sha256 of the record>` of the local place. Its key may have another answer.
 """
 
 import hashlib
@@ -28,7 +23,7 @@ from stages.questions.question import Question
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """An answer as bought. `company` counts the snapshots that shared its request."""
+    """A bought answer. `company` counts the snapshots that shared its request."""
 
     question: str
     values_bp: list[list[float]]
@@ -47,19 +42,19 @@ class Record:
         return hashlib.md5(self.question.encode(), usedforsecurity=False).hexdigest()
 
     def answer(self) -> Answer:
-        """What the pipeline sees of it; nothing that depends on when or how it was bought."""
+        """What the pipeline reads of it: nothing that depends on when or how it was bought."""
         asked: dict[str, Any] = json.loads(self.question)
         source = f"{asked['model']}@{asked['deployment']}"
         return Answer(key=self.key, source=source, values_bp=np.array(self.values_bp, dtype=np.float64))
 
     def encode(self) -> bytes:
-        """Canonical bytes, closed by the sha256 of all fields."""
+        """Canonical bytes, ending with the sha256 of all fields."""
         facts = asdict(self)
         return _canonical({**facts, "sha256": _digest(facts)}) + b"\n"
 
     @classmethod
     def decode(cls, content: bytes) -> Self:
-        """The record, or `ValueError` saying what is wrong with it; what a later version adds is no damage."""
+        """The record. `ValueError` names the damage; fields that a later version adds are no damage."""
         facts = json.loads(content)
         if not isinstance(facts, dict) or facts.pop("sha256", None) != _digest(facts):
             raise ValueError("its sha256 does not fit its content")
@@ -67,7 +62,7 @@ class Record:
 
 
 def path_of(key: str) -> str:
-    """Where a key's record lies."""
+    """Path of a key's record."""
     return f"{key[:2]}/{key[2:]}.json"
 
 
@@ -82,7 +77,7 @@ def record_of(question: Question, **facts: Any) -> Record:
 
 
 def checked(key: str | None, content: bytes) -> Record:
-    """The record in these bytes (of this key, if told); `ValueError` or `TypeError` says what is wrong with them."""
+    """The record in these bytes, of this key if given; `ValueError` or `TypeError` names the damage."""
     record = Record.decode(content)
     if key is not None and record.key != key:
         raise ValueError(f"it answers another question, {record.key}")
@@ -90,12 +85,12 @@ def checked(key: str | None, content: bytes) -> Record:
 
 
 def decoded(key: str | None, content: bytes, what: str) -> Record | None:
-    """The same, but damage is said, and is nothing."""
+    """The same, but damage is reported on stderr and returns None."""
     try:
         return checked(key, content)
     except (ValueError, TypeError) as error:
-        told = f"{what} {key} is damaged" if key else f"{what} is damaged"
-        print(f"{told} ({error}): it is not used, and counts as missing.", file=sys.stderr, flush=True)
+        damage = f"{what} {key} is damaged" if key else f"{what} is damaged"
+        print(f"{damage} ({error}): it is not used, and counts as missing.", file=sys.stderr, flush=True)
         return None
 
 
@@ -111,7 +106,7 @@ FOLDER = "dropped"
 
 
 class Dropped:
-    """The records that were thrown away, known by their bytes."""
+    """The records that were thrown away, identified by their bytes."""
 
     def __init__(self, local: LocalStore) -> None:
         self._local = local
@@ -123,7 +118,7 @@ class Dropped:
 
     @property
     def keys(self) -> set[str]:
-        """Keys of which a record was dropped; they may have another by now."""
+        """Keys of which a record was dropped; they may have a new answer by now."""
         return set(self._keys.values())
 
     def __contains__(self, content: bytes) -> bool:

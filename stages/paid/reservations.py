@@ -1,22 +1,17 @@
-"""Numbered reservations, at most one request each, in the days and months of a ledger.
+"""Reservations: numbered rights to send one request each, kept by day and month of the ledger.
 
-A row of numbered reservations: at most one request per reservation, whoever asks and whenever they die.
+A reservation is the file `NNNN-0.json`. It is created only if its name is free and every lower number is taken, so a
+log is one order of all requests: what the lower reservations hold is known before one is made, and can only shrink. How
+a request ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request never
+left) stops counting. Nothing is ever deleted. A gap therefore means that a file was deleted by hand, and no reservation
+is made. Earlier versions used a refunded number again, as `NNNN-1.json` and so on; of these the latest attempt counts.
 
-A reservation is the file `NNNN-0.json`, created only if its name is free and every lower number is taken, so a row is
-one order of all requests: what the reservations below one hold is known before it is taken, and can only shrink. How a
-request ended is a second file, `NNNN-0.answered | refused | unknown | refunded`; only `refunded` (the request never
-left) stops counting. Nothing is ever deleted, so a gap in the row is a deletion by hand, and no reservation is given.
-Earlier versions took a refunded number again, as `NNNN-1.json` and so on: the latest attempt is what counts of it.
-
-*Source*: exclusive create as the atomic step (POSIX link(2); `ifGenerationMatch=0` in a bucket).
-*Errors*: `BudgetStop` (exit 4) on a gap, or on a reservation that cannot be read where its content is needed.
-
-The days and months of a ledger: which is today's, and what lies in each.
-
-*Time*: a reservation belongs to the UTC day of its reservation, or to the newest day in the ledger while the clocks of
-two machines stand on two sides of midnight. Days that a clock ran ahead into are moved by `right_clock`: their
-reservations count on the day it says, and again should that day ever come. *Errors*: `BudgetStop` (exit 4) while the
+*Time*: a request counts on the UTC day on which it is reserved, or on the newest day in the ledger while the clocks of
+two machines are on two sides of midnight. Days that a fast clock ran ahead into are moved by `right_clock`: their
+reservations count on the day it names, and again if that day comes.
+*Errors*: `BudgetStop` (exit 4) on a gap, on a reservation whose content is needed and cannot be read, and while the
 ledger holds requests of days that have not come.
+*Source*: exclusive create as the atomic step (POSIX link(2); `ifGenerationMatch=0` in a bucket).
 """
 
 import json
@@ -54,18 +49,18 @@ class Reservation:
 
     @property
     def call(self) -> str:
-        """Its name in the ledger, and that of the request it is for."""
+        """Its name in the ledger, which is also the name of its request."""
         return f"{self.day}/{self.name}"
 
     def use(self) -> None:
-        """Called in the instant the request leaves; a second request on the same reservation is refused."""
+        """Mark it as used when the request leaves; a second request under the same reservation is refused."""
         if self.used:
             raise BudgetStop(f"a second request tried to leave on reservation {self.day}/{self.name}; it was not sent.")
         self.used = True
 
 
 class ReservationLog:
-    """One row of reservations in a folder of a place."""
+    """The numbered reservations of one folder of an object store."""
 
     def __init__(self, objects: ObjectStore, folder: str) -> None:
         self.objects = objects
@@ -73,30 +68,30 @@ class ReservationLog:
         self._notes: dict[str, dict[str, Any]] = {}
 
     def taken(self) -> dict[int, Taken]:
-        """Every number that was ever taken, from one listing; a gap is looked at twice before it counts as one."""
-        row = _read(self.objects.names(self.folder))
-        for number in sorted(set(range(max(row, default=-1) + 1)) - set(row)):
+        """Every number that was ever taken, from one listing; a gap is checked again before it counts as one."""
+        log = _read(self.objects.names(self.folder))
+        for number in sorted(set(range(max(log, default=-1) + 1)) - set(log)):
             if self.objects.read(f"{self.folder}/{number:04d}-0.json") is None:
                 raise BudgetStop(
-                    f"seat {number:04d} of {self.folder} is missing while later ones exist: somebody deleted part of "
-                    "the ledger, so what was spent is unknown; restore the file, or wait for the next UTC day."
+                    f"reservation {number:04d} of {self.folder} is missing while later ones exist: a part of the "
+                    "ledger was deleted, so what was spent is unknown. Restore the file, or wait for the next UTC day."
                 )
-            row[number] = Taken(0, "reserved")
-        return row
+            log[number] = Taken(0, "reserved")
+        return log
 
     def take(self, taken: Mapping[int, Taken], content: bytes) -> str | None:
-        """Take the reservation behind these; its name, or None when somebody was faster."""
+        """Make the next reservation; its name, or None when another process was faster."""
         name = f"{len(taken):04d}-0"
         return name if self.objects.create(f"{self.folder}/{name}.json", content) else None
 
     def settle(self, name: str, state: str, content: bytes) -> None:
-        """Say how its request ended; the first word stands. One lost in a power cut leaves the reservation counted."""
+        """Record how its request ended; the first record counts. One lost in a power cut leaves it counted."""
         if state not in SETTLED:
             raise ValueError(state)
         self.objects.create(f"{self.folder}/{name}.{state}", content, durable=False)
 
     def notes(self, taken: Mapping[int, Taken]) -> list[dict[str, Any]]:
-        """What the reservations that count hold, with the end of those that are answered; each file is read once."""
+        """The contents of the reservations that count, with the end of answered ones; each file is read once."""
         counted = [
             (f"{self.folder}/{n:04d}-{one.attempt}", one.state) for n, one in taken.items() if one.state != FREED
         ]
@@ -117,23 +112,23 @@ class ReservationLog:
 
 
 def held(taken: Mapping[int, Taken]) -> int:
-    """How many requests the row counts: all but the refunded."""
+    """How many requests the log counts: all except refunded ones."""
     return sum(one.state != FREED for one in taken.values())
 
 
 def _read(names: list[str]) -> dict[int, Taken]:
-    row: dict[int, Taken] = {}
+    log: dict[int, Taken] = {}
     for match in filter(None, map(SEAT.match, names)):
         number, attempt, ending = int(match[1]), int(match[2]), match[3]
         state = "reserved" if ending == "json" else ending
-        known = row.get(number)
+        known = log.get(number)
         if known is None or attempt > known.attempt or (attempt == known.attempt and known.state == "reserved"):
-            row[number] = Taken(attempt, state)
-    return row
+            log[number] = Taken(attempt, state)
+    return log
 
 
 def _note(content: bytes) -> dict[str, Any]:
-    """What a file says; nothing when it is damaged."""
+    """The content of a file; empty when it is damaged."""
     try:
         note = json.loads(content)
     except ValueError:
@@ -149,32 +144,32 @@ CLOCK_SKEW = timedelta(hours=1)
 
 
 class Days:
-    """The rows of one ledger; what stands on a reservation is read once."""
+    """The reservation logs of one ledger. Each reservation is read once."""
 
     def __init__(self, objects: ObjectStore, clock: Clock) -> None:
         self.objects = objects
         self.clock = clock
-        self._rows: dict[str, ReservationLog] = {}
+        self._logs: dict[str, ReservationLog] = {}
 
-    def row(self, folder: str) -> ReservationLog:
+    def log(self, folder: str) -> ReservationLog:
         """The reservations of a day or month."""
-        return self._rows.setdefault(folder, ReservationLog(self.objects, folder))
+        return self._logs.setdefault(folder, ReservationLog(self.objects, folder))
 
     def of(self, day: str) -> ReservationLog:
         """The reservations of a day."""
-        return self.row(f"{DAYS}/{day}")
+        return self.log(f"{DAYS}/{day}")
 
     def of_month(self, day: str) -> ReservationLog:
         """The reservations of the month that a day is in."""
-        return self.row(f"{MONTHS}/{day[:7]}")
+        return self.log(f"{MONTHS}/{day[:7]}")
 
     def today(self) -> str:
-        """The day that a request of now counts on."""
+        """The day on which a request made now counts."""
         today, days = self.clock.now().date().isoformat(), self.begun()
         if ahead := self._ahead(days):
             raise BudgetStop(
                 f"the clock says {today}, but the ledger already holds requests of {ahead[-1]}: api.per_day counts UTC "
-                "days, so a clock set back could spend a day twice. Set the clock right; if it is right and an earlier "
+                "days, so a clock set back could spend a day twice. Correct the clock; if it is right and an earlier "
                 f"one ran ahead, `make budget CLOCK=right` counts those requests on {today}."
             )
         return max([today, *(day for day in days if day <= self._latest())])
@@ -184,11 +179,11 @@ class Days:
         return [name for name in self.objects.names(DAYS) if DAY.match(name)]
 
     def moved(self) -> list[tuple[str, str]]:
-        """Days that count another's requests, and those others."""
+        """Days that count another day's requests, and those other days."""
         return [(to, of) for to, _, of in (name.partition("--") for name in self.objects.names(MOVED))]
 
     def right_clock(self, run: str) -> dict[str, int]:
-        """Count the requests of days that lie ahead of the clock today; how many, by day."""
+        """Count the requests of days ahead of the clock on today; how many, by day."""
         today = self.clock.now().date().isoformat()
         ahead = {day: held(self.of(day).taken()) for day in self._ahead(self.begun())}
         for day, count in ahead.items():
@@ -197,11 +192,11 @@ class Days:
         return ahead
 
     def _latest(self) -> str:
-        """The day of a clock that is ahead of ours by as much as is allowed."""
+        """The latest day that a clock within the tolerance may show."""
         return (self.clock.now() + CLOCK_SKEW).date().isoformat()
 
     def _ahead(self, days: list[str]) -> list[str]:
-        """Of these days, those beyond this machine's clock that hold requests which count and were not moved."""
+        """Those of these days that are beyond this machine's clock, hold counted requests and were not moved."""
         ahead = [day for day in days if day > self._latest()]
         moved = {of for _, of in self.moved()} if ahead else set()
         return [day for day in ahead if day not in moved and held(self.of(day).taken())]

@@ -1,9 +1,9 @@
-"""What a response says before the SDK makes a table of it: the shapes of its lists, how long to wait, what time it is.
+"""Checks of a raw response: the shapes of its lists, how long to wait, and the service's time.
 
-The SDK puts a reply into a data frame, where one number fills a whole column and `true` is 1; so the lists are counted
-here, as they came.
+The SDK puts a reply into a data frame, where a single number fills a whole column and `true` becomes 1. So the lists
+are checked here, before that.
 
-*Shapes*: a reply's lists hold one number a series and step. *Units*: seconds.
+*Shapes*: a reply's lists hold one number per series and step. *Units*: seconds.
 *Errors*: `UnreadableAnswer`, naming the field and what it holds.
 """
 
@@ -21,11 +21,11 @@ CLOCK_TOLERANCE = timedelta(hours=1)
 
 
 class UnreadableAnswer(Exception):
-    """A response that arrived and is not an answer."""
+    """A response that is not an answer."""
 
 
 def require_lists(body: Any, asked: Sequence[Asked]) -> None:
-    """The mean and every interval bound hold exactly one finite number a question and step."""
+    """The mean and every interval bound must hold exactly one finite number per question and step."""
     body = body.get("data", body) if isinstance(body, dict) else body  # as the SDK unwraps it
     if not isinstance(body, dict):
         raise UnreadableAnswer(f"the reply is {_kind(body)}, not an object")
@@ -45,11 +45,11 @@ def bounds_of(levels: Sequence[int]) -> list[str]:
     return [f"{'lo' if level < 50 else 'hi'}-{abs(100 - 2 * level)}" for level in levels if level != 50]
 
 
-def told_tokens(body: Any) -> dict[str, int | None]:
-    """What the service says a request counted, None where it does not say."""
+def counted_tokens(body: Any) -> dict[str, int | None]:
+    """The tokens that the service counted; None where it gives no number."""
     body = body.get("data", body) if isinstance(body, dict) else body
-    told = body if isinstance(body, dict) else {}
-    return {name: count if type(count := told.get(name)) is int and 0 <= count < MOST else None for name in TOKENS}
+    fields = body if isinstance(body, dict) else {}
+    return {name: count if type(count := fields.get(name)) is int and 0 <= count < MOST else None for name in TOKENS}
 
 
 def whole_number(name: str, value: Any) -> int:
@@ -74,13 +74,13 @@ def pause_sec(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def clock_complaint(headers: Mapping[str, str], now: datetime) -> str | None:
-    """One sentence when this machine's clock is more than an hour from the service's."""
+    """A warning when this machine's clock is more than an hour from the service's; else None."""
     theirs = _instant(headers.get("date", ""))
     if theirs is None or abs(now - theirs) <= CLOCK_TOLERANCE:
         return None
     return (
         f"this machine's clock says {now:%Y-%m-%d %H:%MZ} and the service's {theirs:%Y-%m-%d %H:%MZ}: if ours is "
-        "wrong, api.per_day counts wrong days; set it right, and say `make budget CLOCK=right` if it ran ahead."
+        "wrong, api.per_day counts the wrong days. Correct it, and run `make budget CLOCK=right` if it ran ahead."
     )
 
 
@@ -102,7 +102,7 @@ def _not_numbers(values: Sequence[Any]) -> Iterator[Any]:
 
 
 def _kind(value: Any) -> str:
-    """What stands there, in a word: never the text itself, which may be long or hold what nobody should read."""
+    """The type of a value in words. Never its text, which may be long or secret."""
     if isinstance(value, float):
         return f"the number {value:.6g}"
     if value is None or isinstance(value, bool):

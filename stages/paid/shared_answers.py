@@ -1,15 +1,13 @@
-"""Answers on DVC's default remote, and those that the store did not take.
+"""Answers on DVC's default remote, and rescued answers that the store could not take.
 
-The answers on DVC's default remote: the first sound record of a key stands there, damage gives way to it.
+On the remote the first sound record of a key counts. A damaged record is copied into the remote's `quarantine/`, which
+everybody can list, and keeps its name until a machine with a sound copy replaces it. A record that was dropped here is
+replaced by its successor in the same way. A remote that fails is not used for the rest of the run, or stops the run
+(`must_share`).
 
-A damaged record is copied into the remote's `quarantine/`, where everybody finds its name, and keeps its own until
-somebody brings a sound copy. A record that was dropped here gives way to its successor in the same manner. A remote
-that fails is left alone for the rest of the run, or stops it (`must_share`).
-
-Answers that were paid and that the store did not take: kept in any folder that does, until they can come home.
-
-One file a request; its lines are whole records, each closed by its own sha256. A folder outside of the store belongs to
-one user, is closed to all others, and is named after the store, so that no other store takes what lies there.
+Rescued answers were paid and could not be written to the store. They are kept in the first other folder that takes
+them: one file per request, whose lines are complete records, each with its own sha256. A folder outside the store
+belongs to one user, is closed to others, and is named after the store, so no other store uses its files.
 """
 
 import hashlib
@@ -27,14 +25,14 @@ from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable, pl
 from stages.paid.records import Dropped, Record, decoded, key_of, path_of
 
 T = TypeVar("T")
-RACES = 5  # with others who mend the same record
+RACES = 5  # attempts against others who mend the same record
 SET_ASIDE = re.compile(r"^([0-9a-f]{32})-[0-9a-f]{8}\.json$")
 
 
 class SharedAnswers:
-    """Records by key on the remote; without one, or when it has failed, there are none.
+    """Records by key on the remote; none without a remote, or after it has failed.
 
-    `on_damage` is called with the key of a damaged record by one of all who meet it, and once.
+    `on_damage` is called with the key of a damaged record, once, by one of all the machines that find it.
     """
 
     def __init__(
@@ -62,7 +60,7 @@ class SharedAnswers:
         return self.ask(lambda objects: objects.read_many(names), {}) if names else {}
 
     def put(self, record: Record) -> Record | None:
-        """The record that stands there from now on; None if it could not be shared."""
+        """The record that counts on the remote from now on; None if it could not be shared."""
         return self.ask(lambda objects: self._first(objects, record), None)
 
     def _first(self, objects: ObjectStore, record: Record) -> Record:
@@ -84,11 +82,11 @@ class SharedAnswers:
         raise StoreUnreachable(f"{name} can be neither written nor read there")
 
     def set_aside(self) -> list[str]:
-        """The keys whose record was damaged once; it may be mended by now."""
+        """The keys whose record was damaged at some time; it may be mended by now."""
         return sorted({match[1] for match in map(SET_ASIDE.match, self._names("quarantine")) if match})
 
     def damaged(self) -> Iterator[str]:
-        """The key of every damaged record; all records are read."""
+        """The key of every damaged record; reads all records."""
         for folder in self._names(""):
             if len(folder) == 2:
                 for name, content in self.read([f"{folder}/{name}" for name in self._names(folder)]).items():
@@ -100,13 +98,13 @@ class SharedAnswers:
         return self.ask(lambda objects: objects.names(folder), nothing)
 
     def _sound(self, name: str, content: bytes) -> Record | None:
-        """The record, or None for one that was dropped, and for damage, which is said and set aside."""
+        """The record; None for one that was dropped, and for a damaged one, which is reported and set aside."""
         if content in self._met or content in self.dropped:
             return None
         record = decoded(key_of(name), content, "the remote's copy of")
         if record is None:
             self._met.add(content)
-            with suppress(OSError, PipelineError):  # a remote that may only be read
+            with suppress(OSError, PipelineError):  # a read-only remote
                 self._set_aside(key_of(name), content)
         return record
 
@@ -119,19 +117,20 @@ class SharedAnswers:
             self.on_damage(key)
 
     def ask(self, ask: Callable[[ObjectStore], T], otherwise: T) -> T:
-        """What the remote says; one that fails now is not asked again."""
+        """The result of `ask` on the remote, or `otherwise`. A remote that fails is not asked again."""
         if self.objects is None:
             return otherwise
         try:
             return ask(self.objects)
         except (OSError, PipelineError) as error:
             self.objects = None
-            told = f"the DVC remote does not share answers now ({error})"
+            failure = f"the DVC remote does not share answers now ({error})"
             if self.must_share:
                 raise BudgetStop(
-                    f"{told}; api.remote_down is stop. Nothing is lost: run again when it answers."
+                    f"{failure}; api.remote_down is stop. Nothing is lost: run again when the remote answers, or set "
+                    "api.remote_down to local."
                 ) from error
-            print(f"{told}; this run goes on with what lies here.", file=sys.stderr, flush=True)
+            print(f"{failure}; this run continues with the local answers.", file=sys.stderr, flush=True)
             return otherwise
 
 
@@ -139,14 +138,14 @@ INSIDE = "rescued"
 
 
 class Rescue:
-    """Folders in the order in which they are tried: one in the store, then those `outside` of it."""
+    """Folders in the order in which they are tried: one in the store, then those `outside` it."""
 
     def __init__(self, store: LocalStore, outside: Sequence[Path] = ()) -> None:
         self.inside = store.root / INSIDE
         self.outside = tuple(outside)
 
     def save(self, lines: Sequence[bytes]) -> Path:
-        """The file that holds them from now on, durably. *Errors*: `ConfigurationError` when no folder takes it."""
+        """Write the lines to a durable file; its path. *Errors*: `ConfigurationError` when no folder takes it."""
         name, reasons = f"{uuid.uuid4().hex}.jsonl", []
         for folder in (self.inside, *self.outside):
             try:
@@ -164,7 +163,7 @@ class Rescue:
         for folder in (self.inside, *(folder for folder in self.outside if _is_mine(folder))):
             for name in LocalStore(folder).names(""):
                 content = LocalStore(folder).read(name) if name.endswith(".jsonl") else None
-                if content is not None:  # else another run brought it home
+                if content is not None:  # else another run moved it into the store
                     yield folder / name, content.splitlines(keepends=True)
 
 

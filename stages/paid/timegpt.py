@@ -1,10 +1,10 @@
-"""TimeGPT through Nixtla's own SDK: the only page that knows nixtla, pandas and the API key.
+"""The client for TimeGPT through Nixtla's SDK: the only module that knows nixtla, pandas and the API key.
 
-The SDK is kept on a short lead: one attempt a call (retries happen above it, each on a reservation of its own),
-metadata seeded from params so that no hidden request leaves, a request hook that stops whatever holds no fresh
-reservation, a response bounded in bytes and time and looked at before the SDK makes a table of it. The SDK is given an
-artificial gapless minute clock that ends at the snapshot, whose start it would send as `start_datetime`: that is taken
-out of what leaves unless the question's clock is artificial. Answers are read by step.
+The SDK is restricted: one attempt a call (retries happen above it, each with its own reservation); metadata set from
+params, so that no hidden request leaves; a hook that stops every request without a fresh reservation; responses limited
+in bytes and time, and checked before the SDK builds a table. The SDK gets an artificial gapless minute clock that ends
+at the snapshot. It would send the start of that clock as `start_datetime`, which is removed unless the question's clock
+is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
 *Errors*: `RequestFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
@@ -35,7 +35,14 @@ from stages.paid.client import ModelFacts, Response, read_key, secrets_of
 from stages.paid.deadline import Deadline
 from stages.paid.failures import failure_of
 from stages.paid.reservations import Reservation
-from stages.paid.responses import UnreadableAnswer, clock_complaint, pause_sec, require_lists, told_tokens, whole_number
+from stages.paid.responses import (
+    UnreadableAnswer,
+    clock_complaint,
+    counted_tokens,
+    pause_sec,
+    require_lists,
+    whole_number,
+)
 from stages.params.forecaster import ForecasterParams
 from stages.questions.question import ARTIFICIAL
 
@@ -49,17 +56,17 @@ logging.getLogger("nixtla").setLevel(logging.CRITICAL)  # it would print respons
 
 
 class TimeGPT:
-    """The client. One object a run; not for threads."""
+    """The client, one object a run. Not thread-safe."""
 
     sdk = f"nixtla {version('nixtla')}"
 
     def __init__(self, forecaster: ForecasterParams, timeout_sec: float) -> None:
         require_driver("the service")
         if not forecaster.base_url:
-            raise ConfigurationError("forecaster.base_url is null: name the service's address in conf/forecaster.")
+            raise ConfigurationError("forecaster.base_url is null: set the service's address in conf/forecaster.")
         key = read_key()
         self._secrets = secrets_of(key, forecaster.base_url)
-        self._client = _SeatedClient(key, forecaster.base_url, timeout_sec)
+        self._client = _ReservingClient(key, forecaster.base_url, timeout_sec)
         if forecaster.input_size is not None and forecaster.model_horizon is not None:
             facts = (forecaster.input_size, forecaster.model_horizon)
             self._client._model_params[(forecaster.model, FREQ)] = facts  # the SDK offers no other way
@@ -72,7 +79,7 @@ class TimeGPT:
             return ModelFacts(whole_number("input_size", input_size), whole_number("horizon", horizon))
 
     def forecast(self, asked: Sequence[Asked], reservation: Reservation) -> Response:
-        """One POST for all questions; they must agree in model, horizon, levels and exogenous columns."""
+        """One POST for all questions, which must agree in model, horizon, levels and exogenous columns."""
         first = asked[0].question
         history, future = frames_of(asked)
         options: dict[str, Any] = dict(first.options)
@@ -97,17 +104,17 @@ class TimeGPT:
     def usage(self, reservation: Reservation) -> dict[str, Any]:
         """One GET for the requests that the service counted, by minute and month."""
         with self._on(reservation):
-            told = self._client.usage()
-            if not isinstance(told, dict):
+            usage = self._client.usage()
+            if not isinstance(usage, dict):
                 raise UnreadableAnswer("its usage is not an object")
-            return told
+            return usage
 
     @contextmanager
     def _on(
-        self, reservation: Reservation, look: Callable[[Any], None] | None = None, *, tells_start: bool = False
+        self, reservation: Reservation, inspect: Callable[[Any], None] | None = None, *, tells_start: bool = False
     ) -> Iterator[None]:
         client = self._client
-        client.reservation, client.look, client.tells_start = reservation, look, tells_start
+        client.reservation, client.inspect, client.tells_start = reservation, inspect, tells_start
         try:
             yield
         except Exception as error:
@@ -117,24 +124,25 @@ class TimeGPT:
             client.reservation = None
 
 
-class _SeatedClient(NixtlaClient):
-    """The SDK's client, which cannot send without a reservation, nor wait or read without end.
+class _ReservingClient(NixtlaClient):
+    """The SDK's client, which cannot send without a reservation, nor wait or read without limit.
 
-    `look` is shown the body of a healthy answer before the SDK is; `reply` and `pause_sec` are of the latest response.
+    `inspect` gets the body of a successful response before the SDK does; `reply` and `pause_sec` are of the latest
+    response.
     """
 
     def __init__(self, key: str, base_url: str, timeout_sec: float) -> None:
         super().__init__(api_key=key, base_url=base_url, timeout=ceil(timeout_sec), max_retries=1, retry_interval=0)
         self.reservation: Reservation | None = None
-        self.look: Callable[[Any], None] | None = None
+        self.inspect: Callable[[Any], None] | None = None
         self.reply = ""
         self.pause_sec: float | None = None
         self.tells_start = False
         self.tokens: dict[str, int | None] = {}
         self._timeout_sec = timeout_sec
         self._deadline = Deadline(timeout_sec)
-        self._clock_is_told = False
-        self._tls = httpx.create_ssl_context()  # reading the certificates costs more than a request
+        self._warned_of_clock = False
+        self._tls = httpx.create_ssl_context()  # made once: reading the certificates takes longer than a request
 
     def _make_client(self, **kwargs: Any) -> httpx.Client:
         timeout = httpx.Timeout(self._timeout_sec, connect=min(CONNECT_SEC, self._timeout_sec))
@@ -143,7 +151,7 @@ class _SeatedClient(NixtlaClient):
         return self._deadline.limit(client)
 
     def _encode_payload(self, payload: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[bytes, dict[str, str]]:
-        """What is sent, without the start of the clock unless it is to be told."""
+        """The request body, without the start of the clock unless the question tells it."""
         if not self.tells_start:
             payload.get("series", {}).pop(START, None)
         content: tuple[bytes, dict[str, str]] = super()._encode_payload(payload, *args, **kwargs)
@@ -151,10 +159,10 @@ class _SeatedClient(NixtlaClient):
 
     def _leaving(self, request: httpx.Request) -> None:
         if self.reservation is None:
-            raise RuntimeError(f"a {request.method} tried to leave without a seat")
+            raise RuntimeError(f"a {request.method} tried to leave without a reservation")
         if request.method == "POST" and self.tells_start != (START.encode() in _plain(request)):
-            told = "is not" if self.tells_start else "is"
-            raise RuntimeError(f"{START} {told} in the request, against requests.clock")
+            state = "is not" if self.tells_start else "is"
+            raise RuntimeError(f"{START} {state} in the request, against requests.clock")
         self.reservation.use()
         self._deadline.start()
         self.reply, self.pause_sec, self.tokens = "", None, {}
@@ -162,9 +170,9 @@ class _SeatedClient(NixtlaClient):
     def _arriving(self, response: httpx.Response) -> None:
         now = datetime.now(UTC)
         self.pause_sec = pause_sec(response.headers, now)
-        if not self._clock_is_told and (complaint := clock_complaint(response.headers, now)):
+        if not self._warned_of_clock and (complaint := clock_complaint(response.headers, now)):
             print(complaint, file=sys.stderr, flush=True)
-            self._clock_is_told = True
+            self._warned_of_clock = True
         response.stream = _Bounded(response.stream)
         response.read()
         self.reply = response.text
@@ -172,9 +180,9 @@ class _SeatedClient(NixtlaClient):
             body = json.loads(response.content)
         except ValueError:
             return
-        self.tokens = told_tokens(body)
-        if self.look is not None and response.is_success and response.request.method == "POST":
-            self.look(body)
+        self.tokens = counted_tokens(body)
+        if self.inspect is not None and response.is_success and response.request.method == "POST":
+            self.inspect(body)
 
 
 def _plain(request: httpx.Request) -> bytes:
@@ -184,7 +192,7 @@ def _plain(request: httpx.Request) -> bytes:
 
 
 class _Bounded(httpx.SyncByteStream):
-    """A response body that ends with an error when it is too long."""
+    """A response body that raises when it is too long."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -202,7 +210,7 @@ class _Bounded(httpx.SyncByteStream):
 
 
 def frames_of(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """History and known future of all questions; ids number the questions, since no name travels."""
+    """History and known future of all questions. Ids are numbers, since no symbol name is sent."""
     history, future = [], []
     for number, one in enumerate(asked):
         question, window = one.question, one.window()
@@ -222,7 +230,7 @@ def frames_of(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None
 
 
 def _read(table: pd.DataFrame, asked: Sequence[Asked], tokens: Mapping[str, int | None]) -> Response:
-    """The SDK's table by question, level and step; the ids must be those that were sent, in their order."""
+    """The SDK's table by question, level and step. The ids must be those that were sent, in their order."""
     question = asked[0].question
     horizon = question.horizon_min
     expected = np.repeat([f"{number:06d}" for number in range(len(asked))], horizon)

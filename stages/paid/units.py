@@ -1,8 +1,9 @@
-"""What a request may cost: requests, tokens and money, before it is sent and as the service told it.
+"""What a request may cost in requests, tokens and money, before it is sent and as the service counts it.
 
 A token is one number that is sent or returned. Input: the rows of every series times its columns, known futures
-included; output: the mean and both bounds of every interval, of every series and step; finetune: the input once a step.
-Where the tariff leaves `tokens_per_value` open, the least that the service may count is one token a row and step.
+included. Output: the mean and both bounds of every interval, for every series and step. Finetune: the input once per
+step. Where the tariff leaves `tokens_per_value` open, the least that the service may count is one token per row and
+step.
 
 *Units*: `money` in the currency of `api.tariff`, exact decimals; 0 without a tariff.
 *Source*: "one token corresponds to one data point in your input dataset or output dataset", Microsoft's page on
@@ -40,7 +41,7 @@ class Units:
         return Units(*(mine + its for mine, its in zip(_values(self), _values(other), strict=True)))
 
     def document(self) -> dict[str, Any]:
-        """As it stands in the ledger."""
+        """Its form in the ledger."""
         return {**asdict(self), "money": str(self.money)}
 
 
@@ -53,35 +54,37 @@ def parse_units(document: Mapping[str, Any]) -> Units:
 
 
 def units_of(note: Mapping[str, Any], tariff: Tariff | None) -> Units:
-    """What a reservation counts; of one that an earlier version wrote, as far as it says what was sent."""
+    """What a reservation counts; for one of an earlier version, as far as it says what was sent."""
     series = note.get("series", 0)
     if "units" in note:
         units = parse_units(note["units"])
         tokens = {name: getattr(units, name) for name in TOKENS}
-        return replace(units, money=max(units.money, _money(tokens, series, tariff)))  # or no tariff was stated then
+        return replace(units, money=max(units.money, _money(tokens, series, tariff)))  # it may be older than the tariff
     returned = series * note.get("horizon_min", 0) * _values_a_step(note.get("levels", []))
     tokens = {"input_tokens": max(note.get("rows", 0), note.get("input_tokens") or 0), "output_tokens": returned}
     return Units(1, **tokens, money=_money({"finetune_tokens": 0, **tokens}, series, tariff))
 
 
 def most(questions: Sequence[Question], tariff: Tariff | None) -> Units:
-    """What one request for these questions costs at most; without any, one that asks for no forecast."""
+    """The most that one request for these questions costs; without questions, a request that asks no forecast."""
     rows = sum(_columns(one) * one.rows + len(one.futr_exog) * one.horizon_min for one in questions)
     returned = sum(_values_a_step(one.levels) * one.horizon_min for one in questions)
     return _units(questions, rows, returned, tariff)
 
 
 def least(questions: Sequence[Question], tariff: Tariff | None) -> Units:
-    """What it costs at least: the same, unless the tariff leaves open how values are counted."""
+    """The least it costs: the same, unless the tariff leaves open how values are counted."""
     if tariff is not None and tariff.tokens_per_value is not None:
         return most(questions, tariff)
     steps = sum(one.horizon_min for one in questions)
     return _units(questions, sum(one.rows for one in questions), steps, tariff)
 
 
-def at_least_told(counted: Units, told: Mapping[str, int | None], series: int, tariff: Tariff | None) -> Units:
-    """The units of an answered request: what was held for it, or what the service counted where that is more."""
-    tokens = {name: max(getattr(counted, name), told.get(name) or 0) for name in TOKENS}
+def at_least_counted(
+    counted: Units, counted_by_service: Mapping[str, int | None], series: int, tariff: Tariff | None
+) -> Units:
+    """The units of an answered request: the reserved amount, or the service's count where that is larger."""
+    tokens = {name: max(getattr(counted, name), counted_by_service.get(name) or 0) for name in TOKENS}
     return Units(1, **tokens, money=max(counted.money, _money(tokens, series, tariff)))
 
 

@@ -12,11 +12,11 @@ Method = Literal["identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid"]
 class CalibrationParams(Section):
     """`method` is the one that trades; `methods` are all that are computed and scored (at no cost).
 
-    *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes a group must hold; `aci_gamma` the
-    step of a level after one outcome; `pid_step` and `pid_gain` volatilities over the horizon, an outcome missed beyond
-    the nominal share and the integrator's scale; `pid_saturation` a number: the integrator is at its end when the
-    excess share of misses reaches `pi / 2 * pid_saturation / ln(t + 1)` after t outcomes; `widen_grid` shares by which
-    an interval may grow around its median.
+    *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes that a group needs; `aci_gamma` the step of a
+    level after one outcome; `pid_step` and `pid_gain` volatilities over the horizon, per excess miss and for the scale
+    of the integrator; `pid_saturation` a number: the integrator is at its end when the excess share of misses reaches
+    `pi / 2 * pid_saturation / ln(t + 1)` after t outcomes; `widen_grid` shares by which an interval may grow around its
+    median.
     """
 
     section = "calibration"

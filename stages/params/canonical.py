@@ -1,12 +1,12 @@
-"""Params in canonical form: what every id digests, so that no id moves when a schema grows.
+"""Params in canonical form, from which every id is computed, so that no id changes when a schema grows.
 
-A key that a choice was made without stands for some value: the one at which the code does what it did before. A key at
-that value is left out, and a renamed key goes by its first name. So params from before and after a change of schema
-that mean the same have the same form. A key that means nothing beside the value of another one is left out as well. A
-key that left the schema stands at its last value where its section states one that came later.
+Params written before a key existed imply a value of that key: the one that keeps the old behaviour. A key at that value
+is left out, and a renamed key keeps its first name. So params with the same meaning, from before and after a change of
+schema, have the same form. A key that has no effect because of another key's value is left out too. A key that was
+removed from the schema keeps its last value where its section states a later key.
 
-The tables are append-only. An entry that is changed or removed moves every id that was ever made with it: trials would
-be counted twice, and an opened holdout would be sealed again.
+The tables are append-only. Changing or removing an entry changes every id made with it: trials would be counted twice,
+and an opened holdout would be sealed again.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-# Key -> the value that means "as before this key existed".
+# Key -> the value that keeps the behaviour from before the key existed.
 NEUTRAL: Mapping[str, Any] = {
     "split.walk_forward": None,
     "quality.halt_min_trading_share": 0.5,
@@ -25,7 +25,7 @@ NEUTRAL: Mapping[str, Any] = {
     "quality.label_min_volume_ratio": 1.5,
     "quality.label_min_volume_sessions": 10,
     "quality.off_tick_tolerance_ticks": 1e-6,
-    "quality.halts": "market_wide",  # four sessions of March 2020 are judged otherwise than before there was a list
+    "quality.halts": "market_wide",  # four sessions of March 2020 are judged differently than before the list existed
     "quality.unlisted_halts": "drop",
     "quality.no_trade_minutes": "gap",
     "quality.quiet_max_min": 10,
@@ -66,15 +66,15 @@ NEUTRAL: Mapping[str, Any] = {
     "quality.print_step_ticks": 0.01,
     "quality.high_volume_ratio": 30.0,
 }
-# Key that left the schema -> its last value, and a key of the same section that came with its leaving.
+# Removed key -> its last value, and a key of the same section that was added at that time.
 RETIRED: Mapping[str, tuple[Any, str]] = {
     "quality.split_ratios": ([2, 3, 4, 5, 8, 10, 15, 20], "split_max_ratio"),
     "quality.split_tolerance_share": (0.02, "split_tolerance_nights"),
     "source.close_includes_auction": (None, "price_scale"),
 }
-# Key -> another key, and its value beside which the first one means nothing: where nothing is sent, no clock is.
+# Key -> another key, and its value for which the first one has no effect: a local forecaster gets no clock.
 IDLE: Mapping[str, tuple[str, Any]] = {"requests.clock": ("forecaster.base_url", None)}
-# Name of today -> the name under which the key first entered an id.
+# Present name -> the name under which the key first entered an id.
 FIRST_NAMES: Mapping[str, str] = {
     "quality.outlier_floor_share": "quality.outlier_floor",
     "quality.split_tolerance_share": "quality.split_tolerance",
@@ -82,9 +82,9 @@ FIRST_NAMES: Mapping[str, str] = {
 
 
 def canonical(params: Document) -> dict[str, Any]:
-    """Sections of params without keys at neutral values or idle ones, with retired ones, all under their first names.
+    """Sections of params without keys at neutral values or without effect, with removed ones, under first names.
 
-    A mapping that held nothing but such keys is left out as a whole.
+    A mapping that holds only such keys is left out.
     """
     params = _with_retired(params)
     idle = {key for key, (other, value) in IDLE.items() if _stated(params, other) == [value]}
@@ -105,7 +105,7 @@ def _form(params: Document, idle: Set[str], at: str) -> dict[str, Any]:
 
 
 def _with_retired(params: Document) -> Document:
-    """Params as they were written while the retired keys of their sections existed."""
+    """Params as written while the removed keys of their sections existed."""
     whole = dict(params)
     for path, (value, successor) in RETIRED.items():
         section, _, name = path.partition(".")

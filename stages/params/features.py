@@ -10,7 +10,7 @@ Window = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class FeaturesParams(Section):
-    """Names from the catalogue `FEATURES`, every window in minutes (bars) or sessions, and who knows of events.
+    """Names from the catalogue `FEATURES`, every window in minutes (bars) or sessions, and the list of events.
 
     `events` names the committed list `conf/events/<events>.csv`; `none` is an empty one.
     """

@@ -1,9 +1,4 @@
-"""Params sections `forecaster` (what answers) and `api` (how answers are bought).
-
-Who is asked, as far as it can change a question or its answer.
-
-Params sections `forecaster` (what answers) and `api` (how answers are bought).
-"""
+"""Params sections `forecaster` (who answers) and `api` (how answers are bought), and the model spec of questions."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,10 +12,11 @@ from stages.params.section import Closed, Section
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A model on a deployment. `options` go into the question as written; `deployment` holds no secret.
+    """A model on a deployment, as far as it can change a question or its answer.
 
-    `input_size` and `model_horizon` are the model's own numbers; null while unknown. `remote` says that values travel:
-    whoever answers here is told no clock.
+    `options` go into the question as written; `deployment` holds no secret. `input_size` and `model_horizon` are the
+    model's own numbers; null while unknown. `remote`: values are sent over the network; a local forecaster gets no
+    clock.
     """
 
     model: str
@@ -36,7 +32,7 @@ class ModelSpec:
         """How many of the latest rows are sent; None means all.
 
         *Source*: nixtla 0.9.0 keeps `3 * input_size + max(model horizon, h)` rows when levels are asked, and every row
-        once there is an exogenous column or finetuning. Cutting before hashing gives histories that send the same rows
+        with an exogenous column or finetuning. Rows are cut before hashing, so histories that send the same rows have
         one key.
         """
         whole = exogenous or bool(self.options.get("finetune_steps"))
@@ -46,15 +42,15 @@ class ModelSpec:
 
 
 LOCAL = "local"
-# What can change an answer, by forecaster: params of this section, or options of the SDK, which are sent as written.
+# What can change an answer, by forecaster: params of this section, or SDK options, which are sent as written.
 LOCAL_OPTIONS = {
     "seasonal": ("lookback_sessions",),
     "persistence": ("lookback_sessions",),
     "ewma_fhs": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
 }
-AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # how nixtla 0.9.0 knows such an address, and what it asks there
-# Option of the SDK -> its default in nixtla 0.9.0. Questions always named the first three; the others enter a question
-# only when they differ, so that no key of an answer bought earlier moves.
+AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # address and model as nixtla 0.9.0 knows them
+# SDK option -> its default in nixtla 0.9.0. Questions always hold the first three; the others enter a question
+# only when they differ, so that no key of an older answer changes.
 SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_steps": 0, "multivariate": False}
 LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
 
@@ -63,7 +59,7 @@ class ForecasterParams(Section):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
-    `finetune_steps` to `clean_ex_first` are options of the SDK, sent as written; the rest are windows of the local
+    `finetune_steps` to `clean_ex_first` are SDK options, sent as written; the rest are windows of the local
     forecasters.
     """
 
@@ -95,9 +91,7 @@ class ForecasterParams(Section):
                     f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
                 )
             if set_ := {name: value for name, value in self.sdk_options.items() if value != SDK_OPTIONS.get(name)}:
-                raise ValueError(
-                    f"forecaster {self.name!r} answers locally and knows no option of the SDK: drop {set_}"
-                )
+                raise ValueError(f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}")
         elif self.base_url is None or not urlsplit(self.base_url).hostname:
             raise ValueError(f"forecaster.base_url must be the address of the service, not {self.base_url!r}")
         elif is_azure(self.base_url):
@@ -112,8 +106,8 @@ class ForecasterParams(Section):
             )
         if self.input_size is None or self.model_horizon is None:
             raise ValueError(
-                "an Azure address does not tell its model's numbers, so set forecaster.input_size and "
-                "forecaster.model_horizon by hand; they only decide how many rows are sent (3 * input_size + "
+                "an Azure address does not give its model's numbers, so set forecaster.input_size and "
+                "forecaster.model_horizon yourself; they only decide how many rows are sent (3 * input_size + "
                 "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"
             )
 
@@ -128,13 +122,13 @@ class ForecasterParams(Section):
 
     @property
     def sdk_options(self) -> dict[str, float | int | str]:
-        """The options of the SDK as a question names them."""
+        """The SDK options as a question holds them."""
         stated = {name: getattr(self, name) for name in (*SDK_OPTIONS, *LATER_SDK_OPTIONS)}
         return {name: value for name, value in stated.items() if LATER_SDK_OPTIONS.get(name, ...) != value}
 
     @property
     def model_spec(self) -> ModelSpec:
-        """What of this section can change a question or its answer."""
+        """The parts of this section that can change a question or its answer."""
         local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
         return ModelSpec(
             model=self.model,
@@ -149,12 +143,12 @@ class ForecasterParams(Section):
 
 
 def is_azure(address: str) -> bool:
-    """Whether an address is one of Azure's, where the service does not say its model's numbers."""
+    """Whether this is an Azure address, where the service does not give its model's numbers."""
     return (urlsplit(address).hostname or "").endswith(".azure.com") or AZURE_IN_SDK in address
 
 
 class ForecasterModel(Section):
-    """The name under which the asked forecasts stand in the tables, beside the benchmark."""
+    """The model name of the asked forecasts in the tables."""
 
     section = "forecaster"
     partial = True
@@ -166,7 +160,7 @@ Price = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
 
 class Tariff(Closed):
-    """What the contract charges; a price that it does not name is 0.
+    """What the contract charges; a price that is not stated is 0.
 
     *Units*: `currency`, any name; prices a request, a series sent, a million tokens, a month; tokens a value sent or
     returned, null where the contract does not say how values are counted.
@@ -186,9 +180,9 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class ApiParams(Section):
-    """How answers are bought; no stage declares this section, so that going online makes nothing stale.
+    """How answers are bought. No stage declares this section, so going online makes nothing stale.
 
-    Of its limits null means none; days and months are UTC's, tokens and money as `paid/units.py` counts them.
+    For limits, null means none; days and months are in UTC, tokens and money are counted as in `paid/units.py`.
     """
 
     section = "api"
@@ -216,11 +210,11 @@ class ApiParams(Section):
     def _shares_what_it_counts_together(self) -> Self:
         if self.scope == "remote" and not self.share:
             raise ValueError(
-                "api.scope remote has machines wait for each other's answers, and api.share false keeps them back: set "
-                "api.share true, or api.scope machine"
+                "api.scope remote needs shared answers, but api.share is false: set api.share true, or api.scope "
+                "machine"
             )
         if self.tariff is None and (self.money_per_day, self.money_per_month) != (None, None):
             raise ValueError(
-                "api.money_per_day and api.money_per_month need prices: state api.tariff, or set both to null"
+                "api.money_per_day and api.money_per_month need prices: set api.tariff, or set both to null"
             )
         return self

@@ -11,14 +11,14 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class ChooseCalibration(Closed):
-    """How one method of calibration is proposed: lowest loss, the simplest among those within so many errors of it."""
+    """How one calibration method is proposed: the lowest loss, or the simplest within so many standard errors of it."""
 
     by: Literal["crps_bp", "interval_score_50_bp", "interval_score_90_bp"]
     within_se: Annotated[float, Field(ge=0, le=1_000)]
 
 
 class Fdr(Closed):
-    """How large a share of the symbols that pass may be luck: `q`, by the method of Benjamini and Hochberg."""
+    """The share of the passing symbols that may be luck: `q`, by the method of Benjamini and Hochberg."""
 
     method: Literal["bh"]
     q: Annotated[float, Field(gt=0, lt=1)]
@@ -27,9 +27,10 @@ class Fdr(Closed):
 class GatesParams(Section):
     """Forecast gates judge cells on the search span, trading gates the opened holdout.
 
-    `policy: ci` wants evidence beside the point estimate, `point` reads the thresholds literally; `coverage_rule` says
-    which of the two errors about coverage is guarded; `worse_confidence` is how sure it must be that a forecast is
-    worse than persistence to FAIL it before there is enough evidence for anything else (docs/EVALUATION.md).
+    `policy: ci` requires evidence in addition to the point estimate, `point` only compares values with thresholds.
+    `coverage_rule` says which of the two errors about coverage is avoided. `worse_confidence` is the confidence at
+    which a forecast counts as worse than persistence and FAILs, even before there is enough evidence for anything else
+    (docs/EVALUATION.md).
     """
 
     section = "gates"
@@ -61,7 +62,7 @@ class GatesParams(Section):
 
 
 class StatedKind(Section):
-    """The kind of forecast that the stated rule trades; all that stage `score_forecasts` reads of the section."""
+    """The kind of forecast that the stated rule trades: all that stage `score_forecasts` declares of the section."""
 
     section = "rules"
     partial = True

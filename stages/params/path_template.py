@@ -1,9 +1,9 @@
-"""A path template such as `bars/{symbol}/{yyyy}/{symbol}_{yyyy}-{mm}.parquet`: periods, and what a found path names.
+"""A path template such as `bars/{symbol}/{yyyy}/{symbol}_{yyyy}-{mm}.parquet`: its periods, and the fields of a path.
 
-Everything outside braces is literal text, except `*`, which stands for any text without a slash. `{{` and `}}` are
-braces. A template without `{symbol}` names files that hold many symbols each.
+Everything outside braces is literal text, except `*`, which matches any text without a slash. `{{` and `}}` are braces.
+A template without `{symbol}` names files that hold many symbols each.
 
-*Units*: a month is `2024-03`, or `2024` where the template names years only; a day is `2024-03-05`.
+*Units*: a month is `2024-03`, or `2024` where the template has years only; a day is `2024-03-05`.
 """
 
 import re
@@ -31,7 +31,7 @@ def fields_in(template: str) -> set[str]:
 
 
 def literal(path: str) -> str:
-    """A path as a template that names it."""
+    """A path as a template that matches only it."""
     return path.replace("{", "{{").replace("}", "}}")
 
 
@@ -47,7 +47,7 @@ def months(template: str, first: date, last: date) -> list[str | None]:
 
 
 def root_of(template: str, symbol: str | None = None) -> tuple[str, int]:
-    """The folder below which every file of a template lies, and how many levels of folders and files are below it."""
+    """The folder that contains every file of a template, and the number of path levels below it."""
     segments = "".join(_filled(*piece, symbol) for piece in _pieces(template)).split("/")
     open_ones = [number for number, segment in enumerate(segments) if "\0" in segment]
     root = segments[: min(open_ones)] if open_ones else segments[:-1]
@@ -55,9 +55,9 @@ def root_of(template: str, symbol: str | None = None) -> tuple[str, int]:
 
 
 def fields_of(template: str, path: str, symbol: str | None = None) -> Named | None:
-    """What a found path names, `{"yyyy": "2024", "mm": "03"}`; null if it does not fit, as a year that differs.
+    """The fields of a found path, `{"yyyy": "2024", "mm": "03"}`; null if it does not fit, for example with two years.
 
-    With a symbol only its own paths fit. What stands for a `*` is named `*0`, `*1`, ...
+    With a symbol only its own paths fit. What matches a `*` is named `*0`, `*1`, ...
     """
     pattern, seen, stars = "", set(), 0
     for text, field in _pieces(template):
@@ -75,7 +75,7 @@ def fields_of(template: str, path: str, symbol: str | None = None) -> Named | No
 
 
 def path_of(template: str, named: Named, symbol: str | None = None) -> str:
-    """The path that a template and what a found path named say together: `fields_of` the other way round."""
+    """The path for a template and the fields of a found path: the inverse of `fields_of`."""
     path, stars = "", 0
     for text, field in _pieces(template):
         for number, part in enumerate(text.split(ANY)):
@@ -87,25 +87,25 @@ def path_of(template: str, named: Named, symbol: str | None = None) -> str:
 
 
 def month_of(named: Named) -> str | None:
-    """The month (or year) that these fields of a template name."""
+    """The month (or year) in these fields."""
     month = named.get("mm") or named.get("m")
     return "-".join(filter(None, (named.get("yyyy"), month and month.zfill(2)))) or None
 
 
 def day_of(named: Named) -> str | None:
-    """The day that these fields name, if they name one."""
+    """The day in these fields, if they have one."""
     day = named.get("dd") or named.get("d")
     return f"{month_of(named)}-{day.zfill(2)}" if day else None
 
 
 def _pieces(template: str) -> Iterator[tuple[str, str | None]]:
-    """Literal text, and the field behind it."""
+    """Literal text, and the field after it."""
     for text, field, _, _ in Formatter().parse(template):
         yield text, field
 
 
 def _filled(text: str, field: str | None, symbol: str | None) -> str:
-    """Literal text and the symbol as they are, a null byte for whatever may vary."""
+    """Literal text and the symbol unchanged, with a null byte for everything that may vary."""
     written = "" if field is None else "\0"
     if field in SYMBOLS and symbol is not None:
         written = _written(field, symbol)

@@ -8,7 +8,7 @@ from stages.params.section import Section
 
 
 class PortfolioParams(Section):
-    """The cost multiples at which the curve is drawn, and the entry delay of the standing sensitivity."""
+    """The cost multiples of the cost curve, and the entry delay of the delay table."""
 
     section = "portfolio"
 

@@ -14,9 +14,9 @@ Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness"]
 
 
 class DialectParams(Section):
-    """How the vendor writes a bar: names of columns, zone of naive stamps, which end of the minute a stamp names.
+    """How the vendor writes a bar: column names, zone of naive stamps, which end of the minute a stamp names.
 
-    *Units*: `unit` is that of stamps given as whole numbers, `price_scale` what 1 in the file is worth in dollars.
+    *Units*: `unit` is that of whole-number stamps, `price_scale` the value in dollars of 1 in the file.
     """
 
     section = "source"
@@ -32,7 +32,7 @@ class DialectParams(Section):
 
 
 class QualityParams(Section):
-    """Thresholds; the id of the check that uses each stands in its description (see docs/DATA_QUALITY.md)."""
+    """Thresholds; the description of each names the check that uses it (see docs/DATA_QUALITY.md)."""
 
     section = "quality"
 
@@ -93,7 +93,7 @@ class QualityParams(Section):
         return self
 
     def of(self, symbol: str) -> "QualityParams":
-        """The thresholds of one symbol: its own where stated, else those of all."""
+        """The thresholds of one symbol: its own where stated, otherwise the common ones."""
         own = self.by_symbol.get(symbol)
         return self if own is None else QualityParams.model_validate(self.model_dump() | own | {"by_symbol": {}})
 
@@ -104,10 +104,10 @@ class QualityParams(Section):
 
     @property
     def carried_min(self) -> int:
-        """For how many minutes in a row the last price stands for a minute without a bar."""
+        """For how many minutes in a row the last price is used for a minute without a bar."""
         return self.quiet_max_min if self.quiet else self.ffill_max_bars
 
     @property
     def absent_min(self) -> int:
-        """How many minutes in a row may be absent."""
+        """How many minutes in a row may be missing."""
         return self.quiet_max_min if self.quiet else self.max_gap_min

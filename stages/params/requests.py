@@ -17,8 +17,9 @@ Days = Annotated[int, Field(ge=1, le=1000)]
 class RequestsParams(Section):
     """The questions. *Units*: `history_days` usable sessions before today's known bars; horizons in minutes.
 
-    `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; horizons up to it are read from the same
-    answer. `clock` says whether stamps travel with the values; `exog_policy` overrides the catalogue's policy by name.
+    `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; shorter horizons are read from the same
+    answer. `clock` says whether stamps are sent with the values; `exog_policy` overrides the catalogue's policy by
+    name.
     """
 
     section = "requests"
@@ -47,8 +48,8 @@ class RequestsParams(Section):
                 raise ValueError(f"requests.{name} repeats a value: {list(values)}")
         if self.asked_horizon_min is not None and self.asked_horizon_min < max(self.horizons_min):
             raise ValueError(
-                f"requests.horizons_min {list(self.horizons_min)} reach beyond requests.asked_horizon_min "
-                f"{self.asked_horizon_min}: ask as far as the longest (null does), or drop what is longer"
+                f"requests.horizons_min {list(self.horizons_min)} go beyond requests.asked_horizon_min "
+                f"{self.asked_horizon_min}: raise it to the longest (null does that), or remove longer horizons"
             )
         if self.levels != LEVELS:
             raise ValueError(
@@ -58,5 +59,5 @@ class RequestsParams(Section):
 
     @property
     def question_horizon_min(self) -> int:
-        """How far every question asks; shorter horizons are read from the same answer."""
+        """The horizon of every question; shorter horizons are read from the same answer."""
         return self.asked_horizon_min or max(self.horizons_min)

@@ -12,9 +12,9 @@ Positive = Annotated[float, Field(gt=0, le=1_000)]
 
 
 class RulesParams(Section):
-    """The strategy. *Units*: `k_sigma`, `s_stop`, `s_take` in five-minute sigmas frozen at the snapshot.
+    """The strategy. *Units*: `k_sigma`, `s_stop`, `s_take` in five-minute sigmas, fixed at the snapshot.
 
-    `max_hold_min: horizon` leaves at the open of the bar `horizon_min` after the entry; null holds until a barrier or
+    `max_hold_min: horizon` exits at the open of the bar `horizon_min` after the entry; null holds until a barrier or
     the time stop.
     """
 

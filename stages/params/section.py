@@ -1,7 +1,7 @@
-"""How a section of params.yaml becomes a frozen value.
+"""The base of params models: how a section of params.yaml becomes a frozen, checked value.
 
-No model has a default: what a run does stands in `conf/` and nowhere else. Every number has a least and a greatest
-value, and none is infinite or NaN.
+No model has a default: every value of a run is stated in `conf/`. Every number has a minimum and a maximum, and none is
+infinite or NaN.
 """
 
 from typing import Any, ClassVar, TypeVar
@@ -12,13 +12,13 @@ from stages.errors import ConfigurationError
 
 
 class Closed(BaseModel):
-    """A frozen group of params: no further key, no infinite number."""
+    """A frozen group of params without unknown keys or infinite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Section(Closed):
-    """The section `section` of params.yaml, whole; with `partial`, only the keys that the model names."""
+    """The section `section` of params.yaml; with `partial`, only the keys that the model names."""
 
     section: ClassVar[str]
     partial: ClassVar[bool] = False
@@ -28,12 +28,14 @@ S = TypeVar("S", bound=Section)
 
 
 def parse(model: type[S], document: dict[str, Any]) -> S:
-    """Validate `document[model.section]` (whole, or the keys a partial model names).
+    """Validate `document[model.section]` (all of it, or the keys of a partial model).
 
     *Errors*: `ConfigurationError` (exit 5) naming the key by its full name, the value and the rule it breaks.
     """
     if model.section not in document:
-        raise ConfigurationError(f"params.yaml has no section {model.section!r}: `make params` composes it from conf/.")
+        raise ConfigurationError(
+            f"params.yaml has no section {model.section!r}: run `make params`, which composes it from conf/."
+        )
     section = document[model.section]
     if model.partial:
         section = {key: section[key] for key in model.model_fields if key in section}

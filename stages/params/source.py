@@ -39,7 +39,7 @@ class SyntheticParams(Closed):
 
 
 class ArtificialMarket(Section):
-    """Whether bars are artificial, and what was planted in them."""
+    """Whether bars are artificial, and the planted pattern."""
 
     section = "source"
     partial = True
@@ -49,7 +49,7 @@ class ArtificialMarket(Section):
 
     @property
     def planted(self) -> SyntheticParams | None:
-        """The market, if that is where the bars come from."""
+        """The artificial market, if the bars come from it."""
         return self.synthetic if self.kind == "synthetic" else None
 
 
@@ -64,7 +64,7 @@ class BarsOrigin(Section):
 
 
 class CsvParams(Closed):
-    """How CSV files are laid out: lines of names above the rows (0 to 3), or `columns` where there are none."""
+    """The layout of CSV files: header lines above the rows (0 to 3), or `columns` where there are none."""
 
     header_lines: Annotated[int, Field(ge=0, le=3)]
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None
@@ -83,8 +83,8 @@ ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
 class SourceParams(Section):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
 
-    *Units*: `unit` is that of stamps given as whole numbers since 1970; `price_scale` is what 1 in the file is worth in
-    dollars. `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
+    *Units*: `unit` is that of whole-number stamps since 1970; `price_scale` is the value in dollars of 1 in the file.
+    `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
     """
 
     section = "source"
@@ -109,7 +109,9 @@ class SourceParams(Section):
         try:
             pl.Series([0], dtype=pl.Datetime("us")).dt.replace_time_zone(zone)
         except pl.exceptions.ComputeError:
-            raise ValueError(f"source.zone {zone!r} is no time zone: write it like America/New_York or UTC") from None
+            raise ValueError(
+                f"source.zone {zone!r} is not a time zone: write it like America/New_York or UTC"
+            ) from None
         return zone
 
     @model_validator(mode="after")
@@ -124,7 +126,7 @@ class SourceParams(Section):
         return self
 
     def ours(self, column: str) -> str | None:
-        """Our name of a vendor's column, by an alias or because it is ours already; `Open_{symbol}` fits any symbol."""
+        """Our name of a vendor's column, by alias or because it is the same; `Open_{symbol}` fits any symbol."""
         if column in self.aliases:
             return self.aliases[column]
         for alias, name in self.aliases.items():
@@ -139,12 +141,12 @@ class SourceParams(Section):
         return self.kind != "synthetic" and not fields_in(self.uri_template or "") & {*SYMBOLS}
 
     def tickers(self, symbol: str) -> tuple[str, ...]:
-        """Under which names the vendor's rows of a symbol stand: its own, and those before it was renamed."""
+        """The names of a symbol in the vendor's rows: its own, and those before it was renamed."""
         return (symbol, *self.renames.get(symbol, {}))
 
 
 def _require_template(template: str) -> None:
-    """A template names symbol and period by known fields, and no `*` may swallow a part of a symbol."""
+    """A template names symbol and period by known fields, and no `*` may match a part of a symbol."""
     try:
         fields = fields_in(template)
     except ValueError:
@@ -157,6 +159,6 @@ def _require_template(template: str) -> None:
         )
     if any(f"{ANY}{{{field}}}" in template or f"{{{field}}}{ANY}" in template for field in SYMBOLS):
         raise ValueError(
-            f"source.uri_template {template!r} has a * beside the symbol, so that A would find AA: write what stands "
-            "between them"
+            f"source.uri_template {template!r} has a * next to the symbol, so that A would also match AA: write the "
+            "text between them"
         )

@@ -15,8 +15,8 @@ HOLDOUT_KEYS = ("holdout_sessions", "holdout_from", "holdout_months")
 class WalkForward(Closed):
     """Choose again for every `fold_sessions` of the search span, from all sessions before them.
 
-    The first choice waits for `first_train_sessions`; `split.embargo_sessions` lie between what is chosen on and what
-    is traded.
+    The first choice waits for `first_train_sessions`; `split.embargo_sessions` are between the sessions that are chosen
+    on and those that are traded.
     """
 
     first_train_sessions: Annotated[int, Field(ge=20, le=100_000)]
@@ -24,7 +24,7 @@ class WalkForward(Closed):
 
 
 class WalkForwardParams(Section):
-    """How the search span is walked through, if it is; the only keys of the section that stage `sweep` declares."""
+    """The walk-forward of the search span, if any; the only keys of the section that stage `sweep` declares."""
 
     section = "split"
     partial = True
@@ -37,7 +37,7 @@ class CutParams(Section):
     """Where the record is cut; the only keys that stage `seal` declares, so that opening reruns little.
 
     The holdout is the last `holdout_sessions` scored sessions, those from the day `holdout_from`, or those of the last
-    `holdout_months` calendar months. Exactly one of the three is stated, the others are null.
+    `holdout_months` calendar months. Exactly one of the three is set, the others are null.
     """
 
     section = "split"
@@ -53,14 +53,14 @@ class CutParams(Section):
         stated = [f"split.{name} = {value}" for name in HOLDOUT_KEYS if (value := getattr(self, name)) is not None]
         if len(stated) != 1:
             raise ValueError(
-                f"{' and '.join(stated) or 'nothing'} states which sessions are held out; state exactly one of "
-                "split.holdout_sessions, split.holdout_from and split.holdout_months, and set the others to null"
+                f"{' and '.join(stated) or 'nothing'} states which sessions are held out; set exactly one of "
+                "split.holdout_sessions, split.holdout_from and split.holdout_months, and the others to null"
             )
         return self
 
 
 class SplitParams(CutParams):
-    """The cut, the walk, and the id of the one strategy for which the holdout is open (null: sealed).
+    """The cut, the walk-forward, and the id of the one strategy for which the holdout is open (null: sealed).
 
     With `holdout_months`, `open_holdout` may name an id for single months, e.g. `{2025-02: s9ae152543da}`.
     """
@@ -74,7 +74,7 @@ class SplitParams(CutParams):
     def _months_are_cut(self) -> Self:
         if isinstance(self.open_holdout, dict) and self.holdout_months is None:
             raise ValueError(
-                f"split.open_holdout names the months {sorted(self.open_holdout)}, and only split.holdout_months cuts "
-                "the holdout into months; name one id, or cut months"
+                f"split.open_holdout names the months {sorted(self.open_holdout)}, but only split.holdout_months "
+                "divides the holdout into months; set it to one id, or set split.holdout_months"
             )
         return self

@@ -1,4 +1,4 @@
-"""Params section `storage`: where the tables of many symbols lie."""
+"""Params section `storage`: where the tables of many symbols are kept."""
 
 from typing import Annotated
 
@@ -10,8 +10,9 @@ Root = Annotated[str, StringConstraints(pattern=r"^gs://[^/]+(/[^/]+)*$")]
 
 
 class StorageParams(Section):
-    """`root` null: one file a symbol below `artifacts/`. A bucket's url: objects named by their content, and a manifest
-    below `artifacts/` that names them.
+    """`root` null: one file a symbol below `artifacts/`. A bucket's url: objects named by their content.
+
+    A manifest below `artifacts/` then names the objects.
     """
 
     section = "storage"

@@ -1,6 +1,6 @@
 """All sections of params.yaml together, and the rules between them.
 
-A model checks its own section; what one section requires of another is checked here, before anything runs.
+A model checks its own section; rules between sections are checked here, before anything runs.
 *Errors*: `ConfigurationError` (exit 5) naming every broken rule, its values, and what to change.
 """
 
@@ -30,7 +30,7 @@ REGULAR_CLOSE_MIN = 16 * 60
 
 @dataclass(frozen=True, kw_only=True)
 class StageStudy:
-    """What can change a result: every section but `api` and `storage`, which say how answers and tables are kept."""
+    """All sections that can change a result: all but `api` and `storage`, which say how answers and tables are kept."""
 
     source: SourceParams
     universe: UniverseParams
@@ -55,7 +55,7 @@ class StageStudy:
         return cls(**_sections(cls, document))
 
     def document(self) -> dict[str, Any]:
-        """The sections as they stand in params.yaml."""
+        """The sections as in params.yaml."""
         return {name: getattr(self, name).model_dump(mode="json") for name in _models(type(self))}
 
 
@@ -68,9 +68,9 @@ class Study(StageStudy):
 
 
 def problems(document: dict[str, Any]) -> list[str]:
-    """What is wrong with a composition, a sentence each: within its sections, else between them."""
-    strangers = sorted(set(document) - set(_models(Study)))
-    found = [f"{name} is a section that nobody reads: remove it from conf/." for name in strangers]
+    """What is wrong with a composition, one sentence each: within its sections, otherwise between them."""
+    unknown = sorted(set(document) - set(_models(Study)))
+    found = [f"{name} is not a known section: remove it from conf/." for name in unknown]
     return found + _problems(Study, document)
 
 
@@ -92,7 +92,7 @@ def _sections(study: type[StageStudy], document: dict[str, Any]) -> dict[str, An
 
 
 def _models(study: type[StageStudy]) -> dict[str, type[Section]]:
-    """Of each section its model."""
+    """The model of each section."""
     return get_type_hints(study)
 
 
@@ -123,19 +123,20 @@ def forecasts_exist_for_the_rule(study: StageStudy) -> Iterator[str]:
 
 
 def own_thresholds_are_of_the_universe(study: StageStudy) -> Iterator[str]:
-    """Whoever has thresholds of its own is a symbol of the study."""
+    """Every symbol with thresholds of its own is a symbol of the study."""
     yield from _beyond("quality.by_symbol", study.quality.by_symbol, "universe", study.universe.all_symbols)
 
 
 def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
-    """On a regular session every snapshot's asked horizon is over at 16:00 ET."""
+    """In a regular session every snapshot's asked horizon ends by 16:00 ET."""
     horizon = study.requests.question_horizon_min
     for snapshot in study.requests.snapshots_et:
         hour, minute = map(int, snapshot.split(":"))
         if 60 * hour + minute + horizon > REGULAR_CLOSE_MIN:
             yield (
-                f"the {horizon} minutes of requests.horizons_min end past the close at 16:00 when asked at "
-                f"requests.snapshots_et {snapshot!r}: ask earlier, or drop that horizon (see asked_horizon_min)"
+                f"the {horizon} minutes of requests.horizons_min end after the close at 16:00 when asked at "
+                f"requests.snapshots_et {snapshot!r}: ask earlier, or remove that horizon (see "
+                "requests.asked_horizon_min)"
             )
 
 
@@ -153,7 +154,7 @@ def swept_methods_are_computed(study: StageStudy) -> Iterator[str]:
 
 
 def holdout_lies_in_the_record(study: StageStudy) -> Iterator[str]:
-    """`split.holdout_from` lies behind the first day of the universe's span; behind the last, it has not begun."""
+    """`split.holdout_from` is after the first day of the universe; after the last, the holdout has not begun."""
     first, start = study.universe.first_session, study.split.holdout_from
     if start is not None and start <= first:
         yield (
@@ -175,11 +176,11 @@ RULES = (
 
 
 def _beyond(user: str, used: Iterable[Any], name: str, allowed: Iterable[Any]) -> Iterator[str]:
-    if strangers := sorted(set(used) - set(allowed)):
-        yield f"the values {strangers} of {user} are not among {name} {list(allowed)}: change one of the two"
+    if unknown := sorted(set(used) - set(allowed)):
+        yield f"the values {unknown} of {user} are not among {name} {list(allowed)}: change one of the two"
 
 
 def _without(section: str, tables: Mapping[str, Mapping[str, Any]], user: str, symbols: set[str]) -> Iterator[str]:
     for name, table in tables.items():
         if missing := sorted(symbols - set(table)):
-            yield f"no {section}.{name} for {missing} of {user}: add a value, or drop the symbols"
+            yield f"no {section}.{name} for {missing} of {user}: add a value, or remove the symbols"

@@ -12,10 +12,10 @@ Positive = Annotated[float, Field(gt=0, le=1_000)]
 
 
 class Grid(Closed):
-    """The values of each swept axis; every combination is one combo. An empty axis stands as params state it.
+    """The values of each swept axis; every combination is one combo. An empty axis keeps the stated value.
 
-    `horizon_min` is one horizon for all symbols, also for those of `rules.horizon_min_by_symbol`. `method` is a method
-    of calibration; `cost_mult` is ranked for information and never proposed.
+    `horizon_min` is one horizon for all symbols, also for those of `rules.horizon_min_by_symbol`. `method` is a
+    calibration method; `cost_mult` is ranked for information and never proposed.
     """
 
     history_days: tuple[Days, ...]
@@ -37,9 +37,9 @@ class Grid(Closed):
 
 
 class ChooseBy(Closed):
-    """The stated rule of choice: the best Sharpe among combos with enough trades, ties by lower turnover.
+    """The stated rule of choice: the best Sharpe ratio among combos with enough trades, ties by lower turnover.
 
-    With `plateau` a combo counts with its neighbours on the grid: the mean of their Sharpe ratios, missing ones as 0.
+    With `plateau` a combo is judged with its grid neighbours: the mean of their Sharpe ratios, missing ones as 0.
     """
 
     min_trades: Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -47,13 +47,12 @@ class ChooseBy(Closed):
 
 
 class SweepParams(Section):
-    """Grid, choice, and what was tried before this grid.
+    """Grid, rule of choice, and what was tried before this grid.
 
     `prior_trials` variants were tried that are not in this grid. `prior_sharpe_var` is the variance of the scores of
     all trials, a score being a Sharpe ratio per session times the root of its sessions; null means 1, the variance of
-    luck alone. `make trials` writes both.
-    Up to `folders_up_to` combos have a folder each; beyond, one table holds them all, for DVC hashes file by file.
-    `pbo_blocks` is even: one half of the blocks is held against the other.
+    luck alone. `make trials` writes both. Up to `folders_up_to` combos have a folder each; above that, one table holds
+    all, since DVC hashes file by file. `pbo_blocks` is even: one half of the blocks is compared with the other.
     """
 
     section = "sweep"
@@ -71,7 +70,7 @@ class SweepParams(Section):
     def _halves_its_blocks(self) -> Self:
         if self.pbo_blocks % 2:
             raise ValueError(
-                f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO holds one half of the blocks "
-                f"against the other; {self.pbo_blocks - 1} and {self.pbo_blocks + 1} are"
+                f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO compares one half of the blocks "
+                f"with the other; use {self.pbo_blocks - 1} or {self.pbo_blocks + 1}"
             )
         return self

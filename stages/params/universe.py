@@ -11,11 +11,11 @@ Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-
 
 
 class UniverseParams(Section):
-    """Symbols, the span of sessions, and the whitelist of those that may trade.
+    """Symbols, the span of sessions, and the whitelist of symbols that may trade.
 
-    `context_symbol` is the market's (features `context_*`), `context_symbols` are further ones, like sectors' (features
-    `context_*@SYMBOL`). A symbol is upper case, starts with a letter, and may carry one class suffix (`BRK.B`): it
-    becomes part of paths.
+    `context_symbol` is the market's (features `context_*`), `context_symbols` are further ones, like those of sectors
+    (features `context_*@SYMBOL`). A symbol is upper case, starts with a letter, and may have one class suffix
+    (`BRK.B`): it becomes part of paths.
     """
 
     section = "universe"
@@ -36,8 +36,8 @@ class UniverseParams(Section):
         context = [*self.context_symbols, *([self.context_symbol] if self.context_symbol else [])]
         if len(set(context)) < len(context):
             raise ValueError(f"universe.context_symbols and context_symbol name a symbol twice: {context}")
-        if strangers := sorted(set(self.whitelist) - set(self.symbols)):
-            raise ValueError(f"universe.whitelist names {strangers}, which universe.symbols does not")
+        if unknown := sorted(set(self.whitelist) - set(self.symbols)):
+            raise ValueError(f"universe.whitelist names {unknown}, which universe.symbols does not")
         return self
 
     @property

@@ -1,8 +1,8 @@
-"""What the symbols of a study say together: what their stamps mean, and what excuses or explains a symbol's bars.
+"""Checks across symbols: the bar label of the source, moves that symbols share, and unlisted halts.
 
-One vendor has one convention, so the label is asked of all symbols at once. A jump or wick that other symbols share is
-the market's, so suspect bars are checked once more with what the others did; a pause while the others trade may be a
-halt that no list names.
+A vendor has one convention, so the label is read from all symbols at once. A jump or wick that other symbols share is a
+market move, so suspect bars are checked again with the others' bars. A pause while the others trade may be an unlisted
+halt.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ def check_symbols(  # noqa: PLR0913, PLR0917  # deliveries, and all that they ar
 
 
 def excuses(found: Mapping[str, Checked], quality: QualityParams) -> dict[str, Others]:
-    """What the others did, by each symbol that has suspect bars and is to be checked again."""
+    """The others' moves, for each symbol that has suspect bars and is to be checked again."""
     extremes = {symbol: one.extremes for symbol, one in found.items()}
     if len(found) < 2 or not any(one.suspects or one.suspect_wicks for one in extremes.values()):
         return {}
@@ -52,7 +52,7 @@ def excuses(found: Mapping[str, Checked], quality: QualityParams) -> dict[str, O
 def check_labels(
     checked: Mapping[str, Checked], dialect: DialectParams, calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Checked]:
-    """The same symbols after TS5: fails those whose stamps contradict the params, by all symbols or by their own."""
+    """The same symbols after check TS5, which fails those whose stamps contradict params, together or alone."""
 
     def read(symbols: Iterable[str]) -> LabelReading:
         evidence = [found for symbol in symbols if (found := checked[symbol].evidence) is not None]
@@ -66,7 +66,7 @@ def check_labels(
         if one.evidence is None:
             continue
         wrong = contradiction(source, dialect, quality)
-        if not wrong and len(checked) > 1:  # each symbol is asked: one of many would contradict by chance
+        if not wrong and len(checked) > 1:  # each symbol alone: among many, one would contradict by chance
             wrong = contradiction(read([symbol]), dialect, quality, log(len(checked)))
         result[symbol] = replace(
             one,
@@ -79,7 +79,7 @@ def check_labels(
 
 
 def among_others(checked: Mapping[str, Checked], quality: QualityParams) -> dict[str, Checked]:
-    """What was found of each symbol, given what was found of the others: halts that no list names."""
+    """The findings of each symbol with those that need the others: unlisted halts."""
     read = {symbol: one.silence for symbol, one in checked.items() if one.failure is None}
     unlisted = unlisted_halts(read, quality)
     return {

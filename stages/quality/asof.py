@@ -1,16 +1,10 @@
-"""Is the session in progress sound so far? Runs of equal bars, and the verdict that a snapshot may know.
+"""The verdict on a session in progress, as a snapshot may know it, and runs of repeated bars.
 
-How long a feed has repeated itself: lengths of stale runs, bar by bar, and which of them are odd.
+The verdict on a complete session includes its afternoon; using it to drop a snapshot of the same morning would look
+ahead. A stale run counts real bars only: a missing minute neither ends nor extends it.
 
-*Time*: a length counts bars up to and including its own. Only real bars count: a missing minute neither ends a run nor
-makes it longer. What is usual in a name is taken from earlier sessions.
-
-Is the session in progress sound so far? The verdict that a snapshot may know.
-
-A verdict on the whole session holds its afternoon; using it to drop the same morning's snapshot would look ahead.
-
-*Time*: each row uses the bars of its own session up to and including its `ts`, nothing else, and whether trading is
-halted at its `known_at`.
+*Time*: each row uses only bars of its own session up to and including its `ts`, and whether trading is halted at its
+`known_at`. The usual run length of a symbol comes from earlier sessions.
 """
 
 import polars as pl
@@ -19,13 +13,13 @@ from stages.params.quality import QualityParams
 from stages.quality.halts import NO_HALTS, closed_at_known, with_absences
 from stages.tables.market import PRICES, REAL
 
-TIMES_USUAL = 3  # the longest run of a calm day against that of a usual one
+TIMES_USUAL = 3  # longest run of a calm day over that of a usual day
 
 
 def stale_runs(bars: pl.DataFrame) -> pl.DataFrame:
     """Per real bar, by `ts` and its session: `stale_len` equal bars so far, `quiet_len` of them without volume."""
     i = pl.int_range(pl.len())
-    names = ("session", *PRICES)  # another session's bar is no repetition
+    names = ("session", *PRICES)  # bars of different sessions do not repeat each other
     moved = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in names)
     traded = pl.col("volume") > 0
     return (
@@ -42,7 +36,7 @@ def stale_runs(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def longest_runs(runs: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """By session: `longest_stale` and `longest_quiet`, and `usual_stale` and `usual_quiet`, of the sessions before."""
+    """By session: `longest_stale` and `longest_quiet`, and `usual_stale` and `usual_quiet` of earlier sessions."""
     longest = pl.col("longest_stale", "longest_quiet")
     before = longest.shift(1).rolling_median(quality.low_volume_past_sessions, min_samples=1)
     return (
@@ -54,17 +48,17 @@ def longest_runs(runs: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
 
 
 def odd_run(least: int, usual: str) -> pl.Expr:
-    """How many repeated bars in a row are odd: `least`, or more in a name whose bars often repeat.
+    """How many repeated bars in a row are odd: `least`, or more for a symbol whose bars often repeat.
 
-    On the first session nobody knows what is usual: there it takes more as well.
+    On the first session the usual length is unknown, so more are needed there too.
     """
     return pl.max_horizontal(pl.lit(least), (TIMES_USUAL * pl.col(usual)).fill_null(TIMES_USUAL * least))
 
 
 def broken_rules(quality: QualityParams) -> dict[str, pl.Expr]:
-    """The rules that can be judged at any minute, by the reason they give, in the order in which it is told.
+    """Rules that can be judged at any minute, by their reason, in order of priority.
 
-    Quiet minutes may come in a row, so no fewer of them make a morning incomplete.
+    Quiet minutes may come in a row, so that many missing minutes do not make a morning incomplete.
     """
     incomplete = pl.col("completeness") < quality.min_session_completeness
     many = pl.col("n_missing") > quality.quiet_max_min

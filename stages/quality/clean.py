@@ -1,29 +1,22 @@
-"""Bars made usable: outliers marked, wicks cut, short gaps filled on the gapless grid.
+"""Cleaning: outliers marked, wicks cut, unsound bars removed, and short gaps filled on the gapless grid.
 
-Minutes that moved too far, judged by what was usual at that time of day on the sessions before.
+Outliers: a one-minute return is compared with the median absolute deviation of the last `outlier_past_sessions` usable
+sessions, in the same bucket of `outlier_bucket_min` minutes. A spike that reverts one bar later is marked and counted,
+not removed: at the time of the spike this is not known.
 
-*Time*: the yardstick is the median absolute deviation of one-minute returns over the last `outlier_past_sessions`
-usable sessions, in the same bucket of `outlier_bucket_min` minutes; today is never part of it. A spike that reverts one
-bar later is marked and counted, not removed: at the time of the spike nobody could know.
-*Units*: returns are log returns within the session, the first one from its open.
+Wicks: the part of a bar beyond its body (open and close), which stops, targets and ranges depend on. A wick much longer
+than usual is cut: high and low are set to the body.
+
+Filling: unsound bars are removed. A gap is filled as it grows, up to `quality.ffill_max_bars` bars (of quiet minutes up
+to `quality.quiet_max_min`), and stays empty after that. A gap at the open stays empty from its first minute, since the
+only earlier price is of another day; so does a halt, since its price cannot be traded.
+
+*Tables*: in, the rows of `ingest`; `placed` marks each minute and whether it is `sound`; out, table `Bars` without
+`is_outlier`, with the marks of removed bars.
+*Units*: returns and wicks are log returns within the session, the first one from its open.
+*Time*: no row depends on a later one. Outliers are compared with earlier sessions only; wicks with the same time of day
+in earlier sessions, with today so far, with the bar's own body, and with other symbols in its minute.
 *Source*: the factor 1.4826 makes the deviation a standard deviation for normal returns (Hampel 1974).
-
-Highs and lows that nobody can have traded: wicks beyond what was usual, judged at their own minute.
-
-A wick is what a bar reaches beyond its body (open and close). Stops, targets and ranges read it. A marked bar keeps its
-body: high and low are cut to it.
-
-*Time*: the yardstick is the usual wick of that time of day on earlier sessions and of today so far; the bar's own body
-and other symbols in its minute count, what came after does not.
-*Units*: wicks are log returns.
-
-Rows of regular hours on the gapless grid: unsound bars removed, short gaps carried forward, long ones left empty.
-
-*Tables*: in, the rows of `ingest`; `placed` marks each minute, and `sound` among them; out, table `Bars` but for
-`is_outlier`, with the marks of removed bars beside it.
-*Time*: no row depends on a later one. A gap is filled as it grows, up to `quality.ffill_max_bars` bars (of quiet
-minutes up to `quality.quiet_max_min`), and empty from there on; a gap at the open is empty from its first minute, since
-the only price before it is another day's, and so is a halt, since its price cannot be traded at.
 """
 
 from math import log
@@ -52,7 +45,7 @@ def returns(bars: pl.DataFrame) -> Floats:
 def outliers(bars: pl.DataFrame, usable: NDArray[np.bool_], quality: QualityParams) -> pl.DataFrame:
     """Per bar: `is_outlier`, and `reverted` where the next bar takes most of the move back.
 
-    *Shapes*: `bars` is the whole grid in order; `usable` has one entry a session, in order.
+    *Shapes*: `bars` is the complete grid in order; `usable` has one entry a session, in order.
     """
     r = returns(bars)
     day = bars["session"].rle_id().to_numpy()
@@ -75,7 +68,7 @@ def past_deviation(
 def past_values(
     values: Floats, day: NDArray[np.uint32], m: NDArray[np.int32], usable: NDArray[np.bool_], quality: QualityParams
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """Values of the last usable sessions, pooled by bucket of the day; and which pool lies before each session."""
+    """Values of the last usable sessions, pooled by time bucket; and the index of each session's pool."""
     width = quality.outlier_bucket_min
     table = np.full((len(usable), int(m.max()) // width + 1, width), np.nan)
     table[day, m // width, m % width] = values
@@ -84,13 +77,13 @@ def past_values(
 
 
 TODAY_BARS, TODAY_MIN_BARS = 30, 5
-BODIES = 3  # a wick of three bodies is natural, however calm the minutes before were
+BODIES = 3  # a wick of three bodies is normal, however calm the minutes before were
 
 
 def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOBODY) -> tuple[set[Place], list[Place]]:
-    """Rows and sides (1 the high, -1 the low) to be cut; and those which other symbols may excuse.
+    """Rows and sides (1 the high, -1 the low) to be cut; and those that other symbols may excuse.
 
-    *Tables*: the whole grid in order, with `sound`.
+    *Tables*: the complete grid in order, with `sound`.
     """
     rows = np.flatnonzero(bars["sound"].to_numpy())
     high, low, opening, close = (bars[name].to_numpy()[rows] for name in ("high", "low", "open", "close"))
@@ -123,7 +116,7 @@ def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOB
 
 
 def cut_to_body(bars: pl.DataFrame, cut: set[Place]) -> pl.DataFrame:
-    """High and low of marked bars at their body; `PX8` marks them."""
+    """High and low of these bars set to their body; column `PX8` marks them."""
     if not cut:
         return bars.with_columns(PX8=pl.lit(value=False))
     sides = {side: np.zeros(bars.height, np.bool_) for side in (1, -1)}
@@ -143,7 +136,7 @@ def _usual(larger: Floats, day: NDArray[np.uint32], m: NDArray[np.int32], qualit
     return median(pooled)[before]
 
 
-PRICE_DECIMALS, VOLUME_DECIMALS = 6, 3  # as in table Bars: what is checked is what is written
+PRICE_DECIMALS, VOLUME_DECIMALS = 6, 3  # as in table Bars, so that the written values are checked
 
 
 def placed(
@@ -151,7 +144,7 @@ def placed(
 ) -> pl.DataFrame:
     """Every minute with its bar, the checks PX1, PX2, VOL1, HLT1 that remove it, and whether it is `sound`.
 
-    Grid and rows are both in order of time: with no tolerance, the nearest row is the row of that minute.
+    Grid and rows are both ordered by time: with no tolerance, the nearest row is the row of that minute.
     """
     rounded = rows.with_columns(pl.col(PRICES).round(PRICE_DECIMALS), pl.col("volume").round(VOLUME_DECIMALS))
     return (
@@ -165,7 +158,7 @@ def placed(
 
 
 def filled(marked: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """Bars that are not `sound` removed and gaps carried forward: every minute with its `gap_len`."""
+    """Bars that are not `sound` removed and short gaps filled: every minute with its `gap_len`."""
     marked = marked.rename({"sound": "is_real"})
     if quality.quiet:
         marked = marked.with_columns(is_real=pl.col("is_real") & ~_idle())
@@ -184,20 +177,20 @@ def filled(marked: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
 
 
 def _faults(quality: QualityParams) -> list[pl.Expr]:
-    """Marks of the delivered bars that cannot be true; a minute without a row has none of them."""
+    """Marks of delivered bars that cannot be true; a minute without a row has none."""
     tolerance = quality.ohlc_tolerance_ticks * quality.tick_size
     price, inner, volume = pl.col(PRICES), pl.col("open", "close"), pl.col("volume")
     beyond = pl.any_horizontal(inner > pl.col("high") + tolerance, inner < pl.col("low") - tolerance)
     sound = {
         "PX1": pl.all_horizontal(price.is_finite() & (price > 0)),
-        "PX2": ~((pl.col("high") < pl.col("low")) | beyond).fill_null(value=False),  # an absent price is PX1 alone
+        "PX2": ~((pl.col("high") < pl.col("low")) | beyond).fill_null(value=False),  # a missing price is PX1 only
         "VOL1": volume.is_finite() & (volume >= 0),
     }
     return [(pl.col("delivered") & ~holds.fill_null(value=False)).alias(check) for check, holds in sound.items()]
 
 
 def _idle() -> pl.Expr:
-    """Bars that say that nobody traded: no volume, and all four prices the close before, of the same session."""
+    """Bars without a trade: no volume, and all four prices equal the previous close of the session."""
     before = pl.when("is_real").then("close").forward_fill().shift(1).over("session")
     unmoved = pl.all_horizontal(pl.col(PRICES) == before)
     return (unmoved & (pl.col("volume") == 0)).fill_null(value=False)

@@ -1,10 +1,10 @@
-"""The same bars twice: a session that holds an earlier one, a symbol that holds another's.
+"""Copied bars: a session that repeats an earlier one, or a symbol that repeats another.
 
-Rows with volume and a range are compared at the same minute, all five numbers. Two sessions that share many of them
-share them by no chance.
+Rows with volume and a range are compared at the same minute, in all five numbers. Two sessions with many equal rows are
+not equal by chance.
 
-*Tables*: the whole grid in order, as delivered, with `sound`.
-*Time*: a session is compared with earlier sessions and with other symbols on the same day.
+*Tables*: the complete grid in order, as delivered, with `sound`.
+*Time*: a session is compared with earlier sessions, and with other symbols on the same day.
 """
 
 from collections.abc import Mapping
@@ -17,28 +17,28 @@ from numpy.typing import NDArray
 from stages.params.quality import QualityParams
 from stages.tables.market import PRICES
 
-LEAST_EQUAL = 20  # rows: in a name of few prices and round volumes some are equal by chance
+LEAST_EQUAL = 20  # rows: with few prices and round volumes some are equal by chance
 SAMPLE_MINUTES = 24  # between sampled minutes when symbols are compared: 16 a session
-LEAST_SAMPLED = 4  # equal sampled rows of a session that two symbols share by no chance
-FACTORS = np.random.default_rng(0).integers(0, 2**63, 6, np.uint64) * np.uint64(2) + np.uint64(1)  # odd: none is lost
+LEAST_SAMPLED = 4  # equal sampled rows of a session that are no chance
+FACTORS = np.random.default_rng(0).integers(0, 2**63, 6, np.uint64) * np.uint64(2) + np.uint64(1)  # odd: no bit is lost
 Prints = NDArray[np.uint32]
 
 
 def copied_sessions(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """`session, copied_from, TS8`: how many rows of a session were last seen on the session that has most of them.
+    """`session, copied_from, TS8`: the earlier session with most rows in common, and their number.
 
     Only sessions that share at least `quality.copy_min_share` of their rows are listed.
     """
-    tells, prints = row_prints(bars)
-    ordered = np.sort(prints[tells])
+    compared, prints = row_prints(bars)
+    ordered = np.sort(prints[compared])
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if len(twice) < LEAST_EQUAL:
         return pl.DataFrame(schema={"session": pl.Date, "copied_from": pl.Date, "TS8": pl.UInt32})
-    rows = bars.select("session").with_columns(print=pl.Series(prints)).filter(pl.Series(tells))
+    rows = bars.select("session").with_columns(print=pl.Series(prints)).filter(pl.Series(compared))
     equal = rows.join(rows.group_by("session").agg(n=pl.len()), on="session").filter(
         pl.Series(np.isin(rows["print"].to_numpy(), twice))
     )
-    before = pl.col("session").shift(1).over("print")  # the last time that these numbers came
+    before = pl.col("session").shift(1).over("print")  # the last session with these numbers
     pairs = equal.sort("print", "session").with_columns(copied_from=before).drop_nulls("copied_from")
     return (
         pairs.group_by("session", "copied_from")
@@ -51,31 +51,31 @@ def copied_sessions(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
 
 
 def sampled_prints(bars: pl.DataFrame) -> Prints:
-    """A number for every sampled minute of every session, 0 where the row tells nothing.
+    """A fingerprint of every sampled minute of every session, 0 where the row is not compared.
 
     *Shapes*: sessions x samples, in order.
     """
-    tells, prints = row_prints(bars)
+    compared, prints = row_prints(bars)
     m, day = bars["m"].to_numpy(), bars["session"].rle_id().to_numpy()
-    rows = np.flatnonzero(tells & (m % SAMPLE_MINUTES == SAMPLE_MINUTES // 2))
+    rows = np.flatnonzero(compared & (m % SAMPLE_MINUTES == SAMPLE_MINUTES // 2))
     sampled = np.zeros((int(day[-1]) + 1, int(m.max()) // SAMPLE_MINUTES + 1), np.uint32)
     sampled[day[rows], m[rows] // SAMPLE_MINUTES] = np.maximum(prints[rows] >> np.uint64(32), 1)
     return sampled
 
 
 def row_prints(bars: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
-    """Which rows tell anything, and a number for minute, prices and volume that no other row has but by 1 in 2**32."""
-    tells = (pl.col("sound") & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))).fill_null(value=False)
+    """Which rows are compared, and a fingerprint of minute, prices and volume (equal by chance in 1 of 2**32)."""
+    compared = (pl.col("sound") & (pl.col("volume") > 0) & (pl.col("high") > pl.col("low"))).fill_null(value=False)
     numbers = [bars[name].to_numpy().view(np.uint64) for name in (*PRICES, "volume")]
     numbers.append(bars["m"].to_numpy().astype(np.uint64))
     mixed = np.zeros(bars.height, np.uint64)
     for number, factor in zip(numbers, FACTORS, strict=True):
         mixed += number * factor
-    return bars.select(tells).to_series().to_numpy(), mixed ^ (mixed >> np.uint64(29))
+    return bars.select(compared).to_series().to_numpy(), mixed ^ (mixed >> np.uint64(29))
 
 
 def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[int]]:
-    """Pairs of symbols that hold the same bars, with the numbers of these sessions."""
+    """Pairs of symbols with the same bars, with the numbers of these sessions."""
     symbols = sorted(prints)
     if len(symbols) < 2:
         return {}
@@ -94,5 +94,5 @@ def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[i
 
 
 def _in_common(row: Prints, ordered: Prints, equal: NDArray[np.bool_]) -> int:
-    """How many samples of a symbol are another's as well."""
+    """The number of samples that a symbol shares with another."""
     return int(((ordered[1:] == row) & equal).any(axis=0).sum())

@@ -1,12 +1,12 @@
-"""Long gaps, and whose fault they are: the other symbols tell a halt from a broken feed.
+"""Long gaps and their cause: the other symbols distinguish a halt from a broken feed.
 
-A symbol that is silent while most others trade was halted, or its own feed broke; when most others are silent too, the
-feed broke for all. Alone, nobody can tell. A session without any bar is no gap. Listed halts are no gaps either: they
-are told by their own names.
+If a symbol is silent while most others trade, it was halted or its own feed broke. If most others are silent too, the
+feed broke for all. With one symbol the cause is unknown. A session without any bar is not a gap, and neither is a
+listed halt.
 
-*Time*: the kind of a gap is told when all is over, and changes nothing. What `quality.unlisted_halts` keeps is decided
-minute by minute: once a gap is as long as a gap may be, each further minute is halted if the others traded in more than
-`quality.halt_min_trading_share` of the gap before it.
+*Time*: the kind of a gap is determined afterwards and changes nothing. What `quality.unlisted_halts: keep` keeps is
+decided minute by minute: once a gap has the longest allowed length, each further minute is halted if the others traded
+in more than `quality.halt_min_trading_share` of the gap before it.
 """
 
 import zlib
@@ -29,17 +29,17 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Silence:
-    """When one symbol was silent: small enough to be held for all symbols at once.
+    """When one symbol was silent: small enough to be kept for all symbols.
 
-    *Tables*: `gaps` has `session, first_minute, minutes`, `ts` and `row` of the first, `halted`, how many lie in a
-    listed halt (`market_wide` if it was one of all symbols), and `absent`, how many others are missing in a row at
-    most; in order of time.
+    *Tables*: `gaps` has `session, first_minute, minutes`, `ts` and `row` of the first, `halted`, the minutes in a
+    listed halt (`market_wide` if it was one of all symbols), and `absent`, the longest run of other missing minutes;
+    ordered by time.
     """
 
     gaps: pl.DataFrame
-    real: bytes  # which rows of the grid hold a real bar: a bit each, compressed
+    real: bytes  # which grid rows hold a real bar: one bit each, compressed
     rows: int
-    absent_min: int  # how long a gap may be
+    absent_min: int  # the longest allowed gap
 
     def trading(self) -> NDArray[np.uint8]:
         """1 on every row of the grid with a real bar, else 0."""
@@ -47,7 +47,7 @@ class Silence:
 
 
 def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame = NO_HALTS) -> Silence:
-    """Every gap of a symbol beyond what may be absent that is no whole session, and when it traded."""
+    """Every gap of a symbol longer than allowed and shorter than a session, and when it traded."""
     gaps = (
         with_absences(bars, halts)
         .select("session", "ts", "m", "gap_len", "halted", "absent_min", n_expected=pl.len().over("session"))
@@ -71,7 +71,7 @@ def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame =
 
 @dataclass(frozen=True)
 class Others:
-    """How many symbols traded on each row of the grid. *Shapes*: all symbols hold the same grid in the same order."""
+    """How many symbols traded on each grid row. *Shapes*: all symbols have the same grid in the same order."""
 
     trading: Counts
     symbols: int
@@ -82,14 +82,14 @@ class Others:
         return cls(trading_symbols(silences.values()), len(silences))
 
     def shares(self, gap: Mapping[str, Any]) -> NDArray[np.float64]:
-        """Per minute of a gap: the share of the others' minutes since it began in which they traded."""
+        """Per minute of a gap: the share of the others' minutes in which they traded since the gap began."""
         so_far = np.cumsum(self.trading[gap["row"] : gap["row"] + gap["minutes"]])
         shares: NDArray[np.float64] = so_far / (np.arange(1, gap["minutes"] + 1) * max(1, self.symbols - 1))
         return shares
 
 
 def trading_symbols(silences: Iterable[Silence]) -> Counts:
-    """How many symbols had a real bar, by row of the grid that all hold in the same order."""
+    """The number of symbols with a real bar, by row of the common grid."""
     total: Counts | None = None
     for one in silences:
         total = one.trading().astype(np.int64) if total is None else total + one.trading()
@@ -97,12 +97,16 @@ def trading_symbols(silences: Iterable[Silence]) -> Counts:
 
 
 def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, list[dict[str, Any]]]:
-    """Per symbol: `session, first_minute, minutes, kind` of every long gap, in order of time."""
+    """Per symbol: `session, first_minute, minutes, kind` of every long gap, ordered by time."""
     others = Others.of(silences)
-    told = ("first_minute", "minutes")
+    columns = ("first_minute", "minutes")
     return {
         symbol: [
-            {"session": str(gap["session"]), **{name: gap[name] for name in told}, "kind": _kind(gap, others, quality)}
+            {
+                "session": str(gap["session"]),
+                **{name: gap[name] for name in columns},
+                "kind": _kind(gap, others, quality),
+            }
             for gap in one.gaps.iter_rows(named=True)
         ]
         for symbol, one in silences.items()
@@ -110,7 +114,7 @@ def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[s
 
 
 def unlisted_halts(silences: Mapping[str, Silence], quality: QualityParams) -> dict[str, pl.DataFrame]:
-    """Per symbol, table `Halts` of what `quality.unlisted_halts: keep` takes for a halt: none if it says drop."""
+    """Per symbol, table `Halts` of the gaps that `quality.unlisted_halts: keep` treats as halts; empty with drop."""
     if quality.unlisted_halts == "drop" or len(silences) < 2:
         return dict.fromkeys(silences, NO_HALTS)
     others = Others.of(silences)

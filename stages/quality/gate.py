@@ -1,11 +1,11 @@
-"""The data gate: each symbol's bars as delivered -> sound bars on the grid, and what was found.
+"""The data gate for one symbol: bars as delivered -> sound bars on the grid, and findings.
 
-Symbols are checked one by one, so that memory holds the work on one of them; `across` asks what all say together.
+Symbols are checked one by one, so memory holds the work on one of them; `across` checks them together.
 
-*Tables*: `Checked.bars` is table `Bars`, sessions that the gate drops included (their verdict says so); `days` is one
-row a session; `halts` is table `Halts` of that symbol.
-*Errors*: none; a hard failure becomes part of what was found, and `require_sound` stops the run after the report is
-written. Of a symbol with a failure nothing else was found: its bars and days stand for nothing.
+*Tables*: `Checked.bars` is table `Bars`, including sessions that the gate drops (their verdict says so); `days` has one
+row a session; `halts` is table `Halts` of the symbol.
+*Errors*: none; a hard failure becomes part of the findings, and `report.require_sound` stops the run after the report
+is written. For a symbol with a hard failure nothing else is known: its bars and days are meaningless.
 """
 
 from collections.abc import Mapping
@@ -33,9 +33,7 @@ from stages.tables.market import Bars
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a symbol beside its bars: the listed factor of its price by session, the listed halts of all
-    symbols (table `Halts`), and what the other symbols did.
-    """
+    """Inputs besides a symbol's bars: listed price factors by session, listed halts of all symbols, and the others."""
 
     actions: Mapping[date, float] = field(default_factory=dict)
     halts: pl.DataFrame = field(default_factory=lambda: NO_HALTS)
@@ -61,7 +59,7 @@ class Checked:
     prints: Prints
     evidence: LabelEvidence | None = None
     labels: LabelReading | None = None  # of all symbols
-    undecided: str = ""  # why the label is not known, if that stops the run
+    undecided: str = ""  # why the label is unknown, if that stops the run
 
 
 def check_one_symbol(  # noqa: PLR0913  # as check_symbol
@@ -73,7 +71,7 @@ def check_one_symbol(  # noqa: PLR0913  # as check_symbol
     calendar: pl.DataFrame,
     quality: QualityParams,
 ) -> tuple[pl.DataFrame, Checked]:
-    """The bars of one symbol, and what else was found: small enough to be held for all symbols at once."""
+    """The bars of one symbol, and the other findings, which are small enough to be kept for all symbols."""
     checked = check_symbol(symbol, delivered, dialect, calendar, quality, known)
     return checked.bars, replace(checked, bars=Bars.create_empty())
 
@@ -86,7 +84,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
     quality: QualityParams,
     known: Known = NOTHING,
 ) -> Checked:
-    """One symbol through the gate; nothing of the others is needed."""
+    """One symbol through the gate, without the others."""
     quality, halts = quality.of(symbol), halts_of(symbol, known.halts, calendar)
     failure = evidence = None
     try:

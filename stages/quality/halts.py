@@ -1,9 +1,8 @@
-"""Minutes in which nobody could trade: no bar is missing there, and nothing may be asked or traded.
+"""Halts: minutes in which trading was stopped. No bar is missing there, and nothing may be asked or traded.
 
-*Tables*: `Halts` of one symbol, those of the whole market among them. Listed halts are stated by the user
-(`quality.halts`); one that only the other symbols tell (`gaps`) is kept if `quality.unlisted_halts` says so.
-*Time*: that trading is halted is known while it is. A minute counts as halted by its own stamp alone, whatever comes
-after it.
+*Tables*: `Halts` of one symbol, including those of the whole market. The user lists halts (`quality.halts`); a halt
+that only the other symbols show (`gaps`) is kept if `quality.unlisted_halts` says so.
+*Time*: a halt is known while it lasts. Whether a minute is halted depends on its own stamp only.
 """
 
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ UNLISTED = "the other symbols traded (quality.unlisted_halts)"
 
 
 def halts_of(symbol: str, halts: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """The halts that held for one symbol in the span of a calendar."""
+    """The halts of one symbol in the span of a calendar."""
     begun, not_over = (
         pl.col("halted_at") < calendar["close_utc"].max(),
         pl.col("resumed_at") > calendar["open_utc"].min(),
@@ -27,7 +26,7 @@ def halts_of(symbol: str, halts: pl.DataFrame, calendar: pl.DataFrame) -> pl.Dat
 
 
 def inside(halts: pl.DataFrame) -> pl.Expr:
-    """Whether the whole minute from `ts` on lies in a halt: no trade can have made a bar of it."""
+    """Whether the complete minute from `ts` on is in a halt: no trade can have made a bar of it."""
     begins, ends = pl.col("ts"), pl.col("ts") + pl.duration(minutes=1)
     return _any((begins >= halted) & (ends <= resumed) for halted, resumed in _spans(halts))
 
@@ -39,9 +38,9 @@ def closed_at_known(halts: pl.DataFrame) -> pl.Expr:
 
 
 def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
-    """`Bars` in order of time beside `halted`, and `absent_min`: missing minutes in a row so far, but for halts.
+    """`Bars` in order of time with `halted`, and `absent_min`: missing minutes in a row so far, without halts.
 
-    A halt neither ends a run of missing minutes nor makes it longer.
+    A halt neither ends nor extends a run of missing minutes.
     """
     marked = bars.with_columns(halted=inside(halts) & ~REAL)
     in_halted_sessions = marked["session"].is_in(marked.filter("halted")["session"].unique().implode()).to_numpy()
@@ -54,7 +53,7 @@ def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
     return marked.with_columns(absent_min=pl.Series(absent, dtype=pl.Int32))
 
 
-def halts_told(halts: pl.DataFrame) -> list[dict[str, str]]:
+def halts_document(halts: pl.DataFrame) -> list[dict[str, str]]:
     """The halts of a symbol, for the report."""
     return [
         {name: f"{value:%Y-%m-%dT%H:%M:%SZ}" if name.endswith("_at") else value for name, value in row.items()}
@@ -63,7 +62,7 @@ def halts_told(halts: pl.DataFrame) -> list[dict[str, str]]:
 
 
 def halts_reported(report: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
-    """Table `Halts` of each symbol, as the gate's report tells them."""
+    """Table `Halts` of each symbol, from the gate's report."""
     stamps = ("halted_at", "resumed_at")
     read = [pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC") for name in stamps]
     return {

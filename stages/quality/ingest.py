@@ -1,11 +1,11 @@
-"""A vendor's rows in our dialect: our column names and types, UTC, start labels, one row a minute of regular hours.
+"""Ingestion: a vendor's rows in our columns, types and UTC with start labels, one row a minute of regular hours.
 
 This is the only place where aliases, zone, unit, price scale, renames and bar label are interpreted.
 
 *Tables*: `Ingested.rows` holds `ts, open, high, low, close, volume`, sorted by `ts`, minutes of the calendar only.
 *Time*: `ts` is the start of the bar in UTC microseconds.
 *Errors*: `HardFailure` when the rows cannot be read without guessing: SCH1 (columns, types), SCH2 (zone), TS4 (whole
-minutes), TS6 (rows on a holiday), TS7 (no row in any session). What the label is, all symbols tell together: `labels`.
+minutes), TS6 (rows on a holiday), TS7 (no row in any session). The label is judged from all symbols: `labels`.
 """
 
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ SHARED = pl.col("ts").eq_missing(pl.col("ts").shift(1)) | pl.col("ts").eq_missin
     pl.col("ts").shift(-1)
 )  # of sorted rows
 MOST = 0.5  # of all
-ALL_HOURS_ROWS = 10  # outside regular hours on most full sessions: after an early close such a feed goes on, too
+ALL_HOURS_ROWS = 10  # rows outside regular hours on most full sessions: such a feed also continues after an early close
 A_SECOND: dict[Literal["s", "ms", "us", "ns"], float] = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 PER_MICROSECOND = {"ms": 1e-3, "us": 1, "ns": 1000}
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """Rows of regular hours, how often each harmless fault occurred, and per session the faults that are not."""
+    """Rows of regular hours, counts of harmless faults, and other faults per session."""
 
     rows: pl.DataFrame
     counts: dict[str, int]
@@ -43,7 +43,7 @@ class Ingested:
 
     @classmethod
     def nothing(cls) -> "Ingested":
-        """What is left of rows that could not be read."""
+        """The result for rows that could not be read."""
         return cls(
             rows=pl.DataFrame(schema={"ts": UTC_MICROSECONDS} | dict.fromkeys(NUMBERS, pl.Float64)),
             counts={},
@@ -55,7 +55,7 @@ class Ingested:
 def read_rows(
     symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Our columns of all rows as delivered, and those of the study's span in UTC, still with the vendor's label."""
+    """All delivered rows in our columns, and those of the study's span in UTC, still with the vendor's label."""
     named = _named(symbol, delivered, dialect)
     stamped = _by_its_name(symbol, _in_utc(_typed(named, dialect), dialect, calendar), dialect)
     _check_step(stamped)
@@ -63,7 +63,7 @@ def read_rows(
 
 
 def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> Ingested:
-    """The rows of one symbol in our dialect, from what `read_rows` returns."""
+    """The rows of one symbol in our form, from the result of `read_rows`."""
     shift = timedelta(minutes=1 if dialect.bar_label == "end" else 0)
     rows = stamped.with_columns(pl.col("ts") - shift)
     distinct = _distinct(rows)
@@ -71,7 +71,7 @@ def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, c
     regular, outside = placed.drop_nulls("session"), placed.filter(pl.col("session").is_null()).drop("session")
     if regular.is_empty():
         raise HardFailure(
-            "TS7", f"no row lies in a session: {_extent(named)}; check universe.first_session and its unit."
+            "TS7", f"no row is in a session: {_extent(named)}; correct universe.first_session or source.unit."
         )
     return Ingested(
         rows=regular.filter(~SHARED).drop("session"),
@@ -90,7 +90,7 @@ def ingest(named: pl.DataFrame, stamped: pl.DataFrame, dialect: DialectParams, c
 
 
 def as_labelled(symbol: str, delivered: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the span in our columns and in UTC, with the vendor's label: what a look into a new source judges."""
+    """Rows of the span in our columns and UTC, with the vendor's label: for the inspection of a new source."""
     return _in_utc(_typed(_named(symbol, delivered, dialect), dialect), dialect, calendar)
 
 
@@ -100,32 +100,33 @@ def in_our_columns(symbol: str, delivered: pl.DataFrame, dialect: DialectParams)
 
 
 def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """Our columns under our names; with the `ticker` of each row where the symbol was renamed."""
+    """Our columns under our names, with the `ticker` of each row where the symbol was renamed."""
     if delivered.is_empty():
-        raise HardFailure("SCH1", "the file holds no rows: get it again, or take the symbol out of universe.")
+        raise HardFailure("SCH1", "the file holds no rows: get it again, or remove the symbol from universe.symbols.")
     aliases = {theirs.replace("{symbol}", symbol): ours for theirs, ours in dialect.aliases.items()}
     vendor = {ours: theirs for theirs, ours in aliases.items() if theirs in delivered.columns}
     if both := sorted(ours for ours in vendor if ours in delivered.columns and vendor[ours] != ours):
         raise HardFailure(
-            "SCH1", f"source.aliases names {vendor[both[0]]!r} for {both[0]!r}, but the file has both: drop the alias."
+            "SCH1", f"source.aliases names {vendor[both[0]]!r} for {both[0]!r}, but the file has both: remove it."
         )
     names = {ours: vendor.get(ours, ours) for ours in COLUMNS}
     if missing := [ours for ours, theirs in names.items() if theirs not in delivered.columns]:
         raise HardFailure(
             "SCH1",
-            f"column {missing[0]!r} is missing, the file has {delivered.columns}: name the vendor's in source.aliases.",
+            f"column {missing[0]!r} is missing, the file has {delivered.columns}: name the vendor's column in "
+            "source.aliases.",
         )
-    told, earlier = vendor.get("symbol", "symbol"), dialect.renames.get(symbol, {})
-    if told in delivered.columns:
-        strangers = {*delivered[told].cast(pl.String).unique()} - {symbol, *earlier}
-        if others := sorted(strangers, key=str):
+    column, earlier = vendor.get("symbol", "symbol"), dialect.renames.get(symbol, {})
+    if column in delivered.columns:
+        unknown = {*delivered[column].cast(pl.String).unique()} - {symbol, *earlier}
+        if others := sorted(unknown, key=str):
             raise HardFailure("SCH1", f"the file holds rows of {others[0]!r}: correct source.uri_template.")
-        names |= {"ticker": told} if earlier else {}
+        names |= {"ticker": column} if earlier else {}
     return delivered.select(pl.col(theirs).alias(ours) for ours, theirs in names.items())
 
 
 def _typed(named: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """Prices in dollars and volume as floats; stamps must be stamps, or whole numbers of a stated unit."""
+    """Prices in dollars and volume as floats; stamps must be timestamps, or whole numbers with a stated unit."""
     for name in NUMBERS:
         dtype = named[name].dtype
         if not (dtype.is_numeric() or dtype == pl.Null):
@@ -141,11 +142,11 @@ def _typed(named: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
 
 
 def _stamps(stamps: pl.Series, dialect: DialectParams) -> pl.Series:
-    """Stamps with a date: whole numbers count from 1970, in UTC, or on the clock of `source.zone` if it is stated."""
+    """Stamps with a date: whole numbers count from 1970 in UTC, or in `source.zone` if it is stated."""
     if stamps.dtype.is_integer():
         if dialect.unit is None:
             raise HardFailure(
-                "SCH1", f"column 'ts' holds {stamps.dtype}, first {stamps[0]}: state what it counts in source.unit"
+                "SCH1", f"column 'ts' holds {stamps.dtype}, first {stamps[0]}: state its unit in source.unit"
                 f"{_likely_unit(stamps[0])}.",
             )  # fmt: skip
         whole = pl.from_epoch(stamps.cast(pl.Int64), time_unit=dialect.unit)
@@ -158,19 +159,19 @@ def _stamps(stamps: pl.Series, dialect: DialectParams) -> pl.Series:
 
 
 def _likely_unit(count: int | None) -> str:
-    """The unit by which a count since 1970 falls into our time, in words."""
+    """The unit for which a count since 1970 falls into our time, as text."""
     likely = [unit for unit, a_second in A_SECOND.items() if 2e8 < (count or 0) / a_second < 4e9]
     return f"; as {likely[0]} it is {pl.from_epoch(pl.Series([count]), time_unit=likely[0])[0]} UTC" if likely else ""
 
 
 def _units(price_scale: float) -> float:
-    """How many units make a dollar: a whole number is divided by without rounding twice."""
+    """How many units make a dollar: dividing by a whole number rounds only once."""
     units = 1 / price_scale
     return float(round(units)) if abs(units - round(units)) < 1e-6 * units else units
 
 
 def _by_its_name(symbol: str, stamped: pl.DataFrame, dialect: DialectParams) -> pl.DataFrame:
-    """Of a renamed symbol the rows under the name that it had on their day in New York; another's are dropped."""
+    """For a renamed symbol, the rows under its name on their day in New York; other rows are dropped."""
     if "ticker" not in stamped.columns:
         return stamped
     day = pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date()
@@ -184,8 +185,8 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
     """Stamps of the study's span in UTC microseconds, still with the vendor's label."""
     unit, zone = typed.schema["ts"].time_unit, typed.schema["ts"].time_zone  # type: ignore[attr-defined]
     if zone is None and dialect.zone is None:
-        raise HardFailure("SCH2", f"the stamps carry no time zone, first {typed['ts'][0]}: name theirs in source.zone.")
-    ticks = pl.col("ts").to_physical()  # integers: no date is too far off to be compared
+        raise HardFailure("SCH2", f"the stamps have no time zone, first {typed['ts'][0]}: state it in source.zone.")
+    ticks = pl.col("ts").to_physical()  # integers, so that any date can be compared
     first, last = calendar["open_utc"].dt.epoch(unit)[0], calendar["close_utc"].dt.epoch(unit)[-1]
     day, minute = DAY // timedelta(microseconds=1) * PER_MICROSECOND[unit], 60_000_000 * PER_MICROSECOND[unit]
     rows = typed.filter(ticks.is_between(int(first - day), int(last + day)))
@@ -193,10 +194,10 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
     if not uneven.is_empty():
         raise HardFailure(
             "TS4",
-            f"{uneven.height} stamps lie off the whole minute, first {uneven['ts'][0]}: these are no minute bars, or "
-            "their unit is wrong; correct the source.",
+            f"{uneven.height} stamps are not on a whole minute, first {uneven['ts'][0]}: these are not minute bars, or "
+            "their unit is wrong; correct source.unit or the source.",
         )
-    # a local time that the change of clocks makes ambiguous lies in no session: such rows are dropped
+    # local times that a clock change makes ambiguous are in no session: such rows are dropped
     aware = (
         pl.col("ts") if zone else pl.col("ts").dt.replace_time_zone(dialect.zone, ambiguous="null", non_existent="null")
     )
@@ -204,7 +205,7 @@ def _in_utc(typed: pl.DataFrame, dialect: DialectParams, calendar: pl.DataFrame)
 
 
 def _check_step(stamped: pl.DataFrame) -> None:
-    """Raise if most stamps lie further apart than a minute: a name that rarely trades still trades in minutes."""
+    """Raise if most stamps are more than a minute apart: a rarely traded symbol still has some adjacent minutes."""
     steps = stamped["ts"].sort().diff().dt.total_minutes()
     apart = steps.filter(steps > 0)
     if 2 * (apart == 1).sum() >= len(apart):
@@ -213,20 +214,20 @@ def _check_step(stamped: pl.DataFrame) -> None:
     if step > 1 and count > MOST * len(apart):
         raise HardFailure(
             "TS4",
-            f"the stamps lie {step} minutes apart ({count} of {len(apart)}): these are bars of {step} minutes, and the "
-            "study is made of bars of one; get minute bars at the source.",
+            f"the stamps are {step} minutes apart ({count} of {len(apart)}): these are bars of {step} minutes, and the "
+            "study needs one-minute bars; get minute bars from the source.",
         )
 
 
 def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
-    """Every row once, sorted by `ts`; only rows that share their minute are compared."""
+    """Every row once, sorted by `ts`; only rows of the same minute are compared."""
     in_order = rows.sort("ts", maintain_order=True)
     several = in_order.filter(SHARED).unique(maintain_order=True)
     return pl.concat([in_order.filter(~SHARED), several]).sort("ts", maintain_order=True)
 
 
 def _in_sessions(distinct: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Rows in order of time with the `session` they lie in; null outside regular hours."""
+    """Rows ordered by time with their `session`; null outside regular hours."""
     opened = calendar.select("session", "open_utc", "close_utc")
     return (
         distinct.join_asof(opened, left_on="ts", right_on="open_utc", check_sortedness=False)
@@ -236,7 +237,7 @@ def _in_sessions(distinct: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame
 
 
 def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Rows in regular hours that no session has: after an early close they are counted, on a holiday they are hard."""
+    """Rows in regular hours that are in no session: counted after an early close, a hard failure on a holiday."""
     local = pl.col("ts").dt.convert_time_zone(NEW_YORK)
     opens, closes = REGULAR_HOURS
     rows = outside.select("ts", session=local.dt.date(), clock=local.dt.time()).filter(
@@ -250,25 +251,25 @@ def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
         raise HardFailure(
             "TS6",
             f"{count} rows in regular hours of a day on which XNYS was closed: the dates or source.zone are wrong, or "
-            "the rows are made up; remove them at the source.",
+            "the rows are invented; correct source.zone, or remove the rows at the source.",
             day,
         )
     at_close = pl.col("ts").is_in(calendar["close_utc"].implode())
     tails = rows.group_by("session").agg(TS6=pl.len(), prints=at_close.sum()).sort("session")
-    tails = tails.filter(pl.col("TS6") > pl.col("prints")).drop("prints")  # the closing auction alone is no tail
+    tails = tails.filter(pl.col("TS6") > pl.col("prints")).drop("prints")  # the closing auction alone does not count
     return tails.head(0) if not tails.is_empty() and _of_all_hours(outside, calendar) else tails
 
 
 def _of_all_hours(outside: pl.DataFrame, calendar: pl.DataFrame) -> bool:
-    """Most full sessions that have rows outside regular hours have many; a lone auction row is none."""
+    """Whether most full sessions with rows outside regular hours have many; a single auction row does not count."""
     full = calendar.filter(~pl.col("is_half")).select(date=pl.col("open_utc").dt.date())
-    counts = outside["ts"].dt.date().rle().struct.unnest().select(date="value", n="len")  # rows are in order
+    counts = outside["ts"].dt.date().rle().struct.unnest().select(date="value", n="len")  # rows are sorted
     many = full.join(counts, on="date", how="left")["n"].fill_null(0) >= ALL_HOURS_ROWS
     return int(many.sum()) > MOST * full.height
 
 
 def _auction_rows(outside: pl.DataFrame, calendar: pl.DataFrame) -> int:
-    """Prints alone in a row beside the session: 09:30 under end labels, 16:00 under start labels; dropped."""
+    """Single rows beside the session: 09:30 under end labels, 16:00 under start labels; they are dropped."""
     beside = [*(calendar["open_utc"] - timedelta(minutes=1)), *calendar["close_utc"]]
     prints = outside.filter(pl.col("high") == pl.col("low"))
     return prints.filter(pl.col("ts").is_in(beside)).height

@@ -1,11 +1,11 @@
-"""What the bars of one symbol say of their stamps: which stamp names the first minute of a session.
+"""Evidence of one symbol on its labels: which stamp names the first minute of a session.
 
 A candidate is a distance in minutes from the open to the stamp of the session's first minute: 0 for start labels, 1 for
 end labels, -2 for start labels that are two minutes early, -240 for New York's clock read as UTC in summer.
 
 *Shapes*: signs x sessions x candidates.
 *Units*: nats, 0 for the best candidate of a session, and bounded: one odd session cannot outweigh two sound ones.
-*Time*: see `label_signs`; the answer decides only whether the run stops.
+*Time*: see `label_signs`; the result only decides whether the run stops.
 """
 
 import zlib
@@ -31,29 +31,29 @@ from stages.quality.label_signs import (
     by_volume,
 )
 
-SIGNS = {"rows": 3.0, "ranges": 1.5, "prints": 1.5, "volume": 3.0}  # nats at most in a session
-REGULAR_SPAN = 395  # a session of more minutes than these holds more than regular hours
-STEP = 3.0 / 120  # nats: in which evidence is kept
+SIGNS = {"rows": 3.0, "ranges": 1.5, "prints": 1.5, "volume": 3.0}  # most nats of a session
+REGULAR_SPAN = 395  # a longer session holds more than regular hours
+STEP = 3.0 / 120  # nats: the precision in which evidence is stored
 
 
 @dataclass(frozen=True)
 class LabelEvidence:
-    """One symbol: small enough to be held for all symbols at once."""
+    """The evidence of one symbol: small enough to be kept for all symbols."""
 
     packed: bytes
-    clock: Array  # by the minute of five on which stamps fall
+    clock: Array  # by the stamp's minute modulo five
 
     def by_sign(self) -> Array:
-        """Signs x sessions x candidates; zeros where a session says nothing."""
+        """Signs x sessions x candidates; zeros where a session shows nothing."""
         steps = np.frombuffer(zlib.decompress(self.packed), np.int8).reshape(len(SIGNS), -1, len(CANDIDATES))
         return np.asarray(steps * STEP, float)
 
 
 @np.errstate(all="ignore")
 def label_evidence(bars: pl.DataFrame, calendar: pl.DataFrame) -> LabelEvidence:
-    """The evidence of one symbol's `ts, high, low, volume`, stamps in UTC as the vendor labels them.
+    """The evidence in one symbol's `ts, high, low, volume`, stamps in UTC with the vendor's label.
 
-    One entry a session of the calendar; half days and sessions with fewer than half of their minutes say nothing.
+    One entry a session of the calendar; half days and sessions with fewer than half of their minutes show nothing.
     """
     minutes = _laid_out(bars, calendar)
     votes = minutes.here.sum(1) >= FULL / 2
@@ -86,7 +86,7 @@ def _laid_out(bars: pl.DataFrame, calendar: pl.DataFrame) -> Minutes:
 
 
 def _signs(minutes: Minutes) -> Array:
-    """Coarse signs for every hour, fine ones for the hours that a session comes near to."""
+    """Coarse signs for every hour, fine signs only for the likely hours of a session."""
     extent = np.stack([minutes.here.argmax(1), WIDTH - 1 - minutes.here[:, ::-1].argmax(1)], 1) - BEFORE
     minutes = replace(minutes, all_hours=bool(np.mean(extent[:, 1] - extent[:, 0] >= REGULAR_SPAN) > 0.25))
     nats = np.zeros((len(SIGNS), len(extent), len(HOURS), len(SHIFTS)))

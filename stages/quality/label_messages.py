@@ -1,4 +1,4 @@
-"""What is wrong with `source.bar_label` or `source.zone`, in words; nothing where the bars support them.
+"""Messages about a wrong `source.bar_label` or `source.zone`; none where the bars support them.
 
 *Errors*: returned, not raised: a run that stops for a label writes its report first.
 """
@@ -17,25 +17,25 @@ CONSEQUENCE = {
 def contradiction(
     reading: LabelReading, dialect: DialectParams, quality: QualityParams, against_nats: float = 0.0
 ) -> HardFailure | None:
-    """The stop, if the bars say with enough confidence that label or zone are not as declared."""
+    """The hard failure if the bars show with enough confidence that label or zone differ from the stated ones."""
     declared = int(dialect.bar_label == "end")
     wrong = [one for one in reading.stretches if one.offset_min != declared]
     asked = quality.label_min_confidence, quality.label_min_sessions
     if not wrong or not reading.is_decided(*asked, against_nats):
         return None
-    told = f"(confidence {reading.confidence:.1%}; {reading.words})"
-    return HardFailure("TS5", f"{_what(reading, wrong, declared, dialect)} {told}", wrong[0].first)
+    evidence = f"(confidence {reading.confidence:.1%}; {reading.words})"
+    return HardFailure("TS5", f"{_what(reading, wrong, declared, dialect)} {evidence}", wrong[0].first)
 
 
 def undecided(reading: LabelReading, dialect: DialectParams, quality: QualityParams) -> str:
-    """Why the bars do not tell, and what to do; empty where they do."""
+    """Why the bars do not show the label, and what to do; empty where they do."""
     if reading.is_decided(quality.label_min_confidence, quality.label_min_sessions):
         return ""
     return (
-        f"the bars do not tell whether a stamp names the start or the end of its minute: {reading.sessions} full "
-        f"sessions speak, confidence {reading.confidence:.1%}, quality.label_min_confidence asks for "
-        f"{quality.label_min_confidence:.1%} ({reading.words}). Look it up at the vendor's; take a longer span, or "
-        f"state that source.bar_label {dialect.bar_label} is known: source.bar_label_trusted: true."
+        f"the bars do not show whether a stamp names the start or the end of its minute: {reading.sessions} full "
+        f"sessions hold evidence, confidence {reading.confidence:.1%}, quality.label_min_confidence requires "
+        f"{quality.label_min_confidence:.1%} ({reading.words}). Look it up in the vendor's documents; then take a "
+        f"longer span, or confirm source.bar_label {dialect.bar_label} with source.bar_label_trusted: true."
     )
 
 
@@ -80,11 +80,14 @@ def _switch(reading: LabelReading) -> str:
         + (f" ({MEANING[one.minute]} labels)" if one.minute in MEANING else "")
         for one in _joined(reading.stretches)
     )
-    return f"the stamps change their meaning within the span, the first of a session says: {spans}; correct the source."
+    return (
+        f"the stamps change their meaning within the span; the first stamp of a session is: {spans}; correct the "
+        "source."
+    )
 
 
 def _joined(stretches: tuple[Stretch, ...]) -> list[Stretch]:
-    """Without the cut between winter and summer time, where the offset stays."""
+    """The stretches, merged over changes between winter and summer time where the offset stays the same."""
     joined: list[Stretch] = []
     for one in stretches:
         if joined and joined[-1].offset_min == one.offset_min:

@@ -1,19 +1,18 @@
-"""Signs that tell which minute a stamp names, each weighed in nats: sessions x candidates, in minutes from the open.
+"""Signs of the label: which minute a stamp names, in nats; sessions x candidates, in minutes from the open.
 
 - `by_rows`: where a file holds regular hours only, the first and the last row; an extra row of an auction at either end
-  makes two candidates equal
-- `by_ranges`: a minute of trading is wide, the row before the first one (an auction alone, or the minute before the
-  open) is not
-- `by_prints`: a row without any range is an auction, whatever its volume; a busy one with a range is a minute
-- `by_volume`: the minute in which trading wakes up, and the one in which it ends; by whole hours, `by_hours`
-- `by_clock`: orders are sent on the round minute, so that more trades in the minutes that begin at :00, :05 and so on
+makes two candidates equal - `by_ranges`: a minute of trading has a wide range; the row before the first one (an
+auction, or the minute before the open) does not - `by_prints`: a row without any range is an auction, whatever its
+volume; a busy row with a range is a minute - `by_volume`: the minute in which trading becomes busy, and the one in
+which it ends; by whole hours, `by_hours` - `by_clock`: orders are sent on round minutes, so minutes at :00, :05 and so
+on have more trades
 
-Values are log likelihood ratios up to a constant of the session; nothing is said where a row is lacking.
+Values are log likelihood ratios up to a constant of the session; where a row is missing, the value is 0.
 
-*Time*: a session speaks by its own bars; what is usual (how thin, how often a bar has no range) is taken from the span.
+*Time*: a session is judged by its own bars; what is usual (how thin, how often a bar has no range) comes from the span.
 *Source*: odds near those of real feeds with known labels. The row before the first minute is wider than it in 0 to 7 %
 of sessions, the first minute wider than the second in 53 to 78 %; an extra row is wider than the last minute in about a
-third of them. Volume alone misleads: the row of an auction holds more than the first minute.
+third of them. Volume alone misleads: the auction row has more than the first minute.
 """
 
 from dataclasses import dataclass
@@ -58,24 +57,24 @@ class Minutes:
         return median(self.at(self.volume, 8, 28))
 
     def moved(self, hours: int) -> "Minutes":
-        """What lies around a session that would begin so many hours later."""
+        """The same minutes around a session that would begin so many hours later."""
         first, last = (60 * hours + minute for minute in AROUND)
         spread, volume = self.at(self.range, first, last), self.at(self.volume, first, last)
         return Minutes(spread, volume, self.at(self.here, first, last), self.all_hours, -AROUND[0])
 
 
 def median(values: Array) -> Array:
-    """Of each session; a minute without a row counts as 0."""
+    """Median of each session; a minute without a row counts as 0."""
     return np.asarray(np.median(np.nan_to_num(values), axis=1), float)
 
 
 def best_at_zero(nats: Array, most: float = SESSION_NATS) -> Array:
-    """The best candidate of each session at 0, no other below `-most`."""
+    """Nats with the best candidate of each session at 0, and no other below `-most`."""
     return np.asarray(np.maximum(nats - nats.max(1, keepdims=True), -most), float)
 
 
 def by_rows(minutes: Minutes, extent: NDArray[np.int64]) -> Array:
-    """Minutes that lack their row cost, and so do rows that lie in no minute; `extent` is the first and last row."""
+    """Minutes without a row cost nats, and so do rows outside all minutes; `extent` is the first and last row."""
     first, last = extent[:, :1], extent[:, 1:]
     rows = last - first + 1
     reached = [max(int((rows >= FULL + e).sum()), 1) for e in range(6)]
@@ -96,7 +95,7 @@ def by_rows(minutes: Minutes, extent: NDArray[np.int64]) -> Array:
 
 
 def by_hours(minutes: Minutes) -> Array:
-    """Sessions x hours: trading is busier after the open and before the close than on their other sides."""
+    """Sessions x hours: trading is busier after the open and before the close than outside the session."""
     volume = np.nan_to_num(minutes.volume)
     usual = np.partition(volume, -FULL // 2, axis=1)[:, -FULL // 2, None]  # the median of the busiest minutes
     busy = np.minimum(volume / usual, 2)
@@ -111,7 +110,7 @@ def by_hours(minutes: Minutes) -> Array:
 
 
 def by_ranges(minutes: Minutes) -> Array:
-    """Sessions x shifts: how wide the rows beside the first and the last minute are."""
+    """Sessions x shifts: the ranges of the rows beside the first and the last minute."""
     level = minutes.level()
 
     def wider(j: int, probability: Array | float) -> Array:
@@ -129,7 +128,7 @@ def by_ranges(minutes: Minutes) -> Array:
 
 
 def by_prints(minutes: Minutes) -> Array:
-    """Sessions x shifts: an auction alone lies beside the session, a busy row with a range lies in it."""
+    """Sessions x shifts: an auction row is outside the session, a busy row with a range inside."""
     inside = minutes.at(minutes.range, 5, 384)
     flat = float(np.clip((inside == 0).sum() / max((~np.isnan(inside)).sum(), 1), 0.01, 0.5))
     level = minutes.level()
@@ -151,7 +150,7 @@ def by_prints(minutes: Minutes) -> Array:
 
 
 def by_volume(minutes: Minutes) -> Array:
-    """Sessions x shifts: minutes of trading are busy; before and after them, where all hours come, they are not."""
+    """Sessions x shifts: minutes of trading are busy; those before and after, if delivered, are not."""
     level, late = minutes.level(), median(minutes.at(minutes.volume, 360, 382))
     untraded = minutes.volume == 0
     moved_untraded = untraded & (minutes.range > 0) & (minutes.at(untraded, 5, 384).mean() < RARE)
@@ -173,7 +172,7 @@ def by_volume(minutes: Minutes) -> Array:
 
 
 def _inside(minutes: Minutes, busy: Marks, within: tuple[int, int], beyond: tuple[int, int]) -> Array:
-    """Log odds of every minute that it lies in the session, by how often minutes in and out of it are busy."""
+    """Log odds of every minute to be in the session, from how often minutes inside and outside are busy."""
 
     def share(of: Marks, span: tuple[int, int], among: Marks) -> float:
         return float((minutes.at(of, *span).sum() + 1) / (minutes.at(among, *span).sum() + 2))
@@ -195,7 +194,7 @@ def _auction(minutes: Minutes, mute: Marks, j: int) -> Array:
 
 
 def by_clock(minutes: Minutes) -> Array:
-    """By the minute of five on which stamps fall: log likelihood ratio of a step in volume there against none.
+    """By the stamp's minute modulo five: log likelihood ratio of a volume step there against none.
 
     The step is taken as 0.7 standard errors a session; real feeds show 0.7 to 1.2.
     """

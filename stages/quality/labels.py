@@ -1,15 +1,15 @@
-"""Which minute does a stamp name, and is the clock right? One answer for a source, from the bars of all its symbols.
+"""The label reading: which minute a stamp names, and whether the clock is right, from the bars of all symbols.
 
-Start labels that are read as ends are the worst fault of all: every decision sees a minute of the future. Stamps that
-are early by k minutes show k minutes of it, a zone that is off shows hours. End labels that are read as starts make
-every bar known a minute late, and orders fill at old prices. So the bars must agree with `source.bar_label`.
+Start labels read as end labels are the worst fault: every decision sees a minute of the future. Stamps that are k
+minutes early show k minutes of it; a wrong zone shows hours. End labels read as start labels make every bar known a
+minute late, and orders fill at old prices. So the bars must agree with `source.bar_label`.
 
-The nats of all symbols are added, a session with at most `SESSION_NATS` in all. Winter and summer time are judged
-apart, since a clock that ignores daylight saving is right in one of them. Within each, sessions are cut where another
-candidate explains what follows by `SWITCH_NATS` better: one odd session makes no cut, three at the end of a span do.
+The nats of all symbols are added, with at most `SESSION_NATS` a session. Winter and summer time are judged separately,
+since a clock that ignores daylight saving is right in one of them. Within each, the span is split where another
+candidate explains the rest by `SWITCH_NATS` better: one odd session makes no split, three at the end of a span do.
 
-*Time*: evidence of the whole span decides only whether the run stops; no value depends on it.
-*Errors*: none; a reading says how sure it is, and `label_messages` puts into words what is wrong.
+*Time*: evidence of the whole span only decides whether the run stops; no value depends on it.
+*Errors*: none; a reading has a confidence, and `label_messages` explains what is wrong.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,18 +27,18 @@ from stages.quality.label_signs import CANDIDATES, Array, best_at_zero
 
 MIN_CONFIDENCE = 0.99
 SWITCH_NATS = 8.0
-ALONE_NATS = {"ranges": 4.0, "prints": 6.0}  # signs that lean on one or two rows decide nothing alone
+ALONE_NATS = {"ranges": 4.0, "prints": 6.0}  # signs that depend on one or two rows never decide alone
 CONTEST_NATS = 6.0
-CLOCK_NATS, CLOCK_PRIOR = 4.0, 0.05  # alone, a rhythm of five minutes decides nothing
-BEST_CONFIDENCE = 0.999  # no more is claimed, since the signs of a session are not independent
+CLOCK_NATS, CLOCK_PRIOR = 4.0, 0.05  # a five-minute rhythm never decides alone
+BEST_CONFIDENCE = 0.999  # the most that is claimed, since the signs of a session are not independent
 OPEN_MIN = 570  # 09:30
-TELLING = 0.1  # nats: less is no vote
+TELLING = 0.1  # nats: less does not count
 SUMMER_OPEN_UTC, SUMMER_HOURS, WINTER_HOURS = 13, -4, -5
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Neighbouring sessions whose first minute is stamped `offset_min` minutes after the open."""
+    """Consecutive sessions whose first minute is stamped `offset_min` minutes after the open."""
 
     first: date
     last: date
@@ -48,26 +48,26 @@ class Stretch:
 
     @property
     def hours(self) -> int:
-        """By which the clock is ahead of the assumed one."""
+        """By how much the clock is ahead of the assumed one."""
         return round(self.offset_min / 60)
 
     @property
     def minute(self) -> int:
-        """Offset of the first stamp on a right clock: 0 start labels, 1 end labels, else stamps are early or late."""
+        """Offset of the first stamp on a correct clock: 0 start labels, 1 end labels; else stamps are early or late."""
         return self.offset_min - 60 * self.hours
 
 
 @dataclass(frozen=True)
 class LabelReading:
-    """What the bars of a source say: stretches in order of time, and how sure that is.
+    """The result of a source: stretches in order of time, and their confidence.
 
-    `label`, `shift_min` and `zone_hours` are those of most sessions: bars of this label, stamps so many minutes late
+    `label`, `shift_min` and `zone_hours` are those of most sessions: bars with this label, stamps so many minutes late
     (negative: early), on a clock so many hours ahead of the zone in which they were read (negative: behind).
     """
 
     stretches: tuple[Stretch, ...]
-    nats: float  # by which it leads every other reading
-    sessions: int  # that said anything
+    nats: float  # its lead over every other reading
+    sessions: int  # sessions with evidence
     words: str
 
     @property
@@ -77,12 +77,12 @@ class LabelReading:
 
     @property
     def is_new_york(self) -> bool:
-        """Whether these are New York's times of day, read as if they were UTC."""
+        """Whether these are times of day in New York that were read as UTC."""
         return bool(self.stretches) and all(one.hours == one.utc_hours for one in self.stretches)
 
     @property
     def offset_min(self) -> int:
-        """Of the first minute's stamp from the open, in most sessions."""
+        """Offset of the first minute's stamp from the open, in most sessions."""
         by_offset: dict[int, int] = {}
         for one in self.stretches:
             by_offset[one.offset_min] = by_offset.get(one.offset_min, 0) + one.sessions
@@ -90,21 +90,21 @@ class LabelReading:
 
     @property
     def zone_hours(self) -> int:
-        """By which the clock is ahead of the zone in which the stamps were read."""
+        """By how much the clock is ahead of the zone in which the stamps were read."""
         return round(self.offset_min / 60)
 
     @property
     def label(self) -> Literal["start", "end"]:
-        """Which end of its minute a stamp names, or comes nearest to."""
+        """Which end of its minute a stamp names, or is nearer to."""
         return "end" if self.offset_min - 60 * self.zone_hours > 0 else "start"
 
     @property
     def shift_min(self) -> int:
-        """By which stamps of that label are late."""
+        """By how many minutes stamps of that label are late."""
         return self.offset_min - 60 * self.zone_hours - (self.label == "end")
 
     @property
-    def told(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """For the report."""
         first = stamp(self.offset_min) if self.stretches else None
         facts = {"first_stamp": first, "confidence": round(self.confidence, 4), "sessions": self.sessions}
@@ -113,26 +113,26 @@ class LabelReading:
     def is_decided(
         self, min_confidence: float = MIN_CONFIDENCE, min_sessions: int = 1, against_nats: float = 0.0
     ) -> bool:
-        """Whether this is enough to stop a run, or to let one pass, where so many nats speak against it beforehand."""
+        """Whether this is enough to stop a run, or to let it pass, with so many nats against it beforehand."""
         return _confidence(self.nats - against_nats) >= min_confidence and self.sessions >= min_sessions
 
 
 def read_labels(
     bars: Mapping[str, pl.DataFrame], calendar: pl.DataFrame, min_confidence: float = MIN_CONFIDENCE
 ) -> LabelReading:
-    """The answer from `ts, high, low, volume` by symbol; stamps in UTC, as the assumed zone has them."""
+    """The reading of `ts, high, low, volume` by symbol; stamps in UTC under the assumed zone."""
     return judge_labels([label_evidence(frame, calendar) for frame in bars.values()], calendar, min_confidence)
 
 
 def judge_labels(
     evidence: Sequence[LabelEvidence], calendar: pl.DataFrame, min_confidence: float = MIN_CONFIDENCE
 ) -> LabelReading:
-    """One answer from the evidence of some symbols."""
+    """The reading from the evidence of some symbols."""
     by_sign = sum((one.by_sign() for one in evidence), np.zeros((len(SIGNS), calendar.height, len(CANDIDATES))))
     nats = best_at_zero(by_sign.sum(0))
     says = np.flatnonzero((nats < 0).any(1))
     if not len(says):
-        return LabelReading((), 0.0, 0, "no full session says anything")
+        return LabelReading((), 0.0, 0, "no full session holds evidence")
     by_sign, nats, clock = by_sign[:, says], nats[says], _clock(evidence)
     summer = (calendar["open_utc"].dt.hour() == SUMMER_OPEN_UTC).to_numpy()[says]
     needed = float(np.log(min_confidence / (1 - min_confidence)))
@@ -160,9 +160,9 @@ def _confidence(nats: float) -> float:
 
 
 def _leads(by_sign: Array, at: int) -> Array:
-    """Nats by which a candidate leads each other one: the lesser of the sum by sessions and the sum by signs.
+    """Nats by which a candidate leads each other one: the smaller of the sum by sessions and the sum by signs.
 
-    Nothing is left of it where the rows say one thing and all other signs together another.
+    It vanishes where the rows say one thing and all other signs together another.
     """
     nats = best_at_zero(by_sign.sum(0))
     signs = by_sign.sum(1)[:, at, None] - by_sign.sum(1)
@@ -174,20 +174,20 @@ def _leads(by_sign: Array, at: int) -> Array:
 
 
 def _other_label(at: int) -> int:
-    """The candidate of end labels beside one of start labels, and the reverse; itself where it is neither."""
+    """The candidate of end labels for one of start labels, and the reverse; the same where it is neither."""
     offset = int(CANDIDATES[at])
     return {0: offset + 1, 1: offset - 1}.get(offset - 60 * round(offset / 60), offset)
 
 
 def _clock(evidence: Sequence[LabelEvidence]) -> Array:
-    """Nats of each candidate for the rhythm of five minutes, which a feed may have or not."""
+    """Nats of each candidate from the five-minute rhythm, which not every feed has."""
     ratio = np.mean([one.clock for one in evidence], axis=0)
     nats = np.minimum(np.logaddexp(np.log(1 - CLOCK_PRIOR), np.log(CLOCK_PRIOR) + ratio), CLOCK_NATS)
     return np.asarray(nats[CANDIDATES % len(ratio)], float)
 
 
 def _runs(nats: Array) -> list[tuple[int, int, int]]:
-    """`begin, end, candidate` of the cheapest cut into runs, each new run at the price of `SWITCH_NATS` (Viterbi)."""
+    """`begin, end, candidate` of the best split into runs, each new run at the cost of `SWITCH_NATS` (Viterbi)."""
     if not len(nats):
         return []
     score, came_from = np.zeros(nats.shape[1]), np.zeros(nats.shape, int)
@@ -223,18 +223,18 @@ def _stretches(
 
 
 def stamp(offset_min: int) -> str:
-    """The time of day in New York that lies so many minutes after the open."""
+    """The time of day in New York so many minutes after the open."""
     return f"{(OPEN_MIN + offset_min) // 60 % 24:02d}:{(OPEN_MIN + offset_min) % 60:02d}"
 
 
 def _words(by_sign: Array, offset: int) -> str:
-    """In how many sessions each sign speaks for this first stamp, and in how many for start or end labels instead."""
+    """In how many sessions each sign supports this first stamp, and in how many start or end labels instead."""
     other = 1 if offset == 0 else 0
     ours, theirs = np.searchsorted(CANDIDATES, (offset, other))
-    told = [
+    named = [
         f"{sign} {int((one > TELLING).sum())} to {int((one < -TELLING).sum())}"
         for sign, one in zip(SIGNS, by_sign[:, :, ours] - by_sign[:, :, theirs], strict=True)
         if (abs(one) > TELLING).any()
     ]
     first = f"{stamp(offset)} rather than {stamp(other)} as the first stamp: sessions by "
-    return first + ", by ".join(told) if told else "no sign tells anything"
+    return first + ", by ".join(named) if named else "no sign shows anything"

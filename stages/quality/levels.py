@@ -1,14 +1,13 @@
-"""Prices at a level that nobody can have traded: each bar against the last price that was believed.
+"""Price levels: each bar is compared with the last believed price, and unsound levels are voided.
 
-A bar is unsound if its open or close lies further from that price than the symbol's own past allows. It is void at
-once, and so is every later bar until the price is back. A session's first bar may lie beyond: where
-`quality.corporate_actions` lists the move, where the other symbols moved as well, or where the move fits a split with
-a night's move on top.
+A bar is unsound if its open or close is further from the believed price than the symbol's own past allows. It is void,
+and so is every later bar until the price returns. A session's first bar may be further away where
+`quality.corporate_actions` lists the move, where the other symbols moved too, or where the move fits a split plus a
+normal overnight move. A session that ends away from the level fails. Its last close is believed from the next session
+on, unless it is beyond `quality.jump_ceiling_ratio`: then later sessions fail too.
 
-*Tables*: `bars` is the whole grid in order, with `sound`: delivered, and not removed by another check.
-*Time*: a verdict on a bar uses bars up to it and other symbols in its minute; the yardsticks are earlier sessions.
-A session that ends beside the level fails. Its last close is believed from the next session on, unless it lies beyond
-`quality.jump_ceiling_ratio`: a price that doubled in one step is no news, and later sessions fail as well.
+*Tables*: `bars` is the complete grid in order, with `sound`: delivered, and not removed by another check.
+*Time*: a verdict on a bar uses bars up to it and other symbols in its minute; usual moves come from earlier sessions.
 *Units*: moves are log returns.
 *Source*: the ratio of a split by continued fractions (`fractions.Fraction.limit_denominator`).
 """
@@ -29,13 +28,13 @@ from stages.quality.clean import NORMAL_CONSISTENCY, past_deviation
 from stages.quality.others import NOBODY, Others, Place
 from stages.sessions.rolling import Floats
 
-MARKET_NIGHT_CAP = log(1.25)  # a whole market that moves further in a night is a feed with another unit
+MARKET_NIGHT_CAP = log(1.25)  # if a whole market moves further overnight, the feed's unit changed
 SMALL_SPLITS = tuple(Fraction(*pair) for pair in ((3, 2), (5, 2), (4, 3), (5, 3), (5, 4)))
 
 
 @dataclass
 class Levels:
-    """Unsound rows of the grid; what was found, as `session, minute, kind, factor, split`; what others may excuse."""
+    """Unsound grid rows; findings as `session, minute, kind, factor, split`; and those that others may excuse."""
 
     unsound: NDArray[np.bool_]
     runs: dict[int, int] = field(default_factory=dict)  # number of a session -> longest run of unsound bars
@@ -43,7 +42,7 @@ class Levels:
     suspects: list[Place] = field(default_factory=list)
 
     def by_session(self, calendar: pl.DataFrame) -> pl.DataFrame:
-        """`session, PX4, level_run`: whether a split is told, and the longest run of unsound bars."""
+        """`session, PX4, level_run`: whether a split was found, and the longest run of unsound bars."""
         splits = {one["session"] for one in self.found if one["kind"] == "split"}
         return calendar.select("session").with_columns(
             PX4=pl.col("session").cast(pl.String).is_in(splits),
@@ -54,7 +53,7 @@ class Levels:
 def likely_split(factor: float, tolerance: float, most: int) -> str | None:
     """`4:1` for a price that fell to a quarter, `1:4` for one that rose fourfold; None where no usual ratio is near.
 
-    Above 10:1 several are near: a multiple of ten, else of five, is likelier than the nearest.
+    Above 10:1 several ratios are near: a multiple of ten, or else of five, is likelier than the nearest.
     """
     size = max(factor, 1 / factor)
     if size > 2 * most:
@@ -81,7 +80,7 @@ def judge_levels(
 
 
 def _some_jump(bars: pl.DataFrame, quality: QualityParams) -> bool:
-    """Whether any bar lies beyond the smaller floor: most feeds have none, and are done."""
+    """Whether any bar moved more than the smaller floor; most feeds have none and need no scan."""
     rows = np.flatnonzero(bars["sound"].to_numpy())
     opening, close = (bars[name].to_numpy()[rows] for name in ("open", "close"))
     before, least = close[:-1], 1 + min(quality.jump_floor_share, quality.night_floor_share)
@@ -90,7 +89,7 @@ def _some_jump(bars: pl.DataFrame, quality: QualityParams) -> bool:
 
 
 class _Scan:
-    """The sound bars of one symbol in order, and the price that is believed so far."""
+    """A scan over the sound bars of one symbol in order, with the price that is believed so far."""
 
     def __init__(
         self, bars: pl.DataFrame, actions: Mapping[date, float], quality: QualityParams, others: Others
@@ -111,10 +110,10 @@ class _Scan:
         floors = np.where(self.first, log(1 + quality.night_floor_share), log(1 + quality.jump_floor_share))
         self.candidates = np.flatnonzero(self.step > floors)
         self.usual: Floats | None = None
-        self.believed = 0  # how many bars were, in all
+        self.believed = 0  # number of believed bars
 
     def run(self) -> None:
-        """From candidate to candidate: between them each bar is near the one before it."""
+        """Scan from candidate to candidate; between them each bar is near the one before it."""
         at = 0
         while (position := int(np.searchsorted(self.candidates, at))) < len(self.candidates):
             at = int(self.candidates[position])
@@ -125,7 +124,7 @@ class _Scan:
             at += 1
 
     def limit(self, at: int, price: float, ended: int | None = None) -> float:
-        """How far a bar may lie from the believed price; over a night until a bar of the session is believed."""
+        """The largest allowed distance from the believed price; overnight until a bar of the session is believed."""
         quality = self.quality
         over_night = self.first[at] if ended is None else ended < self.day[at]
         if over_night:
@@ -138,7 +137,7 @@ class _Scan:
         return min(own, self.ceiling)
 
     def night_scale(self, at: int) -> float:
-        """The usual move of a night before this session; of a day where that is more, since few nights tell little."""
+        """The usual overnight move before this session, or the daily one where it is larger: few nights show little."""
         number = int(np.searchsorted(self.day[self.openings], self.day[at]))
         opened = self.openings[max(0, number - self.quality.night_past_sessions - 1) : number]
         ended = self.closes[np.append(opened[1:], self.openings[number : number + 1]) - 1]
@@ -146,7 +145,7 @@ class _Scan:
         return max(_deviation(days), _deviation(nights), self.quality.night_scale_floor_share)
 
     def excused(self, at: int, price: float) -> bool:
-        """The listed move, the move of the market, or a split; what is told is kept in `found`."""
+        """Whether the move is listed, shared by the market, or a split; findings go to `found`."""
         move, day = self.opens[at] - price, int(self.day[at])
         limit = self.limit(at, price)
         if (listed := self.actions.get(self.sessions[day])) and self._near(at, price + log(listed), limit):
@@ -168,7 +167,7 @@ class _Scan:
         return True
 
     def back(self, at: int, price: float) -> int:
-        """Void from this bar on; the next bar that is believed, or the number of bars."""
+        """Void from this bar on; returns the next believed bar, or the number of bars."""
         start, ended = at, int(self.day[at - 1])
         self._tell(at, "jump", price)
         while at < len(self.rows):
@@ -181,7 +180,7 @@ class _Scan:
                 self._void(start, found)
                 return found
             self._void(start, end)
-            anchored = self.believed > end - start  # the first bars of all may have been the wrong ones
+            anchored = self.believed > end - start  # the very first bars may have been the wrong ones
             if not anchored or abs(self.closes[end - 1] - price) < self.ceiling:
                 price, self.believed = self.closes[end - 1], max(self.believed, end)
             if end < len(self.rows) and self._opens_well(end, price, ended := int(self.day[end - 1])):
@@ -213,7 +212,7 @@ class _Scan:
         return bool(max(abs(self.opens[at] - price), abs(self.closes[at] - price)) <= limit)
 
     def _market(self, day: int) -> float:
-        """The others' median move over this night, if they had one."""
+        """The others' median overnight move, if they had one."""
         nights = self.others.nights
         move = nights[day] if day < len(nights) else 0.0
         return 0.0 if np.isnan(move) else float(np.clip(move, -MARKET_NIGHT_CAP, MARKET_NIGHT_CAP))
@@ -228,8 +227,8 @@ class _Scan:
 
     def _tell(self, at: int, kind: str, price: float, split: str | None = None) -> None:
         move = self.opens[at] if abs(self.opens[at] - price) > abs(self.closes[at] - price) else self.closes[at]
-        told = {"session": str(self.sessions[int(self.day[at])]), "minute": int(self.minutes[at]), "kind": kind}
-        self.levels.found.append(told | {"factor": float(f"{exp(min(move - price, 700)):.6g}"), "split": split})
+        finding = {"session": str(self.sessions[int(self.day[at])]), "minute": int(self.minutes[at]), "kind": kind}
+        self.levels.found.append(finding | {"factor": float(f"{exp(min(move - price, 700)):.6g}"), "split": split})
 
 
 def _deviation(moves: Floats) -> float:

@@ -1,10 +1,10 @@
-"""What the other symbols did in the same minute: a move that many share is the market's, not the feed's.
+"""Other symbols in the same minute: a move that many share is a market move, not a fault of the feed.
 
-Symbols are checked one by one. Each leaves its `Extremes`, small enough to be held for all at once. A symbol whose
-suspect bars others excuse is checked a second time, with what the `Others` did.
+Symbols are checked one by one. Each leaves its `Extremes`, small enough to be kept for all. A symbol with suspect bars
+that others excuse is checked a second time, with the moves of the `Others`.
 
-*Time*: others are asked about the same minute only. Over a night they are asked at their first minute, so only those
-that have it.
+*Time*: others are compared in the same minute only. Overnight they are compared at their first minute, so only those
+that have it count.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from stages.params.quality import QualityParams
 from stages.sessions.rolling import Floats
 
-Place = tuple[int, int]  # a row of the grid and the direction of a move, 0 for a night
-PART_OF_FLOOR = 1 / 3  # a move of another symbol counts from a third of the size at which it would be suspect
+Place = tuple[int, int]  # a grid row and the direction of a move, 0 for overnight
+PART_OF_FLOOR = 1 / 3  # another symbol's move counts from a third of the suspect size
 
 
 @dataclass(frozen=True)
 class Others:
-    """Rows and directions in which enough other symbols moved, and had wicks; the median of their nights by session."""
+    """Rows and directions in which enough other symbols moved or had wicks; their median overnight move by session."""
 
     moves: frozenset[Place] = frozenset()
     wicks: frozenset[Place] = frozenset()
@@ -35,7 +35,7 @@ NOBODY = Others()
 
 @dataclass(frozen=True)
 class Extremes:
-    """One symbol's large moves and wicks as signed row numbers from 1, its nights by session, its suspect places."""
+    """One symbol's large moves and wicks as signed row numbers from 1, its overnight moves, its suspect places."""
 
     moves: NDArray[np.int64]
     wicks: NDArray[np.int64]
@@ -45,7 +45,7 @@ class Extremes:
 
 
 def extremes_of(bars: pl.DataFrame, suspects: list[Place], wicks: list[Place], quality: QualityParams) -> Extremes:
-    """Of the whole grid in order, with `sound` bars marked; prices as delivered."""
+    """From the complete grid in order, with `sound` bars marked; prices as delivered."""
     day = bars["session"].rle_id().to_numpy()
     sound = bars["sound"].to_numpy()
     rows = np.flatnonzero(sound)
@@ -67,7 +67,7 @@ def extremes_of(bars: pl.DataFrame, suspects: list[Place], wicks: list[Place], q
 
 
 def others_of(found: Mapping[str, Extremes], trading: NDArray[np.int64], quality: QualityParams) -> dict[str, Others]:
-    """The others of each symbol that has suspect bars which they may excuse; `trading` counts symbols by row."""
+    """The others of each symbol with suspect bars that they may excuse; `trading` counts symbols by row."""
     suspect = {symbol: one for symbol, one in found.items() if one.suspects or one.suspect_wicks}
     moves, wicks = (_counts(getattr(one, kind) for one in found.values()) for kind in ("moves", "wicks"))
     excused = {}
@@ -94,7 +94,7 @@ def _counts(signed: Iterable[NDArray[np.int64]]) -> dict[int, int]:
 def _shared(
     counts: Mapping[int, int], own: NDArray[np.int64], trading: NDArray[np.int64], quality: QualityParams
 ) -> frozenset[Place]:
-    """Of a symbol's own places, those that enough of the other symbols that trade in this minute share."""
+    """Of a symbol's own places, those that enough of the other symbols trading in the minute share."""
     shared = set()
     for place in own.tolist():
         row, direction = abs(place) - 1, 1 if place > 0 else -1
@@ -104,7 +104,7 @@ def _shared(
 
 
 def _median(nights: list[Floats]) -> Floats:
-    """By session; 0 where no other symbol had its first minute."""
+    """Median by session; 0 where no other symbol had its first minute."""
     table = np.array(nights)
     known = ~np.isnan(table).all(axis=0)
     median = np.zeros(table.shape[1])

@@ -1,17 +1,12 @@
-"""What the bars say of a vendor's clock, label, hours and minutes without a trade: proposals for a preset.
+"""Proposals for a preset from the bars of a new source: zone, label, hours, and minutes without a trade.
 
-Are absent minutes minutes without a trade? What a symbol's sessions look like, and which thresholds would fit.
+Most vendors make bars of trades and send none for a minute without a trade. Such minutes are scattered: a missing one
+says little about the next. Where a feed breaks, minutes are missing together.
 
-Most vendors make a bar of trades and send none for a minute without one. Such minutes are scattered: that one is absent
-says little about the next. Where a feed breaks, minutes are absent together.
-
-*Time*: the evidence is the whole span's, so it only proposes: what a minute is, `quality.no_trade_minutes` states.
-*Source*: with a share p of absent minutes that do not depend on each other, n minutes hold about n p (1 - p) runs of
-them (Wald and Wolfowitz 1940, Annals of Mathematical Statistics 11(2)).
-
-What the bars themselves say about a vendor's clock, label and hours, in words: proposals for a new preset.
-
-*Time*: `ts` as delivered; nothing here changes a value, and the gate judges anew whatever is proposed.
+*Time*: the evidence is the whole span's, so it only proposes: nothing here changes a value, and the gate judges
+whatever is proposed. `ts` is as delivered.
+*Source*: with a share p of missing minutes that are independent, n minutes hold about n p (1 - p) runs of them (Wald
+and Wolfowitz 1940, Annals of Mathematical Statistics 11(2)).
 """
 
 from collections.abc import Mapping
@@ -24,13 +19,13 @@ from stages.params.quality import QualityParams
 from stages.quality.labels import read_labels
 from stages.sessions.calendar import FULL_SESSION_MIN
 
-MIN_ABSENT = 5  # minutes of a session: fewer say nothing
-MAX_ABSENT = 0.8  # share of a session: of one with fewer bars nothing is proposed
-MAX_REMOVED = 0.1  # of the minutes that count as missing: where bars came, a minute was not without a trade
-SCATTERED = 0.6  # of the runs that independent minutes would make: trading comes and goes a little within the day
+MIN_ABSENT = 5  # minutes of a session: fewer show nothing
+MAX_ABSENT = 0.8  # share of a session: nothing is proposed for one with fewer bars
+MAX_REMOVED = 0.1  # of the missing minutes: where a bar came, the minute had a trade
+SCATTERED = 0.6  # of the runs of independent minutes: activity varies a little within the day
 MIN_SHARE = 0.5  # of the sessions with absent minutes
-WIDER = 1.25  # than the longest run that was seen
-STEP = 0.05  # of a completeness, to which the lowest that was seen is rounded down
+WIDER = 1.25  # times the longest run seen
+STEP = 0.05  # the lowest completeness seen is rounded down to a multiple of this
 
 
 @dataclass(frozen=True)
@@ -53,14 +48,15 @@ class Proposal:
 
 
 def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
-    """What would fit a symbol whose absent minutes are scattered; None where they are not, or cost no session.
+    """Thresholds for a symbol whose missing minutes are scattered; None where they are not, or cost no session.
 
-    `days` is what `judge_sessions` found. A vendor who sends bars without volume has one for a minute without a trade.
+    `days` is the result of `judge_sessions`. A vendor who sends bars without volume has one for a minute without a
+    trade.
     """
     if quality.quiet or days["n_without_volume"].sum():
         return None
     open_min = pl.col("n_expected") - pl.col("HLT1")
-    removed = pl.col("n_raw") + pl.col("n_missing") - open_min  # bars that came, but are unsound
+    removed = pl.col("n_raw") + pl.col("n_missing") - open_min  # delivered bars that are unsound
     absent = pl.col("n_missing").is_between(MIN_ABSENT, MAX_ABSENT * open_min)
     lacking = days.filter(absent, removed <= MAX_REMOVED * pl.col("n_missing"))
     runs = pl.col("n_missing") * (1 - pl.col("n_missing") / open_min)
@@ -91,7 +87,7 @@ def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
 
 
 def _fallen(days: pl.DataFrame) -> pl.DataFrame:
-    """Sessions that fell for absent minutes alone."""
+    """Sessions that failed only for missing minutes."""
     return days.filter(pl.col("reason").is_in(["incomplete", "sustained_gap"]))
 
 
@@ -101,7 +97,7 @@ WINDOW_MIN = 5
 
 
 def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
-    """The zone in which naive `ts` begin to trade at the open, and in how many sessions; null where none does."""
+    """The zone in which naive `ts` begin to trade at the open, with the number of sessions; null where none does."""
     begun = {zone: _sessions_begun(rows, zone, calendar) for zone in ZONES}
     best = max(ZONES, key=lambda zone: begun[zone])
     if not begun[best]:
@@ -111,7 +107,7 @@ def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str
 
 
 def label_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
-    """Whether `ts` names the start or the end of its minute, and why; null where the bars do not tell."""
+    """Whether `ts` names the start or the end of its minute, and why; null where the bars do not show it."""
     reading = read_labels({"": stamps}, calendar)
     sure = f"confidence {reading.confidence:.1%}; {reading.words}"
     if not reading.is_decided():
@@ -122,13 +118,13 @@ def label_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, 
 
 
 def hours_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> str:
-    """Which hours the rows cover, in words."""
+    """Which hours the rows cover, as text."""
     inside = _placed(stamps, calendar).height / max(1, stamps.height)
     return "regular hours" if inside > 0.97 else f"all hours: {1 - inside:.0%} of the rows lie outside 09:30 to 16:00"
 
 
 def step_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> int:
-    """How many minutes lie between one row of a session and the next, most often."""
+    """The most frequent distance in minutes between adjacent rows of a session."""
     gaps = _placed(stamps, calendar).select(pl.col("ts").diff().over("session").dt.total_minutes()).to_series()
     return int(gaps.drop_nulls().mode().min() or 1)  # type: ignore[arg-type]
 
@@ -139,9 +135,9 @@ def sessions_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.Series:
 
 
 def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> int:
-    """In how many sessions the volume of the minutes after the open is far above that of those before it.
+    """In how many sessions the volume after the open is far above that before it.
 
-    The jump must be larger than it is an hour earlier and later: an all-day feed trades before the open as well.
+    The jump must be larger than an hour earlier and later: an all-day feed has volume before the open too.
     """
     local = pl.col("ts").dt.cast_time_unit("us").dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
     utc = rows.select(local.dt.convert_time_zone("UTC"), "volume").drop_nulls("ts").sort("ts")
@@ -160,7 +156,7 @@ def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> in
 
 
 def _placed(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Rows within a session, both of its ends included, since either may be a label."""
+    """Rows within a session, both ends included, since either may be a label."""
     sessions = calendar.select("session", "open_utc", "close_utc").sort("open_utc")
     placed = stamps.sort("ts").join_asof(sessions, left_on="ts", right_on="open_utc", check_sortedness=False)
     return placed.filter(pl.col("ts") <= pl.col("close_utc"))

@@ -1,6 +1,6 @@
-"""What the gate found, as one deterministic document, and the stop that follows from it.
+"""The report of the data gate, as one deterministic document, and the stop that follows from it.
 
-*Tables*: `dq_report.json`, read by `verdicts` and by people; the fields stand in docs/DATA_QUALITY.md.
+*Tables*: `dq_report.json`, read by `verdicts` and by people; docs/DATA_QUALITY.md describes its fields.
 *Errors*: `DataContractError` naming symbol, session, check, value and param.
 """
 
@@ -16,7 +16,7 @@ from stages.params.quality import QualityParams
 from stages.params.universe import UniverseParams
 from stages.quality.gaps import long_gaps
 from stages.quality.gate import Checked
-from stages.quality.halts import halts_told
+from stages.quality.halts import halts_document
 from stages.quality.sentences import doubts, too_few_sessions
 
 SCHEMA_VERSION = 1
@@ -30,7 +30,7 @@ REPORT = "artifacts/check_data/dq_report.json"
 def quality_report(
     checked: Mapping[str, Checked], manifest: dict[str, Any], calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Any]:
-    """The report on every symbol that came through the gate."""
+    """The report on every symbol that went through the gate."""
     gaps = long_gaps({symbol: one.silence for symbol, one in checked.items() if one.failure is None}, quality)
     symbols = {symbol: _symbol(one, gaps.get(symbol, [])) for symbol, one in checked.items()}
     hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
@@ -48,7 +48,7 @@ def quality_report(
             "uri": manifest["uri_template"],
             "rows": sum(one.rows_delivered for one in checked.values()),
             "sha256": hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
-            "labels": next((one.labels.told for one in checked.values() if one.labels), None),
+            "labels": next((one.labels.document for one in checked.values() if one.labels), None),
         },
         "calendar": {
             "start": str(calendar["session"][0]),
@@ -64,12 +64,12 @@ def quality_report(
 
 
 def require_sound(report: dict[str, Any], universe: UniverseParams) -> None:
-    """Raise on the first hard failure of the report, or on a symbol of the universe that it does not know."""
+    """Raise on the first hard failure of the report, or on a symbol of the universe that it does not hold."""
     for symbol in universe.all_symbols:
         if symbol not in report["symbols"]:
             raise DataContractError(
-                f"no bars of {symbol!r}, which universe names: the source delivered {sorted(report['symbols'])}; take "
-                "it out of universe, or correct the source."
+                f"there are no bars of {symbol!r}, which universe.symbols names: the source delivered "
+                f"{sorted(report['symbols'])}; remove it from universe.symbols, or correct the source."
             )
     if report["hard_failures"]:
         first, *others = report["hard_failures"]
@@ -79,7 +79,7 @@ def require_sound(report: dict[str, Any], universe: UniverseParams) -> None:
 
 
 def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is known of a symbol; nothing, and so null, of the sessions of one whose reading stopped."""
+    """The findings of a symbol; null for the sessions of one that could not be read."""
     days = one.days
     if one.failure is not None:
         unknown = dict.fromkeys(("sessions_present", "sessions_usable", "sessions_dropped", "completeness"))
@@ -94,13 +94,13 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
         "completeness": round(1 - missing / max(1, expected), 6),
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
         "days": [_day(row) for row in days.iter_rows(named=True)],
-        "long_gaps": [_told(gap, one) for gap in gaps],
+        "long_gaps": [_gap(gap, one) for gap in gaps],
         "levels": one.levels,
-        "halts": halts_told(one.halts),
+        "halts": halts_document(one.halts),
     }
 
 
-def _told(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
+def _gap(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
     """A gap that begins with a void bar was made by the gate: no halt, and no fault of the feed's completeness."""
     begun = (gap["session"], gap["first_minute"])
     void = any(begun == (level["session"], level["minute"]) for level in one.levels if level["kind"] == "jump")
@@ -120,7 +120,7 @@ def _day(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hard_failures(symbol: str, one: Checked, quality: QualityParams) -> list[dict[str, Any]]:
-    """The fault that stopped the reading of this symbol; else whether too many sessions fell (CMP3)."""
+    """The fault that stopped the reading of this symbol; otherwise whether too many sessions failed (CMP3)."""
     if one.failure is not None:
         session = None if one.failure.session is None else str(one.failure.session)
         return [{"symbol": symbol, "session": session, "check": one.failure.check, "detail": one.failure.detail}]

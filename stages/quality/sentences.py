@@ -1,12 +1,8 @@
-"""What the gate says in words: of symbols that could be read, rows that came or did not, levels and copies.
+"""Sentences of the data gate: failures and warnings about symbols, rows, price levels and copies.
 
-What the gate found of levels and copies, as sentences: what happened, where, and what to do.
-
-A sentence names the first session and counts the others, so that a fault of a year is one line.
-
-What the gate says in words. Each sentence is about symbols that could be read, and about rows that came or did not.
-
-Of a symbol whose reading stopped (`Checked.failure`) only the stop is told: its sessions are unknown, not empty.
+A sentence says what happened, where, and what to do. It names the first session and counts the others, so a fault of a
+whole year is one line. For a symbol that could not be read (`Checked.failure`) only that is reported: its sessions are
+unknown, not empty.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +19,12 @@ if TYPE_CHECKING:
     from stages.quality.gate import Checked
 
 
-LIST_IT = "list it in conf/corporate_actions/NAME.csv and say quality.corporate_actions: NAME"
+LIST_IT = "list it in conf/corporate_actions/NAME.csv and set quality.corporate_actions: NAME"
 
 
 def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Jumps of the price that nobody listed, a sentence for those that fit a split each and one for the rest."""
-    told = [
+    """Price jumps that are not listed: one sentence for each that fits a split, and one for the rest."""
+    sentences = [
         f"PX4 {symbol} {one['session']}: the price is {one['factor']:g} times the last close, like a split of "
         f"{one['split']} with a night's move; if it was one, {LIST_IT}"
         for one in levels
@@ -38,12 +34,12 @@ def level_warnings(symbol: str, levels: Sequence[Mapping[str, Any]]) -> list[str
     if jumps:
         first = jumps[0]
         more = f", and again on {len(jumps) - 1} occasions after it" if len(jumps) > 1 else ""
-        told.append(
+        sentences.append(
             f"PX7 {symbol} {first['session']}: at minute {first['minute']} the price is {first['factor']:g} times the "
             f"last one before it{more}, which neither its past nor other symbols nor a split explains; these bars are "
             f"void until the price is back. Repair the source, or, if the move was real, {LIST_IT}"
         )
-    return told
+    return sentences
 
 
 def copy_warnings(symbol: str, days: pl.DataFrame) -> list[str]:
@@ -61,19 +57,19 @@ def copy_warnings(symbol: str, days: pl.DataFrame) -> list[str]:
 
 def twin_warnings(checked: Mapping[str, "Checked"]) -> list[str]:
     """Symbols that hold the same bars."""
-    told = []
+    sentences = []
     for (one, other), numbers in copied_symbols({symbol: found.prints for symbol, found in checked.items()}).items():
         first = checked[one].days["session"][numbers[0]]
-        told.append(
+        sentences.append(
             f"X2 {one} and {other}: the same bars, volumes included, on {len(numbers)} sessions, first {first}; one "
             "was delivered under the other's name, get it again"
         )
-    return told
+    return sentences
 
 
 Symbols = Mapping[str, dict[str, Any]]
-FELL = {  # reason -> what is true of the session that fell for it
-    "level_jump": "{level_run} bars in a row lie beside the price before them (PX7)",
+FELL = {  # reason -> what is true of the session that failed for it
+    "level_jump": "{level_run} bars in a row are away from the price before them (PX7)",
     "no_data": "no row of it came",
     "conflicting_rows": "{TS3} of its minutes came more than once, with different values",
     "no_sound_bar": "none of its {n_raw} rows is a sound bar",
@@ -84,7 +80,7 @@ FELL = {  # reason -> what is true of the session that fell for it
 
 
 def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
-    """Why a symbol is refused that lost too many sessions, and what to do."""
+    """Why a symbol with too few usable sessions is refused, and what to do."""
     fallen = one.days.filter(pl.col("verdict") == "fail").sort("session")
     usable, of_all = one.days.height - fallen.height, one.days.height
     reasons = dict(
@@ -92,56 +88,58 @@ def too_few_sessions(symbol: str, one: Checked, quality: QualityParams) -> str:
     )
     counted = ", ".join(f"{many} {reason}" for reason, many in reasons.items())
     first = fallen.row(0, named=True)
-    jumps = [told for told in level_warnings(symbol, one.levels) if told.startswith("PX7")]
+    jumps = [sentence for sentence in level_warnings(symbol, one.levels) if sentence.startswith("PX7")]
     why = f"{jumps[-1]}. " if jumps and first["reason"] == "level_jump" else ""
     return (
-        f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share asks for "
-        f"{quality.min_sessions_share:.1%}; fell: {counted}; on {_fell(first, quality)}. "
-        f"{why}{_scattered(symbol, one, quality)}Repair the source, take the symbol out of universe, or narrow its "
-        "span."
+        f"{usable} of {of_all} sessions are usable ({usable / of_all:.1%}), quality.min_sessions_share requires "
+        f"{quality.min_sessions_share:.1%}; failed: {counted}; on {_fell(first, quality)}. "
+        f"{why}{_scattered(symbol, one, quality)}Repair the source, remove the symbol from universe.symbols, or narrow "
+        "its span."
     )
 
 
 def doubts(checked: Mapping[str, Checked], symbols: Symbols, quality: QualityParams) -> list[str]:
-    """Warnings: doubts about symbols one by one, then those that only several side by side can raise."""
+    """Warnings: about single symbols, then those that only several symbols together show."""
     read = {symbol: one for symbol, one in checked.items() if one.failure is None}
-    told = [sentence for symbol, one in read.items() for sentence in _of_symbol(symbol, one, symbols[symbol], quality)]
-    return told + list(_across(read, everybody=len(read) == len(checked)))
+    sentences = [
+        sentence for symbol, one in read.items() for sentence in _of_symbol(symbol, one, symbols[symbol], quality)
+    ]
+    return sentences + list(_across(read, everybody=len(read) == len(checked)))
 
 
-def _of_symbol(symbol: str, one: Checked, told: dict[str, Any], quality: QualityParams) -> Iterator[str]:
+def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: QualityParams) -> Iterator[str]:
     own = quality.of(symbol)
-    share = told["sessions_usable"] / told["sessions_expected"]
+    share = entry["sessions_usable"] / entry["sessions_expected"]
     if quality.min_sessions_share <= share < quality.warn_sessions_share:
         yield f"CMP3 {symbol}: {share:.1%} of its sessions are usable"
     if share >= quality.min_sessions_share and (scattered := _scattered(symbol, one, own)):
         yield f"CMP1 {symbol}: {scattered.strip()}"
-    if told["checks"].get("TS5_undecided"):
-        yield f"TS5 {symbol}: its stamps do not tell whether they are start or end labels"
-    real = max(1, sum(day["n_expected"] - day["n_missing"] for day in told["days"]))
+    if entry["checks"].get("TS5_undecided"):
+        yield f"TS5 {symbol}: its stamps do not show whether they are start or end labels"
+    real = max(1, sum(day["n_expected"] - day["n_missing"] for day in entry["days"]))
     off_print = int(one.days["off_print"].sum()) / real
     if off_print > quality.off_tick_share:
         yield (
             f"PX6 {symbol}: {off_print:.1%} of its bars hold prices finer than a trade is printed "
             f"(quality.print_step_ticks of quality.tick_size {quality.tick_size}): adjusted prices?"
         )
-    yield from level_warnings(symbol, told["levels"])
+    yield from level_warnings(symbol, entry["levels"])
     yield from copy_warnings(symbol, one.days)
-    fallen = {day["session"] for day in told["days"] if day["reason"] in ("incomplete", "sustained_gap")}
-    if paused := sorted({gap["session"] for gap in told["long_gaps"] if gap["kind"] == "halt"} & fallen):
+    fallen = {day["session"] for day in entry["days"] if day["reason"] in ("incomplete", "sustained_gap")}
+    if paused := sorted({gap["session"] for gap in entry["long_gaps"] if gap["kind"] == "halt"} & fallen):
         yield (
-            f"HLT1 {symbol}: the other symbols traded through gaps on {', '.join(paused)}, which fell: pauses of "
-            f"{symbol}, or its own feed; list pauses in conf/halts/ (quality.halts), or keep such sessions by "
+            f"HLT1 {symbol}: the other symbols traded through gaps on {', '.join(paused)}, which failed: pauses of "
+            f"{symbol}, or a fault of its feed; list pauses in conf/halts/ (quality.halts), or keep such sessions with "
             "quality.unlisted_halts: keep"
         )
 
 
 def _across(read: Mapping[str, Checked], *, everybody: bool) -> Iterator[str]:
-    """Sessions of which no row came. That nobody has one can be said only when everybody could be read."""
+    """Sessions without any row. That no symbol has one is reported only when all symbols could be read."""
     present = {symbol: set(one.days.filter(pl.col("n_raw") > 0)["session"]) for symbol, one in read.items()}
     anywhere = set().union(*present.values())
     if lacking := {symbol: len(anywhere - days) for symbol, days in present.items() if anywhere - days}:
-        yield f"X1: sessions that other symbols have are missing, so many of each: {lacking}"
+        yield f"X1: sessions that other symbols have are missing; number by symbol: {lacking}"
     closed = sorted({str(day) for one in read.values() for day in set(one.days["session"]) - anywhere})
     if closed and everybody:
         yield f"unexpected_closed: no symbol has a bar on {', '.join(closed)}"
@@ -158,12 +156,12 @@ def _fell(day: Mapping[str, Any], quality: QualityParams) -> str:
 
 
 def _scattered(symbol: str, one: Checked, quality: QualityParams) -> str:
-    """The thresholds to state if absent minutes are minutes without a trade; empty where they do not look so."""
+    """The thresholds to set if missing minutes are minutes without a trade; empty where they do not look so."""
     fitting = proposal(one.days, quality)
     if fitting is None:
         return ""
     return (
-        f"The absent minutes are scattered ({fitting.absent_share:.1%} of them, {fitting.longest_min} in a row at most"
-        f"): if the vendor sends no bar for a minute without a trade, state {fitting.stated(symbol)}, and "
+        f"The absent minutes are scattered ({fitting.absent_share:.1%} of them, {fitting.longest_min} in a row at "
+        f"most): if the vendor sends no bar for a minute without a trade, set {fitting.stated(symbol)}; then "
         f"{fitting.usable} of {fitting.sessions} sessions are usable. "
     )

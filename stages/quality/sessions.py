@@ -1,9 +1,9 @@
-"""The verdict on each session: what was expected, what came, which checks spoke.
+"""The verdict on each session: what was expected, what was delivered, and which checks fired.
 
-*Tables*: one row a session of the calendar, in order; a column named like a check counts the bars (or says 1) that it
-marks.
-*Time*: a verdict uses the whole session, so it may judge history and void outcomes; for the session in progress there
-is `asof`.
+*Tables*: one row a session of the calendar, in order; a column named like a check counts the bars that it marks (or is
+1).
+*Time*: a verdict uses the complete session, so it may judge history and void outcomes; for the session in progress use
+`asof`.
 """
 
 import polars as pl
@@ -16,7 +16,7 @@ from stages.tables.market import PRICES, REAL
 
 BAR_MARKS = ("PX1", "PX2", "PX6", "PX7", "PX8", "VOL1", "VOL2", "HLT1", "off_print")
 WARNINGS = ("TS6", "TS8", "CMP4", "PX4", "PX5", "PX7", "VOL3")
-FLOAT32_NOISE = 2.0**-23  # of a price: half a step of float32, and as much for its decimals
+FLOAT32_NOISE = 2.0**-23  # of a price: half a float32 step, and the same for its decimals
 
 
 def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was found of them
@@ -29,7 +29,7 @@ def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was foun
 ) -> pl.DataFrame:
     """Counts, marks, `verdict` (pass, warn, fail) and `reason` (of a fail) per session.
 
-    `marks` holds what was found before bars were removed: `session, PX4, level_run, TS8, copied_from`.
+    `marks` holds findings from before bars were removed: `session, PX4, level_run, TS8, copied_from`.
     """
     counted = _counted(with_absences(bars, halts), quality).with_columns(VOL3=_odd_volume(quality))
     joined = calendar.select("session").join(counted, on="session", how="left")
@@ -47,7 +47,7 @@ def judge_sessions(  # noqa: PLR0913, PLR0917  # the bars, and all that was foun
 def with_further_halts(
     days: pl.DataFrame, gaps: pl.DataFrame, halts: pl.DataFrame, quality: QualityParams
 ) -> pl.DataFrame:
-    """The same sessions if these halts, each within one of the long `gaps` (see `Silence`), had been listed as well."""
+    """The same sessions as if these halts, each within one of the long `gaps` (`Silence`), were listed too."""
     within = gaps.join_asof(halts.sort("halted_at"), left_on="ts", right_on="halted_at", strategy="forward")
     ends = pl.min_horizontal("resumed_at", pl.col("ts") + pl.duration(minutes=pl.col("minutes")))
     minutes = (ends - pl.col("halted_at")).dt.total_minutes().clip(lower_bound=0).fill_null(0)
@@ -70,7 +70,7 @@ def with_further_halts(
 
 
 def with_verdicts(counted: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
-    """Sessions as counted beside `completeness`, `reason` and `verdict`."""
+    """The counted sessions with `completeness`, `reason` and `verdict`."""
     warned = pl.any_horizontal(pl.col(WARNINGS) > 0)
     open_min = pl.max_horizontal(pl.col("n_expected") - pl.col("HLT1"), pl.lit(1))
     return (
@@ -87,7 +87,7 @@ def with_verdicts(counted: pl.DataFrame, quality: QualityParams) -> pl.DataFrame
 
 
 def _reasons(quality: QualityParams) -> dict[str, pl.Expr]:
-    """Why a session is dropped, in the order in which the reasons are told."""
+    """Why a session is dropped, in order of priority."""
     return {
         "level_jump": pl.col("level_run") > quality.max_gap_min,
         "no_data": pl.col("n_raw") == 0,
@@ -133,14 +133,14 @@ def _counted(bars: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
 
 
 def _off_grid(step: float, quality: QualityParams) -> pl.Expr:
-    """Some price is no multiple of the step, by more than a vendor's float32 would leave."""
+    """Some price is not a multiple of the step, by more than a vendor's float32 would explain."""
     prices = pl.col(PRICES)
     noise = prices * FLOAT32_NOISE + quality.off_tick_tolerance_ticks * quality.tick_size
     return pl.any_horizontal((prices - (prices / step).round() * step).abs() > noise)
 
 
 def _odd_volume(quality: QualityParams) -> pl.Expr:
-    """The session's volume a minute is far below, or far above, the median of the sessions before it."""
+    """The session's volume a minute is far below or above the median of earlier sessions."""
     usual = pl.col("mean_volume").shift(1).rolling_median(quality.low_volume_past_sessions, min_samples=1)
     low, high = quality.low_volume_share * usual, quality.high_volume_ratio * usual
     return (pl.col("mean_volume") < low) | ((usual > 0) & (pl.col("mean_volume") > high))

@@ -1,8 +1,4 @@
-"""The gate's verdicts: which sessions later stages may use, and the fault that stops a run.
-
-A fault that no session can be saved from: the run stops, and the report says why.
-
-The gate's verdicts as later stages use them.
+"""The gate's verdicts as later stages use them: usable sessions, and hard failures.
 
 *Time*: a verdict on a session is known when the session is over; it judges history and outcomes, never a snapshot of
 the same day.
@@ -15,7 +11,7 @@ from stages.errors import DataContractError
 
 
 class HardFailure(DataContractError):
-    """One hard check of one symbol; `detail` is the sentence with value, param and remedy."""
+    """One hard check of one symbol; `detail` is the sentence with value, param and remedy. The run stops."""
 
     def __init__(self, check: str, detail: str, session: date | None = None) -> None:
         super().__init__(detail)
@@ -24,7 +20,7 @@ class HardFailure(DataContractError):
         self.session = session
 
     def __reduce__(self) -> tuple[type["HardFailure"], tuple[str, str, date | None]]:
-        """What another process needs to make it anew."""
+        """What another process needs to rebuild it."""
         return HardFailure, (self.check, self.detail, self.session)
 
 

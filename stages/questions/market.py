@@ -1,19 +1,15 @@
-"""What may be sent: every symbol's bars and features, and which sessions are sound.
+"""The market: every symbol's bars and features and its usable sessions, from which questions are cut.
 
-What is sent where an exogenous value is unknown, as most features are in the first minutes of a session.
+An exogenous value may be unknown, as most features are in the first minutes of a session. Feature tables keep their
+nulls; where a question is built, each column follows its policy:
 
-Feature tables keep their nulls. Where a question is built, each column follows its policy:
-
-* `shrink`: the rows sent begin behind the last one on which it is unknown;
-* `carry`: the last known value stands in, also one of the session before; rows before the first known are not sent;
+* `shrink`: the rows sent begin after the last one on which it is unknown;
+* `carry`: the last known value is used, also one of the session before; rows before the first known value are not sent;
 * `void`: the question is not asked.
 
 *Shapes*: values (rows, columns), NaN where unknown; masks (columns,).
-*Time*: only values of earlier rows are carried, and only of rows that are sent: a question depends on nothing else.
-
-What may be sent: every symbol's bars and features, and which sessions are sound.
-
 *Time*: a question's rows are N complete usable sessions before its own, then the session's bars known at the snapshot.
+Only values of earlier rows that are sent themselves are carried.
 *Errors*: `DataContractError` when the bars no longer hold the rows that a question describes.
 """
 
@@ -37,16 +33,16 @@ Mask = NDArray[np.bool_]
 
 
 def first_row(unknown: Mask, shrinks: Mask, carries: Mask) -> int:
-    """The row with which a history begins; all rows are left out where a column to be carried is nowhere known."""
+    """The row with which a history begins. No row is left where a carried column is never known."""
     rows = len(unknown)
     shrunk = np.flatnonzero(unknown[:, shrinks].any(axis=1))
     begin = int(shrunk[-1]) + 1 if len(shrunk) else 0
-    known = np.flatnonzero(~unknown[begin:, carries].any(axis=1))  # from the first of them on, each finds a value above
+    known = np.flatnonzero(~unknown[begin:, carries].any(axis=1))  # from here on, none is without a value
     return begin + int(known[0]) if len(known) else rows
 
 
 def carried(values: Values) -> Values:
-    """The values, each unknown one replaced by the last known one above it; what has none above stays unknown."""
+    """The values, with each unknown one replaced by the last known one above it, if there is one."""
     unknown = np.isnan(values)
     if not unknown.any():
         return values
@@ -56,14 +52,14 @@ def carried(values: Values) -> Values:
 
 
 SERIES_AT_ONCE = 64
-EVENT = "event_"  # such a feature says what was announced: for the minutes ahead, what is known at the snapshot
+EVENT = "event_"  # a feature of announced events: for the minutes ahead, as known at the snapshot
 
 
 @dataclass(frozen=True, eq=False)
 class Market:
     """Tables `Bars` and features by symbol, usable sessions by symbol, table `Calendar`, table `Halts` by symbol.
 
-    Arrays of the latest `SERIES_AT_ONCE` symbols are kept; those of another are made again from its tables.
+    The arrays of the latest `SERIES_AT_ONCE` symbols are kept; others are made again from their tables.
     """
 
     bars: Mapping[str, pl.DataFrame]
@@ -79,14 +75,16 @@ class Market:
             return known
         for name, tables in (("bars", self.bars), ("features", self.features)):
             if symbol not in tables:
-                raise DataContractError(f"no {name} of {symbol}, which universe.symbols names; `dvc repro` makes them.")
+                raise DataContractError(
+                    f"no {name} of {symbol}, which universe.symbols names: run `dvc repro`, which makes them."
+                )
         made = self._series[symbol] = Series.of(symbol, self.bars[symbol], self.features[symbol])
         for oldest in list(self._series)[:-SERIES_AT_ONCE]:
             self._series.pop(oldest, None)
         return made
 
     def history(self, symbol: str, session: date, days: int, max_lookback_ratio: float) -> tuple[date, ...] | None:
-        """The last `days` usable sessions before `session`; None if the stretch they may lie in holds fewer."""
+        """The last `days` usable sessions before `session`; None if the look-back allowed holds fewer."""
         sessions, usable = self._sessions, self.usable[symbol]
         today = bisect_left(sessions, session)
         reach = ceil(round(max_lookback_ratio * days, 6))  # 1.1 * 10 is 11.000000000000002
@@ -95,10 +93,10 @@ class Market:
         return past if len(past) == days else None
 
     def cut(self, symbol: str, history: tuple[date, ...], session: date, m0: int) -> Cut:
-        """Rows of the whole sessions `history`, then of `session` up to minute `m0`."""
+        """Rows of the complete sessions `history`, then of `session` up to minute `m0`."""
         blocks = self.series(symbol).blocks
         opening = blocks[session][0]
-        known = self._pasts.get((symbol, len(history)))  # the snapshots of a day share their past
+        known = self._pasts.get((symbol, len(history)))  # shared by the snapshots of a day
         if known is None or known[0] != history:
             known = self._pasts[symbol, len(history)] = history, tuple(blocks[past] for past in history)
         return Cut(known[1], (opening, opening + m0 + 1))
@@ -108,10 +106,10 @@ class Market:
         return self.series(symbol).exogenous(cut.index, names)
 
     def ahead(self, symbol: str, cut: Cut, names: tuple[str, ...], horizon_min: int) -> Values:
-        """The named features on the minutes that are asked for, as known at the snapshot.
+        """The named features for the minutes that are asked, as known at the snapshot.
 
-        The minutes are those of the real session clock, never of an artificial one. What may be announced meanwhile is
-        not known yet: of events, the last row's value stands.
+        The minutes are those of the real session clock, never of an artificial one. An event that is announced later is
+        not known yet: for events, the last row's value is used.
         """
         series, end = self.series(symbol), cut.today[1]
         values = series.exogenous(np.arange(end, end + horizon_min), names)
@@ -169,9 +167,9 @@ class Market:
 
     @cached_property
     def _pasts(self) -> dict[tuple[str, int], tuple[tuple[date, ...], tuple[tuple[int, int], ...]]]:
-        """By symbol and length, the latest history that was asked for, and where its sessions stand.
+        """By symbol and length, the latest history that was asked for, and the rows of its sessions.
 
-        It is handed out as one object, by which `Series.digest` knows a past again without comparing its sessions.
+        It is always the same object, so `Series.digest` recognises it without comparing sessions.
         """
         return {}
 
@@ -185,6 +183,6 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 def _changed(question: Question) -> DataContractError:
     return DataContractError(
-        f"the bars no longer hold the {question.rows} rows of question {question.key} "
-        f"({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ}): `dvc repro build_requests` asks anew."
+        f"the bars no longer hold the {question.rows} rows of question {question.key} ({question.symbol} at "
+        f"{question.snapshot_utc:%Y-%m-%dT%H:%MZ}): `dvc repro build_requests` writes the questions again."
     )

@@ -1,8 +1,8 @@
 """One question, as the canonical bytes whose md5 is its key.
 
-A question holds everything that can change the answer and nothing that cannot. The history travels as a digest of the
-values really sent: `digest_of_sessions` says how it is made. A field that was added later is left out while it says
-what questions meant before it existed, so that no key of an answer bought earlier moves.
+A question holds everything that can change the answer, and nothing else. The history is represented by a digest of the
+values that are sent (`digest_of_sessions`). A field that was added later is left out while it has the meaning that
+questions had before it existed, so no key of an older answer changes.
 
 *Units*: `horizon_min` steps of one minute; `rows` history rows sent.
 *Time*: `start_utc` and `end_utc` are the starts of the first and last bar sent; the last is known at `snapshot_utc`.
@@ -20,7 +20,7 @@ from stages.errors import DataContractError
 
 SCHEMA_VERSION = 1
 FREQ = "min"
-ARTIFICIAL = "artificial"  # minute stamps of a gapless clock that ends at the snapshot are sent with the values
+ARTIFICIAL = "artificial"  # the values are sent with minute stamps of a gapless clock that ends at the snapshot
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
@@ -49,7 +49,7 @@ class Question:
     clock: str = ARTIFICIAL
 
     def canonical(self) -> bytes:
-        """Sorted keys, no white-space noise, one final newline."""
+        """Sorted keys, no extra white space, one final newline."""
         document = {name: getattr(self, name) for name in NAMES}
         document = {name: value for name, value in document.items() if name not in LATER or value != LATER[name]}
         document |= {name: _utc(document[name]) for name in INSTANTS}
@@ -57,7 +57,7 @@ class Question:
 
     @cached_property
     def key(self) -> str:
-        """md5 of the canonical bytes: the hash that DVC records for the request file."""
+        """The md5 of the canonical bytes: the hash that DVC records for the question's file."""
         return hashlib.md5(self.canonical(), usedforsecurity=False).hexdigest()
 
     @classmethod
@@ -71,7 +71,9 @@ class Question:
                 document[name] = tuple(document[name])
             question = cls(**document)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataContractError(f"not a question ({error}); its fields are {NAMES}.") from error
+            raise DataContractError(
+                f"this is not a question ({error}); the fields of a question are {NAMES}."
+            ) from error
         if question.canonical() != content:
             raise DataContractError(
                 f"question of {question.symbol} at {question.snapshot_utc} is not in canonical form."
@@ -80,7 +82,7 @@ class Question:
 
 
 NAMES = [field.name for field in fields(Question)]
-LATER = {"clock": ARTIFICIAL}  # field -> what every question meant before it had the field
+LATER = {"clock": ARTIFICIAL}  # field -> its meaning in questions that do not have it
 INSTANTS = ("snapshot_utc", "start_utc", "end_utc")
 
 

@@ -1,9 +1,9 @@
-"""Which questions are asked, and why the others are not.
+"""The schedule: which questions are asked, and why the others are not.
 
-*Tables*: `Schedule`, one row a symbol, snapshot and history length, `status` being `ok` or the first reason that
-applies; questions are distinct by key, sorted by symbol, snapshot and key.
+*Tables*: `Schedule`, one row a symbol, snapshot and history length; `status` is `ok` or the first reason that applies.
+Questions are distinct by key, sorted by symbol, snapshot and key.
 *Time*: a row uses the calendar, bars known at its snapshot, and verdicts on sessions that were over by then.
-*Errors*: `ConfigurationError` when nothing at all can be asked, or an exogenous column is unknown.
+*Errors*: `ConfigurationError` when no question can be asked, or an exogenous column is unknown.
 """
 
 import zlib
@@ -47,7 +47,7 @@ def plan_questions(
 def plan_symbol(
     market: Market, symbol: str, requests: RequestsParams, model_spec: ModelSpec, quality: QualityParams
 ) -> tuple[pl.DataFrame, list[Question]]:
-    """One symbol's part of both; of the market, only its own tables are used."""
+    """Schedule and questions of one symbol. Of the market, only its own tables are used."""
     snapshots = timetable(market.calendar, requests).rows(named=True)
     so_far = sound_so_far(market.bars[symbol], quality.of(symbol), market.halts.get(symbol, NO_HALTS))
     verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
@@ -64,7 +64,7 @@ def plan_symbol(
 
 @dataclass(frozen=True, eq=False)
 class PerSymbol:
-    """Plans one symbol without the others in memory."""
+    """Plans one symbol, with only its tables in memory."""
 
     requests: RequestsParams
     model_spec: ModelSpec
@@ -79,21 +79,21 @@ class PerSymbol:
         usable: tuple[date, ...],
         halts: pl.DataFrame = NO_HALTS,
     ) -> tuple[pl.DataFrame, bytes]:
-        """Its part of the schedule, and its distinct questions: their canonical lines in order, compressed."""
+        """The symbol's part of the schedule, and its distinct questions as compressed canonical lines, in order."""
         market = Market({symbol: bars}, {symbol: features}, {symbol: usable}, self.calendar, {symbol: halts})
         schedule, questions = plan_symbol(market, symbol, self.requests, self.model_spec, self.quality)
         return schedule, zlib.compress(b"".join(one.canonical() for one in questions))
 
 
 def lines_of(compressed: bytes) -> list[bytes]:
-    """The canonical lines that `Apart` compressed."""
+    """The canonical lines that `PerSymbol` compressed."""
     return zlib.decompress(compressed).splitlines(keepends=True)
 
 
 def asked_further(
     market: Market, rows: pl.DataFrame, requests: RequestsParams, model_spec: ModelSpec
 ) -> Iterator[Question]:
-    """The questions of these rows of a `Schedule` as they would be, were more minutes asked: one a row and horizon."""
+    """The questions of these `Schedule` rows with longer horizons: one a row and horizon."""
     for row in rows.iter_rows(named=True):
         first, stop = market.series(row["symbol"]).blocks[row["session"]]
         for horizon in range(requests.question_horizon_min + 1, stop - first - row["m0"]):
@@ -104,7 +104,7 @@ def asked_further(
 
 
 def require_questions(schedule: pl.DataFrame) -> None:
-    """Refuse a schedule on which nothing is asked."""
+    """Refuse a schedule without any question."""
     if schedule["key"].null_count() == schedule.height:
         counts = dict(schedule["status"].value_counts(sort=True).sort("status").rows())
         raise ConfigurationError(
@@ -122,7 +122,7 @@ class _Planner:
     def plan(
         self, symbol: str, snapshots: Sequence[dict[str, Any]], verdicts: pl.Series
     ) -> Iterator[tuple[dict[str, Any], Question | None]]:
-        """Rows of the schedule, each with its question if one is asked; `verdicts` of the gate on every grid row."""
+        """Rows of the schedule, each with its question if one is asked; `verdicts` of the gate for every grid row."""
         series = self.market.series(symbol)
         for snapshot in snapshots:
             row = {
@@ -189,7 +189,7 @@ class _Planner:
         past = self.market.past(symbol, cut, every)
         policies = np.array([self.requests.exog_policy.get(name, feature(name).exog_policy) for name in every])
         begin = first_row(np.isnan(past), policies == "shrink", policies == "carry")
-        begin = min(begin, cut.rows - 1)  # the last bar known is sent in any case
+        begin = min(begin, cut.rows - 1)  # the last known bar is always sent
         cut, past = cut.latest(cut.rows - begin), past[begin:]
         sent = np.where(policies == "void", past, carried(past))
         future = self.market.ahead(symbol, cut, ahead, self.requests.question_horizon_min)
@@ -215,17 +215,20 @@ def _known(value: float) -> float | None:
 
 
 def require_exogenous(requests: RequestsParams) -> None:
-    """Refuse exogenous columns that nobody computes, that are named twice, or whose future nobody knows."""
+    """Refuse exogenous columns that are not in the catalogue, named twice, or unknown for the future."""
     asked = (*requests.hist_exog, *requests.futr_exog)
-    if strangers := sorted(name for name in {*asked, *requests.exog_policy} if not is_feature(name)):
+    if unknown := sorted(name for name in {*asked, *requests.exog_policy} if not is_feature(name)):
         raise ConfigurationError(
-            f"requests.hist_exog, futr_exog or exog_policy name {strangers}; the catalogue knows {sorted(FEATURES)}."
+            f"requests.hist_exog, futr_exog or exog_policy name {unknown}, which are not in the catalogue: choose "
+            f"from {sorted(FEATURES)}."
         )
     if len(set(asked)) < len(asked):
-        raise ConfigurationError(f"requests.hist_exog and futr_exog name a feature twice: {sorted(asked)}.")
+        raise ConfigurationError(
+            f"requests.hist_exog and futr_exog name a feature twice: {sorted(asked)}; name each once."
+        )
     ahead = sorted(name for name, feature in FEATURES.items() if feature.known_ahead or feature.announced)
     if not_ahead := sorted(set(requests.futr_exog) - set(ahead)):
         raise ConfigurationError(
-            f"requests.futr_exog names {not_ahead}, whose future nobody knows; known ahead are {ahead}. "
-            "Send them as requests.hist_exog."
+            f"requests.futr_exog names {not_ahead}, whose future values are not known; known ahead are {ahead}. Move "
+            "them to requests.hist_exog."
         )

@@ -1,7 +1,7 @@
-"""Every snapshot of every session, with the calendar's reason against it, if any.
+"""The timetable: every snapshot of every session, with the reason from the calendar against it, if any.
 
-*Tables*: the snapshots of `stages.universe`, plus `status`: `ok`, or the first reason of `REASONS` that applies.
-*Errors*: `ConfigurationError` for a snapshot that can never be asked, on any session.
+*Tables*: the snapshots of `stages.sessions`, plus `status`: `ok`, or the first reason of `REASONS` that applies.
+*Errors*: `ConfigurationError` for a snapshot that is possible in no session.
 """
 
 from datetime import date
@@ -47,15 +47,15 @@ def _require_possible(table: pl.DataFrame, requests: RequestsParams) -> None:
     inside = table.filter(~pl.col("status").is_in(["outside_span", "skip_session"]))
     if inside.is_empty():
         raise ConfigurationError(
-            f"no session is left to ask on: requests.first_session {requests.first_session}, requests.last_session "
-            f"{requests.last_session} and requests.skip_sessions leave none of {table['session'].n_unique()}."
+            f"no session is left to ask in: requests.first_session {requests.first_session}, requests.last_session "
+            f"{requests.last_session} and requests.skip_sessions exclude all {table['session'].n_unique()}; widen them."
         )
     for (snapshot,), rows in inside.group_by("snapshot_et", maintain_order=True):
         reasons = set(rows["status"])
         if reasons <= set(about_the_clock):
             reason = sorted(reasons)[-1]
             raise ConfigurationError(
-                f"requests.snapshots_et {snapshot!r} can be asked on no session ({REASONS[reason]}; "
+                f"requests.snapshots_et {snapshot!r} cannot be asked in any session ({REASONS[reason]}; "
                 f"{requests.question_horizon_min} min are asked): move the snapshot, or shorten requests.horizons_min "
                 "and requests.asked_horizon_min."
             )

@@ -1,19 +1,13 @@
-"""The rows that one question sends, cut from one symbol's bars as arrays.
+"""The window: the rows that one question sends, cut from one symbol's bars as arrays.
 
-The rows that one question sends.
+`Series` holds the arrays of one symbol, made once. Returns are rounded once, to whole millionths of a basis point, and
+summed as integers: a window's values do not depend on rows outside it, on the machine or on the order of summation.
 
-Returns are rounded once, to whole millionths of a basis point, and summed as integers: a window's values do not depend
-on rows outside it, on the machine or on the order of summation.
-
-*Units*: `returns` in 1e-6 bp (int64) of within-session log return; `y_bp` in bp relative to the last row. The first
-row's own return is not part of any `y`, so it is 0: whoever answers sees only what the digest covers.
+*Shapes*: arrays of a `Series` (grid rows,), one row a minute of every session of the calendar.
+*Units*: `returns` in 1e-6 bp (int64) of within-session log return, 0 for a minute without a known return; `y_bp` in bp
+relative to the last row; `close` in price and `sigma_5m` a fraction, both NaN where unknown. The first row's own return
+is part of no `y`, so it is 0: a forecaster sees only what the digest covers.
 *Time*: the last row is the last bar known at the snapshot, so `y_bp[-1] == 0`.
-
-One symbol's bars as arrays, made once, from which any question's rows are cut.
-
-*Shapes*: all arrays (grid rows,), one a minute of every session of the calendar.
-*Units*: `returns` in 1e-6 bp, a minute without a known return counts 0; `close` in price, `sigma_5m` a fraction, both
-NaN where unknown.
 """
 
 import hashlib
@@ -35,8 +29,8 @@ UNITS_PER_BP = 1_000_000
 class Window:
     """History of one question, oldest first.
 
-    *Shapes*: (rows,); `hist_exog` (rows, k) holds the question's `hist_exog` columns, then its `futr_exog` ones;
-    `futr_exog` (horizon, k) holds the latter on the minutes asked for.
+    *Shapes*: (rows,); `hist_exog` (rows, k) holds the question's `hist_exog` columns, then its `futr_exog` columns;
+    `futr_exog` (horizon, k) holds the latter for the minutes that are asked.
     """
 
     ts_us: NDArray[np.int64]
@@ -48,7 +42,7 @@ class Window:
 
     @property
     def rows(self) -> int:
-        """How many rows are sent."""
+        """Number of rows sent."""
         return len(self.returns)
 
     @property
@@ -60,10 +54,10 @@ class Window:
 
 
 def digest_of_sessions(digests: list[bytes]) -> str:
-    """sha256 over the digests of a window's sessions, oldest first.
+    """The sha256 over the digests of a window's sessions, oldest first.
 
-    A session's digest is the sha256 of its sent returns as little-endian int64. The window's first row has no part in
-    it: its own return is not part of any `y`.
+    A session's digest is the sha256 of its sent returns as little-endian int64. The window's first row is left out,
+    since its own return is part of no `y`.
     """
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
@@ -76,19 +70,19 @@ EMPTY = hashlib.sha256()
 
 @dataclass(frozen=True)
 class Cut:
-    """The rows of one question: first row and stop row of each session before its own, oldest first, and of its own."""
+    """The rows of one question: first and stop row of each earlier session, oldest first, and of its own session."""
 
     past: tuple[tuple[int, int], ...]
     today: tuple[int, int]
 
     @property
     def blocks(self) -> tuple[tuple[int, int], ...]:
-        """All of them."""
+        """All sessions."""
         return (*self.past, self.today)
 
     @cached_property
     def rows(self) -> int:
-        """How many rows are sent."""
+        """Number of rows sent."""
         return sum(stop - first for first, stop in self.blocks)
 
     def latest(self, limit: int | None) -> "Cut":
@@ -111,7 +105,7 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Arrays of one symbol, and where each session's rows stand in them."""
+    """Arrays of one symbol, and the rows of each session."""
 
     ts_us: NDArray[np.int64]
     session: NDArray[np.int32]
@@ -123,9 +117,11 @@ class Series:
 
     @classmethod
     def of(cls, symbol: str, bars: pl.DataFrame, features: pl.DataFrame) -> "Series":
-        """Arrays of a `Bars` table and the feature rows beside it."""
+        """Arrays of a `Bars` table and its feature rows."""
         if not bars["ts"].equals(features["ts"]):
-            raise DataContractError(f"{symbol}: bars and features differ in their minutes; `dvc repro` remakes both.")
+            raise DataContractError(
+                f"{symbol}: bars and features differ in their minutes: run `dvc repro`, which makes both again."
+            )
         returns = bars.select(minute_return().fill_null(0.0)).to_series().to_numpy()
         bounds = (
             bars.with_row_index("row").group_by("session").agg(first=pl.col("row").min(), stop=pl.col("row").max() + 1)
@@ -141,7 +137,7 @@ class Series:
         )
 
     def digest(self, cut: Cut) -> str:
-        """`digest_of_sessions` of the rows sent, from digests of whole sessions that are made once."""
+        """`digest_of_sessions` of the rows sent, from digests of complete sessions that are made once."""
         first, stop = cut.today
         if not cut.past:
             return digest_of_sessions([self._part(first + 1, stop).digest()])
@@ -153,25 +149,25 @@ class Series:
         return whole.hexdigest()
 
     def _so_far(self, first: int, stop: int) -> bytes:
-        """The digest of a session as far as `stop`, carried on from the snapshot before."""
+        """The digest of a session up to `stop`, continued from the snapshot before."""
         seen, known = self._days.get(first, (first, EMPTY))
         digest = self._part(seen, stop, known) if seen <= stop else self._part(first, stop)
         self._days[first] = stop, digest
         return digest.digest()
 
     def _begun(self, past: tuple[tuple[int, int], ...]) -> "hashlib._Hash":
-        """`digest_of_sessions` as far as the sessions before the last one go."""
+        """`digest_of_sessions` for all sessions but the last."""
         first, stop = past[0]
         return hashlib.sha256(self._part(first + 1, stop).digest() + self._whole(past[1:]))
 
     def _part(self, first: int, stop: int, after: "hashlib._Hash" = EMPTY) -> "hashlib._Hash":
-        """The hash of these rows of a session, `after` what it hashed before; what is kept never changes."""
+        """The hash of these rows of a session, continued from `after`; kept hashes are never changed."""
         digest = after.copy()
         digest.update(self._content[first * RETURN_BYTES : stop * RETURN_BYTES])
         return digest
 
     def _whole(self, sessions: tuple[tuple[int, int], ...]) -> bytes:
-        """Digests of whole sessions, oldest first, in a row; a slice where no session between them is left out."""
+        """Digests of complete sessions, oldest first; a slice where no session in between is left out."""
         if not sessions:
             return b""
         number, stored = self._session_digests
@@ -206,12 +202,12 @@ class Series:
 
     @cached_property
     def _pasts(self) -> dict[int, tuple[tuple[tuple[int, int], ...], "hashlib._Hash"]]:
-        """By its length, the latest past that was asked for, and its digest so far."""
+        """By length, the latest past that was asked for, and its digest so far."""
         return {}
 
     @cached_property
     def _days(self) -> dict[int, tuple[int, "hashlib._Hash"]]:
-        """By its first row, how much of a session was asked for, and its digest as far."""
+        """By first row, how much of a session was asked for, and its digest so far."""
         return {}
 
     @cached_property
@@ -221,7 +217,7 @@ class Series:
 
 
 def exogenous_digest(history: NDArray[np.float64], future: NDArray[np.float64]) -> str:
-    """sha256 of the exogenous values, rounded as the catalogue declares, as little-endian float64 row by row."""
+    """The sha256 of the exogenous values, rounded as the catalogue says, as little-endian float64 row by row."""
     digest = hashlib.sha256()
     for values in (history, future):
         digest.update(np.ascontiguousarray(values + 0.0, dtype="<f8").tobytes())

@@ -1,7 +1,7 @@
-"""A figure: a Vega-Lite chart with the words that a reader, sighted or not, needs beside it.
+"""Figures: Vega-Lite charts with the text that every reader, sighted or not, needs.
 
-Colours are CSS variables (`var(--c1)`), so that one picture serves light, dark and paper. Sessions are shown as UTC
-dates and clock times as minutes of the exchange's day, so that the reader's own zone never moves a point.
+Colours are CSS variables (`var(--c1)`), so one picture works in light, dark and print. Sessions are shown as UTC dates
+and clock times as minutes of the exchange's day, so the reader's time zone never moves a point.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-Chart = Any  # altair builds its classes at run time; to a type checker most of its calls return nothing known
+Chart = Any  # altair builds its classes at run time, so most of its calls have no known type
 SERIES = tuple(f"var(--c{number})" for number in range(1, 9))
 GOOD, BAD, QUIET, INK, PAPER = "var(--good)", "var(--bad)", "var(--quiet)", "var(--ink)", "var(--paper)"
 CLOCK = "pad(floor(datum.value / 60), 2, '0') + ':' + pad(datum.value % 60, 2, '0')"
 HEIGHT = 240
-LEGEND_COLUMNS = 5  # as many names as a phone is wide
+LEGEND_COLUMNS = 5  # as many names as fit on a phone
 
 THEME: dict[str, Any] = {
     "background": "transparent",
@@ -52,7 +52,7 @@ THEME: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture. `alt` says in words what it shows, with its main numbers; `data` names the files behind it."""
+    """One picture. `alt` describes it as text with its main numbers; `data` names the files behind it."""
 
     name: str
     title: str
@@ -64,7 +64,7 @@ class Figure:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The chart as Vega-Lite; the same figure gives the same document in every process."""
+        """The chart as Vega-Lite; the same figure always gives the same document."""
         with alt.data_transformers.enable("default", max_rows=None):
             document: dict[str, Any] = self.chart.to_dict()
         document.pop("config", None)
@@ -72,12 +72,12 @@ class Figure:
 
 
 def listed(entries: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Plain values as the rows of a figure."""
+    """Plain values as a frame for a figure."""
     return pl.DataFrame(entries, infer_schema_length=None)
 
 
 def rows(frame: pl.DataFrame) -> pl.DataFrame:
-    """A frame as the rows of a figure: dates become ISO text, which no reader's zone can move."""
+    """A frame for a figure: dates become ISO text, which no time zone can move."""
     days = [name for name, dtype in frame.schema.items() if dtype == pl.Date]
     return frame.with_columns(pl.col(days).dt.to_string("%Y-%m-%d"))
 
@@ -105,7 +105,7 @@ def clock_axis(field: str = "minute_et", *, title: str = "exchange time") -> alt
 
 
 def series(field: str, names: Sequence[str], *, title: str | None = None, first: str | None = None) -> alt.Color:
-    """One colour a name, in the order given, so that a name keeps its colour in every figure; `first` in ink."""
+    """One colour a name, in the given order, so that a name has the same colour in every figure; `first` is black."""
     colours, legend = [SERIES[place % len(SERIES)] for place in range(len(names))], alt.Legend(columns=LEGEND_COLUMNS)
     if first is not None:
         names, colours = [first, *names], [INK, *colours]
@@ -114,7 +114,7 @@ def series(field: str, names: Sequence[str], *, title: str | None = None, first:
 
 
 def sliding() -> alt.Parameter:
-    """Drag pans, shift and wheel zoom along x, double click resets; a plain wheel or a finger scrolls the page."""
+    """Dragging pans, shift and wheel zoom x, a double click resets; a plain wheel or a finger scrolls the page."""
     return alt.selection_interval(
         name="slide",
         bind="scales",
@@ -125,7 +125,7 @@ def sliding() -> alt.Parameter:
 
 
 def level(value: float, text: str, *, axis: str = "y", before: bool = False) -> Chart:
-    """A labelled threshold across the picture; on x the label stands after the line, or before it."""
+    """A labelled threshold line; on x the label is after the line, or before it."""
     base: Chart = alt.Chart(listed([{"at": value, "text": text}]))
     at: Chart = alt.Y("at:Q") if axis == "y" else alt.X("at:Q")
     label: dict[str, Any] = {"align": "right", "dx": -4, "dy": -6, "x": "width"}

@@ -1,10 +1,7 @@
-"""What a change does to a run, as a comment that a git host draws, with figures as pictures.
+"""The pull-request comment: what a change does to a run, as markdown with figures as PNG pictures.
 
-A figure as a PNG, for places that run no script: a comment, a mail, a slide.
-
-The page's colours are CSS variables; here they are those of light paper, and the label is drawn into the picture.
-
-What a change does to a run, as a comment that a git host draws: verdict, price in calls, metrics, pictures.
+It holds verdict, price in calls, metrics and pictures. A PNG needs no script, so it also works in mail and slides; the
+page's CSS colours are replaced by those of the light theme, and the label is drawn into the picture.
 """
 
 import json
@@ -28,7 +25,7 @@ VARIABLE = re.compile(r"var\((--[a-z0-9-]+)\)")
 
 
 def png(figure: Figure, label: str) -> bytes:
-    """The figure under its title and its label."""
+    """The figure as a PNG with its title and label."""
     title = {"text": figure.title, "subtitle": label, "anchor": "start", "subtitleColor": "var(--ink-2)"}
     spec = figure.spec | {"width": WIDTH, "height": figure.spec.get("height", HEIGHT), "title": title}
     theme = THEME | {"background": "var(--paper)", "padding": 12, "font": "sans-serif"}
@@ -39,7 +36,7 @@ def png(figure: Figure, label: str) -> bytes:
 
 
 def _on_paper(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with every variable as its colour."""
+    """The document with every CSS variable replaced by its colour."""
     colours = light_colours()
     text = VARIABLE.sub(lambda found: colours[found[1]], json.dumps(document))
     drawn: dict[str, Any] = json.loads(text)
@@ -47,7 +44,7 @@ def _on_paper(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def light_colours() -> dict[str, str]:
-    """The variables of the style sheet's first block, which stands for light paper."""
+    """The variables of the first block of the style sheet, which is the light theme."""
     environment = templates()
     assert environment.loader is not None  # noqa: S101 - for the type checker
     style = environment.loader.get_source(environment, "style.css")[0]
@@ -55,7 +52,7 @@ def light_colours() -> dict[str, str]:
 
 
 BUY = "Buy what is missing (`api: online`), then run it again: answers reach the remote as they are bought."
-RUN = "`make run` finishes it; its own sentence says what is in the way."
+RUN = "`make run` finishes it, or says in one sentence what prevents it."
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,9 @@ class Price:
 
 @dataclass(frozen=True)
 class Change:
-    """A base and what is proposed: what params say differently, and what the stages made of it.
+    """A base and a proposal: which params differ, and the results of both.
 
-    `after` is missing, and `waiting` names the stages, when the proposal did not run to its end.
+    `after` is None, and `waiting` names the stages, when the proposal did not run to its end.
     """
 
     base: str
@@ -104,7 +101,7 @@ class Change:
 
 
 def render_comment(change: Change, pictures: Mapping[str, str]) -> str:
-    """Markdown; `pictures` are alt texts by the address of the picture."""
+    """The markdown; `pictures` are alt texts by the address of the picture."""
     after = change.after
     return (
         templates()
@@ -125,13 +122,13 @@ def render_comment(change: Change, pictures: Mapping[str, str]) -> str:
 
 
 def runs_of(change: Change) -> Runs:
-    """Base and proposal, by what a reader of the comment calls them."""
+    """Base and proposal, by their names in the comment."""
     after = {"this change": change.after} if change.after else {}
     return {change.base: change.before} | after
 
 
 def metrics(change: Change) -> Grid | None:
-    """Each figure of `dvc metrics` before and after; nothing while the proposal did not run to its end."""
+    """Each figure of `dvc metrics` before and after; None while the proposal has not run to its end."""
     if change.metrics_after is None:
         return None
     before, after = change.metrics_before, change.metrics_after
@@ -139,7 +136,7 @@ def metrics(change: Change) -> Grid | None:
     lines = [
         (
             f"{name} ± standard error" if name in errors[0] else name,
-            *(_told(side.get(name), error.get(name)) for side, error in zip((before, after), errors, strict=True)),
+            *(_text(side.get(name), error.get(name)) for side, error in zip((before, after), errors, strict=True)),
             _difference(before.get(name), after.get(name)),
         )
         for name in dict.fromkeys([*before, *after])
@@ -149,7 +146,7 @@ def metrics(change: Change) -> Grid | None:
 
 
 def _errors(record: Record) -> dict[str, float | None]:
-    """The standard error of each Sharpe ratio among the metrics; it never stands without."""
+    """The standard error of each Sharpe ratio among the metrics, which is always shown with it."""
     kpis = record.oos["kpis"] or {}
     return {"sharpe": record.book["sharpe_se"], "oos_sharpe": kpis.get("sharpe_se")}
 
@@ -158,7 +155,7 @@ def _params(change: Change) -> Section:
     return params({change.base: change.before, "this change": change.before}, change.differing)
 
 
-def _told(value: Any, error: float | None) -> str:
+def _text(value: Any, error: float | None) -> str:
     if error is not None:
         return sharpe(value, error)
     return measure(value) if value is None or isinstance(value, int | float) else str(value)

@@ -1,4 +1,4 @@
-"""Two runs side by side: what params say differently first, then verdicts, key figures, and curves on one axis."""
+"""Two runs side by side: which params differ, then verdicts, key figures, and curves on one axis."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ FIGURES = {
 
 
 def render_pair(runs: Runs, differing: Differing) -> str:
-    """One page that loads nothing; `differing` are the keys of params whose values differ, with both values."""
+    """One self-contained page; `differing` are the keys of params whose values differ, with both values."""
     sections = [params(runs, differing), verdicts(runs), figures(runs), curves(runs), inputs(runs)]
     return (
         templates()
@@ -40,16 +40,16 @@ def render_pair(runs: Runs, differing: Differing) -> str:
 
 
 def params(runs: Runs, differing: Differing) -> Section:
-    """What one run was told and the other was not."""
+    """The params that differ between the runs."""
     if not differing:
-        return Section("params", "Params that differ", ("None: the two runs were told the same.",))
-    lines = [(key, *(_told(value) for value in values)) for key, *values in differing]
+        return Section("params", "Params that differ", ("None: both runs have the same params.",))
+    lines = [(key, *(_text(value) for value in values)) for key, *values in differing]
     table = grid("Every key whose values differ", ("key", *runs), lines)
     return Section("params", "Params that differ", (f"{count(len(lines), 'key')} of params.yaml.",), grids=(table,))
 
 
 def verdicts(runs: Runs) -> Section:
-    """The gates of both runs, and what each symbol's forecasts were measured at."""
+    """The gates of both runs, and the measurements of each symbol's forecasts."""
     judged = [record.gates["gates"] for record in runs.values()]
     deciding = [
         (words, *(gates[name]["verdict"] if name in gates else None for gates in judged))
@@ -75,7 +75,7 @@ def verdicts(runs: Runs) -> Section:
 
 
 def figures(runs: Runs) -> Section:
-    """Key figures of both books, each span apart."""
+    """Key figures of both books, each span separately."""
     spans = {"search span": [record.book for record in runs.values()]}
     released = [record.oos["kpis"] for record in runs.values()]
     if any(released):
@@ -86,7 +86,7 @@ def figures(runs: Runs) -> Section:
         for span, books in spans.items()
     ]
     trials = ", ".join(f"{count(record.trials, 'trial')} behind {name}" for name, record in runs.items())
-    sentence = f"A Sharpe ratio flatters the more, the more was tried: {trials}."
+    sentence = f"The more variants are tried, the more a Sharpe ratio flatters: {trials}."
     return Section("figures", "Key figures", (sentence,), grids=tuple(tables))
 
 
@@ -99,11 +99,11 @@ def curves(runs: Runs) -> Section:
 
 
 def inputs(runs: Runs) -> Section:
-    """Which files behind the two pages are the same, by content."""
+    """Which files behind the two pages have the same content."""
     one, other = (record.hashes for record in runs.values())
     paths = sorted(path for path in {**one, **other} if one.get(path) != other.get(path))
     same = count(len({**one, **other}) - len(paths), "file")
-    sentence = f"{same} behind the two runs hold the same bytes; what differs starts with these, by md5."
+    sentence = f"{same} behind the two runs have the same content; the first files that differ, by md5:"
     table = grid("Files that differ", ("file under artifacts/", *runs), [(p, one.get(p), other.get(p)) for p in paths])
     return Section("inputs", "Inputs", (sentence,), grids=(table,) if paths else ())
 
@@ -112,14 +112,14 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
     books = {name: with_curves(days(record)).filter(pl.col("symbol") == PORTFOLIO) for name, record in runs.items()}
     shown = ("session", "net_bp", "equity_bp", "drawdown_bp")
     table = pl.concat([book.select(pl.lit(name).alias("run"), *shown) for name, book in books.items()])
-    told = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
+    text = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
     titles = {"equity": "net, bp of capital", "drawdown": "below the peak, bp"}
     return [
         Figure(
             f"{span.split()[0]}-{what}",
             f"{what.capitalize()}, {span}",
-            f"{what.capitalize()} of both books over the {span}: {told}.",
-            f"{told}.",
+            f"{what.capitalize()} of both books over the {span}: {text}.",
+            f"{text}.",
             (path,),
             sized(_line(_days(table), session_axis(), alt.Y(f"{what}_bp:Q", title=title), runs).add_params(sliding())),
         )
@@ -145,13 +145,13 @@ def _coverage(runs: Runs) -> Figure:
 
 
 def _traded(record: Record) -> pl.DataFrame:
-    """Coverage of the calibration and horizon that the run's rule trades."""
+    """Coverage for the calibration and horizon that the run's rule trades."""
     chosen = (record.config["calibration"]["method"], record.config["rules"]["horizon_min"])
     return record.coverage.filter(pl.col("method") == chosen[0], pl.col("horizon_min") == chosen[1])
 
 
 def _alike(table: pl.DataFrame) -> str:
-    """One curve that hides the other is said in words."""
+    """A note where one curve hides the other because they are equal."""
     parts = [part.drop("run") for part in table.partition_by("run", maintain_order=True)]
     return "; both curves are the same" if len(parts) == 2 and parts[0].equals(parts[1]) else ""
 
@@ -183,7 +183,7 @@ def _label(runs: Runs) -> str:
     return ", ".join(dict.fromkeys(labels.values()))
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 

@@ -1,4 +1,4 @@
-"""What costs and delay do to the result: the cost curve, its break-even, and the same rule entered later."""
+"""Section "Costs and delay": the cost curve, its break-even, and the same rule with later entries."""
 
 from math import ceil
 
@@ -11,15 +11,16 @@ from stages.reporting.record import Record
 
 CURVE, DELAY = ("evaluate/cost_curve.csv",), "evaluate/delay.csv"
 HELD = "held"
-FARTHEST_BREAK_EVEN = 6.0  # times the stated costs; beyond, the sentence alone says it
+FARTHEST_BREAK_EVEN = 6.0  # times the stated costs; beyond this only the sentence gives it
 TRADES_ARE = {HELD: "same trades", "redecided": "rule decides anew"}
 
 
 def costs(record: Record) -> Section:
-    """One curve a span: trades held fixed fall on a straight line, trades decided anew need not."""
+    """One curve a span: with trades held fixed it is a straight line, with new decisions it need not be."""
     spans = record.cost_curve["span"].unique(maintain_order=True).to_list()
     sentences = (
-        "“Same trades” keeps every trade and only charges it more; “rule decides anew” lets the rule see the costs.",
+        "“Same trades” keeps every trade and only charges it more; “new decisions” lets the rule decide at those "
+        "costs.",
         *(_break_even(record, span) for span in spans),
     )
     figures = tuple(_curve(record, span) for span in spans if _traded(record, span))
@@ -28,7 +29,7 @@ def costs(record: Record) -> Section:
 
 
 def break_even(curve: pl.DataFrame) -> float | None:
-    """The cost multiple at which the same trades earn nothing; none where nothing was paid."""
+    """The cost multiple at which the same trades earn nothing; None where they cost nothing."""
     stated = curve.filter(pl.col("trades_are") == HELD, pl.col("cost_multiple") > 0).sort("cost_multiple").head(1)
     if stated.is_empty() or stated["cost_bp"].item() == 0:
         return None
@@ -89,7 +90,7 @@ def _curve(record: Record, span: str) -> Figure:
 
 
 def _extended(curve: pl.DataFrame) -> pl.DataFrame | None:
-    """The straight line of the same trades from where the curve ends to its break-even, if that is not far off."""
+    """The straight line of the same trades from the end of the curve to its break-even, if that is near enough."""
     multiple, last = break_even(curve), curve.filter(pl.col("trades_are") == HELD).sort("cost_multiple").tail(1)
     if multiple is None or not last["cost_multiple"].item() < multiple <= FARTHEST_BREAK_EVEN:
         return None

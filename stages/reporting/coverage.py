@@ -1,4 +1,4 @@
-"""Do the quantiles hold what they promise: reliability, PIT, and coverage by time of day, raw and calibrated."""
+"""Section "Reliability and coverage": levels, PIT, and coverage by time of day, raw and calibrated."""
 
 from typing import Any
 
@@ -25,7 +25,8 @@ def coverage(record: Record) -> Section:
     pooled = next((one for one in record.scores("pooled") if one["horizon_min"] == horizon), None)
     sentences = (
         f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
-        "forecast by errors already known when it was asked, so the first sessions stand as answered, unjudged.",
+        "forecast by errors already known when it was asked, so the first sessions stay as answered and are not "
+        "judged.",
         *_grid_end(record),
         *record.selection,
     )
@@ -36,7 +37,7 @@ def coverage(record: Record) -> Section:
 
 
 def _grid_end(record: Record) -> tuple[str, ...]:
-    """Where `widen` is stated: on how many forecasts it grew as far as its grid lets it."""
+    """With `widen`: on how many forecasts an interval reached the end of its grid."""
     params = record.config["calibration"]
     if params["method"] != "widen":
         return ()
@@ -83,7 +84,7 @@ def _reliability(pooled: Document) -> Figure:
     bounds = [base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")] if bounded_at_all else []
     line = base.mark_line(point={"filled": True, "size": 50}).encode(share)
     chart = alt.layer(perfect.encode(alt.X("x:Q"), alt.Y("y:Q")), *bounds, line)
-    told = ", ".join(
+    text = ", ".join(
         f"{one['level']:.0%} came {number(one['value'] * 100, 1)} %"
         for one in entries[len(LEVELS) :]
         if one["value"] is not None
@@ -91,8 +92,8 @@ def _reliability(pooled: Document) -> Figure:
     return Figure(
         "reliability",
         "Reliability",
-        f"Share of outcomes at or below each calibrated quantile: {told}.",
-        "On the dashed line, quantiles hold exactly what they promise; bars are bounds from resampled days.",
+        f"Share of outcomes at or below each calibrated quantile: {text}.",
+        "On the dashed line, quantiles are exactly right; bars are bounds from resampled days.",
         DATA,
         sized(chart),
     )
@@ -115,11 +116,11 @@ def _pit(pooled: Document) -> Figure:
             tooltip=["version:N", "bin:N", alt.Tooltip("share:Q", format=".1%"), "count:Q"],
         )
     )
-    told = ", ".join(f"{one['bin']} {one['share']:.0%}" for one in entries[len(BINS) :])
+    text = ", ".join(f"{one['bin']} {one['share']:.0%}" for one in entries[len(BINS) :])
     return Figure(
         "pit",
         "Where outcomes fell (PIT)",
-        f"Share of outcomes in each quarter of the calibrated forecasts: {told}; a quarter each is perfect.",
+        f"Share of outcomes in each quarter of the calibrated forecasts: {text}; a quarter each is perfect.",
         _evenness(pooled["pit"]["calibrated"]["p_days"]),
         DATA,
         sized(bars + level(0.25, "promised")),
@@ -130,13 +131,13 @@ def _evenness(p: float | None) -> str:
     perfect = "Evenly filled quarters are perfect"
     if p is None:
         return f"{perfect}; days are too few to say whether the unevenness is luck."
-    told = probability(p)
-    return f"{perfect}: p {told if told.startswith('<') else f'= {told}'} that the unevenness is luck of the days."
+    text = probability(p)
+    return f"{perfect}: p {text if text.startswith('<') else f'= {text}'} that the unevenness is luck of the days."
 
 
 def _ties(pooled: Document) -> tuple[str, ...]:
-    """What to say where outcomes lie on the quantiles themselves."""
-    shares = pooled.get("ties", {})  # a run of the past may not tell
+    """A note where outcomes lie exactly on quantiles."""
+    shares = pooled.get("ties", {})  # absent in older runs
     if not any(shares.values()):
         return ()
     raw, calibrated, unmoved = (100 * share for share in (shares["raw"], shares["calibrated"], pooled["unmoved"]))
@@ -178,13 +179,13 @@ def _by_time(record: Record, horizon: int) -> Figure:
     symbols = alt.Chart(listed(each)).mark_point(filled=True, size=35, opacity=0.6)
     whole = alt.Chart(listed(pooled)).mark_tick(thickness=4, size=24, opacity=1, orient="horizontal")
     marks = [symbols, whole] if len({one["symbol"] for one in each}) > 1 else [whole]
-    told = ", ".join(
+    text = ", ".join(
         f"{row['snapshot_et']} {row['raw']:.0%} then {row['calibrated']:.0%}" for row in together.iter_rows(named=True)
     )
     return Figure(
         "coverage-time",
         "Coverage by time of day, before and after calibration",
-        f"Share of outcomes inside the 50 percent band by snapshot, as answered, then calibrated: {told}.",
+        f"Share of outcomes inside the 50 percent band by snapshot, as answered, then calibrated: {text}.",
         "Bars hold all symbols together, dots one symbol each." if len(marks) > 1 else "",
         DATA_BY_TIME,
         sized(

@@ -1,11 +1,4 @@
-"""What the gate did with the bars, where forecasts came from, and every input behind the page.
-
-What the data gate dropped, filled and flagged, and where that left features unknown.
-
-From which source each forecast came, and who stands beside it as the benchmark.
-
-The whole configuration, and the content hash of every file behind the page.
-"""
+"""Sections on inputs: what the data gate did, where the forecasts came from, params, and the hash of every file."""
 
 from typing import Any
 
@@ -20,7 +13,7 @@ SHOWN_DAYS = 20
 
 
 def data(record: Record) -> Section:
-    """Exceptions by symbol, and each day that is not a pass."""
+    """Exceptions by symbol, and each day whose verdict is not pass."""
     quality = record.quality
     symbols = quality["symbols"]
     odd = [(symbol, day) for symbol, one in sorted(symbols.items()) for day in one["days"] if day["verdict"] != "pass"]
@@ -41,10 +34,10 @@ def data(record: Record) -> Section:
 
 
 def _policy(features: Document) -> str:
-    """What the rule on unknown values asks for, and how near it came."""
+    """The limit on unknown feature values, and the largest share found."""
     required, symbols = features["required"], features["symbols"].values()
     if not required:
-        return "No feature is required (features.required): unknown values are counted, and stop nothing."
+        return "No feature is required (features.required): unknown values are counted and stop nothing."
     worst = max(_share(one["features"][name]) for one in symbols for name in required)
     incomplete = sum(one["rows_incomplete"] for one in symbols)
     return (
@@ -70,12 +63,12 @@ def _unknown(features: Document) -> list[Any]:
         for name, counted in sums.items()
         if counted["nulls_due"]
     ]
-    titles = ("feature", "unknown minutes", "of these behind its look-back", "minutes behind its look-back", "share")
+    titles = ("feature", "unknown minutes", "of these after its look-back", "minutes after its look-back", "share")
     return [grid("Features that are unknown where they should be known", titles, lines)] if lines else []
 
 
 def _by_symbol(symbols: dict[str, Any], most: int) -> Any:
-    """A line a symbol; of many those first that lost the most sessions."""
+    """A line a symbol; of many symbols, those that lost the most sessions."""
     lost = {symbol: (-one["sessions_dropped"], one["completeness"]) for symbol, one in symbols.items()}
     shown = sorted(sorted(symbols, key=lambda symbol: (*lost[symbol], symbol))[:most])
     more = f" (the {most} of {len(symbols)} with the most dropped)" if len(symbols) > most else ""
@@ -112,7 +105,7 @@ def _exceptions(odd: list[tuple[str, Any]]) -> list[Any]:
         for symbol, day in odd[:SHOWN_DAYS]
     ]
     more = f" (the first {SHOWN_DAYS} of {len(odd)})" if len(odd) > SHOWN_DAYS else ""
-    return [grid(f"Days that are not a plain pass{more}", titles, lines)]
+    return [grid(f"Days whose verdict is not pass{more}", titles, lines)]
 
 
 def _counts(checks: dict[str, int]) -> str:
@@ -120,13 +113,13 @@ def _counts(checks: dict[str, int]) -> str:
 
 
 def sources(record: Record) -> Section:
-    """One row a source and the symbols it served alike; a bought forecast names its model and deployment."""
+    """One row a source and group of symbols it served; a bought forecast names its model and deployment."""
     answers = sorted(record.answers["by_source"].items())
-    told = ", ".join(f"{count(many, 'answer')} from `{name}`" for name, many in answers)
+    listed = ", ".join(f"{count(many, 'answer')} from `{name}`" for name, many in answers)
     sentences = (
-        f"{record.label}: {told}, over the whole record. An answer's source is part of its question, so a local answer "
-        "can never stand where a bought one was asked for.",
-        "What was spent, bought and opened is no part of this file: `make page` shows it beside the same evidence.",
+        f"{record.label}: {listed}, over the whole record. An answer's source is part of its question, so a "
+        "local answer can never replace a bought one.",
+        "This file does not hold what was spent, bought and opened: `make page` shows it with the same evidence.",
     )
     asked = record.config["forecaster"]["model"]
     found = (
@@ -159,11 +152,11 @@ def inputs(record: Record) -> Section:
     by_source = sorted(record.answers["by_source"].items())
     answers = ", ".join(f"{count(many, 'answer')} from {name}" for name, many in by_source)
     files = count(len(record.manifest["files"]), "listed file")
-    bars = "are artificial, made by params section source" if record.is_synthetic else f"come from {files}"
+    bars = "are artificial, from params section source" if record.is_synthetic else f"come from {files}"
     sentences = (
         f"The bars {bars}; the forecasts are {answers}.",
         "Each figure names the files it was drawn from; these are their hashes, as in dvc.lock. The same hashes mean "
-        "the same run. How answers were bought (params section api) is no part of it.",
+        "the same run. How answers were bought (params section api) is not included.",
     )
     table = grid(
         "Content of the files behind this page", ("file under artifacts/", "md5"), sorted(record.hashes.items())
@@ -172,6 +165,6 @@ def inputs(record: Record) -> Section:
 
 
 def as_yaml(config: Any) -> str:
-    """Params as they stand in params.yaml, sections in their order."""
+    """Params as in params.yaml, sections in their order."""
     text: str = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
     return text

@@ -1,11 +1,4 @@
-"""What a section of a report consists of, whatever it is rendered to: words, tables, figures.
-
-Numbers and verdicts as words, the same in every report.
-
-Which of many are shown: by rule, not by taste.
-
-What a section of a report consists of, whatever it is rendered to: sentences, tables, figures.
-"""
+"""Elements of a report, independent of how it is rendered: sentences, numbers as text, tables, figures."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +12,7 @@ MISSING = "\N{EN DASH}"
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A cell: counts with separators, measurements to `digits` decimals, nothing as a dash, words as they are."""
+    """A cell: counts with separators, measurements to `digits` decimals, None as a dash, text unchanged."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -32,7 +25,7 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def measure(value: float | None) -> str:
-    """A measurement with the decimals that it needs: 4, 0.95, 23.449, 264.6."""
+    """A measurement with only the decimals it needs: 4, 0.95, 23.449, 264.6."""
     if value is None:
         return MISSING
     whole, _, decimals = number(float(value), 1 if abs(value) >= 100 else 3).partition(".")
@@ -45,14 +38,14 @@ def count(many: int, one: str, more: str | None = None) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A p-value or a probability that was estimated: never nothing at all, never certain."""
+    """A p-value or an estimated probability: never exactly 0 or 1."""
     if value is None or 0.001 <= value <= 0.999:
         return number(value)
     return "< 0.001" if value < 0.001 else "> 0.999"
 
 
 def sharpe(value: float | None, se: float | None) -> str:
-    """A Sharpe ratio is never shown without its standard error; the number of trials stands beside it."""
+    """A Sharpe ratio with its standard error; it is never shown without."""
     return MISSING if value is None or se is None else f"{number(value, 2)} ± {number(se, 2)}"
 
 
@@ -60,7 +53,7 @@ T = TypeVar("T")
 
 
 def evenly(ranked: Sequence[T], most: int) -> list[T]:
-    """So many of a ranked sequence, from its first to its last at even distances; all of a shorter one."""
+    """`most` items of a ranked sequence, evenly spaced from first to last; all of a shorter one."""
     last = len(ranked) - 1
     places = sorted({round(step * last / max(most - 1, 1)) for step in range(most)}) if ranked else []
     return [ranked[place] for place in places]
@@ -72,7 +65,7 @@ NUMERAL = re.compile(rf"(< )?\u2212?[\d,]+(\.\d+)?( ± [\d,.]+)?|{MISSING}")
 
 @dataclass(frozen=True)
 class Column:
-    """A table column; numbers are set right, sentences may wrap."""
+    """A table column; numbers are right-aligned, sentences may wrap."""
 
     title: str
     is_number: bool
@@ -81,7 +74,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of one row, as text; a chosen row is set off."""
+    """The cells of one row, as text; a chosen row is highlighted."""
 
     cells: tuple[str, ...]
     chosen: bool = False
@@ -89,7 +82,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table whose cells are words already."""
+    """A table whose cells are text."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -97,13 +90,13 @@ class Grid:
 
     @property
     def is_wordy(self) -> bool:
-        """Whether it holds sentences; such a table turns into cards on a phone."""
+        """Whether it holds sentences; such a table becomes cards on a phone."""
         return any(column.is_wordy for column in self.columns)
 
 
 @dataclass(frozen=True)
 class Section:
-    """One question about the run and its answer; `dump` is YAML to be shown as it stands."""
+    """One question about the run and its answer; `dump` is YAML to be shown unchanged."""
 
     id: str
     title: str
@@ -114,7 +107,7 @@ class Section:
 
 
 def grid(caption: str, titles: Sequence[str], lines: Iterable[Sequence[Any]], chosen: Iterable[int] = ()) -> Grid:
-    """A table from values: a column in which every value is a number, or a numeral (or missing), is set right."""
+    """A table from values: a column that holds only numbers or numerals (or missing values) is right-aligned."""
     lines, marked = [tuple(line) for line in lines], set(chosen)
     columns = [[line[place] for line in lines] for place in range(len(titles))]
     digits = [_digits(title, values) for title, values in zip(titles, columns, strict=True)]
@@ -139,7 +132,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _digits(title: str, values: Sequence[Any]) -> int:
-    """Basis points to one decimal; other columns to what their values need, at most three."""
+    """Basis points with one decimal; other columns with the decimals their values need, at most three."""
     if title.endswith("bp"):
         return 1
     needed = [f"{value:.3f}".rstrip("0").partition(".")[2] for value in values if isinstance(value, float)]

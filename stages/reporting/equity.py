@@ -1,9 +1,4 @@
-"""Equity and drawdown, search span and holdout apart; and the rule of choice walked forward.
-
-Equity and drawdown, with the search span and the holdout clearly apart.
-
-The rule of choice asked again and again on the search span: chosen on what came before, traded on what came next.
-"""
+"""Sections on results: equity and drawdown for search span and holdout separately, and the walk-forward."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -22,10 +17,10 @@ SEARCH, HOLDOUT = ("backtest/daily.parquet",), ("evaluate/oos_daily.parquet",)
 
 
 def equity(record: Record) -> Section:
-    """The search span, and of the holdout what was opened for this strategy."""
+    """The search span, and the parts of the holdout that are open for this strategy."""
     chosen = (
-        "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo and "
-        "was seen by no choice."
+        "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo, "
+        "and no choice was made on it."
     )
     sentences = [chosen, *record.selection]
     if not (record.daily["trades"] > 0).any():
@@ -41,7 +36,7 @@ def equity(record: Record) -> Section:
 
 
 def _forecasts(name: str, figures: Mapping[str, Any]) -> str:
-    """How good the forecasts were that a part of the holdout was traded by."""
+    """The quality of the forecasts that were traded on a part of the holdout."""
     rmae, coverage, skill = (measure(figures[one]["value"]) for one in ("rmae", "coverage_50", "crps_skill"))
     bounds = "" if figures["rmae"]["ci"] is None else f" ({' to '.join(map(measure, figures['rmae']['ci']))})"
     return (
@@ -51,7 +46,7 @@ def _forecasts(name: str, figures: Mapping[str, Any]) -> str:
 
 
 def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str, ...]) -> tuple[Figure, ...]:
-    """Equity and drawdown of one span; two spans are two pairs of figures, never one line; no trade, no picture."""
+    """Equity and drawdown of one span. Spans are never joined to one line; without a trade there is no picture."""
     if not (daily["trades"] > 0).any():
         return ()
     curves = with_curves(daily).with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d"))
@@ -95,7 +90,7 @@ def _lines(record: Record, curves: pl.DataFrame) -> Chart:
 
 
 def _hover(book: pl.DataFrame) -> Chart:
-    """The book's numbers anywhere above or below a session."""
+    """The book's numbers at every session."""
     fields = [alt.Tooltip(f"{field}:Q", format=".1f") for field in ("net_bp", "equity_bp", "drawdown_bp")]
     return (
         alt.Chart(rows(book))
@@ -123,14 +118,14 @@ DATA = ("sweep/walk_forward.csv",)
 
 
 def walk_forward(record: Record) -> Section:
-    """Folds and their sum, if `split.walk_forward` asked for them; beside them the stated rule on the same sessions."""
+    """Folds and their sum, if `split.walk_forward` asked for them, with the stated rule on the same sessions."""
     title = "Walk-forward"
     if record.walk_forward.is_empty():
         return Section("walk-forward", title, ("Not asked for: `dvc exp run -S split=walk_forward` walks this study.",))
     folds, walked = record.walk_forward[:-1], record.walk_forward.row(-1, named=True)
     sentences = (
-        "What choosing by the sweep's rule would have earned: in each fold the variant that the sessions before it "
-        "proposed is traded. Who may trade was judged on the whole search span, which flatters every fold.",
+        "The result of choosing by the sweep's rule again and again: each fold trades the variant that the sessions "
+        "before it proposed. Who may trade was judged on the whole search span, which flatters every fold.",
         _result(record, folds.height, walked),
     )
     figures = (_folds(folds, walked),) if walked["trades"] else ()
@@ -143,7 +138,8 @@ def _result(record: Record, folds: int, walked: Document) -> str:
     return (
         f"{count(folds, 'fold')} over {count(walked['sessions'], 'session')}: {_earned(walked)}, Sharpe ratio "
         f"{sharpe(walked['sharpe'], walked['sharpe_se'])} ({count(record.trials, 'trial')}). The rule that params "
-        f"state, chosen with all of them in view, made {number(stated['net_bp'].sum(), 1)} bp on the same sessions."
+        f"state, chosen with knowledge of all of them, made {number(stated['net_bp'].sum(), 1)} bp on the same "
+        "sessions."
     )
 
 

@@ -1,4 +1,4 @@
-"""Forecast fans on real days: what was forecast, what came, what was traded."""
+"""Section "From forecasts to trades": forecast fans on real days, with the price and the trades."""
 
 from datetime import date
 
@@ -14,11 +14,11 @@ DATA = ("seal/search/calibrated.parquet", "seal/search/bars", "backtest/bt_trade
 
 
 def fans(record: Record) -> Section:
-    """Days picked by rule, not by taste: spread evenly from the worst traded day to the best."""
+    """Days picked by a rule: evenly from the worst traded day to the best."""
     days = pick_days(record)
     sentences = (
         "Bands hold 50 % and 90 % of the forecast probability at each horizon; the line inside is the median. The dark "
-        "line is the price as it came. Triangles mark entries (up: long, down: short), dots mark exits.",
+        "line is the actual price. Triangles mark entries (up: long, down: short), dots mark exits.",
         "The days are picked by rule: evenly from the worst traded symbol-day of the search span to the best."
         if record.trades.height
         else "Nothing was traded on the search span: shown are its last days.",
@@ -29,7 +29,7 @@ def fans(record: Record) -> Section:
 
 
 def pick_days(record: Record) -> list[tuple[str, date]]:
-    """`report.fan_days` pairs of symbol and session; without trades the last sessions of the first symbol."""
+    """`report.fan_days` pairs of symbol and session; without trades, the last sessions of the first symbol."""
     wanted = record.config["report"]["fan_days"]
     by_result = (
         record.trades.group_by("symbol", "session").agg(pl.col("net_bp").sum()).sort("net_bp", "symbol", "session")
@@ -42,7 +42,7 @@ def pick_days(record: Record) -> list[tuple[str, date]]:
 
 
 def strategy_forecasts(record: Record) -> pl.DataFrame:
-    """The forecasts that the stated rule looked at: its model, history and calibration method, every horizon."""
+    """The forecasts that the stated rule used: its model, history and calibration method, every horizon."""
     return record.forecasts.filter(
         pl.col("model") == record.config["forecaster"]["model"],
         pl.col("method") == record.config["calibration"]["method"],
@@ -76,7 +76,7 @@ def _figure(record: Record, symbol: str, session: date) -> Figure:
 
 
 def fan_steps(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """The fans in prices: each opens at the snapshot's last price and widens over the asked horizons."""
+    """The fans in prices: each starts at the snapshot's last price and widens over the asked horizons."""
     levels = ["q05", "q25", "q50", "q75", "q95"]
     steps = forecasts.select(
         snapshot="snapshot_et",

@@ -1,10 +1,7 @@
-"""The page and the markdown reports: what stands in which, and how each is rendered.
+"""The page and the markdown reports: which sections each holds, in reading order, and how they are rendered.
 
-What stands in which report, in reading order.
-
-The page: one HTML file that loads nothing, the same bytes for the same record.
-
-The markdown reports: the page's words and tables for a git host, and what the robustness of the result rests on.
+The page is one self-contained HTML file, with the same bytes for the same record. The markdown reports hold its
+sentences and tables without figures.
 """
 
 import re
@@ -40,7 +37,7 @@ TICKED = re.compile("`([^`]+)`")
 
 
 def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
-    """Verdict first, then gates and sources, `panels` (what no hashed file may hold), and the evidence."""
+    """Verdict first, then gates and sources, `panels` (which no hashed file may hold), and the evidence."""
     return (
         templates()
         .get_template("page.html.j2")
@@ -61,7 +58,7 @@ def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
 
 @cache
 def templates() -> Environment:
-    """Jinja over the package's templates: HTML is escaped, a misspelt name is an error, JSON keys are sorted."""
+    """Jinja with the package's templates: HTML is escaped, an unknown name is an error, JSON keys are sorted."""
     environment = Environment(
         loader=PackageLoader("stages.reporting"),
         autoescape=select_autoescape(enabled_extensions=["html.j2"], default=False),
@@ -77,14 +74,14 @@ def templates() -> Environment:
 
 
 def _ticked(text: str) -> Markup:
-    """Escaped text in which `words` between backticks are code."""
+    """Escaped text with backticks rendered as code."""
     return Markup(TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 @cache
 def vega() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed as one script; a `</script` inside it must not end the element."""
-    bundle: Callable[..., str] = vl_convert.javascript_bundle  # its stub demands what the function does not
+    """Vega, Vega-Lite and Vega-Embed as one script, in which `</script` is escaped."""
+    bundle: Callable[..., str] = vl_convert.javascript_bundle  # its stub requires more arguments
     return Markup(bundle(vl_version=VEGA_LITE).replace("</script", "<\\/script"))  # noqa: S704 - a library's own code
 
 

@@ -1,4 +1,4 @@
-"""Everything a report may look at: the outputs of one run, as their stages wrote them."""
+"""The record of one run: every stage output that a report may use."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ Document = Mapping[str, Any]
 class Record:
     """One run. `config` holds every declared section of params, `hashes` the md5 of each file behind the page.
 
-    *Time*: bars and forecasts are the search span's; of the holdout the record holds only what `evaluate` released.
-    Forecasts are those of the stated calibration method.
+    *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts are
+    those of the stated calibration method.
     """
 
     config: Document
@@ -48,14 +48,14 @@ class Record:
 
     @property
     def symbols(self) -> list[str]:
-        """The universe in its stated order, which fixes every colour."""
+        """The universe in its stated order, which determines every colour."""
         return list(self.config["universe"]["symbols"])
 
     @cached_property
     def shown(self) -> list[str]:
-        """The symbols that are shown one by one, in the stated order: all, or `report.shown_symbols` of many.
+        """The symbols shown individually, in the stated order: all, or `report.shown_symbols` of many.
 
-        Those are picked evenly from the lowest calibrated rMAE at the rule's horizon to the highest.
+        They are picked evenly from the lowest calibrated rMAE at the rule's horizon to the highest.
         """
         horizon, error = self.config["rules"]["horizon_min"], dict.fromkeys(self.symbols, float("inf"))
         for entry in self.scores("cells"):
@@ -67,7 +67,7 @@ class Record:
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """What to say where not every symbol is shown."""
+        """A note where not every symbol is shown."""
         if len(self.shown) == len(self.symbols):
             return ()
         return (
@@ -76,23 +76,23 @@ class Record:
         )
 
     def scores(self, scope: str) -> Iterator[Document]:
-        """The entries of `metrics.json` for the history and the calibration method that the strategy states."""
+        """The entries of `metrics.json` for the stated history and calibration method."""
         wanted = (self.config["rules"]["history_days"], self.config["calibration"]["method"])
         return (entry for entry in self.metrics[scope] if (entry["history_days"], entry["method"]) == wanted)
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether the bars were made up."""
+        """Whether the bars are artificial."""
         return bool(self.config["source"]["kind"] == SYNTHETIC)
 
     @property
     def trials(self) -> int:
-        """How many variants were tried for this result: this run's grid and those logged before it."""
+        """How many variants were tried for this result: this run's grid and those logged before."""
         return int(self.ranking["trials"][0])
 
     @property
     def sharpe_title(self) -> str:
-        """How a column of Sharpe ratios is headed: with what is needed to read them."""
+        """The title of a column of Sharpe ratios, with the number of trials."""
         return f"Sharpe ± standard error ({count(self.trials, 'trial')})"
 
     @property
@@ -107,6 +107,6 @@ class Record:
 
     @property
     def label(self) -> str:
-        """Who forecast what, for the head of the page and every figure."""
+        """Who made the forecasts, for the head of the page and every figure."""
         source = self.config["source"]
         return origin(makers(self.forecasts), source["kind"], source["name"])

@@ -1,9 +1,4 @@
-"""Is the forecast better than saying “no change”, and do the controls hold.
-
-The controls: three forecasters whose score is known in advance.
-
-Is the forecast better than saying “no change”: by symbol, by time of day, by horizon.
-"""
+"""Sections "Controls" and "Forecast skill": by symbol, time of day and horizon, relative to persistence."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -33,8 +28,8 @@ def controls(record: Record) -> Section:
         if name in proofs
     ]
     sentences = (
-        "Three forecasters that would expose this pipeline, scored on the run's own questions. If history held the "
-        "answer, or the score read the wrong step, they could not all come out as they must; then no cell may trade.",
+        "Three forecasters with known scores test this pipeline on the run's own questions. If history held the "
+        "answer, or the score read the wrong step, they could not all get their known score; then no cell may trade.",
     )
     titles = ("control", "what it does", "verdict", "rule", "lowest rMAE", "highest rMAE", "forecasts")
     return Section("controls", "Controls", sentences, grids=(grid("Controls", titles, lines),))
@@ -59,23 +54,23 @@ def skill(record: Record) -> Section:
 
 
 def _unmoved(record: Record) -> Iterator[str]:
-    """Which symbols no relative error holds."""
+    """Symbols that no relative error includes."""
     found = {entry["horizon_min"]: entry for entry in record.scores("pooled") if entry.get("n_symbols_unmoved")}
     if found:
         left = ", ".join(
             f"{entry['n_symbols_unmoved']} of {entry['n_symbols']} at {minutes} min" for minutes, entry in found.items()
         )
-        yield f"The price of some symbols never moved, which leaves them out of all relative errors: {left}."
+        yield f"The price of some symbols never moved, so no relative error includes them: {left}."
 
 
 def bounded(metric: dict[str, Any]) -> dict[str, float | None]:
-    """A metric's value and its two bounds, which are null together."""
+    """A metric's value and its two bounds; either both or neither is null."""
     low, high = metric["ci"] or (None, None)
     return {"value": metric["value"], "low": low, "high": high}
 
 
 def _ranked(record: Record) -> tuple[Figure, ...]:
-    """Every symbol of a universe too large to show them one by one, from the lowest rMAE to the highest."""
+    """Every symbol of a universe too large to show individually, from the lowest rMAE to the highest."""
     if not record.selection:
         return ()
     horizon, threshold = record.config["rules"]["horizon_min"], record.config["gates"]["rmae_lt"]
@@ -88,7 +83,7 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
     if not entries:
         return ()
     below, middle = sum(one["value"] < 1 for one in entries), entries[(len(entries) - 1) // 2]["value"]
-    told = f"{below} of {count(len(entries), 'symbol')} below 1, the middle one at {number(middle)}"
+    text = f"{below} of {count(len(entries), 'symbol')} below 1, the middle one at {number(middle)}"
     place = alt.X("rank:Q", title="symbols in order of their rMAE", scale=alt.Scale(nice=False))
     hover = [alt.Tooltip(field) for field in ("symbol:N", "n:Q")]
     hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
@@ -102,8 +97,8 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
         Figure(
             "skill-ranked",
             f"rMAE of every symbol, {horizon} minutes ahead",
-            f"Relative mean absolute error of every symbol in ascending order with bounds: {told}.",
-            f"{told.capitalize()}.",
+            f"Relative mean absolute error of every symbol in ascending order with bounds: {text}.",
+            f"{text.capitalize()}.",
             DATA,
             sized(alt.layer(lines, *([bars] if bounds else []), dots)),
             wide=True,
@@ -179,7 +174,7 @@ def _by_snapshot(record: Record) -> Figure:
 
 
 def in_words(entries: Iterable[dict[str, Any]], second: str) -> str:
-    """The first values of a small picture, for those who hear it."""
+    """The first values of a small picture as text, for screen readers."""
     return shorten([f"{one['symbol']} {one[second]} {number(one['value'], 2)}" for one in entries])
 
 

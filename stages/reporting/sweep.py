@@ -1,4 +1,4 @@
-"""The grid of rule variants: where the plateau lies, who ranks first, and how much of that is luck."""
+"""Section "The sweep": where the plateau is, who ranks first, and how much of that is luck."""
 
 from collections.abc import Sequence
 from math import comb
@@ -27,14 +27,14 @@ FULL_COLOUR_SHARPE = 4.0
 
 
 def sweep(record: Record) -> Section:
-    """Every variant on the search span only; the proposal is a proposal, params state what trades."""
+    """Every variant, on the search span only. The proposal changes nothing; params state what trades."""
     sentences = (
         f"{count(record.ranking.height, 'variant')} on the search span, {count(record.trials, 'trial')} in all with "
         f"those logged before. {_proposed(record)}",
         "The best of many tries looks good by luck alone. The deflated Sharpe ratio (DSR) is the probability that the "
-        "true one is above what luck gives the best of so many; PBO is how often the best on one half of the days is "
-        "at or below the median on the other; SPA p is how often luck alone shows a best mean day, in deviations of a "
-        "day, as high as this grid's.",
+        "true ratio is above what luck gives the best of so many. PBO is how often the best on one half of the days is "
+        "at or below the median on the other half. SPA p is how often luck alone gives a best mean day, in daily "
+        "deviations, as high as this grid's.",
     )
     if not (record.ranking["trades"] > 0).any():
         return Section("sweep", "The sweep", (*sentences, "No variant traded: there is nothing to rank or to draw."))
@@ -47,7 +47,7 @@ def _proposed(record: Record) -> str:
 
 
 def varying(ranking: pl.DataFrame, axes: Sequence[str]) -> list[str]:
-    """The axes along which this grid has more than one value."""
+    """The axes on which this grid has more than one value."""
     return [axis for axis in axes if ranking[axis].n_unique() > 1]
 
 
@@ -120,15 +120,15 @@ def _luck(record: Record) -> Grid:
             found["trials"],
             found["trials"],
         ),
-        ("worth that many independent trials", number(found["effective_trials"], 1), variants),
+        ("equivalent independent trials", number(found["effective_trials"], 1), variants),
         ("probability of overfitting (PBO; up to 0.2 is calm)", _of_halves(found["pbo"], record), variants),
         ("no variant beats not trading (SPA p; up to 0.1 is calm)", probability(found["spa_p"]), variants),
     ]
-    return grid("How much of the best is luck", ("figure", "value", "variants it knows of"), lines)
+    return grid("How much of the best is luck", ("figure", "value", "variants it accounts for"), lines)
 
 
 def _of_halves(pbo: float | None, record: Record) -> str:
-    """PBO is a count: none of seventy is not the same as never."""
+    """PBO with its count: none of seventy is not the same as never."""
     blocks = record.config["sweep"]["pbo_blocks"]
     halves = comb(blocks, blocks // 2)
     return (

@@ -1,9 +1,4 @@
-"""The verdict of the run in words, and the gates it rests on.
-
-The verdict of the run and its reason in words: the first thing a reader sees.
-
-The gates: what was judged, against what, on how much evidence, and what the test could have seen.
-"""
+"""The verdict of the run as text, and section "Gates": what was judged, against what, on how much evidence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +12,7 @@ REASONS = {
     "PASS": "Every required gate passes.",
     "FAIL": "At least one required gate fails: nothing here justifies a trade.",
     "INCONCLUSIVE": "No required gate fails, but there is too little evidence to pass them all.",
-    "SEALED": "The search span holds nothing against this strategy, and nothing is judged out of sample yet.",
+    "SEALED": "Nothing in the search span speaks against this strategy, and nothing is judged out of sample yet.",
 }
 GATES = {
     "controls": "the controls",
@@ -30,7 +25,7 @@ GATES = {
 
 @dataclass(frozen=True)
 class Headline:
-    """The word, its reason, and the few numbers that belong beside it."""
+    """The verdict, its reason, and its main numbers."""
 
     word: str
     reason: str
@@ -39,14 +34,14 @@ class Headline:
 
 
 def headline(record: Record) -> Headline:
-    """The run's verdict as `evaluate` gave it; numbers of the holdout only where it released them."""
+    """The verdict as `evaluate` gave it; figures of the holdout only where it released them."""
     verdict = record.gates["verdict"]
     reason = f"{REASONS[verdict]} {_deciding(record.gates)}".strip()
     return Headline(verdict, reason, tuple(_facts(record)), _caveat(record))
 
 
 def _caveat(record: Record) -> str:
-    """What a reader in a hurry must not overlook: bars that were made up, forecasts that nobody bought."""
+    """What a quick reader must not overlook: artificial bars, local forecasts."""
     sayings = {
         "The market is artificial: this verdict says that the pipeline works or not, nothing about money.": (
             record.is_synthetic
@@ -57,7 +52,7 @@ def _caveat(record: Record) -> str:
 
 
 def _deciding(gates: Mapping[str, Any]) -> str:
-    """Which gates made the verdict, with their words where all of them say the same."""
+    """The gates that decided the verdict, with their text where it is the same for all."""
     if gates["verdict"] == "PASS":
         return ""
     names = [name for name, gate in gates["gates"].items() if gate["required"] and gate["verdict"] == gates["verdict"]]
@@ -87,7 +82,7 @@ def _earned(figures: Mapping[str, Any]) -> str:
 TITLES = ("gate", "verdict", "value", "threshold", "bound", "n", "days", "what this much evidence can say")
 POLICIES = {
     "ci": "a verdict needs enough days, outcomes and trades, and a confidence bound on the right side",
-    "point": "values are compared with thresholds as they stand, however little evidence there is",
+    "point": "values are compared with thresholds, however little evidence there is",
 }
 SIDES = {
     "controls": "controls that hold",
@@ -108,8 +103,8 @@ def gates(record: Record) -> Section:
     eligible = sum(cell["eligible"] for cell in cells)
     policy = record.forecast_gates["policy"]
     sentences = (
-        "PASS and FAIL are said only where the evidence carries them; INCONCLUSIVE means too little evidence to say; "
-        "SEALED means that the holdout was not opened for this strategy, or has not begun, and nothing was judged.",
+        "PASS and FAIL need enough evidence; INCONCLUSIVE means that there is too little; SEALED means that the "
+        "holdout was not opened for this strategy, or has not begun, and nothing was judged.",
         f"Policy {policy}: {POLICIES[policy]}.",
         f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
         *record.selection,
@@ -140,6 +135,6 @@ def _line(name: str, gate: Mapping[str, Any]) -> tuple[Any, ...]:
     value, words = gate["value"], gate["words"]
     if name == "coverage" and value is not None:
         value, words = abs(value - 0.5), f"covers {measure(value)}: {words}"
-    told = probability if name == "fdr" else measure
-    figures = [told(value), *(measure(number) for number in (gate["threshold"], gate["bound"]))]
+    format_ = probability if name == "fdr" else measure
+    figures = [format_(value), *(measure(number) for number in (gate["threshold"], gate["bound"]))]
     return (SIDES[name], gate["verdict"], *figures, gate["n"], gate["n_days"], words)

@@ -1,15 +1,11 @@
-"""Whether what lies in artifacts/ is the evidence for what params.yaml states.
+"""Whether artifacts/ is the evidence for params.yaml. Every command that reads artifacts/ asks this first.
 
-Which stages have not run with what lies here now.
+dvc.lock records the params, files of conf/ and inputs with which each stage ran, and the md5 of its outputs. Params are
+compared and files are hashed here, because DVC trusts a file's time and the names in its cache. The stages that a
+command reads are checked, and all stages before them.
 
-*Errors*: `ConfigurationError` (exit 5) when `dvc status` fails.
-
-Whether what lies in artifacts/ is the evidence for what params.yaml states; every command that reads it asks first.
-
-dvc.lock records with which params, files of conf/ and inputs each stage ran, and the md5 of all it wrote. Params are
-compared and files are hashed here: DVC takes a file for unchanged by its time, and its cache for sound by its name.
-Checked are the stages that a command reads, and all before them.
-*Errors*: `ConfigurationError` (exit 5) naming what differs. Other code is told in one line: figures may be the same.
+*Errors*: `ConfigurationError` (exit 5) naming what differs, or when `dvc status` fails. Changed code only gives a
+warning line: the figures may be the same.
 """
 
 import json
@@ -31,7 +27,7 @@ from stages.io.workspace import cached
 
 
 def unfinished_stages() -> list[str]:
-    """Stages whose code, params, inputs or outputs differ from dvc.lock, in the order of dvc.yaml; none after a run."""
+    """Stages whose code, params, inputs or outputs differ from dvc.lock, in order of dvc.yaml; none after a run."""
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "status", "--json"], capture_output=True, text=True, check=False
     )
@@ -47,13 +43,13 @@ NAMED = 4
 
 @dataclass(frozen=True)
 class Run:
-    """One dvc.lock and the params.yaml beside it."""
+    """One dvc.lock and the params.yaml that belongs to it."""
 
     params: Mapping[str, Any]
     stages: Mapping[str, Any]
 
     def up_to(self, names: Iterable[str]) -> list[str]:
-        """These stages and all whose files they were made from, the first first."""
+        """These stages and all stages before them, in order."""
         makers = {one["path"]: stage for stage in self.stages for one in self.listed(stage, "outs")}
         found: dict[str, None] = {}
 
@@ -69,11 +65,11 @@ class Run:
         return list(found)
 
     def listed(self, stage: str, kind: str) -> list[dict[str, Any]]:
-        """What a stage read (`deps`) or wrote (`outs`): path and md5 of each."""
+        """Path and md5 of everything that a stage read (`deps`) or wrote (`outs`)."""
         return list(self.stages.get(stage, {}).get(kind, []))
 
     def other_params(self, stages: Iterable[str]) -> dict[str, tuple[Any, Any]]:
-        """Keys, or whole sections, with which these stages ran otherwise: the value in params.yaml, and theirs."""
+        """Keys, or whole sections, that differ from the run of these stages: value in params.yaml, and in the run."""
         recorded = {
             key: value
             for stage in stages
@@ -85,7 +81,10 @@ class Run:
 
 @dataclass
 class Findings:
-    """What is not as the lock says; `stale` are inputs other than those a stage read, `changed` outs with their md5."""
+    """Differences from the lock.
+
+    `stale`: inputs that changed since a stage read them; `changed`: outs with their md5.
+    """
 
     never_ran: list[str] = field(default_factory=list)
     params: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -96,10 +95,12 @@ class Findings:
 
     @property
     def told(self) -> str:
-        """What keeps artifacts/ from being evidence for params.yaml, in words; empty where it is."""
+        """Why artifacts/ is not evidence for params.yaml, as text; empty where it is."""
         words = {
             "dvc.lock records no run of {}": _named(self.never_ran),
-            "artifacts/ is of other params than params.yaml: {}": _told(self.params) if self.params else "",
+            "artifacts/ was made with other params than params.yaml: {}": _named_params(self.params)
+            if self.params
+            else "",
             "artifacts/ was made from another {}": _named(self.stale),
             "{} is missing": _named(self.absent),
             "changed after the run that dvc.lock records: {}": _named(list(self.changed)),
@@ -108,35 +109,37 @@ class Findings:
 
     @property
     def told_of_code(self) -> str:
-        """Files of code that are not those that made artifacts/, in words; empty where there are none."""
-        return f"artifacts/ was made by other code than lies here: {_named(self.code)}" if self.code else ""
+        """Code files that differ from those that made artifacts/, as text; empty where none do."""
+        return f"artifacts/ was made by other code than the code here: {_named(self.code)}" if self.code else ""
 
     @property
     def remedy(self) -> str:
-        """What to do. DVC would take a changed file from its cache again, where the copy there changed too."""
+        """What to do. A damaged copy in DVC's cache must be deleted, or DVC would restore the damage from it."""
         damaged = [f"{copy} {path}" for path, md5 in self.changed.items() for copy in _damaged_copies(md5)]
-        return f"DVC's copy changed too, so `rm -rf {' '.join(damaged)}`, then `make run`" if damaged else "`make run`"
+        return f"DVC's copy changed too: `rm -rf {' '.join(damaged)}`, then `make run`" if damaged else "`make run`"
 
 
 def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Run:
-    """The run that dvc.lock below `root` records, beside its params.yaml or these params.
+    """The run that dvc.lock below `root` records, with its params.yaml or these params.
 
-    *Errors*: `ConfigurationError` when one of the files is missing, or the lock is torn.
+    *Errors*: `ConfigurationError` when a file is missing or the lock is damaged.
     """
     try:
         beside = (root / PARAMS).read_text(encoding="utf-8") if params is None else ""
         run = parse_run(beside, (root / LOCK).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigurationError(f"{Path(error.filename).name} is missing, so nothing ran here: `make run`.") from None
+        raise ConfigurationError(
+            f"{Path(error.filename).name} is missing, so nothing ran here: run `make run`."
+        ) from None
     if not run.stages:
         raise ConfigurationError(
-            "dvc.lock is empty or torn, as a killed run can leave it: `git checkout dvc.lock`, then `make run`."
+            "dvc.lock is empty or incomplete, perhaps after a killed run: `git checkout dvc.lock`, then `make run`."
         )
     return run if params is None else Run(params, run.stages)
 
 
 def parse_run(params: str, lock: str) -> Run:
-    """The run of these two texts, without stages if the lock is torn; in DVC's YAML 1.2 a time needs no quotes."""
+    """The run in these two texts; it has no stages if the lock is damaged. In DVC's YAML 1.2 a time needs no quotes."""
     try:
         stages = YAML(typ="safe").load(lock)["stages"]
     except (YAMLError, TypeError, KeyError):
@@ -145,7 +148,7 @@ def parse_run(params: str, lock: str) -> Run:
 
 
 def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iterable[Path] | None = None) -> Findings:
-    """What differs below `root` for these stages and all before them; of outs only `fetched` ones, where so few lie."""
+    """Differences below `root` for these stages and all before them; of outs, only `fetched` ones where it is given."""
     found, names = Findings(), run.up_to(stages)
     found.never_ran = [name for name in names if name not in run.stages]
     found.params = run.other_params(names)
@@ -157,26 +160,26 @@ def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iter
             found.absent.append(path)
         elif _differs(root / path, listed[path]):
             found.changed[path] = listed[path]
-    told = {*found.absent, *found.changed}
+    reported = {*found.absent, *found.changed}
     for path, md5 in sorted(read):
-        if made.get(path) == md5 or told & {path, *map(Path.as_posix, Path(path).parents)}:
-            continue  # what its reader took is what its maker wrote, or the file itself is told
+        if made.get(path) == md5 or reported & {path, *map(Path.as_posix, Path(path).parents)}:
+            continue  # its output is checked where it was written
         if path in made or (fetched is None and _differs(root / path, md5)):
             (found.stale if path.startswith((ARTIFACTS, CONF)) else found.code).append(path)
     return found
 
 
 def require_evidence(*stages: str, params: Mapping[str, Any] | None = None) -> None:
-    """What these stages left here belongs to params.yaml (or to these params); other code is told on stderr."""
+    """Check that the outputs of these stages belong to params.yaml (or these params). Other code gives a warning."""
     found = findings(read_run(params=params), stages)
     if found.told:
         raise ConfigurationError(f"{found.told}: {found.remedy}.")
     if found.code:
-        print(f"{found.told_of_code}. `make run` makes it anew.", file=sys.stderr, flush=True)
+        print(f"{found.told_of_code}. `make run` makes it again.", file=sys.stderr, flush=True)
 
 
 def require_fetched(name: str, files: Iterable[Path], root: Path) -> None:
-    """The same of the run `name`, of which only these files, its lock and its params were fetched, below `root`."""
+    """The same for the run `name`, of which only these files, its lock and its params were fetched below `root`."""
     run = read_run(root)
     found = findings(run, set(run.stages) - {"report"}, root, files)
     if found.told:
@@ -190,7 +193,7 @@ def _differs(path: Path, md5: str) -> bool:
 
 
 def _damaged_copies(md5: str) -> Iterator[Path]:
-    """Objects of DVC's cache behind an out that do not hold what their names say."""
+    """Objects of an out in DVC's cache whose content does not match their names."""
     copy = cached(md5)
     if not copy.exists():
         return
@@ -206,7 +209,7 @@ def _named(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _told(params: Mapping[str, tuple[Any, Any]]) -> str:
+def _named_params(params: Mapping[str, tuple[Any, Any]]) -> str:
     from stages.configuration.compose import differences, told  # 0.3 s, and only after a change
 
     found: dict[tuple[str, ...], tuple[Any, Any]] = {}

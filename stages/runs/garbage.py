@@ -1,8 +1,8 @@
-"""Partitions in a bucket that no run needs any more.
+"""Unused partitions in a bucket: objects that no recorded run needs.
 
-Needed is what a manifest names: of any run that a commit, branch, tag or experiment records, and of this workspace.
+A run needs what its manifests name: every run that a commit, branch, tag or experiment records, and this workspace.
 *Time*: an object younger than `OLDEST_RUN` is kept, since a run that is still going has not written its manifest.
-*Errors*: `ConfigurationError` (exit 5) while a recorded manifest is out of reach: nothing can be called garbage then.
+*Errors*: `ConfigurationError` (exit 5) while a recorded manifest is not available: then nothing is known to be unused.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from stages.errors import ConfigurationError
 from stages.io.partitions import MANIFEST, PARAM
-from stages.io.reaching import open_uri, told
+from stages.io.reaching import explain_errors, open_uri
 from stages.io.workspace import cached
 from stages.runs.evidence import Run
 from stages.runs.past_runs import present_run, recorded_runs
@@ -25,10 +25,10 @@ FOLDERS = ("bars", "features", "search", "holdout")
 
 
 def garbage(root: str, before: datetime) -> tuple[list[str], int]:
-    """Uris of objects below `root`, last written before this instant, that no manifest names; how many are named."""
+    """Uris of objects below `root` last written before this instant that no manifest names; and how many are named."""
     needed = set(_named_by_runs()) | set(_named_here())
     filesystem, path = open_uri(root, Path(), PARAM)
-    with told(root, PARAM):
+    with explain_errors(root, PARAM):
         found = filesystem.find(path, detail=True)
     unnamed = {f"gs://{name}": facts["mtime"] for name, facts in found.items() if f"gs://{name}" not in needed}
     return sorted(uri for uri, written in unnamed.items() if written < before), len(found) - len(unnamed)
@@ -37,7 +37,7 @@ def garbage(root: str, before: datetime) -> tuple[list[str], int]:
 def delete(uris: list[str]) -> None:
     """Remove these objects."""
     filesystem, _ = open_uri(uris[0], Path(), PARAM)
-    with told(uris[0], PARAM):
+    with explain_errors(uris[0], PARAM):
         filesystem.rm([uri.removeprefix("gs://") for uri in uris])
 
 
@@ -58,8 +58,8 @@ def _named_by_runs() -> Iterator[str]:
                 gone += 1
     if gone:
         raise ConfigurationError(
-            f"{gone} manifests of recorded runs are not in DVC's cache, so what they name is not known: "
-            "`dvc fetch --all-commits`, then again."
+            f"{gone} manifests of recorded runs are not in DVC's cache, so the objects they need are unknown: run `dvc "
+            "fetch --all-commits`, then this command again."
         )
 
 

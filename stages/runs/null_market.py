@@ -1,11 +1,9 @@
-"""Markets with nothing to find, and what `make null` last found for a strategy.
+"""Null markets, which hold nothing to find, and the last result of `make null` for a strategy.
 
-What `make null` last found for a strategy, kept beside the answer store, where no stage looks.
+A null market is the search span of the null study with another seed. Its stages run up to the cut in a temporary
+folder; nothing is logged, bought or kept. Results are kept beside the answer store, where no stage reads them.
 
-Markets with nothing to find: the search span of the null study, made anew from another seed.
-
-The stages themselves run, in a folder that vanishes, up to the cut; nothing is logged, bought or left behind.
-*Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
+*Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when a null market cannot run.
 """
 
 import json
@@ -29,13 +27,13 @@ from stages.trading.book import SpanInputs
 
 
 def keep_luck(strategy: str, found: dict[str, Any]) -> None:
-    """Keep a finding under the strategy's id, in place of an earlier one."""
+    """Keep a result under the strategy's id, replacing an earlier one."""
     text = json.dumps(found, indent=2, sort_keys=True, allow_nan=False) + "\n"
     LocalStore(store_root()).replace(_name(strategy), text.encode())
 
 
 def kept_luck(strategy: str) -> dict[str, Any] | None:
-    """The finding for this strategy: `gates` it was judged by, `dates` and `markets` as `portfolio.luck` makes them."""
+    """The result for this strategy: `gates` that judged it, `dates` and `markets` as `trading/luck.py` makes them."""
     content = LocalStore(store_root()).read(_name(strategy))
     return None if content is None else dict(json.loads(content))
 
@@ -65,7 +63,7 @@ def null_study() -> Study:
 
 
 def null_search_span(seed: int) -> SpanInputs:
-    """The search span that a run of the null study with this seed of its market would cut."""
+    """The search span of the null study with this market seed."""
     with tempfile.TemporaryDirectory(prefix="null-") as name:
         scratch = Path(name)
         params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])

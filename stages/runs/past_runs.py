@@ -1,16 +1,11 @@
-"""Runs whose tables still exist, and the files of another run.
+"""Earlier runs: the files of an experiment, branch or commit, and all runs whose tables still exist.
 
-The files of another run: an experiment, a branch or a commit, fetched from DVC's cache or remote.
+A stage that DVC restores from its run-cache does not run, so it logs no trial. Its variants are still known: dvc.lock
+says where each table is in DVC's cache, and the params.yaml of the same commit says what was judged. So entries of an
+older log can be read under the present names of their variants and strategies.
 
-*Errors*: `ConfigurationError` (exit 5) when there is no such run, when its files lie nowhere within reach, or when they
-are not what its own dvc.lock lists.
-
-Runs whose tables still exist: the present one, and those that git's history and every experiment recorded.
-
-A stage that DVC restores from its run-cache does not run, so it logs nothing. What it restored names its variants,
-though: dvc.lock says where each table lies in DVC's cache, and params.yaml beside it says what was judged. So entries
-of an older log can be read under the names that their variants and strategies have now.
-*Errors*: none for tables that are gone: they are counted as missing.
+*Errors*: `ConfigurationError` (exit 5) when there is no such run, when its files are not available, or when they are
+not those of its dvc.lock. Missing tables raise nothing: they are counted.
 """
 
 import csv
@@ -33,7 +28,7 @@ from stages.trading.trials import Entry, context_of, evaluated, first_context_of
 def fetch_run(name: str, files: Iterable[Path], folder: Path) -> None:
     """Copy files of the run `name`, its params and its lock into `folder`, under their own paths.
 
-    The workspace stays as it is; params and files are those that the lock records.
+    The workspace does not change; the files must be those that the lock records.
     """
     wanted = list(files)
     copy_from_run(name, (PARAMS, LOCK, *wanted), folder)
@@ -48,9 +43,9 @@ AFTER_THE_VARIANTS = {"evaluate", "report"}
 
 @dataclass
 class Found:
-    """What runs still tell: their entries, how many tables are gone, how many runs do not fit their params.yaml.
+    """What recorded runs hold: their entries, how many tables are gone, how many runs do not match their params.yaml.
 
-    `contexts` and `strategies` lead from the names that entries of an older log use to those of today.
+    `contexts` and `strategies` map names in entries of an older log to the present names.
     """
 
     entries: set[Entry] = field(default_factory=set)
@@ -80,7 +75,7 @@ def recorded_runs() -> Iterator[Run]:
 
 
 def entries_of(runs: Iterable[Run]) -> Found:
-    """What these runs evaluated and opened, as far as their tables are within reach."""
+    """What these runs evaluated and opened, as far as their tables are available."""
     found = Found()
     for run in runs:
         found.runs += 1
@@ -100,7 +95,7 @@ def entries_of(runs: Iterable[Run]) -> Found:
 
 
 def _add_openings(oos: Mapping[str, Any], run: Run, found: Found) -> None:
-    """What this run opened of the holdout, all or some months, under the strategy's id of today."""
+    """What this run opened of the holdout, all or some months, under the strategy's present id."""
     strategy = oos["strategy_id"]
     manifest = _content(run, "list_source", MANIFEST, found)
     if manifest is not None:
@@ -111,7 +106,7 @@ def _add_openings(oos: Mapping[str, Any], run: Run, found: Found) -> None:
 
 
 def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:
-    """A recorded file of DVC's cache; None, and counted, when it is gone or altered; None where its stage never ran."""
+    """A recorded file in DVC's cache. None, and counted, when it is gone or altered; None where its stage never ran."""
     digest = next((str(out["md5"]) for out in run.listed(stage, "outs") if out["path"] == path), None)
     if digest is None:
         return None

@@ -1,7 +1,7 @@
-"""A study's stages as one value of functions, for the audit to run in other worlds.
+"""A study's stages as functions, which the audit runs in other worlds.
 
-*Time*: who may trade was chosen on the whole search span: it is given, as are the sessions of that span. Decisions are
-replayed on the search span only, so that an audit never looks at what is sealed.
+*Time*: who may trade was chosen on the whole search span, so it is an input here, like the sessions of that span.
+Decisions are replayed on the search span only: the audit never reads sealed tables.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ ASKED = ["symbol", "snapshot_utc", "history_days", "key"]
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What a replay takes as given: tables `Calendar` (all, search span), gates, tables `Quantiles` and `Halts`."""
+    """Inputs of a replay: tables `Calendar` (all, search span), gates, tables `Quantiles` and `Halts`."""
 
     calendar: pl.DataFrame
     search: pl.DataFrame
@@ -47,12 +47,12 @@ class Record:
 
 
 def dialect_of(study: Study) -> DialectParams:
-    """How the study's vendor writes a bar."""
+    """The vendor's bar format in this study."""
     return DialectParams.model_validate({name: getattr(study.source, name) for name in DialectParams.model_fields})
 
 
 def among(study: Study, symbols: tuple[str, ...]) -> Study:
-    """The study as if it were of these of its symbols only."""
+    """The study reduced to these of its symbols."""
     universe = study.universe.model_copy(update={"symbols": symbols})
     horizons = {one: minutes for one, minutes in study.rules.horizon_min_by_symbol.items() if one in symbols}
     return replace(study, universe=universe, rules=study.rules.model_copy(update={"horizon_min_by_symbol": horizons}))
@@ -96,11 +96,11 @@ class _Stages:
         return Schedule.of(schedule), questions
 
     def answer_here(self, schedule: pl.DataFrame, questions: list[Question], market: Market) -> pl.DataFrame:
-        """A local forecaster answers anew."""
+        """A local forecaster answers again."""
         return self._answered_by(self.study.forecaster.name, schedule, questions, market)
 
     def answer_by_key(self, schedule: pl.DataFrame, questions: list[Question], market: Market) -> pl.DataFrame:
-        """What was bought is taken by its key; persistence stands in where the other future asks something new."""
+        """Bought answers are found by key; persistence answers where the other future asks something new."""
         stand_in = self._answered_by(BENCHMARK, schedule, questions, market)
         bought = self.record.quantiles.filter(model=self.study.forecaster.model)
         kept = bought.join(stand_in.select(ASKED).unique(), on=ASKED, how="semi")

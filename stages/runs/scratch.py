@@ -1,8 +1,8 @@
-"""The market that given params would see, computed without touching the workspace.
+"""The market under given params, computed without changing the workspace.
 
-Stages before `build_requests` whose params, files of conf/ (the listing of the source, events) and outputs are the ones
-that dvc.lock records are taken as they lie in `artifacts/`; from the first that differs, they run in a scratch folder.
-Nothing here asks a forecaster.
+Stages before `build_requests` whose params, files of conf/ (the source's listing, events) and outputs match dvc.lock
+are taken from `artifacts/`. From the first that differs on, stages run in a temporary folder. Nothing here asks a
+forecaster.
 *Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when one cannot run.
 """
 
@@ -32,7 +32,7 @@ ARTIFACTS = Path("artifacts")
 
 @contextmanager
 def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
-    """The market under these params, to be looked at within the block; a symbol is read when it is asked for."""
+    """The market under these params, for use within the block. A symbol is read when it is asked for."""
     requests = Study.parse(dict(document)).requests
     columns = ("ts", "sigma_5m", *requests.hist_exog, *requests.futr_exog)
     changed = stages_to_run(document)

@@ -1,11 +1,8 @@
-"""The spans that `seal` wrote: read, opened on the record, and how often they were opened before.
+"""The spans that `seal` wrote, each with everything needed to trade and score it, and earlier openings of the holdout.
 
-The sealed spans that `seal` wrote: everything needed to trade and score one span.
-
-How often a holdout was opened before: every value `split.open_holdout` ever had, on any branch or in any experiment.
-
-Openings are commits of params.yaml, so git is their record: an id that was ever committed beside the same source
-counts, also when it was taken back later. An opening of one month is named `<strategy id> for <month>`.
+Openings are commits of params.yaml, so git records them: an id that was ever committed in `split.open_holdout` with the
+same source counts, even if it was removed later, on any branch or experiment. An opening of one month is named
+`<strategy id> for <month>`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +24,7 @@ from stages.trading.book import SpanInputs
 
 
 def read_span(folder: Path, method: str) -> SpanInputs:
-    """Of the search span: bars, forecasts by one calibration beside their outcomes, calendar, each checked.
+    """The search span: bars, forecasts by one calibration with their outcomes, and calendar, each checked.
 
     Bars of a symbol are read when they are asked for.
     """
@@ -39,9 +36,9 @@ def read_span(folder: Path, method: str) -> SpanInputs:
 
 
 def open_span(folder: Path, name: str, method: str, usable: Mapping[str, tuple[date, ...]]) -> SpanInputs:
-    """The same of a part of the holdout, for strategy `name`; that it is opened is on record before it is read.
+    """The same for a part of the holdout and strategy `name`. The opening is logged before anything is read.
 
-    Its outcomes lie nowhere: they are joined here, from its bars.
+    Its outcomes are stored nowhere; they are computed here from its bars.
     """
     log_opening(name, folder.name)
     forecasts = read_table(Calibrated, folder / "calibrated.parquet", method=[method])
@@ -53,15 +50,15 @@ def open_span(folder: Path, name: str, method: str, usable: Mapping[str, tuple[d
 
 
 def keep_span(folder: Path, method: str) -> SpanInputs:
-    """The same with all bars read now, for whoever looks at them again and again or after the folder is gone."""
+    """The same with all bars read now, for repeated use or after the folder is gone."""
     inputs = read_span(folder, method)
     return replace(inputs, bars=dict(inputs.bars))
 
 
 def openings_of(source: str) -> dict[str, str]:
-    """Opening -> where it is on record: a commit, or the trial log for those that nobody committed.
+    """Opening -> where it is recorded: a commit, or the trial log if it was never committed.
 
-    A month that was opened because the whole holdout was is no opening of its own.
+    A month that was opened as part of the whole holdout is not a separate opening.
     """
     committed = {name: f"commit {commit}" for name, commit in earlier_openings(source).items()}
     logged = (_named(name, month) for name, month in logged_openings(source) if name not in committed)
@@ -69,7 +66,7 @@ def openings_of(source: str) -> dict[str, str]:
 
 
 def earlier_openings(source: str) -> dict[str, str]:
-    """Opening -> the commit that first opened the holdout of `source` so, oldest first."""
+    """Opening -> the commit that first opened the holdout of `source` with it, oldest first."""
     changed = git("log", "--all", "--reverse", "--topo-order", "--format=%H", "-Gopen_holdout:", "--", str(PARAMS))
     openings: dict[str, str] = {}
     for commit in changed.split():
@@ -81,7 +78,7 @@ def earlier_openings(source: str) -> dict[str, str]:
 
 
 def _opened_by(open_for: Any) -> Iterator[str]:
-    """What a value of `split.open_holdout` opens: everything for one id, or single months for an id each."""
+    """What a value of `split.open_holdout` opens: everything for one id, or single months for one id each."""
     months = open_for if isinstance(open_for, dict) else {None: open_for}
     yield from (_named(name, month) for month, name in months.items() if name)
 

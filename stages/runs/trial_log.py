@@ -1,13 +1,13 @@
-"""The trial log: every variant ever evaluated and every opening of a holdout, counted for life.
+"""The trial log: every variant ever evaluated and every opening of a holdout, kept for good.
 
-It lies in `trials/` beside the answer store, where `dvc gc` and lost runs do not reach it, and on DVC's default remote
+It is in `trials/` beside the answer store, where `dvc gc` and lost runs do not affect it, and on DVC's default remote
 when answers are shared. An entry is one immutable file named by the sha256 of its content: adding it again changes
-nothing, two writers cannot disturb each other, and a kill leaves all of an entry or nothing. Variants evaluated
-together are one entry, so that a sweep of a thousand costs one file.
+nothing, writers cannot disturb each other, and a killed process leaves it complete or absent. Variants that are
+evaluated together are one entry, so a sweep of a thousand needs one file.
 
-No stage reads this log: what they write depends on params alone (`sweep.prior_trials`), however long the log is.
-*Errors*: none for damage (a damaged entry is told and does not count) nor for a remote that does not answer (`make
-trials` brings both sides together later); `ConfigurationError` (exit 5) when the log cannot be written here.
+No stage reads this log: stage outputs depend only on params (`sweep.prior_trials`).
+*Errors*: `ConfigurationError` when the log cannot be written here. A damaged entry is reported and does not count; when
+the remote does not answer, `make trials` shares the entries later.
 """
 
 import hashlib
@@ -32,14 +32,14 @@ FOLDER = "trials"
 
 
 class TrialLog:
-    """Entries of the local place, written through to the remote place when there is one."""
+    """Entries in the local store, copied to the remote store when there is one."""
 
     def __init__(self, local: LocalStore, remote: ObjectStore | None) -> None:
         self.local = local
         self.remote = remote
 
     def add(self, entry: Entry) -> bool:
-        """Have an entry on disk, then on the remote; False if it was here already."""
+        """Write an entry to disk, then to the remote; False if it was already here."""
         content = _encode(entry)
         name = _name(content)
         if self.local.create(name, content):
@@ -50,13 +50,13 @@ class TrialLog:
         return False
 
     def entries(self) -> list[Entry]:
-        """Every sound entry of this place, in the order of their names."""
+        """Every sound local entry, in the order of their names."""
         names = [f"{FOLDER}/{name}" for name in self.local.names(FOLDER)]
         found = ((name, self.local.read(name)) for name in names)
         return [entry for name, content in found if content and (entry := _decode(name, content))]
 
     def exchange(self) -> None:
-        """Bring this place and the remote together: afterwards each holds what either held."""
+        """Synchronise local store and remote: afterwards each holds all entries of both."""
         if self.remote is None:
             return
         here = set(self.local.names(FOLDER))
@@ -86,7 +86,7 @@ class TrialLog:
 
 
 def open_log(api: ApiParams) -> TrialLog:
-    """The log of this workspace; a remote that cannot be reached or used leaves it local."""
+    """The log of this workspace. It stays local when the remote cannot be used."""
     try:
         remote = shared_store(api) if api.share else None
     except PipelineError as error:
@@ -96,24 +96,24 @@ def open_log(api: ApiParams) -> TrialLog:
 
 
 def log_variants(results: pl.DataFrame) -> None:
-    """Put on record that these combos (rows with `combo`, `sharpe`, `sessions`) were judged, before it is written."""
+    """Log that these combos (rows with `combo`, `sharpe`, `sessions`) were judged; called before writing results."""
     open_log(read_params(ApiParams)).add(evaluated(_params(), results.iter_rows(named=True)))
 
 
 def log_opening(strategy_id: str, part: str = ALL) -> None:
-    """Put on record that the holdout, or a month of it, is being opened for this strategy; called before it is read."""
+    """Log that the holdout, or a month of it, is opened for this strategy; called before it is read."""
     open_log(read_params(ApiParams)).add(opened(_params(), strategy_id, None if part == ALL else part))
 
 
 def logged_openings(source: str) -> list[tuple[str, str | None]]:
-    """Every strategy and month for which this log knows the holdout of `source` opened, sorted."""
+    """Every strategy and month for which this log records an opening of the holdout of `source`, sorted."""
     entries = TrialLog(LocalStore(store_root()), None).entries()
     found = {(one.opening, one.month) for one in entries if one.source == source and one.opening}
     return sorted(found, key=lambda one: (one[0], one[1] or ""))
 
 
 def _params() -> dict[str, Any]:
-    """All of params.yaml: an entry names sections that the stage itself does not depend on."""
+    """The complete params.yaml: an entry names sections that the stage itself does not depend on."""
     document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     return document
 

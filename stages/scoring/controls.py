@@ -1,24 +1,19 @@
-"""Forecasters whose score is known in advance, and the best that anybody can score on artificial data.
+"""Controls: forecasters whose score is known in advance, scored on the run's own questions by the run's own code.
 
-An alarm on artificial data: nobody can do better than who planted what there is to find.
+`echo` repeats the last value that its question sent and must score exactly as persistence. `oracle` reads the close at
+the target's clock time and must score zero with full coverage. `shifted_oracle` reads one minute too early and must be
+visibly worse. A history that contains the answer, or a score that reads the wrong step, cannot pass all three.
 
-The oracle's answers are scored on the run's own outcomes, beside the forecasts, so that a calm or wild span favours
-neither. A forecaster whose absolute errors are smaller than the oracle's, by more than three standard errors of the
-daily difference, was told something about the future.
+On artificial data `oracle_bound` is added: it knows the planted pattern, so nobody can do better. Its answers are
+scored on the same outcomes as the forecasts, so that a calm or wild span favours neither. A forecaster whose absolute
+errors are smaller than the oracle's by more than three standard errors of the daily difference must have seen the
+future.
 
-*Tables*: the proof of one control, and per cell (symbol, history, horizon, method) and version `rmae`, the oracle's
-`oracle_rmae` on the same outcomes, the `expected_rmae` that the market's own formula promises, and `lead_se`: by how
-many standard errors the forecast is ahead of the oracle (below 0: behind; null where days do not differ).
-*Time*: days are the pieces of evidence; with few of them three errors are taken from Student's t.
-
-Forecasters that would expose this pipeline, scored on the run's own questions by the run's own function.
-
-`echo` repeats the last value that its question really sent: it must score exactly as persistence. `oracle` reads the
-close at the target's clock time: it must score zero and cover everything. `shifted_oracle` reads one minute too early:
-it must be visibly worse. A history that holds the answer, or a score that reads the wrong step, cannot pass all three.
-On artificial data `oracle_bound` joins them: it knows the plant, and nobody may beat it.
-
-*Time*: bars are looked up by the start of their minute, on a path that shares nothing with the outcomes' own.
+*Tables*: the result of one control, and per cell (symbol, history, horizon, method) and version `rmae`, the oracle's
+`oracle_rmae` on the same outcomes, the `expected_rmae` from the market's own formula, and `lead_se`: by how many
+standard errors the forecast is ahead of the oracle (negative: behind; null where days do not differ).
+*Time*: bars are looked up by the start of their minute, with code that shares nothing with the computation of outcomes.
+The unit of evidence is the day; with few days, three standard errors are taken from Student's t.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,11 +39,11 @@ QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 DECIMALS = 6
 Document = dict[str, Any]
 Floats = NDArray[np.float64]
-Oracle = Callable[[pl.DataFrame], pl.DataFrame]  # forecasts -> what it would have answered, and expects to err
+Oracle = Callable[[pl.DataFrame], pl.DataFrame]  # forecasts -> its answers, and its expected error
 
 
 def oracle_bound(forecasts: Parts, oracle: Oracle) -> Document:
-    """PASS while no forecast is surely better than the plant allows."""
+    """PASS while no forecast is significantly better than the planted pattern allows."""
     cells: list[Document] = []
     n = 0
     for part in forecasts:
@@ -77,8 +72,8 @@ def _beside(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cell(cell: pl.DataFrame, version: str) -> Document:
-    y, told, planted = cell.select("y_bp", MEDIANS[version], "planted_bp").to_numpy().T
-    error, best, still = np.abs(y - told), np.abs(y - planted), np.abs(y)
+    y, answer, planted = cell.select("y_bp", MEDIANS[version], "planted_bp").to_numpy().T
+    error, best, still = np.abs(y - answer), np.abs(y - planted), np.abs(y)
     days = cell.select("session", lead=best - error).group_by("session").agg(pl.col("lead").sum()).sort("session")
     lead, se = _mean_and_error(days["lead"].to_numpy())
     expected = cell.select("oracle_mae_bp", "persistence_mae_bp").to_numpy().sum(axis=0)
@@ -89,19 +84,19 @@ def _cell(cell: pl.DataFrame, version: str) -> Document:
         "oracle_rmae": _round(ratio(best.sum(), still.sum())),
         "expected_rmae": _round(ratio(expected[0], expected[1])),
         "lead_se": _round(lead / se) if se > 0 else None,
-        "alarm": not lead <= _alarm_errors(days.height) * se,  # also where the plant could not be read
+        "alarm": not lead <= _alarm_errors(days.height) * se,  # also where the planted pattern could not be read
     }
 
 
 def _mean_and_error(daily: Floats) -> tuple[float, float]:
-    """Without a second day there is no error, and no alarm."""
+    """Mean and standard error; without a second day there is no error, and no alarm."""
     if len(daily) < 2:
         return 0.0, 0.0
     return float(daily.mean()), float(daily.std(ddof=1) / np.sqrt(len(daily))) if varies(daily) else 0.0
 
 
 def _alarm_errors(n_days: int) -> float:
-    """As improbable as three errors of a normal, by Student's t."""
+    """The number of errors in Student's t that is as improbable as three errors of a normal."""
     return float(stdtrit(max(n_days - 1, 1), ndtr(ALARM_SE)))
 
 
@@ -112,11 +107,11 @@ def _round(value: Floats | float) -> float | None:
 EXACT = 1e-9
 CELL = ["symbol", "history_days", "horizon_min"]
 Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
-NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "told": pl.Float64})
+NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})
 
 
 class Sent(Protocol):
-    """What a control needs to know of a question."""
+    """The fields of a question that a control needs."""
 
     @property
     def key(self) -> str:
@@ -143,9 +138,9 @@ def controls(
     scores: dict[str, list[Score]] = {name: [] for name in ("echo", "oracle", "shifted_oracle")}
     counts = dict.fromkeys(scores, 0)
     for part in forecasts:
-        for name, told in _told_by_controls(_asked_once(part, ends), bars).items():
-            scores[name] += _scores(told)
-            counts[name] += told.height
+        for name, answer in _answers_of_controls(_asked_once(part, ends), bars).items():
+            scores[name] += _scores(answer)
+            counts[name] += answer.height
     limit = params.shifted_oracle_rmae_gt
     rules: dict[str, tuple[str, Callable[[float, float], bool]]] = {
         "echo": ("rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
@@ -159,33 +154,33 @@ def controls(
     return {**proofs, "verdict": worst(verdicts).value}
 
 
-def _told_by_controls(rows: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def _answers_of_controls(rows: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """The forecasts as each control would have made them."""
     target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
     starts = pl.col("end_utc"), target, target - pl.duration(minutes=1)
     symbols = sorted(set(rows["symbol"]) & set(bars))
     closes = pl.concat([NO_CLOSES, *(_closes(symbol, bars[symbol], rows, starts) for symbol in symbols)])
-    echo, oracle, shifted = (_told(rows, closes, start) for start in starts)
+    echo, oracle, shifted = (_answered(rows, closes, start) for start in starts)
     return {"echo": echo, "oracle": oracle, "shifted_oracle": shifted.filter(pl.col("q50").is_not_null())}
 
 
 def _asked_once(forecasts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
-    """One row a scored forecast, whatever the calibration, with the last bar that its question sent."""
+    """One row a scored forecast, for any calibration, with the last bar that its question sent."""
     asked = asked_rows(forecasts.filter(~pl.col("void"), pl.col("method") == pl.col("method").min()))
     return asked.join(ends, on="key", how="left", maintain_order="left")
 
 
 def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame, starts: Iterable[pl.Expr]) -> pl.DataFrame:
-    """The closes of one symbol that are looked up; no more is kept while others are read."""
+    """The closes of one symbol that are looked up; others are not kept in memory."""
     mine = rows.filter(symbol=symbol)
     wanted = pl.concat(mine.select(start.alias("ts")) for start in starts)["ts"].unique()
     looked_up = bars.filter(pl.col("ts").is_in(wanted.implode()))
-    return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", told="close")
+    return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", answer="close")
 
 
-def _told(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.DataFrame:
-    """The forecasts replaced, on every level, by the move from `last` to the close of the bar that starts then."""
-    move_bp = (1e4 * (pl.col("told") / pl.col("last")).log()).round(DECIMALS)
+def _answered(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.DataFrame:
+    """The forecasts with every level replaced by the move from `last` to the close of the bar that starts then."""
+    move_bp = (1e4 * (pl.col("answer") / pl.col("last")).log()).round(DECIMALS)
     return (
         rows.with_columns(bar_start.alias("bar_start"))
         .join(closes, on=["symbol", "bar_start"], how="left", maintain_order="left")
@@ -194,7 +189,7 @@ def _told(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.Da
 
 
 def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], bool]) -> Document:
-    """Whether the rule holds in every cell; a value that could not be read makes its cell fail."""
+    """Whether the rule holds in every cell; a value that could not be read fails its cell."""
     rmae = [value for value, _ in scores if np.isfinite(value)]
     verdict = Verdict.PASS if all(holds(*score) for score in scores) else Verdict.FAIL
     return {
@@ -205,11 +200,11 @@ def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], b
     }
 
 
-def _scores(told: pl.DataFrame) -> Iterator[Score]:
-    """One a cell; none of a cell whose outcomes never moved, where nothing can be told from persistence."""
-    losses = elementary_losses(told)
-    rows = LossRows.of(told.select("symbol", "session").hstack(losses), losses.columns)
-    for members in told.with_row_index("row").group_by(CELL, maintain_order=True).agg("row")["row"]:
+def _scores(answer: pl.DataFrame) -> Iterator[Score]:
+    """One score a cell, except cells whose outcomes never moved: there all answers look like persistence."""
+    losses = elementary_losses(answer)
+    rows = LossRows.of(answer.select("symbol", "session").hstack(losses), losses.columns)
+    for members in answer.with_row_index("row").group_by(CELL, maintain_order=True).agg("row")["row"]:
         sums = rows.by_day(members.to_numpy()).totals().together
         if sums["abs_y"] != 0 or not np.isfinite(sums["calibrated_abs"]):
             error = relative_errors(sums, "calibrated")["rmae"]

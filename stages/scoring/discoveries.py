@@ -1,13 +1,13 @@
-"""How many of the cells that pass are luck: p-values of a family of cells, adjusted for its size.
+"""False discoveries: p-values of a family of cells, adjusted for the size of the family.
 
-Of many symbols without skill some look better than persistence by luck alone. A family is what one strategy would trade
-together: the stated strategy's cells, or for any other kind of forecast (history, horizon, method) the cells of the
-whitelist. A cell of a symbol that is not on the whitelist is judged among all symbols of its kind, since whoever adds
-it has looked at all of them. An adjusted p of at most q in every cell that is accepted keeps the expected share of
-luck among them at or below q.
+Among many symbols without skill, some look better than persistence by luck. A family holds the cells that one strategy
+would trade together: the stated strategy's cells, or for any other kind of forecast (history, horizon, method) the
+cells of the whitelist. A cell of a symbol that is not on the whitelist is judged among all symbols of its kind, since
+adding it means that all of them were considered. If every accepted cell has an adjusted p of at most q, the expected
+share of luck among them is at most q.
 
 *Units*: p of the Diebold-Mariano test that the calibrated forecast is no better than persistence.
-*Source*: Benjamini, Hochberg (1995); Benjamini, Yekutieli (2001) for tests that help each other, like those of symbols
+*Source*: Benjamini, Hochberg (1995); Benjamini, Yekutieli (2001) for positively dependent tests, like those of symbols
 that share a market.
 """
 
@@ -27,7 +27,7 @@ Family = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Stated:
-    """The kind of forecast that the stated strategy trades, and for each symbol of the whitelist its horizon."""
+    """The kind of forecast that the stated strategy trades, with the horizon of each symbol of the whitelist."""
 
     history_days: int
     method: str
@@ -35,13 +35,13 @@ class Stated:
 
     @classmethod
     def of(cls, kind: StatedKind, whitelist: Iterable[str], method: str) -> Self:
-        """What params state."""
+        """The kind that params state."""
         horizons = {symbol: kind.horizon_min_by_symbol.get(symbol, kind.horizon_min) for symbol in whitelist}
         return cls(kind.history_days, method, horizons)
 
 
 class Discovery(NamedTuple):
-    """A cell's own p, its adjusted p, and how many cells were tested with it."""
+    """A cell's own p, its adjusted p, and the size of its family."""
 
     alone: float
     adjusted: float
@@ -49,7 +49,7 @@ class Discovery(NamedTuple):
 
 
 def discoveries(tested: Iterable[Mapping[str, Any]], stated: Stated) -> dict[Cell, Discovery]:
-    """By cell, of those entries of `metrics["cells"]` that have a p."""
+    """By cell, for those entries of `metrics["cells"]` that have a p."""
     members: dict[Family, dict[Cell, float]] = defaultdict(dict)
     judged_in: dict[Cell, Family] = {}
     for entry in tested:
@@ -72,7 +72,7 @@ def cell_of(entry: Mapping[str, Any]) -> Cell:
 
 
 def _families(cell: Cell, stated: Stated) -> list[Family]:
-    """All families that hold the cell; it is judged in the last."""
+    """All families that contain the cell; the last one judges it."""
     symbol, *kind = cell
     found: list[Family] = [("all", *kind)]
     if symbol in stated.horizon_min:
@@ -83,7 +83,7 @@ def _families(cell: Cell, stated: Stated) -> list[Family]:
 
 
 def _benjamini_hochberg(alone: Mapping[Cell, float]) -> dict[Cell, float]:
-    """The least p at which each cell would still be accepted."""
+    """The smallest level at which each cell would still be accepted."""
     rising = sorted(alone, key=alone.__getitem__)
     scaled = [alone[cell] * len(rising) / rank for rank, cell in enumerate(rising, start=1)]
     least = np.minimum.accumulate(scaled[::-1])[::-1]

@@ -1,18 +1,15 @@
-"""Losses summed by day, and the figures that such sums give.
+"""Figures (metrics) from losses summed by day.
 
-Sums of losses turned into the figures people read.
+Functions take a mapping from loss name to array and work alike on one total and on many resampled totals. A figure
+without a denominator is NaN.
 
-*Shapes*: every function takes a mapping from loss name to an array and works alike on one total and on many resampled
-totals. A figure that has no denominator is NaN.
-*Ties*: where prices move in coarse ticks, many outcomes lie exactly on a quantile. A forecaster states the right
-quantile q of level t when `P(y < q) <= t <= P(y <= q)`, so a tie may count as at or below q or as above it. Of the
-ties of a level as many count as bring its share nearest to the level; without ties nothing is left to choose.
+Ties: where prices move in coarse ticks, many outcomes are exactly on a quantile. A quantile q of level t is correct
+when `P(y < q) <= t <= P(y <= q)`, so a tie may count as at or below q, or above it. The number of ties that count as
+below is the one that brings the share nearest to the level; without ties there is no choice.
+
+*Units*: those of the losses, summed.
 *Source*: Gneiting, Raftery (2007) for pinball, CRPS and interval score; Hyndman, Koehler (2006) for relative errors;
 Gneiting, Wolffram, Resin and others (2023), Model Diagnostics and Forecast Evaluation for Quantiles, for ties.
-
-Losses summed by day: all that a figure and its uncertainty need to know.
-
-*Units*: whatever the losses are in, summed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +27,7 @@ Sums = Mapping[str, Floats]
 
 
 def relative_errors(sums: Sums, version: str) -> dict[str, Floats]:
-    """Errors of the median over those of persistence, which forecasts no move."""
+    """Errors of the median divided by those of persistence, which forecasts no move."""
     return {
         "rmae": ratio(sums[f"{version}_abs"], sums["abs_y"]),
         "rrmse": np.sqrt(ratio(sums[f"{version}_sq"], sums["sq_y"])),
@@ -66,7 +63,7 @@ def figures(sums: Sums, version: str) -> dict[str, Floats]:
 
 
 def hit_counts(sums: Sums, version: str) -> dict[int, Floats]:
-    """Level -> how many outcomes count as at or below its quantile; of those exactly on it, as many as the level asks.
+    """Level -> number of outcomes that count as at or below its quantile, with ties shared out as the level needs.
 
     Without ties these are whole numbers.
     """
@@ -78,7 +75,7 @@ def hit_counts(sums: Sums, version: str) -> dict[int, Floats]:
 
 
 def covered_50(sums: Sums, version: str) -> Floats:
-    """Outcomes inside [q25, q75], both ends included whatever the levels ask."""
+    """Outcomes inside [q25, q75], both ends always included."""
     below = sums[f"{version}_hit_25"] - sums[f"{version}_tie_25"]
     return sums[f"{version}_hit_75"] - below
 
@@ -100,7 +97,7 @@ def ratio(above: Floats, below: Floats) -> Floats:
 
 
 Ints = NDArray[np.int64]
-# Compared with persistence symbol by symbol; of all other losses the sum over symbols is enough.
+# Compared with persistence symbol by symbol; other losses are only summed over symbols.
 ERRORS = ("abs_y", "sq_y", "raw_abs", "raw_sq", "calibrated_abs", "calibrated_sq")
 
 
@@ -131,7 +128,7 @@ class LossRows:
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums of all symbols by loss, and of each symbol by those in `ERRORS`. *Shapes*: (...), and (symbols, ...)."""
+    """Sums of all symbols by loss, and those in `ERRORS` of each symbol. *Shapes*: (...), and (symbols, ...)."""
 
     together: Sums
     by_symbol: Sums
@@ -141,8 +138,8 @@ class Totals:
 class DaySums:
     """Losses summed by day.
 
-    *Shapes*: days (days,), ascending, those with at least one outcome; sums (days, losses) of all symbols; errors
-    (symbols, days, errors) of each, in the order of `ERRORS`.
+    *Shapes*: days (days,), ascending, only those with an outcome; sums (days, losses) of all symbols; errors (symbols,
+    days, errors) of each symbol, in the order of `ERRORS`.
     """
 
     names: list[str]
@@ -152,7 +149,7 @@ class DaySums:
 
     @classmethod
     def of_all(cls, parts: Sequence[Self]) -> Self:
-        """The sums of all parts, none of which shares a symbol with another."""
+        """The sums of all parts; no symbol is in two parts."""
         days = np.unique(np.concatenate([one.days for one in parts]))
         sums = np.zeros((len(days), len(parts[0].names)))
         errors = np.zeros((sum(len(one.errors) for one in parts), len(days), len(ERRORS)))
@@ -176,7 +173,7 @@ class DaySums:
 
     @property
     def n_symbols_unmoved(self) -> int:
-        """Those of them whose outcomes were all exactly 0."""
+        """Symbols whose outcomes were all exactly 0."""
         return int((self.totals().by_symbol["abs_y"] == 0).sum())
 
     @property
@@ -185,11 +182,11 @@ class DaySums:
         return dict(zip(self.names, self.sums.T, strict=True))
 
     def totals(self) -> Totals:
-        """Over all days."""
+        """Sums over all days."""
         return self._named(self.sums.sum(axis=0), self.errors.sum(axis=1))
 
     def drawn(self, weights: Floats) -> Totals:
-        """Over days as often as each was drawn, which all symbols share. *Shapes*: weights (draws, days)."""
+        """Sums over drawn days, the same days for all symbols. *Shapes*: weights (draws, days)."""
         return self._named((weights @ self.sums).T, (weights @ self.errors).transpose(0, 2, 1))
 
     def _named(self, sums: Floats, errors: Floats) -> Totals:
@@ -198,9 +195,9 @@ class DaySums:
 
 
 def summary(totals: Totals, version: str) -> dict[str, Floats]:
-    """Every metric of one version: of the common sums, but relative errors as the geometric mean over symbols.
+    """Every metric of one version from the total sums; relative errors are the geometric mean over symbols.
 
-    A symbol whose outcomes never moved has no relative error: it is left out, of the figure and of each draw.
+    A symbol whose outcomes never moved has no relative error: it is left out of the figure and of each draw.
     """
     found = figures(totals.together, version)
     for name, error in relative_errors(totals.by_symbol, version).items():

@@ -1,15 +1,15 @@
-"""Which cells may trade: skill and coverage judged with the evidence there is.
+"""Forecast gates: which cells may trade, judged on skill and coverage with the available evidence.
 
 Skill (rMAE, rRMSE): PASS when the estimate is below its threshold and its upper confidence bound is below 1, that is,
-better than persistence; FAIL when the estimate is not below the threshold; INCONCLUSIVE between the two, and where the
-figure has no bound. What is surely worse than persistence is FAIL even with too few days for anything else.
-Coverage of [q25, q75]: by `gates.coverage_rule`, `reject` fails only a proven deviation beyond the tolerance,
-`equivalence` passes only a proven agreement, `point` compares the estimate and nothing else.
-False discoveries, with `gates.fdr`: PASS when the p of being no better than persistence, adjusted for all cells that
-are traded together, is at most q; FAIL when the forecast was no better on these days; INCONCLUSIVE between the two.
-Under `gates.policy: ci` a cell with too few days or outcomes is INCONCLUSIVE; `point` asks no such question.
+better than persistence; FAIL when the estimate is not below the threshold; INCONCLUSIVE otherwise, and where the figure
+has no bound. A cell that is significantly worse than persistence FAILs even with too few days for anything else.
+Coverage of [q25, q75], by `gates.coverage_rule`: `reject` fails only a proven deviation beyond the tolerance,
+`equivalence` passes only a proven agreement, `point` compares the estimate only. False discoveries, with `gates.fdr`:
+PASS when the p of being no better than persistence, adjusted for all cells that are traded together, is at most q; FAIL
+when the forecast was no better on these days; INCONCLUSIVE otherwise. Under `gates.policy: ci` a cell with too few days
+or outcomes is INCONCLUSIVE; `point` has no such minimum.
 
-*Tables*: one entry a cell, in the order of `metrics["cells"]`; every figure can be re-derived from that document.
+*Tables*: one entry a cell, in the order of `metrics["cells"]`, from which every figure can be derived again.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ LOW_POWER_TOLERANCES = 3
 DECIMALS = 6
 EVEN = 0.5  # the p of a forecast exactly as good as persistence
 NO_BOUND = (
-    "in some resamples of the days no outcome moved, so the figure has no confidence bound: it takes more days on "
-    "which the price moves"
+    "in some resamples of the days no outcome moved, so the figure has no confidence bound: more days on which the "
+    "price moves are needed"
 )
 Document = dict[str, Any]
 
@@ -38,7 +38,7 @@ Document = dict[str, Any]
 def forecast_gates(
     metrics: Mapping[str, Any], controls: Mapping[str, Any], params: GatesParams, stated: Stated
 ) -> Document:
-    """The judgements of each cell; eligible is a cell whose gates let it through while the controls hold."""
+    """The judgements of each cell. A cell is eligible if its gates allow it and the controls hold."""
     trusted = controls["verdict"] == Verdict.PASS
     gates = [_judged(entry, params) for entry in metrics["cells"]]
     if params.fdr:
@@ -53,7 +53,7 @@ def forecast_gates(
 
 
 def _judged(entry: Mapping[str, Any], params: GatesParams) -> dict[str, Judgement]:
-    """What is judged of a cell by itself."""
+    """The judgements that need only this cell."""
     return {
         "rmae": judge_skill(entry, "rmae", params.rmae_lt, params),
         "rrmse": judge_skill(entry, "rrmse", params.rrmse_lt, params),
@@ -73,7 +73,7 @@ def _cell(entry: Mapping[str, Any], gates: Mapping[str, Judgement], *, trusted: 
 
 
 def judge_skill(entry: Mapping[str, Any], metric: str, threshold: float, params: GatesParams) -> Judgement:
-    """Whether the relative error is below its threshold, and surely below that of persistence."""
+    """Whether the relative error is below its threshold, and significantly below that of persistence."""
     figure = entry["metrics"][metric]["calibrated"]
     value, se, ci, floor = figure["value"], figure["se"], figure["ci"], figure.get("floor")
     bound = ci[1] if ci and params.policy == "ci" else None
@@ -82,7 +82,7 @@ def judge_skill(entry: Mapping[str, Any], metric: str, threshold: float, params:
     elif not _enough(entry, params):
         verdict, words = Verdict.INCONCLUSIVE, _too_little(entry, params)
     elif value is None:
-        verdict, words = Verdict.FAIL, "outcomes never moved: there is nothing that could be forecast better"
+        verdict, words = Verdict.FAIL, "outcomes never moved, so no forecast can be better than persistence"
     elif params.policy == "point":
         verdict, words = (Verdict.PASS if value < threshold else Verdict.FAIL), _luck_words(threshold, se)
     elif bound is None:
@@ -117,13 +117,15 @@ def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
 
 
 def judge_discovery(entry: Mapping[str, Any], found: Discovery | None, fdr: Fdr, params: GatesParams) -> Judgement:
-    """Whether the forecast is better than persistence after all that was tested with it."""
+    """Whether the forecast is better than persistence, given all cells that were tested with it."""
     value = None if found is None else round(found.adjusted, DECIMALS)
     if found is None and not _enough(entry, params):
         verdict, words = Verdict.INCONCLUSIVE, _too_little(entry, params)
     elif found is None:
         verdict = Verdict.INCONCLUSIVE
-        words = "the mean daily error differs from that of persistence by the same amount on all days: there is no test"
+        words = (
+            "the mean daily error differs from that of persistence by the same amount on all days, so there is no test"
+        )
     else:
         short = Verdict.INCONCLUSIVE if found.alone < EVEN else Verdict.FAIL
         verdict = Verdict.PASS if found.adjusted <= fdr.q else short
@@ -150,13 +152,13 @@ def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
 
 def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
     return (
-        f"{entry['n']} outcomes on {entry['n_days']} days; gates.min_forecast_outcomes asks for "
-        f"{params.min_forecast_outcomes}, gates.min_forecast_days for {params.min_forecast_days}"
+        f"{entry['n']} outcomes on {entry['n_days']} days; gates.min_forecast_outcomes requires "
+        f"{params.min_forecast_outcomes}, gates.min_forecast_days {params.min_forecast_days}"
     )
 
 
 def _too_few_for_error(entry: Mapping[str, Any], params: GatesParams) -> str:
-    return f"{entry['n_days']} days give no standard error; gates.min_ci_days asks for {params.min_ci_days}"
+    return f"{entry['n_days']} days give no standard error; gates.min_ci_days requires {params.min_ci_days}"
 
 
 def _worse_words(floor: float, params: GatesParams) -> str:
@@ -168,11 +170,11 @@ def _tie_words(entry: Mapping[str, Any]) -> str:
     share = (entry.get("ties") or {}).get("calibrated")
     if not share:
         return ""
-    return f", beyond what ties could explain: {_percent(share)} of the outcomes lie exactly on a quantile"
+    return f", more than ties explain: {_percent(share)} of the outcomes lie exactly on a quantile"
 
 
 def _skill_power(threshold: float, se: float, params: GatesParams) -> str:
-    """PASS means an estimate below min(threshold, 1 - z se); to get there mostly, truth must lie lower still."""
+    """PASS needs an estimate below min(threshold, 1 - z se); the true ratio must be lower to reach that reliably."""
     needed = min(threshold, 1.0 - _z(params.skill_confidence) * se) - _z(POWER) * se
     return f"a true ratio of {needed:.3f} or less passes four times out of five (standard error {se:.3f})"
 

@@ -1,25 +1,17 @@
-"""Uncertainty with the day as the unit of evidence: days drawn anew, tests, and four-valued verdicts.
-
-Days drawn anew: how uncertain a figure is when whole days are the independent pieces of evidence.
+"""Inference with the day as the unit of evidence: bootstrap bounds, tests, and four-valued verdicts.
 
 All symbols and snapshots of a day are drawn together, because they share the day's shocks. Short records are drawn day
-by day, longer ones in blocks of neighbouring days whose mean length is chosen from the data.
+by day, longer ones in blocks of neighbouring days with a mean length chosen from the data. A figure that has no
+denominator in some draw, for instance because nothing moved on the drawn days, has no bound and no standard error:
+leaving such draws out would flatter it.
 
-A figure without a denominator in some draw, for instance because nothing moved on the days that were drawn, has no
-bound and no standard error at all: what those draws would have shown is unknown, and leaving them out would flatter.
+Verdicts have four values, because too little evidence is neither a pass nor a failure, and a sealed holdout is not
+judged at all.
 
 *Shapes*: weights (reps, days) count how often a day was drawn; a sum over drawn days is `weights @ day_sums`.
-*Source*: Politis, Romano (1994), stationary bootstrap; Politis, White (2004) with Patton's correction (2009), length.
-
-Could it be luck: tests whose unit of evidence is the day.
-
-*Source*: Diebold, Mariano (1995) with the correction of Harvey, Leybourne, Newbold (1997). On one value a day and
-without lags the corrected statistic is the t statistic of the mean; Diebold, Gunther, Tay (1998) for the PIT.
-
-Four-valued verdicts and the judgement that carries one: what every gate, of forecasts or of trades, says.
-
-Not enough evidence is neither a pass nor a failure, and a sealed holdout is not judged at all; a gate that knew only
-yes and no would have to lie about both.
+*Source*: Politis, Romano (1994), stationary bootstrap; Politis, White (2004) with Patton's correction (2009), length;
+Diebold, Mariano (1995) with the correction of Harvey, Leybourne, Newbold (1997): with one value a day and no lags, the
+corrected statistic is the t statistic of the mean; Diebold, Gunther, Tay (1998) for the PIT.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +29,7 @@ ROUNDING = 1e-9  # of sums of quantities that are known to 1e-6 bp
 
 @lru_cache(maxsize=64)
 def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
-    """How often each day is drawn, by rep; blocks of geometric length with mean `block_days`, around the circle."""
+    """How often each day is drawn, by rep; circular blocks of geometric length with mean `block_days`."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, n_days, block_days]))
     step = np.arange(n_days)
     begins = rng.random((reps, n_days)) < 1.0 / block_days
@@ -50,7 +42,7 @@ def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
 
 
 def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
-    """Points of the draws below which these shares of them lie; NaN for a figure that some draw lacks.
+    """Quantiles of the draws at these shares; NaN for a figure that is missing in some draw.
 
     *Shapes*: drawn (..., draws); the result (shares, ...).
     """
@@ -58,7 +50,7 @@ def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
 
 
 def deviation(drawn: Floats) -> Floats:
-    """Standard error by the draws; NaN for a figure that some draw lacks. *Shapes*: (..., draws) to (...)."""
+    """Standard error from the draws; NaN for a figure that is missing in some draw. *Shapes*: (..., draws) to (...)."""
     return np.asarray(_whole(drawn).std(axis=-1, ddof=1))
 
 
@@ -104,7 +96,7 @@ def _bandwidth(centred: Floats, covariance: Floats, quiet: int, longest: int) ->
 
 
 def diebold_mariano(daily_loss_difference: Floats) -> dict[str, float]:
-    """Is the mean of daily (loss - benchmark's loss) zero, and is it below zero; NaN where days do not differ."""
+    """Tests whether the mean daily (loss - benchmark's loss) is zero, and below zero; NaN where days do not differ."""
     if not varies(daily_loss_difference):
         return {"statistic": np.nan, "p_two_sided": np.nan, "p_better": np.nan}
     days = len(daily_loss_difference)
@@ -115,10 +107,10 @@ def diebold_mariano(daily_loss_difference: Floats) -> dict[str, float]:
 
 
 def pit_uniformity(counts: Floats, drawn: Floats | None) -> dict[str, float]:
-    """Chi-square of four equally likely bins: p if outcomes were independent, and p with days drawn anew.
+    """Chi-square of four equally likely bins: p for independent outcomes, and p from resampled days.
 
-    The second centres each draw on what was seen, so it knows how outcomes of a day move together. Counts that ties
-    were shared out in (`figures.hit_counts`) are as even as they can be: then both are upper bounds of p.
+    The second centres each draw on the observed counts, so it accounts for dependence within a day. Counts in which
+    ties were shared out (`figures.hit_counts`) are as even as they can be; then both are upper bounds of p.
     """
     n = counts.sum()
     if n == 0:
@@ -150,10 +142,10 @@ WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SEALED, Verdict.PASS)
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """One gate's verdict with all that is needed to check it by hand.
+    """One gate's verdict with everything needed to check it by hand.
 
-    `bound` is the confidence bound that the rule looked at (null when it looked at none), `words` say what the test
-    could have seen with this much data.
+    `bound` is the confidence bound that the rule used (null if it used none); `words` say what the test could detect
+    with this much data.
     """
 
     verdict: Verdict
@@ -170,7 +162,7 @@ class Judgement:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of all together: FAIL before INCONCLUSIVE before SEALED before PASS; of none, INCONCLUSIVE.
+    """The joint verdict: FAIL before INCONCLUSIVE before SEALED before PASS; INCONCLUSIVE for none.
 
     INCONCLUSIVE outranks SEALED: where the search span cannot decide, opening the holdout would not help.
     """

@@ -1,9 +1,9 @@
 """Elementary losses of each forecast, as answered and as calibrated.
 
-Formulas are utilsforecast's; here each forecast is a series of its own, so that its mean loss is the loss itself.
+Formulas are utilsforecast's. Each forecast is a series of its own here, so its mean loss is the loss itself.
 
-*Tables*: one row a forecast, in the order given; columns `n`, `abs_y`, `sq_y` (what persistence, a move of zero, would
-lose), `unmoved` (y is exactly 0), `crossed`, and for each version v in `raw`, `calibrated` its losses, `v_hit_05` to
+*Tables*: one row a forecast, in the given order; columns `n`, `abs_y`, `sq_y` (the losses of persistence, a move of
+zero), `unmoved` (y is exactly 0), `crossed`, and for each version v in `raw`, `calibrated` its losses, `v_hit_05` to
 `v_hit_95` (y at or below the quantile), `v_tie_05` to `v_tie_95` (y exactly on it) and `v_tied` (y on any of the five).
 *Units*: bp (squared losses bp^2); hits and ties are 0 or 1.
 """
@@ -16,7 +16,7 @@ from utilsforecast import losses
 from stages.tables.forecasts import LEVELS, QUANTILES
 
 VERSIONS = ["raw", "calibrated"]
-COLUMNS = {"raw": "raw_{}", "calibrated": "{}"}  # where a version's quantile stands
+COLUMNS = {"raw": "raw_{}", "calibrated": "{}"}  # a version's columns
 INTERVALS = {50: ("q25", "q75"), 90: ("q05", "q95")}
 
 
@@ -58,7 +58,7 @@ def hits_and_ties() -> Iterator[pl.Expr]:
 
 
 def _as_series(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """The frame in utilsforecast's words: unique_id, y, and one model a version."""
+    """The frame in utilsforecast's form: unique_id, y, and one model a version."""
     quantiles = [pl.col(COLUMNS[v].format(name)).alias(f"{v}-{name}") for v in VERSIONS for name in QUANTILES]
     bounds = [
         pl.col(COLUMNS[v].format(name)).alias(f"{v}-{side}-{level}")

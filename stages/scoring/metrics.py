@@ -1,15 +1,15 @@
-"""How good the asked model's forecasts are, as answered and as calibrated, and how sure that is.
+"""Metrics of the asked model's forecasts, as answered and as calibrated, with their uncertainty.
 
 *Tables*: a document with three lists: `cells` (symbol, history, horizon, method), `by_snapshot` (the same by clock
-time, of the stated method, without bounds) and `pooled` (over symbols; relative errors as geometric means). Each entry
+time, for the stated method, without bounds) and `pooled` (over symbols; relative errors as geometric means). Each entry
 names its scope and holds `n`, `n_days`, `n_void`, `n_uncalibrated`, `n_crossed`, `unmoved` (share of outcomes that are
 exactly 0) and by version `ties` (share exactly on one of the five quantiles), per metric and version `value`, `ci` and
 `se`, then `dm` (against persistence) and `pit`. A pooled entry also counts `n_symbols` and, of those, the
-`n_symbols_unmoved` whose outcomes never moved: no relative error holds them.
+`n_symbols_unmoved` whose outcomes never moved and which no relative error includes.
 *Time*: rows that are void or not calibrated yet are counted, not scored.
-*Units*: as in `figures.py`. `ci` is the pair of one-sided bounds at `gates.skill_confidence` by drawing days anew, `se`
-the deviation of the draws, and a relative error's `floor` its lower bound at `gates.worse_confidence`: all null below
-`gates.min_ci_days` days, and where some draw has no such figure (`resampling.py`). No p is written as less than 1e-6.
+*Units*: as in `figures.py`. `ci` is the pair of one-sided bootstrap bounds at `gates.skill_confidence`, `se` the
+deviation of the draws, and a relative error's `floor` its lower bound at `gates.worse_confidence`: all null below
+`gates.min_ci_days` days, and where some draw lacks the figure (`inference.py`). No p is written as less than 1e-6.
 """
 
 from collections import defaultdict
@@ -38,13 +38,13 @@ COUNTS = ("n", "n_void", "n_uncalibrated", "n_crossed")
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "method"]
 RELATIVE = ("rmae", "rrmse")
 DECIMALS = 6
-LEAST_P = 1e-6  # a smaller one would be written as 0
+LEAST_P = 1e-6  # a smaller value would be written as 0
 
 
 def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
     """Every metric of the asked model at every scope; `method` is the stated calibration.
 
-    No cell spans two methods, so one method's losses of some symbols are in memory at a time.
+    No cell spans two methods, so only one method's losses of some symbols are in memory at a time.
     """
     found: dict[str, list[Document]] = {scope: [] for scope in SCOPES}
     pooled: dict[tuple[Any, ...], list[tuple[Document, DaySums]]] = defaultdict(list)
@@ -61,13 +61,13 @@ def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
 
 
 def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the model that was asked: all but the benchmark's, unless the benchmark itself was asked."""
+    """The rows of the asked model: all except the benchmark's, unless the benchmark itself was asked."""
     others = forecasts.filter(pl.col("model") != BENCHMARK)
     return forecasts if others.is_empty() else others
 
 
 def _cells(forecasts: pl.DataFrame, scopes: Iterable[str]) -> Iterator[tuple[str, Document, DaySums]]:
-    """The cells of some scopes with their sums, of forecasts that one method calibrated."""
+    """The cells of some scopes with their sums, from forecasts of one calibration method."""
     asked = asked_rows(forecasts).sort(FORECAST)
     scored = asked.filter(~pl.col("void"), "calibrated")
     losses = _with_benchmark(forecasts, scored)
@@ -120,9 +120,9 @@ def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesPa
 
 
 def _weights(sums: DaySums, params: GatesParams) -> Floats | None:
-    """Draws of days; once there are enough to tell, in blocks: the middle of what the three judged series ask for.
+    """Draws of days; with enough days, in blocks: the median of the lengths that the three judged series need.
 
-    The longest of the three would, on independent days, make the bounds of 60 days too narrow (docs/EVALUATION.md).
+    The longest of the three would make the bounds of 60 independent days too narrow (docs/EVALUATION.md).
     """
     if sums.n_days < params.min_ci_days:
         return None
@@ -132,7 +132,7 @@ def _weights(sums: DaySums, params: GatesParams) -> Floats | None:
 
 
 def _judged_series(sums: DaySums) -> Iterator[Floats]:
-    """Each judged figure as a daily series: what a day adds to its numerator beyond the figure's own value."""
+    """Each judged figure as a daily series: a day's contribution to the numerator beyond the figure's value."""
     daily = sums.daily
     covered = covered_50(daily, "calibrated")
     for part, below in ((daily["calibrated_abs"], "abs_y"), (daily["calibrated_sq"], "sq_y"), (covered, "n")):
@@ -152,7 +152,7 @@ def _pit(totals: Totals, drawn: Totals | None, version: str) -> Document:
 
 
 def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
-    """Losses of the scored rows, and the benchmark's own pinball on the same questions beside them."""
+    """Losses of the scored rows, with the benchmark's pinball loss on the same questions."""
     benchmark = forecasts.filter(pl.col("model") == BENCHMARK, ~pl.col("void"), "calibrated")
     pinball = elementary_losses(benchmark).select(
         pl.mean_horizontal(f"{v}_pinball_{level:02d}" for level in LEVELS).alias(f"{v}_benchmark_pinball")
@@ -164,7 +164,7 @@ def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFra
 
 
 def _members(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iterator[tuple[Document, Ints]]:
-    """Each cell of a scope in order: its name and counts, and where its scored rows stand (possibly nowhere)."""
+    """Each cell of a scope in order: its name and counts, and the rows it scores (possibly none)."""
     counts = (
         ~pl.col("void") & pl.col("calibrated"),
         pl.col("void"),

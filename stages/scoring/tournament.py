@@ -1,23 +1,17 @@
-"""All calibration methods on the same outcomes, one proposed by the stated rule; and the data of the plots.
+"""The tournament: all calibration methods on the same outcomes, one proposed by the stated rule; and plot data.
 
-Small frames behind the plots: are levels reached as often as they say, and does that hold through the day.
+In each cell (symbol, history, horizon) the loss `gates.choose_calibration.by` is divided by its mean over all methods,
+so wild symbols and long horizons count no more than others; the average method has 1, also where no method loses
+anything. Among the methods whose pooled coverage does not FAIL, the best is proposed, or the simplest that is behind it
+by at most `within_se` standard errors of the daily difference.
 
-*Tables*: one row a method and level (`reliability`), or a method, horizon and clock time (`coverage_by_time`); both
-over all symbols of the asked model, as answered and as calibrated, sorted by key. Outcomes exactly on a quantile count
-as in `figures.py`.
-
-Which calibration the search span speaks for: all methods on the same outcomes, and one proposed by the stated rule.
-
-The loss `gates.choose_calibration.by` is divided by its mean over all methods in each cell (symbol, history, horizon),
-so that wild symbols and long horizons count no more than others: 1 is the average method, also where none loses
-anything. Of the methods whose pooled coverage does not FAIL, the best is proposed, or the simplest that is behind it by
-at most `within_se` standard errors of the daily difference: more machinery must earn its place.
-
-*Tables*: `{method, params, why, trials, n, n_days, methods}`: a line a method, simplest first, with its `loss`, how far
-it is `behind` the best, and the standard error `se` of that. `params` is what `make adopt ARGS=calibration` writes;
-null, like `method`, where none qualifies or days are too few for a standard error.
-*Time*: rows that any method could not correct yet are left out for all.
-*Source*: Breiman, Friedman, Olshen, Stone (1984) for the rule of one standard error.
+*Tables*: the proposal `{method, params, why, trials, n, n_days, methods}`: a line a method, simplest first, with its
+`loss`, how far it is `behind` the best, and the standard error `se` of that. `params` is what `make adopt
+ARGS=calibration` writes; null, like `method`, where none qualifies or there are too few days for a standard error. For
+the plots: one row a method and level (`reliability`), or a method, horizon and clock time (`coverage_by_time`), both
+over all symbols of the asked model, as answered and as calibrated, sorted by key; ties count as in `figures.py`.
+*Time*: rows that some method could not correct yet are left out for all methods.
+*Source*: Breiman, Friedman, Olshen, Stone (1984) for the one-standard-error rule.
 """
 
 from collections.abc import Mapping
@@ -39,7 +33,7 @@ KIND = ["method", "horizon_min"]
 
 
 def reliability(forecasts: Parts) -> pl.DataFrame:
-    """Share of outcomes at or below each quantile, against the share there should be."""
+    """Share of outcomes at or below each quantile, beside its level."""
     sums = _by_session(forecasts, KIND).drop("session").group_by(KIND).sum()
     counts = {version: hit_counts(_columns(sums), version) for version in VERSIONS}
     levels = [
@@ -97,7 +91,7 @@ Document = dict[str, Any]
 
 
 def tournament(forecasts: Parts, metrics: Mapping[str, Any], params: GatesParams) -> Document:
-    """All methods beside each other, and the one that is proposed."""
+    """All methods side by side, and the proposed one."""
     choose = params.choose_calibration
     coverage = _coverage(metrics, params)
     methods = sorted(coverage, key=SIMPLEST_FIRST.index)
@@ -122,7 +116,7 @@ def tournament(forecasts: Parts, metrics: Mapping[str, Any], params: GatesParams
 
 
 def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verdict]:
-    """By method: the worst verdict on the coverage of any history and horizon, all symbols together."""
+    """By method: the worst verdict on its pooled coverage for any history and horizon."""
     verdicts: dict[str, list[Verdict]] = {}
     for entry in metrics["pooled"]:
         verdicts.setdefault(entry["method"], []).append(judge_coverage(entry, params).verdict)
@@ -130,13 +124,13 @@ def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verd
 
 
 def _daily_losses(forecasts: Parts, choose: ChooseCalibration) -> pl.DataFrame:
-    """One row a day and method: the sum of relative losses, and of how many outcomes."""
+    """One row a day and method: the sum of relative losses, and the number of outcomes."""
     parts = pl.concat(_relative_losses(part, choose) for part in forecasts)
     return parts.group_by("session", "method", maintain_order=True).agg(pl.col("loss", "n").sum())
 
 
 def _relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
-    """The same of some symbols."""
+    """The same for some symbols."""
     able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
     losses = [
         one.select("session", "method", *CELL).hstack(elementary_losses(one).select(loss=LOSSES[choose.by]))
@@ -149,7 +143,7 @@ def _relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.D
 
 
 def _lines(methods: list[str], daily: Floats, n: int, best: int) -> list[Document]:
-    """*Shapes*: daily (days, methods), `best` one of its columns."""
+    """One line a method. *Shapes*: daily (days, methods), `best` one of its columns."""
     behind = daily - daily[:, [best]]
     se = behind.std(axis=0, ddof=1) * np.sqrt(len(daily)) / n
     return [

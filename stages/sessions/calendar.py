@@ -1,23 +1,13 @@
-"""Sessions of the exchange, the minutes in them, and the instants at which the pipeline asks.
+"""The calendar: sessions of the exchange, their minutes, and the snapshots at which the pipeline asks.
 
-The exchange's sessions: when each one opens and closes, half days and special closures included.
-
-*Tables*: `Calendar`, one row a session, oldest first.
-*Time*: all instants in UTC; 09:30 in New York is 14:30 UTC in winter and 13:30 UTC in summer.
-*Source*: `exchange_calendars`, XNYS, between explicit bounds: its own defaults move with the day of the run. This is
-the only module that imports it, and only when called, since the import takes a second or two.
-
-The gapless grid of regular trading hours: every minute that should have a bar.
-
-*Tables*: one row a session and minute, key `ts`, oldest first.
-*Time*: `ts` is the bar's start; `known_at = ts + 1 min` is the first instant at which the bar may be used.
-
-The instants at which the pipeline asks: clock times in New York, on each session's own date.
-
-*Tables*: one row a session and clock time, sorted by both.
-*Time*: a snapshot knows the bars with `known_at <= snapshot_utc`; `m0` is the last of them. The conversion uses the
-zone rules that polars carries, so that it does not depend on the machine's own zone files.
+*Tables*: `Calendar`, one row a session, oldest first. The minute grid has one row a session and minute of regular
+hours, key `ts`; snapshots have one row a session and clock time in New York, sorted by both.
+*Time*: all instants in UTC; 09:30 in New York is 14:30 UTC in winter and 13:30 UTC in summer. A bar starts at `ts` and
+may be used from `known_at = ts + 1 min` on; a snapshot knows the bars with `known_at <= snapshot_utc`, of which `m0` is
+the last. Zone rules are those of polars, so the machine's zone files do not matter.
 *Units*: `minutes_to_close` in minutes; a horizon fits exactly when it is not longer.
+*Source*: `exchange_calendars`, XNYS, between explicit bounds, since its defaults depend on the day of the run. This is
+the only module that imports it, and only when called: the import takes a second or two.
 """
 
 from datetime import date, time, timedelta
@@ -76,7 +66,7 @@ def minute_grid(calendar: pl.DataFrame) -> pl.DataFrame:
 def snapshots(calendar: pl.DataFrame, snapshots_et: tuple[str, ...]) -> pl.DataFrame:
     """`session, snapshot_et, snapshot_utc, m0, minutes_to_close, is_open` for every session and clock time.
 
-    `is_open` says that the snapshot lies strictly between open and close; outside, `m0` names no bar.
+    `is_open`: the snapshot is strictly between open and close; otherwise `m0` is not a bar.
     """
     asked = pl.DataFrame(
         {"snapshot_et": list(snapshots_et), "clock": [time.fromisoformat(clock) for clock in snapshots_et]},

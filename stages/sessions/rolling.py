@@ -1,4 +1,4 @@
-"""What the usable sessions before a session held, and the median of it.
+"""Rolling windows over the usable sessions before a session, and their median.
 
 *Shapes*: a table has one entry a session along its first axis, in order, and NaN where nothing is known; `usable` has
 one flag a session.
@@ -12,9 +12,9 @@ Floats = NDArray[np.float64]
 
 
 def windows_before(table: Floats, usable: NDArray[np.bool_], count: int) -> tuple[Floats, NDArray[np.int64]]:
-    """The last `count` usable sessions, along a new last axis, and per session which of these windows lies before it.
+    """The last `count` usable sessions along a new last axis, and the index of each session's window.
 
-    NaN stands for sessions that there were not yet.
+    NaN stands for sessions before the first one.
     """
     none_yet = np.full((count, *table.shape[1:]), np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([none_yet, table[usable]]), count, axis=0)
@@ -22,7 +22,7 @@ def windows_before(table: Floats, usable: NDArray[np.bool_], count: int) -> tupl
 
 
 def median(values: Floats, at_least: int = 1) -> Floats:
-    """Median along the last axis, of the numbers only; NaN where there are fewer than `at_least`."""
+    """Median of the numbers along the last axis; NaN where there are fewer than `at_least`."""
     ordered = np.sort(values)  # NaN last
     count = values.shape[-1] - np.isnan(ordered).sum(axis=-1)
 

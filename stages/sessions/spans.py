@@ -1,19 +1,13 @@
-"""The record cut into search span, embargo and holdout, and the search span walked through in folds.
+"""The spans of the record: search span, embargo and holdout, and the walk-forward folds of the search span.
 
-The record cut into search span, embargo and holdout.
-
-*Time*: the spans follow each other and share no session. A forecast never looks past its session's close, so an embargo
+*Time*: spans follow each other and share no session. A forecast never reaches beyond its session's close, so an embargo
 of one session separates every outcome of the search span from the holdout. The embargo counts sessions of the exchange,
-scored or not, so a search span never shrinks as the record grows towards `split.holdout_from`. Days behind the end of
+scored or not, so a search span never shrinks as the record grows towards `split.holdout_from`. Days after the end of
 the calendar are not known to be sessions and do not count: the search span then ends `split.embargo_sessions` before
-that end, which is rather too early than too late.
-*Errors*: `ConfigurationError` when the record is too short for the cut that `split` asks for.
-
-The search span walked through: chosen on what came before, traded on what comes next, again and again.
-
-*Time*: what is chosen on ends `split.embargo_sessions` before what is traded; a forecast never looks past its session's
-close, so nothing that was chosen on reaches into what is traded. Folds follow each other and share no session.
-*Errors*: `ConfigurationError` when the span is too short for a single fold.
+that end, which is too early rather than too late. In a fold, the training sessions end `split.embargo_sessions` before
+the traded ones; folds follow each other and share no traded session.
+*Errors*: `ConfigurationError` when the record is too short for the cut that `split` states, or the search span for a
+single fold.
 """
 
 from collections.abc import Sequence
@@ -26,7 +20,7 @@ import polars as pl
 from stages.errors import ConfigurationError
 from stages.params.split import CutParams, WalkForwardParams
 
-ALL = "all"  # the name of a holdout's only sealed span
+ALL = "all"  # the name of a holdout that is one sealed span
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Spans:
-    """The spans of a record; `holdout` has one a month with `split.holdout_months`, else one named `all`."""
+    """The spans of a record; with `split.holdout_months` the holdout has one span a month, else one named `all`."""
 
     search: Span
     embargo: Span
@@ -61,14 +55,14 @@ class Spans:
 
     @property
     def held(self) -> dict[str, int]:
-        """Sessions of each part of the holdout, by its name; of a holdout that has not begun, `{"all": 0}`."""
+        """Sessions of each holdout part, by name; `{"all": 0}` for a holdout that has not begun."""
         return {one.name: len(one) for one in self.holdout}
 
 
 def cut_sessions(calendar: pl.DataFrame, calibrated: pl.DataFrame, params: CutParams) -> Spans:
-    """The scored sessions, cut where the one stated key of `split` says.
+    """The scored sessions, cut by the stated key of `split`.
 
-    A session is scored when any forecast of it exists; days before the first full history are in no span.
+    A session is scored when any forecast of it exists; days before the first complete history are in no span.
     """
     forecast = set(calibrated["session"].unique())
     exchange = calendar["session"].sort().to_list()
@@ -93,13 +87,13 @@ def within(span: Span, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def bars_within(_: str, bars: pl.DataFrame, span: Span) -> tuple[pl.DataFrame, int]:
-    """One symbol's bars of the span, and how many."""
+    """One symbol's bars in the span, and their number."""
     kept = within(span, bars)
     return kept, kept.height
 
 
 def _begin_of_holdout(scored: list[date], params: CutParams) -> date:
-    """From which day on sessions are held out."""
+    """The first day that is held out."""
     if params.holdout_from is not None:
         return params.holdout_from
     if params.holdout_sessions is not None:
@@ -112,9 +106,9 @@ def _begin_of_holdout(scored: list[date], params: CutParams) -> date:
     first, last = months[0].sessions[0], months[-1].sessions[0]
     if 12 * (last.year - first.year) + last.month - first.month + 1 > len(months):
         raise ConfigurationError(
-            f"split.holdout_months = {params.holdout_months} wants consecutive months, but a month between "
-            f"{months[0].name} and {months[-1].name} has no session with forecasts: "
-            "see the statuses in schedule.parquet."
+            f"split.holdout_months = {params.holdout_months} needs consecutive months, but a month between "
+            f"{months[0].name} and {months[-1].name} has no session with forecasts: see the statuses in "
+            "schedule.parquet, or lower split.holdout_months."
         )
     return first.replace(day=1)
 
@@ -129,13 +123,13 @@ def _too_short(scored: list[date], params: CutParams) -> ConfigurationError:
     return ConfigurationError(
         f"the record holds {len(scored)} sessions with forecasts, too few for split.{name} = {getattr(params, name)} "
         f"and split.embargo_sessions = {params.embargo_sessions} with at least one session left to search: {remedy}, "
-        "shorten requests.history_days or widen universe.first_session..last_session."
+        "shorten requests.history_days, or widen universe.first_session to universe.last_session."
     )
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One step of the walk."""
+    """One step of the walk-forward."""
 
     train: Span
     trade: Span
@@ -151,7 +145,7 @@ def folds(sessions: Sequence[date], params: WalkForwardParams) -> list[Fold]:
         raise ConfigurationError(
             f"the search span has {len(sessions)} sessions, too few for split.walk_forward.first_train_sessions = "
             f"{walk.first_train_sessions} and split.embargo_sessions = {params.embargo_sessions} with at least one "
-            "session left to trade: lower the former, or widen universe.first_session..last_session."
+            "session left to trade: lower the former, or widen universe.first_session to universe.last_session."
         )
     ordered = sorted(sessions)
     return [

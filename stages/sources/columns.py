@@ -1,7 +1,7 @@
-"""Which of a vendor's columns is what, with the evidence: by its name, and where names are strange by its values.
+"""The meaning of a vendor's columns, with the evidence: by name, or by value where names are unknown.
 
-A bar's high is the highest and its low the lowest of its four prices, in every row; a minute opens near the close of
-the one before. Names come first, since they say what a vendor means; values must not contradict them.
+In every row a bar's high is the highest and its low the lowest of its four prices; a minute opens near the previous
+close. Names come first, since they state what a vendor means; values must not contradict them.
 *Errors*: `DataContractError` where no assignment fits, with the columns and how to name them.
 """
 
@@ -28,7 +28,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 A_SECOND: Mapping[Unit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 SCALES = (1.0, 0.01, 1e-4, 1e-9)
-DEAREST = 5000.0  # dollars; dearer than nearly every share
+DEAREST = 5000.0  # dollars: above nearly every share price
 WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
@@ -37,15 +37,15 @@ ENOUGH = 0.98
 
 @dataclass(frozen=True)
 class Columns:
-    """Aliases that are needed, symbols that columns are named for, and the evidence."""
+    """Aliases that are needed, symbols that columns are named after, and the evidence."""
 
     aliases: dict[str, str]
     symbols: tuple[str, ...]
-    told: str
+    evidence: str
 
 
 def columns_of(rows: pl.DataFrame) -> Columns:
-    """What each column of some rows is; text of numbers counts as numbers."""
+    """The meaning of each column, from some rows; numbers stored as text count as numbers."""
     scalars = pl.selectors.numeric() | pl.selectors.string()
     numbers = rows.select(scalars.cast(pl.Float64, strict=False))
     if wide := _wide(rows.columns):
@@ -59,32 +59,34 @@ def columns_of(rows: pl.DataFrame) -> Columns:
     share = _bar_share(numbers, [ours[name] for name in PRICES])
     if share < ENOUGH:
         raise DataContractError(
-            f"columns {[ours[name] for name in PRICES]} are no open, high, low and close: high is highest and low is "
+            f"columns {[ours[name] for name in PRICES]} are not open, high, low and close: high is highest and low is "
             f'lowest in only {share:.0%} of rows. Name them: ALIASES="{" ".join(f"COLUMN={name}" for name in PRICES)}".'
         )
     aliases = {column: name for name, column in found.items() if column != name}
-    told = ", ".join(f"{column} is {name}" for column, name in aliases.items()) or "names as ours"
-    return Columns(aliases, symbols, f"{told}; high is highest and low lowest in {share:.1%} of {rows.height} rows")
+    text = ", ".join(f"{column} is {name}" for column, name in aliases.items()) or "names as ours"
+    return Columns(aliases, symbols, f"{text}; high is highest and low lowest in {share:.1%} of {rows.height} rows")
 
 
 def unit_of(first: int | str) -> tuple[Unit, str]:
-    """What a stamp that is a whole number counts since 1970, by the year that it leads to."""
+    """The unit of a whole-number stamp since 1970, from the year that it gives."""
     for unit, a_second in A_SECOND.items():
         if 2e8 < float(first) / a_second < 4e9:
             when = pl.from_epoch(pl.Series([int(first)]), time_unit=unit)[0]
             return unit, f"{unit}: {first} is {when} UTC"
-    raise DataContractError(f"the first stamp is {first}, which is no time since 1970 in s, ms, us or ns.")
+    raise DataContractError(
+        f"the first stamp is {first}, which is no time since 1970 in s, ms, us or ns: convert the stamps at the source."
+    )
 
 
 def price_scale_of(prices: pl.Series) -> tuple[float, str]:
-    """What 1 in the file is worth: whole numbers too large for dollars are cents or smaller units."""
+    """The value of 1 in the file: whole numbers too large for dollars are cents or smaller units."""
     known = prices.drop_nulls()
     median = float(known.median() or 0)  # type: ignore[arg-type]
     if known.is_empty() or not (known == known.round()).all():
         return 1.0, ""
     scale = next((scale for scale in SCALES if median * scale <= DEAREST), SCALES[-1])
-    told = f"{scale:g}: prices are whole numbers around {median:.0f}, so {median * scale:.2f} dollars"
-    return scale, "" if scale == 1 else told
+    text = f"{scale:g}: prices are whole numbers around {median:.0f}, so {median * scale:.2f} dollars"
+    return scale, "" if scale == 1 else text
 
 
 def _by_name(rows: pl.DataFrame) -> dict[str, str]:
@@ -92,7 +94,7 @@ def _by_name(rows: pl.DataFrame) -> dict[str, str]:
     found = {ours: plain[name] for ours, names in NAMES.items() for name in reversed(names) if name in plain}
     if {"date", "time"} <= {*plain} and rows[plain["date"]].dtype == pl.String:
         day = str(rows[plain["date"]].drop_nulls()[0])
-        if ":" not in day:  # a day alone, its minute in the column beside it
+        if ":" not in day:  # a date only, with the time in the next column
             del found["ts"]
             found |= {"date": plain["date"], "time": plain["time"]}
     return found
@@ -109,7 +111,7 @@ def _stamp_by_value(rows: pl.DataFrame) -> str:
 
 
 def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]:
-    """Prices and volume among columns of unknown names: four in a row that make bars, then the volume."""
+    """Prices and volume among unknown column names: four adjacent columns that form bars, then the volume."""
     unknown = [
         name
         for name in numbers.columns
@@ -126,19 +128,19 @@ def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]
 
 
 def _bar_share(numbers: pl.DataFrame, four: Sequence[str]) -> float:
-    """The share of rows in which the second is highest and the third lowest; null rows do not count."""
+    """The share of rows in which the second is highest and the third lowest; null rows are left out."""
     high, low = pl.col(four[1]), pl.col(four[2])
     holds = (high >= pl.max_horizontal(*four) - 1e-9) & (low <= pl.min_horizontal(*four) + 1e-9)
     return float(numbers.drop_nulls(list(four)).select(holds.mean()).item() or 0)
 
 
 def _gap(numbers: pl.DataFrame, opened: str, closed: str) -> float:
-    """How far an open lies from the close before it, on average."""
+    """The average distance between an open and the previous close."""
     return float(numbers.select((pl.col(opened) - pl.col(closed).shift(1)).abs().median()).item() or 0)
 
 
 def _wide(names: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]] | None:
-    """A column a symbol and field, as `Open_AAPL` or `('Open', 'AAPL')`: their form, and the symbols."""
+    """One column a symbol and field, as `Open_AAPL` or `('Open', 'AAPL')`: their form, and the symbols."""
     forms: dict[str, dict[str, str]] = {}
     for name in names:
         field = WIDE.search(name)

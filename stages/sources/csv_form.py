@@ -1,6 +1,6 @@
-"""How a CSV file is laid out and how its stamps are written, read from its first lines.
+"""The layout of a CSV file and the format of its stamps, read from its first lines.
 
-*Errors*: `DataContractError` for lines that hold no table of bars, and for stamps of no known form.
+*Errors*: `DataContractError` for lines that hold no table of bars, and for stamps of unknown format.
 """
 
 import re
@@ -25,7 +25,7 @@ ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York
 
 
 def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
-    """The layout and the rows as text, named by the file or, where it has no names, by what the cells look like."""
+    """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells."""
     for separator in SEPARATORS:
         cells = [cells_of(line, separator) for line in lines if line.strip()]
         first = next((at for at, line in enumerate(cells) if _is_row(line)), None)
@@ -38,17 +38,18 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
         return CsvParams(header_lines=first, columns=None if first else tuple(names), separator=separator), table
     raise DataContractError(
-        f"the file begins with {lines[:2]}, which is no table of bars: a stamp, four prices and a volume in each line."
+        f"the file begins with {lines[:2]}, which is not a table of bars: each line needs a stamp, four prices and a "
+        "volume."
     )
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """The cells of a line without blanks and quotes around them."""
+    """The cells of a line without surrounding blanks and quotes."""
     return [cell.strip().strip('"') for cell in line.split(separator)]
 
 
 def header_names(lines: Sequence[Sequence[str]]) -> list[str]:
-    """One name a column: of several lines what is not empty, joined by `_`; a name that is empty or taken by number."""
+    """One name a column: non-empty cells of the header lines joined by `_`; empty or repeated names get a number."""
     width = max(map(len, lines), default=0)
     padded = [[*line, *[""] * (width - len(line))] for line in lines]
     names: list[str] = []
@@ -59,9 +60,10 @@ def header_names(lines: Sequence[Sequence[str]]) -> list[str]:
 
 
 def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
-    """The strftime form of stamps that are no ISO 8601, and the zone that they name.
+    """The strftime format of stamps that are not ISO 8601, and the zone that they name.
 
-    Where both fit, the day stands where it leads to fewer weekends, then to a shorter span.
+    Where day and month could be exchanged, the order with fewer weekend days is chosen, then the one with the shorter
+    span.
     """
     texts = stamps.drop_nulls().unique()
     suffix = re.search(r" ([A-Za-z_/]+)$", texts[0])
@@ -75,7 +77,7 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
     if not fitting:
         raise DataContractError(
-            f"the stamp {texts[0]!r} has no known form: state it as source.stamp_format, like %m/%d/%Y %H:%M."
+            f"the stamp {texts[0]!r} has an unknown format: set source.stamp_format, for example to %m/%d/%Y %H:%M."
         )
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
 

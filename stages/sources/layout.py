@@ -1,6 +1,6 @@
-"""The template that a vendor's file names follow, read from the names: which part is a date, which a symbol.
+"""The template of a vendor's file names, read from the names: which part is a date, which a symbol.
 
-*Errors*: `DataContractError` where the names follow no one form.
+*Errors*: `DataContractError` where the names follow no single form.
 """
 
 import re
@@ -13,14 +13,14 @@ from stages.params.path_template import ANY, literal
 
 ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
 TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
-SHORT = re.compile(r"[A-Z]{1,5}")  # what is taken for a symbol where there is nothing to compare it with
+SHORT = re.compile(r"[A-Z]{1,5}")  # taken for a symbol where there is nothing to compare with
 YEAR, MONTH, DAY = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
 DATES = (
     (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?P=s){DAY}(?!\d)"), r"<yyyy>\g<s><mm>\g<s><dd>"),
     (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?!\d)"), r"<yyyy>\g<s><mm>"),
     (re.compile(rf"(?<!\d){YEAR}(?!\d)"), "<yyyy>"),
 )
-PARTS = {"month=": "m", "day=": "d"}  # of Hive's folders; with a leading zero where any path has one
+PARTS = {"month=": "m", "day=": "d"}  # of Hive folders; with a leading zero where any path has one
 SPLIT = re.compile(r"([/_= ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
 
 FINER = re.compile(r"([/_= .\-])")
@@ -28,15 +28,15 @@ FINER = re.compile(r"([/_= .\-])")
 
 @dataclass(frozen=True)
 class Layout:
-    """A template, the symbols that its paths name (none where a file holds many), and how many files follow it."""
+    """A template, the symbols named in its paths (none where a file holds many), and how many files follow it."""
 
     template: str
     symbols: tuple[str, ...]
     files: int
 
     @property
-    def told(self) -> str:
-        """The layout in words."""
+    def description(self) -> str:
+        """The layout as text."""
         periods = {"{d": "day", "{m": "month", "{yyyy": "year"}
         period = next((f", one a {word}" for form, word in periods.items() if form in self.template), "")
         whose = f"one a symbol ({shorten(self.symbols)})" if self.symbols else "all symbols in each"
@@ -44,14 +44,17 @@ class Layout:
 
 
 def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
-    """The form that most of the paths follow; `symbols` are known to be some, and alone are looked for if given."""
+    """The form that most of the paths follow. If `symbols` are given, only these are looked for."""
     bars = [path for path in paths if ENDINGS.search(path)]
     if not bars:
-        raise DataContractError(f"none of {len(paths)} files ends in .parquet, .csv, .csv.gz, .txt or .dbn.")
+        raise DataContractError(
+            f"none of {len(paths)} files ends in .parquet, .csv, .csv.gz, .txt or .dbn: set URI= to a folder of such "
+            "files."
+        )
     padded = {part for part in PARTS if any(f"{part}0" in path for path in bars)}
     dated = {path: ENDINGS.sub("", _dated(path, padded)) for path in bars}
     columns, ending, of_symbol = _columns(dated, SPLIT, symbols)
-    if not of_symbol:  # a symbol may stand before a dot or a dash, which can also be parts of it
+    if not of_symbol:  # a symbol may end at a dot or a dash, which can also be part of it
         finer = _columns(dated, FINER, symbols)
         columns, ending, of_symbol = finer if finer[2] else (columns, ending, of_symbol)
     found = sorted({symbol for at in of_symbol for symbol in columns[at]})
@@ -68,7 +71,7 @@ def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
 def _columns(
     dated: Mapping[str, str], split: re.Pattern[str], symbols: Sequence[str]
 ) -> tuple[list[tuple[str, ...]], str, list[int]]:
-    """The parts of the paths of the commonest form, part by part; their ending; and which parts are the symbol."""
+    """The parts of the paths with the most common form, part by part; their ending; and which parts are the symbol."""
     tokens = {path: split.split(name) for path, name in dated.items()}
     shapes = Counter((len(parts), _ending(path)) for path, parts in tokens.items())
     shape = shapes.most_common(1)[0][0]
@@ -91,7 +94,7 @@ def _ending(path: str) -> str:
 
 
 def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) -> list[int]:
-    """Where in the paths a symbol stands: the parts that vary together and look like tickers."""
+    """The parts of the paths that hold a symbol: those that vary together and look like tickers."""
     if symbols:
         known = set(symbols) | {symbol.lower() for symbol in symbols}
         return [at for at, values in enumerate(columns) if known & set(values)]

@@ -1,9 +1,9 @@
-"""Which files a run may read: the committed listing of a source, cut to the universe and its months.
+"""The manifest: the files a run may read, selected from the committed listing of its source by universe and months.
 
 *Tables*: listing and manifest are JSON: `schema_version, source, kind, uri_template, files`, each file `uri, symbol,
-month, size, md5` and, in a bucket, `generation`; the manifest also names its `symbols`. `symbol` is null where a file
-holds many; `day` is there where the template names days, `ticker` where a file goes by a symbol's earlier name. Sorted
-by symbol, period and uri; several files may hold parts of one period.
+month, size, md5` and, in a bucket, `generation`; the manifest also has its `symbols`. `symbol` is null where a file
+holds many; `day` is there where the template names days, `ticker` where a file has a symbol's earlier name. Sorted by
+symbol, period and uri; several files may hold parts of one period.
 *Errors*: `DataContractError` if the listing was made for another template or lacks a symbol or month.
 """
 
@@ -16,7 +16,7 @@ from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
 
 SCHEMA_VERSION = 1
-RENEW = "`make refresh` lists the source anew"
+RENEW = "`make refresh` lists the source again"
 
 
 def listing_of(source: SourceParams, files: list[dict[str, Any]]) -> dict[str, Any]:
@@ -31,12 +31,12 @@ def listing_of(source: SourceParams, files: list[dict[str, Any]]) -> dict[str, A
 
 
 def select(listing: dict[str, Any], source: SourceParams, universe: UniverseParams) -> dict[str, Any]:
-    """The listing's files for the symbols and months of the universe; made-up bars need no file."""
+    """The listing's files for the symbols and months of the universe; artificial bars need no file."""
     for key, wanted in (("source", source.name), ("kind", source.kind), ("uri_template", source.uri_template)):
         if listing.get(key) != wanted:
             raise DataContractError(
-                f"conf/manifests/{source.name}.json was made for {key} {listing.get(key)!r}, "
-                f"but source says {wanted!r}: {RENEW}."
+                f"conf/manifests/{source.name}.json was made for {key} {listing.get(key)!r}, but params state "
+                f"{wanted!r} (source.{key}): {RENEW}."
             )
     symbols = universe.all_symbols
     files = [] if source.kind == "synthetic" else _files(listing["files"], source, universe)
@@ -61,8 +61,8 @@ def _files(listed: list[dict[str, Any]], source: SourceParams, universe: Univers
     for symbol in symbols:
         if symbol is not None and symbol not in known:
             raise DataContractError(
-                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which knows {shorten(known)}: "
-                f"take it out of universe, or correct source.uri_template {source.uri_template!r}; {RENEW}."
+                f"no file for symbol {symbol!r} in conf/manifests/{source.name}.json, which lists {shorten(known)}: "
+                f"remove it from universe.symbols, or correct source.uri_template {source.uri_template!r}; {RENEW}."
             )
         if missing := [str(month) for month in wanted if not found[symbol, month]]:
             of_symbol = "" if symbol is None else f" of {symbol}"

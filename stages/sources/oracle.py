@@ -1,13 +1,13 @@
-"""The best that can be known of the artificial market: the planted move, and how large an error even that leaves.
+"""The oracle of the artificial market: the planted move, and the error that remains even when it is known.
 
-The plant is the only thing in it that can be forecast, and the noise is symmetric, so the planted move is the median of
-what will come: whoever does better on average knows more than can be known.
+The planted move is the only thing that can be forecast, and the noise is symmetric, so it is the median of the outcome:
+no forecaster can do better on average.
 
-*Tables*: one row a symbol, snapshot and horizon: `planted_bp`, and the mean absolute error that the oracle and that
-persistence must expect there, `oracle_mae_bp` and `persistence_mae_bp`; their quotient is the oracle's rMAE.
+*Tables*: one row a symbol, snapshot and horizon: `planted_bp`, and the expected mean absolute errors of the oracle and
+of persistence, `oracle_mae_bp` and `persistence_mae_bp`; their quotient is the oracle's rMAE.
 *Units*: bp of log return from the snapshot's last close.
 *Source*: Leone, Nelson, Nottingham (1961) for the folded normal; the mean over the volatility level by Gauss-Hermite
-quadrature. Jumps and ticks are left out: one outcome in four hundred holds a jump.
+quadrature. Jumps and ticks are left out: one outcome in four hundred contains a jump.
 """
 
 from collections.abc import Mapping
@@ -35,22 +35,22 @@ NO_MINUTES = pl.DataFrame(
 
 
 def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: SyntheticParams) -> pl.DataFrame:
-    """What the oracle would have answered to each question that was forecast."""
+    """The oracle's answer to each question that was forecast."""
     questions = forecasts.select(QUESTION).unique()
     symbols = sorted(set(questions["symbol"]) & set(bars))
     minutes = pl.concat([NO_MINUTES, *(_minutes(symbol, bars[symbol], questions) for symbol in symbols)])
     asked = questions.join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
-    told = []
+    answers = []
     for (symbol, session, n_bars), rows in asked.group_by("symbol", "session", "n_bars", maintain_order=True):
         path = PLANTS[params.plant].path(symbol, params, session, n_bars)
         m0, horizon_min = rows["m0"].to_numpy(), rows["horizon_min"].to_numpy()
-        told.append(rows.select(QUESTION).with_columns(**expectation(symbol, params, path, m0, horizon_min)))
+        answers.append(rows.select(QUESTION).with_columns(**expectation(symbol, params, path, m0, horizon_min)))
     empty = asked.select(QUESTION).clear().with_columns(pl.lit(None, pl.Float64).alias(name) for name in KNOWN)
-    return pl.concat([empty, *told]).sort(QUESTION)
+    return pl.concat([empty, *answers]).sort(QUESTION)
 
 
 def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
-    """Where in their sessions one symbol's questions were asked; no more is kept while others are read."""
+    """The minutes of their sessions at which one symbol's questions were asked; others are not kept in memory."""
     asked = questions.filter(symbol=symbol)["snapshot_utc"].unique()
     return bars.select(
         pl.lit(symbol).alias("symbol"),

@@ -1,7 +1,7 @@
-"""What changed between two listings of a source, and between two deliveries of one file.
+"""Revisions: what changed between two listings of a source, and between two deliveries of one file.
 
 *Units*: `largest_bp` is the largest change of a close, in bp of log price.
-*Time*: only rows of regular hours are compared, since no others enter a study; they belong to their date in New York.
+*Time*: only rows of regular hours are compared, since no others are used; they belong to their date in New York.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from stages.params.source import SYMBOL, SourceParams, Unit
 from stages.sources.manifest import place_of
 from stages.tables.market import NEW_YORK
 
-OPEN, CLOSE = time(9, 30), time(16, 0)  # both may be stamps, of starts or of ends
-MOST_TOLD = 10
-SESSION, TOLD = "(session)", "(told)"  # names that no vendor has
+OPEN, CLOSE = time(9, 30), time(16, 0)  # both included: stamps may be starts or ends
+MOST_NAMED = 10
+SESSION, DELIVERED = "(session)", "(delivered)"  # names that no vendor uses
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Vendor:
 
     @classmethod
     def of(cls, source: SourceParams, symbol: str) -> "Vendor":
-        """What `source` says of the columns of one symbol."""
+        """The vendor's columns for one symbol, as section `source` states them."""
         theirs = {ours: vendors.replace(SYMBOL, symbol) for vendors, ours in source.aliases.items()}
         return cls(theirs.get("ts", "ts"), theirs.get("close", "close"), source.zone, source.unit)
 
     def has_stamps(self, rows: pl.DataFrame) -> bool:
-        """Whether the rows say when they were."""
+        """Whether the rows have a stamp column."""
         stamp = rows.schema.get(self.ts, pl.Null())
         return isinstance(stamp, pl.Datetime) or (self.unit is not None and stamp.is_integer())
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Files of the new listing that the old one lacks or holds otherwise, and files that are gone."""
+    """Files that are new or changed in the new listing, and files that are gone."""
 
     new: list[dict[str, Any]]
     revised: list[dict[str, Any]]
@@ -61,8 +61,8 @@ class Revision:
     largest_bp: float
 
     def __str__(self) -> str:
-        further = f" and {len(self.sessions) - MOST_TOLD} more" if len(self.sessions) > MOST_TOLD else ""
-        sessions = ", ".join(self.sessions[:MOST_TOLD]) + further
+        further = f" and {len(self.sessions) - MOST_NAMED} more" if len(self.sessions) > MOST_NAMED else ""
+        sessions = ", ".join(self.sessions[:MOST_NAMED]) + further
         return (
             f"{self.changed} bars changed, {self.added} added, {self.removed} removed on {sessions or 'no session'}; "
             f"largest change of a close {self.largest_bp:.2f} bp"
@@ -70,7 +70,7 @@ class Revision:
 
 
 def changes(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Changes:
-    """Compare two listings by uri; a file is revised when its content is another one."""
+    """Compare two listings by uri; a file is revised when its content differs."""
     before, after = ({file["uri"]: file for file in files} for files in (old, new))
     return Changes(
         new=[file for uri, file in after.items() if uri not in before],
@@ -80,39 +80,39 @@ def changes(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Changes:
 
 
 def months_of(files: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Symbol and period of some files, in words: the first ten, and how many more."""
+    """Symbol and period of some files, as text: the first ten, and how many more."""
     names = [place_of(dict(file)) for file in files]
-    further = len(names) - MOST_TOLD
-    return names[:MOST_TOLD] + ([f"{further} more"] if further > 0 else [])
+    further = len(names) - MOST_NAMED
+    return names[:MOST_NAMED] + ([f"{further} more"] if further > 0 else [])
 
 
 def change_of_form(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> str | None:
-    """Columns that came, went or hold another kind of value; null where rows can be compared. Numbers are one kind."""
-    told = []
+    """Columns that were added, removed or changed their type; null where rows can be compared. Numbers are one type."""
+    differences = []
     is_price = before.schema.get(vendor.close, pl.Null()).is_numeric()
     if not (is_price and vendor.has_stamps(before)):
-        told.append(f"no bars can be read by source.aliases from the columns {before.columns}")
+        differences.append(f"source.aliases cannot read bars from the columns {before.columns}")
     for name in dict.fromkeys([*before.columns, *after.columns]):
         was, now = before.schema.get(name), after.schema.get(name)
         if was != now and not (was and now and was.is_numeric() and now.is_numeric()):
-            told.append(f"{name} was {was or 'absent'} and is {now or 'absent'}")
-    return "; ".join(told) or None
+            differences.append(f"{name} was {was or 'absent'} and is {now or 'absent'}")
+    return "; ".join(differences) or None
 
 
 def revision(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> Revision:
-    """Compare the rows of regular hours of two deliveries of the same form; a minute told twice counts once."""
+    """Compare the rows of regular hours of two deliveries of the same form; a repeated minute counts once."""
     was, now = (_regular(frame, vendor) for frame in (before, after))
     both = was.join(now, on=[vendor.ts, SESSION], how="full", suffix=" after", coalesce=True, nulls_equal=True)
-    values = [name for name in was.columns if name not in (vendor.ts, SESSION, TOLD)]
+    values = [name for name in was.columns if name not in (vendor.ts, SESSION, DELIVERED)]
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name} after")) for name in values)
-    touched = both.filter(pl.col(TOLD).is_null() | pl.col(f"{TOLD} after").is_null() | differs)
-    kept = touched.filter(pl.col(TOLD) & pl.col(f"{TOLD} after"))
+    touched = both.filter(pl.col(DELIVERED).is_null() | pl.col(f"{DELIVERED} after").is_null() | differs)
+    kept = touched.filter(pl.col(DELIVERED) & pl.col(f"{DELIVERED} after"))
     moves = kept.select((pl.col(f"{vendor.close} after") / pl.col(vendor.close)).log().abs().fill_nan(None)).to_series()
     return Revision(
         sessions=tuple(touched[SESSION].drop_nulls().unique().sort().cast(pl.String)),
         changed=kept.height,
-        added=touched[TOLD].null_count(),
-        removed=touched[f"{TOLD} after"].null_count(),
+        added=touched[DELIVERED].null_count(),
+        removed=touched[f"{DELIVERED} after"].null_count(),
         largest_bp=1e4 * float(moves.max() or 0.0),  # type: ignore[arg-type]
     )
 
@@ -126,14 +126,14 @@ def of_period(bars: pl.DataFrame, period: str | None, vendor: Vendor) -> pl.Data
 def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
     """Rows stamped from the open to the close, with the date of their session in New York."""
     local = _local(frame.schema[vendor.ts], vendor)
-    rows = frame.with_columns(local.dt.date().alias(SESSION), pl.lit(value=True).alias(TOLD)).filter(
+    rows = frame.with_columns(local.dt.date().alias(SESSION), pl.lit(value=True).alias(DELIVERED)).filter(
         local.dt.time().is_between(OPEN, CLOSE)
     )
     return rows.unique(vendor.ts, keep="first", maintain_order=True)
 
 
 def _local(dtype: pl.DataType, vendor: Vendor) -> pl.Expr:
-    """A stamp on the clock of New York; a naive one without `source.zone` as it stands."""
+    """A stamp in New York time; a naive one without `source.zone` is unchanged."""
     stamp, zone = pl.col(vendor.ts), getattr(dtype, "time_zone", None)
     if dtype.is_integer() and vendor.unit is not None:
         stamp = pl.from_epoch(stamp, time_unit=vendor.unit)

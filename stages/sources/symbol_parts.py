@@ -1,10 +1,8 @@
-"""One symbol's part of a file of many, and why files of one symbol cannot be joined.
+"""One symbol's part of a file of many symbols, and why files of one symbol cannot be joined.
 
-A table of many symbols, each symbol's part of it: rows that name it, or columns whose names hold it.
+A symbol's part is the rows that name it, or the columns whose names contain it.
 
-*Errors*: `DataContractError` where neither rows nor columns tell whose they are.
-
-Files of one symbol that cannot be joined: which of them has what, so that no file is blamed for another's fault.
+*Errors*: `DataContractError` where neither rows nor columns name symbols.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +19,14 @@ def symbol_column(columns: Sequence[str], source: SourceParams) -> str | None:
 
 
 def wanted_rows(rows: pl.LazyFrame, source: SourceParams, symbols: Sequence[str]) -> pl.LazyFrame:
-    """Rows of the symbols, under any name that they had; all of them where no column names symbols."""
+    """Rows of the symbols, under any name that they had; all rows where no column names symbols."""
     column = symbol_column(rows.collect_schema().names(), source)
     tickers = [ticker for symbol in symbols for ticker in source.tickers(symbol)]
     return rows if column is None else rows.filter(pl.col(column).cast(pl.String).is_in(tickers))
 
 
 def parts_of(table: pl.DataFrame, source: SourceParams, symbols: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """The part of each symbol that has one, values and names unaltered."""
+    """The part of each symbol that has one, names and values unchanged."""
     if (column := symbol_column(table.columns, source)) is not None:
         rows = {str(ticker): part for (ticker,), part in table.partition_by(column, as_dict=True).items()}
         found = {symbol: [rows[ticker] for ticker in source.tickers(symbol) if ticker in rows] for symbol in symbols}
@@ -39,7 +37,7 @@ def parts_of(table: pl.DataFrame, source: SourceParams, symbols: Sequence[str]) 
         return {symbols[0]: table}
     raise DataContractError(
         f"source.uri_template {source.uri_template!r} names no {SYMBOL}, and no column of {shorten(table.columns)} is "
-        "known to hold it: name that column in source.aliases, as ticker: symbol."
+        "known to hold it: name that column in source.aliases, for example ticker: symbol."
     )
 
 
@@ -53,7 +51,7 @@ def _columns_of(table: pl.DataFrame, aliases: Mapping[str, str], symbols: Sequen
 
 
 def disagreement(first: str, earlier: pl.DataFrame, later: str, frame: pl.DataFrame) -> str:
-    """Why the rows of file `later` do not fit those of file `first` and the ones after it, and what to do."""
+    """Why the rows of file `later` do not fit those of file `first` and the files after it, and what to do."""
     gone = [name for name in earlier.columns if name not in frame.columns]
     new = [name for name in frame.columns if name not in earlier.columns]
     if gone and new:

@@ -1,32 +1,26 @@
-"""An artificial market of minute bars, with something planted that can be forecast, or nothing.
+"""The artificial market: minute bars with a planted, predictable pattern, or without one.
 
-What can be forecast in the artificial market: a part of the log price that is known in advance, or pulled back.
-
-`wave` is a half-hour season, the same every session. `ou` wanders around 0 and is pulled back to it (Ornstein and
-Uhlenbeck): every session starts from its stationary law, on a stream of its own, so that neither a longer span nor
-another session alters a path.
-
-*Shapes*: a path has a value before the first minute of a session and one after each, `n_bars + 1` in all.
-*Time*: `ahead` says what can be known at the end of minute `m0` by whoever knows the path so far, and no more.
-*Units*: log price; `amplitude_bp` is the height of the wave, or the standard deviation of what is pulled back.
-*Source*: Uhlenbeck and Ornstein (1930), Phys. Rev. 36, sampled exactly: an AR(1) of a minute.
-
-An artificial market of minute bars, so that the pipeline runs without data, key or network.
-
-*Tables*: `ts, open, high, low, close, volume` as a vendor would deliver them; one row a minute of every session.
-*Units*: log prices; `sigma` is the standard deviation of one minute's log return.
-*Time*: every random series is drawn from its own child of `SeedSequence([seed, crc32(symbol)])` in the order of time,
-so that a longer span never alters an earlier bar, and a further symbol alters no other.
-
-The model of minute `m` in a session of `n` minutes, `u = (m + 1/2) / n`:
+It lets the pipeline run without data, key or network. In minute `m` of a session of `n` minutes, with `u = (m + 1/2) /
+n`:
 
     sigma_m = daily_sigma / sqrt(390) * exp(v - vol_sd^2) * g(u),    v an AR(1) over sessions
     g(u)    ~ 0.70 + 0.65 (2u - 1)^2 + 1.2 exp(-u / 0.03),           scaled to a mean square of 1
     z       = beta * z_FACTOR + sqrt(1 - beta^2) * z_own,            so the variance stays sigma_m^2
     ln P_m  = ln base_price + sum(sigma z + jumps + overnight gaps) + plant_m
 
-The plant (`plants`) is the only thing in it that can be forecast: by default amplitude_bp 1e-4 sin(2 pi m / period +
-phase).
+The plant is the only part that can be forecast: by default the `wave` amplitude_bp 1e-4 sin(2 pi m / period + phase), a
+half-hour season that is the same in every session. `ou` moves around 0 and is pulled back to it (Ornstein and
+Uhlenbeck): every session starts from its stationary law, from a random stream of its own, so neither a longer span nor
+another session changes a path.
+
+*Tables*: `ts, open, high, low, close, volume` as a vendor would deliver them; one row a minute of every session.
+*Shapes*: a plant's path has a value before the first minute of a session and one after each, `n_bars + 1` in all.
+*Units*: log prices; `sigma` is the standard deviation of one minute's log return; `amplitude_bp` is the height of the
+wave, or the standard deviation of the OU process.
+*Time*: every random series has its own child of `SeedSequence([seed, crc32(symbol)])` and is drawn in order of time, so
+a longer span changes no earlier bar, and a further symbol changes no other. `ahead` returns what can be known at the
+end of minute `m0` from the path so far.
+*Source*: Uhlenbeck and Ornstein (1930), Phys. Rev. 36, sampled exactly as an AR(1) of a minute.
 """
 
 from collections.abc import Callable
@@ -49,7 +43,7 @@ Integers = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Plant:
-    """A path for a symbol and session; from a path, the mean and the variance of its moves from `m0` on."""
+    """A path for a symbol and session; and, from a path, the mean and the variance of its moves from `m0` on."""
 
     path: Callable[[str, SyntheticParams, date, int], Floats]
     ahead: Callable[[str, SyntheticParams, Floats, Integers, Integers], tuple[Floats, Floats]]
@@ -64,7 +58,7 @@ def _wave_path(symbol: str, params: SyntheticParams, _: date, n_bars: int) -> Fl
 def _wave_ahead(
     _: str, __: SyntheticParams, path: Floats, m0: Integers, horizon_min: Integers
 ) -> tuple[Floats, Floats]:
-    """All of it is known."""
+    """The complete path is known."""
     move = path[m0 + 1 + horizon_min] - path[m0 + 1]
     return move, np.zeros_like(move)
 
@@ -81,13 +75,13 @@ def _ou_path(symbol: str, params: SyntheticParams, session: date, n_bars: int) -
 def _ou_ahead(
     symbol: str, params: SyntheticParams, path: Floats, m0: Integers, horizon_min: Integers
 ) -> tuple[Floats, Floats]:
-    """What will have been pulled back by then is known; what comes anew is not."""
+    """The pull back to 0 is known; new noise is not."""
     kept = _kept(params, horizon_min)
     return -(1 - kept) * path[m0 + 1], _amplitude(symbol, params) ** 2 * (1 - kept**2)
 
 
 def _kept(params: SyntheticParams, minutes: int | Integers) -> Floats:
-    """The share of a deviation that is still there after so many minutes."""
+    """The share of a deviation that remains after so many minutes."""
     return np.asarray(0.5 ** (minutes / params.ou_half_life_min))
 
 
@@ -128,7 +122,7 @@ def synthetic_bars(symbol: str, params: SyntheticParams, calendar: pl.DataFrame)
     if symbol not in params.amplitude_bp:
         raise ConfigurationError(
             f"the synthetic market has no symbol {symbol!r}: source.synthetic.amplitude_bp names "
-            f"{sorted(params.amplitude_bp)}. Add it there, or take it out of universe."
+            f"{sorted(params.amplitude_bp)}. Add it there, or remove it from universe.symbols."
         )
     grid = minute_grid(calendar)
     minute = grid["m"].to_numpy()

@@ -1,1 +1,1 @@
-"""The contract of every table that lies between two stages."""
+"""The contract of every table between two stages."""

@@ -1,7 +1,7 @@
-"""How a frame becomes a table: the base of all schemas.
+"""The base of all table schemas: how a frame becomes a checked table.
 
-*Tables*: a schema names key and columns; rows are sorted by the key; floats are rounded to the decimals that the
-column declares, so that a hashed file never shows the last bits of a sum.
+*Tables*: a schema names key and columns; rows are sorted by the key; floats are rounded to the decimals that the column
+declares, so a hashed file does not depend on the last bits of a sum.
 *Errors*: `DataContractError` naming the schema, the broken rules and the first row that breaks one.
 """
 
@@ -20,7 +20,7 @@ class Table(dy.Schema):
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
-        """Select the schema's columns, round, sort by key and validate; what every writer calls last."""
+        """Select the schema's columns, round, sort by key and validate. Every writer calls this last."""
         columns = cls.columns()
         missing = sorted(set(columns) - set(frame.columns))
         if missing:
@@ -35,7 +35,7 @@ class Table(dy.Schema):
 
     @classmethod
     def check(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
-        """Validate a frame as it stands; what every reader calls first."""
+        """Validate a frame without changing it. Every reader calls this first."""
         try:
             kept, broken = cls.filter(frame)
         except dy.exc.SchemaError as error:
@@ -53,5 +53,5 @@ def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:
 
 
 def number(decimals: int, *, nullable: bool = False) -> dy.Float64:
-    """A float kept to `decimals` places; NaN and infinity are never allowed, null only where said."""
+    """A float kept to `decimals` places; never NaN or infinity, null only if `nullable`."""
     return dy.Float64(nullable=nullable, allow_inf=False, allow_nan=False, metadata={"decimals": decimals})

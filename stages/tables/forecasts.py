@@ -1,14 +1,6 @@
-"""Forecasts: which are asked, what was answered, what calibration made of it and what came true.
+"""Tables of forecasts: which are asked, what was answered, how it was calibrated, and the outcomes.
 
-What names a forecast; shared by every table that holds one row a forecast.
-
-Which question each (symbol, snapshot, history) leads to, or why none is asked.
-
-The answers as a table: one row a forecast of one horizon.
-
-Forecasts corrected by every calibration method, without and with their outcomes.
-
-Where forecasts and bars came from, in words that never call a local forecast TimeGPT.
+Also the label of a run's sources, which never calls a local forecast TimeGPT.
 """
 
 from collections.abc import Sequence
@@ -43,11 +35,11 @@ class ForecastKey(Table):
 
 
 class Schedule(Table):
-    """One row a symbol, snapshot and history length; `status` is `ok` or the reason of the skip.
+    """One row a symbol, snapshot and history length; `status` is `ok` or the reason why nothing is asked.
 
+    Rows with the same `key` are the same question, whatever their `history_days`.
     *Time*: `m0` is the last bar known at the snapshot, `last` its close, `sigma_5m` the trailing volatility then.
     *Units*: `sigma_5m` is a fraction per five minutes; `rows_sent` counts history rows in the question.
-    Rows with the same `key` are the same question, whatever `history_days` says.
     """
 
     symbol = dy.String(primary_key=True, nullable=False)
@@ -72,15 +64,16 @@ class Schedule(Table):
 
 LEVELS = (5, 25, 50, 75, 95)
 QUANTILES = tuple(f"q{level:02d}" for level in LEVELS)
-BENCHMARK = "persistence"  # the model whose rows stand beside the asked ones in every run
+BENCHMARK = "persistence"  # the benchmark model of every run
 
 
 class Quantiles(ForecastKey):
-    """One row a symbol, snapshot, horizon, history length and model.
+    """One row a symbol, snapshot, horizon, history length and model, as answered.
 
+    `source` names model and deployment or `local:<name>`; `key` is null only for a benchmark, which asks no question.
+    `crossed`: the answer's levels were not in order.
     *Units*: `q05..q95` in bp of log return from `last`; `q05_px..q95_px` the same as prices; `sigma_5m` a fraction.
-    *Time*: everything is known at `snapshot_utc`. `source` says model and deployment or `local:<name>`; `key` is null
-    only for a benchmark, which asks no question. `crossed` says that the answer's levels were not in order.
+    *Time*: everything is known at `snapshot_utc`.
     """
 
     q05 = number(6)
@@ -127,11 +120,10 @@ class Corrected(ForecastKey):
 
 
 class Outcome(Table):
-    """What happened after a forecast.
+    """The outcome of a forecast; `y_bp` is null, and `void` true, where it may not be scored.
 
     *Units*: `y_bp` in bp of log return from `last`.
-    *Time*: `target_ts` is the instant at which `y_bp` is known; `y_bp` is null (and `void` says so) where the outcome
-    may not be scored.
+    *Time*: `target_ts` is the instant at which `y_bp` is known.
     """
 
     y_bp = number(6, nullable=True)
@@ -145,10 +137,11 @@ class Outcome(Table):
 
 
 class Provenance(Table):
-    """Which past a forecast was corrected by, and where its answer came from.
+    """Which past outcomes corrected a forecast, and where its answer came from.
 
-    *Time*: `last_outcome_used_utc` is at or before `snapshot_utc` on every row. `calibrated` is false while too few
-    outcomes were known; such rows stand as answered and no gate counts them (`identity` is always true).
+    `calibrated` is false while too few outcomes were known; such rows stay as answered and no gate counts them
+    (`identity` is always true).
+    *Time*: `last_outcome_used_utc` is at or before `snapshot_utc` on every row.
     """
 
     group_used = dy.String(nullable=False)
@@ -166,15 +159,15 @@ class Provenance(Table):
 
 
 class Calibrated(Corrected, Provenance):
-    """One row a forecast and calibration method, of every session, also of those that are sealed: no outcome."""
+    """One row a forecast and calibration method, of every session including sealed ones, without outcomes."""
 
 
 class Scored(Corrected, Outcome, Provenance):
-    """`Calibrated` beside its outcomes; only of sessions that may be scored: the search span, or an opened holdout."""
+    """`Calibrated` with outcomes; only for sessions that may be scored: the search span, or an opened holdout."""
 
 
 class Traded(ForecastKey):
-    """Of `Calibrated`, what trading looks at."""
+    """The columns of `Calibrated` that trading uses."""
 
     method = dy.String(primary_key=True, nullable=False)
     q25 = number(6)
@@ -184,7 +177,7 @@ class Traded(ForecastKey):
 
 
 class Offsets(Table):
-    """What a method added to each level, per symbol, group and session that it corrected; for audits and plots.
+    """What a method added to each level, per symbol, group and session; for audits and plots.
 
     *Units*: the row's volatility over the horizon (bp with `calibration.scale: none`), outwards from the answered level
     for `cqr` and `cqr_sides`, signed from the median for `split`; for `widen` the share by which the distance from the
@@ -211,7 +204,7 @@ SYNTHETIC = "synthetic"
 
 
 def makers(forecasts: pl.DataFrame) -> list[str]:
-    """The sources of the asked forecasts of a table, sorted; the benchmark beside them was not asked: it has no key."""
+    """The sources of the asked forecasts, sorted; benchmark rows have no key and are left out."""
     return sorted(forecasts.filter(pl.col("key").is_not_null())["source"].unique())
 
 
@@ -221,10 +214,10 @@ def is_local(sources: Sequence[str]) -> bool:
 
 
 def origin(sources: Sequence[str], kind: str, name: str) -> str:
-    """Who forecast what: for the head of a page, and for every picture on it; `kind` and `name` are the bars'."""
-    told = [
+    """Who made the forecasts, and on which bars: for the head of a page and every picture."""
+    names = [
         f"Local forecaster “{source.removeprefix(LOCAL)}” (not TimeGPT)" if source.startswith(LOCAL) else source
         for source in sources
     ]
     bars = "an artificial market" if kind == SYNTHETIC else f"bars of “{name}”"
-    return f"{' and '.join(told)} on {bars}"
+    return f"{' and '.join(names)} on {bars}"

@@ -1,10 +1,6 @@
-"""What is known of the market: the calendar of sessions, sound minute bars, dated facts.
+"""Tables of the market: the calendar of sessions, sound minute bars, and dated facts that a user states.
 
-The sessions of the study, computed once; no later stage imports a calendar library.
-
-Sound minute bars on the gapless regular-hours grid, one file a symbol.
-
-Dated facts that a user states: events known before they happened, halts of trading, known jumps of a price.
+The calendar is computed once; no later stage imports a calendar library.
 """
 
 import dataframely as dy
@@ -31,16 +27,16 @@ class Calendar(Table):
 
 
 PRICES = ("open", "high", "low", "close")
-REAL = pl.col("gap_len") == 0  # a bar that the market made, neither carried forward nor missing
+REAL = pl.col("gap_len") == 0  # a delivered bar, neither filled nor missing
 
 
 class Bars(Table):
-    """One row a minute of every session of the calendar, also of sessions that the gate dropped.
+    """One row a minute of every session of the calendar, including sessions that the gate dropped.
 
     *Time*: `ts` is the bar's start, `known_at = ts + 1 min` the instant from which it may be used. `m` counts minutes
-    from the open. A missing bar carries the previous close while the gap is at most `quality.ffill_max_bars` long so
-    far (`is_filled`, volume 0); beyond that, prices are null. `gap_len` counts the missing minutes up to and including
-    this one (0 on a real bar), so no row depends on what comes after it.
+    from the open. A missing bar has the previous close while the gap is at most `quality.ffill_max_bars` long so far
+    (`is_filled`, volume 0); after that, prices are null. `gap_len` counts the missing minutes up to and including this
+    one (0 on a real bar), so no row depends on later ones.
     *Units*: prices in the quote currency, volume in shares.
     """
 
@@ -59,7 +55,7 @@ class Bars(Table):
 
 
 class Prices(Table):
-    """Of `Bars`, what trading looks at."""
+    """The columns of `Bars` that trading uses."""
 
     ts = instant(key=True)
     open = number(6, nullable=True)
@@ -76,8 +72,8 @@ SYMBOL = r"^(\*|[A-Z][A-Z0-9.\-]{0,14})$"
 class Events(Table):
     """One row an event; `symbol` is `*` for an event of the whole market.
 
-    *Time*: `ts` is when it happens, `announced_at` the instant from which this row was public; before that nobody may
-    know of it. A date that moves is a new row: the old one stays as it was told. Both in UTC.
+    *Time*: `ts` is when it happens, `announced_at` the instant from which this row was public and may be used. An event
+    whose date moves is a new row; the old one stays unchanged. Both in UTC.
     """
 
     ts = instant(key=True)
@@ -87,15 +83,15 @@ class Events(Table):
 
     @dy.rule()
     def is_announced_before_it_happens(cls) -> pl.Expr:
-        """`announced_at <= ts`: what nobody announced is no scheduled event."""
+        """`announced_at <= ts`: an event that was not announced is not a scheduled event."""
         return pl.col("announced_at") <= pl.col("ts")
 
 
 class Halts(Table):
-    """One row a halt of trading; `symbol` is `*` for a halt of the whole market.
+    """One row a halt of trading; `symbol` is `*` for a halt of the whole market. `source` says who published it.
 
-    *Time*: nobody can trade from `halted_at` until `resumed_at`, and at every instant between the two everybody knows
-    it: who looks at the market then may use the row. Both in UTC, to the second. `source` says who published them.
+    *Time*: trading is stopped from `halted_at` until `resumed_at`. During the halt it is known, so a snapshot then may
+    use the row. Both in UTC, to the second.
     """
 
     halted_at = instant(key=True)
@@ -110,7 +106,7 @@ class Halts(Table):
 
 
 class CorporateActions(Table):
-    """Splits, spin-offs, news that halved a price: one row a symbol and session.
+    """One row a symbol and session with a known price jump: splits, spin-offs, or news that halved a price.
 
     `price_factor` is the new price over the old one: 0.25 for a 4:1 split.
     *Time*: the factor is expected between the last close before the session and its open, or once within it.

@@ -1,11 +1,4 @@
-"""What was decided and traded, and what it earned day by day.
-
-One decision a forecast: entered, or the first reason why not.
-
-What was traded, fill by fill, and what it earned day by day.
-
-Every variant of the rule that the sweep tried.
-"""
+"""Tables of trading: decisions, trades, daily P&L, and the variants of a sweep."""
 
 import dataframely as dy
 import polars as pl
@@ -19,7 +12,7 @@ class Signals(ForecastKey):
 
     `decision` is `long`, `short` or the first failing rule. *Units*: `ev_bp`, `cost_bp` (round trip) in bp of `last`;
     both null where params state no costs for the symbol, `ev_bp` also where the forecast takes no side.
-    *Time*: everything is known at `snapshot_utc`, but for the reasons that depend on open positions.
+    *Time*: everything is known at `snapshot_utc`, except reasons that depend on open positions.
     """
 
     method = dy.String(primary_key=True, nullable=False)
@@ -59,12 +52,12 @@ class Trades(Table):
 
 
 class Daily(Table):
-    """One row a symbol (or `PORTFOLIO`) and session, days without a trade included as zeros.
+    """One row a symbol (or `PORTFOLIO`) and session, zeros on days without a trade.
 
-    *Units*: bp of the capital per symbol (the portfolio row: of the whole capital); `exposure_min` position-minutes;
-    `turnover` traded notional over capital. A symbol's P&L is a sum of whole millionths of a bp; the portfolio's is
-    that divided by the number of symbols and kept to nine decimals, so that with up to 999 symbols it multiplies back
-    to the sum of the symbols exactly.
+    *Units*: bp of the capital per symbol (the portfolio row: of the total capital); `exposure_min` position-minutes;
+    `turnover` traded notional over capital. A symbol's P&L is a sum of whole millionths of a bp. The portfolio's is the
+    sum of the symbols divided by their number, kept to nine decimals, so with up to 999 symbols multiplying gives the
+    sum exactly.
     """
 
     symbol = dy.String(primary_key=True, nullable=False)
@@ -78,7 +71,7 @@ class Daily(Table):
 
 
 class GridDaily(Table):
-    """One row a combo and session, zeros included. *Units*: `net_bp` in bp of the whole capital, as in `Daily`."""
+    """One row a combo and session, zeros included. *Units*: `net_bp` in bp of the total capital, as in `Daily`."""
 
     combo = dy.String(primary_key=True, nullable=False)
     session = dy.Date(primary_key=True, nullable=False)

@@ -1,9 +1,9 @@
-"""What one span's trades earned, by symbol and for the whole book, also at other costs and with the rule decided anew.
+"""The book of one span: what its trades earned, by symbol and in total, also at other costs and with new decisions.
 
-*Tables*: every row holds the key figures of `backtesting.summary.kpis`; `symbol` names a symbol of the whitelist or
-`PORTFOLIO`, `trades_are` says `held` (the same trades at other costs) or `redecided` (the rule saw the other costs).
-*Units*: a symbol's figures in bp of its unit of capital, the portfolio's in bp of the whole capital; `cost_multiple`
-times the stated costs.
+*Tables*: every row holds the key figures of `performance.kpis`. `symbol` is a symbol of the whitelist or `PORTFOLIO`;
+`trades_are` is `held` (the same trades at other costs) or `redecided` (the rule decided at the other costs).
+*Units*: a symbol's figures in bp of its unit of capital, the portfolio's in bp of the total capital; `cost_multiple` in
+multiples of the stated costs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ HELD, REDECIDED = "held", "redecided"
 
 @dataclass(frozen=True)
 class _Joined(Mapping[str, pl.DataFrame]):
-    """Bars of stretches that follow each other, a symbol's when it is asked for."""
+    """Bars of consecutive spans; a symbol's bars are joined when they are asked for."""
 
     parts: Sequence[Mapping[str, pl.DataFrame]]
 
@@ -39,7 +39,7 @@ class _Joined(Mapping[str, pl.DataFrame]):
 
 @dataclass(frozen=True)
 class SpanInputs:
-    """What `seal` put aside for a stretch of sessions."""
+    """The tables that `seal` wrote for a span of sessions."""
 
     bars: Mapping[str, pl.DataFrame]
     forecasts: pl.DataFrame
@@ -47,36 +47,36 @@ class SpanInputs:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Stretches that follow each other, as one."""
+        """Consecutive spans as one."""
         forecasts, calendar = (pl.concat(getattr(one, name) for one in parts) for name in ("forecasts", "calendar"))
         return cls(_Joined([one.bars for one in parts]), forecasts, calendar)
 
     def traded(self, strategy: Strategy) -> pl.DataFrame:
-        """The trades of a strategy on these sessions."""
+        """The trades of a strategy in these sessions."""
         return simulate(self.bars, self.forecasts, self.calendar, strategy).trades
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of sessions and the trades of the strategy as stated."""
+    """A span of sessions with the trades of the stated strategy."""
 
     inputs: SpanInputs
     trades: pl.DataFrame
 
     @classmethod
     def of(cls, inputs: SpanInputs, strategy: Strategy) -> Self:
-        """The sessions, traded."""
+        """These sessions, traded by the strategy."""
         return cls(inputs, inputs.traded(strategy))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Stretches that follow each other, as one; no position is held from one session to the next."""
+        """Consecutive spans as one; no position is held overnight."""
         trades = pl.concat(one.trades for one in parts).sort(Trades.primary_key())
         return cls(SpanInputs.joined([one.inputs for one in parts]), trades)
 
     @property
     def calendar(self) -> pl.DataFrame:
-        """Its sessions."""
+        """Its calendar."""
         return self.inputs.calendar
 
 
@@ -87,18 +87,18 @@ def repriced(trades: pl.DataFrame, cost_multiple: float) -> pl.DataFrame:
 
 
 def book_figures(span: Span, trades: pl.DataFrame, whitelist: Sequence[str]) -> Row:
-    """Key figures of the whole book for a list of trades on the sessions of `span`."""
+    """Key figures of the book for these trades in the sessions of `span`."""
     return kpis(book_of(trades, span.calendar), span.calendar, len(whitelist))
 
 
 def break_even(span: Span) -> float | None:
-    """The multiple of their costs at which the trades earn nothing; None where nothing was paid."""
+    """The cost multiple at which the trades earn nothing; None where they cost nothing."""
     book = book_of(span.trades, span.calendar)
     return round(book.gross_units / book.cost_units, 6) if book.cost_units else None
 
 
 def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str]) -> pl.DataFrame:
-    """`portfolio.csv`: one row a span and symbol, the book last in each span."""
+    """`portfolio.csv`: one row a span and symbol, the whole book last in each span."""
     rows: list[Row] = []
     for name, span in spans.items():
         for symbol in sorted(whitelist):
@@ -109,7 +109,7 @@ def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str]) -> pl.D
 
 
 def cost_curve(spans: Mapping[str, Span], strategy: Strategy, multiples: Sequence[float]) -> pl.DataFrame:
-    """`cost_curve.csv`: the book at multiples of the stated costs, its trades held fixed and its rule decided anew."""
+    """`cost_curve.csv`: the book at multiples of the stated costs, with its trades held and with new decisions."""
     rows: list[Row] = []
     for name, span in spans.items():
         for multiple in multiples:
@@ -121,7 +121,7 @@ def cost_curve(spans: Mapping[str, Span], strategy: Strategy, multiples: Sequenc
 
 
 def delay_table(spans: Mapping[str, Span], strategy: Strategy, later_by: int) -> pl.DataFrame:
-    """`delay.csv`: the book as stated, and with every entry `later_by` bars later."""
+    """`delay.csv`: the stated book, and the book with every entry `later_by` bars later."""
     delay = strategy.rules.entry_delay_bars
     later = strategy.with_rules(entry_delay_bars=delay + later_by)
     rows: list[Row] = []

@@ -1,8 +1,9 @@
-"""What the trades earned day by day, by symbol and for the whole book.
+"""Daily P&L, by symbol and for the whole book.
 
-Capital is one unit a symbol of the whitelist, and each trade invests the unit of its symbol at entry, so P&L adds up:
-the portfolio earns the symbols' sum divided by their number. Sums are taken over whole millionths, in which no order of
-summation shows, and the portfolio keeps three more decimals: times the number of symbols it is their sum, exactly.
+Capital is one unit a symbol of the whitelist, and each trade invests its symbol's unit at entry. So P&L adds up: the
+portfolio earns the sum of the symbols divided by their number. Sums are taken over whole millionths, so the order of
+summation does not matter. The portfolio keeps three more decimals: times the number of symbols, it is exactly their
+sum.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ COUNTS = ("trades", "exposure_min")
 
 
 def daily_table(trades: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str]) -> pl.DataFrame:
-    """`Daily` of every session and symbol, days without a trade as zeros, with the `PORTFOLIO` rows."""
+    """`Daily` of every session and symbol, with zeros on days without a trade, and the `PORTFOLIO` rows."""
     by_symbol = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String})
     by_session = pl.DataFrame({"session": sessions}, schema={"session": pl.Date})
     sums = in_units(trades).group_by("symbol", "session").agg(pl.col(*MONEY, *COUNTS).sum())
@@ -35,7 +36,7 @@ def daily_table(trades: pl.DataFrame, sessions: Sequence[date], symbols: Sequenc
 
 
 def with_curves(daily: pl.DataFrame) -> pl.DataFrame:
-    """Daily rows with `equity_bp`, the running sum from 0, and `drawdown_bp`, its distance below the highest point."""
+    """Daily rows with `equity_bp`, the running sum from 0, and `drawdown_bp`, its distance below its maximum so far."""
     by_symbol = daily.sort("symbol", "session").with_columns(
         equity_bp=pl.col("net_bp").cum_sum().over("symbol").round(6)
     )
@@ -50,7 +51,7 @@ def book_curve(daily: pl.DataFrame) -> pl.DataFrame:
 
 
 def exposure_min() -> pl.Expr:
-    """Minutes from the entry to the exit; a bar within which the position ended counts in full."""
+    """Minutes from entry to exit; a bar in which the position ended counts in full."""
     whole = (pl.col("exit_ts") - pl.col("entry_ts")).dt.total_minutes()
     return whole + (~pl.col("exit_reason").is_in(AT_OPEN)).cast(pl.Int64)
 

@@ -1,20 +1,13 @@
-"""Trading gates: what an opened holdout says of the book, with bounds from days drawn anew, judged.
+"""Trading gates: evidence from an opened holdout, with bootstrap bounds, and its judgement.
 
-What the trades of an opened holdout say about the book, with bounds from days drawn anew.
+Three figures of the book are judged: its Sharpe ratio, the share of winning trades, and its total at 1.5 times the
+costs. With `gates.policy: ci` a figure needs enough sessions and trades to be judged at all, and the Sharpe ratio also
+needs a lower bound above 0. Significance is required once, of the figure that covers the whole daily record; the other
+two are judged by their value, and their bounds are shown. `point` compares value and threshold only.
 
-*Units*: shares of trades; totals in bp of the whole capital.
-*Time*: bounds are one-sided, at `gates.oos_sharpe_confidence`; under `gates.min_ci_days` sessions there are none, nor
-for a share of trades where some draw of the days holds no trade.
-
-Trading gates: what an opened holdout says of the book, judged.
-
-Three figures of the book are judged: its Sharpe ratio, the share of trades that won, and its total with all costs half
-as high again. With `gates.policy: ci` a figure needs enough sessions and trades to be judged at all, and the Sharpe
-ratio needs its lower bound above 0 besides: significance is asked once, of the figure that holds the whole daily
-record; the other two are judged at the point, their bounds are shown. `point` is the literal reading: value against
-threshold, nothing else.
-
-*Units*: Sharpe ratios are annual; totals in bp of the whole capital.
+*Units*: Sharpe ratios are annual; totals in bp of the total capital.
+*Time*: bounds are one-sided, at `gates.oos_sharpe_confidence`. There are none below `gates.min_ci_days` sessions, nor
+for the share of winning trades where some draw of the days holds no trade.
 *Source*: Lo (2002) for the error of a Sharpe ratio; docs/EVALUATION.md for every rule.
 """
 
@@ -40,7 +33,7 @@ STRESS = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The figures that trading gates judge; null where a figure is not defined or days are too few for a bound."""
+    """The figures that trading gates judge; null where a figure is undefined or there are too few days for a bound."""
 
     sessions: int
     trades: int
@@ -54,7 +47,7 @@ class Evidence:
 
     @property
     def hit_rate(self) -> float | None:
-        """Share of trades that won, to be shown; whole numbers are judged."""
+        """Share of trades that won, for display; the judgement compares counts."""
         return round(self.wins / self.trades, DECIMALS) if self.trades else None
 
 
@@ -81,7 +74,7 @@ def evidence(span: Span, whitelist: Sequence[str], params: GatesParams) -> Evide
 
 
 def _wins_and_trades(span: Span) -> tuple[Floats, Floats]:
-    """Trades that won, and all trades, of each session."""
+    """Winning trades, and all trades, of each session."""
     by_day = span.trades.group_by("session").agg(won=(pl.col("net_bp") > 0).sum(), all=pl.len())
     days = span.calendar.select("session").join(by_day, on="session", how="left").sort("session").fill_null(0)
     return days["won"].cast(pl.Float64).to_numpy(), days["all"].cast(pl.Float64).to_numpy()
@@ -101,12 +94,12 @@ def _lower(drawn: Floats, params: GatesParams) -> float | None:
 
 POWER = 0.8
 NO_TRADE = "There is no trade to judge."
-UNDEFINED = f"A Sharpe ratio takes {MIN_SESSIONS} sessions, and days that did not all earn the same."
+UNDEFINED = f"A Sharpe ratio needs at least {MIN_SESSIONS} sessions, and daily results that differ."
 TRADING = ("oos_sharpe", "hit_rate", "pnl_at_1p5x")
 
 
 def sealed_gates(words: str, params: GatesParams) -> dict[str, Judgement]:
-    """The three judgements without evidence: SEALED, and `words` say why."""
+    """The three judgements without evidence: SEALED; `words` is the reason."""
     thresholds = (params.oos_sharpe_gte, params.hit_rate_gte, params.pnl_at_1p5x_costs_gte)
     return {name: _sealed(threshold, words) for name, threshold in zip(TRADING, thresholds, strict=True)}
 
@@ -169,7 +162,7 @@ def _break_even_words(multiple: float) -> str:
 
 
 def _percent(share: float) -> str:
-    """A share of luck in words: rare is not never, and nearly always is not always."""
+    """A probability as text; values near 0 or 1 are never shown as 0 % or 100 %."""
     percent = 100.0 * float(share)
     if not 0.1 <= percent <= 99.9:
         return "under 0.1 %" if percent < 50 else "over 99.9 %"

@@ -1,8 +1,8 @@
-"""The variants of a sweep: every combination of the grid's axes, laid over the strategy that params state.
+"""The variants of a sweep: every combination of the grid's axes, applied to the stated strategy.
 
-An axis left empty stands as params state it. Where `horizon_min` is swept, each variant trades one horizon in every
-symbol: a symbol with a horizon of its own in `rules.horizon_min_by_symbol` is given the swept one too.
-*Errors*: `ConfigurationError` when an axis asks for forecasts that nobody made.
+An empty axis keeps the stated value. Where `horizon_min` is swept, each variant trades one horizon in every symbol,
+also in symbols of `rules.horizon_min_by_symbol`.
+*Errors*: `ConfigurationError` when an axis asks for forecasts that do not exist.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,16 @@ from stages.params.sweep import Grid
 from stages.trading.rules import require_costs
 from stages.trading.strategy import Strategy, require_forecast
 
-# Axes whose values are distances on a scale: a step along one of them leads to a neighbour.
+# Axes whose values are ordered: one step along such an axis leads to a neighbour.
 SCALES = ("history_days", "horizon_min", "k_sigma", "s_stop", "s_take")
 SWITCHES = ("max_hold_min", "method", "cost_mult")
 AXES = (*SCALES, *SWITCHES)
-KIND = ("model", "history_days", "horizon_min", "method")  # what tells forecasts of one snapshot apart
+KIND = ("model", "history_days", "horizon_min", "method")  # what distinguishes the forecasts of one snapshot
 
 
 @dataclass(frozen=True)
 class Combo:
-    """One variant: its strategy, and its place on each axis of the grid."""
+    """One variant: its strategy, and its position on each axis of the grid."""
 
     strategy: Strategy
     values: Mapping[str, Any]
@@ -33,7 +33,7 @@ class Combo:
 
 
 def combos(base: Strategy, grid: Grid) -> list[Combo]:
-    """All combinations, scales ascending, the first axis slowest."""
+    """All combinations, values ascending, the first axis varying slowest."""
     values = [_values(base, grid, axis) for axis in AXES]
     return [
         Combo(
@@ -46,7 +46,7 @@ def combos(base: Strategy, grid: Grid) -> list[Combo]:
 
 
 def neighbours(of: Sequence[Combo]) -> list[list[int]]:
-    """For each combo its own number and those of the combos one step away along one scale."""
+    """For each combo, the numbers of itself and of the combos one step away along one scale."""
     number = {combo.place: n for n, combo in enumerate(of)}
     steps = [
         tuple(step if i == axis else 0 for i in range(len(AXES))) for axis in range(len(SCALES)) for step in (-1, 1)
@@ -59,9 +59,9 @@ def neighbours(of: Sequence[Combo]) -> list[list[int]]:
 
 
 def require_swept(base: Strategy, grid: Grid, forecasts: pl.DataFrame) -> None:
-    """Refuse axes that ask for forecasts nobody made, and a whitelist with a symbol that would trade for free.
+    """Refuse axes that ask for forecasts that do not exist, and a whitelist with a symbol without costs.
 
-    Of the forecasts, their `KIND` is enough.
+    Of the forecasts, only the `KIND` columns are needed.
     """
     require_costs(base.costs, base.whitelist)
     made = forecasts.filter(model=base.model)
@@ -87,5 +87,5 @@ def _varied(base: Strategy, grid: Grid, values: Mapping[str, Any]) -> Strategy:
         rules["horizon_min_by_symbol"] = dict.fromkeys(base.rules.horizon_min_by_symbol, values["horizon_min"])
     varied = base.with_rules(**rules).with_method(values["method"])
     mult = values["cost_mult"]
-    # Costs name every symbol: combos that pay the same share one value.
+    # Costs name every symbol, so combos with equal costs share one value.
     return varied if mult == base.costs.cost_mult else varied.with_costs(cost_mult=mult)

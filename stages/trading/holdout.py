@@ -1,4 +1,4 @@
-"""Which parts of the holdout are open for a strategy, and how good the forecasts that it trades are there.
+"""The holdout: which parts are open for a strategy, and how good its forecasts are there.
 
 The holdout is one part named `all`, or one part a month. Gates judge it as a whole, once every part is open.
 *Errors*: `ConfigurationError` when `split.open_holdout` names a month that is not held out.
@@ -22,13 +22,13 @@ NOT_BEGUN = "The holdout has not begun: no session of the record lies in it yet.
 def open_parts(held: Mapping[str, int], open_for: OpenFor, name: str) -> list[str]:
     """The parts that `split.open_holdout` opens for strategy `name`; none of them is empty.
 
-    `held` says how many sessions each part has.
+    `held` is the number of sessions of each part.
     """
     ids = dict.fromkeys(held, open_for) if open_for is None or isinstance(open_for, str) else open_for
-    if strangers := sorted(set(ids) - set(held)):
+    if unknown := sorted(set(ids) - set(held)):
         raise ConfigurationError(
-            f"split.open_holdout names {shorten(strangers)}, but split.holdout_months holds out "
-            f"{shorten(list(held))}: correct the month, or take it out."
+            f"split.open_holdout names {shorten(unknown)}, but split.holdout_months holds out {shorten(list(held))}: "
+            "correct the month, or remove it."
         )
     return [part for part, sessions in held.items() if sessions and ids.get(part) == name]
 
@@ -46,7 +46,7 @@ def sealed_words(held: Mapping[str, int], opened: Mapping[str, object]) -> str |
 
 
 def traded_kind(forecasts: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
-    """The rows that this strategy is judged by: its symbols' forecasts of the kind it trades, benchmark included."""
+    """The rows that judge this strategy: its symbols' forecasts of the kind it trades, with the benchmark."""
     kind = pl.col("method") == strategy.method, pl.col("history_days") == strategy.rules.history_days
     horizons = [
         (pl.col("symbol") == symbol) & (pl.col("horizon_min") == strategy.horizon_min(symbol))
@@ -56,8 +56,8 @@ def traded_kind(forecasts: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
 
 
 def forecast_figures(forecasts: pl.DataFrame, strategy: Strategy, params: GatesParams) -> list[Document]:
-    """How good the forecasts are that the symbols which may trade trade by; an entry a horizon, symbols pooled."""
-    from stages.scoring.metrics import score  # costs a second, which only who opens a holdout pays
+    """Quality of the forecasts that the traded symbols use; one entry a horizon, symbols pooled."""
+    from stages.scoring.metrics import score  # a slow import that only an opened holdout needs
 
     traded = traded_kind(forecasts, strategy).filter(pl.col("symbol").is_in(strategy.trading))
     pooled = score([traded], params, strategy.method)["pooled"] if traded.height else []

@@ -1,12 +1,12 @@
-"""The strategy that params state, and its name: a short hash of all that can change what it earns on the holdout.
+"""The stated strategy and its id: a short hash of everything that can change its result on the holdout.
 
-The name covers every declared section of params but `gates`, `report` and `sweep` (they judge, show and propose), the
-cut but neither `split.open_holdout` (which holds this very name) nor `split.walk_forward` (which judges the search),
-the calibration but not `calibration.methods` (only the stated one trades), the source's manifest, and the symbols that
-may trade: through them alone can the gates change the result, so a threshold that is moved after the holdout was seen
-makes a new, sealed strategy as soon as it moves a symbol in or out.
+The id covers every declared section of params except `gates`, `report` and `sweep` (they judge, show and propose);
+`split` except `split.open_holdout` (which holds this id) and `split.walk_forward` (which judges the search);
+`calibration` except `calibration.methods` (only the stated method trades); the source's manifest; and the symbols that
+may trade. Gates can change the result only through these symbols. So a threshold that is changed after the holdout was
+seen makes a new, sealed strategy as soon as it moves a symbol in or out.
 
-Params stand in it in canonical form (`params/canonical.py`): a key that is new or renamed seals nothing.
+Params are in canonical form (`params/canonical.py`): a new or renamed key changes no id.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,7 +34,7 @@ HEX_DIGITS = 11
 
 
 def stated_strategy(study: StageStudy, eligible: frozenset[Cell]) -> Strategy:
-    """The strategy that params state, given the cells that the forecast gates let trade."""
+    """The strategy that params state, given the cells that passed the forecast gates."""
     return Strategy(
         rules=study.rules,
         costs=study.costs,
@@ -46,12 +46,12 @@ def stated_strategy(study: StageStudy, eligible: frozenset[Cell]) -> Strategy:
 
 
 def strategy_id(study: StageStudy, manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
-    """The id of the strategy that params state for the bars of `manifest`; `trading` names the symbols that trade."""
+    """The id of the stated strategy for the bars of `manifest`; `trading` names the symbols that trade."""
     return strategy_id_of(study.document(), manifest, trading)
 
 
 def strategy_id_of(params: Mapping[str, Any], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
-    """The same from a document like params.yaml, also one that was written under an earlier schema."""
+    """The same from a document like params.yaml, also one of an earlier schema."""
     kept = {
         name: {key: value for key, value in params[name].items() if key not in LEFT_OUT.get(name, ())}
         for name in SECTIONS

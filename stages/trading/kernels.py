@@ -1,12 +1,12 @@
-"""The compiled part of the engine: first touches, exits, decisions and the ledger of a grid.
+"""Compiled kernels of the grid engine: first touches, exits, decisions and the ledger.
 
-Everything here repeats `tests/trading/loop.py`, the specification in plain Python; tests demand the same trades
-and the same bits. All compiled code stands in this one file, since numba's cache notices edits of a function's own file
-and not of the files it calls into. P&L is rounded once a trade to millionths of a bp: sums are exact in any order.
+They repeat `tests/trading/loop.py`, the specification in plain Python; tests require the same trades and the same bits.
+All compiled code is in this one file, because numba's cache notices edits of a function's own file but not of files it
+calls. P&L is rounded once a trade to millionths of a bp, so sums are exact in any order.
 
-*Shapes*: record arrays as `trading/market.py` names their fields. `context` = (BAR (bars,), LOOK (looks,)) of one
-symbol; `wanted` and EXIT (2, looks), side 0 long and 1 short; `touches` = (first bar that touches each stop (2, looks,
-stops), the same for targets), levels ascending.
+*Shapes*: record arrays with the fields of `trading/market.py`. `context` = (BAR (bars,), SNAPSHOT (snapshots,)) of one
+symbol; `wanted` and EXIT (2, snapshots), side 0 long and 1 short; `touches` = (first bar that touches each stop (2,
+snapshots, stops), the same for targets), levels ascending.
 """
 
 from typing import Any
@@ -31,8 +31,8 @@ EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")
 def fill_touches(context: Arrays, wanted: Array, stops: Array, takes: Array, touches: Arrays) -> None:
     """Find the first bar that touches each of `stops` and `takes` (both ascending), or `limit`, for wanted positions.
 
-    One pass over a position's bars finds all levels; it ends as soon as all stops or all targets are touched, since no
-    exit can come later.
+    One pass over a position's bars finds all levels. It ends when all stops or all targets are touched, since no exit
+    can come later.
     """
     bar_array, snapshots = context
     stop_touch, take_touch = touches
@@ -114,7 +114,7 @@ def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any,
 
 @njit(cache=True)
 def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, book: tuple[int, int]) -> Array:
-    """The decision at every snapshot: a `Reason`, `ENTER` where a position was opened. Each session starts afresh.
+    """The decision at every snapshot: a `Reason`, or `ENTER` where a position was opened. Each session starts anew.
 
     `book` = (daily cap, cooldown bars).
     """
@@ -158,12 +158,12 @@ def _first_refusal(snapshot: Any, verdict: Any, today: tuple[int, int], k_sigma:
 def add_to_ledger(
     candidates: Array, cuts: Arrays, exits: Array, family: tuple[tuple[int, int, int], Array, Array], ledger: Arrays
 ) -> None:
-    """Trade a family of variants and add what it earns to their rows of `ledger` = (net units by session, TOTAL).
+    """Trade a family of variants and add its earnings to their rows of `ledger` = (net units by session, TOTAL).
 
-    `cuts` = (what the stop saves, what the target costs each candidate on average); `family` = ((entry delay, daily
-    cap, cooldown), ascending values of `k_sigma`, the row of each). A session's trades change only where `k_sigma`
-    passes the strength of one of its signals, so it is walked once for every set of signals that pass, and variants
-    with the same set share the result.
+    `cuts` = (what the stop saves, and what the target costs, each candidate on average); `family` = ((entry delay,
+    daily cap, cooldown), ascending values of `k_sigma`, the row of each). A session's trades change only where
+    `k_sigma` passes the strength of one of its signals. So a session is walked once for every set of passing signals,
+    and variants with the same set share the result.
     """
     saved_bp, lost_bp = cuts
     count, strengths = len(candidates), family[1]
@@ -182,7 +182,7 @@ def add_to_ledger(
 
 @njit(inline="always")  # a call would cost more than the work
 def _add_session(of: Arrays, today: tuple[int, int], k: int, family: tuple[Any, ...], ledger: Arrays) -> Any:
-    """Walk one session at the k-th strength; add the sums to all variants with the same signals; the next k."""
+    """Walk one session at the k-th strength and add it to all variants with the same signals; the next k."""
     candidates, pays, exits = of
     (entry_delay, daily_cap, cooldown_bars), strengths, rows = family
     net_units, totals = ledger

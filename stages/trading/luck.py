@@ -1,11 +1,11 @@
-"""How often the gates pass where there is nothing to find.
+"""Luck: how often the gates pass where there is nothing to find.
 
-A replay scores, gates and trades one span exactly as a run does, with the search span in the holdout's part: what it
-shows is luck, and no sealed file is read for it.
+A replay scores, gates and trades one span exactly as a run does, with the search span in the place of the holdout. No
+sealed file is read.
 
-*Time*: a forecast that is put to an earlier date may have learnt a little from that date's outcome, so other dates show
-luck rather too often than too rarely.
-*Source*: exact binomial intervals are Clopper and Pearson (1934), as in scipy.
+*Time*: a forecast that is moved to an earlier date may have learnt a little from that date's outcome, so other dates
+show luck too often rather than too rarely.
+*Source*: exact binomial intervals after Clopper and Pearson (1934), as in scipy.
 """
 
 from collections.abc import Sequence
@@ -39,9 +39,9 @@ class Passed:
     """What passed in one replay.
 
     `forecast`: all forecast gates of at least one symbol. `trading`: all trading gates of a book that may trade every
-    symbol. `verdict`: what a run asks for, trading gates for the book of exactly those symbols that passed theirs.
-    `fdr`: the gate of false discoveries alone, of at least one symbol; null where `gates.fdr` is. Where there is
-    nothing to find, each of these is a false discovery, and `gates.fdr.q` is what the gate promises at most.
+    symbol. `verdict`: what a run requires, the trading gates for the book of exactly the symbols that passed their
+    forecast gates. `fdr`: the false-discovery gate alone, of at least one symbol; null where `gates.fdr` is. Where
+    there is nothing to find, each of these is a false discovery, and `gates.fdr.q` is the most that the gate promises.
     """
 
     forecast: bool
@@ -51,11 +51,11 @@ class Passed:
 
 
 def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """The same forecasts and the same outcomes, each symbol's forecasts put to its instants in random order.
+    """The same forecasts and outcomes, with each symbol's forecasts moved to its instants in random order.
 
-    All forecasts of one instant stay together, and keep their shape in units of the volatility at their instant: a
-    calm hour's interval is not held against a wild one. Instants are shuffled across clock times too: a forecaster of
-    the session's shape says the same every day, and would keep all its skill if only days were exchanged.
+    All forecasts of one instant stay together and keep their shape in units of the volatility at the new instant, so a
+    calm hour's interval is not applied to a wild one. Instants are shuffled across clock times too: a forecaster of the
+    session's shape says the same every day and would keep its skill if only days were exchanged.
     """
     instants = forecasts.select(INSTANT).unique().sort(INSTANT)
     rng = np.random.default_rng(np.random.SeedSequence([seed, instants.height]))

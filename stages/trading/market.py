@@ -1,18 +1,13 @@
-"""Bars and forecasts as the arrays that the compiled engine reads.
+"""Bars and forecasts of one symbol as record arrays, which the compiled engine reads and writes.
 
-The rows that the compiled engine reads and writes, as numpy record types.
+Only plain record arrays and tuples are passed to compiled code, never classes: numba pickles argument types into its
+disk cache, and a renamed class would make an old cache unreadable. Filled and empty minutes are left out of `BAR`, so
+nothing can trade on them or be stopped by them.
 
-Plain record arrays and tuples cross the border to compiled code, never classes: numba pickles the types of arguments
-into its cache on disk, and a class that was renamed since would make an old cache unreadable.
-
-*Units*: minutes count from 1970-01-01 UTC; `*_units` are 1e-6 bp of entry notional, `turnover_units` 1e-6 of it.
-
-Bars and forecasts as the arrays that the engine walks: one bars and one list of snapshots a symbol.
-
-*Shapes*: a bars is (bars,) records `BAR`, real bars only: a filled or empty minute is no bar, so nothing can trade on
-it or be stopped by it. `Snapshots` (snapshots,), in order of time. `Feed` is aligned with the snapshots of its symbol.
-*Units*: times in whole minutes since 1970-01-01 UTC; `sigma` a fraction per five minutes.
-*Errors*: `DataContractError` when forecasts name a symbol without bars, a session outside the calendar, or disagree
+*Shapes*: `BAR` (bars,); `Snapshots` (snapshots,), ordered by time; `Feed` aligned with the snapshots of its symbol.
+*Units*: whole minutes since 1970-01-01 UTC; `sigma` a fraction per five minutes; `*_units` 1e-6 bp of entry notional,
+`turnover_units` 1e-6 of it.
+*Errors*: `DataContractError` when forecasts name a symbol without bars or a session outside the calendar, or disagree
 about what was known at one snapshot.
 """
 
@@ -38,13 +33,13 @@ Bools = NDArray[np.bool_]
 # A real bar of one symbol; `minute` is its start.
 BAR = np.dtype([("minute", "i8"), ("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8")])
 
-# A snapshot seen from the context: when, and between which bars of the bars a position taken there would live.
+# A snapshot with the bars between which a position opened there would live.
 SNAPSHOT = np.dtype(
     [
         ("minute", "i8"),
         ("session", "i8"),  # counts the calendar's sessions from 0
         ("time_stop", "i8"),
-        ("planned", "i8"),  # minute of the bar one wants to enter at
+        ("planned", "i8"),  # minute of the planned entry bar
         ("entry", "i8"),  # first real bar from then on, -1 if it comes too late
         ("entry_minute", "i8"),  # of that bar
         ("limit", "i8"),  # first real bar at or after the time stop; at least `end` if there is none
@@ -54,8 +49,8 @@ SNAPSHOT = np.dtype(
     ]
 )
 
-# What a snapshot's forecast says by itself: a `Reason` for the tests before the book (`gate`), between the book and
-# `k_sigma` (`early`) and after it (`late`), or `ENTER`; `side` is 0 long, 1 short, read where nothing is refused.
+# Tests of a snapshot's forecast alone: a `Reason` for the tests before the book (`gate`), between the book and
+# `k_sigma` (`early`) and after it (`late`), or `ENTER`; `side` is 0 long, 1 short, valid where nothing is refused.
 VERDICT = np.dtype([("gate", "i8"), ("early", "i8"), ("late", "i8"), ("side", "i8"), ("strength", "f8")])
 
 # How a position ends.
@@ -71,7 +66,7 @@ EXIT = np.dtype(
     ]
 )
 
-# A signal that a book could act on; any other fails a test whatever the barriers and the book.
+# A signal that may be traded; all others fail a test whatever the barriers and the book.
 CANDIDATE = np.dtype(
     [
         ("session", "i8"),
@@ -85,7 +80,7 @@ CANDIDATE = np.dtype(
     ]
 )
 
-# What a variant did over the whole span.
+# Totals of a variant over the whole span.
 TOTAL = np.dtype(
     [
         ("gross_units", "i8"),
@@ -102,7 +97,7 @@ def records(kind: np.dtype[np.void], **fields: ArrayLike) -> Records:
     """A record array from its columns, which must be all of `kind`'s."""
     columns = {name: np.asarray(fields.pop(name)) for name in kind.names or ()}
     if fields:
-        raise TypeError(f"{sorted(fields)} are no fields of {kind.names}")
+        raise TypeError(f"{sorted(fields)} are not the fields of {kind.names}")
     made = np.empty(len(next(iter(columns.values()))), kind)
     for name, column in columns.items():
         made[name] = column
@@ -113,7 +108,7 @@ MICROSECONDS = 60_000_000
 
 
 class Snapshots(NamedTuple):
-    """When this symbol was looked at, and what was known then; `session` counts the calendar's sessions from 0."""
+    """Times of this symbol's forecasts, and what was known then; `session` counts calendar sessions from 0."""
 
     minute: Ints
     session: Ints
@@ -138,7 +133,7 @@ class Feed(NamedTuple):
 
     @property
     def quartiles(self) -> tuple[Floats, Floats, Floats]:
-        """What the rules look at."""
+        """The levels that the rules use."""
         return self.q25, self.q50, self.q75
 
     def at(self, snapshots: slice) -> "Feed":
@@ -152,12 +147,12 @@ class SymbolMarket:
 
     symbol: str
     bar_array: Records
-    minutes: Ints  # of the tape's bars, side by side, which makes searching them fast
+    minutes: Ints  # of the bars, contiguous, for fast search
     snaps: Snapshots
     feeds: Mapping[tuple[int, int, str], Feed]
 
     def in_parts(self, parts: int) -> list["SymbolMarket"]:
-        """The same market cut between sessions into at most so many parts of about as many snapshots."""
+        """The same market split between sessions into at most `parts` parts with similar numbers of snapshots."""
         session = self.snaps.session
         cuts = np.searchsorted(session, session[[len(session) * n // parts for n in range(1, parts)]])
         edges = [0, *cuts.tolist(), len(session)]
@@ -171,7 +166,7 @@ class SymbolMarket:
 def markets_of(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
 ) -> Iterator[SymbolMarket]:
-    """The markets of every whitelisted symbol that the strategy's model forecast, by name, one at a time."""
+    """The markets of every whitelisted symbol with forecasts of the strategy's model, by name, one at a time."""
     made = forecasts.filter(model=strategy.model).partition_by("symbol", as_dict=True)
     for symbol in sorted(set(strategy.whitelist)):
         if (symbol,) in made:
@@ -190,28 +185,34 @@ def market_of(
     feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
     delivered = bars.get(symbol)
     if delivered is None:
-        raise DataContractError(f"{symbol} has forecasts but no bars in this span.")
+        raise DataContractError(f"{symbol} has forecasts but no bars in this span: `dvc repro seal` writes both again.")
     bar_array = bar_array_of(delivered)
     return SymbolMarket(symbol, bar_array, np.ascontiguousarray(bar_array["minute"]), snaps, feeds)
 
 
 def bar_array_of(bars: pl.DataFrame) -> Records:
-    """Drop what is not a real bar and keep prices and start minutes."""
+    """Prices and start minutes of real bars."""
     prices = ["open", "high", "low", "close"]
     real = bars.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
     return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
 
 
 def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:
-    """The distinct snapshots of one symbol's forecasts, with the clock of their sessions."""
+    """The distinct snapshots of one symbol's forecasts, with the times of their sessions."""
     known = forecasts.select("snapshot_utc", "session", "last", "sigma_5m").unique().sort("snapshot_utc")
     if known["snapshot_utc"].is_duplicated().any():
-        raise DataContractError("forecasts of one symbol and snapshot disagree about `last` or `sigma_5m`.")
+        raise DataContractError(
+            "forecasts of one symbol and snapshot disagree about `last` or `sigma_5m`: `dvc repro forecast` writes "
+            "them again."
+        )
     clock = time_stops(calendar.sort("session"), rules).with_row_index("number")
     rows = known.join(clock, on="session", how="left").sort("snapshot_utc")
     if rows["number"].has_nulls():
         stray = rows.filter(pl.col("number").is_null())["session"][0]
-        raise DataContractError(f"a forecast names the session {stray}, which the calendar of this span does not hold.")
+        raise DataContractError(
+            f"a forecast names the session {stray}, which the calendar of this span does not hold: `dvc repro seal` "
+            "writes both again."
+        )
     return Snapshots(
         minute=_minutes(rows["snapshot_utc"]),
         session=rows["number"].cast(pl.Int64).to_numpy(),
@@ -223,7 +224,7 @@ def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesPa
 
 
 def feed_of(forecasts: pl.DataFrame, snapshots: Snapshots) -> Feed:
-    """One symbol's forecasts of one kind (model, method, history, horizon) laid beside its snapshots."""
+    """One symbol's forecasts of one kind (model, method, history, horizon), aligned with its snapshots."""
     at = np.searchsorted(snapshots.minute, _minutes(forecasts["snapshot_utc"]))
     size = len(snapshots.minute)
     present, calibrated = np.zeros(size, np.bool_), np.zeros(size, np.bool_)

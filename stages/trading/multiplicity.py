@@ -1,25 +1,19 @@
-"""What is left of the best of many tries: deflated Sharpe, overfitting probability, superior predictive ability.
+"""Corrections for multiple testing: superior predictive ability, deflated Sharpe ratio, overfitting probability.
 
-Does any variant beat doing nothing, after so many were looked at: Hansen's test of superior predictive ability.
+`superior_ability_p` is Hansen's test whether any variant beats doing nothing. As in the paper the statistic is
+studentised: the best ratio of mean day to deviation of a day, so that the skill of a variant with small moves is not
+hidden by the luck of one with large moves. The deviation is the plain daily one, the scale of a Sharpe ratio. The
+paper's long-run deviation is too uncertain over a few months: among many variants without skill, one is best because
+its scale is underestimated. `bench_superior_ability` prints size and power of both. Days are drawn by `arch`'s
+stationary bootstrap in blocks of sqrt(sessions) on average. Each draw is a row of counts, so a block of variants is one
+matrix product.
 
-The statistic is studentised, as in the paper: the best ratio of a mean day to the deviation of a day, so that skill of
-a variant that moves little is not drowned by luck of one that moves a lot. The deviation is the plain one of the days,
-the scale of a Sharpe ratio. The paper's long-run one is too uncertain over a few months: among many variants without
-skill one is the best because its scale is underestimated. `bench_superior_ability` prints size and power of both.
+No array has the size variants times variants, or variants times choices of days: ten thousand variants are processed in
+pieces.
 
-Days are drawn by `arch`'s stationary bootstrap, blocks of sqrt(sessions) on average. Each draw is a row of counts, so
-that a block of variants is one product, and only the best of a block is kept.
-
-*Shapes*: `daily` (sessions, variants). *Units*: whatever P&L is in.
-*Source*: Hansen (2005), "A Test for Superior Predictive Ability", the consistent p-value; one is added above and below
-the line, as the sample is one of the draws (Davison and Hinkley 1997, eq. 4.11), so no p-value is 0.
-
-What is left of the best of many tries: deflated Sharpe, effective trials, overfitting probability.
-
-Nothing here is as large as variants times variants, or variants times choices of days: ten thousand variants are looked
-at in pieces.
-
-*Shapes*: `daily` (sessions, variants). *Units*: Sharpe ratios here are per session, not annualised.
+*Shapes*: `daily` (sessions, variants). *Units*: those of the P&L; Sharpe ratios here are per session, not annualised.
+*Source*: Hansen (2005), "A Test for Superior Predictive Ability", the consistent p-value; one is added to numerator and
+denominator, as the sample is one of the draws (Davison and Hinkley 1997, eq. 4.11), so no p-value is 0.
 """
 
 import math
@@ -35,9 +29,9 @@ Floats = NDArray[np.float64]
 
 
 def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
-    """P-value of "no variant earns more than nothing"; None where none varies or under twenty sessions.
+    """P-value of "no variant earns more than nothing"; None where no variant varies or below twenty sessions.
 
-    Where no variant of the sample earned anything it is 1.
+    It is 1 where no variant of the sample earned anything.
     """
     if len(daily) < MIN_SESSIONS or not varies(daily).any():
         return None
@@ -52,8 +46,8 @@ def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
 
 
 def _draws(sessions: int, reps: int, seed: int) -> Floats:
-    """How much each session weighs in each draw. *Shapes*: (reps, sessions), rows sum to 1."""
-    from arch.bootstrap import StationaryBootstrap  # here, since its import takes longer than a sweep
+    """The weight of each session in each draw. *Shapes*: (reps, sessions), rows sum to 1."""
+    from arch.bootstrap import StationaryBootstrap  # its import takes longer than a sweep
 
     bootstrap = StationaryBootstrap(int(np.sqrt(sessions)), np.arange(sessions), seed=seed)
     drawn = (args[0] for args, _ in bootstrap.bootstrap(reps))
@@ -61,7 +55,7 @@ def _draws(sessions: int, reps: int, seed: int) -> Floats:
 
 
 def _is_relevant(mean: Floats, deviation: Floats, sessions: int) -> NDArray[np.bool_]:
-    """Which variants are not so surely worse than nothing that they cannot be the best (Hansen's threshold)."""
+    """Variants that are not so clearly worse than nothing that they cannot be the best (Hansen's threshold)."""
     return np.asarray(np.sqrt(sessions) * mean >= -deviation * np.sqrt(2.0 * np.log(np.log(sessions))))
 
 
@@ -70,7 +64,7 @@ FIGURES_AT_ONCE = 1 << 18  # of variants times choices of days: two megabytes
 
 
 def expected_best_sharpe(variance: float, trials: float) -> float:
-    """The Sharpe that the best of `trials` independent variants without skill reaches on average.
+    """The Sharpe ratio that the best of `trials` independent variants without skill reaches on average.
 
     *Source*: Bailey and Lopez de Prado (2014), "The Deflated Sharpe Ratio", eq. 1.
     """
@@ -81,11 +75,11 @@ def expected_best_sharpe(variance: float, trials: float) -> float:
 
 
 def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | None:
-    """Probability that one variant's true Sharpe is above what luck gives the best of `trials`.
+    """Probability that a variant's true Sharpe ratio is above what luck gives the best of `trials`.
 
-    `daily` is that variant's series, `variance` that of the Sharpe ratios of the same `trials`, whichever of them are
-    looked at now: two numbers about different variants would let a copy of a variant raise its own figure. Skewness
-    and kurtosis are the sample's. None under twenty sessions or where the series does not vary.
+    `daily` is that variant's series; `variance` is that of the Sharpe ratios of all `trials`, not only those in this
+    grid: otherwise a copy of a variant would raise its own figure. Skewness and kurtosis are the sample's. None below
+    twenty sessions or where the series does not vary.
     *Source*: Bailey and Lopez de Prado (2014), eq. 2.
     """
     if len(daily) < MIN_SESSIONS or np.ptp(daily) == 0.0:
@@ -98,9 +92,10 @@ def deflated_sharpe(daily: Floats, variance: float, trials: float) -> float | No
 
 
 def effective_trials(daily: Floats) -> float:
-    """How many independent variants the grid is worth: 1 + (N - 1)(1 - mean correlation), still ones left out.
+    """The number of independent variants that the grid amounts to: 1 + (N - 1)(1 - mean correlation).
 
-    All correlations add up to the variance of the sum of the standardised series, so no matrix of them is needed.
+    Idle variants are left out. The correlations add up to the variance of the sum of the standardised series, so no
+    matrix is needed.
     """
     together, count = np.zeros(len(daily)), 0
     for numbers, some in moving(daily):
@@ -113,10 +108,11 @@ def effective_trials(daily: Floats) -> float:
 
 
 def overfitting_probability(daily: Floats, blocks: int) -> float | None:
-    """PBO: how often the best variant of one half of the days is below the median on the other half.
+    """PBO: how often the best variant of one half of the days is below the median in the other half.
 
-    Days are cut into `blocks` runs, an even number of about equal length; every choice of half of them is in sample
-    once. At the median counts as below. None where there are fewer than two variants that differ or too few days.
+    Days are split into `blocks` consecutive blocks of about equal length, an even number; every choice of half of them
+    is in sample once. A value at the median counts as below. None with fewer than two distinct variants or too few
+    days.
     *Source*: Bailey, Borwein, Lopez de Prado, Zhu (2017), "The Probability of Backtest Overfitting", CSCV.
     """
     distinct = _distinct(daily)
@@ -139,7 +135,7 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
 
 
 def _distinct(daily: Floats) -> NDArray[np.int64]:
-    """The number of one variant of each that differ, ordered by their days: what `np.unique` gives, without copies."""
+    """One variant's number of each distinct series, ordered by their days: what `np.unique` gives, without copies."""
     order = np.lexsort(daily[::-1]) if len(daily) else np.arange(min(1, daily.shape[1]))
     new = np.ones(len(order), np.bool_)
     new[1:] = False

@@ -1,8 +1,8 @@
-"""How a run ended: the gates with the verdict of all, what the holdout released, and seven short figures.
+"""The outcome of a run: all gates with the verdict, what the holdout released, and seven summary figures.
 
 Three kinds of gates are required: the controls hold, at least one symbol of the whitelist may trade, and the book of
-those that trade passes on the holdout. A symbol that has nothing to forecast is kept out by its own cell's gates; that
-it stays out is the gates at work and fails no run.
+those that trade passes on the holdout. A symbol with nothing to forecast is excluded by the gates of its own cell; this
+does not fail a run.
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ CELL = ("symbol", "history_days", "horizon_min", "method")
 
 @dataclass(frozen=True)
 class Outcome:
-    """A strategy by name, traded on the search span and on the parts of the holdout that are open for this very name.
+    """A strategy by id, traded on the search span and on the holdout parts that are open for exactly this id.
 
-    `held` says how many sessions each part of the holdout has: `{"all": 30}`, or a number by month.
+    `held` is the number of sessions of each holdout part: `{"all": 30}`, or a number by month.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Outcome:
 
     @cached_property
     def released(self) -> Span | None:
-        """All parts that are open, as one span."""
+        """All open parts as one span."""
         parts = list(self.opened.values())
         return Span.joined(parts) if len(parts) > 1 else next(iter(parts), None)
 
@@ -65,22 +65,22 @@ class Outcome:
 
     @property
     def months(self) -> dict[str, Span]:
-        """The months of the holdout that are open; none where it is one part."""
+        """The open months of the holdout; empty where it is one part."""
         return {name: span for name, span in self.opened.items() if name != ALL}
 
     @property
     def spans(self) -> dict[str, Span]:
-        """What is judged: the search span, and the whole holdout if it is open."""
+        """The spans that are judged: the search span, and the whole holdout if it is open."""
         return {"search": self.search} | ({"holdout": self.holdout} if self.holdout else {})
 
     @property
     def released_trades(self) -> pl.DataFrame:
-        """The trades of the parts that are open; none while all are sealed."""
+        """The trades of the open parts; none while all are sealed."""
         return self.released.trades if self.released else Trades.create_empty()
 
     @property
     def released_daily(self) -> pl.DataFrame:
-        """What the sessions of the parts that are open earned; no row while all are sealed."""
+        """Daily P&L of the open parts; no row while all are sealed."""
         sessions = self.released.calendar["session"].to_list() if self.released else []
         return daily_table(self.released_trades, sessions, self.strategy.whitelist)
 
@@ -92,9 +92,9 @@ def gates_document(
     ranking: pl.DataFrame,
     params: GatesParams,
 ) -> Document:
-    """`gates.json`. `holds` says whether the verdict is good enough: PASS, or INCONCLUSIVE where params only warn.
+    """`gates.json`. `holds`: whether the verdict is good enough, PASS, or INCONCLUSIVE where params only warn.
 
-    `selection` is evidence that is shown and not judged: what is left of the strategy's Sharpe ratio after all trials.
+    `selection` is evidence that is shown and not judged: what remains of the strategy's Sharpe ratio after all trials.
     """
     cells = _trading_cells(forecast_gates, outcome.strategy)
     gates = {"controls": _controls(controls), "forecast": _forecast(cells), **_trading(outcome, params)}
@@ -113,7 +113,7 @@ def gates_document(
 
 
 def oos_document(outcome: Outcome, params: GatesParams) -> Document:
-    """`oos.json`: the strategy's id and who trades; figures of the holdout and its months, of what is open alone."""
+    """`oos.json`: the strategy's id and who trades; figures of the holdout and its months, for open parts only."""
     return {
         "strategy_id": outcome.name,
         "open_for": outcome.open_for,
@@ -127,7 +127,10 @@ def oos_document(outcome: Outcome, params: GatesParams) -> Document:
 
 
 def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, Any]) -> Document:
-    """The leaderboard's seven figures; all but `oos_sharpe` and `verdict` are the search span's, errors pooled."""
+    """The seven figures of the leaderboard.
+
+    All but `oos_sharpe` and `verdict` are of the search span, errors pooled.
+    """
     strategy, search, held = outcome.strategy, outcome.search, outcome.holdout
     stated = book_figures(search, search.trades, strategy.whitelist)
     oos_sharpe = book_figures(held, held.trades, strategy.whitelist)["sharpe"] if held else None
@@ -145,7 +148,7 @@ def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, An
 
 
 def _released(span: Span | None, strategy: Strategy, params: GatesParams) -> Document:
-    """What is told of a part of the holdout: its sessions, how the book did, and the forecasts that it trades by."""
+    """The figures of a holdout part: its sessions, its book, and the quality of the traded forecasts."""
     return {
         "sessions": span.calendar["session"].dt.to_string().to_list() if span else None,
         "kpis": book_figures(span, span.trades, strategy.whitelist) if span else None,
@@ -161,7 +164,7 @@ def _trading(outcome: Outcome, params: GatesParams) -> dict[str, Judgement]:
 
 
 def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dict[str, Document]:
-    """By symbol of the whitelist: its judgement for the forecasts that the strategy would trade."""
+    """By symbol of the whitelist: the judgement of the forecasts that the strategy would trade."""
     wanted = {
         symbol: (symbol, strategy.rules.history_days, strategy.horizon_min(symbol), strategy.method)
         for symbol in strategy.whitelist
@@ -173,9 +176,9 @@ def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dic
 def _selection(ranking: pl.DataFrame, combo: str) -> Document:
     """What the sweep says of the stated rule; `dsr` is null where the grid does not hold that rule.
 
-    `dsr` knows of all `trials`; the other figures know of the `grid_variants` alone.
+    `dsr` accounts for all `trials`; the other figures only for the `grid_variants`.
     """
-    grid = ranking.row(0, named=True)  # what concerns the whole grid stands alike on every row
+    grid = ranking.row(0, named=True)  # figures of the whole grid are equal on every row
     stated = ranking.filter(combo=combo)
     return {
         "combo": combo,
@@ -194,7 +197,7 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
         bound=None,
         n=len(said),
         n_days=0,
-        words=f"Forecasters that would expose this pipeline: {_listed(said)}.",
+        words=f"Control forecasters by verdict: {_listed(said)}.",
     )
 
 
@@ -208,7 +211,7 @@ def _forecast(cells: Mapping[str, Document]) -> Judgement:
         bound=None,
         n=len(cells),
         n_days=max((gate["n_days"] for gate in judged), default=0),
-        words=f"Symbols of the whitelist by the forecasts they would trade: {_listed(said) or 'none'}.",
+        words=f"Symbols of the whitelist by the verdict on their forecasts: {_listed(said) or 'none'}.",
     )
 
 

@@ -1,15 +1,11 @@
-"""How well a strategy did: figures of one series of daily P&L, and the row of key figures of a variant.
+"""Performance figures of a daily P&L series, and the row of key figures of a variant.
 
-How well one strategy did: figures of one series of daily P&L, each in its textbook form.
+Figures have their textbook definitions. Only the Sharpe ratio and its standard error are annualised.
 
-*Shapes*: `daily` (sessions,): every session of the span, days without a trade as zeros. *Units*: bp of capital a day.
-Nothing is annualised but the Sharpe ratio and its standard error.
-
-The key figures of one variant as one row: its params, what it earned, and how sure that is.
-
-*Tables*: the row of `bt_summary.csv`, whose figures `ranking.csv` repeats; floats carry six decimals.
-*Units*: bp of the whole capital; `mean_trade_bp` bp of entry notional; `turnover` traded notional over capital a day;
-`exposure` share of the minutes.
+*Tables*: the row of `bt_summary.csv`, whose figures `ranking.csv` repeats; floats have six decimals.
+*Shapes*: `daily` (sessions,): every session of the span, zeros on days without a trade.
+*Units*: bp of the total capital (a day); `mean_trade_bp` bp of entry notional; `turnover` traded notional over capital
+a day; `exposure` share of the minutes.
 """
 
 import json
@@ -32,19 +28,19 @@ VARIANTS_AT_ONCE = 512
 
 
 def sharpe(daily: Floats) -> float | None:
-    """Annualised mean over standard deviation (ddof 1); None under 20 sessions or where nothing varies."""
+    """Annualised mean over standard deviation (ddof 1); None below 20 sessions or where nothing varies."""
     if len(daily) < MIN_SESSIONS or np.ptp(daily) == 0.0:
         return None
     return float(np.sqrt(SESSIONS_PER_YEAR) * daily.mean() / daily.std(ddof=1))
 
 
 def varies(daily: Floats) -> NDArray[np.bool_]:
-    """Which of several strategies have two different days. *Shapes*: `daily` (sessions, strategies)."""
+    """Which strategies have two different days. *Shapes*: `daily` (sessions, strategies)."""
     return np.asarray((daily != daily[:1]).any(axis=0))
 
 
 def moving(daily: Floats) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """The strategies with two different days, some at a time: their numbers and their days."""
+    """The strategies with two different days, some at a time: their numbers and their series."""
     numbers = np.flatnonzero(varies(daily))
     for first in range(0, len(numbers), VARIANTS_AT_ONCE):
         some = numbers[first : first + VARIANTS_AT_ONCE]
@@ -63,7 +59,7 @@ def lo_standard_error(annual_sharpe: float | None, sessions: int) -> float | Non
 
 
 def max_drawdown(daily: Floats) -> float:
-    """The deepest fall of cumulative P&L below its highest point so far, the start at 0 included; positive bp."""
+    """The largest fall of cumulative P&L below its running maximum, which starts at 0; positive bp."""
     path = np.concatenate([[0.0], np.cumsum(daily)])
     return float(np.max(np.maximum.accumulate(path) - path))
 
@@ -76,7 +72,7 @@ BP_DECIMALS = 9
 
 @dataclass(frozen=True)
 class Book:
-    """What one variant did, in whole millionths, summed over its symbols. *Shapes*: `net_units` (sessions,)."""
+    """Totals of one variant in whole millionths, summed over its symbols. *Shapes*: `net_units` (sessions,)."""
 
     net_units: NDArray[np.int64]
     gross_units: int
@@ -88,16 +84,16 @@ class Book:
 
     @property
     def totals(self) -> tuple[int, ...]:
-        """Everything but the days."""
+        """Everything except the daily series."""
         return self.gross_units, self.cost_units, self.turnover_units, self.trades, self.wins, self.exposure_min
 
     def net_bp(self, capital: int) -> NDArray[np.float64]:
-        """Daily P&L in bp of the whole capital, as the `PORTFOLIO` rows of `Daily` hold it."""
+        """Daily P&L in bp of the total capital, as in the `PORTFOLIO` rows of `Daily`."""
         return np.round(self.net_units / UNITS / capital, BP_DECIMALS)
 
 
 def book_of(trades: pl.DataFrame, calendar: pl.DataFrame) -> Book:
-    """The book of a list of trades over the sessions of `calendar`."""
+    """The book of these trades over the sessions of `calendar`."""
     units = in_units(trades)
     by_session = units.group_by("session").agg(pl.col("net_bp").sum())
     days = calendar.select("session").sort("session").join(by_session, on="session", how="left").sort("session")
@@ -137,7 +133,7 @@ def kpis(book: Book, calendar: pl.DataFrame, symbols: int) -> dict[str, float | 
 
 
 def summaries(strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame) -> pl.DataFrame:
-    """One row a variant: its id, every param that names it, and its key figures."""
+    """One row a variant: its id, every param that defines it, and its key figures."""
     rows = [_summary(strategy, book, calendar) for strategy, book in zip(strategies, books, strict=True)]
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -150,7 +146,7 @@ def summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> pl.DataFr
 def in_folders(
     strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame, most: int
 ) -> Iterator[tuple[str, Iterator[pl.DataFrame]]]:
-    """Files of summaries, in parts: a folder a variant, or one table of all where there are more than `most`."""
+    """Files of summaries in parts: a folder a variant, or one table of all variants above `most`."""
     if len(strategies) > most:
         starts = range(0, len(strategies), ROWS_AT_ONCE)
         slices = (slice(first, first + ROWS_AT_ONCE) for first in starts)

@@ -1,4 +1,4 @@
-"""Every position that a symbol's snapshots could open, before the book decides which of them are opened."""
+"""Every position that a symbol's snapshots could open, before the book decides which are opened."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from stages.trading.rules import Reason, SymbolCosts, Views, views
 
 @dataclass(frozen=True)
 class SymbolContext:
-    """One symbol at work: its bars, its snapshots with the bars between which positions would live, and its costs."""
+    """One symbol's bars, its snapshots with the bars between which positions would live, and its costs."""
 
     bar_array: Records
     snapshots: Records
@@ -19,22 +19,22 @@ class SymbolContext:
 
     @property
     def arrays(self) -> tuple[Records, Records]:
-        """What compiled code sees of it."""
+        """Its arrays for compiled code."""
         return self.bar_array, self.snapshots
 
     def views(self, feed: Feed, costs: SymbolCosts) -> Views:
-        """What the forecasts of one kind say at each snapshot, to somebody who pays `costs`."""
+        """What the forecasts of one kind say at each snapshot, given these costs."""
         return views(feed.quartiles, self.snapshots["last"], self.snapshots["sigma"], costs)
 
     def enters_in_time(self, horizon_min: int) -> Bools:
-        """There are barriers and a bar to enter at, and the forecast's horizon has not passed by then."""
+        """Barriers exist, and an entry bar comes before the end of the forecast's horizon."""
         snapshots = self.snapshots
         before_horizon = snapshots["entry_minute"] < snapshots["minute"] + horizon_min
         return np.array((snapshots["entry"] >= 0) & before_horizon & ~np.isnan(snapshots["sigma"]))
 
 
 def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> SymbolContext:
-    """Entry at the first real bar from the planned minute on, if it comes in time and before the time stop."""
+    """Entry is at the first real bar from the planned minute on, if it comes in time and before the time stop."""
     snaps, minutes = market.snaps, market.minutes
     planned = snaps.minute + rules.entry_delay_bars
     latest = np.minimum(planned + rules.max_entry_delay_bars, snaps.time_stop - 1)
@@ -58,7 +58,7 @@ def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> 
 
 
 def verdicts_of(context: SymbolContext, feed: Feed, view: Views, late: Ints, gate_is_open: bool) -> Records:
-    """All tests that look at the forecast alone."""
+    """All tests that need only the forecast."""
     gate = np.where(feed.calibrated, Reason.ENTER, Reason.NOT_CALIBRATED)
     early = np.where(view.side == 0, Reason.QUANTILE_RULE, Reason.ENTER)
     return records(
@@ -72,15 +72,15 @@ def verdicts_of(context: SymbolContext, feed: Feed, view: Views, late: Ints, gat
 
 
 def late_tests(ev_bp: Floats, in_time: Bools) -> Ints:
-    """The last tests: something to expect, and a bar to enter at."""
+    """The last tests: a positive expected value, and a bar to enter at."""
     return np.where(ev_bp > 0.0, np.where(in_time, Reason.ENTER, Reason.NO_BAR), Reason.EV)
 
 
 def empty_touches(snapshots: int, stops: int, takes: int) -> tuple[Ints, Ints]:
-    """Room for the first touches of a symbol."""
+    """Arrays for the first touches of a symbol."""
     return np.empty((2, snapshots, stops), np.int64), np.empty((2, snapshots, takes), np.int64)
 
 
 def empty_exits(snapshots: int) -> Records:
-    """Room for the exits of a symbol."""
+    """An array for the exits of a symbol."""
     return np.zeros((2, snapshots), EXIT)

@@ -1,18 +1,15 @@
-"""All variants in order of merit, with what is left of each after so many tries; and the one proposed.
+"""The ranking of a sweep, with corrections for multiple testing, and the combo it proposes.
 
-All variants of a sweep in order of merit, with what is left of each after so many were tried.
+*Tables*: one row a combo, best first: its position on the axes, its key figures, `plateau_sharpe` (mean Sharpe ratio of
+the combo and its grid neighbours, missing ones as 0), `dsr` (deflated Sharpe ratio, from `sweep.choose_by.min_trades`
+trades on), `same_trades_as` (the first combo of the grid with identical trades), `proposable`, and, equal on every row,
+figures of the whole grid: `pbo`, `spa_p` and `effective_trials` (which account for this grid only) and `trials` (this
+grid and `sweep.prior_trials`; every `dsr` accounts for all of them).
 
-*Tables*: one row a combo, best first: its place on the axes, its key figures, `plateau_sharpe` (mean Sharpe of the
-combo and its grid neighbours, missing ones as 0), `dsr` (deflated Sharpe ratio, from `sweep.choose_by.min_trades`
-trades on), `same_trades_as` (the first combo of the grid that did exactly the same), `proposable`, and, alike on every
-row, what holds for the whole grid: `pbo`, `spa_p` and `effective_trials` (these know the variants of this grid alone),
-`trials` (this grid and `sweep.prior_trials`; the `dsr` of every row knows of all of them).
+The proposal is `{combo, params, why}`: `params` by section holds only what differs from params.yaml; it and `combo` are
+null where nothing qualifies. `make adopt` writes `params` into conf/.
+
 *Time*: everything comes from the search span.
-
-What the sweep proposes: the best combo by the stated rule, as the params that would have to change.
-
-*Tables*: `{combo, params, why}`: `params` by section, only what differs from params.yaml; null with `combo` null where
-nothing qualifies. `make adopt` writes `params` into conf/.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +35,7 @@ COMBOS_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class Swept:
-    """A finished sweep of the variants of `base`: every combo with its book, on the sessions of `calendar`."""
+    """A finished sweep of variants of `base`: every combo with its book, in the sessions of `calendar`."""
 
     base: Strategy
     combos: Sequence[Combo]
@@ -47,7 +44,7 @@ class Swept:
 
     @cached_property
     def daily_bp(self) -> Floats:
-        """Daily P&L of the whole capital. *Shapes*: (sessions, combos)."""
+        """Daily P&L of the total capital. *Shapes*: (sessions, combos)."""
         capital = max(len(self.base.whitelist), 1)
         daily = np.empty((self.calendar.height, len(self.books)))
         for n, book in enumerate(self.books):
@@ -68,7 +65,7 @@ class Swept:
 
 
 def ranking(swept: Swept, params: SweepParams) -> pl.DataFrame:
-    """Every combo, the one that the stated rule of choice likes best first."""
+    """Every combo, ordered by the stated rule of choice, best first."""
     whole = _of_the_grid(swept.daily_bp, params)
     figures = [kpis(book, swept.calendar, len(swept.base.whitelist)) for book in swept.books]
     plateaus = _plateaus([row["sharpe"] for row in figures], neighbours(swept.combos))
@@ -94,14 +91,14 @@ def merit_of(choose_by: ChooseBy) -> str:
 
 
 def _proposable(combo: Combo, figure: Mapping[str, Any], plateau: float, base: Strategy, choose_by: ChooseBy) -> bool:
-    """Enough trades, a Sharpe above zero by the stated measure, and the costs that params state."""
+    """Enough trades, a positive Sharpe ratio by the stated measure, and the costs that params state."""
     merit = plateau if choose_by.plateau else figure["sharpe"]
     earns = figure["sharpe"] is not None and merit > 0.0
     return bool(earns and figure["trades"] >= choose_by.min_trades and combo.strategy.costs == base.costs)
 
 
 def _axes(combo: Combo) -> dict[str, Any]:
-    """Where a combo lies; a holding time may be minutes, `horizon` or nothing, so it is text."""
+    """The position of a combo; a holding time may be minutes, `horizon` or nothing, so it is text."""
     hold = combo.values["max_hold_min"]
     return {**combo.values, "max_hold_min": None if hold is None else str(hold)}
 
@@ -112,7 +109,7 @@ def _plateaus(sharpes: Sequence[float | None], around: Sequence[Sequence[int]]) 
 
 
 def _twins(swept: Swept) -> list[str | None]:
-    """The first combo with the same P&L on every session and the same totals; such combos made the same trades."""
+    """The first combo with the same P&L in every session and the same totals: such combos made the same trades."""
     first: dict[tuple[Any, ...], str] = {}
     found: list[str | None] = []
     for combo, book in zip(swept.combos, swept.books, strict=True):
@@ -123,8 +120,9 @@ def _twins(swept: Swept) -> list[str | None]:
 
 
 def deflated_sharpes(swept: Swept, params: SweepParams) -> list[float | None]:
-    """Of each combo, deflated by all trials ever: by their number and the variance of their ratios, never by the spread
-    of this grid, which near-copies would narrow.
+    """The Sharpe ratio of each combo, deflated by the number of all trials ever and the variance of their ratios.
+
+    The spread of this grid is not used, since near-copies would narrow it.
     """
     sessions, combos = swept.daily_bp.shape
     variance = max(1.0, params.prior_sharpe_var or 1.0) / max(sessions, 1)
@@ -151,7 +149,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def proposal(swept: Swept, ranking: pl.DataFrame, choose_by: ChooseBy) -> dict[str, Any]:
-    """The first proposable row of the ranking."""
+    """The proposal: the first proposable row of the ranking."""
     merit = merit_of(choose_by)
     best = ranking.filter("proposable").head(1).to_dicts()
     if not best:

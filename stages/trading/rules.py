@@ -1,36 +1,22 @@
-"""The rules of one trade: side, strength, expected value, costs, closing time and the order of tests.
+"""The rules of one trade: side, strength, expected value, costs, time stop, and the order of the tests.
 
-The sequence of tests that a signal must pass; the first that fails is the reason on record.
-
-The numbers are the order of the tests. They are compiled into the engine: `trading/kernels.py` repeats them.
-
-When a session's positions are closed: the stated clock time in New York, earlier on half days.
-
-What a trade pays: fees in bp of notional and half the spread, each on both sides.
-
-*Units*: `half_spread_px` and `tick_px` in price, `*_bp` in bp of the price named by the function.
-*Source*: docs/TRADING_RULES.md, "Costs".
-
-What a barrier trade earns on average: a normal move that ends at the stop or at the target if it reaches beyond.
-
+From a forecast: the side is long or short where a quartile clears the costs, the strength is the median move in sigmas.
+The expected value is that of a barrier trade: a normal move that ends at the stop or the target if it reaches them.
 With X ~ N(mu, sd), a stop at -S and a target at T, as for a bought put and a sold call under the normal model,
 
     E[clip(X, -S, T)] = mu + E[max(-S - X, 0)] - E[max(X - T, 0)],
     E[max(N(m, sd), 0)] = m Phi(m / sd) + sd phi(m / sd),
 
-so that a grid of stops and targets needs one term a stop and one a target. Without the cut the test "EV > 0" would
-follow from the quantile rule and never bite.
+so a grid of stops and targets needs one term a stop and one a target. Without the clipping, the test "EV > 0" would
+follow from the quantile rule and never refuse anything. Costs are fees in bp of notional and half the spread, each on
+both sides. Positions are closed at the stated time in New York, earlier on half days. The numbers of `Reason` are the
+order of the tests; `kernels.py` repeats them.
 
-*Units*: everything in bp of simple return, signed so that a gain of the position is positive; quantiles in bp of log
-return must be turned into simple ones first.
-*Source*: Bachelier (1900); the closed form of the clipped normal in docs/TRADING_RULES.md is the same number.
-
-What one forecast says by itself, before the book is looked at: a side, its strength and its expected value.
-
-*Units*: quantiles come in bp of log return from `last`; stops, targets, costs and P&L are simple returns, so they are
-turned into those first. `sigma` is a fraction per five minutes; `*_bp` are in bp of `last`.
+*Units*: quantiles arrive in bp of log return from `last` and are turned into simple returns, in which stops, targets,
+costs and P&L are stated; signed so that a gain is positive. `sigma` is a fraction per five minutes; `half_spread_px`
+and `tick_px` in price; `*_bp` in bp of `last` or of the price that the function names.
 *Time*: everything is known at the snapshot.
-*Source*: docs/TRADING_RULES.md, "From forecast to order".
+*Source*: docs/TRADING_RULES.md; Bachelier (1900) for the closed form.
 """
 
 from dataclasses import dataclass
@@ -50,7 +36,7 @@ LONG, SHORT = "long", "short"
 
 
 class Reason(IntEnum):
-    """Why a signal was not traded; `ENTER` when nothing spoke against it."""
+    """Why a signal was not traded; `ENTER` where every test passed."""
 
     ENTER = 0
     SYMBOL_GATE = 1  # not on the whitelist, or its cell did not pass the forecast gates
@@ -62,12 +48,12 @@ class Reason(IntEnum):
     NO_SIGMA = 7  # no trailing volatility, so no barriers
     QUANTILE_RULE = 8  # the quartile on the losing side does not clear the costs
     K_SIGMA = 9  # the median move is small against volatility
-    EV = 10  # barriers and costs leave nothing to expect
+    EV = 10  # the expected value after barriers and costs is not positive
     NO_BAR = 11  # no real bar to enter at in time
 
     @property
     def label(self) -> str:
-        """The reason as tables and reports spell it."""
+        """The reason as tables and reports write it."""
         return self.name.lower()
 
 
@@ -84,7 +70,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SymbolCosts:
-    """The costs of one symbol; `mult` scales fees and spread alike."""
+    """The costs of one symbol; `mult` scales both fees and spread."""
 
     fees_bps: float
     half_spread_px: float
@@ -92,7 +78,7 @@ class SymbolCosts:
     mult: float
 
     def round_trip_bp(self, last: Floats) -> Floats:
-        """What entering and leaving at `last` would cost, in bp of `last`: the hurdle of the rules."""
+        """Cost of entering and leaving at `last`, in bp of `last`: the hurdle of the rules."""
         side_bp = self.fees_bps + 1e4 * self.half_spread_px / last
         return 2.0 * side_bp * self.mult
 
@@ -106,12 +92,12 @@ def symbol_costs(costs: CostsParams, symbol: str) -> SymbolCosts | None:
 
 
 def require_costs(costs: CostsParams, whitelist: tuple[str, ...]) -> None:
-    """Refuse a whitelist with a symbol that would trade for free."""
+    """Refuse a whitelist with a symbol that has no costs."""
     for name in ("half_spread_ticks", "tick_size"):
         if missing := sorted(set(whitelist) - set(getattr(costs, name))):
             raise ConfigurationError(
-                f"costs.{name} says nothing about {', '.join(missing)}, which universe.whitelist lets trade: "
-                f"state it in conf/costs/ or take the symbol off the whitelist."
+                f"costs.{name} has no value for {', '.join(missing)}, which universe.whitelist allows to trade: set it "
+                "in conf/costs/, or remove the symbol from the whitelist."
             )
 
 
@@ -120,7 +106,7 @@ QUARTILE_DISTANCE = 1.34898
 
 
 def normal_of(q25: Floats, q50: Floats, q75: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of the normal that three quantiles suggest."""
+    """Mean and standard deviation of the normal distribution with these three quantiles."""
     return (q25 + q50 + q75) / 3.0, (q75 - q25) / QUARTILE_DISTANCE
 
 
@@ -147,17 +133,17 @@ Sides = NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Views:
-    """One view a forecast. *Shapes*: (n,) each; `side` is +1, -1 or 0 (neither quartile clears the costs)."""
+    """One view a forecast. *Shapes*: (n,) each; `side` is +1, -1 or 0 (no quartile clears the costs)."""
 
     side: Sides
-    strength: Floats  # |median move| in sigmas: enters if it is at least k_sigma
+    strength: Floats  # |median move| in sigmas: must be at least k_sigma
     mu_bp: Floats  # signed by side: a short is a long on the negated moves
     sd_bp: Floats
     cost_bp: Floats  # round trip
 
 
 def views(quartiles: tuple[Floats, Floats, Floats], last: Floats, sigma: Floats, costs: SymbolCosts) -> Views:
-    """Long iff q25 lies above `last` plus costs, short iff q75 lies below `last` minus costs (both strictly)."""
+    """Long if q25 is above `last` plus costs, short if q75 is below `last` minus costs (both strictly)."""
     q25, q50, q75 = (_simple_bp(quartile) for quartile in quartiles)
     cost_bp = costs.round_trip_bp(last)
     side = (q25 > cost_bp).astype(np.int8) - (q75 < -cost_bp).astype(np.int8)
@@ -166,12 +152,12 @@ def views(quartiles: tuple[Floats, Floats, Floats], last: Floats, sigma: Floats,
 
 
 def expected_value_bp(view: Views, sigma: Floats, barriers: tuple[float, float], risk_aversion: float) -> Floats:
-    """What the trade earns on average, costs and a charge for spread taken off; a trade needs more than zero."""
+    """Average result of the trade after costs and a charge for the width of the forecast; must be above zero."""
     stop, take = (barrier * (1e4 * sigma) for barrier in barriers)
     kept = view.mu_bp + saved_by_stop(view.mu_bp, view.sd_bp, stop) - lost_to_target(view.mu_bp, view.sd_bp, take)
     return kept - view.cost_bp - risk_aversion * view.sd_bp
 
 
 def _simple_bp(log_bp: Floats) -> Floats:
-    """A log return in bp as the simple return in bp: how far the price itself would move."""
+    """A log return in bp as a simple return in bp: the move of the price itself."""
     return 1e4 * np.expm1(log_bp / 1e4)

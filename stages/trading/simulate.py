@@ -1,12 +1,12 @@
-"""Trade one strategy over a span: every fill, and one decision a forecast.
+"""The simulator: trades one strategy over a span, with every fill and one decision a forecast.
 
-*Tables*: `trades` keeps the contract of `Trades`, `signals` that of `Signals`; both sorted by their keys.
-*Time*: a decision knows the forecast, the book and nothing of the bars from its snapshot on (only `no_bar` and the book
-itself come from bars, each at the time they happen).
-*Errors*: `ConfigurationError` when params ask for forecasts nobody made or a symbol would trade for free;
-`DataContractError` when bars, forecasts and calendar do not belong together.
+It is a pure function: the order of rows and symbols and the number of threads change no byte.
 
-A pure function: the order of rows and symbols and the number of threads change no byte.
+*Tables*: `trades` is a `Trades`, `signals` a `Signals`, each sorted by its key.
+*Time*: a decision knows the forecast and the book, but no bar from its snapshot on (only `no_bar` and the book itself
+come from bars, each at the time they happen).
+*Errors*: `ConfigurationError` when params ask for forecasts that do not exist or a symbol has no costs;
+`DataContractError` when bars, forecasts and calendar do not match.
 """
 
 from collections.abc import Iterator, Mapping
@@ -65,7 +65,7 @@ def simulate(
 
 
 def _rows_by_symbol(made: pl.DataFrame, strategy: Strategy) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The forecasts that this strategy is fed, symbol by symbol, oldest first."""
+    """The forecasts that this strategy uses, symbol by symbol, oldest first."""
     for symbol in made["symbol"].unique().sort():
         rows = made.filter(
             symbol=symbol,
@@ -137,7 +137,7 @@ def _signals(walked: _Walked, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _untraded(rows: pl.DataFrame) -> pl.DataFrame:
-    """A symbol without costs is not on the whitelist: nothing of it is traded or reckoned."""
+    """A symbol without costs is not on the whitelist: it is neither traded nor evaluated."""
     null = pl.lit(None, dtype=pl.Float64)
     return rows.with_columns(decision=pl.lit(Reason.SYMBOL_GATE.label), ev_bp=null, cost_bp=null)
 

@@ -1,4 +1,4 @@
-"""Everything that decides what is traded, as one frozen value, and the id under which its results are known."""
+"""The strategy: everything that decides what is traded, as one frozen value, and the id of its results."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def eligible_cells(forecast_gates: Mapping[str, Any]) -> frozenset[Cell]:
 
 @dataclass(frozen=True)
 class Strategy:
-    """Rules and costs, the forecasts they are fed (`model`, calibration `method`), and who may trade."""
+    """Rules and costs, the forecasts they use (`model`, calibration `method`), and who may trade."""
 
     rules: RulesParams
     costs: CostsParams
@@ -49,12 +49,12 @@ class Strategy:
         return self.rules.horizon_min_by_symbol.get(symbol, self.rules.horizon_min)
 
     def hold_min(self, symbol: str) -> int | None:
-        """How long a position of this symbol may last, if the rules say so."""
+        """The longest holding time of a position in this symbol, if the rules limit it."""
         hold = self.rules.max_hold_min
         return self.horizon_min(symbol) if hold == "horizon" else hold
 
     def may_trade(self, symbol: str) -> bool:
-        """On the whitelist, and its cell passed the forecast gates."""
+        """On the whitelist, with a cell that passed the forecast gates."""
         cell = Cell(symbol, self.rules.history_days, self.horizon_min(symbol), self.method)
         return symbol in self.whitelist and cell in self.eligible
 
@@ -72,11 +72,11 @@ class Strategy:
         return replace(self, costs=CostsParams.model_validate(self.costs.model_dump() | changes))
 
     def with_method(self, method: str) -> Self:
-        """The same strategy fed by another calibration method."""
+        """The same strategy with another calibration method."""
         return replace(self, method=method)
 
     def params(self) -> dict[str, Any]:
-        """All params that name this variant; not the eligible cells, which are an outcome of the data."""
+        """All params that define this variant; not the eligible cells, which are a result of the data."""
         return {
             "rules": self.rules.model_dump(),
             "costs": self.costs.model_dump(),
@@ -93,7 +93,7 @@ class Strategy:
 
 
 def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
-    """Refuse a strategy that asks for forecasts nobody made, or lets a symbol trade for free."""
+    """Refuse a strategy that asks for forecasts that do not exist, or trades a symbol without costs."""
     require_costs(strategy.costs, strategy.whitelist)
     rules = strategy.rules
     require_forecast("rules.history_days", [rules.history_days], forecasts["history_days"])
@@ -105,11 +105,11 @@ def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
 
 
 def require_forecast(name: str, wanted: Iterable[object], made: pl.Series) -> None:
-    """Refuse values of the param `name` that no forecast has; a span without any forecast refuses nothing."""
+    """Refuse values of the param `name` that no forecast has. A span without any forecast refuses nothing."""
     known = set(made.unique())
-    if known and (strangers := [value for value in wanted if value not in known]):
+    if known and (unknown := [value for value in wanted if value not in known]):
         listed = ", ".join(str(value) for value in sorted(known))
         raise ConfigurationError(
-            f"{name} asks for {strangers[0]}, but the forecasts have {made.name} {listed}: "
-            f"choose one of these, or extend requests and forecast again."
+            f"{name} asks for {unknown[0]}, but the forecasts have {made.name} {listed}: choose one of these, or add "
+            "it to requests and forecast again."
         )

@@ -1,19 +1,14 @@
-"""Trade many variants of a strategy at once, in blocks: what they share is worked out once.
+"""The grid engine: trades many variants of a strategy at once, in blocks that share their common work.
 
-Trade many variants of a strategy at once: what they share is worked out once.
+How a position ends depends on its snapshot, side, stop, target and holding time, not on the variant that opens it. So
+first touches are found once a symbol for all levels, exits once an exit rule (stop, target, hold), and views once a
+forecast kind. Only the walk through the book is done per variant, and variants that differ only in `k_sigma` share
+parts of that too. Symbols are processed one after the other, so memory does not grow with their number. Within a
+symbol, threads share its sessions, each with its own ledger. Blocks of variants are independent and may run in any
+number of processes or machines.
 
-How a position ends depends on its snapshot, side, stop, target and holding time, not on who opens it. So first touches
-are found once a symbol for all levels, exits once a way of leaving (stop, target, hold), views once a kind of forecast;
-only the walk through the book is done per variant, and variants that differ in `k_sigma` share even that where they
-can. Symbols come one after the other, so memory does not grow with their number; within a symbol threads share its
-sessions, each with a ledger of its own.
-
-*Tables*: one `Book` a variant, in the order given; the same, to the last unit, as `simulate` gives for each. Sums are
-sums of whole millionths: neither threads nor blocks nor the order of symbols show in them.
-
-A grid in blocks: pieces of work that know nothing of each other, for as many processes or machines as there are.
-
-*Tables*: the books of a grid are those of its blocks, one block after the other, to the last unit.
+*Tables*: one `Book` a variant, in the given order, exactly equal to that of `simulate`. Sums are of whole millionths,
+so threads, blocks and the order of symbols do not change them.
 """
 
 from collections import defaultdict
@@ -50,7 +45,7 @@ from stages.trading.strategy import Strategy
 
 
 class Kind(NamedTuple):
-    """Which forecasts are traded, and the multiple of costs they must clear."""
+    """The kind of forecasts that is traded, and the cost multiple that they must clear."""
 
     history_days: int
     horizon_min: int
@@ -59,7 +54,7 @@ class Kind(NamedTuple):
 
 
 class ExitRule(NamedTuple):
-    """How positions end, and the multiple of costs they pay."""
+    """How positions end, and the cost multiple they pay."""
 
     s_stop: float
     s_take: float
@@ -76,7 +71,7 @@ class Levels(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidates:
-    """One kind of forecasts of a symbol: who is a candidate, and what each level takes from it or saves it."""
+    """The forecasts of one kind for a symbol: which are candidates, and what each level costs or saves them."""
 
     candidates: Records
     wanted: Bools  # (2, snapshots): positions that some variant could open
@@ -86,7 +81,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Family:
-    """Strategies that differ in `k_sigma` alone, weakest first: their rows, and one of them to speak for all."""
+    """Strategies that differ only in `k_sigma`, ascending: their rows, and one of them for all other params."""
 
     strategy: Strategy
     strengths: Floats
@@ -96,15 +91,15 @@ class Family:
 def trade_grid(
     markets: Iterable[SymbolMarket], sessions: int, strategies: Sequence[Strategy], threads: int | None = None
 ) -> list[Book]:
-    """The book of every strategy; they share model, whitelist and all rules that `SweepParams.grid` cannot change.
+    """The book of every strategy. They share model, whitelist and all rules that `SweepParams.grid` cannot change.
 
-    As many `threads` as numba would use, unless told.
+    `threads` defaults to the number that numba would use.
     """
     count = threads or numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     net_units = np.zeros((len(strategies), sessions), np.int64)
     totals = np.zeros((count, len(strategies)), TOTAL)
     families = _families(strategies)
-    ledgers = [(net_units, mine) for mine in totals]  # each day lies in one part only, so all may share the days
+    ledgers = [(net_units, mine) for mine in totals]  # each day belongs to one part, so all parts may share the array
     with ThreadPoolExecutor(count) as pool:
         each = pool.map if count > 1 else map
         for market in markets:
@@ -115,7 +110,7 @@ def trade_grid(
 
 
 def _trade_part(families: Sequence[Family], market: SymbolMarket, ledger: tuple[Ints, Records]) -> None:
-    """Add one symbol's trades on some sessions to the ledger, a row a strategy."""
+    """Add one symbol's trades in some sessions to the ledger, one row a strategy."""
     rules, costs = families[0].strategy.rules, symbol_costs(families[0].strategy.costs, market.symbol)
     shared = _by_what_they_share(market, families)
     if not shared or costs is None:
@@ -157,7 +152,7 @@ def _families(strategies: Sequence[Strategy]) -> list[Family]:
 def _by_what_they_share(
     market: SymbolMarket, families: Sequence[Family]
 ) -> Mapping[ExitRule, Sequence[tuple[Kind, Family]]]:
-    """The families that may trade a symbol, by how they leave it and which forecasts they trade."""
+    """The families that may trade a symbol, by exit rule and forecast kind."""
     symbol = market.symbol
     found: dict[ExitRule, list[tuple[Kind, Family]]] = defaultdict(list)
     for family in families:
@@ -197,20 +192,20 @@ def _candidates(context: SymbolContext, feed: Feed, kind: Kind, levels: Levels, 
     )
 
 
-# Neighbours on a grid share most of their work, and each block reads the market anew.
+# Grid neighbours share most of their work, and each block reads the market again.
 COMBOS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
 class Market:
-    """What a grid is traded on; `bars` may read a symbol when it is asked for."""
+    """What a grid is traded on. `bars` may read a symbol when it is asked for."""
 
     bars: Mapping[str, pl.DataFrame]
     forecasts: pl.DataFrame
     calendar: pl.DataFrame
 
     def on(self, span: Span) -> Self:
-        """The same market as if there had been forecasts on these sessions alone."""
+        """The same market with forecasts in these sessions only."""
         return replace(self, forecasts=within(span, self.forecasts), calendar=within(span, self.calendar))
 
 
@@ -219,7 +214,7 @@ Run = Callable[..., Mapping[str, list[Book]]]
 
 
 def blocks_of(strategies: Sequence[Strategy], at_once: int = COMBOS_AT_ONCE) -> dict[str, Sequence[Strategy]]:
-    """So many strategies a block, in their order; sorted by name, the blocks are in order too."""
+    """Blocks of `at_once` strategies in their order; sorted by name, the blocks are in the same order."""
     digits = len(str(len(strategies)))
     return {
         f"combos {first + 1:0{digits}}-{min(first + at_once, len(strategies)):0{digits}}": strategies[
@@ -230,12 +225,12 @@ def blocks_of(strategies: Sequence[Strategy], at_once: int = COMBOS_AT_ONCE) -> 
 
 
 def trade_block(_: str, strategies: Sequence[Strategy], market: Market) -> list[Book]:
-    """The books of one block; depends on nothing but its arguments."""
+    """The books of one block; depends only on its arguments."""
     symbols = markets_of(market.bars, market.forecasts, market.calendar, strategies[0])
     return trade_grid(symbols, market.calendar.height, strategies)
 
 
 def trade_in_blocks(run: Run, strategies: Sequence[Strategy], market: Market) -> list[Book]:
-    """The books of a grid, in order; `run` is the engine on which a block is a partition."""
+    """The books of a grid, in order. `run` is the engine, for which a block is a partition."""
     traded = run(partial(trade_block, market=market), blocks_of(strategies), "trading")
     return [book for books in traded.values() for book in books]

@@ -1,9 +1,9 @@
-"""What counts as a trial: one variant of the rule, judged on one way of making its forecasts.
+"""Trials: what counts as one, a variant of the rule judged on one way of making its forecasts.
 
-A combo's id names rules, costs, method, model and who may trade. The same combo on other bars, questions, forecasters,
-corrections or cuts is another look at the data, so a variant is a combo within its context: a digest of the params that
-stand before the rule, in canonical form (`params/canonical.py`). `sweep` itself is in neither, so writing
-`sweep.prior_trials` makes no new variant.
+A combo's id covers rules, costs, method, model and who may trade. The same combo on other bars, questions, forecasters,
+corrections or cuts is another test of the data. So a variant is a combo within its context: a digest of the params
+upstream of the rule, in canonical form (`params/canonical.py`). `sweep` is in neither, so writing `sweep.prior_trials`
+makes no new variant.
 
 *Units*: Sharpe ratios of an entry are per session, not annualised.
 *Source*: docs/LUCK.md.
@@ -21,7 +21,7 @@ from stages.params.canonical import canonical, digest
 from stages.trading.performance import SESSIONS_PER_YEAR
 
 UPSTREAM = ("source", "quality", "features", "requests", "forecaster")
-# What a combo's id names already, or what changes no number of a combo.
+# Params that a combo's id covers already, or that change no figure of a combo.
 LEFT_OUT = {
     "universe": ("whitelist",),
     "calibration": ("method", "methods"),
@@ -37,9 +37,9 @@ Renamed = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Entry:
-    """Variants that were evaluated together, or the opening of a holdout; with the names they are counted under.
+    """Variants that were evaluated together, or the opening of a holdout, with the names they are counted under.
 
-    `sharpes` stand beside `variants`, over `sessions` each; entries from before they were logged have none.
+    `sharpes` belong to `variants`, over `sessions` each; entries older than this field have none.
     """
 
     source: str
@@ -48,16 +48,16 @@ class Entry:
     opening: str | None = None
     sharpes: tuple[float | None, ...] = ()
     sessions: int = 0
-    month: str | None = None  # of the holdout, where it was opened for one month alone
+    month: str | None = None  # of the holdout, where only one month was opened
 
     @property
     def family(self) -> tuple[str, str]:
-        """Source and study: what a count of trials is about."""
+        """Source and study, which a count of trials refers to."""
         return self.source, self.study
 
     @property
     def scores(self) -> dict[str, float]:
-        """Variant -> its Sharpe ratio in standard errors of a ratio without skill; without those that have none."""
+        """Variant -> its Sharpe ratio in standard errors of a ratio without skill; only variants with a ratio."""
         pairs = zip(self.variants, self.sharpes, strict=False)
         return {variant: ratio * sqrt(self.sessions) for variant, ratio in pairs if ratio is not None}
 
@@ -66,7 +66,7 @@ def evaluated(params: Params, results: Iterable[Mapping[str, Any]]) -> Entry:
     """The entry of combos that were judged under these params.
 
     `results` are rows of `ranking.csv` or `bt_summary.csv`: `combo`, annual `sharpe` (empty where there is none) and
-    `sessions`, alike in all of them.
+    `sessions`, which is equal in all of them.
     """
     context = context_of(params)
     rows = {f"{context}-{row['combo']}": row for row in results}
@@ -80,24 +80,24 @@ def evaluated(params: Params, results: Iterable[Mapping[str, Any]]) -> Entry:
 
 
 def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
-    """The entry of a holdout, or of one month of it, that was opened under these params."""
+    """The entry for an opening of a holdout, or of one month of it, under these params."""
     return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id, month=month)
 
 
 def context_of(params: Params) -> str:
-    """A digest of all params that stand before the rule, without what a combo's id names already."""
+    """A digest of all params upstream of the rule, without those that a combo's id covers already."""
     return digest(canonical(_upstream(params, LEFT_OUT)), CONTEXT_DIGITS)
 
 
 def first_context_of(params: Params) -> str:
-    """The context under which the same params stand in entries from before ids had a canonical form."""
+    """The context of the same params in entries from before ids had a canonical form."""
     left_out = {"universe": ("whitelist",), "calibration": ("method",), "split": ("open_holdout", "walk_forward")}
     text = json.dumps(_upstream(params, left_out), sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:CONTEXT_DIGITS]
 
 
 def under_todays_names(entry: Entry, contexts: Renamed, strategies: Renamed) -> Entry:
-    """An entry whose contexts and opening go by the names that they have now; what is not renamed stays."""
+    """An entry with its contexts and opening under their present names; what was not renamed stays."""
     pairs = (variant.partition("-") for variant in entry.variants)
     variants = tuple(f"{contexts.get(context, context)}-{combo}" for context, _, combo in pairs)
     opening = None if entry.opening is None else strategies.get(entry.opening, entry.opening)
@@ -105,16 +105,16 @@ def under_todays_names(entry: Entry, contexts: Renamed, strategies: Renamed) -> 
 
 
 def prior_trials(entries: Iterable[Entry], now: Iterable[str], family: tuple[str, str]) -> int:
-    """How many variants of this source and study were ever evaluated beyond those of the grid `now`."""
+    """How many variants of this source and study were ever evaluated, besides those of the grid `now`."""
     ever = {variant for entry in entries if entry.family == family for variant in entry.variants}
     return len(ever - set(now))
 
 
 def prior_sharpe_var(entries: Iterable[Entry], family: tuple[str, str]) -> float | None:
-    """Variance of the scores of all distinct trials of this source and study; None under two of them.
+    """Variance of the scores of all distinct trials of this source and study; None for fewer than two.
 
-    A trial that was logged twice counts once, by its larger score, and so do trials of exactly the same score: twins
-    that made the same trades would only make the variance look small.
+    A trial that was logged twice counts once, with its larger score. Trials with exactly the same score count once too:
+    twins that made the same trades would make the variance look small.
     """
     together: dict[str, float] = {}
     for entry in entries:

@@ -1,10 +1,10 @@
-"""What the stated rule of choice would have earned, had it been asked again and again on the days known so far.
+"""Walk-forward: what the stated rule of choice would have earned if it chose again on the days known so far.
 
-*Tables*: one row a fold: what was chosen on, what was traded, the chosen `combo` (null where nothing qualified, and
-nothing is traded), its `train_sharpe`, then the key figures of the traded sessions; the last row, `all`, holds those of
-all folds together.
-*Time*: a choice knows the books of its training sessions only. Who may trade was judged on the whole search span, so
-the walk flatters as far as that choice does; the holdout does not.
+*Tables*: one row a fold: what the choice was based on, what was traded, the chosen `combo` (null where nothing
+qualified and nothing is traded), its `train_sharpe`, then the key figures of the traded sessions. The last row, `all`,
+holds those of all folds together.
+*Time*: a choice knows only the books of its training sessions. Who may trade was judged on the whole search span, so
+the walk is optimistic to that extent; the holdout is not.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ CHOICE = {
 def walk_forward(
     swept: Swept, folds: Sequence[Fold], market: Market, params: SweepParams, trade: Trade
 ) -> pl.DataFrame:
-    """The grid of `swept` chosen from and traded fold by fold, by whoever can `trade`."""
+    """The grid of `swept`, chosen from and traded fold by fold with `trade`."""
     symbols = len(swept.base.whitelist)
     rows: list[dict[str, Any]] = []
     books: list[Book] = []

@@ -109,7 +109,7 @@ def overhead(folder: Path) -> None:
     with TimeGPTServer() as server:
         client = NixtlaClient(api_key=KEY, base_url=server.url, max_retries=1)
         client._model_params[("timegpt-2.1", "min")] = (INPUT_SIZE, MODEL_HORIZON)
-        backend = ContextFactory(folder / "shop", server.url).backend()
+        backend = ContextFactory(folder / "cache", server.url).backend()
         batches = [questions(["AAA", "BBB", "CCC"], range(n, n + 1)) for n in range(2 * CALLS + 2)]
         frames = [frames_of(batch)[0] for batch in batches]
 

@@ -28,7 +28,7 @@ Feeds = dict[str, pl.DataFrame]
 
 
 @dataclass(frozen=True)
-class ObjectStore:
+class Place:
     """Where a fault is planted: a full session with a past, and a minute of it, in a feed of some kind."""
 
     session: date
@@ -37,14 +37,14 @@ class ObjectStore:
     seed: int
 
 
-Plant = Callable[[Feeds, Any, ObjectStore], Feeds]
-Caught = Callable[[Report, ObjectStore, Any], bool]
+Plant = Callable[[Feeds, Any, Place], Feeds]
+Caught = Callable[[Report, Place, Any], bool]
 
 
-def times(hit: Callable[[ObjectStore], pl.Expr], names: tuple[str, ...] = PRICES) -> Plant:
+def times(hit: Callable[[Place], pl.Expr], names: tuple[str, ...] = PRICES) -> Plant:
     """Prices of some rows times the size."""
 
-    def plant(feeds: Feeds, size: float, place: ObjectStore) -> Feeds:
+    def plant(feeds: Feeds, size: float, place: Place) -> Feeds:
         changed = [pl.when(hit(place)).then(pl.col(n) * size).otherwise(n).alias(n) for n in names]
         return feeds | {"A": feeds["A"].with_columns(pl.col(names).cast(pl.Float64)).with_columns(changed)}
 
@@ -57,32 +57,32 @@ def rows_of(session: date, first: int = 0, last: int = 389) -> pl.Expr:
     return pl.col("ts").is_between(start.dt.offset_by(f"{first}m"), start.dt.offset_by(f"{last}m"))
 
 
-def for_minutes(count: int) -> Callable[[ObjectStore], pl.Expr]:
+def for_minutes(count: int) -> Callable[[Place], pl.Expr]:
     return lambda place: rows_of(place.session, place.minute, place.minute + count - 1)
 
 
-def the_session(place: ObjectStore) -> pl.Expr:
+def the_session(place: Place) -> pl.Expr:
     return rows_of(place.session)
 
 
-def from_then_on(place: ObjectStore) -> pl.Expr:
+def from_then_on(place: Place) -> pl.Expr:
     return pl.col("ts").dt.date() >= place.session
 
 
-def split(feeds: Feeds, size: str, place: ObjectStore) -> Feeds:
+def split(feeds: Feeds, size: str, place: Place) -> Feeds:
     """A split behind a night of 2 % either way, prices rounded to the feed's decimals."""
     new, old = (int(part) for part in size.split(":"))
     night = float(np.random.default_rng(place.minute).normal(0, 0.02))
     return times(from_then_on)(feeds, old / new * np.exp(night), place)
 
 
-def fixed_point(feeds: Feeds, size: float, _: ObjectStore) -> Feeds:
+def fixed_point(feeds: Feeds, size: float, _: Place) -> Feeds:
     return feeds | {
         "A": feeds["A"].with_columns((pl.col(PRICES).cast(pl.Float64).round(4) * size).round().cast(pl.Int64))
     }
 
 
-def copied(feeds: Feeds, size: int, place: ObjectStore) -> Feeds:
+def copied(feeds: Feeds, size: int, place: Place) -> Feeds:
     """So many minutes of an earlier full session under this one's stamps."""
     earlier = [session for session in FULL if session < place.session]
     source = earlier[place.minute % len(earlier)]
@@ -93,7 +93,7 @@ def copied(feeds: Feeds, size: int, place: ObjectStore) -> Feeds:
     return feeds | {"A": pl.concat([kept, rows]).sort("ts")}
 
 
-def as_anothers(feeds: Feeds, size: int, place: ObjectStore) -> Feeds:
+def as_anothers(feeds: Feeds, size: int, place: Place) -> Feeds:
     """So many minutes of A delivered as B's."""
     first = min(place.minute, 390 - size)
     hit = rows_of(place.session, first, first + size - 1)
@@ -101,11 +101,11 @@ def as_anothers(feeds: Feeds, size: int, place: ObjectStore) -> Feeds:
     return feeds | {"B": pl.concat([own.filter(~hit), feeds["A"].filter(hit)]).sort("ts")}
 
 
-def step(feeds: Feeds, size: int, _: ObjectStore) -> Feeds:
+def step(feeds: Feeds, size: int, _: Place) -> Feeds:
     return feeds | {"A": feeds["A"].filter(pl.col("ts").dt.epoch("s") // 60 % size == 0)}
 
 
-def adjusted(feeds: Feeds, size: float, _: ObjectStore) -> Feeds:
+def adjusted(feeds: Feeds, size: float, _: Place) -> Feeds:
     return feeds | {"A": feeds["A"].with_columns(pl.col(PRICES).cast(pl.Float64) * size)}
 
 
@@ -116,7 +116,7 @@ def flagged(*checks: str) -> Caught:
     )
 
 
-def named(report: Report, place: ObjectStore, size: str) -> bool:
+def named(report: Report, place: Place, size: str) -> bool:
     """The split is told by its ratio."""
     return any((one["session"], one["split"]) == (str(place.session), size) for one in report["symbols"]["A"]["levels"])
 
@@ -129,7 +129,7 @@ def warned(check: str) -> Caught:
     return lambda report, *_: any(told.startswith(check) for told in report["warnings"])
 
 
-def _day(report: Report, place: ObjectStore) -> Mapping[str, Any]:
+def _day(report: Report, place: Place) -> Mapping[str, Any]:
     """What is told of the session; of a symbol that could not be read nothing is."""
     days = report["symbols"]["A"]["days"]
     return next((day for day in days if day["session"] == str(place.session)), {"flags": {}})
@@ -164,7 +164,7 @@ def detected(fault: str, size: Any, feeds: int) -> float:
     for seed in range(feeds):
         rng = np.random.default_rng([seed, 1])
         session, minute = FULL[int(rng.integers(5, len(FULL)))], int(rng.integers(5, 320))
-        place = ObjectStore(session, minute, KINDS[seed % len(KINDS)], 1000 + 2 * seed)
+        place = Place(session, minute, KINDS[seed % len(KINDS)], 1000 + 2 * seed)
         report = report_on(plant({"A": feed_of(place.kind, place.seed)}, size, place))
         found += caught(report, place, size)
     return found / feeds

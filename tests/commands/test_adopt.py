@@ -147,7 +147,7 @@ def test_what_a_preset_cannot_say_is_refused_and_taken_back(project):
     project.commit()
     project.apply_experiment("~costs.tick_size.WEAK")
     experiment = project.text("params.yaml")
-    with pytest.raises(ConfigurationError, match=r"conf/ cannot say .*costs\.tick_size\.WEAK"):
+    with pytest.raises(ConfigurationError, match=r"conf/ cannot express .*costs\.tick_size\.WEAK"):
         project.run("adopt")
     assert project.git("status", "--porcelain", "conf") == ""
     assert project.text("params.yaml") == experiment

@@ -109,7 +109,7 @@ def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
 
 def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(project):
     project.edit("conf/source/synthetic.yaml", "name: synthetic", "name: another")
-    with pytest.raises(DataContractError, match=r"conf/manifests/another\.json is missing: `make refresh`"):
+    with pytest.raises(DataContractError, match=r"conf/manifests/another\.json is missing: run `make refresh`"):
         project.run("params", "--check")
     project.run("params", "--check", "--unlisted")
     assert project.params()["source"]["name"] == "another"

@@ -158,4 +158,4 @@ def test_without_a_listing_the_remedy_is_named(study: StudyFolder) -> None:
     done = study.run("list_source")
 
     assert done.returncode == 2
-    assert "conf/manifests/another.json is missing: `make refresh`" in done.stderr
+    assert "conf/manifests/another.json is missing: run `make refresh`" in done.stderr

@@ -42,7 +42,7 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         ({"sweep.grid.horizon_min": [10, 30]}, "[30] of sweep.grid.horizon_min"),
         ({"rules.horizon_min_by_symbol": {"STRONG": 6}}, "[6] of rules.horizon_min_by_symbol"),
         ({"rules.horizon_min_by_symbol": {"NVDA": 5}}, "['NVDA'] of rules.horizon_min_by_symbol"),
-        ({"requests.snapshots_et": ["15:41"]}, "the 20 minutes of requests.horizons_min end past the close"),
+        ({"requests.snapshots_et": ["15:41"]}, "the 20 minutes of requests.horizons_min end after the close"),
         ({"features.required": ["ret_2m"]}, "['ret_2m'] of features.required"),
         ({"requests.hist_exog": ["mood"]}, "['mood'] of requests.hist_exog are not among features.names"),
         ({"requests.futr_exog": ["mood"]}, "['mood'] of requests.futr_exog"),
@@ -81,7 +81,7 @@ def test_unsound_sections_are_told_before_rules_between_them(default):
 
 
 def test_a_section_that_nobody_reads_is_told(default):
-    assert problems(default | {"extra": {}}) == ["extra is a section that nobody reads: remove it from conf/."]
+    assert problems(default | {"extra": {}}) == ["extra is not a known section: remove it from conf/."]
 
 
 def test_a_missing_section_is_told(default):

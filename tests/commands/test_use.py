@@ -16,7 +16,7 @@ def test_a_preset_in_use_is_in_the_params_and_stays_there(project):
 def test_the_next_step_is_to_list_a_source_that_nothing_lists_yet(project):
     assert "Next: `make run`" in project.run("use", "synthetic_null")
     assert "Next: `make refresh`" in project.run("use", "gcs_timegpt")
-    with pytest.raises(DataContractError, match=r"conf/manifests/.*\.json is missing: `make refresh`"):
+    with pytest.raises(DataContractError, match=r"conf/manifests/.*\.json is missing: run `make refresh`"):
         project.run("params", "--check")
 
 

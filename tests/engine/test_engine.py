@@ -51,7 +51,7 @@ def test_a_user_s_problem_names_its_partition_and_keeps_its_exit_code(any_engine
 def test_a_bug_keeps_its_traceback_and_names_its_partition(any_engine: str):
     with pytest.raises(ZeroDivisionError) as caught:
         engine.run(work.told, {"MSFT": 4}, "failing")
-    assert "This happened at work on MSFT." in caught.value.__notes__
+    assert "This happened while working on MSFT." in caught.value.__notes__
 
 
 def test_only_the_driver_buys(any_engine: str, server: TimeGPTServer):
@@ -59,7 +59,7 @@ def test_only_the_driver_buys(any_engine: str, server: TimeGPTServer):
     forecaster = ForecasterParams(**{**FORECASTER, "base_url": server.url})
     refused = engine.run(work.buying_both_ways, {"AAPL": forecaster}, "buying")["AAPL"]
     for told, what in zip(refused, ("the paid backend", "the service"), strict=True):
-        assert f"partition AAPL tried to open {what}: only the driver buys" in told
+        assert f"partition AAPL tried to open {what}: only the driver may buy" in told
     assert server.sent == 0
 
 
@@ -76,14 +76,16 @@ def test_the_untracked_file_chooses_and_the_environment_overrules_it(tmp_path: P
 @pytest.mark.parametrize("choice", ["local", "local:0", "local:two", "ray", "dask://host"])
 def test_an_engine_that_does_not_exist_is_refused_by_name(choice: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", choice)
-    with pytest.raises(ConfigurationError, match=f"is '{choice}': write loop, local:2 or dask://host:8786"):
+    with pytest.raises(ConfigurationError, match=f"is '{choice}': set it to loop, local:2 or dask://host:8786"):
         engine.run(work.squared_where, NUMBERS, "squaring")
 
 
 def test_the_base_install_says_how_to_get_dask(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "dask://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigurationError, match=r"not installed: `uv pip install -r pyproject.toml --extra cluster`"):
+    with pytest.raises(
+        ConfigurationError, match=r"not installed: run `uv pip install -r pyproject.toml --extra cluster`"
+    ):
         engine.run(work.squared_where, NUMBERS, "squaring")
 
 
@@ -108,11 +110,14 @@ def test_a_cluster_without_workers_or_with_one_of_other_code_is_told_in_a_senten
         monkeypatch.setenv("ENGINE", running.engine)
         with monkeypatch.context() as patch:
             patch.setattr(cluster_engine, "WORKERS_SEC", 0.1)
-            with pytest.raises(ConfigurationError, match=r"has no workers: `PYTHONPATH=\. dask worker tcp://"):
+            with pytest.raises(
+                ConfigurationError,
+                match=r"has no workers: start one in this repository with `PYTHONPATH=\. dask worker tcp://",
+            ):
                 engine.run(work.squared_where, NUMBERS, "squaring")
         for code, lack in lacks.items():
             running.start_worker(code)
-            told = rf"^the worker at tcp://127\.0\.0\.1:\d+ runs {lack}: start it anew"
+            told = rf"^the worker at tcp://127\.0\.0\.1:\d+ runs {lack}: restart it"
             with pytest.raises(ConfigurationError, match=told):
                 engine.run(work.squared_where, NUMBERS, "squaring")
             running.kill(running.workers[-1])

@@ -45,13 +45,15 @@ def test_whatever_happens_to_a_file_names_its_symbol_and_month(home: Path, choic
         partial(fetch_bars, source=source(uri_template=TEMPLATE), calendar=pl.DataFrame()),
     )
     (home / "bars/AAPL/AAPL_2024-04.parquet").unlink()
-    with pytest.raises(DataContractError, match=r"^AAPL 2024-04: bars/AAPL/AAPL_2024-04.parquet is listed but not"):
+    with pytest.raises(
+        DataContractError, match=r"^AAPL 2024-04: bars/AAPL/AAPL_2024-04.parquet is listed but does not"
+    ):
         engine.run(fetch, {"AAPL": files}, "reading")
     del files[1]["size"]
     APRIL.write_parquet(home / "bars/AAPL/AAPL_2024-04.parquet")
     with pytest.raises(KeyError) as caught:
         engine.run(fetch, {"AAPL": files}, "reading")
-    assert "This happened at work on AAPL 2024-04." in caught.value.__notes__
+    assert "This happened while working on AAPL 2024-04." in caught.value.__notes__
 
 
 def test_a_listing_tells_uri_month_size_and_md5_and_no_path_of_this_machine(home: Path) -> None:
@@ -114,7 +116,7 @@ def test_a_file_that_is_gone_and_an_empty_one_are_named(home: Path) -> None:
     with pytest.raises(DataContractError, match=r"AAPL_2024-04\.parquet is empty"):
         read_files(listed)
     (home / "bars/AAPL/AAPL_2024-04.parquet").unlink()
-    with pytest.raises(DataContractError, match=r"AAPL_2024-04\.parquet is listed but not there"):
+    with pytest.raises(DataContractError, match=r"AAPL_2024-04\.parquet is listed but does not exist"):
         read_files(listed)
 
 

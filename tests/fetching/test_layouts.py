@@ -121,7 +121,7 @@ def test_a_file_of_many_symbols_is_read_once_and_only_for_symbols_of_the_study(
 def test_a_symbol_of_which_no_file_holds_a_row_is_named(home: Path) -> None:
     stated = flat_files(home, "AAPL")
     manifest = select(listing_of(stated, files_of(stated, ["TSLA"])), stated, universe("AAPL", "TSLA"))
-    with pytest.raises(DataContractError, match=r"holds a row of TSLA: take them out of universe.*renames"):
+    with pytest.raises(DataContractError, match=r"holds a row of TSLA: remove them from universe.symbols.*renames"):
         bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
 
 
@@ -159,7 +159,7 @@ def test_a_template_that_names_no_file_is_refused(template: str, words: str) -> 
     [
         ("ts,close\n04/05/2024 09:30,1\n", {}, r"source\.stamp_format"),
         ("ts,open,high,low,close,volume\n2024-04-05 09:30,1,1,1,n/a,5\n", {}, r"AAPL.csv is not readable as CSV"),
-        ("ts,close\n1704205800,1\n", {}, r"source\.unit, as s: 1704205800 is 2024-01-02 14:30:00 UTC"),
+        ("ts,close\n1704205800,1\n", {}, r"source\.unit, for example to s: 1704205800 is 2024-01-02 14:30:00 UTC"),
         ("ts,close\nnoon,1\n", {}, r"'noon'.*source\.stamp_format"),
     ],
 )

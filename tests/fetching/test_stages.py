@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def listed(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A context that has listed the bucket, and fetched nothing."""
-    study = StudyFolder.at(tmp_path_factory.mktemp("desk") / "first")
+    study = StudyFolder.at(tmp_path_factory.mktemp("study") / "first")
     study.deliver(bars())
     for month in MONTHS:
         put(server, month, (study.path / f"bars/STRONG_{month}.parquet").read_bytes())
@@ -55,7 +55,7 @@ def listed(server: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study(server: str, listed: Path, tmp_path: Path) -> Iterator[StudyFolder]:
     """A copy of it; afterwards the bucket is as it was."""
     objects = {month: httpx.get(f"{server}/{BUCKET}/minutes/STRONG_{month}.parquet").content for month in MONTHS}
-    yield StudyFolder(shutil.copytree(listed, tmp_path / "desk", symlinks=True))
+    yield StudyFolder(shutil.copytree(listed, tmp_path / "study", symlinks=True))
     for month, content in objects.items():
         put(server, month, content)
 
@@ -93,8 +93,8 @@ def test_a_revision_in_a_bucket_is_compared_with_the_object_that_was_read(study:
 
 FAULTS = {
     "nobody answers": (5, "does not answer"),
-    "the bucket is missing": (2, "is bucket 'nobodys' there?"),
-    "an object is missing": (2, "STRONG_2024-10.parquet is listed but not there"),
+    "the bucket is missing": (2, "does bucket 'nobodys' exist?"),
+    "an object is missing": (2, "STRONG_2024-10.parquet is listed but does not exist"),
     "an object is cut short": (2, "STRONG_2024-10.parquet is not the listed file"),
     "the key is broken": (5, "the credentials for gs://"),
 }

@@ -117,7 +117,7 @@ def test_the_summary_counts_answers_and_says_nothing_of_their_price():
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda answers: dict(list(answers.items())[1:]), "was left unanswered"),
+        (lambda answers: dict(list(answers.items())[1:]), "has no answer"),
         (
             lambda answers: {k: replace(a, values_bp=a.values_bp[:, :9]) for k, a in answers.items()},
             r"shape \(5, 9\), not \(5, 10\)",

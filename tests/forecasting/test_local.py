@@ -92,7 +92,7 @@ def test_persistence_needs_twenty_moves_and_no_more(minutes, enough):
     if enough:
         assert (persistence(question(5), rows, forecaster_params())[4] > 0).all()
     else:
-        with pytest.raises(DataContractError, match="holds 19 past moves of 5 min, and needs 20"):
+        with pytest.raises(DataContractError, match="holds 19 past moves of 5 min, and needs at least 20"):
             persistence(question(5), rows, forecaster_params())
 
 

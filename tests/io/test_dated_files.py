@@ -46,7 +46,7 @@ def test_a_list_without_events_is_a_list(listed):
     ],
 )
 def test_a_bad_row_is_refused_by_its_value_or_its_rule(listed, row, complaint):
-    with pytest.raises(DataContractError, match=r"^conf/events/mine.csv is no list of events") as refused:
+    with pytest.raises(DataContractError, match=r"^conf/events/mine.csv is not a valid list of events") as refused:
         listed(HEAD + row + "\n")
     assert complaint in str(refused.value)
 
@@ -87,7 +87,7 @@ def test_known_jumps_are_read_by_symbol_and_session(actions):
      "2024-06-10,NVDA,0.1,a\n2024-06-10,NVDA,0.2,b"],
 )  # fmt: skip
 def test_a_row_that_is_no_known_jump_is_refused(actions, row):
-    with pytest.raises(DataContractError, match=r"mine.csv is no list of corporate actions.*price_factor"):
+    with pytest.raises(DataContractError, match=r"mine.csv is not a valid list of corporate actions.*price_factor"):
         actions(f"{row}\n")
 
 
@@ -107,7 +107,9 @@ def test_halts_are_read_to_the_second_and_one_that_ends_before_it_begins_is_refu
     assert read_halts("mine").rows() == [(begins, "AAPL", begins.replace(minute=5), "the exchange")]
 
     path.write_text(f"{head}2024-05-01T14:00:07Z,AAPL,2024-05-01T14:00:07Z,the exchange\n")
-    with pytest.raises(DataContractError, match=r"^conf/halts/mine.csv is no list of halts .*ends_after_it_begins"):
+    with pytest.raises(
+        DataContractError, match=r"^conf/halts/mine.csv is not a valid list of halts .*ends_after_it_begins"
+    ):
         read_halts("mine")
     with pytest.raises(DataContractError, match=r"conf/halts/other.csv, which quality.halts names, is missing"):
         read_halts("other")

@@ -68,7 +68,7 @@ def test_the_configuration_is_merged_and_its_folders_are_absolute(tmp_path: Path
 def test_a_configuration_that_dvc_refuses_is_told_in_a_sentence(tmp_path: Path):
     """Else a slip in .dvc/config ends a paid run in a traceback."""
     configure(tmp_path, config="[core\n")
-    with pytest.raises(ConfigurationError, match=r"DVC's configuration is not readable .* see \.dvc/config\."):
+    with pytest.raises(ConfigurationError, match=r"DVC's configuration cannot be read .* correct \.dvc/config\."):
         read_config(tmp_path)
 
 
@@ -103,7 +103,7 @@ def test_a_run_that_is_not_there_or_out_of_reach_is_told_in_a_sentence(repositor
         copy_from_run("nobody", [MADE], tmp_path)
     kept = workspace.cached(file_hash(MADE))
     hidden = kept.rename(tmp_path / "hidden")
-    with pytest.raises(ConfigurationError, match=r"made\.txt of run 'HEAD' is not within reach .*: `dvc fetch`"):
+    with pytest.raises(ConfigurationError, match=r"made\.txt of run 'HEAD' cannot be fetched .*: run `dvc fetch`"):
         copy_from_run("HEAD", [MADE], tmp_path / "out")
     hidden.rename(kept)
 

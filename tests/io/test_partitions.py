@@ -100,10 +100,10 @@ def test_an_object_that_was_changed_or_lost_is_not_used(tmp_path: Path, bucket: 
     parts = partitions_of(tmp_path / "bars")
     files, path = fsspec.url_to_fs(parts["A"].uri)
     files.pipe_file(path, b"other bytes")
-    with pytest.raises(DataContractError, match="does not hold what its name says"):
+    with pytest.raises(DataContractError, match="does not match its name"):
         parts["A"].read()
     files.rm_file(fsspec.url_to_fs(parts["B"].uri)[1])
-    with pytest.raises(DataContractError, match=r"is not there .*correct storage\.root"):
+    with pytest.raises(DataContractError, match=r"does not exist .*correct storage\.root"):
         parts["B"].read()
 
 

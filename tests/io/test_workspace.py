@@ -57,7 +57,7 @@ def test_a_temporary_experiment_uses_the_main_repository(
 def test_outside_of_a_repository_the_rule_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigurationError, match=r"no \.dvc folder here or above"):
+    with pytest.raises(ConfigurationError, match=r"no \.dvc folder here or in a parent folder"):
         main_root()
 
 
@@ -101,7 +101,7 @@ def down(repository: Path) -> None:
 def test_a_remote_that_is_down_is_told_once_and_left(repository: Path, capfd: pytest.CaptureFixture[str]):
     down(repository)
     assert shared_store(api(remote_down="local")) is None
-    assert "'team' is down: nobody answers at 127.0.0.1" in capfd.readouterr().err
+    assert "'team' is down: nothing answers at 127.0.0.1" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("params", [{"remote_down": "stop"}, {"scope": "remote"}])
@@ -116,7 +116,7 @@ def test_one_budget_for_all_machines_needs_a_remote(repository: Path):
         ledger_anywhere(api(scope="remote"))
 
 
-def test_a_shop_with_one_budget_keeps_it_on_the_remote(repository: Path):
+def test_machines_with_one_budget_keep_it_on_the_remote(repository: Path):
     configure(repository, "[core]\n    remote = team\n['remote \"team\"']\n    url = ../../shared\n")
     context = open_context(ForecasterParams(**{**FORECASTER, "base_url": "http://127.0.0.1:9"}), api(scope="remote"))
     assert context.attempts is not None
@@ -131,5 +131,5 @@ def test_dvc_itself_reads_the_same_cache_folder(repository: Path):
 
 
 def test_a_common_budget_without_common_answers_is_refused():
-    with pytest.raises(ValueError, match=r"api\.scope remote .* api\.share false keeps them back"):
+    with pytest.raises(ValueError, match=r"api\.scope remote .* api\.share is false"):
         api(scope="remote", share=False)

@@ -160,7 +160,7 @@ def test_a_store_that_may_only_be_read_still_hears_the_remote(
     AnswerStore(LocalStore(local.root / "other"), remote).share(record())
     local.create(record().key[:2], b"not a folder")
     assert AnswerStore(local, remote).get([record().key]) == {record().key: record()}
-    assert "is used and not kept here" in capfd.readouterr().err
+    assert "is used but could not be kept here" in capfd.readouterr().err
 
 
 def test_a_remote_that_fails_costs_no_answer_and_is_caught_up(

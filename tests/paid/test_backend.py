@@ -154,7 +154,7 @@ class TestTheModelsFacts:
         self, contexts: ContextFactory, server: TimeGPTServer
     ):
         contexts.know_model, contexts.forecaster = False, {"input_size": None, "model_horizon": None}
-        told = r"input_size: 500 and model_horizon: 20 .* `make learn-model` writes them"
+        told = r"input_size: 500 and model_horizon: 20 .* Run `make learn-model` to write them"
         for _ in range(2):
             with pytest.raises(ConfigurationError, match=told):
                 contexts.backend().answer([asked()])
@@ -179,7 +179,7 @@ class TestAServiceThatDoesNotTellThem:
         contexts.know_model, server.facts_status, server.facts = False, 404, "no such route"
         contexts.forecaster = {"input_size": None, "model_horizon": None}
         for _ in range(2):
-            with pytest.raises(ConfigurationError, match=r"does not tell the numbers .* by hand"):
+            with pytest.raises(ConfigurationError, match=r"does not give the numbers .* yourself"):
                 contexts.backend().answer([asked()])
         contexts.forecaster = {}
         assert len(contexts.backend().answer([asked()])) == 1
@@ -206,7 +206,7 @@ class TestAServiceThatDoesNotTellThem:
         assert len(contexts.backend().answer([asked()])) == 1
 
 
-def test_the_key_must_be_set_before_a_seat_is_taken(contexts: ContextFactory, monkeypatch: pytest.MonkeyPatch):
+def test_the_key_must_be_set_before_a_reservation_is_taken(contexts: ContextFactory, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NIXTLA_API_KEY")
     with pytest.raises(ConfigurationError, match="NIXTLA_API_KEY is not set"):
         contexts.backend().answer([asked()])
@@ -226,10 +226,10 @@ def test_the_key_stands_in_the_request_and_nowhere_else(
 
 NOT_SENT: dict[str, tuple[Callable[[], Asked], str]] = {
     "too little history": (lambda: asked(rows=1007), r"1007 rows of history.*forecaster.min_rows"),
-    "more history than the SDK sends": (lambda: asked(rows=1521), "the SDK sends 1520 at most"),
+    "more history than the SDK sends": (lambda: asked(rows=1521), "the SDK sends at most 1520"),
     "more bytes than the service takes": (
         lambda: Asked(replace(asked().question, rows=17_000_000), asked().window),
-        "would take some 204 MB, the service takes 200: lower requests.history_days",
+        "would take about 204 MB, and the service accepts at most 200: lower requests.history_days",
     ),
 }
 
@@ -276,7 +276,7 @@ def test_midnight_between_two_requests_opens_a_new_day(contexts: ContextFactory,
     assert contexts.context().store.local.names("budget/days") == ["2026-11-22", "2026-11-23"]
 
 
-def test_midnight_between_a_seat_and_its_request_frees_the_seat(
+def test_midnight_between_a_reservation_and_its_request_frees_the_reservation(
     contexts: ContextFactory, server: TimeGPTServer, clock: Any
 ):
     """The reservation was of the old day, the request would leave on the new one: it makes a reservation there."""

@@ -15,7 +15,7 @@ from tests.support.timegpt_server import TimeGPTServer
 
 
 def test_packing_needs_a_proof(contexts: ContextFactory, server: TimeGPTServer):
-    with pytest.raises(ConfigurationError, match="`make prove-independence` asks the service once"):
+    with pytest.raises(ConfigurationError, match="`make prove-independence`, which asks the service once"):
         contexts.backend(pack="snapshots").answer([asked()])
     assert server.sent == 0
 
@@ -31,12 +31,12 @@ def test_a_proof_that_is_recorded_costs_nothing(
     contexts: ContextFactory, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
 ):
     contexts.backend().prove_independence(questions(["AAA", "BBB"], range(4)))
-    assert "costs 2 requests: one question alone, then 8 in company; 1 of them" in capsys.readouterr().err
+    assert "costs 2 requests: one question alone, then 8 in one batch; 1 of them" in capsys.readouterr().err
     again = contexts.backend()
     assert again.prove_independence(questions(["AAA", "BBB"], range(8)))
     assert server.sent == 2
     assert again.took["calls"] == 0
-    assert "was asked before; nothing is sent" in capsys.readouterr().err
+    assert "was tested before; nothing is sent" in capsys.readouterr().err
 
 
 def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_company(
@@ -48,7 +48,7 @@ def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_compan
     assert server.sent == 5
     assert sorted(server.series_billed.values()) == [1] * 7 + [2]
     assert contexts.context().store.size() == 8
-    assert "costs 1 request: 5 in company; 1 of them then have an answer already" in capsys.readouterr().err
+    assert "costs 1 request: 5 in one batch; 1 of them already have an answer" in capsys.readouterr().err
 
 
 def test_a_proof_after_everything_is_bought_says_what_is_paid_again(
@@ -57,7 +57,7 @@ def test_a_proof_after_everything_is_bought_says_what_is_paid_again(
     contexts.backend().answer(questions(["AAA"], range(20)))
     assert contexts.backend().prove_independence(questions(["AAA"], range(20)))
     assert [len(body["series"]["sizes"]) for body in server.bodies[20:]] == [4]
-    assert "costs 1 request: 4 in company; 4 of them" in capsys.readouterr().err
+    assert "costs 1 request: 4 in one batch; 4 of them" in capsys.readouterr().err
 
 
 def test_a_stored_answer_that_was_shaped_by_its_company_is_found_out(contexts: ContextFactory, server: TimeGPTServer):
@@ -160,7 +160,7 @@ def test_where_series_shape_each_other_every_question_travels_alone(
     wanted = [asked(symbol, snapshot, options=option) for symbol in ("AAA", "BBB") for snapshot in range(2)]
     assert len(contexts.backend().answer(wanted)) == 4
     assert [body["series"]["sizes"] for body in server.bodies] == [[1100]] * 4
-    with pytest.raises(ConfigurationError, match="one series shapes another's answer"):
+    with pytest.raises(ConfigurationError, match="one series then changes the answer to another"):
         contexts.backend(pack="snapshots").answer([asked("CCC", options=option)])
 
 
@@ -197,7 +197,7 @@ def test_a_service_whose_series_see_each_other_is_never_packed(contexts: Context
     server.always("dependent")
     assert not contexts.backend().prove_independence(questions(["AAA"], range(4)))
     sent = server.sent
-    with pytest.raises(ConfigurationError, match="answered one question differently in company"):
+    with pytest.raises(ConfigurationError, match="answered one question differently in a batch"):
         contexts.backend(pack="snapshots").answer(questions(["AAA"], range(9)))
     assert server.sent == sent
     assert contexts.context().store.size() == 1
@@ -210,7 +210,7 @@ def test_the_proof_holds_for_one_model_epoch(contexts: ContextFactory, server: T
 
 
 def test_known_futures_are_not_packed(contexts: ContextFactory, server: TimeGPTServer):
-    with pytest.raises(ConfigurationError, match=r"cannot send known futures \(sin_1\)"):
+    with pytest.raises(ConfigurationError, match=r"cannot send known future columns \(sin_1\)"):
         contexts.backend(pack="snapshots").answer([asked(futr_exog=("sin_1",))])
 
 
@@ -225,7 +225,7 @@ def test_questions_whose_series_shape_each_other_are_not_packed(
 
 
 def test_a_proof_needs_company(contexts: ContextFactory, server: TimeGPTServer):
-    with pytest.raises(ConfigurationError, match="one question has no company"):
+    with pytest.raises(ConfigurationError, match="there is only one question"):
         contexts.backend().prove_independence([asked()])
     assert server.sent == 0
 

@@ -147,7 +147,7 @@ class TestKeepingFailsAfterTheAnswerCame:
         assert rescued.exists()
         (contexts.root / asked("BBB").question.key[:2]).unlink()
         again = contexts.backend(mode="offline").answer(wanted)
-        assert f"1 rescued answers came home from {rescued}" in capfd.readouterr().err
+        assert f"1 rescued answers were moved from {rescued} into the store" in capfd.readouterr().err
         assert not rescued.exists()
         for answers in (still, again, contexts.backend(mode="offline").answer(wanted)):
             assert {k: a.values_bp.tolist() for k, a in answers.items()} == {
@@ -184,7 +184,7 @@ class TestKeepingFailsAfterTheAnswerCame:
         (contexts.root / "rescued").write_text("not a folder")
         server.on_arrival = lambda: break_shard(contexts, "AAA")
         assert len(contexts.backend().answer([asked()])) == 1
-        assert "No other place takes them" in capfd.readouterr().err
+        assert "They could not be saved elsewhere" in capfd.readouterr().err
 
     def test_a_rescued_answer_is_checked_like_any_other(self, contexts: ContextFactory, server: TimeGPTServer):
         server.on_arrival = lambda: break_shard(contexts, "AAA")
@@ -257,7 +257,7 @@ def test_a_damaged_answer_is_said_and_bought_again_within_the_budget(
     assert len(list((contexts.root / "quarantine").iterdir())) == 1
 
 
-def test_a_damaged_seat_counts_and_stops_nobody(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_damaged_reservation_counts_and_stops_nobody(contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().answer([asked()])
     for path in (contexts.root / DAYS).glob("*/*"):
         path.write_bytes(b"\x00torn")

@@ -30,7 +30,7 @@ KEYS = ["b071104670f1ef418beb5aed7e446813", "1ff04842f31134a2ffc2b58db538a42a"]
 
 @pytest.fixture
 def earlier(tmp_path: Path, server: TimeGPTServer) -> ContextFactory:
-    """A shop over a copy of the store."""
+    """A purchase context over a copy of the store."""
     return ContextFactory(shutil.copytree(STORE, tmp_path / "forecasts"), server.url)
 
 
@@ -75,7 +75,7 @@ def asked_then(**requests: Any) -> tuple[Market, list[Question]]:
 
 @pytest.fixture
 def second(tmp_path: Path, server: TimeGPTServer) -> ContextFactory:
-    """A shop over a copy of the second store."""
+    """A purchase context over a copy of the second store."""
     store = shutil.copytree(STORE.with_name("earlier_store_exogenous"), tmp_path / "forecasts")
     return ContextFactory(store, server.url)
 

@@ -18,8 +18,8 @@ from stages.paid.batches import packed, per_snapshot
 from stages.paid.client import scrubbed, secrets_of
 from stages.paid.limits import Cap, amount
 from stages.paid.model_facts import parse_facts
-from stages.paid.responses import UnreadableAnswer, bounds_of, clock_complaint, pause_sec, told_tokens, whole_number
-from stages.paid.units import Units, at_least_told, parse_units, units_of
+from stages.paid.responses import UnreadableAnswer, bounds_of, clock_complaint, counted_tokens, pause_sec, whole_number
+from stages.paid.units import Units, at_least_counted, parse_units, units_of
 from stages.params.forecaster import Tariff
 from tests.support.contexts import ROWS, ContextFactory, asked, questions
 
@@ -52,9 +52,9 @@ def test_a_stored_fact_is_positive(size: str, sound: bool):
     ("told", "count"), [(0, 0), (1, 1), (-1, None), (2.0, None), (True, None), ("3", None), (None, None)]
 )
 def test_a_count_of_tokens_is_a_whole_number_that_is_not_negative(told: Any, count: int | None):
-    assert told_tokens({"data": {"input_tokens": told}})["input_tokens"] == count
-    assert told_tokens({"input_tokens": told})["input_tokens"] == count
-    assert set(told_tokens(None).values()) == {None}
+    assert counted_tokens({"data": {"input_tokens": told}})["input_tokens"] == count
+    assert counted_tokens({"input_tokens": told})["input_tokens"] == count
+    assert set(counted_tokens(None).values()) == {None}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_units_on_a_seat_are_whole_and_not_negative(change: dict[str, Any], soun
 def test_a_request_counts_what_was_held_or_what_was_told_where_that_is_more_token_by_token():
     held = Units(1, 100, 40, 0, money=Decimal("0.50"))
     told = {"input_tokens": 90, "output_tokens": 60, "finetune_tokens": None}
-    assert at_least_told(held, told, 2, None) == Units(1, 100, 60, 0, money=Decimal("0.50"))
+    assert at_least_counted(held, told, 2, None) == Units(1, 100, 60, 0, money=Decimal("0.50"))
     old = {"rows": 10, "input_tokens": 8, "series": 2, "horizon_min": 3, "levels": [5, 50, 95]}
     assert units_of(old, None).input_tokens == 10
     assert units_of(old | {"input_tokens": 12}, None).input_tokens == 12

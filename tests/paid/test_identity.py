@@ -83,7 +83,7 @@ def test_a_cache_that_was_moved_without_its_store_stops_everybody_and_names_both
     ):
         with pytest.raises(ConfigurationError, match=r"make adopt-store.*make new-store") as stop:
             asking()
-        assert f"lie in {old}; DVC's cache now has {tmp_path}/new/forecasts, which is none" in str(stop.value)
+        assert f"are in {old}; DVC's cache now has {tmp_path}/new/forecasts, which is none" in str(stop.value)
         assert f"dvc cache dir --local {old.parent}" in str(stop.value)
     assert not (tmp_path / "new").exists()
 
@@ -104,7 +104,7 @@ def test_a_cache_that_moved_as_a_whole_goes_on(
     begun_store()
     assert capfd.readouterr().err == ""
     shutil.rmtree(tmp_path / "new")
-    with pytest.raises(ConfigurationError, match=f"lay in {tmp_path}/new/forecasts, and are not there"):
+    with pytest.raises(ConfigurationError, match=f"were in {tmp_path}/new/forecasts, and are no longer there"):
         known_store()
 
 
@@ -124,7 +124,7 @@ def test_a_cache_that_was_copied_goes_on_and_says_that_two_count(
 def test_a_wiped_cache_stops_until_a_person_begins_anew(repository: Path):
     begun_store()
     shutil.rmtree(repository / ".dvc/cache")
-    with pytest.raises(ConfigurationError, match=r"are not there; .* Bring the folder back, or `make new-store`"):
+    with pytest.raises(ConfigurationError, match=r"are no longer there; .* Restore the folder, or `make new-store`"):
         known_store()
     begin_here(api())
     assert known_store().root == store_root()
@@ -136,7 +136,7 @@ def test_a_worktree_has_no_store_of_its_own_and_may_use_that_of_the_clone(
     clone_s = begun_store().root
     git(repository, "worktree", "add", "-q", str(tmp_path / "tree"))
     stand_in(tmp_path / "tree", monkeypatch)
-    with pytest.raises(ConfigurationError, match=f"lie in {clone_s}; DVC's cache now has {tmp_path}/tree"):
+    with pytest.raises(ConfigurationError, match=f"are in {clone_s}; DVC's cache now has {tmp_path}/tree"):
         open_context(forecaster(), api())
     stand_in(tmp_path / "tree", monkeypatch, clone_s.parent)
     assert open_context(forecaster(), api()).store.local.address == str(clone_s)
@@ -196,7 +196,9 @@ def test_without_git_it_is_said_once_that_nothing_is_remembered(
 ):
     shutil.rmtree(repository / ".git")
     begun_store()
-    assert capfd.readouterr().err.endswith("from now on; without git nobody notices when that changes.\n")
+    assert capfd.readouterr().err.endswith(
+        "from now on; without git, a later change of this location goes unnoticed.\n"
+    )
     ContextFactory(store_root(), server.url).backend().answer([asked()])
     begun_store()
     assert capfd.readouterr().err == ""
@@ -278,7 +280,7 @@ class TestMoving:
         assert server.sent == 7
 
     def test_a_store_does_not_move_onto_itself(self, old: LocalStore):
-        with pytest.raises(ConfigurationError, match="is the store that DVC's cache has already"):
+        with pytest.raises(ConfigurationError, match="is already the store of DVC's cache"):
             move_store(old, LocalStore(old.root))
         assert id_at(STORE, old)
 

@@ -24,7 +24,7 @@ def test_without_a_row_for_the_month_some_interleaving_would(monkeypatch: pytest
     def only_looks(self: Ledger, day: str, note: object, units: object) -> None:
         caps = self.limits.of_month()
         if caps:
-            self._demand(day[:7], caps, self._in_month(day, {}, caps), units)
+            self._require_room(day[:7], caps, self._in_month(day, {}, caps), units)
 
     monkeypatch.setattr(Ledger, "_taken_of_month", only_looks)
     assert passed_limits(range(100)) != []

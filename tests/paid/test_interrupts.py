@@ -37,7 +37,7 @@ def test_the_request_in_flight_arrives_and_is_kept(
     buyer = start_stage(contexts, ["AAA", "BBB"], range(3), told)
     server.on_arrival = lambda: os.kill(buyer.pid, one) if server.sent == 2 else None
     assert exit_codes([buyer]) == [CODES[one]]
-    sentence = f"{one.name} ended this run: 4 answers were bought and kept in it, nothing is held"
+    sentence = f"{one.name} ended this run: 4 answers were bought and kept in this run, nothing is locked"
     assert [line.startswith(f"error {sentence}") for line in lines(told)] == [True]
     assert states(contexts) == {"answered": 2}
     assert contexts.context().store.size() == 4
@@ -121,4 +121,4 @@ def test_ctrl_c_in_any_script_is_one_sentence(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as end:
         run(main)
     assert end.value.code == 130
-    assert capsys.readouterr().err == "SIGINT ended this run: what it had finished is kept, run it again.\n"
+    assert capsys.readouterr().err == "SIGINT ended this run: what it had finished is kept; run it again.\n"

@@ -24,7 +24,9 @@ def slow(server: TimeGPTServer) -> TimeGPTServer:
 
 
 def test_it_is_asked_once_and_the_words_say_what_may_have_been_billed(contexts: ContextFactory, slow: TimeGPTServer):
-    with pytest.raises(ConfigurationError, match=rf"key {KEY} may have been billed once .* longer \(0\.4, say\)"):
+    with pytest.raises(
+        ConfigurationError, match=rf"key {KEY} may have been billed once .* raise api.timeout_sec \(to 0\.4, say\)"
+    ):
         contexts.backend(timeout_sec=0.2).answer([asked()])
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"may have been billed once .* raise api.timeout_sec above 0\.2"):
@@ -36,7 +38,7 @@ def test_it_is_asked_once_and_the_words_say_what_may_have_been_billed(contexts: 
 def test_a_shorter_timeout_is_refused_and_a_longer_one_asks_again(contexts: ContextFactory, slow: TimeGPTServer):
     with pytest.raises(ConfigurationError):
         contexts.backend(timeout_sec=0.2).answer([asked()])
-    with pytest.raises(ConfigurationError, match=r"above 0\.2 \(0\.4, say\)"):
+    with pytest.raises(ConfigurationError, match=r"above 0\.2 \(to 0\.4, say\)"):
         contexts.backend(timeout_sec=0.1).answer([asked()])
     assert slow.sent == 1
     assert len(contexts.backend(timeout_sec=30).answer([asked()])) == 1

@@ -229,7 +229,7 @@ def test_what_arrives_on_the_remote_during_a_cooldown_is_not_bought_again(
     b.backend(clock, cooldown_sec=100).answer(questions(["AAA"], range(3)))
     assert server.sent == 3
     b.backend(cooldown_sec=0).answer(questions(["AAA"], range(3)))  # buys nothing, so it has nothing to warn of
-    warnings = [line for line in capsys.readouterr().err.splitlines() if "api.scope: remote prevents it" in line]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "api.scope: remote prevents this" in line]
     assert len(warnings) == 2
 
 
@@ -259,8 +259,8 @@ def test_of_two_that_begin_at_once_one_takes_all_keys_and_the_other_none(remote:
     wanted = {"k1": 0, "k2": 0, "k3": 0}
     assert b.begin({"k2": 0}, "d/0") is not None
     assert a.begin(wanted, "d/1") is None
-    assert a.free(["k1", "k2", "k3"], whole=True) is None
-    assert a.free(["k1", "k2", "k3"], whole=False) == {"k1": 1, "k3": 0}
+    assert a.free(["k1", "k2", "k3"], all_or_none=True) is None
+    assert a.free(["k1", "k2", "k3"], all_or_none=False) == {"k1": 1, "k3": 0}
 
 
 @pytest.mark.parametrize(("max_attempts", "ends", "paid"), [(2, 0, 2), (1, 4, 1)])
@@ -392,7 +392,7 @@ def fault(gcs: str) -> Iterator[Fault]:
 
 @pytest.mark.parametrize("kind", ["lost", "503"])
 @pytest.mark.parametrize("reads_broken", [pytest.param(0, marks=pytest.mark.torture), 1])
-def test_a_faulty_bucket_gives_each_seat_once_also_the_last(
+def test_a_faulty_bucket_gives_each_reservation_once_also_the_last(
     kind: str, reads_broken: int, fault: Fault, gcs: str, tmp_path: Path
 ):
     """Creates 1 and 3 happen but are not told; three reservations are wanted of three, then a fourth is refused."""

@@ -29,7 +29,7 @@ class End:
 
 
 UNSOUND = "is unsound: {}"
-IN_VAIN = "no answer came within api.timeout_sec 0.3, so it counts: key"
+IN_VAIN = "no answer came within api.timeout_sec 0.3, so the request counts: key"
 NO_ANSWER = "no answer came ({}"
 NOT_AN_ANSWER = "the service's response is not an answer ({}"
 
@@ -113,7 +113,7 @@ def test_it_has_its_state_its_sentence_and_an_end(
         assert len(contexts.backend(clock, timeout_sec=30).answer([asked()])) == 1
 
 
-def test_a_passing_trouble_is_retried_on_seats_of_its_own(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_passing_trouble_is_retried_on_reservations_of_its_own(contexts: ContextFactory, server: TimeGPTServer):
     server.next("503", "drop_after", "ok")
     assert len(contexts.backend().answer([asked()])) == 1
     assert server.sent == 3
@@ -186,5 +186,5 @@ def test_series_swapped_by_the_service_itself_are_caught_by_the_proof_of_indepen
     """No name travels, so a single reply cannot show it; the proof compares one series alone and in company."""
     server.always("swapped")
     assert not contexts.backend().prove_independence(questions(symbols, range(3)))
-    with pytest.raises(ConfigurationError, match="answered one question differently in company"):
+    with pytest.raises(ConfigurationError, match="answered one question differently in a batch"):
         contexts.backend(pack="snapshots").answer(questions(["AAA", "BBB"], range(3)))

@@ -60,7 +60,9 @@ def test_a_damaged_proof_is_no_proof_and_the_remedy_named_works(
     contexts.backend().prove_independence(wanted)
     (contexts.root / path_of_proof(wanted[0].question)).write_bytes(damage)
     more = questions(["AAA", "BBB"], range(5))
-    with pytest.raises(ConfigurationError, match=r"needs a proof .* `make prove-independence` asks the service once"):
+    with pytest.raises(
+        ConfigurationError, match=r"needs a proof .* `make prove-independence`, which asks the service once"
+    ):
         contexts.backend(pack="snapshots").answer(more)
     contexts.backend().prove_independence(wanted)
     assert len(contexts.backend(pack="snapshots").answer(more)) == 10

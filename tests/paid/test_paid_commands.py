@@ -141,7 +141,7 @@ def test_verify_brings_rescued_answers_home(workspace: Path, context: ContextFac
     (context.root / asked("AAA").question.key[:2]).unlink()
     code, told = ask(workspace, "verify")
     assert code == 0
-    assert "1 rescued answers came home" in told
+    assert "1 rescued answers were moved from" in told
     assert "verify: answers=2 damaged=0" in told
 
 

@@ -18,7 +18,9 @@ def test_four_buyers_of_the_same_keys_pay_once(contexts: ContextFactory, server:
     assert max(server.series_billed.values()) == 1
 
 
-def test_eight_buyers_spend_a_budget_to_the_last_seat_and_no_further(contexts: ContextFactory, server: TimeGPTServer):
+def test_eight_buyers_spend_a_budget_to_the_last_reservation_and_no_further(
+    contexts: ContextFactory, server: TimeGPTServer
+):
     with ledger_watched(contexts, server) as wrong:
         buyers = [start(contexts, [f"SYM{number}"], range(3), per_day=10) for number in range(8)]
         codes = exit_codes(buyers)

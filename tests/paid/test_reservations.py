@@ -1,4 +1,4 @@
-"""A row of reservations: exclusive, gapless, never deleted."""
+"""A reservation log: exclusive, gapless, never deleted."""
 
 from pathlib import Path
 
@@ -11,80 +11,80 @@ from stages.io.object_store import LocalStore
 from stages.paid.reservations import ReservationLog, held
 
 
-def take(row: ReservationLog, limit: int, content: bytes = b"{}") -> str | None:
+def take(log: ReservationLog, limit: int, content: bytes = b"{}") -> str | None:
     """A reservation, as the ledger takes one under a limit of requests."""
-    while held(taken := row.taken()) < limit:
-        if name := row.take(taken, content):
+    while held(taken := log.taken()) < limit:
+        if name := log.take(taken, content):
             return name
     return None
 
 
 @pytest.fixture
-def row(tmp_path: Path) -> ReservationLog:
+def log(tmp_path: Path) -> ReservationLog:
     return ReservationLog(LocalStore(tmp_path), "days/2026-11-22")
 
 
-def test_seats_are_taken_in_order_until_the_limit(row: ReservationLog):
-    assert [take(row, 3) for _ in range(5)] == ["0000-0", "0001-0", "0002-0", None, None]
+def test_reservations_are_taken_in_order_until_the_limit(log: ReservationLog):
+    assert [take(log, 3) for _ in range(5)] == ["0000-0", "0001-0", "0002-0", None, None]
 
 
-def test_a_refunded_seat_counts_no_more_and_its_number_is_never_given_again(row: ReservationLog):
+def test_a_refunded_reservation_counts_no_more_and_its_number_is_never_given_again(log: ReservationLog):
     """A number given again would lie below reservations made while it was free: the log would be no order."""
-    names = [take(row, 2) for _ in range(2)]
-    row.settle(names[0], "refunded", b"{}")
-    assert take(row, 2) == "0002-0"
-    assert take(row, 2) is None
+    names = [take(log, 2) for _ in range(2)]
+    log.settle(names[0], "refunded", b"{}")
+    assert take(log, 2) == "0002-0"
+    assert take(log, 2) is None
 
 
-def test_of_a_number_that_an_earlier_version_gave_again_the_latest_attempt_counts(row: ReservationLog):
+def test_of_a_number_that_an_earlier_version_gave_again_the_latest_attempt_counts(log: ReservationLog):
     for name in ("0000-0.json", "0000-0.refunded", "0000-1.json", "0001-0.json", "0001-0.refunded"):
-        row.objects.create(f"{row.folder}/{name}", b"{}")
-    assert held(row.taken()) == 1
-    assert take(row, 2) == "0002-0"
+        log.objects.create(f"{log.folder}/{name}", b"{}")
+    assert held(log.taken()) == 1
+    assert take(log, 2) == "0002-0"
 
 
 @pytest.mark.parametrize("state", ["answered", "refused", "unknown"])
-def test_every_other_end_keeps_the_seat_counted(row: ReservationLog, state: str):
-    row.settle(take(row, 1), state, b"{}")
-    assert take(row, 1) is None
+def test_every_other_end_keeps_the_reservation_counted(log: ReservationLog, state: str):
+    log.settle(take(log, 1), state, b"{}")
+    assert take(log, 1) is None
 
 
-def test_the_first_word_on_a_seat_stands(row: ReservationLog):
-    name = take(row, 1)
-    row.settle(name, "answered", b"first")
-    row.settle(name, "answered", b"second")
-    assert row.objects.read(f"{row.folder}/{name}.answered") == b"first"
+def test_the_first_word_on_a_reservation_stands(log: ReservationLog):
+    name = take(log, 1)
+    log.settle(name, "answered", b"first")
+    log.settle(name, "answered", b"second")
+    assert log.objects.read(f"{log.folder}/{name}.answered") == b"first"
 
 
-def test_a_deleted_seat_stops_the_row(row: ReservationLog, tmp_path: Path):
+def test_a_deleted_reservation_stops_the_row(log: ReservationLog, tmp_path: Path):
     for _ in range(3):
-        take(row, 5)
+        take(log, 5)
     (tmp_path / "days/2026-11-22/0001-0.json").unlink()
     with pytest.raises(BudgetStop, match="0001 of days/2026-11-22 is missing"):
-        take(row, 5)
+        take(log, 5)
 
 
-def test_a_damaged_seat_counts(row: ReservationLog, tmp_path: Path):
-    take(row, 2)
+def test_a_damaged_reservation_counts(log: ReservationLog, tmp_path: Path):
+    take(log, 2)
     (tmp_path / "days/2026-11-22/0000-0.json").write_bytes(b"\x00torn")
-    assert take(row, 2) == "0001-0"
-    assert take(row, 2) is None
+    assert take(log, 2) == "0001-0"
+    assert take(log, 2) is None
 
 
-def test_a_lower_limit_counts_the_seats_above_it(row: ReservationLog):
+def test_a_lower_limit_counts_the_reservations_above_it(log: ReservationLog):
     """Ten requests were sent under a limit of 10; one of the first is refunded; a limit of 5 still allows nothing."""
-    names = [take(row, 10) for _ in range(10)]
-    row.settle(names[2], "refunded", b"{}")
-    assert take(row, 5) is None
-    assert take(row, 10) == "0010-0"
+    names = [take(log, 10) for _ in range(10)]
+    log.settle(names[2], "refunded", b"{}")
+    assert take(log, 5) is None
+    assert take(log, 10) == "0010-0"
 
 
-def test_a_refunded_seat_below_a_row_that_is_full_is_not_given(row: ReservationLog):
+def test_a_refunded_reservation_below_a_row_that_is_full_is_not_given(log: ReservationLog):
     """Eleven under a limit of 11, one refunded: ten count, so a limit of 10 allows nothing and one of 11 does."""
-    names = [take(row, 11) for _ in range(11)]
-    row.settle(names[2], "refunded", b"{}")
-    assert take(row, 10) is None
-    assert take(row, 11) == "0011-0"
+    names = [take(log, 11) for _ in range(11)]
+    log.settle(names[2], "refunded", b"{}")
+    assert take(log, 10) is None
+    assert take(log, 11) == "0011-0"
 
 
 class Rushed(LocalStore):
@@ -100,7 +100,7 @@ class Rushed(LocalStore):
         return seen
 
 
-def test_losing_the_last_seat_to_a_rival_is_not_made_up_for_beyond_the_limit(tmp_path: Path):
+def test_losing_the_last_reservation_to_a_rival_is_not_made_up_for_beyond_the_limit(tmp_path: Path):
     objects = Rushed(tmp_path)
     take(ReservationLog(LocalStore(tmp_path), "d"), 2)
     objects.rival = ReservationLog(LocalStore(tmp_path), "d")
@@ -111,14 +111,14 @@ def test_losing_the_last_seat_to_a_rival_is_not_made_up_for_beyond_the_limit(tmp
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["take", "refund", "answer"]), st.integers(0, 6)), max_size=25))
 def test_counted_requests_never_exceed_the_largest_limit(tmp_path_factory: pytest.TempPathFactory, steps):
-    row, taken, largest = ReservationLog(LocalStore(tmp_path_factory.mktemp("row")), "d"), [], 0
+    log, taken, largest = ReservationLog(LocalStore(tmp_path_factory.mktemp("log")), "d"), [], 0
     for action, number in steps:
         if action == "take":
-            before = held(row.taken())
-            name = take(row, number)
+            before = held(log.taken())
+            name = take(log, number)
             largest = max(largest, number)
             assert (name is not None) == (before < number)
             taken += [name] if name else []
         elif taken:
-            row.settle(taken.pop(number % len(taken)), "refunded" if action == "refund" else "answered", b"{}")
-    assert held(row.taken()) <= largest
+            log.settle(taken.pop(number % len(taken)), "refunded" if action == "refund" else "answered", b"{}")
+    assert held(log.taken()) <= largest

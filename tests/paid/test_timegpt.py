@@ -35,7 +35,7 @@ def with_columns(one: Asked, hist: dict[str, Any], futr: dict[str, Any]) -> Aske
     return Asked(replace(one.question, **names), lambda: replace(window, hist_exog=history, futr_exog=future))
 
 
-def test_a_seat_sends_one_request(service: TimeGPT, server: TimeGPTServer):
+def test_a_reservation_sends_one_request(service: TimeGPT, server: TimeGPTServer):
     used = reservation()
     service.forecast([asked()], used)
     with pytest.raises(RequestFailed, match="a second request tried to leave on reservation"):
@@ -43,13 +43,13 @@ def test_a_seat_sends_one_request(service: TimeGPT, server: TimeGPTServer):
     assert server.sent == 1
 
 
-def test_without_a_seat_nothing_leaves(service: TimeGPT, server: TimeGPTServer):
-    with pytest.raises(RuntimeError, match="without a seat"):
+def test_without_a_reservation_nothing_leaves(service: TimeGPT, server: TimeGPTServer):
+    with pytest.raises(RuntimeError, match="without a reservation"):
         service._client.usage()
     assert server.sent == 0
 
 
-def test_the_sdks_own_retries_find_no_seat(service: TimeGPT, server: TimeGPTServer):
+def test_the_sdks_own_retries_find_no_reservation(service: TimeGPT, server: TimeGPTServer):
     """We ask for one attempt; if the SDK made more all the same, the hook would stop the second."""
     service._client._retry_strategy = NixtlaClient(api_key="x", retry_interval=0)._retry_strategy  # six attempts
     server.always("503")
@@ -58,7 +58,7 @@ def test_the_sdks_own_retries_find_no_seat(service: TimeGPT, server: TimeGPTServ
     assert server.sent == 1
 
 
-def test_metadata_that_params_lack_cannot_be_fetched_on_the_forecasts_seat(server: TimeGPTServer):
+def test_metadata_that_params_lack_cannot_be_fetched_on_the_forecasts_reservation(server: TimeGPTServer):
     """The SDK would ask for the model's facts by itself; the forecast behind it then finds its reservation used."""
     unknown = {**FORECASTER, "base_url": server.url, "input_size": None, "model_horizon": None}
     with pytest.raises(RequestFailed, match="a second request tried to leave"):

@@ -159,7 +159,7 @@ def test_requests_of_days_before_the_month_was_limited_count_in_it(
     assert [units.requests for cap, units in contexts.context(clock, per_month=9).ledger.used()] == [2, 4]
 
 
-def test_a_seat_of_the_month_is_given_back_when_the_day_has_none(contexts: ContextFactory, clock: Any):
+def test_a_reservation_of_the_month_is_given_back_when_the_day_has_none(contexts: ContextFactory, clock: Any):
     for _ in range(3):
         with pytest.raises(BudgetStop, match=r"api\.per_day"):
             contexts.backend(clock, per_day=0, per_month=5).answer([asked()])
@@ -176,7 +176,7 @@ def test_what_the_service_counts_beyond_what_was_held_counts_and_is_said(
         assert capsys.readouterr().err.count("The service counted 9,140 tokens where 1,240 were reckoned") == warned
 
 
-def test_a_seat_that_an_earlier_version_wrote_counts_what_it_says_was_sent(contexts: ContextFactory, clock: Any):
+def test_a_reservation_that_an_earlier_version_wrote_counts_what_it_says_was_sent(contexts: ContextFactory, clock: Any):
     note = {"rows": 2200, "series": 2, "horizon_min": 20, "levels": [5, 25, 50, 75, 95], "reserved_utc": "2026-11-22"}
     LocalStore(contexts.root).create(f"{DAYS}/2026-11-22/0000-0.json", json.dumps(note).encode())
     day = contexts.context(clock, tokens_per_day=10**9, tariff=METERED).ledger.used()[1][1]
@@ -201,7 +201,7 @@ def test_days_that_ended_are_read_once_and_count_on(contexts: ContextFactory, se
     assert sorted(backend.context.ledger._ended) == ["2026-11-22", "2026-11-23"], "yesterday may still be written to"
 
 
-def test_a_damaged_seat_stops_the_limits_that_need_to_read_it_and_no_other(
+def test_a_damaged_reservation_stops_the_limits_that_need_to_read_it_and_no_other(
     contexts: ContextFactory, server: TimeGPTServer, clock: Any
 ):
     contexts.backend(clock).answer([asked()])

@@ -83,7 +83,7 @@ PARAMS = {
     "out of range": ("rules:\n  s_stop: -1.0\n", "rules.s_stop = -1.0", "greater than"),
     "an unquoted clock time": ("rules:\n  time_stop_et: 15:55\n", "rules.time_stop_et = 955", "quote clock times"),
     "a horizon past the close": (
-        'requests:\n  snapshots_et: ["15:50"]\n', "requests.snapshots_et '15:50'", "past the close",
+        'requests:\n  snapshots_et: ["15:50"]\n', "requests.snapshots_et '15:50'", "after the close",
     ),
     "a whitelist symbol that is not fetched": (
         "universe:\n  whitelist: [STRONG, NVDA]\n", "universe.whitelist", "NVDA",

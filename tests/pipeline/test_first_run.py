@@ -24,7 +24,7 @@ def test_one_command_leads_from_a_folder_to_a_verdict_and_each_sentence_on_the_w
             pl.col("ts").dt.epoch("s").alias("t"), o="open", h="high", l="low", c="close", v="volume"
         ).write_csv(folder / f"{symbol}_1min.csv")
     missing = fresh.sh("make first-run PRESET=mine URI=../nowhere", code=2)
-    assert "there is no file under ../nowhere: name the folder of your bars as URI" in missing
+    assert "there is no file under ../nowhere: set URI= to the folder of your bars" in missing
 
     said = fresh.sh("make first-run PRESET=mine URI=../bars", code=None)
     assert "error the verdict is" in said or "gate: PASS" in said
@@ -35,6 +35,6 @@ def test_one_command_leads_from_a_folder_to_a_verdict_and_each_sentence_on_the_w
 
     fresh.sh("sed -i 's/unit: \"s\"/unit: null/' conf/preset/mine.yaml")
     refused = fresh.sh("make check-data", code=2)
-    assert "state source.unit, as s: 1727789400 is 2024-10-01 13:30:00 UTC" in refused
+    assert "set source.unit, for example to s: 1727789400 is 2024-10-01 13:30:00 UTC" in refused
     fresh.sh("sed -i 's/unit: null/unit: \"s\"/' conf/preset/mine.yaml")
     assert "check_data: verdict=pass" in fresh.sh("make check-data") + fresh.sh("dvc repro -f check_data")

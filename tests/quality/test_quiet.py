@@ -184,7 +184,7 @@ def test_what_the_gate_proposes_works() -> None:
     assert (fitting.usable, fitting.sessions) == (14, 14) == (int((days["verdict"] != "fail").sum()), days.height)
     assert fitting.absent_share == pytest.approx(1 - thin().height / delivery().height)
     stated = ", ".join(f"{name}: {value}" for name, value in own.items())
-    assert f"state quality.by_symbol: {{SYM: {{{stated}}}}}, and 14 of 14 sessions are usable" in failure["detail"]
+    assert f"set quality.by_symbol: {{SYM: {{{stated}}}}}; then 14 of 14 sessions are usable" in failure["detail"]
 
 
 def outage(first: int, last: int) -> pl.DataFrame:

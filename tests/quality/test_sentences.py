@@ -84,9 +84,9 @@ def in_one_piece() -> pl.DataFrame:
 THIRD = without(whole(TUESDAY), whole(WEDNESDAY), minutes(date(2024, 11, 21), 50, 60))
 # what is said -> a delivery of which it is true, one of which it is not
 SENTENCES: dict[str, tuple[Vendors, Vendors]] = {
-    "12 of 14 sessions are usable (85.7%), quality.min_sessions_share asks for 90.0%; fell: 2 no_data; on 2024-11-19, "
-    "no row of it came": (alone(without(whole(TUESDAY), whole(WEDNESDAY))), alone(without(whole(TUESDAY)))),
-    "fell: 2 no_data, 1 sustained_gap": (alone(THIRD), alone(without(whole(TUESDAY), whole(WEDNESDAY)))),
+    "12 of 14 sessions are usable (85.7%), quality.min_sessions_share requires 90.0%; failed: 2 no_data; on "
+    "2024-11-19, no row of it came": (alone(without(whole(TUESDAY), whole(WEDNESDAY))), alone(without(whole(TUESDAY)))),
+    "failed: 2 no_data, 1 sustained_gap": (alone(THIRD), alone(without(whole(TUESDAY), whole(WEDNESDAY)))),
     "on 2024-11-19, 390 of its minutes came more than once, with different values": (
         alone(twice(whole(TUESDAY) | whole(WEDNESDAY), volume=pl.col("volume") + 1)),
         alone(twice(whole(TUESDAY) | whole(WEDNESDAY))),  # the same rows again: one is kept
@@ -114,7 +114,7 @@ SENTENCES: dict[str, tuple[Vendors, Vendors]] = {
         alone(without(minutes(TUESDAY, 10, 29))),
     ),
     "PX6 AAA: 1.1% of its bars hold prices finer than a trade is printed": (alone(off_tick(58)), alone(off_tick(50))),
-    "X1: sessions that other symbols have are missing, so many of each: {'AAA': 1}": (
+    "X1: sessions that other symbols have are missing; number by symbol: {'AAA': 1}": (
         alone(without(whole(TUESDAY))) | {"BBB": delivery(seed=2)},
         alone(without(whole(TUESDAY))) | {"BBB": without(whole(TUESDAY), seed=2)},
     ),
@@ -168,7 +168,7 @@ def test_of_the_others_only_is_said_what_they_show() -> None:
 
     assert report["warnings"] == [
         "CMP3 BBB: 92.9% of its sessions are usable",
-        "X1: sessions that other symbols have are missing, so many of each: {'BBB': 1}",
+        "X1: sessions that other symbols have are missing; number by symbol: {'BBB': 1}",
     ]
     assert "unexpected_closed" not in told(report_on({symbol: vendors[symbol] for symbol in ("AAA", "BBB")}))
 

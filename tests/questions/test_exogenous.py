@@ -160,7 +160,7 @@ def test_a_rule_for_a_feature_that_is_known_ahead_and_no_clock_for_whoever_answe
 def test_a_horizon_beyond_the_asked_one_is_refused_and_one_below_is_free():
     assert requests_params(horizons_min=[5, 10], asked_horizon_min=20).question_horizon_min == 20
     assert requests_params(horizons_min=[5, 10]).question_horizon_min == 10
-    with pytest.raises(ValidationError, match=r"\[5, 10\] reach beyond requests.asked_horizon_min 9"):
+    with pytest.raises(ValidationError, match=r"\[5, 10\] go beyond requests.asked_horizon_min 9"):
         requests_params(horizons_min=[5, 10], asked_horizon_min=9)
 
 

@@ -130,9 +130,9 @@ def test_scrambling_the_future_moves_no_row_and_no_key_of_the_past(row, seed):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hist_exog": ["rv_6m"]}, r"\['rv_6m'\]; the catalogue knows"),
-        ({"exog_policy": {"rv_6m": "carry"}}, r"\['rv_6m'\]; the catalogue knows"),
-        ({"futr_exog": ["rv_5m"]}, r"requests.futr_exog names \['rv_5m'\], whose future nobody knows"),
+        ({"hist_exog": ["rv_6m"]}, r"\['rv_6m'\], which are not in the catalogue"),
+        ({"exog_policy": {"rv_6m": "carry"}}, r"\['rv_6m'\], which are not in the catalogue"),
+        ({"futr_exog": ["rv_5m"]}, r"requests.futr_exog names \['rv_5m'\], whose future values are not known"),
         ({"hist_exog": ["minute"], "futr_exog": ["minute"]}, "name a feature twice"),
         ({"hist_exog": ["cos_13"]}, "'cos_13' is needed but not built: add it to features.names"),
         ({"history_days": [30]}, r"no question can be asked.*'insufficient_history': 16"),

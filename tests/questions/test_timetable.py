@@ -59,11 +59,11 @@ def test_the_cap_counts_only_snapshots_that_would_be_asked_earliest_first():
 )
 def test_a_snapshot_that_fits_no_session_is_a_mistake_in_the_params(snapshot, why):
     with pytest.raises(
-        ConfigurationError, match=f"requests.snapshots_et '{snapshot}' can be asked on no session.*{why}"
+        ConfigurationError, match=f"requests.snapshots_et '{snapshot}' cannot be asked in any session.*{why}"
     ):
         statuses(snapshots_et=["10:30", snapshot])
 
 
 def test_a_span_without_sessions_is_a_mistake_in_the_params():
-    with pytest.raises(ConfigurationError, match=r"no session is left to ask on: requests.first_session 2030-01-02"):
+    with pytest.raises(ConfigurationError, match=r"no session is left to ask in: requests.first_session 2030-01-02"):
         statuses(first_session=date(2030, 1, 2))

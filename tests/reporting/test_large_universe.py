@@ -17,6 +17,8 @@ from stages.reporting.verdict import gates
 from stages.tables.trades import PORTFOLIO
 from tests.reporting.records import SYMBOLS, config, quality, record
 
+LISTED = 12  # a dozen
+
 
 def crowded() -> Record:
     """A run of three symbols on a page that shows two one by one."""

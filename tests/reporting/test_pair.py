@@ -42,7 +42,7 @@ def test_params_come_first_with_both_values_and_a_missing_value_in_words():
 def test_runs_that_were_told_the_same_say_so():
     section = params(runs(), [])
     assert section.grids == ()
-    assert section.sentences == ("None: the two runs were told the same.",)
+    assert section.sentences == ("None: both runs have the same params.",)
 
 
 def test_each_gate_stands_in_one_line_with_both_verdicts():

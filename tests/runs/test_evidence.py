@@ -129,7 +129,7 @@ def test_a_listing_of_conf_that_is_another_now_refuses_and_other_code_is_told_in
     Path("stages/bars.py").write_text("# quicker\n")
     require_evidence("judge")
     assert capsys.readouterr().err == (
-        "artifacts/ was made by other code than lies here: stages/bars.py. `make run` makes it anew.\n"
+        "artifacts/ was made by other code than the code here: stages/bars.py. `make run` makes it again.\n"
     )
     Path("conf/list.json").write_text("{}")
     assert "artifacts/ was made from another conf/list.json" in refused("judge")
@@ -147,7 +147,7 @@ def test_a_stage_whose_input_was_made_anew_after_it_ran_is_no_evidence(ran):
 @pytest.mark.parametrize("lock", ["", "schema: '2.0'\n", "stages: {a: [", "nonsense"])
 def test_an_empty_or_torn_lock_is_told_with_the_way_back(ran, lock):
     Path("dvc.lock").write_text(lock)
-    assert "dvc.lock is empty or torn" in refused("judge")
+    assert "dvc.lock is empty or incomplete" in refused("judge")
     assert "`git checkout dvc.lock`" in refused("judge")
 
 
@@ -188,7 +188,7 @@ def test_a_run_that_was_fetched_is_held_against_its_own_lock_and_params(ran):
     with pytest.raises(ConfigurationError, match=r"run 'wide': .*changed after .*: artifacts/bars/all/B\.csv: run it"):
         require_fetched("wide", files, ran)
     state(rules={"s_stop": 2.0, "k_sigma": 0.5})
-    with pytest.raises(ConfigurationError, match=r"run 'wide': artifacts/ is of other params .*s_stop = 2\.0"):
+    with pytest.raises(ConfigurationError, match=r"run 'wide': artifacts/ was made with other params .*s_stop = 2\.0"):
         require_fetched("wide", files[:1], ran)
 
 

@@ -75,7 +75,7 @@ def test_too_few_days_or_outcomes_are_inconclusive_and_say_which_rule_asks_for_m
     judged = skill(entry(0.5, 0.6, n_days=n_days))
 
     assert judged.verdict == Verdict.INCONCLUSIVE
-    assert "gates.min_forecast_days for 40" in judged.words
+    assert "gates.min_forecast_days 40" in judged.words
     assert coverage(entry(n_days=n_days)).verdict == Verdict.INCONCLUSIVE
 
 

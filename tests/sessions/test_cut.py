@@ -150,7 +150,7 @@ def test_a_growing_record_never_gives_back_a_session_that_was_searched(n, embarg
          "split.holdout_sessions = 30 and split.holdout_from = 2025-02-03 states which sessions are held out"),
         ({"holdout_sessions": 30, "holdout_months": 2}, "split.holdout_sessions = 30 and split.holdout_months = 2"),
         ({"holdout_from": "2025-02-03", "holdout_months": 2}, "split.holdout_from = 2025-02-03 and split.holdout_mon"),
-        ({}, "nothing states which sessions are held out; state exactly one of split.holdout_sessions, "
+        ({}, "nothing states which sessions are held out; set exactly one of split.holdout_sessions, "
              "split.holdout_from and split.holdout_months"),
     ],
 )  # fmt: skip
@@ -161,7 +161,7 @@ def test_two_ways_to_hold_out_or_none_are_refused_in_one_sentence_that_names_the
     with pytest.raises(ConfigurationError, match=re.escape(said)) as refused:
         parse(model, {"split": dict.fromkeys(HOLDOUT_KEYS) | keys | rest})
     assert refused.value.exit_code == 5
-    assert str(refused.value).count("set the others to null") == 1
+    assert str(refused.value).count("and the others to null") == 1
 
 
 @pytest.mark.parametrize(

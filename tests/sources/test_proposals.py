@@ -73,7 +73,7 @@ def test_columns_of_strange_names_are_told_by_their_values() -> None:
     )
     found = columns_of(strange)
     assert found.aliases == {"t": "ts", "p1": "open", "p2": "high", "p4": "low", "p3": "close", "p5": "volume"}
-    assert "high is highest and low lowest in 100.0% of 4 rows" in found.told
+    assert "high is highest and low lowest in 100.0% of 4 rows" in found.evidence
 
 
 def test_values_that_contradict_the_names_stop() -> None:

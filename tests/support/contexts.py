@@ -1,4 +1,4 @@
-"""Shops for tests: the product's own parts, put together over temporary folders and the stand-in service."""
+"""Purchase contexts for tests: the product's own parts over temporary folders and the stand-in service."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -109,7 +109,7 @@ def questions(symbols: Sequence[str], snapshots: range) -> list[Asked]:
 
 @dataclass
 class ContextFactory:
-    """Opens one shop after another over the same store; each is a run of its own."""
+    """Opens one purchase context after another over the same store; each is a run of its own."""
 
     root: Path
     url: str
@@ -120,7 +120,7 @@ class ContextFactory:
     rescue: tuple[Path, ...] = ()
 
     def context(self, clock: Clock | None = None, **api: Any) -> PurchaseContext:
-        """A shop; keyword arguments change section `api`."""
+        """A purchase context; keyword arguments change section `api`."""
         params = ApiParams(**{**API, **self.api, **api})
         forecaster = ForecasterParams(**{**FORECASTER, "base_url": self.url, **self.forecaster})
         local, clock = LocalStore(self.root), clock or SystemClock()

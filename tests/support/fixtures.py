@@ -1,4 +1,4 @@
-"""What the tests of `stages/outside` share: questions, a shop of temporary folders, the stand-in service."""
+"""Shared by tests of what costs money: questions, purchase contexts in temporary folders, the stand-in service."""
 
 import multiprocessing
 import re
@@ -73,7 +73,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture
 def contexts(tmp_path: Path, server: TimeGPTServer) -> ContextFactory:
-    """Opens shops (store, ledger, client) in one temporary cache, like successive runs of `forecast`."""
+    """Opens purchase contexts (store, ledger, client) in one temporary cache, like successive runs of `forecast`."""
     return ContextFactory(tmp_path / "forecasts", server.url)
 
 

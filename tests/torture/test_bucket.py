@@ -30,29 +30,29 @@ def bucket(tmp_path: Path) -> Iterator[ObjectStore]:
         yield open_remote(Remote(name="team", url=f"gs://{BUCKET}/dvc", options=options))
 
 
-def seats_in(bucket: ObjectStore) -> int:
+def reservations_in(bucket: ObjectStore) -> int:
     return sum(held(ReservationLog(bucket, f"{DAYS}/{day}").taken()) for day in bucket.names(DAYS))
 
 
 def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
     limit = 20
-    keepers = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(16)]
-    buyers = [start(one, [f"SYM{n}"], range(3), scope="remote", per_day=limit) for n, one in enumerate(keepers)]
+    factories = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(16)]
+    buyers = [start(one, [f"SYM{n}"], range(3), scope="remote", per_day=limit) for n, one in enumerate(factories)]
     codes = exit_codes(buyers)
-    tell("bucket race", buyers=16, wanted=48, limit=limit, sent=server.sent, seats=seats_in(bucket))
+    tell("bucket race", buyers=16, wanted=48, limit=limit, sent=server.sent, reservations=reservations_in(bucket))
     assert set(codes) <= {0, 4}
-    assert server.sent == limit == seats_in(bucket)
+    assert server.sent == limit == reservations_in(bucket)
 
 
 def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
     """200 kills of buyers with keys of their own, four at a time, just after a request or wherever they are."""
     moments, kills, limit = random.Random(3), 0, 1000
     while kills < 200:
-        keepers = [ContextFactory(tmp_path / str(kills + n), server.url, bucket) for n in range(4)]
+        factories = [ContextFactory(tmp_path / str(kills + n), server.url, bucket) for n in range(4)]
         names, reached = [f"S{kills + n}" for n in range(4)], server.sent
         buyers = [
             start(one, [name], range(99), scope="remote", per_day=limit)
-            for one, name in zip(keepers, names, strict=True)
+            for one, name in zip(factories, names, strict=True)
         ]
         until(lambda reached=reached: server.sent > reached)
         for buyer in buyers:
@@ -60,9 +60,9 @@ def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: Ob
             kills += buyer.is_alive()
             buyer.kill()
         exit_codes(buyers)
-    seats = seats_in(bucket)
-    tell("kill -9 on a bucket", kills=kills, limit=limit, sent=server.sent, seats=seats)
-    assert server.sent <= seats <= server.sent + kills <= limit
+    reservations = reservations_in(bucket)
+    tell("kill -9 on a bucket", kills=kills, limit=limit, sent=server.sent, reservations=reservations)
+    assert server.sent <= reservations <= server.sent + kills <= limit
 
 
 def test_machines_that_meet_damage_on_the_bucket_pay_for_it_once(
@@ -76,9 +76,9 @@ def test_machines_that_meet_damage_on_the_bucket_pay_for_it_once(
         name = path_of(one.question.key)
         sound = bucket.read(name) or b""
         assert bucket.swap(name, sound, sound.replace(b"0", b"1", 1))
-    keepers = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(4)]
-    codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in keepers])
-    left = list(keepers[0].context().store.mend_remote())
+    factories = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(4)]
+    codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in factories])
+    left = list(factories[0].context().store.mend_remote())
     tell("damage on a bucket", machines=4, damaged=3, paid=server.billed - 10, left=len(left))
     assert codes == [0] * 4
     assert server.billed == 10 + 3
@@ -87,8 +87,8 @@ def test_machines_that_meet_damage_on_the_bucket_pay_for_it_once(
 
 def test_machines_racing_for_the_same_keys_pay_each_once(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
     server.seconds = 0.02
-    keepers = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(4)]
-    codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in keepers])
+    factories = [ContextFactory(tmp_path / str(n), server.url, bucket) for n in range(4)]
+    codes = exit_codes([start(one, ["AAA"], range(10), scope="remote", timeout_sec=60) for one in factories])
     tell("one flight over machines", machines=4, keys=10, paid=server.billed)
     assert codes == [0] * 4
     assert server.billed == 10

@@ -91,7 +91,7 @@ def test_sixteen_buyers_race_for_a_budget(limit: int, contexts: ContextFactory, 
     assert server.sent == limit
 
 
-def test_nobody_is_refused_while_a_seat_is_free(contexts: ContextFactory, server: TimeGPTServer):
+def test_nobody_is_refused_while_a_reservation_is_free(contexts: ContextFactory, server: TimeGPTServer):
     """As many reservations as requests are wanted: whoever is refused was refused wrongly."""
     codes = exit_codes([start(contexts, [f"SYM{n}"], range(2), per_day=32) for n in range(16)])
     tell("just enough", buyers=16, wanted=32, limit=32, sent=server.sent, refused=sum(map(bool, codes)))
@@ -106,7 +106,7 @@ def test_mixed_limits_spend_no_more_than_the_largest(contexts: ContextFactory, s
     assert server.sent == 20
 
 
-def test_a_nearly_full_row_gives_its_last_seats_once(contexts: ContextFactory, server: TimeGPTServer):
+def test_a_nearly_full_row_gives_its_last_reservations_once(contexts: ContextFactory, server: TimeGPTServer):
     exit_codes([start(contexts, ["FILL"], range(17), per_day=20)])
     codes = exit_codes([start(contexts, [f"SYM{n}"], range(2), per_day=20) for n in range(16)])
     tell("nearly full", free=3, sent=server.sent - 17)

@@ -30,26 +30,26 @@ BUCKET_REMOTE = f"""    url = gs://{BUCKET}/dvc
     allow_anonymous_login = true
     projectname = test
 """
-SHOP = """# @package _global_
+PRESET = """# @package _global_
 defaults:
   - smoke
   - override /forecaster: timegpt
   - override /api: online
 forecaster: {{base_url: "{url}", min_rows: 100, input_size: {input_size}, model_horizon: {horizon}}}
 api: {{cooldown_sec: 0, per_day: 1000, per_run: 1000}}
-report: {{study: shop}}
+report: {{study: buyer}}
 """
 
 
-class Shopper:
+class Buyer:
     """A clone whose standing choice is the slice, asked of the stand-in."""
 
     def __init__(self, folder: Path, server: TimeGPTServer) -> None:
         self.clone, self.server = clone_working_tree(folder), server
         self.sessions_ahead = iter(["2024-12-04", "2024-12-05"])
-        text = SHOP.format(url=server.url, input_size=INPUT_SIZE, horizon=MODEL_HORIZON)
-        (self.clone.path / "conf/preset/shop.yaml").write_text(text)
-        self.clone.sh("python -m stages use shop && git add -A && git commit -q -m 'The shop'")
+        text = PRESET.format(url=server.url, input_size=INPUT_SIZE, horizon=MODEL_HORIZON)
+        (self.clone.path / "conf/preset/buyer.yaml").write_text(text)
+        self.clone.sh("python -m stages use buyer && git add -A && git commit -q -m 'The preset'")
 
     def dvc(self, command: str, code: int | None = 0) -> str:
         """Output of a dvc command, run as a user with a key would."""
@@ -83,78 +83,78 @@ class Shopper:
 
 
 @pytest.fixture(scope="module")
-def shopper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shopper]:
+def buyer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buyer]:
     with TimeGPTServer() as server:
-        shopper = Shopper(tmp_path_factory.mktemp("shopper") / "repository", server)
-        assert shopper.experiment("-n first") == SNAPSHOTS
-        shopper.clone.sh("git add -A && git commit -q -m 'What was bought'")
-        yield shopper
+        buyer = Buyer(tmp_path_factory.mktemp("buyer") / "repository", server)
+        assert buyer.experiment("-n first") == SNAPSHOTS
+        buyer.clone.sh("git add -A && git commit -q -m 'What was bought'")
+        yield buyer
 
 
-def test_going_offline_or_online_makes_nothing_stale(shopper: Shopper):
-    with shopper.edited("params.yaml", "mode: online", "mode: offline"):
-        assert "up to date" in shopper.dvc("status forecast")
+def test_going_offline_or_online_makes_nothing_stale(buyer: Buyer):
+    with buyer.edited("params.yaml", "mode: online", "mode: offline"):
+        assert "up to date" in buyer.dvc("status forecast")
 
 
-def test_an_edited_docstring_and_a_changed_command_pay_nothing(shopper: Shopper):
-    docstring = shopper.edited("stages/forecast.py", '"""Stage `forecast`:', '"""Stage forecast:')
-    command = shopper.edited("dvc.yaml", "python -m stages.forecast\n", "python -u -m stages.forecast\n")
+def test_an_edited_docstring_and_a_changed_command_pay_nothing(buyer: Buyer):
+    docstring = buyer.edited("stages/forecast.py", '"""Stage `forecast`:', '"""Stage forecast:')
+    command = buyer.edited("dvc.yaml", "python -m stages.forecast\n", "python -u -m stages.forecast\n")
     with docstring, command:
-        assert shopper.paid("repro forecast") == 0
+        assert buyer.paid("repro forecast") == 0
 
 
-def test_garbage_collection_and_running_again_by_force_pay_nothing(shopper: Shopper):
-    shopper.dvc("gc -w -f")
-    assert shopper.paid("repro -f forecast") == 0
+def test_garbage_collection_and_running_again_by_force_pay_nothing(buyer: Buyer):
+    buyer.dvc("gc -w -f")
+    assert buyer.paid("repro -f forecast") == 0
 
 
-def test_switched_branches_pay_nothing(shopper: Shopper):
-    sh = shopper.clone.sh
+def test_switched_branches_pay_nothing(buyer: Buyer):
+    sh = buyer.clone.sh
     sh("git stash -q; git checkout -q -b elsewhere main~1 && dvc checkout -q", code=None)
-    assert shopper.paid("repro -f forecast") == 0
+    assert buyer.paid("repro -f forecast") == 0
     sh("git checkout -q -f main && dvc checkout -q", code=None)
-    assert shopper.paid("repro forecast") == 0
+    assert buyer.paid("repro forecast") == 0
 
 
-def test_another_name_elsewhere_and_one_symbol_fewer_pay_nothing(shopper: Shopper):
+def test_another_name_elsewhere_and_one_symbol_fewer_pay_nothing(buyer: Buyer):
     fewer = "-S 'universe.symbols=[STRONG,WEAK]' -S 'universe.whitelist=[STRONG,WEAK]'"
-    assert shopper.experiment(f"--temp -n fewer {fewer}") == 0
+    assert buyer.experiment(f"--temp -n fewer {fewer}") == 0
 
 
-def test_a_whole_experiment_with_another_rule_pays_nothing_and_holds_no_key(shopper: Shopper):
+def test_a_whole_experiment_with_another_rule_pays_nothing_and_holds_no_key(buyer: Buyer):
     """Searched: every file of the clone but this test's own source, packed git objects and the pages included."""
-    assert shopper.paid("exp run -n wide -S rules.k_sigma=1.0") == 0
-    shopper.clone.sh("python -m stages page && python -m stages spend && make plan")
+    assert buyer.paid("exp run -n wide -S rules.k_sigma=1.0") == 0
+    buyer.clone.sh("python -m stages page && python -m stages spend && make plan")
     secrets = [KEY.encode(), *(hashlib.new(name, KEY.encode()).hexdigest().encode() for name in ("md5", "sha256"))]
-    files = [path for path in shopper.clone.path.rglob("*") if path.is_file() and ".venv" not in path.parts]
+    files = [path for path in buyer.clone.path.rglob("*") if path.is_file() and ".venv" not in path.parts]
     holding = {path for path in files for secret in secrets if secret in unpacked(path)}
     assert {path.name for path in holding} <= {"timegpt_server.py"}
-    assert (shopper.clone.path / "artifacts/report/index.html") in files
+    assert (buyer.clone.path / "artifacts/report/index.html") in files
     objects = "git rev-list --objects --all --not main | cut -d' ' -f1 | git cat-file --batch | grep -c -a -F -e {}"
-    assert shopper.clone.sh(objects.format(shlex.quote(KEY)), code=1).strip() == "0"
+    assert buyer.clone.sh(objects.format(shlex.quote(KEY)), code=1).strip() == "0"
 
 
-def test_a_kill_elsewhere_is_gone_on_from_here(shopper: Shopper):
+def test_a_kill_elsewhere_is_gone_on_from_here(buyer: Buyer):
     """`exp run --temp` asks at 11:00 too and is killed at its third request; `dvc repro` pays the rest."""
-    preset = "conf/preset/shop.yaml"
-    with shopper.edited(preset, "report:", "requests: {snapshots_et: ['11:00']}\nreport:"):
-        shopper.clone.sh("python -m stages params")
-        before, arrived = shopper.server.billed, []
+    preset = "conf/preset/buyer.yaml"
+    with buyer.edited(preset, "report:", "requests: {snapshots_et: ['11:00']}\nreport:"):
+        buyer.clone.sh("python -m stages params")
+        before, arrived = buyer.server.billed, []
 
         def kill_at_the_third() -> None:
             arrived.append(True)
             if len(arrived) == 3:
-                os.kill(buyer_in(shopper.clone.path), signal.SIGKILL)
+                os.kill(buyer_in(buyer.clone.path), signal.SIGKILL)
 
-        shopper.server.on_arrival = kill_at_the_third
-        shopper.dvc("exp run --temp -n crash forecast", code=255)
-        shopper.server.on_arrival = lambda: None
-        killed = shopper.server.billed - before
-        rest = shopper.paid("repro forecast")
+        buyer.server.on_arrival = kill_at_the_third
+        buyer.dvc("exp run --temp -n crash forecast", code=255)
+        buyer.server.on_arrival = lambda: None
+        killed = buyer.server.billed - before
+        rest = buyer.paid("repro forecast")
     tell("kill -9 in exp run --temp, then repro", paid_before=killed, paid_after=rest)
     assert killed == 3
-    assert rest == shopper.server.billed - before - killed == sessions_asked(shopper) - 2
-    shopper.clone.sh("git checkout -q -f . && dvc checkout -q", code=None)
+    assert rest == buyer.server.billed - before - killed == sessions_asked(buyer) - 2
+    buyer.clone.sh("git checkout -q -f . && dvc checkout -q", code=None)
 
 
 def buyer_in(folder: Path) -> int:
@@ -170,56 +170,56 @@ def buyer_in(folder: Path) -> int:
     raise AssertionError("no buyer runs")
 
 
-def sessions_asked(shopper: Shopper) -> int:
+def sessions_asked(buyer: Buyer) -> int:
     """How many sessions of the present schedule hold a question."""
     import polars as pl
 
-    schedule = pl.read_parquet(shopper.clone.path / "artifacts/build_requests/schedule.parquet")
+    schedule = pl.read_parquet(buyer.clone.path / "artifacts/build_requests/schedule.parquet")
     return schedule.filter(pl.col("status") == "ok")["session"].n_unique()
 
 
-def test_queued_experiments_that_share_questions_pay_each_once(shopper: Shopper):
+def test_queued_experiments_that_share_questions_pay_each_once(buyer: Buyer):
     names = {"a": "12:00", "b": "12:00", "c": "12:30", "d": "09:45"}
-    series = shopper.server.series_billed.copy()
+    series = buyer.server.series_billed.copy()
     for name, time in names.items():
-        shopper.experiment(f"--queue -n queued-{name} -S \"requests.snapshots_et=['{time}']\"")
-    shopper.dvc("queue start -j 2")
+        buyer.experiment(f"--queue -n queued-{name} -S \"requests.snapshots_et=['{time}']\"")
+    buyer.dvc("queue start -j 2")
     for name in names:
-        shopper.dvc(f"queue logs -f queued-{name}", code=None)
-    assert "Failed" not in shopper.dvc("queue status")
-    bought = shopper.server.series_billed - series
+        buyer.dvc(f"queue logs -f queued-{name}", code=None)
+    assert "Failed" not in buyer.dvc("queue status")
+    bought = buyer.server.series_billed - series
     tell("queue", experiments=4, series_paid=bought.total(), most_payments_of_one=max(bought.values()))
     assert max(bought.values()) == 1
     assert bought.total() > 0
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
-def test_two_clones_with_a_shared_remote(kind: str, shopper: Shopper, tmp_path: Path):
+def test_two_clones_with_a_shared_remote(kind: str, buyer: Buyer, tmp_path: Path):
     """What one bought the other has; a new session costs its own snapshots; racing for the same keys they pay once."""
     with gcs_server(tmp_path / "log") as url:
-        other = Shopper(tmp_path / "other", shopper.server)
+        other = Buyer(tmp_path / "other", buyer.server)
         remote = BUCKET_REMOTE.format(url=url) if kind == "bucket" else f"    url = {tmp_path / 'remote'}\n"
-        for one in (shopper, other):
+        for one in (buyer, other):
             config = f"[core]\n    remote = team\n['remote \"team\"']\n{remote}"
             (one.clone.path / ".dvc/config.local").write_text(config)
-        assert shopper.experiment("-f -n shares") == 0
-        shopper.clone.sh("python -m stages store new", **AS_MAKE_DOES)  # the last remote had a ledger too
+        assert buyer.experiment("-f -n shares") == 0
+        buyer.clone.sh("python -m stages store new", **AS_MAKE_DOES)  # the last remote had a ledger too
 
-        news = f"-n news -S universe.last_session={next(shopper.sessions_ahead)}"
+        news = f"-n news -S universe.last_session={next(buyer.sessions_ahead)}"
         assert other.experiment(news) == 4
-        shopper.dvc("gc -w -c -f")
-        assert shopper.experiment(f"-f {news}") == 0
-        assert other.forecast_hashes == shopper.forecast_hashes  # two stores of different histories, the same bytes
+        buyer.dvc("gc -w -c -f")
+        assert buyer.experiment(f"-f {news}") == 0
+        assert other.forecast_hashes == buyer.forecast_hashes  # two stores of different histories, the same bytes
 
-        series = shopper.server.series_billed.copy()
+        series = buyer.server.series_billed.copy()
         time = {"folder": "13:00", "bucket": "14:00"}[kind]
         race = f"-f -n race -S api.scope=remote -S \"requests.snapshots_et=['{time}']\""
-        racers = [threading.Thread(target=one.experiment, args=(race,)) for one in (shopper, other)]
+        racers = [threading.Thread(target=one.experiment, args=(race,)) for one in (buyer, other)]
         for racer in racers:
             racer.start()
         for racer in racers:
             racer.join()
-        bought = shopper.server.series_billed - series
+        bought = buyer.server.series_billed - series
         tell(f"two clones and a {kind}", racing_for=bought.total(), most_payments_of_one=max(bought.values()))
         assert max(bought.values()) == 1
-        assert other.forecast_hashes == shopper.forecast_hashes
+        assert other.forecast_hashes == buyer.forecast_hashes

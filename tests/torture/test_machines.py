@@ -27,8 +27,8 @@ def test_racing_machines_send_what_the_plan_says(number: int, tmp_path: Path, se
     server.seconds, extra = 0.005, 0
     for turn in range(20):
         before, symbols = server.sent, [f"S{turn}{letter}" for letter in "ABCDE"]
-        keepers = machines(tmp_path / str(turn), server, number)
-        codes = exit_codes([start(one, symbols, range(12), scope="remote", timeout_sec=60) for one in keepers])
+        factories = machines(tmp_path / str(turn), server, number)
+        codes = exit_codes([start(one, symbols, range(12), scope="remote", timeout_sec=60) for one in factories])
         assert codes == [0] * number
         extra += server.sent - before - 12
     tell("one flight a snapshot", machines=number, rounds=20, plan=240, sent=server.sent, extra=extra)
@@ -38,14 +38,14 @@ def test_racing_machines_send_what_the_plan_says(number: int, tmp_path: Path, se
 
 def test_racing_machines_under_the_default_scope_pay_at_most_once_each(tmp_path: Path, server: TimeGPTServer):
     server.seconds = 0.01
-    keepers = machines(tmp_path, server, 2)
+    factories = machines(tmp_path, server, 2)
     told = [tmp_path / f"told-{n}" for n in range(2)]
-    buyers = [start_stage(one, ["AAA"], range(50), at) for one, at in zip(keepers, told, strict=True)]
+    buyers = [start_stage(one, ["AAA"], range(50), at) for one, at in zip(factories, told, strict=True)]
     assert exit_codes(buyers) == [0, 0]
     twice = sum(times == 2 for times in server.series_billed.values())
     tell("api.scope machine", machines=2, keys=50, paid=server.billed, twice=twice)
     assert max(server.series_billed.values()) <= 2
-    assert [path.read_text().count("api.scope: remote prevents it") for path in told] == [1, 1]
+    assert [path.read_text().count("api.scope: remote prevents this") for path in told] == [1, 1]
 
 
 def test_killed_runs_of_one_store_need_no_person_until_the_limit(tmp_path: Path, server: TimeGPTServer):
@@ -87,13 +87,13 @@ def release_spent(contexts: ContextFactory, server: TimeGPTServer, snapshots: in
 @pytest.mark.parametrize("ending", ["503", "ok"])
 def test_a_released_buyer_that_lives_pays_no_third_time(phase: str, ending: str, tmp_path: Path, server: TimeGPTServer):
     """It pauses, a person releases its key, another machine takes it; then it goes on, and fails or is answered."""
-    first_keeper, second_keeper = machines(tmp_path, server, 2)
-    key, person = asked().question.key, Attempts(first_keeper.remote, "a person", 3)
+    first_machine, second_machine = machines(tmp_path, server, 2)
+    key, person = asked().question.key, Attempts(first_machine.remote, "a person", 3)
     server.next(*([ending, "ok"] if phase == "sent" else ["ok", ending]))
-    first = start(first_keeper, ["AAA"], range(1), stop_at=phase, scope="remote")
+    first = start(first_machine, ["AAA"], range(1), stop_at=phase, scope="remote")
     until(lambda: is_stopped(first))
     assert person.release(key) == [key]
-    second = start(second_keeper, ["AAA"], range(1), stop_at="sent", scope="remote")
+    second = start(second_machine, ["AAA"], range(1), stop_at="sent", scope="remote")
     until(lambda: is_stopped(second))
     kill(first.pid, signal.SIGCONT)
     until(lambda: len([n for n in person.objects.names(f"attempts/{key}") if n.startswith("0000")]) == 3)

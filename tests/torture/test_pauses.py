@@ -34,11 +34,11 @@ def test_a_buyer_stopped_in_any_phase_is_waited_for_and_never_paid_over(
 
 
 @pytest.mark.parametrize(
-    ("phase", "paid_again", "seats"),
+    ("phase", "paid_again", "reservations"),
     [("claimed", 0, 3), ("reserved", 0, 4), ("sent", 1, 4), ("storing", 1, 4), ("stored", 0, 3)],
 )
 def test_a_buyer_killed_in_any_phase_costs_at_most_what_was_in_flight(
-    phase: str, paid_again: int, seats: int, contexts: ContextFactory, server: TimeGPTServer
+    phase: str, paid_again: int, reservations: int, contexts: ContextFactory, server: TimeGPTServer
 ):
     """Its lock ends with it; a reservation it held stays counted, sent or not."""
     first = start(contexts, ["AAA"], range(3), stop_at=phase)
@@ -47,9 +47,9 @@ def test_a_buyer_killed_in_any_phase_costs_at_most_what_was_in_flight(
     until(lambda: is_waiting(second) or second.exitcode is not None)
     first.kill()
     assert exit_codes([first, second]) == [-signal.SIGKILL, 0]
-    tell(f"kill -9 while {phase}", keys=3, paid=server.billed, seats=counted(contexts))
+    tell(f"kill -9 while {phase}", keys=3, paid=server.billed, reservations=counted(contexts))
     assert server.billed == 3 + paid_again
-    assert counted(contexts) == seats
+    assert counted(contexts) == reservations
     assert contexts.context().store.size() == 3
 
 

@@ -54,7 +54,7 @@ def test_signals_at_random_instants_lose_nothing_and_pay_nothing_twice(
 
 
 class OnRemote:
-    """The keeper whose ledger lies on the remote."""
+    """The context factory whose ledger lies on the remote."""
 
     def __init__(self, contexts: ContextFactory) -> None:
         self.contexts = contexts

@@ -58,15 +58,15 @@ def simulate_by_loop(
     sessions = {row["session"]: row for row in calendar.iter_rows(named=True)}
     for symbol in sorted(set(forecasts["symbol"])):
         terms, minutes = terms_of(strategy, symbol), minutes_of(bars[symbol])
-        looks = forecasts.filter(
+        used = forecasts.filter(
             symbol=symbol,
             model=strategy.model,
             method=strategy.method,
             history_days=strategy.rules.history_days,
             horizon_min=strategy.horizon_min(symbol),
         )
-        rows = looks.sort("snapshot_utc").iter_rows(named=True)
-        for session, today in groupby(rows, key=lambda look: look["session"]):
+        rows = used.sort("snapshot_utc").iter_rows(named=True)
+        for session, today in groupby(rows, key=lambda forecast: forecast["session"]):
             trades, signals = trade_session(minutes, list(today), sessions[session], terms)
             made += trades
             said += signals
@@ -74,42 +74,42 @@ def simulate_by_loop(
 
 
 def trade_session(
-    minutes: Mapping[datetime, Row], looks: list[Row], session: Row, terms: Terms | None
+    minutes: Mapping[datetime, Row], used: list[Row], session: Row, terms: Terms | None
 ) -> tuple[list[Row], list[Row]]:
     """One symbol on one session: its trades, and each of its forecasts with the decision."""
     trades: list[Row] = []
     signals: list[Row] = []
-    for look in looks:
+    for forecast in used:
         if terms is None:
-            signals.append(look | {"decision": "symbol_gate", "ev_bp": None, "cost_bp": None})
+            signals.append(forecast | {"decision": "symbol_gate", "ev_bp": None, "cost_bp": None})
             continue
         time_stop = time_stop_of(session, terms.rules)
-        view = view_of(look, terms)
-        decision = first_refusal(look, view, trades, time_stop, terms)
-        entry_ts = entry_minute(minutes, look, time_stop, terms)
+        view = view_of(forecast, terms)
+        decision = first_refusal(forecast, view, trades, time_stop, terms)
+        entry_ts = entry_minute(minutes, forecast, time_stop, terms)
         if decision is None and entry_ts is None:
             decision = "no_bar"
         elif decision is None and entry_ts is not None:
             decision = "long" if view.side > 0 else "short"
-            trades.append(position(minutes, (look, view), entry_ts, (time_stop, session["close_utc"]), terms))
-        signals.append(look | {"decision": decision, "ev_bp": view.ev_bp, "cost_bp": view.cost_bp})
+            trades.append(position(minutes, (forecast, view), entry_ts, (time_stop, session["close_utc"]), terms))
+        signals.append(forecast | {"decision": decision, "ev_bp": view.ev_bp, "cost_bp": view.cost_bp})
     return trades, signals
 
 
-def view_of(look: Row, terms: Terms) -> View:
+def view_of(forecast: Row, terms: Terms) -> View:
     """The forecast's side, strength and expected value, before the book is looked at."""
-    last, rules = look["last"], terms.rules
+    last, rules = forecast["last"], terms.rules
     cost_bp = 2.0 * (terms.fees_bps + 1e4 * terms.half_spread / last) * terms.mult
-    q25, q50, q75 = (1e4 * expm1(look[level] / 1e4) for level in ("q25", "q50", "q75"))
+    q25, q50, q75 = (1e4 * expm1(forecast[level] / 1e4) for level in ("q25", "q50", "q75"))
     if q25 > cost_bp:
         side = 1
     elif q75 < -cost_bp:
         side = -1
     else:
         side = 0
-    if look["sigma_5m"] is None:
+    if forecast["sigma_5m"] is None:
         return View(side, None, 0.0, None, cost_bp)
-    sigma = max(look["sigma_5m"], terms.tick / last)
+    sigma = max(forecast["sigma_5m"], terms.tick / last)
     strength = abs(q50) / (1e4 * sigma)
     if side == 0:
         return View(side, sigma, strength, None, cost_bp)
@@ -120,14 +120,14 @@ def view_of(look: Row, terms: Terms) -> View:
     return View(side, sigma, strength, kept - cost_bp - rules.risk_aversion * sd, cost_bp)
 
 
-def first_refusal(look: Row, view: View, trades: list[Row], time_stop: datetime, terms: Terms) -> str | None:
+def first_refusal(forecast: Row, view: View, trades: list[Row], time_stop: datetime, terms: Terms) -> str | None:
     """The first test that fails, or None; `trades` are today's in this symbol so far."""
-    snapshot, rules = look["snapshot_utc"], terms.rules
+    snapshot, rules = forecast["snapshot_utc"], terms.rules
     planned = snapshot + rules.entry_delay_bars * MINUTE
     last_exit = trades[-1]["exit_ts"] if trades else None
     tests = (
         ("symbol_gate", not terms.may_trade),
-        ("not_calibrated", not look["calibrated"]),
+        ("not_calibrated", not forecast["calibrated"]),
         ("in_position", last_exit is not None and last_exit >= snapshot),
         ("after_time_stop", planned >= time_stop),
         ("daily_cap", len(trades) >= rules.daily_trade_cap),
@@ -140,9 +140,9 @@ def first_refusal(look: Row, view: View, trades: list[Row], time_stop: datetime,
     return next((name for name, fails in tests if fails), None)
 
 
-def entry_minute(minutes: Mapping[datetime, Row], look: Row, time_stop: datetime, terms: Terms) -> datetime | None:
+def entry_minute(minutes: Mapping[datetime, Row], forecast: Row, time_stop: datetime, terms: Terms) -> datetime | None:
     """The first real bar from the planned one on, if it comes before patience, time stop and horizon run out."""
-    snapshot: datetime = look["snapshot_utc"]
+    snapshot: datetime = forecast["snapshot_utc"]
     planned = snapshot + terms.rules.entry_delay_bars * MINUTE
     for wait in range(terms.rules.max_entry_delay_bars + 1):
         ts = planned + wait * MINUTE
@@ -159,7 +159,7 @@ def position(
     terms: Terms,
 ) -> Row:
     """The round trip that begins at the open of `entry_ts`; `until` = (time stop, close)."""
-    (look, view), side = signal, signal[1].side
+    (forecast, view), side = signal, signal[1].side
     entry, sigma = minutes[entry_ts]["open"], view.sigma or 0.0
     stop_px = entry * (1.0 - side * terms.rules.s_stop * sigma)
     take_px = entry * (1.0 + side * terms.rules.s_take * sigma)
@@ -167,7 +167,7 @@ def position(
     gross_bp = 1e4 * side * (exit_px - entry) / entry
     cost_bp = terms.mult * (terms.fees_bps * (entry + exit_px) + 2e4 * terms.half_spread) / entry
     gross_units, cost_units = round(gross_bp * 1_000_000), round(cost_bp * 1_000_000)
-    return {name: look[name] for name in ("symbol", "session", "snapshot_utc")} | {
+    return {name: forecast[name] for name in ("symbol", "session", "snapshot_utc")} | {
         "entry_ts": entry_ts,
         "side": side,
         "entry_px": entry,

@@ -108,7 +108,7 @@ def coarse_market() -> tuple[dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame
     """
     rng, days = np.random.default_rng(8), [date(2024, 3, 11) + timedelta(days=n) for n in range(2)]
     kinds = [(5.0, 20.0, 36.0), (5.0, 10.0, 15.0), (-36.0, -20.0, -5.0), (-15.0, -10.0, -5.0)]
-    parts, looks = [], []
+    parts, rows = [], []
     for day in days:
         close = 100.0 + 0.1 * np.clip(np.cumsum(rng.integers(-1, 2, FULL)), -2, 2)
         opening = np.concatenate([[100.0], close[:-1]])
@@ -117,8 +117,8 @@ def coarse_market() -> tuple[dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame
         )
         for m in range(5, FULL - 15, 2):
             clock = (datetime.combine(day, time(9, 30)) + timedelta(minutes=m)).strftime("%H:%M")
-            looks.append(forecast("A", day, clock, kinds[rng.integers(4)], last=float(close[m - 1])))
-    return {"A": pl.concat(parts)}, table(looks), calendar(dict.fromkeys(days, FULL))
+            rows.append(forecast("A", day, clock, kinds[rng.integers(4)], last=float(close[m - 1])))
+    return {"A": pl.concat(parts)}, table(rows), calendar(dict.fromkeys(days, FULL))
 
 
 @pytest.mark.parametrize(("cooldown", "delay"), [(0, 0), (0, 3), (1, 3), (2, 3), (3, 3), (4, 3), (9, 2)])

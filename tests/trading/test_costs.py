@@ -40,13 +40,13 @@ def test_the_multiple_scales_fees_and_spread_alike():
 def test_a_whitelisted_symbol_without_costs_is_refused_by_name(name):
     other = {"half_spread_ticks", "tick_size"} - {name}
     stated = costs(**{other.pop(): {"AAPL": 1.0, "MSFT": 1.0}})
-    with pytest.raises(ConfigurationError, match=rf"costs\.{name} says nothing about MSFT"):
+    with pytest.raises(ConfigurationError, match=rf"costs\.{name} has no value for MSFT"):
         require_costs(stated, ("AAPL", "MSFT"))
 
 
 def test_symbols_without_costs_are_named_in_order():
     strangers = ("Z", "Q", "C", "X", "M", "B", "K")
-    with pytest.raises(ConfigurationError, match="says nothing about B, C, K, M, Q, X, Z, which"):
+    with pytest.raises(ConfigurationError, match="has no value for B, C, K, M, Q, X, Z, which"):
         require_costs(costs(), (*strangers, "AAPL"))
 
 

@@ -71,7 +71,7 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     gate = run("stages.gate", nothing_found)
     assert gate.returncode == 3
     assert "forecast" in gate.stdout
-    assert "the verdict is FAIL: forecast. The words" in gate.stderr, "only what failed, not what is sealed"
+    assert "the verdict is FAIL: forecast. The text" in gate.stderr, "only what failed, not what is sealed"
     assert "SEALED" in gate.stdout
     assert "open-holdout" not in gate.stdout + gate.stderr, "nobody opens a holdout after a FAIL"
     assert "Traceback" not in gate.stderr
@@ -96,7 +96,7 @@ def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_
 def test_the_gate_of_a_run_that_never_was_says_what_to_do(tmp_path):
     done = run("stages.gate", tmp_path)
     assert done.returncode == 5
-    assert "params.yaml is missing, so nothing ran here: `make run`" in done.stderr
+    assert "params.yaml is missing, so nothing ran here: run `make run`" in done.stderr
 
 
 class Held:

@@ -14,7 +14,7 @@ from tests.trading.loop import simulate_by_loop
 from tests.trading.made_markets import FULL, HALF, at, bars, calendar, forecast, strategy, table
 
 DAY = date(2024, 3, 13)
-LOOK = 60  # the minute of the session that starts at 10:30
+SNAPSHOT = 60  # the minute of the session that starts at 10:30
 LONG, SHORT = (5.0, 20.0, 36.0), (-36.0, -20.0, -5.0)
 LAST_STOP = 385  # 15:55
 
@@ -33,8 +33,8 @@ def the_trade(trade, prices, quartiles=LONG, filled=(), **rules) -> dict:
     """The one trade of the day."""
     holes = np.isin(np.arange(len(prices)), list(filled))
     sessions = calendar({DAY: len(prices)})
-    looks = table([forecast("A", DAY, "10:30", quartiles)])
-    result = trade({"A": bars(DAY, prices, holes)}, looks, sessions, strategy("A", **rules))
+    forecasts = table([forecast("A", DAY, "10:30", quartiles)])
+    result = trade({"A": bars(DAY, prices, holes)}, forecasts, sessions, strategy("A", **rules))
     assert result.trades.height == 1
     return result.trades.row(0, named=True)
 
@@ -167,7 +167,7 @@ def test_entry_delay_bars_buys_later(trade):
 
 @both
 def test_a_sigma_below_one_tick_is_lifted_to_one_tick(trade):
-    looks = table([forecast("A", DAY, "10:30", LONG, sigma_5m=1e-6)])
+    forecasts = table([forecast("A", DAY, "10:30", LONG, sigma_5m=1e-6)])
     far = strategy("A", s_take=20.0, s_stop=1.0)
-    result = trade({"A": bars(DAY, flat(m61=(100.0, 100.0, 99.99, 100.0)))}, looks, calendar({DAY: FULL}), far)
+    result = trade({"A": bars(DAY, flat(m61=(100.0, 100.0, 99.99, 100.0)))}, forecasts, calendar({DAY: FULL}), far)
     assert result.trades["stop_px"].item() == pytest.approx(99.99)

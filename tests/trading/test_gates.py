@@ -175,4 +175,4 @@ def test_books_without_skill_pass_as_rarely_as_the_words_claim():
 
 def test_a_sharpe_ratio_that_is_not_defined_says_what_it_takes():
     gate = trading_gates(replace(GOOD, sharpe=None, sharpe_se=None), gates())["oos_sharpe"]
-    assert gate.words == "A Sharpe ratio takes 20 sessions, and days that did not all earn the same."
+    assert gate.words == "A Sharpe ratio needs at least 20 sessions, and daily results that differ."

@@ -33,12 +33,12 @@ def flat_day(filled=(), **changed) -> dict:
     return {"A": bars(DAY, prices, np.isin(np.arange(FULL), list(filled)))}
 
 
-def decisions(trade, looks: list[dict], who=None, made_bars=None) -> list[str]:
-    result = trade(made_bars or flat_day(), table(looks), calendar({DAY: FULL}), who or strategy("A"))
+def decisions(trade, forecasts: list[dict], who=None, made_bars=None) -> list[str]:
+    result = trade(made_bars or flat_day(), table(forecasts), calendar({DAY: FULL}), who or strategy("A"))
     return result.signals["decision"].to_list()
 
 
-def look(clock: str, quartiles=LONG, **changes) -> dict:
+def asked(clock: str, quartiles=LONG, **changes) -> dict:
     return forecast("A", DAY, clock, quartiles, **changes)
 
 
@@ -47,52 +47,52 @@ TARGET_AT_1035 = {"m65": (100.0, 100.2, 100.0, 100.0)}
 
 @both
 def test_a_symbol_off_the_whitelist_is_refused_at_the_gate(trade):
-    assert decisions(trade, [look("10:30")], replace(strategy("A"), whitelist=())) == ["symbol_gate"]
+    assert decisions(trade, [asked("10:30")], replace(strategy("A"), whitelist=())) == ["symbol_gate"]
 
 
 @both
 def test_a_cell_that_did_not_pass_its_gates_is_refused_at_the_gate(trade):
     other_horizon = frozenset({Cell("A", 40, 5, METHOD)})
-    assert decisions(trade, [look("10:30")], replace(strategy("A"), eligible=other_horizon)) == ["symbol_gate"]
+    assert decisions(trade, [asked("10:30")], replace(strategy("A"), eligible=other_horizon)) == ["symbol_gate"]
 
 
 @both
 def test_a_forecast_that_could_not_be_calibrated_is_not_traded(trade):
-    assert decisions(trade, [look("10:30", calibrated=False)]) == ["not_calibrated"]
+    assert decisions(trade, [asked("10:30", calibrated=False)]) == ["not_calibrated"]
 
 
 @both
 def test_an_open_position_refuses_the_next_signal_of_either_side(trade):
-    assert decisions(trade, [look("10:30"), look("11:30", SHORT)]) == ["long", "in_position"]
+    assert decisions(trade, [asked("10:30"), asked("11:30", SHORT)]) == ["long", "in_position"]
 
 
 @both
 def test_a_position_that_ends_within_the_bar_of_a_snapshot_was_still_open_then(trade):
     day = flat_day(m65=(100.0, 100.2, 100.0, 100.0))
-    assert decisions(trade, [look("10:30"), look("10:35")], strategy("A", cooldown_bars=0), day)[1] == "in_position"
+    assert decisions(trade, [asked("10:30"), asked("10:35")], strategy("A", cooldown_bars=0), day)[1] == "in_position"
 
 
 @both
 @pytest.mark.parametrize(("clock", "said"), [("15:54", "long"), ("15:55", "after_time_stop")])
 def test_no_entry_at_or_after_the_time_stop(trade, clock, said):
-    assert decisions(trade, [look(clock, FLAT if said != "long" else LONG)]) == [said]
+    assert decisions(trade, [asked(clock, FLAT if said != "long" else LONG)]) == [said]
 
 
 @both
 def test_an_entry_delayed_past_the_time_stop_is_after_it(trade):
-    assert decisions(trade, [look("15:54")], strategy("A", entry_delay_bars=1)) == ["after_time_stop"]
+    assert decisions(trade, [asked("15:54")], strategy("A", entry_delay_bars=1)) == ["after_time_stop"]
 
 
 @both
 def test_the_daily_cap_counts_entries_of_the_session(trade):
     day = flat_day(**TARGET_AT_1035)
-    assert decisions(trade, [look("10:30"), look("14:45")], strategy("A", daily_trade_cap=1), day)[1] == "daily_cap"
+    assert decisions(trade, [asked("10:30"), asked("14:45")], strategy("A", daily_trade_cap=1), day)[1] == "daily_cap"
 
 
 @both
 @pytest.mark.parametrize(("clock", "said"), [("10:40", "cooldown"), ("10:41", "long")])
 def test_more_than_cooldown_bars_must_lie_between_exit_and_entry(trade, clock, said):
-    assert decisions(trade, [look("10:30"), look(clock)], made_bars=flat_day(**TARGET_AT_1035)) == ["long", said]
+    assert decisions(trade, [asked("10:30"), asked(clock)], made_bars=flat_day(**TARGET_AT_1035)) == ["long", said]
 
 
 @both
@@ -100,29 +100,29 @@ def test_a_new_session_starts_without_cap_or_cooldown(trade):
     days = [date(2024, 3, 13), date(2024, 3, 14)]
     prices = np.full((FULL, 4), 100.0)
     bar_array = {"A": bars(days[0], prices).vstack(bars(days[1], prices))}
-    looks = table([forecast("A", day, "10:30", LONG) for day in days])
-    result = trade(bar_array, looks, calendar(dict.fromkeys(days, FULL)), strategy("A", daily_trade_cap=1))
+    forecasts = table([forecast("A", day, "10:30", LONG) for day in days])
+    result = trade(bar_array, forecasts, calendar(dict.fromkeys(days, FULL)), strategy("A", daily_trade_cap=1))
     assert result.signals["decision"].to_list() == ["long", "long"]
 
 
 @both
 def test_without_a_sigma_there_are_no_barriers(trade):
-    assert decisions(trade, [look("10:30", FLAT, sigma_5m=None)]) == ["no_sigma"]
+    assert decisions(trade, [asked("10:30", FLAT, sigma_5m=None)]) == ["no_sigma"]
 
 
 @both
 def test_a_quartile_that_does_not_clear_the_costs_is_refused(trade):
-    assert decisions(trade, [look("10:30", FLAT)]) == ["quantile_rule"]
+    assert decisions(trade, [asked("10:30", FLAT)]) == ["quantile_rule"]
 
 
 @both
 def test_a_median_below_k_sigma_is_refused(trade):
-    assert decisions(trade, [look("10:30", WEAK_LONG)], strategy("A", s_take=0.1)) == ["k_sigma"]
+    assert decisions(trade, [asked("10:30", WEAK_LONG)], strategy("A", s_take=0.1)) == ["k_sigma"]
 
 
 @both
 def test_a_target_inside_the_costs_is_refused_by_its_expected_value(trade):
-    assert decisions(trade, [look("10:30")], strategy("A", s_take=0.2)) == ["ev"]
+    assert decisions(trade, [asked("10:30")], strategy("A", s_take=0.2)) == ["ev"]
 
 
 STRENGTH = 1e4 * expm1(20.0 / 1e4) / 10.0  # the median of LONG in sigmas of 10 bp
@@ -140,26 +140,26 @@ CERTAIN = (25.0, 25.0, 25.0)  # beyond a target of 3 bp for sure, and so worth i
     ],
 )
 def test_a_strength_of_exactly_k_enters_and_an_expected_value_of_exactly_zero_does_not(trade, quartiles, rules, said):
-    who, looks = strategy("A", **rules), [look("10:30", quartiles)]
-    assert decisions(trade, looks, who) == [said]
-    (book,) = trade_here([who], Market(flat_day(), table(looks), calendar({DAY: FULL})))
+    who, forecasts = strategy("A", **rules), [asked("10:30", quartiles)]
+    assert decisions(trade, forecasts, who) == [said]
+    (book,) = trade_here([who], Market(flat_day(), table(forecasts), calendar({DAY: FULL})))
     assert book.trades == (said == "long")
 
 
 @both
 def test_without_a_real_bar_in_time_there_is_no_entry(trade):
-    assert decisions(trade, [look("10:30")], made_bars=flat_day(filled=[60, 61, 62])) == ["no_bar"]
-    assert decisions(trade, [look("10:30")], made_bars=flat_day(filled=[60, 61])) == ["long"]
+    assert decisions(trade, [asked("10:30")], made_bars=flat_day(filled=[60, 61, 62])) == ["no_bar"]
+    assert decisions(trade, [asked("10:30")], made_bars=flat_day(filled=[60, 61])) == ["long"]
 
 
 @both
 def test_no_entry_once_the_horizon_has_passed(trade):
-    assert decisions(trade, [look("10:30")], strategy("A", entry_delay_bars=10)) == ["no_bar"]
+    assert decisions(trade, [asked("10:30")], strategy("A", entry_delay_bars=10)) == ["no_bar"]
 
 
 @both
 def test_costs_and_expected_value_stand_on_every_signal_that_takes_a_side(trade):
-    result = trade(flat_day(), table([look("10:30"), look("14:45", FLAT)]), calendar({DAY: FULL}), strategy("A"))
+    result = trade(flat_day(), table([asked("10:30"), asked("14:45", FLAT)]), calendar({DAY: FULL}), strategy("A"))
     rows = result.signals.to_dicts()
     assert [row["cost_bp"] for row in rows] == pytest.approx([3.0, 3.0])
     assert rows[0]["ev_bp"] > 0.0
@@ -169,7 +169,7 @@ def test_costs_and_expected_value_stand_on_every_signal_that_takes_a_side(trade)
 @both
 def test_a_symbol_without_stated_costs_is_listed_but_never_reckoned(trade):
     stranger = replace(strategy("B"), whitelist=())
-    result = trade(flat_day(), table([look("10:30")]), calendar({DAY: FULL}), stranger)
+    result = trade(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), stranger)
     assert result.signals.select("decision", "ev_bp", "cost_bp").row(0) == ("symbol_gate", None, None)
 
 
@@ -190,30 +190,30 @@ def test_the_compiled_codes_are_those_of_the_reasons():
 )
 def test_a_rule_on_forecasts_that_nobody_made_is_refused(rules, message):
     with pytest.raises(ConfigurationError, match=message):
-        simulate(flat_day(), table([look("10:30")]), calendar({DAY: FULL}), strategy("A", **rules))
+        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A", **rules))
 
 
 def test_a_method_that_was_not_computed_is_refused():
     with pytest.raises(ConfigurationError, match=r"calibration\.method asks for split"):
-        simulate(flat_day(), table([look("10:30")]), calendar({DAY: FULL}), strategy("A").with_method("split"))
+        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A").with_method("split"))
 
 
 def test_a_whitelisted_symbol_without_a_tick_size_is_refused():
-    with pytest.raises(ConfigurationError, match=r"costs\.tick_size says nothing about A"):
-        simulate(flat_day(), table([look("10:30")]), calendar({DAY: FULL}), strategy("A").with_costs(tick_size={}))
+    with pytest.raises(ConfigurationError, match=r"costs\.tick_size has no value for A"):
+        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A").with_costs(tick_size={}))
 
 
 def test_forecasts_of_a_symbol_without_bars_are_refused():
     with pytest.raises(DataContractError, match="A has forecasts but no bars"):
-        simulate({}, table([look("10:30")]), calendar({DAY: FULL}), strategy("A"))
+        simulate({}, table([asked("10:30")]), calendar({DAY: FULL}), strategy("A"))
 
 
 def test_a_forecast_outside_the_calendar_is_refused():
     with pytest.raises(DataContractError, match="2024-03-13, which the calendar"):
-        simulate(flat_day(), table([look("10:30")]), calendar({date(2024, 3, 14): FULL}), strategy("A"))
+        simulate(flat_day(), table([asked("10:30")]), calendar({date(2024, 3, 14): FULL}), strategy("A"))
 
 
 def test_forecasts_that_disagree_about_what_was_known_are_refused():
-    looks = table([look("10:30"), look("10:30", last=101.0)])
+    forecasts = table([asked("10:30"), asked("10:30", last=101.0)])
     with pytest.raises(DataContractError, match="disagree about `last`"):
-        simulate(flat_day(), looks, calendar({DAY: FULL}), strategy("A"))
+        simulate(flat_day(), forecasts, calendar({DAY: FULL}), strategy("A"))

@@ -19,8 +19,8 @@ def test_the_page_says_what_the_rules_do(trade):
     prices = np.full((FULL, 4), 100.0)
     prices[60] = (100.02, 100.04, 100.0, 100.0)
     prices[70] = (100.05, 100.2, 100.0, 100.1)
-    looks = table([forecast("A", DAY, "10:30", (5.0, 20.0, 36.0))])
-    result = trade({"A": bars(DAY, prices)}, looks, calendar({DAY: FULL}), strategy("A"))
+    forecasts = table([forecast("A", DAY, "10:30", (5.0, 20.0, 36.0))])
+    result = trade({"A": bars(DAY, prices)}, forecasts, calendar({DAY: FULL}), strategy("A"))
     row, signal = result.trades.row(0, named=True), result.signals.row(0, named=True)
 
     told = " ".join(PAGE.read_text().split("## An example by hand")[1].split("##")[0].split())
