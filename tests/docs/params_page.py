@@ -4,6 +4,7 @@ A test says when the page is out of date.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -120,8 +121,13 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+@cache
+def _stages() -> dict[str, Any]:
+    return dict(load_dvc_yaml()["stages"])
+
+
 def _stale_from(path: str) -> str | None:
-    for name, stage in load_dvc_yaml()["stages"].items():
+    for name, stage in _stages().items():
         declared = stage.get("params", [])
         if any(f"{path}.".startswith(f"{one}.") or one.startswith(f"{path}.") for one in declared):
             return name
@@ -129,7 +135,7 @@ def _stale_from(path: str) -> str | None:
 
 
 def _position(stage: str) -> int:
-    return list(load_dvc_yaml()["stages"]).index(stage)
+    return list(_stages()).index(stage)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from tests.quality.clean_feeds import CALENDAR as CALENDAR_OF_FEEDS
 from tests.quality.clean_feeds import CLEAN
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, through_the_gate
 
+CODE = [*sorted(Path("stages/quality").glob("*.py")), Path("stages/params/quality.py")]
 PAGE = Path("docs/DATA_QUALITY.md").read_text()
 ROWS = re.findall(r"^\| ([A-Z]+\d\w*) \|", PAGE, re.MULTILINE)
 
@@ -25,8 +26,7 @@ def test_every_check_of_the_report_has_a_row() -> None:
 
 
 def test_every_check_that_the_code_names_has_a_row_and_no_row_is_made_up() -> None:
-    files = [*sorted(Path("stages/quality").glob("*.py")), Path("stages/params/quality.py")]
-    code = "".join(path.read_text() for path in files)
+    code = "".join(path.read_text() for path in CODE)
     named = set(re.findall(r"\b(?:SCH|TS|CMP|PX|VOL|HLT|X)\d\b", code))
 
     assert {row.removesuffix("_reverted") for row in ROWS} == named
