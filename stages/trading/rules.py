@@ -36,20 +36,25 @@ LONG, SHORT = "long", "short"
 
 
 class Reason(IntEnum):
-    """Why a signal was not traded; `ENTER` where every test passed."""
+    """Why a signal was not traded; `ENTER` where every test passed.
+
+    Each line names what the test reads. `kernels._first_refusal` runs the tests in this order, on what `positions`
+    prepares for each snapshot; `first_refusal` in `tests/trading/loop.py` is the same as a plain loop. A rule is changed
+    in these three places and nowhere else.
+    """
 
     ENTER = 0
-    SYMBOL_GATE = 1  # not on the whitelist, or its cell did not pass the forecast gates
-    NOT_CALIBRATED = 2  # too few outcomes were known to correct this forecast
-    IN_POSITION = 3  # an earlier position (or its order) is still open
-    AFTER_TIME_STOP = 4  # the entry would come at or after the time stop
-    DAILY_CAP = 5  # enough entries in this symbol today
-    COOLDOWN = 6  # too soon after the last exit
-    NO_SIGMA = 7  # no trailing volatility, so no barriers
-    QUANTILE_RULE = 8  # the quartile on the losing side does not clear the costs
-    K_SIGMA = 9  # the median move is small against volatility
-    EV = 10  # the expected value after barriers and costs is not positive
-    NO_BAR = 11  # no real bar to enter at in time
+    SYMBOL_GATE = 1  # universe.whitelist and the forecast gates: the symbol may not trade (`verdicts_of`)
+    NOT_CALIBRATED = 2  # calibration.min_outcomes: too few outcomes were known to correct this forecast (`verdicts_of`)
+    IN_POSITION = 3  # an earlier position, or its order, is still open
+    AFTER_TIME_STOP = 4  # rules.time_stop_et, entry_delay_bars: the entry would come at or after the time stop
+    DAILY_CAP = 5  # rules.daily_trade_cap: enough entries in this symbol today
+    COOLDOWN = 6  # rules.cooldown_bars: too soon after the last exit
+    NO_SIGMA = 7  # no trailing volatility, so no barriers (`verdicts_of`)
+    QUANTILE_RULE = 8  # costs: the quartile on the losing side does not clear them (`views`)
+    K_SIGMA = 9  # rules.k_sigma: the median move is small against volatility
+    EV = 10  # rules.s_stop, s_take, risk_aversion, costs: the expected value is not positive (`late_tests`)
+    NO_BAR = 11  # rules.max_entry_delay_bars: no real bar to enter at in time (`late_tests`)
 
     @property
     def label(self) -> str:
