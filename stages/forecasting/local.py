@@ -1,6 +1,6 @@
 """Local forecasters: they answer on this machine, without key, network or cost, under names of their own.
 
-To add one: a file with a function of question, window and params, a line in `LOCAL_FORECASTERS`, a file in
+To add one: a function of question, window and params, a line in `LOCAL_FORECASTERS`, a file in
 `conf/forecaster/`, a test.
 """
 

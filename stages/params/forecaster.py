@@ -135,7 +135,7 @@ class ForecasterParams(Section):
             model_epoch=self.model_epoch,
             deployment=self.deployment,
             min_rows=self.min_rows,
-            options=local or self.sdk_options,
+            options=local if self.name in LOCAL_OPTIONS else self.sdk_options,
             input_size=self.input_size,
             model_horizon=self.model_horizon,
             remote=self.deployment != LOCAL,

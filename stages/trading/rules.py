@@ -39,8 +39,8 @@ class Reason(IntEnum):
     """Why a signal was not traded; `ENTER` where every test passed.
 
     Each line names what the test reads. `kernels._first_refusal` runs the tests in this order, on what `positions`
-    prepares for each snapshot; `first_refusal` in `tests/trading/loop.py` is the same as a plain loop. A rule has
-    these three places and no other.
+    prepares for each snapshot; a grid asks them of all variants at once in `trade_grid._candidates`; `first_refusal` in
+    `tests/trading/loop.py` is the same as a plain loop.
     """
 
     ENTER = 0

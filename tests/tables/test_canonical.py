@@ -1,7 +1,14 @@
 """Params in canonical form: a schema that grows or renames moves no id, and every other change does."""
 
+from pathlib import Path
+
+import yaml
+
 from stages.params.canonical import FIRST_NAMES, IDLE, NEUTRAL, RETIRED, canonical, digest
 from stages.trading.identity import SECTIONS
+
+ROOT = Path(__file__).parents[2]
+EARLIER = ROOT / "tests/runs/earlier_trials/params.yaml"  # of the default study, when ids first had this form
 
 
 def test_a_key_at_the_value_it_had_before_it_existed_is_left_out():
@@ -55,6 +62,19 @@ def test_where_nothing_is_sent_the_clock_is_no_choice_and_where_something_is_it_
 
 def test_every_key_of_the_tables_belongs_to_a_section_that_ids_cover():
     assert {path.partition(".")[0] for path in (*NEUTRAL, *FIRST_NAMES, *IDLE, *RETIRED)} <= {*SECTIONS}
+
+
+def keys_of(section: dict, path: str) -> set[str]:
+    """Every key below `path`, groups of params included."""
+    below = (keys_of(value, f"{path}.{key}") for key, value in section.items() if isinstance(value, dict))
+    return {f"{path}.{key}" for key in section}.union(*below)
+
+
+def test_a_key_that_is_new_since_ids_have_this_form_has_a_neutral_value():
+    """Without one, every strategy id moves, and an opened holdout is sealed again: add it to `NEUTRAL`."""
+    then, now = (yaml.safe_load(path.read_text()) for path in (EARLIER, ROOT / "params.yaml"))
+    new = {name: keys_of(now[name], name) - keys_of(then[name], name) - {*NEUTRAL} for name in SECTIONS}
+    assert {name: keys for name, keys in new.items() if keys} == {}
 
 
 def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number():
