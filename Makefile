@@ -28,8 +28,8 @@ export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 
 override STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
 	backtest evaluate report
-override LONG := "torture or scale or journey"
-override QUICK := "not (torture or scale or journey)"
+override LONG := "torture or scale or journey or browser"
+override QUICK := "not (torture or scale or journey or browser)"
 override COMMANDS := verify prove-independence whitelist adopt collect-partitions
 
 # the run of what stands in conf/

@@ -19,7 +19,7 @@ from tests.support.cluster import ROOT, Cluster, cluster, until
 from tests.support.contexts import FORECASTER
 from tests.support.timegpt_server import TimeGPTServer
 
-pytestmark = pytest.mark.xdist_group("cluster")
+pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.journey]  # a scheduler and workers are started
 NUMBERS = {"C": 3, "A": 1, "B": 2}
 PATIENT = """
 from pathlib import Path

@@ -10,6 +10,7 @@ AHEAD = (
 )
 
 
+@pytest.mark.journey
 def test_the_default_study_stands_the_audit_all_symbols_at_once_or_one_by_one_and_nothing_is_written(default_run):
     before = default_run.sh("git status --porcelain && dvc status")
     together, apart = (default_run.sh(f"make audit INSTANTS=2 AT_ONCE={symbols}") for symbols in (16, 1))

@@ -8,6 +8,7 @@ import pytest
 OF_NAME = "git show $(git for-each-ref --format='%(refname)' refs/exps | grep /{}$):params.yaml | grep {}"
 
 
+@pytest.mark.journey
 def test_evidence_of_other_params_is_not_shown_under_this_study_s_name(clone):
     clone.sh("make run")
     clone.sh("python -m stages use synthetic_null")
@@ -30,6 +31,7 @@ def test_the_search_span_walked_through_stands_beside_the_same_ranking_and_strat
     assert {path: clone.text(path) for path in same} == before
 
 
+@pytest.mark.journey
 def test_make_run_refuses_to_throw_an_applied_experiment_away(clone):
     clone.sh("sed -i 's/k_sigma: 0.5$/k_sigma: 1.0/' params.yaml")
     output = clone.sh("make run", code=2)

@@ -4,6 +4,7 @@ import json
 from datetime import date
 
 import polars as pl
+import pytest
 
 from tests.architecture.dependencies import load_dvc_yaml
 
@@ -21,6 +22,7 @@ def contents(clone) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.journey
 def test_holdout_bars_times_one_and_a_half_leave_every_file_of_the_search_as_it_is(clone):
     before = contents(clone)
     sealed_from = date.fromisoformat(json.loads(clone.text("artifacts/seal/holdout/all/span.json"))["sessions"][0])

@@ -32,6 +32,7 @@ def test_an_unknown_run_is_refused_in_one_sentence(clone):
     assert "Traceback" not in told
 
 
+@pytest.mark.journey
 def test_a_verdict_that_was_changed_in_dvcs_cache_is_found_by_all_who_read_it_and_made_anew(clone):
     """DVC believes a read-only copy by its name: `dvc checkout` brings the change, and `dvc status` sees none."""
     gates = "artifacts/evaluate/gates.json"

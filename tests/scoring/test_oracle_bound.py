@@ -82,6 +82,7 @@ def test_a_tenth_of_the_outcome_in_one_symbol_is_enough(market, symbol):
     assert {cell["symbol"] for cell in proof["cells"] if cell["alarm"]} == {symbol}
 
 
+@pytest.mark.journey
 def test_alarms_by_luck_are_as_rare_as_three_errors_of_a_normal():
     # 4,000 cells of forecasters that are off the oracle by noise of their own, on ten days each: t with 9 degrees.
     frame = with_truth(
