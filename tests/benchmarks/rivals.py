@@ -40,15 +40,15 @@ def verdicts(markets: Sequence[SymbolMarket], strategies: Sequence[Strategy]) ->
     for market in markets:
         costs = symbol_costs(strategies[0].costs, market.symbol)
         context = context_of(market, strategies[0].rules, costs)
-        sides = np.zeros((len(strategies), len(context.looks)), np.int8)
+        sides = np.zeros((len(strategies), len(context.snapshots)), np.int8)
         for n, one in enumerate(strategies):
             feed = market.feeds[one.rules.history_days, one.horizon_min(market.symbol), one.method]
             view = context.views(feed, costs)
             barriers = (one.rules.s_stop, one.rules.s_take)
-            pays = expected_value_bp(view, context.looks["sigma"], barriers, one.rules.risk_aversion) > 0.0
+            pays = expected_value_bp(view, context.snapshots["sigma"], barriers, one.rules.risk_aversion) > 0.0
             passes = pays & (view.strength >= one.rules.k_sigma) & feed.calibrated
             sides[n] = view.side * (passes & context.enters_in_time(one.horizon_min(market.symbol)))
-        symbols.append(Symbol(context.bar_array, context.looks, sides))
+        symbols.append(Symbol(context.bar_array, context.snapshots, sides))
     return symbols
 
 
