@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.engine import engine
-from stages.engine.tasks import SymbolTask
+from stages.engine.engine import SymbolTask
 from stages.features.catalogue import PerSymbol, require_buildable
 from stages.features.context import Context
 from stages.features.minutes import total, unknown_report

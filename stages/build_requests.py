@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from stages.engine import engine
-from stages.engine.tasks import OnTables
+from stages.engine.engine import OnTables
 from stages.io.files import read_json, read_table, write_table
 from stages.io.partitions import partitions_of
 from stages.io.questions import write_questions

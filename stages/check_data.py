@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.engine import engine
-from stages.engine.tasks import SymbolTask
+from stages.engine.engine import SymbolTask
 from stages.io.dated_files import read_actions, read_halts
 from stages.io.files import read_json, read_table, write_json
 from stages.io.partitions import partitions_of, staged

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stages.engine import engine
-from stages.engine.tasks import SymbolTask
+from stages.engine.engine import SymbolTask
 from stages.fetching.bars import bars_to_fetch
 from stages.io.files import read_json, write_table
 from stages.io.partitions import staged

@@ -8,7 +8,7 @@ import polars as pl
 
 from stages.calibration.past import with_outcomes
 from stages.engine import engine
-from stages.engine.tasks import SymbolTask
+from stages.engine.engine import SymbolTask
 from stages.io.files import (
     PartitionedTables,
     empty_directory,

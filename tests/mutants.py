@@ -37,19 +37,8 @@ SIDE_BY_SIDE = 2
 LIMIT_SEC = 600.0
 STAMPS = count(2_000_000_000)  # a time of change for each file written: Python's and numba's caches go by it
 
-# Room of stages/ -> folders of tests/, where they are not called alike.
-ROOMS: dict[str, tuple[str, ...]] = {
-    "scoring": (),
-    "calibration": (),
-    "trading": (),
-    "questions": (),
-    "quality": (),
-    "features": (),
-    "sessions": (),
-    "forecasting": (),
-    "paid": (),
-    "params": (),
-}
+# Rooms of stages/ whose faults cost money or trust; the tests of each are in the folder of its name.
+ROOMS = ("scoring", "calibration", "trading", "questions", "quality", "features", "sessions", "forecasting", "paid")
 
 
 @dataclass(frozen=True)
@@ -128,9 +117,7 @@ def distances(test: Path) -> dict[str, int]:
 
 def test_files(mutant: Mutant) -> list[str]:
     """The test files of its room that reach its module, the nearest first, and among these what reaches little else."""
-    folders = [ROOT / "tests" / folder for folder in ROOMS[mutant.room] or (mutant.room,)]
-    files = (file for folder in folders for file in sorted(folder.glob("test_*.py")))
-    reached = {file: distances(file) for file in files}
+    reached = {file: distances(file) for file in sorted((ROOT / "tests" / mutant.room).glob("test_*.py"))}
     near = sorted((far[mutant.path], len(far), file) for file, far in reached.items() if mutant.path in far)
     return [str(file.relative_to(ROOT)) for *_, file in near]
 

@@ -1,22 +1,13 @@
-"""Stored answers: `verify`, `drop`, `release`, `show-request`, `adopt-store`, `new-store`.
+"""Stored answers: are they sound, what was asked, and what to do when one is wrong or the store has moved.
 
-`make verify`: is every answer, here and on the remote, what its name promises? Exit 2 if one is not.
+`verify` reads every answer, here and on the remote. Rescued answers come home; the remote's damage is mended where a
+sound copy is here. `drop` moves a record to `quarantine/` and notes it in `dropped/`, so that exactly this record is
+ignored wherever it turns up, on a shared remote too. `release` lets a key be bought again that a refusal, a late answer
+or a killed run holds back. `show-request` rebuilds the rows of a question from the bars and checks them. `adopt-store`
+brings answers and ledger into DVC's present cache; `new-store` goes on with what is in it, as another study.
 
-Rescued answers come home; what is damaged on the remote and sound here is mended there. Local records are only read.
-
-`make drop KEY=...`: throw one stored answer away, so that its question is bought again; says first what that is.
-
-The record is moved to `quarantine/`, never deleted, and a note in `dropped/` makes the store ignore exactly that record
-wherever it turns up again, on a shared remote too.
-
-`make release KEY=...`: let a key be bought again that a refusal, a late answer or a dead buyer holds back.
-
-`make show-request KEY=...`: a question in full, and the rows it sends, rebuilt from the bars and checked.
-
-`make adopt-store` and `make new-store`: go on after DVC's cache was moved, wiped, or not shared with a worktree.
-
-The first brings answers and ledger into the present cache, from where this repository knows them or from `FROM=`, the
-cache that DVC used before. The second goes on with what lies here, as another study.
+*Errors*: `DataContractError` (exit 2) for a damaged answer; `ConfigurationError` (exit 5) for a key or store that is
+not known.
 """
 
 import json

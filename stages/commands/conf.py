@@ -1,19 +1,11 @@
-"""Commands that write conf/ and params.yaml: `params`, `use`, `adopt`, `whitelist`.
+"""Commands that write conf/ and params.yaml.
 
-`make params`: compose conf/ into params.yaml and check that the run it describes is possible.
-
-`--check` (the first step of `make run`) composes too, but refuses when that would throw an applied experiment away, or
-when nothing lists the source yet; `--unlisted` allows that. `--listed=PRESET` asks it of a preset that does not stand.
-
-`make use PRESET=x`: make a preset the standing choice, so that later `-S` overrides stay on its market.
-
-`make adopt`: keep what was found: an applied experiment as it is, or else the proposal of the sweep.
-
-`make adopt ARGS=calibration` takes the other proposal, that of the calibration tournament in `score_forecasts`.
-
-`make whitelist`: let exactly those symbols trade whose cell of the stated strategy is eligible.
-
-Choosing symbols on the span that the sweep searches is itself a choice: commit it, and look at it as one.
+`params` composes conf/ into params.yaml and checks that the run it describes is possible. With `--check`, the first
+step of `make run`, it refuses to discard an applied experiment, and to go on before the source is listed (with
+`--unlisted` it goes on). `use` makes a preset the standing choice, so that later `-S` overrides stay on it. `adopt`
+keeps an applied experiment, or else what the sweep (`rule`) or the calibration tournament (`calibration`) proposes.
+`whitelist` lets exactly the symbols trade whose cell of the stated strategy is eligible: choosing them on the span that
+the sweep searches is a choice too, so it is a commit.
 """
 
 from dataclasses import replace

@@ -1,22 +1,12 @@
-"""The model behind the service: `models`, `learn-model`, `canary`, `prove-independence`.
+"""The model behind the service. Each command needs api.mode online, and each request is counted.
 
-`make learn-model`: ask the service for the model's own numbers and write them into conf/.
+`learn-model` asks for the model's own numbers and writes them into conf/: they decide how many rows are sent, and so
+the keys, and must be known before any question is asked. Nothing is asked where they are stored already. Where conf/
+stands on a local forecaster, they go into `conf/forecaster/timegpt.yaml`. `models` lists the models of your key.
+`prove-independence` asks one question alone and in company, two requests at most: equal answers license `api.pack`.
+`canary` buys one stored question again; the stored answer stays.
 
-They decide how many rows the SDK sends, hence the keys, so they must stand in params before any question is asked. One
-request, counted; none where they are known already, in this store or on the remote. Where conf/ stands on a local
-forecaster, the numbers go into `conf/forecaster/timegpt.yaml`, for `forecaster=timegpt`.
-
-`make models`: the models that your key may use, by name; one request, counted.
-
-`make prove-independence`: ask the service one question alone and in company; equal answers license `api.pack`.
-
-Costs two requests at most, within the budget, and says so before; one where an answer is stored, none where the proof
-is. Needs api.mode online.
-
-`make canary`: has the model changed under its name? One stored question is bought again and compared.
-
-One request, counted, whose price is said first; the stored answer stays. Needs api.mode online. Exit 3 when the answers
-differ: then what is stored and what would be bought now come from two models, and `forecaster.model_epoch` must say so.
+*Errors*: `GateNotMet` (exit 3) when answers differ: in company, or from those stored before.
 """
 
 from collections.abc import Sequence

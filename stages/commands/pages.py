@@ -1,17 +1,9 @@
-"""Pages of runs: `page`, `compare`, `show`.
+"""Pages of runs: one run, two runs side by side, and DVC's table of experiments.
 
-`make page`: the page of this run, or of any other, with what no hashed file may hold: spend, trials,
-openings, revisions.
-
-Written to artifacts/page/, so that neither the workspace nor any stage's output changes.
-
-`make compare A=x B=y`: two runs on one page, params that differ first; written to artifacts/page/.
-
-A run is an experiment, a branch, a commit or `workspace`; neither the workspace nor any stage's output changes.
-
-`make show`: DVC's table of experiments, params and metrics of noise dropped, and above it what it cannot say.
-
-DVC writes the row `workspace` from params.yaml and the metrics that lie there, whether or not they belong together.
+`page` and `compare` write to artifacts/page/, so that neither the workspace nor any stage's output changes. A run is an
+experiment, a branch, a commit or `workspace`. The page of a run also shows what no hashed file may hold: spend, trials,
+openings, revisions. `show` is `dvc exp show` without noise. DVC fills its row `workspace` from params.yaml and the
+metrics beside it; when these are of two runs, a line above the table says so.
 """
 
 import os

@@ -1,12 +1,11 @@
-"""The source and its bucket: `refresh`, `collect-partitions`.
+"""The source and its bucket.
 
-`make refresh`: list the source as it is now, say what the vendor added and revised, and write the new listing.
+`refresh` lists the source as it is now, says what the vendor added and revised and what that would cost, and writes the
+new listing, which pins the next runs once it is committed. `collect-partitions` names what no recorded run needs in the
+bucket of `storage.root`, and deletes it when told to.
 
-The listing pins the next runs once it is committed. What the changes cost is said as by `make plan`: nothing is bought.
-*Errors*: `DataContractError` if a symbol of the universe has no file at all or a revised file cannot be read; the old
-listing then stays as it was.
-
-`make collect-partitions`: what no recorded run names in the bucket of `storage.root`; ARGS=--delete removes it.
+*Errors*: `DataContractError` (exit 2) if a symbol of the universe has no file, or a revised file cannot be read; the
+old listing then stays.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,16 +1,9 @@
-"""What is paid: `plan` before, `budget` and `spend` after.
+"""What is paid: the price before (`plan`), limits (`budget`) and requests after (`spend`).
 
-`make plan`: the price of the present params, or of Hydra overrides, before anything is bought.
-
-Offline but for a shared remote, whose answers are fetched; without key; the workspace stays as it is.
-
-`make budget`: limits and what the latest days spent; `PER_DAY=n` sets the limit that params cannot raise.
-
-`CLOCK=right` says that this machine's clock is right and an earlier one ran ahead.
-
-`make spend`: what was bought, run by run and request by request, and how much came from the store.
-
-`USAGE=1` asks the vendor what it counted this month (one request, counted) and names the difference.
+`plan` prices the present params, or Hydra overrides. It needs no key and is offline, except that answers of a shared
+remote are fetched; the workspace stays as it is. `budget` shows limits and the latest days. `PER_DAY=n` sets the limit
+that params cannot raise; `CLOCK=right` says that this machine's clock is right and an earlier one ran ahead. `spend`
+lists runs and requests; `USAGE=1` asks the vendor what it counted (one request) and names the difference.
 """
 
 import math
@@ -28,7 +21,7 @@ from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
 from stages.paid.ledger import Ledger
 from stages.paid.limits import amount, set_standing_limit, standing_limit
-from stages.paid.pricing import Price, fitting, price, require_same_clock, shorten
+from stages.paid.pricing import Price, fitting, price, require_same_clock, some_of
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
 from stages.paid.units import TOKENS, Units, least, most, units_of
@@ -59,7 +52,7 @@ def tell_price(document: dict[str, Any] | None) -> None:
         found = price(questions, schedule, store, study.api.tariff)
         missing = [question.key for batch in found.batches for question in batch.questions]
         require_same_clock(store, [question for question in questions if question.key in set(missing)])
-        rows = schedule.filter(pl.col("key").is_in(shorten(missing)))
+        rows = schedule.filter(pl.col("key").is_in(some_of(missing)))
         longer = fitting(store, asked_further(market, rows, study.requests, study.forecaster.model_spec))
     _tell(found, study)
     if longer:

@@ -1,16 +1,10 @@
-"""The record of choices: `trials`, `open-holdout`.
+"""The record of choices: every variant ever tried, and every opening of a holdout.
 
-`make trials`: every variant ever evaluated and every opening on the log; what a deflated Sharpe must know of them.
-
-It writes `sweep.prior_trials` and `sweep.prior_sharpe_var`. Entries of an older log are read under today's names.
-`--present` only puts the variants of the present tables on the log; `make run` does that, because a stage that DVC
-restores from its run-cache logs nothing itself.
-
-`make open-holdout`: let the one strategy that params state see the holdout, on the record.
-
-The strategy must be the one that the last run judged on the search span: nobody opens a holdout for a rule whose search
-result does not exist yet. The opening is a commit; this command writes it, and names the openings before it.
-`MONTH=2025-02` opens one month of `split.holdout_months` and leaves the others as they are.
+`trials` writes `sweep.prior_trials` and `sweep.prior_sharpe_var`, which a deflated Sharpe ratio needs. Entries of an
+older log are read under today's names. `--present` only logs the variants of the present tables: `make run` does that,
+because a stage that DVC restores from its run cache logs nothing itself. `open-holdout` opens the holdout for the one
+strategy that the last run judged on the search span, as a commit that names the openings before it. `MONTH=2025-02`
+opens one month of `split.holdout_months`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

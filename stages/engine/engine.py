@@ -2,7 +2,8 @@
 
 `ENGINE` in the environment, or else the untracked file `.engine` of the main repository, chooses it: `loop` (the
 default), `local:4`, `dask://host:port`. Results are small and returned sorted by key; nothing hashed depends on the
-engine. An engine may run a partition more than once, so only the driver process may spend money.
+engine. An engine may run a partition more than once, so only the driver process may spend money. `OnTables` and
+`SymbolTask` make a pure function a task on partitions.
 
 *Errors*: those of the work, with its key; `ConfigurationError` (exit 5) when the engine is not available or is lost,
 and when work on a partition opens the paid backend.
@@ -14,10 +15,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+import polars as pl
 
 from stages.errors import ConfigurationError, at_work_on
+from stages.io.partitions import Partition, Writer
 from stages.io.terminal import progress
 from stages.io.workspace import main_root
 
@@ -127,3 +132,27 @@ def _end_with_driver() -> None:
             os._exit(1)
 
     threading.Thread(target=wait_and_end, daemon=True).start()
+
+
+@dataclass(frozen=True)
+class OnTables(Generic[R]):
+    """A task on a partition whose result is small and returned directly."""
+
+    pure: Callable[..., R]
+
+    def __call__(self, key: str, given: tuple[object, ...]) -> R:
+        """`pure(key, *given)`, with each partition among `given` replaced by its table."""
+        return self.pure(key, *(one.read() if isinstance(one, Partition) else one for one in given))
+
+
+@dataclass(frozen=True)
+class SymbolTask(Generic[R]):
+    """A task that makes a table of a partition: the table is written where the stage keeps it."""
+
+    pure: Callable[..., tuple[pl.DataFrame, R]]
+    writer: Writer
+
+    def __call__(self, key: str, given: tuple[object, ...]) -> tuple[Partition, R]:
+        """The partition that holds the table, and the record of the work."""
+        frame, record = OnTables(self.pure)(key, given)
+        return self.writer.write(key, frame), record

@@ -72,20 +72,17 @@ def write_csv_folder(files: Iterable[tuple[str, Iterable[pl.DataFrame]]], folder
 def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:
     """A CSV file under the contract of `table`."""
     types = {name: column.dtype for name, column in table.columns().items()}
-    try:
-        return table.check(pl.read_csv(path, schema_overrides=types, glob=False))
-    except FileNotFoundError:
-        raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
-    except pl.exceptions.PolarsError as error:
-        raise DataContractError(
-            f"{path} is not readable as CSV ({error}): correct the file, or make it again with `dvc repro`."
-        ) from error
+    return table.check(_read_csv(path, schema_overrides=types))
 
 
 def read_sheet(path: Path) -> pl.DataFrame:
     """A CSV file without a contract; dates stay text, and so does an id that looks like a number."""
+    return _read_csv(path, infer_schema_length=None, schema_overrides={"combo": pl.String})
+
+
+def _read_csv(path: Path, **options: Any) -> pl.DataFrame:
     try:
-        return pl.read_csv(path, glob=False, infer_schema_length=None, schema_overrides={"combo": pl.String})
+        return pl.read_csv(path, glob=False, **options)
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except pl.exceptions.PolarsError as error:

@@ -62,19 +62,16 @@ def fitting(store: AnswerStore, further: Iterable[Question]) -> str:
 
 def further_ahead(missing: Sequence[Question]) -> Iterator[Question]:
     """Some of the questions with a longer horizon: those whose rows and columns do not depend on it."""
-    for question in shorten(missing):
+    for question in some_of(missing):
         if not question.futr_exog:
             for horizon in range(question.horizon_min + 1, LONGEST_MIN + 1):
                 yield replace(question, horizon_min=horizon)
 
 
-def shorten(of: Sequence[T]) -> list[T]:
+def some_of(of: Sequence[T]) -> list[T]:
     """The first, one in the middle, the last."""
-    return (
-        [of[number] for number in sorted({part * (len(of) - 1) // (SAMPLES - 1) for part in range(SAMPLES)})]
-        if of
-        else []
-    )
+    places = {part * (len(of) - 1) // (SAMPLES - 1) for part in range(SAMPLES)} if of else set()
+    return [of[place] for place in sorted(places)]
 
 
 def _other_clock(question: Question) -> Question:

@@ -6,7 +6,7 @@ A model checks its own section; rules between sections are checked here, before 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, get_type_hints
+from typing import Any, Self, TypeVar, get_type_hints
 
 from stages.errors import ConfigurationError
 from stages.params.calibration import CalibrationParams
@@ -50,9 +50,10 @@ class StageStudy:
     @classmethod
     def parse(cls, document: dict[str, Any]) -> Self:
         """Every section validated, and the rules between them. *Errors*: `ConfigurationError` with all problems."""
-        if found := _problems(cls, document):
+        study, found = _parsed(cls, document)
+        if study is None or found:
             raise ConfigurationError(" ".join(found))
-        return cls(**_sections(cls, document))
+        return study
 
     def document(self) -> dict[str, Any]:
         """The sections as in params.yaml."""
@@ -67,28 +68,29 @@ class Study(StageStudy):
     storage: StorageParams
 
 
+S = TypeVar("S", bound=StageStudy)
+
+
 def problems(document: dict[str, Any]) -> list[str]:
     """What is wrong with a composition, one sentence each: within its sections, otherwise between them."""
     unknown = sorted(set(document) - set(_models(Study)))
     found = [f"{name} is not a known section: remove it from conf/." for name in unknown]
-    return found + _problems(Study, document)
+    return found + _parsed(Study, document)[1]
 
 
-def _problems(study: type[StageStudy], document: dict[str, Any]) -> list[str]:
+def _parsed(study: type[S], document: dict[str, Any]) -> tuple[S | None, list[str]]:
+    """The study, unless a section is broken; and what is wrong, within its sections or else between them."""
+    sections: dict[str, Any] = {}
     found = []
-    for model in _models(study).values():
+    for name, model in _models(study).items():
         try:
-            parse(model, document)
+            sections[name] = parse(model, document)
         except ConfigurationError as error:
             found.append(str(error))
     if found:
-        return found
-    parsed = study(**_sections(study, document))
-    return [f"{sentence}." for rule in RULES for sentence in rule(parsed)]
-
-
-def _sections(study: type[StageStudy], document: dict[str, Any]) -> dict[str, Any]:
-    return {name: parse(model, document) for name, model in _models(study).items()}
+        return None, found
+    parsed = study(**sections)
+    return parsed, [f"{sentence}." for rule in RULES for sentence in rule(parsed)]
 
 
 def _models(study: type[StageStudy]) -> dict[str, type[Section]]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.engine import engine
-from stages.engine.tasks import SymbolTask
+from stages.engine.engine import SymbolTask
 from stages.io.partitions import Partition, staged
 from stages.params.storage import StorageParams
 from stages.quality.gate import check_one_symbol

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from signal import SIGTERM
 
+from stages.commands import command_line
 from stages.errors import Interrupted, PipelineError
 from tests.docs import errors, params_page, steps
 from tests.docs.blocks import PAGES, ROOT, blocks, page_commands
@@ -30,6 +31,9 @@ def targets_of(page):
     """The make targets that a page names in code."""
     code = "\n".join(re.findall(r"`[^`]+`|```.*?```", page.read_text(), re.DOTALL))
     return set(re.findall(r"(?:^|[`$ ])make ([a-z][a-z-]*)", code, re.MULTILINE))
+
+
+RUNBOOK = ROOT / "docs/RUNBOOK.md"
 
 
 def of_all_pages(wrong: Callable[[Path], Iterable[str]]) -> list[str]:
@@ -88,13 +92,51 @@ def test_every_command_that_a_page_lets_you_type_stands_in_a_walk_with_what_show
 
 
 def test_the_runbook_explains_every_exit_code():
-    explained = set(re.findall(r"^\| (\d+) \| (?!\|)", (ROOT / "docs/RUNBOOK.md").read_text(), re.MULTILINE))
+    explained = set(re.findall(r"^\| (\d+) \| (?!\|)", RUNBOOK.read_text(), re.MULTILINE))
     codes = {str(error.exit_code) for error in PipelineError.__subclasses__()}
     assert explained == codes | {"0", str(Interrupted("by SIGTERM", SIGTERM).exit_code)}
 
 
 def test_every_sentence_with_which_a_command_may_end_is_listed():
     assert errors.PAGE.read_text() == errors.page(), "run `make errors`"
+
+
+def test_every_verb_that_is_typed_anywhere_exists():
+    """Long tests and make targets too: a verb that is gone would be met there last."""
+    typed = re.compile(r"python -m stages ([a-z][a-z-]*)|\"-m\", \"stages\", \"([a-z-]+)\"")
+    files = [*PAGES, ROOT / "Makefile", *(ROOT / "stages").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    found = {(path.name, one or other) for path in files for one, other in typed.findall(path.read_text())}
+    assert {(name, verb) for name, verb in found if verb not in command_line.VERBS} == set()
+    assert len(found) > 30
+
+
+OF_DVC = {"Unable to acquire lock", "DVC failed to load some plots"}
+PLACEHOLDER = re.compile(r"\b(?:N|M|NAME)\b|\b\d{3}(?:(?:, | or )\d{3})*\b")
+
+
+def texts_of_the_code() -> str:
+    """Every text of stages/, a value in it as `…`, one a line."""
+    found = []
+    for path in sorted((ROOT / "stages").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(str(one.value) if isinstance(one, ast.Constant) else "…" for one in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    found += [path.read_text() for path in sorted((ROOT / "stages/reporting/templates").iterdir())]
+    return "\n".join(" ".join(text.split()) for text in found)
+
+
+def test_what_the_runbook_says_a_run_says_is_what_it_says():
+    """Part of a sentence is enough to find it; N, M, NAME and a status stand for values."""
+    table = r"^\| (?:the run says|line) [^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)"
+    tables = re.findall(table, RUNBOOK.read_text(), re.MULTILINE)
+    rows = [row.split("|")[1] for table in tables for row in table.splitlines()]
+    phrases = {re.sub(r"\s*\(.*?\)", "", part).strip() for row in rows for part in row.split(";")} - OF_DVC
+    said = texts_of_the_code()
+    parts = {phrase: [re.escape(part.strip()) for part in PLACEHOLDER.split(phrase)] for phrase in phrases}
+    assert len(phrases) > 20
+    assert [phrase for phrase, of in parts.items() if not re.search(r"[^\n]{1,40}?".join(of), said)] == []
 
 
 def test_every_key_of_params_is_listed_with_its_range_and_what_it_makes_stale():

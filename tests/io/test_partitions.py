@@ -14,7 +14,7 @@ import pytest
 
 from stages.engine import cluster as cluster_engine
 from stages.engine import engine
-from stages.engine.tasks import SymbolTask
+from stages.engine.engine import SymbolTask
 from stages.errors import ConfigurationError, DataContractError
 from stages.features.catalogue import PerSymbol as BuildApart
 from stages.features.context import Context

@@ -203,7 +203,7 @@ def test_two_clones_with_a_shared_remote(kind: str, buyer: Buyer, tmp_path: Path
             config = f"[core]\n    remote = team\n['remote \"team\"']\n{remote}"
             (one.clone.path / ".dvc/config.local").write_text(config)
         assert buyer.experiment("-f -n shares") == 0
-        buyer.clone.sh("python -m stages store new", **AS_MAKE_DOES)  # the last remote had a ledger too
+        buyer.clone.sh("python -m stages new-store", **AS_MAKE_DOES)  # the last remote had a ledger too
 
         news = f"-n news -S universe.last_session={next(buyer.sessions_ahead)}"
         assert other.experiment(news) == 4
