@@ -21,7 +21,8 @@ UNITS = 1_000_000
 UNITS_OF_TURNOVER = 10_000  # entry plus exit notional is 2 plus the signed gross return, and a bp is 1e-4
 NEVER = -(1 << 40)  # a minute before every bar
 
-# The members of `rules.Reason` that the compiled code names; a test compares them.
+# The members of `rules.Reason` that the compiled code names; a test compares them. Numbers, and in this file: numba's
+# cache of compiled code goes by this file alone, so an imported number that changed would stay the old one.
 ENTER, IN_POSITION, AFTER_TIME_STOP, DAILY_CAP, COOLDOWN, K_SIGMA = 0, 3, 4, 5, 6, 9
 STOP, GAP, TARGET, TIME_STOP, MAX_HOLD, SESSION_END = 0, 1, 2, 3, 4, 5
 EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")

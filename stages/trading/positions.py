@@ -71,6 +71,11 @@ def verdicts_of(context: SymbolContext, feed: Feed, view: Views, late: Ints, gat
     )
 
 
+def may_enter(context: SymbolContext, feed: Feed, view: Views, horizon_min: int) -> Bools:
+    """Which snapshots of a tradable symbol pass `verdicts_of` and have a bar to enter at: what a grid has in common."""
+    return np.array(context.enters_in_time(horizon_min) & feed.calibrated & (view.side != 0))
+
+
 def late_tests(ev_bp: Floats, in_time: Bools) -> Ints:
     """The last tests: a positive expected value, and a bar to enter at."""
     return np.where(ev_bp > 0.0, np.where(in_time, Reason.ENTER, Reason.NO_BAR), Reason.EV)

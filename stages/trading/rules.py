@@ -38,9 +38,9 @@ LONG, SHORT = "long", "short"
 class Reason(IntEnum):
     """Why a signal was not traded; `ENTER` where every test passed.
 
-    Each line names what the test reads. `kernels._first_refusal` runs the tests in this order, on what `positions`
-    prepares for each snapshot; a grid asks them of all variants at once in `trade_grid._candidates`; `first_refusal` in
-    `tests/trading/loop.py` is the same as a plain loop.
+    Each line names what the test reads. `positions` judges the forecast alone (`verdicts_of` with its reason,
+    `may_enter` for a grid); `kernels` judges it amid the day's trades (`_first_refusal` with its reason,
+    `add_to_ledger` for a grid); `first_refusal` in `tests/trading/loop.py` is the same as a plain loop.
     """
 
     ENTER = 0
