@@ -65,6 +65,7 @@ NEUTRAL: Mapping[str, Any] = {
     "quality.max_price": 1e6,
     "quality.print_step_ticks": 0.01,
     "quality.high_volume_ratio": 30.0,
+    "forecaster.trained_until": None,
 }
 # Removed key -> its last value, and a key of the same section that was added at that time.
 RETIRED: Mapping[str, tuple[Any, str]] = {

@@ -1,6 +1,7 @@
 """Params sections `forecaster` (who answers) and `api` (how answers are bought), and the model spec of questions."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -60,7 +61,7 @@ class ForecasterParams(Section):
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
     `finetune_steps` to `clean_ex_first` are SDK options, sent as written; the rest are windows of the local
-    forecasters.
+    forecasters. `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
 
     section = "forecaster"
@@ -81,6 +82,7 @@ class ForecasterParams(Section):
     lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
     ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
     fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
+    trained_until: date | None
 
     @model_validator(mode="after")
     def _is_honest(self) -> Self:

@@ -24,6 +24,7 @@ from stages.params.split import SplitParams
 from stages.params.storage import StorageParams
 from stages.params.sweep import SweepParams
 from stages.params.universe import UniverseParams
+from stages.params.worth import WorthParams
 
 REGULAR_CLOSE_MIN = 16 * 60
 
@@ -45,6 +46,7 @@ class StageStudy:
     costs: CostsParams
     sweep: SweepParams
     portfolio: PortfolioParams
+    worth: WorthParams
     report: ReportParams
 
     @classmethod
@@ -165,6 +167,12 @@ def holdout_lies_in_the_record(study: StageStudy) -> Iterator[str]:
         )
 
 
+def worth_is_judged_on_what_is_asked(study: StageStudy) -> Iterator[str]:
+    """The horizon of the buyer's verdict is asked."""
+    stated = {study.worth.horizon_min} - {None}
+    yield from _beyond("worth.horizon_min", stated, "requests.horizons_min", study.requests.horizons_min)
+
+
 RULES = (
     artificial_symbols_have_a_market,
     whoever_trades_has_costs,
@@ -174,6 +182,7 @@ RULES = (
     named_features_are_built,
     swept_methods_are_computed,
     holdout_lies_in_the_record,
+    worth_is_judged_on_what_is_asked,
 )
 
 

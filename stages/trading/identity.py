@@ -1,10 +1,11 @@
 """The stated strategy and its id: a short hash of everything that can change its result on the holdout.
 
-The id covers every declared section of params except `gates`, `report` and `sweep` (they judge, show and propose);
-`split` except `split.open_holdout` (which holds this id) and `split.walk_forward` (which judges the search);
-`calibration` except `calibration.methods` (only the stated method trades); the source's manifest; and the symbols that
-may trade. Gates can change the result only through these symbols. So a threshold that is changed after the holdout was
-seen makes a new, sealed strategy as soon as it moves a symbol in or out.
+The id covers every declared section of params except `gates`, `worth`, `report` and `sweep` (they judge, show and
+propose); `split` except `split.open_holdout` (which holds this id) and `split.walk_forward` (which judges the search);
+`calibration` except `calibration.methods` (only the stated method trades); `forecaster` except its `trained_until`
+(which changes no forecast); the source's manifest; and the symbols that may trade. Gates can change the result only
+through these symbols. So a threshold that is changed after the holdout was seen makes a new, sealed strategy as soon as
+it moves a symbol in or out.
 
 Params are in canonical form (`params/canonical.py`): a new or renamed key changes no id.
 """
@@ -29,7 +30,11 @@ SECTIONS = (
     "costs",
     "portfolio",
 )
-LEFT_OUT = {"split": ("open_holdout", "walk_forward"), "calibration": ("methods",)}
+LEFT_OUT = {
+    "split": ("open_holdout", "walk_forward"),
+    "calibration": ("methods",),
+    "forecaster": ("trained_until",),
+}
 HEX_DIGITS = 11
 
 

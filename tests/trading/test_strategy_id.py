@@ -13,7 +13,7 @@ from stages.trading.identity import SECTIONS, strategy_id, strategy_id_of
 from tests.trading.books import DOCUMENT
 
 MANIFEST = {"files": [{"uri": "a.parquet", "md5": "0" * 32}]}
-JUDGING = {"gates", "report", "sweep", "api", "storage"}
+JUDGING = {"gates", "worth", "report", "sweep", "api", "storage"}
 
 
 def id_of(changes=(), manifest=MANIFEST, trading=("STRONG",)):
@@ -48,6 +48,10 @@ def test_every_section_but_those_that_judge_show_propose_buy_or_store_is_covered
 
 def test_opening_the_holdout_does_not_change_the_id_that_opens_it():
     assert id_of([("split", "open_holdout", "s12345678901")]) == id_of([("split", "open_holdout", None)])
+
+
+def test_what_a_vendor_says_of_training_data_changes_no_forecast_and_no_id():
+    assert id_of([("forecaster", "trained_until", "2024-01-31")]) == id_of()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,77 @@
+"""Params section `worth`: whether the asked forecaster is worth its price, and the free forecasts it must beat."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from stages.params.section import Section
+
+Candidate = Literal["persistence", "seasonal", "ewma_fhs", "har"]
+Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
+
+
+class FreeParams(Section):
+    """The free forecasts that answer the same questions; the only keys that stages before the verdict declare.
+
+    `candidates` are mixed by how well they did on earlier days: `eta` is how fast weights follow losses, and the
+    `warmup_sessions` before the first asked one are answered for this purpose only.
+    """
+
+    section = "worth"
+    partial = True
+
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
+    eta: Annotated[float, Field(ge=0, le=1_000)]
+    warmup_sessions: Annotated[int, Field(ge=0, le=1_000)]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if len(set(self.candidates)) < len(self.candidates):
+            raise ValueError(f"worth.candidates names a forecaster twice: {list(self.candidates)}; name each once")
+        return self
+
+
+class WorthParams(FreeParams):
+    """The question, the error rates and the prices of the verdict (docs/WORTH.md).
+
+    *Units*: `delta` and `planned_sd` are shares of the expected loss, the latter of a day; `price_per_call` and
+    `price_per_million_tokens` money, `notional` the money that a position of 100 % trades. `horizon_min` null means
+    `rules.horizon_min`. `prior_studies` counts other studies of this source and forecaster that were looked at.
+    """
+
+    partial = False
+
+    horizon_min: Annotated[int, Field(ge=1, le=390)] | None
+    delta: Annotated[float, Field(gt=0, le=1)]
+    alpha: Annotated[float, Field(ge=1e-6, le=0.5)]
+    planned_sessions: Annotated[int, Field(ge=1, le=10_000)]
+    min_days: Annotated[int, Field(ge=1, le=10_000)]
+    planned_sd: Annotated[float, Field(ge=1e-6, le=1_000)]
+    decide_by: Literal["shape", "money"]
+    price_per_call: Money | None
+    price_per_million_tokens: Money | None
+    notional: Annotated[float, Field(gt=0, le=1e15)] | None
+    prior_studies: Annotated[int, Field(ge=0, le=1_000_000)]
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        if self.planned_sessions < self.min_days:
+            raise ValueError(
+                f"worth.planned_sessions {self.planned_sessions} is less than worth.min_days {self.min_days}, before "
+                "which no verdict is given: raise one or lower the other"
+            )
+        if self.price_per_call is not None and self.price_per_million_tokens is not None:
+            raise ValueError("worth.price_per_call and worth.price_per_million_tokens are both set: keep one")
+        if self.decide_by == "money" and self.notional is None:
+            raise ValueError("worth.decide_by: money compares money, so set worth.notional")
+        return self
+
+
+class TrainedUntil(Section):
+    """The last day that the asked model may have been trained on; null: unknown."""
+
+    section = "forecaster"
+    partial = True
+
+    trained_until: date | None
