@@ -22,7 +22,7 @@ from stages.io.settings import PARAMS
 from stages.io.workspace import cached, git
 from stages.runs.evidence import LOCK, Run, parse_run, require_fetched
 from stages.trading.identity import strategy_id_of
-from stages.trading.trials import Entry, context_of, evaluated, first_context_of, opened
+from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, opened
 
 
 def fetch_run(name: str, files: Iterable[Path], folder: Path) -> None:
@@ -82,7 +82,7 @@ def entries_of(runs: Iterable[Run]) -> Found:
         if run.other_params(set(run.stages) - AFTER_THE_VARIANTS):
             found.unfit += 1
             continue
-        found.contexts[first_context_of(run.params)] = context_of(run.params)
+        found.contexts |= dict.fromkeys(earlier_contexts_of(run.params), context_of(run.params))
         for stage, path in COMBOS.items():
             content = _content(run, stage, path, found)
             if content is not None:

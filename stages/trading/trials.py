@@ -24,9 +24,11 @@ UPSTREAM = ("source", "quality", "features", "requests", "forecaster")
 # Params that a combo's id covers already, or that change no figure of a combo.
 LEFT_OUT = {
     "universe": ("whitelist",),
+    "forecaster": ("trained_until",),
     "calibration": ("method", "methods"),
     "split": ("open_holdout", "walk_forward"),
 }
+ASKED_SPAN = ("first_session", "last_session")  # of `requests`: a study that grows by some sessions is no new trial
 CONTEXT_DIGITS = 8
 DECIMALS = 9
 VAR_DECIMALS = 4
@@ -85,15 +87,18 @@ def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
 
 
 def context_of(params: Params) -> str:
-    """A digest of all params upstream of the rule, without those that a combo's id covers already."""
-    return digest(canonical(_upstream(params, LEFT_OUT)), CONTEXT_DIGITS)
+    """A digest of all params upstream of the rule, without the asked span and what a combo's id covers already."""
+    upstream = _upstream(params, LEFT_OUT)
+    upstream["requests"] = upstream["requests"] | dict.fromkeys(ASKED_SPAN)
+    return digest(canonical(upstream), CONTEXT_DIGITS)
 
 
-def first_context_of(params: Params) -> str:
-    """The context of the same params in entries from before ids had a canonical form."""
+def earlier_contexts_of(params: Params) -> list[str]:
+    """The contexts of the same params in older entries: before a canonical form, and with the asked span in it."""
     left_out = {"universe": ("whitelist",), "calibration": ("method",), "split": ("open_holdout", "walk_forward")}
     text = json.dumps(_upstream(params, left_out), sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:CONTEXT_DIGITS]
+    first = hashlib.sha256(text.encode()).hexdigest()[:CONTEXT_DIGITS]
+    return [first, digest(canonical(_upstream(params, LEFT_OUT)), CONTEXT_DIGITS)]
 
 
 def under_todays_names(entry: Entry, contexts: Renamed, strategies: Renamed) -> Entry:

@@ -9,8 +9,8 @@ import yaml
 from stages.trading.trials import (
     Entry,
     context_of,
+    earlier_contexts_of,
     evaluated,
-    first_context_of,
     opened,
     prior_sharpe_var,
     prior_trials,
@@ -89,6 +89,10 @@ def test_the_same_combo_in_another_context_is_another_trial(path, value):
         ("universe.whitelist", []),
         ("calibration.methods", ["identity", "cqr"]),  # only a combo's own method changes what it earns
         ("quality.outlier_mads", 12),  # params say 12.0
+        ("requests.last_session", "2025-01-31"),  # a study that grows step by step
+        ("requests.first_session", "2024-11-01"),
+        ("forecaster.trained_until", "2024-01-31"),  # what is said of the model changes no forecast
+        ("worth.delta", 0.01),
     ],
 )
 def test_what_judges_buys_or_is_named_by_the_combo_makes_no_new_trial(path, value):
@@ -120,13 +124,22 @@ def test_a_schema_that_grows_makes_no_new_trial():
 
 def test_an_entry_of_an_older_log_goes_by_the_names_of_today():
     old = before_the_thresholds_were_params()
-    entry = Entry(*FAMILY, variants=(f"{first_context_of(old)}-a", "0000beef-b"))
+    first = earlier_contexts_of(old)[0]
+    entry = Entry(*FAMILY, variants=(f"{first}-a", "0000beef-b"))
     opening = Entry(*FAMILY, opening="s-old")
-    contexts = {first_context_of(old): context_of(old)}
-    assert (first_context_of(old), first_context_of(EARLIER)) == ("a8cfd1d0", "b5ded847")  # as logs have them
+    contexts = dict.fromkeys(earlier_contexts_of(old), context_of(old))
+    assert (first, earlier_contexts_of(EARLIER)[0]) == ("a8cfd1d0", "b5ded847")  # as logs have them
     assert under_todays_names(entry, contexts, {}).variants == (f"{context_of(PARAMS)}-a", "0000beef-b")
     assert under_todays_names(opening, contexts, {"s-old": "s-new"}).opening == "s-new"
     assert under_todays_names(opening, contexts, {}) == opening
+
+
+def test_trials_that_were_logged_under_the_asked_span_are_those_of_the_growing_study():
+    asked = with_value("requests.last_session", "2025-01-31")
+    logged = Entry(*FAMILY, variants=(f"{earlier_contexts_of(asked)[1]}-a",))
+    assert earlier_contexts_of(asked)[1] == "527fab6e", "as logs have it"
+    contexts = dict.fromkeys(earlier_contexts_of(asked), context_of(asked))
+    assert under_todays_names(logged, contexts, {}).variants == judged(PARAMS, "a").variants
 
 
 def test_a_score_is_the_sharpe_ratio_over_its_error_without_skill():
