@@ -1,4 +1,4 @@
-"""The trial log: every variant ever evaluated and every opening of a holdout, kept for good.
+"""The trial log: every variant ever evaluated, study ever judged and holdout ever opened, kept for good.
 
 It is in `trials/` beside the answer store, where `dvc gc` and lost runs do not affect it, and on DVC's default remote
 when answers are shared. An entry is one immutable file named by the sha256 of its content: adding it again changes
@@ -26,7 +26,7 @@ from stages.io.settings import PARAMS, read_params
 from stages.io.workspace import store_root
 from stages.params.forecaster import ApiParams
 from stages.sessions.spans import ALL
-from stages.trading.trials import Entry, evaluated, opened
+from stages.trading.trials import Entry, evaluated, judged_worth, opened
 
 FOLDER = "trials"
 
@@ -105,6 +105,11 @@ def log_opening(strategy_id: str, part: str = ALL) -> None:
     open_log(read_params(ApiParams)).add(opened(_params(), strategy_id, None if part == ALL else part))
 
 
+def log_study(study_id: str) -> None:
+    """Log that this study judges whether the asked forecaster is worth its price; called before the verdict is kept."""
+    open_log(read_params(ApiParams)).add(judged_worth(_params(), study_id))
+
+
 def logged_openings(source: str) -> list[tuple[str, str | None]]:
     """Every strategy and month for which this log records an opening of the holdout of `source`, sorted."""
     entries = TrialLog(LocalStore(store_root()), None).entries()
@@ -140,6 +145,8 @@ def _decode(name: str, content: bytes) -> Entry | None:
         month=facts.get("month"),
         sharpes=tuple(facts.get("sharpes", ())),
         sessions=facts.get("sessions", 0),
+        worth=facts.get("worth"),
+        forecaster=facts.get("forecaster"),
     )
 
 

@@ -39,9 +39,10 @@ Renamed = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Entry:
-    """Variants that were evaluated together, or the opening of a holdout, with the names they are counted under.
+    """Variants that were evaluated together, the opening of a holdout, or a study of whether paying is worth it.
 
-    `sharpes` belong to `variants`, over `sessions` each; entries older than this field have none.
+    `sharpes` belong to `variants`, over `sessions` each; entries older than this field have none. `worth` is the id of
+    a study that judged `forecaster`.
     """
 
     source: str
@@ -51,6 +52,8 @@ class Entry:
     sharpes: tuple[float | None, ...] = ()
     sessions: int = 0
     month: str | None = None  # of the holdout, where only one month was opened
+    worth: str | None = None
+    forecaster: str | None = None
 
     @property
     def family(self) -> tuple[str, str]:
@@ -86,6 +89,12 @@ def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
     return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id, month=month)
 
 
+def judged_worth(params: Params, study_id: str) -> Entry:
+    """The entry for a study of whether the asked forecaster is worth its price, under these params."""
+    source, model = params["source"]["name"], params["forecaster"]["model"]
+    return Entry(source, params["report"]["study"], worth=study_id, forecaster=model)
+
+
 def context_of(params: Params) -> str:
     """A digest of all params upstream of the rule, without the asked span and what a combo's id covers already."""
     upstream = _upstream(params, LEFT_OUT)
@@ -113,6 +122,12 @@ def prior_trials(entries: Iterable[Entry], now: Iterable[str], family: tuple[str
     """How many variants of this source and study were ever evaluated, besides those of the grid `now`."""
     ever = {variant for entry in entries if entry.family == family for variant in entry.variants}
     return len(ever - set(now))
+
+
+def prior_studies(entries: Iterable[Entry], now: str, source: str, forecaster: str) -> int:
+    """How many other studies ever judged whether this forecaster is worth its price on this source."""
+    of_family = (entry for entry in entries if (entry.source, entry.forecaster) == (source, forecaster))
+    return len({entry.worth for entry in of_family} - {None, now})
 
 
 def prior_sharpe_var(entries: Iterable[Entry], family: tuple[str, str]) -> float | None:

@@ -1,0 +1,31 @@
+"""Tables of the buyer's verdict: the weights of the best free forecast, and the evidence by day."""
+
+import dataframely as dy
+
+from stages.tables.contract import Table, number
+
+
+class WorthDays(Table):
+    """One row a session, question (`shape`, `direction` or `money`) and cell.
+
+    `cell` names what is compared: `primary` (the verdict's own), `raw` (as answered), `horizon=5`, `symbol=AAPL`, or
+    `free=har` (against one free forecast instead of the mix). `before` marks days that the model may have been trained
+    on: they hold a value and no evidence.
+
+    *Units*: `x`, `mean`, `s`, `lower`, `upper` in shares of the expected loss (money: in the currency of the prices, or
+    bp without `worth.notional`); E as `log10`. `lower` and `upper` are null while the interval has no such bound.
+    *Time*: a row knows the outcomes of its session and of earlier ones; `s` earlier ones only.
+    """
+
+    question = dy.String(primary_key=True, nullable=False)
+    cell = dy.String(primary_key=True, nullable=False)
+    session = dy.Date(primary_key=True, nullable=False)
+    before = dy.Bool(nullable=False)
+    n_questions = dy.Int32(nullable=False, min=0)
+    x = number(9)
+    mean = number(9, nullable=True)
+    s = number(9, nullable=True)
+    log10_e_better = number(6, nullable=True)
+    log10_e_small = number(6, nullable=True)
+    lower = number(9, nullable=True)
+    upper = number(9, nullable=True)

@@ -1,0 +1,1 @@
+"""Is paying worth it."""

@@ -1,0 +1,41 @@
+"""The study's id: a short hash of everything that was decided before the first day of evidence.
+
+The id covers the params of `source`, `universe`, `requests`, `forecaster`, `calibration` and `worth`, where money
+decides also of `rules` and `costs`, in canonical form (`params/canonical.py`). Left out is what may change while a
+study grows: its last session, the end of the record, the plan, the planned deviation, prices, and the count of other
+studies. Its first session is covered: to begin elsewhere after a look is a choice of days. Another id is another study, whose evidence begins at 1: so whoever changes the question after a look raises
+`worth.prior_studies`, and with it the evidence that is needed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.params.canonical import canonical, digest
+
+SECTIONS = ("source", "universe", "requests", "forecaster", "calibration", "worth")
+OF_MONEY = ("rules", "costs")
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    "universe": ("last_session",),
+    "requests": ("last_session",),
+    "calibration": ("methods",),
+    "worth": (
+        "planned_sessions",
+        "planned_sd",
+        "prior_studies",
+        "price_per_call",
+        "price_per_million_tokens",
+        "notional",
+    ),
+}
+HEX_DIGITS = 11
+
+
+def study_id(params: Mapping[str, Any]) -> str:
+    """The id of the study that a document like params.yaml states."""
+    names = (*SECTIONS, *(OF_MONEY if params["worth"]["decide_by"] == "money" else ()))
+    kept: dict[str, Any] = {
+        name: {key: value for key, value in params[name].items() if key not in LEFT_OUT.get(name, ())} for name in names
+    }
+    if kept["worth"]["horizon_min"] is None:
+        kept["worth"]["horizon_min"] = params["rules"]["horizon_min"]
+    return "w" + digest(canonical(kept), HEX_DIGITS)
