@@ -1,13 +1,14 @@
-"""The record of choices: every variant ever tried, and every opening of a holdout.
+"""The record of choices: every variant ever tried, every study ever judged, and every opening of a holdout.
 
-`trials` writes `sweep.prior_trials` and `sweep.prior_sharpe_var`, which a deflated Sharpe ratio needs. Entries of an
-older log are read under today's names. `--present` only logs the variants of the present tables: `make run` does that,
-because a stage that DVC restores from its run cache logs nothing itself. `open-holdout` opens the holdout for the one
-strategy that the last run judged on the search span, as a commit that names the openings before it. `MONTH=2025-02`
-opens one month of `split.holdout_months`.
+`trials` writes `sweep.prior_trials` and `sweep.prior_sharpe_var`, which a deflated Sharpe ratio needs, and
+`worth.prior_studies`, which raises the evidence that a verdict of worth needs. Entries of an older log are read under
+today's names. `--present` only logs the variants of the present tables: `make run` does that, because a stage that DVC
+restores from its run cache logs nothing itself. `open-holdout` opens the holdout for the one strategy that the last run
+judged on the search span, as a commit that names the openings before it. `MONTH=2025-02` opens one month of
+`split.holdout_months`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,15 @@ from stages.sessions.spans import ALL
 from stages.trading.grid import combos
 from stages.trading.holdout import NOT_BEGUN
 from stages.trading.identity import stated_strategy, strategy_id
-from stages.trading.trials import Entry, context_of, prior_sharpe_var, prior_trials, under_todays_names
+from stages.trading.trials import (
+    Entry,
+    context_of,
+    prior_sharpe_var,
+    prior_studies,
+    prior_trials,
+    under_todays_names,
+)
+from stages.worth.study_id import study_id
 
 
 def trials(*, only_present: bool) -> None:
@@ -58,14 +67,17 @@ def _add(log: TrialLog, found: Found) -> int:
     return sum(log.add(entry) for entry in sorted(found.entries, key=repr))
 
 
-def _show(entries: Iterable[Entry]) -> None:
+def _show(entries: Sequence[Entry]) -> None:
     tried: dict[tuple[str, str], set[str]] = {}
     opened: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
+        if entry.worth is not None:
+            continue
         tried.setdefault(entry.family, set()).update(entry.variants)
         opened.setdefault(entry.family, set()).update({entry.opening} - {None})  # type: ignore[arg-type]
     variants, openings = (sum(map(len, found.values())) for found in (tried, opened))
-    print(f"trials: {variants} variants ever evaluated, {openings} openings of a holdout")
+    studies = len({entry.worth for entry in entries} - {None})
+    print(f"trials: {variants} variants ever evaluated, {openings} openings of a holdout, {studies} studies of worth")
     for source, study in sorted(tried):
         names = ", ".join(sorted(opened[source, study])) or "nobody"
         print(f"  source {source}, study {study}: {len(tried[source, study])} variants, opened for {names}")
@@ -95,16 +107,30 @@ def _state_prior(entries: Sequence[Entry]) -> None:
     print(f"trials: {prior} variants of this source and study are not in the grid of {len(grid)}.")
     told = "not known yet" if spread is None else f"{spread:g}"
     print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
-    changed: dict[str, float] = {"prior_trials": prior} if prior != sweep.prior_trials else {}
-    if highest > (sweep.prior_sharpe_var or 1.0):
-        changed["prior_sharpe_var"] = highest
-    if not changed:
-        print("trials: sweep.prior_trials and sweep.prior_sharpe_var say so already.")
+    studies = prior_studies(entries, study_id(document), study.source.name, study.forecaster.model)
+    print(f"trials: {studies} other studies judged whether {study.forecaster.model} is worth its price on this source.")
+    counted: dict[str, dict[str, float]] = {
+        "sweep": {"prior_trials": prior, "prior_sharpe_var": highest},
+        "worth": {"prior_studies": max(studies, study.worth.prior_studies)},
+    }
+    stated = {name: {key: getattr(getattr(study, name), key) for key in values} for name, values in counted.items()}
+    changed = {
+        name: {key: value for key, value in values.items() if value != _meant(stated[name][key])}
+        for name, values in counted.items()
+    }
+    if not any(changed.values()):
+        print("trials: sweep.prior_trials, sweep.prior_sharpe_var and worth.prior_studies say so already.")
         return
-    files = " ".join(map(str, state({"sweep": changed})))
-    for name, value in changed.items():
-        print(f"trials: sweep.{name} = {value} (was: {_said(getattr(sweep, name))}) -> {files}")
+    files = " ".join(map(str, state(changed)))
+    for name, values in changed.items():
+        for key, value in values.items():
+            print(f"trials: {name}.{key} = {value} (was: {_said(stated[name][key])}) -> {files}")
     print(f"Next: `make run`, then `git commit -m 'Count ...' {files} params.yaml dvc.lock`.")
+
+
+def _meant(value: float | None) -> float:
+    """What a stated number means; no variance yet is that of luck alone."""
+    return 1.0 if value is None else value
 
 
 def _said(value: float | None) -> str:

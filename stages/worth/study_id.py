@@ -3,7 +3,9 @@
 The id covers the params of `source`, `universe`, `requests`, `forecaster`, `calibration` and `worth`, where money
 decides also of `rules` and `costs`, in canonical form (`params/canonical.py`). Left out is what may change while a
 study grows: its last session, the end of the record, the plan, the planned deviation, prices, and the count of other
-studies. Its first session is covered: to begin elsewhere after a look is a choice of days. Another id is another study, whose evidence begins at 1: so whoever changes the question after a look raises
+studies. Its first session is covered: to begin elsewhere after a look is a choice of days.
+
+Another id is another study, whose evidence begins at 1. So whoever changes the question after a look raises
 `worth.prior_studies`, and with it the evidence that is needed.
 """
 
