@@ -18,7 +18,7 @@ import polars as pl
 from stages.params.quality import DialectParams, QualityParams
 from stages.quality.clean import cut_to_body, filled, judge_wicks, outliers, placed
 from stages.quality.copies import Prints, copied_sessions, sampled_prints
-from stages.quality.gaps import Silence, silence_of
+from stages.quality.long_gaps import Silence, silence_of
 from stages.quality.halts import NO_HALTS, halts_of
 from stages.quality.ingest import Ingested, ingest, read_rows
 from stages.quality.label_evidence import LabelEvidence, label_evidence

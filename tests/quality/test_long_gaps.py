@@ -4,7 +4,7 @@ from datetime import date
 
 import polars as pl
 
-from stages.quality.gaps import long_gaps, silence_of
+from stages.quality.long_gaps import long_gaps, silence_of
 from tests.quality.deliveries import QUALITY, delivery, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
