@@ -13,11 +13,11 @@ from math import log
 import polars as pl
 
 from stages.params.quality import DialectParams, QualityParams
-from stages.quality.long_gaps import trading_symbols, unlisted_halts
 from stages.quality.gate import Checked, Known, check_symbol
 from stages.quality.halts import NO_HALTS
 from stages.quality.label_messages import contradiction, undecided
 from stages.quality.labels import LabelReading, judge_labels
+from stages.quality.long_gaps import trading_symbols, unlisted_halts
 from stages.quality.others import NOBODY, Others, others_of
 from stages.quality.sessions import with_further_halts
 

@@ -18,12 +18,12 @@ import polars as pl
 from stages.params.quality import DialectParams, QualityParams
 from stages.quality.clean import cut_to_body, filled, judge_wicks, outliers, placed
 from stages.quality.copies import Prints, copied_sessions, sampled_prints
-from stages.quality.long_gaps import Silence, silence_of
 from stages.quality.halts import NO_HALTS, halts_of
 from stages.quality.ingest import Ingested, ingest, read_rows
 from stages.quality.label_evidence import LabelEvidence, label_evidence
 from stages.quality.labels import LabelReading
 from stages.quality.levels import judge_levels
+from stages.quality.long_gaps import Silence, silence_of
 from stages.quality.others import NOBODY, Extremes, Others, extremes_of
 from stages.quality.sessions import judge_sessions
 from stages.quality.units import check_unit

@@ -14,9 +14,9 @@ import polars as pl
 from stages.errors import DataContractError
 from stages.params.quality import QualityParams
 from stages.params.universe import UniverseParams
-from stages.quality.long_gaps import long_gaps
 from stages.quality.gate import Checked
 from stages.quality.halts import halts_document
+from stages.quality.long_gaps import long_gaps
 from stages.quality.sentences import doubts, too_few_sessions
 
 SCHEMA_VERSION = 1

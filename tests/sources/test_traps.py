@@ -11,8 +11,8 @@ from stages.errors import DataContractError
 from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.quality.across import check_symbols
-from stages.quality.long_gaps import long_gaps
 from stages.quality.gate import Checked
+from stages.quality.long_gaps import long_gaps
 from stages.sessions.calendar import trading_calendar
 from stages.sources.revisions import Vendor, revision
 from stages.sources.synthetic import synthetic_bars
