@@ -65,12 +65,15 @@ class Schedule(Table):
 LEVELS = (5, 25, 50, 75, 95)
 QUANTILES = tuple(f"q{level:02d}" for level in LEVELS)
 BENCHMARK = "persistence"  # the benchmark model of every run
+FREE = "free:"  # begins the model name of a free forecast, which answers beside the asked one
+FREE_MIX = f"{FREE}free_mix"
 
 
 class Quantiles(ForecastKey):
     """One row a symbol, snapshot, horizon, history length and model, as answered.
 
-    `source` names model and deployment or `local:<name>`; `key` is null only for a benchmark, which asks no question.
+    `source` names model and deployment or `local:<name>`; `key` is null only for a benchmark or a free forecast, which
+    ask no question.
     `crossed`: the answer's levels were not in order.
     *Units*: `q05..q95` in bp of log return from `last`; `q05_px..q95_px` the same as prices; `sigma_5m` a fraction.
     *Time*: everything is known at `snapshot_utc`.
