@@ -1,1 +1,1 @@
-"""Is paying worth it: evidence that the asked forecaster beats the best free one, day by day, and the verdict in words."""
+"""Is paying worth it: does the asked forecaster beat the best free one, by day, as a verdict, and in words."""

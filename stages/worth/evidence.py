@@ -42,19 +42,19 @@ def scales(x: Floats, s0: float) -> Floats:
 
 
 def log_e_values(x: Floats, mean: float, s0: float, sign: int = 1) -> Floats:
-    """log E after each day against a mean of at most `mean` (`sign` 1), or of at least `mean` (`sign` -1)."""
+    """The log of E after each day against a mean of at most `mean` (`sign` 1), or of at least `mean` (`sign` -1)."""
     return wealth(sign * (x - mean) / scales(x, s0))
 
 
 def wealth(scaled: Floats) -> Floats:
-    """log E after each day of values that are already divided by their scales: the mean over the bets."""
+    """The log of E after each day of values that are already divided by their scales: the mean over the bets."""
     z = np.clip(scaled, -CLIP, CLIP)[..., None, :]
     by_bet = np.cumsum(np.log1p(STAKES[:, None] * z), axis=-1)
     return np.asarray(np.logaddexp.reduce(by_bet, axis=-2) - np.log(len(BETS)))
 
 
 def bounds(x: Floats, s0: float, threshold: float, sign: int = 1) -> Floats:
-    """After each day, the largest mean that is rejected as too small; with `sign` -1, the smallest rejected as too large.
+    """After each day, the largest mean rejected as too small; with `sign` -1, the smallest rejected as too large.
 
     E falls in the tested mean, so the bound is found by bisection. NaN where there is no bound yet.
     *Shapes*: (days,).
