@@ -164,7 +164,7 @@ demo-online: .venv/dev # the paid path against a stand-in service, without a key
 	@python -m tests.paid.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection mutants deps errors params-page features-page plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale bench-worth label-proof detection mutants deps errors params-page features-page plots-page requirements help
 test: .venv/dev ## the quick tests
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -200,6 +200,10 @@ detection: .venv/dev # what the data gate catches: faults planted into sound fee
 bench-scale: ARGS ?= --symbols 5 50 500
 bench-scale: .venv/dev # 500 symbols x 5 years: seconds, memory, exponents
 	$(call split,ARGS) python -m tests.benchmarks.bench_scale $$words
+
+bench-worth: PATHS ?= 2000
+bench-worth: .venv/dev # how often the verdict on paying errs, and how many days it takes; PATHS=2000
+	@$(call split,PATHS) python -m tests.benchmarks.bench_worth $$words
 
 label-proof: FEEDS ?= 2000
 label-proof: .venv/dev # how often start and end labels are told apart; FEEDS=2000

@@ -1,1 +1,1 @@
-"""Is paying worth it."""
+"""Is paying worth it: does the asked forecaster beat the best free one, by day, as a verdict, and in words."""

@@ -37,7 +37,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "drop": {"KEY": ""},
     "mutants": {"N": "--n=", "SEED": "--seed="},
 }  # fmt: skip
-WORDS = {"bench-scale": "ARGS", "label-proof": "FEEDS"}
+WORDS = {"bench-scale": "ARGS", "label-proof": "FEEDS", "bench-worth": "PATHS"}
 WORDS |= dict.fromkeys(("plan", "models", "learn-model"), "SET") | dict.fromkeys(
     ("adopt", "whitelist", "collect-partitions"), "ARGS"
 )

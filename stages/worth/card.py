@@ -1,0 +1,238 @@
+"""The verdict in three lines, from the document `worth.json`.
+
+A line is one paragraph of whole sentences without line breaks; who shows it wraps it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from stages.errors import shorten
+from stages.worth.verdict import State
+
+Document = Mapping[str, Any]
+REHEARSAL = "a rehearsal: nothing was paid"
+MILLION = 1e6
+GAINS = {
+    State.WORTH_IT: "surely a gain",
+    State.NOT_WORTH_IT: "surely no gain",
+    State.NOT_YET_KNOWN: "not yet known",
+    State.NOT_SHOWN: "not shown",
+}
+
+
+def card(worth: Document) -> tuple[str, str, str]:
+    """The three lines of the verdict."""
+    lines = {
+        State.WORTH_IT: _worth_it,
+        State.NOT_WORTH_IT: _not_worth_it,
+        State.NOT_YET_KNOWN: _not_yet_known,
+        State.NOT_SHOWN: _not_shown,
+    }
+    return lines[State(worth["state"])](worth)
+
+
+def _worth_it(worth: Document) -> tuple[str, str, str]:
+    place = f"on {shorten(worth['symbols'])}, {worth['horizon_min']} min"
+    did = "earn more than they cost" if _in_money(worth) else "beat the best free forecast"
+    whose = f"{worth['model']}'s {'forecasts' if _in_money(worth) else 'distributions'}"
+    asked = "" if _in_money(worth) else f"; you asked for {_asked(worth)}"
+    stop = "" if worth["rehearsal"] else "You may stop buying evidence."
+    return (
+        f"{_head(worth)} {whose} {did} {place}.",
+        f"{_advantage(worth, of_what=True)} ({_surely(worth, 1)}{asked}). Evidence {odds(worth['most_better'])}; "
+        f"{odds(worth['threshold'])} was needed, {_included(worth)} included.",
+        _joined(_money(worth), _training(worth), stop),
+    )
+
+
+def _not_worth_it(worth: Document) -> tuple[str, str, str]:
+    better = worth["most_better"] >= worth["threshold"]
+    if _in_money(worth):
+        why = "Surely the forecasts earn no more than they cost."
+    elif better:
+        why = f"Better than what is free, surely, but surely by less than {_asked(worth)}."
+    else:
+        why = f"Nothing you would pay for: surely less than {_asked(worth)} better than what is free."
+    against = "Evidence against a gain" if _in_money(worth) else f"Evidence against {_asked(worth)}"
+    left = worth["planned_sessions"] - worth["sessions"]
+    saved = f"The {_sessions(left)} left of the plan{_calls(worth, left, '({})')} are saved." if left else ""
+    return (
+        f"{_head(worth)} {why}",
+        _joined(
+            f"{_advantage(worth, 2)} ({_range(worth, 2)}).",
+            f"{against}: {odds(worth['most_small'])}.",
+            _free_mix(worth["free_weights"]),
+        ),
+        _joined("" if worth["rehearsal"] else "Stop buying.", saved),
+    )
+
+
+def _not_yet_known(worth: Document) -> tuple[str, str, str]:
+    left = worth["planned_sessions"] - worth["sessions"]
+    step = min(worth["step"], left)
+    return (
+        _joined(_head(worth), _evidence_so_far(worth)),
+        _joined(_outlook(worth, left), _training(worth)),
+        f"Next: make study STEP={step}{_calls(worth, step, '({})')}.",
+    )
+
+
+def _not_shown(worth: Document) -> tuple[str, str, str]:
+    figures = f"({_range(worth, 1)}, {odds(worth['most_better'])})"
+    enough = "" if _in_money(worth) else f", but not known to reach the {_asked(worth)} you asked for"
+    if _in_money(worth):
+        said = f"Not known to earn more than they cost {figures}."
+    elif worth["most_better"] >= worth["threshold"]:
+        said = f"Better than free, surely {figures}{enough}."
+    else:
+        said = f"Not known to be better than free {figures}, nor surely less than {_asked(worth)} better."
+    advice = "Stop." if _in_money(worth) else "Stop, or lower worth.delta in a new study."
+    return f"{_head(worth)} {said}", _joined(f"{_advantage(worth)}.", _money(worth), _training(worth)), advice
+
+
+def odds(e: float) -> str:
+    """`28 to 1`; cut off rather than rounded up, so that nothing reaches the threshold by rounding."""
+    if e > MILLION:
+        return "more than a million to 1"
+    if e >= 10.0:
+        return f"{int(e):,} to 1"
+    return f"{e:.1f}".removesuffix(".0") + " to 1" if e >= 0.05 else "less than 0.1 to 1"
+
+
+def _head(worth: Document) -> str:
+    sessions = _sessions(worth["sessions"])
+    if worth["state"] == State.NOT_SHOWN:
+        return f"{worth['state']} (plan ended, {sessions}{', ' + REHEARSAL if worth['rehearsal'] else ''})."
+    paid = REHEARSAL if worth["rehearsal"] else f"{worth['calls']:,} calls"
+    if worth["decided_on"] is None:
+        return f"{worth['state']} ({sessions}, {paid})."
+    day = date.fromisoformat(worth["decided_on"])
+    return f"{worth['state']} (decided {day.day} {day:%B}, after {sessions}, {paid})."
+
+
+def _evidence_so_far(worth: Document) -> str:
+    """What the days so far say, and why they do not decide."""
+    if worth["estimate"] is None:
+        return f"No complete session counts yet; a verdict needs {worth['min_days']}."
+    needed = f"{odds(worth['threshold'])} decides"
+    if worth["sessions"] < worth["min_days"]:
+        needed += f", from {worth['min_days']} sessions on"
+    elif worth["most_better"] >= worth["threshold"]:
+        needed = f"better than free, surely, but so far by less than the {_asked(worth)} you asked for"
+    return (
+        f"{_advantage(worth)} ({_range(worth, 1)}). Evidence {odds(worth['e_better'])} for, "
+        f"{odds(worth['e_small'])} against; {needed}."
+    )
+
+
+def _outlook(worth: Document, left: int) -> str:
+    if worth["more_sessions"] is None:
+        return f"The plan ends after {_sessions(left)} more{_calls(worth, left, '({})')}."
+    first, last = worth["more_sessions"]
+    if first is None:
+        return f"If it goes on like this: not before the plan ends, after {left} more{_calls(worth, left, '({})')}."
+    if last is None:
+        return (
+            f"If it goes on like this: about {first} more sessions or longer{_calls(worth, first, '({} or more)')}; "
+            f"the plan ends after {left} more."
+        )
+    span = f"{first} to {last}" if first != last else f"{first}"
+    calls = f"{first * worth['calls_a_session']:,} to {last * worth['calls_a_session']:,} calls"
+    paid = "" if worth["rehearsal"] else f" ({calls})" if first != last else _calls(worth, first, "({})")
+    return f"If it goes on like this: about {span} more sessions{paid}; the plan ends after {left} more."
+
+
+def _money(worth: Document) -> str:
+    money = worth["money"]
+    if money is None or money["bp_a_call"] is None:
+        return ""
+    price = "no price stated" if money["price_per_call"] is None else "before its price"
+    link = ", " if money["price_per_call"] is None else " "
+    span = _bounds(money["bp_interval"], "{:.1f}")
+    said = f"Money: {money['bp_a_call']:+.1f} bp a call{link}{price}, {GAINS[State(money['state'])]} ({span})."
+    even, needed = money["break_even"], money["sessions_needed"]
+    if even is not None and money["price_per_call"] is not None:
+        between = _bounds(money["break_even_interval"], "{:.3g}")
+        said += f" It breaks even at a price of {even:.3g} a call ({between}); yours is {money['price_per_call']:.3g}."
+    open_ = State(money["state"]) in {State.NOT_YET_KNOWN, State.NOT_SHOWN}
+    return said + (f" At this size an answer takes about {needed:,} sessions." if open_ and needed else "")
+
+
+def _training(worth: Document) -> str:
+    training = worth["training"]
+    before, both = training["sessions_before"], training["sessions_before"] + training["sessions_after"]
+    if training["unseen"]:
+        return ""
+    if training["trained_until"] is None:
+        return "Training days: unknown, it may have seen these."
+    if not before:
+        return ""
+    return (
+        f"Training days: {before} of {both} sessions lie before the end of its training, {training['trained_until']}, "
+        "and count for nothing."
+    )
+
+
+def _free_mix(weights: Mapping[str, float]) -> str:
+    shares = [(round(100 * weight), name) for name, weight in weights.items()]
+    said = ", ".join(f"{share} % {name}" for share, name in sorted(shares, key=lambda one: (-one[0], one[1])) if share)
+    return f"The free forecast is {said}." if said else ""
+
+
+def _advantage(worth: Document, decimals: int = 1, *, of_what: bool = False) -> str:
+    if _in_money(worth):
+        return f"Gain {worth['estimate']:,.2f} a session after its price"
+    return f"Advantage {_percent(worth['estimate'], decimals)} %" + " of the loss" * of_what
+
+
+def _surely(worth: Document, decimals: int) -> str:
+    return f"surely {_range(worth, decimals)}" if any(end is not None for end in worth["interval"]) else "no bound yet"
+
+
+def _range(worth: Document, decimals: int) -> str:
+    if _in_money(worth):
+        return _bounds(worth["interval"], "{:,.2f}")
+    in_percent = [None if end is None else 100 * end for end in worth["interval"]]
+    return _bounds(in_percent, f"{{:.{decimals}f}}", " %")
+
+
+def _bounds(ends: Sequence[float | None], form: str, unit: str = "") -> str:
+    low, high = (None if end is None else _unsigned_zero(form.format(end)) for end in ends)
+    if low is None and high is None:
+        return "no bound yet"
+    return f"{low} to {high}{unit}" if low and high else f"at least {low}{unit}" if low else f"at most {high}{unit}"
+
+
+def _percent(share: float, decimals: int) -> str:
+    return _unsigned_zero(f"{100 * share:.{decimals}f}")
+
+
+def _unsigned_zero(text: str) -> str:
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text
+
+
+def _asked(worth: Document) -> str:
+    return f"{100 * worth['delta']:g} %"
+
+
+def _included(worth: Document) -> str:
+    prior = worth["prior_studies"]
+    return f"looks and {prior} earlier {'study' if prior == 1 else 'studies'}" if prior else "looks"
+
+
+def _sessions(many: int) -> str:
+    return f"{many} session" if many == 1 else f"{many} sessions"
+
+
+def _calls(worth: Document, sessions: int, form: str) -> str:
+    calls = sessions * worth["calls_a_session"]
+    return "" if worth["rehearsal"] else " " + form.format(f"{calls:,} call" + "s" * (calls != 1))
+
+
+def _in_money(worth: Document) -> bool:
+    return bool(worth["decide_by"] == "money")
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -1,0 +1,160 @@
+"""Day values: by how much the asked forecaster beats a free one on the same questions, as a share of the expected loss.
+
+The difference of the losses of a question is divided by a unit that is known at the snapshot: the loss that a Gaussian
+forecast as wide as the mean of both would expect. Dividing by the losses themselves would reward intervals that are too
+narrow. A day's value is the mean over its symbols of the mean over the symbol's questions, so symbols weigh alike.
+
+*Tables*: frames in the form of `Scored`, each of one model, one method and one history; others are as documented below.
+*Units*: losses and widths in bp; values are shares of the expected loss, positive where the asked one is better.
+*Time*: a unit is known at its snapshot, a day's value once all its outcomes are.
+*Errors*: `DataContractError` where the outcomes differ, or the losses differ by more than the forecasts do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from stages.errors import DataContractError
+from stages.tables.forecasts import LEVELS, QUANTILES
+
+QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
+VERSIONS = {"calibrated": "{}", "raw": "raw_{}"}
+SHAPE, DIRECTION = "shape", "direction"
+EXPECTED = {SHAPE: 0.0755, DIRECTION: 0.2425}  # a Gaussian's own expected loss, by the width of its 90 % interval
+DECIMALS = 9  # of a day's value
+ROUNDING = 1e-6  # of losses in bp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One row a question that both sides answered, calibrated, and that has an outcome; and what was left out.
+
+    *Tables*: symbol, snapshot_utc, horizon_min, session, and the difference of the losses as a share of the expected
+    loss: `shape_calibrated`, `direction_calibrated`, `shape_raw`, `direction_raw`; null where no interval has a width.
+    `void` and `uncalibrated` count questions that left both sides, `no_scale` those without a width as calibrated.
+    """
+
+    questions: pl.DataFrame
+    void: int
+    uncalibrated: int
+    no_scale: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Days:
+    """The days of one question: one row a session, and how many days were set aside.
+
+    *Tables*: session, x, n_questions, n_symbols; a day with fewer than half of the universe's symbols is set aside.
+    """
+
+    table: pl.DataFrame
+    set_aside: int
+
+
+def compare(asked: pl.DataFrame, free: pl.DataFrame) -> Compared:
+    """The asked model's and the free model's losses on the questions of both."""
+    levels = [column.format(name) for column in VERSIONS.values() for name in QUANTILES]
+    kept = [*QUESTION, "session", "y_bp", "void", "calibrated", *levels]
+    both = asked.select(kept).join(free.select(kept).drop("session"), on=QUESTION, how="inner", suffix="_free")
+    _demand_one_outcome(both)
+    both = both.sort(QUESTION)
+    is_calibrated = pl.col("calibrated") & pl.col("calibrated_free")
+    scored = both.filter(~pl.col("void") & is_calibrated)
+    within = scored.with_columns(
+        expression for version in VERSIONS for kind in EXPECTED for expression in _difference(kind, version)
+    )
+    _demand_agreement(within)
+    names = [f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED]
+    return Compared(
+        questions=within.select(*QUESTION, "session", *names),
+        void=int(both["void"].sum()),
+        uncalibrated=both.filter(~pl.col("void") & ~is_calibrated).height,
+        no_scale=within["shape_calibrated"].null_count(),
+    )
+
+
+def day_values(questions: pl.DataFrame, value: str, symbols: Sequence[str], horizon_min: int) -> Days:
+    """The days of one of `Compared`'s values at one horizon; `symbols` are all that the universe holds.
+
+    Sums run over sorted values, so neither the order of rows nor the names of symbols change a bit.
+    """
+    chosen = (pl.col("horizon_min") == horizon_min) & pl.col("symbol").is_in(list(symbols))
+    found = questions.filter(chosen, pl.col(value).is_not_null()).select("session", "symbol", pl.col(value).alias("x"))
+    by_symbol = _means(found.with_columns(n_questions=pl.lit(1)), ["session", "symbol"])
+    by_day = _means(by_symbol.with_columns(n_symbols=pl.lit(1)), ["session"])
+    present = by_day.filter(2 * pl.col("n_symbols") >= len(set(symbols)))
+    table = present.select("session", pl.col("x").round(DECIMALS) + 0.0, "n_questions", "n_symbols")
+    return Days(table=table, set_aside=by_day.height - present.height)
+
+
+def _means(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """One row a group: the mean of `x`, added up in rising order; other numbers are added."""
+    rising = rows.sort(*keys, "x")
+    group = rising.select(pl.struct(keys).rle_id()).to_series().to_numpy()
+    counts = rising.select(pl.exclude(*keys, "x")).columns
+    held = rising.group_by(keys, maintain_order=True).agg(pl.col(counts).sum())
+    mean = np.bincount(group, rising["x"].to_numpy()) / np.maximum(np.bincount(group), 1)
+    return held.with_columns(x=pl.Series(mean, dtype=pl.Float64))
+
+
+def _difference(kind: str, version: str) -> list[pl.Expr]:
+    """The value of a question, and the most it could be: the forecasts' own disagreement."""
+    column, share = VERSIONS[version], EXPECTED[kind]
+    y, paid, free = pl.col("y_bp"), column, f"{column}_free"
+    width = 0.5 * sum((_width(side) for side in (free, paid)), pl.lit(0.0))
+    unit = pl.when(width > 0).then(share * width)
+    lost = {side: _loss(kind, y, side) for side in (free, paid)}
+    return [
+        ((lost[free] - lost[paid]) / unit).alias(f"{kind}_{version}"),
+        (_disagreement(kind, free, paid) / unit).alias(f"{kind}_{version}_most"),
+        unit.alias(f"{kind}_{version}_unit"),
+    ]
+
+
+def _width(side: str) -> pl.Expr:
+    return pl.col(side.format("q95")) - pl.col(side.format("q05"))
+
+
+def _loss(kind: str, y: pl.Expr, side: str) -> pl.Expr:
+    """Absolute error of the median, or the mean pinball loss over the levels."""
+    if kind == DIRECTION:
+        return (y - pl.col(side.format("q50"))).abs()
+    missed = [(level / 100, y - pl.col(side.format(name))) for level, name in zip(LEVELS, QUANTILES, strict=True)]
+    return _mean([pl.max_horizontal(share * error, (share - 1) * error) for share, error in missed])
+
+
+def _disagreement(kind: str, free: str, paid: str) -> pl.Expr:
+    """The largest difference of the losses that any outcome could bring."""
+    apart = [(pl.col(free.format(name)) - pl.col(paid.format(name))).abs() for name in QUANTILES]
+    if kind == DIRECTION:
+        return apart[QUANTILES.index("q50")]
+    return _mean([max(level, 100 - level) / 100 * one for level, one in zip(LEVELS, apart, strict=True)])
+
+
+def _mean(parts: Sequence[pl.Expr]) -> pl.Expr:
+    """The mean of the levels, added from the lowest up."""
+    return sum(parts[1:], parts[0]) / len(parts)
+
+
+def _demand_one_outcome(both: pl.DataFrame) -> None:
+    other = both.filter(~pl.col("y_bp").eq_missing(pl.col("y_bp_free")) | (pl.col("void") != pl.col("void_free")))
+    if other.height:
+        symbol, snapshot, horizon = other.sort(QUESTION).select(QUESTION).row(0)
+        raise DataContractError(
+            f"{symbol} {snapshot} {horizon} min: the asked and the free model have different outcomes in "
+            f"{other.height} questions, this is the first; both must be scored on the same bars: run `score_forecasts` "
+            "anew."
+        )
+
+
+def _demand_agreement(scored: pl.DataFrame) -> None:
+    for name in (f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED):
+        excess = (pl.col(name).abs() - pl.col(f"{name}_most")) * pl.col(f"{name}_unit")
+        if (beyond := scored.filter(excess > ROUNDING)).height:
+            symbol, snapshot, horizon = beyond.select(QUESTION).row(0)
+            raise DataContractError(
+                f"{symbol} {snapshot} {horizon} min: {name} is larger than the forecasts' disagreement allows, as in "
+                f"{beyond.height} questions: the losses are computed wrongly. Report this as a fault of the pipeline."
+            )

@@ -1,0 +1,104 @@
+"""Evidence about a mean that may be looked at after every day: a betting process and its confidence sequence.
+
+A gambler bets each day that the value lies above the tested mean. What one unit became is the evidence E against the
+mean being that small. Days are divided by a scale known from earlier days and clipped at four of them, and bets are
+constants, so E is a non-negative supermartingale while the expected clipped day is at most zero given the past. Then
+the chance that E ever reaches 1/alpha is at most alpha, however often one looks. The clip is the only approximation:
+where rare large losses lie behind it, the clipped mean exceeds the true one.
+
+*Shapes*: values are (..., days); every result has the same shape. A result of the first n days equals the first n of a
+longer series to the last bit, since all sums run in day order.
+*Units*: E as natural logarithm; scales and means in the unit of the values.
+*Source*: Waudby-Smith, Ramdas (2024) for betting and confidence sequences; Ville (1939) for the bound; Wang, Ramdas
+(2022) for e-BH.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CLIP = 4.0  # a day counts as at most so many scales
+K = 3  # days that the planned deviation weighs as much as
+BETS = np.array([0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0])
+LARGEST = 0.95  # share of all that the largest bet puts at risk
+STAKES = LARGEST * BETS / CLIP  # of what a gambler has, by scale
+REACH, HALVINGS = 40.0, 60  # of the search for a bound: how many of the largest scales from the mean, and how often
+PREFIXES_AT_ONCE = 64
+
+
+def running_means(x: Floats) -> Floats:
+    """The mean of the days so far, after each day."""
+    return np.asarray(np.cumsum(x, axis=-1) / np.arange(1, x.shape[-1] + 1))
+
+
+def scales(x: Floats, s0: float) -> Floats:
+    """What each day is divided by: the deviation of the earlier days, drawn towards `s0`, the one that was planned."""
+    squares = np.cumsum((x - running_means(x)) ** 2, axis=-1)
+    earlier = np.concatenate([np.zeros_like(x[..., :1]), squares[..., :-1]], axis=-1)
+    return np.asarray(np.sqrt((K * s0**2 + earlier) / (K + np.arange(x.shape[-1]))))
+
+
+def log_e_values(x: Floats, mean: float, s0: float, sign: int = 1) -> Floats:
+    """The log of E after each day against a mean of at most `mean` (`sign` 1), or of at least `mean` (`sign` -1)."""
+    return wealth(sign * (x - mean) / scales(x, s0))
+
+
+def wealth(scaled: Floats) -> Floats:
+    """The log of E after each day of values that are already divided by their scales: the mean over the bets."""
+    z = np.clip(scaled, -CLIP, CLIP)[..., None, :]
+    by_bet = np.cumsum(np.log1p(STAKES[:, None] * z), axis=-1)
+    return np.asarray(np.logaddexp.reduce(by_bet, axis=-2) - np.log(len(BETS)))
+
+
+def bounds(x: Floats, s0: float, threshold: float, sign: int = 1) -> Floats:
+    """After each day, the largest mean rejected as too small; with `sign` -1, the smallest rejected as too large.
+
+    E falls in the tested mean, so the bound is found by bisection. NaN where there is no bound yet.
+    *Shapes*: (days,).
+    """
+    values = sign * x
+    means, spread = running_means(values), scales(values, s0)
+    reach = REACH * np.maximum.accumulate(spread)
+    low, high = means - reach, means + reach
+    bounded = _rejected(low, values, spread, threshold)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        rejected = _rejected(middle, values, spread, threshold)
+        low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
+    return np.where(bounded, sign * low, np.nan)
+
+
+def _rejected(tested: Floats, x: Floats, spread: Floats, threshold: float) -> NDArray[np.bool_]:
+    """Whether the first n days reject the n-th tested mean, for every n.
+
+    Plain products instead of logarithms: only the side of the threshold is asked. Days behind the n-th multiply by one.
+    """
+    days = np.arange(len(x))
+    found = np.empty(len(x), bool)
+    for first in range(0, len(x), PREFIXES_AT_ONCE):
+        some = days[first : first + PREFIXES_AT_ONCE]
+        known = days[: some[-1] + 1, None]
+        z = np.clip((x[known] - tested[some]) / spread[known], -CLIP, CLIP)
+        z[first:] *= known[first:] <= some
+        factors, total = np.empty_like(z), np.zeros(len(some))
+        with np.errstate(over="ignore"):  # beyond the largest number, E is surely above the threshold
+            for stake in STAKES:
+                np.multiply(z, stake, out=factors)
+                factors += 1.0
+                total += np.prod(factors, axis=0)
+        found[some] = total >= threshold * len(STAKES)
+    return found
+
+
+def rejected_together(log_e: Sequence[float], alpha: float) -> list[bool]:
+    """Which of several hypotheses fall together when the expected share of false ones among them is to be `alpha`.
+
+    e-BH: the largest j whose j-th largest E is at least K / (alpha j); the j largest fall, whatever their dependence.
+    """
+    e, k = np.asarray(log_e, np.float64), len(log_e)
+    falling = np.sort(e)[::-1]
+    enough = np.flatnonzero(falling >= np.log(k / (alpha * np.arange(1, k + 1))))
+    return [bool(one) for one in e >= falling[enough[-1]]] if len(enough) else [False] * k

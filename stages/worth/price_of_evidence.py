@@ -1,0 +1,146 @@
+"""What evidence costs: after how many sessions and calls a verdict falls, by the true advantage.
+
+Simulated days go through the evidence and the verdict as real ones do. How much days differ is known before anything is
+bought, from free forecasters alone, and later from the bought days themselves.
+
+*Units*: advantages and deviations of a day are shares of the expected loss.
+*Source*: days are normal and independent here; the interval of a deviation is the chi-square's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri
+
+from stages.worth.evidence import Floats, running_means, scales, wealth
+from stages.worth.verdict import UNDECIDED, Terms, decide
+
+PATHS, SEED = 1_000, 18
+ADVANTAGES = (0.01, 0.03, 0.05, 0.10, 0.0)
+LATE = 0.9
+QUARTILES = (0.25, 0.75)
+IN_DOUBT = 0.1  # on each side of the interval of a deviation
+DAYS_BY_SQUARE = 7.0  # days that a small advantage takes, times (advantage / deviation) squared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """How long the verdict takes at one true advantage.
+
+    `median` and `late` are the days by which half and nine tenths of the paths are decided, None beyond the plan;
+    `worth` and `not_worth` the shares of each verdict by its end.
+    """
+
+    advantage: float
+    median: int | None
+    late: int | None
+    worth: float
+    not_worth: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What one session of the study buys. `sessions_before` are bought before both sides are calibrated."""
+
+    symbols: Sequence[str]
+    snapshots: int
+    calls_a_session: int
+    sessions_before: int
+    price_per_call: float | None
+
+
+def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> list[Wait]:
+    """The wait at each advantage where days differ by `sd`; `terms.s0` is what was planned, best the same."""
+    rng = np.random.default_rng(np.random.SeedSequence([SEED, terms.planned_sessions]))
+    noise = rng.standard_normal((PATHS, terms.planned_sessions))
+    in_sd = replace(terms, delta=terms.delta / sd, s0=terms.s0 / sd)
+    spread, mean = scales(noise, in_sd.s0), running_means(noise)
+    found = []
+    for advantage in advantages:
+        shift = advantage / sd
+        better, small = wealth((noise + shift) / spread), wealth((in_sd.delta - shift - noise) / spread)
+        day, worth = decide(better, small, mean + shift, in_sd)
+        median, late = _reached(day, 0.5), _reached(day, LATE)
+        shares = float(np.mean(worth)), float(np.mean((day != UNDECIDED) & ~worth))
+        found.append(Wait(advantage=advantage, median=median, late=late, worth=shares[0], not_worth=shares[1]))
+    return found
+
+
+def likely_deviations(sd: float, days: int) -> tuple[float, float]:
+    """The interval that holds the true deviation in 80 % of cases, after `days` (two or more) with this one."""
+    free = days - 1
+    low, high = (sd * np.sqrt(free / chdtri(free, tail)) for tail in (IN_DOUBT, 1.0 - IN_DOUBT))
+    return float(low), float(high)
+
+
+def more_sessions(x: Floats, terms: Terms) -> tuple[int | None, int | None]:
+    """Quartiles of the sessions until the verdict if days go on with the mean and deviation so far.
+
+    None beyond the plan. `x` are the days so far, without a verdict.
+    """
+    x = np.asarray(x, np.float64)
+    mean, sd = (x.mean(), x.std(ddof=1)) if len(x) > 1 else (x.sum(), terms.s0)
+    rng = np.random.default_rng(np.random.SeedSequence([SEED, terms.planned_sessions, len(x)]))
+    ahead = mean + sd * rng.standard_normal((PATHS, max(terms.planned_sessions - len(x), 0)))
+    paths = np.concatenate([np.broadcast_to(x, (PATHS, len(x))), ahead], axis=-1)
+    spread = scales(paths, terms.s0)
+    better, small = wealth(paths / spread), wealth((terms.delta - paths) / spread)
+    day, _ = decide(better, small, running_means(paths), terms)
+    first, last = (_reached(day, share) for share in QUARTILES)
+    return first and first - len(x), last and last - len(x)
+
+
+def sessions_to_know(mean: float, sd: float) -> int | None:
+    """About how many days a small advantage takes until it is known; None for none."""
+    return int(np.ceil(DAYS_BY_SQUARE * (sd / mean) ** 2)) if mean else None
+
+
+def price_of_a_call(
+    price_per_call: float | None, price_per_million_tokens: float | None, tokens_per_call: float | None
+) -> float | None:
+    """The stated price, or that of the call's tokens; None if neither is stated."""
+    if price_per_call is not None or price_per_million_tokens is None or tokens_per_call is None:
+        return price_per_call
+    return price_per_million_tokens * tokens_per_call / 1e6
+
+
+def before_you_buy(setup: Setup, sds: Mapping[str, float], terms: Terms, after_days: int = 0) -> list[str]:
+    """The plan in words: a headline, and a line for each advantage.
+
+    `terms.s0` is `worth.planned_sd`, or the usual deviation where that is proposed. `sds` are the deviations of a day: `close`, `usual` and `far`. Before a purchase these are pairs of free
+    forecasters; after `after_days` bought days they are the bought days' own, with its interval.
+    """
+    usual, *ends = (waits(sds[name], terms) for name in ("usual", "close", "far"))
+    sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session
+    source = f"in the {after_days} days bought" if after_days else "as persistence does from the best free forecast"
+    head = (
+        f"Before you buy ({', '.join(setup.symbols)}, {setup.snapshots} snapshots, {setup.calls_a_session} calls a "
+        f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, {source}):"
+    )
+    before = setup.sessions_before
+    first = f"The first {before} sessions ({before * setup.calls_a_session:,} calls) only calibrate; they are counted."
+    lines = [_line(wait, (low, high), setup) for wait, low, high in zip(usual, *ends, strict=True)]
+    return [head, *lines, *([first] if before else [])]
+
+
+def _line(wait: Wait, ends: Sequence[Wait], setup: Setup) -> str:
+    named = f"advantage {100 * wait.advantage:.0f} %" if wait.advantage else "none at all"
+    known = f"known at its end in {100 * (wait.worth + wait.not_worth):.0f} % of cases"
+    if wait.median is None:
+        return f"{named}: not before the end of the plan; {known}"
+    word = "WORTH" if wait.worth >= wait.not_worth else "NOT WORTH"
+    days = [None if one.median is None else one.median + setup.sessions_before for one in (wait, *ends)]
+    calls = (days[0] or 0) * setup.calls_a_session
+    low, high = sorted(days[1:], key=lambda day: np.inf if day is None else day)
+    span = f"{low or 'the end'} to {high or 'past the end'}"
+    paid = "" if setup.price_per_call is None else f", at a price of {calls * setup.price_per_call:,.2f}"
+    return f"{named}: {word} after about {days[0]} sessions ({span}), {calls:,} calls{paid}; {known}"
+
+
+def _reached(day: NDArray[np.int64], share: float) -> int | None:
+    """The day by which this share of the paths is decided."""
+    days = np.sort(np.where(day == UNDECIDED, np.inf, day + 1.0))
+    reached = days[int(np.ceil(share * len(days))) - 1]
+    return int(reached) if np.isfinite(reached) else None
