@@ -165,6 +165,27 @@ class Calibrated(Corrected, Provenance):
     """One row a forecast and calibration method, of every session including sealed ones, without outcomes."""
 
 
+class FreeWeights(Table):
+    """How much each candidate counts in the mix of free forecasts, before a session's outcomes are known.
+
+    Weights of a session and horizon add up to 1.
+    *Time*: `last_outcome_used_utc` is in an earlier session; null while nothing was known, so that it is the prior.
+    """
+
+    session = dy.Date(primary_key=True, nullable=False)
+    horizon_min = dy.Int32(primary_key=True, nullable=False, min=1)
+    model = dy.String(primary_key=True, nullable=False)
+    weight = number(9)
+    last_outcome_used_utc = instant(nullable=True)
+
+    @dy.rule()
+    def uses_no_outcome_of_its_session(cls) -> pl.Expr:
+        """The day of `last_outcome_used_utc` is before `session`."""
+        return pl.col("last_outcome_used_utc").is_null() | (
+            pl.col("last_outcome_used_utc").dt.date() < pl.col("session")
+        )
+
+
 class Scored(Corrected, Outcome, Provenance):
     """`Calibrated` with outcomes; only for sessions that may be scored: the search span, or an opened holdout."""
 
