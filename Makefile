@@ -26,7 +26,7 @@ override UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(value PATH)
 export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 
-override STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
+override STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal judge-worth score-forecasts sweep \
 	backtest evaluate report
 override LONG := "torture or scale or journey or browser"
 override QUICK := "not (torture or scale or journey or browser)"
@@ -107,7 +107,7 @@ refresh: .venv/runtime ## list the source anew, and say what is new or revised
 	python -m stages refresh
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan spend models learn-model budget canary show-request adopt-store new-store release drop \
+.PHONY: $(COMMANDS) doctor audit trials null worth study plan spend models learn-model budget canary show-request adopt-store new-store release drop \
 	demo-online
 $(COMMANDS): .venv/runtime
 	@$(call split,ARGS) python -m stages $@ $$words
@@ -129,6 +129,12 @@ trials: .venv/runtime ## every variant ever tried; writes sweep.prior_trials
 
 null: .venv/runtime # how often the gates pass by luck; TIMES=100 SEEDS=20
 	@python -m stages null $(call option,--times,TIMES) $(call option,--seeds,SEEDS)
+
+worth: .venv/runtime ## is paying worth it: the verdict of the last run
+	@python -m stages worth
+
+study: .venv/runtime ## buy until it is known, some sessions at a time: STEP=5
+	@python -m stages study $(call option,--step,STEP)
 
 plan: .venv/runtime ## what a run would cost; SET="requests.history_days=[20,40]"
 	@$(call split,SET) python -m stages plan -- $$words

@@ -15,16 +15,20 @@ from stages.io.files import read_json
 from stages.io.terminal import run
 from stages.runs.evidence import require_evidence
 from stages.trading.holdout import NOT_BEGUN
+from stages.worth.card import beside_the_gates, card
 
 GATES = Path("artifacts/evaluate/gates.json")
+WORTH = Path("artifacts/judge_worth/worth.json")
+CARD_WIDTH = 80
 
 
 def main() -> None:
     """gates.json -> a table, and the exit code."""
-    require_evidence("evaluate")
+    require_evidence("evaluate", "judge_worth")
     document = read_json(GATES)
 
     Console(highlight=False, width=120).print(_table(document))
+    print_card(document["verdict"])
 
     if not document["holds"]:
         verdict = document["verdict"]
@@ -38,6 +42,16 @@ def main() -> None:
             "artifacts/report/index.html say why."
         )
     print(f"gate: {document['verdict']}")
+
+
+def print_card(verdict: str) -> None:
+    """The buyer's verdict below the gates, at the terminal's width, and why the two may differ."""
+    worth = read_json(WORTH)
+    console = Console(highlight=False, width=min(Console().width, CARD_WIDTH))
+    console.print()
+    for paragraph in (*card(worth), beside_the_gates(worth["state"], verdict)):
+        console.print(paragraph, markup=False)
+    console.print()
 
 
 def _table(document: dict[str, Any]) -> Table:

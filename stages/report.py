@@ -31,7 +31,10 @@ FILES = {
     "portfolio": Path("artifacts/evaluate/portfolio.csv"),
     "cost_curve": Path("artifacts/evaluate/cost_curve.csv"),
     "delay": Path("artifacts/evaluate/delay.csv"),
+    "worth": Path("artifacts/judge_worth/worth.json"),
+    "worth_days": Path("artifacts/judge_worth/days.parquet"),
 }
+LATER = ("worth", "worth_days")  # of a stage that the earliest runs do not have
 PAGE = Path("artifacts/report/index.html")
 REPORT = Path("artifacts/report/report.md")
 ROBUSTNESS = Path("artifacts/report/robustness_report.md")

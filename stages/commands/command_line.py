@@ -113,6 +113,10 @@ VERBS = {
     "open-holdout": Verb("commands.trials:open_holdout", "let the stated strategy see the holdout, on the record", (
         one("--month", help="one month of split.holdout_months, like 2025-02; without it, everything"),
     )),
+    "worth": Verb("commands.worth:worth", "is paying worth it: the verdict of the last run"),
+    "study": Verb("commands.worth:study", "buy some sessions at a time until it is known", (
+        one("--step", type=number(1), default=5, help="sessions a step (5)"),
+    )),
     "trials": Verb("commands.trials:trials", "what was ever tried, and what sweep.prior_* say of it", (
         one("--present", dest="only_present", action="store_true", help="only log what the present tables hold"),
     )),

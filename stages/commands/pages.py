@@ -30,7 +30,7 @@ from stages.params.forecaster import ApiParams
 from stages.params.report import ReportParams
 from stages.params.section import parse
 from stages.params.source import SourceParams
-from stages.report import FILES
+from stages.report import FILES, LATER
 from stages.reporting.compare import render_pair
 from stages.reporting.elements import Section
 from stages.reporting.page import render_page
@@ -61,12 +61,12 @@ def read_run(name: str) -> Record:
     Its params are taken as they stood, but for `api`: a run of the past needs nothing that came later.
     """
     with tempfile.TemporaryDirectory(prefix="page-") as folder:
-        root = Path() if name == WORKSPACE else Path(folder)
+        root, files = Path() if name == WORKSPACE else Path(folder), FILES
         if name == WORKSPACE:
-            require_evidence("evaluate")
+            require_evidence("evaluate", "judge_worth")
         else:
-            fetch_run(name, FILES.values(), root)
-        record = read_record(FILES, shown(read_params_of(root)), root)
+            files = fetch_run(name, FILES, root, LATER)
+        record = read_record(files, shown(read_params_of(root)), root)
         return replace(record, bars=dict(record.bars))  # read before the folder goes
 
 

@@ -44,7 +44,7 @@ def pr_comment(base: str, pictures_at: str) -> None:
     study = Study.parse(present() or {})
     before = read_run(base)
     with tempfile.TemporaryDirectory(prefix="base-") as folder:
-        fetch_run(base, [SCHEDULE, METRICS], Path(folder))
+        fetch_run(base, {"schedule": SCHEDULE, "metrics": METRICS}, Path(folder))
         old_keys = set(read_table(Schedule, Path(folder) / SCHEDULE)["key"].drop_nulls())
         metrics = read_json(Path(folder) / METRICS)
     whole: dict[str, Any] = (

@@ -15,6 +15,7 @@ from stages.reporting.record import Record
 from stages.tables.forecasts import Calibrated
 from stages.tables.market import Bars
 from stages.tables.trades import Daily, Signals, Trades
+from stages.tables.worth import WorthDays
 
 
 def content_hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
@@ -52,6 +53,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "portfolio": read_sheet,
     "cost_curve": read_sheet,
     "delay": read_sheet,
+    "worth_days": partial(read_table, WorthDays),
 }
 
 

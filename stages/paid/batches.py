@@ -9,8 +9,11 @@ share a request up to a size limit.
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import NoReturn
 
 from stages.forecasting.backend import Asked
+from stages.paid.units import most
 from stages.questions.question import Question
 
 BYTES_PER_VALUE = 12  # a float32 in JSON with its comma, at most
@@ -107,3 +110,17 @@ def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
         by_symbol[one.question.symbol].append(one)
     for depth in range(max(map(len, by_symbol.values()))):
         yield [queue[depth] for queue in by_symbol.values() if depth < len(queue)]
+
+
+def by_session(questions: Iterable[Question]) -> dict[date, tuple[int, int]]:
+    """Requests at one per snapshot, and their tokens at most, by session in order; a session is one day in UTC."""
+    found: dict[date, tuple[int, int]] = {}
+    for batch in per_snapshot(Asked(question, _no_rows) for question in questions):
+        day = batch.questions[0].snapshot_utc.date()
+        calls, tokens = found.get(day, (0, 0))
+        found[day] = calls + 1, tokens + most(batch.questions, None).tokens
+    return found
+
+
+def _no_rows() -> NoReturn:
+    raise AssertionError("counting requests needs no rows")

@@ -23,10 +23,11 @@ from stages.reporting.record import Record
 from stages.reporting.skill import controls, skill
 from stages.reporting.sweep import sweep
 from stages.reporting.verdict import gates, headline
+from stages.reporting.worth import card_of, worth
 
 Describe = Callable[[Record], Section]
 
-SUMMARY: tuple[Describe, ...] = (gates, sources)
+SUMMARY: tuple[Describe, ...] = (worth, gates, sources)
 EVIDENCE: tuple[Describe, ...] = (data, skill, coverage, fans, equity, sweep, walk_forward, costs, controls, inputs)
 PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
 ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, walk_forward, costs, controls, inputs)
@@ -45,11 +46,8 @@ def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
             study=record.config["report"]["study"],
             label=record.label,
             headline=headline(record),
-            sections=[
-                *(describe(record) for describe in SUMMARY),
-                *panels,
-                *(describe(record) for describe in EVIDENCE),
-            ],
+            card=card_of(record),
+            sections=[*_described(record, SUMMARY), *panels, *_described(record, EVIDENCE)],
             vega=vega(),
             theme=THEME,
         )
@@ -103,6 +101,12 @@ def _render(record: Record, title: str, contents: tuple[Describe, ...]) -> str:
             title=title,
             label=record.label,
             headline=headline(record),
-            sections=[describe(record) for describe in contents],
+            card=card_of(record),
+            sections=_described(record, contents),
         )
     )
+
+
+def _described(record: Record, contents: tuple[Describe, ...]) -> list[Section]:
+    """The sections of a record; the earliest runs have no verdict of worth."""
+    return [describe(record) for describe in contents if describe is not worth or record.worth is not None]

@@ -19,7 +19,7 @@ class Record:
     """One run. `config` holds every declared section of params, `hashes` the md5 of each file behind the page.
 
     *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts are
-    those of the stated calibration method.
+    those of the stated calibration method. The earliest runs have no verdict of worth.
     """
 
     config: Document
@@ -45,6 +45,8 @@ class Record:
     portfolio: pl.DataFrame
     cost_curve: pl.DataFrame
     delay: pl.DataFrame
+    worth: Document | None = None
+    worth_days: pl.DataFrame | None = None
 
     @property
     def symbols(self) -> list[str]:

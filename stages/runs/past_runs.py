@@ -11,7 +11,7 @@ not those of its dvc.lock. Missing tables raise nothing: they are counted.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,23 @@ from stages.io.dvc_internals import copy_from_run
 from stages.io.run_record import file_hash
 from stages.io.settings import PARAMS
 from stages.io.workspace import cached, git
-from stages.runs.evidence import LOCK, Run, parse_run, require_fetched
+from stages.runs.evidence import LOCK, Run, parse_run, read_run, require_fetched
 from stages.trading.identity import strategy_id_of
 from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, opened
 
 
-def fetch_run(name: str, files: Iterable[Path], folder: Path) -> None:
-    """Copy files of the run `name`, its params and its lock into `folder`, under their own paths.
+def fetch_run(name: str, files: Mapping[str, Path], folder: Path, later: Container[str] = ()) -> dict[str, Path]:
+    """Copy files of the run `name`, its params and its lock into `folder`, under their own paths; returns the files.
 
-    The workspace does not change; the files must be those that the lock records.
+    The workspace does not change; the files must be those that the lock records. Those named in `later` are left out
+    where the run is older than their stage.
     """
-    wanted = list(files)
-    copy_from_run(name, (PARAMS, LOCK, *wanted), folder)
-    require_fetched(name, wanted, folder)
+    copy_from_run(name, (PARAMS, LOCK), folder)
+    made = {one["path"] for stage in (run := read_run(folder)).stages for one in run.listed(stage, "outs")}
+    wanted = {key: path for key, path in files.items() if key not in later or path.as_posix() in made}
+    copy_from_run(name, wanted.values(), folder)
+    require_fetched(name, wanted.values(), folder)
+    return wanted
 
 
 COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtest/bt_summary.csv"}

@@ -1,0 +1,93 @@
+"""Is paying worth it: the verdict of the last run (`worth`), and buying until it is known (`study`).
+
+`worth` reads and asks nobody; it exits 0 in every state. `study` extends `requests.last_session` in conf/ by `STEP`
+asked sessions, runs the graph to the verdict, and goes on until the verdict is known, the plan or the record ends, or a
+limit of the budget is reached (exit 4; the next `study` goes on there). Looking costs nothing: the verdict is the first
+that held in day order, so the size of the steps does not matter.
+"""
+
+import re
+import subprocess
+import sys
+from bisect import bisect_right
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from stages.configuration.compose import compose, refuse_to_discard
+from stages.configuration.edit_conf import state
+from stages.io.files import read_json
+from stages.io.terminal import clock
+from stages.params.study import Study
+from stages.questions.schedule import plan_questions
+from stages.runs.evidence import require_evidence
+from stages.runs.scratch import market_of
+from stages.worth.card import card, line
+from stages.worth.plan import planned_end, require_sealed
+from stages.worth.verdict import State
+
+WORTH = Path("artifacts/judge_worth/worth.json")
+STAGE = "judge_worth"
+WIDTH = 80
+
+
+def worth() -> None:
+    """worth.json -> the card."""
+    require_evidence(STAGE)
+    show(read_json(WORTH))
+
+
+def show(verdict: dict[str, Any]) -> None:
+    """Print the card."""
+    console = Console(highlight=False, width=min(Console().width, WIDTH))
+    for paragraph in card(verdict):
+        console.print(paragraph, markup=False)
+
+
+def study(step: int) -> None:
+    """The standing preset -> answers bought step by step, and the verdict."""
+    refuse_to_discard()
+    document = compose()
+    stated = Study.parse(document)
+    sessions = _asked_sessions(document)
+    require_sealed(stated, planned_end(stated, sessions))
+
+    asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
+    asked, changed = asked or min(step, len(sessions)), set[Path]()
+    while True:
+        changed |= set(state({"requests": {"last_session": sessions[asked - 1]}}))
+        verdict = _judged(f"study: to {sessions[asked - 1]}")
+        print(f"study: {line(verdict)}", flush=True)
+        following = min(asked + step, len(sessions))
+        if verdict["state"] != State.NOT_YET_KNOWN or following == asked:
+            break
+        asked = following
+    print()
+    show(verdict)
+    if verdict["state"] == State.NOT_YET_KNOWN:
+        print(f"The record ends on {sessions[-1]}: go on when it holds more sessions (`make refresh`).")
+    files = " ".join(sorted(map(str, changed)))
+    print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {files} params.yaml dvc.lock`.")
+
+
+def _asked_sessions(document: dict[str, Any]) -> list[date]:
+    """Every session of the record in which something can be asked, oldest first, whatever `last_session` says."""
+    whole = document | {"requests": document["requests"] | {"last_session": None}}
+    one = Study.parse(whole)
+    with market_of(whole) as market:
+        schedule, _ = plan_questions(market, one.universe.symbols, one.requests, one.forecaster.model_spec, one.quality)
+    return schedule.filter(status="ok")["session"].unique().sort().to_list()
+
+
+def _judged(label: str) -> dict[str, Any]:
+    """Run the graph to the verdict. A stage's own sentence and exit code are passed on."""
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", STAGE]
+    with clock(label):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own graph
+    if done.returncode:
+        sys.stderr.write("".join(f"{one}\n" for one in done.stderr.splitlines() if not one.startswith("ERROR: failed")))
+        code = re.search(r"exited with (\d+)", done.stderr)
+        raise SystemExit(int(code[1]) if code else done.returncode)
+    return read_json(WORTH)

@@ -1,0 +1,131 @@
+"""Section "Worth paying?": the buyer's verdict, the evidence by day, and what stands beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log10
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from stages.reporting.charts import Figure, level, rows, session_axis, sized, sliding
+from stages.reporting.elements import Grid, Section, count, grid, measure
+from stages.reporting.record import Document, Record
+from stages.worth.card import beside_the_gates, card, odds
+from stages.worth.verdict import State
+
+DATA = ("judge_worth/days.parquet",)
+BETTER, SMALL = "better than free", "too small to pay for"
+KINDS = {
+    State.WORTH_IT: "PASS",
+    State.NOT_WORTH_IT: "FAIL",
+    State.NOT_YET_KNOWN: "INCONCLUSIVE",
+    State.NOT_SHOWN: "INCONCLUSIVE",
+}
+QUESTIONS = {"shape": "distribution", "direction": "median", "money": "money"}
+CELLS = {"primary": "verdict's own", "raw": "as answered"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """The buyer's verdict for the head of a page; `kind` is the gate verdict whose colour it takes."""
+
+    word: str
+    kind: str
+    lines: tuple[str, ...]
+
+
+def card_of(record: Record) -> Card | None:
+    """The card; None for a run that is older than it."""
+    if record.worth is None:
+        return None
+    word, (first, *others) = record.worth["state"], card(record.worth)
+    return Card(word, KINDS[State(word)], (first.removeprefix(word).strip(), *others))
+
+
+def worth(record: Record) -> Section:
+    """E by day, every comparison, and what was left out."""
+    verdict: Document = record.worth or {}
+    return Section(
+        "worth", "Worth paying?", tuple(_beside(record, verdict)), _figures(record, verdict), (_cells(verdict),)
+    )
+
+
+def _beside(record: Record, verdict: Document) -> list[str]:
+    hardest = verdict["beats_each_free"]
+    said = [beside_the_gates(verdict["state"], record.gates["verdict"])]
+    if hardest is not None:
+        said.append(
+            "Of the free forecasts, each taken by itself, the hardest to beat is "
+            f"{hardest['free']}: {odds(hardest['most_better'])}."
+        )
+    left = verdict["left_out"]
+    reasons = {
+        "void": "without an outcome",
+        "uncalibrated": "not calibrated yet on both sides",
+        "no_scale": "without a width",
+    }
+    counted = [f"{count(left[name], 'question')} {words}" for name, words in reasons.items() if left[name]]
+    if counted:
+        said.append(f"Left out on both sides: {', '.join(counted)}.")
+    return [one for one in said if one]
+
+
+def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
+    """E by day, on a scale of tens; without a day that counts there is no picture."""
+    days = pl.DataFrame() if record.worth_days is None else record.worth_days
+    days = days.filter(~pl.col("before"), question=verdict["decide_by"], cell="primary")
+    if days.is_empty():
+        return ()
+    lines = days.select("session", pl.col("log10_e_better").alias(BETTER), pl.col("log10_e_small").alias(SMALL))
+    curves = lines.unpivot(index="session", variable_name="evidence", value_name="tens")
+    threshold = log10(verdict["threshold"])
+    drawn = (
+        alt.Chart(rows(curves))
+        .mark_line(interpolate="step-after")
+        .encode(
+            session_axis(),
+            alt.Y("tens:Q", title="evidence, powers of ten to 1"),
+            alt.Color(
+                "evidence:N", title=None, scale=alt.Scale(domain=[BETTER, SMALL], range=["var(--c1)", "var(--c2)"])
+            ),
+            tooltip=["session:N", "evidence:N", alt.Tooltip("tens:Q", format=".2f")],
+        )
+    )
+    words = (
+        f"After {count(verdict['sessions'], 'session')}: {odds(verdict['e_better'])} that it is {BETTER}, "
+        f"{odds(verdict['e_small'])} that it is {SMALL}; {odds(verdict['threshold'])} decides."
+    )
+    chart = alt.layer(drawn, level(threshold, f"{odds(verdict['threshold'])} decides")).add_params(sliding())
+    return (
+        Figure("worth-evidence", "Evidence by day", f"Evidence by day. {words}", words, DATA, sized(chart), wide=True),
+    )
+
+
+def _cells(verdict: Mapping[str, Any]) -> Grid:
+    titles = (
+        "question",
+        "compared",
+        "sessions",
+        "advantage",
+        "interval",
+        "better",
+        "too small",
+        "holds with the others",
+    )
+    return grid(
+        "Every comparison with the free forecasts; only the first of its question decides",
+        titles,
+        map(_line, verdict["cells"]),
+    )
+
+
+def _line(cell: Mapping[str, Any]) -> tuple[Any, ...]:
+    scale, unit = (1.0, "") if cell["question"] == "money" else (100.0, " %")
+    low, high = (None if end is None else measure(round(end * scale, 2)) for end in cell["interval"])
+    estimate = None if cell["estimate"] is None else f"{measure(round(cell['estimate'] * scale, 2))}{unit}"
+    between = None if (low, high) == (None, None) else f"{low or '…'} to {high or '…'}"
+    evidence = [None if cell[name] is None else odds(cell[name]) for name in ("e_better", "e_small")]
+    name, _, value = cell["cell"].partition("=")
+    compared = CELLS.get(name) or {"horizon": f"{value} min", "symbol": value, "free": f"against {value}"}[name]
+    return (QUESTIONS[cell["question"]], compared, cell["sessions"], estimate, between, *evidence, cell["holds"])

@@ -1,0 +1,293 @@
+"""The buyer's verdict on a study: the three questions, what stands beside them, and the evidence by day.
+
+The verdict is that of one series of days, the question `worth.decide_by` at the primary horizon against the best free
+forecast (`free_mix`). Beside it, without a verdict: the other two questions, the answers before calibration, each free
+forecast by itself, and the other horizons and single symbols, of which e-BH says which hold together.
+
+*Tables*: forecasts in the form of `Scored`, by one calibration method; result `WorthDays`.
+*Units*: as in `tables/worth.py`.
+*Time*: only days after `forecaster.trained_until` are evidence. A day's value is known once its outcomes are.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from stages.params.study import StageStudy
+from stages.tables.forecasts import FREE
+from stages.tables.worth import WorthDays
+from stages.worth.day_values import DIRECTION, SHAPE, Compared, compare, day_values
+from stages.worth.evidence import Floats, rejected_together
+from stages.worth.money import FREE_MIX, Bought, MoneyDays
+from stages.worth.price_of_evidence import more_sessions, price_of_a_call, sessions_to_know
+from stages.worth.result import Money, Result, Training, e_value, verdict_fields
+from stages.worth.verdict import Finding, State, Terms, judge
+
+PRIMARY, RAW, MONEY = "primary", "raw", "money"
+STEP_SESSIONS = 5  # of `make study`, as the card proposes it
+LOG10 = np.log(10.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """The days of one cell of a question. *Shapes*: (days,), oldest first; `before`: days that are no evidence."""
+
+    question: str
+    cell: str
+    sessions: Sequence[date]
+    x: Floats
+    n_questions: Sequence[int]
+    terms: Terms
+    trained_until: date | None
+
+    @property
+    def before(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which days the model may have been trained on."""
+        until = self.trained_until or date.min
+        return np.array([session <= until for session in self.sessions], dtype=bool)
+
+    @property
+    def counted(self) -> list[date]:
+        """The sessions that are evidence."""
+        return [session for session, before in zip(self.sessions, self.before, strict=True) if not before]
+
+    def judged(self) -> Finding:
+        """The verdict on the days that are evidence."""
+        return judge(self.x[~self.before], self.terms)
+
+    def rows(self, finding: Finding) -> pl.DataFrame:
+        """Rows of `WorthDays`."""
+        days = finding.by_day
+        by_day = {
+            "mean": days.mean,
+            "s": days.scale,
+            "log10_e_better": days.log_e_better / LOG10,
+            "log10_e_small": days.log_e_small / LOG10,
+            "lower": days.lower,
+            "upper": days.upper,
+        }
+        at = np.flatnonzero(~self.before)[: len(days.x)]
+        columns = {name: np.full(len(self.x), np.nan) for name in by_day}
+        for name, values in by_day.items():
+            columns[name][at] = values
+        facts = {"question": self.question, "cell": self.cell, "session": self.sessions, "before": self.before}
+        frame = pl.DataFrame({**facts, "n_questions": self.n_questions, "x": self.x, **columns})
+        return frame.with_columns(pl.col(*by_day).fill_nan(None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """Both sides of a study on the search span.
+
+    `free` by name, `free_mix` among them; `weights` are the last ones of the mix, by name. `learns_here`: the asked
+    forecaster is local, so nothing is paid and it knows the record alone.
+    """
+
+    asked: pl.DataFrame
+    free: Mapping[str, pl.DataFrame]
+    weights: Mapping[str, float]
+    bought: Bought
+    money: MoneyDays
+    learns_here: bool
+
+
+def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, Any], pl.DataFrame]:
+    """`worth.json` and `WorthDays` of the study with this id."""
+    money, bought = sides.money, sides.bought
+    compared = compare(sides.asked, sides.free[FREE_MIX])
+    all_series = list(_series(study, sides, compared))
+    found = {(one.question, one.cell): (one, one.judged()) for one in all_series}
+    series, finding = found[study.worth.decide_by, PRIMARY]
+    decided = series.counted[finding.days - 1] if finding.days else None
+    undecided = finding.state == State.NOT_YET_KNOWN and len(finding.by_day.x) > 0
+    before = int(series.before.sum())
+    result = Result(
+        **verdict_fields(finding, series.counted, series.terms),
+        study_id=name,
+        model=study.forecaster.model,
+        symbols=study.universe.symbols,
+        horizon_min=primary_horizon(study),
+        decide_by=study.worth.decide_by,
+        rehearsal=sides.learns_here,
+        calls=bought.until(decided),
+        calls_a_session=int(np.median(bought.calls)) if len(bought.calls) else 0,
+        step=STEP_SESSIONS,
+        free_weights=dict(sides.weights),
+        training=Training(
+            unseen=sides.learns_here,
+            trained_until=study.forecaster.trained_until,
+            sessions_before=before,
+            sessions_after=len(series.x) - before,
+        ),
+        money=_money(study, *found[MONEY, PRIMARY], money),
+        more_sessions=more_sessions(finding.by_day.x, series.terms) if undecided else None,
+    )
+    beside = _beside(found, study.worth.alpha) | {
+        "seen": _seen(series),
+        "left_out": {"void": compared.void, "uncalibrated": compared.uncalibrated, "no_scale": compared.no_scale},
+    }
+    return result.as_document() | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
+
+
+def last_weights(weights: pl.DataFrame, study: StageStudy, sessions: Collection[date]) -> dict[str, float]:
+    """The weights of the mix by name in the last of these sessions, at the primary horizon."""
+    mine = weights.filter(pl.col("session").is_in(list(sessions)), horizon_min=primary_horizon(study))
+    last = mine.filter(pl.col("session") == pl.col("session").max())
+    return {
+        model.removeprefix(FREE): weight for model, weight in last.select("model", "weight").sort("model").iter_rows()
+    }
+
+
+def primary_horizon(study: StageStudy) -> int:
+    """The horizon that the verdict is about."""
+    return study.worth.horizon_min or study.rules.horizon_min
+
+
+def terms_of(study: StageStudy) -> Terms:
+    """The terms of the questions of shape and direction."""
+    worth = study.worth
+    return Terms(
+        delta=worth.delta,
+        alpha=worth.alpha,
+        prior_studies=worth.prior_studies,
+        min_days=worth.min_days,
+        planned_sessions=worth.planned_sessions,
+        s0=worth.planned_sd,
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is compared: a question, its name, a column of `Compared`, symbols and horizon."""
+
+    question: str
+    name: str
+    column: str
+    symbols: Sequence[str]
+    horizon_min: int
+
+
+def _cells(study: StageStudy) -> Iterator[Cell]:
+    """Every comparison with the free mix, the primary ones first."""
+    symbols, horizon = study.universe.symbols, primary_horizon(study)
+    for question in (SHAPE, DIRECTION):
+        yield Cell(question, PRIMARY, f"{question}_calibrated", symbols, horizon)
+        yield Cell(question, RAW, f"{question}_raw", symbols, horizon)
+    for minutes in study.requests.horizons_min:
+        if minutes != horizon:
+            yield Cell(SHAPE, f"horizon={minutes}", f"{SHAPE}_calibrated", symbols, minutes)
+    for symbol in sorted(symbols) if len(symbols) > 1 else ():
+        yield Cell(SHAPE, f"symbol={symbol}", f"{SHAPE}_calibrated", [symbol], horizon)
+
+
+def _series(study: StageStudy, sides: Sides, compared: Compared) -> Iterator[Series]:
+    """The days of every cell of every question."""
+    terms, until = terms_of(study), study.forecaster.trained_until
+
+    def days(cell: Cell, of: Compared) -> Series:
+        table = day_values(of.questions, cell.column, cell.symbols, cell.horizon_min).table
+        return Series(
+            question=cell.question,
+            cell=cell.name,
+            sessions=table["session"].to_list(),
+            x=table["x"].to_numpy(),
+            n_questions=table["n_questions"].to_list(),
+            terms=terms,
+            trained_until=until,
+        )
+
+    for cell in _cells(study):
+        yield days(cell, compared)
+    for name, rows in sorted(sides.free.items()):
+        if name != FREE_MIX:
+            cell = Cell(SHAPE, f"free={name}", f"{SHAPE}_calibrated", study.universe.symbols, primary_horizon(study))
+            yield days(cell, compare(sides.asked, rows))
+    yield Series(
+        question=MONEY,
+        cell=PRIMARY,
+        sessions=sides.money.bought.sessions,
+        x=sides.money.net,
+        n_questions=[int(calls) for calls in sides.money.bought.calls],
+        terms=replace(terms, delta=0.0, s0=sides.money.sd),
+        trained_until=until,
+    )
+
+
+def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays) -> Money:
+    """The question of money in figures, before the price of a call."""
+    counted = ~series.before
+    gross, calls, tokens = money.gross[counted], money.bought.calls[counted], money.bought.tokens[counted]
+    a_day = float(calls.mean()) if len(calls) and calls.sum() else None
+    before_price = judge(gross, series.terms)
+    has_price = study.worth.notional is not None
+    in_bp = 1.0 if study.worth.notional is None else 1e4 / study.worth.notional
+
+    def a_call(value: float | None, unit: float) -> float | None:
+        return None if value is None or a_day is None else value * unit / a_day
+
+    price = price_of_a_call(
+        study.worth.price_per_call,
+        study.worth.price_per_million_tokens,
+        float(tokens.sum() / calls.sum()) if a_day else None,
+    )
+    low, high = before_price.interval
+    sd = float(np.std(series.x[counted], ddof=1)) if counted.sum() > 1 else None
+    return Money(
+        state=finding.state,
+        bp_a_call=a_call(before_price.estimate, in_bp),
+        bp_interval=(a_call(low, in_bp), a_call(high, in_bp)),
+        price_per_call=price if has_price else None,
+        break_even=a_call(before_price.estimate, 1.0) if has_price else None,
+        break_even_interval=(a_call(low, 1.0), a_call(high, 1.0)) if has_price else (None, None),
+        sessions_needed=sessions_to_know(finding.estimate, sd) if finding.estimate and sd else None,
+    )
+
+
+def _beside(found: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
+    """What stands beside the verdict; `holds` says which of the horizons and symbols hold together."""
+    secondary = [key for key in found if key[1].startswith(("horizon=", "symbol="))]
+    logs = [found[key][1].most_better or 0.0 for key in secondary]
+    holds = dict(zip(secondary, rejected_together(logs, alpha), strict=True)) if secondary else {}
+    cells = [
+        {"question": key[0], "cell": key[1], **_figures(finding), "holds": holds.get(key)}
+        for key, (_, finding) in found.items()
+    ]
+    return {"cells": cells, "beats_each_free": _weakest(found)}
+
+
+def _weakest(found: Mapping[tuple[str, str], tuple[Series, Finding]]) -> dict[str, Any] | None:
+    """The free forecast that is hardest to beat: all must be beaten, so each is tested alone."""
+    each = {cell: finding for (_, cell), (_, finding) in found.items() if cell.startswith("free=")}
+    known = {cell: finding.most_better for cell, finding in each.items() if finding.most_better is not None}
+    if not known:
+        return None
+    hardest = min(sorted(known), key=lambda cell: known[cell])
+    return {"free": hardest.partition("=")[2], "most_better": e_value(known[hardest])}
+
+
+def _figures(finding: Finding) -> dict[str, Any]:
+    logs = {"e_better": finding.log_e_better, "e_small": finding.log_e_small, "most_better": finding.most_better}
+    return {
+        "sessions": finding.days,
+        "estimate": _round(finding.estimate),
+        "interval": [_round(end) for end in finding.interval],
+        **{name: None if value is None else e_value(value) for name, value in logs.items()},
+    }
+
+
+def _seen(series: Series) -> dict[str, Any] | None:
+    """The mean of the days up to `forecaster.trained_until` and of those after it; None while it is unknown."""
+    if series.trained_until is None:
+        return None
+    parts = {"up_to": series.x[series.before], "after": series.x[~series.before]}
+    return {
+        name: {"sessions": len(x), "estimate": _round(float(x.mean())) if len(x) else None} for name, x in parts.items()
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 9)

@@ -1,0 +1,126 @@
+"""The question of money: what the stated rule earns more a day with the asked forecasts than with the free ones.
+
+Both sides trade the same rule at the same costs on the same bars, with their own calibrated quantiles. Forecast gates
+are left out on both sides, since they would judge the asked forecasts by their outcomes and the free ones not at all.
+
+*Units*: P&L in bp of a symbol's unit of capital, summed over symbols; values of a day in the currency of
+`worth.notional`, or in bp where it is null.
+*Time*: a day's value is known at its close.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Self
+
+import numpy as np
+import polars as pl
+
+from stages.params.worth import WorthParams
+from stages.tables.trades import PORTFOLIO
+from stages.trading.book import SpanInputs
+from stages.trading.daily import daily_table
+from stages.trading.strategy import Cell, Strategy
+from stages.worth.evidence import Floats
+
+BP = 1e4
+PAIRED = ("ewma_fhs", "har", "persistence", "seasonal")  # the two that are nearest to each other first
+FREE_MIX = "free_mix"
+LEAST_SD = 1.0  # bp of one symbol's capital a day, where the rule trades neither side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bought:
+    """What was asked by session, oldest first: requests at one a snapshot, and their tokens. *Shapes*: (sessions,)."""
+
+    sessions: Sequence[date]
+    calls: Floats
+    tokens: Floats
+
+    @classmethod
+    def of(cls, counts: Mapping[date, tuple[int, int]]) -> Self:
+        """From calls and tokens by session."""
+        days = sorted(counts)
+        calls, tokens = (np.array([counts[day][which] for day in days], dtype=np.float64) for which in (0, 1))
+        return cls(sessions=days, calls=calls, tokens=tokens)
+
+    def until(self, session: date | None) -> int:
+        """The calls up to and with this session."""
+        return int(
+            sum(calls for day, calls in zip(self.sessions, self.calls, strict=True) if session and day <= session)
+        )
+
+    def only(self, sessions: Sequence[date]) -> Self:
+        """The same for some of the sessions."""
+        kept = np.array([day in set(sessions) for day in self.sessions], dtype=bool)
+        days = [day for day, keep in zip(self.sessions, kept, strict=True) if keep]
+        return replace(self, sessions=days, calls=self.calls[kept], tokens=self.tokens[kept])
+
+
+@dataclass(frozen=True)
+class Priced:
+    """What was bought, and the section of params that states its price."""
+
+    bought: Bought
+    params: WorthParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoneyDays:
+    """By session: what the asked side earns more before (`gross`) and after (`net`) the price of its calls.
+
+    *Shapes*: (sessions,). `sd` is the planned deviation of a day, from two free forecasts.
+    """
+
+    bought: Bought
+    gross: Floats
+    net: Floats
+    sd: float
+
+
+def money_days(
+    span: SpanInputs, asked: pl.DataFrame, free: Mapping[str, pl.DataFrame], strategy: Strategy, priced: Priced
+) -> MoneyDays:
+    """Every session of `span` in which the asked forecasts are calibrated; `free` by name, `free_mix` among them.
+
+    The planned deviation is that between two free forecasts, which is known without any answer that was paid.
+    """
+    sessions = asked.filter("calibrated")["session"].unique().sort().to_list()
+    bought, params = priced.bought.only(sessions), priced.params
+    names = [name for name in PAIRED if name in free]
+    first, second = (*names, FREE_MIX)[:2]
+
+    def earned(rows: pl.DataFrame) -> Floats:
+        return daily_net_bp(replace(span, forecasts=rows), strategy, bought.sessions)
+
+    net_bp = {name: earned(free[name]) for name in dict.fromkeys((FREE_MIX, first, second))}
+    unit = 1.0 if params.notional is None else params.notional / BP
+    gross = (earned(asked) - net_bp[FREE_MIX]) * unit
+    apart = (net_bp[first] - net_bp[second]) * unit
+    sd = float(np.std(apart, ddof=1)) if len(apart) > 1 else 0.0
+    return MoneyDays(bought=bought, gross=gross, net=gross - _price_of_days(bought, params), sd=sd or LEAST_SD * unit)
+
+
+def daily_net_bp(inputs: SpanInputs, strategy: Strategy, sessions: Sequence[date]) -> Floats:
+    """What the rule earns on these forecasts in each of these sessions, after costs, summed over its symbols.
+
+    `inputs.forecasts` are of one model and history; every symbol of the whitelist trades them, whatever gates say.
+    """
+    rows = inputs.forecasts
+    if rows.is_empty():
+        return np.zeros(len(sessions))
+    own = replace(strategy.with_rules(history_days=rows["history_days"][0]), model=rows["model"][0])
+    cells = {Cell(one, own.rules.history_days, own.horizon_min(one), own.method) for one in own.whitelist}
+    trades = inputs.traded(replace(own, eligible=frozenset(cells)))
+    daily = daily_table(trades, list(sessions), own.whitelist).filter(pl.col("symbol") != PORTFOLIO)
+    summed = daily.group_by("session").agg(pl.col("net_bp").sort().sum()).sort("session")
+    return summed["net_bp"].to_numpy()
+
+
+def _price_of_days(bought: Bought, params: WorthParams) -> Floats:
+    """What each day's calls cost; 0 without a stated price, or where P&L has no currency."""
+    if params.notional is None:
+        return np.zeros(len(bought.calls))
+    if params.price_per_million_tokens is not None:
+        return np.asarray(bought.tokens * params.price_per_million_tokens / 1e6)
+    return np.asarray(bought.calls * (params.price_per_call or 0.0))

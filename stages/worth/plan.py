@@ -1,0 +1,52 @@
+"""The plan of a study that grows: where it ends, and that the holdout begins behind it.
+
+*Time*: a holdout that is counted from the end of the record would slide as the study grows, and hand sealed days to the
+search. So a study that is bought in steps states the day from which on sessions are held out, behind its plan.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from math import ceil
+
+from stages.errors import ConfigurationError
+from stages.params.study import StageStudy
+from stages.sessions.calendar import trading_calendar
+
+
+def calibrating_sessions(study: StageStudy) -> int:
+    """How many sessions pass before any forecast is calibrated: no day of evidence, but paid for.
+
+    Every symbol and snapshot of a session is one outcome of the widest group, and a correction uses earlier sessions.
+    """
+    calibration, requests = study.calibration, study.requests
+    outcomes = len(study.universe.symbols) * len(requests.snapshots_et)
+    return 0 if calibration.method == "identity" else ceil(calibration.min_outcomes / outcomes)
+
+
+def planned_end(study: StageStudy, asked: Sequence[date]) -> date:
+    """The last session of the plan; `asked`: every session of the record with a question, oldest first."""
+    sessions = calibrating_sessions(study) + study.worth.planned_sessions
+    if sessions <= len(asked):
+        return asked[sessions - 1]
+    ahead, years = sessions - len(asked), sessions // 250 + 2
+    last = asked[-1]
+    calendar = trading_calendar(last, date(last.year + years, 12, 31))["session"].sort().to_list()
+    return calendar[ahead]
+
+
+def require_sealed(study: StageStudy, end: date) -> None:
+    """*Errors*: `ConfigurationError` where the holdout would slide into the search, or begins before the plan ends."""
+    start, embargo = study.split.holdout_from, study.split.embargo_sessions
+    first = trading_calendar(end, date(end.year + 1, 12, 31))["session"].sort().to_list()[embargo + 1]
+    advice = (
+        f"set split.holdout_from to {first} or later and the other keys of the holdout to null: the plan of "
+        f"{study.worth.planned_sessions} sessions (worth.planned_sessions) ends on {end}"
+    )
+    if start is None:
+        name = "holdout_sessions" if study.split.holdout_sessions is not None else "holdout_months"
+        raise ConfigurationError(
+            f"split.{name} = {getattr(study.split, name)} counts from the end of the record, which moves as the study "
+            f"grows, so that sealed days would be searched: {advice}."
+        )
+    if start < first:
+        raise ConfigurationError(f"split.holdout_from {start} begins before the plan of the study ends: {advice}.")
