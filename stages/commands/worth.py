@@ -90,4 +90,5 @@ def _judged(label: str) -> dict[str, Any]:
         sys.stderr.write("".join(f"{one}\n" for one in done.stderr.splitlines() if not one.startswith("ERROR: failed")))
         code = re.search(r"exited with (\d+)", done.stderr)
         raise SystemExit(int(code[1]) if code else done.returncode)
-    return read_json(WORTH)
+    verdict: dict[str, Any] = read_json(WORTH)
+    return verdict

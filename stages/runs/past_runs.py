@@ -32,7 +32,8 @@ def fetch_run(name: str, files: Mapping[str, Path], folder: Path, later: Contain
     where the run is older than their stage.
     """
     copy_from_run(name, (PARAMS, LOCK), folder)
-    made = {one["path"] for stage in (run := read_run(folder)).stages for one in run.listed(stage, "outs")}
+    run = read_run(folder)
+    made = {one["path"] for stage in run.stages for one in run.listed(stage, "outs")}
     wanted = {key: path for key, path in files.items() if key not in later or path.as_posix() in made}
     copy_from_run(name, wanted.values(), folder)
     require_fetched(name, wanted.values(), folder)

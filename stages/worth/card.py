@@ -236,3 +236,28 @@ def _in_money(worth: Document) -> bool:
 
 def _joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def line(worth: Document) -> str:
+    """The verdict so far in one line, for a step of `make study`."""
+    paid = REHEARSAL if worth["rehearsal"] else f"{worth['calls']:,} calls"
+    said = f"{_sessions(worth['sessions'])}, {paid}: {worth['state']}"
+    if worth["estimate"] is None:
+        return said
+    evidence = f"{odds(worth['e_better'])} for, {odds(worth['e_small'])} against"
+    return f"{said}. {_advantage(worth)} ({_range(worth, 1)}), {evidence}"
+
+
+def beside_the_gates(state: str, gates: str) -> str:
+    """Why this verdict and that of the gates may differ; empty where they do not seem to."""
+    if state == State.WORTH_IT and gates in {"FAIL", "INCONCLUSIVE"}:
+        return (
+            f"The gates say {gates} because they ask another question, once: is the median better than persistence, and "
+            "does the rule earn money? Worth asks whether the whole distribution beats what is free."
+        )
+    if state in {State.NOT_WORTH_IT, State.NOT_SHOWN} and gates == "PASS":
+        return (
+            "The gates say PASS because they ask another question: are the forecasts good? Worth asks whether a free "
+            "one is as good."
+        )
+    return ""

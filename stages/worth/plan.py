@@ -30,7 +30,7 @@ def planned_end(study: StageStudy, asked: Sequence[date]) -> date:
         return asked[sessions - 1]
     ahead, years = sessions - len(asked), sessions // 250 + 2
     last = asked[-1]
-    calendar = trading_calendar(last, date(last.year + years, 12, 31))["session"].sort().to_list()
+    calendar: list[date] = trading_calendar(last, date(last.year + years, 12, 31))["session"].sort().to_list()
     return calendar[ahead]
 
 
