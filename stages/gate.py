@@ -49,7 +49,7 @@ def print_card(verdict: str) -> None:
     worth = read_json(WORTH)
     console = Console(highlight=False, width=min(Console().width, CARD_WIDTH))
     console.print()
-    for paragraph in (*card(worth), beside_the_gates(worth["state"], verdict)):
+    for paragraph in filter(None, (*card(worth), beside_the_gates(worth["state"], verdict))):
         console.print(paragraph, markup=False)
     console.print()
 
