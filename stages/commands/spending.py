@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from stages.commands.evidence import evidence_lines
 from stages.configuration.compose import compose, present
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
@@ -45,8 +46,10 @@ def tell_price(document: dict[str, Any] | None) -> None:
         schedule, questions = plan_questions(
             market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
         )
+        evidence = list(evidence_lines(document, market, schedule, questions))
         if study.forecaster.deployment == LOCAL:
             print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
+            print("", *evidence, sep="\n")
             return
         store = store_anywhere(study.api)
         found = price(questions, schedule, store, study.api.tariff)
@@ -57,6 +60,7 @@ def tell_price(document: dict[str, Any] | None) -> None:
     _tell(found, study)
     if longer:
         print(f"  {longer}")
+    print("", *evidence, sep="\n")
 
 
 def _tell(one: Price, study: Study) -> None:

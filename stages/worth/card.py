@@ -252,8 +252,8 @@ def beside_the_gates(state: str, gates: str) -> str:
     """Why this verdict and that of the gates may differ; empty where they do not seem to."""
     if state == State.WORTH_IT and gates in {"FAIL", "INCONCLUSIVE"}:
         return (
-            f"The gates say {gates} because they ask another question, once: is the median better than persistence, and "
-            "does the rule earn money? Worth asks whether the whole distribution beats what is free."
+            f"The gates say {gates} because they ask another question, once: is the median better than persistence, "
+            "and does the rule earn money? Worth asks whether the whole distribution beats what is free."
         )
     if state in {State.NOT_WORTH_IT, State.NOT_SHOWN} and gates == "PASS":
         return (

@@ -1,0 +1,98 @@
+"""The price of evidence: what `make plan` says of a verdict of worth before anything is bought.
+
+It needs no key and no answer: free forecasts of the sessions before the first asked one say how much days differ. They
+are those of the last run where it had these params, and are made here otherwise.
+"""
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+from typing import Any
+
+import polars as pl
+
+from stages.calibration.past import with_outcomes
+from stages.forecast_free import QUANTILES
+from stages.forecasting.free import FreeSettings, Known, PerSymbol
+from stages.forecasting.har import FEWEST_SESSIONS
+from stages.io.files import read_table
+from stages.paid.batches import by_session
+from stages.params.forecaster import LocalParams
+from stages.params.section import parse
+from stages.params.study import Study
+from stages.params.worth import FreeParams
+from stages.quality.halts import NO_HALTS
+from stages.questions.market import Market
+from stages.questions.question import Question
+from stages.runs.evidence import findings, read_run
+from stages.tables.forecasts import Quantiles
+from stages.worth.free_days import Deviations, deviations
+from stages.worth.judgement import primary_horizon, terms_of
+from stages.worth.plan import calibrating_sessions
+from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
+
+STAGE = "forecast_free"
+SESSIONS = 20  # that a deviation rests on
+NAMED = 4
+
+
+def evidence_lines(
+    document: Mapping[str, Any], market: Market, schedule: pl.DataFrame, questions: list[Question]
+) -> Iterator[str]:
+    """What evidence costs under these params; `schedule` and `questions` as `plan_questions` gives them."""
+    study = Study.parse(dict(document))
+    free = with_outcomes(_free(document, market, schedule), market.bars, market.usable)
+    symbols = study.universe.symbols
+    found = deviations(
+        free,
+        schedule.filter(status="ok").sort("session")["session"][0],
+        symbols,
+        primary_horizon(study),
+        study.worth.eta,
+    )
+    if found is None:
+        yield "No two free forecasts to compare (worth.candidates), so the price of evidence cannot be told."
+        return
+    counts = by_session(questions).values()
+    calls, tokens = (sum(one[which] for one in counts) for which in (0, 1))
+    setup = Setup(
+        symbols=symbols,
+        snapshots=len(study.requests.snapshots_et),
+        calls_a_session=int(median(one[0] for one in counts)),
+        sessions_before=calibrating_sessions(study),
+        price_per_call=price_of_a_call(
+            study.worth.price_per_call, study.worth.price_per_million_tokens, tokens / calls if calls else None
+        ),
+    )
+    yield from before_you_buy(setup, found.pairs, terms_of(study))
+    stated = f"params state worth.planned_sd {study.worth.planned_sd:g}"
+    yield f"These deviations come from {found.days} sessions of free forecasts; {stated}."
+    yield from _ranked(found)
+
+
+def _ranked(found: Deviations) -> Iterator[str]:
+    """Which snapshots and symbols bring most evidence a request: those whose days differ least."""
+    for what, by in (("snapshot", found.by_snapshot), ("symbol", found.by_symbol)):
+        if len(by) > 1:
+            order = sorted(by, key=lambda name: (by[name], name))
+            said = ", ".join(f"{name} ({100 * by[name]:.1f} %)" for name in order[:NAMED])
+            more = f", … {order[-1]} ({100 * by[order[-1]]:.1f} %)" if len(order) > NAMED else ""
+            yield f"Most evidence a {what}, by how much days differ with it alone: {said}{more}."
+
+
+def _free(document: Mapping[str, Any], market: Market, schedule: pl.DataFrame) -> pl.DataFrame:
+    """Free forecasts of the last run if it had these params; or made now, for as many sessions as are needed."""
+    if QUANTILES.exists() and not findings(read_run(params=document), [STAGE]).told:
+        return read_table(Quantiles, QUANTILES)
+    given = dict(document)
+    study = Study.parse(given)
+    settings = FreeSettings(parse(FreeParams, given), parse(LocalParams, given), study.requests, study.quality)
+    answer = PerSymbol.of(settings, market.calendar, schedule)
+    asked = schedule.filter(status="ok")["session"].unique().sort()
+    warm_up = answer.warm_up["session"].n_unique() - FEWEST_SESSIONS  # the first of them have too little past
+    some = schedule.filter(pl.col("session").is_in(asked.head(max(0, SESSIONS - warm_up)).implode()))
+    parts = []
+    for symbol in study.universe.symbols:
+        halts = market.halts.get(symbol, NO_HALTS)
+        known = Known(market.usable[symbol], halts, some.filter(symbol=symbol))
+        parts.append(answer(symbol, market.bars[symbol], market.features[symbol], known)[0])
+    return pl.concat(parts)

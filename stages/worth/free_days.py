@@ -1,0 +1,83 @@
+"""How much days differ between free forecasts: what evidence will cost, known before anything is bought.
+
+Pairs of free forecasts stand for the asked one and the best free one: `close` are ewma_fhs and har, `usual` are
+persistence and the mix, `far` are seasonal and the mix. Where candidates are missing, a pair takes the place of the
+next one.
+
+*Tables*: `Quantiles` of free forecasts with outcomes (`calibration.past.with_outcomes`).
+*Units*: deviations of a day are shares of the expected loss.
+*Time*: days before the first asked session, where there are enough of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from stages.calibration.methods import RAW, in_order
+from stages.calibration.mix import free_mix
+from stages.tables.forecasts import FREE, QUANTILES
+from stages.worth.day_values import SHAPE, compare, day_values
+
+MIX = "free_mix"
+PAIRS = {"usual": ("persistence", MIX), "close": ("ewma_fhs", "har"), "far": ("seasonal", MIX)}
+ENOUGH_DAYS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviations:
+    """Deviations of a day's advantage by pair, and of the usual pair if only one snapshot or symbol were asked.
+
+    `days` is how many days they rest on; None stands for a deviation that cannot be told.
+    """
+
+    days: int
+    pairs: dict[str, float]
+    by_snapshot: dict[str, float]
+    by_symbol: dict[str, float]
+
+
+def deviations(
+    free: pl.DataFrame, first_asked: date, symbols: Sequence[str], horizon_min: int, eta: float
+) -> Deviations | None:
+    """From the sessions before the first asked one, or from all where these are too few; None with one candidate."""
+    names = {name.removeprefix(FREE) for name in free["model"].unique()} | {MIX}
+    pairs = {kind: pair for kind, pair in PAIRS.items() if set(pair) <= names}
+    if not pairs:
+        return None
+    early = free.filter(pl.col("session") < first_asked)
+    rows = early if early["session"].n_unique() >= ENOUGH_DAYS else free
+    sides = _by_name(rows.filter(horizon_min=horizon_min), eta)
+    found = {kind: _deviation(sides[a], sides[b], symbols, horizon_min) for kind, (a, b) in pairs.items()}
+    usual = next(iter(pairs.values()))
+
+    def alone(column: str) -> dict[str, float]:
+        parts = {
+            value: [sides[name].filter(pl.col(column) == value) for name in usual]
+            for value in sorted(rows[column].unique())
+        }
+        chosen = {value: [value] if column == "symbol" else symbols for value in parts}
+        return {value: _deviation(a, b, chosen[value], horizon_min) for value, (a, b) in parts.items()}
+
+    spread = {kind: found.get(kind, next(iter(found.values()))) for kind in PAIRS}
+    return Deviations(
+        days=rows["session"].n_unique(), pairs=spread, by_snapshot=alone("snapshot_et"), by_symbol=alone("symbol")
+    )
+
+
+def _by_name(free: pl.DataFrame, eta: float) -> dict[str, pl.DataFrame]:
+    """Each forecast as answered, in the columns that a comparison reads, and their mix."""
+    mixed, _ = free_mix(free, "", eta)
+    rows = pl.concat([free.select(mixed.columns), mixed])
+    ordered = in_order(rows.select(QUANTILES).to_numpy())
+    levels = [pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)]
+    parts = rows.with_columns(*levels, calibrated=pl.lit(True)).partition_by("model", as_dict=True)
+    return {str(model).removeprefix(FREE): part for (model,), part in parts.items()}
+
+
+def _deviation(a: pl.DataFrame, b: pl.DataFrame, symbols: Sequence[str], horizon_min: int) -> float:
+    """The deviation of the days of a pair; NaN for fewer than two days."""
+    x = day_values(compare(a, b).questions, f"{SHAPE}_calibrated", symbols, horizon_min).table["x"].to_numpy()
+    return float(np.std(x, ddof=1)) if len(x) > 1 else float("nan")
