@@ -82,21 +82,21 @@ def day_values(questions: pl.DataFrame, value: str, symbols: Sequence[str], hori
     """
     chosen = (pl.col("horizon_min") == horizon_min) & pl.col("symbol").is_in(list(symbols))
     found = questions.filter(chosen, pl.col(value).is_not_null()).select("session", "symbol", pl.col(value).alias("x"))
-    by_symbol = _means(found.with_columns(n_questions=pl.lit(1)), ["session", "symbol"])
-    by_day = _means(by_symbol.with_columns(n_symbols=pl.lit(1)), ["session"])
-    present = by_day.filter(2 * pl.col("n_symbols") >= len(set(symbols)))
+    by_day = _means(_means(found, ["session", "symbol"]), ["session"]).rename({"n": "n_symbols"})
+    asked = found.group_by("session").len("n_questions").with_columns(pl.col("n_questions").cast(pl.Int64))
+    days = by_day.join(asked, on="session", how="left", maintain_order="left")
+    present = days.filter(2 * pl.col("n_symbols") >= len(set(symbols)))
     table = present.select("session", pl.col("x").round(DECIMALS) + 0.0, "n_questions", "n_symbols")
-    return Days(table=table, set_aside=by_day.height - present.height)
+    return Days(table=table, set_aside=days.height - present.height)
 
 
 def _means(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """One row a group: the mean of `x`, added up in rising order; other numbers are added."""
+    """One row a group, in order: the mean of `x`, added up in rising order, and the number `n` of rows."""
     rising = rows.sort(*keys, "x")
     group = rising.select(pl.struct(keys).rle_id()).to_series().to_numpy()
-    counts = rising.select(pl.exclude(*keys, "x")).columns
-    held = rising.group_by(keys, maintain_order=True).agg(pl.col(counts).sum())
-    mean = np.bincount(group, rising["x"].to_numpy()) / np.maximum(np.bincount(group), 1)
-    return held.with_columns(x=pl.Series(mean, dtype=pl.Float64))
+    n = np.bincount(group)
+    mean = np.bincount(group, rising["x"].to_numpy()) / n
+    return rising.select(keys).unique(maintain_order=True).with_columns(x=pl.Series(mean), n=pl.Series(n))
 
 
 def _difference(kind: str, version: str) -> list[pl.Expr]:

@@ -125,7 +125,9 @@ def crossed(x: np.ndarray, s0: float = 1.0) -> float:
 
 
 @pytest.mark.parametrize(
-    ("draw", "most"), [(normal, 0.03), (autocorrelated(0.2), 0.07), (skewed_down, 0.057)], ids="normal ar skewed".split()
+    ("draw", "most"),
+    [(normal, 0.03), (autocorrelated(0.2), 0.07), (skewed_down, 0.057)],
+    ids=["normal", "ar", "skewed"],
 )
 def test_evidence_that_is_looked_at_daily_is_rarely_wrong_where_a_peeked_t_test_is_often(draw: Draw, most: float):
     x = draw(np.random.default_rng(18), 1_000, 250)
