@@ -38,7 +38,9 @@ LIMIT_SEC = 600.0
 STAMPS = count(2_000_000_000)  # a time of change for each file written: Python's and numba's caches go by it
 
 # Rooms of stages/ whose faults cost money or trust; the tests of each are in the folder of its name.
-ROOMS = ("scoring", "calibration", "trading", "questions", "quality", "features", "sessions", "forecasting", "paid")
+ROOMS = (
+    "scoring", "calibration", "trading", "worth", "questions", "quality", "features", "sessions", "forecasting", "paid",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def odds(e: float) -> str:
         return "more than a million to 1"
     if e >= 10.0:
         return f"{int(e):,} to 1"
-    return f"{e:.1f}".removesuffix(".0") + " to 1" if e >= 0.05 else "less than 0.1 to 1"
+    return f"{int(10.0 * e) / 10.0:g} to 1" if e >= 0.1 else "less than 0.1 to 1"
 
 
 def _head(worth: Document) -> str:
@@ -137,10 +137,9 @@ def _outlook(worth: Document, left: int) -> str:
             f"If it goes on like this: about {first} more sessions or longer{_calls(worth, first, '({} or more)')}; "
             f"the plan ends after {left} more."
         )
-    span = f"{first} to {last}" if first != last else f"{first}"
-    calls = f"{first * worth['calls_a_session']:,} to {last * worth['calls_a_session']:,} calls"
-    paid = "" if worth["rehearsal"] else f" ({calls})" if first != last else _calls(worth, first, "({})")
-    return f"If it goes on like this: about {span} more sessions{paid}; the plan ends after {left} more."
+    span = f"{first} to {last} more sessions" if first != last else f"{first} more session{'s' * (first != 1)}"
+    calls = f"({first * worth['calls_a_session']:,} to {{}})" if first != last else "({})"
+    return f"If it goes on like this: about {span}{_calls(worth, last, calls)}; the plan ends after {left} more."
 
 
 def _money(worth: Document) -> str:

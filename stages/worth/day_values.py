@@ -144,8 +144,8 @@ def _demand_one_outcome(both: pl.DataFrame) -> None:
         symbol, snapshot, horizon = other.sort(QUESTION).select(QUESTION).row(0)
         raise DataContractError(
             f"{symbol} {snapshot} {horizon} min: the asked and the free model have different outcomes in "
-            f"{other.height} questions, this is the first; both must be scored on the same bars: run `score_forecasts` "
-            "anew."
+            f"{other.height} questions, this is the first; both must be scored on the same bars: `dvc repro seal` "
+            "writes them again."
         )
 
 

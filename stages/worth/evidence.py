@@ -48,9 +48,10 @@ def log_e_values(x: Floats, mean: float, s0: float, sign: int = 1) -> Floats:
 
 def wealth(scaled: Floats) -> Floats:
     """The log of E after each day of values that are already divided by their scales: the mean over the bets."""
-    z = np.clip(scaled, -CLIP, CLIP)[..., None, :]
-    by_bet = np.cumsum(np.log1p(STAKES[:, None] * z), axis=-1)
-    return np.asarray(np.logaddexp.reduce(by_bet, axis=-2) - np.log(len(BETS)))
+    z = np.clip(scaled, -CLIP, CLIP)
+    by_bet = [np.cumsum(np.log1p(stake * z), axis=-1) for stake in STAKES]
+    largest = np.maximum.reduce(by_bet)
+    return np.asarray(largest + np.log(sum(np.exp(one - largest) for one in by_bet) / len(by_bet)))
 
 
 def bounds(x: Floats, s0: float, threshold: float, sign: int = 1) -> Floats:

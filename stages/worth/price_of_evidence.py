@@ -109,8 +109,9 @@ def price_of_a_call(
 def before_you_buy(setup: Setup, sds: Mapping[str, float], terms: Terms, after_days: int = 0) -> list[str]:
     """The plan in words: a headline, and a line for each advantage.
 
-    `terms.s0` is `worth.planned_sd`, or the usual deviation where that is proposed. `sds` are the deviations of a day: `close`, `usual` and `far`. Before a purchase these are pairs of free
-    forecasters; after `after_days` bought days they are the bought days' own, with its interval.
+    `terms.s0` is `worth.planned_sd`, or the usual deviation where that is proposed. `sds` are the deviations of a day:
+    `close`, `usual` and `far`. Before a purchase these are pairs of free forecasters; after `after_days` bought days
+    they are the bought days' own, with its interval.
     """
     usual, *ends = (waits(sds[name], terms) for name in ("usual", "close", "far"))
     sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session

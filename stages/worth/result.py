@@ -49,13 +49,13 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One row of figures a verdict, as `worth.json` holds them.
+    """The verdict of a study with its figures, as `worth.json` holds them.
 
     `decided_on` is the session that decided, `sessions` and `calls` count up to it, or all so far. `e_better` and
     `e_small` are those of that day, `most_better` and `most_small` the largest until then, which decide.
     `free_weights` are the last of the free mix. `rehearsal`: the forecaster is local or the market artificial.
-    `more_sessions` are quartiles of what the verdict still takes, null where nothing is to be said and null in place
-    of a number that lies behind the plan.
+    `calls_a_session` and `step` say what the next sessions cost. `more_sessions` are quartiles of what the verdict
+    still takes; a quartile beyond the plan is null, and so is the pair where nothing can be said.
     """
 
     state: State

@@ -32,7 +32,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What was agreed before the first day; `s0` is the planned deviation of a day.
+    """What was agreed before the first day; `s0` is the planned deviation of a day, above zero.
 
     Every earlier study of the same forecaster raises the threshold by 1/alpha, so a change after a look is paid for.
     """

@@ -1,0 +1,135 @@
+"""The price of evidence: what simulated days say agrees with a closed form, and with what real days cost."""
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from stages.worth.price_of_evidence import (
+    Setup,
+    before_you_buy,
+    likely_deviations,
+    more_sessions,
+    price_of_a_call,
+    sessions_to_know,
+    waits,
+)
+from stages.worth.verdict import Terms, judge
+
+SD = 0.049
+TERMS = Terms(delta=0.03, alpha=0.05, prior_studies=0, min_days=10, planned_sessions=120, s0=SD)
+SETUP = Setup(symbols=["AAPL"], snapshots=8, calls_a_session=8, sessions_before=0, price_per_call=None)
+SDS = {"close": 0.032, "usual": SD, "far": 0.083}
+
+
+def terms(**changes: float) -> Terms:
+    return Terms(**(vars(TERMS) | changes))
+
+
+def closed_form(ratio: float, kappa: float) -> float:
+    """Days until E reaches 20: the bet's growth a day, and what learning which bet to make costs."""
+    bet = min(ratio, 0.2375)
+    return (np.log(20.0) + kappa) / (bet * ratio - bet**2 * (1 + ratio**2) / 2)
+
+
+@pytest.mark.parametrize(("ratio", "kappa"), [(0.3, 0.5), (0.4, 0.7), (0.6, 0.85), (0.8, 0.85), (1.0, 0.85)])
+def test_the_median_day_agrees_with_the_closed_form(ratio: float, kappa: float):
+    # delta is next to nothing, so that evidence alone decides
+    alone = terms(delta=1e-6, planned_sessions=300, min_days=1, s0=1.0)
+    [wait] = waits(1.0, alone, [ratio])
+    assert wait.median == pytest.approx(closed_form(ratio, kappa), rel=0.06)
+
+
+def test_one_who_is_no_better_waits_as_long_as_the_asked_advantage_is_large():
+    [none] = waits(SD, TERMS, [0.0])
+    assert none.median == pytest.approx(closed_form(0.03 / SD, 0.85), rel=0.06)
+    assert (none.worth, none.not_worth) == (pytest.approx(0.0, abs=0.01), pytest.approx(1.0, abs=0.01))
+
+
+def test_a_larger_advantage_is_known_sooner_and_days_that_differ_more_take_longer():
+    at = {wait.advantage: wait for wait in waits(SD, TERMS)}
+    assert at[0.10].median < at[0.05].median < at[0.03].median
+    assert at[0.10].late < at[0.05].late
+    assert at[0.10].worth == 1.0
+    assert at[0.01].not_worth > 0.8
+    assert at[0.01].worth < 0.05
+    assert [wait.median for wait in waits(0.083, terms(s0=0.083), [0.05])] > [at[0.05].median]
+
+
+def test_what_is_not_known_by_the_end_of_the_plan_has_no_day():
+    [wait] = waits(SD, terms(planned_sessions=20), [0.01])
+    assert (wait.median, wait.late) == (None, None)
+
+
+def test_the_plan_agrees_with_days_that_are_drawn_one_after_the_other():
+    rng = np.random.default_rng(3)
+    days = [judge(0.05 + SD * rng.standard_normal(40), TERMS).decided for _ in range(40)]
+    observed = np.median([np.inf if day is None else day + 1 for day in days])
+    [wait] = waits(SD, TERMS, [0.05])
+    assert wait.median == pytest.approx(observed, rel=0.2)
+
+
+def test_the_interval_of_a_deviation_is_that_of_the_chi_square():
+    low, high = likely_deviations(SD, 15)
+    assert low == pytest.approx(SD * np.sqrt(14 / chi2.ppf(0.9, 14)))
+    assert high == pytest.approx(SD * np.sqrt(14 / chi2.ppf(0.1, 14)))
+    drawn = np.random.default_rng(1).standard_normal((2_000, 15)).std(axis=1, ddof=1)
+    inside = [low <= 1.0 <= high for low, high in map(likely_deviations, drawn, [15] * len(drawn))]
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.03)
+
+
+def test_what_is_still_to_come_is_what_follows_the_days_so_far():
+    x = 0.05 + SD * np.random.default_rng(11).standard_normal(12)
+    assert judge(x, TERMS).decided is None
+    first, last = more_sessions(x, TERMS)
+    assert 1 <= first < last
+    assert more_sessions(x, terms(planned_sessions=12)) == (None, None)
+    # days that are all alike go on all alike
+    assert more_sessions(np.full(12, 0.03), TERMS) == (19 - 12 + _later(np.full(40, 0.03)),) * 2
+
+
+def _later(x: np.ndarray) -> int:
+    """How much later than day nineteen, for a planned deviation other than 0.05."""
+    return judge(x, TERMS).days - 19
+
+
+def test_a_small_advantage_takes_seven_days_over_its_square():
+    # An improvement of the annual Sharpe ratio by 1 is 0.063 a day: seven years of 252 sessions.
+    assert sessions_to_know(0.063, 1.0) == pytest.approx(7 * 252, rel=0.01)
+    assert sessions_to_know(-0.063, 1.0) == sessions_to_know(0.063, 1.0)
+    assert sessions_to_know(0.0, 1.0) is None
+
+
+def test_a_price_is_as_stated_or_that_of_the_tokens():
+    assert price_of_a_call(0.01, 5.0, 1_000) == 0.01
+    assert price_of_a_call(None, 5.0, 2_000) == pytest.approx(0.01)
+    assert price_of_a_call(None, None, 2_000) is None
+    assert price_of_a_call(None, 5.0, None) is None
+
+
+def test_the_plan_in_words():
+    lines = before_you_buy(SETUP, SDS, TERMS)
+    assert lines[0] == (
+        "Before you buy (AAPL, 8 snapshots, 8 calls a session, at most 120 sessions = 960 calls; days differ by 4.9 %, "
+        "as persistence does from the best free forecast):"
+    )
+    named = ["advantage 1 %", "advantage 3 %", "advantage 5 %", "advantage 10 %", "none at all"]
+    assert [line.split(":")[0] for line in lines[1:]] == named
+    [wait] = waits(SD, TERMS, [0.05])
+    low, high = (waits(SDS[name], TERMS, [0.05])[0].median for name in ("close", "far"))
+    assert lines[3] == (
+        f"advantage 5 %: WORTH after about {wait.median} sessions ({low} to {high}), {8 * wait.median} calls; known at "
+        "its end in 100 % of cases"
+    )
+    assert lines[5].startswith("none at all: NOT WORTH after about ")
+
+
+def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is_stated():
+    setup = Setup(symbols=["A", "B"], snapshots=4, calls_a_session=8, sessions_before=3, price_per_call=0.5)
+    lines = before_you_buy(setup, SDS, terms(planned_sessions=40), after_days=15)
+    [wait] = waits(SD, terms(planned_sessions=40), [0.10])
+    days = wait.median + 3
+    assert f"{days} sessions" in lines[4]
+    assert f", {8 * days} calls, at a price of {4 * days:.2f};" in lines[4]
+    assert "in the 15 days bought" in lines[0]
+    assert lines[1].startswith("advantage 1 %: not before the end of the plan; known at its end in ")
+    assert lines[-1] == "The first 3 sessions (24 calls) only calibrate; they are counted."
