@@ -31,6 +31,7 @@ from stages.tables.forecasts import Calibrated, Scored
 from stages.tables.market import Bars, Calendar
 
 CALIBRATED = Path("artifacts/calibrate/calibrated.parquet")
+FREE = Path("artifacts/calibrate/free.parquet")
 BARS = Path("artifacts/check_data/bars")
 REPORT = Path("artifacts/check_data/dq_report.json")
 CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
@@ -55,18 +56,19 @@ def main() -> None:
             stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
         write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
     searched = PartitionedTables.of(Bars, SEARCH / "bars")
-    scored = (with_outcomes(part, searched, usable) for part in _forecasts(spans.search))
-    write_table_parts(Scored, scored, SEARCH / "calibrated.parquet")
+    for source in (CALIBRATED, FREE):
+        scored = (with_outcomes(part, searched, usable) for part in _forecasts(source, spans.search))
+        write_table_parts(Scored, scored, SEARCH / source.name)
     write_json(spans.search.as_document() | {"holdout": spans.held}, SEARCH / "span.json")
     for folder, span in span_inputs.items():
-        write_table_parts(Calibrated, _forecasts(span), folder / "calibrated.parquet")
+        write_table_parts(Calibrated, _forecasts(CALIBRATED, span), folder / "calibrated.parquet")
         write_json(span.as_document(), folder / "span.json")
     say("seal", search=len(spans.search), embargo=len(spans.embargo), holdout=sum(spans.held.values()))
 
 
-def _forecasts(span: Span) -> Iterator[pl.DataFrame]:
+def _forecasts(source: Path, span: Span) -> Iterator[pl.DataFrame]:
     """The span's forecasts, a part of the record at a time."""
-    parts = (within(span, part) for part in read_table_parts(Calibrated, CALIBRATED))
+    parts = (within(span, part) for part in read_table_parts(Calibrated, source))
     return (part for part in parts if part.height)
 
 

@@ -69,19 +69,20 @@ def quantile_table(
     forecaster: ForecasterParams,
 ) -> pl.DataFrame:
     """Every scheduled question's quantiles at every horizon of `requests.horizons_min`, from one answer each."""
-    asked = schedule.filter(pl.col("status") == "ok").select(SCHEDULED)
-    models = [(forecaster.model, answers, pl.col("key"))]
-    if benchmark:
-        models.append((BENCHMARK, benchmark, pl.lit(None, pl.String)))
-    tables = [
-        asked.join(_steps(given, asked["key"], requests.horizons_min), on="key", how="left").with_columns(
-            model=pl.lit(model), key=key
-        )
-        for model, given, key in models
-    ]
+    asked = schedule.filter(pl.col("status") == "ok")
+    quantiles = answered(asked, answers, requests).with_columns(model=pl.lit(forecaster.model))
+    if not benchmark:
+        return quantiles
+    unasked = {"model": pl.lit(BENCHMARK), "key": pl.lit(None, pl.String)}
+    return pl.concat([quantiles, answered(asked, benchmark, requests).with_columns(**unasked)])
+
+
+def answered(asked: pl.DataFrame, answers: Mapping[str, Answer], requests: RequestsParams) -> pl.DataFrame:
+    """The quantiles of one model, which is not named yet, at every horizon of `requests.horizons_min`."""
+    steps = _steps(answers, asked["key"], requests.horizons_min)
     prices = [(pl.col("last") * (pl.col(name) / 1e4).exp()).alias(f"{name}_px") for name in QUANTILES]
     crossed = pl.any_horizontal(pl.col(lower) > pl.col(upper) for lower, upper in pairwise(QUANTILES))
-    return pl.concat(tables).with_columns(*prices, crossed=crossed)
+    return asked.select(SCHEDULED).join(steps, on="key", how="left").with_columns(*prices, crossed=crossed)
 
 
 def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> dict[str, Any]:

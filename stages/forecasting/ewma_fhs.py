@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.forecasting.naive import session_starts
-from stages.params.forecaster import ForecasterParams
+from stages.params.forecaster import LocalParams
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 
@@ -21,7 +21,7 @@ BUCKET_MIN = 30
 SMALLEST_BP = 1e-3  # a half hour without any move still gets a scale
 
 
-def ewma_fhs(question: Question, window: Window, params: ForecasterParams) -> NDArray[np.float64]:
+def ewma_fhs(question: Question, window: Window, params: LocalParams) -> NDArray[np.float64]:
     """Quantiles in bp, (levels, horizon)."""
     first = session_starts(window)[:-1][-params.lookback_sessions :]
     rows = slice(first[0] if len(first) else 0, None)
@@ -54,9 +54,13 @@ def usual_size(returns: NDArray[np.float64], bucket: NDArray[np.int32]) -> NDArr
 
 def ewma_before(squares: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
     """Weighted mean of the squares before each element, and after the last: n+1 values, the first the overall mean."""
+    return ewma_from(max(squares.mean(), SMALLEST_BP**2), squares, decay)
+
+
+def ewma_from(start: float, squares: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
+    """The same from a given first value."""
     from scipy.signal import lfilter  # a slow import
 
-    start = max(squares.mean(), SMALLEST_BP**2)
     filtered, _ = lfilter([1 - decay], [1, -decay], squares, zi=[decay * start])
     return np.concatenate([[start], filtered])
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from stages.forecasting.backend import Answer, Asked, Backend
 from stages.forecasting.ewma_fhs import ewma_fhs
+from stages.forecasting.har import Har
 from stages.forecasting.naive import persistence, seasonal
-from stages.params.forecaster import LOCAL, ForecasterParams
+from stages.params.forecaster import LOCAL, LocalParams
 from stages.questions.question import Question
 from stages.questions.window import Window
 
-Forecast = Callable[[Question, Window, ForecasterParams], NDArray[np.float64]]
+Forecast = Callable[[Question, Window, LocalParams], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class LocalBackend:
 
     name: str
     forecast: Forecast
-    params: ForecasterParams
+    params: LocalParams
 
     def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
         """One answer per question, by key."""
@@ -42,8 +43,9 @@ class LocalBackend:
         return {"calls": 0}
 
 
-LOCAL_FORECASTERS: dict[str, Callable[[ForecasterParams], Backend]] = {
+LOCAL_FORECASTERS: dict[str, Callable[[LocalParams], Backend]] = {
     "seasonal": lambda params: LocalBackend("seasonal", seasonal, params),
     "persistence": lambda params: LocalBackend("persistence", persistence, params),
     "ewma_fhs": lambda params: LocalBackend("ewma_fhs", ewma_fhs, params),
+    "har": lambda params: LocalBackend("har", Har(), params),
 }

@@ -48,7 +48,9 @@ LOCAL_OPTIONS = {
     "seasonal": ("lookback_sessions",),
     "persistence": ("lookback_sessions",),
     "ewma_fhs": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
+    "har": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
 }
+LOCAL_EPOCH = "1"
 AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # address and model as nixtla 0.9.0 knows them
 # SDK option -> its default in nixtla 0.9.0. Questions always hold the first three; the others enter a question
 # only when they differ, so that no key of an older answer changes.
@@ -56,7 +58,25 @@ SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_s
 LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
 
 
-class ForecasterParams(Section):
+class LocalParams(Section):
+    """The windows of the local forecasters, asked or free."""
+
+    section = "forecaster"
+    partial = True
+
+    lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
+    ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
+    fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
+
+    def spec_of(self, name: str) -> ModelSpec:
+        """A local forecaster that uses every row, as a model."""
+        options = {option: getattr(self, option) for option in LOCAL_OPTIONS[name]}
+        return ModelSpec(
+            model=name, model_epoch=LOCAL_EPOCH, deployment=LOCAL, min_rows=1, options=options, remote=False
+        )
+
+
+class ForecasterParams(LocalParams):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
@@ -64,9 +84,9 @@ class ForecasterParams(Section):
     forecasters. `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
 
-    section = "forecaster"
+    partial = False
 
-    name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs"]
+    name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har"]
     model: str
     model_epoch: str
     base_url: str | None
@@ -79,9 +99,6 @@ class ForecasterParams(Section):
     finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
     multivariate: bool
     clean_ex_first: bool
-    lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
-    ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
-    fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
     trained_until: date | None
 
     @model_validator(mode="after")

@@ -173,6 +173,15 @@ def worth_is_judged_on_what_is_asked(study: StageStudy) -> Iterator[str]:
     yield from _beyond("worth.horizon_min", stated, "requests.horizons_min", study.requests.horizons_min)
 
 
+def a_free_forecast_is_left(study: StageStudy) -> Iterator[str]:
+    """A candidate of the free mix is not the asked forecaster, which would be compared with itself."""
+    if set(study.worth.candidates) == {study.forecaster.model}:
+        yield (
+            f"worth.candidates {list(study.worth.candidates)} names only the asked forecaster, which is no part of the "
+            "free mix that it is compared with: name another one"
+        )
+
+
 RULES = (
     artificial_symbols_have_a_market,
     whoever_trades_has_costs,
@@ -183,6 +192,7 @@ RULES = (
     swept_methods_are_computed,
     holdout_lies_in_the_record,
     worth_is_judged_on_what_is_asked,
+    a_free_forecast_is_left,
 )
 
 

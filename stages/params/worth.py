@@ -12,17 +12,15 @@ Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
 class FreeParams(Section):
-    """The free forecasts that answer the same questions; the only keys that stages before the verdict declare.
+    """The free forecasters that answer the same questions, and the `warmup_sessions` before the first asked one.
 
-    `candidates` are mixed by how well they did on earlier days: `eta` is how fast weights follow losses, and the
-    `warmup_sessions` before the first asked one are answered for this purpose only.
+    The warm-up is answered only to learn whom the mix of candidates should trust.
     """
 
     section = "worth"
     partial = True
 
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
-    eta: Annotated[float, Field(ge=0, le=1_000)]
     warmup_sessions: Annotated[int, Field(ge=0, le=1_000)]
 
     @model_validator(mode="after")
@@ -32,7 +30,16 @@ class FreeParams(Section):
         return self
 
 
-class WorthParams(FreeParams):
+class MixParams(Section):
+    """How fast the weights of the candidates follow their losses of earlier days."""
+
+    section = "worth"
+    partial = True
+
+    eta: Annotated[float, Field(ge=0, le=1_000)]
+
+
+class WorthParams(FreeParams, MixParams):
     """The question, the error rates and the prices of the verdict (docs/WORTH.md).
 
     *Units*: `delta` and `planned_sd` are shares of the expected loss, the latter of a day; `price_per_call` and

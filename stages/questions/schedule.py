@@ -49,17 +49,26 @@ def plan_symbol(
 ) -> tuple[pl.DataFrame, list[Question]]:
     """Schedule and questions of one symbol. Of the market, only its own tables are used."""
     snapshots = timetable(market.calendar, requests).rows(named=True)
-    so_far = sound_so_far(market.bars[symbol], quality.of(symbol), market.halts.get(symbol, NO_HALTS))
-    verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
     rows: list[dict[str, Any]] = []
     questions: dict[str, Question] = {}
-    planner = _Planner(market, requests, model_spec)
-    for row, question in planner.plan(symbol, snapshots, so_far.select(verdict).to_series()):
+    planner = Planner(market, requests, model_spec)
+    for row, question in planner.plan(symbol, snapshots, verdicts_so_far(market, symbol, quality)):
         rows.append(row)
         if question is not None:
             questions[question.key] = question
-    schedule = pl.DataFrame(rows, schema={name: column.dtype for name, column in Schedule.columns().items()})
-    return schedule, sorted(questions.values(), key=lambda one: (one.snapshot_utc, one.key))
+    return schedule_of(rows), sorted(questions.values(), key=lambda one: (one.snapshot_utc, one.key))
+
+
+def schedule_of(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Rows of a plan as a frame."""
+    return pl.DataFrame(rows, schema={name: column.dtype for name, column in Schedule.columns().items()})
+
+
+def verdicts_so_far(market: Market, symbol: str, quality: QualityParams) -> pl.Series:
+    """What the data gate says at each minute of the symbol about its session so far: `ok`, or the status against it."""
+    so_far = sound_so_far(market.bars[symbol], quality.of(symbol), market.halts.get(symbol, NO_HALTS))
+    verdict = pl.when("sound").then(pl.lit("ok")).otherwise(pl.lit("not_sound_") + pl.col("reason"))
+    return so_far.select(verdict).to_series()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +107,7 @@ def asked_further(
         first, stop = market.series(row["symbol"]).blocks[row["session"]]
         for horizon in range(requests.question_horizon_min + 1, stop - first - row["m0"]):
             further = requests.model_copy(update={"asked_horizon_min": horizon})
-            outcome = _Planner(market, further, model_spec).ask(row, row["history_days"])
+            outcome = Planner(market, further, model_spec).ask(row, row["history_days"])
             if isinstance(outcome, Question):
                 yield outcome
 
@@ -114,7 +123,9 @@ def require_questions(schedule: pl.DataFrame) -> None:
 
 
 @dataclass(frozen=True)
-class _Planner:
+class Planner:
+    """Asks one model, at snapshots of a timetable."""
+
     market: Market
     requests: RequestsParams
     model_spec: ModelSpec

@@ -65,12 +65,15 @@ class Schedule(Table):
 LEVELS = (5, 25, 50, 75, 95)
 QUANTILES = tuple(f"q{level:02d}" for level in LEVELS)
 BENCHMARK = "persistence"  # the benchmark model of every run
+FREE = "free:"  # begins the model name of a free forecast, which answers beside the asked one
+FREE_MIX = f"{FREE}free_mix"
 
 
 class Quantiles(ForecastKey):
     """One row a symbol, snapshot, horizon, history length and model, as answered.
 
-    `source` names model and deployment or `local:<name>`; `key` is null only for a benchmark, which asks no question.
+    `source` names model and deployment or `local:<name>`; `key` is null only for a benchmark or a free forecast, which
+    ask no question.
     `crossed`: the answer's levels were not in order.
     *Units*: `q05..q95` in bp of log return from `last`; `q05_px..q95_px` the same as prices; `sigma_5m` a fraction.
     *Time*: everything is known at `snapshot_utc`.
@@ -160,6 +163,27 @@ class Provenance(Table):
 
 class Calibrated(Corrected, Provenance):
     """One row a forecast and calibration method, of every session including sealed ones, without outcomes."""
+
+
+class FreeWeights(Table):
+    """How much each candidate counts in the mix of free forecasts, before a session's outcomes are known.
+
+    Weights of a session and horizon add up to 1.
+    *Time*: `last_outcome_used_utc` is in an earlier session; null while nothing was known, so that it is the prior.
+    """
+
+    session = dy.Date(primary_key=True, nullable=False)
+    horizon_min = dy.Int32(primary_key=True, nullable=False, min=1)
+    model = dy.String(primary_key=True, nullable=False)
+    weight = number(9)
+    last_outcome_used_utc = instant(nullable=True)
+
+    @dy.rule()
+    def uses_no_outcome_of_its_session(cls) -> pl.Expr:
+        """The day of `last_outcome_used_utc` is before `session`."""
+        return pl.col("last_outcome_used_utc").is_null() | (
+            pl.col("last_outcome_used_utc").dt.date() < pl.col("session")
+        )
 
 
 class Scored(Corrected, Outcome, Provenance):

@@ -1,0 +1,53 @@
+"""Stage `forecast_free`: free forecasters answer the asked questions, and some before them, beside the asked one."""
+
+from pathlib import Path
+
+from stages.engine import engine
+from stages.engine.engine import SymbolTask
+from stages.forecasting.free import FreeSettings, Known, PerSymbol
+from stages.io.files import read_json, read_table, write_table_parts
+from stages.io.partitions import partitions_of, staged
+from stages.io.settings import read_params
+from stages.io.terminal import run, say
+from stages.params.forecaster import LocalParams
+from stages.params.quality import QualityParams
+from stages.params.requests import RequestsParams
+from stages.params.storage import StorageParams
+from stages.params.worth import FreeParams
+from stages.quality.halts import halts_reported
+from stages.quality.verdicts import usable_sessions
+from stages.tables.forecasts import Quantiles, Schedule
+from stages.tables.market import Bars, Calendar
+
+BARS = Path("artifacts/check_data/bars")
+REPORT = Path("artifacts/check_data/dq_report.json")
+CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
+FEATURES = Path("artifacts/build_features/features")
+SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
+QUANTILES = Path("artifacts/forecast_free/quantiles.parquet")
+
+
+def main() -> None:
+    """Schedule and bars -> quantiles of every candidate at every asked snapshot and in the warm-up before them."""
+    free, local = read_params(FreeParams), read_params(LocalParams)
+    settings = FreeSettings(free, local, read_params(RequestsParams), read_params(QualityParams))
+    report = read_json(REPORT)
+    usable, halts = usable_sessions(report), halts_reported(report)
+    calendar, schedule = read_table(Calendar, CALENDAR), read_table(Schedule, SCHEDULE)
+    bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
+
+    given = {
+        symbol: (bars[symbol], features[symbol], Known(usable[symbol], halts[symbol], rows))
+        for (symbol,), rows in schedule.partition_by("symbol", as_dict=True).items()
+    }
+    with staged(QUANTILES.with_suffix(""), read_params(StorageParams)) as stage:
+        answer = SymbolTask(PerSymbol.of(settings, calendar, schedule), stage.writer)
+        answered = engine.run(answer, given, "asking free forecasters")
+        write_table_parts(Quantiles, (partition.read() for partition, _ in answered.values()), QUANTILES)
+    rows = sum(partition.rows for partition, _ in answered.values())
+    snapshots = sum(snapshots for _, snapshots in answered.values())
+    say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows)
+
+
+if __name__ == "__main__":
+    run(main)

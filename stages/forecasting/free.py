@@ -1,0 +1,139 @@
+"""Free forecasts: the candidates of `worth.candidates` at every asked snapshot, from every bar known there.
+
+A free question is the asked one without its limits: up to `forecaster.lookback_sessions` usable sessions back, however
+many the service would take. The draws of `ewma_fhs` are seeded by its key, so it is the same on every machine.
+
+The same snapshots of the `worth.warmup_sessions` before the first asked session of the study are answered too, where
+bars reach back far enough. The first session of the study, not of the symbol, because a symbol that is asked later on
+would choose its warm-up by its own future.
+
+*Tables*: `Schedule` -> rows of `Quantiles`, model `free:<name>`, without key, since nobody is asked.
+*Time*: a candidate sees the bars known at the snapshot, as any forecaster does.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from stages.errors import DataContractError
+from stages.forecasting.answering import answered, ask_all
+from stages.forecasting.har import FEWEST_SESSIONS
+from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.naive import FEWEST_MOVES
+from stages.params.forecaster import LocalParams, ModelSpec
+from stages.params.quality import QualityParams
+from stages.params.requests import RequestsParams
+from stages.params.worth import FreeParams
+from stages.questions.market import Market
+from stages.questions.question import Question
+from stages.questions.schedule import Planner, schedule_of, verdicts_so_far
+from stages.questions.timetable import timetable
+from stages.tables.forecasts import FREE, Quantiles
+
+SNAPSHOT = ["symbol", "session", "snapshot_utc", "snapshot_et", "m0", "last", "sigma_5m"]
+UNLIMITED = 1_000_000.0
+
+
+@dataclass(frozen=True)
+class FreeSettings:
+    """The params of free forecasts. What is free sends no exogenous column and looks back as far as it likes."""
+
+    free: FreeParams
+    local: LocalParams
+    requests: RequestsParams
+    quality: QualityParams
+
+    @property
+    def unlimited(self) -> RequestsParams:
+        """The questions without their limits."""
+        limits = {"hist_exog": (), "futr_exog": (), "exog_policy": {}, "max_lookback_ratio": UNLIMITED}
+        return self.requests.model_copy(update=limits)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of a symbol beside its bars: usable sessions, table `Halts`, its rows of `Schedule`."""
+
+    usable: tuple[date, ...]
+    halts: pl.DataFrame
+    schedule: pl.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class PerSymbol:
+    """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session."""
+
+    settings: FreeSettings
+    calendar: pl.DataFrame
+    warm_up: pl.DataFrame
+
+    @classmethod
+    def of(cls, settings: FreeSettings, calendar: pl.DataFrame, schedule: pl.DataFrame) -> "PerSymbol":
+        """For a study with this schedule."""
+        first = schedule.filter(status="ok")["session"].min()
+        sessions = calendar.filter(pl.col("session") < first)["session"].sort().tail(settings.free.warmup_sessions)
+        always = settings.requests.model_copy(update={"first_session": None, "last_session": None})
+        warm_up = timetable(calendar, always).filter(pl.col("session").is_in(sessions.implode()))
+        return cls(settings, calendar, warm_up)
+
+    def __call__(
+        self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known
+    ) -> tuple[pl.DataFrame, int]:
+        """Table `Quantiles` of the symbol, and how many snapshots it holds."""
+        usable, halts = {symbol: known.usable}, {symbol: known.halts}
+        market = Market({symbol: bars}, {symbol: features}, usable, self.calendar, halts)
+        asked = known.schedule.filter(status="ok").select(SNAPSHOT).unique().sort("snapshot_utc")
+        snapshots = pl.concat([self._warm_up(market, symbol), asked])
+        if snapshots.is_empty():
+            return Quantiles.create_empty(), 0
+        return Quantiles.of(pl.concat(self._answers(market, symbol, snapshots))), snapshots.height
+
+    def _warm_up(self, market: Market, symbol: str) -> pl.DataFrame:
+        """The snapshots before the first asked session at which every candidate has enough past."""
+        requests = self.settings.unlimited.model_copy(update={"history_days": (FEWEST_SESSIONS,)})
+        planner = Planner(market, requests, self._spec(self.settings.free.candidates[0]))
+        verdicts = verdicts_so_far(market, symbol, self.settings.quality)
+        planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
+        blocks, horizon = market.series(symbol).blocks, requests.question_horizon_min
+        moves = {session: max(0, stop - first - horizon) for session, (first, stop) in blocks.items()}
+        enough = {
+            session: sum(moves[day] for day in self._past(market, symbol, session)) >= FEWEST_MOVES
+            for session in planned["session"].unique()
+        }
+        kept = [session for session, holds in enough.items() if holds]
+        return planned.filter(pl.col("session").is_in(kept), status="ok").select(SNAPSHOT)
+
+    def _answers(self, market: Market, symbol: str, snapshots: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Rows of `Quantiles`, one candidate after the other."""
+        settings = self.settings
+        for name in settings.free.candidates:
+            planner = Planner(market, settings.unlimited, self._spec(name))
+            questions = list(self._questions(planner, symbol, snapshots))
+            keys = pl.Series("key", [question.key for question in questions])
+            named = snapshots.with_columns(keys, history_days=pl.lit(settings.local.lookback_sessions, pl.Int32))
+            answers = ask_all(questions, named, market, LOCAL_FORECASTERS[name](settings.local))
+            unasked = {"model": pl.lit(f"{FREE}{name}"), "key": pl.lit(None, pl.String)}
+            yield answered(named, answers, settings.requests).with_columns(**unasked)
+
+    def _questions(self, planner: Planner, symbol: str, snapshots: pl.DataFrame) -> Iterator[Question]:
+        """One question a snapshot, over the whole past that a candidate may use."""
+        for row in snapshots.iter_rows(named=True):
+            question = planner.ask(row, len(self._past(planner.market, symbol, row["session"])))
+            if not isinstance(question, Question):
+                raise DataContractError(
+                    f"{symbol} at {row['snapshot_utc']:%Y-%m-%dT%H:%MZ} is asked, but its bars no longer hold its past "
+                    f"({question}): `dvc repro build_requests` writes the questions again."
+                )
+            yield question
+
+    def _past(self, market: Market, symbol: str, session: date) -> tuple[date, ...]:
+        """The usable sessions before `session` that a candidate may use."""
+        usable = market.usable[symbol]
+        before = bisect_left(usable, session)
+        return usable[max(0, before - self.settings.local.lookback_sessions) : before]
+
+    def _spec(self, name: str) -> ModelSpec:
+        return self.settings.local.spec_of(name)

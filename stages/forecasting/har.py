@@ -1,0 +1,173 @@
+"""Heterogeneous autoregression of volatility (HAR): the spread follows the volatility of the last hour, day and week.
+
+The pattern p of a minute is the usual size of a return around it, and q = (return / p)^2 what is unusual. Per horizon,
+the mean of the next q's is regressed on their overall mean and on four exponentially weighted means of past q's, with
+coefficients of at least 0. Past moves divided by their predicted scale, and mirrored, give the quantiles of today's
+move per unit of its scale; so the median is 0.
+
+Coefficients and past moves come from complete earlier sessions, so the snapshots of a day share them. With too few of
+these sessions, the answer is that of `ewma_fhs`.
+
+*Shapes*: `Fit.beta` (5, horizons), `Fit.z` (levels, horizons); column h-1 is h minutes ahead.
+*Units*: bp of log return; q is a number.
+*Time*: a weighted mean counts the bars before the minute that it predicts.
+*Source*: Corsi (2009), J. Financial Econometrics 7(2), on minutes instead of days; coefficients by
+`scipy.optimize.nnls`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from stages.forecasting.ewma_fhs import SMALLEST_BP, ewma_fhs, ewma_from
+from stages.forecasting.naive import session_starts
+from stages.params.forecaster import LocalParams
+from stages.questions.question import Question
+from stages.questions.window import UNITS_PER_BP, Window
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+HALF_LIVES_MIN = (10, 60, 390, 1950)
+HOUR = HALF_LIVES_MIN.index(60)
+AROUND_MIN = 15  # the pattern of a minute is the mean over this many minutes on either side
+OPENING_MIN = 5  # these minutes are unlike their neighbours and stand alone
+FIRST_MIN, STEP_MIN = 10, 5  # minutes known at the rows of the regression
+SMALLEST = 1e-3  # of a variance relative to the pattern
+FEWEST_SESSIONS, FEWEST_ROWS = 4, 20
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What complete sessions say about the days after them."""
+
+    pattern: Floats  # by minute of the session
+    mean: float
+    ewma: Floats  # after the last complete session
+    beta: Floats
+    z: Floats
+
+    def answer(self, today: Floats) -> Floats:
+        """Quantiles in bp after today's returns so far, (levels, horizon)."""
+        known, horizon = len(today), self.z.shape[1]
+        now = _ewma((today / self.pattern[:known]) ** 2, self.ewma)[-1]
+        variance = np.maximum(np.array([self.mean, *now]) @ self.beta, SMALLEST)
+        usual = np.cumsum(self.pattern[known : known + horizon] ** 2)
+        scaled: Floats = self.z * np.sqrt(variance * usual)
+        return scaled
+
+
+class Har:
+    """The forecaster; it keeps its latest fit, which the snapshots of a day share."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[Ints, Ints, int, Fit | None] | None = None
+
+    def __call__(self, question: Question, window: Window, params: LocalParams) -> Floats:
+        """Quantiles in bp, (levels, horizon)."""
+        starts = session_starts(window)
+        whole = starts[-params.lookback_sessions - 1 :]
+        fit = None
+        if len(whole) > FEWEST_SESSIONS:
+            past = slice(whole[0], whole[-1])
+            fit = self._fit(window.returns[past], whole - whole[0], question)
+        if fit is None:
+            return ewma_fhs(question, window, params)
+        return fit.answer(window.returns[whole[-1] :] / UNITS_PER_BP)
+
+    def _fit(self, returns: Ints, starts: Ints, question: Question) -> Fit | None:
+        known, horizon = self._latest, question.horizon_min
+        if known is None or known[2] != horizon or not all(map(np.array_equal, known[:2], (returns, starts))):
+            known = self._latest = returns, starts, horizon, fit_sessions(returns, starts, horizon, question.levels)
+        return known[3]
+
+
+def har(question: Question, window: Window, params: LocalParams) -> Floats:
+    """Quantiles in bp, (levels, horizon)."""
+    return Har()(question, window, params)
+
+
+def fit_sessions(returns: Ints, starts: Ints, horizon: int, levels: tuple[int, ...]) -> Fit | None:
+    """The fit on complete sessions; None where they hold too few rows. `starts`: of each, and the end of the last."""
+    bp, lengths = returns / UNITS_PER_BP, np.diff(starts)
+    minute = np.concatenate([np.arange(n) for n in lengths])
+    pattern = usual_by_minute(bp, minute, int(lengths.max()) + horizon)
+    q = (bp / pattern[minute]) ** 2
+    before = _ewma(q, np.full(len(HALF_LIVES_MIN), q.mean()))
+
+    rows, left = _rows(starts)
+    if np.count_nonzero(left >= horizon) < FEWEST_ROWS:
+        return None
+    x = np.column_stack([np.full(len(rows), q.mean()), before[rows]])
+    weight = 1 / np.maximum(before[rows, HOUR], SMALLEST)
+    ahead = np.arange(1, horizon + 1)[:, None]
+    future = _sums(q, rows, left, ahead) / ahead * weight
+    usual = _sums(pattern[minute] ** 2, rows, left, ahead)
+    moves = np.abs(_sums(returns, rows, left, ahead) / UNITS_PER_BP)
+
+    beta, z = np.empty((x.shape[1], horizon)), np.empty((len(levels), horizon))
+    for some, enough in _with_equal_rows(left, horizon):
+        beta[:, some] = non_negative(x[enough] * weight[enough, None], future[some, enough])
+        variance = np.maximum(beta[:, some].T @ x[enough].T, SMALLEST)
+        size = np.sort(moves[some, enough] / np.sqrt(variance * usual[some, enough]))
+        both_sides = np.concatenate([-size[:, ::-1], size], axis=1)
+        z[:, some] = np.quantile(both_sides, np.array(levels) / 100, axis=1)
+    return Fit(pattern, float(q.mean()), before[-1], beta, z)
+
+
+def usual_by_minute(bp: Floats, minute: Ints, length: int) -> Floats:
+    """Root mean square return around each minute of a session, and around the opening minutes of each alone.
+
+    A minute that no session holds takes the mean of the last five that one holds, as do the minutes beyond the close.
+    """
+    square = np.bincount(minute, weights=bp**2) / np.bincount(minute)
+    last = np.full(length - len(square) + AROUND_MIN, square[-OPENING_MIN:].mean())
+    padded = np.concatenate([np.full(AROUND_MIN, square[:OPENING_MIN].mean()), square, last])
+    around = sliding_window_view(padded, 2 * AROUND_MIN + 1).mean(axis=1)
+    around[:OPENING_MIN] = square[:OPENING_MIN]
+    usual: Floats = np.maximum(np.sqrt(around), SMALLEST_BP)
+    return usual
+
+
+def non_negative(x: Floats, y: Floats) -> Floats:
+    """Least-squares coefficients of at least 0, a column for each row of `y`.
+
+    The triangle of a QR decomposition has the same least squares as `x` itself, in five rows.
+    """
+    from scipy.optimize import nnls  # a slow import
+
+    orthogonal, triangle = np.linalg.qr(x)
+    return np.column_stack([nnls(triangle, target)[0] for target in y @ orthogonal])
+
+
+def _ewma(q: Floats, start: Floats) -> Floats:
+    """The weighted means before each bar, and after the last, (bars + 1, half-lives)."""
+    pairs = zip(HALF_LIVES_MIN, start, strict=True)
+    return np.column_stack([ewma_from(float(first), q, 0.5 ** (1 / minutes)) for minutes, first in pairs])
+
+
+def _rows(starts: Ints) -> tuple[Ints, Ints]:
+    """Rows of the regression, as the number of bars before them, and how many bars of the session are left there.
+
+    The first session is left out: its weighted means have hardly any past.
+    """
+    known = [np.arange(FIRST_MIN, n, STEP_MIN) for n in np.diff(starts)[1:]]
+    rows = np.concatenate([first + minutes for first, minutes in zip(starts[1:-1], known, strict=True)])
+    ends = np.repeat(starts[2:], [len(minutes) for minutes in known])
+    return rows, ends - rows
+
+
+def _sums(values: NDArray[np.generic], rows: Ints, left: Ints, ahead: Ints) -> Floats:
+    """Sums over the next bars of the session, (horizons, rows); `ahead` beyond its end counts up to its end."""
+    total = np.concatenate([[0], np.cumsum(values)])
+    sums: Floats = total[rows + np.minimum(ahead, left)] - total[rows]
+    return sums
+
+
+def _with_equal_rows(left: Ints, horizon: int) -> list[tuple[slice, NDArray[np.bool_]]]:
+    """Horizons, as slices, that the same rows can see to the end, and these rows."""
+    last = np.unique([*left[left < horizon], horizon])
+    first = [0, *last[:-1]]
+    return [(slice(begin, end), left >= end) for begin, end in zip(first, last, strict=True)]
