@@ -15,6 +15,7 @@ FILES = {
     "features": Path("artifacts/build_features/feature_report.json"),
     "answers": Path("artifacts/forecast/answers.json"),
     "metrics": Path("artifacts/score_forecasts/metrics.json"),
+    "cells": Path("artifacts/score_forecasts/cells.parquet"),
     "forecast_gates": Path("artifacts/score_forecasts/forecast_gates.json"),
     "coverage": Path("artifacts/score_forecasts/coverage_by_time.csv"),
     "bars": Path("artifacts/seal/search/bars"),

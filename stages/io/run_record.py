@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.io.files import PartitionedTables, read_csv, read_json, read_sheet, read_table
-from stages.reporting.record import Record
+from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
 from stages.tables.forecasts import Calibrated
 from stages.tables.market import Bars
+from stages.tables.scores import Cells
 from stages.tables.trades import Daily, Signals, Trades
 from stages.tables.worth import WorthDays
 
@@ -59,7 +60,10 @@ READERS: dict[str, Callable[[Path], Any]] = {
 
 def read_record(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> Record:
     """The files of a run below `root`, by their names in the record; a file without a reader of its own is JSON."""
-    of_method = partial(read_table, Calibrated, method=[config["calibration"]["method"]])
-    readers = READERS | {"forecasts": of_method}
+    method = [config["calibration"]["method"]]
+    readers = READERS | {
+        "forecasts": partial(read_table, Calibrated, method=method),
+        "cells": partial(read_table, Cells, method=method, metric=list(SHOWN_BY_SNAPSHOT)),
+    }
     read = {name: readers.get(name, read_json)(root / path) for name, path in files.items()}
     return Record(config=config, hashes=content_hashes(files.values(), root), **read)

@@ -9,9 +9,9 @@ from stages.reporting.charts import SERIES, Figure, level, listed, sized
 from stages.reporting.elements import Section, count, number, probability
 from stages.reporting.fans import strategy_forecasts
 from stages.reporting.record import Document, Record
-from stages.reporting.skill import DATA, bounded
+from stages.reporting.skill import CELLS, DATA, bounded
 
-DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *DATA)
+DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *CELLS)
 VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
 LEVELS = (5, 25, 50, 75, 95)
 SIDES = ("q05", "q25", "q75", "q95")
@@ -152,13 +152,12 @@ def _by_time(record: Record, horizon: int) -> Figure:
     each = [
         {
             "version": words,
-            "snapshot": entry["snapshot_et"],
-            "symbol": entry["symbol"],
-            "n": entry["n"],
-            "value": entry["metrics"]["coverage_50"][version]["value"],
+            "snapshot": one["snapshot_et"],
+            "symbol": one["symbol"],
+            "n": one["n"],
+            "value": one[version],
         }
-        for entry in record.scores("by_snapshot")
-        if entry["horizon_min"] == horizon and entry["symbol"] in record.shown
+        for one in record.by_snapshot("coverage_50", horizon)
         for version, words in VERSIONS.items()
     ]
     together = record.coverage.filter(method=record.config["calibration"]["method"], horizon_min=horizon).sort(

@@ -9,17 +9,20 @@ import polars as pl
 
 from stages.reporting.elements import count, evenly
 from stages.tables.forecasts import SYNTHETIC, is_local, makers, origin
+from stages.tables.scores import ALL_DAY
 from stages.tables.trades import PORTFOLIO
 
 Document = Mapping[str, Any]
+SHOWN_BY_SNAPSHOT = ("rmae", "coverage_50")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One run. `config` holds every declared section of params, `hashes` the md5 of each file behind the page.
 
-    *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts are
-    those of the stated calibration method. The earliest runs have no verdict of worth.
+    *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts and
+    cells are those of the stated calibration method, cells only the figures in `SHOWN_BY_SNAPSHOT`. The earliest runs
+    have no verdict of worth.
     """
 
     config: Document
@@ -29,6 +32,7 @@ class Record:
     features: Document
     answers: Document
     metrics: Document
+    cells: pl.DataFrame
     forecast_gates: Document
     coverage: pl.DataFrame
     bars: Mapping[str, pl.DataFrame]
@@ -81,6 +85,13 @@ class Record:
         """The entries of `metrics.json` for the stated history and calibration method."""
         wanted = (self.config["rules"]["history_days"], self.config["calibration"]["method"])
         return (entry for entry in self.metrics[scope] if (entry["history_days"], entry["method"]) == wanted)
+
+    def by_snapshot(self, metric: str, horizon_min: int) -> Iterator[Document]:
+        """The figure of each shown symbol at each clock time, `raw` and `calibrated`, for the stated history."""
+        kind = {"history_days": self.config["rules"]["history_days"], "horizon_min": horizon_min, "metric": metric}
+        found = self.cells.filter(pl.col("snapshot_et") != ALL_DAY, pl.col("symbol").is_in(self.shown), **kind)
+        key = ["symbol", "snapshot_et", "n"]
+        return found.pivot("version", index=key, values="value").sort(key).iter_rows(named=True)
 
     @property
     def is_synthetic(self) -> bool:

@@ -36,6 +36,7 @@ def controls(record: Record) -> Section:
 
 
 DATA = ("score_forecasts/metrics.json",)
+CELLS = ("score_forecasts/cells.parquet",)
 ROW_HEIGHT = 14
 TILE_HEIGHT, LEAST_HEIGHT = 56, 96
 
@@ -143,16 +144,9 @@ def _by_horizon(record: Record) -> Figure:
 def _by_snapshot(record: Record) -> Figure:
     horizon = record.config["rules"]["horizon_min"]
     entries = [
-        {
-            "symbol": entry["symbol"],
-            "snapshot": entry["snapshot_et"],
-            "n": entry["n"],
-            "value": entry["metrics"]["rmae"]["calibrated"]["value"],
-        }
-        for entry in record.scores("by_snapshot")
-        if entry["horizon_min"] == horizon
-        and entry["symbol"] in record.shown
-        and entry["metrics"]["rmae"]["calibrated"]["value"] is not None  # a missing value would be drawn as 0
+        {"symbol": one["symbol"], "snapshot": one["snapshot_et"], "n": one["n"], "value": one["calibrated"]}
+        for one in record.by_snapshot("rmae", horizon)
+        if one["calibrated"] is not None  # a missing value would be drawn as 0
     ]
     base = alt.Chart(listed(entries)).encode(
         alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0)),
@@ -168,7 +162,7 @@ def _by_snapshot(record: Record) -> Figure:
         f"rMAE by time of day, {horizon} minutes ahead",
         f"Relative mean absolute error at {horizon} minutes by symbol and snapshot: {in_words(entries, 'snapshot')}.",
         "Green is better than persistence, red is worse; the deeper, the further from it.",
-        DATA,
+        CELLS,
         sized(cells + words, max(LEAST_HEIGHT, TILE_HEIGHT * len({entry["symbol"] for entry in entries}))),
     )
 

@@ -11,7 +11,8 @@ import polars as pl
 import yaml
 
 from stages.params.gates import GatesParams
-from stages.reporting.record import Record
+from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
+from stages.scoring.cells import cell_tables, stated_scores
 from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
@@ -167,9 +168,21 @@ def features() -> dict:
 
 
 @cache
-def metrics() -> dict:
+def scores() -> dict:
     """The fixture's forecasts, scored; few draws, since nothing here looks at the bounds' values."""
     return score([forecasts()], gates_params(), config()["calibration"]["method"])
+
+
+@cache
+def metrics() -> dict:
+    return stated_scores(scores(), config()["calibration"]["method"])
+
+
+@cache
+def cells() -> pl.DataFrame:
+    """What a page reads of `cells.parquet`."""
+    stated = pl.col("method") == config()["calibration"]["method"]
+    return pl.concat(cell_tables(scores())).filter(stated, pl.col("metric").is_in(SHOWN_BY_SNAPSHOT))
 
 
 def gates_params() -> GatesParams:
@@ -198,7 +211,7 @@ def gates(trading: str = "PASS") -> dict:
 @cache
 def forecast_gates() -> dict:
     stated = Stated(40, config()["calibration"]["method"], dict.fromkeys(config()["universe"]["whitelist"], 10))
-    return judge_forecasts(metrics(), controls(), gates_params(), stated)
+    return judge_forecasts(scores(), controls(), gates_params(), stated)
 
 
 def controls() -> dict:
@@ -304,6 +317,7 @@ def sealed_record() -> Record:
         config=config(), hashes={"backtest/bt_trades.csv": "0" * 32}, manifest={"files": []},
         quality=quality(), features=features(), answers={"by_source": {"local:seasonal": 480}},
         metrics=metrics() | {"controls": controls()}, forecast_gates=forecast_gates(),
+        cells=cells(),
         coverage=coverage_by_time([forecasts()]),
         bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),
         signals=signals(), ranking=ranking(), trades=traded, daily=daily(traded),

@@ -2,11 +2,13 @@
 
 from copy import deepcopy
 
+import polars as pl
+
 from stages.reporting.compare import verdicts
 from stages.reporting.coverage import coverage
 from stages.reporting.skill import skill
 from stages.reporting.verdict import gates as gates_section
-from tests.reporting.records import gates, metrics, record
+from tests.reporting.records import cells, gates, metrics, record
 
 
 def scored(scope: str, **changes: object):
@@ -48,12 +50,11 @@ def test_a_run_of_the_past_that_counted_neither_still_has_its_page():
 
 def test_a_missing_error_ratio_is_no_tile_at_all():
     """A missing value in a tile would be drawn as 0: the deepest green."""
-    document = deepcopy(record().metrics)
-    for entry in document["by_snapshot"]:
-        if entry["symbol"] == "WEAK":
-            entry["metrics"]["rmae"]["calibrated"]["value"] = None
+    known = pl.when(pl.col("symbol") != "WEAK").then("value")
 
-    figure = next(one for one in skill(record(metrics=document)).figures if one.name == "skill-snapshot")
+    figure = next(
+        one for one in skill(record(cells=cells().with_columns(known))).figures if one.name == "skill-snapshot"
+    )
 
     assert "STRONG" in figure.alt
     assert "WEAK" not in figure.alt
