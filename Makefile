@@ -107,7 +107,7 @@ refresh: .venv/runtime ## list the source anew, and say what is new or revised
 	python -m stages refresh
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null plan spend models learn-model budget canary show-request adopt-store new-store release drop \
+.PHONY: $(COMMANDS) doctor audit trials null plan spend models learn-model identify budget canary show-request adopt-store new-store release drop \
 	demo-online
 $(COMMANDS): .venv/runtime
 	@$(call split,ARGS) python -m stages $@ $$words
@@ -138,6 +138,9 @@ models: .venv/runtime # the models that your key may use, one request; SET="api=
 
 learn-model: .venv/runtime # the model's own numbers into conf/, one request at most; SET="api=online"
 	@$(call split,SET) python -m stages learn-model -- $$words
+
+identify: .venv/runtime # the digest of your program's files into conf/; CHOICE=a file of conf/forecaster
+	python -m stages identify -- $(call given,CHOICE)
 
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
 	@python -m stages budget $(call option,--clock,CLOCK) -- $(call given,PER_DAY)

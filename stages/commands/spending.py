@@ -25,7 +25,7 @@ from stages.paid.pricing import Price, fitting, price, require_same_clock, some_
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
 from stages.paid.units import TOKENS, Units, least, most, units_of
-from stages.params.forecaster import LOCAL, ApiParams, is_azure
+from stages.params.forecaster import ApiParams, is_azure
 from stages.params.study import Study
 from stages.questions.schedule import asked_further, plan_questions
 from stages.runs.scratch import market_of
@@ -45,8 +45,8 @@ def tell_price(document: dict[str, Any] | None) -> None:
         schedule, questions = plan_questions(
             market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
         )
-        if study.forecaster.deployment == LOCAL:
-            print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
+        if not study.forecaster.is_paid:
+            print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.maker}; price 0.")
             return
         store = store_anywhere(study.api)
         found = price(questions, schedule, store, study.api.tariff)
