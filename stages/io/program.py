@@ -19,7 +19,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import IO, Self
 
-from stages.errors import ConfigurationError, DataContractError
+from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 
 LONGEST_LINE = 50_000_000  # bytes
@@ -27,8 +27,8 @@ SHOWN_LINES, SHOWN_CHARACTERS = 10, 300
 GRACE_SEC = 1.0  # for the last lines of a process that has ended
 
 
-class ProgramFailed(DataContractError):
-    """A program that did not do what its contract says."""
+class ProgramFailed(Exception):
+    """What a program did against its contract, in words that follow its name."""
 
 
 class Program:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.errors import Interrupted
+from stages.errors import DataContractError, Interrupted
 from stages.forecasting.backend import Answer, Asked, complaint, plausible_bp
 from stages.forecasting.program_lines import answer_in, question_line
 from stages.io.clock import INTERRUPTS, SystemClock, stamp
@@ -70,7 +70,7 @@ class CommandBackend:
                 for record in progress(self._records(program, missing), "computing", len(missing)):
                     records[record.key] = record
         except ProgramFailed as error:
-            raise ProgramFailed(
+            raise DataContractError(
                 f"the program {self.forecaster.model} {error}. {self.computed} of {len(missing)} answers were computed "
                 "and kept, and the next run asks it the rest."
             ) from None
