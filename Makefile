@@ -228,7 +228,7 @@ plots-page: .venv/dev # write the page of `dvc plots` with its library inside, a
 
 requirements: .venv/dev # pin what pyproject.toml asks for
 	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt
-	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench --extra cluster -c requirements.txt pyproject.toml -o requirements-dev.txt
+	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench --extra cluster --extra skaters -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 help: # this page
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
