@@ -107,7 +107,8 @@ refresh: .venv/runtime ## list the source anew, and say what is new or revised
 	python -m stages refresh
 
 ##@ Ask
-.PHONY: $(COMMANDS) doctor audit trials null worth study plan spend models learn-model budget canary show-request adopt-store new-store release drop \
+.PHONY: $(COMMANDS) doctor audit trials null worth study plan spend models learn-model identify budget canary \
+	show-request adopt-store new-store release drop \
 	demo-online
 $(COMMANDS): .venv/runtime
 	@$(call split,ARGS) python -m stages $@ $$words
@@ -144,6 +145,9 @@ models: .venv/runtime # the models that your key may use, one request; SET="api=
 
 learn-model: .venv/runtime # the model's own numbers into conf/, one request at most; SET="api=online"
 	@$(call split,SET) python -m stages learn-model -- $$words
+
+identify: .venv/runtime # the digest of your program's files into conf/; CHOICE=a file of conf/forecaster
+	python -m stages identify -- $(call given,CHOICE)
 
 budget: .venv/runtime ## requests spent and left; PER_DAY=60 sets a standing limit
 	@python -m stages budget $(call option,--clock,CLOCK) -- $(call given,PER_DAY)
@@ -239,7 +243,7 @@ plots-page: .venv/dev # write the page of `dvc plots` with its library inside, a
 
 requirements: .venv/dev # pin what pyproject.toml asks for
 	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt
-	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench --extra cluster -c requirements.txt pyproject.toml -o requirements-dev.txt
+	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench --extra cluster --extra skaters -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 help: # this page
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile

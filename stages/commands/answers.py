@@ -66,13 +66,15 @@ def drop(key: str, *, yes: bool = False) -> None:
         raise ConfigurationError(f"no answer is stored under the key {key}: there is nothing to throw away.")
     print(f"drop: {_told(record)}")
     if not yes:
-        print(f"  nothing was dropped: `make drop KEY={key} ARGS=--yes` does it; asking again costs a request.")
+        costs = "runs the program" if record.is_computed else "costs a request"
+        print(f"  nothing was dropped: `make drop KEY={key} ARGS=--yes` does it; asking again {costs}.")
         return
     store.drop(key)
     attempts = Attempts(ledger_anywhere(api).objects, "drop", api.max_attempts)
     if attempts.latest(key).number >= 0:
         attempts.release(key)
-    print("  dropped: it lies in quarantine/ and is not used; the next online run asks its question again.")
+    kind = "" if record.is_computed else "online "
+    print(f"  dropped: it lies in quarantine/ and is not used; the next {kind}run asks its question again.")
     if store.remote is not None:
         print(
             f"  {store.remote.address} keeps the old record until the new answer takes its place; another clone that "
@@ -84,11 +86,12 @@ def _told(record: Record) -> str:
     question: dict[str, Any] = json.loads(record.question)
     tokens = "tokens unknown" if record.input_tokens is None else f"{record.input_tokens} tokens"
     values = [value for level in record.values_bp for value in level]
+    bought = f"paid {record.paid_utc[:19]}Z with request {record.call}, which carried {record.series_in_call} series "
+    made = f"computed {record.paid_utc[:19]}Z" if record.is_computed else f"{bought}({tokens} in all)"
     return (
         f"{question['symbol']} at {question['snapshot_utc']}, {question['rows']} rows, {question['horizon_min']} "
         f"minutes ahead, by {question['model']} at {question['deployment']}\n"
-        f"  paid {record.paid_utc[:19]}Z with request {record.call}, which carried {record.series_in_call} series "
-        f"({tokens} in all)\n"
+        f"  {made}\n"
         f"  it says {min(values):.6g} to {max(values):.6g} bp"
     )
 

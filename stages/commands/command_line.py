@@ -130,6 +130,9 @@ VERBS = {
     )),
     "models": Verb("commands.model:models", "the models that your key may use; one request", (OVERRIDES,)),
     "learn-model": Verb("commands.model:learn_model", "write the model's own numbers into conf/", (OVERRIDES,)),
+    "identify": Verb("commands.identify:identify", "write the digest of your program's files into conf/", (
+        one("choice", nargs="?", help="a file of conf/forecaster, without .yaml; the standing one, if not stated"),
+    )),
     "prove-independence": Verb("commands.model:prove_independence", "is a series answered the same in company"),
     "canary": Verb("commands.model:canary", "has the model changed under its name; one request"),
     "verify": Verb("commands.answers:verify", "is every stored answer what its name promises"),

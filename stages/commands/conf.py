@@ -24,6 +24,7 @@ from stages.configuration.compose import (
 from stages.configuration.edit_conf import all_or_nothing, choose, keep, state
 from stages.errors import ConfigurationError, DataContractError, GateNotMet
 from stages.fetching.listing import listing_path, read_listing
+from stages.io.file_identity import require_unchanged
 from stages.io.files import read_json
 from stages.params.study import Study
 from stages.runs.evidence import LOCK, Findings, read_run, require_evidence
@@ -46,6 +47,7 @@ def write(*, check: bool, unlisted: bool) -> None:
     document = compose()
     study = Study.parse(document)
     if check:
+        require_unchanged(study.forecaster)
         refuse_to_discard()
     elif discarded := applied_experiment():
         print(f"params: discarded {told(discarded)}")

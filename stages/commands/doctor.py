@@ -17,7 +17,6 @@ from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.client import KEY_NAME, read_key
 from stages.paid.door import ledger_anywhere, store_anywhere
-from stages.params.forecaster import LOCAL
 from stages.params.study import Study
 from stages.runs.evidence import LOCK, findings, read_run
 
@@ -83,7 +82,7 @@ def key() -> str:
     """Whether an API key is set, where this study would buy; its value is never read further."""
     is_set = bool(os.environ.get(KEY_NAME, "").strip())
     study = _study()
-    if study.forecaster.deployment == LOCAL or study.api.mode == "offline":
+    if not study.forecaster.is_paid or study.api.mode == "offline":
         needed = "not needed: this study buys nothing"
         return f"{KEY_NAME} is set, {needed}" if is_set else f"{KEY_NAME} is not set, {needed}"
     if not is_set:

@@ -16,7 +16,6 @@ from stages.io.files import read_json, read_table, write_bytes, write_text
 from stages.io.questions import read_questions
 from stages.paid.door import store_anywhere
 from stages.paid.pricing import price
-from stages.params.forecaster import LOCAL
 from stages.params.study import Study
 from stages.reporting.comment import Change, Price, png, render_comment, runs_of
 from stages.reporting.compare import Differing, curves, render_pair
@@ -70,8 +69,8 @@ def price_of(study: Study, old_keys: set[str]) -> Price:
     """What the questions here would cost, and how many of them the base did not ask."""
     questions = read_questions(REQUESTS)
     new = len({question.key for question in questions} - old_keys)
-    if study.forecaster.deployment == LOCAL:
-        return Price(len(questions), new, 0, 0, 0, maker=study.forecaster.name)
+    if not study.forecaster.is_paid:
+        return Price(len(questions), new, 0, 0, 0, maker=study.forecaster.maker)
     found = price(questions, read_table(Schedule, SCHEDULE), store_anywhere(study.api))
     return Price(len(questions), new, found.missing, found.requests, found.packed_requests)
 

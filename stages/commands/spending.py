@@ -26,8 +26,9 @@ from stages.paid.pricing import Price, fitting, price, require_same_clock, some_
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
 from stages.paid.units import TOKENS, Units, least, most, units_of
-from stages.params.forecaster import LOCAL, ApiParams, is_azure
+from stages.params.forecaster import COMMAND, ApiParams, is_azure
 from stages.params.study import Study
+from stages.questions.question import Question
 from stages.questions.schedule import asked_further, plan_questions
 from stages.runs.scratch import market_of
 
@@ -47,9 +48,8 @@ def tell_price(document: dict[str, Any] | None) -> None:
             market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
         )
         evidence = list(evidence_lines(document, market, schedule, questions))
-        if study.forecaster.deployment == LOCAL:
-            print(f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.name}; price 0.")
-            print("", *evidence, sep="\n")
+        if not study.forecaster.is_paid:
+            print(_told_free(questions, study), "", *evidence, sep="\n")
             return
         store = store_anywhere(study.api)
         found = price(questions, schedule, store, study.api.tariff)
@@ -61,6 +61,14 @@ def tell_price(document: dict[str, Any] | None) -> None:
     if longer:
         print(f"  {longer}")
     print("", *evidence, sep="\n")
+
+
+def _told_free(questions: Sequence[Question], study: Study) -> str:
+    told = f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.maker}"
+    if study.forecaster.name == COMMAND:
+        stored = store_anywhere(study.api).get(question.key for question in questions)
+        told += f", which has answered {len(stored)} of them"
+    return f"{told}; price 0."
 
 
 def _tell(one: Price, study: Study) -> None:

@@ -29,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one question; `source` names model and deployment, or `local:<name>`."""
+    """The answer to one question; `source` names model and deployment, `local:<name>` or `command:<model>`."""
 
     key: str
     source: str

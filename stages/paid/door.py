@@ -1,4 +1,7 @@
-"""Opens the backend that params name: local forecasters answer here, TimeGPT's answers are stored or bought."""
+"""Opens the backend that params name.
+
+Local forecasters answer here, a program's answers are stored or computed, TimeGPT's are stored or bought.
+"""
 
 import hashlib
 import json
@@ -17,25 +20,34 @@ from stages.paid.answer_store import AnswerStore
 from stages.paid.backend import PaidBackend
 from stages.paid.budget_report import budget_report
 from stages.paid.client import Client
+from stages.paid.command import CommandBackend
 from stages.paid.context import PurchaseContext
 from stages.paid.identity import LEDGER, STORE, begun_store, id_at, known_store, notes_folder, remember, require_known
 from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
 from stages.paid.shared_answers import Rescue
-from stages.params.forecaster import LOCAL, ApiParams, ForecasterParams
+from stages.params.forecaster import COMMAND, ApiParams, ForecasterParams
 
 REPORT_PATH = "artifacts/api_budget.json"
 
 
 def open_backend(forecaster: ForecasterParams) -> Backend:
     """The backend that `forecaster.name` names; local runs import neither the SDK nor pandas."""
-    if forecaster.deployment == LOCAL:
+    if forecaster.name == COMMAND:
+        return open_command(forecaster, read_params(ApiParams))
+    if not forecaster.is_paid:
         from stages.forecasting.local import LOCAL_FORECASTERS  # prices and purchases need no scipy
 
         return LOCAL_FORECASTERS[forecaster.name](forecaster)
     require_driver("the paid backend")
     return PaidBackend(open_context(forecaster, read_params(ApiParams)))
+
+
+def open_command(forecaster: ForecasterParams, api: ApiParams) -> CommandBackend:
+    """A program of the user's over the answer store of this workspace, as the asked model or beside it."""
+    require_driver("a program of forecaster.command")
+    return CommandBackend(forecaster, api, _store(api, known_store(), shared_store(api)))
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:
@@ -69,7 +81,7 @@ def require_online(api: ApiParams) -> None:
 def paid_params(what: str) -> tuple[ForecasterParams, ApiParams]:
     """The sections `forecaster` and `api`, which must name the paid service and be online."""
     forecaster, api = read_params(ForecasterParams), read_params(ApiParams)
-    if forecaster.deployment == LOCAL or api.mode != "online":
+    if not forecaster.is_paid or api.mode != "online":
         raise ConfigurationError(
             f"forecaster.name is {forecaster.name} and api.mode {api.mode}: {what} asks the paid service, so set "
             "forecaster=timegpt and api=online first."

@@ -1,4 +1,4 @@
-"""Records: one stored answer with its question and purchase, and the list of dropped records.
+"""Records: one stored answer with its question and its purchase or computation, and the list of dropped records.
 
 A record embeds its question's canonical bytes, from which its key can be derived, and the sha256 of all its fields.
 Records that `make drop` threw away are never used again, wherever they are found: each has an empty file
@@ -18,12 +18,14 @@ import numpy as np
 
 from stages.forecasting.backend import Answer
 from stages.io.object_store import LocalStore
+from stages.params.forecaster import COMMAND
 from stages.questions.question import Question
+from stages.tables.forecasts import PROGRAM
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A bought answer. `company` counts the snapshots that shared its request."""
+    """A bought answer, or one that a program computed. `company` counts the snapshots that shared its request."""
 
     question: str
     values_bp: list[list[float]]
@@ -41,10 +43,15 @@ class Record:
         """The key, derived from the embedded question."""
         return hashlib.md5(self.question.encode(), usedforsecurity=False).hexdigest()
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether a program computed it, for nothing."""
+        return bool(json.loads(self.question)["deployment"] == COMMAND)
+
     def answer(self) -> Answer:
         """What the pipeline reads of it: nothing that depends on when or how it was bought."""
         asked: dict[str, Any] = json.loads(self.question)
-        source = f"{asked['model']}@{asked['deployment']}"
+        source = f"{PROGRAM}{asked['model']}" if self.is_computed else f"{asked['model']}@{asked['deployment']}"
         return Answer(key=self.key, source=source, values_bp=np.array(self.values_bp, dtype=np.float64))
 
     def encode(self) -> bytes:

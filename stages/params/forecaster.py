@@ -1,5 +1,7 @@
 """Params sections `forecaster` (who answers) and `api` (how answers are bought), and the model spec of questions."""
 
+import re
+import shlex
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -8,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
+from stages.errors import ConfigurationError
 from stages.params.section import Closed, Section
 
 
@@ -51,6 +54,8 @@ LOCAL_OPTIONS = {
     "har": ("lookback_sessions", "ewma_half_life_min", "fhs_paths"),
 }
 LOCAL_EPOCH = "1"
+COMMAND = "command"  # a program of the user's: name, deployment, and start of the source of its answers
+MODEL_OF_A_COMMAND = re.compile(r"(?!timegpt|azureai)[a-z0-9][a-z0-9_.\-]{0,99}", re.IGNORECASE)
 AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # address and model as nixtla 0.9.0 knows them
 # SDK option -> its default in nixtla 0.9.0. Questions always hold the first three; the others enter a question
 # only when they differ, so that no key of an older answer changes.
@@ -80,13 +85,15 @@ class ForecasterParams(LocalParams):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
-    `finetune_steps` to `clean_ex_first` are SDK options, sent as written; the rest are windows of the local
-    forecasters. `trained_until` is the last day that the model may have been trained on (null: unknown).
+    `finetune_steps` to `clean_ex_first` are SDK options, sent as written; then come the windows of the local
+    forecasters. `command`, `files` and `files_sha256` are for `forecaster=command`: the program's words, the files and
+    folders it consists of, and the digest of their contents that `make identify` writes (docs/COMMAND_FORECASTER.md).
+    `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
 
     partial = False
 
-    name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har"]
+    name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har", "command"]
     model: str
     model_epoch: str
     base_url: str | None
@@ -100,22 +107,56 @@ class ForecasterParams(LocalParams):
     multivariate: bool
     clean_ex_first: bool
     trained_until: date | None
+    command: tuple[str, ...]
+    files: tuple[str, ...]
+    files_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
 
     @model_validator(mode="after")
     def _is_honest(self) -> Self:
-        if self.name in LOCAL_OPTIONS:
+        if self.name == COMMAND:
+            self._require_program()
+        elif self.command or self.files or self.files_sha256:
+            raise ValueError(
+                f"forecaster {self.name!r} runs no program, so forecaster.command and forecaster.files must be [] and "
+                "forecaster.files_sha256 null; choose the whole group with `forecaster=command`"
+            )
+        elif self.name in LOCAL_OPTIONS:
             if self.model != self.name or self.base_url is not None:
                 raise ValueError(
                     f"forecaster {self.name!r} answers locally, so forecaster.model must be {self.name!r} and "
                     f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
                 )
-            if set_ := {name: value for name, value in self.sdk_options.items() if value != SDK_OPTIONS.get(name)}:
-                raise ValueError(f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}")
+            self._require_no_sdk_options()
         elif self.base_url is None or not urlsplit(self.base_url).hostname:
             raise ValueError(f"forecaster.base_url must be the address of the service, not {self.base_url!r}")
         elif is_azure(self.base_url):
             self._require_azure()
         return self
+
+    def _require_no_sdk_options(self) -> None:
+        if set_ := {name: value for name, value in self.sdk_options.items() if value != SDK_OPTIONS.get(name)}:
+            raise ValueError(f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}")
+
+    def _require_program(self) -> None:
+        if not self.command or not self.files:
+            raise ValueError(
+                "forecaster 'command' needs forecaster.command, the words that start the program, and "
+                "forecaster.files, the files it consists of"
+            )
+        if self.base_url is not None:
+            raise ValueError(
+                f"forecaster 'command' sends nothing to forecaster.base_url {self.base_url!r}: set it null"
+            )
+        if self.model in LOCAL_OPTIONS or not MODEL_OF_A_COMMAND.fullmatch(self.model):
+            raise ValueError(
+                f"forecaster.model {self.model!r} is no name for a program of yours: take letters, digits, `_`, `.` "
+                f"and `-`, no name of a local forecaster {list(LOCAL_OPTIONS)}, and none that begins like a bought one"
+            )
+        if outside := [path for path in self.files if path.startswith("/") or ".." in path.split("/")]:
+            raise ValueError(
+                f"forecaster.files {outside} must be paths within the project; link to what lies elsewhere"
+            )
+        self._require_no_sdk_options()
 
     def _require_azure(self) -> None:
         if AZURE_IN_SDK in str(self.base_url) and self.model != AZURE_MODEL:
@@ -131,10 +172,20 @@ class ForecasterParams(LocalParams):
             )
 
     @property
+    def is_paid(self) -> bool:
+        """Whether answers are bought from a service; all others are made on this machine for nothing."""
+        return self.base_url is not None
+
+    @property
+    def maker(self) -> str:
+        """Who answers on this machine, in words."""
+        return f"the program {self.model}" if self.name == COMMAND else self.name
+
+    @property
     def deployment(self) -> str:
-        """Where answers come from: `local`, or the base url without credentials, query or final slash."""
+        """Where answers come from: `local`, `command`, or the base url without credentials, query or final slash."""
         if self.base_url is None:
-            return LOCAL
+            return COMMAND if self.name == COMMAND else LOCAL
         url = urlsplit(self.base_url)
         port = f":{url.port}" if url.port else ""
         return f"{url.scheme}://{url.hostname}{port}{url.path.rstrip('/')}"
@@ -148,17 +199,28 @@ class ForecasterParams(LocalParams):
     @property
     def model_spec(self) -> ModelSpec:
         """The parts of this section that can change a question or its answer."""
-        local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
         return ModelSpec(
             model=self.model,
             model_epoch=self.model_epoch,
             deployment=self.deployment,
             min_rows=self.min_rows,
-            options=local if self.name in LOCAL_OPTIONS else self.sdk_options,
+            options=self._options,
             input_size=self.input_size,
             model_horizon=self.model_horizon,
-            remote=self.deployment != LOCAL,
+            remote=self.is_paid,
         )
+
+    @property
+    def _options(self) -> dict[str, float | int | str]:
+        if self.name != COMMAND:
+            local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
+            return local if self.name in LOCAL_OPTIONS else self.sdk_options
+        if self.files_sha256 is None:
+            raise ConfigurationError(
+                f"forecaster.files_sha256 is null, so nothing says which {self.model} answers: `make identify` "
+                "writes it."
+            )
+        return {"command": shlex.join(self.command), "files_sha256": self.files_sha256}
 
 
 def is_azure(address: str) -> bool:
@@ -202,6 +264,7 @@ class ApiParams(Section):
     """How answers are bought. No stage declares this section, so going online makes nothing stale.
 
     For limits, null means none; days and months are in UTC, tokens and money are counted as in `paid/units.py`.
+    `silence_sec`: how long a program (`forecaster=command`) may give no answer.
     """
 
     section = "api"
@@ -221,6 +284,7 @@ class ApiParams(Section):
     pack: Literal["none", "snapshots"]
     share: bool
     timeout_sec: Annotated[float, Field(gt=0, le=86_400)]
+    silence_sec: Annotated[float, Field(gt=0, le=86_400)]
     max_attempts: Annotated[int, Field(ge=1, le=1_000)]
     remote_down: Literal["local", "stop"]
     plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]

@@ -100,7 +100,7 @@ class _Stages:
         return self._answered_by(self.study.forecaster.name, schedule, questions, market)
 
     def answer_by_key(self, schedule: pl.DataFrame, questions: list[Question], market: Market) -> pl.DataFrame:
-        """Bought answers are found by key; persistence answers where the other future asks something new."""
+        """Stored answers are found by key; persistence answers where the other future asks something new."""
         stand_in = self._answered_by(BENCHMARK, schedule, questions, market)
         bought = self.record.quantiles.filter(model=self.study.forecaster.model)
         kept = bought.join(stand_in.select(ASKED).unique(), on=ASKED, how="semi")

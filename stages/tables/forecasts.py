@@ -72,8 +72,8 @@ FREE_MIX = f"{FREE}free_mix"
 class Quantiles(ForecastKey):
     """One row a symbol, snapshot, horizon, history length and model, as answered.
 
-    `source` names model and deployment or `local:<name>`; `key` is null only for a benchmark or a free forecast, which
-    ask no question.
+    `source` names model and deployment, `local:<name>` or `command:<model>`; `key` is null only for a benchmark or a
+    free forecast, which ask no question.
     `crossed`: the answer's levels were not in order.
     *Units*: `q05..q95` in bp of log return from `last`; `q05_px..q95_px` the same as prices; `sigma_5m` a fraction.
     *Time*: everything is known at `snapshot_utc`.
@@ -224,6 +224,7 @@ class Offsets(Table):
 
 
 LOCAL = "local:"
+PROGRAM = "command:"  # a program of the user's
 SYNTHETIC = "synthetic"
 
 
@@ -233,15 +234,19 @@ def makers(forecasts: pl.DataFrame) -> list[str]:
 
 
 def is_local(sources: Sequence[str]) -> bool:
-    """Whether every forecast was made on this machine."""
-    return all(name.startswith(LOCAL) for name in sources)
+    """Whether every forecast was made here for nothing, by a local forecaster or a program of the user's."""
+    return all(name.startswith((LOCAL, PROGRAM)) for name in sources)
 
 
 def origin(sources: Sequence[str], kind: str, name: str) -> str:
     """Who made the forecasts, and on which bars: for the head of a page and every picture."""
-    names = [
-        f"Local forecaster “{source.removeprefix(LOCAL)}” (not TimeGPT)" if source.startswith(LOCAL) else source
-        for source in sources
-    ]
+    names = [_maker(source) for source in sources]
     bars = "an artificial market" if kind == SYNTHETIC else f"bars of “{name}”"
     return f"{' and '.join(names)} on {bars}"
+
+
+def _maker(source: str) -> str:
+    for prefix, kind in ((LOCAL, "Local forecaster"), (PROGRAM, "Local program")):
+        if source.startswith(prefix):
+            return f"{kind} “{source.removeprefix(prefix)}” (not TimeGPT)"
+    return source

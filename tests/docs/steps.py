@@ -35,6 +35,25 @@ BUYING: list[Step] = [
     ("make plan", r"plan: [1-9]\d* questions to timegpt(?s:.*)to buy +[1-9]\d*\n"),
 ]
 
+COMMAND_FORECASTER: list[Step] = [
+    ACTIVE,
+    ("cp examples/forecasters/last_value.py", "$ [ -e my_forecaster.py ]"),
+    ("cp conf/forecaster/command.yaml", "$ [ -e conf/forecaster/mine.yaml ]"),
+    ("sed -i", r"$ grep -q 'model: my_forecaster' conf/forecaster/mine.yaml"),
+    ("make identify CHOICE=mine", r"identify: my_forecaster is [0-9a-f]{64} -> conf/forecaster/mine\.yaml"),
+    ("make plan", r"by the program my_forecaster, which has answered 0 of them; price 0\."),
+    STAGED,
+    (
+        "dvc exp run -n my_forecaster",
+        r"(?s) computed=1236 .*Running stage 'report'.*Ran experiment\(s\): my_forecaster",
+    ),
+    ("make adopt", "$ grep -q 'forecaster: mine' conf/config.yaml"),
+    ("echo", "$ grep -q 'another version' my_forecaster.py"),
+    ("! { make run", r"error .*the files of the program my_forecaster .*they changed, and DVC cannot see them"),
+    ("make identify", r"identify: my_forecaster is [0-9a-f]{64} -> conf/forecaster/mine\.yaml"),
+    ("dvc repro forecast", r"forecast: model=my_forecaster questions=1236 calls=0 computed=1236 "),
+]
+
 TUTORIAL: list[Step] = [
     ACTIVE,
     ("make new-run PRESET=my_study", "$ [ -e conf/preset/my_study.yaml ]"),

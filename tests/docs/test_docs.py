@@ -79,6 +79,7 @@ def test_every_command_that_a_page_lets_you_type_stands_in_a_walk_with_what_show
     walks = {
         "README.md": steps.README,
         "BUYING.md": steps.BUYING,
+        "COMMAND_FORECASTER.md": steps.COMMAND_FORECASTER,
         "FORECASTING.md": steps.FORECASTING,
         "SCALING.md": steps.SCALING[:4] + steps.DASK + steps.SCALING[4:],
         "SHARING.md": [step for _, *step in steps.SHARING],

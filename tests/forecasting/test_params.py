@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from stages.errors import ConfigurationError
 from tests.forecasting.windows import forecaster_params
 
 TIMEGPT = {"name": "timegpt", "model": "timegpt-2.1", "base_url": "https://api.nixtla.io"}
@@ -90,3 +91,53 @@ def test_where_the_sdk_asks_for_azures_model_no_other_may_be_named():
     azure = TIMEGPT | {"base_url": "https://x.models.ai.azure.com", "input_size": 500, "model_horizon": 20}
     with pytest.raises(ValidationError, match=r"set forecaster\.model to 'azureai', not 'timegpt-2\.1'"):
         forecaster_params(**azure)
+
+
+PROGRAM = {
+    "name": "command",
+    "model": "chronos-2",
+    "command": ["python", "a b.py"],
+    "files": ["a b.py"],
+    "files_sha256": "0" * 64,
+}
+
+
+def test_a_program_is_part_of_its_questions_by_its_words_and_the_contents_of_its_files():
+    who = forecaster_params(**PROGRAM).model_spec
+    assert (who.model, who.deployment, who.remote) == ("chronos-2", "command", False)
+    assert who.options == {"command": "python 'a b.py'", "files_sha256": "0" * 64}
+    assert not forecaster_params(**PROGRAM).is_paid
+
+
+def test_a_program_without_an_identity_can_be_asked_nothing():
+    with pytest.raises(
+        ConfigurationError, match=r"files_sha256 is null, so nothing says which chronos-2 answers: `make"
+    ):
+        assert forecaster_params(**PROGRAM | {"files_sha256": None}).model_spec
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"command": []}, r"needs forecaster\.command, the words that start the program, and forecaster\.files"),
+        ({"files": []}, r"needs forecaster\.command"),
+        ({"base_url": "https://api.nixtla.io"}, r"sends nothing to forecaster\.base_url"),
+        ({"model": "persistence"}, "'persistence' is no name for a program of yours"),
+        ({"model": "TimeGPT-2.1"}, "none that begins like a bought one"),
+        ({"model": "free:mine"}, "take letters, digits"),
+        ({"files": ["/data/weights"]}, r"must be paths within the project; link to what lies elsewhere"),
+        ({"files": ["../weights"]}, r"must be paths within the project"),
+        ({"finetune_steps": 5}, "has no SDK options"),
+        ({"files_sha256": "ABC"}, "should match pattern"),
+    ],
+)
+def test_a_program_is_stated_whole_and_under_a_name_of_its_own(changes, told):
+    with pytest.raises(ValidationError, match=told):
+        forecaster_params(**PROGRAM | changes)
+
+
+@pytest.mark.parametrize("key", ["command", "files", "files_sha256"])
+def test_other_forecasters_run_no_program(key):
+    for other in ({}, TIMEGPT):
+        with pytest.raises(ValidationError, match="runs no program"):
+            forecaster_params(**other, **{key: PROGRAM[key]})

@@ -48,6 +48,9 @@ FORECASTER = {
     "lookback_sessions": 40,
     "ewma_half_life_min": 60.0,
     "fhs_paths": 1000,
+    "command": [],
+    "files": [],
+    "files_sha256": None,
 }
 API = {
     "mode": "online",
@@ -65,6 +68,7 @@ API = {
     "pack": "none",
     "share": True,
     "timeout_sec": 5.0,
+    "silence_sec": 5.0,
     "max_attempts": 3,
     "remote_down": "local",
     "plausible_sigmas": 100.0,

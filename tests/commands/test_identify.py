@@ -1,0 +1,57 @@
+"""`make identify`: which program answers is a digest of its files, written where its command stands."""
+
+import re
+
+import pytest
+import yaml
+
+from stages.errors import ConfigurationError
+from stages.io.file_identity import digest_of_files
+
+CHOICE = "conf/forecaster/command.yaml"
+SCRIPT = "examples/forecasters/last_value.py"
+
+
+@pytest.fixture
+def scripted(project):
+    """The project with a program where `forecaster=command` expects one, not identified yet."""
+    (project.path / SCRIPT).parent.mkdir(parents=True)
+    (project.path / SCRIPT).write_text("the first version")
+    text = re.sub(r"files_sha256: \w+", "files_sha256: null", project.text(CHOICE))
+    (project.path / CHOICE).write_text(text)
+    project.commit()
+    return project
+
+
+def stated(text):
+    return yaml.safe_load(text)["files_sha256"]
+
+
+def test_a_choice_that_does_not_stand_is_identified_in_its_file_alone(scripted):
+    before = scripted.text("params.yaml")
+    told = scripted.run("identify", "command")
+    digest = digest_of_files(["python", SCRIPT], [SCRIPT])
+    assert told.startswith(f"identify: last_value is {digest} -> {CHOICE}")
+    assert stated(scripted.text(CHOICE)) == digest
+    assert "docs/COMMAND_FORECASTER.md" in scripted.text(CHOICE), "comments stay"
+    assert scripted.text("params.yaml") == before
+    assert "of last_value already" in scripted.run("identify", "command")
+
+
+def test_a_standing_program_that_changed_stops_make_run_until_it_is_identified_anew(scripted):
+    scripted.edit("conf/config.yaml", "forecaster: seasonal", "forecaster: command")
+    scripted.edit(CHOICE, "files_sha256: null", f"files_sha256: '{'0' * 64}'")
+    with pytest.raises(ConfigurationError, match=r"they changed, and DVC cannot see them"):
+        scripted.run("params", "--check")
+    scripted.run("identify")
+    digest = digest_of_files(["python", SCRIPT], [SCRIPT])
+    assert stated(scripted.text(CHOICE)) == digest
+    assert scripted.params()["forecaster"]["files_sha256"] == digest
+
+
+def test_what_is_no_program_has_no_files_to_identify(scripted):
+    for arguments in ([], ["timegpt"]):
+        with pytest.raises(ConfigurationError, match=r"forecaster\.name is \w+, which is no program of yours"):
+            scripted.run("identify", *arguments)
+    with pytest.raises(ConfigurationError, match="there is no forecaster 'mine'"):
+        scripted.run("identify", "mine")

@@ -1,0 +1,54 @@
+"""A program of the user's in the whole pipeline: as its page has it, killed half-way, and judged like any other."""
+
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.docs import steps
+from tests.docs.blocks import ROOT, page_commands
+from tests.docs.shell import shell
+from tests.pipeline.clone import Clone
+
+SUMMARY = r"forecast: model=my_forecaster questions=1236 calls=0 computed=(\d+) "
+
+
+@pytest.mark.journey  # the program answers every question of the default study three times
+def test_a_program_answers_once_is_noticed_when_it_changes_and_survives_a_kill(clone):
+    with shell(clone.path) as reader:
+        reader.walk(page_commands(ROOT / "docs/COMMAND_FORECASTER.md"), steps.COMMAND_FORECASTER)
+    again = clone.sh("dvc repro -f -s forecast", NIXTLA_API_KEY="not-used")
+    assert re.search(SUMMARY, again)[1] == "0", "all answers are in the store"
+
+    (clone.path / "my_forecaster.py").open("a").write("# a third version\n")
+    clone.sh("make identify && dvc repro build_requests")
+    before = answers(clone)
+    killed_after(clone, before + 50)
+    kept = answers(clone) - before
+    assert int(re.search(SUMMARY, clone.sh("dvc repro forecast"))[1]) == 1236 - kept < 1236
+
+    assert clone.sh("dvc repro", code=None)
+    page = clone.text("artifacts/report/index.html")
+    assert "Local program “my_forecaster” (not TimeGPT)" in page
+    assert "this verdict says nothing about TimeGPT" in page
+    assert "Local forecaster" not in page.replace("Local forecaster “persistence”", "")
+    assert " 0 keys moved" in clone.sh("make audit INSTANTS=2")
+    assert "spend: 0 runs, 0 requests counted" in clone.sh("make spend")
+    assert re.search(r"verify: answers=3708 damaged=0", clone.sh("make verify"))
+
+
+def answers(clone: Clone) -> int:
+    """How many answers are stored."""
+    return len(list((clone.path / ".dvc/cache/forecasts").glob("??/*.json")))
+
+
+def killed_after(clone: Clone, count: int) -> None:
+    """Run the stage alone and kill it when so many answers are stored."""
+    program = clone.path / ".venv/bin/python"
+    with subprocess.Popen([program, "-m", "stages.forecast"], cwd=clone.path, start_new_session=True) as run:
+        while answers(clone) < count:
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.send_signal(signal.SIGKILL)
