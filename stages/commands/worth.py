@@ -57,7 +57,7 @@ def study(step: int) -> None:
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
     asked, changed = asked or min(step, len(sessions)), set[Path]()
     while True:
-        changed |= set(state({"requests": {"last_session": sessions[asked - 1]}}))
+        changed |= set(state({"requests": {"last_session": str(sessions[asked - 1])}}))
         verdict = _judged(f"study: to {sessions[asked - 1]}")
         print(f"study: {line(verdict)}", flush=True)
         following = min(asked + step, len(sessions))

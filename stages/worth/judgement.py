@@ -29,7 +29,9 @@ from stages.worth.verdict import Finding, State, Terms, judge
 
 PRIMARY, RAW, MONEY = "primary", "raw", "money"
 STEP_SESSIONS = 5  # of `make study`, as the card proposes it
+EVIDENCE = ("e_better", "e_small", "most_better")
 LOG10 = np.log(10.0)
+DECIMALS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +252,7 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
 def _beside(found: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
     """What stands beside the verdict; `holds` says which of the horizons and symbols hold together."""
     secondary = [key for key in found if key[1].startswith(("horizon=", "symbol="))]
-    logs = [found[key][1].most_better or 0.0 for key in secondary]
+    logs = [max(found[key][1].by_day.log_e_better, default=0.0) for key in secondary]
     holds = dict(zip(secondary, rejected_together(logs, alpha), strict=True)) if secondary else {}
     cells = [
         {"question": key[0], "cell": key[1], **_figures(finding), "holds": holds.get(key)}
@@ -262,20 +264,24 @@ def _beside(found: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: floa
 def _weakest(found: Mapping[tuple[str, str], tuple[Series, Finding]]) -> dict[str, Any] | None:
     """The free forecast that is hardest to beat: all must be beaten, so each is tested alone."""
     each = {cell: finding for (_, cell), (_, finding) in found.items() if cell.startswith("free=")}
-    known = {cell: finding.most_better for cell, finding in each.items() if finding.most_better is not None}
+    known = {cell: max(one.by_day.log_e_better) for cell, one in each.items() if len(one.by_day.x)}
     if not known:
         return None
     hardest = min(sorted(known), key=lambda cell: known[cell])
-    return {"free": hardest.partition("=")[2], "most_better": e_value(known[hardest])}
+    return {"free": hardest.partition("=")[2], "most_better": e_value(float(known[hardest]))}
 
 
 def _figures(finding: Finding) -> dict[str, Any]:
-    logs = {"e_better": finding.log_e_better, "e_small": finding.log_e_small, "most_better": finding.most_better}
+    """The figures of all days that count, also behind the one that decides."""
+    days = finding.by_day
+    if not len(days.x):
+        return {"sessions": 0, "estimate": None, "interval": [None, None], **dict.fromkeys(EVIDENCE)}
+    logs = (days.log_e_better[-1], days.log_e_small[-1], days.log_e_better.max())
     return {
-        "sessions": finding.days,
-        "estimate": _round(finding.estimate),
-        "interval": [_round(end) for end in finding.interval],
-        **{name: None if value is None else e_value(value) for name, value in logs.items()},
+        "sessions": len(days.x),
+        "estimate": _round(float(days.mean[-1])),
+        "interval": [_round(float(end[-1])) for end in (days.lower, days.upper)],
+        **{name: e_value(float(value)) for name, value in zip(EVIDENCE, logs, strict=True)},
     }
 
 
@@ -289,5 +295,5 @@ def _seen(series: Series) -> dict[str, Any] | None:
     }
 
 
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 9)
+def _round(value: float) -> float | None:
+    return round(value, DECIMALS) if np.isfinite(value) else None
