@@ -53,8 +53,7 @@ class Setup:
 
 def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> list[Wait]:
     """The wait at each advantage where days differ by `sd`; `terms.s0` is what was planned, best the same."""
-    rng = np.random.default_rng(np.random.SeedSequence([SEED, terms.planned_sessions]))
-    noise = rng.standard_normal((PATHS, terms.planned_sessions))
+    noise = _noise(terms.planned_sessions)
     in_sd = replace(terms, delta=terms.delta / sd, s0=terms.s0 / sd)
     spread, mean = scales(noise, in_sd.s0), running_means(noise)
     found = []
@@ -82,8 +81,7 @@ def more_sessions(x: Floats, terms: Terms) -> tuple[int | None, int | None]:
     """
     x = np.asarray(x, np.float64)
     mean, sd = (x.mean(), x.std(ddof=1)) if len(x) > 1 else (x.sum(), terms.s0)
-    rng = np.random.default_rng(np.random.SeedSequence([SEED, terms.planned_sessions, len(x)]))
-    ahead = mean + sd * rng.standard_normal((PATHS, max(terms.planned_sessions - len(x), 0)))
+    ahead = mean + sd * _noise(max(terms.planned_sessions - len(x), 0))
     paths = np.concatenate([np.broadcast_to(x, (PATHS, len(x))), ahead], axis=-1)
     spread = scales(paths, terms.s0)
     better, small = wealth(paths / spread), wealth((terms.delta - paths) / spread)
@@ -132,12 +130,17 @@ def _line(wait: Wait, ends: Sequence[Wait], setup: Setup) -> str:
     if wait.median is None:
         return f"{named}: not before the end of the plan; {known}"
     word = "WORTH" if wait.worth >= wait.not_worth else "NOT WORTH"
-    days = [None if one.median is None else one.median + setup.sessions_before for one in (wait, *ends)]
-    calls = (days[0] or 0) * setup.calls_a_session
-    low, high = sorted(days[1:], key=lambda day: np.inf if day is None else day)
-    span = f"{low or 'the end'} to {high or 'past the end'}"
+    days = wait.median + setup.sessions_before
+    calls = days * setup.calls_a_session
+    low, high = sorted(np.inf if one.median is None else one.median + setup.sessions_before for one in ends)
+    span = f"{low} to {high}" if np.isfinite(high) else f"{low} or more" if np.isfinite(low) else "or more"
     paid = "" if setup.price_per_call is None else f", at a price of {calls * setup.price_per_call:,.2f}"
-    return f"{named}: {word} after about {days[0]} sessions ({span}), {calls:,} calls{paid}; {known}"
+    return f"{named}: {word} after about {days} sessions ({span}), {calls:,} calls{paid}; {known}"
+
+
+def _noise(days: int) -> Floats:
+    """Standard normal days of every path; a longer plan begins with those of a shorter one."""
+    return np.ascontiguousarray(np.random.default_rng(SEED).standard_normal((days, PATHS)).T)
 
 
 def _reached(day: NDArray[np.int64], share: float) -> int | None:

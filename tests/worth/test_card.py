@@ -99,6 +99,7 @@ def test_not_yet_known():
         ({"more_sessions": [6, 6]}, 1, "about 6 more sessions (48 calls); the plan ends after 82 more."),
         ({"more_sessions": [1, 1]}, 1, "about 1 more session (8 calls);"),
         ({"more_sessions": None}, 1, "The plan ends after 82 sessions more (656 calls)."),
+        ({"step": 1, "calls_a_session": 1}, 2, "Next: make study STEP=1 (1 call)."),
         ({"sessions": 118}, 2, "Next: make study STEP=2 (16 calls)."),
         ({"sessions": 4, "interval": [None, None]}, 0, "4.3 % (no bound yet)."),
         ({"sessions": 4}, 0, "20 to 1 decides, from 10 sessions on."),
@@ -169,7 +170,7 @@ def test_where_money_decides_the_lines_speak_of_gains():
 
 
 def test_evidence_is_never_rounded_up_to_what_is_needed():
-    said = {19.99: "19 to 1", 9.96: "9.9 to 1", 3.0: "3 to 1", 0.5: "0.5 to 1", 0.01: "less than 0.1 to 1"}
+    said = {19.99: "19 to 1", 9.96: "9.9 to 1", 3.0: "3 to 1", 0.15: "0.1 to 1", 0.01: "less than 0.1 to 1"}
     said |= {12_345.6: "12,345 to 1", 1e6: "1,000,000 to 1", 1_000_001.0: "more than a million to 1"}
     assert {e: odds(e) for e in said} == said
 
@@ -192,6 +193,9 @@ def test_a_verdict_becomes_a_document_of_plain_values_and_that_the_lines():
     assert document["decided_on"] == str(sessions[finding.decided])
     assert document["e_better"] == pytest.approx(np.exp(finding.log_e_better), rel=1e-6)
     assert document["threshold"] == 40.0
+    assert Result(**fields | {"estimate": 1 / 3}, **held, training=UNKNOWN, money=MONEY).as_document()["estimate"] == (
+        0.333333333
+    )
     assert "40 to 1 was needed, looks and 1 earlier study included." in card(document)[1]
     assert set(document) == set(WORTH)
 

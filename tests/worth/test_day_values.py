@@ -8,6 +8,7 @@ import pytest
 
 from stages.errors import DataContractError
 from stages.tables.forecasts import LEVELS, QUANTILES, Scored
+from stages.worth import day_values as day_values_module
 from stages.worth.day_values import Compared, compare, day_values
 from tests.scoring.simulated import NORMAL, as_answered, with_truth
 from tests.worth.worlds import Pair, Side
@@ -137,6 +138,18 @@ def test_days_of_a_longer_record_begin_with_those_of_a_shorter_one():
     whole = day_values(compare(asked, free).questions, SHAPE, ["A", "B"], 10).table
     part = day_values(compare(asked.filter(upto), free.filter(upto)).questions, SHAPE, ["A", "B"], 10).table
     assert part.equals(whole.head(11))
+
+
+def test_losses_that_are_computed_wrongly_are_noticed(monkeypatch):
+    right = day_values_module._loss
+    monkeypatch.setattr(day_values_module, "_loss", lambda kind, y, side: 3.0 * right(kind, y, side))
+    with pytest.raises(DataContractError, match="shape_calibrated is larger than the forecasts' disagreement allows"):
+        compare(*pair(20, r2=0.2))
+
+
+def test_a_day_value_has_nine_decimals():
+    frame = frame_of({"2024-01-02": {"A": [1 / 3]}})
+    assert day_values(frame, "x", ["A"], 10).table["x"].to_list() == [0.333333333]
 
 
 def random_scored(seed: int, model: str, y: np.ndarray) -> pl.DataFrame:

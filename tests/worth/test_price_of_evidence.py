@@ -50,6 +50,7 @@ def test_a_larger_advantage_is_known_sooner_and_days_that_differ_more_take_longe
     assert at[0.10].median < at[0.05].median < at[0.03].median
     assert at[0.10].late < at[0.05].late
     assert at[0.10].worth == 1.0
+    assert 0.7 < at[0.03].worth < 0.9, "an estimate near what was asked hovers"
     assert at[0.01].not_worth > 0.8
     assert at[0.01].worth < 0.05
     assert [wait.median for wait in waits(0.083, terms(s0=0.083), [0.05])] > [at[0.05].median]
@@ -121,6 +122,20 @@ def test_the_plan_in_words():
         "its end in 100 % of cases"
     )
     assert lines[5].startswith("none at all: NOT WORTH after about ")
+
+
+def test_an_end_of_the_range_that_lies_behind_the_plan_is_open():
+    short = terms(planned_sessions=40)
+    [three] = waits(SD, short, [0.03])
+    [close] = waits(SDS["close"], short, [0.03])
+    assert f"after about {three.median} sessions ({close.median} or more), " in before_you_buy(SETUP, SDS, short)[2]
+    far = before_you_buy(SETUP, {"close": 0.083, "usual": SD, "far": 0.09}, short)[2]
+    assert f"after about {three.median} sessions (or more), {8 * three.median} calls; known at its end in" in far
+
+
+def test_a_longer_plan_begins_with_the_days_of_a_shorter_one():
+    short, long = (waits(SD, terms(planned_sessions=sessions), [0.05, 0.10]) for sessions in (60, 120))
+    assert [wait.median for wait in short] == [wait.median for wait in long]
 
 
 def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is_stated():
