@@ -73,8 +73,9 @@ class PerSymbol:
     @classmethod
     def of(cls, settings: FreeSettings, calendar: pl.DataFrame, schedule: pl.DataFrame) -> "PerSymbol":
         """For a study with this schedule."""
-        first = schedule.filter(status="ok")["session"].min()
-        sessions = calendar.filter(pl.col("session") < first)["session"].sort().tail(settings.free.warmup_sessions)
+        first = schedule.filter(status="ok").select(pl.col("session").min().alias("first"))
+        earlier = calendar.join(first, how="cross").filter(pl.col("session") < pl.col("first"))["session"]
+        sessions = earlier.sort().tail(settings.free.warmup_sessions)
         always = settings.requests.model_copy(update={"first_session": None, "last_session": None})
         warm_up = timetable(calendar, always).filter(pl.col("session").is_in(sessions.implode()))
         return cls(settings, calendar, warm_up)

@@ -42,7 +42,13 @@ def _name(strategy: str) -> str:
     return f"null/{strategy}.json"
 
 
-NULL_STUDY = ("preset=synthetic_null", "forecaster=seasonal")
+# Nobody reads its free forecasts, so that it makes only those of persistence.
+NULL_STUDY = (
+    "preset=synthetic_null",
+    "forecaster=seasonal",
+    "worth.candidates=[persistence]",
+    "worth.warmup_sessions=0",
+)
 TO_THE_CUT = (
     "list_source",
     "fetch_bars",
@@ -50,6 +56,7 @@ TO_THE_CUT = (
     "build_features",
     "build_requests",
     "forecast",
+    "forecast_free",
     "calibrate",
     "seal",
 )

@@ -25,7 +25,7 @@ from tests.support.gcs_server import BUCKET
 from tests.support.large_market import folder_of_stages, params_of, symbols_of
 
 pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.journey]  # a scheduler and workers are started
-BY_SYMBOL = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests")
+BY_SYMBOL = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast_free")
 SEALED = {"holdout_sessions": 5, "embargo_sessions": 1}
 SYMBOLS = symbols_of(5)
 FIRST, LAST = date(2024, 9, 3), date(2024, 9, 27)

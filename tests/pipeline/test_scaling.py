@@ -10,7 +10,8 @@ from tests.support.cluster import until
 from tests.support.gcs_server import free_port, gcs_server
 
 PAGE = [typed(block) for block in blocks(ROOT / "docs/SCALING.md")]
-RUNS_ON_THE_ENGINE = 7  # fetch_bars, check_data, build_features, build_requests, seal for either span, sweep
+# fetch_bars, check_data, build_features, build_requests, forecast_free, seal for either span, sweep
+RUNS_ON_THE_ENGINE = 8
 
 
 @pytest.mark.journey  # a whole default run by the workers: a minute
