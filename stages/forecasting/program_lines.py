@@ -41,7 +41,7 @@ def answer_in(line: bytes) -> tuple[str, NDArray[np.float64]]:
     """The key and the quantiles of an answer. `ValueError` says what the line is instead."""
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("no JSON") from None
     key = said.get("key") if isinstance(said, dict) else None
     if not isinstance(key, str):

@@ -97,8 +97,8 @@ class CommandBackend:
                 raise program.failed(f"answered {which}, `key` {key[:40]!r}")
             question = missing[key].question
             self._require_sound(program, question, values_bp, bounds[key])
-            yield self._kept(question, values_bp)
             answered.add(key)
+            yield self._kept(question, values_bp)
         end = program.ending()
         if left := [one.question for key, one in missing.items() if key not in answered]:
             raise program.failed(f"{end or 'ended'} without an answer to {_told(left[0])}")

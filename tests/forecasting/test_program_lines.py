@@ -48,6 +48,7 @@ def test_an_answer_is_a_key_and_a_list_a_level():
         (b"Loading model...\n", "no JSON"),
         (b'\xff\xfe{"key"', "no JSON"),
         (b'{"key": "k", "quantiles_bp": [[1', "no JSON"),
+        (b"[" * 100_000, "no JSON"),
         (b"[1, 2]", "no object with the `key`"),
         (b'{"key": 7}', "no object with the `key`"),
         (b'{"quantiles_bp": [[1]]}', "no object with the `key`"),

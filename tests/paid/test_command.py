@@ -1,6 +1,7 @@
 """A program of the user's answers: run once, checked line by line, kept in the store, and in one sentence at fault."""
 
 import json
+import re
 import signal
 import sys
 import time
@@ -9,9 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
+from stages.commands.answers import drop
 from stages.errors import ConfigurationError, DataContractError, Interrupted
 from stages.forecasting.backend import Answer, Asked
 from stages.io import program
@@ -19,7 +22,9 @@ from stages.io.file_identity import digest_of_files
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.command import CommandBackend, environment_without_key
+from stages.paid.door import paid_params
 from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.tables.forecasts import is_local, origin
 from tests.forecasting.windows import forecaster_params
 from tests.support.contexts import API, asked
 
@@ -331,3 +336,36 @@ def _changed():
 def test_the_model_may_be_online_or_offline_and_no_ledger_is_begun(place, tmp_path):
     assert len(answers(place.backend(mode="online"))) == 4
     assert not (tmp_path / "store/budget").exists()
+
+
+def test_a_computed_answer_that_is_dropped_is_computed_again(place, capsys, monkeypatch):
+    backend = place.backend()
+    key = next(iter(answers(backend)))
+    monkeypatch.setattr("stages.commands.answers.read_params", lambda _: backend.api)
+    monkeypatch.setattr("stages.commands.answers.store_anywhere", lambda _: backend.store)
+    monkeypatch.setattr("stages.commands.answers.ledger_anywhere", lambda _: SimpleNamespace(objects=place.store))
+    drop(key)
+    told = capsys.readouterr().out
+    assert re.search(r"by mine at command\n  computed \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n  it says -17\.8885 to", told)
+    assert "asking again runs the program" in told
+    drop(key, yes=True)
+    assert "the next run asks its question again" in capsys.readouterr().out
+    again = place.backend()
+    assert set(answers(again)) >= {key}
+    assert (place.starts, again.took["computed"]) == (2, 1)
+
+
+def test_what_asks_the_paid_service_refuses_a_program(place, monkeypatch):
+    backend = place.backend(mode="online")
+    sections = {ForecasterParams: backend.forecaster, ApiParams: backend.api}
+    monkeypatch.setattr("stages.paid.door.read_params", sections.__getitem__)
+    with pytest.raises(
+        ConfigurationError, match=r"forecaster.name is command .* set forecaster=timegpt and api=online"
+    ):
+        paid_params("a proof")
+
+
+def test_no_page_calls_a_program_timegpt():
+    assert is_local(["command:mine", "local:persistence"])
+    assert not is_local(["command:mine", "timegpt-2.1@https://api.nixtla.io"])
+    assert origin(["command:mine"], "parquet", "spy") == "Local program “mine” (not TimeGPT) on bars of “spy”"

@@ -6,6 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+import yaml
 
 from stages.forecasting.backend import Asked
 from stages.io.file_identity import digest_of_files
@@ -45,6 +46,12 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_example_takes_about_thirty_lines():
     assert len(EXAMPLES) == 3
     assert {path.name: length for path in EXAMPLES if (length := len(path.read_text().splitlines())) > 35} == {}
+
+
+def test_the_choice_in_conf_is_identified_as_the_program_that_stands_here(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    stated = yaml.safe_load((ROOT / "conf/forecaster/command.yaml").read_text())
+    assert digest_of_files(stated["command"], stated["files"]) == stated["files_sha256"], "run `make identify`"
 
 
 def test_the_last_value_stands_amid_the_quantiles_of_past_moves(tmp_path):
