@@ -225,6 +225,7 @@ class Offsets(Table):
 
 LOCAL = "local:"
 SYNTHETIC = "synthetic"
+NEVER = "never"  # the end of the training of this project's own forecasters
 
 
 def makers(forecasts: pl.DataFrame) -> list[str]:
