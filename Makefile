@@ -26,8 +26,8 @@ override UV := uv==0.13.9
 export PATH := $(CURDIR)/.venv/bin:$(value PATH)
 export GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT := false
 
-override STAGES := list-source fetch-bars check-data build-features build-requests forecast calibrate seal score-forecasts sweep \
-	backtest evaluate report
+override STAGES := list-source fetch-bars check-data build-features build-requests forecast forecast-free calibrate seal \
+	score-forecasts sweep backtest evaluate report
 override LONG := "torture or scale or journey or browser"
 override QUICK := "not (torture or scale or journey or browser)"
 override COMMANDS := verify prove-independence whitelist adopt collect-partitions
@@ -164,7 +164,7 @@ demo-online: .venv/dev # the paid path against a stand-in service, without a key
 	@python -m tests.paid.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-scale label-proof detection mutants deps errors params-page features-page plots-page requirements help
+.PHONY: test test-cov test-all check fmt format lint types layers bench bench-free bench-scale label-proof detection mutants deps errors params-page features-page plots-page requirements help
 test: .venv/dev ## the quick tests
 	pytest -n 2 --dist loadgroup -m $(QUICK)
 
@@ -193,6 +193,9 @@ layers: .venv/dev
 
 bench: .venv/dev # speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+
+bench-free: .venv/dev # how good free forecasts are on the real bars beside the repository
+	@python -m tests.benchmarks.bench_free
 
 detection: .venv/dev # what the data gate catches: faults planted into sound feeds, by fault and size
 	python -m tests.benchmarks.detection

@@ -2,8 +2,8 @@
 
 *Tables*: `Known`, one a stage: a key, `known_at`, and every column that must not depend on the future.
 *Time*: a bar and its features are known at the bar's `known_at`; a question, its answer and its correction at the
-snapshot; a verdict on a session, an offset and an outcome once the session is over; a decision after the last bar at
-which its order could have been filled.
+snapshot; weights of free forecasts at the first snapshot of their session; a verdict on a session, an offset and an
+outcome once the session is over; a decision after the last bar at which its order could have been filled.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,12 +18,14 @@ from stages.quality.gate import Checked
 from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.tables.forecasts import OFFSETS
+from stages.tables.market import EVERYBODY
 
 Frames = Mapping[str, pl.DataFrame]
 Usable = Mapping[str, tuple[date, ...]]
 OUTCOME = ["y_bp", "void"]
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "model"]
 GROUP = ["symbol", "group", "model", "history_days", "horizon_min", "method", "session"]
+WEIGHT = ["session", "horizon_min", "model"]
 DECIDED = [*FORECAST, "method", "decision", "ev_bp", "cost_bp"]
 
 
@@ -35,7 +37,9 @@ class Replay:
     build: Callable[[Frames, Usable, pl.DataFrame], Frames]
     plan: Callable[[Market], tuple[pl.DataFrame, list[Question]]]
     answer: Callable[[pl.DataFrame, list[Question], Market], pl.DataFrame]
+    answer_free: Callable[[pl.DataFrame, Market], pl.DataFrame]
     correct: Callable[[pl.DataFrame, Frames, Usable], tuple[pl.DataFrame, pl.DataFrame]]
+    mix: Callable[[pl.DataFrame, pl.DataFrame, Frames, Usable], tuple[pl.DataFrame, pl.DataFrame]]
     decide: Callable[[Frames, pl.DataFrame], pl.DataFrame]
     calendar: pl.DataFrame
     wait_min: int
@@ -68,10 +72,13 @@ def run(replay: Replay, world: World) -> list[Known]:
     market = Market(bars=bars, features=features, usable=usable, calendar=replay.calendar, halts=halts)
     schedule, questions = replay.plan(market)
     quantiles = replay.answer(schedule, questions, market)
+    free_quantiles = replay.answer_free(schedule, market)
     calibrated, offsets = replay.correct(quantiles, bars, usable)
+    free, weights = replay.mix(free_quantiles, quantiles, bars, usable)
     signals = replay.decide(bars, calibrated)
 
     at_snapshot, over = pl.col("snapshot_utc"), replay.calendar.select("session", known_at="close_utc")
+    first_asked = free_quantiles.group_by("session").agg(known_at=pl.col("snapshot_utc").min())
     outcomes = calibrated.select("symbol", "snapshot_utc", "horizon_min", "session", *OUTCOME).unique()
     return [
         bars_known(checked),
@@ -79,8 +86,11 @@ def run(replay: Replay, world: World) -> list[Known]:
         Known("build_features", ("symbol", "ts"), _stacked(features)),
         _known("build_requests", [*FORECAST[:2], "history_days"], schedule.with_columns(known_at=at_snapshot)),
         _known("forecast", FORECAST, quantiles.with_columns(known_at=at_snapshot)),
+        _known("forecast_free", FORECAST, free_quantiles.with_columns(known_at=at_snapshot)),
         _known("calibrate", GROUP, offsets.select(*GROUP, *OFFSETS, "n_cal").join(over, on="session")),
         _known("calibrate", [*FORECAST, "method"], calibrated.drop(OUTCOME).with_columns(known_at=at_snapshot)),
+        _known("calibrate", WEIGHT, weights.join(first_asked, on="session").with_columns(symbol=pl.lit(EVERYBODY))),
+        _known("calibrate", [*FORECAST, "method"], free.drop(OUTCOME).with_columns(known_at=at_snapshot)),
         _known("calibrate", FORECAST[:3], outcomes.join(over, on="session")),
         _known("backtest", [*FORECAST, "method"], signals.select(DECIDED).with_columns(
             known_at=at_snapshot + pl.duration(minutes=replay.wait_min))),

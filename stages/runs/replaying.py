@@ -12,10 +12,12 @@ import polars as pl
 
 from stages.audit.replay import Frames, Replay, Usable
 from stages.calibration.methods import calibrate
+from stages.calibration.mix import calibrated_free
 from stages.calibration.past import with_outcomes
 from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.forecasting.answering import ask_all, quantile_table
+from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.io.dated_files import read_actions
 from stages.params.forecaster import LOCAL
@@ -27,7 +29,7 @@ from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import plan_questions
-from stages.tables.forecasts import BENCHMARK, Offsets, Quantiles, Schedule, Scored
+from stages.tables.forecasts import BENCHMARK, FreeWeights, Offsets, Quantiles, Schedule, Scored
 from stages.trading.identity import stated_strategy
 from stages.trading.simulate import simulate
 from stages.trading.strategy import eligible_cells
@@ -67,7 +69,9 @@ def replay_of(study: Study, record: Record) -> Replay:
         build=stages.build,
         plan=stages.plan,
         answer=stages.answer_here if study.forecaster.deployment == LOCAL else stages.answer_by_key,
+        answer_free=stages.answer_free,
         correct=stages.correct,
+        mix=stages.mix,
         decide=stages.decide,
         calendar=record.calendar,
         wait_min=1 + rules.entry_delay_bars + rules.max_entry_delay_bars,
@@ -109,6 +113,30 @@ class _Stages:
     def correct(self, quantiles: pl.DataFrame, bars: Frames, usable: Usable) -> tuple[pl.DataFrame, pl.DataFrame]:
         calibration = calibrate(with_outcomes(quantiles, bars, usable), self.study.calibration)
         return Scored.of(calibration.rows), Offsets.of(calibration.offsets)
+
+    def answer_free(self, schedule: pl.DataFrame, market: Market) -> pl.DataFrame:
+        study = self.study
+        settings = FreeSettings(study.worth, study.forecaster, study.requests, study.quality)
+        answer = PerSymbol.of(settings, market.calendar, schedule)
+        answered = (
+            answer(
+                symbol,
+                market.bars[symbol],
+                market.features[symbol],
+                Known(market.usable[symbol], market.halts.get(symbol, NO_HALTS), rows),
+            )
+            for (symbol,), rows in schedule.partition_by("symbol", as_dict=True).items()
+        )
+        return pl.concat(quantiles for quantiles, _ in answered)
+
+    def mix(
+        self, free: pl.DataFrame, quantiles: pl.DataFrame, bars: Frames, usable: Usable
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        study = self.study
+        calibration, weights = calibrated_free(
+            with_outcomes(free, bars, usable), quantiles, study.calibration, study.forecaster.model, study.worth.eta
+        )
+        return Scored.of(calibration.rows), FreeWeights.of(weights)
 
     def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:
         study, search = self.study, self.record.search

@@ -26,9 +26,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     "universe": {"symbols": SYMBOLS, "whitelist": ["STRONG"], "context_symbol": "NULL"},
     "features": {"names": ["ret_1m", "sigma_5m", "volume_norm", "context_ret_1m", "event_today", "minutes_to_event"]},
     "requests": {"history_days": [2], "horizons_min": [10, 20], "snapshots_et": ["10:30", "13:30"]},
-    "forecaster": {"lookback_sessions": 2, "min_rows": 1},
+    "forecaster": {"lookback_sessions": 2, "min_rows": 1, "fhs_paths": 100},
     "calibration": {"methods": ["identity", "widen", "cqr", "aci"], "min_outcomes": 4, "window_sessions": 8},
     "rules": {"history_days": 2, "k_sigma": 0.0},
+    "worth": {"candidates": ["persistence", "ewma_fhs"]},
 }
 GRID = {"history_days": [2], "horizon_min": [10]}
 GATES = {

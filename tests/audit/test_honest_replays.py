@@ -17,7 +17,8 @@ LAST = CALENDAR["close_utc"][-1]
 
 
 def table(known, stage, column):
-    (found,) = (one.rows for one in known if one.stage == stage and column in one.rows.columns)
+    """Of two such tables, that of the asked forecasts comes first."""
+    found, *_ = (one.rows for one in known if one.stage == stage and column in one.rows.columns)
     return found
 
 

@@ -1,0 +1,62 @@
+"""Free forecasts and their mix know nothing of the future, and the audit would see it if they did."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.calibration import mix
+from stages.errors import DataContractError
+from stages.runs.replaying import replay_of
+from tests.audit.small_study import CALENDAR, Audited, record_of, study_of
+from tests.audit.test_honest_replays import table
+
+HONEST = replay_of(study_of(), record_of())
+
+
+def test_the_weights_of_the_small_study_move():
+    """Otherwise its audit would prove nothing about them."""
+    weights = table(Audited().base(), "calibrate", "weight")
+
+    assert weights["weight"].n_unique() > 20
+    assert set(weights["model"]) == {"free:ewma_fhs", "free:persistence"}
+
+
+def test_a_warm_up_stands_the_audit():
+    """Histories of six sessions leave the fifth and the sixth to warm up, four after the first."""
+    study = study_of(
+        requests={"history_days": [6]}, rules={"history_days": 6}, worth={"warmup_sessions": 5},
+        sweep={"grid": study_of().document()["sweep"]["grid"] | {"history_days": [6]}},
+    )  # fmt: skip
+    audited = Audited(replay_of(study, record_of()))
+    answered = table(audited.base(), "forecast_free", "q05")
+
+    assert answered["session"].min() == CALENDAR["session"][4]
+    assert len(audited.passes(count=4)) == 4
+
+
+def test_weights_that_know_the_outcomes_of_their_own_day_are_caught(monkeypatch):
+    def told(losses, prior, eta):
+        return honest(np.vstack([losses, losses[-1:]]), prior, eta)[1:]
+
+    honest = mix.weights_by_day
+    monkeypatch.setattr(mix, "weights_by_day", told)
+    with pytest.raises(DataContractError, match="stage calibrate, column weight, "):
+        Audited().passes()
+
+
+def test_a_free_answer_that_looks_ten_minutes_ahead_is_caught():
+    def answer_free(schedule, market):
+        closes = (
+            bars.select("close", snapshot_utc=pl.col("known_at") - timedelta(minutes=10), symbol=pl.lit(symbol))
+            for symbol, bars in market.bars.items()
+        )
+        quantiles = HONEST.answer_free(schedule, market)
+        ahead = quantiles.join(pl.concat(closes), on=["symbol", "snapshot_utc"])
+        return ahead.with_columns(q50=1e4 * (pl.col("close") / pl.col("last")).log()).drop("close")
+
+    audited = Audited(replace(HONEST, answer_free=answer_free))
+    with pytest.raises(DataContractError, match="stage forecast_free, column q50, "):
+        audited.passes()
