@@ -32,7 +32,7 @@ def free(record: Record) -> Section:
     if not entries:
         return Section("free", TITLE, (*sentences, "No question was answered and calibrated by all of them yet."))
     grids = (_pooled(record), _by_symbol(record), *_by_training(record))
-    return Section("free", TITLE, sentences, (_drawn(record),), grids)
+    return Section("free", TITLE, sentences, _drawn(record), grids)
 
 
 def _left_out(entries: Iterable[Document]) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _seen(until: str | None) -> str:
         return "Last day of the model's training: unknown, the model may have seen these days."
     if until == NEVER:
         return "Last day of the model's training: none, this forecaster is never trained."
-    return f"Last day of the model's training: {until}; days up to it are told apart below, and prove nothing."
+    return f"Last day of the model's training: {until}; days up to it, which it may remember, are told apart below."
 
 
 def horizon_of(record: Record) -> int:
@@ -138,15 +138,18 @@ def _by_training(record: Record) -> Iterator[Grid]:
     yield grid(f"Days the model may have been trained on, and days after, {horizon} minutes ahead", titles, lines)
 
 
-def _drawn(record: Record) -> Figure:
-    """Skill over persistence of every forecast and horizon."""
+def _drawn(record: Record) -> tuple[Figure, ...]:
+    """Skill of every other forecast over persistence, by horizon; no figure where persistence is no candidate."""
     horizons = [f"{minutes} min" for minutes in record.config["requests"]["horizons_min"]]
-    pooled = [entry for entry in record.metrics["free"] if entry["symbol"] is None]
     entries = [
         {"forecast": _named(entry["model"]), "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
         | bounded(entry["over_persistence_pct"])
-        for entry in pooled
+        for entry in record.metrics["free"]
+        if entry["symbol"] is None and entry["model"] != f"{FREE}{BENCHMARK}"
     ]
+    entries = [entry for entry in entries if entry["value"] is not None]  # a missing value would be drawn as 0
+    if not entries:
+        return ()
     names = list(dict.fromkeys(entry["forecast"] for entry in entries))
     place = alt.Y("forecast:N", title=None, sort=names)
     base = alt.Chart(listed(entries)).encode(
@@ -160,7 +163,7 @@ def _drawn(record: Record) -> Figure:
     bounds = any(entry["low"] is not None for entry in entries)
     first = f"{horizon_of(record)} min"
     text = ", ".join(f"{one['forecast']} {number(one['value'], 2)} %" for one in entries if one["horizon"] == first)
-    return Figure(
+    figure = Figure(
         "free-skill",
         "Better than persistence by",
         f"Percent less CRPS than persistence at {first}, all symbols together: {text}.",
@@ -172,3 +175,4 @@ def _drawn(record: Record) -> Figure:
         ),
         wide=True,
     )
+    return (figure,)

@@ -51,8 +51,8 @@ def free_scores(pairs: Pairs, params: GatesParams, stated: Stated) -> list[Docum
 
 
 def _sums(forecasts: pl.DataFrame) -> Iterator[tuple[str, int, str, DaySums]]:
-    """Losses by day of each symbol, horizon and model, the asked model first, on the questions that all answered."""
-    models = sorted(forecasts["model"].unique(), key=lambda name: (name.startswith(FREE), name))
+    """Losses by day of each symbol, horizon and model, the asked model and the mix first, on the questions of all."""
+    models = sorted(forecasts["model"].unique(), key=lambda name: (name.startswith(FREE), name != FREE_MIX, name))
     able = forecasts.filter(~pl.col("void"), "calibrated").filter(pl.len().over(QUESTION) == len(models))
     for (symbol, horizon), group in able.group_by("symbol", "horizon_min", maintain_order=True):
         rows = {model: group.filter(model=model).sort(QUESTION) for model in models}

@@ -72,7 +72,7 @@ def test_the_mix_is_named_as_what_never_trades_and_leaves_out_an_asked_free_fore
     [
         (None, "unknown, the model may have seen these days"),
         (NEVER, "none, this forecaster is never trained"),
-        ("2024-12-10", "2024-12-10; days up to it are told apart below"),
+        ("2024-12-10", "2024-12-10; days up to it, which it may remember, are told apart"),
     ],
 )
 def test_one_sentence_says_what_the_model_may_have_seen(until, words):
@@ -104,9 +104,16 @@ def test_a_study_without_a_common_question_says_so():
 def test_the_picture_has_a_point_a_forecast_and_horizon_and_its_words_the_main_numbers():
     (figure,) = free(record()).figures
     (points,) = [rows for rows in figure.spec["datasets"].values() if "forecast" in rows[0]]
-    assert len(points) == 3 * len(HORIZONS)
+    assert len(points) == 2 * len(HORIZONS), "persistence is the line itself"
     value = entry(None, "seasonal")["over_persistence_pct"]["value"]
     assert f"at 10 min, all symbols together: seasonal (asked) {percent(value)} %" in figure.alt
+
+
+def test_without_free_persistence_nothing_is_drawn_and_the_tables_show_dashes():
+    nothing = {"over_persistence_pct": {"value": None, "ci": None}}
+    section = free(with_scores(free=[one | nothing for one in metrics()["free"] if one["model"] != "free:persistence"]))
+    assert section.figures == ()
+    assert {row.cells[3:5] for row in section.grids[0].rows} == {(DASH, DASH)}
 
 
 def test_the_section_stands_on_the_page():

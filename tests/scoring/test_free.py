@@ -121,8 +121,8 @@ def test_bounds_enclose_the_value_and_need_enough_days():
 
 def test_bounds_hold_the_true_skill_about_nine_times_in_ten():
     """The asked model knows 30 % of the variance of a normal market: its CRPS is the root of 0.7 of the free one's."""
-    true, whole, days = 100 * (1 - np.sqrt(0.7)), pair(1_200, ("A",), clocks=("09:45", "14:45")), timedelta(days=40)
-    starts = [FIRST_DAY + n * days for n in range(30)]
+    true, whole, days = 100 * (1 - np.sqrt(0.7)), pair(800, ("A",), clocks=("09:45", "14:45")), timedelta(days=40)
+    starts = [FIRST_DAY + n * days for n in range(20)]
     parts = [
         [one.filter(pl.col("session").is_between(start, start + days, closed="left")) for one in whole]
         for start in starts
