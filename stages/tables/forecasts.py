@@ -226,6 +226,7 @@ class Offsets(Table):
 LOCAL = "local:"
 PROGRAM = "command:"  # a program of the user's
 SYNTHETIC = "synthetic"
+NEVER = "never"  # the end of the training of this project's own forecasters
 
 
 def makers(forecasts: pl.DataFrame) -> list[str]:

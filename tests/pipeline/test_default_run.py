@@ -18,7 +18,7 @@ WORDLESS = {
     "artifacts/score_forecasts/forecast_gates.json": "d255dafc4aefc708",
     "artifacts/evaluate/gates.json": "0803f515e70ec4a5",
 }
-DRAWN = "012b77400cc41170"
+DRAWN = "612216f7a26a8e3e"
 
 
 def test_a_fresh_clone_reproduces_the_committed_lock_byte_for_byte(default_run):
