@@ -50,7 +50,7 @@ def forbidden_to(stage: str, read: list[str]) -> list[str]:
     return [path for path in read if path.startswith(UNSEALED) or (sealed and "holdout" in path)]
 
 
-def test_the_graph_has_the_fourteen_stages_in_the_order_of_the_story():
+def test_the_graph_has_the_fifteen_stages_in_the_order_of_the_story():
     assert NAMES == STORY
 
 
