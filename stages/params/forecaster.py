@@ -80,8 +80,9 @@ class ForecasterParams(LocalParams):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
-    `finetune_steps` to `clean_ex_first` are SDK options, sent as written; the rest are windows of the local
-    forecasters. `trained_until` is the last day that the model may have been trained on (null: unknown).
+    `finetune_steps` to `clean_ex_first` are SDK options, sent as written; `lookback_sessions` to `fhs_paths` are
+    windows of the local forecasters. `trained_until` is the last day that the model may have been trained on (null:
+    unknown).
     """
 
     partial = False
