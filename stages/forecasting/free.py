@@ -25,7 +25,7 @@ from stages.forecasting.backend import Answer, Asked
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.naive import FEWEST_MOVES
-from stages.params.forecaster import LocalParams, ModelSpec
+from stages.params.forecaster import LocalWindows, local_spec
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.worth import Candidate, FreeParams
@@ -45,7 +45,7 @@ class FreeSettings:
     """The params of free forecasts. What is free sends no exogenous column and looks back as far as it likes."""
 
     free: FreeParams
-    local: LocalParams
+    local: LocalWindows
     requests: RequestsParams
     quality: QualityParams
 
@@ -98,7 +98,7 @@ class PerSymbol:
     def _warm_up(self, market: Market, symbol: str) -> pl.DataFrame:
         """The snapshots before the first asked session at which every candidate has enough past."""
         requests = self.settings.unlimited.model_copy(update={"history_days": (FEWEST_SESSIONS,)})
-        planner = Planner(market, requests, self._spec(self.settings.free.candidates[0]))
+        planner = Planner(market, requests, local_spec(self.settings.free.candidates[0], self.settings.local))
         verdicts = verdicts_so_far(market, symbol, self.settings.quality)
         planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
         blocks, horizon = market.series(symbol).blocks, requests.question_horizon_min
@@ -113,7 +113,8 @@ class PerSymbol:
     def _answers(self, market: Market, snapshots: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """Rows of `Quantiles`, one candidate after the other. The rows of a snapshot are cut once for all of them."""
         settings = self.settings
-        planners = {name: Planner(market, settings.unlimited, self._spec(name)) for name in settings.free.candidates}
+        specs = {name: local_spec(name, settings.local) for name in settings.free.candidates}
+        planners = {name: Planner(market, settings.unlimited, spec) for name, spec in specs.items()}
         backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners}
         answers: dict[Candidate, dict[str, Answer]] = {name: {} for name in planners}
         for row in snapshots.iter_rows(named=True):
@@ -145,9 +146,6 @@ class PerSymbol:
         usable = market.usable[symbol]
         before = bisect_left(usable, session)
         return usable[max(0, before - self.settings.local.lookback_sessions) : before]
-
-    def _spec(self, name: str) -> ModelSpec:
-        return self.settings.local.spec_of(name)
 
 
 def _given(window: Window) -> Callable[[], Window]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from stages.forecasting.ewma_fhs import SMALLEST_BP, ewma_fhs, ewma_from
 from stages.forecasting.naive import session_starts
-from stages.params.forecaster import LocalParams
+from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 
@@ -65,7 +65,7 @@ class Har:
     def __init__(self) -> None:
         self._latest: tuple[Ints, Ints, int, Fit | None] | None = None
 
-    def __call__(self, question: Question, window: Window, params: LocalParams) -> Floats:
+    def __call__(self, question: Question, window: Window, params: LocalWindows) -> Floats:
         """Quantiles in bp, (levels, horizon)."""
         starts = session_starts(window)
         whole = starts[-params.lookback_sessions - 1 :]
@@ -84,7 +84,7 @@ class Har:
         return known[3]
 
 
-def har(question: Question, window: Window, params: LocalParams) -> Floats:
+def har(question: Question, window: Window, params: LocalWindows) -> Floats:
     """Quantiles in bp, (levels, horizon)."""
     return Har()(question, window, params)
 
