@@ -12,25 +12,28 @@ would choose its warm-up by its own future.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.forecasting.answering import answered, ask_all
+from stages.forecasting.answering import answered, require_whole
+from stages.forecasting.backend import Answer, Asked
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.naive import FEWEST_MOVES
-from stages.params.forecaster import LocalParams, ModelSpec
+from stages.params.forecaster import LocalWindows, local_spec
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
-from stages.params.worth import FreeParams
+from stages.params.worth import Candidate, FreeParams
 from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import Planner, schedule_of, verdicts_so_far
 from stages.questions.timetable import timetable
+from stages.questions.window import Window
 from stages.tables.forecasts import FREE, Quantiles
 
 SNAPSHOT = ["symbol", "session", "snapshot_utc", "snapshot_et", "m0", "last", "sigma_5m"]
@@ -42,7 +45,7 @@ class FreeSettings:
     """The params of free forecasts. What is free sends no exogenous column and looks back as far as it likes."""
 
     free: FreeParams
-    local: LocalParams
+    local: LocalWindows
     requests: RequestsParams
     quality: QualityParams
 
@@ -90,12 +93,12 @@ class PerSymbol:
         snapshots = pl.concat([self._warm_up(market, symbol), asked])
         if snapshots.is_empty():
             return Quantiles.create_empty(), 0
-        return Quantiles.of(pl.concat(self._answers(market, symbol, snapshots))), snapshots.height
+        return Quantiles.of(pl.concat(self._answers(market, snapshots))), snapshots.height
 
     def _warm_up(self, market: Market, symbol: str) -> pl.DataFrame:
         """The snapshots before the first asked session at which every candidate has enough past."""
         requests = self.settings.unlimited.model_copy(update={"history_days": (FEWEST_SESSIONS,)})
-        planner = Planner(market, requests, self._spec(self.settings.free.candidates[0]))
+        planner = Planner(market, requests, local_spec(self.settings.free.candidates[0], self.settings.local))
         verdicts = verdicts_so_far(market, symbol, self.settings.quality)
         planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
         blocks, horizon = market.series(symbol).blocks, requests.question_horizon_min
@@ -107,28 +110,36 @@ class PerSymbol:
         kept = [session for session, holds in enough.items() if holds]
         return planned.filter(pl.col("session").is_in(kept), status="ok").select(SNAPSHOT)
 
-    def _answers(self, market: Market, symbol: str, snapshots: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Rows of `Quantiles`, one candidate after the other."""
+    def _answers(self, market: Market, snapshots: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Rows of `Quantiles`, one candidate after the other. The rows of a snapshot are cut once for all of them."""
         settings = self.settings
-        for name in settings.free.candidates:
-            planner = Planner(market, settings.unlimited, self._spec(name))
-            questions = list(self._questions(planner, symbol, snapshots))
-            keys = pl.Series("key", [question.key for question in questions])
-            named = snapshots.with_columns(keys, history_days=pl.lit(settings.local.lookback_sessions, pl.Int32))
-            answers = ask_all(questions, named, market, LOCAL_FORECASTERS[name](settings.local))
-            unasked = {"model": pl.lit(f"{FREE}{name}"), "key": pl.lit(None, pl.String)}
-            yield answered(named, answers, settings.requests).with_columns(**unasked)
-
-    def _questions(self, planner: Planner, symbol: str, snapshots: pl.DataFrame) -> Iterator[Question]:
-        """One question a snapshot, over the whole past that a candidate may use."""
+        specs = {name: local_spec(name, settings.local) for name in settings.free.candidates}
+        planners = {name: Planner(market, settings.unlimited, spec) for name, spec in specs.items()}
+        backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners}
+        answers: dict[Candidate, dict[str, Answer]] = {name: {} for name in planners}
         for row in snapshots.iter_rows(named=True):
-            question = planner.ask(row, len(self._past(planner.market, symbol, row["session"])))
-            if not isinstance(question, Question):
-                raise DataContractError(
-                    f"{symbol} at {row['snapshot_utc']:%Y-%m-%dT%H:%MZ} is asked, but its bars no longer hold its past "
-                    f"({question}): `dvc repro build_requests` writes the questions again."
-                )
-            yield question
+            questions = {name: self._question(planner, row) for name, planner in planners.items()}
+            cut = _given(market.window(next(iter(questions.values()))))
+            for name, question in questions.items():
+                answers[name] |= backends[name].answer([Asked(question, cut)])
+                require_whole(question, answers[name].get(question.key))
+        for name, given in answers.items():
+            named = snapshots.with_columns(
+                history_days=pl.lit(settings.local.lookback_sessions, pl.Int32), key=pl.Series(list(given))
+            )
+            unasked = {"model": pl.lit(f"{FREE}{name}"), "key": pl.lit(None, pl.String)}
+            yield answered(named, given, settings.requests).with_columns(**unasked)
+
+    def _question(self, planner: Planner, row: dict[str, Any]) -> Question:
+        """The question over the whole past that a candidate may use."""
+        symbol = row["symbol"]
+        question = planner.ask(row, len(self._past(planner.market, symbol, row["session"])))
+        if not isinstance(question, Question):
+            raise DataContractError(
+                f"{symbol} at {row['snapshot_utc']:%Y-%m-%dT%H:%MZ} is asked, but its bars no longer hold its past "
+                f"({question}): `dvc repro build_requests` writes the questions again."
+            )
+        return question
 
     def _past(self, market: Market, symbol: str, session: date) -> tuple[date, ...]:
         """The usable sessions before `session` that a candidate may use."""
@@ -136,5 +147,7 @@ class PerSymbol:
         before = bisect_left(usable, session)
         return usable[max(0, before - self.settings.local.lookback_sessions) : before]
 
-    def _spec(self, name: str) -> ModelSpec:
-        return self.settings.local.spec_of(name)
+
+def _given(window: Window) -> Callable[[], Window]:
+    """A window that is cut already, as forecasters ask for it."""
+    return lambda: window

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
@@ -63,25 +63,48 @@ SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_s
 LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
 
 
+Lookback = Annotated[int, Field(ge=2, le=10_000)]
+HalfLife = Annotated[float, Field(gt=0, le=1_000_000)]
+Paths = Annotated[int, Field(ge=100, le=100_000)]
+
+
+class LocalWindows(Protocol):
+    """What local forecasters read of the params."""
+
+    @property
+    def lookback_sessions(self) -> int:
+        """How many complete sessions they look back."""
+        ...
+
+    @property
+    def ewma_half_life_min(self) -> float:
+        """Of the volatility of `ewma_fhs`, in minutes."""
+        ...
+
+    @property
+    def fhs_paths(self) -> int:
+        """How many paths `ewma_fhs` simulates."""
+        ...
+
+
 class LocalParams(Section):
-    """The windows of the local forecasters, asked or free."""
+    """The windows of the local forecasters alone, for those that answer whoever is asked."""
 
     section = "forecaster"
     partial = True
 
-    lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
-    ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
-    fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
-
-    def spec_of(self, name: str) -> ModelSpec:
-        """A local forecaster that uses every row, as a model."""
-        options = {option: getattr(self, option) for option in LOCAL_OPTIONS[name]}
-        return ModelSpec(
-            model=name, model_epoch=LOCAL_EPOCH, deployment=LOCAL, min_rows=1, options=options, remote=False
-        )
+    lookback_sessions: Lookback
+    ewma_half_life_min: HalfLife
+    fhs_paths: Paths
 
 
-class ForecasterParams(LocalParams):
+def local_spec(name: str, windows: LocalWindows) -> ModelSpec:
+    """A local forecaster that uses every row, as a model."""
+    options = {option: getattr(windows, option) for option in LOCAL_OPTIONS[name]}
+    return ModelSpec(model=name, model_epoch=LOCAL_EPOCH, deployment=LOCAL, min_rows=1, options=options, remote=False)
+
+
+class ForecasterParams(Section):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
@@ -91,7 +114,7 @@ class ForecasterParams(LocalParams):
     `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
 
-    partial = False
+    section = "forecaster"
 
     name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har", "command"]
     model: str
@@ -106,6 +129,9 @@ class ForecasterParams(LocalParams):
     finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
     multivariate: bool
     clean_ex_first: bool
+    lookback_sessions: Lookback
+    ewma_half_life_min: HalfLife
+    fhs_paths: Paths
     trained_until: date | None
     command: tuple[str, ...]
     files: tuple[str, ...]
