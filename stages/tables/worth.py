@@ -1,8 +1,19 @@
-"""Tables of the buyer's verdict: the weights of the best free forecast, and the evidence by day."""
+"""Tables of the buyer's verdict: what each session asks for, and the evidence by day."""
 
 import dataframely as dy
 
 from stages.tables.contract import Table, number
+
+
+class Calls(Table):
+    """What the questions of a session ask for: requests at one a snapshot, and their tokens at most.
+
+    It says nothing of what was bought, or when: packed or stored answers may have cost less.
+    """
+
+    session = dy.Date(primary_key=True, nullable=False)
+    calls = dy.Int64(nullable=False, min=1)
+    tokens = dy.Int64(nullable=False, min=1)
 
 
 class WorthDays(Table):

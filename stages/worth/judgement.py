@@ -9,7 +9,7 @@ forecast by itself, and the other horizons and single symbols, of which e-BH say
 *Time*: only days after `forecaster.trained_until` are evidence. A day's value is known once its outcomes are.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -135,9 +135,9 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     return result.as_document() | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
 
 
-def last_weights(weights: pl.DataFrame, study: StageStudy, sessions: Collection[date]) -> dict[str, float]:
-    """The weights of the mix by name in the last of these sessions, at the primary horizon."""
-    mine = weights.filter(pl.col("session").is_in(list(sessions)), horizon_min=primary_horizon(study))
+def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
+    """The weights of the mix by name in the last session, at the primary horizon."""
+    mine = weights.filter(horizon_min=primary_horizon(study))
     last = mine.filter(pl.col("session") == pl.col("session").max())
     return {
         model.removeprefix(FREE): weight for model, weight in last.select("model", "weight").sort("model").iter_rows()

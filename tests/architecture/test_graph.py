@@ -14,7 +14,7 @@ STAGES = load_dvc_yaml()["stages"]
 NAMES = list(STAGES)
 STORY = [
     "list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast", "forecast_free",
-    "calibrate", "seal", "score_forecasts", "sweep", "backtest", "evaluate", "report",
+    "calibrate", "seal", "judge_worth", "score_forecasts", "sweep", "backtest", "evaluate", "report",
 ]  # fmt: skip
 READS_THE_HOLDOUT = {"evaluate", "report"}
 UNSEALED = (

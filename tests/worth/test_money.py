@@ -76,7 +76,7 @@ def test_the_planned_deviation_is_that_between_two_free_forecasts():
 
 def test_sessions_without_a_calibrated_forecast_are_no_days():
     later = rows("asked").with_columns(calibrated=pl.col("session") > session(0))
-    bought = Bought.of({session(number): (4, 100) for number in range(SESSIONS)})
+    bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
     free = {name: rows(f"free:{name}") for name in ("free_mix", "ewma_fhs", "har")}
     span = Stub({}, Scored.create_empty(), calendar(SESSIONS))
     priced = Priced(bought, WorthParams.model_validate(DOCUMENT["worth"]))
