@@ -24,7 +24,8 @@ class WorthDays(Table):
     on: they hold a value and no evidence.
 
     *Units*: `x`, `mean`, `s`, `lower`, `upper` in shares of the expected loss (money: in the currency of the prices, or
-    bp without `worth.notional`); E as `log10`. `lower` and `upper` are null while the interval has no such bound.
+    bp without `worth.notional`); E as `log10`. `lower` and `upper` are null while the interval has no such bound, and,
+    but for primary cells, on other days than the deciding and the last one.
     *Time*: a row knows the outcomes of its session and of earlier ones; `s` earlier ones only.
     """
 

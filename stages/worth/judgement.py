@@ -58,8 +58,8 @@ class Series:
         return [session for session, before in zip(self.sessions, self.before, strict=True) if not before]
 
     def judged(self) -> Finding:
-        """The verdict on the days that are evidence."""
-        return judge(self.x[~self.before], self.terms)
+        """The verdict on the days that are evidence; the interval by day only for what a question decides by."""
+        return judge(self.x[~self.before], self.terms, bounds_by_day=self.cell == PRIMARY)
 
     def rows(self, finding: Finding) -> pl.DataFrame:
         """Rows of `WorthDays`."""
@@ -224,7 +224,7 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
     counted = ~series.before
     gross, calls, tokens = money.gross[counted], money.bought.calls[counted], money.bought.tokens[counted]
     a_day = float(calls.mean()) if len(calls) and calls.sum() else None
-    before_price = judge(gross, series.terms)
+    before_price = judge(gross, series.terms, bounds_by_day=False)
     has_price = study.worth.notional is not None
     in_bp = 1.0 if study.worth.notional is None else 1e4 / study.worth.notional
 

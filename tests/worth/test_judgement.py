@@ -66,7 +66,10 @@ def test_the_days_of_a_shorter_study_are_those_of_a_longer_one_to_the_bit():
     study = study_with()
     longer, shorter = (judge_worth(study, "w1", sides_of(n))[1].sort("question", "cell", "session") for n in (40, 23))
     common = longer.join(shorter.select("question", "cell", "session"), on=["question", "cell", "session"], how="semi")
-    assert common.sort("question", "cell", "session").equals(shorter)
+    common = common.sort("question", "cell", "session")
+    assert common.drop("lower", "upper").equals(shorter.drop("lower", "upper"))
+    bounds = [days.filter(cell="primary").select("lower", "upper") for days in (common, shorter)]
+    assert bounds[0].equals(bounds[1]), "other cells have bounds on their last days alone"
 
 
 def test_days_that_the_model_may_have_been_trained_on_count_for_nothing():
