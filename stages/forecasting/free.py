@@ -12,9 +12,10 @@ would choose its warm-up by its own future.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -33,7 +34,6 @@ from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import Planner, schedule_of, verdicts_so_far
 from stages.questions.timetable import timetable
-from stages.questions.window import Window
 from stages.tables.forecasts import FREE, Quantiles
 
 SNAPSHOT = ["symbol", "session", "snapshot_utc", "snapshot_et", "m0", "last", "sigma_5m"]
@@ -67,11 +67,15 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class PerSymbol:
-    """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session."""
+    """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session.
+
+    `remembered` holds answers by key; a replay gives the same question no second time.
+    """
 
     settings: FreeSettings
     calendar: pl.DataFrame
     warm_up: pl.DataFrame
+    remembered: dict[str, Answer] | None = None
 
     @classmethod
     def of(cls, settings: FreeSettings, calendar: pl.DataFrame, schedule: pl.DataFrame) -> "PerSymbol":
@@ -116,19 +120,22 @@ class PerSymbol:
         specs = {name: local_spec(name, settings.local) for name in settings.free.candidates}
         planners = {name: Planner(market, settings.unlimited, spec) for name, spec in specs.items()}
         backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners}
-        answers: dict[Candidate, dict[str, Answer]] = {name: {} for name in planners}
+        answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
+        keys: dict[Candidate, list[str]] = {name: [] for name in planners}
         for row in snapshots.iter_rows(named=True):
             questions = {name: self._question(planner, row) for name, planner in planners.items()}
-            cut = _given(market.window(next(iter(questions.values()))))
+            window = cache(partial(market.window, next(iter(questions.values()))))
             for name, question in questions.items():
-                answers[name] |= backends[name].answer([Asked(question, cut)])
-                require_whole(question, answers[name].get(question.key))
-        for name, given in answers.items():
+                if question.key not in answers:
+                    answers |= backends[name].answer([Asked(question, window)])
+                require_whole(question, answers.get(question.key))
+                keys[name].append(question.key)
+        for name, mine in keys.items():
             named = snapshots.with_columns(
-                history_days=pl.lit(settings.local.lookback_sessions, pl.Int32), key=pl.Series(list(given))
+                history_days=pl.lit(settings.local.lookback_sessions, pl.Int32), key=pl.Series(mine)
             )
             unasked = {"model": pl.lit(f"{FREE}{name}"), "key": pl.lit(None, pl.String)}
-            yield answered(named, given, settings.requests).with_columns(**unasked)
+            yield answered(named, answers, settings.requests).with_columns(**unasked)
 
     def _question(self, planner: Planner, row: dict[str, Any]) -> Question:
         """The question over the whole past that a candidate may use."""
@@ -146,8 +153,3 @@ class PerSymbol:
         usable = market.usable[symbol]
         before = bisect_left(usable, session)
         return usable[max(0, before - self.settings.local.lookback_sessions) : before]
-
-
-def _given(window: Window) -> Callable[[], Window]:
-    """A window that is cut already, as forecasters ask for it."""
-    return lambda: window
