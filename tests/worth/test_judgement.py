@@ -1,6 +1,7 @@
 """The verdict on a study: what decides, what only stands beside it, and what counts for nothing."""
 
 import copy
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -142,3 +143,20 @@ def test_what_either_side_could_not_calibrate_leaves_both_and_is_counted():
     document, days = judge_worth(study_with(), "w1", Sides(**(vars(sides) | {"asked": early})))
     assert document["left_out"]["uncalibrated"] == 5 * 4 * len(SYMBOLS)
     assert days.filter(question="shape", cell="primary")["session"].min() == date(2024, 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("source", "until", "unseen"),
+    [
+        ("local:seasonal", None, True),
+        ("local:seasonal", "2024-01-15", False),
+        ("command:chronos", None, False),
+        ("timegpt-2.1@api.nixtla.io", None, False),
+    ],
+)
+def test_only_the_projects_own_forecasters_have_surely_seen_nothing(source, until, unseen):
+    """The weights of a user's program may have been trained on anything, though it costs nothing."""
+    sides = sides_of(learns_here=True)
+    made = sides.asked.with_columns(source=pl.lit(source), key=pl.lit("0" * 32))
+    document, _ = judge_worth(study_with(forecaster__trained_until=until), "w1", replace(sides, asked=made))
+    assert document["training"]["unseen"] is unseen
