@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
-from io import BytesIO
 from typing import Any
 
 import polars as pl
@@ -170,4 +169,4 @@ class Packed:
 
 def unpacked(packed: bytes) -> pl.DataFrame:
     """The table that `Packed` compressed."""
-    return pl.read_ipc(BytesIO(packed))
+    return pl.read_ipc(packed)
