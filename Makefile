@@ -174,7 +174,7 @@ demo-online: .venv/dev # the paid path against a stand-in service, without a key
 	@python -m tests.paid.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-free bench-scale bench-worth label-proof \
+.PHONY: test test-cov test-all torture check fmt format lint types layers bench bench-free bench-scale bench-worth label-proof \
 	detection mutants deps errors params-page features-page plots-page requirements help
 test: .venv/dev ## the quick tests
 	pytest -n 2 --dist loadgroup -m $(QUICK)
@@ -184,6 +184,9 @@ test-cov: .venv/dev # the test-suite with coverage and its floor
 
 test-all: test ## long journeys, torture and full scale too
 	pytest -n 2 --dist loadgroup -m $(LONG)
+
+torture: .venv/dev # kills, races and faults of the paid path at full length, with their counts
+	AT_LENGTH=1 pytest -n 2 --dist loadgroup -m torture -s tests/torture
 
 check: format lint types layers test ## all that must be green before a change lands
 
