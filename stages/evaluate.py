@@ -9,7 +9,7 @@ from stages.params.study import StageStudy
 from stages.quality.verdicts import usable_sessions
 from stages.runs.spans import open_span, read_span
 from stages.tables.trades import Daily, Trades
-from stages.trading.book import Span, cost_curve, delay_table, portfolio_table
+from stages.trading.book import Span, by_training, cost_curve, delay_table, portfolio_table
 from stages.trading.holdout import open_parts
 from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
@@ -53,10 +53,11 @@ def main() -> None:
     write_json(oos_document(outcome, study.gates), OOS)
     write_csv(outcome.released_trades, OOS_TRADES)
     write_table(Daily, outcome.released_daily, OOS_DAILY)
-    write_csv(portfolio_table(outcome.spans | outcome.months, study.universe.whitelist), PORTFOLIO)
+    spans = outcome.spans | outcome.months | by_training(outcome.spans, study.forecaster.trained_until)
+    write_csv(portfolio_table(spans, study.universe.whitelist), PORTFOLIO)
     write_csv(cost_curve(outcome.spans, strategy, study.portfolio.cost_multiples), COST_CURVE)
     write_csv(delay_table(outcome.spans, strategy, study.portfolio.delay_sensitivity_bars), DELAY)
-    write_json(summary(outcome, verdict, metrics), SUMMARY)
+    write_json(summary(outcome, verdict, metrics, study.worth.horizon_min or study.rules.horizon_min), SUMMARY)
     say("evaluate", strategy=name, holdout=outcome.status, verdict=verdict["verdict"])
 
 

@@ -3,10 +3,19 @@
 from pathlib import Path
 
 from stages.forecasting.answering import COUNTED, answers_summary, ask_all, ask_benchmark, by_symbol, quantile_table
-from stages.io.files import PartitionedTables, read_frame, read_json, read_table, write_json, write_table_parts
+from stages.io.files import (
+    PartitionedTables,
+    read_frame,
+    read_json,
+    read_table,
+    write_json,
+    write_table,
+    write_table_parts,
+)
 from stages.io.questions import read_questions
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
+from stages.paid.batches import calls_by_session
 from stages.paid.door import open_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
@@ -14,6 +23,7 @@ from stages.quality.verdicts import usable_sessions
 from stages.questions.market import Market
 from stages.tables.forecasts import Quantiles, Schedule
 from stages.tables.market import Bars, Calendar
+from stages.tables.worth import Calls
 
 BARS = Path("artifacts/check_data/bars")
 REPORT = Path("artifacts/check_data/dq_report.json")
@@ -23,6 +33,7 @@ REQUESTS = Path("artifacts/build_requests/requests")
 SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
 QUANTILES = Path("artifacts/forecast/quantiles.parquet")
 ANSWERS = Path("artifacts/forecast/answers.json")
+CALLS = Path("artifacts/forecast/calls.parquet")
 
 
 def main() -> None:
@@ -46,6 +57,7 @@ def main() -> None:
     write_table_parts(Quantiles, parts, QUANTILES)
     quantiles = read_frame(QUANTILES, COUNTED)
     write_json(answers_summary(answers, quantiles), ANSWERS)
+    write_table(Calls, calls_by_session(questions), CALLS)
     say("forecast", model=forecaster.model, questions=len(answers), **backend.took, rows=quantiles.height)
 
 

@@ -3,23 +3,20 @@
 from pathlib import Path
 
 from stages.io.files import read_table, write_json, write_table
-from stages.io.questions import read_questions
 from stages.io.settings import read_document
 from stages.io.terminal import run, say
-from stages.paid.batches import by_session
 from stages.params.study import StageStudy
 from stages.runs.spans import read_span
 from stages.runs.trial_log import log_study
 from stages.tables.forecasts import FREE, FreeWeights, Scored, is_local, makers
-from stages.tables.worth import WorthDays
+from stages.tables.worth import Calls, WorthDays
 from stages.trading.identity import stated_strategy
 from stages.worth.judgement import Sides, judge_worth, last_weights
 from stages.worth.money import Bought, Priced, money_days
 from stages.worth.study_id import study_id
 
 SEARCH = Path("artifacts/seal/search")
-REQUESTS = Path("artifacts/build_requests/requests")
-WEIGHTS = Path("artifacts/calibrate/free_weights.parquet")
+CALLS = Path("artifacts/forecast/calls.parquet")
 WORTH = Path("artifacts/judge_worth/worth.json")
 DAYS = Path("artifacts/judge_worth/days.parquet")
 
@@ -31,14 +28,12 @@ def main() -> None:
     asked = span.forecasts.filter(model=study.forecaster.model, history_days=study.rules.history_days)
     of_models = read_table(Scored, SEARCH / "free.parquet").partition_by("model", as_dict=True)
     free = {str(model).removeprefix(FREE): rows for (model,), rows in of_models.items()}
-    sessions = set(span.calendar["session"])
-    asked_on = by_session(read_questions(REQUESTS))
-    bought = Bought.of({day: counts for day, counts in asked_on.items() if day in sessions})
+    bought = Bought.of(read_table(Calls, CALLS, session=span.calendar["session"].to_list()))
 
     sides = Sides(
         asked=asked,
         free=free,
-        weights=last_weights(read_table(FreeWeights, WEIGHTS), study, sessions),
+        weights=last_weights(read_table(FreeWeights, SEARCH / "free_weights.parquet"), study),
         bought=bought,
         money=money_days(span, asked, free, stated_strategy(study, frozenset()), Priced(bought, study.worth)),
         learns_here=is_local(makers(asked)),

@@ -27,11 +27,12 @@ from stages.params.split import CutParams
 from stages.params.storage import StorageParams
 from stages.quality.verdicts import usable_sessions
 from stages.sessions.spans import Span, bars_within, cut_sessions, within
-from stages.tables.forecasts import Calibrated, Scored
+from stages.tables.forecasts import Calibrated, FreeWeights, Scored
 from stages.tables.market import Bars, Calendar
 
 CALIBRATED = Path("artifacts/calibrate/calibrated.parquet")
 FREE = Path("artifacts/calibrate/free.parquet")
+WEIGHTS = Path("artifacts/calibrate/free_weights.parquet")
 BARS = Path("artifacts/check_data/bars")
 REPORT = Path("artifacts/check_data/dq_report.json")
 CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
@@ -59,6 +60,7 @@ def main() -> None:
     for source in (CALIBRATED, FREE):
         scored = (with_outcomes(part, searched, usable) for part in _forecasts(source, spans.search))
         write_table_parts(Scored, scored, SEARCH / source.name)
+    write_table(FreeWeights, within(spans.search, read_table(FreeWeights, WEIGHTS)), SEARCH / WEIGHTS.name)
     write_json(spans.search.as_document() | {"holdout": spans.held}, SEARCH / "span.json")
     for folder, span in span_inputs.items():
         write_table_parts(Calibrated, _forecasts(CALIBRATED, span), folder / "calibrated.parquet")

@@ -30,7 +30,7 @@ from stages.paid.identity import LEDGER, known_elsewhere, known_store, known_sto
 from stages.paid.locks import Attempts
 from stages.paid.moving import move_store, store_in
 from stages.paid.records import Record
-from stages.params.forecaster import ApiParams
+from stages.params.api import ApiParams
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 from stages.runs.evidence import require_evidence

@@ -5,9 +5,9 @@ are those of the last run where it had these params, and are made here otherwise
 """
 
 from collections.abc import Iterator, Mapping
-from statistics import median
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from stages.calibration.past import with_outcomes
@@ -15,7 +15,7 @@ from stages.forecast_free import QUANTILES
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.io.files import read_table
-from stages.paid.batches import by_session
+from stages.paid.batches import calls_by_session
 from stages.params.forecaster import LocalParams
 from stages.params.section import parse
 from stages.params.study import Study
@@ -52,15 +52,15 @@ def evidence_lines(
     if found is None:
         yield "No two free forecasts to compare (worth.candidates), so the price of evidence cannot be told."
         return
-    counts = by_session(questions).values()
-    calls, tokens = (sum(one[which] for one in counts) for which in (0, 1))
+    asked = calls_by_session(questions)
+    calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
     setup = Setup(
         symbols=symbols,
         snapshots=len(study.requests.snapshots_et),
-        calls_a_session=int(median(one[0] for one in counts)),
+        calls_a_session=int(np.median(calls)),
         sessions_before=calibrating_sessions(study),
         price_per_call=price_of_a_call(
-            study.worth.price_per_call, study.worth.price_per_million_tokens, tokens / calls if calls else None
+            study.worth.price_per_call, study.worth.price_per_million_tokens, float(tokens.sum() / calls.sum())
         ),
     )
     yield from before_you_buy(setup, found.pairs, terms_of(study))

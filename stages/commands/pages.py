@@ -26,7 +26,7 @@ from stages.io.run_record import read_record
 from stages.io.settings import PARAMS, read_params
 from stages.paid.budget_report import calls_of, runs_of
 from stages.paid.door import ledger_anywhere
-from stages.params.forecaster import ApiParams
+from stages.params.api import ApiParams
 from stages.params.report import ReportParams
 from stages.params.section import parse
 from stages.params.source import SourceParams

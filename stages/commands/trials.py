@@ -19,7 +19,7 @@ from stages.configuration.edit_conf import state
 from stages.errors import ConfigurationError, GateNotMet, shorten
 from stages.io.files import read_json
 from stages.io.settings import read_params
-from stages.params.forecaster import ApiParams
+from stages.params.api import ApiParams
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs

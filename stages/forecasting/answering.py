@@ -42,7 +42,7 @@ def ask_all(
         )
     answers = backend.answer([Asked(question, partial(market.window, question)) for question in questions])
     for question in questions:
-        _require_whole(question, answers.get(question.key))
+        require_whole(question, answers.get(question.key))
     return {question.key: answers[question.key] for question in questions}
 
 
@@ -113,7 +113,8 @@ def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[i
     return pl.DataFrame(repeated | {name: quantiles[:, column] for column, name in enumerate(QUANTILES)})
 
 
-def _require_whole(question: Question, answer: Answer | None) -> None:
+def require_whole(question: Question, answer: Answer | None) -> None:
+    """Refuse an answer that is missing, misshapen or not finite."""
     where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
     if answer is None:
         raise DataContractError(f"{where} has no answer: run `dvc repro forecast` again.")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.forecasting.naive import session_starts
-from stages.params.forecaster import LocalParams
+from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 
@@ -21,7 +21,7 @@ BUCKET_MIN = 30
 SMALLEST_BP = 1e-3  # a half hour without any move still gets a scale
 
 
-def ewma_fhs(question: Question, window: Window, params: LocalParams) -> NDArray[np.float64]:
+def ewma_fhs(question: Question, window: Window, params: LocalWindows) -> NDArray[np.float64]:
     """Quantiles in bp, (levels, horizon)."""
     first = session_starts(window)[:-1][-params.lookback_sessions :]
     rows = slice(first[0] if len(first) else 0, None)

@@ -15,18 +15,21 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
+from typing import Any
 
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.forecasting.answering import answered, ask_all
+from stages.forecasting.answering import answered, require_whole
+from stages.forecasting.backend import Answer, Asked
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.naive import FEWEST_MOVES
-from stages.params.forecaster import LocalParams, ModelSpec
+from stages.params.forecaster import LocalWindows, local_spec
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
-from stages.params.worth import FreeParams
+from stages.params.worth import Candidate, FreeParams
 from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import Planner, schedule_of, verdicts_so_far
@@ -42,7 +45,7 @@ class FreeSettings:
     """The params of free forecasts. What is free sends no exogenous column and looks back as far as it likes."""
 
     free: FreeParams
-    local: LocalParams
+    local: LocalWindows
     requests: RequestsParams
     quality: QualityParams
 
@@ -64,11 +67,15 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class PerSymbol:
-    """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session."""
+    """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session.
+
+    `remembered` holds answers by key; a replay gives the same question no second time.
+    """
 
     settings: FreeSettings
     calendar: pl.DataFrame
     warm_up: pl.DataFrame
+    remembered: dict[str, Answer] | None = None
 
     @classmethod
     def of(cls, settings: FreeSettings, calendar: pl.DataFrame, schedule: pl.DataFrame) -> "PerSymbol":
@@ -90,12 +97,12 @@ class PerSymbol:
         snapshots = pl.concat([self._warm_up(market, symbol), asked])
         if snapshots.is_empty():
             return Quantiles.create_empty(), 0
-        return Quantiles.of(pl.concat(self._answers(market, symbol, snapshots))), snapshots.height
+        return Quantiles.of(pl.concat(self._answers(market, snapshots))), snapshots.height
 
     def _warm_up(self, market: Market, symbol: str) -> pl.DataFrame:
         """The snapshots before the first asked session at which every candidate has enough past."""
         requests = self.settings.unlimited.model_copy(update={"history_days": (FEWEST_SESSIONS,)})
-        planner = Planner(market, requests, self._spec(self.settings.free.candidates[0]))
+        planner = Planner(market, requests, local_spec(self.settings.free.candidates[0], self.settings.local))
         verdicts = verdicts_so_far(market, symbol, self.settings.quality)
         planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
         blocks, horizon = market.series(symbol).blocks, requests.question_horizon_min
@@ -107,34 +114,42 @@ class PerSymbol:
         kept = [session for session, holds in enough.items() if holds]
         return planned.filter(pl.col("session").is_in(kept), status="ok").select(SNAPSHOT)
 
-    def _answers(self, market: Market, symbol: str, snapshots: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Rows of `Quantiles`, one candidate after the other."""
+    def _answers(self, market: Market, snapshots: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Rows of `Quantiles`, one candidate after the other. The rows of a snapshot are cut once for all of them."""
         settings = self.settings
-        for name in settings.free.candidates:
-            planner = Planner(market, settings.unlimited, self._spec(name))
-            questions = list(self._questions(planner, symbol, snapshots))
-            keys = pl.Series("key", [question.key for question in questions])
-            named = snapshots.with_columns(keys, history_days=pl.lit(settings.local.lookback_sessions, pl.Int32))
-            answers = ask_all(questions, named, market, LOCAL_FORECASTERS[name](settings.local))
+        specs = {name: local_spec(name, settings.local) for name in settings.free.candidates}
+        planners = {name: Planner(market, settings.unlimited, spec) for name, spec in specs.items()}
+        backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners}
+        answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
+        keys: dict[Candidate, list[str]] = {name: [] for name in planners}
+        for row in snapshots.iter_rows(named=True):
+            questions = {name: self._question(planner, row) for name, planner in planners.items()}
+            window = cache(partial(market.window, next(iter(questions.values()))))
+            for name, question in questions.items():
+                if question.key not in answers:
+                    answers |= backends[name].answer([Asked(question, window)])
+                require_whole(question, answers.get(question.key))
+                keys[name].append(question.key)
+        for name, mine in keys.items():
+            named = snapshots.with_columns(
+                history_days=pl.lit(settings.local.lookback_sessions, pl.Int32), key=pl.Series(mine)
+            )
             unasked = {"model": pl.lit(f"{FREE}{name}"), "key": pl.lit(None, pl.String)}
             yield answered(named, answers, settings.requests).with_columns(**unasked)
 
-    def _questions(self, planner: Planner, symbol: str, snapshots: pl.DataFrame) -> Iterator[Question]:
-        """One question a snapshot, over the whole past that a candidate may use."""
-        for row in snapshots.iter_rows(named=True):
-            question = planner.ask(row, len(self._past(planner.market, symbol, row["session"])))
-            if not isinstance(question, Question):
-                raise DataContractError(
-                    f"{symbol} at {row['snapshot_utc']:%Y-%m-%dT%H:%MZ} is asked, but its bars no longer hold its past "
-                    f"({question}): `dvc repro build_requests` writes the questions again."
-                )
-            yield question
+    def _question(self, planner: Planner, row: dict[str, Any]) -> Question:
+        """The question over the whole past that a candidate may use."""
+        symbol = row["symbol"]
+        question = planner.ask(row, len(self._past(planner.market, symbol, row["session"])))
+        if not isinstance(question, Question):
+            raise DataContractError(
+                f"{symbol} at {row['snapshot_utc']:%Y-%m-%dT%H:%MZ} is asked, but its bars no longer hold its past "
+                f"({question}): `dvc repro build_requests` writes the questions again."
+            )
+        return question
 
     def _past(self, market: Market, symbol: str, session: date) -> tuple[date, ...]:
         """The usable sessions before `session` that a candidate may use."""
         usable = market.usable[symbol]
         before = bisect_left(usable, session)
         return usable[max(0, before - self.settings.local.lookback_sessions) : before]
-
-    def _spec(self, name: str) -> ModelSpec:
-        return self.settings.local.spec_of(name)

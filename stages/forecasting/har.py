@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from stages.forecasting.ewma_fhs import SMALLEST_BP, ewma_fhs, ewma_from
 from stages.forecasting.naive import session_starts
-from stages.params.forecaster import LocalParams
+from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 
@@ -65,7 +65,7 @@ class Har:
     def __init__(self) -> None:
         self._latest: tuple[Ints, Ints, int, Fit | None] | None = None
 
-    def __call__(self, question: Question, window: Window, params: LocalParams) -> Floats:
+    def __call__(self, question: Question, window: Window, params: LocalWindows) -> Floats:
         """Quantiles in bp, (levels, horizon)."""
         starts = session_starts(window)
         whole = starts[-params.lookback_sessions - 1 :]
@@ -84,7 +84,7 @@ class Har:
         return known[3]
 
 
-def har(question: Question, window: Window, params: LocalParams) -> Floats:
+def har(question: Question, window: Window, params: LocalWindows) -> Floats:
     """Quantiles in bp, (levels, horizon)."""
     return Har()(question, window, params)
 
@@ -112,8 +112,7 @@ def fit_sessions(returns: Ints, starts: Ints, horizon: int, levels: tuple[int, .
         beta[:, some] = non_negative(x[enough] * weight[enough, None], future[some, enough])
         variance = np.maximum(beta[:, some].T @ x[enough].T, SMALLEST)
         size = np.sort(moves[some, enough] / np.sqrt(variance * usual[some, enough]))
-        both_sides = np.concatenate([-size[:, ::-1], size], axis=1)
-        z[:, some] = np.quantile(both_sides, np.array(levels) / 100, axis=1)
+        z[:, some] = quantiles_of_both_signs(size, levels)
     return Fit(pattern, float(q.mean()), before[-1], beta, z)
 
 
@@ -129,6 +128,18 @@ def usual_by_minute(bp: Floats, minute: Ints, length: int) -> Floats:
     around[:OPENING_MIN] = square[:OPENING_MIN]
     usual: Floats = np.maximum(np.sqrt(around), SMALLEST_BP)
     return usual
+
+
+def quantiles_of_both_signs(size: Floats, levels: tuple[int, ...]) -> Floats:
+    """Quantiles of each row's sorted sizes, every one taken once with either sign, (levels, rows).
+
+    They are those of `np.quantile`, which would look for the order a second time.
+    """
+    both = np.concatenate([-size[:, ::-1], size], axis=1).T
+    at = np.array(levels)[:, None] / 100 * (len(both) - 1)
+    below = at.astype(np.int64)
+    found: Floats = both[below[:, 0]] + (at - below) * (both[below[:, 0] + 1] - both[below[:, 0]])
+    return found
 
 
 def non_negative(x: Floats, y: Floats) -> Floats:

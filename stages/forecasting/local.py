@@ -14,11 +14,11 @@ from stages.forecasting.backend import Answer, Asked, Backend
 from stages.forecasting.ewma_fhs import ewma_fhs
 from stages.forecasting.har import Har
 from stages.forecasting.naive import persistence, seasonal
-from stages.params.forecaster import LOCAL, LocalParams
+from stages.params.forecaster import LOCAL, LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import Window
 
-Forecast = Callable[[Question, Window, LocalParams], NDArray[np.float64]]
+Forecast = Callable[[Question, Window, LocalWindows], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LocalBackend:
 
     name: str
     forecast: Forecast
-    params: LocalParams
+    params: LocalWindows
 
     def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
         """One answer per question, by key."""
@@ -43,7 +43,7 @@ class LocalBackend:
         return {"calls": 0}
 
 
-LOCAL_FORECASTERS: dict[str, Callable[[LocalParams], Backend]] = {
+LOCAL_FORECASTERS: dict[str, Callable[[LocalWindows], Backend]] = {
     "seasonal": lambda params: LocalBackend("seasonal", seasonal, params),
     "persistence": lambda params: LocalBackend("persistence", persistence, params),
     "ewma_fhs": lambda params: LocalBackend("ewma_fhs", ewma_fhs, params),

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import DataContractError
-from stages.params.forecaster import LocalParams
+from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 
@@ -64,7 +64,7 @@ WHOLE_SESSION_MIN = 390
 FEWEST_MOVES = 20
 
 
-def persistence(question: Question, window: Window, params: LocalParams) -> NDArray[np.float64]:
+def persistence(question: Question, window: Window, params: LocalWindows) -> NDArray[np.float64]:
     """Quantiles in bp, (levels, horizon)."""
     minute = int(window.minute[-1])
     for reach in (NEIGHBOURHOOD_MIN, WHOLE_SESSION_MIN):
@@ -78,7 +78,7 @@ def persistence(question: Question, window: Window, params: LocalParams) -> NDAr
     )
 
 
-def seasonal(question: Question, window: Window, params: LocalParams) -> NDArray[np.float64]:
+def seasonal(question: Question, window: Window, params: LocalWindows) -> NDArray[np.float64]:
     """Quantiles in bp, (levels, horizon)."""
     minute = int(window.minute[-1])
     moves = past_moves(window, range(minute, minute + 1), question.horizon_min, params.lookback_sessions)

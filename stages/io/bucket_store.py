@@ -24,7 +24,7 @@ from stages.io.dvc_internals import gcs_arguments
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable
 from stages.io.reaching import FIRST_ANSWER_SEC, GOOGLE, connect
 from stages.io.workspace import Remote, default_remote
-from stages.params.forecaster import ApiParams
+from stages.params.api import ApiParams
 
 OPERATION_SEC = 10.0
 READ_BACKS = 3

@@ -160,3 +160,15 @@ class PartsOf(Iterable[pl.DataFrame]):
         symbols = read_distinct(self.path, ["symbol"])["symbol"].sort().to_list()
         for first in range(0, len(symbols), self.at_once):
             yield read_table(self.table, self.path, symbol=symbols[first : first + self.at_once])
+
+
+@dataclass(frozen=True)
+class PartsBeside(Iterable[tuple[pl.DataFrame, pl.DataFrame]]):
+    """The parts of one table, each with the rows of its symbols in another file of the same form."""
+
+    parts: PartsOf
+    other: Path
+
+    def __iter__(self) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        for part in self.parts:
+            yield part, read_table(self.parts.table, self.other, symbol=set(part["symbol"]))

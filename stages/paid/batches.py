@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NoReturn
 
+import polars as pl
+
 from stages.forecasting.backend import Asked
 from stages.paid.units import most
 from stages.questions.question import Question
@@ -112,14 +114,15 @@ def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
         yield [queue[depth] for queue in by_symbol.values() if depth < len(queue)]
 
 
-def by_session(questions: Iterable[Question]) -> dict[date, tuple[int, int]]:
-    """Requests at one per snapshot, and their tokens at most, by session in order; a session is one day in UTC."""
-    found: dict[date, tuple[int, int]] = {}
+def calls_by_session(questions: Iterable[Question]) -> pl.DataFrame:
+    """Rows of table `Calls`; a session is one day in UTC."""
+    counts: dict[date, tuple[int, int]] = {}
     for batch in per_snapshot(Asked(question, _no_rows) for question in questions):
         day = batch.questions[0].snapshot_utc.date()
-        calls, tokens = found.get(day, (0, 0))
-        found[day] = calls + 1, tokens + most(batch.questions, None).tokens
-    return found
+        calls, tokens = counts.get(day, (0, 0))
+        counts[day] = calls + 1, tokens + most(batch.questions, None).tokens
+    rows = [(day, *of_day) for day, of_day in sorted(counts.items())]
+    return pl.DataFrame(rows, schema={"session": pl.Date, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
 
 
 def _no_rows() -> NoReturn:

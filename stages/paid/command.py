@@ -26,7 +26,8 @@ from stages.paid.answer_store import AnswerStore
 from stages.paid.client import KEY_NAME
 from stages.paid.locks import lock
 from stages.paid.records import Record, record_of
-from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.params.api import ApiParams
+from stages.params.forecaster import ForecasterParams
 from stages.questions.question import Question
 
 MEDIAN = 50

@@ -9,7 +9,8 @@ from stages.paid.answer_store import AnswerStore
 from stages.paid.client import Client
 from stages.paid.ledger import Ledger
 from stages.paid.locks import Attempts
-from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.params.api import ApiParams
+from stages.params.forecaster import ForecasterParams
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
 from stages.paid.shared_answers import Rescue
-from stages.params.forecaster import COMMAND, ApiParams, ForecasterParams
+from stages.params.api import ApiParams
+from stages.params.forecaster import COMMAND, ForecasterParams
 
 REPORT_PATH = "artifacts/api_budget.json"
 

@@ -12,7 +12,7 @@ from stages.errors import BudgetStop
 from stages.io.clock import Clock, stamp
 from stages.io.object_store import ObjectStore
 from stages.paid.units import Units
-from stages.params.forecaster import ApiParams, Tariff
+from stages.params.api import ApiParams, Tariff
 
 LIMITS = "budget/limits"
 Period = Literal["day", "month"]

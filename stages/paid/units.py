@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from stages.params.forecaster import Tariff
+from stages.params.api import Tariff
 from stages.questions.question import Question
 
 MILLION = 1_000_000

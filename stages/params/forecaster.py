@@ -1,17 +1,16 @@
-"""Params sections `forecaster` (who answers) and `api` (how answers are bought), and the model spec of questions."""
+"""Params section `forecaster`: who answers; and the model spec of questions."""
 
 import re
 import shlex
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.errors import ConfigurationError
-from stages.params.section import Closed, Section
+from stages.params.section import Section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,25 +62,48 @@ SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_s
 LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
 
 
+Lookback = Annotated[int, Field(ge=2, le=10_000)]
+HalfLife = Annotated[float, Field(gt=0, le=1_000_000)]
+Paths = Annotated[int, Field(ge=100, le=100_000)]
+
+
+class LocalWindows(Protocol):
+    """What local forecasters read of the params."""
+
+    @property
+    def lookback_sessions(self) -> int:
+        """How many complete sessions they look back."""
+        ...
+
+    @property
+    def ewma_half_life_min(self) -> float:
+        """Of the volatility of `ewma_fhs`, in minutes."""
+        ...
+
+    @property
+    def fhs_paths(self) -> int:
+        """How many paths `ewma_fhs` simulates."""
+        ...
+
+
 class LocalParams(Section):
-    """The windows of the local forecasters, asked or free."""
+    """The windows of the local forecasters alone, for those that answer whoever is asked."""
 
     section = "forecaster"
     partial = True
 
-    lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
-    ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
-    fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
-
-    def spec_of(self, name: str) -> ModelSpec:
-        """A local forecaster that uses every row, as a model."""
-        options = {option: getattr(self, option) for option in LOCAL_OPTIONS[name]}
-        return ModelSpec(
-            model=name, model_epoch=LOCAL_EPOCH, deployment=LOCAL, min_rows=1, options=options, remote=False
-        )
+    lookback_sessions: Lookback
+    ewma_half_life_min: HalfLife
+    fhs_paths: Paths
 
 
-class ForecasterParams(LocalParams):
+def local_spec(name: str, windows: LocalWindows) -> ModelSpec:
+    """A local forecaster that uses every row, as a model."""
+    options = {option: getattr(windows, option) for option in LOCAL_OPTIONS[name]}
+    return ModelSpec(model=name, model_epoch=LOCAL_EPOCH, deployment=LOCAL, min_rows=1, options=options, remote=False)
+
+
+class ForecasterParams(Section):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
@@ -91,7 +113,7 @@ class ForecasterParams(LocalParams):
     `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
 
-    partial = False
+    section = "forecaster"
 
     name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har", "command"]
     model: str
@@ -106,6 +128,9 @@ class ForecasterParams(LocalParams):
     finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
     multivariate: bool
     clean_ex_first: bool
+    lookback_sessions: Lookback
+    ewma_half_life_min: HalfLife
+    fhs_paths: Paths
     trained_until: date | None
     command: tuple[str, ...]
     files: tuple[str, ...]
@@ -235,69 +260,3 @@ class ForecasterModel(Section):
     partial = True
 
     model: str
-
-
-Price = Annotated[Decimal, Field(ge=0, le=1_000_000)]
-
-
-class Tariff(Closed):
-    """What the contract charges; a price that is not stated is 0.
-
-    *Units*: `currency`, any name; prices a request, a series sent, a million tokens, a month; tokens a value sent or
-    returned, null where the contract does not say how values are counted.
-    """
-
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,12}$")]
-    per_request: Price = Decimal(0)
-    per_series: Price = Decimal(0)
-    per_million_input: Price = Decimal(0)
-    per_million_output: Price = Decimal(0)
-    per_million_finetune: Price = Decimal(0)
-    flat_per_month: Price = Decimal(0)
-    tokens_per_value: Annotated[Decimal, Field(gt=0, le=1_000)] | None = None
-
-
-Count = Annotated[int, Field(ge=0, le=10**12)]
-
-
-class ApiParams(Section):
-    """How answers are bought. No stage declares this section, so going online makes nothing stale.
-
-    For limits, null means none; days and months are in UTC, tokens and money are counted as in `paid/units.py`.
-    `silence_sec`: how long a program (`forecaster=command`) may give no answer.
-    """
-
-    section = "api"
-
-    mode: Literal["offline", "online"]
-    per_run: Count
-    per_day: Count
-    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None
-    per_month: Count | None
-    tokens_per_day: Count | None
-    tokens_per_month: Count | None
-    money_per_day: Price | None
-    money_per_month: Price | None
-    tariff: Tariff | None
-    cooldown_sec: Annotated[float, Field(ge=0, le=86_400)]
-    scope: Literal["machine", "remote"]
-    pack: Literal["none", "snapshots"]
-    share: bool
-    timeout_sec: Annotated[float, Field(gt=0, le=86_400)]
-    silence_sec: Annotated[float, Field(gt=0, le=86_400)]
-    max_attempts: Annotated[int, Field(ge=1, le=1_000)]
-    remote_down: Literal["local", "stop"]
-    plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]
-
-    @model_validator(mode="after")
-    def _shares_what_it_counts_together(self) -> Self:
-        if self.scope == "remote" and not self.share:
-            raise ValueError(
-                "api.scope remote needs shared answers, but api.share is false: set api.share true, or api.scope "
-                "machine"
-            )
-        if self.tariff is None and (self.money_per_day, self.money_per_month) != (None, None):
-            raise ValueError(
-                "api.money_per_day and api.money_per_month need prices: set api.tariff, or set both to null"
-            )
-        return self

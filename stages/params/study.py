@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar, get_type_hints
 
 from stages.errors import ConfigurationError
+from stages.params.api import ApiParams
 from stages.params.calibration import CalibrationParams
 from stages.params.features import FeaturesParams
-from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.params.forecaster import ForecasterParams
 from stages.params.gates import GatesParams
 from stages.params.portfolio import PortfolioParams
 from stages.params.quality import QualityParams

@@ -39,7 +39,7 @@ class MixParams(Section):
     eta: Annotated[float, Field(ge=0, le=1_000)]
 
 
-class WorthParams(FreeParams, MixParams):
+class WorthParams(MixParams, FreeParams):
     """The question, the error rates and the prices of the verdict (docs/WORTH.md).
 
     *Units*: `delta` and `planned_sd` are shares of the expected loss, the latter of a day; `price_per_call` and

@@ -19,6 +19,7 @@ from stages.reporting.data import data, inputs, sources
 from stages.reporting.elements import SIGNS, Section
 from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fans
+from stages.reporting.free import free
 from stages.reporting.record import Record
 from stages.reporting.skill import controls, skill
 from stages.reporting.sweep import sweep
@@ -28,7 +29,8 @@ from stages.reporting.worth import card_of, worth
 Describe = Callable[[Record], Section]
 
 SUMMARY: tuple[Describe, ...] = (worth, gates, sources)
-EVIDENCE: tuple[Describe, ...] = (data, skill, coverage, fans, equity, sweep, walk_forward, costs, controls, inputs)
+RESULTS: tuple[Describe, ...] = (coverage, fans, equity, sweep, walk_forward, costs, controls, inputs)
+EVIDENCE: tuple[Describe, ...] = (data, free, skill, *RESULTS)
 PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
 ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, walk_forward, costs, controls, inputs)
 

@@ -1,6 +1,6 @@
 """Sections "Controls" and "Forecast skill": by symbol, time of day and horizon, relative to persistence."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import altair as alt
@@ -64,7 +64,7 @@ def _unmoved(record: Record) -> Iterator[str]:
         yield f"The price of some symbols never moved, so no relative error includes them: {left}."
 
 
-def bounded(metric: dict[str, Any]) -> dict[str, float | None]:
+def bounded(metric: Mapping[str, Any]) -> dict[str, float | None]:
     """A metric's value and its two bounds; either both or neither is null."""
     low, high = metric["ci"] or (None, None)
     return {"value": metric["value"], "low": low, "high": high}

@@ -24,7 +24,7 @@ from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.settings import PARAMS, read_params
 from stages.io.workspace import store_root
-from stages.params.forecaster import ApiParams
+from stages.params.api import ApiParams
 from stages.sessions.spans import ALL
 from stages.trading.trials import Entry, evaluated, judged_worth, opened
 

@@ -86,14 +86,14 @@ def _pooled(parts: Sequence[tuple[Document, DaySums]], params: GatesParams) -> D
 
 
 def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document:
-    totals, weights = sums.totals(), _weights(sums, params) if with_bounds else None
+    totals, weights = sums.totals(), day_draws(sums.n_days, _judged_series(sums), params) if with_bounds else None
     drawn = None if weights is None else sums.drawn(weights)
     versions = {version: _figures(totals, drawn, version, params) for version in VERSIONS}
     together = totals.together
     return {
         "n_days": sums.n_days,
-        "unmoved": _round(ratio(together["unmoved"], together["n"])),
-        "ties": {version: _round(ratio(together[f"{version}_tied"], together["n"])) for version in VERSIONS},
+        "unmoved": rounded(ratio(together["unmoved"], together["n"])),
+        "ties": {version: rounded(ratio(together[f"{version}_tied"], together["n"])) for version in VERSIONS},
         "metrics": {name: {version: versions[version][name] for version in VERSIONS} for name in versions["raw"]},
         "dm": {version: _tested(diebold_mariano(_daily_advantage(sums, version))) for version in VERSIONS},
         "pit": {version: _pit(totals, drawn, version) for version in VERSIONS},
@@ -101,7 +101,7 @@ def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document
 
 
 def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesParams) -> dict[str, Document]:
-    values = {name: _round(value) for name, value in summary(totals, version).items()}
+    values = {name: rounded(value) for name, value in summary(totals, version).items()}
     found: dict[str, Document] = {name: {"value": value, "ci": None, "se": None} for name, value in values.items()}
     for name in RELATIVE:
         found[name]["floor"] = None
@@ -114,21 +114,21 @@ def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesPa
     )
     for i, (figure, se) in enumerate(zip(found.values(), deviation(stacked), strict=True)):
         if np.isfinite(se):
-            figure |= {"ci": [_round(low[i]), _round(high[i])], "se": _round(se)}
-            figure |= {"floor": _round(floor[i])} if "floor" in figure else {}
+            figure |= {"ci": [rounded(low[i]), rounded(high[i])], "se": rounded(se)}
+            figure |= {"floor": rounded(floor[i])} if "floor" in figure else {}
     return found
 
 
-def _weights(sums: DaySums, params: GatesParams) -> Floats | None:
-    """Draws of days; with enough days, in blocks: the median of the lengths that the three judged series need.
+def day_draws(n_days: int, series: Iterable[Floats], params: GatesParams) -> Floats | None:
+    """Draws of days, None below `gates.min_ci_days`; with enough days, in blocks: the median of what the series need.
 
-    The longest of the three would make the bounds of 60 independent days too narrow (docs/EVALUATION.md).
+    The longest would make the bounds of 60 independent days too narrow (docs/EVALUATION.md).
     """
-    if sums.n_days < params.min_ci_days:
+    if n_days < params.min_ci_days:
         return None
-    in_blocks = sums.n_days >= params.block_bootstrap_days
-    block_days = int(np.median([block_length(series) for series in _judged_series(sums)])) if in_blocks else 1
-    return day_weights(sums.n_days, block_days, params.bootstrap_reps, params.bootstrap_seed)
+    in_blocks = n_days >= params.block_bootstrap_days
+    block_days = int(np.median([block_length(one) for one in series])) if in_blocks else 1
+    return day_weights(n_days, block_days, params.bootstrap_reps, params.bootstrap_seed)
 
 
 def _judged_series(sums: DaySums) -> Iterator[Floats]:
@@ -185,8 +185,9 @@ def _count(many: float) -> float:
 
 def _tested(values: Mapping[str, float]) -> Document:
     """A test's statistic and its p."""
-    return {name: _round(max(value, LEAST_P) if name.startswith("p_") else value) for name, value in values.items()}
+    return {name: rounded(max(value, LEAST_P) if name.startswith("p_") else value) for name, value in values.items()}
 
 
-def _round(value: float | Floats) -> float | None:
-    return round(float(value), DECIMALS) if np.isfinite(value) else None
+def rounded(value: float | Floats) -> float | None:
+    """Six decimals, null where there is no number, and no zero with a sign."""
+    return round(float(value), DECIMALS) + 0.0 if np.isfinite(value) else None

@@ -226,6 +226,7 @@ class Offsets(Table):
 LOCAL = "local:"
 PROGRAM = "command:"  # a program of the user's
 SYNTHETIC = "synthetic"
+NEVER = "never"  # the end of the training of this project's own forecasters
 
 
 def makers(forecasts: pl.DataFrame) -> list[str]:
@@ -236,6 +237,11 @@ def makers(forecasts: pl.DataFrame) -> list[str]:
 def is_local(sources: Sequence[str]) -> bool:
     """Whether every forecast was made here for nothing, by a local forecaster or a program of the user's."""
     return all(name.startswith((LOCAL, PROGRAM)) for name in sources)
+
+
+def is_untrained(sources: Sequence[str]) -> bool:
+    """Whether every forecast is of this project's own forecasters, which are not trained; a user's program may be."""
+    return all(name.startswith(LOCAL) for name in sources)
 
 
 def origin(sources: Sequence[str], kind: str, name: str) -> str:

@@ -1,8 +1,19 @@
-"""Tables of the buyer's verdict: the weights of the best free forecast, and the evidence by day."""
+"""Tables of the buyer's verdict: what each session asks for, and the evidence by day."""
 
 import dataframely as dy
 
 from stages.tables.contract import Table, number
+
+
+class Calls(Table):
+    """What the questions of a session ask for: requests at one a snapshot, and their tokens at most.
+
+    It says nothing of what was bought, or when: packed or stored answers may have cost less.
+    """
+
+    session = dy.Date(primary_key=True, nullable=False)
+    calls = dy.Int64(nullable=False, min=1)
+    tokens = dy.Int64(nullable=False, min=1)
 
 
 class WorthDays(Table):
@@ -13,7 +24,8 @@ class WorthDays(Table):
     on: they hold a value and no evidence.
 
     *Units*: `x`, `mean`, `s`, `lower`, `upper` in shares of the expected loss (money: in the currency of the prices, or
-    bp without `worth.notional`); E as `log10`. `lower` and `upper` are null while the interval has no such bound.
+    bp without `worth.notional`); E as `log10`. `lower` and `upper` are null while the interval has no such bound, and,
+    but for primary cells, on other days than the deciding and the last one.
     *Time*: a row knows the outcomes of its session and of earlier ones; `s` earlier ones only.
     """
 

@@ -8,6 +8,7 @@ multiples of the stated costs.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Self
 
 import polars as pl
@@ -74,10 +75,24 @@ class Span:
         trades = pl.concat(one.trades for one in parts).sort(Trades.primary_key())
         return cls(SpanInputs.joined([one.inputs for one in parts]), trades)
 
+    def only(self, days: pl.Expr) -> Self:
+        """Some of its sessions, with their trades; bars stay as they are."""
+        forecasts, calendar = self.inputs.forecasts.filter(days), self.inputs.calendar.filter(days)
+        return type(self)(SpanInputs(self.inputs.bars, forecasts, calendar), self.trades.filter(days))
+
     @property
     def calendar(self) -> pl.DataFrame:
         """Its calendar."""
         return self.inputs.calendar
+
+
+def by_training(spans: Mapping[str, Span], until: date | None) -> dict[str, Span]:
+    """The days of each span up to the end of the model's training, and those after it; no side without a session."""
+    if until is None:
+        return {}
+    sides = {"before": pl.col("session") <= until, "after": pl.col("session") > until}
+    found = {f"{name}_{side}_training": span.only(days) for name, span in spans.items() for side, days in sides.items()}
+    return {name: span for name, span in found.items() if span.calendar.height}
 
 
 def repriced(trades: pl.DataFrame, cost_multiple: float) -> pl.DataFrame:

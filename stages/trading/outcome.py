@@ -5,7 +5,7 @@ those that trade passes on the holdout. A symbol with nothing to forecast is exc
 does not fail a run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from stages.errors import shorten
 from stages.params.gates import GatesParams
 from stages.scoring.inference import Judgement, Verdict, worst
 from stages.sessions.spans import ALL
+from stages.tables.forecasts import FREE
 from stages.tables.trades import Trades
 from stages.trading.book import Span, book_figures, break_even
 from stages.trading.daily import daily_table
@@ -126,8 +127,8 @@ def oos_document(outcome: Outcome, params: GatesParams) -> Document:
     }
 
 
-def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, Any]) -> Document:
-    """The seven figures of the leaderboard.
+def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, Any], compared_min: int) -> Document:
+    """The eight figures of the leaderboard; `compared_min` is the horizon at which free forecasts are compared.
 
     All but `oos_sharpe` and `verdict` are of the search span, errors pooled.
     """
@@ -138,6 +139,7 @@ def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, An
     pooled = {tuple(entry[name] for name in CELL[1:]): entry["metrics"] for entry in metrics["pooled"]}.get(kind)
     return {
         "rmae": _short(pooled["rmae"]["calibrated"]["value"], 3) if pooled else None,
+        "over_free_pct": _short(_over_free(metrics["free"], compared_min), 2),
         "cover": _short(pooled["coverage_50"]["calibrated"]["value"], 3) if pooled else None,
         "sharpe": _short(stated["sharpe"], 2),
         "oos_sharpe": _short(oos_sharpe, 2),
@@ -145,6 +147,13 @@ def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, An
         "trades": stated["trades"],
         "verdict": gates["verdict"],
     }
+
+
+def _over_free(entries: Iterable[Mapping[str, Any]], horizon_min: int) -> float | None:
+    """By how many percent the asked model's CRPS is below that of the best free forecast, all symbols together."""
+    asked = (entry for entry in entries if entry["symbol"] is None and not entry["model"].startswith(FREE))
+    found = (entry["over_free_mix_pct"]["value"] for entry in asked if entry["horizon_min"] == horizon_min)
+    return next(found, None)
 
 
 def _released(span: Span | None, strategy: Strategy, params: GatesParams) -> Document:

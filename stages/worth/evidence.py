@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Days = NDArray[np.int64]
 
 CLIP = 4.0  # a day counts as at most so many scales
 K = 3  # days that the planned deviation weighs as much as
@@ -54,37 +55,41 @@ def wealth(scaled: Floats) -> Floats:
     return np.asarray(largest + np.log(sum(np.exp(one - largest) for one in by_bet) / len(by_bet)))
 
 
-def bounds(x: Floats, s0: float, threshold: float, sign: int = 1) -> Floats:
+def bounds(x: Floats, s0: float, threshold: float, sign: int = 1, after: Sequence[int] | None = None) -> Floats:
     """After each day, the largest mean rejected as too small; with `sign` -1, the smallest rejected as too large.
 
-    E falls in the tested mean, so the bound is found by bisection. NaN where there is no bound yet.
+    E falls in the tested mean, so the bound is found by bisection. NaN where there is no bound yet, and after other
+    days than those of the indices `after`, where these are given in rising order.
     *Shapes*: (days,).
     """
+    days = np.arange(len(x)) if after is None else np.asarray(after, np.int64)
     values = sign * x
-    means, spread = running_means(values), scales(values, s0)
-    reach = REACH * np.maximum.accumulate(spread)
+    spread = scales(values, s0)
+    means, reach = running_means(values)[days], (REACH * np.maximum.accumulate(spread))[days]
     low, high = means - reach, means + reach
-    bounded = _rejected(low, values, spread, threshold)
+    bounded = _rejected(low, days, values, spread, threshold)
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        rejected = _rejected(middle, values, spread, threshold)
+        rejected = _rejected(middle, days, values, spread, threshold)
         low, high = np.where(rejected, middle, low), np.where(rejected, high, middle)
-    return np.where(bounded, sign * low, np.nan)
+    found = np.full(len(x), np.nan)
+    found[days] = np.where(bounded, sign * low, np.nan)
+    return found
 
 
-def _rejected(tested: Floats, x: Floats, spread: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Whether the first n days reject the n-th tested mean, for every n.
+def _rejected(tested: Floats, days: Days, x: Floats, spread: Floats, threshold: float) -> NDArray[np.bool_]:
+    """Whether all days up to each of `days` reject the mean that is tested after it. *Shapes*: as `days`.
 
-    Plain products instead of logarithms: only the side of the threshold is asked. Days behind the n-th multiply by one.
+    Plain products instead of logarithms: only the side of the threshold is asked. Days behind multiply by one.
     """
-    days = np.arange(len(x))
-    found = np.empty(len(x), bool)
-    for first in range(0, len(x), PREFIXES_AT_ONCE):
-        some = days[first : first + PREFIXES_AT_ONCE]
-        known = days[: some[-1] + 1, None]
+    found = np.empty(len(days), bool)
+    for first in range(0, len(days), PREFIXES_AT_ONCE):
+        some = slice(first, first + PREFIXES_AT_ONCE)
+        known = np.arange(days[some][-1] + 1)[:, None]
         z = np.clip((x[known] - tested[some]) / spread[known], -CLIP, CLIP)
-        z[first:] *= known[first:] <= some
-        factors, total = np.empty_like(z), np.zeros(len(some))
+        behind = days[first] + 1
+        z[behind:] *= known[behind:] <= days[some]
+        factors, total = np.empty_like(z), np.zeros(z.shape[1])
         with np.errstate(over="ignore"):  # beyond the largest number, E is surely above the threshold
             for stake in STAKES:
                 np.multiply(z, stake, out=factors)

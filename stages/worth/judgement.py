@@ -9,7 +9,7 @@ forecast by itself, and the other horizons and single symbols, of which e-BH say
 *Time*: only days after `forecaster.trained_until` are evidence. A day's value is known once its outcomes are.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
-from stages.tables.forecasts import FREE
+from stages.tables.forecasts import FREE, is_untrained, makers
 from stages.tables.worth import WorthDays
 from stages.worth.day_values import DIRECTION, SHAPE, Compared, compare, day_values
 from stages.worth.evidence import Floats, rejected_together
@@ -58,8 +58,8 @@ class Series:
         return [session for session, before in zip(self.sessions, self.before, strict=True) if not before]
 
     def judged(self) -> Finding:
-        """The verdict on the days that are evidence."""
-        return judge(self.x[~self.before], self.terms)
+        """The verdict on the days that are evidence; the interval by day only for what a question decides by."""
+        return judge(self.x[~self.before], self.terms, bounds_by_day=self.cell == PRIMARY)
 
     def rows(self, finding: Finding) -> pl.DataFrame:
         """Rows of `WorthDays`."""
@@ -86,7 +86,7 @@ class Sides:
     """Both sides of a study on the search span.
 
     `free` by name, `free_mix` among them; `weights` are the last ones of the mix, by name. `learns_here`: the asked
-    forecaster is local, so nothing is paid and it knows the record alone.
+    forecaster is local, so nothing is paid; a program of the user's may still have been trained on these days.
     """
 
     asked: pl.DataFrame
@@ -120,7 +120,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         step=STEP_SESSIONS,
         free_weights=dict(sides.weights),
         training=Training(
-            unseen=sides.learns_here,
+            unseen=study.forecaster.trained_until is None and is_untrained(makers(sides.asked)),
             trained_until=study.forecaster.trained_until,
             sessions_before=before,
             sessions_after=len(series.x) - before,
@@ -135,9 +135,9 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     return result.as_document() | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
 
 
-def last_weights(weights: pl.DataFrame, study: StageStudy, sessions: Collection[date]) -> dict[str, float]:
-    """The weights of the mix by name in the last of these sessions, at the primary horizon."""
-    mine = weights.filter(pl.col("session").is_in(list(sessions)), horizon_min=primary_horizon(study))
+def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
+    """The weights of the mix by name in the last session, at the primary horizon."""
+    mine = weights.filter(horizon_min=primary_horizon(study))
     last = mine.filter(pl.col("session") == pl.col("session").max())
     return {
         model.removeprefix(FREE): weight for model, weight in last.select("model", "weight").sort("model").iter_rows()
@@ -224,7 +224,7 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
     counted = ~series.before
     gross, calls, tokens = money.gross[counted], money.bought.calls[counted], money.bought.tokens[counted]
     a_day = float(calls.mean()) if len(calls) and calls.sum() else None
-    before_price = judge(gross, series.terms)
+    before_price = judge(gross, series.terms, bounds_by_day=False)
     has_price = study.worth.notional is not None
     in_bp = 1.0 if study.worth.notional is None else 1e4 / study.worth.notional
 

@@ -29,7 +29,7 @@ FREE_MIX = "free_mix"
 LEAST_SD = 1.0  # bp of one symbol's capital a day, where the rule trades neither side
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Bought:
     """What was asked by session, oldest first: requests at one a snapshot, and their tokens. *Shapes*: (sessions,)."""
 
@@ -38,11 +38,10 @@ class Bought:
     tokens: Floats
 
     @classmethod
-    def of(cls, counts: Mapping[date, tuple[int, int]]) -> Self:
-        """From calls and tokens by session."""
-        days = sorted(counts)
-        calls, tokens = (np.array([counts[day][which] for day in days], dtype=np.float64) for which in (0, 1))
-        return cls(sessions=days, calls=calls, tokens=tokens)
+    def of(cls, calls: pl.DataFrame) -> Self:
+        """From table `Calls`."""
+        of_days = (calls[name].to_numpy().astype(np.float64) for name in ("calls", "tokens"))
+        return cls(calls["session"].to_list(), *of_days)
 
     def until(self, session: date | None) -> int:
         """The calls up to and with this session."""

@@ -84,13 +84,27 @@ class Finding:
     by_day: ByDay
 
 
-def judge(x: Floats, terms: Terms) -> Finding:
-    """The verdict on these days; days behind `planned_sessions` do not count."""
-    by_day = _by_day(np.asarray(x, np.float64)[: terms.planned_sessions], terms)
-    day, worth = decide(by_day.log_e_better, by_day.log_e_small, by_day.mean, terms)
+def judge(x: Floats, terms: Terms, *, bounds_by_day: bool = True) -> Finding:
+    """The verdict on these days; days behind `planned_sessions` do not count.
+
+    Without `bounds_by_day`, bounds are found only after the day that decides and after the last one.
+    """
+    x = np.asarray(x, np.float64)[: terms.planned_sessions]
+    better, small = log_e_values(x, 0.0, terms.s0), log_e_values(x, terms.delta, terms.s0, sign=-1)
+    day, worth = decide(better, small, running_means(x), terms)
     decided = None if day == UNDECIDED else int(day)
-    days = len(by_day.x) if decided is None else decided + 1
-    better, small = by_day.log_e_better[:days], by_day.log_e_small[:days]
+    days = len(x) if decided is None else decided + 1
+    after = None if bounds_by_day else sorted({days - 1, len(x) - 1} - {-1})
+    by_day = ByDay(
+        x=x,
+        scale=scales(x, terms.s0),
+        mean=running_means(x),
+        log_e_better=better,
+        log_e_small=small,
+        lower=bounds(x, terms.s0, terms.threshold, after=after),
+        upper=bounds(x, terms.s0, terms.threshold, sign=-1, after=after),
+    )
+    better, small = better[:days], small[:days]
     return Finding(
         state=_state(decided, bool(worth), len(by_day.x), terms),
         decided=decided,
@@ -119,18 +133,6 @@ def decide(better: Floats, small: Floats, mean: Floats, terms: Terms) -> tuple[N
     day = np.where(decides.any(axis=-1), np.argmax(np.concatenate([decides, nobody], axis=-1), axis=-1), UNDECIDED)
     at = np.take_along_axis(np.concatenate([worth, nobody], axis=-1), day[..., None], axis=-1)[..., 0]
     return day, at
-
-
-def _by_day(x: Floats, terms: Terms) -> ByDay:
-    return ByDay(
-        x=x,
-        scale=scales(x, terms.s0),
-        mean=running_means(x),
-        log_e_better=log_e_values(x, 0.0, terms.s0),
-        log_e_small=log_e_values(x, terms.delta, terms.s0, sign=-1),
-        lower=bounds(x, terms.s0, terms.threshold),
-        upper=bounds(x, terms.s0, terms.threshold, sign=-1),
-    )
 
 
 def _state(decided: int | None, worth: bool, days: int, terms: Terms) -> State:

@@ -14,7 +14,7 @@ STAGES = load_dvc_yaml()["stages"]
 NAMES = list(STAGES)
 STORY = [
     "list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast", "forecast_free",
-    "calibrate", "seal", "score_forecasts", "sweep", "backtest", "evaluate", "report",
+    "calibrate", "seal", "judge_worth", "score_forecasts", "sweep", "backtest", "evaluate", "report",
 ]  # fmt: skip
 READS_THE_HOLDOUT = {"evaluate", "report"}
 UNSEALED = (
@@ -50,7 +50,7 @@ def forbidden_to(stage: str, read: list[str]) -> list[str]:
     return [path for path in read if path.startswith(UNSEALED) or (sealed and "holdout" in path)]
 
 
-def test_the_graph_has_the_fourteen_stages_in_the_order_of_the_story():
+def test_the_graph_has_the_fifteen_stages_in_the_order_of_the_story():
     assert NAMES == STORY
 
 

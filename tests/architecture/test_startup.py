@@ -10,6 +10,7 @@ NAMES = list(load_dvc_yaml()["stages"])
 COSTLY = {"altair", "arch", "distributed", "dvc", "exchange_calendars", "gcsfs", "httpx", "hydra", "nixtla", "numba",
           "pandas", "rich", "scipy.optimize", "scipy.signal", "scipy.stats", "utilsforecast", "vl_convert"}  # fmt: skip
 USED = {
+    "judge_worth": {"numba"},
     "score_forecasts": {"utilsforecast"},
     "sweep": {"numba"},
     "backtest": {"numba"},

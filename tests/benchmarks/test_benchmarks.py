@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 SHORT = [
     ["bench_drift"],
     ["bench_engine", "1"],
+    ["bench_free"],
     ["bench_keys"],
     ["bench_labels", "300"],
     ["bench_paid"],

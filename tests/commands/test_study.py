@@ -37,6 +37,10 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         ({"universe.context_symbol": "SPY"}, "no source.synthetic.amplitude_bp for ['SPY'] of universe"),
         ({"costs.tick_size": {"STRONG": 0.01}}, "no costs.tick_size for ['NULL', 'WEAK'] of universe.whitelist"),
         ({"rules.horizon_min": 7}, "[7] of rules.horizon_min are not among requests.horizons_min [5, 10, 15, 20]"),
+        (
+            {"worth.candidates": ["seasonal"]},
+            "worth.candidates ['seasonal'] names only the asked forecaster, which is no part of the free mix",
+        ),
         ({"rules.history_days": 10}, "[10] of rules.history_days are not among requests.history_days [40]"),
         ({"sweep.grid.history_days": [40, 60]}, "[60] of sweep.grid.history_days"),
         ({"sweep.grid.horizon_min": [10, 30]}, "[30] of sweep.grid.horizon_min"),

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stages.errors import DataContractError
-from stages.io.files import PartitionedTables, PartsOf, read_table, write_table
+from stages.io.files import PartitionedTables, PartsBeside, PartsOf, read_table, write_table
 from stages.tables.forecasts import Scored
 from stages.tables.market import Bars, Prices
 from tests.scoring.simulated import as_answered, with_truth
@@ -69,6 +69,20 @@ def test_the_parts_of_a_table_are_all_of_it_and_none_shares_a_symbol_with_anothe
     for _ in range(2):  # whoever goes through it again finds it again
         assert [sorted(part["symbol"].unique()) for part in parts] == [["A", "B"], ["C", "D"], ["E"]]
     assert_frame_equal(pl.concat(parts), read_table(Scored, path), check_exact=True)
+
+
+def test_each_part_comes_with_the_rows_of_its_symbols_in_the_other_file(tmp_path):
+    one, other = tmp_path / "one.parquet", tmp_path / "other.parquet"
+    rows = as_answered(with_truth(2, symbols=("A", "B", "C")))
+    write_table(Scored, rows.filter(model="asked"), one)
+    write_table(Scored, rows.filter(pl.col("symbol") != "C", model="persistence"), other)
+    beside = PartsBeside(PartsOf(Scored, one, at_once=2), other)
+
+    for _ in range(2):  # anew on every iteration
+        found = [[frame["symbol"].unique().sort().to_list() for frame in pair] for pair in beside]
+        assert found == [[["A", "B"], ["A", "B"]], [["C"], []]]
+    (first, _) = beside
+    assert [frame["model"].unique().to_list() for frame in first] == [["asked"], ["persistence"]]
 
 
 def test_a_table_that_is_not_there_has_no_parts(tmp_path):

@@ -10,7 +10,8 @@ from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore
 from stages.io.workspace import default_remote, main_root, store_root
 from stages.paid.door import ledger_anywhere, open_context
-from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.params.api import ApiParams
+from stages.params.forecaster import ForecasterParams
 from tests.support.contexts import API, FORECASTER
 from tests.support.gcs_server import free_port
 from tests.support.sockets import no_sockets

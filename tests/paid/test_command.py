@@ -23,7 +23,8 @@ from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.command import CommandBackend, environment_without_key
 from stages.paid.door import paid_params
-from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.params.api import ApiParams
+from stages.params.forecaster import ForecasterParams
 from stages.tables.forecasts import is_local, origin
 from tests.forecasting.windows import forecaster_params
 from tests.support.contexts import API, asked

@@ -20,7 +20,7 @@ from stages.paid.limits import Cap, amount
 from stages.paid.model_facts import parse_facts
 from stages.paid.responses import UnreadableAnswer, bounds_of, clock_complaint, counted_tokens, pause_sec, whole_number
 from stages.paid.units import Units, at_least_counted, parse_units, units_of
-from stages.params.forecaster import Tariff
+from stages.params.api import Tariff
 from tests.support.contexts import ROWS, ContextFactory, asked, questions
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from stages.io.file_identity import digest_of_files
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.command import CommandBackend
-from stages.params.forecaster import ApiParams
+from stages.params.api import ApiParams
 from tests.architecture.dependencies import ROOT
 from tests.forecasting.windows import forecaster_params
 from tests.support.contexts import API, asked

@@ -21,7 +21,7 @@ from stages.paid.moving import move_store
 from stages.paid.pricing import price
 from stages.paid.reservations import DAYS, MONTHS
 from stages.paid.units import TOKENS, Units, least, most, parse_units
-from stages.params.forecaster import ApiParams, Tariff
+from stages.params.api import ApiParams, Tariff
 from stages.questions.window import Window
 from tests.paid.test_pricing import schedule
 from tests.support.contexts import API, ROWS, ContextFactory, asked, questions

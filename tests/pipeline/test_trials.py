@@ -32,7 +32,7 @@ def test_stages_restored_from_the_run_cache_are_logged_by_make_run(clone):
 @pytest.mark.journey
 def test_two_clones_with_different_logs_write_the_same_bytes(clone, default_run):
     add = "from stages.trading.trials import Entry; from stages.runs.trial_log import open_log; "
-    add += "from stages.params.forecaster import ApiParams; from stages.io.settings import read_params; "
+    add += "from stages.params.api import ApiParams; from stages.io.settings import read_params; "
     add += "open_log(read_params(ApiParams)).add(Entry('synthetic', 'synthetic default', tuple(map(str, range(999)))))"
     clone.sh(f'python -c "{add}"')
     assert len(logged(clone)) > len(logged(default_run))

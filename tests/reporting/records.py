@@ -14,10 +14,11 @@ from stages.params.gates import GatesParams
 from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
 from stages.scoring.cells import cell_tables, stated_scores
 from stages.scoring.discoveries import Stated
+from stages.scoring.free import free_scores
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
 from stages.scoring.tournament import coverage_by_time
-from stages.tables.forecasts import Scored
+from stages.tables.forecasts import FREE_MIX, Scored
 from stages.tables.market import Bars
 from stages.tables.trades import PORTFOLIO, Daily, Signals, Trades
 
@@ -175,7 +176,17 @@ def scores() -> dict:
 
 @cache
 def metrics() -> dict:
-    return stated_scores(scores(), config()["calibration"]["method"])
+    method = config()["calibration"]["method"]
+    free = free_scores([(forecasts(), free_forecasts())], gates_params(), Stated(40, method, {}))
+    return stated_scores(scores(), method) | {"free": free, "trained": {"until": None, "before": None, "after": None}}
+
+
+@cache
+def free_forecasts() -> pl.DataFrame:
+    """Persistence and a mix that knows half of what the asked model does."""
+    known = forecasts().filter(model="persistence", method=config()["calibration"]["method"])
+    mix = known.with_columns((pl.col("^q..$") + 1.0).name.keep(), model=pl.lit(FREE_MIX))
+    return pl.concat([known.with_columns(model=pl.lit("free:persistence")), mix])
 
 
 @cache

@@ -21,7 +21,8 @@ from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
 from stages.paid.reservations import DAYS, ReservationLog
 from stages.paid.shared_answers import Rescue
-from stages.params.forecaster import ApiParams, ForecasterParams
+from stages.params.api import ApiParams
+from stages.params.forecaster import ForecasterParams
 from stages.questions.question import Question
 from stages.questions.window import Window
 from tests.questions.digests import digest_of

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stages.paid.units import most
-from stages.params.forecaster import Tariff
+from stages.params.api import Tariff
 from tests.paid.test_interleavings import passed_limits
 from tests.paid.test_units import TARIFFS, billed
 from tests.support.contexts import ContextFactory, asked

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.tables.trades import PORTFOLIO, Trades
-from stages.trading.book import break_even, cost_curve, delay_table, portfolio_table, repriced
+from stages.trading.book import break_even, by_training, cost_curve, delay_table, portfolio_table, repriced
 from stages.trading.daily import daily_table
 from stages.trading.strategy import Strategy
-from tests.trading.books import WHITELIST, span, strategy, trade
+from tests.trading.books import WHITELIST, session, span, strategy, trade
 
 SMALL = span(4, trade("STRONG", 0, 10.0), trade("STRONG", 1, -4.0), trade("WEAK", 1, 5.0), trade("WEAK", 3, 1.0))
 
@@ -40,6 +40,31 @@ def test_a_span_without_trades_gives_a_book_of_zeros():
     table = portfolio_table({"search": span(4)}, WHITELIST)
     assert table["net_bp"].to_list() == [0.0] * 4
     assert break_even(span(4)) is None
+
+
+def test_the_days_a_model_was_trained_on_have_a_book_of_their_own():
+    """Up to the second day STRONG nets 10 - 4 - 2 x 2 = 2 and WEAK 5 - 2 = 3; after it WEAK nets 1 - 2 = -1."""
+    table = portfolio_table(by_training({"search": SMALL}, session(1)), WHITELIST).filter(symbol=PORTFOLIO)
+    sides = ["search_before_training", "search_after_training"]
+    assert (table["span"].to_list(), table["sessions"].to_list(), table["trades"].to_list()) == (sides, [2, 2], [3, 1])
+    assert table["net_bp"].to_list() == pytest.approx([5 / 3, -1 / 3], abs=1e-6)
+
+
+def test_both_sides_of_the_training_add_up_to_the_whole_book():
+    whole = portfolio_table({"search": SMALL}, WHITELIST).sort("symbol")
+    sides = portfolio_table(by_training({"search": SMALL}, session(0)), WHITELIST)
+    added = sides.group_by("symbol").agg(pl.col("sessions", "trades", "net_bp").sum()).sort("symbol")
+    assert added["trades"].to_list() == whole["trades"].to_list()
+    assert added["net_bp"].to_list() == pytest.approx(whole["net_bp"].to_list(), abs=1e-5)
+
+
+@pytest.mark.parametrize(("day", "sides"), [(-1, ["after"]), (0, ["before", "after"]), (3, ["before"])])
+def test_a_side_of_the_training_without_a_session_has_no_book(day, sides):
+    assert list(by_training({"search": SMALL}, session(day))) == [f"search_{side}_training" for side in sides]
+
+
+def test_without_a_last_day_of_training_no_book_is_split():
+    assert by_training({"search": SMALL}, None) == {}
 
 
 def test_costs_at_a_multiple_leave_the_trades_as_they_are():

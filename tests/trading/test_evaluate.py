@@ -43,7 +43,7 @@ def nothing_found(tmp_path: Path) -> Path:
     write_json({"holdout": {"all": 30}}, search / "span.json")
     write_json({"symbols": {}}, artifacts / "check_data/dq_report.json")
     write_json({"files": []}, artifacts / "list_source/manifest.json")
-    write_json({"pooled": [], "controls": CONTROLS}, artifacts / "score_forecasts/metrics.json")
+    write_json({"pooled": [], "free": [], "controls": CONTROLS}, artifacts / "score_forecasts/metrics.json")
     gates = forecast_gates(STRONG="FAIL", WEAK="FAIL", NULL="FAIL")
     write_json(gates, artifacts / "score_forecasts/forecast_gates.json")
     (artifacts / "sweep").mkdir()
@@ -182,6 +182,16 @@ def test_two_open_months_are_judged_together_and_told_apart_however_they_were_op
     assert by_month["kpis"]["trades"] == sum(month["kpis"]["trades"] for month in months) > 0
     assert by_month["forecasts"][0]["n"] == sum(month["forecasts"][0]["n"] for month in months)
     assert read(held.folder, "gates.json")["gates"]["hit_rate"]["n"] == by_month["kpis"]["trades"]
+
+
+def test_days_that_the_model_was_trained_on_have_rows_of_their_own_and_no_say_in_the_name(held: Held):
+    name = held.run(None)["strategy_id"]
+    held.params["forecaster"]["trained_until"] = "2024-12-10"
+
+    assert held.run(None)["strategy_id"] == name
+    assert held.spans() == ["search", "search_before_training", "search_after_training"]
+    table = pl.read_csv(held.folder / "artifacts/evaluate/portfolio.csv").filter(symbol="PORTFOLIO")
+    assert table["sessions"].to_list() == [30, 9, 21]
 
 
 def test_a_holdout_that_has_not_begun_stays_sealed_for_the_strategy_that_params_name(held: Held):

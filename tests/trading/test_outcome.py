@@ -256,19 +256,33 @@ def test_a_month_that_is_not_held_out_cannot_be_opened():
 def metrics(horizon=HORIZON):
     figure = {"calibrated": {"value": 0.81239}, "raw": {"value": 0.9}}
     entry = {"history_days": HISTORY, "horizon_min": horizon, "method": METHOD}
-    return {"pooled": [entry | {"metrics": {"rmae": figure, "coverage_50": figure}}]}
+    compared = [
+        {"symbol": symbol, "horizon_min": minutes, "model": model, "over_free_mix_pct": {"value": value, "ci": None}}
+        for symbol, minutes, model, value in (
+            (None, horizon, "free:har", 1.0), (None, horizon, "asked", 2.3456), ("A", horizon, "asked", 3.0),
+            (None, horizon + 15, "asked", 4.0),
+        )
+    ]  # fmt: skip
+    return {"pooled": [entry | {"metrics": {"rmae": figure, "coverage_50": figure}}], "free": compared}
 
 
-def test_the_leaderboard_has_seven_short_figures():
+def test_the_leaderboard_has_eight_short_figures():
     outcome = outcome_of(strategy("STRONG"), holdout=WON)
-    row = summary(outcome, {"verdict": "PASS"}, metrics())
-    assert list(row) == ["rmae", "cover", "sharpe", "oos_sharpe", "net_bp", "trades", "verdict"]
+    row = summary(outcome, {"verdict": "PASS"}, metrics(), HORIZON)
+    assert list(row) == ["rmae", "over_free_pct", "cover", "sharpe", "oos_sharpe", "net_bp", "trades", "verdict"]
     assert (row["rmae"], row["cover"], row["trades"], row["net_bp"], row["verdict"]) == (0.812, 0.812, 2, 5.0, "PASS")
     assert row["oos_sharpe"] > 0
 
 
+def test_the_leaderboard_compares_the_asked_model_of_all_symbols_with_the_best_free_one_at_the_stated_horizon():
+    outcome = outcome_of(strategy("STRONG"))
+    compared = [summary(outcome, {"verdict": "FAIL"}, metrics(), minutes) for minutes in (HORIZON, HORIZON + 15, 99)]
+    assert [row["over_free_pct"] for row in compared] == [2.35, 4.0, None]
+
+
 def test_the_leaderboard_leaves_out_what_is_sealed_or_was_never_scored():
-    row = summary(outcome_of(strategy(), search=span(5)), {"verdict": "FAIL"}, metrics(horizon=5))
+    row = summary(outcome_of(strategy(), search=span(5)), {"verdict": "FAIL"}, metrics(horizon=5), HORIZON)
     assert row == {
-        "rmae": None, "cover": None, "sharpe": None, "oos_sharpe": None, "net_bp": 0.0, "trades": 0, "verdict": "FAIL",
+        "rmae": None, "over_free_pct": None, "cover": None, "sharpe": None, "oos_sharpe": None, "net_bp": 0.0,
+        "trades": 0, "verdict": "FAIL",
     }  # fmt: skip

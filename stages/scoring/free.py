@@ -1,0 +1,104 @@
+"""The asked forecaster beside the free ones, on the same questions.
+
+A question counts where every model answered it, its outcome is not void and every answer is calibrated, so all models
+of a group are scored on the same outcomes. `free_mix`, the mix of the free forecasts, is a benchmark that never trades.
+
+*Tables*: one entry a symbol, horizon and model, and one a horizon and model with `symbol` null for all symbols
+together; the asked model keeps its name, free ones are `free:<name>`. Each holds `n`, `n_days`, `crps_bp`, `rmae`,
+`coverage_50`, `coverage_90`, and its CRPS skill over free persistence and over the mix: `over_persistence_pct` and
+`over_free_mix_pct` with `value` and `ci`.
+*Units*: skill in percent: 100 (1 - CRPS / CRPS of the other one); the rest, and the bounds, as in `metrics.py`. A skill
+over a model that did not answer is null.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import polars as pl
+
+from stages.params.gates import GatesParams
+from stages.scoring.discoveries import Stated
+from stages.scoring.figures import DaySums, Floats, LossRows, Sums, ratio, summary
+from stages.scoring.inference import bounds
+from stages.scoring.losses import elementary_losses
+from stages.scoring.metrics import Document, asked_rows, day_draws, rounded
+from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX, LEVELS
+
+Pairs = Iterable[tuple[pl.DataFrame, pl.DataFrame]]  # asked and free forecasts of the same symbols
+Group = tuple[str | None, int]  # a symbol, or all of them, and a horizon
+QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
+VERSION = "calibrated"
+FIGURES = ("crps_bp", "rmae", "coverage_50", "coverage_90")
+# The loss of another model on the same questions, by column, and the skill over it.
+OTHERS = {f"{VERSION}_benchmark_pinball": f"{FREE}{BENCHMARK}", "mix_pinball": FREE_MIX}
+SKILLS = {"over_persistence_pct": f"{VERSION}_benchmark_pinball", "over_free_mix_pct": "mix_pinball"}
+
+
+def free_scores(pairs: Pairs, params: GatesParams, stated: Stated) -> list[Document]:
+    """The entries of all groups; of the asked forecasts, those of the stated history and method."""
+    groups: dict[Group, dict[str, list[DaySums]]] = defaultdict(lambda: defaultdict(list))
+    for asked, free in pairs:
+        kind = asked_rows(asked.filter(method=stated.method, history_days=stated.history_days))
+        for symbol, horizon, model, sums in _sums(pl.concat([kind, free])):
+            for group in ((None, horizon), (symbol, horizon)):
+                groups[group][model].append(sums)
+    return [
+        {"symbol": symbol, "horizon_min": horizon, "model": model} | _entry(DaySums.of_all(parts), params)
+        for symbol, horizon in sorted(groups, key=lambda group: (group[0] or "", group[1]))
+        for model, parts in groups[symbol, horizon].items()
+    ]
+
+
+def _sums(forecasts: pl.DataFrame) -> Iterator[tuple[str, int, str, DaySums]]:
+    """Losses by day of each symbol, horizon and model, the asked model and the mix first, on the questions of all."""
+    models = sorted(forecasts["model"].unique(), key=lambda name: (name.startswith(FREE), name != FREE_MIX, name))
+    able = forecasts.filter(~pl.col("void"), "calibrated").filter(pl.len().over(QUESTION) == len(models))
+    for (symbol, horizon), group in able.group_by("symbol", "horizon_min", maintain_order=True):
+        rows = {model: group.filter(model=model).sort(QUESTION) for model in models}
+        losses = {model: elementary_losses(one) for model, one in rows.items()}
+        others = [
+            _pinball(losses.get(model), group.height // len(models)).alias(name) for name, model in OTHERS.items()
+        ]
+        for model in models:
+            beside = losses[model].with_columns(others)
+            sums = LossRows.of(rows[model].select("symbol", "session").hstack(beside), beside.columns)
+            yield str(symbol), int(str(horizon)), model, sums.by_day(np.arange(beside.height))
+
+
+def _pinball(losses: pl.DataFrame | None, n: int) -> pl.Series:
+    """Mean pinball loss of each question; NaN for a model that did not answer."""
+    if losses is None:
+        return pl.Series([np.nan] * n, dtype=pl.Float64)
+    return losses.select(pl.mean_horizontal(f"{VERSION}_pinball_{level:02d}" for level in LEVELS)).to_series()
+
+
+def _entry(sums: DaySums, params: GatesParams) -> Document:
+    totals = sums.totals()
+    found = summary(totals, VERSION)
+    return {
+        "n": int(totals.together["n"]),
+        "n_days": sums.n_days,
+        **{name: rounded(found[name]) for name in FIGURES},
+        **{name: _skill(_own(sums.daily), sums.daily[other], params) for name, other in SKILLS.items()},
+    }
+
+
+def _skill(own: Floats, other: Floats, params: GatesParams) -> Document:
+    """Skill in percent over another model, with its bounds from drawn days. *Shapes*: losses (days,)."""
+    value = _percent(own.sum(), other.sum())
+    against = own - np.nan_to_num(ratio(own.sum(), other.sum())) * other
+    weights = day_draws(len(own), [against], params) if np.isfinite(value) else None
+    if weights is None:
+        return {"value": rounded(value), "ci": None}
+    shares = (1.0 - params.skill_confidence, params.skill_confidence)
+    low, high = bounds(_percent(weights @ own, weights @ other), shares)
+    return {"value": rounded(value), "ci": [rounded(low), rounded(high)] if np.isfinite(low) else None}
+
+
+def _percent(own: Floats, other: Floats) -> Floats:
+    return np.asarray(100.0 * (1.0 - ratio(own, other)))
+
+
+def _own(sums: Sums) -> Floats:
+    return np.asarray(np.mean([sums[f"{VERSION}_pinball_{level:02d}"] for level in LEVELS], axis=0))

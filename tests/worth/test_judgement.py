@@ -1,0 +1,162 @@
+"""The verdict on a study: what decides, what only stands beside it, and what counts for nothing."""
+
+import copy
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.params.study import StageStudy
+from stages.worth.judgement import Sides, judge_worth, terms_of
+from stages.worth.money import Bought, MoneyDays
+from stages.worth.verdict import judge
+from tests.scoring.simulated import FIRST_DAY, PARAMS, as_answered, with_truth
+
+SYMBOLS = ("STRONG", "WEAK", "NULL")
+DAYS = 40
+
+
+def study_with(**changes: Any) -> StageStudy:
+    """The default study with keys like `worth__delta` set to other values."""
+    document = copy.deepcopy(PARAMS)
+    for name, value in changes.items():
+        section, key = name.split("__")
+        document[section][key] = value
+    return StageStudy.parse(document)
+
+
+def sides_of(n_days: int = DAYS, *, first_day: int = 0, learns_here: bool = False, **world: Any) -> Sides:
+    """An asked model that knows a tenth of the variance, against persistence as the mix and as a candidate."""
+    frame = with_truth(DAYS, symbols=SYMBOLS, **({"r2": 0.1} | world))
+    known = pl.col("session").is_between(FIRST_DAY + timedelta(first_day), FIRST_DAY + timedelta(n_days - 1))
+    scored = as_answered(frame).with_columns(calibrated=pl.lit(True)).filter(known)
+    asked, free = (scored.filter(model=name) for name in ("asked", "persistence"))
+    sessions = asked["session"].unique().sort().to_list()
+    many = len(sessions)
+    bought = Bought(sessions=sessions, calls=np.full(many, 4.0), tokens=np.full(many, 4e4))
+    gross = np.array([3.0 if day.day % 2 else 1.0 for day in sessions])
+    money = MoneyDays(bought=bought, gross=gross, net=gross - 1.0, sd=2.0)
+    return Sides(
+        asked=asked, free={"free_mix": free, "har": free, "seasonal": free}, weights={"har": 0.75, "ewma_fhs": 0.25},
+        bought=bought, money=money, learns_here=learns_here,
+    )  # fmt: skip
+
+
+def cell_of(document: dict[str, Any], question: str, name: str) -> dict[str, Any]:
+    (found,) = (cell for cell in document["cells"] if (cell["question"], cell["cell"]) == (question, name))
+    return found
+
+
+def test_the_verdict_is_that_of_the_primary_days_and_counts_their_calls():
+    study = study_with(forecaster__model="seasonal")
+    document, days = judge_worth(study, "w1", sides_of(r2=0.5))
+    primary = days.filter(question="shape", cell="primary")
+    alone = judge(primary["x"].to_numpy(), terms_of(study))
+    assert (document["state"], document["sessions"]) == (str(alone.state), alone.days)
+    assert document["decided_on"] == str(primary["session"][alone.days - 1])
+    assert document["calls"] == 4 * alone.days
+    assert document["calls_a_session"] == 4
+    assert document["horizon_min"] == 10
+    assert document["free_weights"] == {"har": 0.75, "ewma_fhs": 0.25}
+
+
+def test_the_days_of_a_shorter_study_are_those_of_a_longer_one_to_the_bit():
+    study = study_with()
+    longer, shorter = (judge_worth(study, "w1", sides_of(n))[1].sort("question", "cell", "session") for n in (40, 23))
+    common = longer.join(shorter.select("question", "cell", "session"), on=["question", "cell", "session"], how="semi")
+    common = common.sort("question", "cell", "session")
+    assert common.drop("lower", "upper").equals(shorter.drop("lower", "upper"))
+    bounds = [days.filter(cell="primary").select("lower", "upper") for days in (common, shorter)]
+    assert bounds[0].equals(bounds[1]), "other cells have bounds on their last days alone"
+
+
+def test_days_that_the_model_may_have_been_trained_on_count_for_nothing():
+    until = FIRST_DAY + timedelta(14)
+    document, days = judge_worth(study_with(forecaster__trained_until=str(until)), "w1", sides_of())
+    alone, its_days = judge_worth(study_with(), "w1", sides_of(first_day=15))
+    after = days.filter(~pl.col("before"))
+    assert after.drop("before").equals(its_days.drop("before"))
+    assert {name: document[name] for name in ("state", "estimate", "e_better")} == {
+        name: alone[name] for name in ("state", "estimate", "e_better")
+    }
+    assert document["training"]["sessions_before"] == 15
+    assert document["seen"]["up_to"]["sessions"] == 15
+    assert document["seen"]["after"]["sessions"] == DAYS - 15
+    before = days.filter("before")
+    assert before["session"].max() == until
+    assert before["log10_e_better"].null_count() == before.height
+
+
+def test_what_lies_wholly_in_the_training_days_is_not_known():
+    document, days = judge_worth(study_with(forecaster__trained_until="2030-01-01"), "w1", sides_of())
+    assert (document["state"], document["sessions"], document["estimate"]) == ("NOT YET KNOWN", 0, None)
+    assert days["before"].all()
+
+
+def test_money_decides_only_where_params_say_so():
+    by_money = {"worth__decide_by": "money", "worth__notional": 1e4}
+    document, days = judge_worth(study_with(**by_money), "w1", sides_of(r2=0.0))
+    assert document["decide_by"] == "money"
+    money = days.filter(question="money")
+    assert money["x"].to_list() == [2.0 if day.day % 2 else 0.0 for day in money["session"]]
+    assert document["estimate"] == pytest.approx(money["mean"][document["sessions"] - 1])
+    assert judge_worth(study_with(), "w1", sides_of(r2=0.0))[0]["state"] != document["state"]
+
+
+def test_the_break_even_price_is_what_is_earned_more_by_the_calls_of_a_day():
+    # 2 a day on average before the price, 4 calls a day; 10,000 of notional: 1 a day is 1 bp.
+    priced = study_with(worth__notional=1e4, worth__price_per_call=0.25, worth__planned_sessions=10)
+    money = judge_worth(priced, "w1", sides_of(10))[0]["money"]
+    assert money["break_even"] == pytest.approx(0.5)
+    assert money["bp_a_call"] == pytest.approx(0.5)
+    assert money["price_per_call"] == 0.25
+    by_tokens = study_with(worth__notional=1e4, worth__price_per_million_tokens=25.0)  # 10,000 tokens a call
+    assert judge_worth(by_tokens, "w1", sides_of())[0]["money"]["price_per_call"] == pytest.approx(0.25)
+
+
+def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to():
+    document, _ = judge_worth(study_with(), "w1", sides_of(r2=0.5))
+    # Of six, the largest E must reach 6 / 0.05 = 120 and the second 60: one is far above, the others are below 15.
+    held = {(cell["question"], cell["cell"]): cell["holds"] for cell in document["cells"]}
+    assert {name for (_, name), holds in held.items() if holds is not None} == {
+        "horizon=5", "horizon=15", "horizon=20", *(f"symbol={symbol}" for symbol in SYMBOLS),
+    }  # fmt: skip
+    most = {symbol: cell_of(document, "shape", f"symbol={symbol}")["most_better"] for symbol in SYMBOLS}
+    assert most["NULL"] > 120
+    assert max(most["STRONG"], most["WEAK"]) < 60
+    assert [symbol for symbol in SYMBOLS if held["shape", f"symbol={symbol}"]] == ["NULL"]
+    assert cell_of(document, "shape", "horizon=5")["sessions"] == 0, "the world has one horizon"
+
+
+def test_a_candidate_that_is_asked_is_not_compared_with_itself():
+    document, _ = judge_worth(study_with(), "w1", sides_of())
+    assert [cell["cell"] for cell in document["cells"] if cell["cell"].startswith("free=")] == ["free=har"]
+    assert document["beats_each_free"]["free"] == "har"
+
+
+def test_what_either_side_could_not_calibrate_leaves_both_and_is_counted():
+    sides = sides_of()
+    early = sides.asked.with_columns(calibrated=pl.col("session") >= FIRST_DAY + timedelta(5))
+    document, days = judge_worth(study_with(), "w1", Sides(**(vars(sides) | {"asked": early})))
+    assert document["left_out"]["uncalibrated"] == 5 * 4 * len(SYMBOLS)
+    assert days.filter(question="shape", cell="primary")["session"].min() == date(2024, 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("source", "until", "unseen"),
+    [
+        ("local:seasonal", None, True),
+        ("local:seasonal", "2024-01-15", False),
+        ("command:chronos", None, False),
+        ("timegpt-2.1@api.nixtla.io", None, False),
+    ],
+)
+def test_only_the_projects_own_forecasters_have_surely_seen_nothing(source, until, unseen):
+    """The weights of a user's program may have been trained on anything, though it costs nothing."""
+    sides = sides_of(learns_here=True)
+    made = sides.asked.with_columns(source=pl.lit(source), key=pl.lit("0" * 32))
+    document, _ = judge_worth(study_with(forecaster__trained_until=until), "w1", replace(sides, asked=made))
+    assert document["training"]["unseen"] is unseen

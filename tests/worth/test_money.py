@@ -1,0 +1,86 @@
+"""The question of money: both sides trade one rule, and calls have a price."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stages.params.worth import WorthParams
+from stages.tables.forecasts import Scored
+from stages.tables.trades import Trades
+from stages.trading.book import SpanInputs
+from stages.trading.strategy import Strategy
+from stages.worth.money import Bought, Priced, money_days
+from tests.scoring.simulated import as_answered, with_truth
+from tests.trading.books import DOCUMENT, WHITELIST, calendar, session, strategy, trade
+
+SESSIONS = 4
+
+
+@dataclass(frozen=True)
+class Stub(SpanInputs):
+    """Sessions in which each model makes the trades that the test states; its rule is looked at."""
+
+    def traded(self, strategy: Strategy) -> pl.DataFrame:
+        model = self.forecasts["model"][0]
+        assert strategy.model == model
+        assert strategy.rules.history_days == self.forecasts["history_days"][0]
+        assert strategy.trading == sorted(WHITELIST), "no gate stands in the way of either side"
+        return Trades.of(pl.DataFrame(EARNED[model])) if EARNED[model] else Trades.create_empty()
+
+
+# Net of 2 bp each: asked 8, 3, 0, -4; the mix 3, 0, 0, -1; ewma_fhs 1 on the first day, har 3 on the last.
+EARNED = {
+    "asked": [trade("STRONG", 0, 6), trade("WEAK", 0, 6), trade("STRONG", 1, 5), trade("NULL", 3, -2)],
+    "free:free_mix": [trade("STRONG", 0, 5), trade("STRONG", 3, 1)],
+    "free:ewma_fhs": [trade("STRONG", 0, 3)],
+    "free:har": [trade("STRONG", 3, 5)],
+}
+
+
+def rows(model: str, history_days: int = 40) -> pl.DataFrame:
+    """A calibrated forecast in each session."""
+    frame = as_answered(with_truth(SESSIONS, clocks=("15:30",), models=("asked",)))
+    days = [session(number) for number in range(SESSIONS)]
+    named = {"model": pl.lit(model), "history_days": pl.lit(history_days, pl.Int32), "calibrated": pl.lit(True)}
+    return frame.with_columns(**named, session=pl.Series(days))
+
+
+def days_of(**prices: object):
+    sessions = [session(number) for number in range(SESSIONS)]
+    bought = Bought(sessions=sessions, calls=np.array([8.0, 8, 8, 4]), tokens=np.array([8e5, 8e5, 8e5, 4e5]))
+    params = WorthParams.model_validate(DOCUMENT["worth"] | prices)
+    free = {name: rows(f"free:{name}", 20) for name in ("free_mix", "ewma_fhs", "har")}
+    span = Stub({}, Scored.create_empty(), calendar(SESSIONS))
+    return money_days(span, rows("asked"), free, strategy(), Priced(bought, params))
+
+
+def test_without_a_notional_days_are_in_bp_and_have_no_price():
+    found = days_of(price_per_call=1.0)
+    assert found.gross.tolist() == found.net.tolist() == [5.0, 3.0, 0.0, -3.0]
+
+
+def test_a_notional_turns_bp_into_money_and_each_day_pays_its_calls():
+    found = days_of(notional=20_000.0, price_per_call=0.5)  # a bp is 2
+    assert found.gross.tolist() == [10.0, 6.0, 0.0, -6.0]
+    assert found.net.tolist() == [6.0, 2.0, -4.0, -8.0]
+    assert days_of(notional=20_000.0, price_per_million_tokens=5.0).net.tolist() == [6.0, 2.0, -4.0, -8.0]
+
+
+def test_the_planned_deviation_is_that_between_two_free_forecasts():
+    # ewma_fhs less har by day: 1, 0, 0, -3
+    assert days_of().sd == pytest.approx(np.std([1, 0, 0, -3], ddof=1))
+    assert days_of(notional=20_000.0).sd == pytest.approx(2 * np.std([1, 0, 0, -3], ddof=1))
+
+
+def test_sessions_without_a_calibrated_forecast_are_no_days():
+    later = rows("asked").with_columns(calibrated=pl.col("session") > session(0))
+    bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
+    free = {name: rows(f"free:{name}") for name in ("free_mix", "ewma_fhs", "har")}
+    span = Stub({}, Scored.create_empty(), calendar(SESSIONS))
+    priced = Priced(bought, WorthParams.model_validate(DOCUMENT["worth"]))
+    found = money_days(span, later, free, strategy(), priced)
+    assert found.bought.sessions == [session(number) for number in (1, 2, 3)]
+    assert found.gross.tolist() == [3.0, 0.0, -3.0]
+    assert bought.until(session(1)) == 8
