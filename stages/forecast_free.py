@@ -3,16 +3,15 @@
 from pathlib import Path
 
 from stages.engine import engine
-from stages.engine.engine import SymbolTask
-from stages.forecasting.free import FreeSettings, Known, PerSymbol
+from stages.engine.engine import OnTables
+from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol, unpacked
 from stages.io.files import read_json, read_table, write_table_parts
-from stages.io.partitions import partitions_of, staged
+from stages.io.partitions import partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.forecaster import LocalParams
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
-from stages.params.storage import StorageParams
 from stages.params.worth import FreeParams
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
@@ -40,12 +39,11 @@ def main() -> None:
         symbol: (bars[symbol], features[symbol], Known(usable[symbol], halts[symbol], rows))
         for (symbol,), rows in schedule.partition_by("symbol", as_dict=True).items()
     }
-    with staged(QUANTILES.with_suffix(""), read_params(StorageParams)) as stage:
-        answer = SymbolTask(PerSymbol.of(settings, calendar, schedule), stage.writer)
-        answered = engine.run(answer, given, "asking free forecasters")
-        write_table_parts(Quantiles, (partition.read() for partition, _ in answered.values()), QUANTILES)
-    rows = sum(partition.rows for partition, _ in answered.values())
+    answer = OnTables(Packed(PerSymbol.of(settings, calendar, schedule)))
+    answered = engine.run(answer, given, "asking free forecasters")
+    write_table_parts(Quantiles, (unpacked(table) for table, _ in answered.values()), QUANTILES)
     snapshots = sum(snapshots for _, snapshots in answered.values())
+    rows = snapshots * len(free.candidates) * len(settings.requests.horizons_min)
     say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows)
 
 

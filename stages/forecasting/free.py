@@ -153,3 +153,20 @@ class PerSymbol:
         usable = market.usable[symbol]
         before = bisect_left(usable, session)
         return usable[max(0, before - self.settings.local.lookback_sessions) : before]
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """The same with compressed tables: those of all symbols fit into memory, as `unpacked` makes one at a time."""
+
+    answer: PerSymbol
+
+    def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known) -> tuple[bytes, int]:
+        """Table `Quantiles` of the symbol as bytes, and how many snapshots it holds."""
+        quantiles, snapshots = self.answer(symbol, bars, features, known)
+        return quantiles.write_ipc(None, compression="zstd").getvalue(), snapshots
+
+
+def unpacked(packed: bytes) -> pl.DataFrame:
+    """The table that `Packed` compressed."""
+    return pl.read_ipc(packed)

@@ -31,6 +31,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "null": {"TIMES": "--times=", "SEEDS": "--seeds="},
     "budget": {"PER_DAY": "", "CLOCK": "--clock="},
     "identify": {"CHOICE": ""},
+    "study": {"STEP": "--step="},
     "show-request": {"KEY": ""},
     "adopt-store": {"FROM": "--from="},
     "release": {"KEY": ""},

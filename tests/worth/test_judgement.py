@@ -1,48 +1,16 @@
 """The verdict on a study: what decides, what only stands beside it, and what counts for nothing."""
 
-import copy
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
-from stages.params.study import StageStudy
 from stages.worth.judgement import Sides, judge_worth, terms_of
-from stages.worth.money import Bought, MoneyDays
 from stages.worth.verdict import judge
-from tests.scoring.simulated import FIRST_DAY, PARAMS, as_answered, with_truth
-
-SYMBOLS = ("STRONG", "WEAK", "NULL")
-DAYS = 40
-
-
-def study_with(**changes: Any) -> StageStudy:
-    """The default study with keys like `worth__delta` set to other values."""
-    document = copy.deepcopy(PARAMS)
-    for name, value in changes.items():
-        section, key = name.split("__")
-        document[section][key] = value
-    return StageStudy.parse(document)
-
-
-def sides_of(n_days: int = DAYS, *, first_day: int = 0, learns_here: bool = False, **world: Any) -> Sides:
-    """An asked model that knows a tenth of the variance, against persistence as the mix and as a candidate."""
-    frame = with_truth(DAYS, symbols=SYMBOLS, **({"r2": 0.1} | world))
-    known = pl.col("session").is_between(FIRST_DAY + timedelta(first_day), FIRST_DAY + timedelta(n_days - 1))
-    scored = as_answered(frame).with_columns(calibrated=pl.lit(True)).filter(known)
-    asked, free = (scored.filter(model=name) for name in ("asked", "persistence"))
-    sessions = asked["session"].unique().sort().to_list()
-    many = len(sessions)
-    bought = Bought(sessions=sessions, calls=np.full(many, 4.0), tokens=np.full(many, 4e4))
-    gross = np.array([3.0 if day.day % 2 else 1.0 for day in sessions])
-    money = MoneyDays(bought=bought, gross=gross, net=gross - 1.0, sd=2.0)
-    return Sides(
-        asked=asked, free={"free_mix": free, "har": free, "seasonal": free}, weights={"har": 0.75, "ewma_fhs": 0.25},
-        bought=bought, money=money, learns_here=learns_here,
-    )  # fmt: skip
+from tests.scoring.simulated import FIRST_DAY
+from tests.worth.studies import DAYS, SYMBOLS, sides_of, study_with
 
 
 def cell_of(document: dict[str, Any], question: str, name: str) -> dict[str, Any]:
