@@ -23,6 +23,7 @@ from tests.support.locks import record_run
 from tests.support.programs import run_module
 from tests.trading.books import WHITELIST, calendar
 from tests.trading.test_outcome import CONTROLS, forecast_gates
+from tests.worth.test_card import NOT_WORTH
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +61,7 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     assert read(nothing_found, "oos.json")["status"] == "SEALED"
     assert read(nothing_found, "summary.json")["trades"] == 0
 
+    write_json(NOT_WORTH, nothing_found / "artifacts/judge_worth/worth.json")
     record_run(nothing_found)
     gate = run_module(nothing_found, "stages.gate")
     assert gate.returncode == 3
