@@ -1,21 +1,27 @@
-"""Stage `forecast_free`: free forecasters answer the asked questions, and some before them, beside the asked one."""
+"""Stage `forecast_free`: free forecasters answer the asked questions, and some before them, beside the asked one.
+
+A program of the user's among them is run by this process, once, over the answer store.
+"""
 
 from pathlib import Path
 
 from stages.engine import engine
 from stages.engine.engine import SymbolTask
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
-from stages.io.files import read_json, read_table, write_table_parts
+from stages.forecasting.program_candidate import ask_program, with_program
+from stages.io.files import PartitionedTables, read_json, read_table, write_table_parts
 from stages.io.partitions import partitions_of, staged
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
-from stages.params.forecaster import LocalParams
+from stages.paid.program_door import open_program
+from stages.params.forecaster import COMMAND, LocalParams
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.storage import StorageParams
 from stages.params.worth import FreeParams
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
+from stages.questions.market import Market
 from stages.tables.forecasts import Quantiles, Schedule
 from stages.tables.market import Bars, Calendar
 
@@ -43,10 +49,19 @@ def main() -> None:
     with staged(QUANTILES.with_suffix(""), read_params(StorageParams)) as stage:
         answer = SymbolTask(PerSymbol.of(settings, calendar, schedule), stage.writer)
         answered = engine.run(answer, given, "asking free forecasters")
-        write_table_parts(Quantiles, (partition.read() for partition, _ in answered.values()), QUANTILES)
+        market = Market(PartitionedTables(bars), PartitionedTables.some(["ts"], FEATURES), usable, calendar)
+        program = open_program(local) if COMMAND in free.candidates else None
+        answers = ask_program((planned for _, planned in answered.values()), market, program) if program else {}
+        parts = (
+            with_program(partition.read(), planned, answers, settings.requests)
+            for partition, planned in answered.values()
+        )
+        write_table_parts(Quantiles, parts, QUANTILES)
     rows = sum(partition.rows for partition, _ in answered.values())
-    snapshots = sum(snapshots for _, snapshots in answered.values())
-    say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows)
+    rows += len(answers) * len(settings.requests.horizons_min)
+    snapshots = sum(planned.snapshots.height for _, planned in answered.values())
+    took = {"computed": program.computed} if program else {}
+    say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows, **took)
 
 
 if __name__ == "__main__":
