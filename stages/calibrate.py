@@ -9,7 +9,7 @@ from stages.io.files import PartitionedTables, read_json, read_table, write_tabl
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationParams
-from stages.params.forecaster import ForecasterModel
+from stages.params.forecaster import ForecasterName
 from stages.params.worth import MixParams
 from stages.quality.verdicts import usable_sessions
 from stages.tables.forecasts import Calibrated, FreeWeights, Offsets, Quantiles
@@ -27,7 +27,7 @@ FREE_WEIGHTS = Path("artifacts/calibrate/free_weights.parquet")
 
 def main() -> None:
     """Quantiles and bars -> forecasts, raw and corrected, asked and free. Outcomes are used, but not written."""
-    params, asked, mix = read_params(CalibrationParams), read_params(ForecasterModel), read_params(MixParams)
+    params, asked, mix = read_params(CalibrationParams), read_params(ForecasterName), read_params(MixParams)
     usable, bars = usable_sessions(read_json(REPORT)), PartitionedTables.of(Bars, BARS)
 
     forecasts = with_outcomes(read_table(Quantiles, QUANTILES), bars, usable)
@@ -37,7 +37,7 @@ def main() -> None:
     write_table_parts(Offsets, calibration.offset_parts(), OFFSETS)
 
     free = with_outcomes(read_table(Quantiles, FREE_QUANTILES), bars, usable)
-    free_calibration, weights = calibrated_free(free, forecasts, params, asked.model, mix.eta)
+    free_calibration, weights = calibrated_free(free, forecasts, params, asked.name, mix.eta)
     write_table_parts(Calibrated, free_calibration.parts(), FREE)
     write_table(FreeWeights, weights, FREE_WEIGHTS)
     times = len(params.methods)

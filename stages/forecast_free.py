@@ -1,20 +1,26 @@
-"""Stage `forecast_free`: free forecasters answer the asked questions, and some before them, beside the asked one."""
+"""Stage `forecast_free`: free forecasters answer the asked questions, and some before them, beside the asked one.
+
+A program of the user's among them is run by this process, once, over the answer store.
+"""
 
 from pathlib import Path
 
 from stages.engine import engine
 from stages.engine.engine import OnTables
 from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol, unpacked
-from stages.io.files import read_json, read_table, write_table_parts
+from stages.forecasting.program_candidate import ask_program, with_program
+from stages.io.files import PartitionedTables, read_json, read_table, write_table_parts
 from stages.io.partitions import partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
-from stages.params.forecaster import LocalParams
+from stages.paid.program_door import open_program
+from stages.params.forecaster import COMMAND, LocalParams
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.worth import FreeParams
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
+from stages.questions.market import Market
 from stages.tables.forecasts import Quantiles, Schedule
 from stages.tables.market import Bars, Calendar
 
@@ -41,10 +47,15 @@ def main() -> None:
     }
     answer = OnTables(Packed(PerSymbol.of(settings, calendar, schedule)))
     answered = engine.run(answer, given, "asking free forecasters")
-    write_table_parts(Quantiles, (unpacked(table) for table, _ in answered.values()), QUANTILES)
-    snapshots = sum(snapshots for _, snapshots in answered.values())
+    market = Market(PartitionedTables(bars), PartitionedTables.some(["ts"], FEATURES), usable, calendar)
+    program = open_program(local) if COMMAND in free.candidates else None
+    answers = ask_program((planned for _, planned in answered.values()), market, program) if program else {}
+    parts = (with_program(unpacked(table), planned, answers, settings.requests) for table, planned in answered.values())
+    write_table_parts(Quantiles, parts, QUANTILES)
+    snapshots = sum(planned.snapshots.height for _, planned in answered.values())
     rows = snapshots * len(free.candidates) * len(settings.requests.horizons_min)
-    say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows)
+    took = {"computed": program.computed} if program else {}
+    say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows, **took)
 
 
 if __name__ == "__main__":

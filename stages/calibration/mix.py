@@ -25,12 +25,13 @@ from stages.calibration.methods import Calibration, calibrate, in_order
 from stages.calibration.past import NEVER
 from stages.errors import DataContractError
 from stages.params.calibration import CalibrationParams
+from stages.params.forecaster import COMMAND
 from stages.tables.contract import UTC_MICROSECONDS
 from stages.tables.forecasts import FREE, FREE_MIX, LEVELS, LOCAL, QUANTILES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-PRIOR = {"ewma_fhs": 0.4, "har": 0.4, "persistence": 0.1, "seasonal": 0.1}
+PRIOR = {"ewma_fhs": 0.4, "har": 0.4, "persistence": 0.1, "seasonal": 0.1, COMMAND: 0.1}
 LOSS_PER_WIDTH = 0.0755  # of a normal forecast: its expected mean pinball loss per distance from q05 to q95
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 SNAPSHOT = ["symbol", "snapshot_utc"]
@@ -39,7 +40,11 @@ SNAPSHOT = ["symbol", "snapshot_utc"]
 def calibrated_free(
     free: pl.DataFrame, forecasts: pl.DataFrame, params: CalibrationParams, asked: str, eta: float
 ) -> tuple[Calibration, pl.DataFrame]:
-    """Candidates and their mix by the stated method, at the snapshots of `forecasts` only; and the weights."""
+    """Candidates and their mix by the stated method, at the snapshots of `forecasts` only; and the weights.
+
+    Keys stay behind: what is free is no answer of the asked forecaster.
+    """
+    free = free.with_columns(key=pl.lit(None, pl.String))
     mixed, weights = free_mix(free, asked, eta)
     every = pl.concat([free.select(mixed.columns), mixed]).sort(*QUESTION, "model")
     rows = every.join(forecasts.select(SNAPSHOT).unique(), on=SNAPSHOT, how="semi", maintain_order="left")

@@ -20,16 +20,18 @@ from stages.io.dated_files import read_events, read_halts
 from stages.io.files import read_json, read_table
 from stages.io.partitions import partitions_of
 from stages.io.terminal import progress
+from stages.params.forecaster import COMMAND
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.replaying import Record, among, dialect_of, replay_of
-from stages.tables.forecasts import Quantiles, Schedule
+from stages.tables.forecasts import FREE, Quantiles, Schedule
 from stages.tables.market import Calendar
 
 DELIVERED = Path("artifacts/fetch_bars/bars")
 CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
 SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
 QUANTILES = Path("artifacts/forecast/quantiles.parquet")
+FREE_QUANTILES = Path("artifacts/forecast_free/quantiles.parquet")
 SEARCH = Path("artifacts/seal/search/calendar.parquet")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
 
@@ -53,6 +55,7 @@ def audit_study(**typed: int) -> None:
         forecast_gates=read_json(GATES),
         quantiles=read_table(Quantiles, QUANTILES),
         halts=read_halts(study.quality.halts),
+        of_program=read_table(Quantiles, FREE_QUANTILES, model=[f"{FREE}{COMMAND}"]),
     )
     passed: list[Passed] = []
     asking = schedule.drop_nulls("key")["symbol"].unique().sort().to_list()

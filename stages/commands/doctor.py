@@ -15,8 +15,9 @@ from stages.configuration.compose import applied_experiment, compose, present, t
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.workspace import default_remote, git, main_root, store_root
-from stages.paid.client import KEY_NAME, read_key
+from stages.paid.client import read_key
 from stages.paid.door import ledger_anywhere, store_anywhere
+from stages.params.api import KEY_NAME
 from stages.params.study import Study
 from stages.runs.evidence import LOCK, findings, read_run
 

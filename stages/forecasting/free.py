@@ -7,10 +7,13 @@ The same snapshots of the `worth.warmup_sessions` before the first asked session
 bars reach back far enough. The first session of the study, not of the symbol, because a symbol that is asked later on
 would choose its warm-up by its own future.
 
+A program of the user's (`command`) is not run here: `program_candidate.py` asks it what is planned here.
+
 *Tables*: `Schedule` -> rows of `Quantiles`, model `free:<name>`, without key, since nobody is asked.
 *Time*: a candidate sees the bars known at the snapshot, as any forecaster does.
 """
 
+import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +29,8 @@ from stages.forecasting.backend import Answer, Asked
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.naive import FEWEST_MOVES
-from stages.params.forecaster import LocalWindows, local_spec
+from stages.forecasting.program_candidate import Planned
+from stages.params.forecaster import COMMAND, LocalParams, ModelSpec, local_spec
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.worth import Candidate, FreeParams
@@ -45,7 +49,7 @@ class FreeSettings:
     """The params of free forecasts. What is free sends no exogenous column and looks back as far as it likes."""
 
     free: FreeParams
-    local: LocalWindows
+    local: LocalParams
     requests: RequestsParams
     quality: QualityParams
 
@@ -54,6 +58,12 @@ class FreeSettings:
         """The questions without their limits."""
         limits = {"hist_exog": (), "futr_exog": (), "exog_policy": {}, "max_lookback_ratio": UNLIMITED}
         return self.requests.model_copy(update=limits)
+
+    @property
+    def specs(self) -> dict[Candidate, ModelSpec]:
+        """Every candidate as a model."""
+        local, names = self.local, self.free.candidates
+        return {name: local.free_spec if name == COMMAND else local_spec(name, local) for name in names}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,20 +99,22 @@ class PerSymbol:
 
     def __call__(
         self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known
-    ) -> tuple[pl.DataFrame, int]:
-        """Table `Quantiles` of the symbol, and how many snapshots it holds."""
+    ) -> tuple[pl.DataFrame, Planned]:
+        """Table `Quantiles` of the symbol by the local candidates, its snapshots, and what a program is asked there."""
         usable, halts = {symbol: known.usable}, {symbol: known.halts}
         market = Market({symbol: bars}, {symbol: features}, usable, self.calendar, halts)
         asked = known.schedule.filter(status="ok").select(SNAPSHOT).unique().sort("snapshot_utc")
         snapshots = pl.concat([self._warm_up(market, symbol), asked])
         if snapshots.is_empty():
-            return Quantiles.create_empty(), 0
-        return Quantiles.of(pl.concat(self._answers(market, snapshots))), snapshots.height
+            return Quantiles.create_empty(), Planned(snapshots)
+        rows, questions = self._answers(market, snapshots)
+        table = Quantiles.of(pl.concat(rows)) if rows else Quantiles.create_empty()
+        return table, self._planned(snapshots, questions)
 
     def _warm_up(self, market: Market, symbol: str) -> pl.DataFrame:
         """The snapshots before the first asked session at which every candidate has enough past."""
         requests = self.settings.unlimited.model_copy(update={"history_days": (FEWEST_SESSIONS,)})
-        planner = Planner(market, requests, local_spec(self.settings.free.candidates[0], self.settings.local))
+        planner = Planner(market, requests, next(iter(self.settings.specs.values())))
         verdicts = verdicts_so_far(market, symbol, self.settings.quality)
         planned = schedule_of([row for row, _ in planner.plan(symbol, self.warm_up.rows(named=True), verdicts)])
         blocks, horizon = market.series(symbol).blocks, requests.question_horizon_min
@@ -114,28 +126,47 @@ class PerSymbol:
         kept = [session for session, holds in enough.items() if holds]
         return planned.filter(pl.col("session").is_in(kept), status="ok").select(SNAPSHOT)
 
-    def _answers(self, market: Market, snapshots: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Rows of `Quantiles`, one candidate after the other. The rows of a snapshot are cut once for all of them."""
+    def _answers(self, market: Market, snapshots: pl.DataFrame) -> tuple[list[pl.DataFrame], list[Question]]:
+        """Rows of the local candidates, and a program's questions. The rows of a snapshot are cut once for all."""
         settings = self.settings
-        specs = {name: local_spec(name, settings.local) for name in settings.free.candidates}
-        planners = {name: Planner(market, settings.unlimited, spec) for name, spec in specs.items()}
-        backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners}
+        planners = {name: Planner(market, settings.unlimited, spec) for name, spec in settings.specs.items()}
+        backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners if name != COMMAND}
         answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
-        keys: dict[Candidate, list[str]] = {name: [] for name in planners}
+        keys: dict[Candidate, list[str]] = {name: [] for name in backends}
+        of_program: list[Question] = []
         for row in snapshots.iter_rows(named=True):
             questions = {name: self._question(planner, row) for name, planner in planners.items()}
+            if COMMAND in questions:
+                of_program.append(questions.pop(COMMAND))
+            if not questions:
+                continue
             window = cache(partial(market.window, next(iter(questions.values()))))
             for name, question in questions.items():
                 if question.key not in answers:
                     answers |= backends[name].answer([Asked(question, window)])
                 require_whole(question, answers.get(question.key))
                 keys[name].append(question.key)
+        return list(self._rows(snapshots, answers, keys)), of_program
+
+    def _rows(
+        self, snapshots: pl.DataFrame, answers: dict[str, Answer], keys: dict[Candidate, list[str]]
+    ) -> Iterator[pl.DataFrame]:
+        """Rows of `Quantiles`, one candidate after the other."""
         for name, mine in keys.items():
-            named = snapshots.with_columns(
-                history_days=pl.lit(settings.local.lookback_sessions, pl.Int32), key=pl.Series(mine)
-            )
             unasked = {"model": pl.lit(f"{FREE}{name}"), "key": pl.lit(None, pl.String)}
-            yield answered(named, answers, settings.requests).with_columns(**unasked)
+            yield answered(self._keyed(snapshots, mine), answers, self.settings.requests).with_columns(**unasked)
+
+    def _planned(self, snapshots: pl.DataFrame, questions: list[Question]) -> Planned:
+        """What a program is asked, if one is a candidate."""
+        if not questions:
+            return Planned(snapshots)
+        keyed = self._keyed(snapshots, [one.key for one in questions])
+        return Planned(keyed, zlib.compress(b"".join(one.canonical() for one in questions)))
+
+    def _keyed(self, snapshots: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+        """The snapshots with the key of a question each, which looks back as far as it may."""
+        days = pl.lit(self.settings.local.lookback_sessions, pl.Int32)
+        return snapshots.with_columns(history_days=days, key=pl.Series(keys))
 
     def _question(self, planner: Planner, row: dict[str, Any]) -> Question:
         """The question over the whole past that a candidate may use."""
@@ -161,10 +192,10 @@ class Packed:
 
     answer: PerSymbol
 
-    def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known) -> tuple[bytes, int]:
-        """Table `Quantiles` of the symbol as bytes, and how many snapshots it holds."""
-        quantiles, snapshots = self.answer(symbol, bars, features, known)
-        return quantiles.write_ipc(None, compression="zstd").getvalue(), snapshots
+    def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known) -> tuple[bytes, Planned]:
+        """Table `Quantiles` of the symbol as bytes, its snapshots, and what a program is asked there."""
+        quantiles, planned = self.answer(symbol, bars, features, known)
+        return quantiles.write_ipc(None, compression="zstd").getvalue(), planned
 
 
 def unpacked(packed: bytes) -> pl.DataFrame:

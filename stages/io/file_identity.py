@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stages.errors import ConfigurationError, shorten
-from stages.params.forecaster import ForecasterParams
+from stages.params.forecaster import ProgramParams
 
 COMPILED = "__pycache__"
 
@@ -37,22 +37,22 @@ def digest_of_files(command: Sequence[str], files: Sequence[str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def require_identity(forecaster: ForecasterParams) -> None:
+def require_identity(program: ProgramParams) -> None:
     """The files are those of `forecaster.files_sha256`."""
-    found = digest_of_files(forecaster.command, forecaster.files)
-    if found != forecaster.files_sha256:
-        stated = f"{forecaster.files_sha256}"[:12]
+    found = digest_of_files(program.command, program.files)
+    if found != program.files_sha256:
+        stated = f"{program.files_sha256}"[:12]
         raise ConfigurationError(
-            f"the files of the program {forecaster.model} have the digest {found[:12]}…, not the {stated}… of "
+            f"the files of the program {program.program_name} have the digest {found[:12]}…, not the {stated}… of "
             "forecaster.files_sha256: they changed, and DVC cannot see them. `make identify` states what is here now, "
             "as another forecaster whose questions are new; or restore the files."
         )
 
 
-def require_unchanged(forecaster: ForecasterParams) -> None:
+def require_unchanged(program: ProgramParams) -> None:
     """The same where the files are here: who finds all answers in the store needs none of them."""
-    if forecaster.files and all(Path(name).exists() for name in forecaster.files):
-        require_identity(forecaster)
+    if program.files and all(Path(name).exists() for name in program.files):
+        require_identity(program)
 
 
 def _files_of(path: Path) -> Iterator[Path]:

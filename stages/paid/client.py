@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from stages.errors import ConfigurationError, PipelineError
 from stages.forecasting.backend import Asked
 from stages.paid.reservations import Reservation
+from stages.params.api import KEY_NAME
 
-KEY_NAME = "NIXTLA_API_KEY"
 ONE_PRINTABLE_WORD = re.compile(r"[!-~]+")
 HIDDEN = "***"
 SHORTEST_FORM = 8  # characters: a shorter piece of base64 also occurs in harmless text

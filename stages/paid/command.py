@@ -23,11 +23,10 @@ from stages.io.file_identity import require_identity
 from stages.io.program import Program, ProgramFailed
 from stages.io.terminal import progress
 from stages.paid.answer_store import AnswerStore
-from stages.paid.client import KEY_NAME
 from stages.paid.locks import lock
 from stages.paid.records import Record, record_of
-from stages.params.api import ApiParams
-from stages.params.forecaster import ForecasterParams
+from stages.params.api import KEY_NAME, ApiParams
+from stages.params.forecaster import COMMAND, ProgramParams
 from stages.questions.question import Question
 
 MEDIAN = 50
@@ -36,14 +35,14 @@ MEDIAN = 50
 class CommandBackend:
     """The backend that runs a program, at most once. It returns all answers or raises."""
 
-    def __init__(self, forecaster: ForecasterParams, api: ApiParams, store: AnswerStore) -> None:
-        self.forecaster = forecaster
+    def __init__(self, program: ProgramParams, api: ApiParams, store: AnswerStore) -> None:
+        self.program, self.name = program, program.program_name
         self.api = api
         self.store = store
         self.computed = 0
 
     def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
-        """One answer per question, by key. The questions are those of the forecaster's own model spec."""
+        """One answer per question, by key. The questions are those of the program's own model spec."""
         keys = {one.question.key: one for one in asked}
         self.store.share_again()
         records = self.store.get(sorted(keys))
@@ -61,18 +60,18 @@ class CommandBackend:
 
     @property
     def _name(self) -> str:
-        return f"program-{str(self.forecaster.files_sha256)[:12]}"
+        return f"program-{str(self.program.files_sha256)[:12]}"
 
     def _computed(self, missing: Mapping[str, Asked]) -> dict[str, Record]:
-        require_identity(self.forecaster)
+        require_identity(self.program)
         records: dict[str, Record] = {}
         try:
-            with Program(self.forecaster.command, self.api.silence_sec, environment_without_key(os.environ)) as program:
+            with Program(self.program.command, self.api.silence_sec, environment_without_key(os.environ)) as program:
                 for record in progress(self._records(program, missing), "computing", len(missing)):
                     records[record.key] = record
         except ProgramFailed as error:
             raise DataContractError(
-                f"the program {self.forecaster.model} {error}. {self.computed} of {len(missing)} answers were computed "
+                f"the program {self.name} {error}. {self.computed} of {len(missing)} answers were computed "
                 "and kept, and the next run asks it the rest."
             ) from None
         except Interrupted as end:
@@ -104,7 +103,7 @@ class CommandBackend:
         if left := [one.question for key, one in missing.items() if key not in answered]:
             raise program.failed(f"{end or 'ended'} without an answer to {_told(left[0])}")
         if end:
-            print(f"the program {self.forecaster.model} {end}, after all its answers.", file=sys.stderr, flush=True)
+            print(f"the program {self.name} {end}, after all its answers.", file=sys.stderr, flush=True)
 
     def _lines(self, asked: Iterable[Asked], bounds: dict[str, NDArray[np.float64]]) -> Iterator[bytes]:
         """The question lines; `bounds` gets the largest plausible answer to each before it is sent."""
@@ -125,7 +124,7 @@ class CommandBackend:
             question,
             values_bp=values_bp.tolist(),
             mean_bp=values_bp[question.levels.index(MEDIAN)].tolist(),
-            sdk=self.forecaster.name,
+            sdk=COMMAND,
             call="",
             series_in_call=1,
             company=1,

@@ -3,10 +3,7 @@
 Local forecasters answer here, a program's answers are stored or computed, TimeGPT's are stored or bought.
 """
 
-import hashlib
 import json
-from pathlib import Path
-from tempfile import gettempdir
 
 from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
@@ -20,13 +17,12 @@ from stages.paid.answer_store import AnswerStore
 from stages.paid.backend import PaidBackend
 from stages.paid.budget_report import budget_report
 from stages.paid.client import Client
-from stages.paid.command import CommandBackend
 from stages.paid.context import PurchaseContext
-from stages.paid.identity import LEDGER, STORE, begun_store, id_at, known_store, notes_folder, remember, require_known
+from stages.paid.identity import LEDGER, STORE, begun_store, known_store, remember, require_known
 from stages.paid.ledger import Ledger
 from stages.paid.limits import Limits
 from stages.paid.locks import Attempts, home_of
-from stages.paid.shared_answers import Rescue
+from stages.paid.program_door import answer_store, open_program
 from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND, ForecasterParams
 
@@ -36,19 +32,13 @@ REPORT_PATH = "artifacts/api_budget.json"
 def open_backend(forecaster: ForecasterParams) -> Backend:
     """The backend that `forecaster.name` names; local runs import neither the SDK nor pandas."""
     if forecaster.name == COMMAND:
-        return open_command(forecaster, read_params(ApiParams))
+        return open_program(forecaster)
     if not forecaster.is_paid:
         from stages.forecasting.local import LOCAL_FORECASTERS  # prices and purchases need no scipy
 
         return LOCAL_FORECASTERS[forecaster.name](forecaster)
     require_driver("the paid backend")
     return PaidBackend(open_context(forecaster, read_params(ApiParams)))
-
-
-def open_command(forecaster: ForecasterParams, api: ApiParams) -> CommandBackend:
-    """A program of the user's over the answer store of this workspace, as the asked model or beside it."""
-    require_driver("a program of forecaster.command")
-    return CommandBackend(forecaster, api, _store(api, known_store(), shared_store(api)))
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:
@@ -67,7 +57,7 @@ def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContex
 
         return TimeGPT(forecaster, api.timeout_sec)
 
-    store = _store(api, local, remote)
+    store = answer_store(api, local, remote)
     return PurchaseContext(
         forecaster, api, store, ledger, ledger.clock, open_client, attempts, lambda: write_budget_report(ledger)
     )
@@ -93,23 +83,7 @@ def paid_params(what: str) -> tuple[ForecasterParams, ApiParams]:
 def store_anywhere(api: ApiParams) -> AnswerStore:
     """The store for commands that only read it; a shared bucket is read in offline mode too."""
     asked = api.model_copy(update={"mode": "online"})
-    return _store(asked, known_store(), shared_store(asked) if api.share else None)
-
-
-def _store(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> AnswerStore:
-    """Where machines share a budget, the machine that finds a damaged remote record releases its key, once."""
-    number = id_at(STORE, local) or hashlib.sha256(local.address.encode()).hexdigest()[:32]
-    notes = notes_folder()
-    outside = [notes.root / f"rescued-{number}"] if notes else []
-    outside.append(Path(gettempdir()) / f"forecasts-rescued-{number}")
-    one_budget = Attempts(remote, "damage", api.max_attempts) if remote and api.scope == "remote" else None
-    return AnswerStore(
-        local,
-        remote if api.share else None,
-        must_share=api.remote_down == "stop",
-        rescue=Rescue(local, outside),
-        on_damage=one_budget.release_alone if one_budget else None,
-    )
+    return answer_store(asked, known_store(), shared_store(asked) if api.share else None)
 
 
 def open_ledger(api: ApiParams, local: LocalStore, remote: ObjectStore | None) -> Ledger:

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from stages.params.section import Closed, Section
 
+KEY_NAME = "NIXTLA_API_KEY"  # the variable of the environment that holds the key; no params do
 Price = Annotated[Decimal, Field(ge=0, le=1_000_000)]
 
 

@@ -12,7 +12,10 @@ and an opened holdout would be sealed again.
 import hashlib
 import json
 from collections.abc import Mapping, Set
+from itertools import chain
 from typing import Any
+
+from stages.params.forecaster import COMMAND
 
 Document = Mapping[str, Any]
 
@@ -78,6 +81,8 @@ RETIRED: Mapping[str, tuple[Any, str]] = {
 }
 # Key -> another key, and its value for which the first one has no effect: a local forecaster gets no clock.
 IDLE: Mapping[str, tuple[str, Any]] = {"requests.clock": ("forecaster.base_url", None)}
+# Keys of a program of the user's, without effect where it is neither asked nor, in section `worth`, a candidate.
+PROGRAM = ("forecaster.command", "forecaster.files", "forecaster.files_sha256")
 # Present name -> the name under which the key first entered an id.
 FIRST_NAMES: Mapping[str, str] = {
     "quality.outlier_floor_share": "quality.outlier_floor",
@@ -92,6 +97,8 @@ def canonical(params: Document) -> dict[str, Any]:
     """
     params = _with_retired(params)
     idle = {key for key, (other, value) in IDLE.items() if _stated(params, other) == [value]}
+    if COMMAND not in [*_stated(params, "forecaster.name"), *chain(*_stated(params, "worth.candidates"))]:
+        idle |= set(PROGRAM)
     return _form(params, idle, "")
 
 

@@ -54,6 +54,10 @@ LOCAL_OPTIONS = {
 }
 LOCAL_EPOCH = "1"
 COMMAND = "command"  # a program of the user's: name, deployment, and start of the source of its answers
+NO_PROGRAM = (
+    "a program of yours needs forecaster.command, the words that start the program, and forecaster.files, the files it "
+    "consists of; without one, both are [] and forecaster.files_sha256 is null"
+)
 MODEL_OF_A_COMMAND = re.compile(r"(?!timegpt|azureai)[a-z0-9][a-z0-9_.\-]{0,99}", re.IGNORECASE)
 AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # address and model as nixtla 0.9.0 knows them
 # SDK option -> its default in nixtla 0.9.0. Questions always hold the first three; the others enter a question
@@ -86,11 +90,52 @@ class LocalWindows(Protocol):
         ...
 
 
-class LocalParams(Section):
-    """The windows of the local forecasters alone, for those that answer whoever is asked."""
+class ProgramParams(Section):
+    """A program of the user's: the words that start it, its files, and the digest of their contents."""
 
     section = "forecaster"
     partial = True
+
+    command: tuple[str, ...]
+    files: tuple[str, ...]
+    files_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.command) != bool(self.files) or (self.files_sha256 and not self.command):
+            raise ValueError(NO_PROGRAM)
+        if outside := [path for path in self.files if path.startswith("/") or ".." in path.split("/")]:
+            raise ValueError(
+                f"forecaster.files {outside} must be paths within the project; link to what lies elsewhere"
+            )
+        return self
+
+    @property
+    def program_name(self) -> str:
+        """The program's name in tables and messages. As a free candidate it has none of its own."""
+        return COMMAND
+
+    @property
+    def free_spec(self) -> ModelSpec:
+        """The program as a free candidate. The digest of its files is its version."""
+        options = self._program_options
+        epoch = str(self.files_sha256)
+        return ModelSpec(
+            model=COMMAND, model_epoch=epoch, deployment=COMMAND, min_rows=1, options=options, remote=False
+        )
+
+    @property
+    def _program_options(self) -> dict[str, float | int | str]:
+        if self.files_sha256 is None:
+            raise ConfigurationError(
+                f"forecaster.files_sha256 is null, so nothing says which {self.program_name} answers: `make identify` "
+                "writes it."
+            )
+        return {"command": shlex.join(self.command), "files_sha256": self.files_sha256}
+
+
+class LocalParams(ProgramParams):
+    """What may answer on this machine whoever is asked: the windows of the local forecasters, and a program."""
 
     lookback_sessions: Lookback
     ewma_half_life_min: HalfLife
@@ -103,17 +148,18 @@ def local_spec(name: str, windows: LocalWindows) -> ModelSpec:
     return ModelSpec(model=name, model_epoch=LOCAL_EPOCH, deployment=LOCAL, min_rows=1, options=options, remote=False)
 
 
-class ForecasterParams(Section):
+class ForecasterParams(LocalParams):
     """Who answers. `model` and `model_epoch` are part of every question, `base_url` names the deployment.
 
     `input_size` and `model_horizon` are what the service says of the model (null: not known yet, nothing is cut);
     `finetune_steps` to `clean_ex_first` are SDK options, sent as written; then come the windows of the local
-    forecasters. `command`, `files` and `files_sha256` are for `forecaster=command`: the program's words, the files and
-    folders it consists of, and the digest of their contents that `make identify` writes (docs/COMMAND_FORECASTER.md).
+    forecasters. `command`, `files` and `files_sha256` are for `forecaster=command`, and for `command` among
+    `worth.candidates`: the program's words, the files and folders it consists of, and the digest of their contents that
+    `make identify` writes (docs/COMMAND_FORECASTER.md).
     `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
 
-    section = "forecaster"
+    partial = False
 
     name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har", "command"]
     model: str
@@ -128,23 +174,12 @@ class ForecasterParams(Section):
     finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
     multivariate: bool
     clean_ex_first: bool
-    lookback_sessions: Lookback
-    ewma_half_life_min: HalfLife
-    fhs_paths: Paths
     trained_until: date | None
-    command: tuple[str, ...]
-    files: tuple[str, ...]
-    files_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
 
     @model_validator(mode="after")
     def _is_honest(self) -> Self:
         if self.name == COMMAND:
             self._require_program()
-        elif self.command or self.files or self.files_sha256:
-            raise ValueError(
-                f"forecaster {self.name!r} runs no program, so forecaster.command and forecaster.files must be [] and "
-                "forecaster.files_sha256 null; choose the whole group with `forecaster=command`"
-            )
         elif self.name in LOCAL_OPTIONS:
             if self.model != self.name or self.base_url is not None:
                 raise ValueError(
@@ -163,11 +198,8 @@ class ForecasterParams(Section):
             raise ValueError(f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}")
 
     def _require_program(self) -> None:
-        if not self.command or not self.files:
-            raise ValueError(
-                "forecaster 'command' needs forecaster.command, the words that start the program, and "
-                "forecaster.files, the files it consists of"
-            )
+        if not self.command:
+            raise ValueError(NO_PROGRAM)
         if self.base_url is not None:
             raise ValueError(
                 f"forecaster 'command' sends nothing to forecaster.base_url {self.base_url!r}: set it null"
@@ -176,10 +208,6 @@ class ForecasterParams(Section):
             raise ValueError(
                 f"forecaster.model {self.model!r} is no name for a program of yours: take letters, digits, `_`, `.` "
                 f"and `-`, no name of a local forecaster {list(LOCAL_OPTIONS)}, and none that begins like a bought one"
-            )
-        if outside := [path for path in self.files if path.startswith("/") or ".." in path.split("/")]:
-            raise ValueError(
-                f"forecaster.files {outside} must be paths within the project; link to what lies elsewhere"
             )
         self._require_no_sdk_options()
 
@@ -200,6 +228,11 @@ class ForecasterParams(Section):
     def is_paid(self) -> bool:
         """Whether answers are bought from a service; all others are made on this machine for nothing."""
         return self.base_url is not None
+
+    @property
+    def program_name(self) -> str:
+        """The program's name: that of the asked model if it is the asked one."""
+        return self.model if self.name == COMMAND else COMMAND
 
     @property
     def maker(self) -> str:
@@ -237,20 +270,24 @@ class ForecasterParams(Section):
 
     @property
     def _options(self) -> dict[str, float | int | str]:
-        if self.name != COMMAND:
-            local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
-            return local if self.name in LOCAL_OPTIONS else self.sdk_options
-        if self.files_sha256 is None:
-            raise ConfigurationError(
-                f"forecaster.files_sha256 is null, so nothing says which {self.model} answers: `make identify` "
-                "writes it."
-            )
-        return {"command": shlex.join(self.command), "files_sha256": self.files_sha256}
+        if self.name == COMMAND:
+            return self._program_options
+        local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
+        return local if self.name in LOCAL_OPTIONS else self.sdk_options
 
 
 def is_azure(address: str) -> bool:
     """Whether this is an Azure address, where the service does not give its model's numbers."""
     return (urlsplit(address).hostname or "").endswith(".azure.com") or AZURE_IN_SDK in address
+
+
+class ForecasterName(Section):
+    """The name of the asked forecaster, which is that of the candidate that it would be."""
+
+    section = "forecaster"
+    partial = True
+
+    name: str
 
 
 class ForecasterModel(Section):

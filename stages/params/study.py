@@ -12,7 +12,7 @@ from stages.errors import ConfigurationError
 from stages.params.api import ApiParams
 from stages.params.calibration import CalibrationParams
 from stages.params.features import FeaturesParams
-from stages.params.forecaster import ForecasterParams
+from stages.params.forecaster import COMMAND, ForecasterParams
 from stages.params.gates import GatesParams
 from stages.params.portfolio import PortfolioParams
 from stages.params.quality import QualityParams
@@ -176,10 +176,20 @@ def worth_is_judged_on_what_is_asked(study: StageStudy) -> Iterator[str]:
 
 def a_free_forecast_is_left(study: StageStudy) -> Iterator[str]:
     """A candidate of the free mix is not the asked forecaster, which would be compared with itself."""
-    if set(study.worth.candidates) == {study.forecaster.model}:
+    if set(study.worth.candidates) == {study.forecaster.name}:
         yield (
             f"worth.candidates {list(study.worth.candidates)} names only the asked forecaster, which is no part of the "
             "free mix that it is compared with: name another one"
+        )
+
+
+def a_candidate_program_is_stated(study: StageStudy) -> Iterator[str]:
+    """A program among the candidates has words that start it."""
+    if COMMAND in study.worth.candidates and not study.forecaster.command:
+        yield (
+            f"worth.candidates {list(study.worth.candidates)} names {COMMAND}, a program of yours, but "
+            "forecaster.command is []: state forecaster.command and forecaster.files as conf/forecaster/command.yaml "
+            f"does, or remove {COMMAND} from the candidates"
         )
 
 
@@ -194,6 +204,7 @@ RULES = (
     holdout_lies_in_the_record,
     worth_is_judged_on_what_is_asked,
     a_free_forecast_is_left,
+    a_candidate_program_is_stated,
 )
 
 

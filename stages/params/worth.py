@@ -7,13 +7,14 @@ from pydantic import Field, model_validator
 
 from stages.params.section import Section
 
-Candidate = Literal["persistence", "seasonal", "ewma_fhs", "har"]
+Candidate = Literal["persistence", "seasonal", "ewma_fhs", "har", "command"]
 Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
 class FreeParams(Section):
     """The free forecasters that answer the same questions, and the `warmup_sessions` before the first asked one.
 
+    `command` is a program of the user's, stated in section `forecaster`.
     The warm-up is answered only to learn whom the mix of candidates should trust.
     """
 

@@ -20,8 +20,9 @@ from stages.forecasting.answering import ask_all, quantile_table
 from stages.forecasting.backend import Answer
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.program_candidate import ask_program, with_program
 from stages.io.dated_files import read_actions
-from stages.params.forecaster import LOCAL
+from stages.params.forecaster import COMMAND, LOCAL
 from stages.params.quality import DialectParams
 from stages.params.study import Study
 from stages.quality.across import check_symbols
@@ -40,13 +41,17 @@ ASKED = ["symbol", "snapshot_utc", "history_days", "key"]
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """Inputs of a replay: tables `Calendar` (all, search span), gates, tables `Quantiles` and `Halts`."""
+    """Inputs of a replay: tables `Calendar` (all, search span), gates, tables `Quantiles` and `Halts`.
+
+    `of_program` are the rows of `Quantiles` by a program among the free candidates, which is not run again.
+    """
 
     calendar: pl.DataFrame
     search: pl.DataFrame
     forecast_gates: Mapping[str, Any]
     quantiles: pl.DataFrame
     halts: pl.DataFrame = field(default_factory=lambda: NO_HALTS)
+    of_program: pl.DataFrame = field(default_factory=Quantiles.create_empty)
 
 
 def dialect_of(study: Study) -> DialectParams:
@@ -108,9 +113,7 @@ class _Stages:
     def answer_by_key(self, schedule: pl.DataFrame, questions: list[Question], market: Market) -> pl.DataFrame:
         """Stored answers are found by key; persistence answers where the other future asks something new."""
         stand_in = self._answered_by(BENCHMARK, schedule, questions, market)
-        bought = self.record.quantiles.filter(model=self.study.forecaster.model)
-        kept = bought.join(stand_in.select(ASKED).unique(), on=ASKED, how="semi")
-        return Quantiles.of(pl.concat([kept, stand_in.join(kept, on=ASKED, how="anti")]))
+        return _by_key(self.record.quantiles.filter(model=self.study.forecaster.model), stand_in)
 
     def correct(self, quantiles: pl.DataFrame, bars: Frames, usable: Usable) -> tuple[pl.DataFrame, pl.DataFrame]:
         calibration = calibrate(with_outcomes(quantiles, bars, usable), self.study.calibration)
@@ -120,7 +123,7 @@ class _Stages:
         study = self.study
         settings = FreeSettings(study.worth, study.forecaster, study.requests, study.quality)
         answer = replace(PerSymbol.of(settings, market.calendar, schedule), remembered=self.answers)
-        answered = (
+        answered = [
             answer(
                 symbol,
                 market.bars[symbol],
@@ -128,15 +131,22 @@ class _Stages:
                 Known(market.usable[symbol], market.halts.get(symbol, NO_HALTS), rows),
             )
             for (symbol,), rows in schedule.partition_by("symbol", as_dict=True).items()
-        )
-        return pl.concat(quantiles for quantiles, _ in answered)
+        ]
+        quantiles = pl.concat(quantiles for quantiles, _ in answered)
+        if COMMAND not in study.worth.candidates:
+            return quantiles
+        planned = [one for _, one in answered]
+        stand_ins = ask_program(planned, market, LOCAL_FORECASTERS[BENCHMARK](study.forecaster))
+        empty = Quantiles.create_empty()
+        stand_in = pl.concat(with_program(empty, one, stand_ins, study.requests) for one in planned)
+        return Quantiles.of(pl.concat([quantiles, _by_key(self.record.of_program, Quantiles.of(stand_in))]))
 
     def mix(
         self, free: pl.DataFrame, quantiles: pl.DataFrame, bars: Frames, usable: Usable
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         study = self.study
         calibration, weights = calibrated_free(
-            with_outcomes(free, bars, usable), quantiles, study.calibration, study.forecaster.model, study.worth.eta
+            with_outcomes(free, bars, usable), quantiles, study.calibration, study.forecaster.name, study.worth.eta
         )
         return Scored.of(calibration.rows), FreeWeights.of(weights)
 
@@ -153,3 +163,9 @@ class _Stages:
         forecaster = self.study.forecaster
         answers = ask_all(questions, schedule, market, LOCAL_FORECASTERS[name](forecaster))
         return Quantiles.of(quantile_table(schedule, answers, {}, self.study.requests, forecaster))
+
+
+def _by_key(recorded: pl.DataFrame, stand_in: pl.DataFrame) -> pl.DataFrame:
+    """Recorded answers to the questions that `stand_in` answers, and its own where another future asks anew."""
+    kept = recorded.join(stand_in.select(ASKED).unique(), on=ASKED, how="semi")
+    return Quantiles.of(pl.concat([kept, stand_in.join(kept, on=ASKED, how="anti")]))

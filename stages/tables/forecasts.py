@@ -73,7 +73,7 @@ class Quantiles(ForecastKey):
     """One row a symbol, snapshot, horizon, history length and model, as answered.
 
     `source` names model and deployment, `local:<name>` or `command:<model>`; `key` is null only for a benchmark or a
-    free forecast, which ask no question.
+    free forecast of a local forecaster, which ask no question.
     `crossed`: the answer's levels were not in order.
     *Units*: `q05..q95` in bp of log return from `last`; `q05_px..q95_px` the same as prices; `sigma_5m` a fraction.
     *Time*: everything is known at `snapshot_utc`.

@@ -2,10 +2,10 @@
 
 The id covers every declared section of params except `gates`, `worth`, `report` and `sweep` (they judge, show and
 propose); `split` except `split.open_holdout` (which holds this id) and `split.walk_forward` (which judges the search);
-`calibration` except `calibration.methods` (only the stated method trades); `forecaster` except its `trained_until`
-(which changes no forecast); the source's manifest; and the symbols that may trade. Gates can change the result only
-through these symbols. So a threshold that is changed after the holdout was seen makes a new, sealed strategy as soon as
-it moves a symbol in or out.
+`calibration` except `calibration.methods` (only the stated method trades); `forecaster` except its `trained_until` and
+a program that is not asked (which change no asked forecast); the source's manifest; and the symbols that may trade.
+Gates can change the result only through these symbols. So a threshold that is changed after the holdout was seen makes
+a new, sealed strategy as soon as it moves a symbol in or out.
 
 Params are in canonical form (`params/canonical.py`): a new or renamed key changes no id.
 """

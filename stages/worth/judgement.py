@@ -205,7 +205,7 @@ def _series(study: StageStudy, sides: Sides, compared: Compared) -> Iterator[Ser
     for cell in _cells(study):
         yield days(cell, compared)
     for name, rows in sorted(sides.free.items()):
-        if name not in {FREE_MIX, study.forecaster.model}:
+        if name not in {FREE_MIX, study.forecaster.name}:
             cell = Cell(SHAPE, f"free={name}", f"{SHAPE}_calibrated", study.universe.symbols, primary_horizon(study))
             yield days(cell, compare(sides.asked, rows))
     yield Series(

@@ -10,6 +10,7 @@ import pytest
 from stages.calibration import mix
 from stages.errors import DataContractError
 from stages.runs.replaying import replay_of
+from stages.tables.forecasts import QUANTILES
 from tests.audit.small_study import CALENDAR, Audited, record_of, study_of
 from tests.audit.test_honest_replays import table
 
@@ -60,3 +61,27 @@ def test_a_free_answer_that_looks_ten_minutes_ahead_is_caught():
     audited = Audited(replace(HONEST, answer_free=answer_free))
     with pytest.raises(DataContractError, match="stage forecast_free, column q50, "):
         audited.passes()
+
+
+PROGRAM = {"command": ["python", "mine.py"], "files": ["mine.py"], "files_sha256": "0" * 64}
+
+
+def test_the_answers_of_a_program_among_the_candidates_are_taken_by_key_and_it_is_never_run():
+    """What it said, here persistence 3 bp higher, weighs in the mix and stays; a new question has a stand-in."""
+    study = study_of(worth={"candidates": ["persistence", "command"]}, forecaster=PROGRAM)
+    stand_in = table(Audited(replay_of(study, record_of())).base(), "forecast_free", "q05")
+    said = stand_in.filter(model="free:command").drop("known_at").with_columns((pl.col(QUANTILES) + 3.0).round(6))
+    audited = Audited(replay_of(study, replace(record_of(), of_program=said)))
+    base = audited.base()
+
+    found = table(base, "forecast_free", "q05").filter(model="free:command").drop("known_at")
+    assert found.equals(said)
+    assert set(table(base, "calibrate", "weight")["model"]) == {"free:command", "free:persistence"}
+    assert len(audited.passes(count=4)) == 4
+
+
+def test_an_asked_program_leaves_the_mix_though_it_is_a_candidate():
+    asked = PROGRAM | {"name": "command", "model": "mine"}
+    study = study_of(worth={"candidates": ["persistence", "command"]}, forecaster=asked)
+    weights = table(Audited(replay_of(study, record_of())).base(), "calibrate", "weight")
+    assert set(weights["model"]) == {"free:persistence"}

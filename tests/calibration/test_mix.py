@@ -46,7 +46,23 @@ def test_equal_candidates_keep_their_prior_and_it_counts_those_present():
     frame = answers(persistence=1.0, har=1.0)
     assert weights(frame, "har") == pytest.approx([0.8] * 12)
     assert weights(frame, "persistence") == pytest.approx([0.2] * 12)
-    assert sum(PRIOR.values()) == pytest.approx(1)
+    assert sum(PRIOR[name] for name in ("ewma_fhs", "har", "persistence", "seasonal")) == pytest.approx(1)
+
+
+def test_a_program_begins_with_a_weight_like_that_of_persistence():
+    """0.1 of 0.1 + 0.1 + 0.4."""
+    frame = answers(persistence=1.0, har=1.0, command=1.0)
+    assert weights(frame, "command") == pytest.approx([1 / 6] * 12)
+    assert weights(frame, "har") == pytest.approx([2 / 3] * 12)
+    assert weights(frame, "har", asked="command") == pytest.approx([0.8] * 12)
+
+
+def test_no_key_of_a_free_answer_reaches_those_who_name_the_asked_model():
+    frame = answers(persistence=1.0, command=1.2).with_columns(
+        key=pl.when(pl.col("model") == "free:command").then(pl.lit("0" * 32))
+    )
+    calibration, _ = calibrated_free(frame, frame, CALIBRATION, NOBODY, 5.0)
+    assert calibration.rows["key"].null_count() == calibration.rows.height
 
 
 def test_a_candidate_that_is_worse_every_day_loses_weight_every_day():

@@ -49,9 +49,25 @@ def test_a_standing_program_that_changed_stops_make_run_until_it_is_identified_a
     assert scripted.params()["forecaster"]["files_sha256"] == digest
 
 
+def test_a_program_that_is_a_free_candidate_is_identified_where_it_is_stated(scripted):
+    choice = "conf/forecaster/seasonal.yaml"
+    scripted.edit(choice, "command: []", f"command: [python, {SCRIPT}]")
+    scripted.edit(choice, "files: []", f"files: [{SCRIPT}]")
+    scripted.edit("conf/worth/default.yaml", "ewma_fhs, har]", "ewma_fhs, har, command]")
+    told = scripted.run("identify")
+    digest = digest_of_files(["python", SCRIPT], [SCRIPT])
+    assert told.startswith(f"identify: command is {digest} -> ")
+    assert stated(scripted.text(choice)) == digest
+    assert scripted.params()["forecaster"]["files_sha256"] == digest
+
+    (scripted.path / SCRIPT).write_text("the second version")
+    with pytest.raises(ConfigurationError, match="the files of the program command have the digest"):
+        scripted.run("params", "--check")
+
+
 def test_what_is_no_program_has_no_files_to_identify(scripted):
     for arguments in ([], ["timegpt"]):
-        with pytest.raises(ConfigurationError, match=r"forecaster\.name is \w+, which is no program of yours"):
+        with pytest.raises(ConfigurationError, match=r"forecaster\.command \[\], so there is no program of yours"):
             scripted.run("identify", *arguments)
     with pytest.raises(ConfigurationError, match="there is no forecaster 'mine'"):
         scripted.run("identify", "mine")

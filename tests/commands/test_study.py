@@ -41,6 +41,10 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
             {"worth.candidates": ["seasonal"]},
             "worth.candidates ['seasonal'] names only the asked forecaster, which is no part of the free mix",
         ),
+        (
+            {"worth.candidates": ["persistence", "command"]},
+            "names command, a program of yours, but forecaster.command is []: state forecaster.command and",
+        ),
         ({"rules.history_days": 10}, "[10] of rules.history_days are not among requests.history_days [40]"),
         ({"sweep.grid.history_days": [40, 60]}, "[60] of sweep.grid.history_days"),
         ({"sweep.grid.horizon_min": [10, 30]}, "[30] of sweep.grid.horizon_min"),
@@ -61,6 +65,13 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
 def test_a_rule_between_sections_is_told_with_its_values(default, changes, said):
     found = problems(changed(default, changes))
     assert any(said in sentence for sentence in found), found
+
+
+def test_a_program_is_compared_with_another_than_itself():
+    asked = compose(overrides=["forecaster=command"])
+    assert problems(changed(asked, {"worth.candidates": ["command", "har"]})) == []
+    (said,) = problems(changed(asked, {"worth.candidates": ["command"]}))
+    assert "worth.candidates ['command'] names only the asked forecaster" in said
 
 
 def test_a_horizon_that_ends_exactly_at_the_close_is_allowed(default):

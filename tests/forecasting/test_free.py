@@ -45,8 +45,8 @@ def answered(
     free = FreeParams.model_validate({"candidates": candidates, "warmup_sessions": warmup})
     task = PerSymbol.of(FreeSettings(free, params, requests, QUALITY), of.calendar, schedule)
     known = Known(of.usable["A"], NO_HALTS, schedule)
-    quantiles, snapshots = task("A", of.bars["A"], of.features["A"], known)
-    assert quantiles.select("symbol", "snapshot_utc").n_unique() == snapshots
+    quantiles, planned = task("A", of.bars["A"], of.features["A"], known)
+    assert quantiles.select("symbol", "snapshot_utc").n_unique() == planned.snapshots.height
     return quantiles, schedule
 
 

@@ -137,7 +137,18 @@ def test_a_program_is_stated_whole_and_under_a_name_of_its_own(changes, told):
 
 
 @pytest.mark.parametrize("key", ["command", "files", "files_sha256"])
-def test_other_forecasters_run_no_program(key):
+def test_a_program_beside_another_forecaster_is_stated_whole(key):
     for other in ({}, TIMEGPT):
-        with pytest.raises(ValidationError, match="runs no program"):
+        with pytest.raises(ValidationError, match=r"without one, both are \[\] and forecaster\.files_sha256 is null"):
             forecaster_params(**other, **{key: PROGRAM[key]})
+
+
+def test_a_program_beside_another_forecaster_changes_none_of_its_questions():
+    stated = {name: PROGRAM[name] for name in ("command", "files", "files_sha256")}
+    beside = forecaster_params(**TIMEGPT | stated)
+    assert beside.model_spec == forecaster_params(**TIMEGPT).model_spec
+
+    free = beside.free_spec
+    assert (free.model, free.model_epoch, free.deployment) == ("command", "0" * 64, "command")
+    assert free.options == forecaster_params(**PROGRAM).model_spec.options
+    assert not free.remote

@@ -99,12 +99,12 @@ def questions(params: ForecasterParams, symbols: Sequence[str] = ("AAA", "BBB"),
 
 
 def answers(backend: CommandBackend, wanted: Sequence[Asked] | None = None) -> dict[str, Answer]:
-    return dict(backend.answer(wanted if wanted is not None else questions(backend.forecaster)))
+    return dict(backend.answer(wanted if wanted is not None else questions(backend.program)))
 
 
 def test_one_process_answers_all_questions_of_all_symbols_under_a_label_of_its_own(place):
     backend = place.backend()
-    wanted = questions(backend.forecaster)
+    wanted = questions(backend.program)
     found = answers(backend, wanted)
     assert place.starts == 1
     assert place.read == [one.question.key for one in wanted]
@@ -128,7 +128,7 @@ def test_what_was_answered_is_never_computed_again(place):
 
 def test_only_what_is_missing_is_asked(place):
     backend = place.backend()
-    wanted = questions(backend.forecaster)
+    wanted = questions(backend.program)
     answers(backend, wanted[:3])
     answers(backend, wanted)
     assert place.read == [one.question.key for one in wanted]
@@ -136,7 +136,7 @@ def test_only_what_is_missing_is_asked(place):
 
 def test_it_may_read_everything_first_and_answer_in_any_order(place):
     backend = place.backend("for question in reversed(list(questions())): answer(question)")
-    wanted = questions(backend.forecaster, snapshots=3)
+    wanted = questions(backend.program, snapshots=3)
     assert set(answers(backend, wanted)) == {one.question.key for one in wanted}
 
 
@@ -146,7 +146,7 @@ def test_long_questions_and_much_talk_on_stderr_block_nothing(place):
             sys.stderr.write("talk " * 40_000 + chr(10))
             answer(question)
     """)
-    spec = backend.forecaster.model_spec
+    spec = backend.program.model_spec
     wanted = [asked("AAA", n, rows=20_000, options=spec.options, model="mine", deployment="command") for n in range(3)]
     assert len(answers(backend, wanted)) == 3
 
@@ -179,7 +179,7 @@ def test_who_finds_every_answer_in_the_store_needs_no_program(place, tmp_path):
     backend = place.backend()
     wanted = answers(backend)
     (tmp_path / "program.py").unlink()
-    assert set(answers(place.opened(backend.forecaster))) == set(wanted)
+    assert set(answers(place.opened(backend.program))) == set(wanted)
 
 
 FAULTS = {
@@ -220,7 +220,7 @@ def test_a_fault_is_one_sentence_and_what_was_sound_before_it_is_kept_whole(plac
         """,
         silence_sec=0.3 if fault == "silence" else 5.0,
     )
-    wanted = questions(backend.forecaster)
+    wanted = questions(backend.program)
     with pytest.raises(DataContractError, match=told) as error:
         answers(backend, wanted)
     assert str(error.value).startswith("the program mine ")
@@ -236,7 +236,7 @@ def test_after_a_crash_the_next_run_asks_the_rest_only(place):
             answer(question)
     """
     backend = place.backend(crash)
-    wanted = [one.question.key for one in questions(backend.forecaster)]
+    wanted = [one.question.key for one in questions(backend.program)]
     with pytest.raises(DataContractError, match="2 of 4 answers were computed and kept"):
         answers(backend)
     (place.path / "mended").touch()
@@ -268,7 +268,7 @@ def test_an_exit_code_after_all_answers_is_told_and_costs_nothing(place, capsys)
 
 def test_a_program_that_does_not_exist_cannot_be_started(place):
     backend = place.backend()
-    nowhere = backend.forecaster.model_copy(update={"command": ("no-such-program", "program.py")})
+    nowhere = backend.program.model_copy(update={"command": ("no-such-program", "program.py")})
     with pytest.raises(ConfigurationError, match=r"`no-such-program program\.py` .* cannot be started \(No such file"):
         answers(place.opened(nowhere))
 
@@ -314,7 +314,7 @@ def test_a_signal_ends_the_run_and_the_program_at_once_and_what_it_answered_is_k
             os.kill(os.getppid(), {int(signum)})
             time.sleep(60)
     """)
-    wanted = questions(backend.forecaster)
+    wanted = questions(backend.program)
     with pytest.raises(Interrupted, match="1 of 4 answers were computed and kept, and the next run continues") as end:
         answers(backend, wanted)
     assert end.value.exit_code == 128 + signum
@@ -324,7 +324,7 @@ def test_a_signal_ends_the_run_and_the_program_at_once_and_what_it_answered_is_k
 
 def test_bars_that_are_no_longer_those_of_a_question_are_no_fault_of_the_program(place):
     backend = place.backend()
-    first, second, *_ = questions(backend.forecaster)
+    first, second, *_ = questions(backend.program)
     with pytest.raises(DataContractError, match="the bars no longer hold the rows"):
         answers(backend, [first, replace(second, window=_changed)])
     assert len(backend.store.get([first.question.key])) == 1
@@ -358,7 +358,7 @@ def test_a_computed_answer_that_is_dropped_is_computed_again(place, capsys, monk
 
 def test_what_asks_the_paid_service_refuses_a_program(place, monkeypatch):
     backend = place.backend(mode="online")
-    sections = {ForecasterParams: backend.forecaster, ApiParams: backend.api}
+    sections = {ForecasterParams: backend.program, ApiParams: backend.api}
     monkeypatch.setattr("stages.paid.door.read_params", sections.__getitem__)
     with pytest.raises(
         ConfigurationError, match=r"forecaster.name is command .* set forecaster=timegpt and api=online"

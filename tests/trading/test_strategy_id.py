@@ -50,6 +50,13 @@ def test_opening_the_holdout_does_not_change_the_id_that_opens_it():
     assert id_of([("split", "open_holdout", "s12345678901")]) == id_of([("split", "open_holdout", None)])
 
 
+def test_a_program_that_is_only_a_free_candidate_changes_no_forecast_and_no_id():
+    program = [("forecaster", "command", ["python", "a.py"]), ("forecaster", "files", ["a.py"])]
+    assert id_of(program) == id_of()
+    asked = [*program, ("forecaster", "name", "command"), ("forecaster", "model", "mine")]
+    assert id_of([*asked, ("forecaster", "files_sha256", "0" * 64)]) != id_of(asked)
+
+
 def test_what_a_vendor_says_of_training_data_changes_no_forecast_and_no_id():
     assert id_of([("forecaster", "trained_until", "2024-01-31")]) == id_of()
 

@@ -92,6 +92,7 @@ def test_the_same_combo_in_another_context_is_another_trial(path, value):
         ("requests.last_session", "2025-01-31"),  # a study that grows step by step
         ("requests.first_session", "2024-11-01"),
         ("forecaster.trained_until", "2024-01-31"),  # what is said of the model changes no forecast
+        ("forecaster.files_sha256", "0" * 64),  # a program that is not asked
         ("worth.delta", 0.01),
     ],
 )

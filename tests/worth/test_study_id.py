@@ -62,6 +62,12 @@ def test_another_question_is_another_study(change):
     assert id_of(change) != id_of()
 
 
+def test_another_program_is_another_study_only_where_it_is_a_candidate():
+    version, candidates = ("forecaster", "files_sha256", "0" * 64), ("worth", "candidates", ["har", "command"])
+    assert id_of(version) == id_of()
+    assert id_of(version, candidates) != id_of(candidates)
+
+
 def test_where_money_decides_the_rule_and_its_costs_are_part_of_the_question():
     money = ("worth", "decide_by", "money")
     assert id_of(money) != id_of()
