@@ -165,10 +165,10 @@ def task_of(of: Market) -> tuple[PerSymbol, tuple, int]:
 
 def test_packed_answers_are_the_answers():
     task, given, asked = task_of(market())
-    packed, snapshots = Packed(task)(*given)
+    packed, planned = Packed(task)(*given)
 
     assert unpacked(packed).equals(task(*given)[0])
-    assert snapshots == asked
+    assert planned.snapshots.height == asked
 
 
 def test_a_replay_answers_the_same_question_once():
