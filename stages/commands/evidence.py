@@ -5,6 +5,7 @@ are those of the last run where it had these params, and are made here otherwise
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from stages.forecast_free import QUANTILES
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.io.files import read_table
-from stages.paid.batches import calls_by_session
+from stages.paid.batches import batches_of, calls_by_session
+from stages.paid.units import most
 from stages.params.forecaster import LocalParams
 from stages.params.section import parse
 from stages.params.study import Study
@@ -33,6 +35,7 @@ from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_cal
 STAGE = "forecast_free"
 SESSIONS = 20  # that a deviation rests on
 NAMED = 4
+SD_DECIMALS = 3
 
 
 def evidence_lines(
@@ -59,14 +62,24 @@ def evidence_lines(
         snapshots=len(study.requests.snapshots_et),
         calls_a_session=int(np.median(calls)),
         sessions_before=calibrating_sessions(study),
-        price_per_call=price_of_a_call(
-            study.worth.price_per_call, study.worth.price_per_million_tokens, float(tokens.sum() / calls.sum())
-        ),
+        price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
     )
-    yield from before_you_buy(setup, found.pairs, terms_of(study))
-    stated = f"params state worth.planned_sd {study.worth.planned_sd:g}"
-    yield f"These deviations come from {found.days} sessions of free forecasts; {stated}."
+    proposed = round(found.pairs["usual"], SD_DECIMALS)
+    yield from before_you_buy(setup, found.pairs, replace(terms_of(study), s0=proposed))
+    stated = f"params state {study.worth.planned_sd:g}"
+    yield (
+        f"This holds with worth.planned_sd: {proposed:g}, as {found.days} sessions of free forecasts propose ({stated})."
+    )
     yield from _ranked(found)
+
+
+def _price_of_a_call(study: Study, questions: list[Question], tokens: float) -> float | None:
+    """As `worth` states it, else by the tariff of `api`: the most that a request costs, on average."""
+    stated = price_of_a_call(study.worth.price_per_call, study.worth.price_per_million_tokens, tokens)
+    if stated is not None or study.api.tariff is None:
+        return stated
+    batches = batches_of(questions)
+    return float(sum(most(batch.questions, study.api.tariff).money for batch in batches)) / len(batches)
 
 
 def _ranked(found: Deviations) -> Iterator[str]:

@@ -114,10 +114,15 @@ def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:
         yield [queue[depth] for queue in by_symbol.values() if depth < len(queue)]
 
 
+def batches_of(questions: Iterable[Question]) -> list[Batch]:
+    """The requests for all these questions, at one a snapshot; they are only counted, so they need no rows."""
+    return per_snapshot(Asked(question, _no_rows) for question in questions)
+
+
 def calls_by_session(questions: Iterable[Question]) -> pl.DataFrame:
     """Rows of table `Calls`; a session is one day in UTC."""
     counts: dict[date, tuple[int, int]] = {}
-    for batch in per_snapshot(Asked(question, _no_rows) for question in questions):
+    for batch in batches_of(questions):
         day = batch.questions[0].snapshot_utc.date()
         calls, tokens = counts.get(day, (0, 0))
         counts[day] = calls + 1, tokens + most(batch.questions, None).tokens

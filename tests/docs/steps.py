@@ -15,7 +15,7 @@ NOTHING_TO_FIND = r"(?s)Running stage 'forecast'.* trades=0 .*report: verdict=FA
 
 README: list[Step] = [
     ("make run", rf"{WHOLE_RUN}.*gate: PASS"),
-    ("make worth", r"(?s)WORTH IT \(decided .*nothing was\s+paid.*Evidence \d+"),
+    ("make worth", r"(?s)WORTH IT \(decided .*nothing was\s+paid.*Evidence\s+\d+"),
     ACTIVE,
     ("dvc exp run -n wider_stop", r"(?s)Running stage 'backtest'.*Ran experiment\(s\): wider_stop"),
     ("make show", r"\[wider_stop\] .*SEALED.* 1\.5 "),
