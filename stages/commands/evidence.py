@@ -66,10 +66,8 @@ def evidence_lines(
     )
     proposed = round(found.pairs["usual"], SD_DECIMALS)
     yield from before_you_buy(setup, found.pairs, replace(terms_of(study), s0=proposed))
-    stated = f"params state {study.worth.planned_sd:g}"
-    yield (
-        f"This holds with worth.planned_sd: {proposed:g}, as {found.days} sessions of free forecasts propose ({stated})."
-    )
+    source = f"proposed by {found.days} sessions of free forecasts (params state {study.worth.planned_sd:g})"
+    yield f"This holds with worth.planned_sd: {proposed:g}, {source}."
     yield from _ranked(found)
 
 

@@ -132,8 +132,8 @@ def _line(wait: Wait, ends: Sequence[Wait], setup: Setup) -> str:
     word = "WORTH" if wait.worth >= wait.not_worth else "NOT WORTH"
     days = wait.median + setup.sessions_before
     calls = days * setup.calls_a_session
-    low, high = sorted(np.inf if one.median is None else one.median + setup.sessions_before for one in ends)
-    span = f"{low} to {high}" if np.isfinite(high) else f"{low} or more" if np.isfinite(low) else "or more"
+    known_days = sorted(one.median + setup.sessions_before for one in (wait, *ends) if one.median is not None)
+    span = f"{known_days[0]} to {known_days[-1]}" if len(known_days) > len(ends) else f"{known_days[0]} or more"
     paid = "" if setup.price_per_call is None else f", at a price of {calls * setup.price_per_call:,.2f}"
     return f"{named}: {word} after about {days} sessions ({span}), {calls:,} calls{paid}; {known}"
 
