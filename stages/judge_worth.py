@@ -11,8 +11,9 @@ from stages.runs.trial_log import log_study
 from stages.tables.forecasts import FREE, FreeWeights, Scored, is_local, makers
 from stages.tables.worth import Calls, WorthDays
 from stages.trading.identity import stated_strategy
-from stages.worth.judgement import Sides, judge_worth, last_weights
+from stages.worth.judgement import judge_worth, last_weights
 from stages.worth.money import Bought, Priced, money_days
+from stages.worth.series import Sides
 from stages.worth.study_id import study_id
 
 SEARCH = Path("artifacts/seal/search")

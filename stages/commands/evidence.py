@@ -28,9 +28,9 @@ from stages.questions.question import Question
 from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
 from stages.worth.free_days import Deviations, deviations
-from stages.worth.judgement import primary_horizon, terms_of
 from stages.worth.plan import calibrating_sessions
 from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
+from stages.worth.series import primary_horizon, terms_of
 
 STAGE = "forecast_free"
 SESSIONS = 20  # that a deviation rests on

@@ -1,17 +1,13 @@
-"""The buyer's verdict on a study: the three questions, what stands beside them, and the evidence by day.
+"""The buyer's verdict on a study: the question that decides, and what stands beside it.
 
 The verdict is that of one series of days, the question `worth.decide_by` at the primary horizon against the best free
 forecast (`free_mix`). Beside it, without a verdict: the other two questions, the answers before calibration, each free
 forecast by itself, and the other horizons and single symbols, of which e-BH says which hold together.
 
-*Tables*: forecasts in the form of `Scored`, by one calibration method; result `WorthDays`.
 *Units*: as in `tables/worth.py`.
-*Time*: only days after `forecaster.trained_until` are evidence. A day's value is known once its outcomes are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,88 +16,24 @@ import polars as pl
 from stages.params.study import StageStudy
 from stages.tables.forecasts import FREE, is_untrained, makers
 from stages.tables.worth import WorthDays
-from stages.worth.day_values import DIRECTION, SHAPE, Compared, compare, day_values
-from stages.worth.evidence import Floats, rejected_together
-from stages.worth.money import FREE_MIX, Bought, MoneyDays
+from stages.worth.day_values import compare
+from stages.worth.evidence import rejected_together
+from stages.worth.money import FREE_MIX, MoneyDays
 from stages.worth.price_of_evidence import more_sessions, price_of_a_call, sessions_to_know
 from stages.worth.result import Money, Result, Training, e_value, verdict_fields
-from stages.worth.verdict import Finding, State, Terms, judge
+from stages.worth.series import MONEY, PRIMARY, Series, Sides, primary_horizon, series_of
+from stages.worth.verdict import Finding, State, judge
 
-PRIMARY, RAW, MONEY = "primary", "raw", "money"
 STEP_SESSIONS = 5  # of `make study`, as the card proposes it
 EVIDENCE = ("e_better", "e_small", "most_better")
-LOG10 = np.log(10.0)
 DECIMALS = 9
-
-
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """The days of one cell of a question. *Shapes*: (days,), oldest first; `before`: days that are no evidence."""
-
-    question: str
-    cell: str
-    sessions: Sequence[date]
-    x: Floats
-    n_questions: Sequence[int]
-    terms: Terms
-    trained_until: date | None
-
-    @property
-    def before(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which days the model may have been trained on."""
-        until = self.trained_until or date.min
-        return np.array([session <= until for session in self.sessions], dtype=bool)
-
-    @property
-    def counted(self) -> list[date]:
-        """The sessions that are evidence."""
-        return [session for session, before in zip(self.sessions, self.before, strict=True) if not before]
-
-    def judged(self) -> Finding:
-        """The verdict on the days that are evidence; the interval by day only for what a question decides by."""
-        return judge(self.x[~self.before], self.terms, bounds_by_day=self.cell == PRIMARY)
-
-    def rows(self, finding: Finding) -> pl.DataFrame:
-        """Rows of `WorthDays`."""
-        days = finding.by_day
-        by_day = {
-            "mean": days.mean,
-            "s": days.scale,
-            "log10_e_better": days.log_e_better / LOG10,
-            "log10_e_small": days.log_e_small / LOG10,
-            "lower": days.lower,
-            "upper": days.upper,
-        }
-        at = np.flatnonzero(~self.before)[: len(days.x)]
-        columns = {name: np.full(len(self.x), np.nan) for name in by_day}
-        for name, values in by_day.items():
-            columns[name][at] = values
-        facts = {"question": self.question, "cell": self.cell, "session": self.sessions, "before": self.before}
-        frame = pl.DataFrame({**facts, "n_questions": self.n_questions, "x": self.x, **columns})
-        return frame.with_columns(pl.col(*by_day).fill_nan(None))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sides:
-    """Both sides of a study on the search span.
-
-    `free` by name, `free_mix` among them; `weights` are the last ones of the mix, by name. `learns_here`: the asked
-    forecaster is local, so nothing is paid; a program of the user's may still have been trained on these days.
-    """
-
-    asked: pl.DataFrame
-    free: Mapping[str, pl.DataFrame]
-    weights: Mapping[str, float]
-    bought: Bought
-    money: MoneyDays
-    learns_here: bool
 
 
 def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, Any], pl.DataFrame]:
     """`worth.json` and `WorthDays` of the study with this id."""
     money, bought = sides.money, sides.bought
     compared = compare(sides.asked, sides.free[FREE_MIX])
-    all_series = list(_series(study, sides, compared))
+    all_series = list(series_of(study, sides, compared))
     found = {(one.question, one.cell): (one, one.judged()) for one in all_series}
     series, finding = found[study.worth.decide_by, PRIMARY]
     decided = series.counted[finding.days - 1] if finding.days else None
@@ -142,81 +74,6 @@ def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
     return {
         model.removeprefix(FREE): weight for model, weight in last.select("model", "weight").sort("model").iter_rows()
     }
-
-
-def primary_horizon(study: StageStudy) -> int:
-    """The horizon that the verdict is about."""
-    return study.worth.horizon_min or study.rules.horizon_min
-
-
-def terms_of(study: StageStudy) -> Terms:
-    """The terms of the questions of shape and direction."""
-    worth = study.worth
-    return Terms(
-        delta=worth.delta,
-        alpha=worth.alpha,
-        prior_studies=worth.prior_studies,
-        min_days=worth.min_days,
-        planned_sessions=worth.planned_sessions,
-        s0=worth.planned_sd,
-    )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What is compared: a question, its name, a column of `Compared`, symbols and horizon."""
-
-    question: str
-    name: str
-    column: str
-    symbols: Sequence[str]
-    horizon_min: int
-
-
-def _cells(study: StageStudy) -> Iterator[Cell]:
-    """Every comparison with the free mix, the primary ones first."""
-    symbols, horizon = study.universe.symbols, primary_horizon(study)
-    for question in (SHAPE, DIRECTION):
-        yield Cell(question, PRIMARY, f"{question}_calibrated", symbols, horizon)
-        yield Cell(question, RAW, f"{question}_raw", symbols, horizon)
-    for minutes in study.requests.horizons_min:
-        if minutes != horizon:
-            yield Cell(SHAPE, f"horizon={minutes}", f"{SHAPE}_calibrated", symbols, minutes)
-    for symbol in sorted(symbols) if len(symbols) > 1 else ():
-        yield Cell(SHAPE, f"symbol={symbol}", f"{SHAPE}_calibrated", [symbol], horizon)
-
-
-def _series(study: StageStudy, sides: Sides, compared: Compared) -> Iterator[Series]:
-    """The days of every cell of every question."""
-    terms, until = terms_of(study), study.forecaster.trained_until
-
-    def days(cell: Cell, of: Compared) -> Series:
-        table = day_values(of.questions, cell.column, cell.symbols, cell.horizon_min).table
-        return Series(
-            question=cell.question,
-            cell=cell.name,
-            sessions=table["session"].to_list(),
-            x=table["x"].to_numpy(),
-            n_questions=table["n_questions"].to_list(),
-            terms=terms,
-            trained_until=until,
-        )
-
-    for cell in _cells(study):
-        yield days(cell, compared)
-    for name, rows in sorted(sides.free.items()):
-        if name not in {FREE_MIX, study.forecaster.name}:
-            cell = Cell(SHAPE, f"free={name}", f"{SHAPE}_calibrated", study.universe.symbols, primary_horizon(study))
-            yield days(cell, compare(sides.asked, rows))
-    yield Series(
-        question=MONEY,
-        cell=PRIMARY,
-        sessions=sides.money.bought.sessions,
-        x=sides.money.net,
-        n_questions=[int(calls) for calls in sides.money.bought.calls],
-        terms=replace(terms, delta=0.0, s0=sides.money.sd),
-        trained_until=until,
-    )
 
 
 def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays) -> Money:

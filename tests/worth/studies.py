@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
-from stages.worth.judgement import Sides, judge_worth
+from stages.worth.judgement import judge_worth
 from stages.worth.money import Bought, MoneyDays
+from stages.worth.series import Sides
 from tests.scoring.simulated import FIRST_DAY, PARAMS, as_answered, with_truth
 
 SYMBOLS = ("STRONG", "WEAK", "NULL")

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.worth.judgement import Sides, judge_worth, terms_of
+from stages.worth.judgement import judge_worth
+from stages.worth.series import Sides, terms_of
 from stages.worth.verdict import judge
 from tests.scoring.simulated import FIRST_DAY
 from tests.worth.studies import DAYS, SYMBOLS, sides_of, study_with
