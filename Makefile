@@ -30,6 +30,7 @@ override STAGES := list-source fetch-bars check-data build-features build-reques
 	judge-worth score-forecasts sweep backtest evaluate report
 override LONG := "torture or scale or journey or browser"
 override QUICK := "not (torture or scale or journey or browser)"
+override PYTEST := pytest -n 2 --dist loadgroup --durations=15
 override COMMANDS := verify prove-independence whitelist adopt collect-partitions
 
 # the run of what stands in conf/
@@ -174,16 +175,19 @@ demo-online: .venv/dev # the paid path against a stand-in service, without a key
 	@python -m tests.paid.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all check fmt format lint types layers bench bench-free bench-scale bench-worth label-proof \
+.PHONY: test test-cov test-all torture check fmt format lint types layers bench bench-free bench-scale bench-worth label-proof \
 	detection mutants deps errors params-page features-page plots-page requirements help
 test: .venv/dev ## the quick tests
-	pytest -n 2 --dist loadgroup -m $(QUICK)
+	$(PYTEST) -m $(QUICK)
 
 test-cov: .venv/dev # the test-suite with coverage and its floor
-	pytest -n 2 --dist loadgroup -m $(QUICK) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(PYTEST) -m $(QUICK) --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 test-all: test ## long journeys, torture and full scale too
-	pytest -n 2 --dist loadgroup -m $(LONG)
+	$(PYTEST) -m $(LONG)
+
+torture: .venv/dev # kills, races and faults of the paid path at full length, with their counts
+	AT_LENGTH=1 $(PYTEST) -m torture -s tests/torture
 
 check: format lint types layers test ## all that must be green before a change lands
 

@@ -6,18 +6,17 @@ A program of the user's among them is run by this process, once, over the answer
 from pathlib import Path
 
 from stages.engine import engine
-from stages.engine.engine import SymbolTask
-from stages.forecasting.free import FreeSettings, Known, PerSymbol
+from stages.engine.engine import OnTables
+from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol, unpacked
 from stages.forecasting.program_candidate import ask_program, with_program
 from stages.io.files import PartitionedTables, read_json, read_table, write_table_parts
-from stages.io.partitions import partitions_of, staged
+from stages.io.partitions import partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.paid.program_door import open_program
 from stages.params.forecaster import COMMAND, LocalParams
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
-from stages.params.storage import StorageParams
 from stages.params.worth import FreeParams
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
@@ -46,20 +45,15 @@ def main() -> None:
         symbol: (bars[symbol], features[symbol], Known(usable[symbol], halts[symbol], rows))
         for (symbol,), rows in schedule.partition_by("symbol", as_dict=True).items()
     }
-    with staged(QUANTILES.with_suffix(""), read_params(StorageParams)) as stage:
-        answer = SymbolTask(PerSymbol.of(settings, calendar, schedule), stage.writer)
-        answered = engine.run(answer, given, "asking free forecasters")
-        market = Market(PartitionedTables(bars), PartitionedTables.some(["ts"], FEATURES), usable, calendar)
-        program = open_program(local) if COMMAND in free.candidates else None
-        answers = ask_program((planned for _, planned in answered.values()), market, program) if program else {}
-        parts = (
-            with_program(partition.read(), planned, answers, settings.requests)
-            for partition, planned in answered.values()
-        )
-        write_table_parts(Quantiles, parts, QUANTILES)
-    rows = sum(partition.rows for partition, _ in answered.values())
-    rows += len(answers) * len(settings.requests.horizons_min)
+    answer = OnTables(Packed(PerSymbol.of(settings, calendar, schedule)))
+    answered = engine.run(answer, given, "asking free forecasters")
+    market = Market(PartitionedTables(bars), PartitionedTables.some(["ts"], FEATURES), usable, calendar)
+    program = open_program(local) if COMMAND in free.candidates else None
+    answers = ask_program((planned for _, planned in answered.values()), market, program) if program else {}
+    parts = (with_program(unpacked(table), planned, answers, settings.requests) for table, planned in answered.values())
+    write_table_parts(Quantiles, parts, QUANTILES)
     snapshots = sum(planned.snapshots.height for _, planned in answered.values())
+    rows = snapshots * len(free.candidates) * len(settings.requests.horizons_min)
     took = {"computed": program.computed} if program else {}
     say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows, **took)
 

@@ -35,7 +35,7 @@ FILES = {
     "worth": Path("artifacts/judge_worth/worth.json"),
     "worth_days": Path("artifacts/judge_worth/days.parquet"),
 }
-LATER = ("worth", "worth_days")  # of a stage that the earliest runs do not have
+LATER = ("cells", "worth", "worth_days")  # the earliest runs do not have them
 PAGE = Path("artifacts/report/index.html")
 REPORT = Path("artifacts/report/report.md")
 ROBUSTNESS = Path("artifacts/report/robustness_report.md")

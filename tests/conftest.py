@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-settings.register_profile("reproducible", deadline=None, derandomize=True)
+settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("reproducible")
 
 pytest_plugins = ["tests.support.fixtures"]

@@ -153,7 +153,7 @@ def audit(replay: Replay, world: World, base: list[Known], at: Iterable[datetime
     futures = list(FUTURES.items())
     for number, instant in enumerate(at):
         name, future = futures[number % len(futures)]
-        replayed = run(replay, future(world, instant, number))
+        replayed = run(replay, future(world, instant, number), instant)
         leak = first_leak(base, replayed, instant, name)
         if leak is None and name == "scrambled":
             leak = stale_bar(base, replayed, instant)

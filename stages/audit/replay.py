@@ -8,7 +8,7 @@ outcome once the session is over; a decision after the last bar at which its ord
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
@@ -54,8 +54,8 @@ class Known:
     rows: pl.DataFrame
 
 
-def run(replay: Replay, world: World) -> list[Known]:
-    """Everything the pipeline knew in this world, stage by stage."""
+def run(replay: Replay, world: World, until: datetime | None = None) -> list[Known]:
+    """Everything the pipeline knew in this world, stage by stage; free forecasts only `until` an instant, if given."""
     checked = replay.check(world.bars)
     for symbol, one in checked.items():
         if one.failure is not None:
@@ -72,7 +72,8 @@ def run(replay: Replay, world: World) -> list[Known]:
     market = Market(bars=bars, features=features, usable=usable, calendar=replay.calendar, halts=halts)
     schedule, questions = replay.plan(market)
     quantiles = replay.answer(schedule, questions, market)
-    free_quantiles = replay.answer_free(schedule, market)
+    past = schedule if until is None else schedule.filter(pl.col("snapshot_utc") <= until)
+    free_quantiles = replay.answer_free(past, market)
     calibrated, offsets = replay.correct(quantiles, bars, usable)
     free, weights = replay.mix(free_quantiles, quantiles, bars, usable)
     signals = replay.decide(bars, calibrated)

@@ -15,9 +15,10 @@ A program of the user's (`command`) is not run here: `program_candidate.py` asks
 
 import zlib
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -37,7 +38,6 @@ from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import Planner, schedule_of, verdicts_so_far
 from stages.questions.timetable import timetable
-from stages.questions.window import Window
 from stages.tables.forecasts import FREE, Quantiles
 
 SNAPSHOT = ["symbol", "session", "snapshot_utc", "snapshot_et", "m0", "last", "sigma_5m"]
@@ -77,11 +77,15 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class PerSymbol:
-    """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session."""
+    """Answers of one symbol, with only its tables in memory. `warm_up`: the snapshots before any asked session.
+
+    `remembered` holds answers by key; a replay gives the same question no second time.
+    """
 
     settings: FreeSettings
     calendar: pl.DataFrame
     warm_up: pl.DataFrame
+    remembered: dict[str, Answer] | None = None
 
     @classmethod
     def of(cls, settings: FreeSettings, calendar: pl.DataFrame, schedule: pl.DataFrame) -> "PerSymbol":
@@ -103,9 +107,9 @@ class PerSymbol:
         snapshots = pl.concat([self._warm_up(market, symbol), asked])
         if snapshots.is_empty():
             return Quantiles.create_empty(), Planned(snapshots)
-        answers, questions = self._answers(market, snapshots)
-        rows = Quantiles.of(pl.concat(self._rows(snapshots, answers))) if answers else Quantiles.create_empty()
-        return rows, self._planned(snapshots, questions)
+        rows, questions = self._answers(market, snapshots)
+        table = Quantiles.of(pl.concat(rows)) if rows else Quantiles.create_empty()
+        return table, self._planned(snapshots, questions)
 
     def _warm_up(self, market: Market, symbol: str) -> pl.DataFrame:
         """The snapshots before the first asked session at which every candidate has enough past."""
@@ -122,32 +126,35 @@ class PerSymbol:
         kept = [session for session, holds in enough.items() if holds]
         return planned.filter(pl.col("session").is_in(kept), status="ok").select(SNAPSHOT)
 
-    def _answers(
-        self, market: Market, snapshots: pl.DataFrame
-    ) -> tuple[dict[Candidate, dict[str, Answer]], list[Question]]:
-        """Answers of the local candidates, and a program's questions. The rows of a snapshot are cut once for all."""
+    def _answers(self, market: Market, snapshots: pl.DataFrame) -> tuple[list[pl.DataFrame], list[Question]]:
+        """Rows of the local candidates, and a program's questions. The rows of a snapshot are cut once for all."""
         settings = self.settings
         planners = {name: Planner(market, settings.unlimited, spec) for name, spec in settings.specs.items()}
         backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners if name != COMMAND}
-        answers: dict[Candidate, dict[str, Answer]] = {name: {} for name in backends}
+        answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
+        keys: dict[Candidate, list[str]] = {name: [] for name in backends}
         of_program: list[Question] = []
         for row in snapshots.iter_rows(named=True):
             questions = {name: self._question(planner, row) for name, planner in planners.items()}
             if COMMAND in questions:
                 of_program.append(questions.pop(COMMAND))
-            if questions:
-                cut = _given(market.window(next(iter(questions.values()))))
+            if not questions:
+                continue
+            window = cache(partial(market.window, next(iter(questions.values()))))
             for name, question in questions.items():
-                answers[name] |= backends[name].answer([Asked(question, cut)])
-                require_whole(question, answers[name].get(question.key))
-        return answers, of_program
+                if question.key not in answers:
+                    answers |= backends[name].answer([Asked(question, window)])
+                require_whole(question, answers.get(question.key))
+                keys[name].append(question.key)
+        return list(self._rows(snapshots, answers, keys)), of_program
 
-    def _rows(self, snapshots: pl.DataFrame, answers: dict[Candidate, dict[str, Answer]]) -> Iterator[pl.DataFrame]:
+    def _rows(
+        self, snapshots: pl.DataFrame, answers: dict[str, Answer], keys: dict[Candidate, list[str]]
+    ) -> Iterator[pl.DataFrame]:
         """Rows of `Quantiles`, one candidate after the other."""
-        for name, given in answers.items():
-            named = self._keyed(snapshots, list(given))
+        for name, mine in keys.items():
             unasked = {"model": pl.lit(f"{FREE}{name}"), "key": pl.lit(None, pl.String)}
-            yield answered(named, given, self.settings.requests).with_columns(**unasked)
+            yield answered(self._keyed(snapshots, mine), answers, self.settings.requests).with_columns(**unasked)
 
     def _planned(self, snapshots: pl.DataFrame, questions: list[Question]) -> Planned:
         """What a program is asked, if one is a candidate."""
@@ -179,6 +186,18 @@ class PerSymbol:
         return usable[max(0, before - self.settings.local.lookback_sessions) : before]
 
 
-def _given(window: Window) -> Callable[[], Window]:
-    """A window that is cut already, as forecasters ask for it."""
-    return lambda: window
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """The same with compressed tables: those of all symbols fit into memory, as `unpacked` makes one at a time."""
+
+    answer: PerSymbol
+
+    def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known) -> tuple[bytes, Planned]:
+        """Table `Quantiles` of the symbol as bytes, its snapshots, and what a program is asked there."""
+        quantiles, planned = self.answer(symbol, bars, features, known)
+        return quantiles.write_ipc(None, compression="zstd").getvalue(), planned
+
+
+def unpacked(packed: bytes) -> pl.DataFrame:
+    """The table that `Packed` compressed."""
+    return pl.read_ipc(packed)

@@ -110,5 +110,5 @@ def _render(record: Record, title: str, contents: tuple[Describe, ...]) -> str:
 
 
 def _described(record: Record, contents: tuple[Describe, ...]) -> list[Section]:
-    """The sections of a record; the earliest runs have no verdict of worth."""
-    return [describe(record) for describe in contents if describe is not worth or record.worth is not None]
+    """The sections of a record; the earliest runs have none on free forecasts."""
+    return [describe(record) for describe in contents if describe not in {worth, free} or record.worth is not None]

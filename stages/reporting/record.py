@@ -22,7 +22,7 @@ class Record:
 
     *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts and
     cells are those of the stated calibration method, cells only the figures in `SHOWN_BY_SNAPSHOT`. The earliest runs
-    have no verdict of worth.
+    have no free forecasts, no verdict of worth and no table of cells.
     """
 
     config: Document
@@ -32,7 +32,6 @@ class Record:
     features: Document
     answers: Document
     metrics: Document
-    cells: pl.DataFrame
     forecast_gates: Document
     coverage: pl.DataFrame
     bars: Mapping[str, pl.DataFrame]
@@ -49,6 +48,7 @@ class Record:
     portfolio: pl.DataFrame
     cost_curve: pl.DataFrame
     delay: pl.DataFrame
+    cells: pl.DataFrame | None = None
     worth: Document | None = None
     worth_days: pl.DataFrame | None = None
 
@@ -88,6 +88,8 @@ class Record:
 
     def by_snapshot(self, metric: str, horizon_min: int) -> Iterator[Document]:
         """The figure of each shown symbol at each clock time, `raw` and `calibrated`, for the stated history."""
+        if self.cells is None:
+            return iter(())
         kind = {"history_days": self.config["rules"]["history_days"], "horizon_min": horizon_min, "metric": metric}
         found = self.cells.filter(pl.col("snapshot_et") != ALL_DAY, pl.col("symbol").is_in(self.shown), **kind)
         key = ["symbol", "snapshot_et", "n"]

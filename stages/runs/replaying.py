@@ -17,6 +17,7 @@ from stages.calibration.past import with_outcomes
 from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.forecasting.answering import ask_all, quantile_table
+from stages.forecasting.backend import Answer
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.forecasting.program_candidate import ask_program, with_program
@@ -87,6 +88,7 @@ def replay_of(study: Study, record: Record) -> Replay:
 class _Stages:
     study: Study
     record: Record
+    answers: dict[str, Answer] = field(default_factory=dict)  # of free forecasters, by key, which holds all they see
 
     def check(self, delivered: Frames) -> Mapping[str, Checked]:
         study, record = self.study, self.record
@@ -120,7 +122,7 @@ class _Stages:
     def answer_free(self, schedule: pl.DataFrame, market: Market) -> pl.DataFrame:
         study = self.study
         settings = FreeSettings(study.worth, study.forecaster, study.requests, study.quality)
-        answer = PerSymbol.of(settings, market.calendar, schedule)
+        answer = replace(PerSymbol.of(settings, market.calendar, schedule), remembered=self.answers)
         answered = [
             answer(
                 symbol,

@@ -18,7 +18,7 @@ from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
 from stages.scoring.free import Pairs, free_scores
 from stages.scoring.metrics import Document, score
-from stages.tables.forecasts import LOCAL, NEVER
+from stages.tables.forecasts import NEVER, is_untrained
 
 
 def scores_by_training(
@@ -26,8 +26,7 @@ def scores_by_training(
 ) -> Document:
     """The scores of both sides; `pairs` are iterated anew for each, `sources` are the makers of the asked forecasts."""
     if until is None:
-        never = all(name.startswith(LOCAL) for name in sources)
-        return {"until": NEVER if never else None, "before": None, "after": None}
+        return {"until": NEVER if is_untrained(sources) else None, "before": None, "after": None}
     sides = {"before": pl.col("session") <= until, "after": pl.col("session") > until}
     return {"until": str(until)} | {side: _scores(pairs, days, params, stated) for side, days in sides.items()}
 

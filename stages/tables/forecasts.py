@@ -239,6 +239,11 @@ def is_local(sources: Sequence[str]) -> bool:
     return all(name.startswith((LOCAL, PROGRAM)) for name in sources)
 
 
+def is_untrained(sources: Sequence[str]) -> bool:
+    """Whether every forecast is of this project's own forecasters, which are not trained; a user's program may be."""
+    return all(name.startswith(LOCAL) for name in sources)
+
+
 def origin(sources: Sequence[str], kind: str, name: str) -> str:
     """Who made the forecasts, and on which bars: for the head of a page and every picture."""
     names = [_maker(source) for source in sources]

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
-from stages.tables.forecasts import FREE
+from stages.tables.forecasts import FREE, is_untrained, makers
 from stages.tables.worth import WorthDays
 from stages.worth.day_values import DIRECTION, SHAPE, Compared, compare, day_values
 from stages.worth.evidence import Floats, rejected_together
@@ -86,7 +86,7 @@ class Sides:
     """Both sides of a study on the search span.
 
     `free` by name, `free_mix` among them; `weights` are the last ones of the mix, by name. `learns_here`: the asked
-    forecaster is local, so nothing is paid and it knows the record alone.
+    forecaster is local, so nothing is paid; a program of the user's may still have been trained on these days.
     """
 
     asked: pl.DataFrame
@@ -120,7 +120,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         step=STEP_SESSIONS,
         free_weights=dict(sides.weights),
         training=Training(
-            unseen=sides.learns_here,
+            unseen=study.forecaster.trained_until is None and is_untrained(makers(sides.asked)),
             trained_until=study.forecaster.trained_until,
             sessions_before=before,
             sessions_after=len(series.x) - before,

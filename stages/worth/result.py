@@ -38,7 +38,7 @@ class Money:
 class Training:
     """What the model may have seen: sessions up to `trained_until` and after it, of which only these count.
 
-    `unseen`: the forecaster learns from the record alone, so that it has seen none.
+    `unseen`: the forecaster learns from the record alone, and no date says otherwise, so that it has seen none.
     """
 
     unseen: bool

@@ -1,8 +1,5 @@
 """A folder with params and bars of one symbol, in which the stages run as a user runs them."""
 
-import os
-import subprocess
-import sys
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +11,7 @@ import yaml
 from stages.params.source import SyntheticParams
 from stages.sessions.calendar import trading_calendar
 from stages.sources.synthetic import synthetic_bars
+from tests.support.programs import Done, run_module
 
 ROOT = Path(__file__).parents[2]
 CALENDAR = trading_calendar(date(2024, 9, 23), date(2024, 10, 4))
@@ -47,7 +45,7 @@ UNIVERSE = {
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """A folder with params and bars, in which modules are run as `python -m` runs them."""
+    """A folder with params and bars, in which stages and commands run as `python -m` runs them."""
 
     path: Path
 
@@ -77,18 +75,11 @@ class StudyFolder:
             part = bars.filter(pl.col("time").dt.month() == month)
             part.write_parquet(self.path / f"bars/{symbol}_{name}.parquet")
 
-    def run(self, *verbs: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *verbs: str, **settings: str) -> Done:
         """The last of these stages and commands, with such an environment; those before must end well."""
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(self.path)} | settings
         for verb in verbs:
-            done = subprocess.run(
-                [sys.executable, "-m", *(("stages", verb) if verb == "refresh" else (f"stages.{verb}",))],
-                cwd=self.path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            words = ("stages", verb) if verb == "refresh" else (f"stages.{verb}",)
+            done = run_module(self.path, *words, DVC_ROOT=str(self.path), **settings)
             assert verb == verbs[-1] or done.returncode == 0, done.stderr
         return done
 

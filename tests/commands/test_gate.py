@@ -3,6 +3,7 @@
 import pytest
 
 from stages.errors import GateNotMet
+from tests.worth.test_card import NOT_WORTH, WORTH
 
 VERDICTS = {"controls": "PASS", "forecast": "PASS", "oos_sharpe": "PASS", "hit_rate": "PASS", "pnl_at_1p5x": "PASS"}
 SEALED = dict.fromkeys(("oos_sharpe", "hit_rate", "pnl_at_1p5x"), "SEALED")
@@ -21,9 +22,38 @@ def test_the_gate_names_only_what_made_the_verdict_and_offers_the_holdout_only_w
     figures = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": ""}
     judged = {name: figures | {"verdict": one} for name, one in (VERDICTS | said).items()}
     project.write_json("artifacts/evaluate/gates.json", {"verdict": verdict, "holds": False, "gates": judged})
+    project.write_json("artifacts/judge_worth/worth.json", WORTH)
 
     with pytest.raises(GateNotMet) as told:
         project.run("gate")
 
     assert f"the verdict is {verdict}: {named}. " in str(told.value)
     assert ("make open-holdout" in str(told.value)) == (verdict == "SEALED")
+
+
+def test_the_card_stands_below_the_gates_and_says_why_the_two_differ(project, capsys):
+    gate = dict.fromkeys(("value", "threshold", "n", "n_days"), 0) | {"required": True, "words": "", "verdict": "FAIL"}
+    document = {"verdict": "FAIL", "holds": False, "gates": {"forecast": gate}}
+    project.write_json("artifacts/evaluate/gates.json", document)
+    project.write_json("artifacts/judge_worth/worth.json", WORTH)
+    with pytest.raises(GateNotMet):
+        project.run("gate")
+    said = capsys.readouterr().out
+    assert said.index("forecast") < said.index("WORTH IT (decided 12 March")
+    assert "The gates say FAIL because they ask another question" in said
+    assert max(map(len, said.partition("WORTH IT")[2].splitlines())) <= 80
+
+
+def test_a_pass_beside_a_forecaster_that_is_not_worth_its_price_is_explained(project):
+    project.write_json("artifacts/evaluate/gates.json", {"verdict": "PASS", "holds": True, "gates": {}})
+    project.write_json("artifacts/judge_worth/worth.json", NOT_WORTH)
+    said = " ".join(project.run("gate").split())
+    assert "NOT WORTH IT (decided 3 May, after 86 sessions, 688 calls)" in said
+    assert "Worth asks whether a free one is as good." in said
+    assert said.endswith("gate: PASS")
+
+
+def test_worth_shows_the_card_alone_and_ends_well_in_every_state(project):
+    project.write_json("artifacts/judge_worth/worth.json", NOT_WORTH)
+    said = " ".join(project.run("worth").split())
+    assert said.startswith("NOT WORTH IT (decided 3 May, after 86 sessions, 688 calls). Nothing you would pay for")

@@ -30,6 +30,8 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "audit": {"INSTANTS": "--instants=", "AT_ONCE": "--at-once="},
     "null": {"TIMES": "--times=", "SEEDS": "--seeds="},
     "budget": {"PER_DAY": "", "CLOCK": "--clock="},
+    "identify": {"CHOICE": ""},
+    "study": {"STEP": "--step="},
     "show-request": {"KEY": ""},
     "adopt-store": {"FROM": "--from="},
     "release": {"KEY": ""},

@@ -12,10 +12,11 @@ from stages.configuration.compose import compose
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.params.study import Study
-from stages.runs.trial_log import TrialLog, log_opening
+from stages.runs.trial_log import TrialLog, log_opening, log_study
 from stages.trading.grid import combos
 from stages.trading.identity import strategy_id_of
 from stages.trading.strategy import Strategy
+from stages.worth.study_id import study_id
 from tests.architecture.dependencies import ROOT
 from tests.commands.test_open_holdout import judge
 
@@ -121,6 +122,21 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
     assert project.params()["sweep"]["prior_trials"] == 2
     project.run("params", "--check")
     assert "say so already" in project.run("trials")
+
+
+def test_other_studies_of_worth_are_written_as_prior_studies_and_never_forgotten(project):
+    here = study_id(project.params())
+    for name in ("w00000000001", "w00000000002", here):
+        log_study(name)
+    said = project.run("trials")
+    assert "3 studies of worth" in said
+    assert "2 other studies judged whether seasonal is worth its price on this source." in said
+    assert "worth.prior_studies = 2 (was: 0) -> conf/worth/default.yaml" in said
+    assert project.params()["worth"]["prior_studies"] == 2
+    assert study_id(project.params()) == here, "counting is no other question"
+    shutil.rmtree(project.path / ".dvc/cache/forecasts/trials")
+    project.run("trials")
+    assert project.params()["worth"]["prior_studies"] == 2
 
 
 def test_the_variance_of_all_scores_is_written_and_never_lowered(project):

@@ -35,7 +35,7 @@ def scrambled_from(bars: pl.DataFrame, row: int, seed: int) -> pl.DataFrame:
 
 
 @given(SEEDS, INSTANTS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_scrambling_everything_after_an_instant_leaves_every_earlier_row_bit_equal(seed, row):
     bars = market(seed)
     changed = features({symbol: scrambled_from(frame, row, seed + 77) for symbol, frame in bars.items()})
@@ -45,7 +45,7 @@ def test_scrambling_everything_after_an_instant_leaves_every_earlier_row_bit_equ
 
 
 @given(SEEDS, INSTANTS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_cutting_the_bars_off_is_the_same_as_cutting_the_features_off(seed, row):
     bars = market(seed)
     cut = features({symbol: frame[:row] for symbol, frame in bars.items()})
@@ -54,7 +54,7 @@ def test_cutting_the_bars_off_is_the_same_as_cutting_the_features_off(seed, row)
 
 
 @given(INSTANTS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_without_the_announcements_still_to_come_every_earlier_row_is_bit_equal(row):
     bars = market(1)
     instant = bars["A"]["known_at"][row - 1]

@@ -148,7 +148,7 @@ def test_a_half_day_takes_no_place_among_the_sessions_of_an_afternoon_minute():
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.05, 0.3]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_every_column_is_what_a_plain_loop_over_its_formula_says(seed, missing):
     calendar = made_calendar(6, n_bars=20, half=(2,))
     usable = tuple(day for k, day in enumerate(calendar["session"]) if k != 1)

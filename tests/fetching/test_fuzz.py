@@ -58,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(months=st.lists(torn(), min_size=1, max_size=3))
 def test_any_file_is_read_as_it_is_or_named(home: Path, months: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -90,7 +90,7 @@ STRANGE = st.sampled_from(
 LINES = st.lists(st.lists(STRANGE, min_size=1, max_size=8).map(",".join), max_size=5).map("\n".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     name=st.sampled_from(["AAPL_2024-01.csv", "2024-01-02.csv", "x.txt", "month=1/AAPL.csv"]),
     text=LINES | LINES.map(lambda lines: f"{','.join(FIELDS)}\n2024-01-02 09:30,10,11,9,10,5,AAPL\n{lines}"),
@@ -117,7 +117,7 @@ def test_a_symbol_that_exchanges_use_is_taken(symbol: str) -> None:
     assert universe(symbol).all_symbols == (symbol,)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     symbol=st.text(max_size=12) | st.sampled_from(["../../x", "A/B", "a", "ÄPFEL", "A..B", ".A", "A B", "{x}", "A\n"])
 )

@@ -1,12 +1,13 @@
 """Free candidates answer what is asked, once, from every bar known there, and some sessions before it."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
 import pytest
 
 from stages.forecasting.answering import ask_all, quantile_table
-from stages.forecasting.free import FreeSettings, Known, PerSymbol
+from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol, unpacked
 from stages.forecasting.local import LOCAL_FORECASTERS
 from stages.params.worth import FreeParams
 from stages.quality.halts import NO_HALTS
@@ -150,3 +151,31 @@ def test_a_symbol_that_is_never_asked_and_has_no_bars_before_has_no_rows():
     quantiles, schedule = answered(market(12), warmup=0)
     assert schedule.filter(status="ok").is_empty()
     assert quantiles.is_empty()
+
+
+def task_of(of: Market) -> tuple[PerSymbol, tuple, int]:
+    """A task without a warm-up, what it is given, and how many snapshots are asked."""
+    requests = requests_params(history_days=[HISTORY])
+    schedule, _ = plan_symbol(of, "A", requests, PARAMS.model_spec, QUALITY)
+    free = FreeParams.model_validate({"candidates": ALL, "warmup_sessions": 0})
+    task = PerSymbol.of(FreeSettings(free, PARAMS, requests, QUALITY), of.calendar, schedule)
+    given = "A", of.bars["A"], of.features["A"], Known(of.usable["A"], NO_HALTS, schedule)
+    return task, given, schedule.filter(status="ok").height
+
+
+def test_packed_answers_are_the_answers():
+    task, given, asked = task_of(market())
+    packed, planned = Packed(task)(*given)
+
+    assert unpacked(packed).equals(task(*given)[0])
+    assert planned.snapshots.height == asked
+
+
+def test_a_replay_answers_the_same_question_once():
+    remembered = {}
+    task, given, asked = task_of(market())
+    first, second = (replace(task, remembered=remembered)(*given)[0] for _ in range(2))
+
+    assert first.equals(second)
+    assert first.equals(task(*given)[0])
+    assert len(remembered) == len(ALL) * asked

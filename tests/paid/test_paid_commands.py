@@ -1,8 +1,5 @@
 """What a user asks about money: budget, spend, verify, release."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ from stages.paid.records import checked, path_of
 from tests.paid.test_disks import break_shard
 from tests.support.contexts import ContextFactory, asked, questions
 from tests.support.fixtures import FakeClock
+from tests.support.programs import run_module
 from tests.support.timegpt_server import TimeGPTServer
 
 ROOT = Path(__file__).parents[2]
@@ -33,13 +31,7 @@ def context(workspace: Path, server: TimeGPTServer) -> ContextFactory:
 
 
 def ask(workspace: Path, verb: str, *arguments: str) -> tuple[int, str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("DVC_ROOT", None)
-    done = subprocess.run(
-        [sys.executable, "-m", "stages", verb, *arguments],
-        cwd=workspace, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
+    done = run_module(workspace, "stages", verb, *arguments)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -1,6 +1,8 @@
 """A colleague's clone: the working tree as a repository of its own, with a cache of its own."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+COMPILED = Path("stages/trading/__pycache__")
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ def clone_working_tree(target: Path) -> Clone:
     for name in listed.decode().split("\0"):
         if name and (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
+            shutil.copy2(ROOT / name, target / name)
+    if (ROOT / COMPILED).is_dir():  # numba takes what it compiled for a file of the same time
+        shutil.copytree(ROOT / COMPILED, target / COMPILED)
     clone = Clone(target)
     clone.sh("git init -q -b main && git config user.email test@example.org && git config user.name test")
     clone.sh("git add -A && git commit -q -m 'the working tree'")
@@ -63,3 +68,32 @@ def clone_working_tree(target: Path) -> Clone:
     for name in ("requirements.txt", "requirements-dev.txt"):
         os.utime(target / name, (0, 0))  # older than the environment's stamps, so that make installs nothing
     return clone
+
+
+def take_results(clone: Clone) -> None:
+    """Into a clone's cache: what this repository's cache holds of the outputs of dvc.lock, and which run made them."""
+    recorded = clone.text("dvc.lock")
+    ours, theirs = ROOT / ".dvc/cache", clone.path / ".dvc/cache"
+    for path in ours.glob("runs/*/*/*"):
+        made = re.findall(r"md5: (\S+)", path.read_text().partition("\nouts:")[2])
+        if all(digest in recorded for digest in made):
+            _copy(path, theirs / path.relative_to(ours))
+    for digest in set(re.findall(r"md5: (\S+)", recorded)):
+        for one in (digest, *_files_of(ours / _place(digest))):
+            _copy(ours / _place(one), theirs / _place(one))
+
+
+def _place(digest: str) -> Path:
+    return Path("files/md5", digest[:2], digest[2:])
+
+
+def _files_of(folder: Path) -> list[str]:
+    if folder.suffix != ".dir" or not folder.exists():
+        return []
+    return [file["md5"] for file in json.loads(folder.read_text())]
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)

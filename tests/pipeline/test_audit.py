@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.support.programs import run_module
+
 STOOD = r"^2 instants, (\d{3,}) questions, 0 keys moved; \d{6,} rows of the past equal"
 AHEAD = (
     """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/formulas.py"""
@@ -31,5 +33,6 @@ def test_a_feature_edited_to_look_one_minute_ahead_is_named_with_exit_code_2(clo
 def test_params_that_did_not_make_the_artifacts_are_not_audited(clone):
     clone.sh("""sed -i 's/model_epoch: .*/model_epoch: "2"/' params.yaml""")
 
-    told = clone.sh("python -m stages audit --instants 2", code=5)
-    assert "forecaster.model_epoch = 2 (artifacts: 1): `make run`" in told
+    told = run_module(clone.path, "stages", "audit", "--instants", "2")
+    assert told.returncode == 5
+    assert "forecaster.model_epoch = 2 (artifacts: 1): `make run`" in told.stderr

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from tests.pipeline.clone import Clone
+from tests.support.programs import run_module
 
 pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("bad input")]
 
@@ -48,7 +49,7 @@ def mistaken(study: Clone) -> Iterator[Clone]:
     before = results(study)
     yield study
     assert results(study) == before
-    study.sh("git checkout -q . && dvc checkout -q")
+    study.sh("git checkout -q .")
     for path, content in bars.items():
         path.write_bytes(content)
 
@@ -62,14 +63,13 @@ def deliver(clone: Clone, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Non
     """The vendor's next delivery of STRONG, accepted by `make refresh`, and fetched."""
     path = clone.path.parent / "bars/STRONG.parquet"
     change(pl.read_parquet(path)).write_parquet(path)
-    clone.sh("make refresh && python -m stages.list_source && python -m stages.fetch_bars")
+    for module in ("stages refresh", "stages.list_source", "stages.fetch_bars"):
+        ends(clone, module, 0)
 
 
 def ends(clone: Clone, command: str, code: int, *said: str) -> None:
-    told = clone.sh(command, code=code)
-    assert "Traceback" not in told, told
-    for words in said:
-        assert words in told, told
+    told = run_module(clone.path, *command.split())
+    assert (told.returncode, [words for words in said if words not in told.stderr]) == (code, []), told
 
 
 def set_in_conf(clone: Clone, text: str) -> None:
@@ -95,7 +95,7 @@ PARAMS = {
 def test_params_that_cannot_be_meant_are_refused_before_anything_runs(mistaken, mistake):
     text, *said = PARAMS[mistake]
     set_in_conf(mistaken, text)
-    ends(mistaken, "python -m stages params", 5, *said)
+    ends(mistaken, "stages params", 5, *said)
 
 
 DELIVERIES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], tuple[str, ...]]] = {
@@ -121,7 +121,7 @@ def test_bars_that_break_the_contract_stop_the_gate(study, mistake):
     sound = path.read_bytes()
     deliver(study, change)
     before = results(study)
-    ends(study, "python -m stages.check_data", 2, *said)
+    ends(study, "stages.check_data", 2, *said)
     after = results(study)
     path.write_bytes(sound)
     study.sh("git checkout -q . && dvc checkout -q --force")
@@ -132,20 +132,20 @@ def test_bars_that_break_the_contract_stop_the_gate(study, mistake):
 
 def test_a_symbol_without_a_file_is_named_with_what_the_listing_knows(mistaken):
     set_in_conf(mistaken, "universe:\n  symbols: [STRONG, WEAK, NVDA]\n  whitelist: [STRONG]\n")
-    mistaken.sh("make params")
-    ends(mistaken, "python -m stages.list_source", 2, "'NVDA'", "conf/manifests/local.json", "source.uri_template")
-    ends(mistaken, "python -m stages refresh", 2, "NVDA")
+    ends(mistaken, "stages params", 0)
+    ends(mistaken, "stages.list_source", 2, "'NVDA'", "conf/manifests/local.json", "source.uri_template")
+    ends(mistaken, "stages refresh", 2, "NVDA")
 
 
 def test_an_empty_file_is_named(mistaken):
     (mistaken.path.parent / "bars/WEAK.parquet").write_bytes(b"")
-    ends(mistaken, "python -m stages.fetch_bars", 2, "WEAK.parquet", "empty (0 bytes)", "make refresh")
+    ends(mistaken, "stages.fetch_bars", 2, "WEAK.parquet", "empty (0 bytes)", "make refresh")
 
 
 def test_a_revision_that_nobody_accepted_is_refused(mistaken):
     path = mistaken.path.parent / "bars/WEAK.parquet"
     pl.read_parquet(path).with_columns(pl.col("close") * 1.001).write_parquet(path)
-    ends(mistaken, "python -m stages.fetch_bars", 2, "WEAK.parquet", "not the listed file", "make refresh")
+    ends(mistaken, "stages.fetch_bars", 2, "WEAK.parquet", "not the listed file", "make refresh")
 
 
 def test_an_override_that_does_not_exist_is_refused_by_the_experiment(mistaken):

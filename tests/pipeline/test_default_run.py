@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from tests.architecture.dependencies import load_dvc_yaml
-from tests.unpacked import unpacked
+from tests.docs.shell import shell
+from tests.docs.steps import README
 
 # Of three documents without their sentences, and of what the page's figures draw. Sentences may be written anew; a
 # number that moves moves one of these, and the commit that writes it here says why.
@@ -21,17 +22,8 @@ WORDLESS = {
 DRAWN = "612216f7a26a8e3e"
 
 
-def test_a_fresh_clone_reproduces_the_committed_lock_byte_for_byte(default_run):
+def test_a_clone_that_has_run_is_as_it_was_committed(default_run):
     assert default_run.sh("git status --porcelain") == ""
-
-
-def test_each_stage_says_in_one_line_what_it_did_and_how_long_it_took(default_run):
-    said = (default_run.path.parent / "made").read_text()
-    for stage in load_dvc_yaml()["stages"]:
-        (line,) = re.findall(rf"^{stage}: .*", said, re.MULTILINE)
-        assert re.search(r" seconds=\d+(\.\d)?$", line), line
-    for told in ("rows=", "sessions=", "dropped=0", "calls=0"):
-        assert told in said
 
 
 def wordless(node):
@@ -51,16 +43,12 @@ def test_documents_hold_what_they_always_held_whatever_their_sentences_say(defau
     assert digest([figure.get("datasets") or figure.get("data") for figure in figures]) == DRAWN
 
 
-def test_a_second_run_does_nothing(default_run):
-    assert "Data and pipelines are up to date" in default_run.sh("dvc repro")
-
-
 def test_the_default_study_passes_trading_the_two_symbols_that_have_something(default_run):
     gates = json.loads(default_run.text("artifacts/score_forecasts/forecast_gates.json"))
     eligible = {cell["symbol"] for cell in gates["cells"] if cell["eligible"]}
     traded = {line.split(",")[0] for line in default_run.text("artifacts/backtest/bt_trades.csv").splitlines()[1:]}
     assert eligible == traded == {"STRONG", "WEAK"}
-    assert "PASS" in default_run.sh("python -m stages.gate")
+    assert json.loads(default_run.text("artifacts/evaluate/gates.json"))["verdict"] == "PASS"
 
 
 def test_every_key_is_the_md5_that_dvc_recorded_for_its_request_file(default_run):
@@ -71,14 +59,17 @@ def test_every_key_is_the_md5_that_dvc_recorded_for_its_request_file(default_run
     assert sorted(entry["md5"] for entry in recorded) == sorted(schedule["key"].drop_nulls().unique())
 
 
-def test_no_artifact_knows_where_or_when_it_was_made(default_run):
-    here = str(default_run.path)
-    for path in (default_run.path / "artifacts").rglob("*"):
-        if path.is_file():
-            assert here.encode() not in unpacked(path), path
+@pytest.mark.journey  # the whole pipeline from nothing
+def test_the_first_command_of_the_readme_makes_the_committed_lock_in_any_folder_zone_and_number_of_threads(fresh):
+    """The lock names every file by its content, so none of them knows where or when it was made."""
+    one_thread = {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    with shell(fresh.path, TZ="Asia/Tokyo", PYTHONHASHSEED="7", **one_thread) as reader:
+        said = reader.step(*README[0])
+    assert fresh.sh("git status --porcelain") == ""
+    assert "Data and pipelines are up to date" in fresh.sh("dvc repro")
 
-
-@pytest.mark.journey  # the whole run once more
-def test_another_folder_thread_count_and_store_history_give_the_same_bytes(default_run, fresh):
-    fresh.sh("dvc repro", POLARS_MAX_THREADS="1", NUMBA_NUM_THREADS="1", TZ="Asia/Tokyo", PYTHONHASHSEED="7")
-    assert fresh.text("dvc.lock") == default_run.text("dvc.lock")
+    for stage in load_dvc_yaml()["stages"]:
+        (line,) = re.findall(rf"^{stage}: .*", said, re.MULTILINE)
+        assert re.search(r" seconds=\d+(\.\d)?$", line), line
+    for told in ("rows=", "sessions=", "dropped=0", "calls=0"):
+        assert told in said

@@ -5,6 +5,8 @@ from hashlib import md5
 
 import pytest
 
+from tests.support.programs import run_module
+
 
 @pytest.mark.journey
 def test_the_page_of_a_commit_is_that_of_the_workspace_it_was_made_from(clone):
@@ -26,10 +28,10 @@ def test_the_hashes_on_the_page_stand_in_dvc_lock(default_run):
         assert digest in lock
 
 
-def test_an_unknown_run_is_refused_in_one_sentence(clone):
-    told = clone.sh("python -m stages page nosuch", code=5)
-    assert "there is no run 'nosuch'" in told
-    assert "Traceback" not in told
+def test_an_unknown_run_is_refused_in_one_sentence(default_run):
+    told = run_module(default_run.path, "stages", "page", "nosuch")
+    assert told.returncode == 5
+    assert "there is no run 'nosuch'" in told.stderr
 
 
 @pytest.mark.journey

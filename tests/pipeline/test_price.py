@@ -4,9 +4,20 @@ import csv
 import hashlib
 import re
 
-HISTORIES = 'SET="forecaster=timegpt requests.history_days=[20,40,60]'
+from tests.pipeline.clone import Clone
+from tests.support.programs import run_module
+from tests.support.sockets import no_sockets
+
 FILES = "find . -type f -not -path './.venv/*' -not -name '*.pyc' -print0 | xargs -0 md5sum | sort"
-KNOWN = "forecaster.input_size=500 forecaster.model_horizon=20"
+KNOWN = ("forecaster.input_size=500", "forecaster.model_horizon=20")
+
+
+def plan(clone: Clone, *overrides: str) -> str:
+    """What `make plan` says of the paid forecaster, for which it opens no socket."""
+    with no_sockets():
+        done = run_module(clone.path, "stages", "plan", "forecaster=timegpt", *overrides, *KNOWN)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def told(output: str, name: str) -> int:
@@ -19,7 +30,7 @@ def told(output: str, name: str) -> int:
 def test_other_params_are_priced_once_without_touching_the_workspace(default_run):
     """Histories that send the same rows are named, and cost what the shortest costs alone."""
     before = default_run.sh(FILES)
-    output = default_run.sh(f'make plan {HISTORIES} {KNOWN}"')
+    output = plan(default_run, "requests.history_days=[20,40,60]")
     asked = int(re.search(r"plan: (\d+) questions to timegpt-2.1", output)[1])
     assert told(output, "answered here") == 0
     assert told(output, "to buy") == asked
@@ -27,22 +38,16 @@ def test_other_params_are_priced_once_without_touching_the_workspace(default_run
     assert told(output, "left today") == 100
     assert told(output, "days needed") == -(-told(output, "requests") // 100)
     assert default_run.sh(FILES) == before
-    shortest = "requests.history_days=[20] rules.history_days=20 sweep.grid.history_days=[20]"
-    alone = default_run.sh(f'make plan SET="forecaster=timegpt {shortest} {KNOWN}"')
+    alone = plan(default_run, "requests.history_days=[20]", "rules.history_days=20", "sweep.grid.history_days=[20]")
     assert int(re.search(r"(\d+) rows of the schedule are the same question as another", output)[1]) > 0
     assert told(output, "to buy") == told(alone, "to buy")
     assert "same question as another" not in alone
 
 
-def test_a_price_opens_no_socket(default_run):
-    output = default_run.sh("python -m tests.support.sockets stages plan forecaster=timegpt")
-    assert told(output, "to buy") > 0
-
-
 def test_a_question_is_shown_with_the_rows_that_it_sends(default_run):
     path = next((default_run.path / "artifacts/build_requests/requests/STRONG").iterdir())
     key = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    lines = default_run.sh(f"make show-request KEY={key[:10]}").splitlines()
+    lines = run_module(default_run.path, "stages", "show-request", key[:10]).stdout.splitlines()
     assert lines[0] == f"{key}  {path.read_text().strip()}"
     rows = list(csv.DictReader(lines[1:]))
     assert len(rows) == int(re.search(r'"rows":(\d+)', lines[0])[1])

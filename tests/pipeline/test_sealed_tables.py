@@ -20,8 +20,8 @@ import polars as pl
 import pytest
 
 from stages.tables.forecasts import Outcome
-from tests.architecture.dependencies import ROOT
 from tests.pipeline.clone import Clone
+from tests.support.programs import run_module
 
 KEY = ["symbol", "snapshot_utc", "horizon_min"]
 LEVELS = [f"{raw}q{level}" for raw in ("", "raw_") for level in ("05", "25", "50", "75", "95")]
@@ -151,7 +151,7 @@ def sealed_run(default_run: Clone, tmp_path_factory: pytest.TempPathFactory) -> 
     shutil.copytree(default_run.path / "artifacts", folder / "artifacts")
     params = default_run.text("params.yaml")
     (folder / "params.yaml").write_text(re.sub(r"open_holdout: .*", "open_holdout: null", params))
-    Clone(folder).sh("python -m stages.evaluate", PYTHONPATH=str(ROOT))
+    assert run_module(folder, "stages.evaluate").returncode == 0
     return folder / "artifacts"
 
 

@@ -43,7 +43,7 @@ def test_a_feed_that_stands_still_is_unsound_once_it_has_stood_for_thirty_bars()
     assert reasons(through_the_gate(delivery().with_columns(frozen))) == [None] * 129 + ["stale"] * 261
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(cut=st.integers(1, 5200), share=st.floats(0.9, 1.0), seed=st.integers(0, 1000))
 def test_cutting_the_future_off_changes_no_verdict(cut: int, share: float, seed: int) -> None:
     checked = through_the_gate(delivery().sample(fraction=share, seed=seed))
@@ -52,7 +52,7 @@ def test_cutting_the_future_off_changes_no_verdict(cut: int, share: float, seed:
     assert sound_so_far(checked.bars.head(cut), QUALITY).equals(whole.head(cut))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(share=st.floats(0.9, 1.0), seed=st.integers(0, 1000))
 def test_at_the_close_it_is_the_verdict_on_the_whole_session(share: float, seed: int) -> None:
     checked = through_the_gate(delivery().sample(fraction=share, seed=seed))

@@ -119,7 +119,7 @@ def test_a_vendor_who_repeats_the_last_price_without_volume_says_the_same_as_one
     assert bar(checked(repeated, QUALITY), TUESDAY, 102)["gap_len"] == 0, "nothing was stated: the bar stands"
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(cut=st.integers(400, 5200), share=st.floats(0.02, 0.4), seed=st.integers(0, 1000))
 def test_whatever_follows_an_absent_minute_changes_nothing_of_it(cut: int, share: float, seed: int) -> None:
     """The future is cut off, so that no bar follows; or it is another one, with a bar in every minute."""

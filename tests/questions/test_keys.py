@@ -28,7 +28,7 @@ def with_a_nudge(market: Market, symbol: str, row: int) -> Market:
 
 
 @given(row=st.integers(0, ROWS - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_revised_bar_moves_exactly_the_keys_whose_sent_values_hold_it(row):
     before = plan(MARKET)[1]
     after = {question.key for question in plan(with_a_nudge(MARKET, "A", row))[1]}
@@ -127,7 +127,7 @@ def test_history_that_is_not_sent_moves_nothing():
     dropped=st.integers(0, 5),
     input_size=st.none() | st.integers(1, 60),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_the_fast_digest_is_the_digest_of_the_rows_sent(seed, half, dropped, input_size):
     calendar = made_calendar(6, n_bars=40, half=(half,))
     usable = tuple(day for k, day in enumerate(calendar["session"]) if k != dropped)
@@ -204,7 +204,7 @@ def test_usable_symbols_elsewhere_do_not_matter():
 
 
 @given(asked=st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 29)), min_size=2, max_size=12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_digest_of_a_window_does_not_depend_on_what_was_asked_before(asked):
     """(session, days of history, minute) in any order, also backwards within a session."""
     market, sessions = market_of(MARKET.bars, CALENDAR), CALENDAR["session"].to_list()

@@ -110,7 +110,7 @@ CAUSAL = made_calendar(6, n_bars=40)
 
 
 @given(row=st.integers(1, CAUSAL["n_bars"].sum() - 1), seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_scrambling_the_future_moves_no_row_and_no_key_of_the_past(row, seed):
     names = features_params(names=["ret_1m", "sigma_5m", "vwap_30m"], sigma_window_min=5, sigma_min_obs=2)
     past = random_bars(CAUSAL, seed)

@@ -21,6 +21,7 @@ from stages.scoring.tournament import coverage_by_time
 from stages.tables.forecasts import FREE_MIX, Scored
 from stages.tables.market import Bars
 from stages.tables.trades import PORTFOLIO, Daily, Signals, Trades
+from tests.worth.studies import judged
 
 ROOT = Path(__file__).parents[2]
 SYMBOLS = ("STRONG", "WEAK", "NULL")
@@ -324,6 +325,7 @@ def record(**changes: object) -> Record:
 @cache
 def sealed_record() -> Record:
     traded, spans = trades(), ("search",)
+    verdict, evidence = judged()
     return Record(
         config=config(), hashes={"backtest/bt_trades.csv": "0" * 32}, manifest={"files": []},
         quality=quality(), features=features(), answers={"by_source": {"local:seasonal": 480}},
@@ -335,6 +337,7 @@ def sealed_record() -> Record:
         proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"}, walk_forward=walk(),
         gates=gates("SEALED"), oos=oos(), oos_daily=daily(traded).clear(),
         portfolio=portfolio(spans), cost_curve=cost_curve(spans), delay=delay(spans),
+        worth=verdict, worth_days=evidence,
     )  # fmt: skip
 
 

@@ -260,28 +260,28 @@ def share(cells: list[dict[str, object]], gate: str, verdict: str) -> float:
 
 
 def test_a_forecaster_without_skill_hardly_ever_passes_and_one_with_skill_mostly_does():
-    symbols = tuple(f"W{k:03d}" for k in range(100))
+    symbols = tuple(f"W{k:03d}" for k in range(40))
     blind = with_truth(60, symbols=symbols, clocks=TWICE_A_DAY, models=("asked",), r2=0.0)
     # A guess as large as a skilled forecaster's, but unrelated to the outcome.
     guess = 10 * np.random.default_rng(4).standard_normal(blind.height)
     guessing = blind.with_columns(pl.col(name) + pl.Series(guess) for name in ("q05", "q25", "q50", "q75", "q95"))
 
     junk = forecast_gates(score([as_answered(guessing)], FEW_DRAWS, METHOD), HOLD, GATES, stated())["cells"]
-    skilled = judged_worlds(100, 80, r2=0.25)
+    skilled = judged_worlds(40, 80, r2=0.25)
 
     assert sum(cell["eligible"] for cell in junk) == 0
     assert share(skilled, "rmae", "PASS") > 0.85
 
 
 def test_a_perfect_interval_is_rejected_rarely_and_a_far_too_narrow_one_nearly_always():
-    perfect, narrow = judged_worlds(150, 60), judged_worlds(50, 60, spread=0.5)
+    perfect, narrow = judged_worlds(60, 60), judged_worlds(20, 60, spread=0.5)
 
-    assert share(perfect, "coverage", "FAIL") < binom.ppf(0.999, 150, 0.05) / 150
+    assert share(perfect, "coverage", "FAIL") < binom.ppf(0.999, 60, 0.05) / 60
     assert share(narrow, "coverage", "FAIL") > 0.95
 
 
 def test_outcomes_shared_by_all_snapshots_of_a_day_count_as_one_piece_of_evidence():
-    frame = with_truth(60, symbols=tuple(f"W{k:02d}" for k in range(40)), models=("asked",))
+    frame = with_truth(60, symbols=tuple(f"W{k:02d}" for k in range(20)), models=("asked",))
     together = frame.with_columns(y_bp=pl.col("y_bp").first().over("symbol", "session"))
 
     cells = forecast_gates(score([as_answered(together)], FEW_DRAWS, METHOD), HOLD, GATES, stated())["cells"]

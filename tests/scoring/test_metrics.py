@@ -5,7 +5,6 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-import scoringrules
 from scipy.stats import chisquare, ttest_1samp
 from statsmodels.tsa.stattools import diebold_mariano_test
 
@@ -55,7 +54,15 @@ def test_two_outcomes_by_hand():
     assert (found["sharpness_50_bp"], found["sharpness_90_bp"]) == (3, 9)
 
 
-def test_losses_agree_with_scoringrules():
+@pytest.fixture(scope="module")
+def scoringrules():
+    """The library, which compiles itself for seconds where it is imported."""
+    import scoringrules
+
+    return scoringrules
+
+
+def test_losses_agree_with_scoringrules(scoringrules):
     # Source of the expected values: scoringrules.
     frame = as_answered(with_truth(50, r2=0.2, spread=0.7, models=("asked",)))
     y, q = frame["y_bp"].to_numpy(), frame.select(QUANTILES).to_numpy()
@@ -84,7 +91,7 @@ def test_persistence_scores_exactly_one_against_itself():
     assert (found["rmae"], found["rrmse"], found["crps_skill"]) == (1.0, 1.0, 0.0)
 
 
-def test_crps_skill_compares_with_the_benchmarks_own_quantiles_on_the_same_questions():
+def test_crps_skill_compares_with_the_benchmarks_own_quantiles_on_the_same_questions(scoringrules):
     frame = as_answered(with_truth(60, r2=0.4))
     pinball = {
         model: np.mean(scoringrules.crps_quantile(part["y_bp"].to_numpy(), part.select(QUANTILES).to_numpy(), TAU))

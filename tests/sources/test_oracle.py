@@ -1,4 +1,4 @@
-"""What an oracle of the artificial market can know, worked out and measured on ten simulated years."""
+"""What an oracle of the artificial market can know, worked out and measured on five simulated years."""
 
 from datetime import date
 from functools import cache
@@ -14,28 +14,28 @@ from stages.sources.synthetic import PLANTS, synthetic_bars
 from tests.sources.test_synthetic import PARAMS
 
 CLOCKS = ("09:45", "10:30", "13:30", "14:45")
-TEN_YEARS = trading_calendar(date(2015, 1, 2), date(2024, 12, 31))
+FIVE_YEARS = trading_calendar(date(2020, 1, 2), date(2024, 12, 31))
 CALM = PARAMS.model_copy(update={"jumps_per_session": 0.0})
 PULLED = CALM.model_copy(update={"plant": "ou", "amplitude_bp": {"STRONG": 20.0, "FACTOR": 0.0}})
 MARKETS = {"wave": CALM, "ou": PULLED}
 
 
 @cache
-def ten_years_of(symbol: str, plant: str) -> pl.DataFrame:
-    bars = synthetic_bars(symbol, MARKETS[plant], TEN_YEARS).select("ts", "close")
-    return minute_grid(TEN_YEARS).join(bars, on="ts").with_columns(known_at=pl.col("ts") + pl.duration(minutes=1))
+def bars_of(symbol: str, plant: str) -> pl.DataFrame:
+    bars = synthetic_bars(symbol, MARKETS[plant], FIVE_YEARS).select("ts", "close")
+    return minute_grid(FIVE_YEARS).join(bars, on="ts").with_columns(known_at=pl.col("ts") + pl.duration(minutes=1))
 
 
 @cache
 def answered(symbol: str, horizon_min: int, plant: str = "wave") -> pl.DataFrame:
-    """The oracle's answers beside the outcomes of ten years of snapshots, 10:30 on half days included."""
-    asked = snapshots(TEN_YEARS, CLOCKS).filter(pl.col("is_open") & (pl.col("minutes_to_close") >= horizon_min))
+    """The oracle's answers beside the outcomes of five years of snapshots, 10:30 on half days included."""
+    asked = snapshots(FIVE_YEARS, CLOCKS).filter(pl.col("is_open") & (pl.col("minutes_to_close") >= horizon_min))
     asked = asked.with_columns(
         symbol=pl.lit(symbol),
         horizon_min=pl.lit(horizon_min, pl.Int32),
         target_ts=pl.col("snapshot_utc") + pl.duration(minutes=horizon_min),
     )
-    bars = ten_years_of(symbol, plant)
+    bars = bars_of(symbol, plant)
     closes = bars.select("known_at", "close")
     return (
         asked.join(closes, left_on="snapshot_utc", right_on="known_at")
@@ -63,10 +63,9 @@ def test_the_wave_helps_at_half_past_and_hurts_at_a_quarter_to(horizon_min, heig
     assert moves([14, 59, 239, 314], horizon_min) == pytest.approx([-height, height, height, -height], abs=1e-3)
 
 
-@pytest.mark.parametrize("symbol", ["STRONG", "WEAK"])
-@pytest.mark.parametrize("horizon_min", [5, 10, 15, 20])
+@pytest.mark.parametrize(("symbol", "horizon_min"), [("STRONG", 5), ("STRONG", 10), ("WEAK", 10), ("STRONG", 20)])
 def test_an_oracle_errs_at_each_clock_time_as_much_as_the_closed_form_says(symbol, horizon_min):
-    # 2,500 outcomes a clock time; days share a persistent volatility, so the two means move together by some 3 %.
+    # 1,250 outcomes a clock time; days share a persistent volatility, so the two means move together by some 4 %.
     rows = answered(symbol, horizon_min)
     by_clock = rows.group_by("snapshot_et").agg(
         measured=(pl.col("y_bp") - pl.col("planted_bp")).abs().sum() / pl.col("y_bp").abs().sum(),
@@ -75,8 +74,8 @@ def test_an_oracle_errs_at_each_clock_time_as_much_as_the_closed_form_says(symbo
     )
 
     assert by_clock.height == len(CLOCKS)
-    assert by_clock["measured"].to_numpy() == pytest.approx(by_clock["worked_out"].to_numpy(), abs=0.03)
-    assert by_clock["size"].to_numpy() == pytest.approx(1.0, abs=0.06)
+    assert by_clock["measured"].to_numpy() == pytest.approx(by_clock["worked_out"].to_numpy(), abs=0.04)
+    assert by_clock["size"].to_numpy() == pytest.approx(1.0, abs=0.08)
 
 
 @pytest.mark.parametrize("symbol", ["STRONG", "WEAK"])

@@ -17,6 +17,7 @@ from tests.support.gcs_server import free_port
 ROOT = Path(__file__).parents[2]
 DASK = Path(sys.executable).with_name("dask")
 SCHEDULER = ["--host", "127.0.0.1", "--no-dashboard", "--no-show"]
+QUIET = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False", "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s"}
 WORKER = ["--nthreads", "1", "--no-dashboard", "--no-nanny", "--host", "127.0.0.1"]
 
 
@@ -71,7 +72,7 @@ def cluster(folder: Path, *, workers: int = 2, code: Path = ROOT) -> Iterator[Cl
 def _started(command: list[str | Path], code: Path, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            command, cwd=code, env={**os.environ, "PYTHONPATH": str(code)}, stdout=output, stderr=output
+            command, cwd=code, env={**os.environ, **QUIET, "PYTHONPATH": str(code)}, stdout=output, stderr=output
         )
 
 

@@ -52,6 +52,7 @@ FORECASTER = {
     "command": [],
     "files": [],
     "files_sha256": None,
+    "trained_until": None,
 }
 API = {
     "mode": "online",

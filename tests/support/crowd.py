@@ -27,6 +27,11 @@ PHASES = ("claimed", "reserved", "sent", "storing", "stored")
 """Where a buyer can be: at the snapshot's lock, a reservation, a request, an answer in memory, an answer on disk."""
 
 
+def at_length(kills: int) -> int:
+    """So many kills or races under `make torture`; a fifth of them elsewhere."""
+    return kills if os.environ.get("AT_LENGTH") else kills // 5
+
+
 def buy(
     contexts: ContextFactory, symbols: Sequence[str], snapshots: range, api: dict[str, Any], stop_at: str | None = None
 ) -> None:

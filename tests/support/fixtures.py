@@ -11,18 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import hydra
 import pytest
 
 from stages.errors import PipelineError
 from stages.paid.client import RequestFailed
 from tests.support import timegpt_server
 from tests.support.cluster import Cluster, cluster
+from tests.support.compositions import remembering
 from tests.support.contexts import ContextFactory
 from tests.support.gcs_server import gcs_server
 from tests.support.timegpt_server import KEY, NEVER_SEEN, TimeGPTServer
 from tests.unpacked import unpacked
 
 KEY_SEEN = re.compile("|".join(map(re.escape, NEVER_SEEN)), re.IGNORECASE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compositions() -> Iterator[None]:
+    """Each conf/ is composed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hydra, "compose", remembering(hydra.compose))
+        yield
 
 
 @pytest.fixture

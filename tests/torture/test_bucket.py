@@ -15,7 +15,7 @@ from stages.io.workspace import Remote
 from stages.paid.records import path_of
 from stages.paid.reservations import DAYS, ReservationLog, held
 from tests.support.contexts import ContextFactory, questions
-from tests.support.crowd import exit_codes, start, tell, until
+from tests.support.crowd import at_length, exit_codes, start, tell, until
 from tests.support.gcs_server import BUCKET, gcs_server
 from tests.support.timegpt_server import TimeGPTServer
 
@@ -45,9 +45,9 @@ def test_sixteen_machines_race_for_one_budget(tmp_path: Path, server: TimeGPTSer
 
 
 def test_kill_nine_on_a_bucket(tmp_path: Path, server: TimeGPTServer, bucket: ObjectStore):
-    """200 kills of buyers with keys of their own, four at a time, just after a request or wherever they are."""
+    """Kills of buyers with keys of their own, four at a time, just after a request or wherever they are."""
     moments, kills, limit = random.Random(3), 0, 1000
-    while kills < 200:
+    while kills < at_length(200):
         factories = [ContextFactory(tmp_path / str(kills + n), server.url, bucket) for n in range(4)]
         names, reached = [f"S{kills + n}" for n in range(4)], server.sent
         buyers = [

@@ -1,6 +1,6 @@
 """The purse under torture: kills and races at length. Counts come from the server, numbers are printed.
 
-Run with `pytest -m torture -s tests/torture`.
+Run with `make torture`.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import pytest
 from stages.errors import ConfigurationError
 from stages.paid.reservations import DAYS
 from tests.support.contexts import ContextFactory, asked, questions
-from tests.support.crowd import counted, exit_codes, ledger_watched, start, tell, until
+from tests.support.crowd import at_length, counted, exit_codes, ledger_watched, start, tell, until
 from tests.support.timegpt_server import KEY, TimeGPTServer
 from tests.unpacked import unpacked
 
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.torture
 
 
 def test_kill_nine_at_random_instants(contexts: ContextFactory, server: TimeGPTServer):
-    """120 kills, each within 20 ms after some request arrived: in flight, while storing, claiming or reserving."""
+    """Kills, each within 20 ms after some request arrived: in flight, while storing, claiming or reserving."""
     server.seconds = 0.003
     snapshots, kills, limit = 200, 0, 1000
     moments = random.Random(20261122)
     with ledger_watched(contexts, server) as wrong:
-        while kills < 120:
+        while kills < at_length(120):
             reached = server.sent + moments.randint(0, 3)
             buyer = start(contexts, ["AAA", "BBB"], range(snapshots), per_day=limit)
             until(lambda buyer=buyer, reached=reached: server.sent > reached or buyer.exitcode is not None)
@@ -60,16 +60,16 @@ def test_kill_nine_at_random_instants(contexts: ContextFactory, server: TimeGPTS
 
 
 def test_kill_nine_never_breaks_a_small_budget(contexts: ContextFactory, server: TimeGPTServer):
-    """200 killed buyers against a budget of 100."""
-    moments, limit = random.Random(5), 100
+    """Twice as many killed buyers as the budget has requests."""
+    moments, limit = random.Random(5), at_length(100)
     with ledger_watched(contexts, server) as wrong:
-        for number in range(200):
+        for number in range(at_length(200)):
             buyer = start(contexts, [f"SYM{number}"], range(3), per_day=limit)
             buyer.join(moments.uniform(0.0, 0.15))
             buyer.kill()
             buyer.join()
         exit_codes([start(contexts, ["LAST"], range(limit), per_day=limit)])
-    tell("kill -9, small budget", kills=200, limit=limit, sent=server.sent, ledger=counted(contexts))
+    tell("kill -9, small budget", kills=number + 1, limit=limit, sent=server.sent, ledger=counted(contexts))
     assert wrong == []
     assert server.sent <= counted(contexts) == limit
 

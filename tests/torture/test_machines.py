@@ -10,7 +10,7 @@ import pytest
 from stages.io.object_store import LocalStore
 from stages.paid.locks import Attempts
 from tests.support.contexts import ContextFactory, asked
-from tests.support.crowd import exit_codes, is_stopped, start, start_stage, tell, until
+from tests.support.crowd import at_length, exit_codes, is_stopped, start, start_stage, tell, until
 from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
@@ -23,15 +23,15 @@ def machines(tmp_path: Path, server: TimeGPTServer, number: int) -> list[Context
 
 @pytest.mark.parametrize("number", [2, 4])
 def test_racing_machines_send_what_the_plan_says(number: int, tmp_path: Path, server: TimeGPTServer):
-    """20 rounds of 12 snapshots with 5 symbols: one request a snapshot, whoever sends it."""
-    server.seconds, extra = 0.005, 0
-    for turn in range(20):
+    """Rounds of 12 snapshots with 5 symbols: one request a snapshot, whoever sends it."""
+    server.seconds, extra, rounds = 0.005, 0, at_length(20)
+    for turn in range(rounds):
         before, symbols = server.sent, [f"S{turn}{letter}" for letter in "ABCDE"]
         factories = machines(tmp_path / str(turn), server, number)
         codes = exit_codes([start(one, symbols, range(12), scope="remote", timeout_sec=60) for one in factories])
         assert codes == [0] * number
         extra += server.sent - before - 12
-    tell("one flight a snapshot", machines=number, rounds=20, plan=240, sent=server.sent, extra=extra)
+    tell("one flight a snapshot", machines=number, rounds=rounds, plan=12 * rounds, sent=server.sent, extra=extra)
     assert extra == 0
     assert max(server.series_billed.values()) == 1
 
@@ -49,10 +49,10 @@ def test_racing_machines_under_the_default_scope_pay_at_most_once_each(tmp_path:
 
 
 def test_killed_runs_of_one_store_need_no_person_until_the_limit(tmp_path: Path, server: TimeGPTServer):
-    """100 kills under a common budget: the next run frees what the last one held, until `api.max_attempts`."""
+    """Kills under a common budget: the next run frees what the last one held, until `api.max_attempts`."""
     (contexts,), moments, kills, released = machines(tmp_path, server, 1), random.Random(8), 0, list[int]()
     server.seconds, snapshots = 0.004, 100
-    while kills < 100:
+    while kills < at_length(100):
         reached = server.sent + moments.randint(0, 3)
         buyer = start(contexts, ["AAA", "BBB"], range(snapshots), scope="remote")
         until(lambda buyer=buyer, reached=reached: server.sent > reached or buyer.exitcode is not None)

@@ -11,7 +11,7 @@ from os import kill
 import pytest
 
 from tests.support.contexts import ContextFactory
-from tests.support.crowd import PHASES, counted, exit_codes, is_stopped, is_waiting, start, tell, until
+from tests.support.crowd import PHASES, at_length, counted, exit_codes, is_stopped, is_waiting, start, tell, until
 from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.torture
@@ -54,9 +54,9 @@ def test_a_buyer_killed_in_any_phase_costs_at_most_what_was_in_flight(
 
 
 def test_pauses_at_random_instants_never_pay_twice(contexts: ContextFactory, server: TimeGPTServer):
-    """40 rounds: one of two buyers of the same keys is stopped somewhere, and goes on later."""
+    """One of two buyers of the same keys is stopped somewhere, and goes on later."""
     server.seconds = 0.005
-    moments, rounds, paused = random.Random(11), 40, 0
+    moments, rounds, paused = random.Random(11), at_length(40), 0
     for number in range(rounds):
         buyers = [start(contexts, [f"SYM{number}"], range(4)) for _ in range(2)]
         buyers[0].join(moments.uniform(0.0, 0.2))

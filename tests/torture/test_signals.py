@@ -16,7 +16,7 @@ import pytest
 from stages.io.object_store import LocalStore
 from tests.paid.demo_online import UP_TO_QUESTIONS, clone_to, compose_in, python_in
 from tests.support.contexts import ContextFactory
-from tests.support.crowd import counted, ledger_watched, start_stage, tell, until
+from tests.support.crowd import at_length, counted, ledger_watched, start_stage, tell, until
 from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
 pytestmark = pytest.mark.torture
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.torture
 def test_signals_at_random_instants_lose_nothing_and_pay_nothing_twice(
     scope: str, tmp_path: Path, server: TimeGPTServer
 ):
-    """80 signals, each within 30 ms after some request arrived: in flight, while storing, claiming or waiting."""
+    """Signals, each within 30 ms after some request arrived: in flight, while storing, claiming or waiting."""
     contexts = ContextFactory(
         tmp_path / "a", server.url, LocalStore(tmp_path / "remote") if scope == "remote" else None
     )
     server.seconds, moments, codes = 0.004, random.Random(4), Counter()
     told, snapshots = tmp_path / "told", 100
     with ledger_watched(contexts if scope == "machine" else OnRemote(contexts), server) as wrong:
-        while sum(codes[code] for code in (130, 143)) < 80:
+        while sum(codes[code] for code in (130, 143)) < at_length(80):
             reached = server.sent + moments.randint(0, 2)
             buyer = start_stage(contexts, ["AAA", "BBB"], range(snapshots), told, scope=scope, cooldown_sec=0.002)
             until(lambda buyer=buyer, reached=reached: server.sent > reached or buyer.exitcode is not None)
@@ -67,7 +67,7 @@ def test_two_signals_cost_at_most_what_was_in_flight(contexts: ContextFactory, s
     server.seconds, moments, killed, codes = 0.02, random.Random(9), 0, Counter()
     told = tmp_path / "told"
     with ledger_watched(contexts, server) as wrong:
-        while killed < 40:
+        while killed < at_length(40):
             reached = server.sent
             buyer = start_stage(contexts, ["AAA"], range(400), told)
             until(lambda buyer=buyer, reached=reached: server.sent > reached)

@@ -48,7 +48,7 @@ def everything(**changed) -> Strategy:
 
 
 @given(rules, st.sampled_from([0.0, 1.0, 2.5]), st.sampled_from([SYMBOLS, ("B",)]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_engine_trades_exactly_as_the_plain_loop(changed, cost_mult, whitelist):
     variant = replace(everything(**changed), whitelist=whitelist).with_costs(cost_mult=cost_mult)
     fast, plain = (trade(BARS, FORECASTS, CALENDAR, variant) for trade in (simulate, simulate_by_loop))

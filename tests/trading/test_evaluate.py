@@ -1,10 +1,7 @@
-"""Stages `evaluate` and the gate as processes, on a run with nothing to find: sealed, unreadable or never made."""
+"""Stages `evaluate` and the gate as programs, on a run with nothing to find: sealed, unreadable or never made."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import types
 from pathlib import Path
 
@@ -23,15 +20,12 @@ from stages.tables.trades import Trades
 from tests.reporting.records import SESSIONS, bars, forecasts, instant
 from tests.support.folders import write_tables
 from tests.support.locks import record_run
+from tests.support.programs import run_module
 from tests.trading.books import WHITELIST, calendar
 from tests.trading.test_outcome import CONTROLS, forecast_gates
+from tests.worth.test_card import NOT_WORTH
 
 ROOT = Path(__file__).parents[2]
-
-
-def run(module: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-m", module], cwd=folder, env=env, capture_output=True, text=True)
 
 
 def read(folder: Path, name: str):
@@ -61,14 +55,15 @@ def nothing_found(tmp_path: Path) -> Path:
 
 def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looked_at_the_holdout(nothing_found):
     """There is no holdout to read here, so whoever tried would fail."""
-    done = run("stages.evaluate", nothing_found)
+    done = run_module(nothing_found, "stages.evaluate")
     assert done.returncode == 0, done.stderr
     assert read(nothing_found, "gates.json")["verdict"] == "FAIL"
     assert read(nothing_found, "oos.json")["status"] == "SEALED"
     assert read(nothing_found, "summary.json")["trades"] == 0
 
+    write_json(NOT_WORTH, nothing_found / "artifacts/judge_worth/worth.json")
     record_run(nothing_found)
-    gate = run("stages.gate", nothing_found)
+    gate = run_module(nothing_found, "stages.gate")
     assert gate.returncode == 3
     assert "forecast" in gate.stdout
     assert "the verdict is FAIL: forecast. The text" in gate.stderr, "only what failed, not what is sealed"
@@ -80,21 +75,21 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
 def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_ask_for_the_holdout(nothing_found):
     """There is no holdout, so evaluate fails where it reads it; by then the log must hold the opening."""
     (nothing_found / ".dvc").mkdir()
-    assert run("stages.evaluate", nothing_found).returncode == 0
+    assert run_module(nothing_found, "stages.evaluate").returncode == 0
     name = read(nothing_found, "oos.json")["strategy_id"]
     params = nothing_found / "params.yaml"
     lines = [f"  open_holdout: {name}" if "open_holdout:" in line else line for line in params.read_text().splitlines()]
     params.write_text("\n".join(lines) + "\n")
     log = TrialLog(LocalStore(nothing_found / ".dvc/cache/forecasts"), None)
     assert log.entries() == []
-    done = run("stages.evaluate", nothing_found)
+    done = run_module(nothing_found, "stages.evaluate")
     assert done.returncode == 2
     assert "seal/holdout" in done.stderr
     assert [entry.opening for entry in log.entries()] == [name]
 
 
 def test_the_gate_of_a_run_that_never_was_says_what_to_do(tmp_path):
-    done = run("stages.gate", tmp_path)
+    done = run_module(tmp_path, "stages.gate")
     assert done.returncode == 5
     assert "params.yaml is missing, so nothing ran here: run `make run`" in done.stderr
 

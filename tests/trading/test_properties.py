@@ -38,7 +38,7 @@ some_strategy = st.builds(
     st.integers(1, 4),
     st.sampled_from([0, 5, 60]),
 )
-every = settings(max_examples=15, deadline=None)
+every = settings(max_examples=6, deadline=None)
 
 
 def traded(one: Strategy, bars=BARS, forecasts=FORECASTS) -> pl.DataFrame:

@@ -1,47 +1,16 @@
 """The verdict on a study: what decides, what only stands beside it, and what counts for nothing."""
 
-import copy
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
-from stages.params.study import StageStudy
 from stages.worth.judgement import Sides, judge_worth, terms_of
-from stages.worth.money import Bought, MoneyDays
 from stages.worth.verdict import judge
-from tests.scoring.simulated import FIRST_DAY, PARAMS, as_answered, with_truth
-
-SYMBOLS = ("STRONG", "WEAK", "NULL")
-DAYS = 40
-
-
-def study_with(**changes: Any) -> StageStudy:
-    """The default study with keys like `worth__delta` set to other values."""
-    document = copy.deepcopy(PARAMS)
-    for name, value in changes.items():
-        section, key = name.split("__")
-        document[section][key] = value
-    return StageStudy.parse(document)
-
-
-def sides_of(n_days: int = DAYS, *, first_day: int = 0, learns_here: bool = False, **world: Any) -> Sides:
-    """An asked model that knows a tenth of the variance, against persistence as the mix and as a candidate."""
-    frame = with_truth(DAYS, symbols=SYMBOLS, **({"r2": 0.1} | world))
-    known = pl.col("session").is_between(FIRST_DAY + timedelta(first_day), FIRST_DAY + timedelta(n_days - 1))
-    scored = as_answered(frame).with_columns(calibrated=pl.lit(True)).filter(known)
-    asked, free = (scored.filter(model=name) for name in ("asked", "persistence"))
-    sessions = asked["session"].unique().sort().to_list()
-    many = len(sessions)
-    bought = Bought(sessions=sessions, calls=np.full(many, 4.0), tokens=np.full(many, 4e4))
-    gross = np.array([3.0 if day.day % 2 else 1.0 for day in sessions])
-    money = MoneyDays(bought=bought, gross=gross, net=gross - 1.0, sd=2.0)
-    return Sides(
-        asked=asked, free={"free_mix": free, "har": free, "seasonal": free}, weights={"har": 0.75, "ewma_fhs": 0.25},
-        bought=bought, money=money, learns_here=learns_here,
-    )  # fmt: skip
+from tests.scoring.simulated import FIRST_DAY
+from tests.worth.studies import DAYS, SYMBOLS, sides_of, study_with
 
 
 def cell_of(document: dict[str, Any], question: str, name: str) -> dict[str, Any]:
@@ -142,3 +111,20 @@ def test_what_either_side_could_not_calibrate_leaves_both_and_is_counted():
     document, days = judge_worth(study_with(), "w1", Sides(**(vars(sides) | {"asked": early})))
     assert document["left_out"]["uncalibrated"] == 5 * 4 * len(SYMBOLS)
     assert days.filter(question="shape", cell="primary")["session"].min() == date(2024, 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("source", "until", "unseen"),
+    [
+        ("local:seasonal", None, True),
+        ("local:seasonal", "2024-01-15", False),
+        ("command:chronos", None, False),
+        ("timegpt-2.1@api.nixtla.io", None, False),
+    ],
+)
+def test_only_the_projects_own_forecasters_have_surely_seen_nothing(source, until, unseen):
+    """The weights of a user's program may have been trained on anything, though it costs nothing."""
+    sides = sides_of(learns_here=True)
+    made = sides.asked.with_columns(source=pl.lit(source), key=pl.lit("0" * 32))
+    document, _ = judge_worth(study_with(forecaster__trained_until=until), "w1", replace(sides, asked=made))
+    assert document["training"]["unseen"] is unseen

@@ -1,0 +1,74 @@
+"""The buyer's verdict on the page: its card first, the evidence by day, every comparison, a quarrel with the gates."""
+
+import polars as pl
+
+from stages.reporting.page import render_page, render_report
+from stages.reporting.worth import card_of, worth
+from stages.worth.card import card
+from tests.reporting.records import record
+from tests.worth.studies import judged
+
+VERDICT, DAYS = judged()
+
+
+def verdict_with(**changes: object) -> dict[str, object]:
+    return VERDICT | changes
+
+
+def test_the_card_stands_before_the_gates_on_the_page_and_in_the_report():
+    for text in (render_page(record()), render_report(record())):
+        flat = " ".join(text.replace("</p>", " ").replace("<p>", " ").split())
+        first, second, _ = card(VERDICT)
+        assert flat.index(first.removeprefix("WORTH IT ").split(".")[0]) < flat.index(
+            "Nothing in the search span speaks"
+        )
+        assert second.split(";")[0] in flat
+
+
+def test_a_card_takes_the_colour_of_its_verdict():
+    kinds = {"WORTH IT": "PASS", "NOT WORTH IT": "FAIL", "NOT YET KNOWN": "INCONCLUSIVE", "NOT SHOWN": "INCONCLUSIVE"}
+    open_ = {"decided_on": None, "more_sessions": [3, 9]}
+    found = {state: card_of(record(worth=verdict_with(state=state, **open_))).kind for state in kinds}
+    assert found == kinds
+
+
+def test_evidence_is_drawn_by_day_with_the_line_that_decides():
+    section = worth(record())
+    (figure,) = section.figures
+    days = DAYS.filter(question="shape", cell="primary")
+    drawn = [row for rows in figure.spec["datasets"].values() for row in rows if "evidence" in row]
+    assert len(drawn) == 2 * days.height
+    better = {row["session"]: row["tens"] for row in drawn if row["evidence"] == "better than free"}
+    assert better == dict(zip(days["session"].cast(pl.String), days["log10_e_better"], strict=True))
+    assert "20 to 1 decides" in figure.alt
+
+
+def test_every_comparison_is_a_row_and_money_is_no_percentage():
+    (table,) = worth(record()).grids
+    rows = [row.cells for row in table.rows]
+    assert len(rows) == len(VERDICT["cells"])
+    assert rows[0][:2] == ("distribution", "verdict's own")
+    assert {row[1] for row in rows} >= {"as answered", "5 min", "STRONG", "against har"}
+    assert {row[0] for row in rows if row[3].endswith(" %")} == {"distribution", "median"}
+
+
+def test_questions_that_left_both_sides_are_counted_and_a_quarrel_with_the_gates_is_explained():
+    left = {"void": 3, "uncalibrated": 12, "no_scale": 0}
+    gates = record().gates | {"verdict": "FAIL"}
+    said = " ".join(worth(record(worth=verdict_with(left_out=left), gates=gates)).sentences)
+    assert "3 questions without an outcome, 12 questions not calibrated yet on both sides" in said
+    assert "The gates say FAIL because they ask another question" in said
+    assert "the hardest to beat is har" in said
+
+
+def test_days_of_training_are_not_drawn_as_evidence():
+    seen = DAYS.with_columns(before=pl.lit(True))
+    assert worth(record(worth_days=seen)).figures == ()
+
+
+def test_a_run_from_before_this_verdict_has_a_page_without_it():
+    old = record(worth=None, worth_days=None, cells=None)
+    assert card_of(old) is None
+    page = render_page(old)
+    assert 'id="worth"' not in page
+    assert 'id="gates"' in page

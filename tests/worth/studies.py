@@ -1,0 +1,49 @@
+"""A made study of worth: an asked model that knows a tenth of the variance, and its verdict."""
+
+import copy
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from stages.params.study import StageStudy
+from stages.worth.judgement import Sides, judge_worth
+from stages.worth.money import Bought, MoneyDays
+from tests.scoring.simulated import FIRST_DAY, PARAMS, as_answered, with_truth
+
+SYMBOLS = ("STRONG", "WEAK", "NULL")
+DAYS = 40
+
+
+def study_with(**changes: Any) -> StageStudy:
+    """The default study with keys like `worth__delta` set to other values."""
+    document = copy.deepcopy(PARAMS)
+    for name, value in changes.items():
+        section, key = name.split("__")
+        document[section][key] = value
+    return StageStudy.parse(document)
+
+
+def sides_of(n_days: int = DAYS, *, first_day: int = 0, learns_here: bool = False, **world: Any) -> Sides:
+    """An asked model that knows a tenth of the variance, against persistence as the mix and as a candidate."""
+    frame = with_truth(DAYS, symbols=SYMBOLS, **({"r2": 0.1} | world))
+    known = pl.col("session").is_between(FIRST_DAY + timedelta(first_day), FIRST_DAY + timedelta(n_days - 1))
+    scored = as_answered(frame).with_columns(calibrated=pl.lit(True)).filter(known)
+    asked, free = (scored.filter(model=name) for name in ("asked", "persistence"))
+    sessions = asked["session"].unique().sort().to_list()
+    many = len(sessions)
+    bought = Bought(sessions=sessions, calls=np.full(many, 4.0), tokens=np.full(many, 4e4))
+    gross = np.array([3.0 if day.day % 2 else 1.0 for day in sessions])
+    money = MoneyDays(bought=bought, gross=gross, net=gross - 1.0, sd=2.0)
+    return Sides(
+        asked=asked, free={"free_mix": free, "har": free, "seasonal": free}, weights={"har": 0.75, "ewma_fhs": 0.25},
+        bought=bought, money=money, learns_here=learns_here,
+    )  # fmt: skip
+
+
+@cache
+def judged() -> tuple[dict[str, Any], pl.DataFrame]:
+    """The verdict and the days of the default study."""
+    return judge_worth(study_with(), "w00000000001", sides_of(r2=0.3, learns_here=True))

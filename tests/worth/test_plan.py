@@ -1,0 +1,48 @@
+"""Where a study that grows ends, and which holdout lies behind it."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from stages.errors import ConfigurationError
+from stages.sessions.calendar import trading_calendar
+from stages.worth.plan import calibrating_sessions, planned_end, require_sealed
+from tests.worth.studies import study_with
+
+SESSIONS = trading_calendar(date(2024, 9, 3), date(2025, 3, 31))["session"].sort().to_list()
+FROM = {"split__holdout_sessions": None}
+
+
+def test_forty_outcomes_of_twelve_a_session_take_four_sessions_to_calibrate():
+    assert calibrating_sessions(study_with()) == 4  # three symbols at four snapshots: 36 after three sessions
+    assert calibrating_sessions(study_with(calibration__min_outcomes=36)) == 3
+    assert calibrating_sessions(study_with(calibration__method="identity")) == 0
+
+
+def test_the_plan_ends_with_its_last_session_behind_those_that_calibrate():
+    assert planned_end(study_with(worth__planned_sessions=20), SESSIONS) == SESSIONS[23]
+
+
+def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():
+    # The record's last session is Monday, 31 March 2025; the third session after it is Thursday, 3 April.
+    study = study_with(worth__planned_sessions=len(SESSIONS) - 1)
+    assert planned_end(study, SESSIONS) == date(2025, 4, 3)
+    friday = study_with(worth__planned_sessions=len(SESSIONS) + 11)  # the 15th: 18 April was Good Friday
+    assert planned_end(friday, SESSIONS) == date(2025, 4, 22)
+
+
+def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state():
+    with pytest.raises(ConfigurationError) as told:
+        require_sealed(study_with(), date(2025, 3, 28))  # a Friday; the embargo is Monday
+    assert "split.holdout_sessions = 30 counts from the end of the record" in str(told.value)
+    assert "set split.holdout_from to 2025-04-01 or later" in str(told.value)
+    months = study_with(**FROM, split__holdout_months=2)
+    with pytest.raises(ConfigurationError, match=r"split\.holdout_months = 2 counts from the end"):
+        require_sealed(months, date(2025, 3, 28))
+
+
+def test_a_holdout_begins_behind_the_plan_and_the_embargo():
+    end, first = date(2025, 3, 28), date(2025, 4, 1)
+    require_sealed(study_with(**FROM, split__holdout_from=str(first)), end)
+    with pytest.raises(ConfigurationError, match="begins before the plan of the study ends"):
+        require_sealed(study_with(**FROM, split__holdout_from=str(first - timedelta(1))), end)
