@@ -43,17 +43,17 @@ def evidence_lines(
 ) -> Iterator[str]:
     """What evidence costs under these params; `schedule` and `questions` as `plan_questions` gives them."""
     study = Study.parse(dict(document))
-    free = with_outcomes(_free(document, market, schedule), market.bars, market.usable)
-    symbols = study.universe.symbols
-    found = deviations(
-        free,
-        schedule.filter(status="ok").sort("session")["session"][0],
-        symbols,
-        primary_horizon(study),
-        study.worth.eta,
-    )
+    free, symbols = _free(document, market, schedule), study.universe.symbols
+    found = None
+    if len(free):
+        first_asked = schedule.filter(status="ok").sort("session")["session"][0]
+        scored = with_outcomes(free, market.bars, market.usable)
+        found = deviations(scored, first_asked, symbols, primary_horizon(study), study.worth.eta)
     if found is None:
-        yield "No two free forecasts to compare (worth.candidates), so the price of evidence cannot be told."
+        yield (
+            "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence cannot be "
+            "told."
+        )
         return
     asked = calls_by_session(questions)
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()

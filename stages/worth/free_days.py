@@ -1,8 +1,8 @@
 """How much days differ between free forecasts: what evidence will cost, known before anything is bought.
 
 Pairs of free forecasts stand for the asked one and the best free one: `close` are ewma_fhs and har, `usual` are
-persistence and the mix, `far` are seasonal and the mix. Where candidates are missing, a pair takes the place of the
-next one.
+persistence and the mix, `far` are seasonal and the mix. Where candidates are missing or do not differ, another pair
+takes the place of theirs.
 
 *Tables*: `Quantiles` of free forecasts with outcomes (`calibration.past.with_outcomes`).
 *Units*: deviations of a day are shares of the expected loss.
@@ -30,7 +30,7 @@ ENOUGH_DAYS = 10
 class Deviations:
     """Deviations of a day's advantage by pair, and of the usual pair if only one snapshot or symbol were asked.
 
-    `days` is how many days they rest on; None stands for a deviation that cannot be told.
+    `days` is how many days they rest on. A snapshot or symbol whose deviation cannot be told is left out.
     """
 
     days: int
@@ -42,16 +42,20 @@ class Deviations:
 def deviations(
     free: pl.DataFrame, first_asked: date, symbols: Sequence[str], horizon_min: int, eta: float
 ) -> Deviations | None:
-    """From the sessions before the first asked one, or from all where these are too few; None with one candidate."""
+    """From the sessions before the first asked one, or from all where these are too few.
+
+    None where no pair differs on two days or more, as with one candidate.
+    """
     names = {name.removeprefix(FREE) for name in free["model"].unique()} | {MIX}
     pairs = {kind: pair for kind, pair in PAIRS.items() if set(pair) <= names}
-    if not pairs:
-        return None
     early = free.filter(pl.col("session") < first_asked)
     rows = early if early["session"].n_unique() >= ENOUGH_DAYS else free
     sides = _by_name(rows.filter(horizon_min=horizon_min), eta)
     found = {kind: _deviation(sides[a], sides[b], symbols, horizon_min) for kind, (a, b) in pairs.items()}
-    usual = next(iter(pairs.values()))
+    found = {kind: sd for kind, sd in found.items() if sd > 0}
+    if not found:
+        return None
+    usual = pairs[next(iter(found))]
 
     def alone(column: str) -> dict[str, float]:
         parts = {
@@ -59,7 +63,8 @@ def deviations(
             for value in sorted(rows[column].unique())
         }
         chosen = {value: [value] if column == "symbol" else symbols for value in parts}
-        return {value: _deviation(a, b, chosen[value], horizon_min) for value, (a, b) in parts.items()}
+        told = {value: _deviation(a, b, chosen[value], horizon_min) for value, (a, b) in parts.items()}
+        return {value: sd for value, sd in told.items() if np.isfinite(sd)}
 
     spread = {kind: found.get(kind, next(iter(found.values()))) for kind in PAIRS}
     return Deviations(

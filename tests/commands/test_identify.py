@@ -60,10 +60,6 @@ def test_a_program_that_is_a_free_candidate_is_identified_where_it_is_stated(scr
     assert stated(scripted.text(choice)) == digest
     assert scripted.params()["forecaster"]["files_sha256"] == digest
 
-    (scripted.path / SCRIPT).write_text("the second version")
-    with pytest.raises(ConfigurationError, match="the files of the program command have the digest"):
-        scripted.run("params", "--check")
-
 
 def test_what_is_no_program_has_no_files_to_identify(scripted):
     for arguments in ([], ["timegpt"]):

@@ -91,3 +91,11 @@ def test_params_state_which_files_answer(program):
             require(right)
     (program / "run.py").unlink()
     require_unchanged(right)  # a colleague without the program, who may have its answers
+
+
+def test_a_program_that_is_a_free_candidate_is_checked_like_an_asked_one(program):
+    stated = {"command": COMMAND, "files": FILES}
+    beside = forecaster_params(**stated, files_sha256=digest_of_files(COMMAND, FILES))
+    require_unchanged(beside)
+    with pytest.raises(ConfigurationError, match="the files of the program command have the digest"):
+        require_unchanged(forecaster_params(**stated, files_sha256="0" * 64))

@@ -1,0 +1,160 @@
+"""What `make plan` says of evidence: from free forecasts alone, made where no run left them, touching no file."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.commands import evidence
+from stages.commands.evidence import evidence_lines
+from stages.params.study import Study
+from stages.questions.market import Market
+from stages.questions.schedule import plan_questions
+from stages.tables.forecasts import Quantiles
+from stages.worth.free_days import Deviations
+from tests.architecture.dependencies import ROOT
+from tests.features.made_bars import made_calendar
+from tests.questions.markets import random_market
+
+CALENDAR = made_calendar(16, n_bars=110)
+SYMBOLS = ("NULL", "STRONG")
+SMALL: dict[str, dict[str, Any]] = {
+    "universe": {"symbols": SYMBOLS, "whitelist": ["STRONG"], "context_symbol": "NULL"},
+    "requests": {"history_days": [2], "horizons_min": [10], "snapshots_et": ["10:00", "10:30"]},
+    "forecaster": {"lookback_sessions": 6, "min_rows": 1, "fhs_paths": 100},
+    "rules": {"history_days": 2},
+    "worth": {"candidates": ["persistence", "ewma_fhs"], "planned_sessions": 40, "warmup_sessions": 3},
+}
+GRID = {"history_days": [2], "horizon_min": [10]}
+CLOCKS = ("09:45", "10:00", "10:30", "13:30", "14:45")
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return random_market(CALENDAR, *SYMBOLS)
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which nothing ran yet."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def document(**changes: dict[str, Any]) -> dict[str, Any]:
+    """The committed params, made small, with changes by section."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["sweep"]["grid"] |= GRID
+    for sections in (SMALL, changes):
+        for name, values in copy.deepcopy(sections).items():
+            params[name] |= values
+    return params
+
+
+def said(params: dict[str, Any], market: Market) -> list[str]:
+    study = Study.parse(params)
+    schedule, questions = plan_questions(
+        market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
+    )
+    return list(evidence_lines(params, market, schedule, questions))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def found(**changes: Any) -> Deviations:
+    same = {"days": 12, "pairs": dict.fromkeys(("usual", "close", "far"), 0.04), "by_snapshot": {}, "by_symbol": {}}
+    return Deviations(**same | changes)
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Deviations]:
+    """Deviations that are given, whatever free forecasts there are."""
+    given = {"": found()}
+    monkeypatch.setattr(evidence, "deviations", lambda *_: given[""])
+    return given
+
+
+def test_where_nothing_ran_free_forecasts_are_made_and_no_file_is_written(market, workspace):
+    """Of 16 sessions, 14 have two before them; too few are left to warm up, so that all 14 count."""
+    head, *_, source = [line for line in said(document(), market) if not line.startswith("Most evidence")]
+    assert head.startswith(
+        "Before you buy (NULL, STRONG, 2 snapshots, 2 calls a session, at most 40 sessions = 80 calls"
+    )
+    assert source == "These deviations come from 14 sessions of free forecasts; params state worth.planned_sd 0.05."
+    assert files(workspace) == {}
+
+
+def test_a_run_with_other_params_is_neither_read_nor_changed(market, workspace):
+    alone = said(document(), market)
+    lock = {"schema": "2.0", "stages": {"forecast_free": {"params": {"params.yaml": {"worth.warmup_sessions": 99}}}}}
+    (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
+    evidence.QUANTILES.parent.mkdir(parents=True)
+    evidence.QUANTILES.write_bytes(b"free forecasts of another study")
+    before = files(workspace)
+
+    assert said(document(), market) == alone
+    assert files(workspace) == before
+
+
+def test_a_run_with_these_params_is_read(market, workspace, monkeypatch):
+    """Its forecasts are read from the file: with those of one candidate alone, nothing can be compared."""
+    lock = {"schema": "2.0", "stages": {"forecast_free": {"params": {"params.yaml": {"worth.warmup_sessions": 3}}}}}
+    (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
+    evidence.QUANTILES.parent.mkdir(parents=True)
+    Quantiles.create_empty().write_parquet(evidence.QUANTILES)
+    assert said(document(), market)[0].startswith("No two free forecasts differ")
+
+
+@pytest.mark.parametrize("candidates", [["persistence"], ["har"], ["persistence", "command"], ["command"]])
+def test_without_two_free_forecasts_it_says_so_and_no_more(market, candidates):
+    """A program is never run by a plan, so it counts for none."""
+    program = {"command": ["no-such-program"], "files": ["no-such-file"], "files_sha256": "0" * 64}
+    lines = said(document(worth={"candidates": candidates}, forecaster=program), market)
+    assert lines == [
+        "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence cannot be told."
+    ]
+
+
+def test_money_is_told_where_a_price_is_stated(market, known):
+    """A session takes two calls at 0.5; so does each of the sessions until it is known."""
+
+    def prices(**worth: Any) -> list[tuple[int, str]]:
+        lines = [line for line in said(document(worth=worth), market) if " calls, at a price of " in line]
+        told = [line.split(" calls, at a price of ") for line in lines]
+        return [(int(before.split()[-1]), after.split(";")[0]) for before, after in told]
+
+    assert prices() == []
+    by_call = prices(price_per_call=0.5)
+    assert len(by_call) >= 3
+    assert by_call == [(calls, f"{0.5 * calls:,.2f}") for calls, _ in by_call]
+
+
+def test_tokens_have_a_price_too(market, known, monkeypatch):
+    """A session of 2 calls and 3,000,000 tokens makes 1.5 million a call."""
+    real = evidence.calls_by_session
+    monkeypatch.setattr(evidence, "calls_by_session", lambda asked: real(asked).with_columns(tokens=3_000_000))
+    line = next(line for line in said(document(worth={"price_per_million_tokens": 2.0}), market) if "price" in line)
+    calls = int(line.split(" calls, ")[0].split()[-1])
+    assert f"at a price of {3.0 * calls:,.2f};" in line
+
+
+def test_snapshots_and_symbols_are_named_by_how_little_days_differ_with_them(market, known):
+    known[""] = found(
+        by_snapshot=dict(zip(CLOCKS, (0.05, 0.02, 0.03, 0.09, 0.04), strict=True)),
+        by_symbol={"STRONG": 0.01, "NULL": 0.01},
+    )
+    snapshots, symbols = said(document(), market)[-2:]
+    assert snapshots == (
+        "Most evidence a snapshot, by how much days differ with it alone: 10:00 (2.0 %), 10:30 (3.0 %), 14:45 (4.0 %), "
+        "09:45 (5.0 %), … 13:30 (9.0 %)."
+    )
+    assert symbols == "Most evidence a symbol, by how much days differ with it alone: NULL (1.0 %), STRONG (1.0 %)."
+
+
+def test_a_single_symbol_is_ranked_with_nobody(market, known):
+    known[""] = found(by_symbol={"STRONG": 0.01})
+    assert not [line for line in said(document(), market) if line.startswith("Most evidence")]
