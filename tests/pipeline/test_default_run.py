@@ -19,7 +19,7 @@ WORDLESS = {
     "artifacts/score_forecasts/forecast_gates.json": "d255dafc4aefc708",
     "artifacts/evaluate/gates.json": "0803f515e70ec4a5",
 }
-DRAWN = "612216f7a26a8e3e"
+DRAWN = "23421e73e18255ed"
 
 
 def test_a_clone_that_has_run_is_as_it_was_committed(default_run):
