@@ -14,8 +14,9 @@ import yaml
 
 from stages.engine import engine
 from stages.io import settings
-from stages.io.files import read_sheet, read_table, write_json
+from stages.io.files import read_sheet, read_table, write_json, write_table
 from stages.io.partitions import MANIFEST
+from stages.tables.forecasts import FreeWeights
 from stages.tables.market import Calendar
 from stages.trading import trade_grid
 from stages.trading.trade_grid import blocks_of
@@ -114,6 +115,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         (folder / "artifacts" / before).mkdir()
         (search / name).rename(folder / "artifacts" / before / name)
+    corrected = folder / "artifacts/calibrate"
+    shutil.copy(corrected / "calibrated.parquet", corrected / "free.parquet")
+    write_table(FreeWeights, FreeWeights.create_empty(), corrected / "free_weights.parquet")
     sessions = read_table(Calendar, folder / "artifacts/fetch_bars/calendar.parquet")["session"].to_list()
     days = [{"session": str(session), "dropped": False} for session in sessions]
     report = {"symbols": {symbol: {"days": days} for symbol in "ABC"}}
