@@ -84,8 +84,8 @@ class Asked:
             free = self.task.settings.free.model_copy(update={"candidates": (name,)})
             task = replace(self.task, settings=replace(self.task.settings, free=free))
             started = time.perf_counter()
-            _, snapshots = task(self.symbol, *self.tables)
-            yield name, (time.perf_counter() - started) / snapshots
+            _, planned = task(self.symbol, *self.tables)
+            yield name, (time.perf_counter() - started) / planned.snapshots.height
 
 
 def skills(free: pl.DataFrame, eta: float) -> dict[str, Skills]:
