@@ -79,7 +79,7 @@ def test_it_ends_with_the_verdict_and_bought_nothing_behind_it_or_twice(bought):
     verdict = verdict_of(folder)
     assert verdict["state"] == "NOT WORTH IT"
     steps = -(-verdict["sessions"] // 5)
-    assert requests == 5 * steps * A_DAY
+    assert requests == 5 * steps * A_DAY + 1, "one asks for the model's own numbers"
     assert max(server.series_billed.values()) == 1
     assert verdict["calls"] == verdict["sessions"] * A_DAY
     flat = " ".join(said.split())
