@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from stages.io import settings, workspace
@@ -44,6 +45,10 @@ def run_module(folder: Path, module: str, *arguments: str, **environment: str) -
 
 
 def forget() -> None:
-    """Params and DVC's configuration, which a process reads once."""
+    """Params, DVC's configuration and the login of buckets, which a process reads once."""
     settings.read_document.cache_clear()
     workspace._dvc_config.cache_clear()
+    if "gcsfs" in sys.modules:
+        fsspec.config.conf.clear()
+        fsspec.config.set_conf_env(fsspec.config.conf)
+        fsspec.get_filesystem_class("gs").clear_instance_cache()
