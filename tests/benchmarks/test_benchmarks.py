@@ -18,7 +18,7 @@ SHORT = [
     ["bench_startup"],
     ["bench_superior_ability"],
     ["bench_sweep", "1000"],
-    ["bench_universe", "25"],
+    ["bench_universe", "8"],
     ["bench_worth", "200"],
     ["detection", "1"],
 ]

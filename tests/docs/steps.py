@@ -25,7 +25,7 @@ README: list[Step] = [
     ("! { make run PRESET=synthetic_null", NOTHING_TO_FIND),
     ("make params", r"params: discarded .*amplitude_bp"),
     ("make experiments NAME=k_sigma", r"(?s)(Running stage 'backtest'.*){2}Ran experiment\(s\)"),  # 0.5 stands already
-    ("dvc exp show", r"(?s)(\[[a-z]+-[a-z]+\].*){3}"),  # the three of the sweep, by names that DVC gave
+    ("make show", r"(?s)(\[[a-z]+-[a-z]+\].*){3}"),  # the three of the sweep, by names that DVC gave
 ]
 
 FORECASTING: list[Step] = [
