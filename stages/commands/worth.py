@@ -20,6 +20,7 @@ from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
 from stages.io.files import read_json
 from stages.io.terminal import clock
+from stages.io.workspace import git
 from stages.params.study import Study
 from stages.questions.schedule import plan_questions
 from stages.runs.evidence import require_evidence
@@ -55,9 +56,9 @@ def study(step: int) -> None:
     require_sealed(stated, planned_end(stated, sessions))
 
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
-    asked, changed = asked or min(step, len(sessions)), set[Path]()
+    asked = asked or min(step, len(sessions))
     while True:
-        changed |= set(state({"requests": {"last_session": str(sessions[asked - 1])}}))
+        state({"requests": {"last_session": str(sessions[asked - 1])}})
         verdict = _judged(f"study: to {sessions[asked - 1]}")
         print(f"study: {line(verdict)}", flush=True)
         following = min(asked + step, len(sessions))
@@ -68,7 +69,9 @@ def study(step: int) -> None:
     show(verdict)
     if verdict["state"] == State.NOT_YET_KNOWN:
         print(f"The record ends on {sessions[-1]}: go on when it holds more sessions (`make refresh`).")
-    files = " ".join(sorted(map(str, changed)))
+    files = " ".join(
+        line[3:] for line in git("status", "--porcelain", "--untracked-files=all", "--", "conf").splitlines()
+    )
     print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {files} params.yaml dvc.lock`.")
 
 
