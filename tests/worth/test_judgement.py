@@ -82,6 +82,8 @@ def test_the_break_even_price_is_what_is_earned_more_by_the_calls_of_a_day():
     assert money["break_even"] == pytest.approx(0.5)
     assert money["bp_a_call"] == pytest.approx(0.5)
     assert money["price_per_call"] == 0.25
+    half = judge_worth(study_with(worth__notional=2e4), "w1", sides_of(10))[0]["money"]
+    assert half["bp_a_call"] == pytest.approx(0.25), "the same money is half as many bp of twice the notional"
     by_tokens = study_with(worth__notional=1e4, worth__price_per_million_tokens=25.0)  # 10,000 tokens a call
     assert judge_worth(by_tokens, "w1", sides_of())[0]["money"]["price_per_call"] == pytest.approx(0.25)
 
