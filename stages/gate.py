@@ -12,14 +12,13 @@ from rich.table import Table
 
 from stages.errors import GateNotMet
 from stages.io.files import read_json
-from stages.io.terminal import run
+from stages.io.terminal import run, show
 from stages.runs.evidence import require_evidence
 from stages.trading.holdout import NOT_BEGUN
 from stages.worth.card import beside_the_gates, card
 
 GATES = Path("artifacts/evaluate/gates.json")
 WORTH = Path("artifacts/judge_worth/worth.json")
-CARD_WIDTH = 80
 
 
 def main() -> None:
@@ -28,7 +27,10 @@ def main() -> None:
     document = read_json(GATES)
 
     Console(highlight=False, width=120).print(_table(document))
-    print_card(document["verdict"])
+    worth = read_json(WORTH)
+    print()
+    show((*card(worth), beside_the_gates(worth["state"], document["verdict"])))
+    print()
 
     if not document["holds"]:
         verdict = document["verdict"]
@@ -42,16 +44,6 @@ def main() -> None:
             "artifacts/report/index.html say why."
         )
     print(f"gate: {document['verdict']}")
-
-
-def print_card(verdict: str) -> None:
-    """The buyer's verdict below the gates, at the terminal's width, and why the two may differ."""
-    worth = read_json(WORTH)
-    console = Console(highlight=False, width=min(Console().width, CARD_WIDTH))
-    console.print()
-    for paragraph in filter(None, (*card(worth), beside_the_gates(worth["state"], verdict))):
-        console.print(paragraph, markup=False)
-    console.print()
 
 
 def _table(document: dict[str, Any]) -> Table:

@@ -1,5 +1,6 @@
 """Stage `judge_worth`: is the asked forecaster worth its price, by evidence that may be looked at after every day."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from stages.io.files import read_table, write_json, write_table
@@ -12,7 +13,7 @@ from stages.tables.forecasts import FREE, FreeWeights, Scored, is_local, makers
 from stages.tables.worth import Calls, WorthDays
 from stages.trading.identity import stated_strategy
 from stages.worth.judgement import judge_worth, last_weights
-from stages.worth.money import Bought, Priced, money_days
+from stages.worth.money import Bought, money_days
 from stages.worth.series import Sides
 from stages.worth.study_id import study_id
 
@@ -29,6 +30,7 @@ def main() -> None:
     asked = span.forecasts.filter(model=study.forecaster.model, history_days=study.rules.history_days)
     of_models = read_table(Scored, SEARCH / "free.parquet").partition_by("model", as_dict=True)
     free = {str(model).removeprefix(FREE): rows for (model,), rows in of_models.items()}
+    strategy = stated_strategy(study, frozenset())
     bought = Bought.of(read_table(Calls, CALLS, session=span.calendar["session"].to_list()))
 
     sides = Sides(
@@ -36,7 +38,7 @@ def main() -> None:
         free=free,
         weights=last_weights(read_table(FreeWeights, SEARCH / "free_weights.parquet"), study),
         bought=bought,
-        money=money_days(span, asked, free, stated_strategy(study, frozenset()), Priced(bought, study.worth)),
+        money=money_days(replace(span, forecasts=asked), free, strategy, bought, study.worth),
         learns_here=is_local(makers(asked)),
     )
     verdict, evidence = judge_worth(study, name, sides)

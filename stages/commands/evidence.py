@@ -18,10 +18,7 @@ from stages.forecasting.har import FEWEST_SESSIONS
 from stages.io.files import read_table
 from stages.paid.batches import batches_of, calls_by_session
 from stages.paid.units import most
-from stages.params.forecaster import LocalParams
-from stages.params.section import parse
 from stages.params.study import Study
-from stages.params.worth import FreeParams
 from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market
 from stages.questions.question import Question
@@ -39,11 +36,14 @@ SD_DECIMALS = 3
 
 
 def evidence_lines(
-    document: Mapping[str, Any], market: Market, schedule: pl.DataFrame, questions: list[Question]
+    study: Study, market: Market, schedule: pl.DataFrame, questions: list[Question], *, ran: bool
 ) -> Iterator[str]:
-    """What evidence costs under these params; `schedule` and `questions` as `plan_questions` gives them."""
-    study = Study.parse(dict(document))
-    free, symbols = _free(document, market, schedule), study.universe.symbols
+    """What evidence costs under these params; `schedule` and `questions` as `plan_questions` gives them.
+
+    `ran`: the last run made its free forecasts with these params.
+    """
+    free = read_table(Quantiles, QUANTILES) if ran else _made_now(study, market, schedule)
+    symbols = study.universe.symbols
     found = None
     if len(free):
         first_asked = schedule.filter(status="ok").sort("session")["session"][0]
@@ -90,13 +90,14 @@ def _ranked(found: Deviations) -> Iterator[str]:
             yield f"Most evidence a {what}, by how much days differ with it alone: {said}{more}."
 
 
-def _free(document: Mapping[str, Any], market: Market, schedule: pl.DataFrame) -> pl.DataFrame:
-    """Free forecasts of the last run if it had these params; or made now, for as many sessions as are needed."""
-    if QUANTILES.exists() and not findings(read_run(params=document), [STAGE]).told:
-        return read_table(Quantiles, QUANTILES)
-    given = dict(document)
-    study = Study.parse(given)
-    settings = FreeSettings(parse(FreeParams, given), parse(LocalParams, given), study.requests, study.quality)
+def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
+    """Whether the last run made free forecasts, with these params."""
+    return QUANTILES.exists() and not findings(read_run(params=document), [STAGE]).told
+
+
+def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:
+    """Free forecasts of as many sessions as are needed."""
+    settings = FreeSettings(study.worth, study.forecaster, study.requests, study.quality)
     answer = PerSymbol.of(settings, market.calendar, schedule)
     asked = schedule.filter(status="ok")["session"].unique().sort()
     warm_up = answer.warm_up["session"].n_unique() - FEWEST_SESSIONS  # the first of them have too little past

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from stages.commands.evidence import evidence_lines
+from stages.commands.evidence import evidence_lines, free_forecasts_ran
 from stages.configuration.compose import compose, present
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
@@ -48,7 +48,7 @@ def tell_price(document: dict[str, Any] | None) -> None:
         schedule, questions = plan_questions(
             market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
         )
-        evidence = list(evidence_lines(document, market, schedule, questions))
+        evidence = list(evidence_lines(study, market, schedule, questions, ran=free_forecasts_ran(document)))
         if not study.forecaster.is_paid:
             print(_told_free(questions, study), "", *evidence, sep="\n")
             return

@@ -14,12 +14,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
 from stages.io.files import read_json
-from stages.io.terminal import clock
+from stages.io.terminal import clock, show
 from stages.io.workspace import git
 from stages.params.study import Study
 from stages.questions.schedule import plan_questions
@@ -31,20 +29,12 @@ from stages.worth.verdict import State
 
 WORTH = Path("artifacts/judge_worth/worth.json")
 STAGE = "judge_worth"
-WIDTH = 80
 
 
 def worth() -> None:
     """worth.json -> the card."""
     require_evidence(STAGE)
-    show(read_json(WORTH))
-
-
-def show(verdict: dict[str, Any]) -> None:
-    """Print the card."""
-    console = Console(highlight=False, width=min(Console().width, WIDTH))
-    for paragraph in card(verdict):
-        console.print(paragraph, markup=False)
+    show(card(read_json(WORTH)))
 
 
 def study(step: int) -> None:
@@ -66,7 +56,7 @@ def study(step: int) -> None:
             break
         asked = following
     print()
-    show(verdict)
+    show(card(verdict))
     if verdict["state"] == State.NOT_YET_KNOWN:
         print(f"The record ends on {sessions[-1]}: go on when it holds more sessions (`make refresh`).")
     files = " ".join(

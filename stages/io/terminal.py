@@ -86,6 +86,16 @@ def say(verb: str, **facts: object) -> None:
     print(f"{verb}: {words}", flush=True)
 
 
+def show(paragraphs: Iterable[str], width: int = 80) -> None:
+    """Print sentences wrapped at the terminal's width, at most `width` columns; empty ones are left out."""
+    from rich.console import Console  # only what a person reads
+
+    console = Console(highlight=False)
+    console.width = min(console.width, width)
+    for paragraph in filter(None, paragraphs):
+        console.print(paragraph, markup=False)
+
+
 def run(main: Callable[[], None]) -> None:
     """Run `main`; a `PipelineError` or Ctrl-C becomes one sentence on stderr and its exit code."""
     try:

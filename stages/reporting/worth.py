@@ -66,6 +66,8 @@ def _beside(record: Record, verdict: Document) -> list[str]:
         "no_scale": "without a width",
     }
     counted = [f"{count(left[name], 'question')} {words}" for name, words in reasons.items() if left[name]]
+    if left["days_set_aside"]:
+        counted.append(f"{count(left['days_set_aside'], 'day')} with fewer than half of the symbols")
     if counted:
         said.append(f"Left out on both sides: {', '.join(counted)}.")
     return [one for one in said if one]

@@ -22,7 +22,7 @@ from stages.io.settings import PARAMS
 from stages.io.workspace import cached, git
 from stages.runs.evidence import LOCK, Run, parse_run, read_run, require_fetched
 from stages.trading.identity import strategy_id_of
-from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, opened
+from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, judged_worth, opened
 
 
 def fetch_run(name: str, files: Mapping[str, Path], folder: Path, later: Container[str] = ()) -> dict[str, Path]:
@@ -42,6 +42,7 @@ def fetch_run(name: str, files: Mapping[str, Path], folder: Path, later: Contain
 
 COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtest/bt_summary.csv"}
 VERDICT = "artifacts/evaluate/oos.json"
+WORTH = "artifacts/judge_worth/worth.json"
 MANIFEST = "artifacts/list_source/manifest.json"
 AFTER_THE_VARIANTS = {"evaluate", "report"}
 
@@ -93,6 +94,9 @@ def entries_of(runs: Iterable[Run]) -> Found:
             if content is not None:
                 rows = csv.DictReader(io.StringIO(content.decode("utf-8")))
                 found.entries.add(evaluated(run.params, rows))
+        worth = _content(run, "judge_worth", WORTH, found)
+        if worth is not None:
+            found.entries.add(judged_worth(run.params, json.loads(worth)["study_id"]))
         verdict = _content(run, "evaluate", VERDICT, found)
         if verdict is not None:
             _add_openings(json.loads(verdict), run, found)

@@ -66,7 +66,8 @@ LEVELS = (5, 25, 50, 75, 95)
 QUANTILES = tuple(f"q{level:02d}" for level in LEVELS)
 BENCHMARK = "persistence"  # the benchmark model of every run
 FREE = "free:"  # begins the model name of a free forecast, which answers beside the asked one
-FREE_MIX = f"{FREE}free_mix"
+MIX = "free_mix"  # the best free forecast, chosen by losses of earlier days
+FREE_MIX = f"{FREE}{MIX}"
 
 
 class Quantiles(ForecastKey):

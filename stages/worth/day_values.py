@@ -16,13 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from stages.calibration.mix import LOSS_PER_WIDTH
 from stages.errors import DataContractError
 from stages.tables.forecasts import LEVELS, QUANTILES
 
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 VERSIONS = {"calibrated": "{}", "raw": "raw_{}"}
 SHAPE, DIRECTION = "shape", "direction"
-EXPECTED = {SHAPE: 0.0755, DIRECTION: 0.2425}  # a Gaussian's own expected loss, by the width of its 90 % interval
+EXPECTED = {SHAPE: LOSS_PER_WIDTH, DIRECTION: 0.2425}  # of a Gaussian, by the width of its 90 % interval
 DECIMALS = 9  # of a day's value
 ROUNDING = 1e-6  # of losses in bp
 

@@ -18,10 +18,9 @@ import polars as pl
 
 from stages.calibration.methods import RAW, in_order
 from stages.calibration.mix import free_mix
-from stages.tables.forecasts import FREE, QUANTILES
+from stages.tables.forecasts import FREE, MIX, QUANTILES
 from stages.worth.day_values import SHAPE, compare, day_values
 
-MIX = "free_mix"
 PAIRS = {"usual": ("persistence", MIX), "close": ("ewma_fhs", "har"), "far": ("seasonal", MIX)}
 ENOUGH_DAYS = 10
 

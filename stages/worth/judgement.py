@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
-from stages.tables.forecasts import FREE, is_untrained, makers
+from stages.tables.forecasts import FREE, MIX, is_untrained, makers
 from stages.tables.worth import WorthDays
-from stages.worth.day_values import compare
+from stages.worth.day_values import SHAPE, compare
 from stages.worth.evidence import rejected_together
-from stages.worth.money import FREE_MIX, MoneyDays
+from stages.worth.money import MoneyDays
 from stages.worth.price_of_evidence import more_sessions, price_of_a_call, sessions_to_know
 from stages.worth.result import Money, Result, Training, e_value, verdict_fields
 from stages.worth.series import MONEY, PRIMARY, Series, Sides, primary_horizon, series_of
@@ -32,11 +32,11 @@ DECIMALS = 9
 def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, Any], pl.DataFrame]:
     """`worth.json` and `WorthDays` of the study with this id."""
     money, bought = sides.money, sides.bought
-    compared = compare(sides.asked, sides.free[FREE_MIX])
+    compared = compare(sides.asked, sides.free[MIX])
     all_series = list(series_of(study, sides, compared))
     found = {(one.question, one.cell): (one, one.judged()) for one in all_series}
     series, finding = found[study.worth.decide_by, PRIMARY]
-    decided = series.counted[finding.days - 1] if finding.days else None
+    last = series.counted[finding.days - 1] if finding.days else None
     undecided = finding.state == State.NOT_YET_KNOWN and len(finding.by_day.x) > 0
     before = int(series.before.sum())
     result = Result(
@@ -47,7 +47,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         horizon_min=primary_horizon(study),
         decide_by=study.worth.decide_by,
         rehearsal=sides.learns_here,
-        calls=bought.until(decided),
+        calls=bought.until(last),
         calls_a_session=int(np.median(bought.calls)) if len(bought.calls) else 0,
         step=STEP_SESSIONS,
         free_weights=dict(sides.weights),
@@ -62,7 +62,12 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     )
     beside = _beside(found, study.worth.alpha) | {
         "seen": _seen(series),
-        "left_out": {"void": compared.void, "uncalibrated": compared.uncalibrated, "no_scale": compared.no_scale},
+        "left_out": {
+            "void": compared.void,
+            "uncalibrated": compared.uncalibrated,
+            "no_scale": compared.no_scale,
+            "days_set_aside": found[SHAPE, PRIMARY][0].set_aside,
+        },
     }
     return result.as_document() | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
 

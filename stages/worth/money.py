@@ -8,7 +8,7 @@ are left out on both sides, since they would judge the asked forecasts by their 
 *Time*: a day's value is known at its close.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Self
@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from stages.params.worth import WorthParams
+from stages.tables.forecasts import MIX
 from stages.tables.trades import PORTFOLIO
 from stages.trading.book import SpanInputs
 from stages.trading.daily import daily_table
@@ -25,7 +26,6 @@ from stages.worth.evidence import Floats
 
 BP = 1e4
 PAIRED = ("ewma_fhs", "har", "persistence", "seasonal")  # the two that are nearest to each other first
-FREE_MIX = "free_mix"
 LEAST_SD = 1.0  # bp of one symbol's capital a day, where the rule trades neither side
 
 
@@ -49,19 +49,12 @@ class Bought:
             sum(calls for day, calls in zip(self.sessions, self.calls, strict=True) if session and day <= session)
         )
 
-    def only(self, sessions: Sequence[date]) -> Self:
+    def only(self, sessions: Iterable[date]) -> Self:
         """The same for some of the sessions."""
-        kept = np.array([day in set(sessions) for day in self.sessions], dtype=bool)
+        wanted = set(sessions)
+        kept = np.array([day in wanted for day in self.sessions], dtype=bool)
         days = [day for day, keep in zip(self.sessions, kept, strict=True) if keep]
         return replace(self, sessions=days, calls=self.calls[kept], tokens=self.tokens[kept])
-
-
-@dataclass(frozen=True)
-class Priced:
-    """What was bought, and the section of params that states its price."""
-
-    bought: Bought
-    params: WorthParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,23 +71,22 @@ class MoneyDays:
 
 
 def money_days(
-    span: SpanInputs, asked: pl.DataFrame, free: Mapping[str, pl.DataFrame], strategy: Strategy, priced: Priced
+    asked: SpanInputs, free: Mapping[str, pl.DataFrame], strategy: Strategy, bought: Bought, params: WorthParams
 ) -> MoneyDays:
-    """Every session of `span` in which the asked forecasts are calibrated; `free` by name, `free_mix` among them.
+    """Every session of `asked` in which its forecasts are calibrated; `free` by name, `free_mix` among them.
 
     The planned deviation is that between two free forecasts, which is known without any answer that was paid.
     """
-    sessions = asked.filter("calibrated")["session"].unique().sort().to_list()
-    bought, params = priced.bought.only(sessions), priced.params
+    bought = bought.only(asked.forecasts.filter("calibrated")["session"].unique())
     names = [name for name in PAIRED if name in free]
-    first, second = (*names, FREE_MIX)[:2]
+    first, second = (*names, MIX)[:2]
 
     def earned(rows: pl.DataFrame) -> Floats:
-        return daily_net_bp(replace(span, forecasts=rows), strategy, bought.sessions)
+        return daily_net_bp(replace(asked, forecasts=rows), strategy, bought.sessions)
 
-    net_bp = {name: earned(free[name]) for name in dict.fromkeys((FREE_MIX, first, second))}
+    net_bp = {name: earned(free[name]) for name in dict.fromkeys((MIX, first, second))}
     unit = 1.0 if params.notional is None else params.notional / BP
-    gross = (earned(asked) - net_bp[FREE_MIX]) * unit
+    gross = (earned(asked.forecasts) - net_bp[MIX]) * unit
     apart = (net_bp[first] - net_bp[second]) * unit
     sd = float(np.std(apart, ddof=1)) if len(apart) > 1 else 0.0
     return MoneyDays(bought=bought, gross=gross, net=gross - _price_of_days(bought, params), sd=sd or LEAST_SD * unit)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from stages.worth.evidence import Floats, running_means, scales, wealth
 from stages.worth.verdict import UNDECIDED, Terms, decide
@@ -21,7 +20,6 @@ PATHS, SEED = 1_000, 18
 ADVANTAGES = (0.01, 0.03, 0.05, 0.10, 0.0)
 LATE = 0.9
 QUARTILES = (0.25, 0.75)
-IN_DOUBT = 0.1  # on each side of the interval of a deviation
 DAYS_BY_SQUARE = 7.0  # days that a small advantage takes, times (advantage / deviation) squared
 
 
@@ -67,13 +65,6 @@ def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> 
     return found
 
 
-def likely_deviations(sd: float, days: int) -> tuple[float, float]:
-    """The interval that holds the true deviation in 80 % of cases, after `days` (two or more) with this one."""
-    free = days - 1
-    low, high = (sd * np.sqrt(free / chdtri(free, tail)) for tail in (IN_DOUBT, 1.0 - IN_DOUBT))
-    return float(low), float(high)
-
-
 def more_sessions(x: Floats, terms: Terms) -> tuple[int | None, int | None]:
     """Quartiles of the sessions until the verdict if days go on with the mean and deviation so far.
 
@@ -104,19 +95,18 @@ def price_of_a_call(
     return price_per_million_tokens * tokens_per_call / 1e6
 
 
-def before_you_buy(setup: Setup, sds: Mapping[str, float], terms: Terms, after_days: int = 0) -> list[str]:
+def before_you_buy(setup: Setup, sds: Mapping[str, float], terms: Terms) -> list[str]:
     """The plan in words: a headline, and a line for each advantage.
 
     `terms.s0` is `worth.planned_sd`, or the usual deviation where that is proposed. `sds` are the deviations of a day:
-    `close`, `usual` and `far`. Before a purchase these are pairs of free forecasters; after `after_days` bought days
-    they are the bought days' own, with its interval.
+    `close`, `usual` and `far`, each of a pair of free forecasters.
     """
     usual, *ends = (waits(sds[name], terms) for name in ("usual", "close", "far"))
     sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session
-    source = f"in the {after_days} days bought" if after_days else "as persistence does from the best free forecast"
     head = (
         f"Before you buy ({', '.join(setup.symbols)}, {setup.snapshots} snapshots, {setup.calls_a_session} calls a "
-        f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, {source}):"
+        f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, as "
+        "persistence does from the best free forecast):"
     )
     before = setup.sessions_before
     first = f"The first {before} sessions ({before * setup.calls_a_session:,} calls) only calibrate; they are counted."

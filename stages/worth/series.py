@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
+from stages.tables.forecasts import MIX
 from stages.worth.day_values import DIRECTION, SHAPE, Compared, compare, day_values
 from stages.worth.evidence import Floats
-from stages.worth.money import FREE_MIX, Bought, MoneyDays
+from stages.worth.money import Bought, MoneyDays
 from stages.worth.verdict import Finding, Terms, judge
 
 PRIMARY, RAW, MONEY = "primary", "raw", "money"
@@ -41,7 +42,10 @@ class Sides:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """The days of one cell of a question. *Shapes*: (days,), oldest first; `before`: days that are no evidence."""
+    """The days of one cell of a question, and how many were set aside for lack of symbols.
+
+    *Shapes*: (days,), oldest first; `before`: days that are no evidence.
+    """
 
     question: str
     cell: str
@@ -50,6 +54,7 @@ class Series:
     n_questions: Sequence[int]
     terms: Terms
     trained_until: date | None
+    set_aside: int = 0
 
     @property
     def before(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -133,7 +138,8 @@ def series_of(study: StageStudy, sides: Sides, compared: Compared) -> Iterator[S
     terms, until = terms_of(study), study.forecaster.trained_until
 
     def days(cell: Cell, of: Compared) -> Series:
-        table = day_values(of.questions, cell.column, cell.symbols, cell.horizon_min).table
+        found = day_values(of.questions, cell.column, cell.symbols, cell.horizon_min)
+        table = found.table
         return Series(
             question=cell.question,
             cell=cell.name,
@@ -142,12 +148,13 @@ def series_of(study: StageStudy, sides: Sides, compared: Compared) -> Iterator[S
             n_questions=table["n_questions"].to_list(),
             terms=terms,
             trained_until=until,
+            set_aside=found.set_aside,
         )
 
     for cell in _cells(study):
         yield days(cell, compared)
     for name, rows in sorted(sides.free.items()):
-        if name not in {FREE_MIX, study.forecaster.name}:
+        if name not in {MIX, study.forecaster.name}:
             cell = Cell(SHAPE, f"free={name}", f"{SHAPE}_calibrated", study.universe.symbols, primary_horizon(study))
             yield days(cell, compare(sides.asked, rows))
     yield Series(

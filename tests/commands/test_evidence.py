@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stages.commands import evidence
-from stages.commands.evidence import evidence_lines
+from stages.commands.evidence import evidence_lines, free_forecasts_ran
 from stages.params.study import Study
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions
@@ -59,7 +59,7 @@ def said(params: dict[str, Any], market: Market) -> list[str]:
     schedule, questions = plan_questions(
         market, study.universe.symbols, study.requests, study.forecaster.model_spec, study.quality
     )
-    return list(evidence_lines(params, market, schedule, questions))
+    return list(evidence_lines(study, market, schedule, questions, ran=free_forecasts_ran(params)))
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -25,6 +25,7 @@ RANKING, STATED, VERDICT = (
     "artifacts/backtest/bt_summary.csv",
     "artifacts/evaluate/oos.json",
 )
+WORTH = "artifacts/judge_worth/worth.json"
 
 
 COLUMNS = "combo,sharpe,sessions\n"
@@ -65,6 +66,7 @@ def recorded_run(project, swept: list[str], stated: str, opened: str | None = No
         "sweep": (RANKING, COLUMNS + "".join(f"{combo},{ratio(n)},63\n" for n, combo in enumerate(swept))),
         "backtest": (STATED, f"{COLUMNS}{stated},,63\n"),
         "evaluate": (VERDICT, json.dumps(status)),
+        "judge_worth": (WORTH, json.dumps({"study_id": "w00000000007"})),
     }
     digests = {path: cached(project, content) for path, content in tables.values()}
     stages = {
@@ -99,6 +101,13 @@ def test_variants_of_a_run_restored_from_the_run_cache_are_not_forgotten(project
     recorded_run(project, ["a", "b"], "c")
     assert project.run("trials", "--present") == ""
     assert variants(project) == {"a", "b", "c"}
+
+
+def test_the_study_of_a_run_restored_from_the_run_cache_is_counted_too(project):
+    recorded_run(project, ["a"], "a")
+    project.run("trials", "--present")
+    (entry,) = (entry for entry in log(project).entries() if entry.worth)
+    assert (entry.worth, entry.forecaster) == ("w00000000007", "seasonal")
 
 
 def test_before_the_first_run_there_is_nothing_to_log(project):

@@ -7,11 +7,10 @@ import polars as pl
 import pytest
 
 from stages.params.worth import WorthParams
-from stages.tables.forecasts import Scored
 from stages.tables.trades import Trades
 from stages.trading.book import SpanInputs
 from stages.trading.strategy import Strategy
-from stages.worth.money import Bought, Priced, money_days
+from stages.worth.money import Bought, money_days
 from tests.scoring.simulated import as_answered, with_truth
 from tests.trading.books import DOCUMENT, WHITELIST, calendar, session, strategy, trade
 
@@ -52,8 +51,7 @@ def days_of(**prices: object):
     bought = Bought(sessions=sessions, calls=np.array([8.0, 8, 8, 4]), tokens=np.array([8e5, 8e5, 8e5, 4e5]))
     params = WorthParams.model_validate(DOCUMENT["worth"] | prices)
     free = {name: rows(f"free:{name}", 20) for name in ("free_mix", "ewma_fhs", "har")}
-    span = Stub({}, Scored.create_empty(), calendar(SESSIONS))
-    return money_days(span, rows("asked"), free, strategy(), Priced(bought, params))
+    return money_days(Stub({}, rows("asked"), calendar(SESSIONS)), free, strategy(), bought, params)
 
 
 def test_without_a_notional_days_are_in_bp_and_have_no_price():
@@ -78,9 +76,8 @@ def test_sessions_without_a_calibrated_forecast_are_no_days():
     later = rows("asked").with_columns(calibrated=pl.col("session") > session(0))
     bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
     free = {name: rows(f"free:{name}") for name in ("free_mix", "ewma_fhs", "har")}
-    span = Stub({}, Scored.create_empty(), calendar(SESSIONS))
-    priced = Priced(bought, WorthParams.model_validate(DOCUMENT["worth"]))
-    found = money_days(span, later, free, strategy(), priced)
+    params = WorthParams.model_validate(DOCUMENT["worth"])
+    found = money_days(Stub({}, later, calendar(SESSIONS)), free, strategy(), bought, params)
     assert found.bought.sessions == [session(number) for number in (1, 2, 3)]
     assert found.gross.tolist() == [3.0, 0.0, -3.0]
     assert bought.until(session(1)) == 8

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
 
 from stages.worth.price_of_evidence import (
     Setup,
     before_you_buy,
-    likely_deviations,
     more_sessions,
     price_of_a_call,
     sessions_to_know,
@@ -67,15 +65,6 @@ def test_the_plan_agrees_with_days_that_are_drawn_one_after_the_other():
     observed = np.median([np.inf if day is None else day + 1 for day in days])
     [wait] = waits(SD, TERMS, [0.05])
     assert wait.median == pytest.approx(observed, rel=0.2)
-
-
-def test_the_interval_of_a_deviation_is_that_of_the_chi_square():
-    low, high = likely_deviations(SD, 15)
-    assert low == pytest.approx(SD * np.sqrt(14 / chi2.ppf(0.9, 14)))
-    assert high == pytest.approx(SD * np.sqrt(14 / chi2.ppf(0.1, 14)))
-    drawn = np.random.default_rng(1).standard_normal((2_000, 15)).std(axis=1, ddof=1)
-    inside = [low <= 1.0 <= high for low, high in map(likely_deviations, drawn, [15] * len(drawn))]
-    assert np.mean(inside) == pytest.approx(0.8, abs=0.03)
 
 
 def test_what_is_still_to_come_is_what_follows_the_days_so_far():
@@ -140,11 +129,10 @@ def test_a_longer_plan_begins_with_the_days_of_a_shorter_one():
 
 def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is_stated():
     setup = Setup(symbols=["A", "B"], snapshots=4, calls_a_session=8, sessions_before=3, price_per_call=0.5)
-    lines = before_you_buy(setup, SDS, terms(planned_sessions=40), after_days=15)
+    lines = before_you_buy(setup, SDS, terms(planned_sessions=40))
     [wait] = waits(SD, terms(planned_sessions=40), [0.10])
     days = wait.median + 3
     assert f"{days} sessions" in lines[4]
     assert f", {8 * days} calls, at a price of {4 * days:.2f};" in lines[4]
-    assert "in the 15 days bought" in lines[0]
     assert lines[1].startswith("advantage 1 %: not before the end of the plan; known at its end in ")
     assert lines[-1] == "The first 3 sessions (24 calls) only calibrate; they are counted."
