@@ -14,8 +14,9 @@ from stages.errors import GateNotMet
 from stages.io.files import read_json
 from stages.io.terminal import run, show
 from stages.runs.evidence import require_evidence
+from stages.runs.trial_log import looks_at
 from stages.trading.holdout import NOT_BEGUN
-from stages.worth.card import beside_the_gates, card
+from stages.worth.card import beside_the_gates, card, many_looks
 
 GATES = Path("artifacts/evaluate/gates.json")
 WORTH = Path("artifacts/judge_worth/worth.json")
@@ -29,7 +30,8 @@ def main() -> None:
     Console(highlight=False, width=120).print(_table(document))
     worth = read_json(WORTH)
     print()
-    show((*card(worth), beside_the_gates(worth["state"], document["verdict"])))
+    looked = many_looks(looks_at(worth["study_id"]), worth["planned_sessions"])
+    show((*card(worth), beside_the_gates(worth["state"], document["verdict"]), looked))
     print()
 
     if not document["holds"]:

@@ -21,6 +21,7 @@ SEARCH = Path("artifacts/seal/search")
 CALLS = Path("artifacts/forecast/calls.parquet")
 WORTH = Path("artifacts/judge_worth/worth.json")
 DAYS = Path("artifacts/judge_worth/days.parquet")
+SUMMARY = Path("artifacts/judge_worth/summary.json")
 
 
 def main() -> None:
@@ -43,8 +44,9 @@ def main() -> None:
     )
     verdict, evidence = judge_worth(study, name, sides)
 
-    log_study(name)
+    log_study(name, verdict["training"]["sessions_after"])
     write_json(verdict, WORTH)
+    write_json({"worth": verdict["state"]}, SUMMARY)
     write_table(WorthDays, evidence, DAYS)
     say("judge_worth", study=name, verdict=repr(verdict["state"]), sessions=verdict["sessions"], calls=verdict["calls"])
 

@@ -9,18 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 from stages.configuration.compose import present
 from stages.errors import ConfigurationError
 from stages.io.files import read_json
 from stages.io.terminal import progress
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
-from stages.runs.null_market import keep_luck, null_search_span, null_study
+from stages.runs.null_market import keep_luck, null_market, null_study
 from stages.runs.spans import keep_span
 from stages.trading.holdout import traded_kind
 from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.luck import Passed, at_other_dates, luck, replay
 from stages.trading.strategy import eligible_cells
+from stages.worth.verdict import State
 
 SEARCH = Path("artifacts/seal/search")
 GATES = Path("artifacts/score_forecasts/forecast_gates.json")
@@ -31,6 +35,7 @@ TOLD = {
     "trading": "the trading gates",
     "verdict": "both, as a run must",
     "fdr": "a symbol's gate of false discoveries alone",
+    "worth": "the buyer's verdict: WORTH IT",
 }
 
 
@@ -69,13 +74,17 @@ def _other_dates(study: Study, times: int) -> Iterator[Passed]:
 
 def _other_markets(study: Study, seeds: int) -> Iterator[Passed]:
     for seed in progress(range(seeds), "random walks"):
-        yield replay(null_search_span(seed), stated_strategy(study, frozenset()), study.gates)
+        span, state = null_market(seed)
+        passed = replay(span, stated_strategy(study, frozenset()), study.gates)
+        yield replace(passed, worth=state is State.WORTH_IT)
 
 
 def _tell(what: str, rates: Mapping[str, Mapping[str, Any]], study: Study) -> None:
-    told = [
-        f"{rate['passed']} pass {TOLD[name]} ({100 * rate['ci'][0]:.1f} to {100 * rate['ci'][1]:.1f} %)"
-        for name, rate in rates.items()
-    ]
-    promised = f"; gates.fdr.q promises at most {100 * study.gates.fdr.q:g} %" if study.gates.fdr else ""
-    print(f"null: of {what}, {', '.join(told)}{promised}", flush=True)
+    promised = {"worth": study.worth.alpha, "fdr": study.gates.fdr.q if study.gates.fdr else None}
+    table = Table("passed", "95 %", "promised", "by luck", box=None, pad_edge=False)
+    for name, rate in rates.items():
+        low, high = (f"{100 * end:.1f}" for end in rate["ci"])
+        at_most = promised.get(name)
+        table.add_row(str(rate["passed"]), f"{low} to {high} %", f"{100 * at_most:g} %" if at_most else "", TOLD[name])
+    print(f"null: of {what} pass", flush=True)
+    Console(highlight=False).print(table)

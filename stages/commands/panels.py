@@ -19,6 +19,7 @@ GATES = {
     "trading": "the trading gates",
     "verdict": "both, as a run must",
     "fdr": "some symbol's gate of false discoveries alone",
+    "worth": "the buyer's verdict: WORTH IT",
 }
 
 

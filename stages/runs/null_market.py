@@ -1,7 +1,8 @@
 """Null markets, which hold nothing to find, and the last result of `make null` for a strategy.
 
-A null market is the search span of the null study with another seed. Its stages run up to the cut in a temporary
-folder; nothing is logged, bought or kept. Results are kept beside the answer store, where no stage reads them.
+A null market is the null study with another seed. Its stages run up to the buyer's verdict in a temporary folder, with
+a store and a log of its own: nothing is logged, bought or kept here. Results are kept beside the answer store, where no
+stage reads them.
 
 *Errors*: `ConfigurationError` (exit 5) with the stage's own sentence when a null market cannot run.
 """
@@ -18,12 +19,14 @@ import yaml
 
 from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
+from stages.io.files import read_json
 from stages.io.object_store import LocalStore
 from stages.io.settings import PARAMS
-from stages.io.workspace import main_root, store_root
+from stages.io.workspace import store_root
 from stages.params.study import Study
 from stages.runs.spans import keep_span
 from stages.trading.book import SpanInputs
+from stages.worth.verdict import State
 
 
 def keep_luck(strategy: str, found: dict[str, Any]) -> None:
@@ -49,7 +52,7 @@ NULL_STUDY = (
     "worth.candidates=[persistence]",
     "worth.warmup_sessions=0",
 )
-TO_THE_CUT = (
+STAGES = (
     "list_source",
     "fetch_bars",
     "check_data",
@@ -59,8 +62,10 @@ TO_THE_CUT = (
     "forecast_free",
     "calibrate",
     "seal",
+    "judge_worth",
 )
 SEARCH = Path("artifacts/seal/search")
+WORTH = Path("artifacts/judge_worth/worth.json")
 RUN_STAGES = "import sys, runpy\nfor verb in sys.argv[1:]: runpy.run_module(f'stages.{verb}', run_name='__main__')"
 
 
@@ -69,16 +74,17 @@ def null_study() -> Study:
     return Study.parse(yaml.safe_load(to_yaml(compose(overrides=NULL_STUDY))))
 
 
-def null_search_span(seed: int) -> SpanInputs:
-    """The search span of the null study with this market seed."""
+def null_market(seed: int) -> tuple[SpanInputs, State]:
+    """The search span of the null study with this market seed, and the buyer's verdict on its forecaster."""
     with tempfile.TemporaryDirectory(prefix="null-") as name:
         scratch = Path(name)
         params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])
         (scratch / PARAMS).write_text(to_yaml(params), encoding="utf-8")
         (scratch / "conf").symlink_to(Path("conf").resolve())
-        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(main_root())}
-        command = [sys.executable, "-c", RUN_STAGES, *TO_THE_CUT]
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": name}
+        command = [sys.executable, "-c", RUN_STAGES, *STAGES]
         done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stages
         if done.returncode:
             raise ConfigurationError(f"the null market of seed {seed} cannot run: {done.stderr.strip()[-500:]}")
-        return keep_span(scratch / SEARCH, params["calibration"]["method"])
+        span = keep_span(scratch / SEARCH, params["calibration"]["method"])
+        return span, State(read_json(scratch / WORTH)["state"])

@@ -26,7 +26,7 @@ from stages.io.settings import PARAMS, read_params
 from stages.io.workspace import store_root
 from stages.params.api import ApiParams
 from stages.sessions.spans import ALL
-from stages.trading.trials import Entry, evaluated, judged_worth, opened
+from stages.trading.trials import Entry, evaluated, judged_worth, looks, opened
 
 FOLDER = "trials"
 
@@ -105,9 +105,14 @@ def log_opening(strategy_id: str, part: str = ALL) -> None:
     open_log(read_params(ApiParams)).add(opened(_params(), strategy_id, None if part == ALL else part))
 
 
-def log_study(study_id: str) -> None:
-    """Log that this study judges whether the asked forecaster is worth its price; called before the verdict is kept."""
-    open_log(read_params(ApiParams)).add(judged_worth(_params(), study_id))
+def log_study(study_id: str, sessions: int) -> None:
+    """Log that this study was judged after this many sessions of evidence; called before the verdict is kept."""
+    open_log(read_params(ApiParams)).add(judged_worth(_params(), study_id, sessions))
+
+
+def looks_at(study_id: str) -> int:
+    """At how many lengths this log saw the study judged."""
+    return looks(TrialLog(LocalStore(store_root()), None).entries(), study_id)
 
 
 def logged_openings(source: str) -> list[tuple[str, str | None]]:

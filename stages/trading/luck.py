@@ -42,12 +42,14 @@ class Passed:
     symbol. `verdict`: what a run requires, the trading gates for the book of exactly the symbols that passed their
     forecast gates. `fdr`: the false-discovery gate alone, of at least one symbol; null where `gates.fdr` is. Where
     there is nothing to find, each of these is a false discovery, and `gates.fdr.q` is the most that the gate promises.
+    `worth`: the buyer's verdict says WORTH IT, which `worth.alpha` bounds; null where it was not asked.
     """
 
     forecast: bool
     trading: bool
     verdict: bool
     fdr: bool | None = None
+    worth: bool | None = None
 
 
 def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:

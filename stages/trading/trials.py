@@ -42,7 +42,7 @@ class Entry:
     """Variants that were evaluated together, the opening of a holdout, or a study of whether paying is worth it.
 
     `sharpes` belong to `variants`, over `sessions` each; entries older than this field have none. `worth` is the id of
-    a study that judged `forecaster`.
+    a study that judged `forecaster`, with `sessions` of evidence so far.
     """
 
     source: str
@@ -89,10 +89,10 @@ def opened(params: Params, strategy_id: str, month: str | None = None) -> Entry:
     return Entry(params["source"]["name"], params["report"]["study"], opening=strategy_id, month=month)
 
 
-def judged_worth(params: Params, study_id: str) -> Entry:
-    """The entry for a study of whether the asked forecaster is worth its price, under these params."""
+def judged_worth(params: Params, study_id: str, sessions: int) -> Entry:
+    """The entry for a study of whether the asked forecaster is worth its price, with this many sessions of evidence."""
     source, model = params["source"]["name"], params["forecaster"]["model"]
-    return Entry(source, params["report"]["study"], worth=study_id, forecaster=model)
+    return Entry(source, params["report"]["study"], sessions=sessions, worth=study_id, forecaster=model)
 
 
 def context_of(params: Params) -> str:
@@ -128,6 +128,11 @@ def prior_studies(entries: Iterable[Entry], now: str, source: str, forecaster: s
     """How many other studies ever judged whether this forecaster is worth its price on this source."""
     of_family = (entry for entry in entries if (entry.source, entry.forecaster) == (source, forecaster))
     return len({entry.worth for entry in of_family} - {None, now})
+
+
+def looks(entries: Iterable[Entry], study_id: str) -> int:
+    """At how many lengths this study was looked at; each look at its gates was one more chance to pass by luck."""
+    return len({entry.sessions for entry in entries if entry.worth == study_id} - {0})
 
 
 def prior_sharpe_var(entries: Iterable[Entry], family: tuple[str, str]) -> float | None:

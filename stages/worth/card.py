@@ -260,3 +260,13 @@ def beside_the_gates(state: str, gates: str) -> str:
             "one is as good."
         )
     return ""
+
+
+def many_looks(looks: int, planned_sessions: int) -> str:
+    """That the gates, unlike the verdict, are made for one look; empty after a single one."""
+    if looks < 2:
+        return ""
+    return (
+        f"The gates were looked at {looks} times while the study grew, and each look is a chance to pass by luck: "
+        f"judge them at the planned end, session {planned_sessions}."
+    )

@@ -136,7 +136,7 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
 def test_other_studies_of_worth_are_written_as_prior_studies_and_never_forgotten(project):
     here = study_id(project.params())
     for name in ("w00000000001", "w00000000002", here):
-        log_study(name)
+        log_study(name, 10)
     said = project.run("trials")
     assert "3 studies of worth" in said
     assert "2 other studies judged whether seasonal is worth its price on this source." in said

@@ -71,7 +71,7 @@ TUTORIAL: list[Step] = [
     COMMITTED,
     ("dvc exp run -n half_hourly", r"(?s)Running stage 'report'.*Ran experiment\(s\): half_hourly"),
     ("make compare A=HEAD B=half_hourly", "$ [ -e artifacts/page/HEAD-and-half_hourly.html ]"),
-    ("! { make gate", r"the verdict is FAIL.*\n.*Error 3"),
+    ("! { make gate", r"(?s)the verdict is FAIL.*Error 3"),
     ("make adopt", "$ python -m stages params --check"),
     STAGED,
     COMMITTED,

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from stages.worth.card import card, odds
+from stages.worth.card import card, many_looks, odds
 from stages.worth.result import Money, Result, Training, e_value, verdict_fields
 from stages.worth.verdict import State, Terms, judge
 
@@ -198,6 +198,12 @@ def test_a_verdict_becomes_a_document_of_plain_values_and_that_the_lines():
     )
     assert "40 to 1 was needed, looks and 1 earlier study included." in card(document)[1]
     assert set(document) == set(WORTH)
+
+
+def test_gates_that_were_looked_at_while_a_study_grew_say_so_and_where_to_judge_them():
+    said = "The gates were looked at 2 times while the study grew, and each look is a chance to pass by luck: "
+    assert many_looks(2, 120) == said + "judge them at the planned end, session 120."
+    assert many_looks(1, 120) == many_looks(0, 120) == ""
 
 
 def test_evidence_has_six_digits_and_beyond_every_number_is_still_written():

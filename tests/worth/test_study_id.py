@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from stages.trading.trials import Entry, judged_worth, prior_studies
+from stages.trading.trials import Entry, judged_worth, looks, prior_studies
 from stages.worth.study_id import study_id
 from tests.architecture.dependencies import ROOT
 
@@ -79,8 +79,16 @@ def test_where_money_decides_the_rule_and_its_costs_are_part_of_the_question():
 def test_other_studies_of_the_same_source_and_forecaster_are_counted_once_each():
     other = copy.deepcopy(PARAMS)
     other["forecaster"]["model"] = "ewma_fhs"
-    log = [*(judged_worth(PARAMS, name) for name in ("w1", "w2", "w2", "w3")), judged_worth(other, "w4")]
+    log = [*(judged_worth(PARAMS, name, 10) for name in ("w1", "w2", "w2", "w3")), judged_worth(other, "w4", 10)]
     log.append(Entry(PARAMS["source"]["name"], "x", variants=("a",)))
     assert prior_studies(log, "w3", PARAMS["source"]["name"], "seasonal") == 2
     assert prior_studies(log, "w9", PARAMS["source"]["name"], "seasonal") == 3
     assert prior_studies(log, "w1", "another source", "seasonal") == 0
+
+
+def test_a_study_was_looked_at_as_often_as_it_was_judged_at_another_length():
+    log = [judged_worth(PARAMS, "w1", sessions) for sessions in (10, 15, 15, 20)]
+    log += [judged_worth(PARAMS, "w2", 30), Entry("a source", "a study", variants=("a",), sessions=40)]
+    log.append(Entry("a source", "a study", worth="w1", forecaster="seasonal"))  # older than this count
+    assert looks(log, "w1") == 3
+    assert looks(log, "w3") == 0
