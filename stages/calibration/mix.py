@@ -94,7 +94,7 @@ def _mixed(rows: pl.DataFrame, members: list[str], eta: float) -> tuple[pl.DataF
 
     prior = np.array([PRIOR[name.removeprefix(FREE)] for name in members])
     weights = weights_by_day(_daily(losses[scored], day[scored], len(sessions)), prior / prior.sum(), eta)
-    average = np.sort((weights[day][:, :, None] * q).sum(axis=1), axis=1)
+    average = (weights[day][:, :, None] * q).sum(axis=1)  # in order, as each of them is
     mixed = questions.select(
         pl.exclude(*QUANTILES, "model", "source", "crossed", "^.*_px$"),
         *(pl.Series(name, average[:, level]) for level, name in enumerate(QUANTILES)),

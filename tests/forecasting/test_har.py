@@ -121,7 +121,10 @@ def test_only_the_sessions_of_the_lookback_count():
     days = [rng.normal(0, 5, 60).tolist() for _ in range(9)]
     few = forecaster_params(lookback_sessions=5)
     wild = [[50 * r for r in day] for day in days[:3]]
-    assert har(question(5), window(days), few).tolist() == har(question(5), window([*wild, *days[3:]]), few).tolist()
+    here = har(question(5), window(days), few).tolist()
+    assert here == har(question(5), window([*wild, *days[3:]]), few).tolist()
+    fifth = [50 * r for r in days[3]]  # of the five before today
+    assert here != har(question(5), window([*days[:3], fifth, *days[4:]]), few).tolist()
 
 
 def test_questions_in_any_order_are_answered_as_if_each_were_the_only_one():

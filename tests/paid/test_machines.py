@@ -416,3 +416,17 @@ def test_a_remote_that_dies_during_a_run_stops_the_budget_and_keeps_the_answers(
         backend.answer(questions(["AAA"], range(3)))
     assert server.sent == 2
     assert contexts.context().store.local.read(path_of(asked("AAA", 1).question.key)) is not None
+
+
+@pytest.mark.parametrize("step", ["free", "begin"])
+def test_locks_that_do_not_answer_end_the_run_before_anything_is_sent(
+    step: str, tmp_path: Path, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+):
+    def down(*_: Any, **__: Any) -> None:
+        raise OSError("connection reset")
+
+    backend = ContextFactory(tmp_path / "a", server.url, LocalStore(tmp_path / "remote")).backend(scope="remote")
+    monkeypatch.setattr(Attempts, step, down)
+    with pytest.raises(BudgetStop, match=r"the locks on the remote do not answer \(connection reset\)"):
+        backend.answer(questions(["AAA"], range(1)))
+    assert server.sent == 0

@@ -79,6 +79,8 @@ def test_without_ties_every_share_is_that_of_closed_intervals():
 
 def test_plots_follow_the_same_rule():
     assert reliability([RIGHT])["calibrated"].to_list() == [0.05, 0.25, 0.5, 0.75, 0.95]
+    unmoved = RIGHT.with_columns(pl.lit(True).alias("void"), pl.lit(1e6).alias("y_bp"))
+    assert reliability([RIGHT, unmoved]).equals(reliability([RIGHT])), "what has no outcome counts nowhere"
     assert coverage_by_time([RIGHT]).row(0, named=True) | {"snapshot_et": ""} == {
         "method": METHOD, "horizon_min": 10, "snapshot_et": "", "raw": 0.5, "calibrated": 0.5, "n": 10, "n_days": 10,
     }  # fmt: skip
