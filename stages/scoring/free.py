@@ -54,23 +54,25 @@ def _sums(forecasts: pl.DataFrame) -> Iterator[tuple[str, int, str, DaySums]]:
     """Losses by day of each symbol, horizon and model, the asked model and the mix first, on the questions of all."""
     models = sorted(forecasts["model"].unique(), key=lambda name: (name.startswith(FREE), name != FREE_MIX, name))
     able = forecasts.filter(~pl.col("void"), "calibrated").filter(pl.len().over(QUESTION) == len(models))
-    for (symbol, horizon), group in able.group_by("symbol", "horizon_min", maintain_order=True):
-        rows = {model: group.filter(model=model).sort(QUESTION) for model in models}
-        losses = {model: elementary_losses(one) for model, one in rows.items()}
-        others = [
-            _pinball(losses.get(model), group.height // len(models)).alias(name) for name, model in OTHERS.items()
-        ]
-        for model in models:
-            beside = losses[model].with_columns(others)
-            sums = LossRows.of(rows[model].select("symbol", "session").hstack(beside), beside.columns)
-            yield str(symbol), int(str(horizon)), model, sums.by_day(np.arange(beside.height))
+    if able.is_empty():
+        return
+    able = able.sort(*QUESTION, pl.col("model").cast(pl.Enum(models)))  # each question by all models, one by one
+    losses = elementary_losses(able)
+    pinball = dict(zip(models, _pinball(losses).reshape(-1, len(models)).T, strict=True))
+    unanswered = np.full(able.height // len(models), np.nan)
+    beside = losses.with_columns(
+        pl.Series(name, np.repeat(pinball.get(model, unanswered), len(models))) for name, model in OTHERS.items()
+    )
+    rows = LossRows.of(able.select("symbol", "session").hstack(beside), beside.columns)
+    places = able.with_row_index("row").group_by("symbol", "horizon_min", "model", maintain_order=True).agg("row")
+    for symbol, horizon, model, places_of_group in places.iter_rows():
+        yield symbol, horizon, model, rows.by_day(np.array(places_of_group))
 
 
-def _pinball(losses: pl.DataFrame | None, n: int) -> pl.Series:
-    """Mean pinball loss of each question; NaN for a model that did not answer."""
-    if losses is None:
-        return pl.Series([np.nan] * n, dtype=pl.Float64)
-    return losses.select(pl.mean_horizontal(f"{VERSION}_pinball_{level:02d}" for level in LEVELS)).to_series()
+def _pinball(losses: pl.DataFrame) -> Floats:
+    """Mean pinball loss of each forecast."""
+    mean = pl.mean_horizontal(f"{VERSION}_pinball_{level:02d}" for level in LEVELS)
+    return losses.select(mean).to_series().to_numpy()
 
 
 def _entry(sums: DaySums, params: GatesParams) -> Document:
