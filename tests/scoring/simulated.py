@@ -15,7 +15,7 @@ from stages.tables.forecasts import LEVELS, QUANTILES, Scored
 from tests.architecture.dependencies import ROOT
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-GATES = GatesParams.model_validate(PARAMS["gates"])
+GATES = GatesParams.model_validate(PARAMS["gates"] | {"bootstrap_reps": 200})  # fewer draws than a run takes
 CALIBRATION = CalibrationParams.model_validate(PARAMS["calibration"])
 NORMAL = norm.ppf(np.array(LEVELS) / 100)
 SIGMA_5M = 15e-4
