@@ -49,9 +49,9 @@ def main() -> None:
     )
 
     questions = read_questions(REQUESTS)
-    backend = open_backend(forecaster)
+    backend = open_backend(forecaster, requests)
     answers = ask_all(questions, schedule, market, backend)
-    benchmark = ask_benchmark(questions, schedule, market, forecaster)
+    benchmark = ask_benchmark(questions, schedule, market, forecaster, requests)
 
     parts = (quantile_table(part, answers, benchmark, requests, forecaster) for part in by_symbol(schedule))
     write_table_parts(Quantiles, parts, QUANTILES)

@@ -18,7 +18,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import MOST_BP, Answer, Asked, Backend
-from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.local import local_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market
@@ -47,12 +47,16 @@ def ask_all(
 
 
 def ask_benchmark(
-    questions: Sequence[Question], schedule: pl.DataFrame, market: Market, forecaster: ForecasterParams
+    questions: Sequence[Question],
+    schedule: pl.DataFrame,
+    market: Market,
+    forecaster: ForecasterParams,
+    requests: RequestsParams,
 ) -> dict[str, Answer]:
     """The answers of persistence to the same questions; empty if persistence is the forecaster itself."""
     if forecaster.name == BENCHMARK:
         return {}
-    return ask_all(questions, schedule, market, LOCAL_FORECASTERS[BENCHMARK](forecaster))
+    return ask_all(questions, schedule, market, local_backend(BENCHMARK, forecaster, requests.horizons_min))
 
 
 def by_symbol(schedule: pl.DataFrame) -> list[pl.DataFrame]:
@@ -101,9 +105,9 @@ def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> d
 
 
 def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[int, ...]) -> pl.DataFrame:
-    """Quantiles by key and horizon: step h-1 of the answer is h minutes ahead."""
-    steps, given = np.array(horizons_min) - 1, [answers[key] for key in keys.unique(maintain_order=True)]
-    values = np.stack([answer.values_bp[:, steps].T for answer in given])
+    """Quantiles by key and horizon."""
+    given = [answers[key] for key in keys.unique(maintain_order=True)]
+    values = np.stack([answer.at(horizons_min).T for answer in given])
     repeated = {
         "key": [answer.key for answer in given for _ in horizons_min],
         "source": [answer.source for answer in given for _ in horizons_min],
@@ -118,7 +122,7 @@ def require_whole(question: Question, answer: Answer | None) -> None:
     where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
     if answer is None:
         raise DataContractError(f"{where} has no answer: run `dvc repro forecast` again.")
-    shape = (len(question.levels), question.horizon_min)
+    shape = (len(question.levels), question.horizon_min if answer.ahead is None else len(answer.ahead))
     if answer.values_bp.shape != shape:
         raise DataContractError(
             f"{where}: the answer of {answer.source} has shape {answer.values_bp.shape}, not {shape}."

@@ -2,8 +2,8 @@
 
 Soundness is checked before an answer is kept, and is at least as strict as all later stages require.
 
-*Shapes*: `values_bp` (levels, horizon): levels in the question's order, ascending; step h-1 is h minutes ahead.
-`mean_bp` and `most_bp` (horizon,).
+*Shapes*: `values_bp` (levels, steps): levels in the question's order, ascending. The steps are the minutes ahead in
+`Answer.ahead`; a bought answer has all up to the horizon. `mean_bp` and `most_bp` (horizon,).
 *Units*: bp of log return from the last row sent.
 *Time*: a backend sees a question's window and nothing later.
 """
@@ -29,11 +29,20 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one question; `source` names model and deployment, `local:<name>` or `command:<model>`."""
+    """The answer to one question; `source` names model and deployment, `local:<name>` or `command:<model>`.
+
+    `ahead`: the minutes ahead of its steps, None for every minute from the first on.
+    """
 
     key: str
     source: str
     values_bp: NDArray[np.float64]
+    ahead: tuple[int, ...] | None = None
+
+    def at(self, horizons_min: tuple[int, ...]) -> NDArray[np.float64]:
+        """The values so many minutes ahead, (levels, horizons)."""
+        steps = (minutes - 1 if self.ahead is None else self.ahead.index(minutes) for minutes in horizons_min)
+        return self.values_bp[:, list(steps)]
 
 
 class Backend(Protocol):

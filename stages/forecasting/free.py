@@ -27,7 +27,7 @@ from stages.errors import DataContractError
 from stages.forecasting.answering import answered, require_whole
 from stages.forecasting.backend import Answer, Asked
 from stages.forecasting.har import FEWEST_SESSIONS
-from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.local import local_backend
 from stages.forecasting.naive import FEWEST_MOVES
 from stages.forecasting.program_candidate import Planned
 from stages.params.forecaster import COMMAND, LocalParams, ModelSpec, local_spec
@@ -130,7 +130,8 @@ class PerSymbol:
         """Rows of the local candidates, and a program's questions. The rows of a snapshot are cut once for all."""
         settings = self.settings
         planners = {name: Planner(market, settings.unlimited, spec) for name, spec in settings.specs.items()}
-        backends = {name: LOCAL_FORECASTERS[name](settings.local) for name in planners if name != COMMAND}
+        horizons = settings.requests.horizons_min
+        backends = {name: local_backend(name, settings.local, horizons) for name in planners if name != COMMAND}
         answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
         keys: dict[Candidate, list[str]] = {name: [] for name in backends}
         of_program: list[Question] = []

@@ -8,7 +8,7 @@ move per unit of its scale; so the median is 0.
 Coefficients and past moves come from complete earlier sessions, so the snapshots of a day share them. With too few of
 these sessions, the answer is that of `ewma_fhs`.
 
-*Shapes*: `Fit.beta` (5, horizons), `Fit.z` (levels, horizons); column h-1 is h minutes ahead.
+*Shapes*: `ahead` (steps,), minutes; `Fit.beta` (5, steps), `Fit.z` (levels, steps), a column for each of them.
 *Units*: bp of log return; q is a number.
 *Time*: a weighted mean counts the bars before the minute that it predicts.
 *Source*: Corsi (2009), J. Financial Econometrics 7(2), on minutes instead of days; coefficients by
@@ -43,6 +43,7 @@ FEWEST_SESSIONS, FEWEST_ROWS = 4, 20
 class Fit:
     """What complete sessions say about the days after them."""
 
+    ahead: Ints
     pattern: Floats  # by minute of the session
     mean: float
     ewma: Floats  # after the last complete session
@@ -50,11 +51,11 @@ class Fit:
     z: Floats
 
     def answer(self, today: Floats) -> Floats:
-        """Quantiles in bp after today's returns so far, (levels, horizon)."""
-        known, horizon = len(today), self.z.shape[1]
+        """Quantiles in bp after today's returns so far, (levels, steps)."""
+        known = len(today)
         now = _ewma((today / self.pattern[:known]) ** 2, self.ewma)[-1]
         variance = np.maximum(np.array([self.mean, *now]) @ self.beta, SMALLEST)
-        usual = np.cumsum(self.pattern[known : known + horizon] ** 2)
+        usual = np.cumsum(self.pattern[known : known + self.ahead[-1]] ** 2)[self.ahead - 1]
         scaled: Floats = self.z * np.sqrt(variance * usual)
         return scaled
 
@@ -63,34 +64,32 @@ class Har:
     """The forecaster; it keeps its latest fit, which the snapshots of a day share."""
 
     def __init__(self) -> None:
-        self._latest: tuple[Ints, Ints, int, Fit | None] | None = None
+        self._latest: tuple[tuple[Ints, Ints, Ints], int, Fit | None] | None = None
 
-    def __call__(self, question: Question, window: Window, params: LocalWindows) -> Floats:
-        """Quantiles in bp, (levels, horizon)."""
+    def __call__(self, question: Question, window: Window, ahead: Ints, params: LocalWindows) -> Floats:
+        """Quantiles in bp, (levels, steps)."""
         starts = session_starts(window)
         whole = starts[-params.lookback_sessions - 1 :]
         fit = None
         if len(whole) > FEWEST_SESSIONS:
             past = slice(whole[0], whole[-1])
-            fit = self._fit(window.returns[past], whole - whole[0], question)
+            fit = self._fit((window.returns[past], whole - whole[0], ahead), question)
         if fit is None:
-            return ewma_fhs(question, window, params)
+            return ewma_fhs(question, window, ahead, params)
         return fit.answer(window.returns[whole[-1] :] / UNITS_PER_BP)
 
-    def _fit(self, returns: Ints, starts: Ints, question: Question) -> Fit | None:
+    def _fit(self, past: tuple[Ints, Ints, Ints], question: Question) -> Fit | None:
         known, horizon = self._latest, question.horizon_min
-        if known is None or known[2] != horizon or not all(map(np.array_equal, known[:2], (returns, starts))):
-            known = self._latest = returns, starts, horizon, fit_sessions(returns, starts, horizon, question.levels)
-        return known[3]
+        if known is None or known[1] != horizon or not all(map(np.array_equal, known[0], past)):
+            known = self._latest = past, horizon, fit_sessions(*past, horizon, question.levels)
+        return known[2]
 
 
-def har(question: Question, window: Window, params: LocalWindows) -> Floats:
-    """Quantiles in bp, (levels, horizon)."""
-    return Har()(question, window, params)
+def fit_sessions(returns: Ints, starts: Ints, ahead: Ints, horizon: int, levels: tuple[int, ...]) -> Fit | None:
+    """The fit on complete sessions; None where too few rows see the horizon.
 
-
-def fit_sessions(returns: Ints, starts: Ints, horizon: int, levels: tuple[int, ...]) -> Fit | None:
-    """The fit on complete sessions; None where they hold too few rows. `starts`: of each, and the end of the last."""
+    `starts`: of each session, and the end of the last.
+    """
     bp, lengths = returns / UNITS_PER_BP, np.diff(starts)
     minute = np.concatenate([np.arange(n) for n in lengths])
     pattern = usual_by_minute(bp, minute, int(lengths.max()) + horizon)
@@ -102,18 +101,17 @@ def fit_sessions(returns: Ints, starts: Ints, horizon: int, levels: tuple[int, .
         return None
     x = np.column_stack([np.full(len(rows), q.mean()), before[rows]])
     weight = 1 / np.maximum(before[rows, HOUR], SMALLEST)
-    ahead = np.arange(1, horizon + 1)[:, None]
-    future = _sums(q, rows, left, ahead) / ahead * weight
+    future = _sums(q, rows, left, ahead) / ahead[:, None] * weight
     usual = _sums(pattern[minute] ** 2, rows, left, ahead)
     moves = np.abs(_sums(returns, rows, left, ahead) / UNITS_PER_BP)
 
-    beta, z = np.empty((x.shape[1], horizon)), np.empty((len(levels), horizon))
-    for some, enough in _with_equal_rows(left, horizon):
+    beta, z = np.empty((x.shape[1], len(ahead))), np.empty((len(levels), len(ahead)))
+    for some, enough in _with_equal_rows(left, ahead):
         beta[:, some] = non_negative(x[enough] * weight[enough, None], future[some, enough])
         variance = np.maximum(beta[:, some].T @ x[enough].T, SMALLEST)
         size = np.sort(moves[some, enough] / np.sqrt(variance * usual[some, enough]))
         z[:, some] = quantiles_of_both_signs(size, levels)
-    return Fit(pattern, float(q.mean()), before[-1], beta, z)
+    return Fit(ahead, pattern, float(q.mean()), before[-1], beta, z)
 
 
 def usual_by_minute(bp: Floats, minute: Ints, length: int) -> Floats:
@@ -171,14 +169,14 @@ def _rows(starts: Ints) -> tuple[Ints, Ints]:
 
 
 def _sums(values: NDArray[np.generic], rows: Ints, left: Ints, ahead: Ints) -> Floats:
-    """Sums over the next bars of the session, (horizons, rows); `ahead` beyond its end counts up to its end."""
+    """Sums over the next bars of the session, (steps, rows); `ahead` beyond its end counts up to its end."""
     total = np.concatenate([[0], np.cumsum(values)])
-    sums: Floats = total[rows + np.minimum(ahead, left)] - total[rows]
+    sums: Floats = total[rows + np.minimum(ahead[:, None], left)] - total[rows]
     return sums
 
 
-def _with_equal_rows(left: Ints, horizon: int) -> list[tuple[slice, NDArray[np.bool_]]]:
-    """Horizons, as slices, that the same rows can see to the end, and these rows."""
-    last = np.unique([*left[left < horizon], horizon])
-    first = [0, *last[:-1]]
-    return [(slice(begin, end), left >= end) for begin, end in zip(first, last, strict=True)]
+def _with_equal_rows(left: Ints, ahead: Ints) -> list[tuple[slice, NDArray[np.bool_]]]:
+    """Steps, as slices, that the same rows can see to the end, and these rows."""
+    _, first = np.unique(np.searchsorted(np.unique(left), ahead), return_index=True)
+    stops = [*first[1:], len(ahead)]
+    return [(slice(begin, end), left >= ahead[begin]) for begin, end in zip(first, stops, strict=True)]

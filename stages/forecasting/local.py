@@ -1,6 +1,8 @@
 """Local forecasters: they answer on this machine, without key, network or cost, under names of their own.
 
-To add one: a function of question, window and params, a line in `LOCAL_FORECASTERS`, a file in
+They answer only for the minutes ahead that are read, `requests.horizons_min`.
+
+To add one: a function of question, window, minutes ahead and params, a line in `LOCAL_FORECASTERS`, a file in
 `conf/forecaster/`, a test.
 """
 
@@ -18,7 +20,7 @@ from stages.params.forecaster import LOCAL, LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import Window
 
-Forecast = Callable[[Question, Window, LocalWindows], NDArray[np.float64]]
+Forecast = Callable[[Question, Window, NDArray[np.int64], LocalWindows], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,15 @@ class LocalBackend:
     name: str
     forecast: Forecast
     params: LocalWindows
+    horizons_min: tuple[int, ...]
 
     def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
         """One answer per question, by key."""
-        source = f"{LOCAL}:{self.name}"
-        return {
-            one.question.key: Answer(one.question.key, source, self.forecast(one.question, one.window(), self.params))
-            for one in asked
-        }
+        return {one.question.key: self._answer(one.question, one.window()) for one in asked}
+
+    def _answer(self, question: Question, window: Window) -> Answer:
+        values_bp = self.forecast(question, window, np.array(self.horizons_min), self.params)
+        return Answer(question.key, f"{LOCAL}:{self.name}", values_bp, self.horizons_min)
 
     @property
     def took(self) -> Mapping[str, object]:
@@ -43,9 +46,14 @@ class LocalBackend:
         return {"calls": 0}
 
 
-LOCAL_FORECASTERS: dict[str, Callable[[LocalWindows], Backend]] = {
-    "seasonal": lambda params: LocalBackend("seasonal", seasonal, params),
-    "persistence": lambda params: LocalBackend("persistence", persistence, params),
-    "ewma_fhs": lambda params: LocalBackend("ewma_fhs", ewma_fhs, params),
-    "har": lambda params: LocalBackend("har", Har(), params),
+LOCAL_FORECASTERS: dict[str, Callable[[], Forecast]] = {
+    "seasonal": lambda: seasonal,
+    "persistence": lambda: persistence,
+    "ewma_fhs": lambda: ewma_fhs,
+    "har": Har,
 }
+
+
+def local_backend(name: str, params: LocalWindows, horizons_min: tuple[int, ...]) -> Backend:
+    """The forecaster of this name as a backend for these minutes ahead."""
+    return LocalBackend(name, LOCAL_FORECASTERS[name](), params, tuple(sorted(horizons_min)))

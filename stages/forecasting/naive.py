@@ -9,7 +9,7 @@ Seasonal mean: the median is the mean h-minute move that began at the snapshot's
 levels add the quantiles of these moves around their median. With fewer than two such moves, the answer is that of
 persistence.
 
-*Shapes*: moves (moves, horizon): column h-1 is the move over h minutes.
+*Shapes*: `ahead` (steps,), minutes; moves (moves, steps), a column for each of them.
 *Units*: bp of log return. *Time*: only moves within sessions of the window, so every move was over at the snapshot.
 *Source*: the naive and the seasonal average method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice
 (3rd ed.), 5.2.
@@ -29,10 +29,12 @@ def session_starts(window: Window) -> NDArray[np.int64]:
     return np.flatnonzero(window.minute == 0)
 
 
-def past_moves(window: Window, minutes: range, horizon: int, sessions: int) -> NDArray[np.float64]:
+def past_moves(
+    window: Window, minutes: range, horizon: int, ahead: NDArray[np.int64], sessions: int
+) -> NDArray[np.float64]:
     """Moves that began at the close of each of `minutes` in the last complete `sessions`, session by session.
 
-    A session too short for the move (a half day) is left out.
+    A session too short for the whole horizon (a half day) is left out.
     """
     starts = session_starts(window)
     lengths = np.diff(starts)
@@ -42,7 +44,7 @@ def past_moves(window: Window, minutes: range, horizon: int, sessions: int) -> N
     fits = np.array(minutes) + horizon < lengths[:, None]
     rows = begins[fits]
     level = np.cumsum(window.returns)
-    units = level[rows[:, None] + np.arange(1, horizon + 1)] - level[rows][:, None]
+    units = level[rows[:, None] + ahead] - level[rows][:, None]
     moves: NDArray[np.float64] = units / UNITS_PER_BP
     return moves
 
@@ -64,12 +66,14 @@ WHOLE_SESSION_MIN = 390
 FEWEST_MOVES = 20
 
 
-def persistence(question: Question, window: Window, params: LocalWindows) -> NDArray[np.float64]:
-    """Quantiles in bp, (levels, horizon)."""
+def persistence(
+    question: Question, window: Window, ahead: NDArray[np.int64], params: LocalWindows
+) -> NDArray[np.float64]:
+    """Quantiles in bp, (levels, steps)."""
     minute = int(window.minute[-1])
     for reach in (NEIGHBOURHOOD_MIN, WHOLE_SESSION_MIN):
         around = range(max(0, minute - reach), minute + reach + 1)
-        moves = past_moves(window, around, question.horizon_min, params.lookback_sessions)
+        moves = past_moves(window, around, question.horizon_min, ahead, params.lookback_sessions)
         if len(moves) >= FEWEST_MOVES:
             return spread(moves, question.levels)
     raise DataContractError(
@@ -78,11 +82,11 @@ def persistence(question: Question, window: Window, params: LocalWindows) -> NDA
     )
 
 
-def seasonal(question: Question, window: Window, params: LocalWindows) -> NDArray[np.float64]:
-    """Quantiles in bp, (levels, horizon)."""
+def seasonal(question: Question, window: Window, ahead: NDArray[np.int64], params: LocalWindows) -> NDArray[np.float64]:
+    """Quantiles in bp, (levels, steps)."""
     minute = int(window.minute[-1])
-    moves = past_moves(window, range(minute, minute + 1), question.horizon_min, params.lookback_sessions)
+    moves = past_moves(window, range(minute, minute + 1), question.horizon_min, ahead, params.lookback_sessions)
     if len(moves) < 2:
-        return persistence(question, window, params)
+        return persistence(question, window, ahead, params)
     quantiles: NDArray[np.float64] = moves.mean(axis=0) + spread(moves, question.levels)
     return quantiles

@@ -25,18 +25,19 @@ from stages.paid.locks import Attempts, home_of
 from stages.paid.program_door import answer_store, open_program
 from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND, ForecasterParams
+from stages.params.requests import RequestsParams
 
 REPORT_PATH = "artifacts/api_budget.json"
 
 
-def open_backend(forecaster: ForecasterParams) -> Backend:
+def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Backend:
     """The backend that `forecaster.name` names; local runs import neither the SDK nor pandas."""
     if forecaster.name == COMMAND:
         return open_program(forecaster)
     if not forecaster.is_paid:
-        from stages.forecasting.local import LOCAL_FORECASTERS  # prices and purchases need no scipy
+        from stages.forecasting.local import local_backend  # prices and purchases need no scipy
 
-        return LOCAL_FORECASTERS[forecaster.name](forecaster)
+        return local_backend(forecaster.name, forecaster, requests.horizons_min)
     require_driver("the paid backend")
     return PaidBackend(open_context(forecaster, read_params(ApiParams)))
 

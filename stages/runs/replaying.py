@@ -19,7 +19,7 @@ from stages.features.context import Context
 from stages.forecasting.answering import ask_all, quantile_table
 from stages.forecasting.backend import Answer
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
-from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.local import local_backend
 from stages.forecasting.program_candidate import ask_program, with_program
 from stages.io.dated_files import read_actions
 from stages.params.forecaster import COMMAND, LOCAL
@@ -136,7 +136,9 @@ class _Stages:
         if COMMAND not in study.worth.candidates:
             return quantiles
         planned = [one for _, one in answered]
-        stand_ins = ask_program(planned, market, LOCAL_FORECASTERS[BENCHMARK](study.forecaster))
+        stand_ins = ask_program(
+            planned, market, local_backend(BENCHMARK, study.forecaster, study.requests.horizons_min)
+        )
         empty = Quantiles.create_empty()
         stand_in = pl.concat(with_program(empty, one, stand_ins, study.requests) for one in planned)
         return Quantiles.of(pl.concat([quantiles, _by_key(self.record.of_program, Quantiles.of(stand_in))]))
@@ -161,7 +163,8 @@ class _Stages:
         self, name: str, schedule: pl.DataFrame, questions: list[Question], market: Market
     ) -> pl.DataFrame:
         forecaster = self.study.forecaster
-        answers = ask_all(questions, schedule, market, LOCAL_FORECASTERS[name](forecaster))
+        backend = local_backend(name, forecaster, self.study.requests.horizons_min)
+        answers = ask_all(questions, schedule, market, backend)
         return Quantiles.of(quantile_table(schedule, answers, {}, self.study.requests, forecaster))
 
 

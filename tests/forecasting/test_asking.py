@@ -90,7 +90,7 @@ def test_histories_that_are_one_question_stand_in_the_table_as_two_rows_with_one
 
 
 def test_persistence_stands_beside_every_forecast_without_a_key():
-    rows = table(ask(), ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT))
+    rows = table(ask(), ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT, REQUESTS))
     benchmark = rows.filter(pl.col("model") == "persistence")
     assert rows.filter(pl.col("model") == "timegpt-2.1").height == benchmark.height
     assert set(benchmark.select("key", "source", "q50").rows()) == {(None, "local:persistence", 0.0)}
@@ -99,13 +99,13 @@ def test_persistence_stands_beside_every_forecast_without_a_key():
 
 def test_persistence_as_the_forecaster_is_asked_once_and_has_keys():
     forecaster = forecaster_params(name="persistence", model="persistence")
-    assert ask_benchmark(QUESTIONS, SCHEDULE, MARKET, forecaster) == {}
+    assert ask_benchmark(QUESTIONS, SCHEDULE, MARKET, forecaster, REQUESTS) == {}
     assert table(ask(), {}, forecaster)["key"].null_count() == 0
 
 
 def test_the_summary_counts_answers_and_says_nothing_of_their_price():
     answers = ask()
-    assert answers_summary(answers, table(answers, ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT))) == {
+    assert answers_summary(answers, table(answers, ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT, REQUESTS))) == {
         "schema_version": 1,
         "questions": len(QUESTIONS),
         "distinct_keys": len(QUESTIONS),

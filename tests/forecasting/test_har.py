@@ -5,11 +5,10 @@ import pytest
 from scipy.optimize import nnls
 from scipy.stats import norm
 
-from stages.forecasting.ewma_fhs import ewma_fhs
-from stages.forecasting.har import Har, fit_sessions, har, non_negative, usual_by_minute
+from stages.forecasting.har import Har, fit_sessions, non_negative, usual_by_minute
 from stages.questions.window import UNITS_PER_BP
 from stages.tables.forecasts import LEVELS
-from tests.forecasting.windows import forecaster_params, question, random_window, window
+from tests.forecasting.windows import each_minute, fhs, forecaster_params, har, question, random_window, window
 
 PARAMS = forecaster_params()
 CLOCKS = (15, 60, 240, 345)
@@ -76,7 +75,7 @@ def test_on_independent_shocks_of_a_known_pattern_every_level_is_met():
     """1,600 outcomes after a fit on 40 sessions, which hold about 1,500 moves of ten minutes without overlap."""
     horizon, past, days = 10, sessions(1, 40), sessions(2, 400)
     units = np.rint(np.concatenate(past) * UNITS_PER_BP).astype(np.int64)
-    fit = fit_sessions(units, np.arange(41) * 390, horizon, LEVELS)
+    fit = fit_sessions(units, np.arange(41) * 390, np.arange(1, horizon + 1), horizon, LEVELS)
     answered = [(fit.answer(day[:at])[:, -1], day[at : at + horizon].sum()) for day in days for at in CLOCKS]
     below = np.mean([move <= quantiles for quantiles, move in answered], axis=0)
 
@@ -107,13 +106,13 @@ def test_after_a_wild_hour_it_is_wider_where_wild_hours_last():
 @pytest.mark.parametrize("whole", [3, 4])
 def test_with_fewer_than_four_sessions_it_answers_as_ewma_fhs(whole):
     rows = random_window(6, sessions=whole)
-    as_ewma = np.array_equal(har(question(5), rows, PARAMS), ewma_fhs(question(5), rows, PARAMS))
+    as_ewma = np.array_equal(har(question(5), rows, PARAMS), fhs(question(5), rows, PARAMS))
     assert as_ewma == (whole < 4)
 
 
 def test_where_no_session_holds_the_horizon_it_answers_as_ewma_fhs():
     rows = random_window(6, sessions=8, n_bars=60)
-    assert np.array_equal(har(question(50), rows, PARAMS), ewma_fhs(question(50), rows, PARAMS))
+    assert np.array_equal(har(question(50), rows, PARAMS), fhs(question(50), rows, PARAMS))
 
 
 def test_only_the_sessions_of_the_lookback_count():
@@ -129,7 +128,7 @@ def test_only_the_sessions_of_the_lookback_count():
 
 def test_questions_in_any_order_are_answered_as_if_each_were_the_only_one():
     """The latest fit is kept, and serves only the same past and horizon."""
-    forecaster = Har()
+    forecaster = each_minute(Har())
     asked = [(h, random_window(seed, today=today)) for seed in (1, 2) for today in (5, 30) for h in (5, 10)]
     for horizon, rows in [*asked, *asked[::-1]]:
         alone = har(question(horizon), rows, PARAMS)

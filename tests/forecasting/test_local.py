@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
-from stages.forecasting.ewma_fhs import ewma_before, ewma_fhs, usual_size
-from stages.forecasting.local import LOCAL_FORECASTERS
-from stages.forecasting.naive import past_moves, persistence, seasonal
+from stages.forecasting.ewma_fhs import ewma_before, usual_size
+from stages.forecasting.local import LOCAL_FORECASTERS, local_backend
+from stages.forecasting.naive import past_moves
 from stages.params.forecaster import LOCAL_OPTIONS
-from tests.forecasting.windows import forecaster_params, question, random_window, window
+from tests.forecasting.windows import fhs, forecaster_params, persistence, question, random_window, seasonal, window
 
 NAMES = sorted(LOCAL_FORECASTERS)
 SEEDS = st.integers(0, 10_000)
@@ -22,7 +22,8 @@ SEEDS = st.integers(0, 10_000)
 def answer(name, rows, asked=None, **changes):
     asked = asked or question(10)
     params = forecaster_params(**{"name": name, "model": name} | changes)
-    return LOCAL_FORECASTERS[name](params).answer([Asked(asked, lambda: rows)])[asked.key]
+    every_minute = tuple(range(1, asked.horizon_min + 1))
+    return local_backend(name, params, every_minute).answer([Asked(asked, lambda: rows)])[asked.key]
 
 
 def test_each_has_a_choice_in_conf_and_says_which_params_can_change_its_answer():
@@ -38,6 +39,16 @@ def test_quantiles_are_finite_in_order_and_signed_by_their_maker(name, seed, tod
     assert np.isfinite(given_.values_bp).all()
     assert (np.diff(given_.values_bp, axis=0) >= 0).all()
     assert given_.source == f"local:{name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("today", [1, 45, 58])
+def test_a_minute_ahead_is_answered_alike_whatever_else_is_asked(name, today):
+    rows, params = random_window(11, today=today), forecaster_params(name=name, model=name)
+    every = answer(name, rows)
+    some = local_backend(name, params, (9, 2, 5)).answer([Asked(question(10), lambda: rows)])[every.key]
+    assert some.values_bp.shape == (5, 3)
+    assert some.at((9, 2, 5)) == pytest.approx(every.at((9, 2, 5)), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,7 +84,7 @@ def test_the_seasonal_mean_by_hand():
 
 def test_two_sessions_are_a_season():
     rows = random_window(1, sessions=2)
-    moves = past_moves(rows, range(19, 20), 5, 40)
+    moves = past_moves(rows, range(19, 20), 5, np.arange(1, 6), 40)
     assert seasonal(question(5), rows, forecaster_params())[2].tolist() == pytest.approx(moves.mean(axis=0).tolist())
 
 
@@ -130,7 +141,7 @@ def test_filtered_simulation_finds_the_quantiles_of_normal_returns():
     """Moves over h minutes of 5 bp: quantiles at 0.6745 and 1.645 times 5 * sqrt(h) (normal tables)."""
     rng = np.random.default_rng(5)
     rows = window([rng.normal(0, 5, 390).tolist() for _ in range(40)] + [rng.normal(0, 5, 100).tolist()])
-    found = ewma_fhs(question(10), rows, forecaster_params(fhs_paths=20_000, ewma_half_life_min=390.0))
+    found = fhs(question(10), rows, forecaster_params(fhs_paths=20_000, ewma_half_life_min=390.0))
     sigma = 5 * np.sqrt(np.arange(1, 11))
     for row, z in zip(found, (-1.645, -0.6745, 0, 0.6745, 1.645), strict=True):
         assert row == pytest.approx(z * sigma, abs=0.12 * 5 * np.sqrt(10))
@@ -141,7 +152,7 @@ def test_filtered_simulation_is_wider_after_a_wild_hour():
     past = [rng.normal(0, 5, 390).tolist() for _ in range(10)]
     last_hour = rng.normal(0, 1, 60)
     calm, wild = (
-        ewma_fhs(question(10), window([*past, (scale * last_hour).tolist()]), forecaster_params()) for scale in (5, 15)
+        fhs(question(10), window([*past, (scale * last_hour).tolist()]), forecaster_params()) for scale in (5, 15)
     )
     assert (wild[4] > 1.5 * calm[4]).all()
 

@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from stages.forecasting.naive import past_moves, spread
+from stages.forecasting.naive import past_moves as moves_over
+from stages.forecasting.naive import spread
 from tests.forecasting.windows import window
+
+
+def past_moves(rows, minutes, horizon, sessions):
+    return moves_over(rows, minutes, horizon, np.arange(1, horizon + 1), sessions)
+
 
 SESSIONS = window([[9, 1, 2, 3], [9, 10, 20, 30], [9, 100], [9, 5]])  # the third is a half day, the last today
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stages.forecasting.answering import ask_all
-from stages.forecasting.local import LOCAL_FORECASTERS
+from stages.forecasting.local import local_backend
 from stages.params.source import SyntheticParams
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions
@@ -35,11 +35,11 @@ def outcomes_and_forecasts(symbol: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     requests = requests_params(history_days=[40], horizons_min=[5, HORIZON, 20], snapshots_et=CLOCKS)
     params = forecaster_params()
     schedule, questions = plan_questions(market, (symbol,), requests, params.model_spec, QUALITY)
-    answers = ask_all(questions, schedule, market, LOCAL_FORECASTERS["seasonal"](params))
+    answers = ask_all(questions, schedule, market, local_backend("seasonal", params, requests.horizons_min))
     close, row = bars["close"].to_numpy(), {at: k for k, at in enumerate(bars["ts"])}
     ends = np.array([row[question.end_utc] for question in questions])
     moves = 1e4 * np.log(close[ends + HORIZON] / close[ends])
-    quantiles = np.array([answers[question.key].values_bp[:, HORIZON - 1] for question in questions])
+    quantiles = np.array([answers[question.key].at((HORIZON,))[:, 0] for question in questions])
     return moves, quantiles, bars["m"].to_numpy()[ends]
 
 

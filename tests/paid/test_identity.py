@@ -17,6 +17,7 @@ from stages.paid.locks import lock
 from stages.paid.moving import move_store
 from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
+from tests.questions.markets import requests_params
 from tests.support.contexts import FORECASTER, ContextFactory, asked, questions, states
 from tests.support.timegpt_server import TimeGPTServer
 
@@ -91,7 +92,7 @@ def test_a_cache_that_was_moved_without_its_store_stops_everybody_and_names_both
 def test_local_forecasters_ask_for_no_store(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     begun_store()
     stand_in(repository, monkeypatch, tmp_path / "new")
-    assert open_backend(ForecasterParams(**{**FORECASTER, "name": "seasonal", "model": "seasonal"}))
+    assert open_backend(ForecasterParams(**{**FORECASTER, "name": "seasonal", "model": "seasonal"}), requests_params())
 
 
 def test_a_cache_that_moved_as_a_whole_goes_on(
