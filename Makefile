@@ -84,6 +84,7 @@ show: .venv/runtime ## experiments side by side, noise dropped
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	$(call known,NAME,sweeps,txt)
+	@python -m stages prepare
 	@set -f; while read -r words || [ -n "$$words" ]; do \
 		[ -z "$$words" ] || { echo "dvc exp run --queue $$words"; dvc exp run --queue $$words < /dev/null; }; \
 	done < conf/sweeps/$(call quoted,NAME).txt
@@ -263,6 +264,7 @@ override COMPILE := $(if $(value PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .venv/runtime: requirements.txt | .venv/bin/uv
 	uv pip install -q $(COMPILE) -r requirements.txt
+	@python -m stages prepare
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime

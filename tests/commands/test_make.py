@@ -113,6 +113,7 @@ def test_how_a_preset_runs_is_words_and_a_line_of_a_sweep_too(bench):
     code, calls = made(bench, "experiments", NAME="grid")
     assert code == 0
     assert calls == [
+        ["python", "-m", "stages", "prepare"],
         ["dvc", "exp", "run", "--queue", "-S", "a=1,2", "`touch", "mark`;touch", "mark", "*"],
         ["dvc", "exp", "run", "--queue", "-S", "b=$(touch", "mark)"],
         ["dvc", "exp", "run", "--run-all"],
