@@ -23,6 +23,7 @@ DISK_REASONS = {
     errno.EPERM: "this user or file system does not allow it: correct its permissions",
     errno.EIO: "the disk reports an error: check it, then run again",
 }
+TEMPORARY = {".tmp", ".new", ".old", ".staged"}
 IN_POLARS = re.compile(r"\(os error (\d+)\)")  # its errors hold the system's number in their text only
 
 
@@ -61,18 +62,41 @@ def _locked(path: Path) -> int:
 def replaced_directory(folder: Path) -> Iterator[Path]:
     """An empty folder beside `folder` that takes its place when the block succeeds, and is removed otherwise."""
     whole = folder.absolute()
-    new, old = (whole.with_name(f".{whole.name}.{word}") for word in ("new", "old"))
-    with disk_errors(folder):
+    old = whole.with_name(f".{whole.name}.old")
+    with temporary_directory(folder, "new") as new, disk_errors(folder):
         shutil.rmtree(old, ignore_errors=True)
-        empty_directory(new)
-        try:
-            yield new
-            if whole.exists():
-                whole.rename(old)
-            new.rename(whole)
-        finally:
-            for one in (new, old):
-                shutil.rmtree(one, ignore_errors=True)
+        yield new
+        if whole.exists():
+            whole.rename(old)
+        new.rename(whole)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def temporary_directory(folder: Path, word: str) -> Iterator[Path]:
+    """An empty folder `.<name>.<word>` beside `folder` during the block, with a lock on it."""
+    path = folder.absolute().with_name(f".{folder.name}.{word}")
+    with disk_errors(folder):
+        empty_directory(path)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed runs left anywhere below `folder`, and nothing that a process writes now."""
+    for path in [one for one in folder.rglob(".*") if one.suffix in TEMPORARY]:
+        with suppress(FileNotFoundError, BlockingIOError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(handle)
 
 
 def empty_directory(folder: Path) -> None:

@@ -11,7 +11,6 @@ Objects are named by their content, written once, and checked on every read.
 import hashlib
 import io
 import json
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.io.atomic import disk_errors, empty_directory, replaced_directory
+from stages.io.atomic import replaced_directory, temporary_directory
 from stages.io.parquet import columns_of, frame_bytes, read_frame, write_frame
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.params.storage import StorageParams
@@ -139,10 +138,5 @@ def staged(folder: Path, storage: StorageParams) -> Iterator[Staged]:
         preflight(storage.root, PARAM)
         yield Staged(folder, Writer(storage.root, in_bucket=True))
         return
-    aside = folder.absolute().with_name(f".{folder.name}.staged")
-    with disk_errors(folder):
-        empty_directory(aside)
-    try:
+    with temporary_directory(folder, "staged") as aside:
         yield Staged(folder, Writer(str(aside), in_bucket=False))
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
-from stages.io.atomic import atomic_write, replaced_directory
+from stages.io.atomic import atomic_write, remove_leftovers, replaced_directory
 from stages.io.files import write_bytes, write_csv, write_json, write_table_parts
 from stages.io.parquet import write_frame
 from stages.io.questions import write_questions
@@ -88,6 +88,7 @@ def test_what_cannot_be_read_while_writing_is_not_blamed_on_the_file_that_is_wri
 
 def write_and_die(path: Path, in_folder: bool) -> None:
     """Be killed half way through a file, or through a folder."""
+    path.parent.mkdir(exist_ok=True)
     if in_folder:
         with replaced_directory(path) as new, atomic_write(new / "one") as temporary:
             temporary.write_text("half")
@@ -184,3 +185,17 @@ def test_two_writers_of_one_file_never_mix(tmp_path: Path):
         assert writer.exitcode == 0
     assert seen | {path.read_text()} <= {"a" * 4000, "b" * 4000}
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_killed_runs_left_is_removed_and_what_is_being_written_stays(tmp_path: Path):
+    for number, in_folder in enumerate((False, True)):
+        killed(tmp_path / f"stage/killed{number}", in_folder)
+    (tmp_path / "stage/.out.old").mkdir()
+    (tmp_path / "stage/.hidden").touch()
+    with replaced_directory(tmp_path / "stage/out") as new, atomic_write(tmp_path / "one") as temporary:
+        (new / "half").touch()
+        remove_leftovers(tmp_path)
+        assert (new / "half").exists()
+        assert temporary.exists()
+        left = {one.relative_to(tmp_path).as_posix() for one in tmp_path.rglob("*")}
+    assert left == {"stage", "stage/.hidden", "stage/.out.new", "stage/.out.new/half", ".one.tmp"}
