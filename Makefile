@@ -187,8 +187,8 @@ test-cov: .venv/dev # the test-suite with coverage and its floor
 test-all: test ## long journeys, torture and full scale too
 	$(PYTEST) -m $(LONG)
 
-torture: .venv/dev # kills, races and faults of the paid path at full length, with their counts
-	AT_LENGTH=1 $(PYTEST) -m torture -s tests/torture
+torture: .venv/dev # kills, races and faults at full length, with their counts; TIMES=500 kills of a run
+	KILLS=$(call given,TIMES) AT_LENGTH=1 $(PYTEST) -m torture -s tests/torture
 
 check: format lint types layers test ## all that must be green before a change lands
 
