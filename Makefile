@@ -84,6 +84,7 @@ show: .venv/runtime ## experiments side by side, noise dropped
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	$(call known,NAME,sweeps,txt)
+	@python -m stages prepare
 	@set -f; while read -r words || [ -n "$$words" ]; do \
 		[ -z "$$words" ] || { echo "dvc exp run --queue $$words"; dvc exp run --queue $$words < /dev/null; }; \
 	done < conf/sweeps/$(call quoted,NAME).txt
@@ -186,8 +187,8 @@ test-cov: .venv/dev # the test-suite with coverage and its floor
 test-all: test ## long journeys, torture and full scale too
 	$(PYTEST) -m $(LONG)
 
-torture: .venv/dev # kills, races and faults of the paid path at full length, with their counts
-	AT_LENGTH=1 $(PYTEST) -m torture -s tests/torture
+torture: .venv/dev # kills, races and faults at full length, with their counts; TIMES=500 kills of a run
+	KILLS=$(call given,TIMES) AT_LENGTH=1 $(PYTEST) -m torture -s tests/torture
 
 check: format lint types layers test ## all that must be green before a change lands
 
@@ -263,6 +264,7 @@ override COMPILE := $(if $(value PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 .venv/runtime: requirements.txt | .venv/bin/uv
 	uv pip install -q $(COMPILE) -r requirements.txt
+	@python -m stages prepare
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime

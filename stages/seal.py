@@ -11,10 +11,10 @@ from stages.engine import engine
 from stages.engine.engine import SymbolTask
 from stages.io.files import (
     PartitionedTables,
-    empty_directory,
     read_json,
     read_table,
     read_table_parts,
+    replaced_directory,
     write_json,
     write_table,
     write_table_parts,
@@ -49,22 +49,22 @@ def main() -> None:
 
     spans = cut_sessions(calendar, read_distinct(CALIBRATED, ["session"]), params)
 
-    empty_directory(HOLDOUT)
-    span_inputs = {HOLDOUT / one.name: one for one in spans.holdout}
-    for folder, span in {SEARCH: spans.search, **span_inputs}.items():
-        with staged(folder / "bars", storage) as stage:
-            cut = SymbolTask(partial(bars_within, span=span), stage.writer)
-            stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
-        write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
-    searched = PartitionedTables.of(Bars, SEARCH / "bars")
-    for source in (CALIBRATED, FREE):
-        scored = (with_outcomes(part, searched, usable) for part in _forecasts(source, spans.search))
-        write_table_parts(Scored, scored, SEARCH / source.name)
-    write_table(FreeWeights, within(spans.search, read_table(FreeWeights, WEIGHTS)), SEARCH / WEIGHTS.name)
-    write_json(spans.search.as_document() | {"holdout": spans.held}, SEARCH / "span.json")
-    for folder, span in span_inputs.items():
-        write_table_parts(Calibrated, _forecasts(CALIBRATED, span), folder / "calibrated.parquet")
-        write_json(span.as_document(), folder / "span.json")
+    with replaced_directory(SEARCH) as search, replaced_directory(HOLDOUT) as holdout:
+        span_inputs = {holdout / one.name: one for one in spans.holdout}
+        for folder, span in {search: spans.search, **span_inputs}.items():
+            with staged(folder / "bars", storage) as stage:
+                cut = SymbolTask(partial(bars_within, span=span), stage.writer)
+                stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
+            write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
+        searched = PartitionedTables.of(Bars, search / "bars")
+        for source in (CALIBRATED, FREE):
+            scored = (with_outcomes(part, searched, usable) for part in _forecasts(source, spans.search))
+            write_table_parts(Scored, scored, search / source.name)
+        write_table(FreeWeights, within(spans.search, read_table(FreeWeights, WEIGHTS)), search / WEIGHTS.name)
+        write_json(spans.search.as_document() | {"holdout": spans.held}, search / "span.json")
+        for folder, span in span_inputs.items():
+            write_table_parts(Calibrated, _forecasts(CALIBRATED, span), folder / "calibrated.parquet")
+            write_json(span.as_document(), folder / "span.json")
     say("seal", search=len(spans.search), embargo=len(spans.embargo), holdout=sum(spans.held.values()))
 
 

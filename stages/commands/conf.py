@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stages.commands.prepare import prepare
 from stages.configuration.compose import (
     applied_experiment,
     compose,
@@ -36,6 +37,8 @@ ARTIFACTS = Path("artifacts")
 
 def params(check: bool = False, unlisted: bool = False, listed: str | None = None) -> None:
     """conf/ -> params.yaml."""
+    if check or listed is not None:
+        prepare()
     if listed is not None:
         require_listed(listed)
     else:
@@ -52,7 +55,7 @@ def write(*, check: bool, unlisted: bool) -> None:
     elif discarded := applied_experiment():
         print(f"params: discarded {told(discarded)}")
     write_params(document)
-    ran = read_run() if LOCK.exists() else None  # dvc would say nothing of a torn lock
+    ran = read_run() if LOCK.exists() and not check else None  # dvc would say nothing of a torn lock
     if unlisted:
         return
     if check:

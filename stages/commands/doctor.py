@@ -14,6 +14,7 @@ from typing import Any
 from stages.configuration.compose import applied_experiment, compose, present, told
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.bucket_store import BucketStore, open_remote
+from stages.io.dvc_state import require_own_site_cache, require_whole_rwlock
 from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.client import read_key
 from stages.paid.door import ledger_anywhere, store_anywhere
@@ -125,6 +126,12 @@ def disk() -> str:
     return words
 
 
+def state() -> str:
+    """Nobody else may write what DVC knows of files, and no kill left its lock torn."""
+    require_whole_rwlock()
+    return f"{require_own_site_cache()}, closed to other users"
+
+
 def evidence() -> str:
     """What lies in artifacts/ is what dvc.lock lists; whether it is of these params stands beside it."""
     run = read_run() if LOCK.exists() else None
@@ -147,6 +154,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "store": store,
     "ledger": ledger,
     "disk": disk,
+    "state": state,
     "evidence": evidence,
 }
 

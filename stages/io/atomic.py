@@ -1,32 +1,128 @@
-"""Atomic writes: a file exists completely under its name, or not at all."""
+"""Atomic writes: a file or a folder exists completely under its name, or not at all.
 
+What a killed run left beside a name is removed by the next one that writes there.
+*Errors*: `ConfigurationError` (exit 5) when the disk is full or may not be written.
+"""
+
+import errno
+import fcntl
 import os
+import re
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from stages.errors import ConfigurationError, PipelineError
+
+DISK_REASONS = {
+    errno.ENOSPC: "the disk is full: make room and run again",
+    errno.EDQUOT: "the disk quota is used up: make room and run again",
+    errno.EROFS: "the file system is read-only: make it writable",
+    errno.EACCES: "this user has no right to: correct its permissions",
+    errno.EPERM: "this user or file system does not allow it: correct its permissions",
+    errno.EIO: "the disk reports an error: check it, then run again",
+}
+TEMPORARY = {".tmp", ".new", ".old", ".staged"}
+IN_POLARS = re.compile(r"\(os error (\d+)\)")  # its errors hold the system's number in their text only
 
 
 @contextmanager
-def atomic_write(path: Path, beside: Path | None = None) -> Iterator[Path]:
-    """A temporary file that replaces `path` when the block succeeds, and is removed otherwise.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that replaces it when the block succeeds, and is removed otherwise.
 
-    It is created in the folder of `path`, or in `beside`, which must be on the same file system.
+    Its name is always the same, so that a killed run leaves one at most; who writes it holds a lock on it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=beside or path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    temporary.chmod(0o644)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        handle = _locked(temporary)
+        try:
+            os.ftruncate(handle, 0)
+            os.fchmod(handle, 0o644)
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _locked(path: Path) -> int:
+    """The file at `path`, new or left behind, once no other process writes it."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        os.close(handle)  # the other process has finished with it
+
+
+@contextmanager
+def replaced_directory(folder: Path) -> Iterator[Path]:
+    """An empty folder beside `folder` that takes its place when the block succeeds, and is removed otherwise."""
+    whole = folder.absolute()
+    old = whole.with_name(f".{whole.name}.old")
+    with temporary_directory(folder, "new") as new, disk_errors(folder):
+        shutil.rmtree(old, ignore_errors=True)
+        yield new
+        if whole.exists():
+            whole.rename(old)
+        new.rename(whole)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def temporary_directory(folder: Path, word: str) -> Iterator[Path]:
+    """An empty folder `.<name>.<word>` beside `folder` during the block, with a lock on it."""
+    path = folder.absolute().with_name(f".{folder.name}.{word}")
+    with disk_errors(folder):
+        empty_directory(path)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
     try:
-        yield temporary
-        temporary.replace(path)
+        yield path
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed runs left anywhere below `folder`, and nothing that a process writes now."""
+    for path in [one for one in folder.rglob(".*") if one.suffix in TEMPORARY]:
+        with suppress(FileNotFoundError, BlockingIOError):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(handle)
 
 
 def empty_directory(folder: Path) -> None:
     """Remove the folder with its content and create it empty."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
     folder.mkdir(parents=True)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a disk that is full or may not be written into one sentence on `path`."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        reason, about = disk_reason(error), getattr(error, "filename", None)
+        if reason is None or (about and path.absolute().parent not in Path(about).absolute().parents):
+            raise
+        raise ConfigurationError(f"{path} could not be written: {reason}.") from error
+
+
+def disk_reason(error: BaseException) -> str | None:
+    """What is wrong with the disk and what to do, if this error says so."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (found := IN_POLARS.search(str(error))):
+        number = int(found[1])
+    return DISK_REASONS.get(number or 0)

@@ -26,6 +26,20 @@ def read_config(root: Path) -> dict[str, Any]:
         raise ConfigurationError(f"DVC's configuration cannot be read ({error}): correct .dvc/config.") from None
 
 
+DEFAULT_SITE_CACHE = "/var/tmp/dvc"  # noqa: S108  # DVC's own, which is looked at and never written
+
+
+def write_local(root: Path, section: str, option: str, value: str) -> None:
+    """Set an option in `.dvc/config.local`, as `dvc config --local` does; the rest of the file stays.
+
+    Uses `dvc.config.Config.edit`.
+    """
+    from dvc.config import Config
+
+    with Config(str(root / ".dvc")).edit("local") as options:
+        options.setdefault(section, {})[option] = value
+
+
 def gcs_arguments(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a `gcsfs.GCSFileSystem` that logs in as DVC does with these options of a remote.
 

@@ -19,7 +19,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.io.atomic import atomic_write
-from stages.io.atomic import empty_directory as empty_directory
+from stages.io.atomic import replaced_directory as replaced_directory
 from stages.io.parquet import read_distinct, read_parts, read_rows, write_in_parts
 from stages.io.parquet import read_frame as read_frame
 from stages.io.parquet import write_frame as write_frame
@@ -64,9 +64,9 @@ def write_csv_parts(parts: Iterable[pl.DataFrame], path: Path) -> None:
 
 def write_csv_folder(files: Iterable[tuple[str, Iterable[pl.DataFrame]]], folder: Path) -> None:
     """Make these CSV files, by path and in parts, the only content of a folder."""
-    empty_directory(folder)
-    for path, parts in files:
-        write_csv_parts(parts, folder / path)
+    with replaced_directory(folder) as new:
+        for path, parts in files:
+            write_csv_parts(parts, new / path)
 
 
 def read_csv(table: type[T], path: Path) -> dy.DataFrame[T]:

@@ -16,12 +16,10 @@ from stat import S_IMODE
 from typing import IO, Protocol
 
 from stages.errors import BudgetStop, ConfigurationError
+from stages.io.atomic import DISK_REASONS
 
-REASONS = {
-    errno.ENOSPC: "the disk is full: make room and run again",
-    errno.EDQUOT: "the disk quota is used up: make room and run again",
+REASONS = DISK_REASONS | {
     errno.EROFS: "the file system is read-only: make it writable, since answers cannot be bought or kept there",
-    errno.EACCES: "this user has no right to: correct its permissions",
     errno.EPERM: "this user or file system does not allow it (hard links are needed)",
     errno.ENOTSUP: "its file system has no hard links: set `dvc cache dir` to one that has",
 }

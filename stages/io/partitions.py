@@ -11,7 +11,6 @@ Objects are named by their content, written once, and checked on every read.
 import hashlib
 import io
 import json
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.io.atomic import atomic_write, empty_directory
+from stages.io.atomic import replaced_directory, temporary_directory
 from stages.io.parquet import columns_of, frame_bytes, read_frame, write_frame
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.params.storage import StorageParams
@@ -119,21 +118,17 @@ class Staged:
     def keep(self, partitions: Iterable[Partition]) -> None:
         """Make these partitions the only content of the folder."""
         if not self.writer.in_bucket:
-            ready = self.folder.with_name(f".{self.folder.name}.ready")
-            empty_directory(ready)
-            for one in partitions:
-                Path(one.uri).replace(ready / f"{one.key}.parquet")
-            shutil.rmtree(self.folder, ignore_errors=True)
-            ready.rename(self.folder)
+            with replaced_directory(self.folder) as new:
+                for one in partitions:
+                    Path(one.uri).replace(new / f"{one.key}.parquet")
             return
-        empty_directory(self.folder)
         listed = [
             {"key": one.key, "rows": one.rows, "sha256": one.sha256, "uri": one.uri}
             for one in sorted(partitions, key=lambda one: one.key)
         ]
         document = {"schema_version": SCHEMA_VERSION, "partitions": listed}
-        with atomic_write(self.folder / MANIFEST, beside=self.folder.parent) as temporary:
-            temporary.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        with replaced_directory(self.folder) as new:
+            (new / MANIFEST).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 @contextmanager
@@ -143,9 +138,5 @@ def staged(folder: Path, storage: StorageParams) -> Iterator[Staged]:
         preflight(storage.root, PARAM)
         yield Staged(folder, Writer(storage.root, in_bucket=True))
         return
-    aside = folder.absolute().with_name(f".{folder.name}.staged")
-    empty_directory(aside)
-    try:
+    with temporary_directory(folder, "staged") as aside:
         yield Staged(folder, Writer(str(aside), in_bucket=False))
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stages.errors import DataContractError
-from stages.io.atomic import atomic_write, empty_directory
+from stages.io.atomic import replaced_directory
 from stages.questions.question import Question
 
 MOST_FILES = 6_000
@@ -17,15 +17,15 @@ LINES = "questions.jsonl"
 
 def write_questions(lines: Iterable[bytes], count: int, folder: Path) -> None:
     """Write exactly these `count` questions to the folder, as canonical bytes in reading order."""
-    empty_directory(folder)
-    if count > MOST_FILES:
-        with atomic_write(folder / LINES, beside=folder.parent) as temporary, temporary.open("wb") as file:
-            file.writelines(lines)
-        return
-    for line in lines:
-        path = folder / file_name(Question.parse(line))
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(line)
+    with replaced_directory(folder) as new:
+        if count > MOST_FILES:
+            with (new / LINES).open("wb") as file:
+                file.writelines(lines)
+            return
+        for line in lines:
+            path = new / file_name(Question.parse(line))
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(line)
 
 
 def read_questions(folder: Path) -> list[Question]:

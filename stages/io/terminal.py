@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from operator import length_hint
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from signal import SIGPIPE
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from stages.errors import Interrupted, PipelineError
+from stages.errors import ConfigurationError, Interrupted, PipelineError
+from stages.io.atomic import disk_reason
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -92,15 +95,33 @@ def show(paragraphs: Iterable[str], width: int = 80) -> None:
 
     console = Console(highlight=False)
     console.width = min(console.width, width)
-    for paragraph in filter(None, paragraphs):
-        console.print(paragraph, markup=False)
+    try:
+        for paragraph in filter(None, paragraphs):
+            console.print(paragraph, markup=False)
+    except SystemExit:  # so rich says that the reader went away
+        raise BrokenPipeError from None
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run `main`; a `PipelineError` or Ctrl-C becomes one sentence on stderr and its exit code."""
+    """Run `main`; a `PipelineError`, a bad disk or Ctrl-C becomes one sentence on stderr and its exit code.
+
+    A reader that goes away (`| head -1`) ends it without a word, with the exit code that a shell gives.
+    """
     try:
-        with clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
+        try:
+            _run(main)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard(sys.stdout, sys.stderr)
+        sys.exit(128 + SIGPIPE)
+
+
+def _run(main: Callable[[], None]) -> None:
+    try:
+        with _disk_in_words(), clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
             main()
+            sys.stdout.flush()
     except PipelineError as error:
         from rich.console import Console  # imported only on failure
 
@@ -110,6 +131,27 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
         sys.exit(Interrupted.exit_code)
+
+
+@contextmanager
+def _disk_in_words() -> Iterator[None]:
+    """Explain a bad disk wherever no writer did: in a folder for temporary files, or where the output goes."""
+    try:
+        yield
+    except OSError as error:
+        reason = None if isinstance(error, PipelineError) else disk_reason(error)
+        if reason is None:
+            raise
+        if error.filename is None:
+            _discard(sys.stdout)
+        raise ConfigurationError(f"{error.filename or 'the output'} could not be used: {reason}.") from error
+
+
+def _discard(*streams: TextIO) -> None:
+    """Python writes what is left of its output when it ends, and would report that it cannot."""
+    with Path(os.devnull).open("w") as nowhere:
+        for stream in streams:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _short(value: object) -> str:

@@ -15,6 +15,7 @@ import vl_convert
 from stages.reporting.charts import HEIGHT, THEME, Figure
 from stages.reporting.compare import Differing, Runs, params, verdicts
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, measure, sharpe
+from stages.reporting.markdown import as_code
 from stages.reporting.page import VEGA_LITE, templates
 from stages.reporting.record import Record
 from stages.reporting.verdict import headline
@@ -74,7 +75,7 @@ class Price:
         """The price of the change in one sentence."""
         asked = f"{count(self.questions, 'question')}, {self.new:,} of them new with this change"
         if self.maker is not None:
-            return f"**0 calls**: {asked}; `{self.maker}` answers on the machine that runs."
+            return f"**0 calls**: {asked}; {as_code(self.maker)} answers on the machine that runs."
         if not self.missing:
             return f"**0 calls**: {asked}; every answer is in the store."
         return (

@@ -20,6 +20,7 @@ from stages.reporting.elements import SIGNS, Section
 from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fans
 from stages.reporting.free import free
+from stages.reporting.markdown import as_code, fenced, in_address, in_cell, in_text
 from stages.reporting.record import Record
 from stages.reporting.skill import controls, skill
 from stages.reporting.sweep import sweep
@@ -69,7 +70,8 @@ def templates() -> Environment:
     )
     environment.globals["SIGNS"] = SIGNS
     environment.filters["ticked"] = _ticked
-    environment.filters["in_cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    for safe in (in_text, in_cell, as_code, fenced, in_address):
+        environment.filters[safe.__name__] = safe
     return environment
 
 

@@ -52,10 +52,14 @@ class Run:
         """These stages and all stages before them, in order."""
         makers = {one["path"]: stage for stage in self.stages for one in self.listed(stage, "outs")}
         found: dict[str, None] = {}
+        begun: set[str] = set()  # where a lock was cut off, stages may seem to make each other
 
         def add(stage: str) -> None:
+            if stage in begun:
+                return
+            begun.add(stage)
             paths = [Path(one["path"]) for one in self.listed(stage, "deps")]
-            before = {makers.get(part.as_posix()) for path in paths for part in (path, *path.parents)} - {None, *found}
+            before = {makers.get(part.as_posix()) for path in paths for part in (path, *path.parents)} - {None}
             for maker in sorted(filter(None, before)):
                 add(maker)
             found[stage] = None
@@ -142,7 +146,10 @@ def parse_run(params: str, lock: str) -> Run:
     """The run in these two texts; it has no stages if the lock is damaged. In DVC's YAML 1.2 a time needs no quotes."""
     try:
         stages = YAML(typ="safe").load(lock)["stages"]
-    except (YAMLError, TypeError, KeyError):
+        for stage in stages.values():
+            stage.get("params", {}).get(str(PARAMS), {}).items()
+            {one["path"] + one["md5"] for one in (*stage.get("deps", ()), *stage.get("outs", ()))}
+    except (YAMLError, TypeError, KeyError, AttributeError):  # a lock that was cut off
         stages = {}
     return Run(yaml.safe_load(params) or {}, stages)
 

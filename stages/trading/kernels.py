@@ -9,10 +9,13 @@ symbol; `wanted` and EXIT (2, snapshots), side 0 long and 1 short; `touches` = (
 snapshots, stops), the same for targets), levels ascending.
 """
 
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
 
 import numpy as np
 from numba import njit
+from numba.core.caching import FunctionCache
 
 Array = Any  # compiled code is typed by numba, from the arrays it meets
 Arrays = tuple[Any, ...]
@@ -28,7 +31,39 @@ STOP, GAP, TARGET, TIME_STOP, MAX_HOLD, SESSION_END = 0, 1, 2, 3, 4, 5
 EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")
 
 
-@njit(cache=True, nogil=True)
+NumbasCache: Any = FunctionCache
+
+
+class MachineCode(NumbasCache):  # type: ignore[misc]  # its calls have no types
+    """Numba's cache of a compiled function, which ends no run: what a crash left torn in it is compiled anew.
+
+    *Source*: numba 0.68; without this class every later run would fail (numba/numba#10434).
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled code, or None where there is none that can be read."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a torn pickle may raise anything
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code, if the disk takes it."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled by numba; its machine code is kept where a folder for it may be written."""
+    kernel: Any = njit(nogil=True)(function)
+    with suppress(RuntimeError):  # no such folder: each process compiles it
+        kernel._cache = MachineCode(function)
+    return cast(Callable[..., Any], kernel)
+
+
+@compiled
 def fill_touches(context: Arrays, wanted: Array, stops: Array, takes: Array, touches: Arrays) -> None:
     """Find the first bar that touches each of `stops` and `takes` (both ascending), or `limit`, for wanted positions.
 
@@ -64,7 +99,7 @@ def fill_touches(context: Arrays, wanted: Array, stops: Array, takes: Array, tou
                     break
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any, ...], exits: Array) -> None:
     """Settle every wanted position: the first of stop, target and timed exit; stop wins a bar that touches both.
 
@@ -113,7 +148,7 @@ def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any,
             done.held_min = bar_array.minute[bar] - bar_array.minute[first] + (0 if at_open else 1)
 
 
-@njit(cache=True)
+@compiled
 def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, book: tuple[int, int]) -> Array:
     """The decision at every snapshot: a `Reason`, or `ENTER` where a position was opened. Each session starts anew.
 
@@ -155,7 +190,7 @@ def _first_refusal(snapshot: Any, verdict: Any, today: tuple[int, int], k_sigma:
     return reason
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add_to_ledger(
     candidates: Array, cuts: Arrays, exits: Array, family: tuple[tuple[int, int, int], Array, Array], ledger: Arrays
 ) -> None:

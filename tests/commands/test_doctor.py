@@ -22,6 +22,7 @@ def clinic(project, monkeypatch):
     monkeypatch.delenv("NIXTLA_API_KEY", raising=False)
     shutil.copy(ROOT / "requirements.txt", project.path)
     (project.path / ".dvc").mkdir(exist_ok=True)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(project.path / ".dvc/tmp/site"))
     return project
 
 
@@ -107,6 +108,23 @@ def test_what_was_changed_after_the_run_fails_and_what_is_only_of_other_params_i
     broken, said = failing(clinic, capsys)
     assert broken == {"evidence"}
     assert "artifacts/evaluate/gates.json" in said
+
+
+def test_a_lock_of_dvc_that_a_kill_left_torn_is_named_with_its_remedy(clinic, capsys):
+    (clinic.path / ".dvc/tmp").mkdir()
+    (clinic.path / ".dvc/tmp/rwlock").touch()
+    broken, said = failing(clinic, capsys)
+    assert broken == {"state"}
+    assert f"`rm {clinic.path}/.dvc/tmp/rwlock`" in said
+
+
+def test_a_folder_of_dvc_that_everybody_may_write_fails(clinic, capsys, monkeypatch):
+    (clinic.path / "open").mkdir(mode=0o777)
+    (clinic.path / "open").chmod(0o777)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(clinic.path / "open"))
+    broken, said = failing(clinic, capsys)
+    assert broken == {"state"}
+    assert f"`chmod 700 {clinic.path}/open`" in said
 
 
 @pytest.mark.parametrize("made", [True, False])

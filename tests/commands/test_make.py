@@ -113,10 +113,24 @@ def test_how_a_preset_runs_is_words_and_a_line_of_a_sweep_too(bench):
     code, calls = made(bench, "experiments", NAME="grid")
     assert code == 0
     assert calls == [
+        ["python", "-m", "stages", "prepare"],
         ["dvc", "exp", "run", "--queue", "-S", "a=1,2", "`touch", "mark`;touch", "mark", "*"],
         ["dvc", "exp", "run", "--queue", "-S", "b=$(touch", "mark)"],
         ["dvc", "exp", "run", "--run-all"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "variables"), [("run", {}), ("run", {"PRESET": "mine"}), ("sweep", {}), ("experiments", {"NAME": "one"})]
+)
+def test_dvc_runs_only_after_a_command_that_gives_it_what_it_needs(bench, target, variables):
+    """`params --check`, `params --listed` and `prepare` do: a folder of its own, and no torn lock."""
+    (bench / "conf/sweeps/one.txt").write_text("-S a=1")
+    code, [first, *following] = made(bench, target, **variables)
+    assert code == 0
+    assert first[:3] == ["python", "-m", "stages"]
+    assert first[3] == "prepare" or (first[3] == "params" and first[4].startswith(("--check", "--listed")))
+    assert following[0][0] == "dvc"
 
 
 def test_a_variable_of_the_environment_is_a_text_as_well(bench):

@@ -65,6 +65,8 @@ def clone_working_tree(target: Path) -> Clone:
     clone.sh("git init -q -b main && git config user.email test@example.org && git config user.name test")
     clone.sh("git add -A && git commit -q -m 'the working tree'")
     (target / ".venv").symlink_to(BIN.parent)
+    (target / ".dvc/tmp/site").mkdir(mode=0o700, parents=True)  # what make gives DVC when it makes an environment
+    (target / ".dvc/config.local").write_text(f"[core]\n    site_cache_dir = {target / '.dvc/tmp/site'}\n")
     for name in ("requirements.txt", "requirements-dev.txt"):
         os.utime(target / name, (0, 0))  # older than the environment's stamps, so that make installs nothing
     return clone

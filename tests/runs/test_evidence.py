@@ -197,3 +197,15 @@ def test_the_stages_behind_a_reader_are_those_whose_files_it_was_made_from(ran):
     assert run.up_to(["judge"]) == ["bars", "judge"]
     assert run.up_to(["bars"]) == ["bars"]
     assert not findings(run, ["bars"]).told
+
+
+def test_a_lock_cut_off_anywhere_is_refused_or_read_and_no_traceback(ran):
+    """What can be read of it names fewer stages or inputs, which then count as never made."""
+    text = yaml.safe_dump(yaml.safe_load(LOCK))
+    for size in range(len(text)):
+        Path("dvc.lock").write_text(text[:size])
+        try:
+            read = read_run()
+        except ConfigurationError:
+            continue
+        findings(read, read.stages)

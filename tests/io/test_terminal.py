@@ -1,0 +1,69 @@
+"""How a command ends where its output has nowhere to go, or its disk fails: one sentence or none, never a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENDINGS = {
+    "a summary": "run(lambda: say('score', cells=84))",
+    "many lines": "run(lambda: [print(number) for number in range(100_000)] and None)",
+    "paragraphs": "run(lambda: show(['word ' * 2000] * 100))",
+    "help": "import sys; sys.argv[1:] = ['--help']; from stages.commands.command_line import main; run(main)",
+    "an error": "from stages.errors import GateNotMet\n"
+    "def main(): print('FAIL'); raise GateNotMet('it failed.')\nrun(main)",
+}
+NO_ROOM_IN_TEMPORARY = """
+import errno, tempfile
+def main(): raise OSError(errno.ENOSPC, 'No space left on device', '/tmp/plan-x/params.yaml')
+run(main)"""
+A_BUG = "def main(): raise FileNotFoundError(2, 'No such file or directory', 'bug')\nrun(main)"
+
+
+def ended(code: str, stdout: int, both: bool = False) -> tuple[int, str]:
+    """Exit code of a process whose output goes to this handle, and what it says on stderr."""
+    typed = [sys.executable, "-c", f"from stages.io.terminal import run, say, show\n{code}"]
+    stderr = stdout if both else subprocess.PIPE
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(typed, stdout=stdout, stderr=stderr, text=True, env=environment, check=False)
+    return done.returncode, done.stderr or ""
+
+
+@pytest.fixture
+def left_pipe():
+    """A pipe whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_reader_that_goes_away_ends_a_command_without_a_traceback(name: str, left_pipe: int):
+    code, said = ended(ENDINGS[name], left_pipe)
+    assert code == 141
+    assert said in {"", "error it failed.\n"}
+    assert ended(ENDINGS[name], left_pipe, both=True)[0] in {141, 120}, (
+        "120 is Python's own word where it could not write to stderr"
+    )
+
+
+def test_an_output_without_room_is_one_sentence():
+    with Path("/dev/full").open("w") as full:
+        assert ended(ENDINGS["a summary"], full.fileno()) == (
+            5, "error the output could not be used: the disk is full: make room and run again.\n",
+        )  # fmt: skip
+
+
+def test_a_disk_that_fails_outside_every_writer_is_one_sentence():
+    told = "error /tmp/plan-x/params.yaml could not be used: the disk is full: make room and run again.\n"
+    assert ended(NO_ROOM_IN_TEMPORARY, subprocess.DEVNULL) == (5, told)
+
+
+def test_a_bug_stays_a_traceback():
+    code, said = ended(A_BUG, subprocess.DEVNULL)
+    assert code == 1
+    assert "Traceback" in said
