@@ -5,7 +5,9 @@ respected. Where DVC runs a stage at a terminal, its name and elapsed time are s
 """
 
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -86,14 +88,16 @@ def say(verb: str, **facts: object) -> None:
     print(f"{verb}: {words}", flush=True)
 
 
-def show(paragraphs: Iterable[str], width: int = 80) -> None:
-    """Print sentences wrapped at the terminal's width, at most `width` columns; empty ones are left out."""
-    from rich.console import Console  # only what a person reads
+def width() -> int:
+    """The terminal's columns; 80 where there is none, or what `COLUMNS` says."""
+    return shutil.get_terminal_size().columns
 
-    console = Console(highlight=False)
-    console.width = min(console.width, width)
+
+def show(paragraphs: Iterable[str], indent: str = "") -> None:
+    """Print sentences wrapped at the terminal's width, at most 80 columns; empty ones are left out."""
     for paragraph in filter(None, paragraphs):
-        console.print(paragraph, markup=False)
+        wrapped = textwrap.wrap(paragraph, min(width(), 80), subsequent_indent=indent, break_on_hyphens=False)
+        print("\n".join(wrapped))
 
 
 def run(main: Callable[[], None]) -> None:

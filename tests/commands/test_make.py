@@ -103,20 +103,11 @@ def test_a_name_that_is_no_file_of_conf_starts_nothing(bench, target):
         assert (code, calls) == (2, []), text
 
 
-def test_how_a_preset_runs_is_words_and_a_line_of_a_sweep_too(bench):
+def test_how_a_preset_runs_is_words(bench):
     code, [listed, words] = made(bench, "run", PRESET="mine", HOW="--temp $(touch mark) *")
     assert listed == ["python", "-m", "stages", "params", "--listed=mine"]
     assert code == 0
     assert words[4:] == ["--name=mine", "-S", "preset=mine", "--temp", "$(touch", "mark)", "*"]
-
-    (bench / "conf/sweeps/grid.txt").write_text("-S a=1,2 `touch mark`;touch mark *\n\n-S b=$(touch mark)")
-    code, calls = made(bench, "experiments", NAME="grid")
-    assert code == 0
-    assert calls == [
-        ["dvc", "exp", "run", "--queue", "-S", "a=1,2", "`touch", "mark`;touch", "mark", "*"],
-        ["dvc", "exp", "run", "--queue", "-S", "b=$(touch", "mark)"],
-        ["dvc", "exp", "run", "--run-all"],
-    ]
 
 
 def test_a_variable_of_the_environment_is_a_text_as_well(bench):
