@@ -10,10 +10,10 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from functools import cache
 from operator import length_hint
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from stages.errors import Interrupted, PipelineError
 
@@ -96,12 +96,60 @@ def width() -> int:
 def show(paragraphs: Iterable[str], indent: str = "") -> None:
     """Print sentences wrapped at the terminal's width, at most 80 columns; empty ones are left out."""
     for paragraph in filter(None, paragraphs):
-        wrapped = textwrap.wrap(paragraph, min(width(), 80), subsequent_indent=indent, break_on_hyphens=False)
-        print("\n".join(wrapped))
+        print(_broken(paragraph, min(width(), 80), indent))
+
+
+def _broken(line: str, columns: int, indent: str) -> str:
+    """A line broken between words; one that holds colours or cursor moves is left as it is."""
+    if len(line) <= columns or "\x1b" in line:
+        return line
+    return textwrap.fill(line, columns, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+
+
+class _Fitted:
+    """The stream of a terminal in which no line is wrapped within a word."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._begun = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Pass every whole line on."""
+        *whole, self._begun = f"{self._begun}{text}".split("\n")
+        for line in whole:
+            indent = " " * (len(line) - len(line.lstrip()) + 4)
+            self._stream.write(f"{_broken(line, width(), indent)}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on a line that has only begun, too."""
+        self._stream.write(self._begun)
+        self._begun = ""
+        self._stream.flush()
+
+
+@contextmanager
+def fitted() -> Iterator[None]:
+    """At a terminal, long lines of the block break between words and go on indented; logs and pipes keep them whole."""
+    with ExitStack() as ends:
+        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
+            if stream.isatty():
+                shown = cast(TextIO, _Fitted(stream))
+                ends.enter_context(redirect(shown))
+                ends.callback(shown.flush)
+        yield
 
 
 def run(main: Callable[[], None]) -> None:
     """Run `main`; a `PipelineError` or Ctrl-C becomes one sentence on stderr and its exit code."""
+    with fitted():
+        _run(main)
+
+
+def _run(main: Callable[[], None]) -> None:
     try:
         with clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
             main()
