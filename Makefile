@@ -79,16 +79,13 @@ $(STAGES): .venv/runtime
 
 ##@ Compare
 .PHONY: show experiments page compare pr-comment open-holdout refresh
-show: .venv/runtime ## experiments side by side, noise dropped
+show: .venv/runtime ## experiments side by side: what differs, verdicts, figures
 	@python -m stages show
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	$(call known,NAME,sweeps,txt)
 	@python -m stages prepare
-	@set -f; while read -r words || [ -n "$$words" ]; do \
-		[ -z "$$words" ] || { echo "dvc exp run --queue $$words"; dvc exp run --queue $$words < /dev/null; }; \
-	done < conf/sweeps/$(call quoted,NAME).txt
-	dvc exp run --run-all
+	@python -m stages experiments -- $(call given,NAME)
 
 page: .venv/runtime ## the page of this run, or of another: RUN=x
 	python -m stages page -- $(call given,RUN)

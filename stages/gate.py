@@ -27,7 +27,9 @@ def main() -> None:
     require_evidence("evaluate", "judge_worth")
     document = read_json(GATES)
 
-    Console(highlight=False, width=120).print(_table(document))
+    Console(highlight=False).print(_table(document))
+    print()
+    show((f"{name}: {gate['words']}" for name, gate in document["gates"].items()), indent="  ")
     worth = read_json(WORTH)
     print()
     looked = many_looks(looks_at(worth["study_id"]), worth["planned_sessions"])
@@ -49,10 +51,10 @@ def main() -> None:
 
 
 def _table(document: dict[str, Any]) -> Table:
-    table = Table("gate", "verdict", "value", "threshold", "n", "days", "what it means", box=None, pad_edge=False)
+    table = Table("gate", "verdict", "value", "threshold", "n", "days", box=None, pad_edge=False)
     for name, gate in document["gates"].items():
         figures = [_short(gate[key]) for key in ("value", "threshold", "n", "n_days")]
-        table.add_row(name, gate["verdict"], *figures, gate["words"])
+        table.add_row(name, gate["verdict"], *figures)
     return table
 
 

@@ -65,7 +65,7 @@ def main() -> None:
     write_csv(reliability(forecasts).with_columns(label), RELIABILITY)
     write_csv(coverage_by_time(forecasts).with_columns(label), COVERAGE)
     eligible = sum(cell["eligible"] for cell in gates["cells"])
-    say("score_forecasts", cells=len(gates["cells"]), eligible=eligible, calibration=proposed["method"])
+    say("score_forecasts", cells=len(gates["cells"]), eligible=eligible, calibration=method)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,10 @@ VERBS = {
     "collect-partitions": Verb("commands.source:collect_partitions", "what no run names in storage.root", (
         one("--delete", dest="deleting", action="store_true", help="remove it; without it, it is only named"),
     )),
-    "show": Verb("commands.pages:show", "experiments side by side, noise dropped"),
+    "show": Verb("commands.experiments:show", "experiments side by side: what differs, verdicts, figures"),
+    "experiments": Verb("commands.experiments:experiments", "queue and run the variants of a file of conf/sweeps", (
+        one("name", help="the file, without .txt"),
+    )),
     "page": Verb("commands.pages:page", "the page of a run, with what it cost", (
         one("run", nargs="?", default="workspace", help=RUN),
     )),

@@ -1,14 +1,10 @@
-"""Pages of runs: one run, two runs side by side, and DVC's table of experiments.
+"""Pages of runs: one run, and two runs side by side.
 
 `page` and `compare` write to artifacts/page/, so that neither the workspace nor any stage's output changes. A run is an
 experiment, a branch, a commit or `workspace`. The page of a run also shows what no hashed file may hold: spend, trials,
-openings, revisions. `show` is `dvc exp show` without noise. DVC fills its row `workspace` from params.yaml and the
-metrics beside it; when these are of two runs, a line above the table says so.
+openings, revisions.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,7 +15,7 @@ import yaml
 
 from stages.commands.panels import openings, revisions, spend, trials
 from stages.configuration.compose import differences
-from stages.errors import ConfigurationError, PipelineError
+from stages.errors import ConfigurationError
 from stages.fetching.listing_history import relisted
 from stages.io.files import write_text
 from stages.io.run_record import read_record
@@ -107,20 +103,3 @@ def compare(a: str, b: str) -> None:
     path = PAGES / f"{'-and-'.join(name.replace('/', '-') for name in runs)}.html"
     write_text(render_pair(runs, differing), path)
     print(f"compare: {path}")
-
-
-NOISE = (
-    "artifacts|stages|conf|Created|State|Executor|^source\\.|^costs\\.(half|tick)|^universe|"
-    "^forecaster\\.(look|min|ewma|fhs|input)|^split|^requests\\.snap|^sweep|^api|^quality|^features"
-)
-WIDTH = {} if sys.stdout.isatty() else {"COLUMNS": "140"}
-
-
-def show() -> None:
-    """One line if the workspace's row is of two runs, then the table."""
-    try:
-        require_evidence("evaluate")
-    except PipelineError as error:
-        print(f"show: do not read the row `workspace`: {error}", flush=True)
-    table = ["dvc", "exp", "show", "--only-changed", "--no-pager", "--drop", NOISE]
-    sys.exit(subprocess.run(table, env=os.environ | WIDTH, check=False).returncode)  # noqa: S603  # our own words

@@ -59,11 +59,15 @@ READERS: dict[str, Callable[[Path], Any]] = {
 
 
 def read_record(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> Record:
-    """The files of a run below `root`, by their names in the record; a file without a reader of its own is JSON."""
-    method = [config["calibration"]["method"]]
+    """The files of a run below `root`, by their names in the record."""
+    hashes = content_hashes(files.values(), root)
+    return Record(config=config, hashes=hashes, **read_files(files, config["calibration"]["method"], root))
+
+
+def read_files(files: Mapping[str, Path], method: str, root: Path = Path()) -> dict[str, Any]:
+    """What these files hold, for this calibration method; a file without a reader of its own is JSON."""
     readers = READERS | {
-        "forecasts": partial(read_table, Calibrated, method=method),
-        "cells": partial(read_table, Cells, method=method, metric=list(SHOWN_BY_SNAPSHOT)),
+        "forecasts": partial(read_table, Calibrated, method=[method]),
+        "cells": partial(read_table, Cells, method=[method], metric=list(SHOWN_BY_SNAPSHOT)),
     }
-    read = {name: readers.get(name, read_json)(root / path) for name, path in files.items()}
-    return Record(config=config, hashes=content_hashes(files.values(), root), **read)
+    return {name: readers.get(name, read_json)(root / path) for name, path in files.items()}

@@ -5,15 +5,17 @@ respected. Where DVC runs a stage at a terminal, its name and elapsed time are s
 """
 
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from functools import cache
 from operator import length_hint
 from pathlib import Path
 from signal import SIGPIPE
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from stages.errors import ConfigurationError, Interrupted, PipelineError
 from stages.io.atomic import disk_reason
@@ -89,17 +91,59 @@ def say(verb: str, **facts: object) -> None:
     print(f"{verb}: {words}", flush=True)
 
 
-def show(paragraphs: Iterable[str], width: int = 80) -> None:
-    """Print sentences wrapped at the terminal's width, at most `width` columns; empty ones are left out."""
-    from rich.console import Console  # only what a person reads
+def width() -> int:
+    """The terminal's columns; 80 where there is none, or what `COLUMNS` says."""
+    return shutil.get_terminal_size().columns
 
-    console = Console(highlight=False)
-    console.width = min(console.width, width)
-    try:
-        for paragraph in filter(None, paragraphs):
-            console.print(paragraph, markup=False)
-    except SystemExit:  # so rich says that the reader went away
-        raise BrokenPipeError from None
+
+def show(paragraphs: Iterable[str], indent: str = "") -> None:
+    """Print sentences wrapped at the terminal's width, at most 80 columns; empty ones are left out."""
+    for paragraph in filter(None, paragraphs):
+        print(_broken(paragraph, min(width(), 80), indent))
+
+
+def _broken(line: str, columns: int, indent: str) -> str:
+    """A line broken between words; one that holds colours or cursor moves is left as it is."""
+    if len(line) <= columns or "\x1b" in line:
+        return line
+    return textwrap.fill(line, columns, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+
+
+class _Fitted:
+    """The stream of a terminal in which no line is wrapped within a word."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._begun = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Pass every whole line on."""
+        *whole, self._begun = f"{self._begun}{text}".split("\n")
+        for line in whole:
+            indent = " " * (len(line) - len(line.lstrip()) + 4)
+            self._stream.write(f"{_broken(line, width(), indent)}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on a line that has only begun, too."""
+        self._stream.write(self._begun)
+        self._begun = ""
+        self._stream.flush()
+
+
+@contextmanager
+def fitted() -> Iterator[None]:
+    """At a terminal, long lines of the block break between words and go on indented; logs and pipes keep them whole."""
+    with ExitStack() as ends:
+        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
+            if stream.isatty():
+                shown = cast(TextIO, _Fitted(stream))
+                ends.enter_context(redirect(shown))
+                ends.callback(shown.flush)
+        yield
 
 
 def run(main: Callable[[], None]) -> None:
@@ -109,7 +153,8 @@ def run(main: Callable[[], None]) -> None:
     """
     try:
         try:
-            _run(main)
+            with fitted():
+                _run(main)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

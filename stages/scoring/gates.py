@@ -151,10 +151,11 @@ def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
 
 
 def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
-    return (
-        f"{entry['n']} outcomes on {entry['n_days']} days; gates.min_forecast_outcomes requires "
-        f"{params.min_forecast_outcomes}, gates.min_forecast_days {params.min_forecast_days}"
-    )
+    """The minima that are not met, and no other."""
+    days = "min_ci_days" if params.min_ci_days > params.min_forecast_days else "min_forecast_days"
+    minima = (("outcomes", entry["n"], "min_forecast_outcomes"), ("days", entry["n_days"], days))
+    asked = [(f"{n} {unit}", rule, getattr(params, rule)) for unit, n, rule in minima if n < getattr(params, rule)]
+    return "; ".join(f"{there}, gates.{rule} requires {least}" for there, rule, least in asked)
 
 
 def _too_few_for_error(entry: Mapping[str, Any], params: GatesParams) -> str:

@@ -12,7 +12,7 @@ for the share of winning trades where some draw of the days holds no trade.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, sqrt
 
@@ -106,11 +106,14 @@ def sealed_gates(words: str, params: GatesParams) -> dict[str, Judgement]:
 
 def trading_gates(found: Evidence, params: GatesParams) -> dict[str, Judgement]:
     """The three judgements of an opened holdout."""
-    return {
+    judged = {
         "oos_sharpe": _sharpe(found, params),
         "hit_rate": _hit_rate(found, params),
         "pnl_at_1p5x": _stressed(found, params),
     }
+    if found.trades and (words := _too_few(found, params)):
+        return {name: replace(gate, words=words) for name, gate in judged.items()}
+    return judged
 
 
 def _sharpe(found: Evidence, params: GatesParams) -> Judgement:
@@ -170,10 +173,17 @@ def _percent(share: float) -> str:
 
 
 def _against(value: float | None, threshold: float, found: Evidence, params: GatesParams) -> Verdict:
-    too_few = found.sessions < params.min_trading_sessions or found.trades < params.min_trades
-    if value is None or (params.policy == "ci" and too_few):
+    if value is None or _too_few(found, params):
         return Verdict.INCONCLUSIVE
     return Verdict.PASS if value >= threshold else Verdict.FAIL
+
+
+def _too_few(found: Evidence, params: GatesParams) -> str:
+    """The minima of `gates.policy: ci` that are not met, and no other; empty where none is."""
+    minima = (("sessions", "min_trading_sessions"), ("trades", "min_trades"))
+    asked = [(getattr(found, unit), unit, rule, getattr(params, rule)) for unit, rule in minima]
+    told = [f"{n} {unit}, gates.{rule} requires {least}" for n, unit, rule, least in asked if n < least]
+    return f"Too little to judge: {'; '.join(told)}." if told and params.policy == "ci" else ""
 
 
 def _judgement(

@@ -206,7 +206,7 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
         bound=None,
         n=len(said),
         n_days=0,
-        words=f"Control forecasters by verdict: {_listed(said)}.",
+        words=_told("control forecasters", said),
     )
 
 
@@ -220,14 +220,18 @@ def _forecast(cells: Mapping[str, Document]) -> Judgement:
         bound=None,
         n=len(cells),
         n_days=max((gate["n_days"] for gate in judged), default=0),
-        words=f"Symbols of the whitelist by the verdict on their forecasts: {_listed(said) or 'none'}.",
+        words=_told("symbols of the whitelist, by their forecasts", said),
     )
 
 
-def _listed(verdicts: Mapping[str, Verdict]) -> str:
-    """Names by their verdict: `2 PASS: STRONG, WEAK; 1 FAIL: NULL`."""
+def _told(what: str, verdicts: Mapping[str, Verdict]) -> str:
+    """Only what does not pass is named, as in `Of 4 control forecasters, 1 FAIL: oracle`."""
     found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
-    return "; ".join(f"{len(names)} {verdict.value}: {shorten(names)}" for verdict, names in found.items() if names)
+    passing = found.pop(Verdict.PASS)
+    if len(passing) == len(verdicts):
+        return f"All {len(passing)} pass." if verdicts else "There is none to judge."
+    named = [f"{len(names)} {verdict.value}: {shorten(names)}" for verdict, names in found.items() if names]
+    return f"Of {len(verdicts)} {what}, {'; '.join(named)}."
 
 
 def _short(value: float | None, decimals: int) -> float | None:

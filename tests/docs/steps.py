@@ -18,14 +18,14 @@ README: list[Step] = [
     ("make worth", r"(?s)WORTH IT \(decided .*nothing was\s+paid.*Evidence\s+\d+"),
     ACTIVE,
     ("dvc exp run -n wider_stop", r"(?s)Running stage 'backtest'.*Ran experiment\(s\): wider_stop"),
-    ("make show", r"\[wider_stop\] .*SEALED.* 1\.5 "),
+    ("make show", r"wider_stop: rules\.s_stop=1\.5\n  SEALED "),
     ("dvc params diff", r"rules\.s_stop +1\.0 +1\.5"),
     ("dvc metrics diff", r"verdict +PASS +SEALED"),
     ("dvc plots diff", "$ [ -e artifacts/plots/index.html ]"),
     ("! { make run PRESET=synthetic_null", NOTHING_TO_FIND),
     ("make params", r"params: discarded .*amplitude_bp"),
     ("make experiments NAME=k_sigma", r"(?s)(Running stage 'backtest'.*){2}Ran experiment\(s\)"),  # 0.5 stands already
-    ("make show", r"(?s)(\[[a-z]+-[a-z]+\].*){3}"),  # the three of the sweep, by names that DVC gave
+    ("make show", r"(?s)k_sigma=1\.0: rules\.k_sigma=1\.0\n  SEALED .*k_sigma=0\.75: .*k_sigma=0\.5\n"),
 ]
 
 FORECASTING: list[Step] = [

@@ -67,3 +67,8 @@ def test_a_stage_in_a_pipe_says_one_line_and_nothing_else() -> None:
     )
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_line_longer_than_the_terminal_breaks_between_words_and_goes_on_indented() -> None:
+    line = at_a_terminal(COLUMNS="20").rpartition("\x1b[2K")[2]
+    assert line.splitlines()[:2] == ["score: cells=84", "    share=0.5123"]

@@ -75,8 +75,15 @@ def test_too_few_days_or_outcomes_are_inconclusive_and_say_which_rule_asks_for_m
     judged = skill(entry(0.5, 0.6, n_days=n_days))
 
     assert judged.verdict == Verdict.INCONCLUSIVE
-    assert "gates.min_forecast_days 40" in judged.words
+    assert f"{n_days} days, gates.min_forecast_days requires 40" in judged.words
     assert coverage(entry(n_days=n_days)).verdict == Verdict.INCONCLUSIVE
+
+
+def test_only_the_minimum_that_is_not_met_is_named():
+    days, outcomes = entry(0.5, 0.6, n_days=39) | {"n": 100}, entry(0.5, 0.6, n_days=40) | {"n": 99}
+    assert skill(days).words == "39 days, gates.min_forecast_days requires 40"
+    assert skill(days, min_ci_days=41).words == "39 days, gates.min_ci_days requires 41"
+    assert skill(outcomes).words == "99 outcomes, gates.min_forecast_outcomes requires 100"
 
 
 @pytest.mark.parametrize(

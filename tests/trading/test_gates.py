@@ -87,6 +87,13 @@ def test_too_few_sessions_or_trades_decide_nothing_neither_for_nor_against(sessi
     assert set(verdicts(replace(bad, **shorten)).values()) == {"FAIL" if enough else "INCONCLUSIVE"}
 
 
+def test_only_the_minimum_that_is_not_met_is_named():
+    words = {gate.words for gate in trading_gates(replace(GOOD, sessions=15, trades=19), gates()).values()}
+    assert words == {"Too little to judge: 19 trades, gates.min_trades requires 20."}
+    words = {gate.words for gate in trading_gates(replace(GOOD, sessions=14, trades=20), gates()).values()}
+    assert words == {"Too little to judge: 14 sessions, gates.min_trading_sessions requires 15."}
+
+
 def test_the_literal_reading_compares_values_with_thresholds_and_asks_nothing_else():
     lucky = replace(GOOD, sessions=14, trades=3, sharpe=0.5, wins=2, stressed_bp=0.0)
     assert set(verdicts(lucky, policy="point").values()) == {"PASS"}
@@ -119,7 +126,7 @@ def test_the_words_on_a_sharpe_ratio_say_how_often_luck_reaches_the_threshold(se
 )
 def test_the_words_on_a_hit_rate_say_how_often_a_coin_reaches_it(trades, threshold, needed, told):
     share = sum(comb(trades, wins) for wins in range(needed, trades + 1)) / 2**trades
-    words = trading_gates(replace(GOOD, trades=trades), gates(hit_rate_gte=threshold))["hit_rate"].words
+    words = trading_gates(replace(GOOD, trades=trades), gates(hit_rate_gte=threshold, min_trades=1))["hit_rate"].words
     assert words == f"With {trades} trades a fair coin reaches {threshold:g} {told} of the time."
     assert abs(share - float(told.split()[-2]) / 100) < 0.006
 

@@ -73,12 +73,10 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
         [document[gate][name] for name in ("value", "threshold", "bound", "n", "n_days", "words")]
         for document, gate in ((documents[0], "controls"), (documents[0], "forecast"), (documents[1], "forecast"))
     ]
-    traded = "Symbols of the whitelist by the verdict on their forecasts:"
-    exposing = "Control forecasters by verdict:"
     assert facts == [
-        [2.0, 3.0, None, 3, 0, f"{exposing} 2 PASS: echo, oracle; 1 FAIL: shifted_oracle."],
-        [2.0, 1.0, None, 3, 70, f"{traded} 2 PASS: STRONG, WEAK; 1 FAIL: NULL."],
-        [0.0, 1.0, None, 0, 0, f"{traded} none."],
+        [2.0, 3.0, None, 3, 0, "Of 3 control forecasters, 1 FAIL: shifted_oracle."],
+        [2.0, 1.0, None, 3, 70, "Of 3 symbols of the whitelist, by their forecasts, 1 FAIL: NULL."],
+        [0.0, 1.0, None, 0, 0, "There is none to judge."],
     ]
 
 

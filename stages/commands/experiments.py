@@ -1,0 +1,140 @@
+"""Experiments: a file of conf/sweeps/ queued and run, and all of them side by side.
+
+`experiments` names each variant by what differs: `k_sigma=0.75`. `show` lists every run with the params that differ
+from the workspace's, then its verdicts and five figures. DVC fills the row `workspace` from params.yaml and the metrics
+beside it; when these are of two runs, a line above says so.
+"""
+
+import argparse
+import csv
+import io
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from stages.configuration.compose import compose
+from stages.errors import ConfigurationError, PipelineError
+from stages.io.terminal import width
+from stages.io.workspace import git
+from stages.params.study import Study
+from stages.runs.evidence import require_evidence
+
+SWEEPS = Path("conf/sweeps")
+DVC = (sys.executable, "-m", "dvc")
+Overrides = tuple[str, ...]
+
+
+def experiments(name: str) -> None:
+    """conf/sweeps/<name>.txt -> every variant queued under its name, then run; none where one cannot be composed."""
+    lines = (SWEEPS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    queued = dict(pair for line in lines for pair in _variants(line))  # a variant stated twice runs once
+    for variant in queued:
+        Study.parse(compose(overrides=variant))
+    for words, options in zip(names(list(queued)), queued.items(), strict=True):
+        _queue(words or name, *options)
+    _dvc("exp", "run", "--run-all")
+
+
+def _variants(line: str) -> Iterator[tuple[Overrides, Overrides]]:
+    """The overrides of each variant of a line like `-S rules.k_sigma=0.5,1`, and what else `dvc exp run` takes."""
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    reader.add_argument("-S", "--set-param", action="append", default=[])
+    known, others = reader.parse_known_args(line.split())
+    choices = [_choices(word) for word in known.set_param]
+    return ((variant, tuple(others)) for variant in product(*choices) if variant)
+
+
+def _choices(word: str) -> list[str]:
+    """`key=1,2` -> `key=1`, `key=2`, as Hydra reads it."""
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException as error:
+        why = " ".join(str(error).splitlines()[0].split())
+        raise ConfigurationError(f"{word!r} is no override ({why}): write key=value, or key=value,value.") from None
+    if not override.is_sweep_override():
+        return [word]
+    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+
+
+def names(variants: Sequence[Overrides]) -> list[str]:
+    """What makes each variant another than the others: `k_sigma=0.75,s_stop=2`; keys in full where short ones clash.
+
+    A single variant is named by all that it states. What git takes in no name is left out.
+    """
+    stated = [dict(word.split("=", 1) for word in variant) for variant in variants]
+    keys = dict.fromkeys(key for one in stated for key in one)
+    differing = [key for key in keys if len(stated) == 1 or len({one.get(key) for one in stated}) > 1]
+    short = [key.rpartition(".")[2] for key in differing]
+    called = {key: key if short.count(last) > 1 else last for key, last in zip(differing, short, strict=True)}
+    return [",".join(f"{called[key]}={_plain(one[key])}" for key in called if key in one) for one in stated]
+
+
+def _plain(value: str) -> str:
+    return re.sub(r"[^\w.,+-]|\.(?=\.)|\.lock$", "", value).rstrip(".")
+
+
+def _queue(name: str, variant: Overrides, options: Overrides) -> None:
+    """Queue one variant in place of an earlier experiment of this name on this commit."""
+    head = git("rev-parse", "HEAD").strip()
+    if git("for-each-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}"):
+        _dvc("exp", "remove", "-q", name)
+    _dvc("exp", "run", "--queue", "--name", name, *(part for word in variant for part in ("-S", word)), *options)
+
+
+def _dvc(*words: str) -> None:
+    done = subprocess.run((*DVC, *words), stdin=subprocess.DEVNULL, check=False)  # noqa: S603  # words, no shell
+    if done.returncode:
+        raise ConfigurationError(f"`dvc {' '.join(words[:2])}` failed, as it says above: what ran before is kept.")
+
+
+VERDICTS = {"verdict": 14, "worth": 14}
+FIGURES = {"net_bp": 8, "sharpe": 8, "oos_sharpe": 12, "trades": 8, "over_free_pct": 14}
+UNKNOWN = ("", "!", None)  # DVC's signs of a figure that a run does not have
+WORKSPACE = "workspace"
+LONGEST = 40
+Row = Mapping[str, str]
+
+
+def show() -> None:
+    """One line if the workspace's row is of two runs, then every run."""
+    try:
+        require_evidence("evaluate")
+    except PipelineError as error:
+        print(f"show: do not read the row `workspace`: {error}", flush=True)
+    done = subprocess.run((*DVC, "exp", "show", "--csv"), capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise ConfigurationError(f"`dvc exp show` fails: {done.stderr.strip().removeprefix('ERROR: ')}")
+    print("\n".join(table(list(csv.DictReader(io.StringIO(done.stdout))), width())))
+
+
+def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
+    """Two lines a run, `columns` wide at most: what differs from the workspace, then verdicts and figures."""
+    here = next(row for row in rows if row["rev"] == WORKSPACE)
+    params = [key for key in here if "." in key and "/" not in key and any(row[key] != here[key] for row in rows)]
+    yield "run: params that differ from the workspace"
+    yield _line({name: name for name in (*VERDICTS, *FIGURES)})
+    for row in rows:
+        told = [f"{key}={_short(row[key])}" for key in params if row is here or row[key] != here[key]]
+        head = f"{row['Experiment'] or row['rev']}: {' '.join(told)}".removesuffix(": ")
+        yield from textwrap.wrap(head, columns, subsequent_indent="    ", break_on_hyphens=False)
+        waits = row["State"] not in ("Success", *UNKNOWN)
+        yield _line({"verdict": row["State"]} if waits else row)
+
+
+def _line(row: Row) -> str:
+    """The verdicts and figures of a run in their columns."""
+    said = {name: "-" if row.get(name) in UNKNOWN else row[name] for name in (*VERDICTS, *FIGURES)}
+    verdicts = "".join(f"{said[name]:<{wide}}" for name, wide in VERDICTS.items())
+    return f"  {verdicts}{''.join(f'{said[name]:>{wide}}' for name, wide in FIGURES.items())}".rstrip()
+
+
+def _short(value: str | None) -> str:
+    text = "-" if value in UNKNOWN else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,70 @@
+"""Runs as polars frames, for a notebook: `run("HEAD").trades`. Nothing is written and nobody is asked.
+
+The files must be those that the run's dvc.lock records; the workspace does not change. Python runs at the root of the
+repository.
+*Errors*: `ConfigurationError` when there is no such run, or when its files are gone or changed.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from stages.io.run_record import read_files
+from stages.io.settings import PARAMS
+from stages.report import FILES, LATER
+from stages.runs.evidence import require_evidence
+from stages.runs.past_runs import fetch_run
+
+WORKSPACE = "workspace"
+TABLES = ("forecasts", "signals", "trades", "daily", "ranking", "portfolio", "worth_days", "gates")
+
+GATES = {
+    "gate": pl.String, "verdict": pl.String, "value": pl.Float64, "threshold": pl.Float64, "bound": pl.Float64,
+    "n": pl.Int64, "n_days": pl.Int64, "words": pl.String,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run.
+
+    *Tables*: `forecasts` of the stated calibration, `signals`, `trades` and `daily` P&L of the stated rule, `ranking`
+    of the grid, `portfolio` by symbol, `gates` with one row a gate, `worth_days` with the evidence by day (null in the
+    earliest runs). docs/NOTEBOOK.md names the columns that are read most.
+    *Units*: P&L in bp.
+    *Time*: all but `gates` and `portfolio` are of the search span: the holdout stays sealed.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    verdict: str
+    forecasts: pl.DataFrame
+    signals: pl.DataFrame
+    trades: pl.DataFrame
+    daily: pl.DataFrame
+    ranking: pl.DataFrame
+    portfolio: pl.DataFrame
+    gates: pl.DataFrame
+    worth_days: pl.DataFrame | None = None
+
+
+def run(name: str = WORKSPACE) -> Run:
+    """The run of an experiment, a branch, a commit or the workspace."""
+    files = {table: FILES[table] for table in TABLES}
+    with tempfile.TemporaryDirectory(prefix="read-") as folder:
+        root = Path() if name == WORKSPACE else Path(folder)
+        if name == WORKSPACE:
+            require_evidence("evaluate", "judge_worth")
+        else:
+            files = fetch_run(name, files, root, LATER)
+        params = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
+        tables = read_files(files, params["calibration"]["method"], root)
+
+    judged = tables.pop("gates")
+    gates = pl.DataFrame([{"gate": gate, **found} for gate, found in judged["gates"].items()], schema=GATES)
+    return Run(name=name, params=params, verdict=judged["verdict"], gates=gates, **tables)

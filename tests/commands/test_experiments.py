@@ -1,0 +1,93 @@
+"""`make experiments` and `make show`: variants are named by what differs, and read at 80 columns."""
+
+import subprocess
+
+import pytest
+
+from stages.commands import experiments
+from stages.commands.experiments import names, table
+from stages.errors import ConfigurationError
+
+FIGURES = {"net_bp": "706.2", "sharpe": "15.67", "oos_sharpe": "", "trades": "333", "over_free_pct": "13.88"}
+
+
+def row(rev, name="", *, state="", verdict="SEALED", worth="WORTH IT", **params):
+    found = {"Experiment": name, "rev": rev, "State": state, "verdict": verdict, "worth": worth, **FIGURES}
+    return found | {"rules.s_stop": "1.0", "rules.k_sigma": "0.5", "stages/a.py": "x"} | params
+
+
+@pytest.fixture
+def queued(project, monkeypatch):
+    """Each call of DVC that a file of conf/sweeps/ leads to, instead of the call."""
+    calls = []
+    monkeypatch.setattr(experiments, "_dvc", lambda *words: calls.append(" ".join(words)))
+
+    def run(text):
+        (project.path / "conf/sweeps/mine.txt").write_text(text)
+        calls.clear()
+        try:
+            project.run("experiments", "mine")
+        finally:
+            (project.path / "conf/sweeps/mine.txt").unlink()
+        return calls
+
+    return run
+
+
+def test_every_variant_is_queued_under_the_name_of_what_differs_and_then_all_run(queued):
+    assert queued("-S rules.k_sigma=0.5,0.75 -S preset=smoke\n\n-S rules.k_sigma=0.5 -S preset=smoke\n") == [
+        "exp run --queue --name k_sigma=0.5 -S rules.k_sigma=0.5 -S preset=smoke",
+        "exp run --queue --name k_sigma=0.75 -S rules.k_sigma=0.75 -S preset=smoke",
+        "exp run --run-all",
+    ]
+
+
+def test_an_experiment_of_the_same_name_on_this_commit_is_replaced(queued, project):
+    head = project.git("rev-parse", "HEAD").strip()
+    project.git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/k_sigma=0.75", head)
+    calls = queued("-S rules.k_sigma=0.75")
+    assert calls[0] == "exp remove -q k_sigma=0.75"
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("wrong", ["rules.k_sigma=abc", "rules.k_sigmaa=1", "preset=nope", "rules.k_sigma"])
+def test_nothing_is_queued_when_one_variant_cannot_be_composed(queued, wrong):
+    with pytest.raises(ConfigurationError):
+        queued(f"-S rules.k_sigma=0.75\n-S {wrong}")
+
+
+def test_names_hold_what_differs_in_short_and_only_what_git_takes():
+    assert names([("rules.k_sigma=0.5", "preset=a"), ("rules.k_sigma=1", "preset=a")]) == ["k_sigma=0.5", "k_sigma=1"]
+    assert names([("rules.history_days=1", "features.history_days=2"), ("preset=a",)])[0] == (
+        "rules.history_days=1,features.history_days=2"
+    )
+    odd = names([("requests.snapshots_et=['10:00','11:00']", "a.b=x..y.lock"), ("a.b=~^?*[\\ @{.",)])
+    assert odd[0] == "snapshots_et=1000,1100,b=x.y"
+    for name in odd:
+        assert subprocess.run(["git", "check-ref-format", f"refs/exps/ab/cd/{name}"], check=False).returncode == 0
+
+
+def test_a_run_is_told_by_what_differs_then_its_verdicts_and_figures():
+    rows = [
+        row("workspace", verdict="PASS"),
+        row("main", verdict="PASS", **{"stages/a.py": "y"}),
+        row("1a", "wide", **{"rules.s_stop": "1.5", "worth": "!"}),
+        row("2b", "k=1", state="Queued", verdict="", worth="", **{"rules.k_sigma": "1.0"}),
+    ]
+    said = [line.split() for line in table(rows, 80)]
+    assert said[2] == ["workspace:", "rules.s_stop=1.0", "rules.k_sigma=0.5"]
+    assert said[4] == ["main"]
+    assert said[6] == ["wide:", "rules.s_stop=1.5"]
+    assert said[7] == ["SEALED", "-", "706.2", "15.67", "-", "333", "13.88"]
+    assert said[8:] == [["k=1:", "rules.k_sigma=1.0"], ["Queued", *"------"]]
+
+
+def test_nothing_is_wider_than_the_terminal_and_no_word_is_cut():
+    many = {f"rules.a_long_key_number_{n}": "0.25" for n in range(9)}
+    rows = [
+        row("workspace", worth="NOT YET KNOWN", verdict="INCONCLUSIVE", **dict.fromkeys(many, "1")),
+        row("x", **many),
+    ]
+    said = list(table(rows, 80))
+    assert max(map(len, said)) <= 80
+    assert {f"{key}=0.25" for key in many} < set(" ".join(said).split())
