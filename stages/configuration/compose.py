@@ -5,7 +5,7 @@ committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
 *Errors*: `ConfigurationError` when conf/ does not compose, or when composing would discard an applied experiment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,30 @@ Difference = dict[KeyPath, tuple[Any, Any]]
 
 def compose(conf: Path = CONF, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The params that a conf/ folder composes to, with Hydra overrides like `preset=smoke`."""
+    return _composed(conf, overrides, resolve=True)
+
+
+def following() -> set[KeyPath]:
+    """The keys of conf/ that state no value, but name another key whose value they take."""
+    return set(_references(_composed(CONF, (), resolve=False)))
+
+
+def _composed(conf: Path, overrides: Sequence[str], *, resolve: bool) -> dict[str, Any]:
     try:
         with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
             config = hydra.compose("config", overrides=list(overrides))
-        document: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigurationError(f"conf/ does not compose: {error}") from None
     return document
+
+
+def _references(document: Mapping[str, Any], at: KeyPath = ()) -> Iterator[KeyPath]:
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _references(value, (*at, key))
+        elif isinstance(value, str) and value.startswith("${"):
+            yield (*at, key)
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

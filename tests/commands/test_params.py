@@ -74,7 +74,7 @@ def test_make_params_discards_an_experiment_and_says_what_it_was(project):
         ("k_sigma: 0.5", "k_sigma: -0.5", r"rules\.k_sigma = -0\.5"),
         ("k_sigma: 0.5", "ksigma: 0.5", r"rules\.ksigma"),
         ('time_stop_et: "15:55"', "time_stop_et: 15:55", r"rules\.time_stop_et = 955"),
-        ("history_days: 40", "history_days: 41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
+        ("history_days: ${requests.history_days.0}", "history_days: 41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
         ("k_sigma: 0.5", "k_sigma: [", "conf/ does not compose"),
     ],
 )
