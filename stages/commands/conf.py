@@ -49,8 +49,8 @@ def write(*, check: bool, unlisted: bool) -> None:
     if check:
         require_unchanged(study.forecaster)
         refuse_to_discard()
-    elif discarded := applied_experiment():
-        print(f"params: discarded {told(discarded)}")
+    elif discarded := _discarded():
+        print(f"params: discarded {discarded}")
     write_params(document)
     ran = read_run() if LOCK.exists() else None  # dvc would say nothing of a torn lock
     if unlisted:
@@ -59,6 +59,14 @@ def write(*, check: bool, unlisted: bool) -> None:
         read_listing(study.source)  # nor more than that a file is missing
     elif ran and ARTIFACTS.exists() and (other := ran.other_params(ran.stages)):
         print(f"params: {Findings(params=other).told}. Next: `make run`.")
+
+
+def _discarded() -> str:
+    """What composing anew throws away."""
+    try:
+        return told(applied_experiment())
+    except ConfigurationError as error:  # conf/ composes, so this is about params.yaml
+        return f"what stood there: {error}"
 
 
 def require_listed(preset: str) -> None:

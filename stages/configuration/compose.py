@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
 from stages.io.settings import PARAMS
+from stages.io.settings import present as present
 from stages.io.workspace import git
 
 CONF = Path("conf")
@@ -44,7 +45,9 @@ def _composed(conf: Path, overrides: Sequence[str], *, resolve: bool) -> dict[st
         with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
             config = hydra.compose("config", overrides=list(overrides))
         document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+    except RecursionError:
+        raise ConfigurationError("conf/ does not compose: a value contains itself.") from None
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         raise ConfigurationError(f"conf/ does not compose: {error}") from None
     return document
 
@@ -62,23 +65,10 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(dict(document)))
 
 
-def present() -> dict[str, Any] | None:
-    """The present params.yaml; None when it does not exist."""
-    try:
-        document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(
-            f"params.yaml is not valid YAML ({error}): run `make params` to write it again."
-        ) from None
-    return document
-
-
 def differences(left: Mapping[str, Any], right: Mapping[str, Any], at: KeyPath = ()) -> Difference:
     """Keys whose values differ, with both values; lists are values, a missing key is `(absent)`."""
     found: Difference = {}
-    for key in sorted(set(left) | set(right)):
+    for key in sorted(set(left) | set(right), key=str):
         one, other = left.get(key, ABSENT), right.get(key, ABSENT)
         if isinstance(one, dict) and isinstance(other, dict):
             found |= differences(one, other, (*at, key))
@@ -123,8 +113,8 @@ def told(found: Difference, other: str = "conf") -> str:
 
 
 def _of_study() -> str:
-    study = (present() or {}).get("report", {}).get("study")
-    return f" of study {study!r}" if study else ""
+    report = (present() or {}).get("report")
+    return f" of study {report['study']!r}" if isinstance(report, dict) and report.get("study") else ""
 
 
 def _was_composed() -> bool:

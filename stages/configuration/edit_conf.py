@@ -153,16 +153,18 @@ def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
     `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml. Returns the changed files.
     """
     document = compose()
-    return _make(document | {name: document[name] | dict(keys) for name, keys in values.items()}, {})
+    wanted = document | {name: document[name] | dict(keys) for name, keys in values.items()}
+    Study.parse(wanted)
+    return _make(wanted, {})
 
 
 def keep(experiment: dict[str, Any]) -> list[Path]:
     """Make conf/ compose to the params of an experiment: by other choices where they match, else value by value."""
+    Study.parse(experiment)
     return _make(experiment, _choices_behind(experiment))
 
 
 def _make(wanted: dict[str, Any], choices: Mapping[str, str]) -> list[Path]:
-    Study.parse(wanted)
     with all_or_nothing():
         changed = [choose(group, choice) for group, choice in choices.items()]
         changed += put(_unstated(wanted, but=following()))  # what follows another key goes on following it

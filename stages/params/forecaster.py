@@ -3,14 +3,13 @@
 import re
 import shlex
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.errors import ConfigurationError
-from stages.params.section import Section
+from stages.params.section import Day, Section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +173,7 @@ class ForecasterParams(LocalParams):
     finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
     multivariate: bool
     clean_ex_first: bool
-    trained_until: date | None
+    trained_until: Day | None
 
     @model_validator(mode="after")
     def _is_honest(self) -> Self:

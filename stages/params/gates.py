@@ -70,12 +70,3 @@ class StatedKind(Section):
     horizon_min: Count
     horizon_min_by_symbol: dict[str, Count]
     history_days: Count
-
-
-class Whitelist(Section):
-    """Who may trade, and so whose forecasts are judged together."""
-
-    section = "universe"
-    partial = True
-
-    whitelist: tuple[str, ...]

@@ -1,13 +1,12 @@
 """Params section `source`: where minute bars come from and how the vendor writes them."""
 
-from datetime import date
 from typing import Annotated, Literal, Self, get_args
 
 import polars as pl
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from stages.params.path_template import ANY, FORMS, SYMBOLS, fields_in
-from stages.params.section import Closed, Section
+from stages.params.section import Closed, Day, Section
 from stages.params.universe import Symbol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -99,7 +98,7 @@ class SourceParams(Section):
     price_scale: Annotated[float, Field(gt=0, le=1)]
     stamp_format: str | None
     csv: CsvParams | None
-    renames: dict[Symbol, dict[Symbol, date]]
+    renames: dict[Symbol, dict[Symbol, Day]]
     bar_label_trusted: bool
     synthetic: SyntheticParams | None
 

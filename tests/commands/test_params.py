@@ -74,7 +74,7 @@ def test_make_params_discards_an_experiment_and_says_what_it_was(project):
         ("k_sigma: 0.5", "k_sigma: -0.5", r"rules\.k_sigma = -0\.5"),
         ("k_sigma: 0.5", "ksigma: 0.5", r"rules\.ksigma"),
         ('time_stop_et: "15:55"', "time_stop_et: 15:55", r"rules\.time_stop_et = 955"),
-        ("history_days: ${requests.history_days.0}", "history_days: 41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
+        ("${requests.history_days.0}", "41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
         ("k_sigma: 0.5", "k_sigma: [", "conf/ does not compose"),
     ],
 )
@@ -86,9 +86,29 @@ def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(pr
     assert project.text("params.yaml") == kept
 
 
-def test_a_params_yaml_that_is_no_yaml_is_told_so(project):
-    (project.path / "params.yaml").write_text("rules: [")
-    with pytest.raises(ConfigurationError, match="not valid YAML"):
+TORN = {"torn": b"rules: [", "Latin-1": "study: caf\xe9".encode("latin-1"), "a list": b"- 1", "a number": b"5"}
+
+
+@pytest.mark.parametrize("what", TORN)
+def test_a_params_yaml_that_cannot_be_read_is_told_so_and_written_again(project, what):
+    (project.path / "params.yaml").write_bytes(TORN[what])
+    with pytest.raises(ConfigurationError, match="run `make params` to write it"):
+        project.run("params", "--check")
+    assert "params.yaml" in project.run("params")
+    assert project.params() == compose()
+
+
+CONF_TRICKS = {
+    "Latin-1": "# caf\xe9".encode("latin-1"), "a number": b"5", "itself": b"&a [*a]",
+    "no choice": b"defaults: [nosuch]",
+    "defaults that are no list": b"defaults: 5", "a day as a key": b"2024-01-01: 1", "no key": b"s_stop: ${no.key}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CONF_TRICKS)
+def test_a_file_of_conf_that_cannot_be_read_is_told_so(project, what):
+    (project.path / "conf/rules/default.yaml").write_bytes(CONF_TRICKS[what])
+    with pytest.raises(ConfigurationError):
         project.run("params", "--check")
 
 
