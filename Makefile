@@ -46,7 +46,7 @@ endef
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x: an experiment
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
-	@python -m stages params --listed=$(call quoted,PRESET)
+	@$(call split,HOW) python -m stages params --listed=$(call quoted,PRESET) -- $$words
 	@$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
 	$(if $(value HOW),,python -m stages trials --present)
 	$(if $(value HOW),,python -m stages gate)
@@ -84,6 +84,7 @@ show: .venv/runtime ## experiments side by side, noise dropped
 
 experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	$(call known,NAME,sweeps,txt)
+	@python -m stages params --sweep=$(call quoted,NAME)
 	@set -f; while read -r words || [ -n "$$words" ]; do \
 		[ -z "$$words" ] || { echo "dvc exp run --queue $$words"; dvc exp run --queue $$words < /dev/null; }; \
 	done < conf/sweeps/$(call quoted,NAME).txt

@@ -8,16 +8,19 @@ keeps an applied experiment, or else what the sweep (`rule`) or the calibration 
 the sweep searches is a choice too, so it is a commit.
 """
 
+from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stages.configuration.compose import (
+    CONF,
     applied_experiment,
     compose,
     differences,
     present,
     refuse_to_discard,
+    swept,
     told,
     write_params,
 )
@@ -32,12 +35,17 @@ from stages.trading.identity import stated_strategy
 from stages.trading.strategy import eligible_cells
 
 ARTIFACTS = Path("artifacts")
+SWEEPS = CONF / "sweeps"
 
 
-def params(check: bool = False, unlisted: bool = False, listed: str | None = None) -> None:
+def params(
+    how: list[str], check: bool = False, unlisted: bool = False, listed: str | None = None, sweep: str | None = None
+) -> None:
     """conf/ -> params.yaml."""
     if listed is not None:
-        require_listed(listed)
+        require_listed(listed, how)
+    elif sweep is not None:
+        require_sweep(sweep)
     else:
         write(check=check, unlisted=unlisted)
 
@@ -69,13 +77,35 @@ def _discarded() -> str:
         return f"what stood there: {error}"
 
 
-def require_listed(preset: str) -> None:
-    """*Errors*: `DataContractError` if nothing lists the source of a preset: dvc would only say that a file lacks."""
-    listing = listing_path(Study.parse(compose(overrides=[f"preset={preset}"])).source)
+def require_listed(preset: str, how: list[str]) -> None:
+    """Refuse a run of a preset that is impossible, before DVC writes its params.
+
+    `how` are the words of `dvc exp run`.
+    *Errors*: `DataContractError` if nothing lists its source: dvc would only say that a file lacks.
+    """
+    listing = listing_path(Study.parse(compose(overrides=[f"preset={preset}", *_overrides(how)])).source)
     if not listing.exists():
         raise DataContractError(
             f"{listing} is missing: `make use PRESET={preset}` and `make refresh` list the source of that preset."
         )
+
+
+def require_sweep(name: str) -> None:
+    """*Errors*: `ConfigurationError` naming the first run of `conf/sweeps/<name>.txt` that is impossible."""
+    path = SWEEPS / f"{name}.txt"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        for overrides in swept(_overrides(line.split())):
+            try:
+                Study.parse(compose(overrides=overrides))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{path}, {' '.join(overrides)}: {error}") from None
+
+
+def _overrides(words: list[str]) -> list[str]:
+    """What these words of `dvc exp run` set."""
+    taker = ArgumentParser(add_help=False, allow_abbrev=False)
+    taker.add_argument("-S", "--set-param", action="append", default=[])
+    return list(taker.parse_known_args(words)[0].set_param)
 
 
 def use(preset: str) -> None:

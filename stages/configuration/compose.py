@@ -35,6 +35,18 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = ()) -> dict[str, Any]:
     return _composed(conf, overrides, resolve=True)
 
 
+def swept(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each run that `dvc exp run --queue` makes of these: `a=1,2` are two."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # what DVC calls too
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        return [list(one) for one in BasicSweeper.split_arguments(parsed, None)[0]]
+    except HydraException as error:
+        raise ConfigurationError(f"{' '.join(overrides)} is no override: {' '.join(str(error).split())}") from None
+
+
 def following() -> set[KeyPath]:
     """The keys of conf/ that state no value, but name another key whose value they take."""
     return set(_references(_composed(CONF, (), resolve=False)))

@@ -105,7 +105,7 @@ def test_a_name_that_is_no_file_of_conf_starts_nothing(bench, target):
 
 def test_how_a_preset_runs_is_words_and_a_line_of_a_sweep_too(bench):
     code, [listed, words] = made(bench, "run", PRESET="mine", HOW="--temp $(touch mark) *")
-    assert listed == ["python", "-m", "stages", "params", "--listed=mine"]
+    assert listed[3:] == ["params", "--listed=mine", "--", *words[7:]]
     assert code == 0
     assert words[4:] == ["--name=mine", "-S", "preset=mine", "--temp", "$(touch", "mark)", "*"]
 
@@ -113,6 +113,7 @@ def test_how_a_preset_runs_is_words_and_a_line_of_a_sweep_too(bench):
     code, calls = made(bench, "experiments", NAME="grid")
     assert code == 0
     assert calls == [
+        ["python", "-m", "stages", "params", "--sweep=grid"],
         ["dvc", "exp", "run", "--queue", "-S", "a=1,2", "`touch", "mark`;touch", "mark", "*"],
         ["dvc", "exp", "run", "--queue", "-S", "b=$(touch", "mark)"],
         ["dvc", "exp", "run", "--run-all"],

@@ -135,6 +135,34 @@ def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(proj
     assert project.params()["source"]["name"] == "another"
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (["-S", "rules.k_sigma=abc"], "rules.k_sigma = 'abc'"),
+        (["--temp", "--set-param=rules.k_sigm=1"], "rules.k_sigm"),
+        (["-Srules.horizon_min=7"], r"\[7\] of rules.horizon_min"),
+        (["-S", "preset=nosuch"], "conf/ does not compose"),
+    ],
+)
+def test_a_run_that_is_impossible_is_refused_before_dvc_writes_its_params(project, how, said):
+    with pytest.raises(ConfigurationError, match=said):
+        project.run("params", "--listed=smoke", "--", *how)
+
+
+def test_a_sweep_is_refused_before_any_of_its_runs_is_queued_naming_the_run(project):
+    sweep = project.path / "conf/sweeps/k_sigma.txt"
+    sweep.write_text("-S rules.k_sigma=0.5,0.75\n\n-S rules.s_stop=1,2 -S rules.s_take=1.0")
+    project.run("params", "--sweep=k_sigma")
+    sweep.write_text("-S rules.k_sigma=0.5,0.75\n-S rules.s_stop=1,-1 -S rules.s_take=1.0")
+    with pytest.raises(
+        ConfigurationError, match=r"k_sigma\.txt, rules\.s_stop=-1 rules\.s_take=1\.0: rules\.s_stop = -1"
+    ):
+        project.run("params", "--sweep=k_sigma")
+    sweep.write_text("-S rules.k_sigma=[")
+    with pytest.raises(ConfigurationError, match="is no override"):
+        project.run("params", "--sweep=k_sigma")
+
+
 def test_a_preset_that_does_not_stand_says_how_its_source_is_listed(project):
     before = project.text("params.yaml")
     project.run("params", "--listed=smoke")
