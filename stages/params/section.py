@@ -8,10 +8,11 @@ import json
 from datetime import date
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from stages.errors import ConfigurationError
 
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]  # not empty, and on one line
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2099, 12, 31))]  # pandas ends in 2262
 
 

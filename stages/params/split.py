@@ -4,10 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Closed, Day, Section
+from stages.params.section import Closed, Day, Section, Text
 
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-ID = Annotated[str, StringConstraints(min_length=1)]
+ID = Text
 HOLDOUT_KEYS = ("holdout_sessions", "holdout_from", "holdout_months")
 
 
