@@ -119,7 +119,7 @@ def write_params(document: Mapping[str, Any]) -> None:
 
 def told(found: Difference, other: str = "conf") -> str:
     """`rules.k_sigma = 1.0 (conf: 0.5), ...`, at most eight keys."""
-    items = [f"{'.'.join(path)} = {here} ({other}: {there})" for path, (here, there) in found.items()]
+    items = [f"{'.'.join(map(str, path))} = {here} ({other}: {there})" for path, (here, there) in found.items()]
     more = [f"and {len(items) - NAMED_KEYS} more"] if len(items) > NAMED_KEYS else []
     return ", ".join([*items[:NAMED_KEYS], *more])
 

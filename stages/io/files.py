@@ -108,7 +108,8 @@ class Document(dict[str, Any]):
 def read_json(path: Path) -> Any:
     """A JSON document: an object, whose keys are there or told to lack."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), object_hook=partial(Document, path))
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text, object_hook=partial(Document, path), parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except (ValueError, RecursionError) as error:
@@ -118,6 +119,10 @@ def read_json(path: Path) -> Any:
     if not isinstance(document, Document):
         raise DataContractError(f"{path} holds no JSON object: correct the file, or make it again with `dvc repro`.")
     return document
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"JSON knows no {name}")
 
 
 def write_json(document: Any, path: Path) -> None:
