@@ -46,7 +46,7 @@ endef
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x: an experiment
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
-	@python -m stages params --listed=$(call quoted,PRESET)
+	@$(call split,HOW) python -m stages params --listed=$(call quoted,PRESET) -- $$words
 	@$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
 	$(if $(value HOW),,python -m stages trials --present)
 	$(if $(value HOW),,python -m stages gate)

@@ -11,7 +11,7 @@ from stages.params.calibration import CalibrationMethod
 from stages.params.forecaster import ForecasterModel
 from stages.params.rules import CostsParams, RulesParams
 from stages.params.source import BarsOrigin
-from stages.params.universe import UniverseParams
+from stages.params.universe import Whitelist
 from stages.runs.trial_log import log_variants
 from stages.tables.forecasts import Calibrated, makers, origin
 from stages.tables.market import Calendar, Prices
@@ -34,7 +34,7 @@ SUMMARY = Path("artifacts/backtest/bt_summary.csv")
 
 def main() -> None:
     """Search bars and calibrated forecasts -> trades, the reason of every trade not made, and daily P&L."""
-    whitelist = read_params(UniverseParams).whitelist
+    whitelist = read_params(Whitelist).whitelist
     strategy = Strategy(
         rules=read_params(RulesParams),
         costs=read_params(CostsParams),

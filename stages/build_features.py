@@ -14,7 +14,7 @@ from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.features import FeaturesParams
 from stages.params.storage import StorageParams
-from stages.params.universe import UniverseParams
+from stages.params.universe import Surroundings
 from stages.quality.verdicts import usable_sessions
 from stages.tables.market import Bars, Calendar
 
@@ -28,11 +28,11 @@ UNKNOWN = Path("artifacts/build_features/feature_report.json")
 def main() -> None:
     """Sound bars -> what may be known at each minute."""
     params = read_params(FeaturesParams)
-    universe = read_params(UniverseParams)
+    near = read_params(Surroundings)
     storage = read_params(StorageParams)
     usable = usable_sessions(read_json(REPORT))
     calendar = read_table(Calendar, CALENDAR)
-    around = Context(universe.context_symbol, read_events(params.events), universe.context_symbols)
+    around = Context(near.context_symbol, read_events(params.events), near.context_symbols)
     bars = partitions_of(BARS, Bars)
 
     require_buildable(params, around)

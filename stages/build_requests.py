@@ -14,7 +14,7 @@ from stages.io.terminal import run, say
 from stages.params.forecaster import ForecasterParams
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
-from stages.params.universe import UniverseParams
+from stages.params.universe import AskedSymbols
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
 from stages.questions.schedule import PerSymbol, lines_of, require_exogenous, require_questions
@@ -33,7 +33,7 @@ def main() -> None:
     """Bars and features -> one question per symbol, snapshot and history, each named by the md5 of its bytes."""
     requests = read_params(RequestsParams)
     forecaster = read_params(ForecasterParams)
-    universe = read_params(UniverseParams)
+    asked_of = read_params(AskedSymbols).symbols
     quality = read_params(QualityParams)
     report = read_json(REPORT)
     usable, halts = usable_sessions(report), halts_reported(report)
@@ -42,7 +42,7 @@ def main() -> None:
 
     require_exogenous(requests)
     plan = OnTables(PerSymbol(requests, forecaster.model_spec, quality, calendar))
-    given = {one: (bars[one], features[one], usable[one], halts[one]) for one in universe.symbols}
+    given = {one: (bars[one], features[one], usable[one], halts[one]) for one in asked_of}
     planned = engine.run(plan, given, "planning questions")
     schedule = pl.concat(part for part, _ in planned.values())
     require_questions(schedule)

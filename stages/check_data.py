@@ -13,7 +13,7 @@ from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.quality import DialectParams, QualityParams
 from stages.params.storage import StorageParams
-from stages.params.universe import UniverseParams
+from stages.params.universe import ReadSymbols
 from stages.quality.across import among_others, check_labels, excuses
 from stages.quality.gate import Known, check_one_symbol
 from stages.quality.report import quality_report, require_sound
@@ -29,7 +29,7 @@ REPORT = Path("artifacts/check_data/dq_report.json")
 def main() -> None:
     """Bars as delivered -> bars on the grid and a verdict per symbol and session."""
     dialect = read_params(DialectParams)
-    universe = read_params(UniverseParams)
+    symbols = read_params(ReadSymbols)
     quality = read_params(QualityParams)
     storage = read_params(StorageParams)
     actions = read_actions(quality.corporate_actions)
@@ -50,7 +50,7 @@ def main() -> None:
         checked = among_others(labelled, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)
         write_json(report, REPORT)
-        require_sound(report, universe)
+        require_sound(report, symbols.all_symbols)
         stage.keep(partition for partition, _ in found.values())
     say(
         "check_data",

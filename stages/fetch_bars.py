@@ -11,7 +11,7 @@ from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.source import SourceParams
 from stages.params.storage import StorageParams
-from stages.params.universe import UniverseParams
+from stages.params.universe import Span
 from stages.sessions.calendar import trading_calendar
 from stages.tables.market import Calendar
 
@@ -23,11 +23,11 @@ CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
 def main() -> None:
     """Manifest -> bars with unchanged values, every file checked against its md5."""
     source = read_params(SourceParams)
-    universe = read_params(UniverseParams)
+    span = read_params(Span)
     storage = read_params(StorageParams)
     manifest = read_json(MANIFEST)
 
-    calendar = trading_calendar(universe.first_session, universe.last_session)
+    calendar = trading_calendar(span.first_session, span.last_session)
     with staged(BARS, storage) as stage:
         given, fetch = bars_to_fetch(manifest, source, calendar, stage.writer)
         fetched = engine.run(SymbolTask(fetch, stage.writer), given, "reading bars")

@@ -1,24 +1,29 @@
-"""Stage `list_source`: the files of this study, selected from the committed listing of its source."""
+"""Stage `list_source`: the files of this study, selected from the committed listing of its source.
+
+Every run begins here, so the whole study is validated here, however params were changed. Stage `forecast` validates
+section `api` before it buys.
+"""
 
 from pathlib import Path
 
 from stages.fetching.listing import read_listing
 from stages.io.files import write_json
-from stages.io.settings import read_params
+from stages.io.settings import read_document, read_params
 from stages.io.terminal import run, say
-from stages.params.source import SourceParams
-from stages.params.universe import UniverseParams
+from stages.params.storage import StorageParams
+from stages.params.study import StageStudy
 from stages.sources.manifest import select
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
 
 
 def main() -> None:
-    """Listing, source and universe -> the manifest that pins every byte this run may read."""
-    source = read_params(SourceParams)
-    universe = read_params(UniverseParams)
+    """Params and listing -> the manifest that pins every byte this run may read."""
+    study = StageStudy.parse(read_document())
+    source = study.source
+    read_params(StorageParams)
 
-    manifest = select(read_listing(source), source, universe)
+    manifest = select(read_listing(source), source, study.universe)
 
     write_json(manifest, MANIFEST)
     say("list_source", source=source.name, files=len(manifest["files"]))

@@ -11,8 +11,9 @@ from stages.io.questions import read_questions
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationMethod
-from stages.params.gates import GatesParams, StatedKind, Whitelist
+from stages.params.gates import GatesParams, StatedKind
 from stages.params.source import ArtificialMarket, BarsOrigin
+from stages.params.universe import Whitelist
 from stages.params.worth import TrainedUntil
 from stages.scoring.cells import cell_tables, stated_scores
 from stages.scoring.controls import controls

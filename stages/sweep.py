@@ -21,7 +21,7 @@ from stages.params.forecaster import ForecasterModel
 from stages.params.rules import CostsParams, RulesParams
 from stages.params.split import WalkForwardParams
 from stages.params.sweep import SweepParams
-from stages.params.universe import UniverseParams
+from stages.params.universe import Whitelist
 from stages.runs.trial_log import log_variants
 from stages.sessions.spans import folds
 from stages.tables.forecasts import Traded
@@ -50,7 +50,7 @@ def main() -> None:
     params, walk = read_params(SweepParams), read_params(WalkForwardParams)
     rules, costs = read_params(RulesParams), read_params(CostsParams)
     method, model = read_params(CalibrationMethod).method, read_params(ForecasterModel).model
-    whitelist, eligible = read_params(UniverseParams).whitelist, eligible_cells(read_json(GATES))
+    whitelist, eligible = read_params(Whitelist).whitelist, eligible_cells(read_json(GATES))
     base = Strategy(rules, costs, method, model, whitelist, eligible)
     calendar = read_table(Calendar, CALENDAR)
 

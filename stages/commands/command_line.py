@@ -76,7 +76,8 @@ VERBS = {
     "params": Verb("commands.conf:params", "compose conf/ into params.yaml", (
         one("--check", action="store_true", help="refuse to discard an applied experiment"),
         one("--unlisted", action="store_true", help="the source may not be listed yet"),
-        one("--listed", metavar="PRESET", help="only ask whether a preset's source is listed"),
+        one("--listed", metavar="PRESET", help="only ask whether a preset can run: its params, and its listing"),
+        one("how", nargs="*", help="for --listed: further words of `dvc exp run`"),
     )),
     "use": Verb("commands.conf:use", "make a preset the standing choice", (
         one("preset", help="a file of conf/preset, without .yaml"),

@@ -19,6 +19,7 @@ from stages.configuration.compose import (
     differences,
     present,
     refuse_to_discard,
+    set_by,
     told,
     write_params,
 )
@@ -35,12 +36,12 @@ from stages.trading.strategy import eligible_cells
 ARTIFACTS = Path("artifacts")
 
 
-def params(check: bool = False, unlisted: bool = False, listed: str | None = None) -> None:
+def params(how: list[str], check: bool = False, unlisted: bool = False, listed: str | None = None) -> None:
     """conf/ -> params.yaml."""
     if check or listed is not None:
         prepare()
     if listed is not None:
-        require_listed(listed)
+        require_listed(listed, how)
     else:
         write(check=check, unlisted=unlisted)
 
@@ -52,8 +53,8 @@ def write(*, check: bool, unlisted: bool) -> None:
     if check:
         require_unchanged(study.forecaster)
         refuse_to_discard()
-    elif discarded := applied_experiment():
-        print(f"params: discarded {told(discarded)}")
+    elif discarded := _discarded():
+        print(f"params: discarded {discarded}")
     write_params(document)
     ran = read_run() if LOCK.exists() and not check else None  # dvc would say nothing of a torn lock
     if unlisted:
@@ -64,9 +65,21 @@ def write(*, check: bool, unlisted: bool) -> None:
         print(f"params: {Findings(params=other).told}. Next: `make run`.")
 
 
-def require_listed(preset: str) -> None:
-    """*Errors*: `DataContractError` if nothing lists the source of a preset: dvc would only say that a file lacks."""
-    listing = listing_path(Study.parse(compose(overrides=[f"preset={preset}"])).source)
+def _discarded() -> str:
+    """What composing anew throws away."""
+    try:
+        return told(applied_experiment())
+    except ConfigurationError as error:  # conf/ composes, so this is about params.yaml
+        return f"what stood there: {error}"
+
+
+def require_listed(preset: str, how: list[str]) -> None:
+    """Refuse a run of a preset that is impossible, before DVC writes its params.
+
+    `how` are the words of `dvc exp run`.
+    *Errors*: `DataContractError` if nothing lists its source: dvc would only say that a file lacks.
+    """
+    listing = listing_path(Study.parse(compose(overrides=[f"preset={preset}", *set_by(how)[0]])).source)
     if not listing.exists():
         raise DataContractError(
             f"{listing} is missing: `make use PRESET={preset}` and `make refresh` list the source of that preset."

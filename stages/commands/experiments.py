@@ -5,7 +5,6 @@ from the workspace's, then its verdicts and five figures. DVC fills the row `wor
 beside it; when these are of two runs, a line above says so.
 """
 
-import argparse
 import csv
 import io
 import re
@@ -19,7 +18,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from stages.configuration.compose import compose
+from stages.configuration.compose import compose, set_by
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.terminal import width
 from stages.io.workspace import git
@@ -33,10 +32,14 @@ Overrides = tuple[str, ...]
 
 def experiments(name: str) -> None:
     """conf/sweeps/<name>.txt -> every variant queued under its name, then run; none where one cannot be composed."""
-    lines = (SWEEPS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    path = SWEEPS / f"{name}.txt"
+    lines = path.read_text(encoding="utf-8").splitlines()
     queued = dict(pair for line in lines for pair in _variants(line))  # a variant stated twice runs once
     for variant in queued:
-        Study.parse(compose(overrides=variant))
+        try:
+            Study.parse(compose(overrides=variant))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}, {' '.join(variant)}: {error}") from None
     for words, options in zip(names(list(queued)), queued.items(), strict=True):
         _queue(words or name, *options)
     _dvc("exp", "run", "--run-all")
@@ -44,10 +47,8 @@ def experiments(name: str) -> None:
 
 def _variants(line: str) -> Iterator[tuple[Overrides, Overrides]]:
     """The overrides of each variant of a line like `-S rules.k_sigma=0.5,1`, and what else `dvc exp run` takes."""
-    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    reader.add_argument("-S", "--set-param", action="append", default=[])
-    known, others = reader.parse_known_args(line.split())
-    choices = [_choices(word) for word in known.set_param]
+    overrides, others = set_by(line.split())
+    choices = [_choices(word) for word in overrides]
     return ((variant, tuple(others)) for variant in product(*choices) if variant)
 
 

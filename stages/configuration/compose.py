@@ -5,7 +5,8 @@ committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
 *Errors*: `ConfigurationError` when conf/ does not compose, or when composing would discard an applied experiment.
 """
 
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
 from stages.io.settings import PARAMS
+from stages.io.settings import present as present
 from stages.io.workspace import git
 
 CONF = Path("conf")
@@ -31,13 +33,40 @@ Difference = dict[KeyPath, tuple[Any, Any]]
 
 def compose(conf: Path = CONF, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The params that a conf/ folder composes to, with Hydra overrides like `preset=smoke`."""
+    return _composed(conf, overrides, resolve=True)
+
+
+def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The overrides that these words of `dvc exp run` set, and the other words."""
+    reader = ArgumentParser(add_help=False, allow_abbrev=False)
+    reader.add_argument("-S", "--set-param", action="append", default=[])
+    known, others = reader.parse_known_args(words)
+    return list(known.set_param), others
+
+
+def following() -> set[KeyPath]:
+    """The keys of conf/ that state no value, but name another key whose value they take."""
+    return set(_references(_composed(CONF, (), resolve=False)))
+
+
+def _composed(conf: Path, overrides: Sequence[str], *, resolve: bool) -> dict[str, Any]:
     try:
         with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
             config = hydra.compose("config", overrides=list(overrides))
-        document: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
+    except RecursionError:
+        raise ConfigurationError("conf/ does not compose: a value contains itself.") from None
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         raise ConfigurationError(f"conf/ does not compose: {error}") from None
     return document
+
+
+def _references(document: Mapping[str, Any], at: KeyPath = ()) -> Iterator[KeyPath]:
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            yield from _references(value, (*at, key))
+        elif isinstance(value, str) and value.startswith("${"):
+            yield (*at, key)
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
@@ -45,23 +74,10 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(dict(document)))
 
 
-def present() -> dict[str, Any] | None:
-    """The present params.yaml; None when it does not exist."""
-    try:
-        document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(
-            f"params.yaml is not valid YAML ({error}): run `make params` to write it again."
-        ) from None
-    return document
-
-
 def differences(left: Mapping[str, Any], right: Mapping[str, Any], at: KeyPath = ()) -> Difference:
     """Keys whose values differ, with both values; lists are values, a missing key is `(absent)`."""
     found: Difference = {}
-    for key in sorted(set(left) | set(right)):
+    for key in sorted(set(left) | set(right), key=str):
         one, other = left.get(key, ABSENT), right.get(key, ABSENT)
         if isinstance(one, dict) and isinstance(other, dict):
             found |= differences(one, other, (*at, key))
@@ -100,14 +116,14 @@ def write_params(document: Mapping[str, Any]) -> None:
 
 def told(found: Difference, other: str = "conf") -> str:
     """`rules.k_sigma = 1.0 (conf: 0.5), ...`, at most eight keys."""
-    items = [f"{'.'.join(path)} = {here} ({other}: {there})" for path, (here, there) in found.items()]
+    items = [f"{'.'.join(map(str, path))} = {here} ({other}: {there})" for path, (here, there) in found.items()]
     more = [f"and {len(items) - NAMED_KEYS} more"] if len(items) > NAMED_KEYS else []
     return ", ".join([*items[:NAMED_KEYS], *more])
 
 
 def _of_study() -> str:
-    study = (present() or {}).get("report", {}).get("study")
-    return f" of study {study!r}" if study else ""
+    report = (present() or {}).get("report")
+    return f" of study {report['study']!r}" if isinstance(report, dict) and report.get("study") else ""
 
 
 def _was_composed() -> bool:

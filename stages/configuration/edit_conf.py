@@ -8,7 +8,7 @@ wanted params (a preset, for instance, cannot remove a group's key).
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, differences, told, write_params
+from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, differences, following, told, write_params
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
 from stages.params.study import Study
@@ -153,24 +153,32 @@ def state(values: Mapping[str, Mapping[str, Any]]) -> list[Path]:
     `{"rules": {"k_sigma": 0.75}}`, in conf/ and params.yaml. Returns the changed files.
     """
     document = compose()
-    return _make(document | {name: document[name] | dict(keys) for name, keys in values.items()}, {})
+    wanted = document | {name: document[name] | dict(keys) for name, keys in values.items()}
+    Study.parse(wanted)
+    return _make(wanted, {})
 
 
 def keep(experiment: dict[str, Any]) -> list[Path]:
     """Make conf/ compose to the params of an experiment: by other choices where they match, else value by value."""
+    Study.parse(experiment)
     return _make(experiment, _choices_behind(experiment))
 
 
 def _make(wanted: dict[str, Any], choices: Mapping[str, str]) -> list[Path]:
-    Study.parse(wanted)
     with all_or_nothing():
         changed = [choose(group, choice) for group, choice in choices.items()]
-        changed += put({path: value for path, (value, _) in differences(wanted, compose()).items()})
+        changed += put(_unstated(wanted, but=following()))  # what follows another key goes on following it
+        changed += put(_unstated(wanted))
         document = compose()
         if left := differences(wanted, document):
             raise ConfigurationError(f"conf/ cannot express {told(left)}: edit conf/ yourself, then run `make params`.")
     write_params(document)
     return sorted(set(changed))
+
+
+def _unstated(wanted: dict[str, Any], but: Set[KeyPath] = frozenset()) -> dict[KeyPath, Any]:
+    """The wanted values that conf/ does not compose to."""
+    return {path: value for path, (value, _) in differences(wanted, compose()).items() if path not in but}
 
 
 def _choices_behind(experiment: dict[str, Any]) -> dict[str, str]:

@@ -17,16 +17,13 @@ source:
 {source}
 universe:
   symbols: {symbols}
-  # who may trade; grow it by evidence: `make whitelist`
-  whitelist: {symbols}
+  # all of them may trade, until `make whitelist` names some by evidence
   first_session: {first}
   last_session: {last}
 requests:
   history_days: [{history}]
 forecaster:
   lookback_sessions: {lookback}
-rules:
-  history_days: {history}
 costs:
   half_spread_ticks: {spreads}
   tick_size: {ticks}
@@ -37,8 +34,6 @@ split:
   holdout_months: null
   open_holdout: null          # `make open-holdout` writes it, once
 sweep:
-  grid:
-    history_days: [{history}]
   prior_trials: 0             # `make trials` counts
   prior_sharpe_var: null      # and measures; null means 1
 report:

@@ -9,6 +9,7 @@ from typing import Any
 from stages.errors import DataContractError
 from stages.io.files import read_json, write_json
 from stages.params.source import SourceParams
+from stages.sources.manifest import is_listing
 
 LISTINGS = Path("conf/manifests")
 
@@ -20,7 +21,10 @@ def read_listing(source: SourceParams) -> Any:
         raise DataContractError(
             f"{path} is missing: run `make refresh`, which lists the source that source.name names."
         )
-    return read_json(path)
+    listing = read_json(path)
+    if not is_listing(listing):
+        raise DataContractError(f"{path} is no listing of a source: `make refresh` writes it again.")
+    return listing
 
 
 def write_listing(listing: dict[str, Any], source: SourceParams) -> None:

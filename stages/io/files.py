@@ -11,6 +11,7 @@ keys and one final newline.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -91,16 +92,37 @@ def _read_csv(path: Path, **options: Any) -> pl.DataFrame:
         ) from error
 
 
+class Document(dict[str, Any]):
+    """A JSON object of a file. *Errors*: `DataContractError` for a key that it lacks."""
+
+    def __init__(self, path: Path, items: Mapping[str, Any]) -> None:
+        super().__init__(items)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise DataContractError(
+            f"{self.path} has no {key!r} where it should: correct the file, or make it again with `dvc repro`."
+        )
+
+
 def read_json(path: Path) -> Any:
-    """A JSON document."""
+    """A JSON document: an object, whose keys are there or told to lack."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text, object_hook=partial(Document, path), parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataContractError(
             f"{path} is not valid JSON ({error}): correct the file, or make it again with `dvc repro`."
         ) from error
+    if not isinstance(document, Document):
+        raise DataContractError(f"{path} holds no JSON object: correct the file, or make it again with `dvc repro`.")
+    return document
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"JSON knows no {name}")
 
 
 def write_json(document: Any, path: Path) -> None:

@@ -15,10 +15,24 @@ PARAMS = Path("params.yaml")
 @cache
 def read_document() -> dict[str, Any]:
     """The complete params.yaml, not validated."""
+    document = present()
+    if document is None:
+        raise ConfigurationError("params.yaml is missing or empty: run `make params`, which composes it from conf/.")
+    return document
+
+
+def present() -> dict[str, Any] | None:
+    """The present params.yaml; None when it does not exist or holds nothing."""
     try:
-        return yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}
+        document = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigurationError("params.yaml is missing: run `make params`, which composes it from conf/.") from None
+        return None
+    except (UnicodeError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())
+        raise ConfigurationError(f"params.yaml is not valid YAML ({told}): run `make params` to write it.") from None
+    if not isinstance(document, dict | None):
+        raise ConfigurationError("params.yaml holds no sections: run `make params` to write it.")
+    return document or None
 
 
 def read_params(model: type[S]) -> S:

@@ -3,14 +3,13 @@
 import re
 import shlex
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.errors import ConfigurationError
-from stages.params.section import Section
+from stages.params.section import Day, Section, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +95,8 @@ class ProgramParams(Section):
     section = "forecaster"
     partial = True
 
-    command: tuple[str, ...]
-    files: tuple[str, ...]
+    command: tuple[Text, ...]
+    files: tuple[Text, ...]
     files_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
 
     @model_validator(mode="after")
@@ -162,9 +161,9 @@ class ForecasterParams(LocalParams):
     partial = False
 
     name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har", "command"]
-    model: str
-    model_epoch: str
-    base_url: str | None
+    model: Text
+    model_epoch: Text
+    base_url: Text | None
     input_size: Annotated[int, Field(ge=1, le=1_000_000)] | None
     model_horizon: Annotated[int, Field(ge=1, le=1_000_000)] | None
     min_rows: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -174,7 +173,7 @@ class ForecasterParams(LocalParams):
     finetuned_model_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}$")] | None
     multivariate: bool
     clean_ex_first: bool
-    trained_until: date | None
+    trained_until: Day | None
 
     @model_validator(mode="after")
     def _is_honest(self) -> Self:

@@ -7,6 +7,7 @@ from pydantic import Field
 from stages.params.section import Closed, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Confidence = Annotated[float, Field(ge=0.5, lt=1)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
@@ -41,23 +42,23 @@ class GatesParams(Section):
     rrmse_lt: Annotated[float, Field(gt=0, le=1_000)]
     coverage_tol: Share
     coverage_rule: Literal["reject", "point", "equivalence"]
-    skill_confidence: Share
-    coverage_confidence: Share
-    worse_confidence: Share
+    skill_confidence: Confidence
+    coverage_confidence: Confidence
+    worse_confidence: Confidence
     fdr: Fdr | None
     min_forecast_days: Count
     min_forecast_outcomes: Count
     choose_calibration: ChooseCalibration
     shifted_oracle_rmae_gt: Annotated[float, Field(ge=0, le=1_000)]
     oos_sharpe_gte: Annotated[float, Field(ge=-1_000, le=1_000)]
-    oos_sharpe_confidence: Share
+    oos_sharpe_confidence: Confidence
     hit_rate_gte: Share
     pnl_at_1p5x_costs_gte: Annotated[float, Field(ge=-1_000_000_000, le=1_000_000_000)]
     min_trading_sessions: Count
     min_trades: Count
     min_ci_days: Count
-    block_bootstrap_days: Count
-    bootstrap_reps: Count
+    block_bootstrap_days: Annotated[int, Field(ge=10, le=1_000_000_000)]
+    bootstrap_reps: Annotated[int, Field(ge=1, le=100_000)]
     bootstrap_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
@@ -70,12 +71,3 @@ class StatedKind(Section):
     horizon_min: Count
     horizon_min_by_symbol: dict[str, Count]
     history_days: Count
-
-
-class Whitelist(Section):
-    """Who may trade, and so whose forecasts are judged together."""
-
-    section = "universe"
-    partial = True
-
-    whitelist: tuple[str, ...]

@@ -1,11 +1,10 @@
 """Params of the data gate: its thresholds (section `quality`) and the vendor's dialect (keys of section `source`)."""
 
-from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Day, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -27,7 +26,7 @@ class DialectParams(Section):
     bar_label: Literal["start", "end"]
     unit: Literal["s", "ms", "us", "ns"] | None
     price_scale: Annotated[float, Field(gt=0)]
-    renames: dict[str, dict[str, date]]
+    renames: dict[str, dict[str, Day]]
     bar_label_trusted: bool
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stages.params.section import Section
+from stages.params.section import Section, Text
 
 
 class ReportParams(Section):
@@ -12,7 +12,7 @@ class ReportParams(Section):
 
     section = "report"
 
-    study: str
+    study: Text
     grid_top_k: Annotated[int, Field(ge=1, le=10_000)]
     fan_days: Annotated[int, Field(ge=1, le=10_000)]
     shown_symbols: Annotated[int, Field(ge=2, le=10_000)]

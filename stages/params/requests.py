@@ -1,11 +1,10 @@
 """Params section `requests`: what is asked, when, and over which history."""
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Day, Section
 from stages.tables.forecasts import LEVELS
 
 ClockEt = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -35,10 +34,10 @@ class RequestsParams(Section):
     futr_exog: tuple[str, ...]
     exog_policy: dict[str, Policy]
     clock: Literal["none", "artificial"]
-    first_session: date | None
-    last_session: date | None
+    first_session: Day | None
+    last_session: Day | None
     max_snapshots_per_day: Annotated[int, Field(ge=1, le=10_000)] | None
-    skip_sessions: tuple[date, ...]
+    skip_sessions: tuple[Day, ...]
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:

@@ -1,14 +1,19 @@
 """The base of params models: how a section of params.yaml becomes a frozen, checked value.
 
-No model has a default: every value of a run is stated in `conf/`. Every number has a minimum and a maximum, and none is
-infinite or NaN.
+No model has a default: every value of a run is stated in `conf/`. Every number and every day has a minimum and a
+maximum, and none is infinite or NaN. Nothing is converted: "1" and true are no numbers, and 0 is no day.
 """
 
-from typing import Any, ClassVar, TypeVar
+import json
+from datetime import date
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from stages.errors import ConfigurationError
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]  # not empty, and on one line
+Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2099, 12, 31))]  # pandas ends in 2262
 
 
 class Closed(BaseModel):
@@ -25,6 +30,7 @@ class Section(Closed):
 
 
 S = TypeVar("S", bound=Section)
+REMEDY = "Change it in conf/ (quote clock times) and run `make params`."
 
 
 def parse(model: type[S], document: dict[str, Any]) -> S:
@@ -37,10 +43,14 @@ def parse(model: type[S], document: dict[str, Any]) -> S:
             f"params.yaml has no section {model.section!r}: run `make params`, which composes it from conf/."
         )
     section = document[model.section]
-    if model.partial:
+    if model.partial and isinstance(section, dict):
         section = {key: section[key] for key in model.model_fields if key in section}
     try:
-        return model.model_validate(section)
+        text = json.dumps(section, default=str)  # in JSON a list is a tuple and a text a day, without any conversion
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{model.section}: a key is no text, or a value contains itself. {REMEDY}") from None
+    try:
+        return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise ConfigurationError(_sentence(model.section, error)) from None
 
@@ -49,6 +59,6 @@ def _sentence(section: str, error: ValidationError) -> str:
     problems = []
     for problem in error.errors():
         where = ".".join([section, *(str(part) for part in problem["loc"])])
-        value = "" if problem["type"] in {"missing", "value_error"} else f" = {problem['input']!r}"
+        value = "" if problem["type"] in {"missing", "value_error", "json_invalid"} else f" = {problem['input']!r}"
         problems.append(f"{where}{value}: {problem['msg']}")
-    return "; ".join(problems) + ". Change it in conf/ (quote clock times) and run `make params`."
+    return "; ".join(problems) + f". {REMEDY}"

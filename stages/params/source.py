@@ -1,13 +1,12 @@
 """Params section `source`: where minute bars come from and how the vendor writes them."""
 
-from datetime import date
 from typing import Annotated, Literal, Self, get_args
 
 import polars as pl
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from stages.params.path_template import ANY, FORMS, SYMBOLS, fields_in
-from stages.params.section import Closed, Section
+from stages.params.section import Closed, Day, Section, Text
 from stages.params.universe import Symbol
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -67,8 +66,8 @@ class CsvParams(Closed):
     """The layout of CSV files: header lines above the rows (0 to 3), or `columns` where there are none."""
 
     header_lines: Annotated[int, Field(ge=0, le=3)]
-    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None
-    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)]
+    columns: Annotated[tuple[Text, ...], Field(min_length=1)] | None
+    separator: Annotated[str, StringConstraints(pattern=r"^[\t !#-~]$")]
 
     @model_validator(mode="after")
     def _names_its_columns(self) -> Self:
@@ -91,15 +90,15 @@ class SourceParams(Section):
 
     name: Name
     kind: Literal["synthetic", "parquet", "gcs"]
-    uri_template: str | None
-    aliases: dict[str, Column]
-    zone: str | None
+    uri_template: Text | None
+    aliases: dict[Text, Column]
+    zone: Text | None
     bar_label: Literal["start", "end"]
     unit: Unit | None
     price_scale: Annotated[float, Field(gt=0, le=1)]
-    stamp_format: str | None
+    stamp_format: Text | None
     csv: CsvParams | None
-    renames: dict[Symbol, dict[Symbol, date]]
+    renames: dict[Symbol, dict[Symbol, Day]]
     bar_label_trusted: bool
     synthetic: SyntheticParams | None
 

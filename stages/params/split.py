@@ -1,14 +1,13 @@
 """Params section `split`: the search span, the embargo and the sealed holdout."""
 
-from datetime import date
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Closed, Section
+from stages.params.section import Closed, Day, Section, Text
 
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-ID = Annotated[str, StringConstraints(min_length=1)]
+ID = Text
 HOLDOUT_KEYS = ("holdout_sessions", "holdout_from", "holdout_months")
 
 
@@ -44,7 +43,7 @@ class CutParams(Section):
     partial = True
 
     holdout_sessions: Annotated[int, Field(ge=1, le=100_000)] | None
-    holdout_from: date | None
+    holdout_from: Day | None
     holdout_months: Annotated[int, Field(ge=1, le=10_000)] | None
     embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
 

@@ -76,15 +76,14 @@ S = TypeVar("S", bound=StageStudy)
 
 def problems(document: dict[str, Any]) -> list[str]:
     """What is wrong with a composition, one sentence each: within its sections, otherwise between them."""
-    unknown = sorted(set(document) - set(_models(Study)))
-    found = [f"{name} is not a known section: remove it from conf/." for name in unknown]
-    return found + _parsed(Study, document)[1]
+    return _parsed(Study, document)[1]
 
 
 def _parsed(study: type[S], document: dict[str, Any]) -> tuple[S | None, list[str]]:
     """The study, unless a section is broken; and what is wrong, within its sections or else between them."""
     sections: dict[str, Any] = {}
-    found = []
+    unknown = sorted(set(document) - set(_models(Study)), key=str)
+    found = [f"{name} is not a known section: remove it from conf/." for name in unknown]
     for name, model in _models(study).items():
         try:
             sections[name] = parse(model, document)

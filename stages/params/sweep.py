@@ -62,8 +62,8 @@ class SweepParams(Section):
     prior_trials: Annotated[int, Field(ge=0, le=1_000_000_000)]
     prior_sharpe_var: Annotated[float, Field(gt=0, le=1_000_000)] | None
     folders_up_to: Annotated[int, Field(ge=1, le=1_000_000)]
-    pbo_blocks: Annotated[int, Field(ge=2, le=30)]
-    spa_reps: Annotated[int, Field(ge=100, le=1_000_000)]
+    pbo_blocks: Annotated[int, Field(ge=2, le=20)]
+    spa_reps: Annotated[int, Field(ge=100, le=100_000)]
     spa_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
     @model_validator(mode="after")

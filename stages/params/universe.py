@@ -1,16 +1,65 @@
 """Params section `universe`: whose bars are read and who may trade."""
 
-from datetime import date
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Day, Section
 
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?$")]
 
 
-class UniverseParams(Section):
+class Span(Section):
+    """The first and the last day of the record."""
+
+    section = "universe"
+    partial = True
+
+    first_session: Day
+    last_session: Day
+
+
+class Surroundings(Section):
+    """The symbols of the market and of sectors, which only features read."""
+
+    section = "universe"
+    partial = True
+
+    context_symbol: Symbol | None
+    context_symbols: tuple[Symbol, ...]
+
+
+class Whitelist(Section):
+    """Who may trade, and so whose forecasts are judged together."""
+
+    section = "universe"
+    partial = True
+
+    whitelist: tuple[Symbol, ...]
+
+
+class AskedSymbols(Section):
+    """The symbols that are forecast."""
+
+    section = "universe"
+    partial = True
+
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
+
+
+class ReadSymbols(Surroundings, AskedSymbols):
+    """The symbols whose bars are read."""
+
+    partial = True
+
+    @property
+    def all_symbols(self) -> tuple[str, ...]:
+        """Every symbol whose bars are needed, those of the context included, sorted."""
+        context = {self.context_symbol} if self.context_symbol else set()
+        return tuple(sorted({*self.symbols, *self.context_symbols} | context))
+
+
+class UniverseParams(Span, ReadSymbols, Whitelist):
     """Symbols, the span of sessions, and the whitelist of symbols that may trade.
 
     `context_symbol` is the market's (features `context_*`), `context_symbols` are further ones, like those of sectors
@@ -18,14 +67,7 @@ class UniverseParams(Section):
     (`BRK.B`): it becomes part of paths.
     """
 
-    section = "universe"
-
-    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
-    whitelist: tuple[Symbol, ...]
-    context_symbol: Symbol | None
-    context_symbols: tuple[Symbol, ...]
-    first_session: date
-    last_session: date
+    partial = False
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
@@ -39,9 +81,3 @@ class UniverseParams(Section):
         if unknown := sorted(set(self.whitelist) - set(self.symbols)):
             raise ValueError(f"universe.whitelist names {unknown}, which universe.symbols does not")
         return self
-
-    @property
-    def all_symbols(self) -> tuple[str, ...]:
-        """Every symbol whose bars are needed, those of the context included, sorted."""
-        context = {self.context_symbol} if self.context_symbol else set()
-        return tuple(sorted({*self.symbols, *self.context_symbols} | context))

@@ -1,11 +1,10 @@
 """Params section `worth`: whether the asked forecaster is worth its price, and the free forecasts it must beat."""
 
-from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.params.section import Section
+from stages.params.section import Day, Section
 
 Candidate = Literal["persistence", "seasonal", "ewma_fhs", "har", "command"]
 Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
@@ -82,4 +81,4 @@ class TrainedUntil(Section):
     section = "forecaster"
     partial = True
 
-    trained_until: date | None
+    trained_until: Day | None

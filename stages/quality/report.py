@@ -6,14 +6,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
 from stages.errors import DataContractError
 from stages.params.quality import QualityParams
-from stages.params.universe import UniverseParams
 from stages.quality.gate import Checked
 from stages.quality.halts import halts_document
 from stages.quality.long_gaps import long_gaps
@@ -63,9 +62,9 @@ def quality_report(
     }
 
 
-def require_sound(report: dict[str, Any], universe: UniverseParams) -> None:
+def require_sound(report: dict[str, Any], symbols: Iterable[str]) -> None:
     """Raise on the first hard failure of the report, or on a symbol of the universe that it does not hold."""
-    for symbol in universe.all_symbols:
+    for symbol in symbols:
         if symbol not in report["symbols"]:
             raise DataContractError(
                 f"there are no bars of {symbol!r}, which universe.symbols names: the source delivered "

@@ -70,7 +70,7 @@ class Question:
             for name in ("levels", "hist_exog", "futr_exog"):
                 document[name] = tuple(document[name])
             question = cls(**document)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataContractError(
                 f"this is not a question ({error}); the fields of a question are {NAMES}."
             ) from error

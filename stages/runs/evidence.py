@@ -135,6 +135,11 @@ def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Ru
         raise ConfigurationError(
             f"{Path(error.filename).name} is missing, so nothing ran here: run `make run`."
         ) from None
+    except (UnicodeError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"params.yaml or dvc.lock is not readable ({told}): `make params`, or `git checkout dvc.lock`."
+        ) from None
     if not run.stages:
         raise ConfigurationError(
             "dvc.lock is empty or incomplete, perhaps after a killed run: `git checkout dvc.lock`, then `make run`."

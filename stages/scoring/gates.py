@@ -187,7 +187,7 @@ def _luck_words(threshold: float, se: float | None) -> str:
 
 
 def _perfect_passes(n: int, tolerance: float) -> str:
-    lowest, highest = ceil(n * (NOMINAL - tolerance) - 1e-9), floor(n * (NOMINAL + tolerance) + 1e-9)
+    lowest, highest = ceil(n * (NOMINAL - tolerance) - 1e-9), min(n, floor(n * (NOMINAL + tolerance) + 1e-9))
     share = bdtr(highest, n, NOMINAL) - (bdtr(lowest - 1, n, NOMINAL) if lowest > 0 else 0.0)
     return f"with {n} independent outcomes a perfect forecaster passes {_percent(share)} of the time"
 

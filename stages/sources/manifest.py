@@ -10,10 +10,31 @@ symbol, period and uri; several files may hold parts of one period.
 from collections import defaultdict
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from stages.errors import DataContractError, shorten
 from stages.params.path_template import months
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
+
+
+class _File(BaseModel):
+    uri: str
+    symbol: str | None
+    month: str | None
+    size: int
+    md5: str | None
+    generation: str = ""
+    day: str = ""
+    ticker: str = ""
+
+
+class _Listing(BaseModel):
+    source: str
+    kind: str
+    uri_template: str | None
+    files: list[_File]
+
 
 SCHEMA_VERSION = 1
 RENEW = "`make refresh` lists the source again"
@@ -28,6 +49,15 @@ def listing_of(source: SourceParams, files: list[dict[str, Any]]) -> dict[str, A
         "uri_template": source.uri_template,
         "files": sorted(files, key=_order),
     }
+
+
+def is_listing(document: Any) -> bool:
+    """Whether a document has the form of a listing."""
+    try:
+        _Listing.model_validate(document)
+    except ValidationError:
+        return False
+    return True
 
 
 def select(listing: dict[str, Any], source: SourceParams, universe: UniverseParams) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def daily_net_bp(inputs: SpanInputs, strategy: Strategy, sessions: Sequence[date
     `inputs.forecasts` are of one model and history; every symbol of the whitelist trades them, whatever gates say.
     """
     rows = inputs.forecasts
-    if rows.is_empty():
+    if rows.is_empty() or not strategy.whitelist:
         return np.zeros(len(sessions))
     own = replace(strategy.with_rules(history_days=rows["history_days"][0]), model=rows["model"][0])
     cells = {Cell(one, own.rules.history_days, own.horizon_min(one), own.method) for one in own.whitelist}

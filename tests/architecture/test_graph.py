@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from stages.params.section import Section
-from stages.params.study import StageStudy
+from stages.params.study import StageStudy, Study
 from tests.architecture.dependencies import ROOT, artifact_paths, code_deps, code_files, declared, load_dvc_yaml
 
 STAGES = load_dvc_yaml()["stages"]
@@ -82,6 +82,22 @@ def test_deps_are_exactly_the_imported_code():
 
 def test_params_are_exactly_the_sections_that_the_script_reads():
     assert wrong(lambda stage: set(STAGES[stage].get("params", [])), sections_read) == {}
+
+
+def test_an_edit_of_the_whitelist_reruns_nothing_before_the_scores_but_the_check_of_params():
+    declares = {one for one in NAMES if {"universe", "universe.whitelist"} & set(STAGES[one]["params"])}
+    assert declares & ancestors("score_forecasts") == {"list_source"}
+
+
+def test_the_first_stage_declares_every_section_but_api():
+    assert set(STAGES["list_source"]["params"]) == set(get_type_hints(Study)) - {"api"}
+    assert [stage for stage in NAMES[1:] if not ancestors(stage) & {"list_source"}] == []
+
+
+def ancestors(stage: str) -> set[str]:
+    """All stages before this one."""
+    reads = [one for one in NAMES if any(f"{dep}/".startswith(f"artifacts/{one}/") for dep in deps_of(stage, ""))]
+    return {*reads, *(further for one in reads for further in ancestors(one))}
 
 
 def test_the_script_names_exactly_the_files_that_are_declared():

@@ -142,7 +142,7 @@ def test_an_experiment_goes_before_a_proposal(project):
 
 def test_what_a_preset_cannot_say_is_refused_and_taken_back(project):
     """A preset is merged over the groups, so it cannot take a symbol's costs away."""
-    project.edit("conf/universe/synthetic.yaml", 'whitelist: [STRONG, WEAK, "NULL"]', "whitelist: [STRONG]")
+    project.edit("conf/universe/synthetic.yaml", "whitelist: ${universe.symbols}", "whitelist: [STRONG]")
     project.run("use", "smoke")
     project.commit()
     project.apply_experiment("~costs.tick_size.WEAK")
@@ -151,3 +151,20 @@ def test_what_a_preset_cannot_say_is_refused_and_taken_back(project):
         project.run("adopt")
     assert project.git("status", "--porcelain", "conf") == ""
     assert project.text("params.yaml") == experiment
+
+
+def test_what_follows_another_key_goes_on_following_it(project):
+    """`sweep.grid.history_days` and `rules.history_days` follow `requests.history_days`, unless told otherwise."""
+    rules, sweep = project.text("conf/rules/default.yaml"), project.text("conf/sweep/default.yaml")
+    project.apply_experiment("requests.history_days=[20,30]")
+    project.run("adopt")
+    assert project.params()["rules"]["history_days"] == 20
+    assert project.params()["sweep"]["grid"]["history_days"] == [20, 30]
+    assert project.text("conf/rules/default.yaml") == rules
+    assert project.text("conf/sweep/default.yaml") == sweep
+
+    project.commit()
+    project.apply_experiment("rules.history_days=30")
+    project.run("adopt")
+    assert project.params()["requests"]["history_days"] == [20, 30]
+    assert "history_days: 30" in project.text("conf/rules/default.yaml")

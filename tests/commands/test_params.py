@@ -74,7 +74,7 @@ def test_make_params_discards_an_experiment_and_says_what_it_was(project):
         ("k_sigma: 0.5", "k_sigma: -0.5", r"rules\.k_sigma = -0\.5"),
         ("k_sigma: 0.5", "ksigma: 0.5", r"rules\.ksigma"),
         ('time_stop_et: "15:55"', "time_stop_et: 15:55", r"rules\.time_stop_et = 955"),
-        ("history_days: 40", "history_days: 41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
+        ("${requests.history_days.0}", "41", r"\[41\] of rules\.history_days.*requests\.history_days \[40\]"),
         ("k_sigma: 0.5", "k_sigma: [", "conf/ does not compose"),
     ],
 )
@@ -86,9 +86,29 @@ def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(pr
     assert project.text("params.yaml") == kept
 
 
-def test_a_params_yaml_that_is_no_yaml_is_told_so(project):
-    (project.path / "params.yaml").write_text("rules: [")
-    with pytest.raises(ConfigurationError, match="not valid YAML"):
+TORN = {"torn": b"rules: [", "Latin-1": "study: caf\xe9".encode("latin-1"), "a list": b"- 1", "a number": b"5"}
+
+
+@pytest.mark.parametrize("what", TORN)
+def test_a_params_yaml_that_cannot_be_read_is_told_so_and_written_again(project, what):
+    (project.path / "params.yaml").write_bytes(TORN[what])
+    with pytest.raises(ConfigurationError, match="run `make params` to write it"):
+        project.run("params", "--check")
+    assert "params.yaml" in project.run("params")
+    assert project.params() == compose()
+
+
+CONF_TRICKS = {
+    "Latin-1": "# caf\xe9".encode("latin-1"), "a number": b"5", "itself": b"&a [*a]",
+    "no choice": b"defaults: [nosuch]",
+    "defaults that are no list": b"defaults: 5", "a day as a key": b"2024-01-01: 1", "no key": b"s_stop: ${no.key}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CONF_TRICKS)
+def test_a_file_of_conf_that_cannot_be_read_is_told_so(project, what):
+    (project.path / "conf/rules/default.yaml").write_bytes(CONF_TRICKS[what])
+    with pytest.raises(ConfigurationError):
         project.run("params", "--check")
 
 
@@ -113,6 +133,20 @@ def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(proj
         project.run("params", "--check")
     project.run("params", "--check", "--unlisted")
     assert project.params()["source"]["name"] == "another"
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (["-S", "rules.k_sigma=abc"], "rules.k_sigma = 'abc'"),
+        (["--temp", "--set-param=rules.k_sigm=1"], "rules.k_sigm"),
+        (["-Srules.horizon_min=7"], r"\[7\] of rules.horizon_min"),
+        (["-S", "preset=nosuch"], "conf/ does not compose"),
+    ],
+)
+def test_a_run_that_is_impossible_is_refused_before_dvc_writes_its_params(project, how, said):
+    with pytest.raises(ConfigurationError, match=said):
+        project.run("params", "--listed=smoke", "--", *how)
 
 
 def test_a_preset_that_does_not_stand_says_how_its_source_is_listed(project):

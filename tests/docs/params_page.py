@@ -22,8 +22,9 @@ After this page you know every key of `params.yaml`: what it takes, what stands 
 when it changes, and whether the change can cost calls. Change a key in `conf/` or with `dvc exp run -S`; never in
 `params.yaml`. Written by `make params-page` from the models in `stages/params/`.
 
-* *stale from*: the first stage that declares the key. It and all stages behind it run again, as far as what they read
-  changes. `-`: no stage declares it.
+* *stale from*: the first stage that uses the key. It and all stages behind it run again, as far as what they read
+  changes. `-`: no stage declares it. Stage `list_source`, which runs in a second, validates every key but those of
+  `api` before anything else runs.
 * *calls*: `yes` if other questions may be asked after the change. Questions that stay the same are never paid twice.
 """
 UNITS = {"min": "minutes", "sec": "s", "bp": "bp", "bps": "bp", "sessions": "sessions", "days": "days",
@@ -42,6 +43,9 @@ OWN_UNITS = {"rules.k_sigma": "5-minute sigmas", "rules.s_stop": "5-minute sigma
              "requests.levels": "percent", "calibration.pid_step": "sigmas", "calibration.pid_gain": "sigmas",
              }  # fmt: skip
 ASKED_BY = "build_requests"
+CHECKS_ALL = "list_source"
+SELECTS_BY = ("source.name", "source.kind", "source.uri_template", "universe.symbols", "universe.context",
+              "universe.first_session", "universe.last_session")  # fmt: skip
 
 
 def page() -> str:
@@ -128,7 +132,7 @@ def _stages() -> dict[str, Any]:
 
 def _stale_from(path: str) -> str | None:
     for name, stage in _stages().items():
-        declared = stage.get("params", [])
+        declared = stage.get("params", []) if name != CHECKS_ALL or path.startswith(SELECTS_BY) else []
         if any(f"{path}.".startswith(f"{one}.") or one.startswith(f"{path}.") for one in declared):
             return name
     return None

@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.params.universe import UniverseParams
 from stages.quality.across import check_symbols
 from stages.quality.report import quality_report, require_sound
 from stages.quality.verdicts import usable_sessions
@@ -23,17 +22,6 @@ def report_on(**delivered: pl.DataFrame) -> dict[str, Any]:
     return quality_report(check_symbols(delivered, dialect(), CALENDAR, QUALITY), MANIFEST, CALENDAR, QUALITY)
 
 
-def universe(*symbols: str) -> UniverseParams:
-    return UniverseParams(
-        symbols=symbols,
-        whitelist=symbols,
-        context_symbol=None,
-        context_symbols=(),
-        first_session=SESSIONS[0],
-        last_session=SESSIONS[-1],
-    )
-
-
 def lacking(*sessions: date) -> pl.DataFrame:
     return delivery().filter(~pl.any_horizontal(minutes(session, 0, 389) for session in sessions))
 
@@ -42,7 +30,7 @@ def test_a_sound_universe_passes_and_nothing_is_raised() -> None:
     report = report_on(AAA=delivery(), BBB=delivery(seed=2))
 
     assert (report["verdict"], report["hard_failures"], report["warnings"]) == ("pass", [], [])
-    require_sound(report, universe("AAA", "BBB"))
+    require_sound(report, ["AAA", "BBB"])
 
 
 def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> None:
@@ -62,7 +50,7 @@ def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> No
         "AAA": tuple(session for session in SESSIONS if session != TUESDAY),
         "BBB": tuple(SESSIONS),
     }
-    require_sound(report, universe("AAA", "BBB"))
+    require_sound(report, ["AAA", "BBB"])
 
 
 def test_a_session_that_only_one_symbol_lacks_is_told_apart_from_one_that_nobody_has() -> None:
@@ -80,7 +68,7 @@ def test_too_few_usable_sessions_stop_the_run_by_the_name_of_the_threshold() -> 
 
     assert report["verdict"] == "fail"
     with pytest.raises(DataContractError, match=r"AAA 2024-11-19, check CMP3.*12 of 14.*quality\.min_sessions_share"):
-        require_sound(report, universe("AAA"))
+        require_sound(report, ["AAA"])
 
 
 def test_a_fault_of_the_whole_file_reaches_the_report_before_it_stops_the_run() -> None:
@@ -91,12 +79,12 @@ def test_a_fault_of_the_whole_file_reaches_the_report_before_it_stops_the_run() 
         ("BBB", "SCH1"),
     ]
     with pytest.raises(DataContractError, match=r"AAA 2024-11-18, check TS5.*bar_label.*\(1 more in .*dq_report"):
-        require_sound(report, universe("AAA", "BBB"))
+        require_sound(report, ["AAA", "BBB"])
 
 
 def test_a_symbol_of_the_universe_without_bars_is_named() -> None:
     with pytest.raises(DataContractError, match=r"no bars of 'CCC'.*'AAA'"):
-        require_sound(report_on(AAA=delivery()), universe("AAA", "CCC"))
+        require_sound(report_on(AAA=delivery()), ["AAA", "CCC"])
 
 
 def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:

@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.params.universe import UniverseParams
 from stages.quality.across import check_symbols
 from stages.quality.report import quality_report, require_sound
 from stages.quality.verdicts import usable_sessions
@@ -190,13 +189,10 @@ def test_a_session_that_came_twice_is_present_with_all_its_rows() -> None:
 
 
 def test_the_stop_names_the_symbol_that_was_not_delivered() -> None:
-    universe = UniverseParams(
-        symbols=("AAA", "BBB"), whitelist=("AAA",), context_symbol=None, context_symbols=(),
-        first_session=CALENDAR["session"][0], last_session=CALENDAR["session"][-1],
-    )  # fmt: skip
+    symbols = ("AAA", "BBB")
     with pytest.raises(DataContractError, match="no bars of 'BBB'"):
-        require_sound(report_on(alone(delivery())), universe)
-    require_sound(report_on({"AAA": delivery(), "BBB": delivery(seed=2)}), universe)
+        require_sound(report_on(alone(delivery())), symbols)
+    require_sound(report_on({"AAA": delivery(), "BBB": delivery(seed=2)}), symbols)
 
 
 def test_a_session_that_fails_late_was_a_trading_day_and_one_that_fails_early_was_not() -> None:

@@ -1,0 +1,103 @@
+"""Every param with values that nobody means: they are refused by the study's own parse, or run without a traceback."""
+
+import math
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any, get_type_hints
+
+import pytest
+
+from stages.configuration.compose import compose
+from stages.errors import ConfigurationError
+from stages.params.section import parse
+from stages.params.study import Study, problems
+from tests.architecture.dependencies import ROOT
+
+HOSTILE: dict[str, tuple[str, Any]] = {  # name -> what it is in JSON, and the value
+    "infinity": ("nothing", math.inf),
+    "minus infinity": ("nothing", -math.inf),
+    "NaN": ("nothing", math.nan),
+    "0": ("integer", 0),
+    "-1": ("integer", -1),
+    "1e20": ("huge", 1e20),
+    "10**20": ("huge", 10**20),
+    "text": ("string", "abc"),
+    "a number as text": ("string", "1"),
+    "empty text": ("nothing", ""),
+    "a line break": ("nothing", "a\nb"),
+    "true": ("boolean", True),
+    "null": ("null", None),
+    "an empty list": ("array", []),
+    "an empty mapping": ("object", {}),
+    "1970 in seconds": ("string", "0"),
+    "the year 2999": ("string", "2999-01-01"),
+}
+TARIFF = {
+    "currency": "USD", "per_request": 1, "per_series": 1, "per_million_input": 1, "per_million_output": 1,
+    "per_million_finetune": 1, "flat_per_month": 1, "tokens_per_value": 1,
+}  # fmt: skip
+WHOLE = {  # the groups of params that the default leaves out
+    "api": {"tariff": TARIFF},
+    "source": {"csv": {"header_lines": 1, "columns": None, "separator": ","}},
+    "split": {"walk_forward": {"first_train_sessions": 20, "fold_sessions": 1}},
+}
+MODELS = get_type_hints(Study)
+Key = tuple[str, ...]
+
+
+def keys(node: dict[str, Any], definitions: dict[str, Any], at: Key) -> Iterator[tuple[Key, set[str]]]:
+    """Every key below a node of a JSON schema, with the kinds of JSON values that it takes; `*` is any symbol."""
+    if "$ref" in node:
+        node = definitions[node["$ref"].rpartition("/")[2]]
+    inner = [definitions[one["$ref"].rpartition("/")[2]] for one in node.get("anyOf", ()) if "$ref" in one]
+    for group in [node, *inner]:
+        for name, one in group.get("properties", {}).items():
+            yield from keys(one, definitions, (*at, name))
+    if isinstance(each := node.get("additionalProperties"), dict):
+        yield from keys(each, definitions, (*at, "*"))
+    if len(at) > 1:
+        yield at, set(kinds(node))
+
+
+def kinds(node: dict[str, Any]) -> Iterator[str]:
+    """The kinds of JSON values that a node takes."""
+    for one in node.get("anyOf", (node,)):
+        fixed = "enum" in one or "const" in one or one.get("format") == "date"
+        yield "nothing" if fixed else one.get("type", "object")
+
+
+def with_value(section: dict[str, Any], key: Key, value: Any) -> dict[str, Any]:
+    changed = deepcopy(section)
+    inside = changed
+    for name in key[:-1]:
+        inside = inside[name]
+    inside["STRONG" if key[-1] == "*" else key[-1]] = value
+    return changed
+
+
+@pytest.fixture(scope="module")
+def study() -> dict[str, Any]:
+    """The default study with every group of params."""
+    document = compose(ROOT / "conf", ["preset=smoke"])
+    return document | {name: document[name] | groups for name, groups in WHOLE.items()}
+
+
+@pytest.mark.parametrize("section", MODELS)
+def test_a_key_takes_no_value_of_another_kind_and_none_beyond_anything_meant(study, section):
+    """Alone and in a list. What one section takes, the rules between sections take or refuse too."""
+    model, taken, refused = MODELS[section], [], 0
+    schema = model.model_json_schema()
+    for key, fit in keys(schema, schema.get("$defs", {}), (section,)):
+        for name, (kind, value) in HOSTILE.items():
+            fits = kind in fit or (kind == "integer" and "number" in fit)
+            for one in (value, [value]) if "array" in fit else (value,):
+                changed = {section: with_value(study[section], key[1:], one)}
+                try:
+                    parse(model, changed)
+                except ConfigurationError:
+                    refused += 1
+                    continue
+                taken += [(".".join(key), name)] * (not fits and one is value)
+                problems(study | changed)
+    assert taken == []
+    assert refused
