@@ -34,13 +34,12 @@ SUMMARY = Path("artifacts/backtest/bt_summary.csv")
 
 def main() -> None:
     """Search bars and calibrated forecasts -> trades, the reason of every trade not made, and daily P&L."""
-    whitelist = read_params(UniverseParams).whitelist
     strategy = Strategy(
         rules=read_params(RulesParams),
         costs=read_params(CostsParams),
         method=read_params(CalibrationMethod).method,
         model=read_params(ForecasterModel).model,
-        whitelist=whitelist,
+        whitelist=read_params(UniverseParams).whitelist,
         eligible=eligible_cells(read_json(GATES)),
     )
     source = read_params(BarsOrigin)
@@ -48,7 +47,7 @@ def main() -> None:
     forecasts = read_table(Calibrated, CALIBRATED, method=[strategy.method])
 
     result = simulate(PartitionedTables.of(Prices, BARS), forecasts, calendar, strategy)
-    daily = daily_table(result.trades, calendar["session"].to_list(), whitelist)
+    daily = daily_table(result.trades, calendar["session"].to_list(), strategy.whitelist, strategy.trading)
     label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
     figures = summary(strategy, book_of(result.trades, calendar), calendar)
 

@@ -54,7 +54,7 @@ def main() -> None:
     write_csv(outcome.released_trades, OOS_TRADES)
     write_table(Daily, outcome.released_daily, OOS_DAILY)
     spans = outcome.spans | outcome.months | by_training(outcome.spans, study.forecaster.trained_until)
-    write_csv(portfolio_table(spans, study.universe.whitelist), PORTFOLIO)
+    write_csv(portfolio_table(spans, strategy.whitelist, strategy.trading), PORTFOLIO)
     write_csv(cost_curve(outcome.spans, strategy, study.portfolio.cost_multiples), COST_CURVE)
     write_csv(delay_table(outcome.spans, strategy, study.portfolio.delay_sensitivity_bars), DELAY)
     write_json(summary(outcome, verdict, metrics, study.worth.horizon_min or study.rules.horizon_min), SUMMARY)

@@ -103,7 +103,7 @@ def _rate(passed: Sequence[bool]) -> dict[str, Any]:
 
 
 def _trades_well(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> bool:
-    found = evidence(Span.of(inputs, strategy), strategy.whitelist, params)
+    found = evidence(Span.of(inputs, strategy), strategy.trading, params)
     return worst(gate.verdict for gate in trading_gates(found, params).values()) is Verdict.PASS
 
 
