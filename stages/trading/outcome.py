@@ -17,7 +17,7 @@ from stages.params.gates import GatesParams
 from stages.scoring.inference import Judgement, Verdict, worst
 from stages.sessions.spans import ALL
 from stages.tables.forecasts import FREE
-from stages.tables.trades import Trades
+from stages.tables.trades import Daily, Trades
 from stages.trading.book import Span, book_figures, break_even
 from stages.trading.daily import daily_table
 from stages.trading.gates import evidence, sealed_gates, trading_gates
@@ -84,6 +84,17 @@ class Outcome:
         """Daily P&L of the open parts; no row while all are sealed."""
         sessions = self.released.calendar["session"].to_list() if self.released else []
         return daily_table(self.released_trades, sessions, self.strategy.whitelist, self.strategy.trading)
+
+    @property
+    def ungated_daily(self) -> pl.DataFrame:
+        """Daily P&L on the search span without the symbol gate, where nothing was traded with it; else no row.
+
+        It is shown to be looked at and judged by nothing.
+        """
+        if self.search.trades.height:
+            return Daily.create_empty()
+        span, whitelist = Span.of(self.search.inputs, self.strategy.ungated()), self.strategy.whitelist
+        return daily_table(span.trades, span.calendar["session"].to_list(), whitelist, whitelist)
 
 
 def gates_document(
