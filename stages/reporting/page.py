@@ -21,6 +21,7 @@ from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fans
 from stages.reporting.free import free
 from stages.reporting.record import Record
+from stages.reporting.returns import returns
 from stages.reporting.skill import controls, skill
 from stages.reporting.sweep import sweep
 from stages.reporting.verdict import gates, headline
@@ -29,10 +30,10 @@ from stages.reporting.worth import card_of, worth
 Describe = Callable[[Record], Section]
 
 SUMMARY: tuple[Describe, ...] = (worth, gates, sources)
-RESULTS: tuple[Describe, ...] = (coverage, fans, equity, sweep, walk_forward, costs, controls, inputs)
+RESULTS: tuple[Describe, ...] = (coverage, fans, equity, returns, sweep, walk_forward, costs, controls, inputs)
 EVIDENCE: tuple[Describe, ...] = (data, free, skill, *RESULTS)
 PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
-ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, walk_forward, costs, controls, inputs)
+ROBUSTNESS: tuple[Describe, ...] = (gates, equity, returns, sweep, walk_forward, costs, controls, inputs)
 
 
 VEGA_LITE = "6.4"
