@@ -89,8 +89,8 @@ experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	done < conf/sweeps/$(call quoted,NAME).txt
 	dvc exp run --run-all
 
-page: .venv/runtime ## the page of this run, or of another: RUN=x
-	python -m stages page -- $(call given,RUN)
+page: .venv/runtime ## the page of this run, or of another: RUN=x; OPEN=1 shows it
+	@python -m stages page $(call option,--open,OPEN) -- $(call given,RUN)
 
 compare: .venv/runtime ## two runs on one page: A=x B=y
 	python -m stages compare -- $(call given,A) $(call given,B)
