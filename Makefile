@@ -87,8 +87,8 @@ experiments: .venv/runtime ## queue and run conf/sweeps/<NAME>.txt: NAME=k_sigma
 	@python -m stages prepare
 	@python -m stages experiments -- $(call given,NAME)
 
-page: .venv/runtime ## the page of this run, or of another: RUN=x
-	python -m stages page -- $(call given,RUN)
+page: .venv/runtime ## the page of this run, or of another: RUN=x; OPEN=1 shows it
+	@python -m stages page $(call option,--open,OPEN) -- $(call given,RUN)
 
 compare: .venv/runtime ## two runs on one page: A=x B=y
 	python -m stages compare -- $(call given,A) $(call given,B)

@@ -11,7 +11,6 @@ from stages.params.calibration import CalibrationMethod
 from stages.params.forecaster import ForecasterModel
 from stages.params.rules import CostsParams, RulesParams
 from stages.params.source import BarsOrigin
-from stages.params.universe import Whitelist
 from stages.runs.trial_log import log_variants
 from stages.tables.forecasts import Calibrated, makers, origin
 from stages.tables.market import Calendar, Prices
@@ -34,13 +33,12 @@ SUMMARY = Path("artifacts/backtest/bt_summary.csv")
 
 def main() -> None:
     """Search bars and calibrated forecasts -> trades, the reason of every trade not made, and daily P&L."""
-    whitelist = read_params(Whitelist).whitelist
     strategy = Strategy(
         rules=read_params(RulesParams),
         costs=read_params(CostsParams),
         method=read_params(CalibrationMethod).method,
         model=read_params(ForecasterModel).model,
-        whitelist=whitelist,
+        whitelist=read_params(Whitelist).whitelist,
         eligible=eligible_cells(read_json(GATES)),
     )
     source = read_params(BarsOrigin)
@@ -48,7 +46,7 @@ def main() -> None:
     forecasts = read_table(Calibrated, CALIBRATED, method=[strategy.method])
 
     result = simulate(PartitionedTables.of(Prices, BARS), forecasts, calendar, strategy)
-    daily = daily_table(result.trades, calendar["session"].to_list(), whitelist)
+    daily = daily_table(result.trades, calendar["session"].to_list(), strategy.whitelist, strategy.trading)
     label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
     figures = summary(strategy, book_of(result.trades, calendar), calendar)
 

@@ -8,11 +8,12 @@ from stages.io.terminal import run, say
 from stages.params.study import StageStudy
 from stages.quality.verdicts import usable_sessions
 from stages.runs.spans import open_span, read_span
-from stages.tables.trades import Daily, Trades
+from stages.tables.trades import Benchmark, Daily, Trades
 from stages.trading.book import Span, by_training, cost_curve, delay_table, portfolio_table
 from stages.trading.holdout import open_parts
 from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
+from stages.trading.returns import benchmark
 from stages.trading.strategy import eligible_cells
 
 MANIFEST = Path("artifacts/list_source/manifest.json")
@@ -30,6 +31,8 @@ OOS_DAILY = Path("artifacts/evaluate/oos_daily.parquet")
 PORTFOLIO = Path("artifacts/evaluate/portfolio.csv")
 COST_CURVE = Path("artifacts/evaluate/cost_curve.csv")
 DELAY = Path("artifacts/evaluate/delay.csv")
+BENCHMARK = Path("artifacts/evaluate/benchmark.parquet")
+UNGATED = Path("artifacts/evaluate/ungated_daily.parquet")
 SUMMARY = Path("artifacts/evaluate/summary.json")
 
 
@@ -54,9 +57,11 @@ def main() -> None:
     write_csv(outcome.released_trades, OOS_TRADES)
     write_table(Daily, outcome.released_daily, OOS_DAILY)
     spans = outcome.spans | outcome.months | by_training(outcome.spans, study.forecaster.trained_until)
-    write_csv(portfolio_table(spans, study.universe.whitelist), PORTFOLIO)
+    write_csv(portfolio_table(spans, strategy.whitelist, strategy.trading), PORTFOLIO)
     write_csv(cost_curve(outcome.spans, strategy, study.portfolio.cost_multiples), COST_CURVE)
     write_csv(delay_table(outcome.spans, strategy, study.portfolio.delay_sensitivity_bars), DELAY)
+    write_table(Benchmark, benchmark(outcome.spans, strategy.trading or strategy.whitelist), BENCHMARK)
+    write_table(Daily, outcome.ungated_daily, UNGATED)
     write_json(summary(outcome, verdict, metrics, study.worth.horizon_min or study.rules.horizon_min), SUMMARY)
     say("evaluate", strategy=name, holdout=outcome.status, verdict=verdict["verdict"])
 

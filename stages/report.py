@@ -32,10 +32,12 @@ FILES = {
     "portfolio": Path("artifacts/evaluate/portfolio.csv"),
     "cost_curve": Path("artifacts/evaluate/cost_curve.csv"),
     "delay": Path("artifacts/evaluate/delay.csv"),
+    "benchmark": Path("artifacts/evaluate/benchmark.parquet"),
+    "ungated": Path("artifacts/evaluate/ungated_daily.parquet"),
     "worth": Path("artifacts/judge_worth/worth.json"),
     "worth_days": Path("artifacts/judge_worth/days.parquet"),
 }
-LATER = ("cells", "worth", "worth_days")  # the earliest runs do not have them
+LATER = ("cells", "benchmark", "ungated", "worth", "worth_days")  # the earliest runs do not have them
 PAGE = Path("artifacts/report/index.html")
 REPORT = Path("artifacts/report/report.md")
 ROBUSTNESS = Path("artifacts/report/robustness_report.md")

@@ -106,6 +106,7 @@ VERBS = {
     )),
     "page": Verb("commands.pages:page", "the page of a run, with what it cost", (
         one("run", nargs="?", default="workspace", help=RUN),
+        one("--open", dest="opened", choices=["1"], help="show it in a browser"),
     )),
     "compare": Verb("commands.pages:compare", "two runs on one page", (
         one("a", help=RUN), one("b", nargs="?", default="workspace", help=RUN),

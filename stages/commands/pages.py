@@ -1,11 +1,12 @@
 """Pages of runs: one run, and two runs side by side.
 
 `page` and `compare` write to artifacts/page/, so that neither the workspace nor any stage's output changes. A run is an
-experiment, a branch, a commit or `workspace`. The page of a run also shows what no hashed file may hold: spend, trials,
-openings, revisions.
+experiment, a branch, a commit or `workspace`. The page of a run also shows what no hashed file may hold: its name and
+commit, spend, trials, openings, revisions.
 """
 
 import tempfile
+import webbrowser
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from stages.fetching.listing_history import relisted
 from stages.io.files import write_text
 from stages.io.run_record import read_record
 from stages.io.settings import PARAMS, read_params
+from stages.io.workspace import git
 from stages.paid.budget_report import calls_of, runs_of
 from stages.paid.door import ledger_anywhere
 from stages.params.api import ApiParams
@@ -41,14 +43,27 @@ PAGES = Path("artifacts/page")
 WORKSPACE = "workspace"
 
 
-def page(run: str) -> None:
-    """A run's files, the ledger and git's history -> one page."""
+def page(run: str, opened: str | None = None) -> None:
+    """A run's files, the ledger and git's history -> one page, which a browser shows if `opened` says so."""
     record = read_run(run)
-    page = render_page(record, panels(record))
+    page = render_page(record, panels(record), named(run))
 
     path = PAGES / f"{run.replace('/', '-')}.html"
     write_text(page, path)
-    print(f"page: {path}")
+    print(f"page: {path}", flush=True)
+    if opened and not webbrowser.open(path.resolve().as_uri()):
+        print(f"page: no browser was found here: open {path.resolve()} in one.")
+
+
+def named(run: str) -> str:
+    """A run with its commit, for the head of its page; of the workspace, the commit that it stands on."""
+    if run == WORKSPACE:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        more = ", with changes that are in no commit" if changed else ""
+        return f"Run `{run}`, on commit {git('rev-parse', '--short=10', 'HEAD').strip()}{more}."
+    experiments = git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{run}").split()
+    commit = experiments[0] if experiments else f"{run}^{{commit}}"
+    return f"Run `{run}`, commit {git('rev-parse', '--short=10', commit).strip()}."
 
 
 def read_run(name: str) -> Record:

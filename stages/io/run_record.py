@@ -15,7 +15,7 @@ from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
 from stages.tables.forecasts import Calibrated
 from stages.tables.market import Bars
 from stages.tables.scores import Cells
-from stages.tables.trades import Daily, Signals, Trades
+from stages.tables.trades import Benchmark, Daily, Signals, Trades
 from stages.tables.worth import WorthDays
 
 
@@ -48,6 +48,8 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "signals": partial(read_table, Signals),
     "daily": partial(read_table, Daily),
     "oos_daily": partial(read_table, Daily),
+    "benchmark": partial(read_table, Benchmark),
+    "ungated": partial(read_table, Daily),
     "coverage": read_sheet,
     "ranking": read_sheet,
     "walk_forward": read_sheet,

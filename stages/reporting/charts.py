@@ -16,6 +16,7 @@ SERIES = tuple(f"var(--c{number})" for number in range(1, 9))
 GOOD, BAD, QUIET, INK, PAPER = "var(--good)", "var(--bad)", "var(--quiet)", "var(--ink)", "var(--paper)"
 CLOCK = "pad(floor(datum.value / 60), 2, '0') + ':' + pad(datum.value % 60, 2, '0')"
 HEIGHT = 240
+PADDING = 0.05  # of the range, on both sides of a framed axis
 LEGEND_COLUMNS = 5  # as many names as fit on a phone
 
 THEME: dict[str, Any] = {
@@ -104,13 +105,40 @@ def clock_axis(field: str = "minute_et", *, title: str = "exchange time") -> alt
     )
 
 
-def series(field: str, names: Sequence[str], *, title: str | None = None, first: str | None = None) -> alt.Color:
-    """One colour a name, in the given order, so that a name has the same colour in every figure; `first` is black."""
+def framed(field: str, title: str, values: pl.Series) -> alt.Y:
+    """A y axis that holds 0 and every value, with a margin."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    margin = PADDING * (high - low or 1.0)
+    scale = alt.Scale(domain=[round(low - margin, 6), round(high + margin, 6)], nice=False, zero=False)
+    return alt.Y(f"{field}:Q", title=title, scale=scale)
+
+
+def series(
+    field: str, names: Sequence[str], *, title: str | None = None, first: str | None = None, quiet: Sequence[str] = ()
+) -> alt.Color:
+    """One colour a name, in the given order, so that a name has the same colour in every figure.
+
+    `first` has the colour of text, `quiet` names that of what stands in the background.
+    """
     colours, legend = [SERIES[place % len(SERIES)] for place in range(len(names))], alt.Legend(columns=LEGEND_COLUMNS)
     if first is not None:
         names, colours = [first, *names], [INK, *colours]
+    names, colours = [*names, *quiet], [*colours, *[QUIET] * len(quiet)]
     scale = alt.Scale(domain=list(names), range=colours)
     return alt.Color(field, type="nominal", title=title, scale=scale, legend=legend)
+
+
+def tip(field: str, title: str, form: str | None = None) -> alt.Tooltip:
+    """A line of a tooltip in the words of the labels; without `form`, which formats a number, it is text."""
+    if form is None:
+        return alt.Tooltip(f"{field}:N", title=title)
+    return alt.Tooltip(f"{field}:Q", title=title, format=form)
+
+
+def bounds_tips(value: str, form: str) -> list[alt.Tooltip]:
+    """`value` and its two bounds."""
+    titles = {"value": value, "low": "bound below", "high": "bound above"}
+    return [tip(field, title, form) for field, title in titles.items()]
 
 
 def sliding() -> alt.Parameter:

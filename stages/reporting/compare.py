@@ -6,7 +6,21 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import THEME, Chart, Figure, clock_axis, level, rows, series, session_axis, sized, sliding
+from stages.reporting.charts import (
+    THEME,
+    Chart,
+    Figure,
+    clock_axis,
+    framed,
+    level,
+    rows,
+    series,
+    session_axis,
+    sized,
+    sliding,
+    tip,
+)
+from stages.reporting.curves import TITLES, stepped
 from stages.reporting.elements import Section, count, grid, number, probability, sharpe
 from stages.reporting.page import templates, vega
 from stages.reporting.record import Record
@@ -113,7 +127,6 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
     shown = ("session", "net_bp", "equity_bp", "drawdown_bp")
     table = pl.concat([book.select(pl.lit(name).alias("run"), *shown) for name, book in books.items()])
     text = ", ".join(f"{name} {_earned(book)}" for name, book in books.items()) + _alike(table)
-    titles = {"equity": "net, bp of capital", "drawdown": "below the peak, bp"}
     return [
         Figure(
             f"{span.split()[0]}-{what}",
@@ -121,9 +134,9 @@ def _of_days(runs: Runs, span: str, days: Callable[[Record], pl.DataFrame], path
             f"{what.capitalize()} of both books over the {span}: {text}.",
             f"{text}.",
             (path,),
-            sized(_line(_days(table), session_axis(), alt.Y(f"{what}_bp:Q", title=title), runs).add_params(sliding())),
+            sized(_days(table, what, runs).add_params(sliding())),
         )
-        for what, title in titles.items()
+        for what in TITLES
     ]
 
 
@@ -135,12 +148,14 @@ def _coverage(runs: Runs) -> Figure:
     ]
     table = pl.DataFrame(entries, schema={"run": pl.String, "minute_et": pl.Int64, "coverage": pl.Float64})
     reached = alt.Y("coverage:Q", title="50 % interval covers", scale=alt.Scale(zero=False))
-    dots = alt.Chart(table).mark_line(point=True, tooltip={"content": "data"})
-    chart = _line(dots, clock_axis(), reached, runs) + level(0.5, "as stated")
+    dots = alt.Chart(table).mark_line(point=True)
+    words = [tip("run", "run"), tip("minute_et", "minutes of the exchange's day", "d")]
+    words += [tip("coverage", "50 % interval covers", ".1%")]
+    chart = _line(dots, clock_axis(), reached, runs).encode(tooltip=words) + level(0.5, "as stated")
     note = f"Each at its own horizon and calibration, after calibration, all symbols{_alike(table)}."
-    words = f"Coverage of the 50 % interval by time of day, both runs. {note}"
+    described = f"Coverage of the 50 % interval by time of day, both runs. {note}"
     return Figure(
-        "coverage", "Coverage by time of day", words, note, ("score_forecasts/coverage_by_time.csv",), sized(chart)
+        "coverage", "Coverage by time of day", described, note, ("score_forecasts/coverage_by_time.csv",), sized(chart)
     )
 
 
@@ -156,8 +171,12 @@ def _alike(table: pl.DataFrame) -> str:
     return "; both curves are the same" if len(parts) == 2 and parts[0].equals(parts[1]) else ""
 
 
-def _days(table: pl.DataFrame) -> Chart:
-    return alt.Chart(rows(table)).mark_line(interpolate="step-after", tooltip={"content": "data"})
+def _days(table: pl.DataFrame, what: str, runs: Runs) -> Chart:
+    field, title = f"{what}_bp", TITLES[what]
+    days = stepped(table.select("run", "session", field), [field], "run")
+    lines = alt.Chart(rows(days)).mark_line(interpolate="step-after")
+    words = [tip("run", "run"), tip("session", "session"), tip(field, title, ".1f")]
+    return _line(lines, session_axis(), framed(field, title, table[field]), runs).encode(tooltip=words)
 
 
 def _line(lines: Chart, x: alt.X, y: alt.Y, runs: Runs) -> Chart:

@@ -5,22 +5,22 @@ from math import ceil
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import INK, SERIES, Chart, Figure, level, rows, sized
+from stages.reporting.charts import INK, SERIES, Chart, Figure, level, rows, sized, tip
 from stages.reporting.elements import Grid, Section, grid, number, sharpe
 from stages.reporting.record import Record
 
 CURVE, DELAY = ("evaluate/cost_curve.csv",), "evaluate/delay.csv"
-HELD = "held"
+HELD, REDECIDED = "held", "redecided"
 FARTHEST_BREAK_EVEN = 6.0  # times the stated costs; beyond this only the sentence gives it
-TRADES_ARE = {HELD: "same trades", "redecided": "rule decides anew"}
+TRADES_ARE = {HELD: "same trades", REDECIDED: "rule decides anew"}
 
 
 def costs(record: Record) -> Section:
     """One curve a span: with trades held fixed it is a straight line, with new decisions it need not be."""
     spans = record.cost_curve["span"].unique(maintain_order=True).to_list()
     sentences = (
-        "“Same trades” keeps every trade and only charges it more; “new decisions” lets the rule decide at those "
-        "costs.",
+        f"“{TRADES_ARE[HELD].capitalize()}” keeps every trade and only charges it more; in "
+        f"“{TRADES_ARE[REDECIDED]}” the rule decides at those costs.",
         *(_break_even(record, span) for span in spans),
     )
     figures = tuple(_curve(record, span) for span in spans if _traded(record, span))
@@ -70,7 +70,12 @@ def _curve(record: Record, span: str) -> Figure:
             alt.Y("net_bp:Q", title="net, bp of capital"),
             color=colour,
             strokeDash=alt.StrokeDash("trades_are:N", legend=None, sort=names),
-            tooltip=["trades_are:N", "cost_multiple:Q", alt.Tooltip("net_bp:Q", format=".1f"), "trades:Q"],
+            tooltip=[
+                tip("trades_are", "trades are"),
+                tip("cost_multiple", "times the stated costs", ".2f"),
+                tip("net_bp", "net, bp of capital", ".1f"),
+                tip("trades", "trades", ",d"),
+            ],
         )
     )
     return Figure(

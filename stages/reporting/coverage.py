@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import SERIES, Figure, level, listed, sized
+from stages.reporting.charts import SERIES, Figure, bounds_tips, level, listed, sized, tip
 from stages.reporting.elements import Section, count, number, probability
 from stages.reporting.fans import strategy_forecasts
 from stages.reporting.record import Document, Record
@@ -72,8 +72,9 @@ def _reliability(pooled: Document) -> Figure:
         ),
         color=_version(),
         tooltip=[
-            "version:N",
-            *(alt.Tooltip(f"{field}:Q", format=".1%") for field in ("level", "value", "low", "high")),
+            tip("version", "quantiles"),
+            tip("level", "promised share at or below", ".1%"),
+            *bounds_tips("share that came", ".1%"),
         ],
     )
     share = alt.Y("value:Q", scale=unit, title="share that came", axis=alt.Axis(format=".0%"))
@@ -113,7 +114,12 @@ def _pit(pooled: Document) -> Figure:
             alt.Y("share:Q", axis=alt.Axis(format=".0%"), title="share of outcomes"),
             xOffset=alt.XOffset("version:N", sort=list(VERSIONS.values())),
             color=_version(),
-            tooltip=["version:N", "bin:N", alt.Tooltip("share:Q", format=".1%"), "count:Q"],
+            tooltip=[
+                tip("version", "quantiles"),
+                tip("bin", "fell"),
+                tip("share", "share of outcomes", ".1%"),
+                tip("count", "outcomes", ",d"),
+            ],
         )
     )
     text = ", ".join(f"{one['bin']} {one['share']:.0%}" for one in entries[len(BINS) :])
@@ -168,7 +174,12 @@ def _by_time(record: Record, horizon: int) -> Figure:
         for row in together.iter_rows(named=True)
         for version, words in VERSIONS.items()
     ]
-    hover = ["symbol:N", "version:N", "n:Q", alt.Tooltip("value:Q", title="inside", format=".1%")]
+    hover = [
+        tip("symbol", "symbol"),
+        tip("version", "quantiles"),
+        tip("n", "outcomes", ",d"),
+        tip("value", "share inside the 50 % band", ".1%"),
+    ]
     share = alt.Y(
         "value:Q", title="share inside the 50 % band", axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False)
     )

@@ -119,7 +119,6 @@ def sources(record: Record) -> Section:
     sentences = (
         f"{record.label}: {listed}, over the whole record. An answer's source is part of its question, so a "
         "local answer can never replace a bought one.",
-        "This file does not hold what was spent, bought and opened: `make page` shows it with the same evidence.",
     )
     asked = record.config["forecaster"]["model"]
     found = (

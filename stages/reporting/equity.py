@@ -7,13 +7,17 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import BAD, GOOD, INK, Chart, Figure, rows, series, session_axis, sized, sliding
+from stages.errors import shorten
+from stages.reporting.charts import BAD, GOOD, INK, Figure, rows, session_axis, sized, tip
+from stages.reporting.curves import UNGATED, span_figures, ungated_figures
 from stages.reporting.elements import Grid, Section, count, grid, measure, number, sharpe
 from stages.reporting.record import Document, Record
 from stages.tables.trades import PORTFOLIO
-from stages.trading.daily import with_curves
+from stages.trading.returns import HOLDING
 
-SEARCH, HOLDOUT = ("backtest/daily.parquet",), ("evaluate/oos_daily.parquet",)
+BENCHMARK = "evaluate/benchmark.parquet"
+SEARCH, HOLDOUT = ("backtest/daily.parquet", BENCHMARK), ("evaluate/oos_daily.parquet", BENCHMARK)
+OPENED = ("evaluate/ungated_daily.parquet",)
 
 
 def equity(record: Record) -> Section:
@@ -22,10 +26,15 @@ def equity(record: Record) -> Section:
         "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo, "
         "and no choice was made on it."
     )
-    sentences = [chosen, *record.selection]
+    sentences = [chosen, _capital(record), *record.selection]
     if not (record.daily["trades"] > 0).any():
-        sentences.append("Nothing was traded on the search span, so there is no curve to draw.")
+        sentences.append("Nothing was traded on the search span, so there is no result to draw.")
     figures = span_figures(record, "search span", record.daily, SEARCH)
+    if not figures and (figures := ungated_figures(record, OPENED)):
+        sentences.append(
+            f"The grey curves are the rule {UNGATED}. They show what the forecast gates kept from trading; the symbols "
+            "in it did not pass, nothing was judged on it, and it stands in no table."
+        )
     if record.oos["status"] == "SEALED":
         shown = "nothing of it is shown" if record.oos_daily.is_empty() else "only the months that are open are shown"
         sentences.append(f"The holdout is sealed: {shown}. {record.oos.get('words') or ''}".strip())
@@ -35,6 +44,18 @@ def equity(record: Record) -> Section:
     return Section("equity", "Equity and drawdown", tuple(sentences), figures, (_key_figures(record),))
 
 
+def _capital(record: Record) -> str:
+    """By what the book's result is divided."""
+    trading = record.oos["trading"]
+    if not trading:
+        return "PORTFOLIO is the whole book: its capital is one unit for each symbol that may trade, and none may."
+    return (
+        f"PORTFOLIO is the whole book: the sum of its symbols divided by the {count(len(trading), 'symbol')} that may "
+        f"trade ({shorten(trading)}). “{HOLDING.capitalize()}” is a unit of each of the same, from the first open to "
+        "the last close, without costs."
+    )
+
+
 def _forecasts(name: str, figures: Mapping[str, Any]) -> str:
     """The quality of the forecasts that were traded on a part of the holdout."""
     rmae, coverage, skill = (measure(figures[one]["value"]) for one in ("rmae", "coverage_50", "crps_skill"))
@@ -42,60 +63,6 @@ def _forecasts(name: str, figures: Mapping[str, Any]) -> str:
     return (
         f"Forecasts traded on {name}, {figures['horizon_min']} min: rMAE {rmae}{bounds}, 50 % coverage {coverage}, "
         f"CRPS skill {skill}, from {count(figures['n'], 'outcome')} on {count(figures['n_days'], 'day')}."
-    )
-
-
-def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str, ...]) -> tuple[Figure, ...]:
-    """Equity and drawdown of one span. Spans are never joined to one line; without a trade there is no picture."""
-    if not (daily["trades"] > 0).any():
-        return ()
-    curves = with_curves(daily).with_columns(day=pl.col("session").dt.to_string("%Y-%m-%d"))
-    book = curves.filter(pl.col("symbol") == PORTFOLIO)
-    total, worst = sum(book["net_bp"]), min(book["drawdown_bp"], default=0.0)
-    words = f"{count(book.height, 'session')}, {number(total, 1)} bp net, deepest drawdown {number(abs(worst), 1)} bp"
-    name, under = span.split()[0], alt.Y("drawdown_bp:Q", title="below the peak, bp")
-    areas = alt.Chart(rows(book)).mark_area(color=BAD, opacity=0.35, line={"color": BAD}, interpolate="step-after")
-    pictures = {
-        "equity": [_lines(record, curves), _hover(book)],
-        "drawdown": [areas.encode(session_axis(), under), _hover(book)],
-    }
-    return tuple(
-        Figure(
-            f"{name}-{what}",
-            f"{what.capitalize()}, {span}",
-            f"{what.capitalize()} over the {span}: {words}.",
-            f"{words.capitalize()}.",
-            data,
-            sized(alt.layer(*layers).add_params(sliding())),
-        )
-        for what, layers in pictures.items()
-    )
-
-
-def _lines(record: Record, curves: pl.DataFrame) -> Chart:
-    """The book, and the shown symbols that traded."""
-    thick = alt.condition(f"datum.symbol === '{PORTFOLIO}'", alt.value(3), alt.value(1.2))
-    traded = set(curves.filter(pl.col("trades") > 0)["symbol"])
-    names = [symbol for symbol in record.shown if symbol in traded]
-    return (
-        alt.Chart(rows(curves.filter(pl.col("symbol").is_in([PORTFOLIO, *names]))))
-        .mark_line(interpolate="step-after")
-        .encode(
-            session_axis(),
-            alt.Y("equity_bp:Q", title="net, bp of capital"),
-            series("symbol", names, first=PORTFOLIO),
-            strokeWidth=thick,
-        )
-    )
-
-
-def _hover(book: pl.DataFrame) -> Chart:
-    """The book's numbers at every session."""
-    fields = [alt.Tooltip(f"{field}:Q", format=".1f") for field in ("net_bp", "equity_bp", "drawdown_bp")]
-    return (
-        alt.Chart(rows(book))
-        .mark_rule(opacity=0, strokeWidth=8)
-        .encode(session_axis(), tooltip=[alt.Tooltip("day:N", title="session"), *fields])
     )
 
 
@@ -115,6 +82,7 @@ def _key_figures(record: Record) -> Grid:
 
 
 DATA = ("sweep/walk_forward.csv",)
+FOLD = {"fold": "fold", "first_session": "traded from", "last_session": "to", "combo": "variant"}
 
 
 def walk_forward(record: Record) -> Section:
@@ -159,9 +127,9 @@ def _folds(folds: pl.DataFrame, walked: Document) -> Figure:
             alt.Y2(datum=0),
             color=alt.condition("datum.net_bp > 0", alt.value(GOOD), alt.value(BAD)),
             tooltip=[
-                *(alt.Tooltip(f"{field}:N") for field in ("fold", "first_session", "last_session", "combo")),
-                alt.Tooltip("net_bp:Q", format=".1f"),
-                alt.Tooltip("trades:Q"),
+                *(tip(field, title) for field, title in FOLD.items()),
+                tip("net_bp", "net, bp of capital", ".1f"),
+                tip("trades", "trades", ",d"),
             ],
         )
     )

@@ -5,20 +5,21 @@ from datetime import date
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import BAD, GOOD, INK, SERIES, Chart, Figure, clock_axis, rows, sized, sliding
+from stages.reporting.charts import BAD, GOOD, INK, SERIES, Chart, Figure, clock_axis, rows, sized, sliding, tip
 from stages.reporting.elements import Grid, Section, count, evenly, grid, number
 from stages.reporting.record import Record
 from stages.tables.market import NEW_YORK
 
 DATA = ("seal/search/calibrated.parquet", "seal/search/bars", "backtest/bt_trades.csv")
+LEVELS = {"q05": "5 % below", "q25": "25 % below", "q50": "median", "q75": "25 % above", "q95": "5 % above"}
 
 
 def fans(record: Record) -> Section:
     """Days picked by a rule: evenly from the worst traded day to the best."""
     days = pick_days(record)
     sentences = (
-        "Bands hold 50 % and 90 % of the forecast probability at each horizon; the line inside is the median. The dark "
-        "line is the actual price. Triangles mark entries (up: long, down: short), dots mark exits.",
+        "Bands hold 50 % and 90 % of the forecast probability at each horizon; the line inside is the median. The thin "
+        "line throughout the day is the actual price. Triangles mark entries (up: long, down: short), dots mark exits.",
         "The days are picked by rule: evenly from the worst traded symbol-day of the search span to the best."
         if record.trades.height
         else "Nothing was traded on the search span: shown are its last days.",
@@ -77,14 +78,13 @@ def _figure(record: Record, symbol: str, session: date) -> Figure:
 
 def fan_steps(forecasts: pl.DataFrame) -> pl.DataFrame:
     """The fans in prices: each starts at the snapshot's last price and widens over the asked horizons."""
-    levels = ["q05", "q25", "q50", "q75", "q95"]
     steps = forecasts.select(
         snapshot="snapshot_et",
         minute_et=_minute_et("snapshot_utc") + pl.col("horizon_min"),
-        **{level: (pl.col("last") * (pl.col(level) / 1e4).exp()).round(4) for level in levels},
+        **{level: (pl.col("last") * (pl.col(level) / 1e4).exp()).round(4) for level in LEVELS},
     )
     start = forecasts.select(
-        snapshot="snapshot_et", minute_et=_minute_et("snapshot_utc"), **dict.fromkeys(levels, pl.col("last").round(4))
+        snapshot="snapshot_et", minute_et=_minute_et("snapshot_utc"), **dict.fromkeys(LEVELS, pl.col("last").round(4))
     )
     return pl.concat([start.unique(), steps]).sort("snapshot", "minute_et")
 
@@ -97,8 +97,8 @@ def _minute_et(instant: str) -> pl.Expr:
 def _bands(steps: pl.DataFrame) -> list[Chart]:
     base = alt.Chart(rows(steps)).encode(clock_axis(), detail="snapshot:N")
     price = alt.Scale(zero=False)
-    words = [alt.Tooltip("snapshot:N", title="asked at")]
-    words += [alt.Tooltip(f"{level}:Q", format=".3f") for level in ("q05", "q25", "q50", "q75", "q95")]
+    words = [tip("snapshot", "asked at")]
+    words += [tip(level, title, ".3f") for level, title in LEVELS.items()]
     shades = [(("q05", "q95"), 0.18), (("q25", "q75"), 0.35)]
     areas = [
         base.mark_area(color=SERIES[0], opacity=opacity).encode(
@@ -128,11 +128,11 @@ def _trades(trades: pl.DataFrame) -> list[Chart]:
         net_bp="net_bp",
     )
     words = [
-        alt.Tooltip("side:N"),
-        alt.Tooltip("reason:N", title="left by"),
-        alt.Tooltip("net_bp:Q", title="net bp", format=".1f"),
-        alt.Tooltip("entry_px:Q", title="in at", format=".3f"),
-        alt.Tooltip("exit_px:Q", title="out at", format=".3f"),
+        tip("side", "side"),
+        tip("reason", "left by"),
+        tip("net_bp", "net, bp", ".1f"),
+        tip("entry_px", "in at", ".3f"),
+        tip("exit_px", "out at", ".3f"),
     ]
     tone = alt.condition("datum.net_bp > 0", alt.value(GOOD), alt.value(BAD))
     base = alt.Chart(rows(table)).encode(color=tone, tooltip=words)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import Figure, level, listed, series, sized
+from stages.reporting.charts import Figure, bounds_tips, level, listed, series, sized, tip
 from stages.reporting.elements import MISSING, Grid, Section, grid, number
 from stages.reporting.record import Document, Record
 from stages.reporting.skill import DATA, bounded
@@ -155,9 +155,9 @@ def _drawn(record: Record) -> tuple[Figure, ...]:
     base = alt.Chart(listed(entries)).encode(
         place, alt.YOffset("horizon:N", sort=horizons), series("horizon", horizons)
     )
-    hover = [alt.Tooltip(field) for field in ("forecast:N", "horizon:N", "n:Q")]
-    hover += [alt.Tooltip(f"{field}:Q", format=".2f") for field in ("value", "low", "high")]
     title = "less CRPS than persistence, %"
+    hover = [tip("forecast", "forecast"), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
+    hover += bounds_tips(title, ".2f")
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", title=title), tooltip=hover)
     bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", title=title), x2="high:Q", tooltip=hover)
     bounds = any(entry["low"] is not None for entry in entries)

@@ -20,34 +20,37 @@ from stages.reporting.elements import SIGNS, Section
 from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fans
 from stages.reporting.free import free
+from stages.reporting.gates import gates
 from stages.reporting.markdown import as_code, fenced, in_address, in_cell, in_text
 from stages.reporting.record import Record
+from stages.reporting.returns import returns
 from stages.reporting.skill import controls, skill
 from stages.reporting.sweep import sweep
-from stages.reporting.verdict import gates, headline
+from stages.reporting.verdict import headline
 from stages.reporting.worth import card_of, worth
 
 Describe = Callable[[Record], Section]
 
 SUMMARY: tuple[Describe, ...] = (worth, gates, sources)
-RESULTS: tuple[Describe, ...] = (coverage, fans, equity, sweep, walk_forward, costs, controls, inputs)
+RESULTS: tuple[Describe, ...] = (coverage, fans, equity, returns, sweep, walk_forward, costs, controls, inputs)
 EVIDENCE: tuple[Describe, ...] = (data, free, skill, *RESULTS)
 PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
-ROBUSTNESS: tuple[Describe, ...] = (gates, equity, sweep, walk_forward, costs, controls, inputs)
+ROBUSTNESS: tuple[Describe, ...] = (gates, equity, returns, sweep, walk_forward, costs, controls, inputs)
 
 
 VEGA_LITE = "6.4"
 TICKED = re.compile("`([^`]+)`")
 
 
-def render_page(record: Record, panels: Sequence[Section] = ()) -> str:
-    """Verdict first, then gates and sources, `panels` (which no hashed file may hold), and the evidence."""
+def render_page(record: Record, panels: Sequence[Section] = (), run: str = "") -> str:
+    """Verdict first, then gates and sources, and the evidence; `run` and `panels` are what no hashed file may hold."""
     return (
         templates()
         .get_template("page.html.j2")
         .render(
             study=record.config["report"]["study"],
             label=record.label,
+            run=run,
             headline=headline(record),
             card=card_of(record),
             sections=[*_described(record, SUMMARY), *panels, *_described(record, EVIDENCE)],

@@ -22,7 +22,7 @@ class Record:
 
     *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts and
     cells are those of the stated calibration method, cells only the figures in `SHOWN_BY_SNAPSHOT`. The earliest runs
-    have no free forecasts, no verdict of worth and no table of cells.
+    have no free forecasts, no verdict of worth, no table of cells, no benchmark and no curve without the symbol gate.
     """
 
     config: Document
@@ -49,6 +49,8 @@ class Record:
     cost_curve: pl.DataFrame
     delay: pl.DataFrame
     cells: pl.DataFrame | None = None
+    benchmark: pl.DataFrame | None = None
+    ungated: pl.DataFrame | None = None
     worth: Document | None = None
     worth_days: pl.DataFrame | None = None
 

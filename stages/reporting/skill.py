@@ -6,7 +6,20 @@ from typing import Any
 import altair as alt
 
 from stages.errors import shorten
-from stages.reporting.charts import BAD, GOOD, HEIGHT, INK, SERIES, Figure, level, listed, series, sized
+from stages.reporting.charts import (
+    BAD,
+    GOOD,
+    HEIGHT,
+    INK,
+    SERIES,
+    Figure,
+    bounds_tips,
+    level,
+    listed,
+    series,
+    sized,
+    tip,
+)
 from stages.reporting.elements import Grid, Section, count, grid, number, probability
 from stages.reporting.record import Record
 
@@ -19,7 +32,7 @@ CONTROLS = {
 
 
 def controls(record: Record) -> Section:
-    """A pipeline whose history holds the answer, or that reads the wrong step, cannot pass all three."""
+    """A pipeline whose history holds the answer, or that reads the wrong step, cannot pass all of them."""
     proofs = record.metrics["controls"]
     figures = ("verdict", "rule", "rmae_min", "rmae_max", "n")
     lines = [
@@ -28,8 +41,9 @@ def controls(record: Record) -> Section:
         if name in proofs
     ]
     sentences = (
-        "Three forecasters with known scores test this pipeline on the run's own questions. If history held the "
-        "answer, or the score read the wrong step, they could not all get their known score; then no cell may trade.",
+        f"{count(len(lines), 'forecaster')} with known scores test this pipeline on the run's own questions. If "
+        "history held the answer, or the score read the wrong step, they could not all get their known score; then no "
+        "cell may trade.",
     )
     titles = ("control", "what it does", "verdict", "rule", "lowest rMAE", "highest rMAE", "forecasts")
     return Section("controls", "Controls", sentences, grids=(grid("Controls", titles, lines),))
@@ -86,8 +100,7 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
     below, middle = sum(one["value"] < 1 for one in entries), entries[(len(entries) - 1) // 2]["value"]
     text = f"{below} of {count(len(entries), 'symbol')} below 1, the middle one at {number(middle)}"
     place = alt.X("rank:Q", title="symbols in order of their rMAE", scale=alt.Scale(nice=False))
-    hover = [alt.Tooltip(field) for field in ("symbol:N", "n:Q")]
-    hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
+    hover = [tip("symbol", "symbol"), tip("n", "outcomes", ",d"), *bounds_tips("rMAE", ".3f")]
     base = alt.Chart(listed(entries)).encode(place, tooltip=hover)
     scale = alt.Scale(zero=False)
     bars = base.mark_rule(color=SERIES[0], opacity=0.5).encode(alt.Y("low:Q", scale=scale, title="rMAE"), y2="high:Q")
@@ -120,8 +133,8 @@ def _by_horizon(record: Record) -> Figure:
     offset = alt.YOffset("horizon:N", sort=[f"{minutes} min" for minutes in horizons])
     base = alt.Chart(listed(entries)).encode(place, offset, series("horizon", [f"{m} min" for m in horizons]))
     scale = alt.Scale(zero=False)
-    hover = [alt.Tooltip(field) for field in ("symbol:N", "horizon:N", "n:Q")]
-    hover += [alt.Tooltip(f"{field}:Q", format=".3f") for field in ("value", "low", "high")]
+    hover = [tip("symbol", "symbol"), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
+    hover += bounds_tips("rMAE", ".3f")
     bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=scale, title="rMAE"), x2="high:Q", tooltip=hover)
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", scale=scale), tooltip=hover)
     bounds = any(one["low"] is not None for one in entries)
@@ -151,7 +164,12 @@ def _by_snapshot(record: Record) -> Figure:
     base = alt.Chart(listed(entries)).encode(
         alt.X("snapshot:N", title="asked at, exchange time", axis=alt.Axis(labelAngle=0)),
         alt.Y("symbol:N", title=None, sort=record.symbols),
-        tooltip=["symbol:N", "snapshot:N", "n:Q", alt.Tooltip("value:Q", title="rMAE", format=".3f")],
+        tooltip=[
+            tip("symbol", "symbol"),
+            tip("snapshot", "asked at, exchange time"),
+            tip("n", "outcomes", ",d"),
+            tip("value", "rMAE", ".3f"),
+        ],
     )
     tone = alt.condition("datum.value < 1", alt.value(GOOD), alt.value(BAD))
     depth = alt.Opacity("depth:Q", legend=None, scale=alt.Scale(domain=[0, 0.5], range=[0.05, 0.6], clamp=True))

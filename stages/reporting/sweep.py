@@ -6,7 +6,7 @@ from math import comb
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import BAD, GOOD, INK, Chart, Figure, rows, sized
+from stages.reporting.charts import BAD, GOOD, INK, Chart, Figure, rows, sized, tip
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, probability, sharpe
 from stages.reporting.record import Record
 from stages.trading.grid import SCALES, SWITCHES
@@ -21,6 +21,8 @@ DOWN = {
     "cost_mult": ("costs, times", "{} times the costs"),
 }
 AXES = {**ACROSS, **DOWN}
+PLACE = {"combo": "variant", "down": "forecast", "across": "rule"}
+HOVER = {"sharpe": "Sharpe", "sharpe_se": "standard error", "plateau_sharpe": "Sharpe with its neighbours"}
 TILE_HEIGHT = 30
 LEAST_HEIGHT = 120
 FULL_COLOUR_SHARPE = 4.0
@@ -78,9 +80,10 @@ def _map(record: Record) -> Figure:
         alt.X("across:N", title=None, sort=None, axis=alt.Axis(labelAngle=-40, labelLimit=240)),
         alt.Y("down:N", title=None, sort=None, axis=alt.Axis(labelLimit=240)),
         tooltip=[
-            *(alt.Tooltip(f"{field}:N") for field in ("combo", "down", "across")),
-            *(alt.Tooltip(f"{field}:Q", format=".2f") for field in ("sharpe", "sharpe_se", "plateau_sharpe", "net_bp")),
-            alt.Tooltip("trades:Q"),
+            *(tip(field, title) for field, title in PLACE.items()),
+            *(tip(field, title, ".2f") for field, title in HOVER.items()),
+            tip("net_bp", "net, bp of capital", ".1f"),
+            tip("trades", "trades", ",d"),
         ],
     )
     tone = alt.condition("datum.sharpe > 0", alt.value(GOOD), alt.value(BAD))

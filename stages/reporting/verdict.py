@@ -1,11 +1,13 @@
-"""The verdict of the run as text, and section "Gates": what was judged, against what, on how much evidence."""
+"""The head of a page: the verdict, what was tested, what came out, what to do next, and the main numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from stages.errors import shorten
-from stages.reporting.elements import Grid, Section, count, grid, measure, number, probability, sharpe
+from stages.reporting.elements import MISSING, count, number, sharpe
 from stages.reporting.record import Record
 
 REASONS = {
@@ -13,6 +15,13 @@ REASONS = {
     "FAIL": "At least one required gate fails: nothing here justifies a trade.",
     "INCONCLUSIVE": "No required gate fails, but there is too little evidence to pass them all.",
     "SEALED": "Nothing in the search span speaks against this strategy, and nothing is judged out of sample yet.",
+}
+OWN_BARS = "`make first-run PRESET=name URI=folder` asks the same of your own bars; this market is artificial."
+NEXT = {
+    "PASS": "let it trade on paper on new days before it trades with money: a holdout is unseen only once.",
+    "FAIL": "do not trade it; change the symbols, the horizon or the forecaster, and `make plan` prices the change.",
+    "INCONCLUSIVE": "give it more sessions (`universe.first_session`, `last_session`); `make plan` prices them.",
+    "SEALED": "if you stand by this strategy, `make open-holdout` judges it on the holdout, once and on the record.",
 }
 GATES = {
     "controls": "the controls",
@@ -25,19 +34,22 @@ GATES = {
 
 @dataclass(frozen=True)
 class Headline:
-    """The verdict, its reason, and its main numbers."""
+    """The verdict, its reason, its main numbers, where it holds, and three sentences for a reader in a hurry."""
 
     word: str
     reason: str
     facts: tuple[tuple[str, str], ...]
     caveat: str = ""
+    where: str = ""
+    in_short: tuple[tuple[str, str], ...] = ()
 
 
 def headline(record: Record) -> Headline:
     """The verdict as `evaluate` gave it; figures of the holdout only where it released them."""
     verdict = record.gates["verdict"]
     reason = f"{REASONS[verdict]} {_deciding(record.gates)}".strip()
-    return Headline(verdict, reason, tuple(_facts(record)), _caveat(record))
+    facts = (*_facts(record), *_delay(record), *_identity(record))
+    return Headline(verdict, reason, facts, _caveat(record), _where(record), _in_short(record))
 
 
 def _caveat(record: Record) -> str:
@@ -70,71 +82,80 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     if "holdout" not in spans:
         begun = any(record.oos.get("held", {"all": 1}).values())
         facts.append(("holdout", "sealed" if begun else "sealed, not begun"))
+    return facts
+
+
+def _delay(record: Record) -> list[tuple[str, str]]:
+    """What entering later costs, on the last span that is shown."""
+    traded = record.delay.filter(pl.col("trades").sum().over("span") > 0).tail(2)
+    if traded.height < 2:
+        return []
+    stated, later = traded.rows(named=True)
+    bars = later["entry_delay_bars"] - stated["entry_delay_bars"]
+    change = number(later["net_bp"] - stated["net_bp"], 1)
+    gained = "" if change.startswith("\N{MINUS SIGN}") else "+"
+    words = f"{gained}{change} bp, {number(later['net_bp'], 1)} bp left"
+    return [(f"entered {count(bars, 'bar')} later, {stated['span']}", words)]
+
+
+def _identity(record: Record) -> list[tuple[str, str]]:
     trading = shorten(record.oos["trading"]) or "no symbol"
-    return [*facts, ("may trade", trading), ("strategy", record.oos["strategy_id"])]
+    return [("may trade", trading), ("strategy", record.oos["strategy_id"])]
+
+
+def _sessions(record: Record) -> tuple[str, str, int]:
+    """First, last and number of the sessions of the search span."""
+    days = record.daily.select(pl.col("session").unique().sort())["session"]
+    return (str(days[0]), str(days[-1]), len(days)) if len(days) else (MISSING, MISSING, 0)
+
+
+def _where(record: Record) -> str:
+    """Symbols, spans and the ids by which this study is known."""
+    first, last, sessions = _sessions(record)
+    held = sum(record.oos.get("held", {}).values())
+    parts = [shorten(record.symbols), f"search span {first} to {last}, {count(sessions, 'session')}"]
+    parts += [f"holdout {count(held, 'session')}, {record.oos['status'].lower()}"] if held else []
+    parts += [f"study {record.worth['study_id']}"] if record.worth else []
+    return " · ".join([*parts, f"strategy {record.oos['strategy_id']}"])
+
+
+def _in_short(record: Record) -> tuple[tuple[str, str], ...]:
+    """Three sentences: what was tested, what came out, what to do next."""
+    rules, asked = record.config["rules"], record.config["forecaster"]["model"]
+    first, last, sessions = _sessions(record)
+    tested = (
+        f"whether {asked} foretells the next {rules['horizon_min']} minutes of {shorten(record.symbols)} better than "
+        f"“the price stays”, on {count(sessions, 'session')} from {first} to {last}, and whether a rule that trades "
+        "its forecasts earns more than it costs."
+    )
+    return (("Tested", tested), ("Came out", _came_out(record)), ("Next", _next(record)))
+
+
+def _came_out(record: Record) -> str:
+    if not record.oos["trading"]:
+        return "no symbol's forecasts are good enough to trade, so nothing was traded."
+    good = f"the forecasts of {shorten(record.oos['trading'])} are good enough to trade"
+    book, held = record.book, record.oos["kpis"]
+    if not book["trades"]:
+        return f"{good}, but the rule found nothing worth its costs on the search span."
+    earned = f"the rule {_made(book)} on the search span, where it was chosen"
+    kept = f", and {_made(held)} on the holdout, where nothing was chosen." if held else "; the holdout is sealed."
+    return f"{good}; {earned}{kept}"
+
+
+def _made(figures: Mapping[str, Any]) -> str:
+    did = "earned" if figures["net_bp"] >= 0 else "lost"
+    return f"{did} {number(abs(figures['net_bp']), 1)} bp after costs in {count(figures['trades'], 'trade')}"
+
+
+def _next(record: Record) -> str:
+    verdict = record.gates["verdict"]
+    if verdict == "SEALED":
+        begun = any(record.oos.get("held", {"all": 1}).values())
+        return NEXT["SEALED"] if begun else "wait for the first sessions of the holdout, then `make run` again."
+    return OWN_BARS if record.is_synthetic else NEXT[verdict]
 
 
 def _earned(figures: Mapping[str, Any]) -> str:
     words = (count(figures["trades"], "trade"), count(figures["sessions"], "session"))
     return f"{number(figures['net_bp'], 1)} bp net, {', '.join(words)}"
-
-
-TITLES = ("gate", "verdict", "value", "threshold", "bound", "n", "days", "what this much evidence can say")
-POLICIES = {
-    "ci": "a verdict needs enough days, outcomes and trades, and a confidence bound on the right side",
-    "point": "values are compared with thresholds, however little evidence there is",
-}
-SIDES = {
-    "controls": "controls that hold",
-    "forecast": "symbols that may trade, at least",
-    "rmae": "rMAE below",
-    "rrmse": "rRMSE below",
-    "coverage": "50 % coverage: off 0.5 by at most",
-    "fdr": "p adjusted for all symbols at most",
-    "oos_sharpe": "Sharpe at least",
-    "hit_rate": "share of winning trades at least",
-    "pnl_at_1p5x": "net bp at 1.5 times the costs at least",
-}
-
-
-def gates(record: Record) -> Section:
-    """Trading gates of the holdout, then the forecast gates of the cells that the strategy would trade."""
-    cells = record.forecast_gates["cells"]
-    eligible = sum(cell["eligible"] for cell in cells)
-    policy = record.forecast_gates["policy"]
-    sentences = (
-        "PASS and FAIL need enough evidence; INCONCLUSIVE means that there is too little; SEALED means that the "
-        "holdout was not opened for this strategy, or has not begun, and nothing was judged.",
-        f"Policy {policy}: {POLICIES[policy]}.",
-        f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
-        *record.selection,
-    )
-    return Section("gates", "Gates", sentences, grids=(_deciding_gates(record), _forecast(record)))
-
-
-def _deciding_gates(record: Record) -> Grid:
-    lines = [_line(name, gate) for name, gate in _in_order(record.gates["gates"])]
-    return grid("The gates that decide the verdict; those of the book are judged on the holdout", TITLES, lines)
-
-
-def _forecast(record: Record) -> Grid:
-    lines = [
-        (cell["symbol"], cell["eligible"], *_line(name, gate))
-        for cell in (record.gates["cells"][symbol] for symbol in record.shown if symbol in record.gates["cells"])
-        for name, gate in _in_order(cell["gates"])
-    ]
-    caption = "Forecast gates, judged on the search span, for what the strategy trades"
-    return grid(caption, ("symbol", "may trade", *TITLES), lines)
-
-
-def _in_order(judged: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, judged[name]) for name in SIDES if name in judged]
-
-
-def _line(name: str, gate: Mapping[str, Any]) -> tuple[Any, ...]:
-    value, words = gate["value"], gate["words"]
-    if name == "coverage" and value is not None:
-        value, words = abs(value - 0.5), f"covers {measure(value)}: {words}"
-    format_ = probability if name == "fdr" else measure
-    figures = [format_(value), *(measure(number) for number in (gate["threshold"], gate["bound"]))]
-    return (SIDES[name], gate["verdict"], *figures, gate["n"], gate["n_days"], words)

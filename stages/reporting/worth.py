@@ -8,13 +8,14 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import Figure, level, rows, session_axis, sized, sliding
+from stages.reporting.charts import Figure, level, rows, session_axis, sized, sliding, tip
 from stages.reporting.elements import Grid, Section, count, grid, measure
 from stages.reporting.record import Document, Record
 from stages.worth.card import beside_the_gates, card, odds
 from stages.worth.verdict import State
 
 DATA = ("judge_worth/days.parquet",)
+TENS = "evidence, powers of ten to 1"
 BETTER, SMALL = "better than free", "too small to pay for"
 KINDS = {
     State.WORTH_IT: "PASS",
@@ -87,11 +88,11 @@ def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
         .mark_line(interpolate="step-after")
         .encode(
             session_axis(),
-            alt.Y("tens:Q", title="evidence, powers of ten to 1"),
+            alt.Y("tens:Q", title=TENS),
             alt.Color(
                 "evidence:N", title=None, scale=alt.Scale(domain=[BETTER, SMALL], range=["var(--c1)", "var(--c2)"])
             ),
-            tooltip=["session:N", "evidence:N", alt.Tooltip("tens:Q", format=".2f")],
+            tooltip=[tip("session", "session"), tip("evidence", "evidence that it is"), tip("tens", TENS, ".2f")],
         )
     )
     words = (

@@ -70,6 +70,18 @@ class Daily(Table):
     turnover = number(9)
 
 
+class Benchmark(Table):
+    """One row a span, benchmark and session: what holding it earned. `name` is `buy and hold` or `SPY`.
+
+    *Units*: `net_bp` in bp of the capital at the start of the span.
+    """
+
+    span = dy.String(primary_key=True, nullable=False)
+    name = dy.String(primary_key=True, nullable=False)
+    session = dy.Date(primary_key=True, nullable=False)
+    net_bp = number(6)
+
+
 class GridDaily(Table):
     """One row a combo and session, zeros included. *Units*: `net_bp` in bp of the total capital, as in `Daily`."""
 

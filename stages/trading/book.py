@@ -2,8 +2,8 @@
 
 *Tables*: every row holds the key figures of `performance.kpis`. `symbol` is a symbol of the whitelist or `PORTFOLIO`;
 `trades_are` is `held` (the same trades at other costs) or `redecided` (the rule decided at the other costs).
-*Units*: a symbol's figures in bp of its unit of capital, the portfolio's in bp of the total capital; `cost_multiple` in
-multiples of the stated costs.
+*Units*: a symbol's figures in bp of its unit of capital, the portfolio's in bp of the units of all that may trade;
+`cost_multiple` in multiples of the stated costs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,9 +101,9 @@ def repriced(trades: pl.DataFrame, cost_multiple: float) -> pl.DataFrame:
     return trades.with_columns(cost_bp=cost, net_bp=pl.col("gross_bp") - cost)
 
 
-def book_figures(span: Span, trades: pl.DataFrame, whitelist: Sequence[str]) -> Row:
-    """Key figures of the book for these trades in the sessions of `span`."""
-    return kpis(book_of(trades, span.calendar), span.calendar, len(whitelist))
+def book_figures(span: Span, trades: pl.DataFrame, trading: Sequence[str]) -> Row:
+    """Key figures of the book for these trades in the sessions of `span`; capital is a unit for each of `trading`."""
+    return kpis(book_of(trades, span.calendar), span.calendar, len(trading))
 
 
 def break_even(span: Span) -> float | None:
@@ -112,14 +112,14 @@ def break_even(span: Span) -> float | None:
     return round(book.gross_units / book.cost_units, 6) if book.cost_units else None
 
 
-def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str]) -> pl.DataFrame:
+def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str], trading: Sequence[str]) -> pl.DataFrame:
     """`portfolio.csv`: one row a span and symbol, the whole book last in each span."""
     rows: list[Row] = []
     for name, span in spans.items():
         for symbol in sorted(whitelist):
             trades = span.trades.filter(symbol=symbol)
             rows.append({"span": name, "symbol": symbol} | kpis(book_of(trades, span.calendar), span.calendar, 1))
-        rows.append({"span": name, "symbol": PORTFOLIO} | book_figures(span, span.trades, whitelist))
+        rows.append({"span": name, "symbol": PORTFOLIO} | book_figures(span, span.trades, trading))
     return _table(rows)
 
 
@@ -131,7 +131,7 @@ def cost_curve(spans: Mapping[str, Span], strategy: Strategy, multiples: Sequenc
             dearer = strategy.with_costs(cost_mult=strategy.costs.cost_mult * multiple)
             for label, trades in ((HELD, repriced(span.trades, multiple)), (REDECIDED, span.inputs.traded(dearer))):
                 key = {"span": name, "trades_are": label, "cost_multiple": multiple}
-                rows.append(key | book_figures(span, trades, strategy.whitelist))
+                rows.append(key | book_figures(span, trades, strategy.trading))
     return _table(rows)
 
 
@@ -142,7 +142,7 @@ def delay_table(spans: Mapping[str, Span], strategy: Strategy, later_by: int) ->
     rows: list[Row] = []
     for name, span in spans.items():
         for bars, trades in ((delay, span.trades), (delay + later_by, span.inputs.traded(later))):
-            rows.append({"span": name, "entry_delay_bars": bars} | book_figures(span, trades, strategy.whitelist))
+            rows.append({"span": name, "entry_delay_bars": bars} | book_figures(span, trades, strategy.trading))
     return _table(rows)
 
 

@@ -1,9 +1,9 @@
 """Daily P&L, by symbol and for the whole book.
 
-Capital is one unit a symbol of the whitelist, and each trade invests its symbol's unit at entry. So P&L adds up: the
-portfolio earns the sum of the symbols divided by their number. Sums are taken over whole millionths, so the order of
-summation does not matter. The portfolio keeps three more decimals: times the number of symbols, it is exactly their
-sum.
+Capital is one unit a symbol that may trade, and each trade invests its symbol's unit at entry. So P&L adds up: the
+portfolio earns the sum of the symbols divided by the number of those that may trade; a symbol that the forecast gates
+keep out holds no capital. Sums are taken over whole millionths, so the order of summation does not matter. The
+portfolio keeps three more decimals: times the number of symbols that may trade, it is exactly their sum.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,19 @@ MONEY = ("gross_bp", "cost_bp", "net_bp", "turnover")
 COUNTS = ("trades", "exposure_min")
 
 
-def daily_table(trades: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str]) -> pl.DataFrame:
-    """`Daily` of every session and symbol, with zeros on days without a trade, and the `PORTFOLIO` rows."""
+def daily_table(
+    trades: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str], trading: Sequence[str]
+) -> pl.DataFrame:
+    """`Daily` of every session and symbol, with zeros on days without a trade, and the `PORTFOLIO` rows.
+
+    `trading` are the symbols that may trade: they hold the capital.
+    """
     by_symbol = pl.DataFrame({"symbol": symbols}, schema={"symbol": pl.String})
     by_session = pl.DataFrame({"session": sessions}, schema={"session": pl.Date})
     sums = in_units(trades).group_by("symbol", "session").agg(pl.col(*MONEY, *COUNTS).sum())
     each = by_symbol.join(by_session, how="cross").join(sums, on=["symbol", "session"], how="left")
     book = by_session.join(each, on="session", how="left").group_by("session").agg(pl.col(*MONEY, *COUNTS).sum())
-    capital = max(len(symbols), 1)
+    capital = max(len(trading), 1)
     rows = [
         _in_bp(each.select("symbol", "session", *(pl.col(name).fill_null(0) for name in (*MONEY, *COUNTS))), 1),
         _in_bp(book.select(pl.lit(PORTFOLIO).alias("symbol"), "session", *MONEY, *COUNTS), capital),

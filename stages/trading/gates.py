@@ -51,9 +51,9 @@ class Evidence:
         return round(self.wins / self.trades, DECIMALS) if self.trades else None
 
 
-def evidence(span: Span, whitelist: Sequence[str], params: GatesParams) -> Evidence:
-    """The holdout's evidence on the book of the whitelist."""
-    traded, capital = span.trades.height > 0, max(len(whitelist), 1)
+def evidence(span: Span, trading: Sequence[str], params: GatesParams) -> Evidence:
+    """The holdout's evidence on the book of the symbols that may trade."""
+    traded, capital = span.trades.height > 0, max(len(trading), 1)
     stated = book_of(span.trades, span.calendar)
     stressed = book_of(repriced(span.trades, STRESS), span.calendar)
     figures = kpis(stated, span.calendar, capital)

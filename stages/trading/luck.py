@@ -25,7 +25,7 @@ from stages.tables.forecasts import QUANTILES
 from stages.trading.book import Span, SpanInputs
 from stages.trading.gates import evidence, trading_gates
 from stages.trading.holdout import traded_kind
-from stages.trading.strategy import Cell, Strategy, eligible_cells
+from stages.trading.strategy import Strategy, eligible_cells
 
 CONFIDENCE = 0.95
 CONTROLS_HOLD = {"verdict": Verdict.PASS.value}
@@ -80,9 +80,9 @@ def replay(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> Passe
     metrics = score([traded_kind(inputs.forecasts, strategy)], params, strategy.method)
     judged = forecast_gates(metrics, CONTROLS_HOLD, params, _stated(strategy))
     eligible = eligible_cells(judged)
-    everyone = frozenset(_cell(strategy, symbol) for symbol in strategy.whitelist)
-    passing = replace(strategy, eligible=eligible & everyone)
-    trading = _trades_well(inputs, replace(strategy, eligible=everyone), params)
+    everyone = strategy.ungated()
+    passing = replace(strategy, eligible=eligible & everyone.eligible)
+    trading = _trades_well(inputs, everyone, params)
     some = bool(passing.trading)
     found = [cell["gates"]["fdr"]["verdict"] for cell in judged["cells"]] if params.fdr else None
     fdr = None if found is None else Verdict.PASS in found
@@ -103,14 +103,10 @@ def _rate(passed: Sequence[bool]) -> dict[str, Any]:
 
 
 def _trades_well(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> bool:
-    found = evidence(Span.of(inputs, strategy), strategy.whitelist, params)
+    found = evidence(Span.of(inputs, strategy), strategy.trading, params)
     return worst(gate.verdict for gate in trading_gates(found, params).values()) is Verdict.PASS
 
 
 def _stated(strategy: Strategy) -> Stated:
     horizons = {symbol: strategy.horizon_min(symbol) for symbol in strategy.whitelist}
     return Stated(strategy.rules.history_days, strategy.method, horizons)
-
-
-def _cell(strategy: Strategy, symbol: str) -> Cell:
-    return Cell(symbol, strategy.rules.history_days, strategy.horizon_min(symbol), strategy.method)

@@ -17,7 +17,7 @@ from stages.params.gates import GatesParams
 from stages.scoring.inference import Judgement, Verdict, worst
 from stages.sessions.spans import ALL
 from stages.tables.forecasts import FREE
-from stages.tables.trades import Trades
+from stages.tables.trades import Daily, Trades
 from stages.trading.book import Span, book_figures, break_even
 from stages.trading.daily import daily_table
 from stages.trading.gates import evidence, sealed_gates, trading_gates
@@ -83,7 +83,18 @@ class Outcome:
     def released_daily(self) -> pl.DataFrame:
         """Daily P&L of the open parts; no row while all are sealed."""
         sessions = self.released.calendar["session"].to_list() if self.released else []
-        return daily_table(self.released_trades, sessions, self.strategy.whitelist)
+        return daily_table(self.released_trades, sessions, self.strategy.whitelist, self.strategy.trading)
+
+    @property
+    def ungated_daily(self) -> pl.DataFrame:
+        """Daily P&L on the search span without the symbol gate, where nothing was traded with it; else no row.
+
+        It is shown to be looked at and judged by nothing.
+        """
+        if self.search.trades.height:
+            return Daily.create_empty()
+        span, whitelist = Span.of(self.search.inputs, self.strategy.ungated()), self.strategy.whitelist
+        return daily_table(span.trades, span.calendar["session"].to_list(), whitelist, whitelist)
 
 
 def gates_document(
@@ -133,8 +144,8 @@ def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, An
     All but `oos_sharpe` and `verdict` are of the search span, errors pooled.
     """
     strategy, search, held = outcome.strategy, outcome.search, outcome.holdout
-    stated = book_figures(search, search.trades, strategy.whitelist)
-    oos_sharpe = book_figures(held, held.trades, strategy.whitelist)["sharpe"] if held else None
+    stated = book_figures(search, search.trades, strategy.trading)
+    oos_sharpe = book_figures(held, held.trades, strategy.trading)["sharpe"] if held else None
     kind = (strategy.rules.history_days, strategy.rules.horizon_min, strategy.method)
     pooled = {tuple(entry[name] for name in CELL[1:]): entry["metrics"] for entry in metrics["pooled"]}.get(kind)
     return {
@@ -160,7 +171,7 @@ def _released(span: Span | None, strategy: Strategy, params: GatesParams) -> Doc
     """The figures of a holdout part: its sessions, its book, and the quality of the traded forecasts."""
     return {
         "sessions": span.calendar["session"].dt.to_string().to_list() if span else None,
-        "kpis": book_figures(span, span.trades, strategy.whitelist) if span else None,
+        "kpis": book_figures(span, span.trades, strategy.trading) if span else None,
         "break_even_cost_multiple": break_even(span) if span else None,
         "forecasts": forecast_figures(span.inputs.forecasts, strategy, params) if span else None,
     }
@@ -169,7 +180,7 @@ def _released(span: Span | None, strategy: Strategy, params: GatesParams) -> Doc
 def _trading(outcome: Outcome, params: GatesParams) -> dict[str, Judgement]:
     if outcome.holdout is None:
         return sealed_gates(outcome.sealed_words or "", params)
-    return trading_gates(evidence(outcome.holdout, outcome.strategy.whitelist, params), params)
+    return trading_gates(evidence(outcome.holdout, outcome.strategy.trading, params), params)
 
 
 def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dict[str, Document]:

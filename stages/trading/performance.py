@@ -162,7 +162,7 @@ def _summary(strategy: Strategy, book: Book, calendar: pl.DataFrame) -> dict[str
     cells = {name: _cell(value) for name, value in named.items()}
     if named["max_hold_min"] is not None:
         cells["max_hold_min"] = str(named["max_hold_min"])  # minutes or `horizon`
-    return {"combo": strategy.combo} | cells | kpis(book, calendar, len(strategy.whitelist))
+    return {"combo": strategy.combo} | cells | kpis(book, calendar, len(strategy.trading))
 
 
 def _cell(value: Any) -> Any:

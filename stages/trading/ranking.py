@@ -44,11 +44,10 @@ class Swept:
 
     @cached_property
     def daily_bp(self) -> Floats:
-        """Daily P&L of the total capital. *Shapes*: (sessions, combos)."""
-        capital = max(len(self.base.whitelist), 1)
+        """Daily P&L, each of its own capital. *Shapes*: (sessions, combos)."""
         daily = np.empty((self.calendar.height, len(self.books)))
-        for n, book in enumerate(self.books):
-            daily[:, n] = book.net_bp(capital)
+        for n, (book, combo) in enumerate(zip(self.books, self.combos, strict=True)):
+            daily[:, n] = book.net_bp(max(len(combo.strategy.trading), 1))
         return daily
 
     def daily(self) -> Iterator[pl.DataFrame]:
@@ -67,7 +66,10 @@ class Swept:
 def ranking(swept: Swept, params: SweepParams) -> pl.DataFrame:
     """Every combo, ordered by the stated rule of choice, best first."""
     whole = _of_the_grid(swept.daily_bp, params)
-    figures = [kpis(book, swept.calendar, len(swept.base.whitelist)) for book in swept.books]
+    figures = [
+        kpis(book, swept.calendar, len(combo.strategy.trading))
+        for book, combo in zip(swept.books, swept.combos, strict=True)
+    ]
     plateaus = _plateaus([row["sharpe"] for row in figures], neighbours(swept.combos))
     rows = [
         {"combo": combo.strategy.combo}

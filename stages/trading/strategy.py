@@ -63,6 +63,11 @@ class Strategy:
         """The symbols that may trade, sorted."""
         return sorted(symbol for symbol in self.whitelist if self.may_trade(symbol))
 
+    def ungated(self) -> Self:
+        """The same strategy as if every symbol of the whitelist had passed its forecast gates."""
+        days, method = self.rules.history_days, self.method
+        return replace(self, eligible=frozenset(Cell(s, days, self.horizon_min(s), method) for s in self.whitelist))
+
     def with_rules(self, **changes: object) -> Self:
         """The same strategy with other rules, for instance `with_rules(entry_delay_bars=1)`."""
         return replace(self, rules=RulesParams.model_validate(self.rules.model_dump() | changes))

@@ -2,7 +2,8 @@
 
 *Tables*: one row a fold: what the choice was based on, what was traded, the chosen `combo` (null where nothing
 qualified and nothing is traded), its `train_sharpe`, then the key figures of the traded sessions. The last row, `all`,
-holds those of all folds together.
+holds those of all folds together. All rows are in bp of the same capital, a unit for each symbol that may trade in
+some fold.
 *Time*: a choice knows only the books of its training sessions. Who may trade was judged on the whole search span, so
 the walk is optimistic to that extent; the holdout is not.
 """
@@ -36,11 +37,11 @@ def walk_forward(
     swept: Swept, folds: Sequence[Fold], market: Market, params: SweepParams, trade: Trade
 ) -> pl.DataFrame:
     """The grid of `swept`, chosen from and traded fold by fold with `trade`."""
-    symbols = len(swept.base.whitelist)
     rows: list[dict[str, Any]] = []
     books: list[Book] = []
-    for number, fold in enumerate(folds, start=1):
-        chosen, train_sharpe = _choose(swept, market.on(fold.train), params, trade)
+    choices = [_choose(swept, market.on(fold.train), params, trade) for fold in folds]
+    symbols = len({symbol for chosen, _ in choices if chosen for symbol in chosen.strategy.trading})
+    for number, (fold, (chosen, train_sharpe)) in enumerate(zip(folds, choices, strict=True), start=1):
         book = trade([chosen.strategy], market.on(fold.trade))[0] if chosen else _idle(len(fold.trade))
         books.append(book)
         rows.append(

@@ -103,7 +103,7 @@ def daily_net_bp(inputs: SpanInputs, strategy: Strategy, sessions: Sequence[date
     own = replace(strategy.with_rules(history_days=rows["history_days"][0]), model=rows["model"][0])
     cells = {Cell(one, own.rules.history_days, own.horizon_min(one), own.method) for one in own.whitelist}
     trades = inputs.traded(replace(own, eligible=frozenset(cells)))
-    daily = daily_table(trades, list(sessions), own.whitelist).filter(pl.col("symbol") != PORTFOLIO)
+    daily = daily_table(trades, list(sessions), own.whitelist, own.trading).filter(pl.col("symbol") != PORTFOLIO)
     summed = daily.group_by("session").agg(pl.col("net_bp").sort().sum()).sort("session")
     return summed["net_bp"].to_numpy()
 

@@ -23,7 +23,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
         "PRESET": "", "URI": "--uri=", "SYMBOLS": "--symbols=", "FIRST": "--first=", "LAST": "--last=",
         "HISTORY": "--history=", "HOLDOUT": "--holdout=", "ALIASES": "--aliases=",
     },
-    "page": {"RUN": ""},
+    "page": {"RUN": "", "OPEN": "--open="},
     "compare": {"A": "", "B": ""},
     "pr-comment": {"BASE": "", "PICTURES": "--pictures="},
     "open-holdout": {"MONTH": "--month="},

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import vl_convert
 import yaml
 
 from tests.docs.plots_page import PAGE, plots_page
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 DVC = Path(sys.executable).parent / "dvc"
 CHROMIUM = shutil.which("chromium")
 PLOTS = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+CURVE = 'aria-roledescription="line mark"'
 LABEL = "Local forecaster (not TimeGPT) on an artificial market"
 RUNS = {
     "artifacts/backtest/equity.csv": "session,net_bp,equity_bp,drawdown_bp,forecast\n2024-01-02,{0},{0},0.0,{1}\n"
@@ -59,6 +61,38 @@ def test_every_picture_shows_both_runs(page):
         spec, _ = json.JSONDecoder().raw_decode(picture)
         assert {row["rev"] for row in spec["data"]["values"]} == {"HEAD", "workspace"}
         assert "<DVC_METRIC" not in json.dumps(spec)
+
+
+def spec_of(page: Path, name: str) -> dict:
+    """The picture whose data has this column."""
+    pictures = page.read_text(encoding="utf-8").split("var spec = ")[1:]
+    specs = [json.JSONDecoder().raw_decode(picture)[0] for picture in pictures]
+    return next(spec for spec in specs if name in spec["data"]["values"][0])
+
+
+def drawn(spec: dict) -> str:
+    return vl_convert.vegalite_to_svg(spec, vl_version="6.4")
+
+
+def test_only_what_differs_between_the_runs_is_drawn(page):
+    """Calibration `aci` is alike in both runs, `cqr` is not."""
+    spec = spec_of(page, "level")
+    alike = [row | {"method": "aci", "calibrated": "0.5"} for row in spec["data"]["values"]]
+    svg = drawn(spec | {"data": {"values": [*spec["data"]["values"], *alike]}})
+    assert ">cqr<" in svg
+    assert ">aci<" not in svg
+    assert "the same in all runs" not in svg
+
+
+def test_a_picture_of_equal_runs_says_so_and_draws_no_curve_and_one_run_alone_is_drawn(page):
+    spec = spec_of(page, "equity_bp")
+    equal = [row | {"equity_bp": "3", "drawdown_bp": "0"} for row in spec["data"]["values"]]
+    both = drawn(spec | {"data": {"values": equal}})
+    assert "the same in all runs, so not drawn" in both
+    assert both.count(CURVE) == 0
+    alone = drawn(spec | {"data": {"values": [row for row in equal if row["rev"] == "HEAD"]}})
+    assert "so not drawn" not in alone
+    assert alone.count(CURVE) == 2, "equity and drawdown"
 
 
 def test_an_editor_reads_the_same_pictures_as_data(page):

@@ -14,7 +14,11 @@ def test_the_page_of_a_commit_is_that_of_the_workspace_it_was_made_from(clone):
     clone.sh("python -m stages page HEAD")
     pages = clone.path / "artifacts/page"
     told = (pages / "workspace.html").read_text()
-    assert (pages / "HEAD.html").read_text() == told
+    at_head = (pages / "HEAD.html").read_text()
+    commit = clone.sh("git rev-parse --short=10 HEAD").strip()
+    assert f"Run <code>workspace</code>, on commit {commit}." in told
+    assert f"Run <code>HEAD</code>, commit {commit}." in at_head
+    assert at_head.replace("<code>HEAD</code>, commit", "<code>workspace</code>, on commit") == told
     assert 'id="spend"' in told
     assert 'id="openings"' in told
     assert clone.sh("git status --porcelain") == ""

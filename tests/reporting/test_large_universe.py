@@ -10,10 +10,10 @@ from stages.reporting.data import data
 from stages.reporting.elements import evenly
 from stages.reporting.equity import equity
 from stages.reporting.fans import fans
+from stages.reporting.gates import gates
 from stages.reporting.page import render_page
 from stages.reporting.record import Record
 from stages.reporting.skill import skill
-from stages.reporting.verdict import gates
 from stages.tables.trades import PORTFOLIO
 from tests.reporting.records import SYMBOLS, config, quality, record
 

@@ -6,8 +6,8 @@ import polars as pl
 
 from stages.reporting.compare import verdicts
 from stages.reporting.coverage import coverage
+from stages.reporting.gates import gates as gates_section
 from stages.reporting.skill import skill
-from stages.reporting.verdict import gates as gates_section
 from tests.reporting.records import cells, gates, metrics, record
 
 
@@ -92,7 +92,7 @@ def test_an_adjusted_p_stands_beside_the_other_forecast_gates():
     run = record(gates=judged)
 
     lines = [row.cells for row in gates_section(run).grids[1].rows if row.cells[2].startswith("p adjusted")]
-    assert [line[3:6] for line in lines] == [("PASS", "< 0.001", "0.1")] * len(judged["cells"])
+    assert [line[3:5] for line in lines] == [("PASS", "< 0.001, needs ≤ 0.1")] * len(judged["cells"])
 
     pair = verdicts({"one": run, "other": run}).grids[1].rows
     assert {row.cells[-2:] for row in pair if row.cells[1] == "fdr"} == {("< 0.001", "< 0.001")}

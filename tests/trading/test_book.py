@@ -23,7 +23,7 @@ def book(table, **key):
 
 def test_the_book_of_four_trades_by_hand():
     """Gross 10 - 4 + 5 + 1 = 12, costs 4 x 2 = 8; a third of each, since three symbols share the capital."""
-    row = book(portfolio_table({"search": SMALL}, WHITELIST), symbol=PORTFOLIO)
+    row = book(portfolio_table({"search": SMALL}, WHITELIST, WHITELIST), symbol=PORTFOLIO)
     assert (row["gross_bp"], row["cost_bp"], row["net_bp"]) == pytest.approx((4.0, 8 / 3, 4 / 3), abs=1e-6)
     assert (row["sessions"], row["trades"], row["hit_rate"]) == (4, 4, 0.5)
     # After 8, then -6 + 3 = -3, then nothing, then -1, each over three: down 4/3 from the top.
@@ -31,28 +31,35 @@ def test_the_book_of_four_trades_by_hand():
     assert row["exposure"] == pytest.approx(4 * 10 / (3 * 4 * 390), abs=1e-6)
 
 
+def test_a_symbol_that_may_not_trade_is_listed_and_holds_no_capital():
+    """The four trades net 12 - 8 = 4 bp of one unit: of two units that is 2, and the third symbol dilutes nothing."""
+    table = portfolio_table({"search": SMALL}, WHITELIST, ["STRONG", "WEAK"])
+    assert book(table, symbol=PORTFOLIO)["net_bp"] == pytest.approx(2.0, abs=1e-6)
+    assert table["symbol"].to_list() == [*sorted(WHITELIST), PORTFOLIO]
+
+
 def test_symbols_that_did_not_trade_are_listed_with_zeros():
-    row = book(portfolio_table({"search": SMALL}, WHITELIST), symbol="NULL")
+    row = book(portfolio_table({"search": SMALL}, WHITELIST, WHITELIST), symbol="NULL")
     assert (row["trades"], row["net_bp"], row["hit_rate"], row["sharpe"]) == (0, 0.0, None, None)
 
 
 def test_a_span_without_trades_gives_a_book_of_zeros():
-    table = portfolio_table({"search": span(4)}, WHITELIST)
+    table = portfolio_table({"search": span(4)}, WHITELIST, WHITELIST)
     assert table["net_bp"].to_list() == [0.0] * 4
     assert break_even(span(4)) is None
 
 
 def test_the_days_a_model_was_trained_on_have_a_book_of_their_own():
     """Up to the second day STRONG nets 10 - 4 - 2 x 2 = 2 and WEAK 5 - 2 = 3; after it WEAK nets 1 - 2 = -1."""
-    table = portfolio_table(by_training({"search": SMALL}, session(1)), WHITELIST).filter(symbol=PORTFOLIO)
+    table = portfolio_table(by_training({"search": SMALL}, session(1)), WHITELIST, WHITELIST).filter(symbol=PORTFOLIO)
     sides = ["search_before_training", "search_after_training"]
     assert (table["span"].to_list(), table["sessions"].to_list(), table["trades"].to_list()) == (sides, [2, 2], [3, 1])
     assert table["net_bp"].to_list() == pytest.approx([5 / 3, -1 / 3], abs=1e-6)
 
 
 def test_both_sides_of_the_training_add_up_to_the_whole_book():
-    whole = portfolio_table({"search": SMALL}, WHITELIST).sort("symbol")
-    sides = portfolio_table(by_training({"search": SMALL}, session(0)), WHITELIST)
+    whole = portfolio_table({"search": SMALL}, WHITELIST, WHITELIST).sort("symbol")
+    sides = portfolio_table(by_training({"search": SMALL}, session(0)), WHITELIST, WHITELIST)
     added = sides.group_by("symbol").agg(pl.col("sessions", "trades", "net_bp").sum()).sort("symbol")
     assert added["trades"].to_list() == whole["trades"].to_list()
     assert added["net_bp"].to_list() == pytest.approx(whole["net_bp"].to_list(), abs=1e-5)
@@ -84,7 +91,7 @@ def test_trades_that_lose_before_costs_break_even_below_zero():
 
 
 def test_the_cost_curve_falls_by_the_costs_and_knows_both_readings():
-    curve = cost_curve({"search": SMALL}, strategy("STRONG"), (1.0, 1.5, 2.0))
+    curve = cost_curve({"search": SMALL}, strategy(*WHITELIST), (1.0, 1.5, 2.0))
     held = curve.filter(trades_are="held").sort("cost_multiple")
     assert held["net_bp"].to_list() == pytest.approx([4 / 3, 0.0, -4 / 3], abs=1e-6)
     assert held["trades"].to_list() == [4, 4, 4]
@@ -134,11 +141,11 @@ trades_lists = st.lists(
 @given(trades_lists)
 def test_what_the_symbols_earn_is_what_the_portfolio_earns_to_the_last_digit(rows):
     made = span(5, *(trade(symbol, number, gross, cost) for symbol, number, gross, cost in rows))
-    daily = daily_table(made.trades, made.calendar["session"].to_list(), WHITELIST)
+    daily = daily_table(made.trades, made.calendar["session"].to_list(), WHITELIST, WHITELIST)
     by_symbol = sum(Fraction(repr(net)) for net in made.trades["net_bp"])
     of_book = sum(round(Fraction(repr(net)) * 3, 6) for net in daily.filter(symbol=PORTFOLIO)["net_bp"])
     assert of_book == by_symbol
-    row = book(portfolio_table({"search": made}, WHITELIST), symbol=PORTFOLIO)
+    row = book(portfolio_table({"search": made}, WHITELIST, WHITELIST), symbol=PORTFOLIO)
     assert row["net_bp"] == pytest.approx(float(by_symbol) / 3, abs=1e-6)
 
 
@@ -150,5 +157,6 @@ def test_dearer_is_never_better(rows, one, other):
 
 
 def test_the_order_of_trades_and_symbols_changes_no_byte():
-    shuffled = span(4, *reversed(SMALL.trades.to_dicts()))
-    assert portfolio_table({"s": SMALL}, WHITELIST).equals(portfolio_table({"s": shuffled}, tuple(reversed(WHITELIST))))
+    shuffled, backwards = span(4, *reversed(SMALL.trades.to_dicts())), tuple(reversed(WHITELIST))
+    table = portfolio_table({"s": SMALL}, WHITELIST, WHITELIST)
+    assert table.equals(portfolio_table({"s": shuffled}, backwards, backwards))

@@ -46,7 +46,7 @@ TRADES = Trades.of(
 
 def row(symbol: str, session: date) -> dict:
     return (
-        daily_table(TRADES, [MONDAY, TUESDAY], ["A", "B", "C"])
+        daily_table(TRADES, [MONDAY, TUESDAY], ["A", "B", "C"], ["A", "B", "C"])
         .filter(symbol=symbol, session=session)
         .row(0, named=True)
     )
@@ -82,7 +82,7 @@ def test_days_and_symbols_without_a_trade_stand_as_zeros():
 
 
 def test_without_symbols_the_portfolio_stands_alone_at_zero():
-    alone = daily_table(TRADES.clear(), [MONDAY], [])
+    alone = daily_table(TRADES.clear(), [MONDAY], [], [])
     assert alone.select("symbol", "net_bp").rows() == [(PORTFOLIO, 0.0)]
 
 
@@ -162,8 +162,8 @@ def test_curves_and_key_figures_have_six_decimals():
 
 
 def test_the_curve_of_the_book_has_a_row_a_session_and_ends_at_what_the_book_earned():
-    daily = daily_table(TRADES, [MONDAY, TUESDAY], ["A", "B"])
+    daily = daily_table(TRADES, [MONDAY, TUESDAY], ["A", "B", "C"], ["A", "B"])
     curve = book_curve(daily)
     assert curve["session"].to_list() == [MONDAY, TUESDAY]
-    assert curve["equity_bp"].to_list() == [-6.0, -6.0]  # (7 - 7 - 12) / 2 symbols
+    assert curve["equity_bp"].to_list() == [-6.0, -6.0]  # (7 - 7 - 12) / 2 symbols that may trade
     assert curve["drawdown_bp"].to_list() == [-6.0, -6.0]

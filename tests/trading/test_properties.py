@@ -90,7 +90,7 @@ def test_costs_are_never_negative_and_net_is_gross_less_costs(one):
 @every
 def test_profit_and_loss_is_conserved_from_trades_to_days_to_the_portfolio(one):
     trades = traded(one)
-    daily = daily_table(trades, SESSIONS, SYMBOLS)
+    daily = daily_table(trades, SESSIONS, SYMBOLS, SYMBOLS)
     symbols, book = daily.filter(pl.col("symbol") != PORTFOLIO), daily.filter(symbol=PORTFOLIO)
     assert (symbols.height, book.height) == (len(SESSIONS) * len(SYMBOLS), len(SESSIONS))
     for name in ("gross_bp", "cost_bp", "net_bp", "turnover"):

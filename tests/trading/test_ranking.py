@@ -15,6 +15,7 @@ from stages.trading.market import markets_of
 from stages.trading.multiplicity import deflated_sharpe
 from stages.trading.performance import Book
 from stages.trading.ranking import Swept, deflated_sharpes, proposal, ranking
+from stages.trading.strategy import Cell, Strategy
 from stages.trading.trade_grid import trade_grid
 from tests.trading.made_markets import FULL, calendar, random_market, strategy
 from tests.trading.test_grid import EMPTY
@@ -55,6 +56,23 @@ def proposed(means: list[float], trades: int = 60, **choice) -> dict:
     stated = params(k_sigma=LADDER, **choice)
     done = swept([book(mean, trades, seed=n) for n, mean in enumerate(means)], stated)
     return proposal(done, ranking(done, stated), stated.choose_by)
+
+
+def test_each_variant_is_measured_by_the_capital_of_the_symbols_that_it_may_trade():
+    """Of A and B only A has a cell 10 minutes ahead, so the same book is half as much of the capital of 5 minutes."""
+    stated = params(horizon_min=(5, 10))
+    base = strategy("A", "B")
+    base = replace(
+        base, eligible=frozenset(c for n in (5, 10) for c in cells_of(base, n) if (n, c.symbol) != (10, "B"))
+    )
+    done = swept([book(4.0), book(4.0)], stated, base)
+    nets = ranking(done, stated).sort("horizon_min")["net_bp"].to_list()
+    assert nets == pytest.approx([4.0 * SESSIONS / 2, 4.0 * SESSIONS])
+    assert done.daily_bp.sum(axis=0) == pytest.approx(nets)
+
+
+def cells_of(base: Strategy, horizon: int) -> set[Cell]:
+    return {Cell(symbol, base.rules.history_days, horizon, base.method) for symbol in base.whitelist}
 
 
 def test_a_plateau_beats_a_lonely_peak():

@@ -1,0 +1,116 @@
+"""Section "Gates": what was judged, measured against what was needed, on how much evidence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.reporting.elements import Grid, Section, count, grid, measure, probability
+from stages.reporting.record import Document, Record
+
+TITLES = (
+    "gate",
+    "verdict",
+    "measured and needed, and what is sure",
+    "n",
+    "days",
+    "what this much evidence can say",
+)
+POLICIES = {
+    "ci": "a verdict needs enough days, outcomes and trades, and a confidence bound on the right side",
+    "point": "values are compared with thresholds, however little evidence there is",
+}
+GATES = {
+    "controls": ("controls that hold", "="),
+    "forecast": ("symbols that may trade", "≥"),
+    "rmae": ("rMAE", "<"),
+    "rrmse": ("rRMSE", "<"),
+    "coverage": ("50 % coverage: distance from 0.5", "≤"),
+    "fdr": ("p adjusted for all symbols", "≤"),
+    "oos_sharpe": ("Sharpe", "≥"),
+    "hit_rate": ("share of winning trades", "≥"),
+    "pnl_at_1p5x": ("net bp at 1.5 times the costs", "≥"),
+}
+OPPOSITE = {"=": "≠", "≥": "<", "<": "≥", "≤": ">"}
+SKILL = ("rmae", "rrmse")
+
+
+def gates(record: Record) -> Section:
+    """Trading gates of the holdout, then the forecast gates of the cells that the strategy would trade."""
+    cells = record.forecast_gates["cells"]
+    eligible = sum(cell["eligible"] for cell in cells)
+    policy = record.forecast_gates["policy"]
+    sentences = (
+        "PASS and FAIL need enough evidence; INCONCLUSIVE means that there is too little; SEALED means that the "
+        "holdout was not opened for this strategy, or has not begun, and nothing was judged.",
+        f"Policy {policy}: {POLICIES[policy]}. “95 % sure: ≤ 0.7” is a one-sided confidence bound of the true value; "
+        "what it must reach stands behind it.",
+        f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
+        *record.selection,
+    )
+    return Section("gates", "Gates", sentences, grids=(_deciding(record), _forecast(record)))
+
+
+def _deciding(record: Record) -> Grid:
+    lines = [_line(record, name, gate) for name, gate in _in_order(record.gates["gates"])]
+    return grid("The gates that decide the verdict; those of the book are judged on the holdout", TITLES, lines)
+
+
+def _forecast(record: Record) -> Grid:
+    lines = [
+        (cell["symbol"], cell["eligible"], *_line(record, name, gate))
+        for cell in (record.gates["cells"][symbol] for symbol in record.shown if symbol in record.gates["cells"])
+        for name, gate in _in_order(cell["gates"])
+    ]
+    caption = "Forecast gates, judged on the search span, for what the strategy trades"
+    return grid(caption, ("symbol", "may trade", *TITLES), lines)
+
+
+def _in_order(judged: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, judged[name]) for name in GATES if name in judged]
+
+
+def _line(record: Record, name: str, gate: Document) -> tuple[Any, ...]:
+    value, words = gate["value"], gate["words"]
+    if name == "coverage" and value is not None:
+        words = f"covers {measure(value)}: {words}"
+        if gate["verdict"] == "PASS" and abs(value - 0.5) > gate["threshold"]:
+            words = f"{_why_it_passes(gate)} {words}"
+    return (GATES[name][0], gate["verdict"], comparison(record, name, gate), gate["n"], gate["n_days"], words)
+
+
+def _why_it_passes(gate: Document) -> str:
+    """A coverage that is farther off than the threshold and passes all the same, in a sentence."""
+    return (
+        f"Passes although it is off by more than {measure(gate['threshold'])}: only a distance that is surely larger "
+        f"fails, and this one may by luck of its days be as small as {measure(max(gate['bound'] or 0.0, 0.0))}."
+    )
+
+
+def comparison(record: Record, name: str, gate: Document) -> str:
+    """`23.4 ≥ 0.5; 90 % sure: ≥ 18.1, needs > 0`: value, threshold and bound of a gate as one comparison."""
+    sign, value, threshold = GATES[name][1], gate["value"], gate["threshold"]
+    if value is None:
+        return f"needs {sign} {measure(threshold)}"
+    value = abs(value - 0.5) if name == "coverage" else value
+    shown = sign if _holds(round(value, 6), sign, threshold) else OPPOSITE[sign]
+    said = probability(value) if name == "fdr" else measure(value)
+    joint = f", needs {sign}" if said.startswith(("<", ">")) else f" {shown}"
+    text = f"{said}{joint} {measure(threshold)}"
+    return text if gate["bound"] is None else f"{text}; {_sure(record.config['gates'], name, value, gate)}"
+
+
+def _holds(value: float, sign: str, threshold: float) -> bool:
+    return {"=": value == threshold, "≥": value >= threshold, "<": value < threshold, "≤": value <= threshold}[sign]
+
+
+def _sure(params: Document, name: str, value: float, gate: Document) -> str:
+    """The bound with its confidence, its side, and what it must reach."""
+    lower = gate["bound"] <= value
+    bound, confidence = max(gate["bound"], 0.0) if name == "coverage" else gate["bound"], "oos_sharpe_confidence"
+    need = ", needs > 0" if name == "oos_sharpe" and params["policy"] == "ci" else ""
+    if name in SKILL:
+        confidence = "worse_confidence" if lower else "skill_confidence"
+        need = ", fails > 1" if lower else ", needs < 1"
+    elif name == "coverage":
+        confidence = "coverage_confidence"
+        need = f", {'fails >' if lower else 'needs ≤'} {measure(gate['threshold'])}"
+    return f"{params[confidence]:.0%} sure: ".replace("%", " %") + f"{'≥' if lower else '≤'} {measure(bound)}{need}"
