@@ -11,6 +11,7 @@ from stages.params.calibration import CalibrationMethod
 from stages.params.forecaster import ForecasterModel
 from stages.params.rules import CostsParams, RulesParams
 from stages.params.source import BarsOrigin
+from stages.params.universe import Whitelist
 from stages.runs.trial_log import log_variants
 from stages.tables.forecasts import Calibrated, makers, origin
 from stages.tables.market import Calendar, Prices
