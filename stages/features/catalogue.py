@@ -22,6 +22,7 @@ from stages.features import context, formulas
 from stages.features.context import Beside, Context
 from stages.features.minutes import count_unknown, require_known, with_minute_columns
 from stages.params.features import FeaturesParams
+from stages.tables.contract import rounded
 
 INDEX = ("ts", "known_at", "session", "m")
 
@@ -198,7 +199,7 @@ def features_of(
 def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
     """The named features as rounded float columns."""
     return [
-        feature(name).expression(params).cast(pl.Float64).round(feature(name).decimals).alias(name) for name in names
+        rounded(feature(name).expression(params).cast(pl.Float64), feature(name).decimals).alias(name) for name in names
     ]
 
 

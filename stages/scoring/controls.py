@@ -101,7 +101,7 @@ def _alarm_errors(n_days: int) -> float:
 
 
 def _round(value: Floats | float) -> float | None:
-    return round(float(value), DECIMALS) if np.isfinite(value) else None
+    return round(float(value), DECIMALS) + 0.0 if np.isfinite(value) else None
 
 
 EXACT = 1e-9

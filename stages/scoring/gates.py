@@ -205,7 +205,7 @@ def _perfect_proves(se: float, params: GatesParams) -> str:
 
 
 def _judgement(entry: Mapping[str, Any], *, bound: float | None, **judged: Any) -> Judgement:
-    rounded = None if bound is None else round(float(bound), DECIMALS)
+    rounded = None if bound is None else round(float(bound), DECIMALS) + 0.0
     return Judgement(n=entry["n"], n_days=entry["n_days"], bound=rounded, **judged)
 
 

@@ -150,7 +150,7 @@ def _lines(methods: list[str], daily: Floats, n: int, best: int) -> list[Documen
         {
             "method": method,
             "loss": round(float(daily[:, i].sum() / n), DECIMALS),
-            "behind": round(float(behind[:, i].sum() / n), DECIMALS),
+            "behind": round(float(behind[:, i].sum() / n), DECIMALS) + 0.0,
             "se": round(float(se[i]), DECIMALS),
         }
         for i, method in enumerate(methods)

@@ -25,13 +25,13 @@ class Table(dy.Schema):
         missing = sorted(set(columns) - set(frame.columns))
         if missing:
             raise DataContractError(f"table {cls.__name__} lacks the columns {missing}; it has {frame.columns}.")
-        rounded = [
-            pl.col(name).cast(column.dtype).round(column.metadata["decimals"])
+        selected = [
+            rounded(pl.col(name).cast(column.dtype), column.metadata["decimals"]).alias(name)
             if column.metadata and "decimals" in column.metadata
             else pl.col(name).cast(column.dtype)
             for name, column in columns.items()
         ]
-        return cls.check(frame.select(rounded).sort(cls.primary_key()))
+        return cls.check(frame.select(selected).sort(cls.primary_key()))
 
     @classmethod
     def check(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
@@ -45,6 +45,12 @@ class Table(dy.Schema):
             at = ", ".join(f"{name} {first[name]}" for name in cls.primary_key())
             raise DataContractError(f"table {cls.__name__} breaks its contract in rows by rule {rules}, first at {at}.")
         return kept
+
+
+def rounded(value: pl.Expr, decimals: int) -> pl.Expr:
+    """The rounded number, and no zero with a sign: the sign of a rounded zero differs between processors."""
+    near = value.round(decimals)
+    return pl.when(near == 0).then(0.0).otherwise(near)  # polars takes `+ 0.0` for no change
 
 
 def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:

@@ -89,7 +89,7 @@ def _draws(daily: Floats, params: GatesParams) -> Floats | None:
 
 def _lower(drawn: Floats, params: GatesParams) -> float | None:
     (bound,) = bounds(drawn, [1.0 - params.oos_sharpe_confidence])
-    return round(float(bound), 6) if np.isfinite(bound) else None
+    return round(float(bound), 6) + 0.0 if np.isfinite(bound) else None
 
 
 POWER = 0.8

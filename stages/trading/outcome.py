@@ -246,4 +246,4 @@ def _told(what: str, verdicts: Mapping[str, Verdict]) -> str:
 
 
 def _short(value: float | None, decimals: int) -> float | None:
-    return None if value is None else round(value, decimals)
+    return None if value is None else round(value, decimals) + 0.0

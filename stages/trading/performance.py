@@ -129,7 +129,9 @@ def kpis(book: Book, calendar: pl.DataFrame, symbols: int) -> dict[str, float | 
         "turnover": book.turnover_units / UNITS / capital / max(sessions, 1),
         "exposure": book.exposure_min / (capital * max(int(calendar["n_bars"].sum()), 1)),
     }
-    return {name: round(value, DECIMALS) if isinstance(value, float) else value for name, value in figures.items()}
+    return {
+        name: round(value, DECIMALS) + 0.0 if isinstance(value, float) else value for name, value in figures.items()
+    }
 
 
 def summaries(strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame) -> pl.DataFrame:

@@ -147,7 +147,7 @@ def _of_the_grid(daily_bp: Floats, params: SweepParams) -> dict[str, float | int
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DECIMALS)
+    return None if value is None else round(value, DECIMALS) + 0.0
 
 
 def proposal(swept: Swept, ranking: pl.DataFrame, choose_by: ChooseBy) -> dict[str, Any]:

@@ -159,4 +159,4 @@ def _upstream(params: Params, left_out: Mapping[str, tuple[str, ...]]) -> dict[s
 def _per_session(annual_sharpe: Any) -> float | None:
     if annual_sharpe in (None, ""):
         return None
-    return round(float(annual_sharpe) / sqrt(SESSIONS_PER_YEAR), DECIMALS)
+    return round(float(annual_sharpe) / sqrt(SESSIONS_PER_YEAR), DECIMALS) + 0.0

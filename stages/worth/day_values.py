@@ -18,6 +18,7 @@ import polars as pl
 
 from stages.calibration.mix import LOSS_PER_WIDTH
 from stages.errors import DataContractError
+from stages.tables.contract import rounded
 from stages.tables.forecasts import LEVELS, QUANTILES
 
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
@@ -87,7 +88,7 @@ def day_values(questions: pl.DataFrame, value: str, symbols: Sequence[str], hori
     asked = found.group_by("session").len("n_questions").with_columns(pl.col("n_questions").cast(pl.Int64))
     days = by_day.join(asked, on="session", how="left", maintain_order="left")
     present = days.filter(2 * pl.col("n_symbols") >= len(set(symbols)))
-    table = present.select("session", pl.col("x").round(DECIMALS) + 0.0, "n_questions", "n_symbols")
+    table = present.select("session", rounded(pl.col("x"), DECIMALS).alias("x"), "n_questions", "n_symbols")
     return Days(table=table, set_aside=days.height - present.height)
 
 

@@ -158,4 +158,4 @@ def _seen(series: Series) -> dict[str, Any] | None:
 
 
 def _round(value: float) -> float | None:
-    return round(value, DECIMALS) if np.isfinite(value) else None
+    return round(value, DECIMALS) + 0.0 if np.isfinite(value) else None
