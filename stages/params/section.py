@@ -5,6 +5,7 @@ maximum, and none is infinite or NaN. Nothing is converted: "1" and true are no 
 """
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -56,9 +57,15 @@ def parse(model: type[S], document: dict[str, Any]) -> S:
 
 
 def _sentence(section: str, error: ValidationError) -> str:
-    problems = []
-    for problem in error.errors():
-        where = ".".join([section, *(str(part) for part in problem["loc"])])
-        value = "" if problem["type"] in {"missing", "value_error", "json_invalid"} else f" = {problem['input']!r}"
-        problems.append(f"{where}{value}: {problem['msg']}")
-    return "; ".join(problems) + f". {REMEDY}"
+    found = {problem["loc"]: problem for problem in error.errors()}
+    for place in [place for place in found if place]:
+        found.pop(place[:-1], None)  # of a list that is too short because of what is in it, the latter is told
+    return "; ".join(_told((section, *place), problem) for place, problem in found.items()) + f". {REMEDY}"
+
+
+def _told(place: tuple[int | str, ...], problem: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, place))
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is no key that docs/PARAMS.md knows"
+    value = "" if problem["type"] in {"missing", "value_error", "json_invalid"} else f" = {problem['input']!r}"
+    return f"{where}{value}: {problem['msg']}"

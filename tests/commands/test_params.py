@@ -151,9 +151,9 @@ def test_a_run_that_is_impossible_is_refused_before_dvc_writes_its_params(projec
 
 def test_a_sweep_is_refused_before_any_of_its_runs_is_queued_naming_the_run(project):
     sweep = project.path / "conf/sweeps/k_sigma.txt"
-    sweep.write_text("-S rules.k_sigma=0.5,0.75\n\n-S rules.s_stop=1,2 -S rules.s_take=1.0")
+    sweep.write_text("-S rules.k_sigma=0.5,0.75\n\n")
     project.run("params", "--sweep=k_sigma")
-    sweep.write_text("-S rules.k_sigma=0.5,0.75\n-S rules.s_stop=1,-1 -S rules.s_take=1.0")
+    sweep.write_text("-S rules.k_sigma=0.5,0.75\n-S rules.s_stop=-1 -S rules.s_take=1.0")
     with pytest.raises(
         ConfigurationError, match=r"k_sigma\.txt, rules\.s_stop=-1 rules\.s_take=1\.0: rules\.s_stop = -1"
     ):
