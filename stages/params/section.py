@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from stages.errors import ConfigurationError
 
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]  # not empty, and on one line
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]  # not empty, and fit for a path
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2099, 12, 31))]  # pandas ends in 2262
 
 

@@ -24,7 +24,7 @@ HOSTILE: dict[str, tuple[str, Any]] = {  # name -> what it is in JSON, and the v
     "text": ("string", "abc"),
     "a number as text": ("string", "1"),
     "empty text": ("nothing", ""),
-    "a line break": ("nothing", "a\nb"),
+    "a null byte": ("nothing", "a\0b"),
     "true": ("boolean", True),
     "null": ("null", None),
     "an empty list": ("array", []),
