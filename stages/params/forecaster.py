@@ -163,7 +163,7 @@ class ForecasterParams(LocalParams):
     name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har", "command"]
     model: Text
     model_epoch: Text
-    base_url: Text | None
+    base_url: str | None
     input_size: Annotated[int, Field(ge=1, le=1_000_000)] | None
     model_horizon: Annotated[int, Field(ge=1, le=1_000_000)] | None
     min_rows: Annotated[int, Field(ge=1, le=1_000_000)]

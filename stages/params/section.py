@@ -5,6 +5,7 @@ maximum, and none is infinite or NaN. Nothing is converted: "1" and true are no 
 """
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from stages.errors import ConfigurationError
 
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]  # not empty, and on one line
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]  # not empty, and fit for a path
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2099, 12, 31))]  # pandas ends in 2262
 
 
@@ -56,9 +57,15 @@ def parse(model: type[S], document: dict[str, Any]) -> S:
 
 
 def _sentence(section: str, error: ValidationError) -> str:
-    problems = []
-    for problem in error.errors():
-        where = ".".join([section, *(str(part) for part in problem["loc"])])
-        value = "" if problem["type"] in {"missing", "value_error", "json_invalid"} else f" = {problem['input']!r}"
-        problems.append(f"{where}{value}: {problem['msg']}")
-    return "; ".join(problems) + f". {REMEDY}"
+    found = {problem["loc"]: problem for problem in error.errors()}
+    for place in [place for place in found if place]:
+        found.pop(place[:-1], None)  # of a list that is too short because of what is in it, the latter is told
+    return "; ".join(_told((section, *place), problem) for place, problem in found.items()) + f". {REMEDY}"
+
+
+def _told(place: tuple[int | str, ...], problem: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, place))
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is no key that docs/PARAMS.md knows"
+    value = "" if problem["type"] in {"missing", "value_error", "json_invalid"} else f" = {problem['input']!r}"
+    return f"{where}{value}: {problem['msg']}"

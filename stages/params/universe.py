@@ -59,7 +59,7 @@ class ReadSymbols(Surroundings, AskedSymbols):
         return tuple(sorted({*self.symbols, *self.context_symbols} | context))
 
 
-class UniverseParams(Span, ReadSymbols, Whitelist):
+class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the order of params.yaml
     """Symbols, the span of sessions, and the whitelist of symbols that may trade.
 
     `context_symbol` is the market's (features `context_*`), `context_symbols` are further ones, like those of sectors

@@ -70,11 +70,11 @@ class Strategy:
 
     def with_rules(self, **changes: object) -> Self:
         """The same strategy with other rules, for instance `with_rules(entry_delay_bars=1)`."""
-        return replace(self, rules=RulesParams.model_validate(self.rules.model_dump() | changes))
+        return replace(self, rules=self.rules.model_copy(update=changes))
 
     def with_costs(self, **changes: object) -> Self:
         """The same strategy at other costs, for instance `with_costs(cost_mult=1.5)`."""
-        return replace(self, costs=CostsParams.model_validate(self.costs.model_dump() | changes))
+        return replace(self, costs=self.costs.model_copy(update=changes))
 
     def with_method(self, method: str) -> Self:
         """The same strategy with another calibration method."""

@@ -86,7 +86,7 @@ def test_an_impossible_param_ends_with_one_sentence_and_params_yaml_as_it_was(pr
     assert project.text("params.yaml") == kept
 
 
-TORN = {"torn": b"rules: [", "Latin-1": "study: caf\xe9".encode("latin-1"), "a list": b"- 1", "a number": b"5"}
+TORN = {"torn": b"rules: [", "Latin-1": "study: Z\xfcrich".encode("latin-1"), "a list": b"- 1", "a number": b"5"}
 
 
 @pytest.mark.parametrize("what", TORN)
@@ -99,7 +99,7 @@ def test_a_params_yaml_that_cannot_be_read_is_told_so_and_written_again(project,
 
 
 CONF_TRICKS = {
-    "Latin-1": "# caf\xe9".encode("latin-1"), "a number": b"5", "itself": b"&a [*a]",
+    "Latin-1": "# Z\xfcrich".encode("latin-1"), "a number": b"5", "itself": b"&a [*a]",
     "no choice": b"defaults: [nosuch]",
     "defaults that are no list": b"defaults: 5", "a day as a key": b"2024-01-01: 1", "no key": b"s_stop: ${no.key}",
 }  # fmt: skip

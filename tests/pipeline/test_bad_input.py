@@ -152,3 +152,18 @@ def test_an_override_that_does_not_exist_is_refused_by_the_experiment(mistaken):
     told = mistaken.sh("dvc exp run -S rules.k_sigm=1", code=None)
     assert "k_sigm" in told
     assert "Traceback" not in told
+
+
+def test_an_override_with_an_impossible_value_ends_in_the_first_stage(mistaken):
+    told = mistaken.sh("dvc exp run -S rules.k_sigma=abc", code=255)
+    assert "rules.k_sigma = 'abc'" in told
+    assert [line for line in told.splitlines() if line.startswith("Running stage")] == ["Running stage 'list_source':"]
+
+
+def test_make_writes_no_params_of_a_run_that_is_impossible(mistaken):
+    before = mistaken.text("params.yaml")
+    assert "rules.k_sigma = 'abc'" in mistaken.sh("make run PRESET=smoke HOW='-S rules.k_sigma=abc'", code=2)
+    (mistaken.path / "conf/sweeps/typo.txt").write_text("-S rules.k_sigma=0.5,abc")
+    assert "rules.k_sigma=abc" in mistaken.sh("make experiments NAME=typo", code=2)
+    (mistaken.path / "conf/sweeps/typo.txt").unlink()
+    assert mistaken.text("params.yaml") == before
