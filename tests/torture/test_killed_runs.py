@@ -22,7 +22,7 @@ from tests.support.crowd import tell
 
 pytestmark = pytest.mark.torture
 
-KILLS = int(os.environ.get("KILLS") or 30)  # twice a stage
+KILLS = int(os.environ.get("KILLS") or 20)  # every stage once, some twice
 COMPOSE = "from stages.configuration.compose import *; write_params(compose(overrides=['preset=smoke']))"
 BELOW_DVC = 8  # every so many kills, and then DVC goes on
 LONGEST_SEC = 3.0
