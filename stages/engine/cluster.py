@@ -22,6 +22,7 @@ P = TypeVar("P")
 R = TypeVar("R")
 CONNECT_SEC = 10
 WORKERS_SEC = 30
+TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 START_WORKER = "PYTHONPATH=. dask worker"
 INSTALL = "uv pip install -r pyproject.toml --extra cluster"
 DECIDE_BYTES = ("numpy", "polars")
@@ -79,6 +80,13 @@ def _connected(client: Any, address: str) -> Any:
     except OSError:
         raise ConfigurationError(
             f"no Dask scheduler answers at {address}: start one (`dask scheduler`), or correct ENGINE."
+        ) from None
+    except (RuntimeError, TypeError):
+        if not address.startswith("tls:"):
+            raise
+        raise ConfigurationError(
+            f"the connection to {address} needs a certificate: export {TLS}CA_FILE, {TLS}CLIENT__CERT and "
+            f"{TLS}CLIENT__KEY, as docs/SCALING.md shows."
         ) from None
     try:
         opened.wait_for_workers(1, timeout=WORKERS_SEC)

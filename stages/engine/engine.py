@@ -1,9 +1,9 @@
 """The engine: where per-symbol work runs, in a loop, in processes of this machine or on a Dask cluster.
 
 `ENGINE` in the environment, or else the untracked file `.engine` of the main repository, chooses it: `loop` (the
-default), `local:4`, `dask://host:port`. Results are small and returned sorted by key; nothing hashed depends on the
-engine. An engine may run a partition more than once, so only the driver process may spend money. `OnTables` and
-`SymbolTask` make a pure function a task on partitions.
+default), `local:4`, `dask://host:port`, `dask+tls://host:port`. Results are small and returned sorted by key; nothing
+hashed depends on the engine. An engine may run a partition more than once, so only the driver process may spend money.
+`OnTables` and `SymbolTask` make a pure function a task on partitions.
 
 *Errors*: those of the work, with its key; `ConfigurationError` (exit 5) when the engine is not available or is lost,
 and when work on a partition opens the paid backend.
@@ -56,6 +56,7 @@ Named = Callable[[str, P], tuple[str, R]]
 Engine = Callable[[Named[P, R], Mapping[str, P]], Iterator[tuple[str, R]]]
 
 CHOICE_FILE = ".engine"
+CLUSTERS = {"dask": "tcp", "dask+tls": "tls"}  # and how Dask calls it
 LOOK_SEC = 5.0
 
 
@@ -77,11 +78,13 @@ def chosen_engine() -> Engine[Any, Any]:
         return _loop
     if kind == "local" and rest.isdecimal() and int(rest) > 0:
         return partial(_pool, processes=int(rest))
-    if kind == "dask" and rest.removeprefix("//").rpartition(":")[2].isdecimal():
+    if kind in CLUSTERS and rest.removeprefix("//").rpartition(":")[2].isdecimal():
         from stages.engine.cluster import on_cluster  # only a cluster needs Dask
 
-        return partial(on_cluster, address=f"tcp:{rest}")
-    raise ConfigurationError(f"ENGINE (or {CHOICE_FILE}) is {choice!r}: set it to loop, local:2 or dask://host:8786.")
+        return partial(on_cluster, address=f"{CLUSTERS[kind]}:{rest}")
+    raise ConfigurationError(
+        f"ENGINE (or {CHOICE_FILE}) is {choice!r}: set it to loop, local:2, dask://host:8786 or dask+tls://host:8786."
+    )
 
 
 def _named(work: Work[P, R], key: str, partition: P) -> tuple[str, R]:

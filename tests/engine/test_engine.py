@@ -76,7 +76,7 @@ def test_the_untracked_file_chooses_and_the_environment_overrules_it(tmp_path: P
 @pytest.mark.parametrize("choice", ["local", "local:0", "local:two", "ray", "dask://host"])
 def test_an_engine_that_does_not_exist_is_refused_by_name(choice: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", choice)
-    with pytest.raises(ConfigurationError, match=f"is '{choice}': set it to loop, local:2 or dask://host:8786"):
+    with pytest.raises(ConfigurationError, match=f"is '{choice}': set it to loop, local:2, dask://host:8786 or"):
         engine.run(work.squared_where, NUMBERS, "squaring")
 
 

@@ -4,6 +4,7 @@ The bucket is the real GCS server binary; each clone has its own history, cache 
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -99,7 +100,7 @@ def test_the_sharing_page_can_be_typed_by_everyone_it_names(clone, team):
     assert "**Price of this change:** **0 calls**" in comment
 
 
-def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team):
+def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team, tmp_path):
     """The steps that need no service of the host are run as they stand; a widened stop is what is proposed."""
     owner = team.found(clone)
     owner.sh(f"dvc remote add -d team gs://{BUCKET}/dvc && git commit -q -m remote .dvc/config")
@@ -111,12 +112,19 @@ def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team):
     runner = team.join("runner")
     runner.sh("git switch -q wider")
     workflow = yaml.safe_load((ROOT / "docs/ci/pull-request.yaml").read_text())
-    runs = [step["run"] for step in workflow["jobs"]["judge"]["steps"] if "run" in step]
-    ours = [step.replace("${{ github.event.number }}", "7") for step in runs if not step.startswith("gh ")]
-    assert len(ours) == 4
+    steps = {
+        name: [one["run"] for one in job["steps"] if "run" in one and not one["run"].startswith("gh ")]
+        for name, job in workflow["jobs"].items()
+    }
+    assert {name: len(ours) for name, ours in steps.items()} == {"judge": 3, "publish": 1}
     settings = ON_LOOPBACK | {"BASE": "origin/main", "PICTURES": "https://host/raw/pr-pictures/7"}
-    said = [runner.sh(step, **settings) for step in ours]
+    said = [runner.sh(step, **settings) for step in steps["judge"]]
     assert "Running stage" not in said[1]
+    (tmp_path / "publisher").mkdir()
+    shutil.copytree(runner.path / "artifacts/pr_comment", tmp_path / "publisher/comparison")
+    origin = runner.sh("git remote get-url origin").strip()
+    for _ in range(2):  # also onto the branch that is there by then
+        Clone(tmp_path / "publisher").sh(f"rm -rf pictures; {steps['publish'][0]}", REPOSITORY=origin, NUMBER="7")
 
     comment = runner.text("artifacts/pr_comment/comment.md")
     assert comment.startswith("## ✔ PASS → ▣ SEALED")
