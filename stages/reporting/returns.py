@@ -97,14 +97,16 @@ def _bp(value: float | None) -> str:
 
 
 def _beside(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
+    known = [] if record.benchmark is None else record.benchmark["name"].unique().to_list()
+    markets = [name for name in (HOLDING, MARKET) if name in known]
     titles = (
         "span", "what", "net, bp", record.sharpe_title, "Sortino", "volatility a year, bp", "deepest drawdown, bp",
         "best day, bp", "worst day, bp", "days won", "days with a position", "minutes in a position",
-        f"beta to {HOLDING}", f"beta to {MARKET}",
+        *(f"beta to {name}" for name in markets),
     )  # fmt: skip
     lines = []
     for span, book in spans.items():
-        held = {name: _days(record, span, name) for name in (HOLDING, MARKET)}
+        held = {name: _days(record, span, name) for name in markets}
         figures = record.portfolio.filter(span=span, symbol=PORTFOLIO)
         exposure = figures["exposure"][0] if figures.height else None
         daily = book["net_bp"].to_numpy()
