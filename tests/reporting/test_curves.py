@@ -94,8 +94,12 @@ def test_a_run_without_a_trade_shows_grey_curves_that_are_called_no_result():
 
 
 def test_where_the_rule_would_not_have_traded_either_there_is_no_curve():
-    assert equity(idle(ungated=daily(trades().clear()).with_columns(trades=pl.lit(0, pl.Int32)))).figures == ()
-    assert equity(idle(ungated=None)).figures == ()
+    neither = equity(idle(ungated=daily(trades().clear()).with_columns(trades=pl.lit(0, pl.Int32))))
+    assert neither.figures == ()
+    assert any("would not have traded either" in said for said in neither.sentences)
+    older = equity(idle(ungated=None))
+    assert older.figures == ()
+    assert not any("symbol gate" in said for said in older.sentences)
 
 
 def test_a_run_that_traded_shows_no_curve_without_the_gate():

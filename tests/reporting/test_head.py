@@ -44,6 +44,10 @@ def test_a_loss_is_called_a_loss():
 def test_without_a_symbol_that_may_trade_nothing_was_traded():
     shut = record(oos=oos() | {"trading": []})
     assert short(shut)["Came out"] == "no symbol's forecasts are good enough to trade, so nothing was traded."
+    unsure = gates("INCONCLUSIVE")
+    unsure["gates"]["forecast"] |= {"verdict": "INCONCLUSIVE"}
+    few = record(oos=oos() | {"trading": []}, gates=unsure)
+    assert short(few)["Came out"] == "too little to say who may trade, so nothing was traded."
 
 
 @pytest.mark.parametrize(
