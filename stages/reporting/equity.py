@@ -12,8 +12,7 @@ from stages.reporting.charts import BAD, GOOD, INK, Figure, rows, session_axis, 
 from stages.reporting.curves import UNGATED, span_figures, ungated_figures
 from stages.reporting.elements import Grid, Section, count, grid, measure, number, sharpe
 from stages.reporting.record import Document, Record
-from stages.tables.trades import PORTFOLIO
-from stages.trading.returns import HOLDING
+from stages.tables.trades import HOLDING, PORTFOLIO
 
 BENCHMARK = "evaluate/benchmark.parquet"
 SEARCH, HOLDOUT = ("backtest/daily.parquet", BENCHMARK), ("evaluate/oos_daily.parquet", BENCHMARK)

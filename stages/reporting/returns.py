@@ -9,12 +9,10 @@ import polars as pl
 from stages.reporting.charts import SERIES, Figure, framed, level, rows, session_axis, sized, sliding, tip
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, sharpe
 from stages.reporting.record import Record
-from stages.tables.trades import PORTFOLIO
+from stages.tables.trades import HOLDING, MARKET, PORTFOLIO
 from stages.trading.performance import lo_standard_error, max_drawdown
 from stages.trading.performance import sharpe as sharpe_ratio
 from stages.trading.returns import (
-    HOLDING,
-    MARKET,
     MONTH,
     monthly,
     rolling_sharpe,
