@@ -10,10 +10,10 @@ from stages.quality.verdicts import usable_sessions
 from stages.runs.spans import open_span, read_span
 from stages.tables.trades import Benchmark, Daily, Trades
 from stages.trading.book import Span, by_training, cost_curve, delay_table, portfolio_table
+from stages.trading.holding import benchmark
 from stages.trading.holdout import open_parts
 from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
-from stages.trading.returns import benchmark
 from stages.trading.strategy import eligible_cells
 
 MANIFEST = Path("artifacts/list_source/manifest.json")

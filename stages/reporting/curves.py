@@ -13,9 +13,8 @@ import polars as pl
 from stages.reporting.charts import BAD, QUIET, Chart, Figure, framed, rows, series, session_axis, sized, sliding, tip
 from stages.reporting.elements import count, number
 from stages.reporting.record import Record
-from stages.tables.trades import PORTFOLIO
+from stages.tables.trades import HOLDING, PORTFOLIO
 from stages.trading.daily import with_curves
-from stages.trading.returns import HOLDING
 
 UNGATED = "without the symbol gate: not a result"
 TITLES = {"equity": "net, bp of capital", "drawdown": "below the peak, bp"}

@@ -12,12 +12,16 @@ from stages.reporting.charts import BAD, GOOD, INK, Figure, rows, session_axis, 
 from stages.reporting.curves import UNGATED, span_figures, ungated_figures
 from stages.reporting.elements import Grid, Section, count, grid, measure, number, sharpe
 from stages.reporting.record import Document, Record
-from stages.tables.trades import PORTFOLIO
-from stages.trading.returns import HOLDING
+from stages.tables.trades import HOLDING, PORTFOLIO
 
 BENCHMARK = "evaluate/benchmark.parquet"
 SEARCH, HOLDOUT = ("backtest/daily.parquet", BENCHMARK), ("evaluate/oos_daily.parquet", BENCHMARK)
 OPENED = ("evaluate/ungated_daily.parquet",)
+GREY = (
+    f"The grey curves are the rule {UNGATED}. They show what the forecast gates kept from trading; the symbols in it "
+    "did not pass, nothing was judged on it, and it stands in no table."
+)
+NEITHER = "Without the symbol gate the rule would not have traded either, so there is no curve of it."
 
 
 def equity(record: Record) -> Section:
@@ -30,11 +34,9 @@ def equity(record: Record) -> Section:
     if not (record.daily["trades"] > 0).any():
         sentences.append("Nothing was traded on the search span, so there is no result to draw.")
     figures = span_figures(record, "search span", record.daily, SEARCH)
-    if not figures and (figures := ungated_figures(record, OPENED)):
-        sentences.append(
-            f"The grey curves are the rule {UNGATED}. They show what the forecast gates kept from trading; the symbols "
-            "in it did not pass, nothing was judged on it, and it stands in no table."
-        )
+    if not figures and record.ungated is not None and record.ungated.height:
+        figures = ungated_figures(record, OPENED)
+        sentences.append(GREY if figures else NEITHER)
     if record.oos["status"] == "SEALED":
         shown = "nothing of it is shown" if record.oos_daily.is_empty() else "only the months that are open are shown"
         sentences.append(f"The holdout is sealed: {shown}. {record.oos.get('words') or ''}".strip())

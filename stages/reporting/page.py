@@ -6,7 +6,7 @@ sentences and tables without figures.
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -35,6 +35,7 @@ SUMMARY: tuple[Describe, ...] = (worth, gates, sources)
 RESULTS: tuple[Describe, ...] = (coverage, fans, equity, returns, sweep, walk_forward, costs, controls, inputs)
 EVIDENCE: tuple[Describe, ...] = (data, free, skill, *RESULTS)
 PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
+SINCE_WORTH = {worth, free}  # the earliest runs have neither
 ROBUSTNESS: tuple[Describe, ...] = (gates, equity, returns, sweep, walk_forward, costs, controls, inputs)
 
 
@@ -115,5 +116,11 @@ def _render(record: Record, title: str, contents: tuple[Describe, ...]) -> str:
 
 
 def _described(record: Record, contents: tuple[Describe, ...]) -> list[Section]:
-    """The sections of a record; the earliest runs have none on free forecasts."""
-    return [describe(record) for describe in contents if describe not in {worth, free} or record.worth is not None]
+    """The sections of a record, without those for which it is too old."""
+    return [_section(describe, record) for describe in contents if describe not in SINCE_WORTH or record.worth]
+
+
+@lru_cache(maxsize=2 * len(PAGE))
+def _section(describe: Describe, record: Record) -> Section:
+    """A section of a record, drawn once for the page and both reports."""
+    return describe(record)

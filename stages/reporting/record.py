@@ -16,7 +16,7 @@ Document = Mapping[str, Any]
 SHOWN_BY_SNAPSHOT = ("rmae", "coverage_50")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
     """One run. `config` holds every declared section of params, `hashes` the md5 of each file behind the page.
 

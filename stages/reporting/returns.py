@@ -9,12 +9,10 @@ import polars as pl
 from stages.reporting.charts import SERIES, Figure, framed, level, rows, session_axis, sized, sliding, tip
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, sharpe
 from stages.reporting.record import Record
-from stages.tables.trades import PORTFOLIO
+from stages.tables.trades import HOLDING, MARKET, PORTFOLIO
 from stages.trading.performance import lo_standard_error, max_drawdown
 from stages.trading.performance import sharpe as sharpe_ratio
 from stages.trading.returns import (
-    HOLDING,
-    MARKET,
     MONTH,
     monthly,
     rolling_sharpe,
@@ -97,14 +95,16 @@ def _bp(value: float | None) -> str:
 
 
 def _beside(record: Record, spans: dict[str, pl.DataFrame]) -> Grid:
+    known = [] if record.benchmark is None else record.benchmark["name"].unique().to_list()
+    markets = [name for name in (HOLDING, MARKET) if name in known]
     titles = (
         "span", "what", "net, bp", record.sharpe_title, "Sortino", "volatility a year, bp", "deepest drawdown, bp",
         "best day, bp", "worst day, bp", "days won", "days with a position", "minutes in a position",
-        f"beta to {HOLDING}", f"beta to {MARKET}",
+        *(f"beta to {name}" for name in markets),
     )  # fmt: skip
     lines = []
     for span, book in spans.items():
-        held = {name: _days(record, span, name) for name in (HOLDING, MARKET)}
+        held = {name: _days(record, span, name) for name in markets}
         figures = record.portfolio.filter(span=span, symbol=PORTFOLIO)
         exposure = figures["exposure"][0] if figures.height else None
         daily = book["net_bp"].to_numpy()

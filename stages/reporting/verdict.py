@@ -133,7 +133,9 @@ def _in_short(record: Record) -> tuple[tuple[str, str], ...]:
 
 def _came_out(record: Record) -> str:
     if not record.oos["trading"]:
-        return "no symbol's forecasts are good enough to trade, so nothing was traded."
+        known = record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE"
+        said = "no symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
+        return f"{said}, so nothing was traded."
     good = f"the forecasts of {shorten(record.oos['trading'])} are good enough to trade"
     book, held = record.book, record.oos["kpis"]
     if not book["trades"]:

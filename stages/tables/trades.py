@@ -70,6 +70,9 @@ class Daily(Table):
     turnover = number(9)
 
 
+HOLDING, MARKET = "buy and hold", "SPY"
+
+
 class Benchmark(Table):
     """One row a span, benchmark and session: what holding it earned. `name` is `buy and hold` or `SPY`.
 

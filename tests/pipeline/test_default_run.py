@@ -19,7 +19,7 @@ WORDLESS = {
     "artifacts/score_forecasts/forecast_gates.json": "d255dafc4aefc708",
     "artifacts/evaluate/gates.json": "553b2f08527a8ba4",
 }
-DRAWN = "f8a8e8ebe4c244db"
+DRAWN = "a8a86341cee697b1"
 
 
 def test_a_clone_that_has_run_is_as_it_was_committed(default_run):

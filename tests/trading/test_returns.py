@@ -7,11 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from stages.trading.holding import benchmark, held
 from stages.trading.performance import sharpe
 from stages.trading.returns import (
-    benchmark,
     beta,
-    held,
     monthly,
     rolling_sharpe,
     rolling_window,

@@ -1,0 +1,55 @@
+"""A gate as one comparison: what was measured, what was needed, what is sure, and why a strange PASS is one."""
+
+import pytest
+
+from stages.reporting.gates import comparison, gates
+from tests.reporting.records import gates as judged
+from tests.reporting.records import record
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def gate(value: float | None, threshold: float, bound: float | None = None, verdict: str = "PASS") -> dict:
+    return {"value": value, "threshold": threshold, "bound": bound, "n": 272, "n_days": 69, "verdict": verdict,
+            "words": "a sentence", "required": True}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "told"),
+    [
+        ("controls", gate(4, 4), "4 = 4"),
+        ("controls", gate(3, 4), "3 ≠ 4"),
+        ("oos_sharpe", gate(23.449, 0.5, 18.078), "23.449 ≥ 0.5; 90 % sure: ≥ 18.078, needs > 0"),
+        ("oos_sharpe", gate(2.0, 0.5, -1.5), f"2 ≥ 0.5; 90 % sure: ≥ {MINUS}1.5, needs > 0"),
+        ("oos_sharpe", gate(None, 0.5), "needs ≥ 0.5"),
+        ("hit_rate", gate(0.4, 0.48, 0.3), "0.4 < 0.48; 90 % sure: ≥ 0.3"),
+        ("rmae", gate(0.676, 0.95, 0.726), "0.676 < 0.95; 95 % sure: ≤ 0.726, needs < 1"),
+        ("rmae", gate(1.017, 0.95, 1.002), "1.017 ≥ 0.95; 99 % sure: ≥ 1.002, fails > 1"),
+        ("coverage", gate(0.515, 0.02, -0.035), "0.015 ≤ 0.02; 95 % sure: ≥ 0, fails > 0.02"),
+        ("coverage", gate(0.592, 0.02, 0.044), "0.092 > 0.02; 95 % sure: ≥ 0.044, fails > 0.02"),
+        ("coverage", gate(0.51, 0.02, 0.03), "0.01 ≤ 0.02; 95 % sure: ≤ 0.03, needs ≤ 0.02"),
+        ("fdr", gate(0.966, 0.1), "0.966 > 0.1"),
+        ("fdr", gate(0.00001, 0.1), "< 0.001, needs ≤ 0.1"),
+    ],
+)
+def test_value_threshold_and_bound_read_as_one_comparison(name, one, told):
+    assert comparison(record(), name, one) == told
+
+
+def words_of(coverage: dict) -> str:
+    cell = judged()["cells"]["STRONG"]
+    one = judged() | {"cells": {"STRONG": cell | {"gates": {"coverage": coverage}}}}
+    ((*_, words),) = (row.cells for row in gates(record(gates=one)).grids[1].rows)
+    return words
+
+
+def test_a_coverage_that_passes_beyond_its_threshold_says_why():
+    assert words_of(gate(0.463, 0.02, -0.018)) == (
+        "Passes although it is off by more than 0.02: only a distance that is surely larger fails, and this one may by "
+        "luck of its days be as small as 0. covers 0.463: a sentence"
+    )
+
+
+@pytest.mark.parametrize("one", [gate(0.515, 0.02, -0.035), gate(0.592, 0.02, 0.044, "FAIL")])
+def test_a_verdict_that_follows_from_the_numbers_needs_no_excuse(one):
+    assert "Passes although" not in words_of(one)

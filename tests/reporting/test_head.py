@@ -1,0 +1,101 @@
+"""The head of a page: what was tested, what came out, what to do next, where, and what a delay costs."""
+
+import polars as pl
+import pytest
+
+from stages.reporting.page import render_page, render_report
+from stages.reporting.verdict import headline
+from tests.reporting.records import SESSIONS, config, gates, key_figures, oos, opened_record, portfolio, record
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_page(record())
+
+
+def short(run) -> dict[str, str]:
+    return dict(headline(run).in_short)
+
+
+def real(**changes):
+    """A run on bars that are not artificial."""
+    source = config()["source"] | {"kind": "files", "name": "bars"}
+    return record(config=config() | {"source": source}, **changes)
+
+
+def test_three_sentences_say_what_was_tested_what_came_out_and_what_to_do_next():
+    told = short(opened_record())
+    assert list(told) == ["Tested", "Came out", "Next"]
+    assert f"on 60 sessions from {SESSIONS[0]} to {SESSIONS[-1]}" in told["Tested"]
+    assert "seasonal foretells the next 10 minutes of STRONG, WEAK, NULL" in told["Tested"]
+    assert "earned 26.7 bp after costs in 60 trades on the search span" in told["Came out"]
+    assert "earned 77.7 bp after costs in 60 trades on the holdout" in told["Came out"]
+
+
+def test_what_came_out_of_a_sealed_run_tells_nothing_of_the_holdout():
+    assert short(record())["Came out"].endswith("where it was chosen; the holdout is sealed.")
+
+
+def test_a_loss_is_called_a_loss():
+    lost = record(portfolio=portfolio(("search",)).with_columns(net_bp=pl.lit(-26.7)))
+    assert "the rule lost 26.7 bp after costs" in short(lost)["Came out"]
+
+
+def test_without_a_symbol_that_may_trade_nothing_was_traded():
+    shut = record(oos=oos() | {"trading": []})
+    assert short(shut)["Came out"] == "no symbol's forecasts are good enough to trade, so nothing was traded."
+    unsure = gates("INCONCLUSIVE")
+    unsure["gates"]["forecast"] |= {"verdict": "INCONCLUSIVE"}
+    few = record(oos=oos() | {"trading": []}, gates=unsure)
+    assert short(few)["Came out"] == "too little to say who may trade, so nothing was traded."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("PASS", "trade on paper"),
+        ("FAIL", "do not trade it"),
+        ("INCONCLUSIVE", "more sessions"),
+        ("SEALED", "`make open-holdout` judges it"),
+    ],
+)
+def test_what_to_do_next_follows_the_verdict(verdict, said):
+    assert said in short(real(gates=gates(verdict)))["Next"]
+
+
+def test_on_an_artificial_market_the_next_step_is_bars_of_your_own():
+    assert "`make first-run PRESET=name URI=folder`" in short(record(gates=gates("FAIL")))["Next"]
+
+
+def test_before_the_holdout_begins_the_next_step_is_to_wait():
+    assert "wait for the first sessions" in short(real(oos=oos() | {"held": {"all": 0}}))["Next"]
+
+
+def test_symbols_spans_and_ids_stand_at_the_head_of_the_page_and_of_the_report(page):
+    where = (
+        f"STRONG, WEAK, NULL · search span {SESSIONS[0]} to {SESSIONS[-1]}, 60 sessions · holdout 20 sessions, "
+        f"sealed · study {record().worth['study_id']} · strategy 0123456789ab"
+    )
+    assert headline(record()).where == where
+    for text in (page, render_report(record())):
+        assert text.index(where) < text.index("Worth paying?")
+
+
+def test_the_hashed_page_names_no_run_and_says_which_page_does(page):
+    assert "so it names no run, commit or spend: <code>make page</code>" in page
+    named = render_page(record(), run="Run `x`, commit 0123456789.")
+    assert "Run <code>x</code>, commit 0123456789." in named
+    assert "so it names no run" not in named
+
+
+def test_a_bar_of_delay_stands_beside_the_verdict_with_what_it_costs_and_leaves():
+    """By hand: 26.7 bp at once, 25.7 bp a bar later."""
+    assert dict(headline(record()).facts)["entered 1 bar later, search"] == "\N{MINUS SIGN}1.0 bp, 25.7 bp left"
+    better = record(delay=record().delay.with_columns(net_bp=pl.Series([26.7, 28.7])))
+    assert dict(headline(better).facts)["entered 1 bar later, search"] == "+2.0 bp, 28.7 bp left"
+    assert "entered 1 bar later, holdout" in dict(headline(opened_record()).facts)
+
+
+def test_without_a_trade_there_is_no_delay_to_tell():
+    idle = record(delay=record().delay.with_columns(pl.lit(key_figures(0.0, 0)["trades"]).alias("trades")))
+    assert not [name for name, _ in headline(idle).facts if "later" in name]
