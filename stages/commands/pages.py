@@ -48,7 +48,7 @@ def page(run: str) -> None:
 
     path = PAGES / f"{run.replace('/', '-')}.html"
     write_text(page, path)
-    print(f"page: {path}")
+    print(f"page: {path}, verdict {record.gates['verdict']}")
 
 
 def read_run(name: str) -> Record:
