@@ -44,8 +44,7 @@ endef
 ##@ Run
 .PHONY: demo run first-run use new-run params gate $(STAGES)
 demo: .venv/runtime ## a first page, of five sessions; nothing here changes
-	dvc exp run -f --temp --name=smoke -S preset=smoke
-	@python -m stages page smoke
+	@python -m stages demo
 
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x: an experiment
 ifdef PRESET
