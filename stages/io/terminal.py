@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
@@ -150,7 +151,11 @@ def without_panic_text() -> Iterator[None]:
     """Keep what Rust prints of a panic off the terminal, for a block whose caller says it in a sentence.
 
     Rust writes past Python, so the descriptor itself is turned to a file; what else was written is shown afterwards.
+    The descriptor is the process's, so other threads than the main one leave it.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     sys.stderr.flush()
     with tempfile.TemporaryFile() as said:
         kept = os.dup(STDERR)
