@@ -42,7 +42,10 @@ python -m stages gate
 endef
 
 ##@ Run
-.PHONY: run first-run use new-run params gate $(STAGES)
+.PHONY: demo run first-run use new-run params gate $(STAGES)
+demo: .venv/runtime ## a first page, of five sessions; nothing here changes
+	@python -m stages demo
+
 run: .venv/runtime ## the whole pipeline to its verdict; PRESET=x: an experiment
 ifdef PRESET
 	$(call known,PRESET,preset,yaml)
@@ -243,9 +246,11 @@ features-page: .venv/dev # write the table of docs/FEATURES.md, after the catalo
 plots-page: .venv/dev # write the page of `dvc plots` with its library inside, after vl-convert changed
 	python -m tests.docs.plots_page
 
-requirements: .venv/dev # pin what pyproject.toml asks for
-	uv pip compile -q --universal --no-annotate --no-header pyproject.toml -o requirements.txt
-	uv pip compile -q --universal --no-annotate --no-header --extra dev --extra bench --extra cluster --extra skaters -c requirements.txt pyproject.toml -o requirements-dev.txt
+override PINNED := uv pip compile -q --universal --generate-hashes --no-annotate --no-header
+requirements: .venv/dev # pin what pyproject.toml asks for, with the hash of every file
+	echo $(UV) | $(PINNED) - -o requirements-uv.txt
+	$(PINNED) pyproject.toml -o requirements.txt
+	$(PINNED) --extra dev --extra bench --extra cluster --extra skaters -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 help: # this page
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -254,16 +259,28 @@ help: # this page
 # where Python may keep no compiled code, it is compiled once now instead of at every start
 override COMPILE := $(if $(value PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
+# A new machine: what is missing is said in one sentence before anything is fetched.
+override FETCHED := || { echo "error packages could not be fetched, as it says above: go on where a package index can \
+	be reached, or name a mirror in PIP_INDEX_URL and UV_INDEX_URL, then type the same again"; exit 5; } >&2
+override INSTALL = at=$$(uv cache dir); mkdir -p "$$at" 2> /dev/null && [ -w "$$at" ] || { export UV_NO_CACHE=1; \
+	echo "install: $$at cannot be written, so no package is kept for next time: UV_CACHE_DIR names a folder"; }; \
+	uv pip install $$([ -t 2 ] || echo -q) $(COMPILE) --require-hashes -r $< $(FETCHED)
+
 .venv/bin/uv:
-	@$(call quoted,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 5; }
-	$(call quoted,PYTHON) -m venv .venv
-	python -m pip install -q --disable-pip-version-check $(UV)
+	@[ -e .git ] && git --version > /dev/null || { echo "error this folder is no git clone, and git keeps every run: \
+	clone it, or type: git init && git add -A && git commit -m Start"; exit 5; } >&2
+	@$(call quoted,PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+	{ echo "error Python 3.11 or newer is needed: name one, as in make run PYTHON=python3.12"; exit 5; } >&2
+	@echo "install: uv, then the packages of requirements.txt, into .venv"
+	@$(call quoted,PYTHON) -m venv .venv || { echo "error Python cannot make .venv, as it says above: install its module \
+	venv, or make room here"; exit 5; } >&2
+	@python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt $(FETCHED)
 
 .venv/runtime: requirements.txt | .venv/bin/uv
-	uv pip install -q $(COMPILE) -r requirements.txt
+	@$(INSTALL)
 	@python -m stages prepare
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/runtime
-	uv pip install -q $(COMPILE) -r requirements-dev.txt
+	@$(INSTALL)
 	@touch $@

@@ -20,6 +20,7 @@ from stages.worth.card import beside_the_gates, card, many_looks
 
 GATES = Path("artifacts/evaluate/gates.json")
 WORTH = Path("artifacts/judge_worth/worth.json")
+PAGE = Path("artifacts/report/index.html")
 
 
 def main() -> None:
@@ -42,12 +43,11 @@ def main() -> None:
         if verdict == "SEALED":
             words = document["gates"][made[0]]["words"]
             opens = "" if words == NOT_BEGUN else " `make open-holdout` opens it; the opening is recorded."
-            raise GateNotMet(f"the verdict is SEALED: {', '.join(made)}. {words}{opens}")
+            raise GateNotMet(f"the verdict is SEALED: {', '.join(made)}. {words}{opens} The page is {PAGE}.")
         raise GateNotMet(
-            f"the verdict is {verdict}: {', '.join(made)}. The text of each gate and the page "
-            "artifacts/report/index.html say why."
+            f"the verdict is {verdict}: {', '.join(made)}. The text of each gate says why. The page is {PAGE}."
         )
-    print(f"gate: {document['verdict']}")
+    print(f"gate: {document['verdict']}. The page is {PAGE}.")
 
 
 def _table(document: dict[str, Any]) -> Table:

@@ -73,6 +73,7 @@ KEY = one("key", type=key(KEY_DIGITS), help="the key, whole")
 RUN = "an experiment, a branch, a commit, or workspace"
 VERBS = {
     "gate": Verb("gate:main", "the verdict of the last run; exit code 3 unless it is PASS"),
+    "demo": Verb("commands.demo:demo", "a first page, of five sessions; nothing here changes"),
     "params": Verb("commands.conf:params", "compose conf/ into params.yaml", (
         one("--check", action="store_true", help="refuse to discard an applied experiment"),
         one("--unlisted", action="store_true", help="the source may not be listed yet"),

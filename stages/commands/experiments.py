@@ -1,7 +1,7 @@
 """Experiments: a file of conf/sweeps/ queued and run, and all of them side by side.
 
 `experiments` names each variant by what differs: `k_sigma=0.75`. `show` lists every run with the params that differ
-from the workspace's, then its verdicts and five figures. DVC fills the row `workspace` from params.yaml and the metrics
+from the commit's, then its verdicts and five figures. DVC fills the row `workspace` from params.yaml and the metrics
 beside it; when these are of two runs, a line above says so.
 """
 
@@ -116,10 +116,10 @@ def show() -> None:
 
 
 def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
-    """Two lines a run, `columns` wide at most: what differs from the workspace, then verdicts and figures."""
-    here = next(row for row in rows if row["rev"] == WORKSPACE)
+    """Two lines a run, `columns` wide at most: what differs from the commit, then verdicts and figures."""
+    here = next(row for row in rows if row["rev"] != WORKSPACE)
     params = [key for key in here if "." in key and "/" not in key and any(row[key] != here[key] for row in rows)]
-    yield "run: params that differ from the workspace"
+    yield "run: params that differ from the commit"
     yield _line({name: name for name in (*VERDICTS, *FIGURES)})
     for row in rows:
         told = [f"{key}={_short(row[key])}" for key in params if row is here or row[key] != here[key]]

@@ -50,7 +50,7 @@ def page(run: str, opened: str | None = None) -> None:
 
     path = PAGES / f"{run.replace('/', '-')}.html"
     write_text(page, path)
-    print(f"page: {path}", flush=True)
+    print(f"page: {path}, verdict {record.gates['verdict']}", flush=True)
     if opened and not webbrowser.open(path.resolve().as_uri()):
         print(f"page: no browser was found here: open {path.resolve()} in one.")
 

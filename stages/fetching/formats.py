@@ -15,6 +15,7 @@ import polars as pl
 import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.io.terminal import without_panic_text
 from stages.params.source import ONE_HEADER, CsvParams, SourceParams
 from stages.sources.columns import unit_of
 from stages.sources.csv_form import cells_of, header_names
@@ -35,7 +36,8 @@ def scan(uri: str, content: bytes, source: SourceParams) -> pl.LazyFrame:
 def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
     """Read the rows; explain damaged or unexpected content in one sentence."""
     try:
-        return rows().collect()
+        with without_panic_text():
+            return rows().collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError, EOFError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataContractError(

@@ -7,7 +7,9 @@ respected. Where DVC runs a stage at a terminal, its name and elapsed time are s
 import os
 import shutil
 import sys
+import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
@@ -80,6 +82,7 @@ def _display() -> "Progress":
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
+STDERR = 2
 STARTED_SEC = time.perf_counter()
 
 
@@ -144,6 +147,32 @@ def fitted() -> Iterator[None]:
                 ends.enter_context(redirect(shown))
                 ends.callback(shown.flush)
         yield
+
+
+@contextmanager
+def without_panic_text() -> Iterator[None]:
+    """Keep what Rust prints of a panic off the terminal, for a block whose caller says it in a sentence.
+
+    Rust writes past Python, so the descriptor itself is turned to a file; what else was written is shown afterwards.
+    The descriptor is the process's, so other threads than the main one leave it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        kept = os.dup(STDERR)
+        os.dup2(said.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, STDERR)
+            os.close(kept)
+            said.seek(0)
+            text = said.read()
+            if b"panicked at" not in text:
+                os.write(STDERR, text)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -67,16 +67,16 @@ def test_names_hold_what_differs_in_short_and_only_what_git_takes():
         assert subprocess.run(["git", "check-ref-format", f"refs/exps/ab/cd/{name}"], check=False).returncode == 0
 
 
-def test_a_run_is_told_by_what_differs_then_its_verdicts_and_figures():
+def test_a_run_is_told_by_what_differs_from_the_commit_then_its_verdicts_and_figures():
     rows = [
-        row("workspace", verdict="PASS"),
-        row("main", verdict="PASS", **{"stages/a.py": "y"}),
+        row("workspace", verdict="PASS", **{"stages/a.py": "y"}),
+        row("main", verdict="PASS"),
         row("1a", "wide", **{"rules.s_stop": "1.5", "worth": "!"}),
-        row("2b", "k=1", state="Queued", verdict="", worth="", **{"rules.k_sigma": "1.0"}),
+        row("2b", "k=1", state="Queued", verdict="", worth="", **{"rules.k_sigma": "1.0"} | dict.fromkeys(FIGURES, "")),
     ]
     said = [line.split() for line in table(rows, 80)]
-    assert said[2] == ["workspace:", "rules.s_stop=1.0", "rules.k_sigma=0.5"]
-    assert said[4] == ["main"]
+    assert said[2] == ["workspace"]
+    assert said[4] == ["main:", "rules.s_stop=1.0", "rules.k_sigma=0.5"]
     assert said[6] == ["wide:", "rules.s_stop=1.5"]
     assert said[7] == ["SEALED", "-", "706.2", "15.67", "-", "333", "13.88"]
     assert said[8:] == [["k=1:", "rules.k_sigma=1.0"], ["Queued", *"------"]]
@@ -84,8 +84,10 @@ def test_a_run_is_told_by_what_differs_then_its_verdicts_and_figures():
 
 def test_nothing_is_wider_than_the_terminal_and_no_word_is_cut():
     many = {f"rules.a_long_key_number_{n}": "0.25" for n in range(9)}
+    few = dict.fromkeys(many, "1")
     rows = [
-        row("workspace", worth="NOT YET KNOWN", verdict="INCONCLUSIVE", **dict.fromkeys(many, "1")),
+        row("workspace", **few),
+        row("main", worth="NOT YET KNOWN", verdict="INCONCLUSIVE", **few),
         row("x", **many),
     ]
     said = list(table(rows, 80))

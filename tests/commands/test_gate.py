@@ -29,6 +29,7 @@ def test_the_gate_names_only_what_made_the_verdict_and_offers_the_holdout_only_w
 
     assert f"the verdict is {verdict}: {named}. " in str(told.value)
     assert ("make open-holdout" in str(told.value)) == (verdict == "SEALED")
+    assert str(told.value).endswith("The page is artifacts/report/index.html.")
 
 
 def test_the_card_stands_below_the_gates_and_says_why_the_two_differ(project, capsys):
@@ -50,7 +51,7 @@ def test_a_pass_beside_a_forecaster_that_is_not_worth_its_price_is_explained(pro
     said = " ".join(project.run("gate").split())
     assert "NOT WORTH IT (decided 3 May, after 86 sessions, 688 calls)" in said
     assert "Worth asks whether a free one is as good." in said
-    assert said.endswith("gate: PASS")
+    assert said.endswith("gate: PASS. The page is artifacts/report/index.html.")
 
 
 def test_worth_shows_the_card_alone_and_ends_well_in_every_state(project):

@@ -143,7 +143,7 @@ def test_a_variable_that_no_target_knows_is_not_run_either_and_reaches_commands_
 
 def test_a_recipe_names_what_is_typed_only_through_what_quotes_it_and_every_variable_is_tried_here():
     recipes = "\n".join(line for line in MAKEFILE.splitlines() if line.startswith("\t"))
-    ours = set(re.findall(r"^override ([A-Z]+) :=", MAKEFILE, re.MULTILINE))
+    ours = set(re.findall(r"^override ([A-Z]+) :?=", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"\$[({]([A-Z_]+)[)}]", recipes)) <= ours
     tried = {name for names in ONE_TEXT.values() for name in names} | set(WORDS.values()) | {"PRESET", "NAME", "HOW"}
     typed = re.findall(r"\$\(call (?:quoted|given|split|known),(\w+)|\$\(call option,[^,]+,(\w+)", recipes)

@@ -14,7 +14,8 @@ WHOLE_RUN = (
 NOTHING_TO_FIND = r"(?s)Running stage 'forecast'.* trades=0 .*report: verdict=FAIL.*Ran experiment.*is FAIL.*Error 3"
 
 README: list[Step] = [
-    ("make run", rf"{WHOLE_RUN}.*gate: PASS"),
+    ("make demo", r"demo: verdict INCONCLUSIVE, page artifacts/page/demo\.html"),
+    ("make run", rf"{WHOLE_RUN}.*gate: PASS\. The page is"),
     ("make worth", r"(?s)WORTH IT \(decided .*nothing was\s+paid.*Evidence\s+\d+"),
     ACTIVE,
     ("dvc exp run -n wider_stop", r"(?s)Running stage 'backtest'.*Ran experiment\(s\): wider_stop"),
