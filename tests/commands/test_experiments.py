@@ -91,5 +91,7 @@ def test_nothing_is_wider_than_the_terminal_and_no_word_is_cut():
         row("x", **many),
     ]
     said = list(table(rows, 80))
+    without_state = [{key: value for key, value in one.items() if key != "State"} for one in rows]
+    assert said == list(table(without_state, 80)), "as DVC gives them where nothing was queued"
     assert max(map(len, said)) <= 80
     assert {f"{key}=0.25" for key in many} < set(" ".join(said).split())
