@@ -62,6 +62,7 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     assert read(nothing_found, "summary.json")["trades"] == 0
 
     write_json(NOT_WORTH, nothing_found / "artifacts/judge_worth/worth.json")
+    (nothing_found / ".dvc").mkdir()
     record_run(nothing_found)
     gate = run_module(nothing_found, "stages.gate")
     assert gate.returncode == 3
