@@ -94,7 +94,9 @@ class QualityParams(Section):
     def of(self, symbol: str) -> "QualityParams":
         """The thresholds of one symbol: its own where stated, otherwise the common ones."""
         own = self.by_symbol.get(symbol)
-        return self if own is None else QualityParams.model_validate(self.model_dump() | own | {"by_symbol": {}})
+        if own is None:
+            return self
+        return QualityParams.model_validate(self.model_dump() | own | {"by_symbol": {}}, strict=True)
 
     @property
     def quiet(self) -> bool:

@@ -102,3 +102,10 @@ def test_a_key_takes_no_value_of_another_kind_and_none_beyond_anything_meant(stu
                 problems(study | changed)
     assert taken == []
     assert refused
+
+
+@pytest.mark.parametrize("value", [True, "5", 0, -1, 1e20, math.inf, None, [], ""])
+def test_a_threshold_of_one_symbol_is_held_to_the_same_range(study, value):
+    own = {"STRONG": {"quiet_max_min": value}}
+    with pytest.raises(ConfigurationError, match=r"by_symbol\.STRONG\.quiet_max_min"):
+        parse(MODELS["quality"], {"quality": study["quality"] | {"by_symbol": own}})

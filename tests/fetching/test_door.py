@@ -38,3 +38,10 @@ def test_forecast_refuses_a_wrong_section_api_before_it_asks(study: StudyFolder)
     study.configure(api={"mode": "online", "per_run": -1})
     done = study.run("list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast")
     assert (done.returncode, done.stderr.count("api.per_run = -1")) == (5, 1), done.stderr
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"files": 5}', '{"files": [{"uri": 1}]}', "{"])
+def test_a_listing_of_the_wrong_form_is_told(study: StudyFolder, content: str) -> None:
+    (study.path / "conf/manifests/mine.json").write_text(content)
+    done = study.run("list_source")
+    assert (done.returncode, "conf/manifests/mine.json" in done.stderr) == (2, True), done.stderr

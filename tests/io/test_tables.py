@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stages.errors import DataContractError
-from stages.io.files import PartitionedTables, PartsBeside, PartsOf, read_table, write_table
+from stages.io.files import PartitionedTables, PartsBeside, PartsOf, read_json, read_table, write_table
 from stages.tables.forecasts import Scored
 from stages.tables.market import Bars, Prices
 from tests.scoring.simulated import as_answered, with_truth
@@ -88,3 +88,19 @@ def test_each_part_comes_with_the_rows_of_its_symbols_in_the_other_file(tmp_path
 def test_a_table_that_is_not_there_has_no_parts(tmp_path):
     with pytest.raises(DataContractError, match=r"calibrated\.parquet is missing: `dvc repro` makes it"):
         list(PartsOf(Scored, tmp_path / "calibrated.parquet"))
+
+
+@pytest.mark.parametrize("content", [b"", b"[1, ", b"[]", b"5", b"null", b'{"a": NaN}', "Zürich".encode("latin-1")])
+def test_a_file_that_holds_no_json_object_is_told(tmp_path, content):
+    (tmp_path / "report.json").write_bytes(content)
+    with pytest.raises(DataContractError, match=r"report\.json"):
+        read_json(tmp_path / "report.json")
+
+
+def test_a_key_that_a_document_lacks_is_told_with_its_file(tmp_path):
+    (tmp_path / "report.json").write_text('{"symbols": {"A": {}}}')
+    document = read_json(tmp_path / "report.json")
+    with pytest.raises(DataContractError, match=r"report\.json has no 'days'"):
+        document["symbols"]["A"]["days"]
+    assert document == {"symbols": {"A": {}}}
+    assert document.get("files") is None
