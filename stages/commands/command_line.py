@@ -162,7 +162,7 @@ VERBS = {
         one("--times", type=number(1), default=100, help="replays with forecasts put to other dates (100)"),
         one("--seeds", type=number(1), default=20, help="markets of random walks, some seconds each (20)"),
     )),
-    "prepare": Verb("commands.prepare:prepare", "what DVC needs in this clone; make asks for it first"),
+    "prepare": Verb("commands.conf:prepare", "what DVC needs in this clone; make asks for it first"),
     "doctor": Verb("commands.doctor:doctor", "is everything here that a run needs"),
     "completion": Verb("commands.command_line:completion", "the command `stages` for your shell, with completion", (
         one("shell", choices=["bash", "zsh"], help="which shell"),

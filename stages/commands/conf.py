@@ -1,18 +1,18 @@
-"""Commands that write conf/ and params.yaml.
+"""Commands that write conf/ and params.yaml, and `prepare`, with which every run through make begins.
 
-`params` composes conf/ into params.yaml and checks that the run it describes is possible. With `--check`, the first
-step of `make run`, it refuses to discard an applied experiment, and to go on before the source is listed (with
-`--unlisted` it goes on). `use` makes a preset the standing choice, so that later `-S` overrides stay on it. `adopt`
-keeps an applied experiment, or else what the sweep (`rule`) or the calibration tournament (`calibration`) proposes.
-`whitelist` lets exactly the symbols trade whose cell of the stated strategy is eligible: choosing them on the span that
-the sweep searches is a choice too, so it is a commit.
+`prepare` gives DVC what it needs in this clone, and stops where a kill left a file of DVC's torn. `params` composes
+conf/ into params.yaml and checks that the run it describes is possible. With `--check`, the first step of `make run`,
+it prepares too, refuses to discard an applied experiment, and to go on before the source is listed (with `--unlisted`
+it goes on). `use` makes a preset the standing choice, so that later `-S` overrides stay on it. `adopt` keeps an applied
+experiment, or else what the sweep (`rule`) or the calibration tournament (`calibration`) proposes. `whitelist` lets
+exactly the symbols trade whose cell of the stated strategy is eligible: choosing them on the span that the sweep
+searches is a choice too, so it is a commit.
 """
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stages.commands.prepare import prepare
 from stages.configuration.compose import (
     applied_experiment,
     compose,
@@ -26,6 +26,8 @@ from stages.configuration.compose import (
 from stages.configuration.edit_conf import all_or_nothing, choose, keep, state
 from stages.errors import ConfigurationError, DataContractError, GateNotMet
 from stages.fetching.listing import listing_path, read_listing
+from stages.io.atomic import remove_leftovers
+from stages.io.dvc_state import own_site_cache, require_whole_rwlock
 from stages.io.file_identity import require_unchanged
 from stages.io.files import read_json
 from stages.params.study import Study
@@ -34,6 +36,18 @@ from stages.trading.identity import stated_strategy
 from stages.trading.strategy import eligible_cells
 
 ARTIFACTS = Path("artifacts")
+
+
+def prepare() -> None:
+    """A folder of this user's for DVC's state, and locks that are whole: DVC would say little of torn ones.
+
+    What killed runs left beside outputs is removed.
+    """
+    own_site_cache()
+    remove_leftovers(ARTIFACTS)
+    require_whole_rwlock()
+    if LOCK.exists():
+        read_run(params={})
 
 
 def params(how: list[str], check: bool = False, unlisted: bool = False, listed: str | None = None) -> None:

@@ -41,9 +41,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.ftruncate(handle, 0)
             os.fchmod(handle, 0o644)
             yield temporary
-            temporary.replace(path)
-        finally:
+            temporary.replace(path)  # from here on the name may be another writer's
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
+        finally:
             os.close(handle)
 
 
@@ -94,7 +96,8 @@ def remove_leftovers(folder: Path) -> None:
             handle = os.open(path, os.O_RDONLY)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
             finally:
                 os.close(handle)
 
