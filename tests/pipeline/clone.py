@@ -43,7 +43,7 @@ class Clone:
 
     def copy_to(self, target: Path) -> "Clone":
         """Another clone with the same history, cache and artifacts."""
-        shutil.copytree(self.path, target, symlinks=True)
+        shutil.copytree(self.path, target, symlinks=True, ignore=shutil.ignore_patterns("index.lock"))
         return Clone(target)
 
 
