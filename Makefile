@@ -176,7 +176,7 @@ demo-online: .venv/dev # the paid path against a stand-in service, without a key
 	@python -m tests.paid.demo_online
 
 ##@ Develop
-.PHONY: test test-cov test-all torture check fmt format lint types layers bench bench-free bench-scale bench-worth label-proof \
+.PHONY: test test-cov test-all torture check fmt format lint types layers bench bench-against bench-free bench-scale bench-worth label-proof \
 	detection mutants deps errors params-page features-page plots-page requirements help
 test: .venv/dev ## the quick tests
 	$(PYTEST) -m $(QUICK)
@@ -209,6 +209,9 @@ layers: .venv/dev
 
 bench: .venv/dev # speed against references, as ratios in one run
 	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+
+bench-against: .venv/dev # what people wait for, at another commit and here: BASE=main TURNS=3
+	@python -m tests.benchmarks.against $(call option,--turns,TURNS) -- $(call given,BASE)
 
 bench-free: .venv/dev # how good free forecasts are on the real bars beside the repository
 	@python -m tests.benchmarks.bench_free

@@ -37,6 +37,7 @@ ONE_TEXT = {  # target -> its variables, and what stands before each one's text
     "release": {"KEY": ""},
     "spend": {"USAGE": "--usage="},
     "drop": {"KEY": ""},
+    "bench-against": {"BASE": "", "TURNS": "--turns="},
     "mutants": {"N": "--n=", "SEED": "--seed="},
 }  # fmt: skip
 WORDS = {"bench-scale": "ARGS", "label-proof": "FEEDS", "bench-worth": "PATHS"}
