@@ -28,13 +28,16 @@ def source_of(symbols: list[str]) -> SourceParams:
 
 
 def params_of(symbols: list[str], first: date, last: date, **requests) -> dict:
-    """The committed study on another universe, its requests changed."""
+    """The committed study on another universe, its requests changed, and with them the rule and the grid."""
+    asked = PARAMS["requests"] | requests
     return PARAMS | {
         "source": source_of(sorted(symbols)).model_dump(mode="json"),
         "universe": PARAMS["universe"]
         | {"symbols": symbols, "whitelist": [], "context_symbol": None}
         | {"first_session": str(first), "last_session": str(last)},
-        "requests": PARAMS["requests"] | requests,
+        "requests": asked,
+        "rules": PARAMS["rules"] | {"history_days": asked["history_days"][0]},
+        "sweep": PARAMS["sweep"] | {"grid": PARAMS["sweep"]["grid"] | {"history_days": asked["history_days"]}},
     }
 
 

@@ -48,9 +48,10 @@ def buying_both_ways(key: str, forecaster: ForecasterParams) -> list[str]:
     """Opens the backend, as `forecast` does, and goes round it, straight to the client; what it is told."""
     from stages.paid.door import open_backend
     from stages.paid.timegpt import TimeGPT
+    from tests.questions.markets import requests_params
 
     said = []
-    for attempt in (open_backend, partial(TimeGPT, timeout_sec=10)):
+    for attempt in (partial(open_backend, requests=requests_params()), partial(TimeGPT, timeout_sec=10)):
         try:
             attempt(forecaster)
         except ConfigurationError as error:
