@@ -37,6 +37,7 @@ def unfinished_stages() -> list[str]:
 
 
 LOCK = Path("dvc.lock")
+USED = {"list_source": {"source", "universe"}}  # the sections behind its output; it validates all of them
 ARTIFACTS, CONF = "artifacts/", "conf/"
 NAMED = 4
 
@@ -73,11 +74,15 @@ class Run:
         return list(self.stages.get(stage, {}).get(kind, []))
 
     def other_params(self, stages: Iterable[str]) -> dict[str, tuple[Any, Any]]:
-        """Keys, or whole sections, that differ from the run of these stages: value in params.yaml, and in the run."""
+        """Keys, or whole sections, that differ from the run of these stages: value in params.yaml, and in the run.
+
+        What a stage only validates does not count: no output of it knows that.
+        """
         recorded = {
             key: value
             for stage in stages
             for key, value in self.stages.get(stage, {}).get("params", {}).get(str(PARAMS), {}).items()
+            if key.partition(".")[0] in USED.get(stage, {key.partition(".")[0]})
         }
         stated = {key: _at(self.params, key) for key in recorded}
         return {key: (stated[key], value) for key, value in recorded.items() if stated[key] != value}

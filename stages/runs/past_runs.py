@@ -44,7 +44,7 @@ COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtes
 VERDICT = "artifacts/evaluate/oos.json"
 WORTH = "artifacts/judge_worth/worth.json"
 MANIFEST = "artifacts/list_source/manifest.json"
-AFTER_THE_VARIANTS = {"evaluate", "report"}
+AFTER_THE_VARIANTS = {"evaluate", "judge_worth", "report"}
 
 
 @dataclass

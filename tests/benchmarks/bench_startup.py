@@ -1,7 +1,7 @@
 """What each stage imports before it works, beside what every stage needs: CPU seconds as a ratio, the least of three.
 
 The names behind it are the costliest packages that the floor does not import, by `python -X importtime`.
-Run: python -m tests.benchmarks.bench_startup
+Run: python -m tests.benchmarks.bench_startup [stages ...]
 """
 
 import subprocess
@@ -37,7 +37,7 @@ def main() -> None:
     """One line a stage."""
     floor, known = cpu_seconds(FLOOR), import_us(FLOOR)
     print(f"floor ({FLOOR}): {floor:.2f} s")
-    for stage in load_dvc_yaml()["stages"]:
+    for stage in sys.argv[1:] or load_dvc_yaml()["stages"]:
         code = f"import stages.{stage}"
         spent = import_us(code)
         ratio = cpu_seconds(code) / floor

@@ -15,7 +15,7 @@ SHORT = [
     ["bench_labels", "300"],
     ["bench_paid"],
     ["bench_source"],
-    ["bench_startup"],
+    ["bench_startup", "list_source"],
     ["bench_superior_ability"],
     ["bench_sweep", "1000"],
     ["bench_universe", "8"],

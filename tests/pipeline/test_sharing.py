@@ -136,7 +136,7 @@ def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team, tm
 
     runner.sh("sed -i 's/lookback_sessions: 40/lookback_sessions: 39/' params.yaml")
     unknown = runner.sh("make pr-comment BASE=origin/main", code=2, **ON_LOOPBACK)
-    assert "the questions of this change are not known: build_requests did not run" in unknown
+    assert "the questions of this change are not known: list_source, build_requests did not run" in unknown
 
 
 def test_what_one_bought_a_colleague_without_a_key_uses_at_0_calls_and_new_questions_are_priced(

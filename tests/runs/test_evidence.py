@@ -101,6 +101,15 @@ def test_params_of_the_stages_before_count_and_a_key_of_its_own_as_well(ran):
     assert "requests.snapshots_et = ['09:45'] (artifacts: ['09:45', '10:30'])" in told
 
 
+def test_what_the_first_stage_only_validates_makes_no_file_of_another_study(ran):
+    lock = (ran / "dvc.lock").read_text().replace("\n  bars:", "\n  list_source:")
+    also = "rules: {s_stop: 9.0}\n        requests.snapshots_et:"
+    (ran / "dvc.lock").write_text(lock.replace("requests.snapshots_et:", also))
+    require_evidence("list_source")
+    state(source={"name": "two", "zone": None})
+    assert "source.name = two (artifacts: one)" in refused("list_source")
+
+
 def test_a_key_that_only_one_side_has_is_another_param(ran):
     state(source={"name": "one"}, rules=PARAMS["rules"] | {"s_take": 1.0})
     told = refused("judge")
