@@ -74,6 +74,7 @@ def turn(commit: str) -> dict[str, float]:
             if done is None:
                 continue
             found[name], said = done
+            print(f"{commit[:10]} {name}: {found[name]:.1f} s", file=sys.stderr, flush=True)
             if command == RULE:
                 found[STAGES_ALONE] = sum(map(float, SECONDS.findall(said)))
         return found
