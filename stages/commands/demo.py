@@ -6,17 +6,16 @@ recorded, and the workspace does not change. Only the page stays.
 
 import os
 import shutil
-import tempfile
 from contextlib import chdir
 from importlib import import_module
 from pathlib import Path
 
 import yaml
 
-from stages.configuration.compose import compose, to_yaml
+from stages.configuration.compose import compose
 from stages.io.files import read_json
-from stages.io.workspace import main_root
 from stages.report import PAGE
+from stages.runs.scratch import scratch_study
 
 GATES = Path("artifacts/evaluate/gates.json")
 SHOWN = Path("artifacts/page/demo.html")
@@ -24,14 +23,11 @@ SHOWN = Path("artifacts/page/demo.html")
 
 def demo() -> None:
     """Preset `smoke` -> its page."""
-    params = to_yaml(compose(overrides=["preset=smoke"]))
     stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    os.environ["DVC_ROOT"] = str(main_root())  # the temporary folder is no repository
     shown = SHOWN.resolve()
 
-    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        (Path(folder) / "params.yaml").write_text(params, encoding="utf-8")
-        (Path(folder) / "conf").symlink_to(Path("conf").resolve())
+    with scratch_study(compose(overrides=["preset=smoke"])) as folder:
+        os.environ["DVC_ROOT"] = str(folder)  # so that the trial log of the demo goes with it
         with chdir(folder):
             for stage in stages:
                 import_module(f"stages.{stage}").main()

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.io.files import read_json
 from stages.io.object_store import LocalStore
-from stages.io.settings import PARAMS
 from stages.io.workspace import store_root
 from stages.params.study import Study
+from stages.runs.scratch import scratch_study
 from stages.runs.spans import keep_span
 from stages.trading.book import SpanInputs
 from stages.worth.verdict import State
@@ -76,12 +75,9 @@ def null_study() -> Study:
 
 def null_market(seed: int) -> tuple[SpanInputs, State]:
     """The search span of the null study with this market seed, and the buyer's verdict on its forecaster."""
-    with tempfile.TemporaryDirectory(prefix="null-") as name:
-        scratch = Path(name)
-        params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])
-        (scratch / PARAMS).write_text(to_yaml(params), encoding="utf-8")
-        (scratch / "conf").symlink_to(Path("conf").resolve())
-        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": name}
+    params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])
+    with scratch_study(params) as scratch:
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(scratch)}
         command = [sys.executable, "-c", RUN_STAGES, *STAGES]
         done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stages
         if done.returncode:

@@ -18,6 +18,7 @@ from typing import Any
 from stages.configuration.compose import to_yaml
 from stages.errors import ConfigurationError
 from stages.io.files import PartitionedTables, read_json, read_table
+from stages.io.settings import PARAMS
 from stages.io.workspace import main_root
 from stages.params.study import Study
 from stages.quality.halts import halts_reported
@@ -31,6 +32,16 @@ ARTIFACTS = Path("artifacts")
 
 
 @contextmanager
+def scratch_study(document: Mapping[str, Any]) -> Iterator[Path]:
+    """A temporary folder in which stages can run: these params, and this conf/."""
+    with tempfile.TemporaryDirectory(prefix="study-") as name:
+        scratch = Path(name)
+        (scratch / PARAMS).write_text(to_yaml(document), encoding="utf-8")
+        (scratch / "conf").symlink_to(Path("conf").resolve())
+        yield scratch
+
+
+@contextmanager
 def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
     """The market under these params, for use within the block. A symbol is read when it is asked for."""
     requests = Study.parse(dict(document)).requests
@@ -39,10 +50,7 @@ def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
     if not changed:
         yield _market_in(Path(), columns)
         return
-    with tempfile.TemporaryDirectory(prefix="plan-") as name:
-        scratch = Path(name)
-        (scratch / "params.yaml").write_text(to_yaml(document), encoding="utf-8")
-        (scratch / "conf").symlink_to(Path("conf").resolve())
+    with scratch_study(document) as scratch:
         (scratch / ARTIFACTS).mkdir()
         for stage in BEFORE_QUESTIONS:
             if stage in changed:

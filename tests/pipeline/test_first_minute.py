@@ -31,6 +31,7 @@ def test_the_demo_leaves_its_page_and_nothing_else(fresh):
     assert "<title>" in fresh.text("artifacts/page/demo.html")
     assert fresh.sh("git status --porcelain") == ""
     assert not (fresh.path / "artifacts/report").exists()
+    assert not (fresh.path / ".dvc/cache").exists(), "nor is a trial logged"
 
 
 @pytest.mark.journey  # installs every package
