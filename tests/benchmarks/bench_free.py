@@ -2,8 +2,8 @@
 
 AAPL 2024 and SPY 2011 at eight snapshots a day, 40 sessions back where bars reach, from the eleventh session on
 (`preset=aapl_eight`), before calibration. Skill is 1 less the quotient of mean pinball losses: in bp, and in units of
-the width of each question's forecasts, as the mix counts losses. The bars lie beside the repository; without them there
-is nothing to print.
+the candidates' mean width at each question, as the mix counts losses. The bars lie beside the repository; without them
+there is nothing to print.
 
 Run: make bench-free
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from stages.calibration.mix import free_mix
+from stages.calibration.mix import QUESTION, free_mix
 from stages.calibration.past import with_outcomes
 from stages.configuration.compose import compose
 from stages.features.catalogue import build_features
@@ -95,8 +95,8 @@ def skills(free: pl.DataFrame, eta: float) -> dict[str, Skills]:
     levels = np.array(LEVELS) / 100
     error = both["y_bp"].to_numpy()[:, None] - both.select(QUANTILES).to_numpy()
     loss = np.maximum(levels * error, (levels - 1) * error).mean(axis=1)
-    width = (pl.col("q95") - pl.col("q05")).mean().over("symbol", "snapshot_utc", "horizon_min")
-    rows = both.with_columns(bp=pl.Series(loss)).with_columns(widths=pl.col("bp") / width)
+    width = (pl.col("q95") - pl.col("q05")).filter(pl.col("model") != FREE_MIX)  # candidates alone, as the mix has it
+    rows = both.with_columns(bp=pl.Series(loss)).with_columns(widths=pl.col("bp") / width.mean().over(QUESTION))
     mean = rows.group_by("model", "horizon_min").agg(pl.col(UNITS).mean()).sort("model", "horizon_min")
     least = mean.filter(model=PERSISTENCE)
     return {
