@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numba import njit
 from numba.core.caching import FunctionCache
+from numba.core.runtime.nrt import rtsys
 
 Array = Any  # compiled code is typed by numba, from the arrays it meets
 Arrays = tuple[Any, ...]
@@ -37,13 +38,17 @@ NumbasCache: Any = FunctionCache
 class MachineCode(NumbasCache):  # type: ignore[misc]  # its calls have no types
     """Numba's cache of a compiled function, which ends no run: what a crash left torn in it is compiled anew.
 
-    *Source*: numba 0.68; without this class every later run would fail (numba/numba#10434).
+    Code that is there is read without numba's compiler, whose parts take half a second to load. Where no code is there,
+    numba loads them before it compiles.
+    *Source*: numba 0.68; without this class every later run would fail (numba/numba#10434). Numba's own
+    `load_overload` refreshes the target, of which only the runtime serves code that exists.
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled code, or None where there is none that can be read."""
         try:
-            return super().load_overload(sig, target_context)
+            rtsys.initialize(target_context)
+            return self._load_overload(sig, target_context)
         except Exception:  # a torn pickle may raise anything
             with suppress(OSError):
                 self.flush()
@@ -118,7 +123,13 @@ def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any,
             entry = bar_array.open[first]
             timed, reason = snapshots.limit[c], TIME_STOP
             if hold_min > 0:
-                held = first + np.searchsorted(bar_array.minute[first:timed], bar_array.minute[first] + hold_min)
+                held, until = first, timed  # bisection: code with np.searchsorted loads scipy.linalg when it is read
+                while held < until:
+                    middle = (held + until) // 2
+                    if bar_array.minute[middle] < bar_array.minute[first] + hold_min:
+                        held = middle + 1
+                    else:
+                        until = middle
                 if held < timed:
                     timed, reason = held, MAX_HOLD
             stop, take = stop_touch[s, c, stop_level], take_touch[s, c, take_level]

@@ -7,14 +7,16 @@ import sys
 from tests.architecture.dependencies import ROOT, load_dvc_yaml
 
 NAMES = list(load_dvc_yaml()["stages"])
-COSTLY = {"altair", "arch", "distributed", "dvc", "exchange_calendars", "gcsfs", "httpx", "hydra", "nixtla", "numba",
-          "pandas", "rich", "scipy.optimize", "scipy.signal", "scipy.stats", "utilsforecast", "vl_convert"}  # fmt: skip
+COSTLY = {"altair", "arch", "distributed", "dvc", "exchange_calendars", "fsspec", "gcsfs", "httpx", "hydra", "nixtla",
+          "numba", "omegaconf", "pandas", "requests", "rich", "ruamel", "scipy", "scipy.linalg", "scipy.optimize",
+          "scipy.signal", "scipy.special", "scipy.stats", "utilsforecast", "vl_convert"}  # fmt: skip
+NUMBA = {"numba", "scipy"}  # numba imports scipy, without its parts
 USED = {
-    "judge_worth": {"numba"},
-    "score_forecasts": {"utilsforecast"},
-    "sweep": {"numba"},
-    "backtest": {"numba"},
-    "evaluate": {"numba"},
+    "judge_worth": NUMBA,
+    "score_forecasts": {"scipy", "scipy.special", "utilsforecast"},
+    "sweep": NUMBA | {"scipy.special"},
+    "backtest": NUMBA,
+    "evaluate": NUMBA | {"scipy.special"},
     "report": {"altair", "vl_convert"},
 }
 IMPORT_EACH = """
