@@ -104,6 +104,19 @@ def fill_touches(context: Arrays, wanted: Array, stops: Array, takes: Array, tou
                     break
 
 
+@njit(inline="always")
+def _first_since(bar_array: Array, bars: tuple[int, int], minute: int) -> Any:
+    """The first of the bars at or after a minute, or the end of them. Reading np.searchsorted loads scipy.linalg."""
+    low, high = bars
+    while low < high:
+        middle = (low + high) // 2
+        if bar_array.minute[middle] < minute:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 @compiled
 def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any, ...], exits: Array) -> None:
     """Settle every wanted position: the first of stop, target and timed exit; stop wins a bar that touches both.
@@ -123,13 +136,7 @@ def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any,
             entry = bar_array.open[first]
             timed, reason = snapshots.limit[c], TIME_STOP
             if hold_min > 0:
-                held, until = first, timed  # bisection: code with np.searchsorted loads scipy.linalg when it is read
-                while held < until:
-                    middle = (held + until) // 2
-                    if bar_array.minute[middle] < bar_array.minute[first] + hold_min:
-                        held = middle + 1
-                    else:
-                        until = middle
+                held = _first_since(bar_array, (first, timed), bar_array.minute[first] + hold_min)
                 if held < timed:
                     timed, reason = held, MAX_HOLD
             stop, take = stop_touch[s, c, stop_level], take_touch[s, c, take_level]
