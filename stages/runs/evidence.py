@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.errors import ConfigurationError
-from stages.io.run_record import content_hash
+from stages.io.content import content_hash
 from stages.io.settings import PARAMS
 from stages.io.workspace import cached
 
