@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from stages.io.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
-from stages.io.settings import read_document
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
 from stages.quality.verdicts import usable_sessions
@@ -16,6 +15,7 @@ from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
 from stages.trading.strategy import eligible_cells
 
+STUDY = Path("artifacts/list_source/study.json")
 MANIFEST = Path("artifacts/list_source/manifest.json")
 REPORT = Path("artifacts/check_data/dq_report.json")
 SEARCH = Path("artifacts/seal/search")
@@ -38,7 +38,7 @@ SUMMARY = Path("artifacts/evaluate/summary.json")
 
 def main() -> None:
     """Search trades, forecast gates and, only if open for this strategy's id, the holdout -> verdict and evidence."""
-    study = StageStudy.parse(read_document())
+    study = StageStudy.parse(read_json(STUDY))
     metrics, forecast_gates = read_json(METRICS), read_json(FORECAST_GATES)
     held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT))
 

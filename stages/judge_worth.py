@@ -3,8 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from stages.io.files import read_table, write_json, write_table
-from stages.io.settings import read_document
+from stages.io.files import read_json, read_table, write_json, write_table
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
 from stages.runs.spans import read_span
@@ -17,6 +16,7 @@ from stages.worth.money import Bought, money_days
 from stages.worth.series import Sides
 from stages.worth.study_id import study_id
 
+STUDY = Path("artifacts/list_source/study.json")
 SEARCH = Path("artifacts/seal/search")
 CALLS = Path("artifacts/forecast/calls.parquet")
 WORTH = Path("artifacts/judge_worth/worth.json")
@@ -26,7 +26,8 @@ SUMMARY = Path("artifacts/judge_worth/summary.json")
 
 def main() -> None:
     """The asked and the free forecasts of the search span -> the verdict, and the evidence by day."""
-    study, name = StageStudy.parse(read_document()), study_id(read_document())
+    study = StageStudy.parse(read_json(STUDY))
+    name = study_id(study.document())
     span = read_span(SEARCH, study.calibration.method)
     asked = span.forecasts.filter(model=study.forecaster.model, history_days=study.rules.history_days)
     of_models = read_table(Scored, SEARCH / "free.parquet").partition_by("model", as_dict=True)

@@ -1,30 +1,32 @@
-"""Stage `list_source`: the files of this study, selected from the committed listing of its source.
+"""Stage `list_source`: the validated study, and its files, selected from the committed listing of its source.
 
-Every run begins here, so the whole study is validated here, however params were changed. Stage `forecast` validates
-section `api` before it buys.
+Every run begins here, so the whole study is validated here, however params were changed, and stages that need all of it
+read it as it was written here. Stage `forecast` validates section `api` before it buys.
 """
 
 from pathlib import Path
 
 from stages.fetching.listing import read_listing
-from stages.io.files import write_json
+from stages.io.files import write_json, write_text
 from stages.io.settings import read_document, read_params
 from stages.io.terminal import run, say
 from stages.params.storage import StorageParams
 from stages.params.study import StageStudy
 from stages.sources.manifest import select
 
+STUDY = Path("artifacts/list_source/study.json")
 MANIFEST = Path("artifacts/list_source/manifest.json")
 
 
 def main() -> None:
-    """Params and listing -> the manifest that pins every byte this run may read."""
+    """Params and listing -> the study, and the manifest that pins every byte this run may read."""
     study = StageStudy.parse(read_document())
     source = study.source
     read_params(StorageParams)
 
     manifest = select(read_listing(source), source, study.universe)
 
+    write_text(study.written(), STUDY)
     write_json(manifest, MANIFEST)
     say("list_source", source=source.name, files=len(manifest["files"]))
 

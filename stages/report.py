@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from stages.io.files import write_text
+from stages.io.files import read_json, write_text
 from stages.io.run_record import read_record
-from stages.io.settings import read_document
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
 from stages.reporting.page import render_page, render_report, render_robustness
 
+STUDY = Path("artifacts/list_source/study.json")
 FILES = {
     "manifest": Path("artifacts/list_source/manifest.json"),
     "quality": Path("artifacts/check_data/dq_report.json"),
@@ -45,7 +45,7 @@ ROBUSTNESS = Path("artifacts/report/robustness_report.md")
 
 def main() -> None:
     """All results of the run -> the page and the reports; of the holdout only what `evaluate` released."""
-    record = read_record(FILES, StageStudy.parse(read_document()).document())
+    record = read_record(FILES, StageStudy.parse(read_json(STUDY)).document())
 
     page = render_page(record)
 

@@ -3,13 +3,12 @@
 Nothing is computed here. The hashes let a reader find each file in dvc.lock.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from stages.io.content import content_hashes
 from stages.io.files import PartitionedTables, read_csv, read_json, read_sheet, read_table
 from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
 from stages.tables.forecasts import Calibrated
@@ -17,30 +16,6 @@ from stages.tables.market import Bars
 from stages.tables.scores import Cells
 from stages.tables.trades import Benchmark, Daily, Signals, Trades
 from stages.tables.worth import WorthDays
-
-
-def content_hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
-    """By path below artifacts/: the md5 of a file, or of a folder's sorted list of files (`….dir`)."""
-    return {path.relative_to("artifacts").as_posix(): content_hash(root / path) for path in paths}
-
-
-def content_hash(path: Path) -> str:
-    """The hash of a file or a folder, without compiled code, which .dvcignore excludes."""
-    return _folder(path) if path.is_dir() else file_hash(path)
-
-
-def file_hash(path: Path) -> str:
-    """The md5 of a file."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _folder(folder: Path) -> str:
-    found = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
-    files = sorted((path.relative_to(folder).as_posix(), path) for path in found)
-    listed = json.dumps([{"md5": file_hash(path), "relpath": name} for name, path in files], sort_keys=True)
-    return hashlib.md5(listed.encode("utf-8"), usedforsecurity=False).hexdigest() + ".dir"
-
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "trades": partial(read_csv, Trades),

@@ -17,10 +17,11 @@ from functools import cache
 from operator import length_hint
 from pathlib import Path
 from signal import SIGPIPE
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
-from stages.errors import ConfigurationError, Interrupted, PipelineError
+from stages.errors import ConfigurationError, DataContractError, Interrupted, PipelineError, shorten
 from stages.io.atomic import disk_reason
+from stages.io.content import changed_outputs
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -178,6 +179,8 @@ def without_panic_text() -> Iterator[None]:
 def run(main: Callable[[], None]) -> None:
     """Run `main`; a `PipelineError`, a bad disk or Ctrl-C becomes one sentence on stderr and its exit code.
 
+    So does any error where an input was changed by hand; only what is left is a bug, with its traceback.
+
     A reader that goes away (`| head -1`) ends it without a word, with the exit code that a shell gives.
     """
     try:
@@ -197,14 +200,29 @@ def _run(main: Callable[[], None]) -> None:
             main()
             sys.stdout.flush()
     except PipelineError as error:
-        from rich.console import Console  # imported only on failure
-
-        Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
-        print(error, file=sys.stderr, flush=True)
-        sys.exit(error.exit_code)
+        _fail(error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if not (changed := changed_outputs(Path(sys.argv[0]).stem)):
+            raise
+        _fail(
+            DataContractError(
+                f"{shorten(changed)} changed after the run that dvc.lock records and cannot be used "
+                f"({type(error).__name__}: {error}): `make run` makes it again."
+            )
+        )
     except KeyboardInterrupt:
         print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
         sys.exit(Interrupted.exit_code)
+
+
+def _fail(error: PipelineError) -> NoReturn:
+    from rich.console import Console  # imported only on failure
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print("[red]error[/red] ", end="")
+    print(error, file=sys.stderr, flush=True)
+    sys.exit(error.exit_code)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A model checks its own section; rules between sections are checked here, before 
 *Errors*: `ConfigurationError` (exit 5) naming every broken rule, its values, and what to change.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar, get_type_hints
@@ -61,6 +62,10 @@ class StageStudy:
     def document(self) -> dict[str, Any]:
         """The sections as in params.yaml."""
         return {name: getattr(self, name).model_dump(mode="json") for name in _models(type(self))}
+
+    def written(self) -> str:
+        """`document` as JSON, in the order of params.yaml, which the page shows."""
+        return json.dumps(self.document(), indent=2) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ warning line: the figures may be the same.
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.errors import ConfigurationError
-from stages.io.run_record import content_hash
+from stages.io.content import content_hash
 from stages.io.settings import PARAMS
 from stages.io.workspace import cached
 
@@ -37,7 +37,8 @@ def unfinished_stages() -> list[str]:
 
 
 LOCK = Path("dvc.lock")
-USED = {"list_source": {"source", "universe"}}  # the sections behind its output; it validates all of them
+STUDY = "artifacts/list_source/study.json"  # all params, validated
+USED = {"list_source": {"source", "universe"}}  # the sections behind its other output
 ARTIFACTS, CONF = "artifacts/", "conf/"
 NAMED = 4
 
@@ -73,16 +74,17 @@ class Run:
         """Path and md5 of everything that a stage read (`deps`) or wrote (`outs`)."""
         return list(self.stages.get(stage, {}).get(kind, []))
 
-    def other_params(self, stages: Iterable[str]) -> dict[str, tuple[Any, Any]]:
+    def other_params(self, stages: Collection[str]) -> dict[str, tuple[Any, Any]]:
         """Keys, or whole sections, that differ from the run of these stages: value in params.yaml, and in the run.
 
-        What a stage only validates does not count: no output of it knows that.
+        What `list_source` validates counts only where its study was read.
         """
+        whole = any(one["path"] == STUDY for stage in stages for one in self.listed(stage, "deps"))
         recorded = {
             key: value
             for stage in stages
             for key, value in self.stages.get(stage, {}).get("params", {}).get(str(PARAMS), {}).items()
-            if key.partition(".")[0] in USED.get(stage, {key.partition(".")[0]})
+            if whole or key.partition(".")[0] in USED.get(stage, {key.partition(".")[0]})
         }
         stated = {key: _at(self.params, key) for key in recorded}
         return {key: (stated[key], value) for key, value in recorded.items() if stated[key] != value}

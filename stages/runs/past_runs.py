@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stages.io.content import file_hash
 from stages.io.dvc_internals import copy_from_run
-from stages.io.run_record import file_hash
 from stages.io.settings import PARAMS
 from stages.io.workspace import cached, git
 from stages.runs.evidence import LOCK, Run, parse_run, read_run, require_fetched

@@ -1,6 +1,6 @@
 """What each stage of dvc.yaml really depends on, read from the code; `make deps` writes it into dvc.yaml.
 
-A folder stands for its files where a stage imports every module in it; otherwise the files are named.
+A room stands for its files: DVC writes the whole of dvc.lock after every stage, so a short list is time in every run.
 """
 
 import ast
@@ -33,15 +33,9 @@ def code_files(stage: str) -> set[str]:
 
 
 def code_deps(stage: str) -> list[str]:
-    """`code_files`, with a folder in place of its files where all of them are imported, and templates."""
-    files = code_files(stage)
-    packages = {(ROOT / file).parent for file in files} - {ROOT / "stages"}
-    files |= {str(folder.relative_to(ROOT)) for package in packages for folder in package.glob("templates")}
-    for folder in sorted({str(Path(file).parent) for file in files} - {"stages"}):
-        inside = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py"}
-        if inside <= files and len(inside) > 1:
-            files = files - inside | {folder}
-    return sorted(files)
+    """`code_files`, every room as its folder."""
+    rooms = (Path(file).parent.as_posix() if file.count("/") > 1 else file for file in code_files(stage))
+    return sorted(set(rooms))
 
 
 def artifact_paths(stage: str) -> set[str]:

@@ -3,7 +3,7 @@
 The reference is a graph of as many stages that declare as many dependencies, outputs and params and each copy one
 line, in the same run, on the same machine; where a stage has to run, the time of its script alone is added to it. What
 DVC takes when they declare less is printed beside it, down to the bare graph of one dependency and output a stage: the
-rest is the price of declaring what a stage reads and of naming every file its code consists of.
+rest is the price of declaring what a stage reads and of naming the rooms of its code.
 Run: python -m tests.benchmarks.bench_pipeline
 """
 

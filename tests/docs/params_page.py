@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from stages.configuration.compose import compose
 from stages.params.section import Section
-from stages.params.study import Study
+from stages.params.study import StageStudy, Study
 from tests.architecture.dependencies import load_dvc_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +44,7 @@ OWN_UNITS = {"rules.k_sigma": "5-minute sigmas", "rules.s_stop": "5-minute sigma
              }  # fmt: skip
 ASKED_BY = "build_requests"
 CHECKS_ALL = "list_source"
+STUDY = "artifacts/list_source/study.json"
 SELECTS_BY = ("source.name", "source.kind", "source.uri_template", "universe.symbols", "universe.context",
               "universe.first_session", "universe.last_session")  # fmt: skip
 
@@ -133,7 +134,8 @@ def _stages() -> dict[str, Any]:
 def _stale_from(path: str) -> str | None:
     for name, stage in _stages().items():
         declared = stage.get("params", []) if name != CHECKS_ALL or path.startswith(SELECTS_BY) else []
-        if any(f"{path}.".startswith(f"{one}.") or one.startswith(f"{path}.") for one in declared):
+        whole = STUDY in stage["deps"] and path.partition(".")[0] in get_type_hints(StageStudy)
+        if whole or any(f"{path}.".startswith(f"{one}.") or one.startswith(f"{path}.") for one in declared):
             return name
     return None
 

@@ -1,10 +1,18 @@
 """The hashes on the page are those that stand in dvc.lock."""
 
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
-from stages.io.run_record import content_hashes
+from stages.io.content import changed_outputs, content_hashes
+from stages.io.terminal import run
+from tests.architecture.dependencies import ROOT
 
 
 def test_files_and_folders_are_hashed_as_dvc_does_it(tmp_path):
@@ -20,3 +28,34 @@ def test_files_and_folders_are_hashed_as_dvc_does_it(tmp_path):
     tree.add(("A.txt",), Meta(), HashInfo("md5", empty))
     tree.digest()
     assert told == {"stage/bars/A.txt": empty, "stage/bars": tree.hash_info.value}
+
+
+EDITED = """
+from stages.io.terminal import run
+from stages.io.files import read_json
+from pathlib import Path
+run(lambda: read_json(Path("artifacts/seal/span.json"))["holdout"]["sessions"])"""
+
+
+@pytest.mark.parametrize(("text", "code", "said"), [
+    ('{"holdout": 5}', 2, "error artifacts/seal/span.json changed after the run that dvc.lock records and cannot "
+                          "be used (TypeError: 'int' object is not subscriptable): `make run` makes it again.\n"),
+    ('{"holdout": {"sessions": 5}}', 0, ""),
+])  # fmt: skip
+def test_json_of_another_shape_than_the_run_wrote_is_one_sentence(tmp_path, text, code, said):
+    (tmp_path / "artifacts/seal").mkdir(parents=True)
+    (tmp_path / "artifacts/seal/span.json").write_text(text)
+    md5 = hashlib.md5(b'{"holdout": {"sessions": 5}}').hexdigest()
+    lock = f"stages:\n  seal:\n    outs:\n    - path: artifacts/seal/span.json\n      md5: {md5}\n"
+    (tmp_path / "dvc.lock").write_text(lock)
+    done = subprocess.run([sys.executable, "-c", EDITED], cwd=tmp_path, capture_output=True, text=True,
+                          env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_a_bug_keeps_its_traceback_where_the_inputs_are_those_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert changed_outputs("seal") == []
+    (tmp_path / "dvc.lock").write_text("stages: {}\n")
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 // 0)

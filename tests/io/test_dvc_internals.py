@@ -9,8 +9,8 @@ import yaml
 
 from stages.errors import ConfigurationError
 from stages.io import workspace
+from stages.io.content import file_hash
 from stages.io.dvc_internals import copy_from_run, gcs_arguments, read_config
-from stages.io.run_record import file_hash
 from stages.runs.evidence import unfinished_stages
 
 IDENTITY = ("-c", "user.email=test@example.org", "-c", "user.name=test")

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from stages.io.run_record import content_hash
+from stages.io.content import content_hash
 
 
 def record_run(folder: Path, params: Mapping[str, Any] | None = None) -> None:

@@ -16,7 +16,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from stages.io.run_record import content_hash
+from stages.io.content import content_hash
 from tests.pipeline.clone import Clone, clone_working_tree
 from tests.support.crowd import tell
 

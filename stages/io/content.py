@@ -1,0 +1,46 @@
+"""What a file or folder holds, as the md5 that dvc.lock writes, and what was changed after the run it records."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+LOCK = Path("dvc.lock")
+
+
+def content_hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
+    """By path below artifacts/: the md5 of a file, or of a folder's sorted list of files (`….dir`)."""
+    return {path.relative_to("artifacts").as_posix(): content_hash(root / path) for path in paths}
+
+
+def content_hash(path: Path) -> str:
+    """The hash of a file or a folder, without compiled code, which .dvcignore excludes."""
+    return _folder(path) if path.is_dir() else file_hash(path)
+
+
+def file_hash(path: Path) -> str:
+    """The md5 of a file."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def changed_outputs(running: str) -> list[str]:
+    """Outputs here that are not as dvc.lock records them; without those of the stage that runs, which makes them anew.
+
+    None where the lock cannot be read.
+    """
+    try:
+        stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
+        made = {one["path"]: one["md5"] for name in stages.keys() - {running} for one in stages[name].get("outs", ())}
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        return []
+    return [path for path, md5 in sorted(made.items()) if Path(path).exists() and content_hash(Path(path)) != md5]
+
+
+def _folder(folder: Path) -> str:
+    found = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in found)
+    listed = json.dumps([{"md5": file_hash(path), "relpath": name} for name, path in files], sort_keys=True)
+    return hashlib.md5(listed.encode("utf-8"), usedforsecurity=False).hexdigest() + ".dir"
