@@ -5,8 +5,8 @@ studentised: the best ratio of mean day to deviation of a day, so that the skill
 hidden by the luck of one with large moves. The deviation is the plain daily one, the scale of a Sharpe ratio. The
 paper's long-run deviation is too uncertain over a few months: among many variants without skill, one is best because
 its scale is underestimated. `bench_superior_ability` prints size and power of both. Days are drawn by the
-stationary bootstrap in blocks of sqrt(sessions) on average, as `arch` draws them. Each draw is a row of counts, so a
-block of variants is one matrix product.
+stationary bootstrap in blocks of sqrt(sessions) on average, as `arch` draws them, whose import takes longer than a
+sweep. Each draw is a row of counts, so a block of variants is one matrix product.
 
 No array has the size variants times variants, or variants times choices of days: ten thousand variants are processed in
 pieces.
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from stages.scoring.inference import times_drawn
 from stages.trading.performance import MIN_SESSIONS, moving, varies
 
 Floats = NDArray[np.float64]
@@ -46,20 +47,10 @@ def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
 
 
 def _draws(sessions: int, reps: int, seed: int) -> Floats:
-    """The weight of each session in each draw. *Shapes*: (reps, sessions), rows sum to 1.
-
-    *Source*: Politis and Romano (1994); the draws are those of `arch.bootstrap.StationaryBootstrap`, whose import takes
-    longer than a sweep.
-    """
-    random, step, block = np.random.default_rng(seed), np.arange(sessions), int(np.sqrt(sessions))
-    weights = np.empty((reps, sessions))
-    for weight in weights:
-        start = random.integers(sessions, size=sessions)
-        begins = random.random(sessions) <= 1.0 / block
-        begins[0] = True
-        begun_at = np.maximum.accumulate(np.where(begins, step, 0))
-        weight[:] = np.bincount((start[begun_at] + step - begun_at) % sessions, minlength=sessions) / sessions
-    return weights
+    """The weight of each session in each draw. *Shapes*: (reps, sessions), rows sum to 1."""
+    rng, new = np.random.default_rng(seed), 1.0 / int(np.sqrt(sessions))
+    drawn = [(rng.integers(sessions, size=sessions), rng.random(sessions) <= new) for _ in range(reps)]
+    return times_drawn(np.array([start for start, _ in drawn]), np.array([begins for _, begins in drawn])) / sessions
 
 
 def _is_relevant(mean: Floats, deviation: Floats, sessions: int) -> NDArray[np.bool_]:
