@@ -22,8 +22,8 @@ from stages.io.settings import read_params
 from stages.params.api import ApiParams
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
+from stages.runs.openings import openings_of
 from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs
-from stages.runs.spans import openings_of
 from stages.runs.trial_log import TrialLog, open_log
 from stages.sessions.spans import ALL
 from stages.trading.grid import combos

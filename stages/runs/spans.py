@@ -1,23 +1,13 @@
-"""The spans that `seal` wrote, each with everything needed to trade and score it, and earlier openings of the holdout.
+"""The spans that `seal` wrote, each with everything needed to trade and score it."""
 
-Openings are commits of params.yaml, so git records them: an id that was ever committed in `split.open_holdout` with the
-same source counts, even if it was removed later, on any branch or experiment. An opening of one month is named
-`<strategy id> for <month>`.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from stages.calibration.past import with_outcomes
 from stages.io.files import PartitionedTables, read_table
-from stages.io.settings import PARAMS
-from stages.io.workspace import git
-from stages.runs.trial_log import log_opening, logged_openings
+from stages.runs.trial_log import log_opening
 from stages.tables.forecasts import Calibrated, Scored
 from stages.tables.market import Bars, Calendar, Prices
 from stages.trading.book import SpanInputs
@@ -53,42 +43,3 @@ def keep_span(folder: Path, method: str) -> SpanInputs:
     """The same with all bars read now, for repeated use or after the folder is gone."""
     inputs = read_span(folder, method)
     return replace(inputs, bars=dict(inputs.bars))
-
-
-def openings_of(source: str) -> dict[str, str]:
-    """Opening -> where it is recorded: a commit, or the trial log if it was never committed.
-
-    A month that was opened as part of the whole holdout is not a separate opening.
-    """
-    committed = {name: f"commit {commit}" for name, commit in earlier_openings(source).items()}
-    logged = (_named(name, month) for name, month in logged_openings(source) if name not in committed)
-    return committed | {name: "trial log" for name in logged if name not in committed}
-
-
-def earlier_openings(source: str) -> dict[str, str]:
-    """Opening -> the commit that first opened the holdout of `source` with it, oldest first."""
-    changed = git("log", "--all", "--reverse", "--topo-order", "--format=%H", "-Gopen_holdout:", "--", str(PARAMS))
-    openings: dict[str, str] = {}
-    for commit in changed.split():
-        document = _params_at(commit)
-        if document.get("source", {}).get("name") == source:
-            for name in _opened_by(document.get("split", {}).get("open_holdout")):
-                openings.setdefault(name, commit[:10])
-    return openings
-
-
-def _opened_by(open_for: Any) -> Iterator[str]:
-    """What a value of `split.open_holdout` opens: everything for one id, or single months for one id each."""
-    months = open_for if isinstance(open_for, dict) else {None: open_for}
-    yield from (_named(name, month) for month, name in months.items() if name)
-
-
-def _named(name: str, month: str | None) -> str:
-    return f"{name} for {month}" if month else name
-
-
-def _params_at(commit: str) -> dict[str, Any]:
-    if not git("ls-tree", commit, "--", str(PARAMS)):
-        return {}
-    document: dict[str, Any] = yaml.safe_load(git("show", f"{commit}:./{PARAMS}"))
-    return document

@@ -8,7 +8,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -17,8 +17,10 @@ from stages.params.study import StageStudy
 from stages.tables.forecasts import MIX
 from stages.worth.day_values import DIRECTION, SHAPE, Compared, compare, day_values
 from stages.worth.evidence import Floats
-from stages.worth.money import Bought, MoneyDays
 from stages.worth.verdict import Finding, Terms, judge
+
+if TYPE_CHECKING:
+    from stages.worth.money import Bought, MoneyDays  # its numba is slow to load, and a plan trades nothing
 
 PRIMARY, RAW, MONEY = "primary", "raw", "money"
 LOG10 = np.log(10.0)
@@ -35,8 +37,8 @@ class Sides:
     asked: pl.DataFrame
     free: Mapping[str, pl.DataFrame]
     weights: Mapping[str, float]
-    bought: Bought
-    money: MoneyDays
+    bought: "Bought"
+    money: "MoneyDays"
     learns_here: bool
 
 
