@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -23,9 +23,10 @@ from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
 from stages.params.study import Study
 from stages.runs.scratch import scratch_study
-from stages.runs.spans import keep_span
-from stages.trading.book import SpanInputs
 from stages.worth.verdict import State
+
+if TYPE_CHECKING:
+    from stages.trading.book import SpanInputs
 
 
 def keep_luck(strategy: str, found: dict[str, Any]) -> None:
@@ -73,8 +74,10 @@ def null_study() -> Study:
     return Study.parse(yaml.safe_load(to_yaml(compose(overrides=NULL_STUDY))))
 
 
-def null_market(seed: int) -> tuple[SpanInputs, State]:
+def null_market(seed: int) -> "tuple[SpanInputs, State]":
     """The search span of the null study with this market seed, and the buyer's verdict on its forecaster."""
+    from stages.runs.spans import keep_span  # loads numba, and the page only reads what was kept
+
     params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])
     with scratch_study(params) as scratch:
         environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(scratch)}

@@ -1,4 +1,4 @@
-"""A stage starts with what it uses: no script pays for importing what only others, or only errors, need."""
+"""A stage or command starts with what it uses: none pays for importing what only others, or only errors, need."""
 
 import json
 import subprocess
@@ -19,6 +19,13 @@ USED = {
     "evaluate": NUMBA | {"scipy.special"},
     "report": {"altair", "vl_convert"},
 }
+CONFIGURES = {"hydra", "omegaconf", "ruamel"}
+COMMANDS = {
+    "gate": {"rich", "ruamel"},
+    "commands.pages": CONFIGURES | {"altair", "vl_convert"},
+    "commands.spending": CONFIGURES,
+    "commands.trials": CONFIGURES,
+}
 IMPORT_EACH = """
 import json, os, sys
 plain, users, costly = json.loads(sys.argv[1])
@@ -35,9 +42,10 @@ for stage in users:  # each in a process of its own, so that none inherits what 
 """
 
 
-def test_a_stage_imports_no_costly_library_but_those_it_uses_in_every_run():
-    plain = [stage for stage in NAMES if stage not in USED]
-    command = [sys.executable, "-c", IMPORT_EACH, json.dumps([plain, sorted(USED), sorted(COSTLY)])]
+def test_a_stage_or_command_imports_no_costly_library_but_those_it_uses_in_every_run():
+    used = USED | COMMANDS
+    plain = [stage for stage in NAMES if stage not in used]
+    command = [sys.executable, "-c", IMPORT_EACH, json.dumps([plain, sorted(used), sorted(COSTLY)])]
     lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     imported = {stage: set(libraries) for stage, libraries in map(json.loads, lines)}
-    assert imported == {stage: USED.get(stage, set()) for stage in NAMES}
+    assert imported == {stage: used.get(stage, set()) for stage in (*NAMES, *COMMANDS)}
