@@ -15,7 +15,7 @@ USED = {
     "sweep": {"numba"},
     "backtest": {"numba"},
     "evaluate": {"numba"},
-    "report": {"altair", "vl_convert"},
+    "report": {"altair"},
 }
 IMPORT_EACH = """
 import json, os, sys
