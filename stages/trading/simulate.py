@@ -51,17 +51,20 @@ def simulate(
     """Trade `strategy` on every session of `calendar`."""
     made = forecasts.filter(model=strategy.model)
     require_tradable(strategy, made)
-    trades, signals = [Trades.create_empty()], [Signals.create_empty()]
+    trades, signals = [], []
     for symbol, rows in _rows_by_symbol(made, strategy):
         costs = symbol_costs(strategy.costs, symbol)
         if costs is None:
-            signals.append(Signals.of(_untraded(rows)))
+            signals.append(_untraded(rows))
             continue
         market = market_of(symbol, bars, rows, calendar, strategy.rules)
         walked = _walk(market, strategy, costs)
-        trades.append(Trades.of(_trades(walked, rows)))
-        signals.append(Signals.of(_signals(walked, rows)))
-    return Result(Trades.of(pl.concat(trades)), Signals.of(pl.concat(signals)))
+        trades.append(_trades(walked, rows))
+        signals.append(_signals(walked, rows))
+    return Result(
+        Trades.of(pl.concat(trades or [Trades.create_empty()])),
+        Signals.of(pl.concat(signals or [Signals.create_empty()])),
+    )
 
 
 def _rows_by_symbol(made: pl.DataFrame, strategy: Strategy) -> Iterator[tuple[str, pl.DataFrame]]:
