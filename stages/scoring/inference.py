@@ -31,10 +31,14 @@ ROUNDING = 1e-9  # of sums of quantities that are known to 1e-6 bp
 def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
     """How often each day is drawn, by rep; circular blocks of geometric length with mean `block_days`."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, n_days, block_days]))
-    step = np.arange(n_days)
     begins = rng.random((reps, n_days)) < 1.0 / block_days
-    begins[:, 0] = True
-    start = rng.integers(n_days, size=(reps, n_days))
+    return times_drawn(rng.integers(n_days, size=(reps, n_days)), begins)
+
+
+def times_drawn(start: NDArray[np.int64], begins: NDArray[np.bool_]) -> Floats:
+    """How often each day is in circular blocks that start anew where `begins`, and on the first day. *Shapes*: alike."""
+    reps, n_days = start.shape
+    step = np.arange(n_days)
     begun_at = np.maximum.accumulate(np.where(begins, step, 0), axis=1)
     drawn = (np.take_along_axis(start, begun_at, axis=1) + step - begun_at) % n_days
     flat = (drawn + np.arange(reps)[:, None] * n_days).ravel()

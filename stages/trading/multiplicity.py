@@ -4,9 +4,9 @@
 studentised: the best ratio of mean day to deviation of a day, so that the skill of a variant with small moves is not
 hidden by the luck of one with large moves. The deviation is the plain daily one, the scale of a Sharpe ratio. The
 paper's long-run deviation is too uncertain over a few months: among many variants without skill, one is best because
-its scale is underestimated. `bench_superior_ability` prints size and power of both. Days are drawn by `arch`'s
-stationary bootstrap in blocks of sqrt(sessions) on average. Each draw is a row of counts, so a block of variants is one
-matrix product.
+its scale is underestimated. `bench_superior_ability` prints size and power of both. Days are drawn by the
+stationary bootstrap in blocks of sqrt(sessions) on average, as `arch` draws them, whose import takes longer than a
+sweep. Each draw is a row of counts, so a block of variants is one matrix product.
 
 No array has the size variants times variants, or variants times choices of days: ten thousand variants are processed in
 pieces.
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from stages.scoring.inference import times_drawn
 from stages.trading.performance import MIN_SESSIONS, moving, varies
 
 Floats = NDArray[np.float64]
@@ -47,11 +48,9 @@ def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:
 
 def _draws(sessions: int, reps: int, seed: int) -> Floats:
     """The weight of each session in each draw. *Shapes*: (reps, sessions), rows sum to 1."""
-    from arch.bootstrap import StationaryBootstrap  # its import takes longer than a sweep
-
-    bootstrap = StationaryBootstrap(int(np.sqrt(sessions)), np.arange(sessions), seed=seed)
-    drawn = (args[0] for args, _ in bootstrap.bootstrap(reps))
-    return np.array([np.bincount(days, minlength=sessions) for days in drawn]) / sessions
+    rng, new = np.random.default_rng(seed), 1.0 / int(np.sqrt(sessions))
+    drawn = [(rng.integers(sessions, size=sessions), rng.random(sessions) <= new) for _ in range(reps)]
+    return times_drawn(np.array([start for start, _ in drawn]), np.array([begins for _, begins in drawn])) / sessions
 
 
 def _is_relevant(mean: Floats, deviation: Floats, sessions: int) -> NDArray[np.bool_]:
