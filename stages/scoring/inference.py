@@ -36,7 +36,7 @@ def day_weights(n_days: int, block_days: int, reps: int, seed: int) -> Floats:
 
 
 def times_drawn(start: NDArray[np.int64], begins: NDArray[np.bool_]) -> Floats:
-    """How often each day is in circular blocks that start anew where `begins`, and on the first day. *Shapes*: alike."""
+    """How often each day is in circular blocks that begin where `begins`, and on the first day. *Shapes*: all alike."""
     reps, n_days = start.shape
     step = np.arange(n_days)
     begun_at = np.maximum.accumulate(np.where(begins, step, 0), axis=1)
