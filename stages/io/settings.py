@@ -24,7 +24,7 @@ def read_document() -> dict[str, Any]:
 def present() -> dict[str, Any] | None:
     """The present params.yaml; None when it does not exist or holds nothing."""
     try:
-        document = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+        document = yaml.load(PARAMS.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except FileNotFoundError:
         return None
     except (UnicodeError, yaml.YAMLError) as error:
