@@ -11,11 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.calibration.past import with_outcomes
 from stages.io.files import PartitionedTables, read_table
-from stages.io.settings import PARAMS
+from stages.io.settings import PARAMS, parse_yaml
 from stages.io.workspace import git
 from stages.runs.trial_log import log_opening, logged_openings
 from stages.tables.forecasts import Calibrated, Scored
@@ -90,5 +88,5 @@ def _named(name: str, month: str | None) -> str:
 def _params_at(commit: str) -> dict[str, Any]:
     if not git("ls-tree", commit, "--", str(PARAMS)):
         return {}
-    document: dict[str, Any] = yaml.safe_load(git("show", f"{commit}:./{PARAMS}"))
+    document: dict[str, Any] = parse_yaml(git("show", f"{commit}:./{PARAMS}"))
     return document
