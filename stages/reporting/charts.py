@@ -85,8 +85,9 @@ def rows(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def sized(chart: Chart, height: int = HEIGHT) -> Chart:
-    """As wide as the page allows."""
-    return chart.properties(width="container", height=height)
+    """As wide as the page allows. The chart itself is changed: a copy would copy every layer."""
+    chart.width, chart.height = "container", height
+    return chart
 
 
 def session_axis(field: str = "session", *, title: str | None = None) -> alt.X:
