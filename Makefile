@@ -246,7 +246,7 @@ params-page: .venv/dev # write docs/PARAMS.md from the models, after one changed
 features-page: .venv/dev # write the table of docs/FEATURES.md, after the catalogue changed
 	python -m tests.docs.feature_table
 
-plots-page: .venv/dev # write the page of `dvc plots` with its library inside, after vl-convert changed
+plots-page: .venv/dev # write the drawing library, and the page of `dvc plots` with it, after vl-convert changed
 	python -m tests.docs.plots_page
 
 override PINNED := uv pip compile -q --universal --generate-hashes --no-annotate --no-header

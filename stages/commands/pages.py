@@ -12,15 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.commands.panels import openings, revisions, spend, trials
 from stages.configuration.compose import differences
 from stages.errors import ConfigurationError
 from stages.fetching.listing_history import relisted
 from stages.io.files import write_text
 from stages.io.run_record import read_record
-from stages.io.settings import PARAMS, read_params
+from stages.io.settings import PARAMS, parse_yaml, read_params
 from stages.io.workspace import git
 from stages.paid.budget_report import calls_of, runs_of
 from stages.paid.door import ledger_anywhere
@@ -83,7 +81,7 @@ def read_run(name: str) -> Record:
 
 def read_params_of(root: Path) -> dict[str, Any]:
     """The params.yaml of a run, every section."""
-    document: dict[str, Any] = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
+    document: dict[str, Any] = parse_yaml((root / PARAMS).read_text(encoding="utf-8"))
     return document
 
 

@@ -24,7 +24,7 @@ def read_document() -> dict[str, Any]:
 def present() -> dict[str, Any] | None:
     """The present params.yaml; None when it does not exist or holds nothing."""
     try:
-        document = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+        document = parse_yaml(PARAMS.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (UnicodeError, yaml.YAMLError) as error:
@@ -33,6 +33,11 @@ def present() -> dict[str, Any] | None:
     if not isinstance(document, dict | None):
         raise ConfigurationError("params.yaml holds no sections: run `make params` to write it.")
     return document or None
+
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML text holds: `yaml.safe_load` with the compiled parser, which is far faster."""
+    return yaml.load(text, yaml.CSafeLoader)
 
 
 def read_params(model: type[S]) -> S:

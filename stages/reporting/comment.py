@@ -12,11 +12,11 @@ from typing import Any
 
 import vl_convert
 
-from stages.reporting.charts import HEIGHT, THEME, Figure
+from stages.reporting.charts import HEIGHT, THEME, VEGA_LITE, Figure
 from stages.reporting.compare import Differing, Runs, params, verdicts
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, measure, sharpe
 from stages.reporting.markdown import as_code
-from stages.reporting.page import VEGA_LITE, templates
+from stages.reporting.page import templates, text_of
 from stages.reporting.record import Record
 from stages.reporting.verdict import headline
 
@@ -46,9 +46,7 @@ def _on_paper(document: dict[str, Any]) -> dict[str, Any]:
 
 def light_colours() -> dict[str, str]:
     """The variables of the first block of the style sheet, which is the light theme."""
-    environment = templates()
-    assert environment.loader is not None  # noqa: S101 - for the type checker
-    style = environment.loader.get_source(environment, "style.css")[0]
+    style = text_of("style.css")
     return dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", style[: style.index("}")]))
 
 

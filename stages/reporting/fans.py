@@ -59,11 +59,9 @@ def _figure(record: Record, symbol: str, session: date) -> Figure:
     path = path.select(minute_et=_minute_et("known_at"), price="close")
     earned = f"{count(trades.height, 'trade')}, {number(float(trades['net_bp'].sum()), 1)} bp net"
     result = earned if trades.height else "no trade"
-    chart = (
-        alt.layer(*_bands(steps), _path(path), *(_trades(trades) if trades.height else ()))
-        .add_params(sliding())
-        .properties(name="fan")
-    )
+    layers = (*_bands(steps), _path(path), *(_trades(trades) if trades.height else ()))
+    resolve = alt.Resolve(scale=alt.ScaleResolveMap(color="independent"))
+    chart = alt.layer(*layers, name="fan", resolve=resolve).add_params(sliding())
     asked = count(steps["snapshot"].n_unique(), "snapshot")
     return Figure(
         name=f"fan-{symbol}-{session}",
@@ -71,7 +69,7 @@ def _figure(record: Record, symbol: str, session: date) -> Figure:
         alt=f"Price of {symbol} on {session} with forecast fans at {asked}; {result}.",
         note="",
         data=DATA,
-        chart=sized(chart.resolve_scale(color="independent"), 300),
+        chart=sized(chart, 300),
         wide=True,
     )
 

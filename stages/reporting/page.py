@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
@@ -39,7 +38,6 @@ SINCE_WORTH = {worth, free}  # the earliest runs have neither
 ROBUSTNESS: tuple[Describe, ...] = (gates, equity, returns, sweep, walk_forward, costs, controls, inputs)
 
 
-VEGA_LITE = "6.4"
 TICKED = re.compile("`([^`]+)`")
 
 
@@ -86,9 +84,15 @@ def _ticked(text: str) -> Markup:
 
 @cache
 def vega() -> Markup:
-    """Vega, Vega-Lite and Vega-Embed as one script, in which `</script` is escaped."""
-    bundle: Callable[..., str] = vl_convert.javascript_bundle  # its stub requires more arguments
-    return Markup(bundle(vl_version=VEGA_LITE).replace("</script", "<\\/script"))  # noqa: S704 - a library's own code
+    """Vega, Vega-Lite and Vega-Embed as one script, in which `</script` is escaped; `make plots-page` writes it."""
+    return Markup(text_of("vega.js"))  # noqa: S704 - a library's own code
+
+
+def text_of(name: str) -> str:
+    """A file beside the templates, as it is."""
+    environment = templates()
+    assert environment.loader is not None  # noqa: S101 - for the type checker
+    return environment.loader.get_source(environment, name)[0]
 
 
 def render_report(record: Record) -> str:

@@ -22,7 +22,7 @@ from ruamel.yaml.error import YAMLError
 
 from stages.errors import ConfigurationError
 from stages.io.content import content_hash
-from stages.io.settings import PARAMS
+from stages.io.settings import PARAMS, parse_yaml
 from stages.io.workspace import cached
 
 
@@ -163,7 +163,7 @@ def parse_run(params: str, lock: str) -> Run:
             {one["path"] + one["md5"] for one in (*stage.get("deps", ()), *stage.get("outs", ()))}
     except (YAMLError, TypeError, KeyError, AttributeError):  # a lock that was cut off
         stages = {}
-    return Run(yaml.safe_load(params) or {}, stages)
+    return Run(parse_yaml(params) or {}, stages)
 
 
 def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iterable[Path] | None = None) -> Findings:

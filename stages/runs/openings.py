@@ -8,9 +8,7 @@ same source counts, even if it was removed later, on any branch or experiment. A
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
-from stages.io.settings import PARAMS
+from stages.io.settings import PARAMS, parse_yaml
 from stages.io.workspace import git
 from stages.runs.trial_log import logged_openings
 
@@ -50,5 +48,5 @@ def _named(name: str, month: str | None) -> str:
 def _params_at(commit: str) -> dict[str, Any]:
     if not git("ls-tree", commit, "--", str(PARAMS)):
         return {}
-    document: dict[str, Any] = yaml.safe_load(git("show", f"{commit}:./{PARAMS}"))
+    document: dict[str, Any] = parse_yaml(git("show", f"{commit}:./{PARAMS}"))
     return document

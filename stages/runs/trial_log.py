@@ -5,7 +5,8 @@ when answers are shared. An entry is one immutable file named by the sha256 of i
 nothing, writers cannot disturb each other, and a killed process leaves it complete or absent. Variants that are
 evaluated together are one entry, so a sweep of a thousand needs one file.
 
-No stage reads this log: stage outputs depend only on params (`sweep.prior_trials`).
+An entry names params of sections that the logging stage itself does not depend on. No stage reads this log: stage
+outputs depend only on params (`sweep.prior_trials`).
 *Errors*: `ConfigurationError` when the log cannot be written here. A damaged entry is reported and does not count; when
 the remote does not answer, `make trials` shares the entries later.
 """
@@ -17,12 +18,11 @@ from dataclasses import asdict
 from typing import Any
 
 import polars as pl
-import yaml
 
 from stages.errors import PipelineError
 from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore, ObjectStore
-from stages.io.settings import PARAMS, read_params
+from stages.io.settings import read_document, read_params
 from stages.io.workspace import store_root
 from stages.params.api import ApiParams
 from stages.sessions.spans import ALL
@@ -97,17 +97,17 @@ def open_log(api: ApiParams) -> TrialLog:
 
 def log_variants(results: pl.DataFrame) -> None:
     """Log that these combos (rows with `combo`, `sharpe`, `sessions`) were judged; called before writing results."""
-    open_log(read_params(ApiParams)).add(evaluated(_params(), results.iter_rows(named=True)))
+    open_log(read_params(ApiParams)).add(evaluated(read_document(), results.iter_rows(named=True)))
 
 
 def log_opening(strategy_id: str, part: str = ALL) -> None:
     """Log that the holdout, or a month of it, is opened for this strategy; called before it is read."""
-    open_log(read_params(ApiParams)).add(opened(_params(), strategy_id, None if part == ALL else part))
+    open_log(read_params(ApiParams)).add(opened(read_document(), strategy_id, None if part == ALL else part))
 
 
 def log_study(study_id: str, sessions: int) -> None:
     """Log that this study was judged after this many sessions of evidence; called before the verdict is kept."""
-    open_log(read_params(ApiParams)).add(judged_worth(_params(), study_id, sessions))
+    open_log(read_params(ApiParams)).add(judged_worth(read_document(), study_id, sessions))
 
 
 def looks_at(study_id: str) -> int:
@@ -120,12 +120,6 @@ def logged_openings(source: str) -> list[tuple[str, str | None]]:
     entries = TrialLog(LocalStore(store_root()), None).entries()
     found = {(one.opening, one.month) for one in entries if one.source == source and one.opening}
     return sorted(found, key=lambda one: (one[0], one[1] or ""))
-
-
-def _params() -> dict[str, Any]:
-    """The complete params.yaml: an entry names sections that the stage itself does not depend on."""
-    document: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    return document
 
 
 def _encode(entry: Entry) -> bytes:

@@ -5,7 +5,8 @@ declares, so a hashed file does not depend on the last bits of a sum.
 *Errors*: `DataContractError` naming the schema, the broken rules and the first row that breaks one.
 """
 
-from typing import Self
+from functools import cache
+from typing import NamedTuple, Self, cast
 
 import dataframely as dy
 import polars as pl
@@ -21,22 +22,20 @@ class Table(dy.Schema):
     @classmethod
     def of(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
         """Select the schema's columns, round, sort by key and validate. Every writer calls this last."""
-        columns = cls.columns()
-        missing = sorted(set(columns) - set(frame.columns))
+        missing = sorted(set(cls.column_names()) - set(frame.columns))
         if missing:
             raise DataContractError(f"table {cls.__name__} lacks the columns {missing}; it has {frame.columns}.")
-        selected = [
-            rounded(pl.col(name).cast(column.dtype), column.metadata["decimals"]).alias(name)
-            if column.metadata and "decimals" in column.metadata
-            else pl.col(name).cast(column.dtype)
-            for name, column in columns.items()
-        ]
-        return cls.check(frame.select(selected).sort(cls.primary_key()))
+        return cls.check(frame.select(_Contract.of(cls).selected).sort(cls.primary_key()))
 
     @classmethod
     def check(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
         """Validate a frame without changing it. Every reader calls this first."""
-        try:
+        contract = _Contract.of(cls)
+        if {name: frame.schema.get(name) for name in contract.types} == contract.types:
+            kept = frame.select(list(contract.types))
+            if all(kept.select(contract.rules).row(0)):
+                return cast(dy.DataFrame[Self], kept)
+        try:  # the slow way, which tells what is broken
             kept, broken = cls.filter(frame)
         except dy.exc.SchemaError as error:
             raise DataContractError(f"table {cls.__name__} breaks its contract: {error}") from error
@@ -45,6 +44,34 @@ class Table(dy.Schema):
             at = ", ".join(f"{name} {first[name]}" for name in cls.primary_key())
             raise DataContractError(f"table {cls.__name__} breaks its contract in rows by rule {rules}, first at {at}.")
         return kept
+
+
+class _Contract(NamedTuple):
+    """A table's types, its columns as `Table.of` writes them, and whether all rows keep each rule.
+
+    Expressions are made once: for a frame of a few rows, making them takes longer than asking them.
+    """
+
+    types: dict[str, pl.DataType]
+    selected: list[pl.Expr]
+    rules: list[pl.Expr]
+
+    @staticmethod
+    @cache
+    def of(table: type[Table]) -> "_Contract":
+        """Of this table."""
+        columns = table.columns()
+        rules = table._validation_rules(with_cast=False)
+        return _Contract(
+            types={name: column.dtype for name, column in columns.items()},
+            selected=[
+                rounded(pl.col(name).cast(column.dtype), column.metadata["decimals"]).alias(name)
+                if column.metadata and "decimals" in column.metadata
+                else pl.col(name).cast(column.dtype)
+                for name, column in columns.items()
+            ],
+            rules=[rule.expr.fill_null(True).all().alias(name) for name, rule in rules.items()],
+        )
 
 
 def rounded(value: pl.Expr, decimals: int) -> pl.Expr:

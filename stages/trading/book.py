@@ -15,7 +15,7 @@ import polars as pl
 
 from stages.tables.trades import PORTFOLIO, Trades
 from stages.trading.performance import book_of, kpis
-from stages.trading.simulate import simulate
+from stages.trading.simulate import simulate_each
 from stages.trading.strategy import Strategy
 
 Row = dict[str, Any]
@@ -52,9 +52,9 @@ class SpanInputs:
         forecasts, calendar = (pl.concat(getattr(one, name) for one in parts) for name in ("forecasts", "calendar"))
         return cls(_Joined([one.bars for one in parts]), forecasts, calendar)
 
-    def traded(self, strategy: Strategy) -> pl.DataFrame:
-        """The trades of a strategy in these sessions."""
-        return simulate(self.bars, self.forecasts, self.calendar, strategy).trades
+    def traded(self, strategies: Sequence[Strategy]) -> list[pl.DataFrame]:
+        """The trades of each strategy in these sessions."""
+        return [one.trades for one in simulate_each(self.bars, self.forecasts, self.calendar, strategies)]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Span:
     @classmethod
     def of(cls, inputs: SpanInputs, strategy: Strategy) -> Self:
         """These sessions, traded by the strategy."""
-        return cls(inputs, inputs.traded(strategy))
+        return cls(inputs, *inputs.traded([strategy]))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -126,10 +126,10 @@ def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str], trading
 def cost_curve(spans: Mapping[str, Span], strategy: Strategy, multiples: Sequence[float]) -> pl.DataFrame:
     """`cost_curve.csv`: the book at multiples of the stated costs, with its trades held and with new decisions."""
     rows: list[Row] = []
+    dearer = [strategy.with_costs(cost_mult=strategy.costs.cost_mult * multiple) for multiple in multiples]
     for name, span in spans.items():
-        for multiple in multiples:
-            dearer = strategy.with_costs(cost_mult=strategy.costs.cost_mult * multiple)
-            for label, trades in ((HELD, repriced(span.trades, multiple)), (REDECIDED, span.inputs.traded(dearer))):
+        for multiple, redecided in zip(multiples, span.inputs.traded(dearer), strict=True):
+            for label, trades in ((HELD, repriced(span.trades, multiple)), (REDECIDED, redecided)):
                 key = {"span": name, "trades_are": label, "cost_multiple": multiple}
                 rows.append(key | book_figures(span, trades, strategy.trading))
     return _table(rows)
@@ -141,7 +141,8 @@ def delay_table(spans: Mapping[str, Span], strategy: Strategy, later_by: int) ->
     later = strategy.with_rules(entry_delay_bars=delay + later_by)
     rows: list[Row] = []
     for name, span in spans.items():
-        for bars, trades in ((delay, span.trades), (delay + later_by, span.inputs.traded(later))):
+        (delayed,) = span.inputs.traded([later])
+        for bars, trades in ((delay, span.trades), (delay + later_by, delayed)):
             rows.append({"span": name, "entry_delay_bars": bars} | book_figures(span, trades, strategy.trading))
     return _table(rows)
 

@@ -171,23 +171,26 @@ def markets_of(
     for symbol in sorted(set(strategy.whitelist)):
         if (symbol,) in made:
             with at_work_on(symbol):
-                market = market_of(symbol, bars, made[symbol,], calendar, strategy.rules)
+                market = market_of(symbol, bars_of(symbol, bars), made[symbol,], calendar, strategy.rules)
             yield market
 
 
 def market_of(
-    symbol: str, bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams
+    symbol: str, bar_array: Records, forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams
 ) -> SymbolMarket:
-    """One symbol's bars and one model's forecasts as arrays; `forecasts` may hold other symbols too."""
-    rows = forecasts.filter(symbol=symbol)
-    snaps = snapshots_of(rows, calendar, rules)
-    kinds = rows.partition_by("history_days", "horizon_min", "method", as_dict=True)
+    """One symbol's bars and one model's forecasts as arrays."""
+    snaps = snapshots_of(forecasts, calendar, rules)
+    kinds = forecasts.partition_by("history_days", "horizon_min", "method", as_dict=True)
     feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
+    return SymbolMarket(symbol, bar_array, np.ascontiguousarray(bar_array["minute"]), snaps, feeds)
+
+
+def bars_of(symbol: str, bars: Mapping[str, pl.DataFrame]) -> Records:
+    """One symbol's bars as an array."""
     delivered = bars.get(symbol)
     if delivered is None:
         raise DataContractError(f"{symbol} has forecasts but no bars in this span: `dvc repro seal` writes both again.")
-    bar_array = bar_array_of(delivered)
-    return SymbolMarket(symbol, bar_array, np.ascontiguousarray(bar_array["minute"]), snaps, feeds)
+    return bar_array_of(delivered)
 
 
 def bar_array_of(bars: pl.DataFrame) -> Records:

@@ -9,16 +9,17 @@ come from bars, each at the time they happen).
 `DataContractError` when bars, forecasts and calendar do not match.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import polars as pl
 
-from stages.tables.contract import UTC_MICROSECONDS
+from stages.tables.contract import UTC_MICROSECONDS, Table
 from stages.tables.trades import Signals, Trades
 from stages.trading.kernels import EXITS, UNITS, decide, fill_exits, fill_touches
-from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, market_of
+from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, market_of
 from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, late_tests, verdicts_of
 from stages.trading.rules import LONG, SHORT, Reason, SymbolCosts, expected_value_bp, symbol_costs
 from stages.trading.strategy import Strategy, require_tradable
@@ -49,32 +50,43 @@ def simulate(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
 ) -> Result:
     """Trade `strategy` on every session of `calendar`."""
+    return simulate_each(bars, forecasts, calendar, [strategy])[0]
+
+
+def simulate_each(
+    bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategies: Sequence[Strategy]
+) -> list[Result]:
+    """The same for several strategies; the bars of a symbol are read once, and only if one of them trades it."""
+    rows = [_rows_by_symbol(forecasts, strategy) for strategy in strategies]
+    trades: list[list[pl.DataFrame]] = [[] for _ in strategies]
+    signals: list[list[pl.DataFrame]] = [[] for _ in strategies]
+    for symbol in sorted(set().union(*rows)):
+        read = cache(partial(bars_of, symbol, bars))
+        for n, strategy in enumerate(strategies):
+            if symbol not in rows[n]:
+                continue
+            mine, costs = rows[n][symbol], symbol_costs(strategy.costs, symbol)
+            if costs is None:
+                signals[n].append(_untraded(mine))
+                continue
+            walked = _walk(market_of(symbol, read(), mine, calendar, strategy.rules), strategy, costs)
+            trades[n].append(_trades(walked, mine))
+            signals[n].append(_signals(walked, mine))
+    return [Result(_whole(Trades, trades[n]), _whole(Signals, signals[n])) for n in range(len(strategies))]
+
+
+def _whole(table: type[Table], parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return table.of(pl.concat(parts or [table.create_empty()]))
+
+
+def _rows_by_symbol(forecasts: pl.DataFrame, strategy: Strategy) -> dict[str, pl.DataFrame]:
+    """The forecasts that this strategy uses by symbol, oldest first."""
     made = forecasts.filter(model=strategy.model)
     require_tradable(strategy, made)
-    trades, signals = [Trades.create_empty()], [Signals.create_empty()]
-    for symbol, rows in _rows_by_symbol(made, strategy):
-        costs = symbol_costs(strategy.costs, symbol)
-        if costs is None:
-            signals.append(Signals.of(_untraded(rows)))
-            continue
-        market = market_of(symbol, bars, rows, calendar, strategy.rules)
-        walked = _walk(market, strategy, costs)
-        trades.append(Trades.of(_trades(walked, rows)))
-        signals.append(Signals.of(_signals(walked, rows)))
-    return Result(Trades.of(pl.concat(trades)), Signals.of(pl.concat(signals)))
-
-
-def _rows_by_symbol(made: pl.DataFrame, strategy: Strategy) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The forecasts that this strategy uses, symbol by symbol, oldest first."""
-    for symbol in made["symbol"].unique().sort():
-        rows = made.filter(
-            symbol=symbol,
-            method=strategy.method,
-            history_days=strategy.rules.history_days,
-            horizon_min=strategy.horizon_min(symbol),
-        )
-        if rows.height:
-            yield symbol, rows.sort("snapshot_utc")
+    used = made.filter(method=strategy.method, history_days=strategy.rules.history_days).sort("snapshot_utc")
+    of_symbols = {symbol: rows for (symbol,), rows in used.partition_by("symbol", as_dict=True).items()}
+    traded = {symbol: rows.filter(horizon_min=strategy.horizon_min(symbol)) for symbol, rows in of_symbols.items()}
+    return {symbol: rows for symbol, rows in traded.items() if rows.height}
 
 
 def _walk(market: SymbolMarket, strategy: Strategy, costs: SymbolCosts) -> _Walked:

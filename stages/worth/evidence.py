@@ -89,12 +89,8 @@ def _rejected(tested: Floats, days: Days, x: Floats, spread: Floats, threshold: 
         z = np.clip((x[known] - tested[some]) / spread[known], -CLIP, CLIP)
         behind = days[first] + 1
         z[behind:] *= known[behind:] <= days[some]
-        factors, total = np.empty_like(z), np.zeros(z.shape[1])
         with np.errstate(over="ignore"):  # beyond the largest number, E is surely above the threshold
-            for stake in STAKES:
-                np.multiply(z, stake, out=factors)
-                factors += 1.0
-                total += np.prod(factors, axis=0)
+            total = np.prod(1.0 + STAKES[:, None, None] * z, axis=1).sum(axis=0)
         found[some] = total >= threshold * len(STAKES)
     return found
 

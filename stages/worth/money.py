@@ -21,10 +21,11 @@ from stages.tables.forecasts import MIX
 from stages.tables.trades import PORTFOLIO
 from stages.trading.book import SpanInputs
 from stages.trading.daily import daily_table
-from stages.trading.strategy import Cell, Strategy
+from stages.trading.strategy import Strategy
 from stages.worth.evidence import Floats
 
 BP = 1e4
+ASKED = "asked"
 PAIRED = ("ewma_fhs", "har", "persistence", "seasonal")  # the two that are nearest to each other first
 LEAST_SD = 1.0  # bp of one symbol's capital a day, where the rule trades neither side
 
@@ -81,31 +82,36 @@ def money_days(
     names = [name for name in PAIRED if name in free]
     first, second = (*names, MIX)[:2]
 
-    def earned(rows: pl.DataFrame) -> Floats:
-        return daily_net_bp(replace(asked, forecasts=rows), strategy, bought.sessions)
-
-    net_bp = {name: earned(free[name]) for name in dict.fromkeys((MIX, first, second))}
+    sides = {ASKED: asked.forecasts, **{name: free[name] for name in (MIX, first, second)}}
+    net_bp = daily_net_bp(asked, sides, strategy, bought.sessions)
     unit = 1.0 if params.notional is None else params.notional / BP
-    gross = (earned(asked.forecasts) - net_bp[MIX]) * unit
+    gross = (net_bp[ASKED] - net_bp[MIX]) * unit
     apart = (net_bp[first] - net_bp[second]) * unit
     sd = float(np.std(apart, ddof=1)) if len(apart) > 1 else 0.0
     return MoneyDays(bought=bought, gross=gross, net=gross - _price_of_days(bought, params), sd=sd or LEAST_SD * unit)
 
 
-def daily_net_bp(inputs: SpanInputs, strategy: Strategy, sessions: Sequence[date]) -> Floats:
-    """What the rule earns on these forecasts in each of these sessions, after costs, summed over its symbols.
+def daily_net_bp(
+    inputs: SpanInputs, sides: Mapping[str, pl.DataFrame], strategy: Strategy, sessions: Sequence[date]
+) -> dict[str, Floats]:
+    """By side: what the rule earns on its forecasts in each of these sessions, after costs, summed over its symbols.
 
-    `inputs.forecasts` are of one model and history; every symbol of the whitelist trades them, whatever gates say.
+    Forecasts of a side are of one model and history; every symbol of the whitelist trades them, whatever gates say.
     """
-    rows = inputs.forecasts
-    if rows.is_empty() or not strategy.whitelist:
-        return np.zeros(len(sessions))
-    own = replace(strategy.with_rules(history_days=rows["history_days"][0]), model=rows["model"][0])
-    cells = {Cell(one, own.rules.history_days, own.horizon_min(one), own.method) for one in own.whitelist}
-    trades = inputs.traded(replace(own, eligible=frozenset(cells)))
-    daily = daily_table(trades, list(sessions), own.whitelist, own.trading).filter(pl.col("symbol") != PORTFOLIO)
-    summed = daily.group_by("session").agg(pl.col("net_bp").sort().sum()).sort("session")
-    return summed["net_bp"].to_numpy()
+    earned = {name: np.zeros(len(sessions)) for name in sides}
+    trading = {name: rows for name, rows in sides.items() if rows.height and strategy.whitelist}
+    if not trading:
+        return earned
+    own = [
+        replace(strategy.with_rules(history_days=rows["history_days"][0]), model=rows["model"][0]).ungated()
+        for rows in trading.values()
+    ]
+    together = replace(inputs, forecasts=pl.concat(trading.values()))
+    for name, one, trades in zip(trading, own, together.traded(own), strict=True):
+        daily = daily_table(trades, list(sessions), one.whitelist, one.trading).filter(pl.col("symbol") != PORTFOLIO)
+        summed = daily.group_by("session").agg(pl.col("net_bp").sort().sum()).sort("session")
+        earned[name] = summed["net_bp"].to_numpy()
+    return earned
 
 
 def _price_of_days(bought: Bought, params: WorthParams) -> Floats:

@@ -17,12 +17,12 @@ USED = {
     "sweep": NUMBA | {"scipy.special"},
     "backtest": NUMBA,
     "evaluate": NUMBA | {"scipy.special"},
-    "report": {"altair", "vl_convert"},
+    "report": {"altair"},
 }
 CONFIGURES = {"hydra", "omegaconf", "ruamel"}
 COMMANDS = {
     "gate": {"rich", "ruamel"},
-    "commands.pages": CONFIGURES | {"altair", "vl_convert"},
+    "commands.pages": CONFIGURES | {"altair"},
     "commands.spending": CONFIGURES,
     "commands.trials": CONFIGURES,
 }

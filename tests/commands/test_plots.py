@@ -10,7 +10,7 @@ import pytest
 import vl_convert
 import yaml
 
-from tests.docs.plots_page import PAGE, plots_page
+from tests.docs.plots_page import PAGE, SCRIPT, plots_page, vega
 
 ROOT = Path(__file__).parents[2]
 DVC = Path(sys.executable).parent / "dvc"
@@ -29,8 +29,10 @@ RUNS = {
 }
 
 
-def test_the_committed_page_is_the_one_that_make_plots_page_writes():
-    assert (ROOT / PAGE).read_text(encoding="utf-8") == plots_page(), "run `make plots-page`"
+def test_the_committed_library_and_page_are_those_that_make_plots_page_writes():
+    script = vega()
+    assert (ROOT / SCRIPT).read_text(encoding="utf-8") == script, "run `make plots-page`"
+    assert (ROOT / PAGE).read_text(encoding="utf-8") == plots_page(script), "run `make plots-page`"
 
 
 @pytest.fixture(scope="module")

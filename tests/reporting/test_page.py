@@ -3,6 +3,7 @@
 import json
 import re
 
+import altair as alt
 import polars as pl
 import pytest
 import yaml
@@ -67,9 +68,11 @@ def test_the_api_section_is_neither_read_nor_shown(page):
     assert "max_attempts" not in page
 
 
-def test_every_figure_is_valid_json_with_rows_that_a_browser_can_read(page):
+def test_every_figure_is_valid_json_with_rows_that_a_browser_can_read_and_keeps_the_schema_of_vega_lite(page):
     specs = re.findall(r'<script type="application/json">(.*?)</script>', page, flags=re.DOTALL)
     assert all("NaN" not in spec and json.loads(spec)["description"] for spec in specs)
+    for spec in specs:
+        alt.Root.validate(json.loads(spec))  # raises where the schema is broken
 
 
 def test_a_changed_template_makes_the_report_stale():

@@ -1,5 +1,6 @@
 """The book: hand-computed figures, sums that agree, costs that only cost."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -107,9 +108,9 @@ class Asked:
     def __init__(self) -> None:
         self.strategies: list[Strategy] = []
 
-    def traded(self, variant: Strategy) -> pl.DataFrame:
-        self.strategies.append(variant)
-        return Trades.create_empty()
+    def traded(self, variants: Sequence[Strategy]) -> list[pl.DataFrame]:
+        self.strategies += variants
+        return [Trades.create_empty() for _ in variants]
 
 
 def test_a_rule_is_decided_anew_at_multiples_of_the_costs_and_of_the_delay_that_are_stated():

@@ -1,5 +1,6 @@
 """The question of money: both sides trade one rule, and calls have a price."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +22,12 @@ SESSIONS = 4
 class Stub(SpanInputs):
     """Sessions in which each model makes the trades that the test states; its rule is looked at."""
 
-    def traded(self, strategy: Strategy) -> pl.DataFrame:
-        model = self.forecasts["model"][0]
-        assert strategy.model == model
-        assert strategy.rules.history_days == self.forecasts["history_days"][0]
-        assert strategy.trading == sorted(WHITELIST), "no gate stands in the way of either side"
-        return Trades.of(pl.DataFrame(EARNED[model])) if EARNED[model] else Trades.create_empty()
+    def traded(self, strategies: Sequence[Strategy]) -> list[pl.DataFrame]:
+        for one in strategies:
+            own = self.forecasts.filter(model=one.model)
+            assert own["history_days"].unique().to_list() == [one.rules.history_days]
+            assert one.trading == sorted(WHITELIST), "no gate stands in the way of either side"
+        return [Trades.of(pl.DataFrame(EARNED[one.model])) for one in strategies]
 
 
 # Net of 2 bp each: asked 8, 3, 0, -4; the mix 3, 0, 0, -1; ewma_fhs 1 on the first day, har 3 on the last.
