@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from stages.io.settings import parse_yaml
+
 LOCK = Path("dvc.lock")
 
 
@@ -32,7 +34,7 @@ def changed_outputs(running: str) -> list[str]:
     None where the lock cannot be read.
     """
     try:
-        stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
+        stages = parse_yaml(LOCK.read_text(encoding="utf-8"))["stages"]
         made = {one["path"]: one["md5"] for name in stages.keys() - {running} for one in stages[name].get("outs", ())}
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return []
