@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from stages.forecasting.answering import COUNTED, answers_summary, ask_beside, benchmark_beside, by_symbol, quantile_table
+from stages.forecasting.answering import (
+    COUNTED,
+    answers_summary,
+    ask_beside,
+    benchmark_beside,
+    by_symbol,
+    quantile_table,
+)
 from stages.io.files import (
     PartitionedTables,
     read_frame,
