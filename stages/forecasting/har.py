@@ -136,7 +136,7 @@ def non_negative(x: Floats, y: Floats) -> Floats:
     from scipy.optimize import nnls  # a slow import
 
     n = x.shape[1]
-    triangle = np.linalg.qr(np.column_stack([x, y.T]), mode="r")[:n]
+    triangle: Floats = np.asarray(np.linalg.qr(np.column_stack([x, y.T]), mode="r"))[:n]
     return np.column_stack([nnls(triangle[:, :n], target)[0] for target in triangle[:, n:].T])
 
 

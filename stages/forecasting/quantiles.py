@@ -30,4 +30,5 @@ def _at(in_order: Floats, places: Floats) -> Floats:
     below = places.astype(np.int64)
     lower, upper = in_order.T[below], in_order.T[np.minimum(below + 1, last)]
     part, step = (places - below)[:, None], upper - lower
-    return np.where(part < 0.5, lower + step * part, upper - step * (1 - part))
+    found: Floats = np.where(part < 0.5, lower + step * part, upper - step * (1 - part))
+    return found

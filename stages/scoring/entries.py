@@ -1,7 +1,7 @@
 """What `metrics.json` says of a cell: every figure with its bounds, the tests and the PIT, from losses summed by day.
 
-Cells are judged many at a time. Those with as many days and symbols, and blocks as long, have the same days drawn: their
-losses lie beside each other in one matrix, which the draws multiply once.
+Cells are judged many at a time. Those with as many days and symbols, and blocks as long, have the same days drawn, so
+their losses lie beside each other, and the draws multiply them at once.
 
 *Tables*: the entries that `metrics.py` describes.
 *Shapes*: figures (cells,), and (cells, draws) of drawn days.
@@ -45,9 +45,8 @@ def entries(cells: Sequence[DaySums], params: GatesParams, *, with_bounds: bool)
             weights = None if block is None else drawn_days(n_days, block, params)
             for first in range(0, len(places), at_once):
                 some = places[first : first + at_once]
-                found |= zip(
-                    [members[place] for place in some], _entries(sums.some(some), weights, params), strict=True
-                )
+                scored = _entries(sums.some(some), weights, params)
+                found |= zip([members[place] for place in some], scored, strict=True)
     return [found[at] for at in range(len(cells))]
 
 
@@ -94,16 +93,16 @@ def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesPa
     """The figures of each cell."""
     values = summary(totals, version)
     names, told = list(values), np.stack(list(values.values()), axis=1).tolist()
-    nothing = [[None] * len(names)] * len(told)
-    low, high, floor, errors = _bounds(drawn, version, params) if drawn else (nothing, nothing, nothing, nothing)
+    missing = [[[np.nan] * len(names)] * len(told)] * 4
+    low, high, floor, errors = _bounds(drawn, version, params) if drawn else missing
     for cell, of_cell in enumerate(told):
         found: dict[str, Document] = {}
         for i, name in enumerate(names):
             figure = found[name] = {"value": rounded(of_cell[i]), "ci": None, "se": None}
             if name in RELATIVE:
                 figure["floor"] = None
-            if (error := errors[cell][i]) is not None and isfinite(error):
-                figure |= {"ci": [rounded(low[cell][i]), rounded(high[cell][i])], "se": rounded(error)}
+            if isfinite(errors[cell][i]):
+                figure |= {"ci": [rounded(low[cell][i]), rounded(high[cell][i])], "se": rounded(errors[cell][i])}
                 figure |= {"floor": rounded(floor[cell][i])} if "floor" in figure else {}
         yield found
 

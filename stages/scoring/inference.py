@@ -109,8 +109,8 @@ def _bandwidths(centred: Floats, covariance: Floats, quiet: int, longest: int) -
     forward, backward = np.pad(centred**2, ((0, 0), (1, 0))), np.pad(centred[:, ::-1] ** 2, ((0, 0), (1, 0)))
     upto, after = np.cumsum(forward, axis=1)[:, days], np.cumsum(backward, axis=1)[:, days]
     correlated = np.abs(covariance * n) >= 2.0 * np.sqrt(np.log10(n) / n) * np.sqrt(upto * after)
-    windows: NDArray[np.bool_] = sliding_window_view(np.asarray(correlated), quiet, axis=1)
-    calm = ~windows[:, : longest - quiet + 1].any(axis=-1)
+    windows: NDArray[np.bool_] = sliding_window_view(correlated, quiet, axis=1)[:, : longest - quiet + 1]
+    calm = np.logical_not(np.any(windows, axis=2))
     first = np.where(calm.any(axis=1), calm.argmax(axis=1), longest)
     return np.asarray(np.minimum(2 * np.maximum(first, 1), longest))
 
