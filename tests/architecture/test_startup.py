@@ -11,7 +11,6 @@ COSTLY = {"altair", "arch", "distributed", "dvc", "exchange_calendars", "gcsfs",
           "pandas", "rich", "scipy.optimize", "scipy.signal", "scipy.stats", "utilsforecast", "vl_convert"}  # fmt: skip
 USED = {
     "judge_worth": {"numba"},
-    "score_forecasts": {"utilsforecast"},
     "sweep": {"numba"},
     "backtest": {"numba"},
     "evaluate": {"numba"},
