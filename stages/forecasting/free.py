@@ -130,14 +130,15 @@ class PerSymbol:
         """Rows of the local candidates, and a program's questions. The rows of a snapshot are cut once for all."""
         settings = self.settings
         specs, horizons = settings.specs, settings.requests.horizons_min
-        planner = Planner(market, settings.unlimited, next(iter(specs.values())))
+        (first, spec), *rest = specs.items()
+        planner, others = Planner(market, settings.unlimited, spec), dict(rest)
         backends = {name: local_backend(name, settings.local, horizons) for name in specs if name != COMMAND}
         answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
         keys: dict[Candidate, list[str]] = {name: [] for name in backends}
         of_program: list[Question] = []
         for row in snapshots.iter_rows(named=True):
             question = self._question(planner, row)
-            questions = {name: _asked_of(spec, question) for name, spec in specs.items()}
+            questions = {first: question} | {name: _asked_of(other, question) for name, other in others.items()}
             if COMMAND in questions:
                 of_program.append(questions.pop(COMMAND))
             if not questions:
