@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from stages.forecasting.answering import COUNTED, answers_summary, ask_all, ask_benchmark, by_symbol, quantile_table
+from stages.forecasting.answering import (
+    COUNTED,
+    answers_summary,
+    ask_beside,
+    benchmark_beside,
+    by_symbol,
+    quantile_table,
+)
 from stages.io.files import (
     PartitionedTables,
     read_frame,
@@ -50,8 +57,7 @@ def main() -> None:
 
     questions = read_questions(REQUESTS)
     backend = open_backend(forecaster, requests)
-    answers = ask_all(questions, schedule, market, backend)
-    benchmark = ask_benchmark(questions, schedule, market, forecaster, requests)
+    answers, benchmark = ask_beside(questions, schedule, market, backend, benchmark_beside(forecaster, requests))
 
     parts = (quantile_table(part, answers, benchmark, requests, forecaster) for part in by_symbol(schedule))
     write_table_parts(Quantiles, parts, QUANTILES)

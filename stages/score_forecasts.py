@@ -7,7 +7,7 @@ import polars as pl
 
 from stages.io.files import PartitionedTables, PartsBeside, PartsOf, write_csv, write_json, write_table_parts
 from stages.io.parquet import read_distinct
-from stages.io.questions import read_questions
+from stages.io.questions import read_last_rows
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationMethod
@@ -21,7 +21,7 @@ from stages.scoring.discoveries import Stated
 from stages.scoring.free import free_scores
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
-from stages.scoring.tournament import coverage_by_time, reliability, tournament
+from stages.scoring.tournament import coverage_by_time, hits_by_session, reliability, tournament
 from stages.scoring.training import scores_by_training
 from stages.sources.oracle import planted
 from stages.tables.forecasts import Scored, makers, origin
@@ -54,7 +54,7 @@ def main() -> None:
     free = free_scores(beside, params, stated)
     trained = scores_by_training(beside, until.trained_until, asked, params, stated)
     oracle = partial(planted, bars=bars, params=market) if market else None
-    proofs = controls(forecasts, read_questions(REQUESTS), bars, params, oracle)
+    proofs = controls(forecasts, read_last_rows(REQUESTS), bars, params, oracle)
     gates = forecast_gates(scores, proofs, params, stated)
     proposed = tournament(forecasts, scores, params)
     label = pl.lit(origin(asked, source.kind, source.name)).alias("forecast")
@@ -63,8 +63,9 @@ def main() -> None:
     write_table_parts(Cells, cell_tables(scores), CELLS)
     write_json(gates, GATES)
     write_json(proposed, PROPOSAL)
-    write_csv(reliability(forecasts).with_columns(label), RELIABILITY)
-    write_csv(coverage_by_time(forecasts).with_columns(label), COVERAGE)
+    hits = hits_by_session(forecasts)
+    write_csv(reliability(hits).with_columns(label), RELIABILITY)
+    write_csv(coverage_by_time(hits).with_columns(label), COVERAGE)
     eligible = sum(cell["eligible"] for cell in gates["cells"])
     say("score_forecasts", cells=len(gates["cells"]), eligible=eligible, calibration=method)
 

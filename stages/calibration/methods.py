@@ -11,7 +11,7 @@ corrected in the same way, the benchmark too.
 *Source*: Chernozhukov, Fernandez-Val, Galichon (2010): sorting a crossed row never worsens its summed pinball loss.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.online import adaptive, tracked
-from stages.calibration.past import NEVER, Block, Found, Ranks, order_statistics
+from stages.calibration.past import NEVER, Block, Found, Ranks, Served, order_statistics, serve
 from stages.errors import DataContractError
 from stages.params.calibration import CalibrationParams, Method
 from stages.tables.forecasts import OFFSETS, QUANTILES
@@ -51,8 +51,7 @@ BLOCK = ["model", "history_days", "horizon_min"]
 CORRECTED = (*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated")
 SYMBOLS_OF_A_PART = 16
 Corrected = tuple[pl.DataFrame, pl.DataFrame]  # the corrected columns of each forecast, and the offsets
-Correct = Callable[[pl.DataFrame, CalibrationParams], Corrected]
-Finder = Callable[[Block, Floats, Ranks, CalibrationParams], Found]
+Finder = Callable[[Block, Floats, Sequence[Served], Ranks, CalibrationParams], Found]
 
 
 @dataclass(frozen=True)
@@ -109,12 +108,20 @@ def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration
     answered = forecasts.with_columns(
         pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
     )
-    done = {name: METHODS[name](answered, params) for name in params.methods}
-    corrected, offsets = ({name: one[which] for name, one in done.items()} for which in (0, 1))
+    sessions = sorted(answered["session"].unique())
+    blocks = answered.with_row_index("row").partition_by(BLOCK, maintain_order=True)
+    done = [_correct_block(rows, Block.of(rows, sessions), params) for rows in blocks]
+    corrected, offsets = {}, {}
+    for name in params.methods:
+        if METHODS[name] is None:
+            corrected[name], offsets[name] = identity(answered)
+        else:
+            corrected[name] = pl.concat(one[name][0] for one in done).sort("row").select(CORRECTED)
+            offsets[name] = pl.concat(one[name][1] for one in done)
     return Calibration(answered, corrected, offsets)
 
 
-def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
+def identity(answered: pl.DataFrame) -> Corrected:
     """As answered. It always counts as calibrated, since it uses no past outcomes."""
     rows = answered.with_columns(
         group_used=pl.lit("identity"),
@@ -125,44 +132,48 @@ def identity(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
     return rows.select(CORRECTED), _offsets_used(rows.clear(), np.empty((4, 0)))
 
 
-def by_past_errors(how: Conformal, find: Finder = order_statistics) -> Correct:
+@dataclass(frozen=True)
+class ByPastErrors:
     """A method that corrects by an order statistic of past scores, with a fixed or an adaptive rank."""
 
-    def correct(answered: pl.DataFrame, params: CalibrationParams) -> Corrected:
-        sessions = sorted(answered["session"].unique())
-        blocks = answered.with_row_index("row").partition_by(BLOCK, maintain_order=True)
-        done = [_correct_block(block, Block.of(block, sessions), how, find, params) for block in blocks]
-        corrected = pl.concat(rows for rows, _ in done).sort("row").select(CORRECTED)
-        return corrected, pl.concat(offsets for _, offsets in done)
-
-    return correct
+    how: Conformal
+    find: Finder = order_statistics
 
 
-METHODS: dict[Method, Correct] = {
-    "identity": identity,
-    "widen": by_past_errors(WIDEN),
-    "split": by_past_errors(SPLIT),
-    "cqr": by_past_errors(CQR),
-    "cqr_sides": by_past_errors(CQR_SIDES),
-    "aci": by_past_errors(CQR, adaptive),
-    "pid": by_past_errors(CQR, tracked),
+METHODS: dict[Method, ByPastErrors | None] = {
+    "identity": None,
+    "widen": ByPastErrors(WIDEN),
+    "split": ByPastErrors(SPLIT),
+    "cqr": ByPastErrors(CQR),
+    "cqr_sides": ByPastErrors(CQR_SIDES),
+    "aci": ByPastErrors(CQR, adaptive),
+    "pid": ByPastErrors(CQR, tracked),
 }
 
 
-def _correct_block(
-    rows: pl.DataFrame, block: Block, how: Conformal, find: Finder, params: CalibrationParams
-) -> Corrected:
-    q = rows.select(QUANTILES).to_numpy().T
-    u = _unit_bp(rows, params)
-    found = find(block, how.scores(q, rows["y_bp"].to_numpy(), u), how.ranks, params)
-    offsets = how.settle(found.offsets, params.widen_grid)
-    certain = ~np.isnan(found.offsets[0]) & ~np.isnan(u)
-    moved = in_order_around_median(how.apply(q, u, offsets).T)
-    final = np.where(certain[:, None], moved, q.T)
-    rows = rows.with_columns(
-        *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(found, certain)
-    )
-    return rows.select("row", *CORRECTED), _offsets_used(rows, offsets)
+def _correct_block(rows: pl.DataFrame, block: Block, params: CalibrationParams) -> dict[Method, Corrected]:
+    """Every method on the forecasts of one model, history and horizon; methods with the same scores share the past."""
+    q, y, u = rows.select(QUANTILES).to_numpy().T, rows["y_bp"].to_numpy(), _unit_bp(rows, params)
+    scored: dict[Conformal, tuple[Floats, list[Served]]] = {}
+    done = {}
+    for name in params.methods:
+        method = METHODS[name]
+        if method is None:
+            continue
+        how = method.how
+        if how not in scored:
+            scores = how.scores(q, y, u)
+            scored[how] = scores, list(serve(block, scores, how.ranks, params))
+        found = method.find(block, *scored[how], how.ranks, params)
+        offsets = how.settle(found.offsets, params.widen_grid)
+        certain = ~np.isnan(found.offsets[0]) & ~np.isnan(u)
+        moved = in_order_around_median(how.apply(q, u, offsets).T)
+        final = np.where(certain[:, None], moved, q.T)
+        told = rows.with_columns(
+            *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(found, certain)
+        )
+        done[name] = told.select("row", *CORRECTED), _offsets_used(told, offsets)
+    return done
 
 
 def _unit_bp(rows: pl.DataFrame, params: CalibrationParams) -> Floats:

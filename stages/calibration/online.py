@@ -23,12 +23,13 @@ future changes no bit of the past.
 Tibshirani (2023), Conformal PID control for time series prediction, equations 4 to 6.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.calibration.past import NEVER, Block, Found, Ranks, order_statistics, serve
+from stages.calibration.past import NEVER, Block, Found, Ranks, Served, order_statistics
 from stages.params.calibration import CalibrationParams
 
 Floats = NDArray[np.float64]
@@ -37,21 +38,24 @@ NOMINAL = np.array([0.1, 0.5, 0.5, 0.1])[:, None]
 LOWEST, HIGHEST = 0.01, 0.99
 
 
-def adaptive(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
-    """Offsets by adaptive levels; `ranks` only decides when the past is long enough."""
-    pieces = list(serve(block, scores, ranks, params))
+def adaptive(block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, params: CalibrationParams) -> Found:
+    """Offsets by adaptive levels; `ranks` only decided when the past is long enough."""
     offsets, learnt_us = np.full(scores.shape, np.nan), np.full(scores.shape[1], NEVER)
     alpha, last_us = np.repeat(NOMINAL, len(block.symbols), axis=1), np.full(len(block.symbols), NEVER)
+    of_piece, place = np.full(scores.shape[1], len(pieces)), np.zeros(scores.shape[1], np.int64)
+    for number, piece in enumerate(pieces):
+        of_piece[piece.rows], place[piece.rows] = number, np.arange(len(piece.rows))
     for today in block.by_session():
         learnt_us[today] = last_us[block.symbol[today]]
-        for piece in pieces:
-            rows, chosen, _ = np.intersect1d(piece.rows, today, assume_unique=True, return_indices=True)
+        for number, piece in enumerate(pieces):
+            rows = today[of_piece[today] == number]
+            chosen = place[rows]
             offsets[:, rows] = piece.pick(chosen, _rank(piece.n[piece.at[chosen]], alpha[:, block.symbol[rows]]))
-        for row in today[~np.isnan(scores[0, today] + offsets[0, today])]:
-            symbol = block.symbol[row]
-            missed = scores[:, row] > offsets[:, row]
-            alpha[:, symbol] = np.clip(alpha[:, symbol] + params.aci_gamma * (NOMINAL[:, 0] - missed), LOWEST, HIGHEST)
-            last_us[symbol] = block.known_us[row]
+        settled = today[~np.isnan(scores[0, today] + offsets[0, today])]
+        for rows in np.split(settled, np.flatnonzero(np.diff(block.known_us[settled])) + 1):  # one a symbol
+            symbol, missed = block.symbol[rows], scores[:, rows] > offsets[:, rows]
+            alpha[:, symbol] = np.clip(alpha[:, symbol] + params.aci_gamma * (NOMINAL - missed), LOWEST, HIGHEST)
+            last_us[symbol] = block.known_us[rows]
     found = Found.of(offsets, pieces)
     return replace(found, last_us=np.maximum(found.last_us, learnt_us))
 
@@ -104,9 +108,9 @@ class _Tracks:
         return self.start + np.round(params.pid_step * excess + integral, DECIMALS)
 
 
-def tracked(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
+def tracked(block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, params: CalibrationParams) -> Found:
     """Offsets that follow each symbol's scores; `group` is the symbol, `n` the outcomes of its start and since."""
-    known = order_statistics(block, scores, ranks, params)
+    known = order_statistics(block, scores, pieces, ranks, params)
     tracks = _Tracks.of(len(block.symbols))
     offsets, n, last_us = np.full(scores.shape, np.nan), np.zeros_like(known.n), np.full_like(known.last_us, NEVER)
     for today in block.by_session():

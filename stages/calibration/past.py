@@ -158,9 +158,8 @@ class Found:
         return cls(offsets, group, n, last_us)
 
 
-def order_statistics(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Found:
+def order_statistics(_: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, __: CalibrationParams) -> Found:
     """The `ranks(n)`-th smallest of the n past scores, from the first group that has enough of them."""
-    pieces = list(serve(block, scores, ranks, params))
     offsets = np.full(scores.shape, np.nan)
     for piece in pieces:
         offsets[:, piece.rows] = piece.pick(np.arange(len(piece.rows)), ranks(piece.n[piece.at]))

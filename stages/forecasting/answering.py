@@ -9,7 +9,7 @@ finite.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import MOST_BP, Answer, Asked, Backend
-from stages.forecasting.local import local_backend
+from stages.forecasting.local import LocalBackend, local_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market
@@ -34,29 +34,40 @@ def ask_all(
     questions: Sequence[Question], schedule: pl.DataFrame, market: Market, backend: Backend
 ) -> dict[str, Answer]:
     """One complete answer per question, by key, in the order of the questions."""
+    return ask_beside(questions, schedule, market, backend, None)[0]
+
+
+def ask_beside(
+    questions: Sequence[Question], schedule: pl.DataFrame, market: Market, backend: Backend, benchmark: Backend | None
+) -> tuple[dict[str, Answer], dict[str, Answer]]:
+    """The answers of a backend and of a benchmark of this machine to the same questions, by key.
+
+    Local forecasters are asked one question after the other, so that its rows are cut once for both.
+    """
     asked_for, scheduled = {question.key for question in questions}, set(schedule["key"].drop_nulls())
     if asked_for != scheduled:
         raise DataContractError(
             f"{len(scheduled - asked_for)} scheduled question(s) have no request file and {len(asked_for - scheduled)} "
             "request file(s) are not scheduled: `dvc repro build_requests` writes both again."
         )
-    answers = backend.answer([Asked(question, partial(market.window, question)) for question in questions])
+    together = not isinstance(backend, LocalBackend)
+    found: dict[str, Answer] = {}
+    if together:
+        found |= backend.answer([Asked(question, partial(market.window, question)) for question in questions])
+    beside: dict[str, Answer] = {}
     for question in questions:
-        require_whole(question, answers.get(question.key))
-    return {question.key: answers[question.key] for question in questions}
+        asked = [Asked(question, cache(partial(market.window, question)))]
+        if not together:
+            found |= backend.answer(asked)
+        require_whole(question, found.get(question.key))
+        if benchmark is not None:
+            beside |= benchmark.answer(asked)
+    return {question.key: found[question.key] for question in questions}, beside
 
 
-def ask_benchmark(
-    questions: Sequence[Question],
-    schedule: pl.DataFrame,
-    market: Market,
-    forecaster: ForecasterParams,
-    requests: RequestsParams,
-) -> dict[str, Answer]:
-    """The answers of persistence to the same questions; empty if persistence is the forecaster itself."""
-    if forecaster.name == BENCHMARK:
-        return {}
-    return ask_all(questions, schedule, market, local_backend(BENCHMARK, forecaster, requests.horizons_min))
+def benchmark_beside(forecaster: ForecasterParams, requests: RequestsParams) -> Backend | None:
+    """Persistence, unless it is the forecaster itself."""
+    return None if forecaster.name == BENCHMARK else local_backend(BENCHMARK, forecaster, requests.horizons_min)
 
 
 def by_symbol(schedule: pl.DataFrame) -> list[pl.DataFrame]:

@@ -9,21 +9,25 @@ moves. The draws are seeded by the question's key: the same question always has 
 place of GARCH.
 """
 
+from itertools import accumulate
+
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.forecasting.naive import session_starts
+from stages.forecasting.quantiles import linear
 from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 
 BUCKET_MIN = 30
 SMALLEST_BP = 1e-3  # a half hour without any move still gets a scale
+BLOCK, MOST_HALVINGS = 390, 500  # of a weighted mean: rows at once, and how often their weight is halved
+LEAST_DECAY = 1e-300
 
 
 def ewma_fhs(question: Question, window: Window, ahead: NDArray[np.int64], params: LocalWindows) -> NDArray[np.float64]:
     """Quantiles in bp, (levels, steps); paths go on to the horizon of the question, so that steps do not move draws."""
-    first = session_starts(window)[:-1][-params.lookback_sessions :]
+    first = window.opens[:-1][-params.lookback_sessions :]
     rows = slice(first[0] if len(first) else 0, None)
     bucket = window.minute[rows] // BUCKET_MIN
     returns = window.returns[rows] / UNITS_PER_BP
@@ -37,10 +41,9 @@ def ewma_fhs(question: Question, window: Window, ahead: NDArray[np.int64], param
     random = np.random.default_rng(int(question.key, 16))
     draws = random.choice(shocks, size=(question.horizon_min, params.fhs_paths))
     buckets = (window.minute[-1] + np.arange(1, question.horizon_min + 1)) // BUCKET_MIN
-    moves = np.cumsum(simulate(draws, variance[-1], decay) * usual[buckets][:, None], axis=0)
-    in_order = np.sort(moves[ahead - 1])  # numpy finds the same quantiles faster in sorted data
-    quantiles: NDArray[np.float64] = np.quantile(in_order, np.array(question.levels) / 100, axis=1)
-    return quantiles
+    steps = simulate(draws, variance[-1], decay) * usual[buckets][:, None]
+    moves = np.stack(list(accumulate(steps, np.add)))  # faster than cumsum, which goes path by path
+    return linear(np.sort(moves[ahead - 1]), np.array(question.levels) / 100)
 
 
 def usual_size(returns: NDArray[np.float64], bucket: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -59,18 +62,28 @@ def ewma_before(squares: NDArray[np.float64], decay: float) -> NDArray[np.float6
 
 
 def ewma_from(start: float, squares: NDArray[np.float64], decay: float) -> NDArray[np.float64]:
-    """The same from a given first value."""
-    from scipy.signal import lfilter  # a slow import
+    """The same from a given first value.
 
-    filtered, _ = lfilter([1 - decay], [1, -decay], squares, zi=[decay * start])
-    return np.concatenate([[start], filtered])
+    Within a block the squares are divided by their weight, summed up and multiplied again: every term is positive, so
+    nothing cancels, and a block ends before a weight is too small for a float. `scipy.signal` would take longer to
+    import than all filters of a small study to run.
+    """
+    length = int(np.clip(MOST_HALVINGS / -np.log2(max(decay, LEAST_DECAY)), 1, BLOCK))
+    weights = decay ** np.arange(length)
+    blocks = -(-len(squares) // length)
+    padded = np.zeros((blocks, length))
+    padded.reshape(-1)[: len(squares)] = squares
+    within = np.cumsum(padded * ((1 - decay) / weights), axis=1)
+    within *= weights
+    fading = weights * decay
+    ends = accumulate(within[:, -1].tolist(), lambda before, new: before * fading[-1] + new, initial=start)
+    within += np.array(list(ends)[:-1])[:, None] * fading
+    return np.concatenate([[start], within.reshape(-1)[: len(squares)]])
 
 
 def simulate(draws: NDArray[np.float64], variance: float, decay: float) -> NDArray[np.float64]:
     """Relative returns (horizon, paths): each step's shock times the volatility that the path has reached."""
-    current = np.full(draws.shape[1], variance)
-    steps = np.empty_like(draws)
-    for step, shocks in enumerate(draws):
-        steps[step] = shocks * np.sqrt(current)
-        current = decay * current + (1 - decay) * steps[step] ** 2
+    growth = decay + (1 - decay) * draws**2
+    reached = np.stack(list(accumulate(growth[:-1], np.multiply, initial=np.full(draws.shape[1], variance))))
+    steps: NDArray[np.float64] = draws * np.sqrt(reached)
     return steps

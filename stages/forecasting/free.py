@@ -16,7 +16,7 @@ A program of the user's (`command`) is not run here: `program_candidate.py` asks
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
 from typing import Any
@@ -129,24 +129,26 @@ class PerSymbol:
     def _answers(self, market: Market, snapshots: pl.DataFrame) -> tuple[list[pl.DataFrame], list[Question]]:
         """Rows of the local candidates, and a program's questions. The rows of a snapshot are cut once for all."""
         settings = self.settings
-        planners = {name: Planner(market, settings.unlimited, spec) for name, spec in settings.specs.items()}
-        horizons = settings.requests.horizons_min
-        backends = {name: local_backend(name, settings.local, horizons) for name in planners if name != COMMAND}
+        specs, horizons = settings.specs, settings.requests.horizons_min
+        (first, spec), *rest = specs.items()
+        planner, others = Planner(market, settings.unlimited, spec), dict(rest)
+        backends = {name: local_backend(name, settings.local, horizons) for name in specs if name != COMMAND}
         answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
         keys: dict[Candidate, list[str]] = {name: [] for name in backends}
         of_program: list[Question] = []
         for row in snapshots.iter_rows(named=True):
-            questions = {name: self._question(planner, row) for name, planner in planners.items()}
+            question = self._question(planner, row)
+            questions = {first: question} | {name: _asked_of(other, question) for name, other in others.items()}
             if COMMAND in questions:
                 of_program.append(questions.pop(COMMAND))
             if not questions:
                 continue
-            window = cache(partial(market.window, next(iter(questions.values()))))
-            for name, question in questions.items():
-                if question.key not in answers:
-                    answers |= backends[name].answer([Asked(question, window)])
-                require_whole(question, answers.get(question.key))
-                keys[name].append(question.key)
+            window = cache(partial(market.window, question))
+            for name, mine in questions.items():
+                if mine.key not in answers:
+                    answers |= backends[name].answer([Asked(mine, window)])
+                require_whole(mine, answers.get(mine.key))
+                keys[name].append(mine.key)
         return list(self._rows(snapshots, answers, keys)), of_program
 
     def _rows(
@@ -185,6 +187,12 @@ class PerSymbol:
         usable = market.usable[symbol]
         before = bisect_left(usable, session)
         return usable[max(0, before - self.settings.local.lookback_sessions) : before]
+
+
+def _asked_of(spec: ModelSpec, question: Question) -> Question:
+    """The same question of another candidate: every one of them uses every row and no clock."""
+    named = {name: getattr(spec, name) for name in ("model", "model_epoch", "deployment", "options")}
+    return replace(question, **named)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,13 +16,14 @@ these sessions, the answer is that of `ewma_fhs`.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from stages.forecasting.ewma_fhs import SMALLEST_BP, ewma_fhs, ewma_from
-from stages.forecasting.naive import session_starts
+from stages.forecasting.quantiles import linear
 from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
@@ -68,8 +69,7 @@ class Har:
 
     def __call__(self, question: Question, window: Window, ahead: Ints, params: LocalWindows) -> Floats:
         """Quantiles in bp, (levels, steps)."""
-        starts = session_starts(window)
-        whole = starts[-params.lookback_sessions - 1 :]
+        whole = window.opens[-params.lookback_sessions - 1 :]
         fit = None
         if len(whole) > FEWEST_SESSIONS:
             past = slice(whole[0], whole[-1])
@@ -91,7 +91,7 @@ def fit_sessions(returns: Ints, starts: Ints, ahead: Ints, horizon: int, levels:
     `starts`: of each session, and the end of the last.
     """
     bp, lengths = returns / UNITS_PER_BP, np.diff(starts)
-    minute = np.concatenate([np.arange(n) for n in lengths])
+    minute = np.arange(len(bp)) - np.repeat(starts[:-1], lengths)
     pattern = usual_by_minute(bp, minute, int(lengths.max()) + horizon)
     q = (bp / pattern[minute]) ** 2
     before = _ewma(q, np.full(len(HALF_LIVES_MIN), q.mean()))
@@ -100,17 +100,17 @@ def fit_sessions(returns: Ints, starts: Ints, ahead: Ints, horizon: int, levels:
     if np.count_nonzero(left >= horizon) < FEWEST_ROWS:
         return None
     x = np.column_stack([np.full(len(rows), q.mean()), before[rows]])
-    weight = 1 / np.maximum(before[rows, HOUR], SMALLEST)
+    weight = 1 / np.maximum(x[:, 1 + HOUR], SMALLEST)
     future = _sums(q, rows, left, ahead) / ahead[:, None] * weight
     usual = _sums(pattern[minute] ** 2, rows, left, ahead)
     moves = np.abs(_sums(returns, rows, left, ahead) / UNITS_PER_BP)
 
     beta, z = np.empty((x.shape[1], len(ahead))), np.empty((len(levels), len(ahead)))
-    for some, enough in _with_equal_rows(left, ahead):
-        beta[:, some] = non_negative(x[enough] * weight[enough, None], future[some, enough])
-        variance = np.maximum(beta[:, some].T @ x[enough].T, SMALLEST)
-        size = np.sort(moves[some, enough] / np.sqrt(variance * usual[some, enough]))
-        z[:, some] = quantiles_of_both_signs(size, levels)
+    for some, seen in _with_equal_rows(left, ahead):
+        beta[:, some] = non_negative(x[:seen] * weight[:seen, None], future[some, :seen])
+        variance = np.maximum(beta[:, some].T @ x[:seen].T, SMALLEST)
+        size = np.sort(moves[some, :seen] / np.sqrt(variance * usual[some, :seen]))
+        z[:, some] = linear(np.concatenate([-size[:, ::-1], size], axis=1), np.array(levels) / 100)  # with both signs
     return Fit(ahead, pattern, float(q.mean()), before[-1], beta, z)
 
 
@@ -128,27 +128,16 @@ def usual_by_minute(bp: Floats, minute: Ints, length: int) -> Floats:
     return usual
 
 
-def quantiles_of_both_signs(size: Floats, levels: tuple[int, ...]) -> Floats:
-    """Quantiles of each row's sorted sizes, every one taken once with either sign, (levels, rows).
-
-    They are those of `np.quantile`, which would look for the order a second time.
-    """
-    both = np.concatenate([-size[:, ::-1], size], axis=1).T
-    at = np.array(levels)[:, None] / 100 * (len(both) - 1)
-    below = at.astype(np.int64)
-    found: Floats = both[below[:, 0]] + (at - below) * (both[below[:, 0] + 1] - both[below[:, 0]])
-    return found
-
-
 def non_negative(x: Floats, y: Floats) -> Floats:
     """Least-squares coefficients of at least 0, a column for each row of `y`.
 
-    The triangle of a QR decomposition has the same least squares as `x` itself, in five rows.
+    The triangle of a QR decomposition of both has the same least squares as `x` itself, in five rows.
     """
     from scipy.optimize import nnls  # a slow import
 
-    orthogonal, triangle = np.linalg.qr(x)
-    return np.column_stack([nnls(triangle, target)[0] for target in y @ orthogonal])
+    n = x.shape[1]
+    triangle: Floats = np.asarray(np.linalg.qr(np.column_stack([x, y.T]), mode="r"))[:n]
+    return np.column_stack([nnls(triangle[:, :n], target)[0] for target in triangle[:, n:].T])
 
 
 def _ewma(q: Floats, start: Floats) -> Floats:
@@ -160,12 +149,13 @@ def _ewma(q: Floats, start: Floats) -> Floats:
 def _rows(starts: Ints) -> tuple[Ints, Ints]:
     """Rows of the regression, as the number of bars before them, and how many bars of the session are left there.
 
-    The first session is left out: its weighted means have hardly any past.
+    Those with the most bars left come first. The first session is left out: its weighted means have hardly any past.
     """
-    known = [np.arange(FIRST_MIN, n, STEP_MIN) for n in np.diff(starts)[1:]]
-    rows = np.concatenate([first + minutes for first, minutes in zip(starts[1:-1], known, strict=True)])
-    ends = np.repeat(starts[2:], [len(minutes) for minutes in known])
-    return rows, ends - rows
+    lengths = np.diff(starts)[1:, None]
+    minutes = np.arange(FIRST_MIN, lengths.max(), STEP_MIN)
+    rows, left = starts[1:-1, None] + minutes, lengths - minutes
+    order = np.argsort(-left[left > 0], kind="stable")
+    return rows[left > 0][order], left[left > 0][order]
 
 
 def _sums(values: NDArray[np.generic], rows: Ints, left: Ints, ahead: Ints) -> Floats:
@@ -175,8 +165,8 @@ def _sums(values: NDArray[np.generic], rows: Ints, left: Ints, ahead: Ints) -> F
     return sums
 
 
-def _with_equal_rows(left: Ints, ahead: Ints) -> list[tuple[slice, NDArray[np.bool_]]]:
-    """Steps, as slices, that the same rows can see to the end, and these rows."""
-    _, first = np.unique(np.searchsorted(np.unique(left), ahead), return_index=True)
-    stops = [*first[1:], len(ahead)]
-    return [(slice(begin, end), left >= ahead[begin]) for begin, end in zip(first, stops, strict=True)]
+def _with_equal_rows(left: Ints, ahead: Ints) -> list[tuple[slice, int]]:
+    """Steps, as slices, that the same rows can see to the end, and how many rows these are, from the first on."""
+    seen = np.searchsorted(-left, -ahead, side="right")
+    first = np.flatnonzero(np.diff(seen, prepend=-1))
+    return [(slice(begin, end), int(seen[begin])) for begin, end in pairwise([*first, len(ahead)])]

@@ -19,14 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import DataContractError
+from stages.forecasting.quantiles import weibull
 from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
-
-
-def session_starts(window: Window) -> NDArray[np.int64]:
-    """Row of the first bar of each session that the window holds from its open on, today's included."""
-    return np.flatnonzero(window.minute == 0)
 
 
 def past_moves(
@@ -36,27 +32,20 @@ def past_moves(
 
     A session too short for the whole horizon (a half day) is left out.
     """
-    starts = session_starts(window)
-    lengths = np.diff(starts)
-    starts = starts[:-1][-sessions:]
-    lengths = lengths[-sessions:]
+    opens = window.opens[-sessions - 1 :]
+    starts, lengths = opens[:-1], np.diff(opens)
     begins = starts[:, None] + np.array(minutes)
     fits = np.array(minutes) + horizon < lengths[:, None]
     rows = begins[fits]
-    level = np.cumsum(window.returns)
-    units = level[rows[:, None] + ahead] - level[rows][:, None]
+    level = window.level
+    units = level.take(rows[:, None] + ahead) - level.take(rows)[:, None]
     moves: NDArray[np.float64] = units / UNITS_PER_BP
     return moves
 
 
 def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:
-    """Quantiles of the moves around their median, one row a level: the median's row is 0, and rows never cross.
-
-    Rank p(n+1), so that the next move is below the quantile with probability p, also for small n.
-    *Source*: Hyndman and Fan (1996), The American Statistician 50(4), definition 6.
-    """
-    in_order = np.sort(moves.T)  # numpy finds the same quantiles three times as fast in sorted data
-    quantiles = np.quantile(in_order, np.array([*levels, 50]) / 100, axis=1, method="weibull")
+    """Quantiles of the moves around their median, one row a level: the median's row is 0, and rows never cross."""
+    quantiles = weibull(np.sort(moves.T), np.array([*levels, 50]) / 100)
     around_median: NDArray[np.float64] = quantiles[:-1] - quantiles[-1]
     return around_median
 

@@ -163,6 +163,9 @@ class PartitionedTables(Mapping[str, pl.DataFrame]):
     def __getitem__(self, symbol: str) -> pl.DataFrame:
         return self.partitions[symbol].read(self.only)
 
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self.partitions
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.partitions)
 

@@ -4,12 +4,14 @@ Above `MOST_FILES` questions, the same bytes are the lines of one file: DVC hash
 *Errors*: `DataContractError` for a file that is not the canonical form of a question.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from stages.errors import DataContractError
 from stages.io.atomic import replaced_directory
-from stages.questions.question import Question
+from stages.questions.question import Question, key_of
 
 MOST_FILES = 6_000
 LINES = "questions.jsonl"
@@ -30,12 +32,27 @@ def write_questions(lines: Iterable[bytes], count: int, folder: Path) -> None:
 
 def read_questions(folder: Path) -> list[Question]:
     """Every question of the folder, sorted by symbol, snapshot and key."""
+    return sorted((_parse(path, content) for path, content in _contents(folder)), key=_order)
+
+
+def read_last_rows(folder: Path) -> Iterator[tuple[str, datetime]]:
+    """The key of every question, and the start of the last bar that it sent."""
+    for path, content in _contents(folder):
+        try:
+            yield key_of(content), datetime.fromisoformat(json.loads(content)["end_utc"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataContractError(
+                f"{path}: this is not a question ({error}): `dvc repro build_requests` writes it again."
+            ) from error
+
+
+def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """The bytes of every question, and the file that holds them."""
     if not folder.is_dir():
         raise DataContractError(f"{folder} is missing: run `dvc repro build_requests`.")
-    contents = [(path, path.read_bytes()) for path in folder.rglob("*.json")]
+    yield from ((path, path.read_bytes()) for path in folder.rglob("*.json"))
     for path in folder.glob(LINES):
-        contents += [(path, line) for line in path.read_bytes().splitlines(keepends=True)]
-    return sorted((_parse(path, content) for path, content in contents), key=_order)
+        yield from ((path, line) for line in path.read_bytes().splitlines(keepends=True))
 
 
 def file_name(question: Question) -> str:

@@ -103,7 +103,7 @@ class Market:
 
     def past(self, symbol: str, cut: Cut, names: tuple[str, ...]) -> Values:
         """The named features on the rows of `cut`, NaN where unknown."""
-        return self.series(symbol).exogenous(cut.index, names)
+        return self.series(symbol).exogenous(cut.index, names) if names else np.empty((cut.rows, 0))
 
     def ahead(self, symbol: str, cut: Cut, names: tuple[str, ...], horizon_min: int) -> Values:
         """The named features for the minutes that are asked, as known at the snapshot.
@@ -132,13 +132,12 @@ class Market:
             question.features_sha256,
         ):
             raise _changed(question)
-        rows = cut.index
-        returns = series.returns[rows]
+        returns = cut.of(series.returns).copy()
         returns[0] = 0
         return Window(
-            ts_us=series.ts_us[rows],
-            session=series.session[rows],
-            minute=series.minute[rows],
+            ts_us=cut.of(series.ts_us),
+            session=cut.of(series.session),
+            minute=cut.of(series.minute),
             returns=returns,
             hist_exog=history,
             futr_exog=future,

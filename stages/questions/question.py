@@ -58,7 +58,7 @@ class Question:
     @cached_property
     def key(self) -> str:
         """The md5 of the canonical bytes: the hash that DVC records for the question's file."""
-        return hashlib.md5(self.canonical(), usedforsecurity=False).hexdigest()
+        return key_of(self.canonical())
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -78,7 +78,13 @@ class Question:
             raise DataContractError(
                 f"question of {question.symbol} at {question.snapshot_utc} is not in canonical form."
             )
+        vars(question)["key"] = key_of(content)  # these are its canonical bytes, so they are not made again
         return question
+
+
+def key_of(canonical: bytes) -> str:
+    """The md5 of a question's canonical bytes."""
+    return hashlib.md5(canonical, usedforsecurity=False).hexdigest()
 
 
 NAMES = [field.name for field in fields(Question)]

@@ -14,6 +14,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -23,6 +25,7 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.features.minutes import minute_return
 
 UNITS_PER_BP = 1_000_000
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,16 @@ class Window:
         total = np.cumsum(self.returns)
         y_bp: NDArray[np.float64] = (total - total[-1]) / UNITS_PER_BP
         return y_bp
+
+    @cached_property
+    def level(self) -> NDArray[np.int64]:
+        """Spliced sum of the returns up to each row."""
+        return np.cumsum(self.returns)
+
+    @cached_property
+    def opens(self) -> NDArray[np.int64]:
+        """Row of the first bar of each session that the window holds from its open on, today's included."""
+        return np.flatnonzero(self.minute == 0)
 
 
 def digest_of_sessions(digests: list[bytes]) -> str:
@@ -100,7 +113,19 @@ class Cut:
     @cached_property
     def index(self) -> NDArray[np.int64]:
         """Row numbers, oldest first."""
-        return np.concatenate([np.arange(first, stop) for first, stop in self.blocks])
+        return np.concatenate([np.arange(run.start, run.stop) for run in self.runs])
+
+    @cached_property
+    def runs(self) -> list[slice]:
+        """The same rows as slices, where sessions that follow each other are one."""
+        firsts, stops = zip(*self.blocks, strict=True)
+        breaks = [n for n, (stop, first) in enumerate(zip(stops, firsts[1:], strict=False), 1) if stop != first]
+        return [slice(firsts[n], stops[end - 1]) for n, end in pairwise([0, *breaks, len(firsts)])]
+
+    def of(self, values: NDArray[Number]) -> NDArray[Number]:
+        """Their values on the rows sent; a view where it can be one."""
+        parts = [values[run] for run in self.runs]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 @dataclass(frozen=True, eq=False)

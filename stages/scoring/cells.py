@@ -12,8 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from stages.scoring.entries import Document
 from stages.scoring.losses import VERSIONS
-from stages.scoring.metrics import CELL, COUNTS, Document
+from stages.scoring.metrics import CELL, COUNTS
 from stages.tables.scores import ALL_DAY, Cells
 
 OF_CELL = ("symbol", *CELL, *COUNTS, "n_days", "unmoved")

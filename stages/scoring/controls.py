@@ -18,7 +18,7 @@ The unit of evidence is the day; with few days, three standard errors are taken 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,11 +28,12 @@ from scipy.special import ndtr, stdtrit
 from stages.params.gates import GatesParams
 from stages.scoring.figures import LossRows, covered_50, ratio, relative_errors
 from stages.scoring.inference import Verdict, varies, worst
-from stages.scoring.losses import elementary_losses
+from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.scoring.metrics import Parts, asked_rows
 from stages.tables.forecasts import QUANTILES
 
 ALARM_SE = 3.0
+ERRORS_OF = ("y_bp", "planted_bp", "oracle_mae_bp", "persistence_mae_bp")
 MEDIANS = {"raw": "raw_q50", "calibrated": "q50"}
 CELLS = ["symbol", "history_days", "horizon_min", "method"]
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
@@ -48,7 +49,7 @@ def oracle_bound(forecasts: Parts, oracle: Oracle) -> Document:
     n = 0
     for part in forecasts:
         rows = _beside(part, oracle(part))
-        cells += [_cell(cell, version) for cell in rows.partition_by(CELLS, maintain_order=True) for version in MEDIANS]
+        cells += _cells(rows)
         n += rows.n_unique([*QUESTION, "history_days"])
     reach = [cell["oracle_rmae"] for cell in cells if cell["oracle_rmae"] is not None]
     alarms = sum(cell["alarm"] for cell in cells)
@@ -71,20 +72,29 @@ def _beside(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
     return scored.join(plant, on=QUESTION, how="left", validate="m:1", maintain_order="left")
 
 
-def _cell(cell: pl.DataFrame, version: str) -> Document:
-    y, answer, planted = cell.select("y_bp", MEDIANS[version], "planted_bp").to_numpy().T
+def _cells(rows: pl.DataFrame) -> Iterator[Document]:
+    """Every cell in both versions. Rows are sorted by cell and time."""
+    values = rows.select(*ERRORS_OF, *MEDIANS.values()).to_numpy()
+    day = rows["session"].to_physical().to_numpy()
+    first = 0
+    for cell in rows.group_by(CELLS, maintain_order=True).agg(pl.len().alias("rows")).iter_rows(named=True):
+        mine = slice(first, first := first + cell.pop("rows"))
+        yield from (cell | _cell(values[mine], day[mine], version) for version in MEDIANS)
+
+
+def _cell(values: Floats, day: NDArray[np.int32], version: str) -> Document:
+    y, planted = values[:, :2].T
+    answer, expected = values[:, len(ERRORS_OF) + VERSIONS.index(version)], values[:, 2 : len(ERRORS_OF)].sum(axis=0)
     error, best, still = np.abs(y - answer), np.abs(y - planted), np.abs(y)
-    days = cell.select("session", lead=best - error).group_by("session").agg(pl.col("lead").sum()).sort("session")
-    lead, se = _mean_and_error(days["lead"].to_numpy())
-    expected = cell.select("oracle_mae_bp", "persistence_mae_bp").to_numpy().sum(axis=0)
+    daily = np.add.reduceat(best - error, np.flatnonzero(np.diff(day, prepend=-1)))
+    lead, se = _mean_and_error(daily)
     return {
-        **cell.select(CELLS).row(0, named=True),
         "version": version,
         "rmae": _round(ratio(error.sum(), still.sum())),
         "oracle_rmae": _round(ratio(best.sum(), still.sum())),
         "expected_rmae": _round(ratio(expected[0], expected[1])),
         "lead_se": _round(lead / se) if se > 0 else None,
-        "alarm": not lead <= _alarm_errors(days.height) * se,  # also where the planted pattern could not be read
+        "alarm": not lead <= _alarm_errors(len(daily)) * se,  # also where the planted pattern could not be read
     }
 
 
@@ -110,31 +120,19 @@ Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
 NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})
 
 
-class Sent(Protocol):
-    """The fields of a question that a control needs."""
-
-    @property
-    def key(self) -> str:
-        """The name of the question."""
-
-    @property
-    def end_utc(self) -> datetime:
-        """Start of the last bar that was sent."""
-
-
 def controls(
     forecasts: Parts,
-    questions: Iterable[Sent],
+    last_rows: Iterable[tuple[str, datetime]],
     bars: Mapping[str, pl.DataFrame],
     params: GatesParams,
     oracle: Oracle | None = None,
 ) -> Document:
-    """A verdict for each control and for all together; `oracle` answers for an artificial market."""
-    ends = pl.DataFrame(
-        [(question.key, question.end_utc) for question in questions],
-        schema={"key": pl.String, "end_utc": pl.Datetime("us", "UTC")},
-        orient="row",
-    )
+    """A verdict for each control and for all together; `oracle` answers for an artificial market.
+
+    `last_rows` are the questions' keys with the start of the last bar that each sent.
+    """
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {"key": pl.String, "end_utc": pl.Datetime("us", "UTC")}
+    ends = pl.DataFrame(list(last_rows), schema=schema, orient="row")
     scores: dict[str, list[Score]] = {name: [] for name in ("echo", "oracle", "shifted_oracle")}
     counts = dict.fromkeys(scores, 0)
     for part in forecasts:

@@ -13,7 +13,7 @@ Gneiting, Wolffram, Resin and others (2023), Model Diagnostics and Forecast Eval
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -118,10 +118,13 @@ class LossRows:
 
     def by_day(self, rows: Ints) -> "DaySums":
         """The sums of some rows."""
-        days, day = np.unique(self.day[rows], return_inverse=True)
-        symbols, symbol = np.unique(self.symbol[rows], return_inverse=True)
+        symbol, day, losses = self.symbol[rows], self.day[rows], self.losses[rows]
+        starts = np.flatnonzero(np.diff(symbol, prepend=-1) | np.diff(day, prepend=-1))
+        days, at = np.unique(day[starts], return_inverse=True)
+        symbols, of = np.unique(symbol[starts], return_inverse=True)
         sums = np.zeros((len(symbols), len(days), len(self.names)))
-        np.add.at(sums, (symbol, day), self.losses[rows])
+        if len(rows):
+            np.add.at(sums, (of, at), np.add.reduceat(losses, starts, axis=0))
         errors = sums[:, :, [self.names.index(name) for name in ERRORS]]
         return DaySums(self.names, days, sums.sum(axis=0), errors)
 
@@ -139,7 +142,8 @@ class DaySums:
     """Losses summed by day.
 
     *Shapes*: days (days,), ascending, only those with an outcome; sums (days, losses) of all symbols; errors (symbols,
-    days, errors) of each symbol, in the order of `ERRORS`.
+    days, errors) of each symbol, in the order of `ERRORS`. Of several cells `beside` each other: sums (cells, days,
+    losses) and errors (symbols, cells, days, errors), and every figure is one a cell.
     """
 
     names: list[str]
@@ -161,6 +165,16 @@ class DaySums:
             first = stop
         return cls(parts[0].names, days, sums, errors)
 
+    @classmethod
+    def beside(cls, cells: Sequence[Self]) -> Self:
+        """Cells with as many days and symbols each; the days are those of the first."""
+        sums, errors = np.stack([one.sums for one in cells]), np.stack([one.errors for one in cells], axis=1)
+        return cls(cells[0].names, cells[0].days, sums, errors)
+
+    def some(self, cells: Sequence[int]) -> Self:
+        """Some of the cells that lie beside each other."""
+        return replace(self, sums=self.sums[cells], errors=self.errors[:, cells])
+
     @property
     def n_days(self) -> int:
         """Days with at least one outcome."""
@@ -179,19 +193,20 @@ class DaySums:
     @property
     def daily(self) -> Sums:
         """Loss -> one sum a day."""
-        return dict(zip(self.names, self.sums.T, strict=True))
+        return dict(zip(self.names, np.moveaxis(self.sums, -1, 0), strict=True))
 
     def totals(self) -> Totals:
         """Sums over all days."""
-        return self._named(self.sums.sum(axis=0), self.errors.sum(axis=1))
+        return self._named(self.sums.sum(axis=-2), self.errors.sum(axis=-2))
 
     def drawn(self, weights: Floats) -> Totals:
         """Sums over drawn days, the same days for all symbols. *Shapes*: weights (draws, days)."""
-        return self._named((weights @ self.sums).T, (weights @ self.errors).transpose(0, 2, 1))
+        drawn = (np.moveaxis(np.moveaxis(values, -2, -1) @ weights.T, -2, -1) for values in (self.sums, self.errors))
+        return self._named(*drawn)
 
     def _named(self, sums: Floats, errors: Floats) -> Totals:
-        by_symbol = np.moveaxis(errors, 1, 0)
-        return Totals(dict(zip(self.names, sums, strict=True)), dict(zip(ERRORS, by_symbol, strict=True)))
+        together, by_symbol = np.moveaxis(sums, -1, 0), np.moveaxis(errors, -1, 0)
+        return Totals(dict(zip(self.names, together, strict=True)), dict(zip(ERRORS, by_symbol, strict=True)))
 
 
 def summary(totals: Totals, version: str) -> dict[str, Floats]:

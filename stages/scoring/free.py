@@ -19,10 +19,11 @@ import polars as pl
 
 from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
+from stages.scoring.entries import Document, block_days, drawn_days, rounded
 from stages.scoring.figures import DaySums, Floats, LossRows, Sums, ratio, summary
 from stages.scoring.inference import bounds
 from stages.scoring.losses import elementary_losses
-from stages.scoring.metrics import Document, asked_rows, day_draws, rounded
+from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX, LEVELS
 
 Pairs = Iterable[tuple[pl.DataFrame, pl.DataFrame]]  # asked and free forecasts of the same symbols
@@ -90,9 +91,10 @@ def _skill(own: Floats, other: Floats, params: GatesParams) -> Document:
     """Skill in percent over another model, with its bounds from drawn days. *Shapes*: losses (days,)."""
     value = _percent(own.sum(), other.sum())
     against = own - np.nan_to_num(ratio(own.sum(), other.sum())) * other
-    weights = day_draws(len(own), [against], params) if np.isfinite(value) else None
-    if weights is None:
+    (block,) = block_days(against[None, None], params)
+    if block is None or not np.isfinite(value):
         return {"value": rounded(value), "ci": None}
+    weights = drawn_days(len(own), block, params)
     shares = (1.0 - params.skill_confidence, params.skill_confidence)
     low, high = bounds(_percent(weights @ own, weights @ other), shares)
     return {"value": rounded(value), "ci": [rounded(low), rounded(high)] if np.isfinite(low) else None}

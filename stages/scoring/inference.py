@@ -20,6 +20,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import chdtrc, stdtr
 
@@ -50,7 +51,14 @@ def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
 
     *Shapes*: drawn (..., draws); the result (shares, ...).
     """
-    return np.quantile(_whole(drawn), shares, axis=-1)
+    places = np.asarray(shares) * (drawn.shape[-1] - 1)
+    below = places.astype(np.int64)
+    above = np.minimum(below + 1, drawn.shape[-1] - 1)
+    near = np.partition(_whole(drawn), np.unique([below, above]), axis=-1)  # np.quantile would first move the axis
+    lower, upper = np.moveaxis(near[..., below], -1, 0), np.moveaxis(near[..., above], -1, 0)
+    part = (places - below).reshape(-1, *[1] * (drawn.ndim - 1))
+    found: Floats = np.where(part < 0.5, lower + (upper - lower) * part, upper - (upper - lower) * (1 - part))
+    return found
 
 
 def deviation(drawn: Floats) -> Floats:
@@ -62,41 +70,53 @@ def _whole(drawn: Floats) -> Floats:
     return np.where(np.isfinite(drawn).all(axis=-1, keepdims=True), drawn, np.nan)
 
 
-def varies(daily: Floats) -> bool:
-    """Whether days differ by more than the rounding of sums."""
-    if len(daily) < 2:
-        return False
-    return bool(np.any(np.abs(daily - daily.mean()) > ROUNDING * (1.0 + np.abs(daily).max())))
+def varies(daily: Floats) -> NDArray[np.bool_]:
+    """Whether days differ by more than the rounding of sums. *Shapes*: (..., days) to (...)."""
+    if daily.shape[-1] < 2:
+        return np.zeros(daily.shape[:-1], np.bool_)
+    largest = np.abs(daily).max(axis=-1, keepdims=True)
+    apart = np.abs(daily - daily.mean(axis=-1, keepdims=True))
+    return np.asarray((apart > ROUNDING * (1.0 + largest)).any(axis=-1))
 
 
 def block_length(daily: Floats) -> int:
-    """Mean block length in days, rounded up, for the stationary bootstrap of this daily series."""
-    n = len(daily)
-    centred = daily - daily.mean()
-    if not varies(daily):
-        return 1
+    """`block_lengths` of one series."""
+    return int(block_lengths(daily))
+
+
+def block_lengths(daily: Floats) -> NDArray[np.int64]:
+    """Mean block length in days, rounded up, for the stationary bootstrap of daily series, (..., days) to (...)."""
+    n = daily.shape[-1]
+    lengths = np.ones(daily.shape[:-1], np.int64)
+    varied = varies(daily)
+    if not varied.any():
+        return lengths
+    centred = daily[varied] - daily[varied].mean(axis=-1, keepdims=True)
     quiet = max(5, int(np.log10(n)))
     longest = int(np.ceil(np.sqrt(n))) + quiet
-    covariance = np.array([centred[lag:] @ centred[: n - lag] / n for lag in range(longest + 1)])
-    bandwidth = _bandwidth(centred, covariance, quiet, longest)
-    lags = np.arange(1, bandwidth + 1)
-    taper = np.minimum(1.0, 2.0 * (1.0 - lags / bandwidth))
-    spectral_slope = 2.0 * np.sum(taper * lags * covariance[lags])
-    long_run_variance = covariance[0] + 2.0 * np.sum(taper * covariance[lags])
+    lags = np.arange(longest + 1)
+    covariance = np.stack([(centred[:, lag:] * centred[:, : n - lag]).sum(axis=1) / n for lag in lags], axis=1)
+    bandwidth = _bandwidths(centred, covariance, quiet, longest)[:, None]
+    taper = np.clip(2.0 * (1.0 - lags / bandwidth), 0.0, 1.0)
+    taper[:, 0] = 0.0
+    spectral_slope = 2.0 * np.sum(taper * lags * covariance, axis=1)
+    long_run_variance = covariance[:, 0] + 2.0 * np.sum(taper * covariance, axis=1)
     length = np.cbrt(n * spectral_slope**2 / long_run_variance**2)
-    return int(np.clip(np.ceil(length), 1, np.ceil(min(3.0 * np.sqrt(n), n / 3.0))))
+    lengths[varied] = np.clip(np.ceil(length), 1, np.ceil(min(3.0 * np.sqrt(n), n / 3.0)))
+    return lengths
 
 
-def _bandwidth(centred: Floats, covariance: Floats, quiet: int, longest: int) -> int:
-    """Twice the first lag after which `quiet` autocorrelations in a row are insignificant."""
-    n = len(centred)
-    squares = centred**2
-    norms = np.array([np.sqrt(squares[lag + 1 :].sum() * squares[: n - lag - 1].sum()) for lag in range(longest + 1)])
-    correlated = np.abs(covariance * n) >= 2.0 * np.sqrt(np.log10(n) / n) * norms
-    for first in range(longest - quiet + 1):
-        if not correlated[first : first + quiet].any():
-            return min(2 * max(first, 1), longest)
-    return longest
+def _bandwidths(centred: Floats, covariance: Floats, quiet: int, longest: int) -> NDArray[np.int64]:
+    """Twice the first lag after which `quiet` autocorrelations in a row are insignificant, by series."""
+    n = centred.shape[1]
+    days = np.maximum(n - 1 - np.arange(longest + 1), 0)  # so many first, or last, days have a value a lag and a day on
+    forward, backward = np.pad(centred**2, ((0, 0), (1, 0))), np.pad(centred[:, ::-1] ** 2, ((0, 0), (1, 0)))
+    upto, after = np.cumsum(forward, axis=1)[:, days], np.cumsum(backward, axis=1)[:, days]
+    correlated = np.abs(covariance * n) >= 2.0 * np.sqrt(np.log10(n) / n) * np.sqrt(upto * after)
+    windows: NDArray[np.bool_] = sliding_window_view(correlated, quiet, axis=1)[:, : longest - quiet + 1]
+    calm = np.logical_not(np.any(windows, axis=2))
+    first = np.where(calm.any(axis=1), calm.argmax(axis=1), longest)
+    return np.asarray(np.minimum(2 * np.maximum(first, 1), longest))
 
 
 def diebold_mariano(daily_loss_difference: Floats) -> dict[str, float]:

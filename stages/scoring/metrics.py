@@ -13,7 +13,7 @@ deviation of the draws, and a relative error's `floor` its lower bound at `gates
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -22,23 +22,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stages.params.gates import GatesParams
-from stages.scoring.figures import DaySums, LossRows, Totals, covered_50, pit_counts, ratio, summary
-from stages.scoring.inference import block_length, bounds, day_weights, deviation, diebold_mariano, pit_uniformity
+from stages.scoring.entries import Document, entries
+from stages.scoring.figures import DaySums, LossRows
 from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.tables.forecasts import BENCHMARK, LEVELS
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Document = dict[str, Any]
 Parts = Iterable[pl.DataFrame]  # each holds all forecasts of some symbols; no symbol is in two
 CELL = ["history_days", "horizon_min", "method"]
 SCOPES = {"cells": ["symbol", *CELL], "by_snapshot": ["symbol", *CELL, "snapshot_et"], "pooled": CELL}
 WITH_BOUNDS = ("cells", "pooled")
 COUNTS = ("n", "n_void", "n_uncalibrated", "n_crossed")
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "method"]
-RELATIVE = ("rmae", "rrmse")
-DECIMALS = 6
-LEAST_P = 1e-6  # a smaller value would be written as 0
 
 
 def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
@@ -51,11 +46,14 @@ def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
     for part in forecasts:
         for name in part["method"].unique():
             scopes = SCOPES if name == method else WITH_BOUNDS
+            cells: dict[str, list[tuple[Document, DaySums]]] = {scope: [] for scope in scopes}
             for scope, cell, sums in _cells(part.filter(method=name), scopes):
-                if scope == "pooled":
-                    pooled[itemgetter(*CELL)(cell)].append((cell, sums))
-                else:
-                    found[scope].append(cell | _entry(sums, params, with_bounds=scope in WITH_BOUNDS))
+                cells[scope].append((cell, sums))
+            for cell, sums in cells.pop("pooled"):
+                pooled[itemgetter(*CELL)(cell)].append((cell, sums))
+            for scope, members in cells.items():
+                scored = entries([sums for _, sums in members], params, with_bounds=scope in WITH_BOUNDS)
+                found[scope] += [cell | entry for (cell, _), entry in zip(members, scored, strict=True)]
     found["pooled"] = [_pooled(parts, params) for parts in pooled.values()]
     return {scope: sorted(found[scope], key=itemgetter(*keys)) for scope, keys in SCOPES.items()}
 
@@ -82,73 +80,7 @@ def _pooled(parts: Sequence[tuple[Document, DaySums]], params: GatesParams) -> D
     cell = parts[0][0] | {name: sum(one[name] for one, _ in parts) for name in COUNTS}
     sums = DaySums.of_all([one for _, one in parts])
     symbols = {"n_symbols": sums.n_symbols, "n_symbols_unmoved": sums.n_symbols_unmoved}
-    return cell | symbols | _entry(sums, params, with_bounds=True)
-
-
-def _entry(sums: DaySums, params: GatesParams, *, with_bounds: bool) -> Document:
-    totals, weights = sums.totals(), day_draws(sums.n_days, _judged_series(sums), params) if with_bounds else None
-    drawn = None if weights is None else sums.drawn(weights)
-    versions = {version: _figures(totals, drawn, version, params) for version in VERSIONS}
-    together = totals.together
-    return {
-        "n_days": sums.n_days,
-        "unmoved": rounded(ratio(together["unmoved"], together["n"])),
-        "ties": {version: rounded(ratio(together[f"{version}_tied"], together["n"])) for version in VERSIONS},
-        "metrics": {name: {version: versions[version][name] for version in VERSIONS} for name in versions["raw"]},
-        "dm": {version: _tested(diebold_mariano(_daily_advantage(sums, version))) for version in VERSIONS},
-        "pit": {version: _pit(totals, drawn, version) for version in VERSIONS},
-    }
-
-
-def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesParams) -> dict[str, Document]:
-    values = {name: rounded(value) for name, value in summary(totals, version).items()}
-    found: dict[str, Document] = {name: {"value": value, "ci": None, "se": None} for name, value in values.items()}
-    for name in RELATIVE:
-        found[name]["floor"] = None
-    if drawn is None:
-        return found
-    draws = summary(drawn, version)
-    stacked = np.stack([draws[name] for name in values])
-    low, high, floor = bounds(
-        stacked, [1.0 - params.skill_confidence, params.skill_confidence, 1.0 - params.worse_confidence]
-    )
-    for i, (figure, se) in enumerate(zip(found.values(), deviation(stacked), strict=True)):
-        if np.isfinite(se):
-            figure |= {"ci": [rounded(low[i]), rounded(high[i])], "se": rounded(se)}
-            figure |= {"floor": rounded(floor[i])} if "floor" in figure else {}
-    return found
-
-
-def day_draws(n_days: int, series: Iterable[Floats], params: GatesParams) -> Floats | None:
-    """Draws of days, None below `gates.min_ci_days`; with enough days, in blocks: the median of what the series need.
-
-    The longest would make the bounds of 60 independent days too narrow (docs/EVALUATION.md).
-    """
-    if n_days < params.min_ci_days:
-        return None
-    in_blocks = n_days >= params.block_bootstrap_days
-    block_days = int(np.median([block_length(one) for one in series])) if in_blocks else 1
-    return day_weights(n_days, block_days, params.bootstrap_reps, params.bootstrap_seed)
-
-
-def _judged_series(sums: DaySums) -> Iterator[Floats]:
-    """Each judged figure as a daily series: a day's contribution to the numerator beyond the figure's value."""
-    daily = sums.daily
-    covered = covered_50(daily, "calibrated")
-    for part, below in ((daily["calibrated_abs"], "abs_y"), (daily["calibrated_sq"], "sq_y"), (covered, "n")):
-        whole = daily[below]
-        yield part - np.nan_to_num(ratio(part.sum(), whole.sum())) * whole
-
-
-def _daily_advantage(sums: DaySums, version: str) -> Floats:
-    daily = sums.daily
-    return (daily[f"{version}_abs"] - daily["abs_y"]) / daily["n"]
-
-
-def _pit(totals: Totals, drawn: Totals | None, version: str) -> Document:
-    counts = pit_counts(totals.together, version)
-    test = pit_uniformity(counts, None if drawn is None else pit_counts(drawn.together, version))
-    return {"counts": [_count(count) for count in counts]} | _tested(test)
+    return cell | symbols | entries([sums], params, with_bounds=True)[0]
 
 
 def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
@@ -176,18 +108,3 @@ def _members(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iter
     for cell in counted.join(places, on=keys, how="left").sort(keys).iter_rows(named=True):
         members = np.array(cell.pop("row") or [], dtype=np.int64)
         yield cell, members
-
-
-def _count(many: float) -> float:
-    """A whole number, unless ties were shared out."""
-    return int(many) if float(many).is_integer() else round(float(many), DECIMALS)
-
-
-def _tested(values: Mapping[str, float]) -> Document:
-    """A test's statistic and its p."""
-    return {name: rounded(max(value, LEAST_P) if name.startswith("p_") else value) for name, value in values.items()}
-
-
-def rounded(value: float | Floats) -> float | None:
-    """Six decimals, null where there is no number, and no zero with a sign."""
-    return round(float(value), DECIMALS) + 0.0 if np.isfinite(value) else None

@@ -29,12 +29,12 @@ from stages.scoring.metrics import Parts, asked_rows
 from stages.tables.forecasts import LEVELS
 
 DECIMALS = 6
-KIND = ["method", "horizon_min"]
+KIND, CLOCK = ["method", "horizon_min"], "snapshot_et"
 
 
-def reliability(forecasts: Parts) -> pl.DataFrame:
-    """Share of outcomes at or below each quantile, beside its level."""
-    sums = _by_session(forecasts, KIND).drop("session").group_by(KIND).sum()
+def reliability(hits: pl.DataFrame) -> pl.DataFrame:
+    """Share of outcomes at or below each quantile, beside its level, from `hits_by_session`."""
+    sums = hits.drop("session", CLOCK).group_by(KIND).sum()
     counts = {version: hit_counts(_columns(sums), version) for version in VERSIONS}
     levels = [
         sums.select(
@@ -48,27 +48,28 @@ def reliability(forecasts: Parts) -> pl.DataFrame:
     return pl.concat(levels).sort(*KIND, "level")
 
 
-def coverage_by_time(forecasts: Parts) -> pl.DataFrame:
-    """Share of outcomes inside [q25, q75], by clock time of the snapshot."""
-    keys = [*KIND, "snapshot_et"]
-    by_session = _by_session(forecasts, keys)
-    days = by_session.group_by(keys).agg(n_days=pl.col("session").n_unique())
-    sums = by_session.drop("session").group_by(keys).sum().join(days, on=keys)
+def coverage_by_time(hits: pl.DataFrame) -> pl.DataFrame:
+    """Share of outcomes inside [q25, q75], by clock time of the snapshot, from `hits_by_session`."""
+    keys = [*KIND, CLOCK]
+    days = hits.group_by(keys).agg(n_days=pl.col("session").n_unique())
+    sums = hits.drop("session").group_by(keys).sum().join(days, on=keys)
     counts = {version: hit_counts(_columns(sums), version) for version in VERSIONS}
     shares = (_share(counts[version][75] - counts[version][25], sums).alias(version) for version in VERSIONS)
     return sums.select(*keys, *shares, pl.col("n").cast(pl.UInt32), "n_days").sort(keys)
 
 
-def _by_session(forecasts: Parts, keys: list[str]) -> pl.DataFrame:
-    """Hits and ties of each session, summed over symbols."""
+def hits_by_session(forecasts: Parts) -> pl.DataFrame:
+    """Hits and ties of each method, horizon, clock time and session, summed over symbols."""
+    keys = [*KIND, CLOCK, "session"]
     parts = [
         asked_rows(part)
         .filter(~pl.col("void"), "calibrated")
         .with_columns(pl.lit(1.0).alias("n"), *hits_and_ties())
-        .select(*keys, "session", "n", pl.selectors.matches("_(hit|tie)_"))
+        .group_by(keys)
+        .agg(pl.col("n").sum(), pl.selectors.matches("_(hit|tie)_").sum())
         for part in forecasts
     ]
-    return pl.concat(parts).group_by(*keys, "session").sum()
+    return pl.concat(parts).group_by(keys).sum()
 
 
 def _columns(frame: pl.DataFrame) -> Sums:

@@ -16,8 +16,9 @@ import polars as pl
 
 from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
+from stages.scoring.entries import Document
 from stages.scoring.free import Pairs, free_scores
-from stages.scoring.metrics import Document, score
+from stages.scoring.metrics import score
 from stages.tables.forecasts import NEVER, is_untrained
 
 

@@ -11,6 +11,7 @@ quadrature. Jumps and ticks are left out: one outcome in four hundred contains a
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,7 @@ from stages.sources.synthetic import FULL_SESSION_MIN, PLANTS, Floats, Integers,
 BP = 1e4
 NODES = 21
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
+SESSION = ["symbol", "session", "n_bars"]
 KNOWN = ("planted_bp", "oracle_mae_bp", "persistence_mae_bp")
 NO_MINUTES = pl.DataFrame(
     schema={
@@ -40,13 +42,15 @@ def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: S
     symbols = sorted(set(questions["symbol"]) & set(bars))
     minutes = pl.concat([NO_MINUTES, *(_minutes(symbol, bars[symbol], questions) for symbol in symbols)])
     asked = questions.join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
-    answers = []
-    for (symbol, session, n_bars), rows in asked.group_by("symbol", "session", "n_bars", maintain_order=True):
+    m0, horizon_min = asked["m0"].to_numpy(), asked["horizon_min"].to_numpy()
+    known = {name: np.empty(asked.height) for name in KNOWN}
+    first = 0
+    for symbol, session, n_bars, count in asked.group_by(*SESSION, maintain_order=True).agg(pl.len()).iter_rows():
+        mine = slice(first, first := first + count)
         path = PLANTS[params.plant].path(symbol, params, session, n_bars)
-        m0, horizon_min = rows["m0"].to_numpy(), rows["horizon_min"].to_numpy()
-        answers.append(rows.select(QUESTION).with_columns(**expectation(symbol, params, path, m0, horizon_min)))
-    empty = asked.select(QUESTION).clear().with_columns(pl.lit(None, pl.Float64).alias(name) for name in KNOWN)
-    return pl.concat([empty, *answers]).sort(QUESTION)
+        for name, values in expectation(symbol, params, path, m0[mine], horizon_min[mine]).items():
+            known[name][mine] = values
+    return asked.select(QUESTION).with_columns(**known)
 
 
 def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
@@ -61,12 +65,19 @@ def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.Dat
     ).filter(pl.col("snapshot_utc").is_in(asked.implode()))
 
 
+@cache
+def _quadrature() -> tuple[Floats, Floats]:
+    """Nodes and weights of a mean over the volatility level."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    return nodes, weights
+
+
 def expectation(
     symbol: str, params: SyntheticParams, path: Floats, m0: Integers, horizon_min: Integers
 ) -> dict[str, Floats]:
     """The planted move and the two mean absolute errors, from the end of each minute `m0` over each `horizon_min`."""
     move, surprise = PLANTS[params.plant].ahead(symbol, params, path, m0, horizon_min)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    nodes, weights = _quadrature()
     level = np.exp(params.vol_sd * nodes - params.vol_sd**2)
     squares = np.cumsum(diurnal_shape(len(path) - 1) ** 2)
     walk = params.daily_sigma**2 * (squares[m0 + horizon_min] - squares[m0]) / FULL_SESSION_MIN

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.forecasting.answering import answers_summary, ask_all, ask_benchmark, quantile_table
+from stages.forecasting.answering import answers_summary, ask_all, ask_beside, benchmark_beside, quantile_table
 from stages.forecasting.backend import Answer
+from stages.forecasting.local import local_backend
 from stages.tables.forecasts import QUANTILES, Quantiles, Schedule
 from tests.features.made_bars import made_calendar
 from tests.forecasting.windows import forecaster_params
@@ -34,6 +35,10 @@ class Scripted:
 
 def ask(twist=lambda answers: answers):
     return ask_all(QUESTIONS, SCHEDULE, MARKET, Scripted(twist))
+
+
+def ask_with_benchmark(forecaster=TIMEGPT):
+    return ask_beside(QUESTIONS, SCHEDULE, MARKET, Scripted(), benchmark_beside(forecaster, REQUESTS))
 
 
 def table(answers, benchmark=None, forecaster=TIMEGPT, schedule=SCHEDULE):
@@ -90,7 +95,7 @@ def test_histories_that_are_one_question_stand_in_the_table_as_two_rows_with_one
 
 
 def test_persistence_stands_beside_every_forecast_without_a_key():
-    rows = table(ask(), ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT, REQUESTS))
+    rows = table(*ask_with_benchmark())
     benchmark = rows.filter(pl.col("model") == "persistence")
     assert rows.filter(pl.col("model") == "timegpt-2.1").height == benchmark.height
     assert set(benchmark.select("key", "source", "q50").rows()) == {(None, "local:persistence", 0.0)}
@@ -99,13 +104,23 @@ def test_persistence_stands_beside_every_forecast_without_a_key():
 
 def test_persistence_as_the_forecaster_is_asked_once_and_has_keys():
     forecaster = forecaster_params(name="persistence", model="persistence")
-    assert ask_benchmark(QUESTIONS, SCHEDULE, MARKET, forecaster, REQUESTS) == {}
+    assert ask_with_benchmark(forecaster)[1] == {}
     assert table(ask(), {}, forecaster)["key"].null_count() == 0
 
 
+def test_a_local_forecaster_and_the_benchmark_say_beside_each_other_what_they_say_alone():
+    backends = [local_backend(name, TIMEGPT, REQUESTS.horizons_min) for name in ("seasonal", "persistence")]
+    beside = ask_beside(QUESTIONS, SCHEDULE, MARKET, *backends)
+    for answers, backend in zip(beside, backends, strict=True):
+        alone = ask_all(QUESTIONS, SCHEDULE, MARKET, backend)
+        assert {key: one.values_bp.tolist() for key, one in answers.items()} == {
+            key: one.values_bp.tolist() for key, one in alone.items()
+        }
+
+
 def test_the_summary_counts_answers_and_says_nothing_of_their_price():
-    answers = ask()
-    assert answers_summary(answers, table(answers, ask_benchmark(QUESTIONS, SCHEDULE, MARKET, TIMEGPT, REQUESTS))) == {
+    answers, benchmark = ask_with_benchmark()
+    assert answers_summary(answers, table(answers, benchmark)) == {
         "schema_version": 1,
         "questions": len(QUESTIONS),
         "distinct_keys": len(QUESTIONS),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
-from stages.forecasting.ewma_fhs import ewma_before, usual_size
+from stages.forecasting.ewma_fhs import ewma_before, ewma_from, simulate, usual_size
 from stages.forecasting.local import LOCAL_FORECASTERS, local_backend
 from stages.forecasting.naive import past_moves
 from stages.params.forecaster import LOCAL_OPTIONS
@@ -173,3 +174,19 @@ def test_the_usual_size_of_half_hours_by_hand():
 def test_the_weighted_variance_by_hand():
     """Half life 1: 0.5 * old + 0.5 * new, from the overall mean of 4, 0, 8."""
     assert ewma_before(np.array([4.0, 0.0, 8.0]), 0.5).tolist() == [4, 4, 2, 5]
+
+
+@pytest.mark.parametrize("half_life_min", [1e-6, 0.01, 1, 60, 1950, 1e6])
+@pytest.mark.parametrize("rows", [1, 389, 390, 1000])
+def test_the_weighted_variance_is_a_linear_filter_whatever_its_half_life(half_life_min, rows):
+    # Source of the expected values: scipy.signal.
+    squares, decay = np.random.default_rng(rows).chisquare(1, rows), 0.5 ** (1 / half_life_min)
+    expected, _ = lfilter([1 - decay], [1, -decay], squares, zi=[decay * 3.0])
+    assert ewma_from(3.0, squares, decay) == pytest.approx([3.0, *expected], rel=1e-12)
+
+
+def test_each_simulated_shock_moves_the_variance_of_the_next_one():
+    """Variance 4: a shock of 3 is a return of 6; with decay 0.5 the next variance is 2 + 18, then 10 + 10."""
+    steps = simulate(np.array([[3.0, 0.0], [-1.0, 1.0], [0.5, 2.0]]), 4.0, 0.5)
+    assert steps[:, 0] == pytest.approx([6, -(20**0.5), 0.5 * 20**0.5])
+    assert steps[:, 1] == pytest.approx([0, 2**0.5, 2 * 2**0.5])

@@ -9,7 +9,7 @@ from dvc_data.hashfile.db import HashFileDB
 from dvc_objects.fs.local import LocalFileSystem
 
 from stages.errors import DataContractError
-from stages.io.questions import LINES, MOST_FILES, file_name, read_questions, write_questions
+from stages.io.questions import LINES, MOST_FILES, file_name, read_last_rows, read_questions, write_questions
 from tests.features.made_bars import made_calendar
 from tests.questions.markets import plan, random_market
 from tests.questions.test_question import QUESTION
@@ -35,6 +35,26 @@ def test_a_file_is_named_by_symbol_snapshot_and_key():
 def test_every_key_is_the_md5_that_dvc_records_for_its_file(tmp_path):
     write(QUESTIONS, tmp_path / "requests")
     assert dvc_manifest(tmp_path / "requests") == {file_name(question): question.key for question in QUESTIONS}
+
+
+@pytest.mark.parametrize("most_files", [MOST_FILES, 1])
+def test_keys_and_last_rows_are_those_of_the_questions(tmp_path, monkeypatch, most_files):
+    monkeypatch.setattr("stages.io.questions.MOST_FILES", most_files)
+    write(QUESTIONS, tmp_path)
+    assert sorted(read_last_rows(tmp_path)) == sorted((question.key, question.end_utc) for question in QUESTIONS)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"end_utc": 5}'])
+def test_without_a_last_row_it_is_no_question(tmp_path, content):
+    (tmp_path / "broken.json").write_bytes(content)
+    with pytest.raises(DataContractError, match=r"broken.json: this is not a question .*build_requests"):
+        list(read_last_rows(tmp_path))
+
+
+def test_a_question_that_was_read_has_the_key_of_one_that_was_made(tmp_path):
+    write(QUESTIONS, tmp_path)
+    assert [replace(question).key for question in read_questions(tmp_path)] == [question.key for question in QUESTIONS]
+    assert [question.key for question in read_questions(tmp_path)] == [question.key for question in QUESTIONS]
 
 
 def test_what_is_written_is_read_in_order_whatever_stood_there_before(tmp_path):

@@ -1,7 +1,6 @@
 """A pipeline with a leak, or with its clock off by a minute, cannot pass its own controls."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,17 +16,10 @@ SYMBOLS = ("A", "B")
 MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What a control sees of a question."""
-
-    key: str
-    end_utc: datetime
-
-
-def questions(frame: pl.DataFrame, ends_before_snapshot: timedelta = MINUTE) -> Iterator[Sent]:
+def questions(frame: pl.DataFrame, ends_before_snapshot: timedelta = MINUTE) -> Iterator[tuple[str, datetime]]:
+    """What a control sees of each question."""
     for key, snapshot in frame.filter(pl.col("key").is_not_null()).select("key", "snapshot_utc").iter_rows():
-        yield Sent(key, snapshot - ends_before_snapshot)
+        yield key, snapshot - ends_before_snapshot
 
 
 def random_walk(symbol: str, days: list[object]) -> pl.DataFrame:

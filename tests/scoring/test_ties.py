@@ -8,7 +8,7 @@ from utilsforecast import losses
 from stages.scoring.gates import forecast_gates, judge_coverage
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import score
-from stages.scoring.tournament import coverage_by_time, reliability
+from stages.scoring.tournament import coverage_by_time, hits_by_session, reliability
 from stages.tables.forecasts import LEVELS, QUANTILES
 from tests.scoring.simulated import GATES, METHOD, as_answered, stated, with_truth
 
@@ -78,10 +78,13 @@ def test_without_ties_every_share_is_that_of_closed_intervals():
 
 
 def test_plots_follow_the_same_rule():
-    assert reliability([RIGHT])["calibrated"].to_list() == [0.05, 0.25, 0.5, 0.75, 0.95]
+    hits = hits_by_session([RIGHT])
+    assert reliability(hits)["calibrated"].to_list() == [0.05, 0.25, 0.5, 0.75, 0.95]
     unmoved = RIGHT.with_columns(pl.lit(True).alias("void"), pl.lit(1e6).alias("y_bp"))
-    assert reliability([RIGHT, unmoved]).equals(reliability([RIGHT])), "what has no outcome counts nowhere"
-    assert coverage_by_time([RIGHT]).row(0, named=True) | {"snapshot_et": ""} == {
+    assert reliability(hits_by_session([RIGHT, unmoved])).equals(reliability(hits)), (
+        "without an outcome it counts nowhere"
+    )
+    assert coverage_by_time(hits).row(0, named=True) | {"snapshot_et": ""} == {
         "method": METHOD, "horizon_min": 10, "snapshot_et": "", "raw": 0.5, "calibrated": 0.5, "n": 10, "n_days": 10,
     }  # fmt: skip
 

@@ -1,0 +1,26 @@
+"""A cut's rows as slices are its rows one by one."""
+
+import numpy as np
+import pytest
+
+from stages.questions.window import Cut
+
+VALUES = np.arange(100) * 3
+
+
+@pytest.mark.parametrize(
+    ("blocks", "runs"),
+    [
+        ([(4, 9)], 1),
+        ([(0, 10), (10, 20), (20, 23)], 1),  # sessions that follow each other
+        ([(5, 10), (20, 30), (30, 31)], 2),
+        ([(0, 10), (20, 30), (50, 60), (60, 70), (90, 99)], 4),
+    ],
+)
+def test_sessions_that_follow_each_other_are_one_slice(blocks, runs):
+    cut = Cut(tuple(blocks[:-1]), blocks[-1])
+    rows = [row for first, stop in blocks for row in range(first, stop)]
+    assert len(cut.runs) == runs
+    assert cut.index.tolist() == rows
+    assert cut.of(VALUES).tolist() == [3 * row for row in rows]
+    assert np.shares_memory(cut.of(VALUES), VALUES) == (runs == 1)
