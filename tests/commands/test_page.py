@@ -1,12 +1,12 @@
 """`make page`: a run of the past with its params as they stood, its commit, and a browser for those who ask for it."""
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from stages.commands import pages
 from stages.commands.pages import named, shown
-from tests.reporting.records import record
 
 
 def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):
@@ -43,7 +43,7 @@ def test_a_run_is_named_with_its_commit_and_the_workspace_with_what_no_commit_ho
 def test_open_shows_what_was_written_or_says_where_it_lies(repository, monkeypatch, capsys):
     path, commit = repository
     asked, written = [], path / "artifacts/page/wider.html"
-    monkeypatch.setattr(pages, "read_run", lambda _: record())
+    monkeypatch.setattr(pages, "read_run", lambda _: SimpleNamespace(gates={"verdict": "PASS"}))
     monkeypatch.setattr(pages, "panels", lambda _: [])
     monkeypatch.setattr(pages, "render_page", lambda *told: told[-1])
     pages.page("wider")
