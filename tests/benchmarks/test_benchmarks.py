@@ -21,7 +21,7 @@ SHORT = {
     "bench_startup list_source": "it.REPEATS = 1",
     "bench_superior_ability": "it.VARIANTS, it.GRIDS = 200, 5",
     "bench_sweep 100": "it.GRIDS = {100: (3, (2, 5, 5, 2))}",
-    "bench_universe 4": "",
+    "bench_universe 2": "",
     "bench_worth 200": "",
     "detection 1": "",
 }

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,19 @@ class Team:
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    folder = tmp_path_factory.mktemp("team")
+    with team_in(tmp_path_factory.mktemp("team")) as founded:
+        yield founded
+
+
+@pytest.fixture
+def buyers(tmp_path: Path) -> Iterator[Team]:
+    """A team with a bucket of its own."""
+    with team_in(tmp_path) as founded:
+        yield founded
+
+
+@contextmanager
+def team_in(folder: Path) -> Iterator[Team]:
     with gcs_server(folder / "gcs.log") as address:
         yield Team(folder, address)
 
@@ -157,9 +169,9 @@ def test_the_workflow_for_pull_requests_prices_runs_and_comments(walked, team, t
 
 
 def test_what_one_bought_a_colleague_without_a_key_uses_at_0_calls_and_new_questions_are_priced(
-    tmp_path, team, monkeypatch
+    tmp_path, buyers, monkeypatch
 ):
-    team = Team(tmp_path, team.bucket)  # another one, in a folder of its own below the same bucket
+    team = buyers
     monkeypatch.delenv("NIXTLA_API_KEY", raising=False)
     owner = team.found(clone_working_tree(tmp_path / "owner"))
     owner.sh(f"dvc remote add -d team gs://{BUCKET}/dvc && git commit -q -m remote .dvc/config && git push -q")
