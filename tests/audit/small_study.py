@@ -1,12 +1,12 @@
 """A study small enough to be replayed dozens of times: two symbols, fourteen sessions, two snapshots a day."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import polars as pl
-import yaml
 
 from stages.audit.audit import Passed, amid_gaps, audit, instants
 from stages.audit.replay import Known, Replay, run
@@ -17,8 +17,7 @@ from stages.runs.replaying import Record, dialect_of, replay_of
 from stages.sessions.calendar import trading_calendar
 from stages.sources.synthetic import synthetic_bars
 from stages.tables.forecasts import Quantiles
-from tests.architecture.dependencies import ROOT
-from tests.features.made_bars import made_events
+from tests.features.made_bars import committed_params, made_events
 
 CALENDAR = trading_calendar(date(2024, 10, 28), date(2024, 11, 14))  # New York leaves summer time on 2024-11-03
 SYMBOLS = ("NULL", "STRONG")
@@ -42,7 +41,7 @@ GATES = {
 
 def study_of(**changes: dict[str, Any]) -> Study:
     """The committed params, made small, with changes by section."""
-    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    document = deepcopy(committed_params())
     document["sweep"]["grid"] |= GRID
     for sections in (CHANGES, changes):
         for name, values in sections.items():
@@ -81,13 +80,20 @@ class Audited:
     def world(self) -> World:
         return World(self.bars, announced(), self.dialect)
 
+    @cached_property
     def base(self) -> list[Known]:
+        """The replay of the whole world, which every pass is held against."""
         return run(self.replay, self.world)
 
     def passes(self, count: int = 8, seed: int = 1) -> list[Passed]:
         """Every instant that passed; raises at the first that does not."""
-        base = self.base()
-        return list(audit(self.replay, self.world, base, moments(base, count, seed)))
+        return list(audit(self.replay, self.world, self.base, moments(self.base, count, seed)))
+
+
+@cache
+def unchanged() -> Audited:
+    """The small study as its params and bars are, for tests that change nothing: it is replayed once."""
+    return Audited()
 
 
 def moments(base: list[Known], count: int, seed: int) -> list[datetime]:

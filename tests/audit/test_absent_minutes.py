@@ -20,7 +20,7 @@ from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.runs.replaying import replay_of
 from stages.tables.market import Halts
-from tests.audit.small_study import CALENDAR, Audited, delivered, record_of, study_of
+from tests.audit.small_study import CALENDAR, Audited, delivered, record_of, study_of, unchanged
 
 QUIET = {
     "no_trade_minutes": "quiet",
@@ -64,7 +64,7 @@ def caught(count: int = 8, **leaky: object) -> str:
 def test_a_thin_market_with_a_pause_and_a_halt_stands_the_audit() -> None:
     """And what is audited is there: filled minutes, and every session kept, those with a pause or a halt too."""
     study = audited()
-    base = {(one.stage, one.key): one.rows for one in study.base()}
+    base = {(one.stage, one.key): one.rows for one in study.base}
     bars = base["check_data", ("symbol", "ts")]
     days = base["check_data", ("symbol", "session")].filter(pl.col("dropped"))
 
@@ -88,7 +88,7 @@ def test_a_length_of_quiet_learnt_from_the_whole_record_is_caught() -> None:
         first = HONEST.check(bars)
         seen = max(int(one.days["longest_gap"].filter(one.days["longest_gap"] < 390).max()) for one in first.values())
         quality = STUDY.quality.model_copy(update={"quiet_max_min": max(1, seen)})
-        return check_symbols(bars, Audited().dialect, CALENDAR, quality, halts=LISTED)
+        return check_symbols(bars, unchanged().dialect, CALENDAR, quality, halts=LISTED)
 
     assert "stage check_data, column " in caught(check=check)
 
@@ -100,7 +100,7 @@ def test_thin_by_the_evidence_of_later_sessions_is_caught() -> None:
         rows = sum(frame.height for frame in bars.values())
         is_thin = rows > 0.8 * 2 * CALENDAR["n_bars"].sum()
         quality = STUDY.quality.model_copy(update={"quiet_max_min": 8 if is_thin else 7})
-        return check_symbols(bars, Audited().dialect, CALENDAR, quality, halts=LISTED)
+        return check_symbols(bars, unchanged().dialect, CALENDAR, quality, halts=LISTED)
 
     assert "stage check_data, column " in caught(check=check)
 
@@ -139,14 +139,14 @@ def test_a_pause_that_is_known_from_its_first_minute_is_caught() -> None:
 
 def test_the_audit_plants_a_leak_of_its_own_and_names_it() -> None:
     """Also in a study whose bars are complete and whose params know no quiet minutes."""
-    study = Audited()
+    study = unchanged()
 
     assert str(found_leak(study.replay, study.world, seed=3)).startswith("stage check_data, column open, ")
 
 
 def test_a_gate_without_that_leak_is_not_accused() -> None:
     """The opposite: an honest gate in front of the same thinned bars, at the same instant."""
-    study = Audited()
+    study = unchanged()
     leak = found_leak(study.replay, study.world, seed=3, plant=dict)
 
     assert leak is None

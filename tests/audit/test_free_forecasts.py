@@ -11,7 +11,7 @@ from stages.calibration import mix
 from stages.errors import DataContractError
 from stages.runs.replaying import replay_of
 from stages.tables.forecasts import QUANTILES
-from tests.audit.small_study import CALENDAR, Audited, record_of, study_of
+from tests.audit.small_study import CALENDAR, Audited, record_of, study_of, unchanged
 from tests.audit.test_honest_replays import table
 
 HONEST = replay_of(study_of(), record_of())
@@ -19,7 +19,7 @@ HONEST = replay_of(study_of(), record_of())
 
 def test_the_weights_of_the_small_study_move():
     """Otherwise its audit would prove nothing about them."""
-    weights = table(Audited().base(), "calibrate", "weight")
+    weights = table(unchanged().base, "calibrate", "weight")
 
     assert weights["weight"].n_unique() > 20
     assert set(weights["model"]) == {"free:ewma_fhs", "free:persistence"}
@@ -32,7 +32,7 @@ def test_a_warm_up_stands_the_audit():
         sweep={"grid": study_of().document()["sweep"]["grid"] | {"history_days": [6]}},
     )  # fmt: skip
     audited = Audited(replay_of(study, record_of()))
-    answered = table(audited.base(), "forecast_free", "q05")
+    answered = table(audited.base, "forecast_free", "q05")
 
     assert answered["session"].min() == CALENDAR["session"][4]
     assert len(audited.passes(count=4)) == 4
@@ -69,10 +69,10 @@ PROGRAM = {"command": ["python", "mine.py"], "files": ["mine.py"], "files_sha256
 def test_the_answers_of_a_program_among_the_candidates_are_taken_by_key_and_it_is_never_run():
     """What it said, here persistence 3 bp higher, weighs in the mix and stays; a new question has a stand-in."""
     study = study_of(worth={"candidates": ["persistence", "command"]}, forecaster=PROGRAM)
-    stand_in = table(Audited(replay_of(study, record_of())).base(), "forecast_free", "q05")
+    stand_in = table(Audited(replay_of(study, record_of())).base, "forecast_free", "q05")
     said = stand_in.filter(model="free:command").drop("known_at").with_columns((pl.col(QUANTILES) + 3.0).round(6))
     audited = Audited(replay_of(study, replace(record_of(), of_program=said)))
-    base = audited.base()
+    base = audited.base
 
     found = table(base, "forecast_free", "q05").filter(model="free:command").drop("known_at")
     assert found.equals(said)
@@ -83,5 +83,5 @@ def test_the_answers_of_a_program_among_the_candidates_are_taken_by_key_and_it_i
 def test_an_asked_program_leaves_the_mix_though_it_is_a_candidate():
     asked = PROGRAM | {"name": "command", "model": "mine"}
     study = study_of(worth={"candidates": ["persistence", "command"]}, forecaster=asked)
-    weights = table(Audited(replay_of(study, record_of())).base(), "calibrate", "weight")
+    weights = table(Audited(replay_of(study, record_of())).base, "calibrate", "weight")
     assert set(weights["model"]) == {"free:persistence"}

@@ -22,7 +22,10 @@ from tests.architecture.dependencies import ROOT
 
 BARS = Path("../shared/data/stocks/1m")
 
-pytestmark = pytest.mark.skipif(not BARS.exists(), reason="no real bars beside the repository")
+pytestmark = [
+    pytest.mark.journey,  # months of real bars, replayed three and four times
+    pytest.mark.skipif(not BARS.exists(), reason="no real bars beside the repository"),
+]
 
 
 def audited(symbol: str, files: list[Path], at: list[str], *overrides: str) -> list[Passed]:

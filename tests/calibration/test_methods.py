@@ -177,9 +177,9 @@ def test_cqr_of_a_point_forecast_is_the_normalised_split_conformal_interval_of_c
 
 @pytest.mark.parametrize("method", ["split", "cqr", "cqr_sides"])
 def test_conformal_methods_cover_exchangeable_outcomes_exactly_as_often_as_theory_says(method):
-    # With 60 exchangeable past scores the coverage is 31/61 and 55/61, whatever the forecast; 500 independent worlds
+    # With 60 exchangeable past scores the coverage is 31/61 and 55/61, whatever the forecast; 200 independent worlds
     # must fall into the central 99.9 % of the binomial distribution. The forecaster's intervals are far too narrow.
-    worlds = with_truth(61, clocks=ONE_A_DAY, models=tuple(f"world-{k:04d}" for k in range(500)), spread=0.3)
+    worlds = with_truth(61, clocks=ONE_A_DAY, models=tuple(f"world-{k:04d}" for k in range(200)), spread=0.3)
     rng = np.random.default_rng(5)
     worlds = worlds.with_columns(y_bp=pl.Series(21.2 * rng.standard_t(4, worlds.height)))
 
@@ -190,7 +190,7 @@ def test_conformal_methods_cover_exchangeable_outcomes_exactly_as_often_as_theor
     assert judged["n_cal"].unique().to_list() == [60]
     for low, high, rank in (("q25", "q75", 31), ("q05", "q95", 55)):
         hits = judged["y_bp"].is_between(judged[low], judged[high]).sum()
-        lowest, highest = binom.interval(0.999, 500, rank / 61)
+        lowest, highest = binom.interval(0.999, 200, rank / 61)
         assert lowest <= hits <= highest
 
 
@@ -206,7 +206,7 @@ def test_the_past_does_not_change_when_the_future_is_cut_off(method):
 
 
 @pytest.mark.parametrize("method", EVERY)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(day=st.integers(1, 59), move=st.floats(-500, 500), voids=st.booleans())
 def test_outcomes_of_a_day_and_later_leave_that_day_as_it_was_but_not_all_that_follows(method, day, move, voids):
     frame = with_truth(60, symbols=("A", "B"), spread=0.6)

@@ -1,12 +1,12 @@
 """`make page`: a run of the past with its params as they stood, its commit, and a browser for those who ask for it."""
 
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from stages.commands import pages
 from stages.commands.pages import named, shown
-from tests.reporting.records import record
 
 
 def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):
@@ -40,17 +40,17 @@ def test_a_run_is_named_with_its_commit_and_the_workspace_with_what_no_commit_ho
     assert named("workspace") == f"Run `workspace`, on commit {commit}, with changes that are in no commit."
 
 
-@pytest.mark.parametrize("found", [True, False])
-def test_open_shows_what_was_written_or_says_where_it_lies(repository, monkeypatch, capsys, found):
+def test_open_shows_what_was_written_or_says_where_it_lies(repository, monkeypatch, capsys):
     path, commit = repository
-    asked = []
-    monkeypatch.setattr(pages, "read_run", lambda _: record())
+    asked, written = [], path / "artifacts/page/wider.html"
+    monkeypatch.setattr(pages, "read_run", lambda _: SimpleNamespace(gates={"verdict": "PASS"}))
     monkeypatch.setattr(pages, "panels", lambda _: [])
-    monkeypatch.setattr(pages.webbrowser, "open", lambda address: asked.append(address) or found)
+    monkeypatch.setattr(pages, "render_page", lambda *told: told[-1])
     pages.page("wider")
     assert asked == []
-    pages.page("wider", opened="1")
-    written = path / "artifacts/page/wider.html"
-    assert asked == [written.as_uri()]
-    assert f"Run <code>wider</code>, commit {commit}." in written.read_text()
-    assert ("no browser was found here: open" in capsys.readouterr().out) is not found
+    for found in (True, False):
+        monkeypatch.setattr(pages.webbrowser, "open", lambda address, found=found: asked.append(address) or found)
+        pages.page("wider", opened="1")
+        assert asked.pop() == written.as_uri()
+        assert written.read_text() == f"Run `wider`, commit {commit}."
+        assert ("no browser was found here: open" in capsys.readouterr().out) is not found

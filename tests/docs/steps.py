@@ -37,7 +37,7 @@ BUYING: list[Step] = [
     ("make plan", r"plan: [1-9]\d* questions to timegpt(?s:.*)to buy +[1-9]\d*\n"),
 ]
 
-COMMAND_FORECASTER: list[Step] = [
+COMMAND_FORECASTER: list[Step] = [  # on the smoke preset
     ACTIVE,
     ("cp examples/forecasters/last_value.py", "$ [ -e my_forecaster.py ]"),
     ("cp conf/forecaster/command.yaml", "$ [ -e conf/forecaster/mine.yaml ]"),
@@ -47,13 +47,13 @@ COMMAND_FORECASTER: list[Step] = [
     STAGED,
     (
         "dvc exp run -n my_forecaster",
-        r"(?s) computed=1236 .*Running stage 'report'.*Ran experiment\(s\): my_forecaster",
+        r"(?s) computed=54 .*Running stage 'report'.*Ran experiment\(s\): my_forecaster",
     ),
-    ("make adopt", "$ grep -q 'forecaster: mine' conf/config.yaml"),
+    ("make adopt", "$ grep -q 'forecaster: mine' conf/config.yaml conf/preset/smoke.yaml"),  # where a preset stands
     ("echo", "$ grep -q 'another version' my_forecaster.py"),
     ("! { make run", r"error .*the files of the program my_forecaster .*they changed, and DVC cannot see them"),
-    ("make identify", r"identify: my_forecaster is [0-9a-f]{64} -> conf/forecaster/mine\.yaml"),
-    ("dvc repro forecast", r"forecast: model=my_forecaster questions=1236 calls=0 computed=1236 "),
+    ("make identify", r"identify: my_forecaster is [0-9a-f]{64} -> conf/preset/smoke\.yaml"),
+    ("dvc repro forecast", r"forecast: model=my_forecaster questions=54 calls=0 computed=54 "),
 ]
 
 TUTORIAL: list[Step] = [

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from signal import SIGTERM
 
@@ -176,6 +177,11 @@ def strings_and_imports() -> str:
     return "\n".join(found)
 
 
+@cache
+def recipe_of(target: str) -> str:
+    return subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True).stdout
+
+
 def test_every_command_that_a_page_names_is_run_by_a_test():
     """By a test of its own, or in a block that a journey types; `make <stage>` is the test below.
 
@@ -185,8 +191,7 @@ def test_every_command_that_a_page_names_is_run_by_a_test():
 
     def unrun(page: Path) -> Iterator[str]:
         for target in targets_of(page) - STAGES - OF_MAINTAINERS:
-            recipe = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True).stdout
-            module = "".join(re.findall(r"python -m ([\w.]+)", recipe)[-1:]) or "of no module"
+            module = "".join(re.findall(r"python -m ([\w.]+)", recipe_of(target))[-1:]) or "of no module"
             package, _, name = module.rpartition(".")
             imports = rf"from ({module} import|{package} import {name}$)"
             if not re.search(rf"(?m)^(! {{ )?make {target}\b|^(python -m )?{module}\b|^{imports}", tested):

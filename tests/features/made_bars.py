@@ -1,6 +1,8 @@
 """Calendars and bars for tests: small, made here, with the faults that the grid allows."""
 
+from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +20,12 @@ FIRST_MONDAY = date(2024, 1, 8)
 
 def section(name: str) -> dict[str, Any]:
     """A section of the committed params.yaml."""
-    return yaml.safe_load((ROOT / "params.yaml").read_text())[name]
+    return deepcopy(committed_params()[name])
+
+
+@cache
+def committed_params() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
 def features_params(**changes: Any) -> FeaturesParams:

@@ -44,6 +44,8 @@ class Clone:
     def copy_to(self, target: Path) -> "Clone":
         """Another clone with the same history, cache and artifacts."""
         shutil.copytree(self.path, target, symlinks=True, ignore=shutil.ignore_patterns("index.lock"))
+        local = target / ".dvc/config.local"
+        local.write_text(local.read_text().replace(str(self.path), str(target)))  # DVC's state is the copy's own
         return Clone(target)
 
 

@@ -54,7 +54,7 @@ report:
 """
 
 
-@pytest.mark.journey  # two runs in folders of their own
+@pytest.mark.journey  # two experiments in folders of their own, up to the stage that reads the bars
 def test_queued_experiments_on_local_bars_find_them_from_their_own_folder_and_really_differ(clone):
     folder = clone.path.parent / "bars"
     folder.mkdir()
@@ -64,7 +64,7 @@ def test_queued_experiments_on_local_bars_find_them_from_their_own_folder_and_re
             bars.drop("month").rename({"ts": "t"}).write_parquet(folder / f"{path.stem}-{month}.parquet")
     (clone.path / "conf/preset/local.yaml").write_text(LOCAL)
     clone.sh("make use PRESET=local && make refresh && git add -A && git commit -q -m 'local bars'")
-    clone.sh("dvc exp run --queue -S 'rules.k_sigma=0.5,1.0' && dvc exp run --run-all")
+    clone.sh("dvc exp run --queue -S 'rules.k_sigma=0.5,1.0' fetch_bars && dvc exp run --run-all")
     names = clone.sh("dvc exp list --name-only").split()
     values = {clone.sh(OF_NAME.format(name, "k_sigma:")) for name in names}
     assert len(names) == len(values) == 2

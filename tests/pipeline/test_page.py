@@ -50,18 +50,3 @@ def test_a_verdict_that_was_changed_in_dvcs_cache_is_found_by_all_who_read_it_an
         assert gates in clone.sh(f"python -m stages {reader}", code=5), reader
     remedy = re.search(r"`(rm -rf [^`]+)`, then `make run`", clone.sh("python -m stages gate", code=5))[1]
     assert "gate: PASS" in clone.sh(f"{remedy} && make run")
-
-
-@pytest.mark.journey
-def test_two_experiments_stand_on_one_page_and_in_the_pictures_of_dvc(clone):
-    for name, stop in (("wider", 1.5), ("widest", 2.0)):
-        clone.sh(f"dvc exp run -n {name} -S rules.s_stop={stop}")
-    said = clone.sh("make compare A=wider B=widest && dvc plots diff wider widest")
-    assert "compare: artifacts/page/wider-and-widest.html" in said
-
-    page = clone.text("artifacts/page/wider-and-widest.html")
-    assert page.index("rules.s_stop") < page.index('id="verdicts"') < page.index('id="figure-search-equity"')
-    pictures = clone.text("artifacts/plots/index.html")
-    assert pictures.count("vegaEmbed('#") == 3
-    assert '"rev": "wider"' in pictures
-    assert '"rev": "widest"' in pictures

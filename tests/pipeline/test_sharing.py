@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from tests.pipeline.clone import BIN, Clone, clone_working_tree
 from tests.support.gcs_server import BUCKET, gcs_server
 from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("sharing")]  # four people and a bucket
 
 PAGE = ROOT / "docs/SHARING.md"
 AGAIN = "dvc exp run -n same_again -S rules.s_stop=1.5"
@@ -66,16 +66,37 @@ class Team:
         member.sh(" && ".join(f"dvc remote modify --local team {name} {value}" for name, value in options.items()))
 
 
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    with team_in(tmp_path_factory.mktemp("team")) as founded:
+        yield founded
+
+
 @pytest.fixture
-def team(tmp_path: Path) -> Iterator[Team]:
-    folder = tmp_path / "team"
-    folder.mkdir()
-    with gcs_server(tmp_path / "gcs.log") as address:
+def buyers(tmp_path: Path) -> Iterator[Team]:
+    """A team with a bucket of its own."""
+    with team_in(tmp_path) as founded:
+        yield founded
+
+
+@contextmanager
+def team_in(folder: Path) -> Iterator[Team]:
+    with gcs_server(folder / "gcs.log") as address:
         yield Team(folder, address)
 
 
-def test_the_sharing_page_can_be_typed_by_everyone_it_names(clone, team):
-    owner = team.found(clone)
+@dataclass(frozen=True)
+class Walked:
+    """Who typed the page, and what the terminal showed by whom and command."""
+
+    people: dict[str, Clone]
+    said: dict[tuple[str, str], str]
+
+
+@pytest.fixture(scope="module")
+def walked(default_run: Clone, team: Team) -> Walked:
+    """The page, typed from top to bottom by everyone it names."""
+    owner = team.found(default_run.copy_to(team.folder / "owner"))
     cache = owner.path / ".dvc/cache"
     people, terminals, said = {"": owner}, ExitStack(), {}
     typed_by = [(block.note.removeprefix("by "), command) for block in blocks(PAGE) for command in typed(block)]
@@ -93,24 +114,32 @@ def test_the_sharing_page_can_be_typed_by_everyone_it_names(clone, team):
             if name and command == "make run":
                 assert people[name].sh("git status --porcelain") == "", "a colleague reproduces the committed lock"
 
-    for name, command in (("colleague", "make run"), ("neighbour", "make run"), ("colleague", AGAIN)):
-        assert "Running stage" not in said[name, command], "everything came from where it is shared"
-    comment = people["colleague"].text("artifacts/pr_comment/comment.md")
+    return Walked(people, said)
+
+
+def test_the_sharing_page_can_be_typed_by_everyone_it_names(walked):
+    for who in (("colleague", "make run"), ("neighbour", "make run"), ("colleague", AGAIN)):
+        assert "Running stage" not in walked.said[who], "everything came from where it is shared"
+    comment = walked.people["colleague"].text("artifacts/pr_comment/comment.md")
     assert comment.startswith("## ✔ PASS → ▣ SEALED")
     assert "**Price of this change:** **0 calls**" in comment
 
 
-def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team, tmp_path):
-    """The steps that need no service of the host are run as they stand; a widened stop is what is proposed."""
-    owner = team.found(clone)
-    owner.sh(f"dvc remote add -d team gs://{BUCKET}/dvc && git commit -q -m remote .dvc/config")
-    team.log_in(owner)
-    owner.sh("git push -q origin main && dvc push -q --run-cache", **ON_LOOPBACK)
-    owner.sh("git switch -q -c wider && dvc exp run -q -S rules.s_stop=1.5 && make adopt && git add -A")
-    owner.sh("git commit -q -m 'A wider stop' && git push -q origin wider && dvc push -q --run-cache", **ON_LOOPBACK)
+def test_two_runs_stand_on_one_page_and_in_the_pictures_of_dvc(walked):
+    colleague = walked.people["colleague"]
+    page = colleague.text("artifacts/page/wider_stop-and-HEAD.html")
+    assert page.index("rules.s_stop") < page.index('id="verdicts"') < page.index('id="figure-search-equity"')
+    pictures = colleague.text("artifacts/plots/index.html")
+    assert pictures.count("vegaEmbed('#") == 3
+    assert '"rev": "wider_stop"' in pictures
+    assert '"rev": "HEAD"' in pictures
 
-    runner = team.join("runner")
-    runner.sh("git switch -q wider")
+
+def test_the_workflow_for_pull_requests_prices_runs_and_comments(walked, team, tmp_path):
+    """The steps that need no service of the host are run as they stand, on the colleague's branch of the page."""
+    walked.people["colleague"].sh("git push -q origin wider_stop")
+    owner, runner = walked.people[""], team.join("runner")
+    runner.sh("git switch -q wider_stop")
     workflow = yaml.safe_load((ROOT / "docs/ci/pull-request.yaml").read_text())
     steps = {
         name: [one["run"] for one in job["steps"] if "run" in one and not one["run"].startswith("gh ")]
@@ -140,8 +169,9 @@ def test_the_workflow_for_pull_requests_prices_runs_and_comments(clone, team, tm
 
 
 def test_what_one_bought_a_colleague_without_a_key_uses_at_0_calls_and_new_questions_are_priced(
-    tmp_path, team, monkeypatch
+    tmp_path, buyers, monkeypatch
 ):
+    team = buyers
     monkeypatch.delenv("NIXTLA_API_KEY", raising=False)
     owner = team.found(clone_working_tree(tmp_path / "owner"))
     owner.sh(f"dvc remote add -d team gs://{BUCKET}/dvc && git commit -q -m remote .dvc/config && git push -q")

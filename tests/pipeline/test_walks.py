@@ -26,6 +26,7 @@ def test_the_readme_can_be_typed_from_top_to_bottom(clone):
         reader.walk(commands[2:], steps.README[2:])
 
 
+@pytest.mark.journey  # the price of every question of the default study
 def test_what_the_pages_on_forecasting_and_buying_type_works_on_the_default_run(default_run):
     with shell(default_run.path) as reader:
         reader.walk(page_commands(ROOT / "docs/FORECASTING.md"), steps.FORECASTING)

@@ -15,6 +15,7 @@ from stages.quality.verdicts import usable_sessions
 from stages.sessions.calendar import trading_calendar
 from stages.tables.market import Bars
 from tests.quality.deliveries import NUMBERS, QUALITY, delivery, dialect
+from tests.support.crowd import at_length
 
 CALENDAR = trading_calendar(delivery()["ts"][0].date(), delivery()["ts"][0].date() + timedelta(days=3))
 SOUND = delivery(CALENDAR)
@@ -122,7 +123,7 @@ def test_any_delivery_ends_in_a_verdict_or_one_sentence(vendor: tuple[pl.DataFra
 
 
 @pytest.mark.torture  # the same at length
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=at_length(500), deadline=None)
 @given(vendor=vendors())
 def test_any_of_many_deliveries_ends_in_a_verdict_or_one_sentence(vendor: tuple[pl.DataFrame, dict[str, Any]]) -> None:
     require_a_verdict(*vendor)

@@ -11,6 +11,7 @@ import polars as pl
 import yaml
 
 from stages.params.gates import GatesParams
+from stages.reporting.page import render_page, render_report
 from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
 from stages.scoring.cells import cell_tables, stated_scores
 from stages.scoring.discoveries import Stated
@@ -349,3 +350,14 @@ def opened_record() -> Record:
         gates=gates("PASS"), oos=oos("OPEN"), oos_daily=daily(trades(held), held), portfolio=portfolio(spans),
         cost_curve=cost_curve(spans), delay=delay(spans),
     )  # fmt: skip
+
+
+@cache
+def sealed_page() -> str:
+    """The page of the sealed run, rendered once: its figures take a second."""
+    return render_page(sealed_record())
+
+
+@cache
+def sealed_report() -> str:
+    return render_report(sealed_record())

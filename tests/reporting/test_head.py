@@ -3,14 +3,25 @@
 import polars as pl
 import pytest
 
-from stages.reporting.page import render_page, render_report
+from stages.reporting.page import render_page
 from stages.reporting.verdict import headline
-from tests.reporting.records import SESSIONS, config, gates, key_figures, oos, opened_record, portfolio, record
+from tests.reporting.records import (
+    SESSIONS,
+    config,
+    gates,
+    key_figures,
+    oos,
+    opened_record,
+    portfolio,
+    record,
+    sealed_page,
+    sealed_report,
+)
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return render_page(record())
+    return sealed_page()
 
 
 def short(run) -> dict[str, str]:
@@ -77,7 +88,7 @@ def test_symbols_spans_and_ids_stand_at_the_head_of_the_page_and_of_the_report(p
         f"sealed · study {record().worth['study_id']} · strategy 0123456789ab"
     )
     assert headline(record()).where == where
-    for text in (page, render_report(record())):
+    for text in (page, sealed_report()):
         assert text.index(where) < text.index("Worth paying?")
 
 

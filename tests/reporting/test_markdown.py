@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,11 @@ HOSTILE = [
     "@org/team", "#12", "GH-12", "org/repo#12", "**bold** *x* ~~gone~~", "# head", "- item", "1. item", "> quote",
     "---", "=====",
     "a\n\n# head\n\n| a |\n|---|\n| b |", "a\n```\n<b>\n", "\\<b>", "\\", "![a]: https://evil.example", "a  \nb",
+]  # fmt: skip
+# One for each way out of a place where its form was forgotten: paragraph, cell, code, address, block.
+ONE_A_WAY = [
+    "<script>alert(1)</script>", "a | b || c", "```", "[click](https://evil.example)",
+    "a\n\n# head\n\n| a |\n|---|\n| b |", "a\n```\n<b>\n",
 ]  # fmt: skip
 SIGNS = st.text(st.sampled_from("`<>&|[]()!\\*~@#:/ab.1 \n-_="), min_size=1, max_size=24)
 
@@ -100,10 +106,12 @@ def skeleton(page: str) -> list[str]:
     return [" ".join(one).strip() for one in found if one[0].strip("/") != "code"]
 
 
-PLAIN = [skeleton(page) for page in pages("plain")]
+@cache
+def plain_pages() -> list[list[str]]:
+    return [skeleton(page) for page in pages("plain")]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", ONE_A_WAY)
 def test_a_study_of_a_hostile_name_has_the_same_pages_as_one_of_a_plain_name(text: str):
-    for page, plain in zip(pages(text), PLAIN, strict=True):
+    for page, plain in zip(pages(text), plain_pages(), strict=True):
         assert skeleton(page) == plain

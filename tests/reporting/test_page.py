@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from stages.reporting.page import render_page
-from tests.reporting.records import ROOT, config, forecasts, record
+from tests.reporting.records import ROOT, config, forecasts, record, sealed_page
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return render_page(record())
+    return sealed_page()
 
 
 def test_the_second_page_of_a_process_has_the_bytes_of_the_first(page):

@@ -30,6 +30,7 @@ from tests.reporting.records import (
     opened_record,
     portfolio,
     record,
+    sealed_page,
     traded_forecasts,
     trades,
     walk,
@@ -170,7 +171,7 @@ def test_the_forecasts_traded_on_an_opened_holdout_are_one_line():
         "236 outcomes on 20 days."
     )
     assert line in equity(opened_record()).sentences
-    assert "Forecasts traded" not in render_page(record())
+    assert "Forecasts traded" not in sealed_page()
 
 
 def test_of_a_holdout_of_months_the_open_ones_are_shown_and_the_verdict_stays_sealed():

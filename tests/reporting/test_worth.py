@@ -2,10 +2,10 @@
 
 import polars as pl
 
-from stages.reporting.page import render_page, render_report
+from stages.reporting.page import render_page
 from stages.reporting.worth import card_of, worth
 from stages.worth.card import card
-from tests.reporting.records import record
+from tests.reporting.records import record, sealed_page, sealed_report
 from tests.worth.studies import judged
 
 VERDICT, DAYS = judged()
@@ -16,7 +16,7 @@ def verdict_with(**changes: object) -> dict[str, object]:
 
 
 def test_the_card_stands_before_the_gates_on_the_page_and_in_the_report():
-    for text in (render_page(record()), render_report(record())):
+    for text in (sealed_page(), sealed_report()):
         flat = " ".join(text.replace("</p>", " ").replace("<p>", " ").split())
         first, second, _ = card(VERDICT)
         assert flat.index(first.removeprefix("WORTH IT ").split(".")[0]) < flat.index(

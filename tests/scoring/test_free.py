@@ -5,7 +5,6 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
-import scoringrules
 
 from stages.scoring.free import free_scores
 from stages.scoring.metrics import score
@@ -38,7 +37,9 @@ def scored(pairs, **changes: object):
 
 
 def crps(rows: pl.DataFrame) -> float:
-    """Source of the expected values: scoringrules."""
+    """Source of the expected values: scoringrules, whose import compiles for seconds."""
+    import scoringrules
+
     y, q = rows["y_bp"].to_numpy(), rows.select(QUANTILES).to_numpy()
     return float(np.mean(scoringrules.crps_quantile(y, q, TAU)))
 

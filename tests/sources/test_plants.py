@@ -11,7 +11,12 @@ from tests.sources.test_synthetic import PARAMS
 
 DAY = date(2024, 11, 22)
 PULLED = PARAMS.model_copy(update={"plant": "ou", "ou_half_life_min": 10.0, "amplitude_bp": {"A": 20.0, "B": 0.0}})
-YEARS = np.array([PLANTS["ou"].path("A", PULLED, DAY + timedelta(days=n), 390) for n in range(3000)]) * 1e4
+
+
+@pytest.fixture(scope="module")
+def years() -> np.ndarray:
+    """3,000 days of the market that is pulled back, in bp."""
+    return np.array([PLANTS["ou"].path("A", PULLED, DAY + timedelta(days=n), 390) for n in range(3000)]) * 1e4
 
 
 def wave(minutes: np.ndarray, n_bars: int = 390) -> np.ndarray:
@@ -44,21 +49,21 @@ def test_half_of_what_is_pulled_back_is_gone_after_a_half_life():
     assert 1e8 * surprise == pytest.approx([300, 375])
 
 
-def test_what_is_pulled_back_has_the_stated_deviation_at_every_minute_from_the_first_on():
-    assert YEARS[:, [0, 1, 195, 390]].std(axis=0) == pytest.approx(20.0, rel=0.05)
+def test_what_is_pulled_back_has_the_stated_deviation_at_every_minute_from_the_first_on(years):
+    assert years[:, [0, 1, 195, 390]].std(axis=0) == pytest.approx(20.0, rel=0.05)
 
 
-def test_what_is_pulled_back_moves_as_its_forecast_says():
+def test_what_is_pulled_back_moves_as_its_forecast_says(years):
     m0, horizon_min = np.array([59]), np.array([10])
-    told = [PLANTS["ou"].ahead("A", PULLED, path / 1e4, m0, horizon_min) for path in YEARS]
+    told = [PLANTS["ou"].ahead("A", PULLED, path / 1e4, m0, horizon_min) for path in years]
     expected, variance = (1e4 * np.array([one[0][0] for one in told])), 1e8 * told[0][1][0]
-    left = YEARS[:, 70] - YEARS[:, 60] - expected
+    left = years[:, 70] - years[:, 60] - expected
     assert left.std() == pytest.approx(sqrt(variance), rel=0.05)
-    assert abs(np.corrcoef(left, YEARS[:, 60])[0, 1]) < 4 / sqrt(len(YEARS))
+    assert abs(np.corrcoef(left, years[:, 60])[0, 1]) < 4 / sqrt(len(years))
 
 
-def test_each_session_has_a_path_of_its_own():
-    assert abs(np.corrcoef(YEARS[:-1, 390], YEARS[1:, 0])[0, 1]) < 4 / sqrt(len(YEARS))
+def test_each_session_has_a_path_of_its_own(years):
+    assert abs(np.corrcoef(years[:-1, 390], years[1:, 0])[0, 1]) < 4 / sqrt(len(years))
 
 
 def test_where_there_is_nothing_to_pull_back_nothing_is_planted():

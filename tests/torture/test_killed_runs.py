@@ -17,24 +17,21 @@ import pytest
 import yaml
 
 from stages.io.content import content_hash
-from tests.pipeline.clone import Clone, clone_working_tree
+from tests.pipeline.clone import Clone
 from tests.support.crowd import tell
+from tests.support.programs import run_module
 
 pytestmark = pytest.mark.torture
 
 KILLS = int(os.environ.get("KILLS") or 20)  # every stage once, some twice
-COMPOSE = "from stages.configuration.compose import *; write_params(compose(overrides=['preset=smoke']))"
 BELOW_DVC = 8  # every so many kills, and then DVC goes on
 LONGEST_SEC = 3.0
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def sound(smoke_run: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which the smoke preset ran undisturbed, committed with its lock. Each test leaves it so."""
-    clone = clone_working_tree(tmp_path_factory.mktemp("sound") / "repo")
-    clone.sh(f'python -c "{COMPOSE}" && dvc repro -q && python -m stages prepare')
-    clone.sh("git add -A && git commit -q -m 'a run'")
-    return clone
+    return smoke_run.copy_to(tmp_path_factory.mktemp("sound") / "repo")
 
 
 def test_kill_nine_in_every_stage_and_dvc_goes_on_to_the_same_hashes(sound: Clone):
@@ -73,12 +70,14 @@ def test_a_disk_that_is_full_or_read_only_is_one_sentence_in_every_stage(sound: 
         try:
             if is_full:
                 (folder / "filler").write_bytes(b"x" * 16_384)
-            said = sound.sh(f"python -m stages.{stage}", code=5)
+            done = run_module(sound.path, f"stages.{stage}")
             left = {one.name for one in folder.iterdir()} - {"filler"}
         finally:
             subprocess.run(["umount", folder], check=True)
         told = "the disk is full: make room" if is_full else "the file system is read-only: make it writable"
-        assert re.fullmatch(rf"error \S*artifacts/{stage}/\S+ could not be written: {told}[^\n]*\n", said), said
+        sentence = rf"error \S*artifacts/{stage}/\S+ could not be written: {told}[^\n]*\n"
+        assert re.fullmatch(sentence, done.stdout + done.stderr), done
+        assert done.returncode == 5
         assert left == set(), stage
     assert sound.sh("git status --porcelain") == ""
 
