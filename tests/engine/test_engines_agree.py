@@ -52,7 +52,7 @@ def outputs(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(root).as_posix(): hashlib.md5(path.read_bytes()).hexdigest()
         for path in root.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name != "study.json"  # it repeats params, so also the order of their symbols
     }
 
 
