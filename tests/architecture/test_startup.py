@@ -13,6 +13,7 @@ COSTLY = {"altair", "arch", "distributed", "dvc", "exchange_calendars", "fsspec"
 NUMBA = {"numba", "scipy"}  # numba imports scipy, without its parts
 USED = {
     "judge_worth": NUMBA,
+    "score_forecasts": {"scipy", "scipy.special"},
     "sweep": NUMBA | {"scipy.special"},
     "backtest": NUMBA,
     "evaluate": NUMBA | {"scipy.special"},
