@@ -21,6 +21,7 @@ import pytest
 
 from stages.tables.forecasts import Outcome
 from tests.pipeline.clone import Clone
+from tests.support.folders import state_study
 from tests.support.programs import run_module
 
 KEY = ["symbol", "snapshot_utc", "horizon_min"]
@@ -150,7 +151,7 @@ def sealed_run(default_run: Clone, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("sealed")
     shutil.copytree(default_run.path / "artifacts", folder / "artifacts")
     params = default_run.text("params.yaml")
-    (folder / "params.yaml").write_text(re.sub(r"open_holdout: .*", "open_holdout: null", params))
+    state_study(folder, re.sub(r"open_holdout: .*", "open_holdout: null", params))
     assert run_module(folder, "stages.evaluate").returncode == 0
     return folder / "artifacts"
 

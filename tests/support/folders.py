@@ -1,12 +1,14 @@
-"""Folders of one table a symbol, read or written whole: small ones, as tests and benchmarks make them."""
+"""Folders as tests and benchmarks make them: one small table a symbol, read or written whole; params and their study."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
+import yaml
 
-from stages.io.files import write_table
+from stages.io.files import write_table, write_text
 from stages.io.partitions import partitions_of
+from stages.params.study import StageStudy
 from stages.tables.contract import Table
 
 
@@ -20,3 +22,9 @@ def write_tables(table: type[Table], frames: Mapping[str, pl.DataFrame], folder:
     folder.mkdir(parents=True, exist_ok=True)
     for symbol, frame in frames.items():
         write_table(table, frame, folder / f"{symbol}.parquet")
+
+
+def state_study(folder: Path, params: str) -> None:
+    """These params, and the study that `list_source` makes of them."""
+    (folder / "params.yaml").write_text(params)
+    write_text(StageStudy.parse(yaml.safe_load(params)).written(), folder / "artifacts/list_source/study.json")

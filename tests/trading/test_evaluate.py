@@ -11,15 +11,14 @@ import yaml
 
 from stages import evaluate
 from stages.io import settings
-from stages.io.files import write_csv, write_json, write_table, write_text
+from stages.io.files import write_csv, write_json, write_table
 from stages.io.object_store import LocalStore
-from stages.params.study import StageStudy
 from stages.runs.trial_log import TrialLog
 from stages.tables.forecasts import QUANTILES, Calibrated, Scored
 from stages.tables.market import Bars, Calendar
 from stages.tables.trades import Trades
 from tests.reporting.records import SESSIONS, bars, forecasts, instant
-from tests.support.folders import write_tables
+from tests.support.folders import state_study, write_tables
 from tests.support.locks import record_run
 from tests.support.programs import run_module
 from tests.trading.books import WHITELIST, calendar
@@ -33,17 +32,11 @@ def read(folder: Path, name: str):
     return json.loads((folder / "artifacts/evaluate" / name).read_text())
 
 
-def state(folder: Path, params: str) -> None:
-    """These params, and the study that `list_source` makes of them."""
-    (folder / "params.yaml").write_text(params)
-    write_text(StageStudy.parse(yaml.safe_load(params)).written(), folder / "artifacts/list_source/study.json")
-
-
 @pytest.fixture
 def nothing_found(tmp_path: Path) -> Path:
     """The artifacts of a run whose forecasts all fail their gates, without any sealed span of the holdout."""
     artifacts = tmp_path / "artifacts"
-    state(tmp_path, (ROOT / "params.yaml").read_text())
+    state_study(tmp_path, (ROOT / "params.yaml").read_text())
     search = artifacts / "seal/search"
     write_tables(Bars, {symbol: Bars.create_empty() for symbol in WHITELIST}, search / "bars")
     write_table(Scored, Scored.create_empty(), search / "calibrated.parquet")
@@ -87,7 +80,7 @@ def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_
     name = read(nothing_found, "oos.json")["strategy_id"]
     params = nothing_found / "params.yaml"
     lines = [f"  open_holdout: {name}" if "open_holdout:" in line else line for line in params.read_text().splitlines()]
-    state(nothing_found, "\n".join(lines) + "\n")
+    state_study(nothing_found, "\n".join(lines) + "\n")
     log = TrialLog(LocalStore(nothing_found / ".dvc/cache/forecasts"), None)
     assert log.entries() == []
     done = run_module(nothing_found, "stages.evaluate")
@@ -143,7 +136,7 @@ class Held:
     def run(self, open_for: object) -> dict:
         """oos.json of the strategy with this `split.open_holdout`."""
         self.params["split"]["open_holdout"] = open_for
-        state(self.folder, yaml.safe_dump(self.params))
+        state_study(self.folder, yaml.safe_dump(self.params))
         settings.read_document.cache_clear()
         evaluate.main()
         settings.read_document.cache_clear()
