@@ -1,4 +1,4 @@
-"""Folders as tests and benchmarks make them: one small table a symbol, read or written whole; params and their study."""
+"""Folders as tests make them: one small table a symbol, read or written whole; params and the study they state."""
 
 from collections.abc import Mapping
 from pathlib import Path
