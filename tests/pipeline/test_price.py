@@ -9,9 +9,6 @@ from tests.support.programs import run_module
 from tests.support.sockets import no_sockets
 
 FILES = (
-    "find . -type f -not -path './.venv/*' -not -path ./.git/index -not -name '*.pyc' -print0 "
-    "| xargs -0 md5sum | sort"
-)
     "find . -type f -not -path './.venv/*' -not -path ./.git/index -not -name '*.pyc' -print0 | xargs -0 md5sum | sort"
 )
 KNOWN = ("forecaster.input_size=500", "forecaster.model_horizon=20")
