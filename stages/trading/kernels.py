@@ -11,12 +11,14 @@ snapshots, stops), the same for targets), levels ascending.
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 from numba import njit
 from numba.core.caching import FunctionCache
 from numba.core.runtime.nrt import rtsys
+
+from stages.params.rules import RulesParams
 
 Array = Any  # compiled code is typed by numba, from the arrays it meets
 Arrays = tuple[Any, ...]
@@ -30,6 +32,19 @@ NEVER = -(1 << 40)  # a minute before every bar
 ENTER, IN_POSITION, AFTER_TIME_STOP, DAILY_CAP, COOLDOWN, K_SIGMA = 0, 3, 4, 5, 6, 9
 STOP, GAP, TARGET, TIME_STOP, MAX_HOLD, SESSION_END = 0, 1, 2, 3, 4, 5
 EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")
+
+
+class DayRules(NamedTuple):
+    """The numbers of section `rules` that bind a symbol's trades of one day to each other."""
+
+    entry_delay_bars: int
+    daily_trade_cap: int
+    cooldown_bars: int
+
+    @classmethod
+    def of(cls, rules: RulesParams) -> Self:
+        """The values that params state."""
+        return cls(*(getattr(rules, name) for name in cls._fields))
 
 
 NumbasCache: Any = FunctionCache
@@ -167,17 +182,14 @@ def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any,
 
 
 @compiled
-def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, book: tuple[int, int]) -> Array:
-    """The decision at every snapshot: a `Reason`, or `ENTER` where a position was opened. Each session starts anew.
-
-    `book` = (daily cap, cooldown bars).
-    """
+def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, day_rules: DayRules) -> Array:
+    """The decision at every snapshot: a `Reason`, or `ENTER` where a position was opened. Each session starts anew."""
     decision = np.empty(len(snapshots), np.int64)
     entries, exit_minute = 0, NEVER
     for c in range(len(snapshots)):
         if c > 0 and snapshots.session[c] != snapshots.session[c - 1]:
             entries, exit_minute = 0, NEVER
-        decision[c] = _first_refusal(snapshots[c], verdicts[c], (entries, exit_minute), k_sigma, book)
+        decision[c] = _first_refusal(snapshots[c], verdicts[c], (entries, exit_minute), k_sigma, day_rules)
         if decision[c] == ENTER:
             entries += 1
             exit_minute = exits[verdicts.side[c], c].minute
@@ -185,19 +197,18 @@ def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, book
 
 
 @njit(inline="always")
-def _first_refusal(snapshot: Any, verdict: Any, today: tuple[int, int], k_sigma: float, book: tuple[int, int]) -> Any:
+def _first_refusal(snapshot: Any, verdict: Any, today: tuple[int, int], k_sigma: float, day_rules: DayRules) -> Any:
     """The first test that a snapshot fails, given `today` = (entries, minute of the last exit)."""
     entries, exit_minute = today
-    daily_cap, cooldown_bars = book
     if verdict.gate != ENTER:
         reason = verdict.gate
     elif exit_minute >= snapshot.minute:
         reason = IN_POSITION
     elif snapshot.planned >= snapshot.time_stop:
         reason = AFTER_TIME_STOP
-    elif entries >= daily_cap:
+    elif entries >= day_rules.daily_trade_cap:
         reason = DAILY_CAP
-    elif snapshot.planned - exit_minute <= cooldown_bars:
+    elif snapshot.planned - exit_minute <= day_rules.cooldown_bars:
         reason = COOLDOWN
     elif verdict.early != ENTER:
         reason = verdict.early
@@ -210,12 +221,12 @@ def _first_refusal(snapshot: Any, verdict: Any, today: tuple[int, int], k_sigma:
 
 @compiled
 def add_to_ledger(
-    candidates: Array, cuts: Arrays, exits: Array, family: tuple[tuple[int, int, int], Array, Array], ledger: Arrays
+    candidates: Array, cuts: Arrays, exits: Array, family: tuple[DayRules, Array, Array], ledger: Arrays
 ) -> None:
     """Trade a family of variants and add its earnings to their rows of `ledger` = (net units by session, TOTAL).
 
-    `cuts` = (what the stop saves, and what the target costs, each candidate on average); `family` = ((entry delay,
-    daily cap, cooldown), ascending values of `k_sigma`, the row of each). A session's trades change only where
+    `cuts` = (what the stop saves, and what the target costs, each candidate on average); `family` = (rules of
+    the day, ascending values of `k_sigma`, the row of each). A session's trades change only where
     `k_sigma` passes the strength of one of its signals. So a session is walked once for every set of passing signals,
     and variants with the same set share the result.
     """
@@ -238,7 +249,7 @@ def add_to_ledger(
 def _add_session(of: Arrays, today: tuple[int, int], k: int, family: tuple[Any, ...], ledger: Arrays) -> Any:
     """Walk one session at the k-th strength and add it to all variants with the same signals; the next k."""
     candidates, pays, exits = of
-    (entry_delay, daily_cap, cooldown_bars), strengths, rows = family
+    day_rules, strengths, rows = family
     net_units, totals = ledger
     entries, exit_minute, same_up_to = 0, NEVER, np.inf
     gross, cost, turnover, wins, held = 0, 0, 0, 0, 0
@@ -246,8 +257,9 @@ def _add_session(of: Arrays, today: tuple[int, int], k: int, family: tuple[Any, 
         one = candidates[c]
         if pays[c] and one.strength >= strengths[k]:
             same_up_to = min(same_up_to, one.strength)
-            is_free = exit_minute < one.minute and one.minute + entry_delay - exit_minute > cooldown_bars
-            if is_free and entries < daily_cap:
+            since_exit = one.minute + day_rules.entry_delay_bars - exit_minute
+            is_free = exit_minute < one.minute and since_exit > day_rules.cooldown_bars
+            if is_free and entries < day_rules.daily_trade_cap:
                 done = exits[one.side, one.snapshot]
                 entries += 1
                 exit_minute = done.minute

@@ -18,7 +18,7 @@ import polars as pl
 
 from stages.tables.contract import UTC_MICROSECONDS, Table
 from stages.tables.trades import Signals, Trades
-from stages.trading.kernels import EXITS, UNITS, decide, fill_exits, fill_touches
+from stages.trading.kernels import EXITS, UNITS, DayRules, decide, fill_exits, fill_touches
 from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, market_of
 from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, late_tests, verdicts_of
 from stages.trading.rules import LONG, SHORT, Reason, SymbolCosts, expected_value_bp, symbol_costs
@@ -104,7 +104,7 @@ def _walk(market: SymbolMarket, strategy: Strategy, costs: SymbolCosts) -> _Walk
     plan = ((0, rules.s_stop), (0, rules.s_take), strategy.hold_min(symbol) or 0, paid)
     fill_touches(context.arrays, wanted, np.array([rules.s_stop]), np.array([rules.s_take]), touches)
     fill_exits(context.arrays, wanted, touches, plan, exits)
-    decision = decide(context.snapshots, verdicts, exits, rules.k_sigma, (rules.daily_trade_cap, rules.cooldown_bars))
+    decision = decide(context.snapshots, verdicts, exits, rules.k_sigma, DayRules.of(rules))
     known_ev = np.where(view.side == 0, np.nan, ev_bp)
     return _Walked(context, decision, verdicts["side"], known_ev, view.cost_bp, exits, barriers)
 

@@ -25,7 +25,7 @@ import polars as pl
 from stages.errors import at_work_on
 from stages.params.rules import RulesParams
 from stages.sessions.spans import Span, within
-from stages.trading.kernels import add_to_ledger, fill_exits, fill_touches
+from stages.trading.kernels import DayRules, add_to_ledger, fill_exits, fill_touches
 from stages.trading.market import (
     CANDIDATE,
     TOTAL,
@@ -123,7 +123,7 @@ def _trade_part(families: Sequence[Family], market: SymbolMarket, ledger: tuple[
     touches = empty_touches(len(context.snapshots), len(stops), len(takes))
     exits = empty_exits(len(context.snapshots))
     fill_touches(context.arrays, wanted, stops, takes, touches)
-    book = (rules.entry_delay_bars, rules.daily_trade_cap, rules.cooldown_bars)
+    day_rules = DayRules.of(rules)
     for exit_rule, members in shared.items():
         stop, take = ((int(np.searchsorted(*pair)), pair[1]) for pair in zip(levels, exit_rule[:2], strict=True))
         paid = (costs.fees_bps, costs.half_spread_px, exit_rule.cost_mult)
@@ -131,7 +131,7 @@ def _trade_part(families: Sequence[Family], market: SymbolMarket, ledger: tuple[
         for kind, family in members:
             candidates = candidates_by_kind[kind]
             cuts = (candidates.saved_bp[exit_rule.s_stop], candidates.lost_bp[exit_rule.s_take])
-            add_to_ledger(candidates.candidates, cuts, exits, (book, family.strengths, family.rows), ledger)
+            add_to_ledger(candidates.candidates, cuts, exits, (day_rules, family.strengths, family.rows), ledger)
 
 
 def _families(strategies: Sequence[Strategy]) -> list[Family]:
