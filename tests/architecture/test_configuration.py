@@ -1,12 +1,15 @@
 """conf/ -> params.yaml -> models: the names line up and every choice is sound."""
 
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 import yaml
 
+from stages.commands.command_line import VERBS
 from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.params.rules import RulesParams
@@ -84,3 +87,14 @@ def test_no_number_is_infinite_or_larger_than_anything_meant(value):
     rules = compose(CONF, [])["rules"]
     with pytest.raises(ConfigurationError, match=r"rules\.k_sigma"):
         parse(RulesParams, {"rules": rules | {"k_sigma": value}})
+
+
+def test_the_hooks_before_a_commit_name_programs_commands_and_files_that_exist():
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    for hook in local["hooks"]:
+        program, *words = hook["entry"].split()
+        assert (Path(sys.executable).parent / Path(program).name).exists(), hook["entry"]
+        if program.endswith("/python"):
+            assert words[:2] == ["-m", "stages"]
+            assert words[2] in VERBS
+        assert all((ROOT / word).exists() for word in words if "/" in word)
