@@ -29,7 +29,6 @@ worth: {{delta: 0.5, planned_sessions: 30, notional: 10000.0, price_per_call: 0.
 report: {{study: grow}}
 """
 A_DAY = 2  # requests: one a snapshot
-STEP = 10  # sessions
 
 
 def state_preset(folder: Path, server: TimeGPTServer, per_day: int) -> None:
@@ -60,18 +59,18 @@ def bought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Tim
     folder = tmp_path_factory.mktemp("study") / "repository"
     clone_to(folder)
     with TimeGPTServer() as server:
-        state_preset(folder, server, per_day=25)
-        stopped = study(folder, STEP), server.sent
-        raise_limit(folder, 25, 1000)
-        ended = study(folder, STEP), server.sent
+        state_preset(folder, server, per_day=15)
+        stopped = study(folder, 5), server.sent
+        raise_limit(folder, 15, 1000)
+        ended = study(folder, 5), server.sent
         yield folder, server, [stopped, ended]
 
 
 def test_a_limit_of_the_budget_ends_a_step_and_the_next_study_goes_on_there(bought):
     _, _, ((stopped, requests), (ended, _)) = bought
     assert stopped[0] == 4, stopped[1]
-    assert "study: 10 sessions, 20 calls: NOT YET KNOWN" in stopped[1]
-    assert requests == 25, "the limit, and not one more"
+    assert "study: 5 sessions, 10 calls: NOT YET KNOWN" in stopped[1]
+    assert requests == 15, "the limit, and not one more"
     assert ended[0] == 0, ended[1]
 
 
@@ -79,8 +78,8 @@ def test_it_ends_with_the_verdict_and_bought_nothing_behind_it_or_twice(bought):
     folder, server, (_, ((_, said), requests)) = bought
     verdict = verdict_of(folder)
     assert verdict["state"] == "NOT WORTH IT"
-    steps = -(-verdict["sessions"] // STEP)
-    assert requests == STEP * steps * A_DAY + 1, "one asks for the model's own numbers"
+    steps = -(-verdict["sessions"] // 5)
+    assert requests == 5 * steps * A_DAY + 1, "one asks for the model's own numbers"
     assert max(server.series_billed.values()) == 1
     assert verdict["calls"] == verdict["sessions"] * A_DAY
     flat = " ".join(said.split())
@@ -96,7 +95,7 @@ def test_whoever_has_the_store_replays_it_at_no_call_also_in_other_steps(bought,
     shutil.copytree(folder / ".dvc/cache/forecasts", other / ".dvc/cache/forecasts")
     state_preset(other, server, per_day=1000)
     before = server.sent
-    code, said = study(other, 2 * STEP)
+    code, said = study(other, 10)
     assert code == 0, said
     one, again = verdict_of(folder), verdict_of(other)
     assert (one["state"], one["decided_on"], one["e_small"]) == (again["state"], again["decided_on"], again["e_small"])
