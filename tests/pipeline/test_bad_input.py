@@ -155,12 +155,10 @@ def test_an_override_that_does_not_exist_is_refused_by_the_experiment(mistaken):
 
 
 def test_an_override_with_an_impossible_value_ends_in_the_first_stage(mistaken):
-    kept = mistaken.text("artifacts/list_source/manifest.json")
     told = mistaken.sh("dvc exp run -S rules.k_sigma=abc", code=255)
     assert "rules.k_sigma = 'abc'" in told
     assert [line for line in told.splitlines() if line.startswith("Running stage")] == ["Running stage 'list_source':"]
-    assert mistaken.text("artifacts/list_source/manifest.json") == kept
-    mistaken.sh("git checkout -q params.yaml")
+    mistaken.sh("git checkout -q params.yaml && dvc checkout -q")  # DVC takes a stage's outs away before it runs
 
 
 def test_make_writes_no_params_of_a_run_that_is_impossible(mistaken):
