@@ -27,11 +27,12 @@ from stages.configuration.edit_conf import all_or_nothing, choose, keep, state
 from stages.errors import ConfigurationError, DataContractError, GateNotMet
 from stages.fetching.listing import listing_path, read_listing
 from stages.io.atomic import remove_leftovers
+from stages.io.content import LOCK
 from stages.io.dvc_state import own_site_cache, require_whole_rwlock
 from stages.io.file_identity import require_unchanged
 from stages.io.files import read_json
 from stages.params.study import Study
-from stages.runs.evidence import LOCK, Findings, read_run, require_evidence
+from stages.runs.evidence import Findings, read_run, require_evidence
 from stages.trading.identity import stated_strategy
 from stages.trading.strategy import eligible_cells
 

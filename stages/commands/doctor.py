@@ -14,13 +14,14 @@ from typing import Any
 from stages.configuration.compose import applied_experiment, compose, present, told
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.bucket_store import BucketStore, open_remote
+from stages.io.content import LOCK
 from stages.io.dvc_state import require_own_site_cache, require_whole_rwlock
 from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.client import read_key
 from stages.paid.door import ledger_anywhere, store_anywhere
 from stages.params.api import KEY_NAME
 from stages.params.study import Study
-from stages.runs.evidence import LOCK, findings, read_run
+from stages.runs.evidence import findings, read_run
 
 OLDEST_PYTHON = (3, 11)
 ROOM_BYTES = 1_000_000_000

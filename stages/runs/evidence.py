@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.errors import ConfigurationError
-from stages.io.content import content_hash
+from stages.io.content import LOCK, content_hash
 from stages.io.settings import PARAMS, parse_yaml
 from stages.io.workspace import cached
 
@@ -36,7 +36,6 @@ def unfinished_stages() -> list[str]:
     return list(json.loads(done.stdout))
 
 
-LOCK = Path("dvc.lock")
 STUDY = "artifacts/list_source/study.json"  # all params, validated
 USED = {"list_source": {"source", "universe"}}  # the sections behind its other output
 ARTIFACTS, CONF = "artifacts/", "conf/"

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stages.io.content import file_hash
+from stages.io.content import LOCK, file_hash
 from stages.io.dvc_internals import copy_from_run
 from stages.io.settings import PARAMS
 from stages.io.workspace import cached, git
-from stages.runs.evidence import LOCK, Run, parse_run, read_run, require_fetched
+from stages.runs.evidence import Run, parse_run, read_run, require_fetched
 from stages.trading.identity import strategy_id_of
 from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, judged_worth, opened
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from stages.configuration.compose import to_yaml
 from stages.errors import ConfigurationError
+from stages.io.content import LOCK
 from stages.io.files import PartitionedTables, read_json, read_table
 from stages.io.settings import PARAMS
 from stages.io.workspace import main_root
@@ -24,7 +25,7 @@ from stages.params.study import Study
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
 from stages.questions.market import Market
-from stages.runs.evidence import LOCK, Run, findings, read_run
+from stages.runs.evidence import Run, findings, read_run
 from stages.tables.market import Bars, Calendar
 
 BEFORE_QUESTIONS = ("list_source", "fetch_bars", "check_data", "build_features")
