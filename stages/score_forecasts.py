@@ -1,12 +1,14 @@
 """Stage `score_forecasts`: metrics, controls and forecast gates on the search span; which cells may trade."""
 
-from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from stages.io.files import PartitionedTables, PartsBeside, PartsOf, write_csv, write_json, write_table_parts
+from stages.engine import engine
+from stages.engine.engine import OnTables
+from stages.io.files import write_csv, write_json, write_table_parts
 from stages.io.parquet import read_distinct
+from stages.io.partitions import Rows, partitions_of
 from stages.io.questions import read_last_rows
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
@@ -15,15 +17,11 @@ from stages.params.gates import GatesParams, StatedKind
 from stages.params.source import ArtificialMarket, BarsOrigin
 from stages.params.universe import Whitelist
 from stages.params.worth import TrainedUntil
+from stages.scoring.by_symbol import Scores, ScoreSymbol
 from stages.scoring.cells import cell_tables, stated_scores
-from stages.scoring.controls import controls
 from stages.scoring.discoveries import Stated
-from stages.scoring.free import free_scores
 from stages.scoring.gates import forecast_gates
-from stages.scoring.metrics import score
-from stages.scoring.tournament import coverage_by_time, hits_by_session, reliability, tournament
-from stages.scoring.training import scores_by_training
-from stages.sources.oracle import planted
+from stages.scoring.tournament import coverage_by_time, reliability
 from stages.tables.forecasts import Scored, makers, origin
 from stages.tables.market import Bars
 from stages.tables.scores import Cells
@@ -45,27 +43,32 @@ def main() -> None:
     params, method, until = read_params(GatesParams), read_params(CalibrationMethod).method, read_params(TrainedUntil)
     stated = Stated.of(read_params(StatedKind), read_params(Whitelist).whitelist, method)
     market, source = read_params(ArtificialMarket).planted, read_params(BarsOrigin)
-    forecasts = PartsOf(Scored, CALIBRATED)
-    beside = PartsBeside(forecasts, FREE)
-    bars = PartitionedTables.of(Bars, BARS)
     asked = makers(read_distinct(CALIBRATED, ["key", "source"]))
+    symbols = read_distinct(CALIBRATED, ["symbol"])["symbol"].to_list()
+    bars, ends = partitions_of(BARS, Bars), read_last_rows(REQUESTS)
 
-    scores = score(forecasts, params, method)
-    free = free_scores(beside, params, stated)
-    trained = scores_by_training(beside, until.trained_until, asked, params, stated)
-    oracle = partial(planted, bars=bars, params=market) if market else None
-    proofs = controls(forecasts, read_last_rows(REQUESTS), bars, params, oracle)
-    gates = forecast_gates(scores, proofs, params, stated)
-    proposed = tournament(forecasts, scores, params)
+    given = {
+        symbol: (
+            Rows(Scored, CALIBRATED, symbol),
+            Rows(Scored, FREE, symbol),
+            bars.get(symbol),
+            ends.filter(symbol=symbol),
+        )
+        for symbol in symbols
+    }
+    work = OnTables(ScoreSymbol(params, stated, until.trained_until, market))
+    scored = engine.run(work, given, "scoring forecasts")
+    scores = Scores.of(list(scored.values()), params, until.trained_until, asked)
+    gates = forecast_gates(scores.metrics, scores.controls, params, stated)
     label = pl.lit(origin(asked, source.kind, source.name)).alias("forecast")
 
-    write_json(stated_scores(scores, method) | {"controls": proofs, "free": free, "trained": trained}, METRICS)
-    write_table_parts(Cells, cell_tables(scores), CELLS)
+    told = {"controls": scores.controls, "free": scores.free, "trained": scores.trained}
+    write_json(stated_scores(scores.metrics, method) | told, METRICS)
+    write_table_parts(Cells, cell_tables(scores.metrics), CELLS)
     write_json(gates, GATES)
-    write_json(proposed, PROPOSAL)
-    hits = hits_by_session(forecasts)
-    write_csv(reliability(hits).with_columns(label), RELIABILITY)
-    write_csv(coverage_by_time(hits).with_columns(label), COVERAGE)
+    write_json(scores.proposed, PROPOSAL)
+    write_csv(reliability(scores.hits).with_columns(label), RELIABILITY)
+    write_csv(coverage_by_time(scores.hits).with_columns(label), COVERAGE)
     eligible = sum(cell["eligible"] for cell in gates["cells"])
     say("score_forecasts", cells=len(gates["cells"]), eligible=eligible, calibration=method)
 

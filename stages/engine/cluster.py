@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stages.errors import ConfigurationError
+from stages.io.partitions import Rows
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -49,7 +50,7 @@ def on_cluster(
             futures = client.map(
                 _task(dumps(named), code_and_versions()),
                 list(partitions),
-                [dumps(partition) for partition in partitions.values()],
+                [dumps(_sent(partition)) for partition in partitions.values()],
                 pure=False,
             )
             waiting: Iterator[Any] = as_completed(futures, loop=client.loop)  # type: ignore[no-untyped-call]
@@ -72,6 +73,13 @@ def on_cluster(
             raise ConfigurationError(
                 f"the Dask cluster at {address} was lost; nothing was written. Start it, then run again."
             ) from None
+
+
+def _sent(partition: Any) -> Any:
+    """What a worker is given: rows of a file of the driver travel along."""
+    if not isinstance(partition, tuple):
+        return partition
+    return tuple(one.sent() if isinstance(one, Rows) else one for one in partition)
 
 
 def _connected(client: Any, address: str) -> Any:

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import polars as pl
 
 from stages.errors import ConfigurationError, at_work_on
-from stages.io.partitions import Partition, Writer
+from stages.io.partitions import Partition, Rows, Writer
 from stages.io.terminal import progress
 from stages.io.workspace import main_root
 
@@ -139,13 +139,13 @@ def _end_with_driver() -> None:
 
 @dataclass(frozen=True)
 class OnTables(Generic[R]):
-    """A task on a partition whose result is small and returned directly."""
+    """A task on partitions, or on rows of a file, whose result is small and returned directly."""
 
     pure: Callable[..., R]
 
     def __call__(self, key: str, given: tuple[object, ...]) -> R:
-        """`pure(key, *given)`, with each partition among `given` replaced by its table."""
-        return self.pure(key, *(one.read() if isinstance(one, Partition) else one for one in given))
+        """`pure(key, *given)`, with each partition and each symbol's rows among `given` replaced by their table."""
+        return self.pure(key, *(one.read() if isinstance(one, Partition | Rows) else one for one in given))
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ import polars as pl
 from stages.errors import DataContractError
 from stages.io.atomic import atomic_write
 from stages.io.atomic import replaced_directory as replaced_directory
-from stages.io.parquet import read_distinct, read_parts, read_rows, write_in_parts
 from stages.io.parquet import read_frame as read_frame
+from stages.io.parquet import read_parts, read_rows, write_in_parts
 from stages.io.parquet import write_frame as write_frame
 from stages.io.partitions import Partition, partitions_of
 from stages.tables.contract import Table
@@ -171,29 +171,3 @@ class PartitionedTables(Mapping[str, pl.DataFrame]):
 
     def __len__(self) -> int:
         return len(self.partitions)
-
-
-@dataclass(frozen=True)
-class PartsOf(Iterable[pl.DataFrame]):
-    """One table of many symbols, some symbols at a time; read and checked again on every iteration."""
-
-    table: type[Table]
-    path: Path
-    at_once: int = 16
-
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        symbols = read_distinct(self.path, ["symbol"])["symbol"].sort().to_list()
-        for first in range(0, len(symbols), self.at_once):
-            yield read_table(self.table, self.path, symbol=symbols[first : first + self.at_once])
-
-
-@dataclass(frozen=True)
-class PartsBeside(Iterable[tuple[pl.DataFrame, pl.DataFrame]]):
-    """The parts of one table, each with the rows of its symbols in another file of the same form."""
-
-    parts: PartsOf
-    other: Path
-
-    def __iter__(self) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        for part in self.parts:
-            yield part, read_table(self.parts.table, self.other, symbol=set(part["symbol"]))

@@ -13,14 +13,15 @@ import io
 import json
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
 from stages.errors import DataContractError
 from stages.io.atomic import replaced_directory, temporary_directory
-from stages.io.parquet import columns_of, frame_bytes, read_frame, write_frame
+from stages.io.parquet import columns_of, frame_bytes, read_frame, read_rows, write_frame
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.params.storage import StorageParams
 from stages.tables.contract import Table
@@ -79,6 +80,26 @@ class Partition:
             return read_frame(Path(self.uri), only)
         content = io.BytesIO(get_object(self.uri, self.sha256))
         return pl.read_parquet(content, columns=None if only is None else columns_of(content, only))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one symbol in a file of all symbols; `content` holds them as parquet once they were `sent`."""
+
+    table: type[Table]
+    path: Path
+    symbol: str
+    content: bytes | None = None
+
+    def read(self) -> pl.DataFrame:
+        """The rows, checked against the table's contract."""
+        if self.content is not None:
+            return self.table.check(pl.read_parquet(io.BytesIO(self.content)))
+        return self.table.check(read_rows(self.path, self.table.columns(), symbol=[self.symbol]))
+
+    def sent(self) -> Self:
+        """The same for a machine that has no such file."""
+        return replace(self, content=frame_bytes(self.read()))
 
 
 def partitions_of(folder: Path, table: type[Table] | None = None) -> dict[str, Partition]:

@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
+
 from stages.errors import DataContractError
 from stages.io.atomic import replaced_directory
 from stages.questions.question import Question, key_of
+from stages.tables.contract import UTC_MICROSECONDS
 
 MOST_FILES = 6_000
 LINES = "questions.jsonl"
@@ -35,15 +38,20 @@ def read_questions(folder: Path) -> list[Question]:
     return sorted((_parse(path, content) for path, content in _contents(folder)), key=_order)
 
 
-def read_last_rows(folder: Path) -> Iterator[tuple[str, datetime]]:
-    """The key of every question, and the start of the last bar that it sent."""
-    for path, content in _contents(folder):
-        try:
-            yield key_of(content), datetime.fromisoformat(json.loads(content)["end_utc"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataContractError(
-                f"{path}: this is not a question ({error}): `dvc repro build_requests` writes it again."
-            ) from error
+def read_last_rows(folder: Path) -> pl.DataFrame:
+    """The `symbol` and `key` of every question, and `end_utc`, the start of the last bar that it sent."""
+    rows = [_last_row(path, content) for path, content in _contents(folder)]
+    return pl.DataFrame(rows, {"symbol": pl.String, "key": pl.String, "end_utc": UTC_MICROSECONDS}, orient="row")
+
+
+def _last_row(path: Path, content: bytes) -> tuple[str, str, datetime]:
+    try:
+        question = json.loads(content)
+        return question["symbol"], key_of(content), datetime.fromisoformat(question["end_utc"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataContractError(
+            f"{path}: this is not a question ({error}): `dvc repro build_requests` writes it again."
+        ) from error
 
 
 def _contents(folder: Path) -> Iterator[tuple[Path, bytes]]:

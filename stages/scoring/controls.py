@@ -17,7 +17,7 @@ The unit of evidence is the day; with few days, three standard errors are taken 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from stages.params.gates import GatesParams
 from stages.scoring.figures import LossRows, covered_50, ratio, relative_errors
 from stages.scoring.inference import Verdict, varies, worst
 from stages.scoring.losses import VERSIONS, elementary_losses
-from stages.scoring.metrics import Parts, asked_rows
+from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import QUANTILES
 
 ALARM_SE = 3.0
@@ -40,17 +40,18 @@ QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 DECIMALS = 6
 Document = dict[str, Any]
 Floats = NDArray[np.float64]
-Oracle = Callable[[pl.DataFrame], pl.DataFrame]  # forecasts -> its answers, and its expected error
+OracleCells = tuple[list[Document], int]
 
 
-def oracle_bound(forecasts: Parts, oracle: Oracle) -> Document:
+def oracle_cells(forecasts: pl.DataFrame, plant: pl.DataFrame) -> OracleCells:
+    """Every cell of some symbols beside the oracle's answers `plant`, and the number of questions."""
+    rows = _beside(forecasts, plant)
+    return list(_cells(rows)), rows.n_unique([*QUESTION, "history_days"])
+
+
+def oracle_bound(parts: Sequence[OracleCells]) -> Document:
     """PASS while no forecast is significantly better than the planted pattern allows."""
-    cells: list[Document] = []
-    n = 0
-    for part in forecasts:
-        rows = _beside(part, oracle(part))
-        cells += _cells(rows)
-        n += rows.n_unique([*QUESTION, "history_days"])
+    cells, n = [cell for part, _ in parts for cell in part], sum(n for _, n in parts)
     reach = [cell["oracle_rmae"] for cell in cells if cell["oracle_rmae"] is not None]
     alarms = sum(cell["alarm"] for cell in cells)
     verdict = Verdict.FAIL if alarms else Verdict.PASS if cells else Verdict.INCONCLUSIVE
@@ -120,34 +121,45 @@ Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
 NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})
 
 
-def controls(
-    forecasts: Parts,
-    last_rows: Iterable[tuple[str, datetime]],
-    bars: Mapping[str, pl.DataFrame],
-    params: GatesParams,
-    oracle: Oracle | None = None,
-) -> Document:
-    """A verdict for each control and for all together; `oracle` answers for an artificial market.
+@dataclass(frozen=True)
+class ControlScores:
+    """The scores of each control's cells, and its number of forecasts; the oracle's cells, if there is one."""
 
-    `last_rows` are the questions' keys with the start of the last bar that each sent.
+    scores: Mapping[str, list[Score]]
+    counts: Mapping[str, int]
+    oracle: OracleCells | None = None
+
+
+def control_scores(
+    forecasts: pl.DataFrame, ends: pl.DataFrame, bars: Mapping[str, pl.DataFrame], plant: pl.DataFrame | None = None
+) -> ControlScores:
+    """Some symbols by each control; `plant` is what the oracle of an artificial market answers.
+
+    `ends`: the `key` of each question and `end_utc`, the start of the last bar that it sent.
     """
-    schema: dict[str, pl.DataType | type[pl.DataType]] = {"key": pl.String, "end_utc": pl.Datetime("us", "UTC")}
-    ends = pl.DataFrame(list(last_rows), schema=schema, orient="row")
-    scores: dict[str, list[Score]] = {name: [] for name in ("echo", "oracle", "shifted_oracle")}
-    counts = dict.fromkeys(scores, 0)
-    for part in forecasts:
-        for name, answer in _answers_of_controls(_asked_once(part, ends), bars).items():
-            scores[name] += _scores(answer)
-            counts[name] += answer.height
+    answers = _answers_of_controls(_asked_once(forecasts, ends), bars)
+    return ControlScores(
+        scores={name: list(_scores(answer)) for name, answer in answers.items()},
+        counts={name: answer.height for name, answer in answers.items()},
+        oracle=None if plant is None else oracle_cells(forecasts, plant),
+    )
+
+
+def controls(parts: Sequence[ControlScores], params: GatesParams) -> Document:
+    """A verdict for each control over all symbols, and for all controls together."""
     limit = params.shifted_oracle_rmae_gt
     rules: dict[str, tuple[str, Callable[[float, float], bool]]] = {
         "echo": ("rmae == 1", lambda rmae, _: abs(rmae - 1.0) <= EXACT),
         "oracle": ("rmae == 0 and coverage == 1", lambda rmae, cover: rmae <= EXACT and cover == 1.0),
         "shifted_oracle": (f"rmae > {limit:g}", lambda rmae, _: rmae > limit),
     }
-    proofs = {name: _proof(scores[name], rule, holds) | {"n": counts[name]} for name, (rule, holds) in rules.items()}
-    if oracle is not None:
-        proofs["oracle_bound"] = oracle_bound(forecasts, oracle)
+    proofs = {}
+    for name, (rule, holds) in rules.items():
+        scores = [score for part in parts for score in part.scores[name]]
+        proofs[name] = _proof(scores, rule, holds) | {"n": sum(part.counts[name] for part in parts)}
+    oracles = [part.oracle for part in parts if part.oracle is not None]
+    if oracles:
+        proofs["oracle_bound"] = oracle_bound(oracles)
     verdicts = [Verdict(str(proof["verdict"])) for proof in proofs.values()]
     return {**proofs, "verdict": worst(verdicts).value}
 
@@ -165,7 +177,7 @@ def _answers_of_controls(rows: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -
 def _asked_once(forecasts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
     """One row a scored forecast, for any calibration, with the last bar that its question sent."""
     asked = asked_rows(forecasts.filter(~pl.col("void"), pl.col("method") == pl.col("method").min()))
-    return asked.join(ends, on="key", how="left", maintain_order="left")
+    return asked.join(ends.select("key", "end_utc"), on="key", how="left", maintain_order="left")
 
 
 def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame, starts: Iterable[pl.Expr]) -> pl.DataFrame:

@@ -12,7 +12,9 @@ over a model that did not answer is null.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import polars as pl
@@ -26,8 +28,6 @@ from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX, LEVELS
 
-Pairs = Iterable[tuple[pl.DataFrame, pl.DataFrame]]  # asked and free forecasts of the same symbols
-Group = tuple[str | None, int]  # a symbol, or all of them, and a horizon
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 VERSION = "calibrated"
 FIGURES = ("crps_bp", "rmae", "coverage_50", "coverage_90")
@@ -36,19 +36,38 @@ OTHERS = {f"{VERSION}_benchmark_pinball": f"{FREE}{BENCHMARK}", "mix_pinball": F
 SKILLS = {"over_persistence_pct": f"{VERSION}_benchmark_pinball", "over_free_mix_pct": "mix_pinball"}
 
 
-def free_scores(pairs: Pairs, params: GatesParams, stated: Stated) -> list[Document]:
-    """The entries of all groups; of the asked forecasts, those of the stated history and method."""
-    groups: dict[Group, dict[str, list[DaySums]]] = defaultdict(lambda: defaultdict(list))
-    for asked, free in pairs:
-        kind = asked_rows(asked.filter(method=stated.method, history_days=stated.history_days))
-        for symbol, horizon, model, sums in _sums(pl.concat([kind, free])):
-            for group in ((None, horizon), (symbol, horizon)):
-                groups[group][model].append(sums)
-    return [
-        {"symbol": symbol, "horizon_min": horizon, "model": model} | _entry(DaySums.of_all(parts), params)
-        for symbol, horizon in sorted(groups, key=lambda group: (group[0] or "", group[1]))
-        for model, parts in groups[symbol, horizon].items()
+@dataclass(frozen=True)
+class FreeScores:
+    """The entries of some symbols, and the sums by horizon and model of which entries over all symbols are made."""
+
+    entries: Sequence[Document]
+    sums: Sequence[tuple[int, str, DaySums]]
+
+
+def free_scores(asked: pl.DataFrame, free: pl.DataFrame, params: GatesParams, stated: Stated) -> FreeScores:
+    """Some symbols scored; of their asked forecasts, those of the stated history and method."""
+    kind = asked_rows(asked.filter(method=stated.method, history_days=stated.history_days))
+    found = list(_sums(pl.concat([kind, free])))
+    entries = [_named(symbol, horizon, model, sums, params) for symbol, horizon, model, sums in found]
+    return FreeScores(entries, [(horizon, model, sums) for _, horizon, model, sums in found])
+
+
+def free_together(parts: Sequence[FreeScores], params: GatesParams) -> list[Document]:
+    """The entries of all groups, those over all symbols first."""
+    groups: dict[int, dict[str, list[DaySums]]] = defaultdict(lambda: defaultdict(list))
+    for part in parts:
+        for horizon, model, sums in part.sums:
+            groups[horizon][model].append(sums)
+    pooled = [
+        _named(None, horizon, model, DaySums.of_all(members), params)
+        for horizon in sorted(groups)
+        for model, members in groups[horizon].items()
     ]
+    return [*pooled, *sorted((one for part in parts for one in part.entries), key=itemgetter("symbol", "horizon_min"))]
+
+
+def _named(symbol: str | None, horizon: int, model: str, sums: DaySums, params: GatesParams) -> Document:
+    return {"symbol": symbol, "horizon_min": horizon, "model": model} | _entry(sums, params)
 
 
 def _sums(forecasts: pl.DataFrame) -> Iterator[tuple[str, int, str, DaySums]]:

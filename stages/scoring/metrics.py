@@ -13,7 +13,8 @@ deviation of the draws, and a relative error's `floor` its lower bound at `gates
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -36,25 +37,43 @@ COUNTS = ("n", "n_void", "n_uncalibrated", "n_crossed")
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "method"]
 
 
-def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
-    """Every metric of the asked model at every scope; `method` is the stated calibration.
+@dataclass(frozen=True)
+class PartScores:
+    """The entries of some symbols by scope, and the cells of which pooled entries are made."""
 
-    No cell spans two methods, so only one method's losses of some symbols are in memory at a time.
-    """
-    found: dict[str, list[Document]] = {scope: [] for scope in SCOPES}
+    entries: Mapping[str, list[Document]]
+    pooled: Sequence[tuple[Document, DaySums]]
+
+
+def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
+    """Every metric of the asked model at every scope; `method` is the stated calibration."""
+    return scores_together([part_scores(part, params, method) for part in forecasts], params)
+
+
+def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartScores:
+    """The same of some symbols. No cell spans two methods, so the losses of only one are in memory at a time."""
+    found: dict[str, list[Document]] = {scope: [] for scope in SCOPES if scope != "pooled"}
+    pooled: list[tuple[Document, DaySums]] = []
+    for name in part["method"].unique():
+        scopes = SCOPES if name == method else WITH_BOUNDS
+        cells: dict[str, list[tuple[Document, DaySums]]] = {scope: [] for scope in scopes}
+        for scope, cell, sums in _cells(part.filter(method=name), scopes):
+            cells[scope].append((cell, sums))
+        pooled += cells.pop("pooled")
+        for scope, members in cells.items():
+            scored = entries([sums for _, sums in members], params, with_bounds=scope in WITH_BOUNDS)
+            found[scope] += [cell | entry for (cell, _), entry in zip(members, scored, strict=True)]
+    return PartScores(found, pooled)
+
+
+def scores_together(parts: Sequence[PartScores], params: GatesParams) -> Document:
+    """The entries of all parts, and those over all symbols."""
+    found = {scope: [one for part in parts for one in part.entries[scope]] for scope in SCOPES if scope != "pooled"}
     pooled: dict[tuple[Any, ...], list[tuple[Document, DaySums]]] = defaultdict(list)
-    for part in forecasts:
-        for name in part["method"].unique():
-            scopes = SCOPES if name == method else WITH_BOUNDS
-            cells: dict[str, list[tuple[Document, DaySums]]] = {scope: [] for scope in scopes}
-            for scope, cell, sums in _cells(part.filter(method=name), scopes):
-                cells[scope].append((cell, sums))
-            for cell, sums in cells.pop("pooled"):
-                pooled[itemgetter(*CELL)(cell)].append((cell, sums))
-            for scope, members in cells.items():
-                scored = entries([sums for _, sums in members], params, with_bounds=scope in WITH_BOUNDS)
-                found[scope] += [cell | entry for (cell, _), entry in zip(members, scored, strict=True)]
-    found["pooled"] = [_pooled(parts, params) for parts in pooled.values()]
+    for part in parts:
+        for cell, sums in part.pooled:
+            pooled[itemgetter(*CELL)(cell)].append((cell, sums))
+    found["pooled"] = [_pooled(members, params) for members in pooled.values()]
     return {scope: sorted(found[scope], key=itemgetter(*keys)) for scope, keys in SCOPES.items()}
 
 

@@ -14,7 +14,7 @@ over all symbols of the asked model, as answered and as calibrated, sorted by ke
 *Source*: Breiman, Friedman, Olshen, Stone (1984) for the one-standard-error rule.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,12 @@ from stages.scoring.figures import Floats, Sums, hit_counts
 from stages.scoring.gates import judge_coverage
 from stages.scoring.inference import Verdict, worst
 from stages.scoring.losses import VERSIONS, elementary_losses, hits_and_ties
-from stages.scoring.metrics import Parts, asked_rows
+from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import LEVELS
 
 DECIMALS = 6
 KIND, CLOCK = ["method", "horizon_min"], "snapshot_et"
+HIT = [*KIND, CLOCK, "session"]
 
 
 def reliability(hits: pl.DataFrame) -> pl.DataFrame:
@@ -58,18 +59,19 @@ def coverage_by_time(hits: pl.DataFrame) -> pl.DataFrame:
     return sums.select(*keys, *shares, pl.col("n").cast(pl.UInt32), "n_days").sort(keys)
 
 
-def hits_by_session(forecasts: Parts) -> pl.DataFrame:
+def hits_by_session(forecasts: pl.DataFrame) -> pl.DataFrame:
     """Hits and ties of each method, horizon, clock time and session, summed over symbols."""
-    keys = [*KIND, CLOCK, "session"]
-    parts = [
-        asked_rows(part)
-        .filter(~pl.col("void"), "calibrated")
-        .with_columns(pl.lit(1.0).alias("n"), *hits_and_ties())
-        .group_by(keys)
+    scored = asked_rows(forecasts).filter(~pl.col("void"), "calibrated")
+    return (
+        scored.with_columns(pl.lit(1.0).alias("n"), *hits_and_ties())
+        .group_by(HIT)
         .agg(pl.col("n").sum(), pl.selectors.matches("_(hit|tie)_").sum())
-        for part in forecasts
-    ]
-    return pl.concat(parts).group_by(keys).sum()
+    )
+
+
+def hits_together(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """The sums over all parts: whole numbers, which are the same in any order."""
+    return pl.concat(parts).group_by(HIT).sum()
 
 
 def _columns(frame: pl.DataFrame) -> Sums:
@@ -91,12 +93,12 @@ LOSSES = {
 Document = dict[str, Any]
 
 
-def tournament(forecasts: Parts, metrics: Mapping[str, Any], params: GatesParams) -> Document:
-    """All methods side by side, and the proposed one."""
+def tournament(parts: Iterable[pl.DataFrame], metrics: Mapping[str, Any], params: GatesParams) -> Document:
+    """All methods side by side, and the proposed one; `parts` are the `relative_losses` of all symbols."""
     choose = params.choose_calibration
     coverage = _coverage(metrics, params)
     methods = sorted(coverage, key=SIMPLEST_FIRST.index)
-    losses = _daily_losses(forecasts, choose)
+    losses = pl.concat(parts).group_by("session", "method", maintain_order=True).agg(pl.col("loss", "n").sum())
     n, n_days = int(losses["n"].sum()) // max(len(methods), 1), losses["session"].n_unique()
     counts: Document = {"trials": len(methods), "n": n, "n_days": n_days}
     if n_days < max(params.min_ci_days, 2):
@@ -124,14 +126,8 @@ def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verd
     return {method: worst(found) for method, found in verdicts.items()}
 
 
-def _daily_losses(forecasts: Parts, choose: ChooseCalibration) -> pl.DataFrame:
+def relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
     """One row a day and method: the sum of relative losses, and the number of outcomes."""
-    parts = pl.concat(_relative_losses(part, choose) for part in forecasts)
-    return parts.group_by("session", "method", maintain_order=True).agg(pl.col("loss", "n").sum())
-
-
-def _relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
-    """The same for some symbols."""
     able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
     losses = [
         one.select("session", "method", *CELL).hstack(elementary_losses(one).select(loss=LOSSES[choose.by]))

@@ -41,14 +41,15 @@ def test_every_key_is_the_md5_that_dvc_records_for_its_file(tmp_path):
 def test_keys_and_last_rows_are_those_of_the_questions(tmp_path, monkeypatch, most_files):
     monkeypatch.setattr("stages.io.questions.MOST_FILES", most_files)
     write(QUESTIONS, tmp_path)
-    assert sorted(read_last_rows(tmp_path)) == sorted((question.key, question.end_utc) for question in QUESTIONS)
+    expected = sorted((question.symbol, question.key, question.end_utc) for question in QUESTIONS)
+    assert sorted(read_last_rows(tmp_path).rows()) == expected
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"end_utc": 5}'])
 def test_without_a_last_row_it_is_no_question(tmp_path, content):
     (tmp_path / "broken.json").write_bytes(content)
     with pytest.raises(DataContractError, match=r"broken.json: this is not a question .*build_requests"):
-        list(read_last_rows(tmp_path))
+        read_last_rows(tmp_path)
 
 
 def test_a_question_that_was_read_has_the_key_of_one_that_was_made(tmp_path):

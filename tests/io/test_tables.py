@@ -10,7 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stages.errors import DataContractError
-from stages.io.files import PartitionedTables, PartsBeside, PartsOf, read_json, read_table, write_table
+from stages.io.files import PartitionedTables, read_json, read_table, write_table
+from stages.io.partitions import Rows
 from stages.tables.forecasts import Scored
 from stages.tables.market import Bars, Prices
 from tests.scoring.simulated import as_answered, with_truth
@@ -62,32 +63,21 @@ def test_a_damaged_file_is_told_when_its_symbol_is_asked_for(folder):
         lazy["A"]
 
 
-def test_the_parts_of_a_table_are_all_of_it_and_none_shares_a_symbol_with_another(tmp_path):
-    path = tmp_path / "calibrated.parquet"
-    write_table(Scored, as_answered(with_truth(2, symbols=tuple("CABED"))), path)
-    parts = PartsOf(Scored, path, at_once=2)
-    for _ in range(2):  # whoever goes through it again finds it again
-        assert [sorted(part["symbol"].unique()) for part in parts] == [["A", "B"], ["C", "D"], ["E"]]
-    assert_frame_equal(pl.concat(parts), read_table(Scored, path), check_exact=True)
+def test_the_rows_of_every_symbol_are_the_whole_table_here_and_where_they_were_sent(tmp_path):
+    path, symbols = tmp_path / "calibrated.parquet", "ABCDE"
+    write_table(Scored, as_answered(with_truth(2, symbols=tuple(symbols))), path)
+    rows = [Rows(Scored, path, symbol) for symbol in symbols]
+    here = [one.read() for one in rows]
+    assert [one["symbol"].unique().to_list() for one in here] == [[symbol] for symbol in symbols]
+    assert_frame_equal(pl.concat(here), read_table(Scored, path), check_exact=True)
+    sent = [one.sent() for one in rows]
+    path.unlink()
+    assert_frame_equal(pl.concat(one.read() for one in sent), pl.concat(here), check_exact=True)
 
 
-def test_each_part_comes_with_the_rows_of_its_symbols_in_the_other_file(tmp_path):
-    one, other = tmp_path / "one.parquet", tmp_path / "other.parquet"
-    rows = as_answered(with_truth(2, symbols=("A", "B", "C")))
-    write_table(Scored, rows.filter(model="asked"), one)
-    write_table(Scored, rows.filter(pl.col("symbol") != "C", model="persistence"), other)
-    beside = PartsBeside(PartsOf(Scored, one, at_once=2), other)
-
-    for _ in range(2):  # anew on every iteration
-        found = [[frame["symbol"].unique().sort().to_list() for frame in pair] for pair in beside]
-        assert found == [[["A", "B"], ["A", "B"]], [["C"], []]]
-    (first, _) = beside
-    assert [frame["model"].unique().to_list() for frame in first] == [["asked"], ["persistence"]]
-
-
-def test_a_table_that_is_not_there_has_no_parts(tmp_path):
+def test_a_table_that_is_not_there_has_no_rows(tmp_path):
     with pytest.raises(DataContractError, match=r"calibrated\.parquet is missing: `dvc repro` makes it"):
-        list(PartsOf(Scored, tmp_path / "calibrated.parquet"))
+        Rows(Scored, tmp_path / "calibrated.parquet", "A").read()
 
 
 @pytest.mark.parametrize("content", [b"", b"[1, ", b"[]", b"5", b"null", b'{"a": NaN}', "Zürich".encode("latin-1")])

@@ -15,7 +15,7 @@ from stages.reporting.page import render_page, render_report
 from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
 from stages.scoring.cells import cell_tables, stated_scores
 from stages.scoring.discoveries import Stated
-from stages.scoring.free import free_scores
+from stages.scoring.free import free_scores, free_together
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
 from stages.scoring.tournament import coverage_by_time, hits_by_session
@@ -179,7 +179,8 @@ def scores() -> dict:
 @cache
 def metrics() -> dict:
     method = config()["calibration"]["method"]
-    free = free_scores([(forecasts(), free_forecasts())], gates_params(), Stated(40, method, {}))
+    scored = free_scores(forecasts(), free_forecasts(), gates_params(), Stated(40, method, {}))
+    free = free_together([scored], gates_params())
     return stated_scores(scores(), method) | {"free": free, "trained": {"until": None, "before": None, "after": None}}
 
 
@@ -332,7 +333,7 @@ def sealed_record() -> Record:
         quality=quality(), features=features(), answers={"by_source": {"local:seasonal": 480}},
         metrics=metrics() | {"controls": controls()}, forecast_gates=forecast_gates(),
         cells=cells(),
-        coverage=coverage_by_time(hits_by_session([forecasts()])),
+        coverage=coverage_by_time(hits_by_session(forecasts())),
         bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),
         signals=signals(), ranking=ranking(), trades=traded, daily=daily(traded),
         proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"}, walk_forward=walk(),

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from stages.calibration.past import with_outcomes
-from stages.scoring.controls import controls
+from tests.scoring.in_parts import controls
 from tests.scoring.simulated import GATES, as_answered, with_truth
 
 N_DAYS = 20

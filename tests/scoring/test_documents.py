@@ -7,10 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.scoring.controls import controls, oracle_bound
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
-from stages.scoring.tournament import tournament
+from tests.scoring.in_parts import controls, oracle_bound, propose
 from tests.scoring.simulated import GATES, METHOD, as_answered, by_every_method, stated, with_truth
 
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 100, "min_forecast_days": 20})
@@ -42,7 +41,7 @@ def documents() -> dict[str, Any]:
         "metrics": metrics,
         "gates": forecast_gates(metrics, controls([rows], [], {}, GATES), FEW_DRAWS, stated("A")),
         "oracle bound": oracle_bound([rows], plant),
-        "tournament": tournament([methods], score([methods], FEW_DRAWS, "identity"), FEW_DRAWS),
+        "tournament": propose([methods], score([methods], FEW_DRAWS, "identity"), FEW_DRAWS),
     }
 
 

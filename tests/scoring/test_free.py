@@ -6,10 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.scoring.free import free_scores
 from stages.scoring.metrics import score
-from stages.scoring.training import scores_by_training
 from stages.tables.forecasts import FREE_MIX, LEVELS, NEVER, QUANTILES
+from tests.scoring.in_parts import free_scores, scores_by_training
 from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 200})

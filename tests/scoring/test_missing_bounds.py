@@ -9,8 +9,8 @@ import pytest
 from stages.scoring.gates import forecast_gates
 from stages.scoring.inference import bounds, deviation, diebold_mariano, varies
 from stages.scoring.metrics import score
-from stages.scoring.tournament import tournament
 from stages.tables.forecasts import QUANTILES
+from tests.scoring.in_parts import propose
 from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 
 PARAMS = GATES.model_copy(update={"bootstrap_reps": 400})
@@ -83,7 +83,7 @@ def test_forecasts_without_any_loss_are_average_in_the_tournament():
     )
     rows = pl.concat(exact.with_columns(method=pl.lit(method)) for method in ("identity", "cqr"))
 
-    found = tournament([rows], score([rows], PARAMS, METHOD), PARAMS)
+    found = propose([rows], score([rows], PARAMS, METHOD), PARAMS)
 
     assert [(line["loss"], line["se"]) for line in found["methods"]] == [(1.0, 0.0), (1.0, 0.0)]
 

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from scipy.stats import norm, t
 
-from stages.scoring.controls import oracle_bound
 from stages.scoring.gates import forecast_gates
 from stages.scoring.metrics import score
+from tests.scoring.in_parts import oracle_bound
 from tests.scoring.simulated import FIRST_DAY, GATES, METHOD, as_answered, stated, with_truth
 
 KEY = ["symbol", "snapshot_utc", "horizon_min"]

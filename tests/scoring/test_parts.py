@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stages.scoring.controls import oracle_bound
 from stages.scoring.metrics import score
-from stages.scoring.tournament import coverage_by_time, hits_by_session, reliability, tournament
+from stages.scoring.tournament import coverage_by_time, reliability
+from tests.scoring.in_parts import hits_by_session, oracle_bound, propose
 from tests.scoring.simulated import FIRST_DAY, GATES, by_every_method, with_truth
 
 PARAMS = GATES.model_copy(update={"bootstrap_reps": 200})
@@ -31,7 +31,7 @@ def test_scores_and_the_proposed_calibration(whole, parts):
     at_once, apart = (score(frames, PARAMS, "cqr") for frames in ([whole], parts))
     assert apart == at_once
     assert max(entry["n_days"] for entry in apart["pooled"]) == 80
-    assert tournament(parts, apart, PARAMS) == tournament([whole], at_once, PARAMS)
+    assert propose(parts, apart, PARAMS) == propose([whole], at_once, PARAMS)
 
 
 def test_what_a_plot_shows(whole, parts):

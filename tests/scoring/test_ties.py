@@ -8,8 +8,9 @@ from utilsforecast import losses
 from stages.scoring.gates import forecast_gates, judge_coverage
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import score
-from stages.scoring.tournament import coverage_by_time, hits_by_session, reliability
+from stages.scoring.tournament import coverage_by_time, reliability
 from stages.tables.forecasts import LEVELS, QUANTILES
+from tests.scoring.in_parts import hits_by_session
 from tests.scoring.simulated import GATES, METHOD, as_answered, stated, with_truth
 
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 200, "fdr": None})

@@ -7,8 +7,9 @@ import pytest
 
 from stages.params.calibration import Method
 from stages.scoring.metrics import score
-from stages.scoring.tournament import LOSSES, SIMPLEST_FIRST, tournament
+from stages.scoring.tournament import LOSSES, SIMPLEST_FIRST
 from stages.tables.forecasts import QUANTILES
+from tests.scoring.in_parts import propose
 from tests.scoring.simulated import GATES, METHOD, as_answered, by_every_method, with_truth
 
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 200})
@@ -20,7 +21,7 @@ def rule(**changes):
 
 def compared(rows: pl.DataFrame, **changes):
     params = rule(**changes)
-    return tournament([rows], score([rows], params, METHOD), params)
+    return propose([rows], score([rows], params, METHOD), params)
 
 
 def as_methods(frame: pl.DataFrame, **spreads: float) -> pl.DataFrame:
@@ -53,7 +54,7 @@ def test_by_hand_on_two_days():
     )
     rows = as_methods(frame, cqr=0.5, widen=1.0)
     params = rule(by="interval_score_50_bp").model_copy(update={"min_ci_days": 2})
-    found = tournament([rows], score([rows], params, METHOD), params)
+    found = propose([rows], score([rows], params, METHOD), params)
 
     assert [line["method"] for line in found["methods"]] == ["widen", "cqr"]
     assert [line["loss"] for line in found["methods"]] == [1.0, 1.0]
@@ -148,7 +149,7 @@ def test_the_order_of_rows_changes_nothing_and_the_same_loss_is_a_tie(market):
 def test_as_many_days_as_a_bound_takes_are_enough_to_propose(least, proposed):
     rows = as_methods(with_truth(20, models=("asked",)), identity=1.0, cqr=1.0)
     params = rule().model_copy(update={"min_ci_days": least})
-    found = tournament([rows], {"pooled": score([rows], FEW_DRAWS, METHOD)["pooled"]}, params)
+    found = propose([rows], {"pooled": score([rows], FEW_DRAWS, METHOD)["pooled"]}, params)
     assert (found["n_days"], bool(found["methods"])) == (20, proposed)
 
 
