@@ -1,5 +1,6 @@
 """Stage `score_forecasts`: metrics, controls and forecast gates on the search span; which cells may trade."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +23,7 @@ from stages.scoring.cells import cell_tables, stated_scores
 from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.tournament import coverage_by_time, reliability
+from stages.sources.oracle import planted
 from stages.tables.forecasts import Scored, makers, origin
 from stages.tables.market import Bars
 from stages.tables.scores import Cells
@@ -56,7 +58,8 @@ def main() -> None:
         )
         for symbol in symbols
     }
-    work = OnTables(ScoreSymbol(params, stated, until.trained_until, market))
+    oracle = partial(planted, params=market) if market else None
+    work = OnTables(ScoreSymbol(params, stated, until.trained_until, oracle))
     scored = engine.run(work, given, "scoring forecasts")
     scores = Scores.of(list(scored.values()), params, until.trained_until, asked)
     gates = forecast_gates(scores.metrics, scores.controls, params, stated)

@@ -3,7 +3,7 @@
 *Time*: rows of the search span; bars are only looked up by the controls.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Self
@@ -11,7 +11,6 @@ from typing import Self
 import polars as pl
 
 from stages.params.gates import GatesParams
-from stages.params.source import SyntheticParams
 from stages.scoring.controls import ControlScores, control_scores, controls
 from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document
@@ -19,7 +18,8 @@ from stages.scoring.free import FreeScores, free_scores, free_together
 from stages.scoring.metrics import PartScores, part_scores, scores_together
 from stages.scoring.tournament import hits_by_session, hits_together, relative_losses, tournament
 from stages.scoring.training import Sides, scores_by_side, training_together
-from stages.sources.oracle import planted
+
+Oracle = Callable[[pl.DataFrame, Mapping[str, pl.DataFrame]], pl.DataFrame]  # of forecasts and bars by symbol
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +36,12 @@ class SymbolScores:
 
 @dataclass(frozen=True)
 class ScoreSymbol:
-    """Scores a symbol. `market`: the artificial market, whose oracle is then one of the controls."""
+    """Scores a symbol. `oracle` answers for an artificial market, and is then one of the controls."""
 
     params: GatesParams
     stated: Stated
     until: date | None
-    market: SyntheticParams | None
+    oracle: Oracle | None
 
     def __call__(
         self, symbol: str, forecasts: pl.DataFrame, free: pl.DataFrame, bars: pl.DataFrame | None, ends: pl.DataFrame
@@ -49,7 +49,7 @@ class ScoreSymbol:
         """Tables `Scored` of the asked and the free forecasts, `Bars`, and the last bar that each question sent."""
         params, stated = self.params, self.stated
         known = {} if bars is None else {symbol: bars}
-        plant = planted(forecasts, known, self.market) if self.market else None
+        plant = self.oracle(forecasts, known) if self.oracle else None
         return SymbolScores(
             asked=part_scores(forecasts, params, stated.method),
             free=free_scores(forecasts, free, params, stated),
