@@ -2,23 +2,13 @@
 
 from pathlib import Path
 
-from stages.forecasting.answering import (
-    COUNTED,
-    answers_summary,
-    ask_beside,
-    benchmark_beside,
-    by_symbol,
-    quantile_table,
-)
-from stages.io.files import (
-    PartitionedTables,
-    read_frame,
-    read_json,
-    read_table,
-    write_json,
-    write_table,
-    write_table_parts,
-)
+from stages.engine import engine
+from stages.engine.engine import OnTables
+from stages.forecasting.answering import ask_all, require_scheduled, summaries_together, unpacked
+from stages.forecasting.by_symbol import AnswerSymbol, asked_by_symbol
+from stages.forecasting.local import LocalBackend
+from stages.io.files import PartitionedTables, read_json, read_table, write_json, write_table, write_table_parts
+from stages.io.partitions import partitions_of
 from stages.io.questions import read_questions
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
@@ -45,26 +35,28 @@ CALLS = Path("artifacts/forecast/calls.parquet")
 
 def main() -> None:
     """Questions -> quantiles at every horizon, and those of the benchmark. The ledger records what was spent."""
-    forecaster = read_params(ForecasterParams)
-    requests = read_params(RequestsParams)
-    schedule = read_table(Schedule, SCHEDULE)
-    market = Market(
-        bars=PartitionedTables.of(Bars, BARS),
-        features=PartitionedTables.some(("ts", *requests.hist_exog, *requests.futr_exog), FEATURES),
-        usable=usable_sessions(read_json(REPORT)),
-        calendar=read_table(Calendar, CALENDAR),
-    )
+    forecaster, requests = read_params(ForecasterParams), read_params(RequestsParams)
+    schedule, calendar = read_table(Schedule, SCHEDULE), read_table(Calendar, CALENDAR)
+    usable, questions = usable_sessions(read_json(REPORT)), read_questions(REQUESTS)
+    require_scheduled(questions, schedule)
+    bars = partitions_of(BARS, Bars)
+    features = partitions_of(FEATURES, only=("ts", *requests.hist_exog, *requests.futr_exog))
 
-    questions = read_questions(REQUESTS)
     backend = open_backend(forecaster, requests)
-    answers, benchmark = ask_beside(questions, schedule, market, backend, benchmark_beside(forecaster, requests))
+    market = Market(PartitionedTables(bars), PartitionedTables(features), usable, calendar)
+    bought = None if isinstance(backend, LocalBackend) else ask_all(questions, market, backend)
+    given = {
+        symbol: (bars[symbol], features[symbol], asked)
+        for symbol, asked in asked_by_symbol(questions, schedule, usable, bought).items()
+    }
+    work = OnTables(AnswerSymbol(forecaster, requests, calendar))
+    answered = list(engine.run(work, given, "answering").values())
 
-    parts = (quantile_table(part, answers, benchmark, requests, forecaster) for part in by_symbol(schedule))
-    write_table_parts(Quantiles, parts, QUANTILES)
-    quantiles = read_frame(QUANTILES, COUNTED)
-    write_json(answers_summary(answers, quantiles), ANSWERS)
+    write_table_parts(Quantiles, (unpacked(one.quantiles) for one in answered), QUANTILES)
+    write_json(summaries_together([one.summary for one in answered]), ANSWERS)
     write_table(Calls, calls_by_session(questions), CALLS)
-    say("forecast", model=forecaster.model, questions=len(answers), **backend.took, rows=quantiles.height)
+    rows = sum(one.rows for one in answered)
+    say("forecast", model=forecaster.model, questions=len(questions), **backend.took, rows=rows)
 
 
 if __name__ == "__main__":

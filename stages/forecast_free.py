@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol, unpacked
+from stages.forecasting.answering import unpacked
+from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol
 from stages.forecasting.program_candidate import ask_program, with_program
 from stages.io.files import PartitionedTables, read_json, read_table, write_table_parts
 from stages.io.partitions import partitions_of
@@ -30,6 +31,7 @@ CALENDAR = Path("artifacts/fetch_bars/calendar.parquet")
 FEATURES = Path("artifacts/build_features/features")
 SCHEDULE = Path("artifacts/build_requests/schedule.parquet")
 QUANTILES = Path("artifacts/forecast_free/quantiles.parquet")
+SENT = ("ts", "sigma_5m")
 
 
 def main() -> None:
@@ -39,7 +41,7 @@ def main() -> None:
     report = read_json(REPORT)
     usable, halts = usable_sessions(report), halts_reported(report)
     calendar, schedule = read_table(Calendar, CALENDAR), read_table(Schedule, SCHEDULE)
-    bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
+    bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES, only=SENT)
 
     given = {
         symbol: (bars[symbol], features[symbol], Known(usable[symbol], halts[symbol], rows))
@@ -47,7 +49,7 @@ def main() -> None:
     }
     answer = OnTables(Packed(PerSymbol.of(settings, calendar, schedule)))
     answered = engine.run(answer, given, "asking free forecasters")
-    market = Market(PartitionedTables(bars), PartitionedTables.some(["ts"], FEATURES), usable, calendar)
+    market = Market(PartitionedTables(bars), PartitionedTables(features), usable, calendar)
     program = open_program(local) if COMMAND in free.candidates else None
     answers = ask_program((planned for _, planned in answered.values()), market, program) if program else {}
     parts = (with_program(unpacked(table), planned, answers, settings.requests) for table, planned in answered.values())

@@ -18,7 +18,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import MOST_BP, Answer, Asked, Backend
-from stages.forecasting.local import LocalBackend, local_backend
+from stages.forecasting.local import local_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market
@@ -27,53 +27,42 @@ from stages.tables.forecasts import BENCHMARK, LEVELS, QUANTILES
 
 SCHEDULED = ["symbol", "snapshot_utc", "history_days", "session", "snapshot_et", "last", "sigma_5m", "key"]
 QUESTION = ("symbol", "snapshot_utc", "history_days")
-COUNTED = (*QUESTION, "key", "crossed")
 
 
-def ask_all(
-    questions: Sequence[Question], schedule: pl.DataFrame, market: Market, backend: Backend
-) -> dict[str, Answer]:
-    """One complete answer per question, by key, in the order of the questions."""
-    return ask_beside(questions, schedule, market, backend, None)[0]
-
-
-def ask_beside(
-    questions: Sequence[Question], schedule: pl.DataFrame, market: Market, backend: Backend, benchmark: Backend | None
-) -> tuple[dict[str, Answer], dict[str, Answer]]:
-    """The answers of a backend and of a benchmark of this machine to the same questions, by key.
-
-    Local forecasters are asked one question after the other, so that its rows are cut once for both.
-    """
+def require_scheduled(questions: Sequence[Question], schedule: pl.DataFrame) -> None:
+    """Refuse questions other than those of the schedule."""
     asked_for, scheduled = {question.key for question in questions}, set(schedule["key"].drop_nulls())
     if asked_for != scheduled:
         raise DataContractError(
             f"{len(scheduled - asked_for)} scheduled question(s) have no request file and {len(asked_for - scheduled)} "
             "request file(s) are not scheduled: `dvc repro build_requests` writes both again."
         )
-    together = not isinstance(backend, LocalBackend)
-    found: dict[str, Answer] = {}
-    if together:
-        found |= backend.answer([Asked(question, partial(market.window, question)) for question in questions])
-    beside: dict[str, Answer] = {}
+
+
+def ask_all(questions: Sequence[Question], market: Market, backend: Backend) -> dict[str, Answer]:
+    """One complete answer per question, by key, in the order of the questions."""
+    found = backend.answer([Asked(question, partial(market.window, question)) for question in questions])
+    for question in questions:
+        require_whole(question, found.get(question.key))
+    return {question.key: found[question.key] for question in questions}
+
+
+def ask_beside(
+    questions: Sequence[Question], market: Market, backends: Sequence[Backend]
+) -> tuple[dict[str, Answer], ...]:
+    """The answers of each local backend to the same questions, by key; the rows of a question are cut once for all."""
+    found: tuple[dict[str, Answer], ...] = tuple({} for _ in backends)
     for question in questions:
         asked = [Asked(question, cache(partial(market.window, question)))]
-        if not together:
-            found |= backend.answer(asked)
-        require_whole(question, found.get(question.key))
-        if benchmark is not None:
-            beside |= benchmark.answer(asked)
-    return {question.key: found[question.key] for question in questions}, beside
+        for answers, backend in zip(found, backends, strict=True):
+            answers |= backend.answer(asked)
+            require_whole(question, answers.get(question.key))
+    return found
 
 
 def benchmark_beside(forecaster: ForecasterParams, requests: RequestsParams) -> Backend | None:
     """Persistence, unless it is the forecaster itself."""
     return None if forecaster.name == BENCHMARK else local_backend(BENCHMARK, forecaster, requests.horizons_min)
-
-
-def by_symbol(schedule: pl.DataFrame) -> list[pl.DataFrame]:
-    """The scheduled questions, one symbol after the other, by name."""
-    asked = schedule.filter(pl.col("status") == "ok").sort("symbol", maintain_order=True)
-    return asked.partition_by("symbol", maintain_order=True)
 
 
 def quantile_table(
@@ -101,10 +90,7 @@ def answered(asked: pl.DataFrame, answers: Mapping[str, Answer], requests: Reque
 
 
 def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> dict[str, Any]:
-    """How many questions were answered, and by what source; nothing about their purchase.
-
-    Of the table, only the columns `COUNTED` are needed.
-    """
+    """How many questions of some symbols were answered, and by what source; nothing about their purchase."""
     asked = quantiles.filter(pl.col("key").is_not_null())
     return {
         "schema_version": 1,
@@ -113,6 +99,25 @@ def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> d
         "by_source": dict(sorted(Counter(answer.source for answer in answers.values()).items())),
         "crossed_rows": int(asked["crossed"].sum()),
     }
+
+
+def summaries_together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The summary of all symbols. A question names its symbol, so no key is in two parts."""
+    by_source: Counter[str] = Counter()
+    for part in parts:
+        by_source.update(part["by_source"])
+    counts = {name: sum(part[name] for part in parts) for name in ("questions", "distinct_keys", "crossed_rows")}
+    return {"schema_version": 1, "by_source": dict(sorted(by_source.items())), **counts}
+
+
+def packed(table: pl.DataFrame) -> bytes:
+    """A compressed table: those of all symbols fit into memory, as `unpacked` makes one at a time."""
+    return table.write_ipc(None, compression="zstd").getvalue()
+
+
+def unpacked(content: bytes) -> pl.DataFrame:
+    """The table that was packed."""
+    return pl.read_ipc(content)
 
 
 def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[int, ...]) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from typing import Any
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.forecasting.answering import answered, require_whole
+from stages.forecasting.answering import answered, packed, require_whole
 from stages.forecasting.backend import Answer, Asked
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.forecasting.local import local_backend
@@ -197,16 +197,11 @@ def _asked_of(spec: ModelSpec, question: Question) -> Question:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """The same with compressed tables: those of all symbols fit into memory, as `unpacked` makes one at a time."""
+    """The same with packed tables."""
 
     answer: PerSymbol
 
     def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, known: Known) -> tuple[bytes, Planned]:
         """Table `Quantiles` of the symbol as bytes, its snapshots, and what a program is asked there."""
         quantiles, planned = self.answer(symbol, bars, features, known)
-        return quantiles.write_ipc(None, compression="zstd").getvalue(), planned
-
-
-def unpacked(packed: bytes) -> pl.DataFrame:
-    """The table that `Packed` compressed."""
-    return pl.read_ipc(packed)
+        return packed(quantiles), planned

@@ -148,7 +148,6 @@ class PartitionedTables(Mapping[str, pl.DataFrame]):
     """Every table of a folder by symbol, sorted. A table is read and checked each time it is asked for."""
 
     partitions: Mapping[str, Partition]
-    only: frozenset[str] | None = None
 
     @classmethod
     def of(cls, table: type[Table], folder: Path) -> Self:
@@ -158,10 +157,10 @@ class PartitionedTables(Mapping[str, pl.DataFrame]):
     @classmethod
     def some(cls, columns: Iterable[str], folder: Path) -> Self:
         """The same for tables without a contract, reading only these columns."""
-        return cls(partitions_of(folder), frozenset(columns))
+        return cls(partitions_of(folder, only=tuple(columns)))
 
     def __getitem__(self, symbol: str) -> pl.DataFrame:
-        return self.partitions[symbol].read(self.only)
+        return self.partitions[symbol].read()
 
     def __contains__(self, symbol: object) -> bool:
         return symbol in self.partitions

@@ -58,22 +58,23 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Partition:
-    """Location of one symbol's table: `sha256` of an object, None for a file; `table` is its contract, if any."""
+    """Location of one symbol's table: `sha256` of an object, None for a file.
+
+    `table` is its contract, if any; without one, `only` names the columns that are read, if not all.
+    """
 
     key: str
     uri: str
     sha256: str | None = None
     table: type[Table] | None = None
     rows: int = 0
+    only: tuple[str, ...] | None = None
 
-    def read(self, only: Collection[str] | None = None) -> pl.DataFrame:
-        """The table, checked against its digest and its contract; only columns of the contract are read.
-
-        Without a contract, `only` names the columns.
-        """
+    def read(self) -> pl.DataFrame:
+        """The table, checked against its digest and its contract; only columns of the contract are read."""
         if self.table is not None:
             return self.table.check(self._load(self.table.columns()))
-        return self._load(only)
+        return self._load(self.only)
 
     def _load(self, only: Collection[str] | None) -> pl.DataFrame:
         if self.sha256 is None:
@@ -102,14 +103,16 @@ class Rows:
         return replace(self, content=frame_bytes(self.read()))
 
 
-def partitions_of(folder: Path, table: type[Table] | None = None) -> dict[str, Partition]:
+def partitions_of(
+    folder: Path, table: type[Table] | None = None, only: tuple[str, ...] | None = None
+) -> dict[str, Partition]:
     """Every partition of a folder by symbol, sorted. Reads no table."""
     manifest = folder / MANIFEST
     if manifest.exists():
         listed = json.loads(manifest.read_text(encoding="utf-8"))["partitions"]
-        return {one["key"]: Partition(**one, table=table) for one in listed}
+        return {one["key"]: Partition(**one, table=table, only=only) for one in listed}
     files = sorted(folder.absolute().glob("*.parquet"))
-    return {path.stem: Partition(path.stem, str(path), table=table) for path in files}
+    return {path.stem: Partition(path.stem, str(path), table=table, only=only) for path in files}
 
 
 @dataclass(frozen=True)

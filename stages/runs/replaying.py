@@ -16,7 +16,7 @@ from stages.calibration.mix import calibrated_free
 from stages.calibration.past import with_outcomes
 from stages.features.catalogue import build_features
 from stages.features.context import Context
-from stages.forecasting.answering import ask_all, quantile_table
+from stages.forecasting.answering import ask_all, quantile_table, require_scheduled
 from stages.forecasting.backend import Answer
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.forecasting.local import local_backend
@@ -164,7 +164,8 @@ class _Stages:
     ) -> pl.DataFrame:
         forecaster = self.study.forecaster
         backend = local_backend(name, forecaster, self.study.requests.horizons_min)
-        answers = ask_all(questions, schedule, market, backend)
+        require_scheduled(questions, schedule)
+        answers = ask_all(questions, market, backend)
         return Quantiles.of(quantile_table(schedule, answers, {}, self.study.requests, forecaster))
 
 

@@ -111,7 +111,7 @@ def test_a_larger_horizon_or_one_exogenous_column_costs_everything_again(study: 
 def table_of(backend: Backend) -> tuple[pl.DataFrame, dict[str, Any]]:
     """What the stage would write."""
     schedule, questions = plan(MARKET, who=model_spec(**WHO | FACTS))
-    answers = ask_all(questions, schedule, MARKET, backend)
+    answers = ask_all(questions, MARKET, backend)
     forecaster = ForecasterParams(**FORECASTER | {"base_url": "http://stand-in"})
     table = Quantiles.of(quantile_table(schedule, answers, {}, requests_params(), forecaster))
     return table, answers_summary(answers, table)

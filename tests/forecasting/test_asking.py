@@ -8,7 +8,14 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.forecasting.answering import answers_summary, ask_all, ask_beside, benchmark_beside, quantile_table
+from stages.forecasting.answering import (
+    answers_summary,
+    ask_all,
+    ask_beside,
+    benchmark_beside,
+    quantile_table,
+    require_scheduled,
+)
 from stages.forecasting.backend import Answer
 from stages.forecasting.local import local_backend
 from stages.tables.forecasts import QUANTILES, Quantiles, Schedule
@@ -34,11 +41,13 @@ class Scripted:
 
 
 def ask(twist=lambda answers: answers):
-    return ask_all(QUESTIONS, SCHEDULE, MARKET, Scripted(twist))
+    return ask_all(QUESTIONS, MARKET, Scripted(twist))
 
 
 def ask_with_benchmark(forecaster=TIMEGPT):
-    return ask_beside(QUESTIONS, SCHEDULE, MARKET, Scripted(), benchmark_beside(forecaster, REQUESTS))
+    beside = benchmark_beside(forecaster, REQUESTS)
+    answers, *benchmark = ask_beside(QUESTIONS, MARKET, [Scripted(), *([beside] if beside else [])])
+    return answers, benchmark[0] if benchmark else {}
 
 
 def table(answers, benchmark=None, forecaster=TIMEGPT, schedule=SCHEDULE):
@@ -88,7 +97,7 @@ def test_the_largest_move_that_has_a_price_is_an_answer_and_one_value_beyond_is_
 def test_histories_that_are_one_question_stand_in_the_table_as_two_rows_with_one_key():
     cut = model_spec(input_size=20, model_horizon=5)
     schedule, questions = plan(MARKET, who=cut, history_days=[2, 3])
-    rows = table(ask_all(questions, schedule, MARKET, Scripted()), schedule=schedule)
+    rows = table(ask_all(questions, MARKET, Scripted()), schedule=schedule)
     asked = Schedule.of(schedule).filter(pl.col("status") == "ok")
     assert rows.select("symbol", "snapshot_utc", "history_days").n_unique() == asked.height > asked["key"].n_unique()
     assert rows.group_by("key", "horizon_min").agg(pl.col("q50").n_unique())["q50"].max() == 1
@@ -110,9 +119,9 @@ def test_persistence_as_the_forecaster_is_asked_once_and_has_keys():
 
 def test_a_local_forecaster_and_the_benchmark_say_beside_each_other_what_they_say_alone():
     backends = [local_backend(name, TIMEGPT, REQUESTS.horizons_min) for name in ("seasonal", "persistence")]
-    beside = ask_beside(QUESTIONS, SCHEDULE, MARKET, *backends)
+    beside = ask_beside(QUESTIONS, MARKET, backends)
     for answers, backend in zip(beside, backends, strict=True):
-        alone = ask_all(QUESTIONS, SCHEDULE, MARKET, backend)
+        alone = ask_all(QUESTIONS, MARKET, backend)
         assert {key: one.values_bp.tolist() for key, one in answers.items()} == {
             key: one.values_bp.tolist() for key, one in alone.items()
         }
@@ -151,4 +160,4 @@ def test_an_answer_that_is_not_whole_stops_the_table(damage, message):
 
 def test_questions_and_schedule_must_be_of_one_run():
     with pytest.raises(DataContractError, match=r"1 scheduled question\(s\) have no request file and 0"):
-        ask_all(QUESTIONS[1:], SCHEDULE, MARKET, Scripted())
+        require_scheduled(QUESTIONS[1:], SCHEDULE)

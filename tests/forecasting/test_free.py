@@ -6,8 +6,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from stages.forecasting.answering import ask_all, quantile_table
-from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol, unpacked
+from stages.forecasting.answering import ask_all, quantile_table, unpacked
+from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol
 from stages.forecasting.local import local_backend
 from stages.params.worth import FreeParams
 from stages.quality.halts import NO_HALTS
@@ -74,7 +74,7 @@ def test_with_the_same_past_a_candidate_answers_as_the_asked_forecaster_of_its_n
     requests = requests_params(history_days=[HISTORY])
     schedule, questions = plan_questions(of, ("A",), requests, params.model_spec, QUALITY)
     backend = local_backend(name, params, requests.horizons_min)
-    asked = quantile_table(schedule, ask_all(questions, schedule, of, backend), {}, requests, params)
+    asked = quantile_table(schedule, ask_all(questions, of, backend), {}, requests, params)
     quantiles, _ = answered(of, (name,), warmup=0, params=params)
 
     key = ["snapshot_utc", "horizon_min"]

@@ -34,8 +34,8 @@ def outcomes_and_forecasts(symbol: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     market: Market = market_of({symbol: bars}, CALENDAR)
     requests = requests_params(history_days=[40], horizons_min=[5, HORIZON, 20], snapshots_et=CLOCKS)
     params = forecaster_params()
-    schedule, questions = plan_questions(market, (symbol,), requests, params.model_spec, QUALITY)
-    answers = ask_all(questions, schedule, market, local_backend("seasonal", params, requests.horizons_min))
+    _, questions = plan_questions(market, (symbol,), requests, params.model_spec, QUALITY)
+    answers = ask_all(questions, market, local_backend("seasonal", params, requests.horizons_min))
     close, row = bars["close"].to_numpy(), {at: k for k, at in enumerate(bars["ts"])}
     ends = np.array([row[question.end_utc] for question in questions])
     moves = 1e4 * np.log(close[ends + HORIZON] / close[ends])

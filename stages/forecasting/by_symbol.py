@@ -1,0 +1,81 @@
+"""The forecasts of one symbol, with only its tables in memory: local answers, or answers already bought, in one table.
+
+*Tables*: `Quantiles` of the asked forecaster and of the benchmark beside it.
+*Time*: a forecaster sees the rows of the question, which end at the snapshot.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from stages.forecasting.answering import answers_summary, ask_beside, benchmark_beside, packed, quantile_table
+from stages.forecasting.backend import Answer
+from stages.forecasting.local import local_backend
+from stages.params.forecaster import ForecasterParams
+from stages.params.requests import RequestsParams
+from stages.questions.market import Market
+from stages.questions.question import Question
+from stages.tables.forecasts import Quantiles
+
+
+@dataclass(frozen=True, eq=False)
+class AskedSymbol:
+    """Questions, usable sessions and rows of `Schedule` of a symbol; `bought` answers by key, None if asked here."""
+
+    questions: Sequence[Question]
+    usable: tuple[date, ...]
+    schedule: pl.DataFrame
+    bought: Mapping[str, Answer] | None
+
+
+def asked_by_symbol(
+    questions: Iterable[Question],
+    schedule: pl.DataFrame,
+    usable: Mapping[str, tuple[date, ...]],
+    bought: Mapping[str, Answer] | None,
+) -> dict[str, AskedSymbol]:
+    """Every symbol that is asked."""
+    mine: dict[str, list[Question]] = defaultdict(list)
+    for question in questions:
+        mine[question.symbol].append(question)
+    rows = schedule.filter(status="ok").partition_by("symbol", as_dict=True, maintain_order=True)
+
+    def of(symbol: str, asked: Sequence[Question]) -> AskedSymbol:
+        known = None if bought is None else {one.key: bought[one.key] for one in asked}
+        return AskedSymbol(asked, usable[symbol], rows[symbol,], known)
+
+    return {symbol: of(symbol, asked) for symbol, asked in mine.items()}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Table `Quantiles` of a symbol as bytes, its number of rows, and the summary of its answers."""
+
+    quantiles: bytes
+    rows: int
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerSymbol:
+    """Answers one symbol's questions."""
+
+    forecaster: ForecasterParams
+    requests: RequestsParams
+    calendar: pl.DataFrame
+
+    def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, asked: AskedSymbol) -> Answered:
+        """The symbol's part of the table. *Errors*: `DataContractError` for an answer that is not whole."""
+        market = Market({symbol: bars}, {symbol: features}, {symbol: asked.usable}, self.calendar)
+        own = [local_backend(self.forecaster.name, self.forecaster, self.requests.horizons_min)]
+        beside = benchmark_beside(self.forecaster, self.requests)
+        backends = [*(own if asked.bought is None else []), *([beside] if beside else [])]
+        found = list(ask_beside(asked.questions, market, backends))
+        answers = found.pop(0) if asked.bought is None else asked.bought
+        rows = quantile_table(asked.schedule, answers, found.pop() if found else {}, self.requests, self.forecaster)
+        table = Quantiles.of(rows)
+        return Answered(packed(table), table.height, answers_summary(answers, table))
