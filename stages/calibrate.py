@@ -2,10 +2,22 @@
 
 from pathlib import Path
 
-from stages.calibration.methods import calibrate
-from stages.calibration.mix import calibrated_free
-from stages.calibration.past import with_outcomes
-from stages.io.files import PartitionedTables, read_json, read_table, write_table, write_table_parts
+import polars as pl
+
+from stages.calibration.by_horizon import (
+    CorrectFree,
+    CorrectHorizon,
+    Known,
+    beside_of,
+    horizons_of,
+    outcomes_of,
+    parts_of,
+)
+from stages.engine import engine
+from stages.engine.engine import OnTables
+from stages.io.files import read_json, write_table, write_table_parts
+from stages.io.parquet import read_distinct
+from stages.io.partitions import Rows, partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationParams
@@ -27,22 +39,32 @@ FREE_WEIGHTS = Path("artifacts/calibrate/free_weights.parquet")
 
 def main() -> None:
     """Quantiles and bars -> forecasts, raw and corrected, asked and free. Outcomes are used, but not written."""
-    params, asked, mix = read_params(CalibrationParams), read_params(ForecasterName), read_params(MixParams)
-    usable, bars = usable_sessions(read_json(REPORT)), PartitionedTables.of(Bars, BARS)
+    params, name, mix = read_params(CalibrationParams), read_params(ForecasterName).name, read_params(MixParams)
+    usable, bars = usable_sessions(read_json(REPORT)), partitions_of(BARS, Bars)
+    asked = read_distinct(QUANTILES, ["symbol", "snapshot_utc"])
+    symbols = asked["symbol"].unique().sort().to_list()
 
-    forecasts = with_outcomes(read_table(Quantiles, QUANTILES), bars, usable)
-    calibration = calibrate(forecasts, params)
+    def known(path: Path, label: str) -> list[Known]:
+        found = read_distinct(path, ["symbol"])["symbol"]
+        given = {symbol: (Rows(Quantiles, path, symbol), bars[symbol], usable[symbol]) for symbol in found}
+        return list(engine.run(OnTables(outcomes_of), given, label).values())
 
-    write_table_parts(Calibrated, calibration.parts(), CALIBRATED)
-    write_table_parts(Offsets, calibration.offset_parts(), OFFSETS)
+    forecasts = known(QUANTILES, "looking up outcomes")
+    work = OnTables(CorrectHorizon(params, symbols))
+    corrected = list(engine.run(work, horizons_of(forecasts), "calibrating").values())
+    write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
+    write_table_parts(Offsets, beside_of(corrected), OFFSETS)
 
-    free = with_outcomes(read_table(Quantiles, FREE_QUANTILES), bars, usable)
-    free_calibration, weights = calibrated_free(free, forecasts, params, asked.name, mix.eta)
-    write_table_parts(Calibrated, free_calibration.parts(), FREE)
-    write_table(FreeWeights, weights, FREE_WEIGHTS)
+    candidates = horizons_of(known(FREE_QUANTILES, "looking up outcomes of free forecasts"))
+    mixing = OnTables(CorrectFree(params, symbols, name, mix.eta, asked))
+    free = list(engine.run(mixing, candidates, "mixing and calibrating free forecasts").values())
+    write_table_parts(Calibrated, parts_of(free), FREE)
+    write_table(FreeWeights, pl.concat(beside_of(free)), FREE_WEIGHTS)
+
     times = len(params.methods)
-    rows, void = times * forecasts.height, times * forecasts["void"].sum()
-    ends = {"widen_at_grid_end": calibration.at_grid_end(params.widen_grid)} if "widen" in params.methods else {}
+    rows, void = (times * sum(counts) for counts in zip(*((one.rows, one.void) for one in forecasts), strict=True))
+    at_end, offsets = (sum(counts) for counts in zip(*(one.at_grid_end for one in corrected), strict=True))
+    ends = {"widen_at_grid_end": f"{at_end}/{offsets}"} if "widen" in params.methods else {}
     say("calibrate", methods=",".join(params.methods), rows=rows, void=void, **ends)
 
 

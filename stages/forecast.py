@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.forecasting.answering import ask_all, require_scheduled, summaries_together, unpacked
+from stages.forecasting.answering import ask_all, require_scheduled, summaries_together
 from stages.forecasting.by_symbol import AnswerSymbol, asked_by_symbol
 from stages.forecasting.local import LocalBackend
 from stages.io.files import PartitionedTables, read_json, read_table, write_json, write_table, write_table_parts
@@ -18,6 +18,7 @@ from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.quality.verdicts import usable_sessions
 from stages.questions.market import Market
+from stages.tables.contract import unpacked
 from stages.tables.forecasts import Quantiles, Schedule
 from stages.tables.market import Bars, Calendar
 from stages.tables.worth import Calls

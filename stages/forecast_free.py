@@ -7,7 +7,6 @@ from pathlib import Path
 
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.forecasting.answering import unpacked
 from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol
 from stages.forecasting.program_candidate import ask_program, with_program
 from stages.io.files import PartitionedTables, read_json, read_table, write_table_parts
@@ -22,6 +21,7 @@ from stages.params.worth import FreeParams
 from stages.quality.halts import halts_reported
 from stages.quality.verdicts import usable_sessions
 from stages.questions.market import Market
+from stages.tables.contract import unpacked
 from stages.tables.forecasts import Quantiles, Schedule
 from stages.tables.market import Bars, Calendar
 

@@ -7,12 +7,12 @@ corrected in the same way, the benchmark too.
 *Tables*: forecasts with outcomes -> `Calibrated` and `Offsets`.
 *Shapes*: `q` is (n, 5), one row a forecast, columns q05 q25 q50 q75 q95.
 *Time*: a row at snapshot s uses outcomes of earlier sessions only (`past.py`), all known at or before s.
-*Errors*: `DataContractError` when there is no forecast at all.
 *Source*: Chernozhukov, Fernandez-Val, Galichon (2010): sorting a crossed row never worsens its summed pinball loss.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.online import adaptive, tracked
-from stages.calibration.past import NEVER, Block, Found, Ranks, Served, order_statistics, serve
-from stages.errors import DataContractError
+from stages.calibration.past import NEVER, Block, Found, Pool, Ranks, Served, order_statistics, serve
 from stages.params.calibration import CalibrationParams, Method
 from stages.tables.forecasts import OFFSETS, QUANTILES
 
@@ -49,7 +48,7 @@ Floats = NDArray[np.float64]
 RAW = tuple(f"raw_{name}" for name in QUANTILES)
 BLOCK = ["model", "history_days", "horizon_min"]
 CORRECTED = (*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated")
-SYMBOLS_OF_A_PART = 16
+SYMBOLS_AT_ONCE = 8
 Corrected = tuple[pl.DataFrame, pl.DataFrame]  # the corrected columns of each forecast, and the offsets
 Finder = Callable[[Block, Floats, Sequence[Served], Ranks, CalibrationParams], Found]
 
@@ -69,48 +68,47 @@ class Calibration:
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """The same, some symbols at a time in the table's order, since all methods together are large."""
-        symbols = self.answered["symbol"].unique().sort()
-        for start in range(0, len(symbols), SYMBOLS_OF_A_PART):
-            mine = self.answered["symbol"].is_in(symbols[start : start + SYMBOLS_OF_A_PART].implode())
-            answered = self.answered.filter(mine)
-            yield pl.concat(
-                answered.with_columns(pl.lit(name).alias("method"), *one.filter(mine))
-                for name, one in self.corrected.items()
-            )
+        return (self.part(symbols) for symbols in some_symbols(self.answered["symbol"]))
+
+    def part(self, symbols: Sequence[str]) -> pl.DataFrame:
+        """The rows of these symbols."""
+        mine = self.answered["symbol"].is_in(list(symbols))
+        answered = self.answered.filter(mine)
+        return pl.concat(
+            answered.with_columns(pl.lit(name).alias("method"), *one.filter(mine))
+            for name, one in self.corrected.items()
+        )
 
     @property
     def offsets(self) -> pl.DataFrame:
         """Rows for table `Offsets`."""
-        return pl.concat(self.offset_parts())
+        return pl.concat(offsets for _, offsets in self.offset_parts())
 
-    def offset_parts(self) -> Iterator[pl.DataFrame]:
-        """The same, one method at a time in the table's order."""
+    def offset_parts(self) -> Iterator[tuple[Method, pl.DataFrame]]:
+        """The same by method, in the table's order."""
         for name, offsets in sorted(self.by_offsets.items()):
-            yield offsets.with_columns(pl.lit(name).alias("method"))
+            yield name, offsets.with_columns(pl.lit(name).alias("method"))
 
-    def at_grid_end(self, grid: tuple[float, ...]) -> str:
-        """How many offsets of `widen` are the largest value of `calibration.widen_grid`: `12/340`.
+    def at_grid_end(self, grid: tuple[float, ...]) -> tuple[int, int]:
+        """How many offsets of `widen` are the largest value of `calibration.widen_grid`, of how many.
 
         Such an interval can grow no further, and may not reach nominal coverage on its own past.
         """
+        if "widen" not in self.by_offsets:
+            return 0, 0
         offsets = self.by_offsets["widen"].select(OFFSETS)
-        return f"{offsets.filter(pl.any_horizontal(pl.all() == max(grid))).height}/{offsets.height}"
+        return offsets.filter(pl.any_horizontal(pl.all() == max(grid))).height, offsets.height
 
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
     """Correct by every method of `calibration.methods`."""
-    if forecasts.is_empty():
-        raise DataContractError(
-            "there is no forecast to calibrate: every snapshot was skipped. See the statuses in schedule.parquet, and "
-            "shorten requests.history_days or widen universe.first_session to universe.last_session."
-        )
     ordered = in_order(forecasts.select(QUANTILES).to_numpy())
     answered = forecasts.with_columns(
         pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
     )
     sessions = sorted(answered["session"].unique())
     blocks = answered.with_row_index("row").partition_by(BLOCK, maintain_order=True)
-    done = [_correct_block(rows, Block.of(rows, sessions), params) for rows in blocks]
+    done = [part for rows in blocks for part in _correct_block(rows, sessions, params)]
     corrected, offsets = {}, {}
     for name in params.methods:
         if METHODS[name] is None:
@@ -151,9 +149,22 @@ METHODS: dict[Method, ByPastErrors | None] = {
 }
 
 
-def _correct_block(rows: pl.DataFrame, block: Block, params: CalibrationParams) -> dict[Method, Corrected]:
-    """Every method on the forecasts of one model, history and horizon; methods with the same scores share the past."""
-    q, y, u = rows.select(QUANTILES).to_numpy().T, rows["y_bp"].to_numpy(), _unit_bp(rows, params)
+def _correct_block(
+    rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationParams
+) -> Iterator[dict[Method, Corrected]]:
+    """Every method on the forecasts of one model, history and horizon, some symbols at a time."""
+    whole, values = Block.of(rows, sessions), _values(rows, params)
+    hows = {method.how for name in params.methods if (method := METHODS[name]) is not None}
+    pools = {how: Pool(whole, how.scores(*values), params.window_sessions) for how in hows}
+    for symbols in some_symbols(rows["symbol"]):
+        yield _correct_part(rows.filter(pl.col("symbol").is_in(symbols)), sessions, params, pools)
+
+
+def _correct_part(
+    rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationParams, pools: Mapping[Conformal, Pool]
+) -> dict[Method, Corrected]:
+    """The same of some symbols; methods with the same scores share the past."""
+    block, (q, y, u) = Block.of(rows, sessions), _values(rows, params)
     scored: dict[Conformal, tuple[Floats, list[Served]]] = {}
     done = {}
     for name in params.methods:
@@ -163,7 +174,7 @@ def _correct_block(rows: pl.DataFrame, block: Block, params: CalibrationParams) 
         how = method.how
         if how not in scored:
             scores = how.scores(q, y, u)
-            scored[how] = scores, list(serve(block, scores, how.ranks, params))
+            scored[how] = scores, list(serve(block, scores, how.ranks, params, pools[how]))
         found = method.find(block, *scored[how], how.ranks, params)
         offsets = how.settle(found.offsets, params.widen_grid)
         certain = ~np.isnan(found.offsets[0]) & ~np.isnan(u)
@@ -174,6 +185,17 @@ def _correct_block(rows: pl.DataFrame, block: Block, params: CalibrationParams) 
         )
         done[name] = told.select("row", *CORRECTED), _offsets_used(told, offsets)
     return done
+
+
+def some_symbols(symbols: pl.Series) -> list[list[str]]:
+    """All symbols, in order, some at a time."""
+    every = symbols.unique().sort().to_list()
+    return [every[first : first + SYMBOLS_AT_ONCE] for first in range(0, len(every), SYMBOLS_AT_ONCE)]
+
+
+def _values(rows: pl.DataFrame, params: CalibrationParams) -> tuple[Floats, Floats, Floats]:
+    """What scores are computed of: quantiles (5, n), outcomes and units (n,)."""
+    return rows.select(QUANTILES).to_numpy().T, rows["y_bp"].to_numpy(), _unit_bp(rows, params)
 
 
 def _unit_bp(rows: pl.DataFrame, params: CalibrationParams) -> Floats:

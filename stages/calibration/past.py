@@ -9,7 +9,7 @@ the afternoon. Order statistics are picked, never summed, so cutting off the fut
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Self
 
@@ -64,6 +64,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
 Ranks = Callable[[Ints], Ints]
+POOLED = ["pooled"]
+Past = tuple[Floats, Ints, Ints]  # (4, pasts, width), and their number and latest time (pasts,)
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,18 @@ class Block:
         return np.split(order, np.flatnonzero(np.diff(self.session[order])) + 1)
 
     def groups(self) -> Iterator[Group]:
-        """From the most similar to all: same symbol and clock time, same symbol, everything."""
-        cell = self.symbol * len(self.clocks) + self.clock
-        nothing = np.zeros_like(cell)
+        """The more similar first: same symbol and clock time, same symbol."""
         cells = [f"{symbol}@{clock}" for symbol in self.symbols for clock in self.clocks]
-        yield Group(cells, cell, nothing, 1)
+        yield Group(cells, self._cell, np.zeros_like(self._cell), 1)
         yield Group(self.symbols, self.symbol, self.clock, len(self.clocks))
-        yield Group(["pooled"], nothing, cell, len(cells))
+
+    def pooled(self) -> Group:
+        """Everything."""
+        return Group(POOLED, np.zeros_like(self._cell), self._cell, len(self.symbols) * len(self.clocks))
+
+    @property
+    def _cell(self) -> Ints:
+        return self.symbol * len(self.clocks) + self.clock
 
 
 @dataclass(frozen=True)
@@ -166,15 +173,39 @@ def order_statistics(_: Block, scores: Floats, pieces: Sequence[Served], ranks: 
     return Found.of(offsets, pieces)
 
 
-def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams) -> Iterator[Served]:
+@dataclass
+class Pool:
+    """Past scores of all symbols of a block; each session is looked up once, whichever symbols need it."""
+
+    block: Block
+    scores: Floats
+    n_back: int
+    known: dict[int, tuple[Floats, int, int]] = field(default_factory=dict)
+
+    def before(self, sessions: Ints) -> Past:
+        """Per session: scores of earlier sessions, sorted, NaN last; their number; last time."""
+        missing = np.array([one for one in sessions.tolist() if one not in self.known], dtype=np.int64)
+        if len(missing):
+            past, n, last_us = _past(self.block, self.block.pooled(), self.scores, missing, self.n_back)
+            self.known |= {one: (past[:, k], int(n[k]), int(last_us[k])) for k, one in enumerate(missing.tolist())}
+        if not len(sessions):
+            return np.empty((4, 0, 0)), np.empty(0, np.int64), np.empty(0, np.int64)
+        found = [self.known[one] for one in sessions.tolist()]
+        past = np.stack([past for past, _, _ in found], axis=1)
+        return past, np.array([n for _, n, _ in found]), np.array([last_us for _, _, last_us in found])
+
+
+def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams, pool: Pool) -> Iterator[Served]:
     """Each forecast once, with the past of the first group that has enough outcomes.
 
-    Enough is `calibration.min_outcomes`, and no rank above n (the guarantee of a conformal bound needs that).
+    Enough is `calibration.min_outcomes`, and no rank above n (the guarantee of a conformal bound needs that). `pool`
+    knows all symbols of the model, history and horizon, of which `block` may hold some.
     """
     waiting = np.arange(scores.shape[1])
-    for group in block.groups():
+    for group in (*block.groups(), block.pooled()):
         wanted, back = np.unique(group.member[waiting] * block.n_sessions + block.session[waiting], return_inverse=True)
-        past, n, last_us = _past(block, group, scores, wanted, params.window_sessions)
+        is_pooled = group.names == POOLED
+        past, n, last_us = pool.before(wanted) if is_pooled else _past(block, group, scores, wanted, pool.n_back)
         rank = ranks(n)
         enough = ((n >= params.min_outcomes) & (rank >= 1).all(axis=0) & (rank <= n).all(axis=0))[back]
         rows = waiting[enough]
@@ -182,7 +213,7 @@ def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams)
         waiting = waiting[~enough]
 
 
-def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> tuple[Floats, Ints, Ints]:
+def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> Past:
     """Per wanted (group, session): scores of `n_back` earlier sessions, sorted, NaN last; their number; last time."""
     known = ~np.isnan(scores[0])
     shape = (len(group.names), n_back + block.n_sessions, group.n_slots)

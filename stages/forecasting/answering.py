@@ -110,16 +110,6 @@ def summaries_together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"schema_version": 1, "by_source": dict(sorted(by_source.items())), **counts}
 
 
-def packed(table: pl.DataFrame) -> bytes:
-    """A compressed table: those of all symbols fit into memory, as `unpacked` makes one at a time."""
-    return table.write_ipc(None, compression="zstd").getvalue()
-
-
-def unpacked(content: bytes) -> pl.DataFrame:
-    """The table that was packed."""
-    return pl.read_ipc(content)
-
-
 def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[int, ...]) -> pl.DataFrame:
     """Quantiles by key and horizon."""
     given = [answers[key] for key in keys.unique(maintain_order=True)]

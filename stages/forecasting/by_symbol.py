@@ -12,13 +12,14 @@ from typing import Any
 
 import polars as pl
 
-from stages.forecasting.answering import answers_summary, ask_beside, benchmark_beside, packed, quantile_table
+from stages.forecasting.answering import answers_summary, ask_beside, benchmark_beside, quantile_table
 from stages.forecasting.backend import Answer
 from stages.forecasting.local import local_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market
 from stages.questions.question import Question
+from stages.tables.contract import packed
 from stages.tables.forecasts import Quantiles
 
 

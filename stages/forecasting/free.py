@@ -24,7 +24,7 @@ from typing import Any
 import polars as pl
 
 from stages.errors import DataContractError
-from stages.forecasting.answering import answered, packed, require_whole
+from stages.forecasting.answering import answered, require_whole
 from stages.forecasting.backend import Answer, Asked
 from stages.forecasting.har import FEWEST_SESSIONS
 from stages.forecasting.local import local_backend
@@ -38,6 +38,7 @@ from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import Planner, schedule_of, verdicts_so_far
 from stages.questions.timetable import timetable
+from stages.tables.contract import packed
 from stages.tables.forecasts import FREE, Quantiles
 
 SNAPSHOT = ["symbol", "session", "snapshot_utc", "snapshot_et", "m0", "last", "sigma_5m"]

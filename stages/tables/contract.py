@@ -88,3 +88,13 @@ def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:
 def number(decimals: int, *, nullable: bool = False) -> dy.Float64:
     """A float kept to `decimals` places; never NaN or infinity, null only if `nullable`."""
     return dy.Float64(nullable=nullable, allow_inf=False, allow_nan=False, metadata={"decimals": decimals})
+
+
+def packed(table: pl.DataFrame) -> bytes:
+    """A table as compressed bytes: those of all symbols fit into memory, as `unpacked` makes one at a time."""
+    return table.write_ipc(None, compression="zstd").getvalue()
+
+
+def unpacked(content: bytes) -> pl.DataFrame:
+    """The table that was packed."""
+    return pl.read_ipc(content)

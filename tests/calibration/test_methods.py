@@ -16,7 +16,6 @@ from scipy.stats import binom
 from stages.calibration import methods
 from stages.calibration.conformal import conformal_rank, coverage_rank, level_rank, side_rank
 from stages.calibration.methods import CORRECTED, METHODS, calibrate
-from stages.errors import DataContractError
 from stages.params.calibration import CalibrationParams, Method
 from stages.tables.forecasts import QUANTILES, Calibrated, Offsets
 from tests.scoring.simulated import CALIBRATION, FIRST_DAY, NORMAL, by_every_method, with_truth
@@ -149,13 +148,13 @@ def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():
     # 90 % ask for 9 / 2 - 1 = 3.5 on the last two days.
     days = daily([0.5] * 10 + [9.0, 0.5, 0.5])
 
-    def at_end(*grid: float) -> str:
+    def at_end(*grid: float) -> tuple[int, int]:
         params = CALIBRATION.model_copy(
             update={"methods": ("widen",), "min_outcomes": 9, "window_sessions": 9, "widen_grid": grid}
         )
         return calibrate(days, params).at_grid_end(grid)
 
-    assert (at_end(-0.5, 0.0, 1.0), at_end(0.0, 3.5), at_end(0.0, 3.5, 4.0)) == ("2/4", "2/4", "0/4")
+    assert (at_end(-0.5, 0.0, 1.0), at_end(0.0, 3.5), at_end(0.0, 3.5, 4.0)) == ((2, 4), (2, 4), (0, 4))
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.9])
@@ -324,7 +323,7 @@ def test_too_narrow_intervals_reach_their_nominal_coverage():
 
 
 def test_parts_follow_each_other_in_the_order_of_the_table_whatever_their_size(monkeypatch):
-    monkeypatch.setattr(methods, "SYMBOLS_OF_A_PART", 2)
+    monkeypatch.setattr(methods, "SYMBOLS_AT_ONCE", 2)
     calibration = calibrate(with_truth(20, symbols=("C", "A", "E", "B", "D"), spread=0.4), CALIBRATION)
     parts = [Calibrated.of(part) for part in calibration.parts()]
     assert [sorted(part["symbol"].unique()) for part in parts] == [["A", "B"], ["C", "D"], ["E"]]
@@ -333,11 +332,6 @@ def test_parts_follow_each_other_in_the_order_of_the_table_whatever_their_size(m
 
 def test_every_method_that_params_may_name_exists():
     assert set(METHODS) == set(get_args(Method))
-
-
-def test_a_run_without_forecasts_ends_with_what_to_do():
-    with pytest.raises(DataContractError, match=r"requests\.history_days"):
-        calibrate(daily([1.0]).clear(), CALIBRATION)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from tests.support.large_market import folder_of_stages, params_of, symbols_of
 
 pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.journey]  # a scheduler and workers are started
 BY_SYMBOL = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast_free")
+SCORED = (*BY_SYMBOL, "forecast", "calibrate", "seal", "score_forecasts")
 SEALED = {"holdout_sessions": 5, "embargo_sessions": 1}
 SYMBOLS = symbols_of(5)
 FIRST, LAST = date(2024, 9, 3), date(2024, 9, 27)
@@ -75,14 +76,20 @@ def run(folder: Path, stages: tuple[str, ...], choice: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def by_a_loop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("loop") / "study"
-    folder_of_stages(folder, params_of(SYMBOLS, FIRST, LAST, history_days=[5]))
-    return run(folder, BY_SYMBOL, "loop")
+    folder_of_stages(folder, asked(SYMBOLS))
+    return run(folder, SCORED, "loop")
 
 
-def test_bars_features_questions_and_schedule(tmp_path: Path, by_a_loop: dict[str, str], other_engine: str):
+def asked(symbols: list[str]) -> dict:
+    """Params of these symbols, with a holdout that is short enough."""
+    params = params_of(symbols, FIRST, LAST, history_days=[5])
+    return params | {"split": params["split"] | SEALED}
+
+
+def test_every_table_from_bars_to_scores(tmp_path: Path, by_a_loop: dict[str, str], other_engine: str):
     symbols = [*SYMBOLS[2:], *SYMBOLS[:2]] if other_engine == "backwards" else SYMBOLS
-    folder_of_stages(tmp_path / "study", params_of(symbols, FIRST, LAST, history_days=[5]))
-    assert run(tmp_path / "study", BY_SYMBOL, other_engine) == by_a_loop
+    folder_of_stages(tmp_path / "study", asked(symbols))
+    assert run(tmp_path / "study", SCORED, other_engine) == by_a_loop
     questions = [name for name in by_a_loop if name.startswith("build_requests/requests/")]
     assert len(questions) == len(SYMBOLS) * 14 * 4  # sessions after five, snapshots a day
 

@@ -6,13 +6,14 @@ from datetime import date
 import polars as pl
 import pytest
 
-from stages.forecasting.answering import ask_all, quantile_table, unpacked
+from stages.forecasting.answering import ask_all, quantile_table
 from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol
 from stages.forecasting.local import local_backend
 from stages.params.worth import FreeParams
 from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions, plan_symbol
+from stages.tables.contract import unpacked
 from stages.tables.forecasts import QUANTILES
 from tests.features.made_bars import made_calendar, random_bars
 from tests.forecasting.windows import forecaster_params
