@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
 from stages.errors import ConfigurationError
-from stages.runs.evidence import findings, read_run, require_evidence, require_fetched
+from stages.runs.evidence import findings, parse_run, read_run, require_evidence, require_fetched
 
 A, B, EMPTY = "60b725f10c9c85c70d97880dfe8191b3", "3b5d5c3712955042212316173ccf37be", "d41d8cd98f00b204e9800998ecf8427e"
 LISTING = f'[{{"md5": "{B}", "relpath": "B.csv"}}]'  # as DVC writes a folder's; its md5 is FOLDER
@@ -20,6 +21,8 @@ PARAMS = {
     "rules": {"s_stop": 1.0, "k_sigma": 0.5},
     "api": {"mode": "offline"},
 }
+from tests.architecture.dependencies import ROOT
+
 LOCK = f"""schema: '2.0'
 stages:
   bars:
@@ -206,6 +209,15 @@ def test_the_stages_behind_a_reader_are_those_whose_files_it_was_made_from(ran):
     assert run.up_to(["judge"]) == ["bars", "judge"]
     assert run.up_to(["bars"]) == ["bars"]
     assert not findings(run, ["bars"]).told
+
+
+def test_a_lock_is_read_as_by_the_library_with_which_dvc_writes_it():
+    """In YAML 1.2 `09:45`, `on` and `1_0:30` are text, and `1e-05` is a number."""
+    values = ["09:45", "1:30", "on", "no", "Yes", "1e-05", "0.5", "-3", "5.", ".inf", "null", "~", "true", "2024-09-03"]
+    params = "".join(f"        k{n}: {value}\n" for n, value in enumerate([*values, "'12'"]))
+    lock = f"stages:\n  one:\n    cmd: x\n    params:\n      params.yaml:\n{params}"
+    for text in (lock, (ROOT / "dvc.lock").read_text()):
+        assert parse_run("", text).stages == YAML(typ="safe").load(text)["stages"]
 
 
 def test_a_lock_cut_off_anywhere_is_refused_or_read_and_no_traceback(ran):
