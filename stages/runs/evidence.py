@@ -170,7 +170,7 @@ def parse_run(params: str, lock: str) -> Run:
         for stage in stages.values():
             stage.get("params", {}).get(str(PARAMS), {}).items()
             {one["path"] + one["md5"] for one in (*stage.get("deps", ()), *stage.get("outs", ()))}
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError):  # a lock that was cut off
+    except (yaml.YAMLError, TypeError, ValueError, KeyError, AttributeError):  # a lock that was cut off
         stages = {}
     return Run(parse_yaml(params) or {}, stages)
 

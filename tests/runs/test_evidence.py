@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from stages.errors import ConfigurationError
 from stages.runs.evidence import findings, parse_run, read_run, require_evidence, require_fetched
+from tests.architecture.dependencies import ROOT
 
 A, B, EMPTY = "60b725f10c9c85c70d97880dfe8191b3", "3b5d5c3712955042212316173ccf37be", "d41d8cd98f00b204e9800998ecf8427e"
 LISTING = f'[{{"md5": "{B}", "relpath": "B.csv"}}]'  # as DVC writes a folder's; its md5 is FOLDER
@@ -21,8 +22,6 @@ PARAMS = {
     "rules": {"s_stop": 1.0, "k_sigma": 0.5},
     "api": {"mode": "offline"},
 }
-from tests.architecture.dependencies import ROOT
-
 LOCK = f"""schema: '2.0'
 stages:
   bars:
