@@ -48,15 +48,15 @@ def ask_all(questions: Sequence[Question], market: Market, backend: Backend) -> 
 
 
 def ask_beside(
-    questions: Sequence[Question], market: Market, backends: Sequence[Backend]
-) -> tuple[dict[str, Answer], ...]:
-    """The answers of each local backend to the same questions, by key; the rows of a question are cut once for all."""
-    found: tuple[dict[str, Answer], ...] = tuple({} for _ in backends)
+    questions: Sequence[Question], market: Market, backends: Mapping[str, Backend]
+) -> dict[str, dict[str, Answer]]:
+    """Each local backend's answers to the same questions, by key; the rows of a question are cut once for all."""
+    found: dict[str, dict[str, Answer]] = {name: {} for name in backends}
     for question in questions:
         asked = [Asked(question, cache(partial(market.window, question)))]
-        for answers, backend in zip(found, backends, strict=True):
-            answers |= backend.answer(asked)
-            require_whole(question, answers.get(question.key))
+        for name, backend in backends.items():
+            found[name] |= backend.answer(asked)
+            require_whole(question, found[name].get(question.key))
     return found
 
 

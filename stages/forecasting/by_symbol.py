@@ -20,7 +20,7 @@ from stages.params.requests import RequestsParams
 from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.tables.contract import packed
-from stages.tables.forecasts import Quantiles
+from stages.tables.forecasts import BENCHMARK, Quantiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +72,13 @@ class AnswerSymbol:
     def __call__(self, symbol: str, bars: pl.DataFrame, features: pl.DataFrame, asked: AskedSymbol) -> Answered:
         """The symbol's part of the table. *Errors*: `DataContractError` for an answer that is not whole."""
         market = Market({symbol: bars}, {symbol: features}, {symbol: asked.usable}, self.calendar)
-        own = [local_backend(self.forecaster.name, self.forecaster, self.requests.horizons_min)]
-        beside = benchmark_beside(self.forecaster, self.requests)
-        backends = [*(own if asked.bought is None else []), *([beside] if beside else [])]
-        found = list(ask_beside(asked.questions, market, backends))
-        answers = found.pop(0) if asked.bought is None else asked.bought
-        rows = quantile_table(asked.schedule, answers, found.pop() if found else {}, self.requests, self.forecaster)
+        name, bought, beside = self.forecaster.name, asked.bought, benchmark_beside(self.forecaster, self.requests)
+        backends = {} if beside is None else {BENCHMARK: beside}
+        if bought is None:
+            backends[name] = local_backend(name, self.forecaster, self.requests.horizons_min)
+        found = ask_beside(asked.questions, market, backends)
+        answers = found[name] if bought is None else bought
+        benchmark = {} if beside is None else found[BENCHMARK]
+        rows = quantile_table(asked.schedule, answers, benchmark, self.requests, self.forecaster)
         table = Quantiles.of(rows)
         return Answered(packed(table), table.height, answers_summary(answers, table))

@@ -46,8 +46,8 @@ def ask(twist=lambda answers: answers):
 
 def ask_with_benchmark(forecaster=TIMEGPT):
     beside = benchmark_beside(forecaster, REQUESTS)
-    answers, *benchmark = ask_beside(QUESTIONS, MARKET, [Scripted(), *([beside] if beside else [])])
-    return answers, benchmark[0] if benchmark else {}
+    found = ask_beside(QUESTIONS, MARKET, {"asked": Scripted()} | ({"beside": beside} if beside else {}))
+    return found["asked"], found.get("beside", {})
 
 
 def table(answers, benchmark=None, forecaster=TIMEGPT, schedule=SCHEDULE):
@@ -118,11 +118,12 @@ def test_persistence_as_the_forecaster_is_asked_once_and_has_keys():
 
 
 def test_a_local_forecaster_and_the_benchmark_say_beside_each_other_what_they_say_alone():
-    backends = [local_backend(name, TIMEGPT, REQUESTS.horizons_min) for name in ("seasonal", "persistence")]
+    names = ("seasonal", "persistence")
+    backends = {name: local_backend(name, TIMEGPT, REQUESTS.horizons_min) for name in names}
     beside = ask_beside(QUESTIONS, MARKET, backends)
-    for answers, backend in zip(beside, backends, strict=True):
-        alone = ask_all(QUESTIONS, MARKET, backend)
-        assert {key: one.values_bp.tolist() for key, one in answers.items()} == {
+    for name in names:
+        alone = ask_all(QUESTIONS, MARKET, backends[name])
+        assert {key: one.values_bp.tolist() for key, one in beside[name].items()} == {
             key: one.values_bp.tolist() for key, one in alone.items()
         }
 
