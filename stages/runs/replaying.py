@@ -4,6 +4,7 @@
 Decisions are replayed on the search span only: the audit never reads sealed tables.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,7 +32,7 @@ from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import plan_questions
-from stages.tables.forecasts import BENCHMARK, FreeWeights, Offsets, Quantiles, Schedule, Scored
+from stages.tables.forecasts import BENCHMARK, FREE, FreeWeights, Offsets, Quantiles, Schedule, Scored
 from stages.trading.identity import stated_strategy
 from stages.trading.simulate import simulate
 from stages.trading.strategy import eligible_cells
@@ -88,7 +89,8 @@ def replay_of(study: Study, record: Record) -> Replay:
 class _Stages:
     study: Study
     record: Record
-    answers: dict[str, Answer] = field(default_factory=dict)  # of free forecasters, by key, which holds all they see
+    # by forecaster, by key, which holds all that it sees
+    answers: defaultdict[str, dict[str, Answer]] = field(default_factory=lambda: defaultdict(dict))
 
     def check(self, delivered: Frames) -> Mapping[str, Checked]:
         study, record = self.study, self.record
@@ -122,7 +124,7 @@ class _Stages:
     def answer_free(self, schedule: pl.DataFrame, market: Market) -> pl.DataFrame:
         study = self.study
         settings = FreeSettings(study.worth, study.forecaster, study.requests, study.quality)
-        answer = replace(PerSymbol.of(settings, market.calendar, schedule), remembered=self.answers)
+        answer = replace(PerSymbol.of(settings, market.calendar, schedule), remembered=self.answers[FREE])
         answered = [
             answer(
                 symbol,
@@ -163,9 +165,11 @@ class _Stages:
         self, name: str, schedule: pl.DataFrame, questions: list[Question], market: Market
     ) -> pl.DataFrame:
         forecaster = self.study.forecaster
-        backend = local_backend(name, forecaster, self.study.requests.horizons_min)
         require_scheduled(questions, schedule)
-        answers = ask_all(questions, market, backend)
+        known = self.answers[name]
+        backend = local_backend(name, forecaster, self.study.requests.horizons_min)
+        known |= ask_all([one for one in questions if one.key not in known], market, backend)
+        answers = {question.key: known[question.key] for question in questions}
         return Quantiles.of(quantile_table(schedule, answers, {}, self.study.requests, forecaster))
 
 
