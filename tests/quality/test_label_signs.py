@@ -26,10 +26,11 @@ from tests.quality import signs_by_loop
 
 NAN = np.nan
 KINDS = {  # how likely a minute has no row, no known range, no known volume; ranges and volumes to draw from
-    "sparse": (0.3, 0.1, 0.1, [0, 1, 2, 3], [0, 1, 2, 3, 4, 6]),
+    "sparse": (0.3, 0.1, 0.1, [0, 1, 2, 3], [0, 1, 2, 3, 4, 20]),
     "hardly ever untraded": (0.02, 0.0, 0.0, [1, 2, 3, 6], [0, *[2] * 20, *[4] * 20, *[6] * 10]),
     "never without a range": (0.1, 0.05, 0.05, [3, 5, 9, 10], [1, 2, 3, 4]),
     "seldom traded": (0.2, 0.0, 0.0, [0, 0, 0, 2], [0, 0, 1, 1, 1, 2]),
+    "stepped": (0.0, 0.0, 0.0, [1.5, 2.5], [1, 2, 3, 5]),
 }
 
 
@@ -42,6 +43,8 @@ def drawn(kind: str, seed: int, sessions: int, first: int, width: int) -> tuple[
     outside = (minute < 0) | (minute >= 390)
     volume[:, outside] = np.floor(volume[:, outside] / rng.integers(1, 4))
     here = rng.random(shape) >= np.where(outside, 2 * no_row, no_row)
+    if kind == "stepped":
+        _step(spread, volume, minute)
     spread[~here | (rng.random(shape) < no_range)] = NAN
     volume[~here | (rng.random(shape) < no_volume)] = NAN
     known = [
@@ -49,6 +52,15 @@ def drawn(kind: str, seed: int, sessions: int, first: int, width: int) -> tuple[
         for s in range(sessions)
     ]
     return Minutes(spread, volume, here, before=-first), known
+
+
+def _step(spread: np.ndarray, volume: np.ndarray, minute: np.ndarray) -> None:
+    """What is usual is a median of two values: a minute more or less on either side, and it is another one."""
+    spread[:, (minute >= 1) & (minute <= 61)] = np.where(minute[(minute >= 1) & (minute <= 61)] <= 30, 3.0, 9.0)
+    for session in range(len(volume)):
+        for first, last, of_ones in ((7, 29, 11), (359, 383, 12)):
+            within = (minute >= first) & (minute <= last)
+            volume[session, within] = np.where(minute[within] < first + of_ones + session % 2, 1.0, 5.0)
 
 
 def _known(value: float) -> float | None:
@@ -72,6 +84,11 @@ def test_a_sign_of_the_first_minute_is_that_of_a_walk_through_the_minutes(
     assert np.ptp(found) > 0
 
 
+def test_bars_without_a_known_range_say_nothing_of_an_auction() -> None:
+    minutes, _ = drawn("sparse", 3, 2, AROUND[0], AROUND[1] - AROUND[0] + 1)
+    assert not by_prints(Minutes(np.full_like(minutes.range, NAN), minutes.volume, minutes.here, before=45)).any()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_hours_and_the_clock_are_those_of_a_walk_through_the_minutes(kind: str) -> None:
     minutes, sessions = drawn(kind, 2, 3, -BEFORE, WIDTH)
@@ -81,8 +98,9 @@ def test_hours_and_the_clock_are_those_of_a_walk_through_the_minutes(kind: str) 
     np.testing.assert_allclose(clock, signs_by_loop.clock(sessions), atol=1e-9)
 
 
-@pytest.mark.parametrize("rows", [(390, 390, 390), (390, 391, 391), (391, 392, 392, 392, 393), (380, 300, 390, 391)])
-@pytest.mark.parametrize("lost", [0, 20, 200])
+@pytest.mark.parametrize("rows", [(390, 390, 390), (390, 391, 391), (391, 392, 392, 392, 393), (380, 300, 390, 391),
+                                  (390,) * 7 + (391, 391), (395, 395, 395)])  # fmt: skip
+@pytest.mark.parametrize("lost", [0, 20, 200, 300])
 def test_rows_beyond_the_minutes_and_minutes_without_a_row_cost_nats(rows: tuple[int, ...], lost: int) -> None:
     extent = np.array([[k, k + many - 1] for k, many in enumerate(rows)])
     here = np.zeros((len(rows), WIDTH), bool)
