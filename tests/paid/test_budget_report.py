@@ -22,7 +22,7 @@ def objects(tmp_path: Path) -> LocalStore:
 def test_the_latest_31_days_are_shown_oldest_first(objects: LocalStore, days: int, shown: int):
     names = [f"{date(2026, 10, 1) + timedelta(days=k)}" for k in range(days)]
     for name in names:
-        ReservationLog(objects, f"{DAYS}/{name}").take({}, b"{}")
+        objects.create(f"{DAYS}/{name}/0000-0.json", b"{}", durable=False)
     assert list(days_of(objects)) == names[-shown:]
     assert [call["seat"] for call in calls_of(objects)] == [f"{name}/0000-0" for name in names[-shown:]]
 
@@ -30,7 +30,7 @@ def test_the_latest_31_days_are_shown_oldest_first(objects: LocalStore, days: in
 @pytest.mark.parametrize(("runs", "shown"), [(49, 49), (50, 50), (51, 50)])
 def test_the_latest_50_runs_are_shown_oldest_first(objects: LocalStore, runs: int, shown: int):
     for number in range(runs):
-        objects.create(f"{RUNS}/{number:03d}.json", f'{{"number": {number}}}'.encode())
+        objects.create(f"{RUNS}/{number:03d}.json", f'{{"number": {number}}}'.encode(), durable=False)
     assert [run["number"] for run in runs_of(objects)] == list(range(runs))[-shown:]
 
 
