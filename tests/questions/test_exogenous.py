@@ -137,6 +137,14 @@ def test_a_history_of_which_nothing_is_known_is_cut_to_its_last_minute_and_not_a
         )
 
 
+def test_a_question_without_columns_sends_none():
+    market = market_with(["ret_1m"])
+    question = plan(market)[1][-1]
+    window = market.window(question)
+    assert (window.hist_exog.shape, window.futr_exog.shape) == ((question.rows, 0), (question.horizon_min, 0))
+    assert question.features_sha256 is None
+
+
 def test_a_policy_changes_nothing_where_every_value_is_known():
     columns = {"hist_exog": ["ret_1m"], "futr_exog": ["minutes_to_close"]}
     market = market_with(["ret_1m", "minutes_to_close"])
