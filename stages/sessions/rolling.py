@@ -29,5 +29,4 @@ def median(values: Floats, at_least: int = 1) -> Floats:
     def at(rank: NDArray[np.int64]) -> Floats:
         return np.take_along_axis(ordered, rank[..., None], axis=-1)[..., 0]
 
-    below, above = at(np.maximum(count - 1, 0) // 2), at(np.minimum(count // 2, values.shape[-1] - 1))
-    return np.where(count >= at_least, (below + above) / 2, np.nan)
+    return np.where(count >= at_least, (at((count - 1) // 2) + at(count // 2)) / 2, np.nan)

@@ -101,9 +101,9 @@ def _begin_of_holdout(scored: list[date], params: CutParams) -> date:
             raise _too_short(scored, params)
         return scored[-params.holdout_sessions]
     months = _by_month(scored)[-(params.holdout_months or 0) :]
-    if len(months) < (params.holdout_months or 0):
+    if not months:
         raise _too_short(scored, params)
-    first, last = months[0].sessions[0], months[-1].sessions[0]
+    first, last = months[0].sessions[0], scored[-1]
     if 12 * (last.year - first.year) + last.month - first.month + 1 > len(months):
         raise ConfigurationError(
             f"split.holdout_months = {params.holdout_months} needs consecutive months, but a month between "

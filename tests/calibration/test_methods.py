@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from stages.calibration import methods
-from stages.calibration.conformal import conformal_rank, coverage_rank, level_rank, side_rank
+from stages.calibration.conformal import (
+    CQR,
+    CQR_SIDES,
+    SPLIT,
+    WIDEN,
+    conformal_rank,
+    coverage_rank,
+    level_rank,
+    side_rank,
+)
 from stages.calibration.methods import CORRECTED, METHODS, calibrate
 from stages.params.calibration import CalibrationParams, Method
 from stages.tables.forecasts import QUANTILES, Calibrated, Offsets
@@ -133,6 +142,15 @@ def test_widen_by_hand():
     assert levels(last_row(daily([1, 2, 3, 4, 5, 6, 7, 8, 9, 0]), "widen")) == [-4, -2, 0, 2, 4]
     # Here the 5th needs alpha = 0, which is on the grid, and the 9th -0.125: the next value up is -0.1.
     assert levels(last_row(daily([0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.75, 0]), "widen")) == [-1.8, -1, 0, 1, 1.8]
+
+
+@pytest.mark.parametrize("method", [WIDEN, SPLIT, CQR, CQR_SIDES])
+def test_answers_and_outcomes_that_lie_higher_by_as_much_are_corrected_as_much(method):
+    rng = np.random.default_rng(5)
+    q, y, u = np.sort(rng.normal(0, 3, (5, 40)), axis=0), rng.normal(0, 4, 40), rng.uniform(1, 2, 40)
+    offsets = rng.uniform(-1, 1, (4, 40))
+    np.testing.assert_allclose(method.scores(q + 7, y + 7, u), method.scores(q, y, u), rtol=1e-9)
+    np.testing.assert_allclose(method.apply(q + 7, u, offsets), method.apply(q, u, offsets) + 7, rtol=1e-9)
 
 
 def test_widen_takes_the_next_value_on_its_grid():

@@ -12,7 +12,7 @@ from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.model_facts import path_of_facts
-from stages.paid.pricing import paid_span, price
+from stages.paid.pricing import paid_span, price, some_of
 from stages.runs.scratch import stages_to_run
 from tests.support.contexts import ContextFactory, questions
 from tests.support.timegpt_server import TimeGPTServer
@@ -140,3 +140,10 @@ def test_only_stages_that_new_params_change_are_run_again(tmp_path: Path, monkey
     assert stages_to_run(params) == list(names), "a revised source changes everything behind it"
     Path("conf/listing.json").unlink()
     assert stages_to_run(params) == list(names)
+
+
+@pytest.mark.parametrize(
+    ("of", "some"), [("", ""), ("a", "a"), ("ab", "ab"), ("abc", "abc"), ("abcd", "abd"), ("abcde", "ace")]
+)
+def test_some_questions_are_the_first_one_in_the_middle_and_the_last(of: str, some: str):
+    assert "".join(some_of(of)) == some

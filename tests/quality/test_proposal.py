@@ -68,3 +68,43 @@ def test_the_zone_is_the_one_in_which_volume_jumps_at_the_open(zone: str) -> Non
     assert words.startswith(f"{zone}: trading begins at the open in {CALENDAR.height} sessions, against 0 in")
     still = feed.with_columns(naive, volume=pl.lit(5.0))
     assert zone_of(still, CALENDAR) == (None, "in no zone does trading begin at 09:30 New York")
+
+
+def traded(shares: dict[int, float]) -> pl.DataFrame:
+    """One session's naive rows in UTC with so many shares in so many minutes after the open."""
+    stamps = rows(*shares).with_columns(pl.col("ts").dt.replace_time_zone(None))
+    return stamps.with_columns(volume=pl.Series(list(shares.values()), dtype=pl.Float64))
+
+
+@pytest.mark.parametrize(
+    ("shares", "begins"),
+    [
+        ((10, 10, 10.1, 10.1), True),
+        ((30, 20, 20, 10), False),  # as much as before
+        ((30, 20, 15, 5), False),  # less, though it falls by more an hour earlier and later
+        ((0, 10, 20, 21), False),  # as large a step an hour earlier
+        ((0, 1, 11, 21), False),  # as large a step an hour later
+    ],
+)
+def test_trading_begins_where_volume_rises_and_by_more_than_an_hour_earlier_and_later(
+    shares: tuple[float, ...], begins: bool
+) -> None:
+    hour_by_hour = {m: shares[m // 60 + 2] for m in range(-120, 120)}
+    assert (zone_of(traded(hour_by_hour), CALENDAR)[0] == "UTC") is begins
+
+
+@pytest.mark.parametrize(
+    ("shares", "begins"),
+    [
+        ({0: 9}, False),  # 09:30 may be the stamp of the minute before the open
+        ({1: 9}, True),
+        ({5: 9}, True),
+        ({6: 9}, False),
+        ({1: 9, -1: 9}, False),
+        ({1: 9, -5: 9}, False),
+        ({1: 9, -6: 9}, True),
+        ({1: 9, 0: 9}, True),
+    ],
+)
+def test_volume_is_compared_in_five_minutes_on_either_side_of_the_open(shares: dict[int, float], begins: bool) -> None:
+    assert (zone_of(traded(shares), CALENDAR)[0] == "UTC") is begins

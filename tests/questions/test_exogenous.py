@@ -114,6 +114,16 @@ def test_a_value_unknown_in_the_middle_of_the_history_is_met_by_the_policy_too(p
         assert behind["rows_sent"].to_list() == [22 + 15, 22 + 30]
 
 
+def test_a_value_unknown_in_the_minutes_ahead_is_named_with_its_minute():
+    """Of 09:45 the ten minutes from 09:45 on are asked; at 10:00 the hole is in the history, and carried."""
+    market, session = market_with(["minute"]), CALENDAR["session"][4]
+    hole = (pl.col("session") == session) & (pl.col("m") == 20)
+    holed = market.features["A"].with_columns(minute=pl.when(~hole).then("minute"))
+    market = Market(market.bars, {"A": holed}, market.usable, CALENDAR)
+    schedule, _ = plan(market, futr_exog=["minute"], exog_policy={"minute": "carry"})
+    assert schedule.filter(session=session)["status"].to_list() == ["null_exog_minute@09:50", "ok"]
+
+
 @pytest.mark.parametrize("policy", ["shrink", "carry"])
 def test_a_history_of_which_nothing_is_known_is_cut_to_its_last_minute_and_not_asked(policy):
     market = market_with(["ret_1m"])
@@ -125,6 +135,14 @@ def test_a_history_of_which_nothing_is_known_is_cut_to_its_last_minute_and_not_a
             hist_exog=["ret_1m"],
             exog_policy={"ret_1m": policy},
         )
+
+
+def test_a_question_without_columns_sends_none():
+    market = market_with(["ret_1m"])
+    question = plan(market)[1][-1]
+    window = market.window(question)
+    assert (window.hist_exog.shape, window.futr_exog.shape) == ((question.rows, 0), (question.horizon_min, 0))
+    assert question.features_sha256 is None
 
 
 def test_a_policy_changes_nothing_where_every_value_is_known():

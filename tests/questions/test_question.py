@@ -61,6 +61,12 @@ def test_the_canonical_bytes_are_sorted_bare_json_with_one_line_feed():
     assert QUESTION.canonical() == CANONICAL
 
 
+def test_words_of_any_alphabet_are_written_in_ascii():
+    named = replace(QUESTION, options={"model": "naïve"}).canonical()
+    assert b'"options":{"model":"na\\u00efve"}' in named
+    assert Question.parse(named).options == {"model": "naïve"}
+
+
 def test_the_key_is_the_md5_of_the_bytes():
     assert QUESTION.key == hashlib.md5(CANONICAL, usedforsecurity=False).hexdigest()
 

@@ -222,6 +222,11 @@ def test_a_discovery_is_judged_at_exactly_its_share_and_at_exactly_even(alone, a
     assert (judged.verdict, judged.value, judged.threshold) == (verdict, adjusted, 0.1)
 
 
+def test_an_adjusted_p_is_told_with_six_decimals_and_judged_with_all():
+    judged = judge_discovery(entry(), Discovery(0.01, 0.1000004, 3), GATES.fdr, GATES)
+    assert (judged.verdict, judged.value) == (Verdict.INCONCLUSIVE, 0.1)
+
+
 @pytest.mark.parametrize(
     ("p", "told"), [(0.0009999, "< 0.001"), (0.001, "= 0.001"), (0.0015, "= 0.002"), (0.25, "= 0.250")]
 )

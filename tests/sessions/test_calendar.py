@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from stages.errors import ConfigurationError
-from stages.sessions.calendar import trading_calendar
+from stages.sessions.calendar import FULL_SESSION_MIN, trading_calendar
 from stages.tables.market import Calendar
 
 
@@ -34,7 +34,8 @@ def test_the_open_moves_in_utc_with_daylight_saving_and_the_session_keeps_its_le
 
     assert row(calendar, date(2024, 3, 8))["open_utc"] == datetime(2024, 3, 8, 14, 30, tzinfo=UTC)
     assert row(calendar, date(2024, 3, 11))["open_utc"] == datetime(2024, 3, 11, 13, 30, tzinfo=UTC)
-    assert calendar["n_bars"].to_list() == [390, 390]
+    assert calendar["n_bars"].to_list() == [FULL_SESSION_MIN, FULL_SESSION_MIN] == [390, 390]
+    assert calendar["is_half"].to_list() == [False, False]
 
 
 def test_the_calendar_is_the_same_whatever_the_bounds_of_the_question() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stages.errors import ConfigurationError
 from stages.params.section import parse
 from stages.params.split import HOLDOUT_KEYS, CutParams, SplitParams
-from stages.sessions.spans import Spans, cut_sessions, within
+from stages.sessions.spans import Spans, bars_within, cut_sessions, within
 
 DAY_ONE = date(2024, 9, 2)
 
@@ -89,6 +89,20 @@ def test_a_month_without_a_forecast_between_others_is_no_envelope_but_an_error()
 
     with pytest.raises(ConfigurationError, match="a month between 2024-10 and 2024-12 has no session with forecasts"):
         cut_sessions(calendar, gone, params(holdout_months=2))
+
+
+def test_a_month_of_one_session_counts_as_a_month():
+    calendar, forecasts = record(61, 5)  # the last day is 1 November
+    gone = forecasts.filter(pl.col("session").dt.month() != 10)
+
+    assert cut_sessions(calendar, forecasts, params(holdout_months=1)).held == {"2024-11": 1}
+    with pytest.raises(ConfigurationError, match="a month between 2024-09 and 2024-11"):
+        cut_sessions(calendar, gone, params(holdout_months=2))
+
+
+def test_a_record_without_a_forecast_has_no_month_to_hold_out():
+    with pytest.raises(ConfigurationError, match="0 sessions with forecasts, too few for split.holdout_months = 2"):
+        cut_sessions(*record(20, 20), params(holdout_months=2))
 
 
 @pytest.mark.parametrize("months", [4, 5, 12])
@@ -202,15 +216,17 @@ def test_a_span_keeps_its_own_rows_in_their_order():
 
     assert within(spans.search, frame)["row"].to_list() == list(range(5, 14))
     assert within(spans.holdout[0], frame)["row"].to_list() == list(range(15, 20))
+    kept, n = bars_within("A", frame, spans.search)
+    assert (kept["row"].to_list(), n) == (list(range(5, 14)), 9)
 
 
 def test_the_span_document_can_be_read_without_the_code():
-    spans = cut_sessions(*record(8, 5), params(1, 1))
+    spans = cut_sessions(*record(9, 5), params(1, 1))
 
     assert spans.search.as_document() == {
         "name": "search",
         "first_session": "2024-09-07",
-        "last_session": "2024-09-07",
-        "n_sessions": 1,
-        "sessions": ["2024-09-07"],
+        "last_session": "2024-09-08",
+        "n_sessions": 2,
+        "sessions": ["2024-09-07", "2024-09-08"],
     }

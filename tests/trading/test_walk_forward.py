@@ -81,6 +81,23 @@ def test_a_fold_in_which_nothing_qualified_trades_nothing():
     assert idle.select("net_bp").sum().item() == 0.0
 
 
+def test_a_fold_that_trades_nothing_adds_nothing_to_the_whole():
+    """As many trades are asked for as no variant has in the first training span."""
+    least = 1 + max(book.trades for book in swept_on(FOLDS[0].train).books)
+    *steps, whole = walked(stated=replace_min_trades(least)).rows(named=True)
+    assert [row["combo"] is None for row in steps] == [True, False, False]
+    traded = steps[1:]
+    assert {steps[0][name] for name in ("gross_bp", "cost_bp", "net_bp", "turnover", "exposure")} == {0.0}
+    for name in ("gross_bp", "cost_bp", "net_bp"):
+        assert whole[name] == pytest.approx(sum(row[name] for row in traded), abs=1e-5)
+    assert whole["turnover"] == pytest.approx(sum(row["turnover"] * row["sessions"] for row in traded) / 27, abs=1e-5)
+    open_min = [within(fold.trade, CALENDAR)["n_bars"].sum() for fold in FOLDS]
+    exposed = sum(row["exposure"] * minutes for row, minutes in zip(traded, open_min[1:], strict=True))
+    assert whole["exposure"] == pytest.approx(exposed / sum(open_min), abs=2e-6)
+    won = sum(row["hit_rate"] * row["trades"] for row in traded)
+    assert whole["hit_rate"] == pytest.approx(won / whole["trades"], abs=1e-5)
+
+
 def replace_min_trades(least: int):
     return STATED.model_copy(update={"choose_by": STATED.choose_by.model_copy(update={"min_trades": least})})
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from stages.worth.card import card, many_looks, odds
+from stages.worth.card import beside_the_gates, card, many_looks, odds
 from stages.worth.result import Money, Result, Training, e_value, verdict_fields
 from stages.worth.verdict import State, Terms, judge
 
@@ -204,6 +204,28 @@ def test_gates_that_were_looked_at_while_a_study_grew_say_so_and_where_to_judge_
     said = "The gates were looked at 2 times while the study grew, and each look is a chance to pass by luck: "
     assert many_looks(2, 120) == said + "judge them at the planned end, session 120."
     assert many_looks(1, 120) == many_looks(0, 120) == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "gates", "begins"),
+    [
+        (State.WORTH_IT, "FAIL", "The gates say FAIL because they ask another question, once: is the median better"),
+        (State.WORTH_IT, "INCONCLUSIVE", "The gates say INCONCLUSIVE because they ask another question, once:"),
+        (State.NOT_WORTH_IT, "PASS", "The gates say PASS because they ask another question: are the forecasts good?"),
+        (State.NOT_SHOWN, "PASS", "The gates say PASS because they ask another question: are the forecasts good?"),
+    ],
+)
+def test_a_verdict_that_seems_to_contradict_the_gates_says_why(state, gates, begins):
+    assert beside_the_gates(state, gates).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("state", "gates"),
+    [(State.WORTH_IT, "PASS"), (State.WORTH_IT, "SEALED"), (State.NOT_WORTH_IT, "FAIL"),
+     (State.NOT_SHOWN, "INCONCLUSIVE"), (State.NOT_YET_KNOWN, "PASS"), (State.NOT_YET_KNOWN, "FAIL")],
+)  # fmt: skip
+def test_a_verdict_that_contradicts_no_gate_says_nothing_of_them(state, gates):
+    assert beside_the_gates(state, gates) == ""
 
 
 def test_evidence_has_six_digits_and_beyond_every_number_is_still_written():

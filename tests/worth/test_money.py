@@ -73,6 +73,12 @@ def test_the_planned_deviation_is_that_between_two_free_forecasts():
     assert days_of(notional=20_000.0).sd == pytest.approx(2 * np.std([1, 0, 0, -3], ddof=1))
 
 
+def test_where_two_free_forecasts_earn_the_same_every_day_a_bp_is_planned_in_the_unit_of_the_days(monkeypatch):
+    monkeypatch.setitem(EARNED, "free:har", EARNED["free:ewma_fhs"])
+    assert days_of().sd == 1.0
+    assert days_of(notional=20_000.0).sd == 2.0
+
+
 def test_sessions_without_a_calibrated_forecast_are_no_days():
     later = rows("asked").with_columns(calibrated=pl.col("session") > session(0))
     bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))

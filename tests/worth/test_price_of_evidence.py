@@ -5,6 +5,8 @@ import pytest
 
 from stages.worth.price_of_evidence import (
     Setup,
+    Wait,
+    _line,
     before_you_buy,
     more_sessions,
     price_of_a_call,
@@ -111,6 +113,12 @@ def test_the_plan_in_words():
         "its end in 100 % of cases"
     )
     assert lines[5].startswith("none at all: NOT WORTH after about ")
+
+
+@pytest.mark.parametrize(("worth", "not_worth", "verdict"), [(0.5, 0.5, "WORTH"), (0.49, 0.5, "NOT WORTH")])
+def test_a_line_names_the_verdict_of_more_paths_and_of_as_many_the_better_one(worth, not_worth, verdict):
+    wait = Wait(advantage=0.02, median=7, late=None, worth=worth, not_worth=not_worth)
+    assert _line(wait, [], SETUP).startswith(f"advantage 2 %: {verdict} after about 7 sessions")
 
 
 def test_an_end_of_the_range_that_lies_behind_the_plan_is_open():
