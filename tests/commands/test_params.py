@@ -149,6 +149,11 @@ def test_a_run_that_is_impossible_is_refused_before_dvc_writes_its_params(projec
         project.run("params", "--listed=smoke", "--", *how)
 
 
+def test_words_that_would_have_no_effect_are_refused(project):
+    with pytest.raises(ConfigurationError, match=r"conf/ as it stands, so forecaster=har has no effect: `make use"):
+        project.run("params", "forecaster=har")
+
+
 def test_a_preset_that_does_not_stand_says_how_its_source_is_listed(project):
     before = project.text("params.yaml")
     project.run("params", "--listed=smoke")
