@@ -141,7 +141,14 @@ def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(proj
         (["-S", "rules.k_sigma=abc"], "rules.k_sigma = 'abc'"),
         (["--temp", "--set-param=rules.k_sigm=1"], "rules.k_sigm"),
         (["-Srules.horizon_min=7"], r"\[7\] of rules.horizon_min"),
-        (["-S", "preset=nosuch"], "conf/ does not compose"),
+        (["-S", "preset=nosuch"], r"compose: there is no conf/preset/nosuch\.yaml: name one of aapl_2024, .*yahoo\.$"),
+        (["-S", "rules.ksigma=1"], r"compose: there is no key rules\.ksigma: docs/PARAMS\.md lists them\.$"),
+        (["-S", "rules.k_sigma=[1"], r"compose: no viable alternative at input '\[1'$"),
+        (["-S", "a;b"], r"compose: LexerNoViableAltException: a;b$"),
+        (
+            ["-S", "rules.k_sigma=${no.key}"],
+            r"compose: Interpolation key 'no\.key' not found full_key: rules\.k_sigma$",
+        ),
     ],
 )
 def test_a_run_that_is_impossible_is_refused_before_dvc_writes_its_params(project, how, said):
