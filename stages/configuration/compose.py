@@ -128,9 +128,17 @@ def write_params(document: Mapping[str, Any]) -> None:
 
 def told(found: Difference, other: str = "conf") -> str:
     """`rules.k_sigma = 1.0 (conf: 0.5), ...`, at most eight keys."""
-    items = [f"{'.'.join(map(str, path))} = {here} ({other}: {there})" for path, (here, there) in found.items()]
+    items = [
+        f"{'.'.join(map(str, path))} = {_short(here)} ({other}: {_short(there)})"
+        for path, (here, there) in found.items()
+    ]
     more = [f"and {len(items) - NAMED_KEYS} more"] if len(items) > NAMED_KEYS else []
     return ", ".join([*items[:NAMED_KEYS], *more])
+
+
+def _short(value: Any) -> str:
+    """A value as text; of a whole section, only that it is one."""
+    return f"{len(value)} keys" if isinstance(value, Mapping) and value else str(value)
 
 
 def _of_study() -> str:

@@ -3,7 +3,7 @@
 import pytest
 from dvc.utils.hydra import compose_and_dump
 
-from stages.configuration.compose import compose, differences, to_yaml
+from stages.configuration.compose import compose, differences, to_yaml, told
 from stages.errors import ConfigurationError, DataContractError
 from tests.support.locks import record_run
 
@@ -24,6 +24,10 @@ def test_differences_name_each_key_with_both_values():
         ("grid",): ([1, 2], [2, 1]),
         ("gone",): (1, "(absent)"),
     }
+
+
+def test_of_a_whole_section_only_its_size_is_told():
+    assert told({("rules",): (None, {"k_sigma": 0.5, "s_stop": 1.0})}, "then") == "rules = None (then: 2 keys)"
 
 
 def test_a_first_params_yaml_is_simply_made(project):
