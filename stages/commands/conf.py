@@ -53,6 +53,11 @@ def prepare() -> None:
 
 def params(how: list[str], check: bool = False, unlisted: bool = False, listed: str | None = None) -> None:
     """conf/ -> params.yaml."""
+    if how and listed is None:
+        raise ConfigurationError(
+            f"`params` composes conf/ as it stands, so {' '.join(how)} has no effect: `make use PRESET=...` makes a "
+            "choice, and `dvc exp run -S key=value` an experiment."
+        )
     if check or listed is not None:
         prepare()
     if listed is not None:

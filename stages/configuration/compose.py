@@ -5,6 +5,7 @@ committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
 *Errors*: `ConfigurationError` when conf/ does not compose, or when composing would discard an applied experiment.
 """
 
+import re
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import hydra
 import yaml
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -57,8 +58,19 @@ def _composed(conf: Path, overrides: Sequence[str], *, resolve: bool) -> dict[st
     except RecursionError:
         raise ConfigurationError("conf/ does not compose: a value contains itself.") from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
-        raise ConfigurationError(f"conf/ does not compose: {error}") from None
+        raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
     return document
+
+
+def _in_a_sentence(error: Exception) -> str:
+    """What was wrong, in one line; Hydra's paragraphs advise what is refused here, like `+` before an unknown key."""
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.options:
+        return f"there is no conf/{error.missing_cfg_file}.yaml: name one of {', '.join(error.options)}."
+    if unknown := re.match(r"Could not override '(.+)'\.", text):
+        return f"there is no key {unknown[1]}: docs/PARAMS.md lists them."
+    lines = (line.strip() for line in text.splitlines() if not line.startswith(("See https:", "    object_type=")))
+    return " ".join(line for line in lines if line not in ("", "^"))
 
 
 def _references(document: Mapping[str, Any], at: KeyPath = ()) -> Iterator[KeyPath]:
@@ -116,9 +128,17 @@ def write_params(document: Mapping[str, Any]) -> None:
 
 def told(found: Difference, other: str = "conf") -> str:
     """`rules.k_sigma = 1.0 (conf: 0.5), ...`, at most eight keys."""
-    items = [f"{'.'.join(map(str, path))} = {here} ({other}: {there})" for path, (here, there) in found.items()]
+    items = [
+        f"{'.'.join(map(str, path))} = {_short(here)} ({other}: {_short(there)})"
+        for path, (here, there) in found.items()
+    ]
     more = [f"and {len(items) - NAMED_KEYS} more"] if len(items) > NAMED_KEYS else []
     return ", ".join([*items[:NAMED_KEYS], *more])
+
+
+def _short(value: Any) -> str:
+    """A value as text; of a whole section, only that it is one."""
+    return f"{len(value)} keys" if isinstance(value, Mapping) and value else str(value)
 
 
 def _of_study() -> str:

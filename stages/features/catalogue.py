@@ -1,6 +1,7 @@
 """The feature catalogue: every feature by name, and the frame of those that a run asks for.
 
-To add one: a function in `formulas.py` or `context.py`, a line here, a name in `conf/features/`, a test.
+To add one: a function in `formulas.py` or `context.py`, a line here, a test, and `make features-page`;
+its name in `conf/features/` if every run shall build it.
 
 *Tables*: one frame a symbol: `ts, known_at, session, m`, then the features in the order of `features.names`; one row a
 minute, also of sessions that the gate dropped.

@@ -2,8 +2,8 @@
 
 They answer only for the minutes ahead that are read, `requests.horizons_min`.
 
-To add one: a function of question, window, minutes ahead and params, a line in `LOCAL_FORECASTERS`, a file in
-`conf/forecaster/`, a test.
+To add one: a function of question, window, minutes ahead and params, a line in `LOCAL_FORECASTERS`, its name in
+`LocalName` and `LOCAL_OPTIONS` of `stages/params/forecaster.py`, a file in `conf/forecaster/`, a test.
 """
 
 from collections.abc import Callable, Mapping, Sequence

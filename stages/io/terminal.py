@@ -5,6 +5,7 @@ respected. Where DVC runs a stage at a terminal, its name and elapsed time are s
 """
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -106,11 +107,17 @@ def show(paragraphs: Iterable[str], indent: str = "") -> None:
         print(_broken(paragraph, min(width(), 80), indent))
 
 
-def _broken(line: str, columns: int, indent: str) -> str:
-    """A line broken between words; one that holds colours or cursor moves is left as it is."""
-    if len(line) <= columns or "\x1b" in line:
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and cursor moves
+
+
+def _broken(line: str, columns: int, indent: str, column: int = 0) -> str:
+    """A line that begins at `column`, broken between words; one with colours or cursor moves is left as it is."""
+    if column + len(line) <= columns or "\x1b" in line:
         return line
-    return textwrap.fill(line, columns, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
+    first = " " * column
+    return textwrap.fill(
+        line, columns, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    ).removeprefix(first)
 
 
 class _Fitted:
@@ -119,6 +126,7 @@ class _Fitted:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._begun = ""
+        self._column = 0  # of the terminal, where a line that was passed on unfinished goes on
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -128,12 +136,15 @@ class _Fitted:
         *whole, self._begun = f"{self._begun}{text}".split("\n")
         for line in whole:
             indent = " " * (len(line) - len(line.lstrip()) + 4)
-            self._stream.write(f"{_broken(line, width(), indent)}\n")
+            self._stream.write(f"{_broken(line, width(), indent, self._column)}\n")
+            self._column = 0
         return len(text)
 
     def flush(self) -> None:
         """Pass on a line that has only begun, too."""
         self._stream.write(self._begun)
+        *returned, shown = ESCAPES.sub("", self._begun).split("\r")
+        self._column = len(shown) + (0 if returned else self._column)
         self._begun = ""
         self._stream.flush()
 

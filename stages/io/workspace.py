@@ -26,6 +26,11 @@ def git(*arguments: str) -> str:
         ) from None
     except subprocess.CalledProcessError as error:
         reason = error.stderr.decode("utf-8", "replace").strip()
+        if "not a git repository" in reason:
+            raise ConfigurationError(
+                "this folder is no git clone, and git keeps every run: clone it, or type: git init && git add -A && "
+                "git commit -m Start"
+            ) from None
         raise ConfigurationError(f"git {' '.join(arguments)} failed: {reason}") from None
     return done.stdout.decode("utf-8", "replace")
 

@@ -44,6 +44,7 @@ class ModelSpec:
 
 
 LOCAL = "local"
+LocalName = Literal["seasonal", "persistence", "ewma_fhs", "har"]
 # What can change an answer, by forecaster: params of this section, or SDK options, which are sent as written.
 LOCAL_OPTIONS = {
     "seasonal": ("lookback_sessions",),
@@ -160,7 +161,7 @@ class ForecasterParams(LocalParams):
 
     partial = False
 
-    name: Literal["timegpt", "seasonal", "persistence", "ewma_fhs", "har", "command"]
+    name: Literal["timegpt", LocalName, "command"]
     model: Text
     model_epoch: Text
     base_url: str | None

@@ -20,7 +20,7 @@ from stages.params.quality import QualityParams
 from stages.params.report import ReportParams
 from stages.params.requests import RequestsParams
 from stages.params.rules import CostsParams, RulesParams
-from stages.params.section import Section, parse
+from stages.params.section import REMEDY, Section, parse
 from stages.params.source import SourceParams
 from stages.params.split import SplitParams
 from stages.params.storage import StorageParams
@@ -56,7 +56,8 @@ class StageStudy:
         """Every section validated, and the rules between them. *Errors*: `ConfigurationError` with all problems."""
         study, found = _parsed(cls, document)
         if study is None or found:
-            raise ConfigurationError(" ".join(found))
+            told = " ".join(found)
+            raise ConfigurationError(told.replace(f" {REMEDY}", "", max(told.count(f" {REMEDY}") - 1, 0)))
         return study
 
     def document(self) -> dict[str, Any]:
@@ -89,7 +90,11 @@ def _parsed(study: type[S], document: dict[str, Any]) -> tuple[S | None, list[st
     sections: dict[str, Any] = {}
     unknown = sorted(set(document) - set(_models(Study)), key=str)
     found = [f"{name} is not a known section: remove it from conf/." for name in unknown]
+    if absent := [name for name in _models(study) if name not in document]:
+        found.append(f"params.yaml has no {', '.join(absent)}: run `make params`, which composes it from conf/.")
     for name, model in _models(study).items():
+        if name in absent:
+            continue
         try:
             sections[name] = parse(model, document)
         except ConfigurationError as error:

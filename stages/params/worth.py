@@ -4,9 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from stages.params.forecaster import LocalName
 from stages.params.section import Day, Section
 
-Candidate = Literal["persistence", "seasonal", "ewma_fhs", "har", "command"]
+Candidate = Literal[LocalName, "command"]
 Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 

@@ -111,7 +111,7 @@ class Findings:
             if self.params
             else "",
             "artifacts/ was made from another {}": _named(self.stale),
-            "{} is missing": _named(self.absent),
+            f"{{}} {'is' if len(self.absent) == 1 else 'are'} missing": _named(self.absent),
             "changed after the run that dvc.lock records: {}": _named(list(self.changed)),
         }
         return "; ".join(sentence.format(names) for sentence, names in words.items() if names)

@@ -3,7 +3,7 @@
 import pytest
 from dvc.utils.hydra import compose_and_dump
 
-from stages.configuration.compose import compose, differences, to_yaml
+from stages.configuration.compose import compose, differences, to_yaml, told
 from stages.errors import ConfigurationError, DataContractError
 from tests.support.locks import record_run
 
@@ -24,6 +24,10 @@ def test_differences_name_each_key_with_both_values():
         ("grid",): ([1, 2], [2, 1]),
         ("gone",): (1, "(absent)"),
     }
+
+
+def test_of_a_whole_section_only_its_size_is_told():
+    assert told({("rules",): (None, {"k_sigma": 0.5, "s_stop": 1.0})}, "then") == "rules = None (then: 2 keys)"
 
 
 def test_a_first_params_yaml_is_simply_made(project):
@@ -141,12 +145,24 @@ def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(proj
         (["-S", "rules.k_sigma=abc"], "rules.k_sigma = 'abc'"),
         (["--temp", "--set-param=rules.k_sigm=1"], "rules.k_sigm"),
         (["-Srules.horizon_min=7"], r"\[7\] of rules.horizon_min"),
-        (["-S", "preset=nosuch"], "conf/ does not compose"),
+        (["-S", "preset=nosuch"], r"compose: there is no conf/preset/nosuch\.yaml: name one of aapl_2024, .*yahoo\.$"),
+        (["-S", "rules.ksigma=1"], r"compose: there is no key rules\.ksigma: docs/PARAMS\.md lists them\.$"),
+        (["-S", "rules.k_sigma=[1"], r"compose: no viable alternative at input '\[1'$"),
+        (["-S", "a;b"], r"compose: LexerNoViableAltException: a;b$"),
+        (
+            ["-S", "rules.k_sigma=${no.key}"],
+            r"compose: Interpolation key 'no\.key' not found full_key: rules\.k_sigma$",
+        ),
     ],
 )
 def test_a_run_that_is_impossible_is_refused_before_dvc_writes_its_params(project, how, said):
     with pytest.raises(ConfigurationError, match=said):
         project.run("params", "--listed=smoke", "--", *how)
+
+
+def test_words_that_would_have_no_effect_are_refused(project):
+    with pytest.raises(ConfigurationError, match=r"conf/ as it stands, so forecaster=har has no effect: `make use"):
+        project.run("params", "forecaster=har")
 
 
 def test_a_preset_that_does_not_stand_says_how_its_source_is_listed(project):

@@ -109,3 +109,15 @@ def test_a_threshold_of_one_symbol_is_held_to_the_same_range(study, value):
     own = {"STRONG": {"quiet_max_min": value}}
     with pytest.raises(ConfigurationError, match=r"by_symbol\.STRONG\.quiet_max_min"):
         parse(MODELS["quality"], {"quality": study["quality"] | {"by_symbol": own}})
+
+
+def test_sections_that_are_absent_and_the_remedy_are_told_once():
+    document = {name: section for name, section in compose().items() if name not in {"costs", "report"}}
+    document["rules"]["k_sigma"], document["split"]["embargo_sessions"] = "abc", -1
+    with pytest.raises(ConfigurationError) as refused:
+        Study.parse(document)
+    assert str(refused.value) == (
+        "params.yaml has no costs, report: run `make params`, which composes it from conf/. split.embargo_sessions = "
+        "-1: Input should be greater than or equal to 1. rules.k_sigma = 'abc': Input should be a valid number. "
+        "Change it in conf/ (quote clock times) and run `make params`."
+    )

@@ -1,6 +1,7 @@
 """What every local forecaster promises: sound quantiles, from the window alone, under its own name."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from stages.forecasting.backend import Asked
 from stages.forecasting.ewma_fhs import ewma_before, ewma_from, simulate, usual_size
 from stages.forecasting.local import LOCAL_FORECASTERS, local_backend
 from stages.forecasting.naive import past_moves
-from stages.params.forecaster import LOCAL_OPTIONS
+from stages.params.forecaster import LOCAL_OPTIONS, LocalName
 from tests.forecasting.windows import fhs, forecaster_params, persistence, question, random_window, seasonal, window
 
 NAMES = sorted(LOCAL_FORECASTERS)
@@ -28,7 +29,7 @@ def answer(name, rows, asked=None, **changes):
 
 
 def test_each_has_a_choice_in_conf_and_says_which_params_can_change_its_answer():
-    assert set(LOCAL_OPTIONS) == set(LOCAL_FORECASTERS)
+    assert set(LOCAL_OPTIONS) == set(LOCAL_FORECASTERS) == set(get_args(LocalName))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,8 +1,12 @@
 """How a command ends where its output has nowhere to go, or its disk fails: one sentence or none, never a traceback."""
 
+import fcntl
 import os
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -61,6 +65,25 @@ def test_an_output_without_room_is_one_sentence():
 def test_a_disk_that_fails_outside_every_writer_is_one_sentence():
     told = "error /tmp/plan-x/params.yaml could not be used: the disk is full: make room and run again.\n"
     assert ended(NO_ROOM_IN_TEMPORARY, subprocess.DEVNULL) == (5, told)
+
+
+def test_a_line_that_goes_on_where_another_stopped_ends_within_the_terminal():
+    said, *shown = at_a_terminal(ENDINGS["an error"].replace("it failed.", "it failed. " * 40))
+    assert said == "FAIL"
+    assert shown[0].startswith("error it failed. ")
+    assert len(shown) > 4
+    assert max(map(len, shown)) <= 80
+
+
+def at_a_terminal(code: str) -> list[str]:
+    """The lines that a process writes to a terminal of 80 columns, without their colours."""
+    controller, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    ended(code, terminal, both=True)
+    os.close(terminal)
+    written = os.read(controller, 1 << 16).decode()
+    os.close(controller)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).splitlines()
 
 
 def test_a_bug_stays_a_traceback():

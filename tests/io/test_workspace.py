@@ -8,7 +8,7 @@ import pytest
 from stages.errors import BudgetStop, ConfigurationError
 from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore
-from stages.io.workspace import default_remote, main_root, store_root
+from stages.io.workspace import default_remote, git, main_root, store_root
 from stages.paid.door import ledger_anywhere, open_context
 from stages.params.api import ApiParams
 from stages.params.forecaster import ForecasterParams
@@ -33,6 +33,13 @@ def configure(repository: Path, text: str) -> None:
 
 def api(**changes: object) -> ApiParams:
     return ApiParams(**{**API, **changes})
+
+
+def test_a_folder_without_git_says_how_it_becomes_a_repository(repository: Path):
+    with pytest.raises(
+        ConfigurationError, match=r"no git clone, .* type: git init && git add -A && git commit -m Start"
+    ):
+        git("ls-files")
 
 
 def test_the_store_lies_in_the_cache_of_the_repository(repository: Path):

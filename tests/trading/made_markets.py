@@ -13,6 +13,7 @@ from stages.tables.market import Bars, Calendar
 from stages.trading.performance import Book
 from stages.trading.strategy import Cell, Strategy
 from stages.trading.trade_grid import Market, blocks_of, trade_block
+from tests.features.made_bars import section
 
 NEW_YORK, UTC = ZoneInfo("America/New_York"), ZoneInfo("UTC")
 MODEL, METHOD, HISTORY = "seasonal", "cqr", 40
@@ -20,22 +21,24 @@ HORIZONS = (5, 10, 20)
 SNAPSHOTS = ("09:45", "10:30", "13:30", "14:45")
 FULL, HALF = 390, 210
 
-RULES = RulesParams(
-    horizon_min=10,
-    horizon_min_by_symbol={},
-    history_days=HISTORY,
-    k_sigma=0.5,
-    s_stop=1.0,
-    s_take=1.0,
-    risk_aversion=0.0,
-    max_hold_min=None,
-    entry_delay_bars=0,
-    max_entry_delay_bars=2,
-    cooldown_bars=5,
-    daily_trade_cap=3,
-    time_stop_et="15:55",
-    time_stop_before_close_min=5,
-)
+# A key that is not stated here has its committed value.
+STATED = {
+    "horizon_min": 10,
+    "horizon_min_by_symbol": {},
+    "history_days": HISTORY,
+    "k_sigma": 0.5,
+    "s_stop": 1.0,
+    "s_take": 1.0,
+    "risk_aversion": 0.0,
+    "max_hold_min": None,
+    "entry_delay_bars": 0,
+    "max_entry_delay_bars": 2,
+    "cooldown_bars": 5,
+    "daily_trade_cap": 3,
+    "time_stop_et": "15:55",
+    "time_stop_before_close_min": 5,
+}
+RULES = RulesParams.model_validate(section("rules") | STATED)
 
 
 def strategy(*symbols: str, methods: tuple[str, ...] = (METHOD,), histories: tuple[int, ...] = (HISTORY,), **rules):

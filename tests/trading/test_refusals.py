@@ -3,6 +3,7 @@
 A flat day at 100.00; each scenario breaks one rule and as many later ones as it likes.
 """
 
+import re
 from dataclasses import replace
 from datetime import date
 from math import expm1, nextafter
@@ -16,6 +17,7 @@ from stages.trading.rules import Reason
 from stages.trading.simulate import simulate
 from stages.trading.strategy import Cell
 from stages.trading.trade_grid import Market
+from tests.architecture.dependencies import ROOT
 from tests.trading.loop import simulate_by_loop
 from tests.trading.made_markets import FULL, METHOD, bars, calendar, forecast, strategy, table, trade_here
 
@@ -171,6 +173,11 @@ def test_a_symbol_without_stated_costs_is_listed_but_never_reckoned(trade):
     stranger = replace(strategy("B"), whitelist=())
     result = trade(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), stranger)
     assert result.signals.select("decision", "ev_bp", "cost_bp").row(0) == ("symbol_gate", None, None)
+
+
+def test_the_page_of_the_rules_lists_every_reason_in_the_order_of_the_tests():
+    listed = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "docs/TRADING_RULES.md").read_text(), re.MULTILINE)
+    assert listed == [(str(one.value), one.label) for one in Reason if one != Reason.ENTER]
 
 
 def test_the_compiled_codes_are_those_of_the_reasons():
