@@ -1,16 +1,21 @@
 """Property tests draw the same examples everywhere, and a busy machine fails none of them; servers are started once."""
 
-from functools import cache
+import os
+import sys
 
 import exchange_calendars
 import pytest
 import yaml
 from hypothesis import settings
 
+from tests.support.calendars import Cut
+
 settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("reproducible")
-exchange_calendars.get_calendar = cache(exchange_calendars.get_calendar)  # between the same bounds: once in a process
+exchange_calendars.get_calendar = Cut
 yaml.SafeLoader = yaml.CSafeLoader  # libyaml's parser reads the same ten times faster, also for Hydra
+sys.dont_write_bytecode = False  # where Python may keep no compiled code, every worker and program would compile it all
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.runs"]
 LONG = {"torture", "scale", "journey", "browser"}

@@ -130,6 +130,11 @@ def series(
     return alt.Color(field, type="nominal", title=title, scale=scale, legend=legend)
 
 
+def judged(good: str) -> alt.ColorValue:
+    """Green where this test of a row holds, red elsewhere."""
+    return alt.ColorValue(**alt.condition(good, alt.value(GOOD), alt.value(BAD)))
+
+
 def tip(field: str, title: str, form: str | None = None) -> alt.Tooltip:
     """A line of a tooltip in the words of the labels; without `form`, which formats a number, it is text."""
     if form is None:

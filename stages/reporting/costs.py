@@ -105,7 +105,7 @@ def _extended(curve: pl.DataFrame) -> pl.DataFrame | None:
 
 def _to_break_even(beyond: pl.DataFrame) -> list[Chart]:
     base = alt.Chart(rows(beyond)).encode(alt.X("cost_multiple:Q"), alt.Y("net_bp:Q"))
-    words = alt.value(f"breaks even at {number(beyond['cost_multiple'][-1], 2)}")
+    words = alt.TextValue(f"breaks even at {number(beyond['cost_multiple'][-1], 2)}")
     end = base.transform_filter("datum.net_bp === 0")
     return [
         base.mark_line(color=SERIES[0], strokeDash=[1, 4]),

@@ -82,7 +82,7 @@ def _reliability(pooled: Document) -> Figure:
         color="var(--quiet)", strokeDash=[4, 4], strokeWidth=1
     )
     bounded_at_all = any(one["low"] is not None for one in entries)
-    bounds = [base.mark_rule().encode(alt.Y("low:Q"), y2="high:Q")] if bounded_at_all else []
+    bounds = [base.mark_rule().encode(alt.Y("low:Q"), alt.Y2("high:Q"))] if bounded_at_all else []
     line = base.mark_line(point={"filled": True, "size": 50}).encode(share)
     chart = alt.layer(perfect.encode(alt.X("x:Q"), alt.Y("y:Q")), *bounds, line)
     text = ", ".join(

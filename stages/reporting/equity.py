@@ -8,7 +8,7 @@ import altair as alt
 import polars as pl
 
 from stages.errors import shorten
-from stages.reporting.charts import BAD, GOOD, INK, Figure, rows, session_axis, sized, tip
+from stages.reporting.charts import INK, Figure, judged, rows, session_axis, sized, tip
 from stages.reporting.curves import UNGATED, span_figures, ungated_figures
 from stages.reporting.elements import Grid, Section, count, grid, measure, number, sharpe
 from stages.reporting.record import Document, Record
@@ -127,7 +127,7 @@ def _folds(folds: pl.DataFrame, walked: Document) -> Figure:
             alt.X2("end"),
             alt.Y("net_bp:Q", title="net, bp of capital"),
             alt.Y2(datum=0),
-            color=alt.condition("datum.net_bp > 0", alt.value(GOOD), alt.value(BAD)),
+            color=judged("datum.net_bp > 0"),
             tooltip=[
                 *(tip(field, title) for field, title in FOLD.items()),
                 tip("net_bp", "net, bp of capital", ".1f"),

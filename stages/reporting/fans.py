@@ -5,7 +5,7 @@ from datetime import date
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import BAD, GOOD, INK, SERIES, Chart, Figure, clock_axis, rows, sized, sliding, tip
+from stages.reporting.charts import INK, SERIES, Chart, Figure, clock_axis, judged, rows, sized, sliding, tip
 from stages.reporting.elements import Grid, Section, count, evenly, grid, number
 from stages.reporting.record import Record
 from stages.tables.market import NEW_YORK
@@ -93,14 +93,14 @@ def _minute_et(instant: str) -> pl.Expr:
 
 
 def _bands(steps: pl.DataFrame) -> list[Chart]:
-    base = alt.Chart(rows(steps)).encode(clock_axis(), detail="snapshot:N")
+    base = alt.Chart(rows(steps)).encode(clock_axis(), alt.Detail("snapshot:N"))
     price = alt.Scale(zero=False)
     words = [tip("snapshot", "asked at")]
     words += [tip(level, title, ".3f") for level, title in LEVELS.items()]
     shades = [(("q05", "q95"), 0.18), (("q25", "q75"), 0.35)]
     areas = [
         base.mark_area(color=SERIES[0], opacity=opacity).encode(
-            alt.Y(f"{low}:Q", scale=price, title="price"), y2=f"{high}:Q", tooltip=words
+            alt.Y(f"{low}:Q", scale=price, title="price"), alt.Y2(f"{high}:Q"), tooltip=words
         )
         for (low, high), opacity in shades
     ]
@@ -132,8 +132,7 @@ def _trades(trades: pl.DataFrame) -> list[Chart]:
         tip("entry_px", "in at", ".3f"),
         tip("exit_px", "out at", ".3f"),
     ]
-    tone = alt.condition("datum.net_bp > 0", alt.value(GOOD), alt.value(BAD))
-    base = alt.Chart(rows(table)).encode(color=tone, tooltip=words)
+    base = alt.Chart(rows(table)).encode(judged("datum.net_bp > 0"), tooltip=words)
     shape = alt.Shape(
         "side:N",
         legend=None,
@@ -141,7 +140,7 @@ def _trades(trades: pl.DataFrame) -> list[Chart]:
     )
     entry, entry_px = alt.X("entry:Q"), alt.Y("entry_px:Q", scale=alt.Scale(zero=False))
     return [
-        base.mark_rule(strokeWidth=2).encode(entry, entry_px, x2="exit:Q", y2="exit_px:Q"),
+        base.mark_rule(strokeWidth=2).encode(entry, entry_px, alt.X2("exit:Q"), alt.Y2("exit_px:Q")),
         base.mark_point(size=110, filled=True, opacity=1).encode(entry, entry_px, shape=shape),
         base.mark_point(size=50, filled=True, opacity=1, shape="circle").encode(alt.X("exit:Q"), alt.Y("exit_px:Q")),
     ]

@@ -159,7 +159,7 @@ def _drawn(record: Record) -> tuple[Figure, ...]:
     hover = [tip("forecast", "forecast"), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
     hover += bounds_tips(title, ".2f")
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", title=title), tooltip=hover)
-    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", title=title), x2="high:Q", tooltip=hover)
+    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", title=title), alt.X2("high:Q"), tooltip=hover)
     bounds = any(entry["low"] is not None for entry in entries)
     first = f"{horizon_of(record)} min"
     text = ", ".join(f"{one['forecast']} {number(one['value'], 2)} %" for one in entries if one["horizon"] == first)

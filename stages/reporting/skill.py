@@ -6,20 +6,7 @@ from typing import Any
 import altair as alt
 
 from stages.errors import shorten
-from stages.reporting.charts import (
-    BAD,
-    GOOD,
-    HEIGHT,
-    INK,
-    SERIES,
-    Figure,
-    bounds_tips,
-    level,
-    listed,
-    series,
-    sized,
-    tip,
-)
+from stages.reporting.charts import HEIGHT, INK, SERIES, Figure, bounds_tips, judged, level, listed, series, sized, tip
 from stages.reporting.elements import Grid, Section, count, grid, number, probability
 from stages.reporting.record import Record
 
@@ -103,7 +90,9 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
     hover = [tip("symbol", "symbol"), tip("n", "outcomes", ",d"), *bounds_tips("rMAE", ".3f")]
     base = alt.Chart(listed(entries)).encode(place, tooltip=hover)
     scale = alt.Scale(zero=False)
-    bars = base.mark_rule(color=SERIES[0], opacity=0.5).encode(alt.Y("low:Q", scale=scale, title="rMAE"), y2="high:Q")
+    bars = base.mark_rule(color=SERIES[0], opacity=0.5).encode(
+        alt.Y("low:Q", scale=scale, title="rMAE"), alt.Y2("high:Q")
+    )
     dots = base.mark_point(filled=True, size=18, opacity=1, color=SERIES[0]).encode(alt.Y("value:Q", scale=scale))
     lines = level(1.0, "persistence") + level(threshold, f"gate {threshold:g}")
     bounds = any(one["low"] is not None for one in entries)
@@ -135,7 +124,9 @@ def _by_horizon(record: Record) -> Figure:
     scale = alt.Scale(zero=False)
     hover = [tip("symbol", "symbol"), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
     hover += bounds_tips("rMAE", ".3f")
-    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=scale, title="rMAE"), x2="high:Q", tooltip=hover)
+    bars = base.mark_rule(strokeWidth=2).encode(
+        alt.X("low:Q", scale=scale, title="rMAE"), alt.X2("high:Q"), tooltip=hover
+    )
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", scale=scale), tooltip=hover)
     bounds = any(one["low"] is not None for one in entries)
     lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", before=True)
@@ -171,7 +162,7 @@ def _by_snapshot(record: Record) -> Figure:
             tip("value", "rMAE", ".3f"),
         ],
     )
-    tone = alt.condition("datum.value < 1", alt.value(GOOD), alt.value(BAD))
+    tone = judged("datum.value < 1")
     depth = alt.Opacity("depth:Q", legend=None, scale=alt.Scale(domain=[0, 0.5], range=[0.05, 0.6], clamp=True))
     cells = base.transform_calculate(depth="abs(1 - datum.value)").mark_rect().encode(color=tone, opacity=depth)
     words = base.mark_text(color=INK).encode(alt.Text("value:Q", format=".2f"))

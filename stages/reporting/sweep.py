@@ -6,7 +6,7 @@ from math import comb
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import BAD, GOOD, INK, Chart, Figure, rows, sized, tip
+from stages.reporting.charts import INK, Chart, Figure, judged, rows, sized, tip
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, probability, sharpe
 from stages.reporting.record import Record
 from stages.trading.grid import SCALES, SWITCHES
@@ -86,7 +86,7 @@ def _map(record: Record) -> Figure:
             tip("trades", "trades", ",d"),
         ],
     )
-    tone = alt.condition("datum.sharpe > 0", alt.value(GOOD), alt.value(BAD))
+    tone = judged("datum.sharpe > 0")
     strongest = max((abs(value) for value in tiles["sharpe"].drop_nulls()), default=0.0)
     scale = alt.Scale(domain=[0, max(FULL_COLOUR_SHARPE, strongest)], range=[0.04, 0.7])
     colours = base.transform_filter("isValid(datum.sharpe)").transform_calculate(depth="abs(datum.sharpe)").mark_rect()

@@ -9,14 +9,16 @@ from functools import cache
 from pathlib import Path
 
 import grimp
+import yaml
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 
 
+@cache
 def load_dvc_yaml() -> dict:
-    """dvc.yaml as a round-trip document."""
-    return YAML().load((ROOT / "dvc.yaml").read_text())
+    """dvc.yaml."""
+    return yaml.safe_load((ROOT / "dvc.yaml").read_text())
 
 
 @cache
@@ -52,15 +54,15 @@ def declared(stage: dict, kind: str) -> list[str]:
 
 def main() -> None:
     """Rewrite the code part of every `deps`; data dependencies stay as they are and come last."""
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    document = yaml.load((ROOT / "dvc.yaml").read_text())
+    round_trip = YAML()
+    round_trip.width = 120
+    round_trip.indent(mapping=2, sequence=4, offset=2)
+    document = round_trip.load((ROOT / "dvc.yaml").read_text())
     for name, stage in document["stages"].items():
         data = [path for path in declared(stage, "deps") if not path.startswith("stages/")]
         stage["deps"] = code_deps(name) + data
     buffer = io.StringIO()
-    yaml.dump(document, buffer)
+    round_trip.dump(document, buffer)
     (ROOT / "dvc.yaml").write_text(buffer.getvalue())
 
 

@@ -37,7 +37,7 @@ SYMBOLS = symbols_of(6)
 
 
 @pytest.fixture
-def bucket(two_workers: Cluster) -> str:
+def bucket(bucket_known: None) -> str:
     return BUCKET_ROOT
 
 
@@ -74,22 +74,27 @@ def test_a_run_leaves_one_file_a_symbol_and_nothing_beside_it(tmp_path: Path):
     assert set(digests(tmp_path / "checked")) == {f"{symbol}.parquet" for symbol in SYMBOLS}
 
 
-def test_a_bucket_holds_the_same_tables_and_the_folder_a_manifest_of_them(
+def test_a_bucket_holds_the_same_tables_and_the_folder_a_manifest_of_them(tmp_path: Path, bucket: str):
+    pipeline(tmp_path / "here", HERE, SYMBOLS)
+    pipeline(tmp_path / "there", StorageParams(root=bucket), SYMBOLS)
+    assert set(digests(tmp_path / "there")) == {f"{name}/{MANIFEST}" for name in ("fetched", "checked", "features")}
+    listed = json.loads((tmp_path / "there/features" / MANIFEST).read_text())["partitions"]
+    assert [sorted(one) for one in listed] == [["key", "rows", "sha256", "uri"]] * len(SYMBOLS)
+    assert [one["key"] for one in listed] == SYMBOLS
+    for name in ("fetched", "checked", "features"):
+        there, here = read_frames(tmp_path / "there" / name), read_frames(tmp_path / "here" / name)
+        assert list(there) == list(here)
+        assert all(there[symbol].equals(here[symbol]) for symbol in here)
+
+
+@pytest.mark.journey  # a scheduler and workers are started
+def test_a_bucket_that_a_cluster_filled_has_the_same_manifest(
     tmp_path: Path, bucket: str, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
-    pipeline(tmp_path / "here", HERE, SYMBOLS)
     for name, choice in (("loop", "loop"), ("dask", two_workers.engine)):
         monkeypatch.setenv("ENGINE", choice)
         pipeline(tmp_path / name, StorageParams(root=bucket), SYMBOLS)
     assert digests(tmp_path / "loop") == digests(tmp_path / "dask")
-    assert set(digests(tmp_path / "loop")) == {f"{name}/{MANIFEST}" for name in ("fetched", "checked", "features")}
-    listed = json.loads((tmp_path / "loop/features" / MANIFEST).read_text())["partitions"]
-    assert [sorted(one) for one in listed] == [["key", "rows", "sha256", "uri"]] * len(SYMBOLS)
-    assert [one["key"] for one in listed] == SYMBOLS
-    for name in ("fetched", "checked", "features"):
-        there, here = read_frames(tmp_path / "loop" / name), read_frames(tmp_path / "here" / name)
-        assert list(there) == list(here)
-        assert all(there[symbol].equals(here[symbol]) for symbol in here)
 
 
 def test_an_object_that_was_changed_or_lost_is_not_used(tmp_path: Path, bucket: str):

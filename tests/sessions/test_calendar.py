@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import exchange_calendars
 import polars as pl
 import pytest
+from exchange_calendars import calendar_utils
 
 from stages.errors import ConfigurationError
 from stages.sessions.calendar import FULL_SESSION_MIN, trading_calendar
@@ -38,11 +39,16 @@ def test_the_open_moves_in_utc_with_daylight_saving_and_the_session_keeps_its_le
     assert calendar["is_half"].to_list() == [False, False]
 
 
-def test_the_calendar_is_the_same_whatever_the_bounds_of_the_question() -> None:
+def test_the_calendar_is_the_same_whatever_the_bounds_of_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests cut theirs from a long one (support/calendars.py)."""
+    bounds = date(2024, 12, 23), date(2024, 12, 26)
+    from_the_long_one = trading_calendar(*bounds)
+    monkeypatch.setattr(exchange_calendars, "get_calendar", calendar_utils.get_calendar)
     wide = trading_calendar(date(2023, 1, 1), date(2025, 12, 31))
-    narrow = trading_calendar(date(2024, 12, 23), date(2024, 12, 26))
+    narrow = trading_calendar(*bounds)
 
-    assert narrow.equals(wide.filter(pl.col("session").is_between(date(2024, 12, 23), date(2024, 12, 26))))
+    assert narrow.equals(wide.filter(pl.col("session").is_between(*bounds)))
+    assert narrow.equals(from_the_long_one)
 
 
 def test_one_day_is_enough_and_the_frame_keeps_its_contract() -> None:

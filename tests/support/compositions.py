@@ -1,9 +1,10 @@
 """What one conf/ composes to is composed once in a process: Hydra takes a quarter of a second for each."""
 
-import copy
+import pickle
 from collections.abc import Callable, Sequence
 from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
@@ -13,15 +14,31 @@ Compose = Callable[..., DictConfig]
 
 def remembering(compose: Compose) -> Compose:
     """`hydra.compose`, which answers from memory while no byte of its folder changed."""
-    known: dict[object, DictConfig] = {}
+    known: dict[object, bytes] = {}
 
     def composed(config_name: str, overrides: Sequence[str] | None = None, **options: object) -> DictConfig:
         asked = (content(), config_name, tuple(overrides or ()), str(options))
         if asked not in known:
-            known[asked] = compose(config_name, overrides=list(overrides or ()), **options)
-        return copy.deepcopy(known[asked])
+            known[asked] = pickle.dumps(compose(config_name, overrides=list(overrides or ()), **options))
+        return pickle.loads(known[asked])
 
     return composed
+
+
+def remembering_files(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`OmegaConf.load`, which reads the same text once."""
+    known: dict[str, bytes] = {}
+
+    def loaded(file: Any) -> Any:
+        if not hasattr(file, "read"):
+            return load(file)
+        text = file.read()
+        if text not in known:
+            file.seek(0)
+            known[text] = pickle.dumps(load(file))
+        return pickle.loads(known[text])
+
+    return loaded
 
 
 def content() -> str:

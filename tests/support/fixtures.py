@@ -13,12 +13,13 @@ from typing import Any
 import fsspec
 import hydra
 import pytest
+from omegaconf import OmegaConf
 
 from stages.errors import PipelineError
 from stages.paid.client import RequestFailed
 from tests.support import timegpt_server
 from tests.support.cluster import Cluster, cluster
-from tests.support.compositions import remembering
+from tests.support.compositions import remembering, remembering_files
 from tests.support.contexts import ContextFactory
 from tests.support.gcs_server import gcs_server
 from tests.support.timegpt_server import KEY, NEVER_SEEN, TimeGPTServer
@@ -29,9 +30,10 @@ KEY_SEEN = re.compile("|".join(map(re.escape, NEVER_SEEN)), re.IGNORECASE)
 
 @pytest.fixture(scope="session", autouse=True)
 def compositions() -> Iterator[None]:
-    """Each conf/ is composed once."""
+    """Each conf/ is composed once, each file of it parsed once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hydra, "compose", remembering(hydra.compose))
+        patch.setattr(OmegaConf, "load", staticmethod(remembering_files(OmegaConf.load)))
         yield
 
 
@@ -88,22 +90,34 @@ def contexts(tmp_path: Path, server: TimeGPTServer) -> ContextFactory:
 
 
 @pytest.fixture(scope="session")
-def cluster_and_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, str]]:
-    """Started once for all tests of the group `cluster`: a scheduler, two workers, and a bucket that they know."""
-    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url, ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as patch:
-            know_bucket(url, patch)
-            running = stack.enter_context(cluster(tmp_path_factory.mktemp("dask")))
-        yield running, url
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a bucket, started once for all tests of a worker."""
+    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
-def two_workers(cluster_and_bucket: tuple[Cluster, str]) -> Iterator[Cluster]:
-    """The cluster, while the driver knows the bucket too."""
-    running, url = cluster_and_bucket
+def bucket_known(gcs: str) -> Iterator[None]:
+    """While this process knows the bucket."""
     with pytest.MonkeyPatch.context() as patch:
-        know_bucket(url, patch)
+        know_bucket(gcs, patch)
+        yield
+
+
+@pytest.fixture(scope="session")
+def session_cluster(tmp_path_factory: pytest.TempPathFactory, gcs: str) -> Iterator[Cluster]:
+    """Started once for all tests of the group `cluster`: a scheduler, and two workers that know the bucket."""
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            know_bucket(gcs, patch)
+            running = stack.enter_context(cluster(tmp_path_factory.mktemp("dask")))
         yield running
+
+
+@pytest.fixture(scope="module")
+def two_workers(session_cluster: Cluster, bucket_known: None) -> Cluster:
+    """The cluster, while the driver knows the bucket too."""
+    return session_cluster
 
 
 def know_bucket(url: str, patch: pytest.MonkeyPatch) -> None:

@@ -75,24 +75,18 @@ def calendar(days: dict[date, int]) -> pl.DataFrame:
 
 def bars(day: date, prices: np.ndarray, filled: np.ndarray | None = None) -> pl.DataFrame:
     """One session from an array (minutes, 4) of open, high, low, close; `filled` minutes hold the last close."""
-    n = len(prices)
-    start = at("09:30", day)
-    stamps = [start + timedelta(minutes=m) for m in range(n)]
-    return Bars.of(
-        pl.DataFrame(
-            {
-                "ts": stamps,
-                "known_at": [ts + timedelta(minutes=1) for ts in stamps],
-                "session": [day] * n,
-                "m": list(range(n)),
-                **dict(zip(("open", "high", "low", "close"), prices.T.astype(float), strict=True)),
-                "volume": [100.0] * n,
-                "is_filled": [False] * n if filled is None else filled,
-                "is_outlier": [False] * n,
-                "gap_len": [0] * n,
-            }
-        )
-    )
+    return Bars.of(_minutes(day, prices, np.zeros(len(prices), bool) if filled is None else filled))
+
+
+def _minutes(day: date, prices: np.ndarray, filled: np.ndarray) -> pl.DataFrame:
+    ts = pl.lit(at("09:30", day)) + pl.duration(minutes="m")
+    return pl.DataFrame(
+        {"m": np.arange(len(prices), dtype=np.int32), "is_filled": filled}
+        | dict(zip(("open", "high", "low", "close"), prices.T.astype(float), strict=True))
+    ).with_columns(
+        ts=ts, known_at=ts + pl.duration(minutes=1), session=pl.lit(day),
+        volume=pl.lit(100.0), is_outlier=pl.lit(False), gap_len=pl.lit(0),
+    )  # fmt: skip
 
 
 def forecast(symbol: str, day: date, clock: str, quartiles: tuple[float, float, float], **changes) -> dict:
@@ -147,11 +141,11 @@ def random_market(
         for day, n in days.items():
             prices, filled = _random_day(rng, n)
             empty = rng.random(n) < 0.003
-            frame = bars(day, prices, filled)
-            nulls = [pl.when(pl.Series(empty)).then(None).otherwise(pl.col(x)).alias(x) for x in prices_of(frame)]
-            parts.append(frame.with_columns(nulls))
+            parts.append(_minutes(day, prices, filled).with_columns(empty=pl.Series(empty)))
             rows += _random_forecasts(rng, (symbol, day), prices, (snapshots, methods, histories))
-        made_bars[symbol] = pl.concat(parts)
+        frame = pl.concat(parts)
+        nulls = [pl.when(frame["empty"]).then(None).otherwise(pl.col(x)).alias(x) for x in prices_of(frame)]
+        made_bars[symbol] = Bars.of(frame).with_columns(nulls)
     return made_bars, table(rows), calendar(days)
 
 
