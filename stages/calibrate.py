@@ -2,20 +2,10 @@
 
 from pathlib import Path
 
-import polars as pl
-
-from stages.calibration.by_horizon import (
-    CorrectFree,
-    CorrectHorizon,
-    Known,
-    beside_of,
-    horizons_of,
-    outcomes_of,
-    parts_of,
-)
+from stages.calibration.by_horizon import CorrectHorizon, beside_of, horizons_of, outcomes_of, parts_of
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.io.files import read_json, write_table, write_table_parts
+from stages.io.files import read_json, write_table_parts
 from stages.io.parquet import read_distinct
 from stages.io.partitions import Rows, partitions_of
 from stages.io.settings import read_params
@@ -41,28 +31,22 @@ def main() -> None:
     """Quantiles and bars -> forecasts, raw and corrected, asked and free. Outcomes are used, but not written."""
     params, name, mix = read_params(CalibrationParams), read_params(ForecasterName).name, read_params(MixParams)
     usable, bars = usable_sessions(read_json(REPORT)), partitions_of(BARS, Bars)
-    asked = read_distinct(QUANTILES, ["symbol", "snapshot_utc"])
-    symbols = asked["symbol"].unique().sort().to_list()
+    symbols, answered_free = (read_distinct(path, ["symbol"])["symbol"].sort() for path in (QUANTILES, FREE_QUANTILES))
 
-    def known(path: Path, label: str) -> list[Known]:
-        found = read_distinct(path, ["symbol"])["symbol"]
-        given = {symbol: (Rows(Quantiles, path, symbol), bars[symbol], usable[symbol]) for symbol in found}
-        return list(engine.run(OnTables(outcomes_of), given, label).values())
+    given = {
+        symbol: (*(Rows(Quantiles, path, symbol) for path in (QUANTILES, FREE_QUANTILES)), bars[symbol], usable[symbol])
+        for symbol in {*symbols, *answered_free}  # a symbol that is never asked may be in the warm-up of the mix
+    }
+    known = list(engine.run(OnTables(outcomes_of), given, "looking up outcomes").values())
+    work = OnTables(CorrectHorizon(params, symbols, name, mix.eta))
+    corrected, free = zip(*engine.run(work, horizons_of(known), "calibrating").values(), strict=True)
 
-    forecasts = known(QUANTILES, "looking up outcomes")
-    work = OnTables(CorrectHorizon(params, symbols))
-    corrected = list(engine.run(work, horizons_of(forecasts), "calibrating").values())
     write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
     write_table_parts(Offsets, beside_of(corrected), OFFSETS)
-
-    candidates = horizons_of(known(FREE_QUANTILES, "looking up outcomes of free forecasts"))
-    mixing = OnTables(CorrectFree(params, symbols, name, mix.eta, asked))
-    free = list(engine.run(mixing, candidates, "mixing and calibrating free forecasts").values())
     write_table_parts(Calibrated, parts_of(free), FREE)
-    write_table(FreeWeights, pl.concat(beside_of(free)), FREE_WEIGHTS)
-
+    write_table_parts(FreeWeights, beside_of(free), FREE_WEIGHTS)
     times = len(params.methods)
-    rows, void = (times * sum(counts) for counts in zip(*((one.rows, one.void) for one in forecasts), strict=True))
+    rows, void = (times * sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     at_end, offsets = (sum(counts) for counts in zip(*(one.at_grid_end for one in corrected), strict=True))
     ends = {"widen_at_grid_end": f"{at_end}/{offsets}"} if "widen" in params.methods else {}
     say("calibrate", methods=",".join(params.methods), rows=rows, void=void, **ends)

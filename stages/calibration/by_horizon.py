@@ -8,8 +8,9 @@ Tables are packed on the way, so that one process holds one horizon.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
+from typing import Self
 
 import polars as pl
 
@@ -29,21 +30,34 @@ class Known:
     rows: int
     void: int
 
+    @classmethod
+    def of(cls, forecasts: pl.DataFrame) -> Self:
+        """From forecasts as `with_outcomes` leaves them."""
+        parts = forecasts.partition_by("horizon_min", as_dict=True, maintain_order=True)
+        packs = {minutes: packed(part.select(pl.exclude("^q.._px$"))) for (minutes,), part in parts.items()}
+        return cls(packs, forecasts.height, int(forecasts["void"].sum()))
 
-def outcomes_of(symbol: str, forecasts: pl.DataFrame, bars: pl.DataFrame, usable: tuple[date, ...]) -> Known:
-    """Tables `Quantiles` (at least one row) and `Bars` of a symbol, and its usable sessions."""
-    known = with_outcomes(forecasts, {symbol: bars}, {symbol: usable}).select(pl.exclude("^q.._px$"))
-    parts = known.partition_by("horizon_min", as_dict=True, maintain_order=True)
-    return Known({minutes: packed(part) for (minutes,), part in parts.items()}, known.height, int(known["void"].sum()))
+
+Asked = tuple[Known, Known]  # forecasts of the asked forecaster and its benchmark, and free forecasts
 
 
-def horizons_of(symbols: Iterable[Known]) -> dict[str, tuple[list[bytes]]]:
+def outcomes_of(
+    symbol: str, asked: pl.DataFrame, free: pl.DataFrame, bars: pl.DataFrame, usable: tuple[date, ...]
+) -> Asked:
+    """Tables `Quantiles` and `Bars` of a symbol, and its usable sessions."""
+    both = pl.concat([asked.with_columns(is_free=pl.lit(False)), free.with_columns(is_free=pl.lit(True))])
+    known = with_outcomes(both, {symbol: bars}, {symbol: usable})
+    return Known.of(known.filter(~pl.col("is_free"))), Known.of(known.filter("is_free"))
+
+
+def horizons_of(symbols: Iterable[Asked]) -> dict[str, tuple[list[bytes], list[bytes]]]:
     """The forecasts of each horizon, symbol after symbol, by the horizon's name."""
-    found: dict[str, tuple[list[bytes]]] = {}
-    for one in symbols:
-        for minutes, content in one.by_horizon.items():
-            found.setdefault(f"{minutes} min", ([],))[0].append(content)
-    if not found:
+    found: dict[str, tuple[list[bytes], list[bytes]]] = {}
+    for both in symbols:
+        for kind, known in enumerate(both):
+            for minutes, content in known.by_horizon.items():
+                found.setdefault(f"{minutes} min", ([], []))[kind].append(content)
+    if not any(asked for asked, _ in found.values()):
         raise DataContractError(
             "there is no forecast to calibrate: every snapshot was skipped. See the statuses in schedule.parquet, and "
             "shorten requests.history_days or widen universe.first_session to universe.last_session."
@@ -53,48 +67,40 @@ def horizons_of(symbols: Iterable[Known]) -> dict[str, tuple[list[bytes]]]:
 
 @dataclass(frozen=True)
 class Corrected:
-    """A horizon's part of each part of the table, and a table beside it: offsets by method, or weights of the mix."""
+    """A horizon's part of each part of the table, and tables beside it: offsets by method, or weights of the mix."""
 
     parts: Sequence[bytes]
     beside: Mapping[str, bytes]
-    at_grid_end: tuple[int, int] = (0, 0)
+    at_grid_end: tuple[int, int]
 
     @classmethod
-    def of(cls, calibration: Calibration, symbols: Sequence[str], **beside: pl.DataFrame) -> "Corrected":
+    def of(
+        cls, calibration: Calibration, symbols: Sequence[str], grid: tuple[float, ...], **beside: pl.DataFrame
+    ) -> Self:
         """The corrected rows of these symbols, some at a time."""
         parts = [packed(calibration.part(some)) for some in some_symbols(pl.Series(symbols))]
-        return cls(parts, {name: packed(table) for name, table in beside.items()})
+        return cls(parts, {name: packed(table) for name, table in beside.items()}, calibration.at_grid_end(grid))
 
 
 @dataclass(frozen=True)
 class CorrectHorizon:
-    """Corrects the asked forecasts of a horizon by every method; `symbols` are those of the table."""
-
-    params: CalibrationParams
-    symbols: Sequence[str]
-
-    def __call__(self, horizon: str, forecasts: Sequence[bytes]) -> Corrected:
-        """The corrected rows, the offsets of each method, and how many of `widen` are at the end of their grid."""
-        calibration = calibrate(pl.concat(map(unpacked, forecasts)), self.params)
-        corrected = Corrected.of(calibration, self.symbols, **dict(calibration.offset_parts()))
-        return replace(corrected, at_grid_end=calibration.at_grid_end(self.params.widen_grid))
-
-
-@dataclass(frozen=True, eq=False)
-class CorrectFree:
-    """Mixes the free forecasts of a horizon and corrects them by the stated method, at the `asked` snapshots."""
+    """Corrects the forecasts of one horizon. `symbols` are those of the table, `name` and `eta` as in `free_mix`."""
 
     params: CalibrationParams
     symbols: Sequence[str]
     name: str
     eta: float
-    asked: pl.DataFrame
 
-    def __call__(self, horizon: str, forecasts: Sequence[bytes]) -> Corrected:
-        """The corrected rows, and the weights of the mix."""
-        free = pl.concat(map(unpacked, forecasts))
-        calibration, weights = calibrated_free(free, self.asked, self.params, self.name, self.eta)
-        return Corrected.of(calibration, self.symbols, weights=weights)
+    def __call__(self, horizon: str, asked: Sequence[bytes], free: Sequence[bytes]) -> tuple[Corrected, Corrected]:
+        """Asked forecasts by every method, with their offsets; free ones mixed, by the stated method, with weights."""
+        forecasts, candidates = (pl.concat(map(unpacked, packs)) for packs in (asked, free))
+        calibration = calibrate(forecasts, self.params)
+        mixed, weights = calibrated_free(candidates, forecasts, self.params, self.name, self.eta)
+        grid = self.params.widen_grid
+        return (
+            Corrected.of(calibration, self.symbols, grid, **dict(calibration.offset_parts())),
+            Corrected.of(mixed, self.symbols, grid, weights=weights),
+        )
 
 
 def parts_of(horizons: Sequence[Corrected]) -> Iterator[pl.DataFrame]:
