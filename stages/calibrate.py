@@ -38,7 +38,7 @@ def main() -> None:
         for symbol in {*symbols, *answered_free}  # a symbol that is never asked may be in the warm-up of the mix
     }
     known = list(engine.run(OnTables(outcomes_of), given, "looking up outcomes").values())
-    work = OnTables(CorrectHorizon(params, symbols, name, mix.eta))
+    work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta))
     corrected, free = zip(*engine.run(work, horizons_of(known), "calibrating").values(), strict=True)
 
     write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
