@@ -43,7 +43,7 @@ def main() -> None:
     times = len(params.methods)
     rows, void = times * forecasts.height, times * forecasts["void"].sum()
     ends = {"widen_at_grid_end": calibration.at_grid_end(params.widen_grid)} if "widen" in params.methods else {}
-    say("calibrate", methods=",".join(params.methods), rows=rows, void=void, **ends)
+    say("calibrate", methods=times, rows=rows, void=void, **ends)
 
 
 if __name__ == "__main__":
