@@ -49,8 +49,7 @@ def main() -> None:
         features=len(params.names),
         symbols=len(built),
         rows=sum(partition.rows for partition, _ in built.values()),
-        nulls=total(report, "nulls"),
-        nulls_behind_lookback=total(report, "nulls_due"),
+        nulls_due=total(report, "nulls_due"),
     )
 
 

@@ -49,7 +49,7 @@ def main() -> None:
     rows, void = (times * sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     at_end, offsets = (sum(counts) for counts in zip(*(one.at_grid_end for one in corrected), strict=True))
     ends = {"widen_at_grid_end": f"{at_end}/{offsets}"} if "widen" in params.methods else {}
-    say("calibrate", methods=",".join(params.methods), rows=rows, void=void, **ends)
+    say("calibrate", methods=times, rows=rows, void=void, **ends)
 
 
 if __name__ == "__main__":

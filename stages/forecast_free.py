@@ -57,7 +57,7 @@ def main() -> None:
     snapshots = sum(planned.snapshots.height for _, planned in answered.values())
     rows = snapshots * len(free.candidates) * len(settings.requests.horizons_min)
     took = {"computed": program.computed} if program else {}
-    say("forecast_free", candidates=",".join(free.candidates), snapshots=snapshots, rows=rows, **took)
+    say("forecast_free", candidates=len(free.candidates), snapshots=snapshots, rows=rows, **took)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def main() -> None:
     write_json(verdict, WORTH)
     write_json({"worth": verdict["state"]}, SUMMARY)
     write_table(WorthDays, evidence, DAYS)
-    say("judge_worth", study=name, verdict=repr(verdict["state"]), sessions=verdict["sessions"], calls=verdict["calls"])
+    say("judge_worth", verdict=repr(verdict["state"]), sessions=verdict["sessions"], calls=verdict["calls"])
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def main() -> None:
     write_text(page, PAGE)
     write_text(render_report(record), REPORT)
     write_text(render_robustness(record), ROBUSTNESS)
-    say("report", verdict=record.gates["verdict"], page=PAGE, kilobytes=len(page.encode()) // 1000)
+    say("report", verdict=record.gates["verdict"], page=PAGE)
 
 
 if __name__ == "__main__":

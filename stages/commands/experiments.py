@@ -20,6 +20,7 @@ from hydra.errors import HydraException
 
 from stages.configuration.compose import compose, set_by
 from stages.errors import ConfigurationError, PipelineError
+from stages.io.dvc_state import require_whole_rwlock
 from stages.io.terminal import width
 from stages.io.workspace import git
 from stages.params.study import Study
@@ -32,6 +33,7 @@ Overrides = tuple[str, ...]
 
 def experiments(name: str) -> None:
     """conf/sweeps/<name>.txt -> every variant queued under its name, then run; none where one cannot be composed."""
+    require_whole_rwlock()
     path = SWEEPS / f"{name}.txt"
     lines = path.read_text(encoding="utf-8").splitlines()
     queued = dict(pair for line in lines for pair in _variants(line))  # a variant stated twice runs once

@@ -108,7 +108,10 @@ def _state_prior(entries: Sequence[Entry]) -> None:
     told = "not known yet" if spread is None else f"{spread:g}"
     print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
     studies = prior_studies(entries, study_id(document), study.source.name, study.forecaster.model)
-    print(f"trials: {studies} other studies judged whether {study.forecaster.model} is worth its price on this source.")
+    others = "study" if studies == 1 else "studies"
+    print(
+        f"trials: {studies} other {others} judged whether {study.forecaster.model} is worth its price on this source."
+    )
     counted: dict[str, dict[str, float]] = {
         "sweep": {"prior_trials": prior, "prior_sharpe_var": highest},
         "worth": {"prior_studies": max(studies, study.worth.prior_studies)},

@@ -21,7 +21,7 @@ from stages.io.workspace import main_root
 
 OWN = Path(".dvc/tmp/site")
 CONFIG = Path(".dvc/config.local")
-RWLOCK = Path(".dvc/tmp/rwlock")
+RWLOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))  # of commands, and of queued experiments
 VARIABLE, OPTION = "DVC_SITE_CACHE_DIR", "core.site_cache_dir"
 
 
@@ -64,8 +64,12 @@ def require_own_site_cache() -> Path:
 
 
 def require_whole_rwlock() -> None:
-    """*Errors*: when DVC's lock of running commands is not what DVC writes."""
-    path = main_root() / RWLOCK
+    """*Errors*: when DVC's lock of running commands, or of queued experiments, is not what DVC writes."""
+    for lock in RWLOCKS:
+        _require_whole(main_root() / lock)
+
+
+def _require_whole(path: Path) -> None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -56,6 +56,15 @@ def test_nothing_is_queued_when_one_variant_cannot_be_composed(queued, wrong):
         queued(f"-S rules.k_sigma=0.75\n-S {wrong}")
 
 
+def test_nothing_is_queued_behind_a_torn_lock(queued, project):
+    lock = project.path / ".dvc/tmp/exps/rwlock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    with pytest.raises(ConfigurationError, match=r"`rm .*/\.dvc/tmp/exps/rwlock` while no dvc command runs here"):
+        queued("-S rules.k_sigma=0.75")
+    lock.unlink()
+
+
 def test_names_hold_what_differs_in_short_and_only_what_git_takes():
     assert names([("rules.k_sigma=0.5", "preset=a"), ("rules.k_sigma=1", "preset=a")]) == ["k_sigma=0.5", "k_sigma=1"]
     assert names([("rules.history_days=1", "features.history_days=2"), ("preset=a",)])[0] == (

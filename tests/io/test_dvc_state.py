@@ -95,10 +95,11 @@ def test_a_folder_of_another_user_is_refused(root: Path):
         own_site_cache()
 
 
-def test_a_torn_lock_of_running_commands_is_told_with_what_to_type(root: Path):
+@pytest.mark.parametrize("name", ["rwlock", "exps/rwlock"])
+def test_a_torn_lock_of_running_commands_is_told_with_what_to_type(root: Path, name: str):
     require_whole_rwlock()
-    lock = root / ".dvc/tmp/rwlock"
-    lock.parent.mkdir()
+    lock = root / ".dvc/tmp" / name
+    lock.parent.mkdir(parents=True)
     for whole in ({}, {"read": {}, "write": {"/out": {"pid": 1, "cmd": "dvc repro"}}}):
         lock.write_text(json.dumps(whole))
         require_whole_rwlock()

@@ -28,6 +28,7 @@ def interpreter(name):
 def test_the_demo_leaves_its_page_and_nothing_else(fresh):
     said = fresh.sh("make demo").splitlines()
     assert said[-1] == LAST
+    assert [line for line in said if "seconds=" in line and len(line) > 80] == []
     assert "<title>" in fresh.text("artifacts/page/demo.html")
     assert fresh.sh("git status --porcelain") == ""
     assert not (fresh.path / "artifacts/report").exists()
