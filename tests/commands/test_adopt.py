@@ -104,7 +104,6 @@ def test_an_impossible_proposal_leaves_every_file_as_it_was(project):
     "overrides",
     [
         ["universe.whitelist=[STRONG]", "+rules.horizon_min_by_symbol.STRONG=5"],
-        ["forecaster=ewma_fhs"],
         ["preset=aapl_2024", "forecaster=ewma_fhs", "rules.k_sigma=1.0"],
         ["gates=point", "gates.coverage_tol=0.03"],
     ],
@@ -119,7 +118,10 @@ def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):
 
 def test_a_choice_is_kept_as_a_choice_and_not_written_over_another(project):
     project.apply_experiment("forecaster=ewma_fhs")
+    wanted = project.params()
     project.run("adopt")
+    assert project.params() == wanted
+    assert differences(compose(), wanted) == {}
     assert "- forecaster: ewma_fhs" in project.text("conf/config.yaml")
     assert project.git("status", "--porcelain", "conf/forecaster") == ""
 

@@ -4,11 +4,13 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
-from stages.configuration.compose import compose
+from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.params.study import Study
@@ -29,6 +31,7 @@ WORTH = "artifacts/judge_worth/worth.json"
 
 
 COLUMNS = "combo,sharpe,sessions\n"
+IDENTITY = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
 EARLIER_LOG = ROOT / "tests/runs/earlier_trials"
 
 
@@ -84,15 +87,23 @@ def variants(project) -> set[str]:
     return {variant.split("-")[1] for entry in log(project).entries() for variant in entry.variants}
 
 
-@pytest.fixture(autouse=True)
-def no_variance_yet(project):
+@pytest.fixture(scope="module")
+def fresh_clone(fresh_clone, tmp_path_factory):
     """The count starts from nothing, whatever the committed study has found."""
-    state_sharpe_var(project, "null")
+    path = shutil.copytree(fresh_clone, tmp_path_factory.mktemp("uncounted") / "project")
+    write_sharpe_var(path, "null")
+    (path / "params.yaml").write_text(to_yaml(compose(path / "conf")))
+    subprocess.run(["git", *IDENTITY, "commit", "-q", "--allow-empty", "-am", "uncounted"], cwd=path, check=True)
+    return path
+
+
+def write_sharpe_var(folder: Path, value: str) -> None:
+    path = folder / "conf/sweep/default.yaml"
+    path.write_text(re.sub(r"prior_sharpe_var: \S+", f"prior_sharpe_var: {value}", path.read_text()))
 
 
 def state_sharpe_var(project, value: str) -> None:
-    path = project.path / "conf/sweep/default.yaml"
-    path.write_text(re.sub(r"prior_sharpe_var: \S+", f"prior_sharpe_var: {value}", path.read_text()))
+    write_sharpe_var(project.path, value)
     project.run("params")
     project.commit()
 

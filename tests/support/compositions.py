@@ -1,7 +1,7 @@
 """What one conf/ composes to is composed once in a process: Hydra takes a quarter of a second for each."""
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,19 @@ def remembering(compose: Compose) -> Compose:
         return pickle.loads(known[asked])
 
     return composed
+
+
+def remembering_text(write: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """The text of params.yaml, written once for the same params."""
+    known: dict[str, str] = {}
+
+    def written(document: Mapping[str, Any]) -> str:
+        asked = repr(document)
+        if asked not in known:
+            known[asked] = write(document)
+        return known[asked]
+
+    return written
 
 
 def remembering_files(load: Callable[[Any], Any]) -> Callable[[Any], Any]:

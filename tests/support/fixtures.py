@@ -15,11 +15,12 @@ import hydra
 import pytest
 from omegaconf import OmegaConf
 
+from stages.configuration import compose
 from stages.errors import PipelineError
 from stages.paid.client import RequestFailed
 from tests.support import timegpt_server
 from tests.support.cluster import Cluster, cluster
-from tests.support.compositions import remembering, remembering_files
+from tests.support.compositions import remembering, remembering_files, remembering_text
 from tests.support.contexts import ContextFactory
 from tests.support.gcs_server import gcs_server
 from tests.support.timegpt_server import KEY, NEVER_SEEN, TimeGPTServer
@@ -30,9 +31,10 @@ KEY_SEEN = re.compile("|".join(map(re.escape, NEVER_SEEN)), re.IGNORECASE)
 
 @pytest.fixture(scope="session", autouse=True)
 def compositions() -> Iterator[None]:
-    """Each conf/ is composed once, each file of it parsed once."""
+    """Each conf/ is composed once, each file of it parsed once, each text written once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hydra, "compose", remembering(hydra.compose))
+        patch.setattr(compose, "to_yaml", remembering_text(compose.to_yaml))
         patch.setattr(OmegaConf, "load", staticmethod(remembering_files(OmegaConf.load)))
         yield
 
