@@ -19,11 +19,12 @@ from stages.params.source import ArtificialMarket, BarsOrigin
 from stages.params.universe import Whitelist
 from stages.params.worth import TrainedUntil
 from stages.scoring.by_symbol import Scores, ScoreSymbol
-from stages.scoring.cells import cell_tables, stated_scores
+from stages.scoring.cells import stated_scores
 from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.tournament import coverage_by_time, reliability
 from stages.sources.oracle import planted
+from stages.tables.contract import unpacked
 from stages.tables.forecasts import Scored, makers, origin
 from stages.tables.market import Bars
 from stages.tables.scores import Cells
@@ -49,25 +50,20 @@ def main() -> None:
     symbols = read_distinct(CALIBRATED, ["symbol"])["symbol"].to_list()
     bars, ends = partitions_of(BARS, Bars), read_last_rows(REQUESTS)
 
-    given = {
-        symbol: (
-            Rows(Scored, CALIBRATED, symbol),
-            Rows(Scored, FREE, symbol),
-            bars.get(symbol),
-            ends.filter(symbol=symbol),
-        )
-        for symbol in symbols
-    }
+    def given(symbol: str) -> tuple[object, ...]:
+        rows = (Rows(Scored, path, symbol) for path in (CALIBRATED, FREE))
+        return *rows, bars.get(symbol), ends.filter(symbol=symbol)
+
     oracle = partial(planted, params=market) if market else None
     work = OnTables(ScoreSymbol(params, stated, until.trained_until, oracle))
-    scored = engine.run(work, given, "scoring forecasts")
-    scores = Scores.of(list(scored.values()), params, until.trained_until, asked)
+    scored = (one for _, one in engine.each(work, {symbol: given(symbol) for symbol in symbols}, "scoring forecasts"))
+    scores = Scores.of(scored, params, until.trained_until, asked)
     gates = forecast_gates(scores.metrics, scores.controls, params, stated)
     label = pl.lit(origin(asked, source.kind, source.name)).alias("forecast")
 
     told = {"controls": scores.controls, "free": scores.free, "trained": scores.trained}
     write_json(stated_scores(scores.metrics, method) | told, METRICS)
-    write_table_parts(Cells, cell_tables(scores.metrics), CELLS)
+    write_table_parts(Cells, map(unpacked, scores.cells), CELLS)
     write_json(gates, GATES)
     write_json(scores.proposed, PROPOSAL)
     write_csv(reliability(scores.hits).with_columns(label), RELIABILITY)

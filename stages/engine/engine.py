@@ -65,8 +65,19 @@ def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, 
 
     The first failure ends the run: partitions that have not started never start.
     """
+    return dict(each(work, partitions, label))
+
+
+def each(work: Work[P, R], partitions: Mapping[str, P], label: str) -> Iterator[tuple[str, R]]:
+    """The same one after the other, as soon as all before it are done, for results that need not stay in memory."""
+    keys, waiting = iter(sorted(partitions)), dict[str, R]()
     done = chosen_engine()(partial(_named, work), dict(sorted(partitions.items())))
-    return dict(sorted(progress(done, label, len(partitions))))
+    next_key = next(keys, None)
+    for key, result in progress(done, label, len(partitions)):
+        waiting[key] = result
+        while next_key in waiting:
+            yield next_key, waiting.pop(next_key)
+            next_key = next(keys, None)
 
 
 def chosen_engine() -> Engine[Any, Any]:

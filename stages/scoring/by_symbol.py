@@ -3,30 +3,33 @@
 *Time*: rows of the search span; bars are only looked up by the controls.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Self
 
 import polars as pl
 
 from stages.params.gates import GatesParams
+from stages.scoring.cells import cell_table
 from stages.scoring.controls import ControlScores, control_scores, controls
 from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document
-from stages.scoring.free import FreeScores, free_scores, free_together
-from stages.scoring.metrics import PartScores, part_scores, scores_together
-from stages.scoring.tournament import hits_by_session, hits_together, relative_losses, tournament
-from stages.scoring.training import Sides, scores_by_side, training_together
+from stages.scoring.free import FreeScores, FreeTogether, free_scores
+from stages.scoring.metrics import PartScores, Together, part_scores
+from stages.scoring.tournament import NO_HITS, hits_by_session, hits_together, relative_losses, tournament
+from stages.scoring.training import Sides, TrainingTogether, scores_by_side
+from stages.tables.contract import packed
 
 Oracle = Callable[[pl.DataFrame, Mapping[str, pl.DataFrame]], pl.DataFrame]  # of forecasts and bars by symbol
 
 
 @dataclass(frozen=True, eq=False)
 class SymbolScores:
-    """What one symbol adds to each document."""
+    """What one symbol adds to each document, and its part of table `Cells`, packed."""
 
     asked: PartScores
+    cells: bytes
     free: FreeScores
     by_side: Sides
     controls: ControlScores
@@ -50,8 +53,10 @@ class ScoreSymbol:
         params, stated = self.params, self.stated
         known = {} if bars is None else {symbol: bars}
         plant = self.oracle(forecasts, known) if self.oracle else None
+        asked = part_scores(forecasts, params, stated.method)
         return SymbolScores(
-            asked=part_scores(forecasts, params, stated.method),
+            asked=replace(asked, entries={"cells": asked.entries["cells"]}),
+            cells=packed(cell_table(asked.entries)),
             free=free_scores(forecasts, free, params, stated),
             by_side=scores_by_side(forecasts, free, self.until, params, stated),
             controls=control_scores(forecasts, ends, known, plant),
@@ -62,9 +67,10 @@ class ScoreSymbol:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """The documents of all symbols."""
+    """The documents of all symbols, and the parts of table `Cells`."""
 
     metrics: Document
+    cells: Sequence[bytes]
     free: list[Document]
     trained: Document
     controls: Document
@@ -72,14 +78,24 @@ class Scores:
     hits: pl.DataFrame
 
     @classmethod
-    def of(cls, parts: Sequence[SymbolScores], params: GatesParams, until: date | None, asked: Sequence[str]) -> Self:
+    def of(cls, parts: Iterable[SymbolScores], params: GatesParams, until: date | None, asked: Sequence[str]) -> Self:
         """From the symbols in their order; `asked` are the makers of the asked forecasts."""
-        metrics = scores_together([one.asked for one in parts], params)
+        together, free, trained = Together(), FreeTogether(), TrainingTogether()
+        kept, hits = [], NO_HITS
+        for part in parts:
+            together.add(part.asked)
+            free.add(part.free)
+            trained.add(part.by_side)
+            kept.append((part.cells, part.controls, part.losses))
+            hits = hits_together(hits, part.hits)
+        cells, proofs, losses = zip(*kept, strict=True)
+        metrics = together.document(params)
         return cls(
             metrics=metrics,
-            free=free_together([one.free for one in parts], params),
-            trained=training_together([one.by_side for one in parts], until, asked, params),
-            controls=controls([one.controls for one in parts], params),
-            proposed=tournament((one.losses for one in parts), metrics, params),
-            hits=hits_together(one.hits for one in parts),
+            cells=cells,
+            free=free.document(params),
+            trained=trained.document(until, asked, params),
+            controls=controls(proofs, params),
+            proposed=tournament(losses, metrics, params),
+            hits=hits,
         )

@@ -6,8 +6,6 @@ stand beside other figures by names like `dm_p_better`, the counts of the PIT as
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -25,13 +23,11 @@ def stated_scores(scores: Mapping[str, Any], method: str) -> Document:
     return {"pooled": scores["pooled"], "cells": [one for one in scores["cells"] if one["method"] == method]}
 
 
-def cell_tables(scores: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
-    """Table `Cells` of all scores, one symbol at a time, in the order of its key."""
-    symbol = itemgetter("symbol")
-    entries = sorted([*scores["cells"], *scores["by_snapshot"]], key=symbol)
+def cell_table(entries: Mapping[str, Any]) -> pl.DataFrame:
+    """Table `Cells` of some scores."""
     types = {name: column.dtype for name, column in Cells.columns().items()}
-    for _, found in groupby(entries, symbol):
-        yield Cells.of(pl.DataFrame([row for entry in found for row in _rows(entry)], types))
+    rows = [row for entry in (*entries["cells"], *entries["by_snapshot"]) for row in _rows(entry)]
+    return Cells.of(pl.DataFrame(rows, types))
 
 
 def _rows(entry: Document) -> Iterator[Document]:

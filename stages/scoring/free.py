@@ -13,7 +13,7 @@ over a model that did not answer is null.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 import numpy as np
@@ -52,18 +52,28 @@ def free_scores(asked: pl.DataFrame, free: pl.DataFrame, params: GatesParams, st
     return FreeScores(entries, [(horizon, model, sums) for _, horizon, model, sums in found])
 
 
-def free_together(parts: Sequence[FreeScores], params: GatesParams) -> list[Document]:
-    """The entries of all groups, those over all symbols first."""
-    groups: dict[int, dict[str, list[DaySums]]] = defaultdict(lambda: defaultdict(list))
-    for part in parts:
+@dataclass
+class FreeTogether:
+    """The parts added up so far, of which only sums by horizon and model are kept beside the entries."""
+
+    entries: list[Document] = field(default_factory=list)
+    sums: dict[int, dict[str, DaySums]] = field(default_factory=lambda: defaultdict(dict))
+
+    def add(self, part: FreeScores) -> None:
+        """Add the scores of some symbols."""
+        self.entries += part.entries
         for horizon, model, sums in part.sums:
-            groups[horizon][model].append(sums)
-    pooled = [
-        _named(None, horizon, model, DaySums.of_all(members), params)
-        for horizon in sorted(groups)
-        for model, members in groups[horizon].items()
-    ]
-    return [*pooled, *sorted((one for part in parts for one in part.entries), key=itemgetter("symbol", "horizon_min"))]
+            known = self.sums[horizon].get(model)
+            self.sums[horizon][model] = sums if known is None else DaySums.of_all([known, sums])
+
+    def document(self, params: GatesParams) -> list[Document]:
+        """The entries of all groups, those over all symbols first."""
+        pooled = [
+            _named(None, horizon, model, sums, params)
+            for horizon in sorted(self.sums)
+            for model, sums in self.sums[horizon].items()
+        ]
+        return [*pooled, *sorted(self.entries, key=itemgetter("symbol", "horizon_min"))]
 
 
 def _named(symbol: str | None, horizon: int, model: str, sums: DaySums, params: GatesParams) -> Document:

@@ -14,7 +14,7 @@ deviation of the draws, and a relative error's `floor` its lower bound at `gates
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -47,34 +47,50 @@ class PartScores:
 
 def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
     """Every metric of the asked model at every scope; `method` is the stated calibration."""
-    return scores_together([part_scores(part, params, method) for part in forecasts], params)
+    together = Together()
+    for part in forecasts:
+        together.add(part_scores(part, params, method))
+    return together.document(params)
 
 
 def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartScores:
     """The same of some symbols. No cell spans two methods, so the losses of only one are in memory at a time."""
-    found: dict[str, list[Document]] = {scope: [] for scope in SCOPES if scope != "pooled"}
-    pooled: list[tuple[Document, DaySums]] = []
-    for name in part["method"].unique():
+    cells: dict[str, list[tuple[Document, DaySums]]] = {scope: [] for scope in SCOPES}
+    for name in part["method"].unique(maintain_order=True):
         scopes = SCOPES if name == method else WITH_BOUNDS
-        cells: dict[str, list[tuple[Document, DaySums]]] = {scope: [] for scope in scopes}
         for scope, cell, sums in _cells(part.filter(method=name), scopes):
             cells[scope].append((cell, sums))
-        pooled += cells.pop("pooled")
-        for scope, members in cells.items():
-            scored = entries([sums for _, sums in members], params, with_bounds=scope in WITH_BOUNDS)
-            found[scope] += [cell | entry for (cell, _), entry in zip(members, scored, strict=True)]
+    pooled, found = cells.pop("pooled"), {}
+    for scope, members in cells.items():
+        scored = entries([sums for _, sums in members], params, with_bounds=scope in WITH_BOUNDS)
+        found[scope] = [cell | entry for (cell, _), entry in zip(members, scored, strict=True)]
     return PartScores(found, pooled)
 
 
-def scores_together(parts: Sequence[PartScores], params: GatesParams) -> Document:
-    """The entries of all parts, and those over all symbols."""
-    found = {scope: [one for part in parts for one in part.entries[scope]] for scope in SCOPES if scope != "pooled"}
-    pooled: dict[tuple[Any, ...], list[tuple[Document, DaySums]]] = defaultdict(list)
-    for part in parts:
+@dataclass
+class Together:
+    """The parts added up so far; the sums of a pooled cell are added as they come, and no part is kept."""
+
+    entries: dict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
+    pooled: dict[tuple[Any, ...], tuple[Document, DaySums]] = field(default_factory=dict)
+
+    def add(self, part: PartScores) -> None:
+        """Add the scores of some symbols."""
+        for scope, entries_of_part in part.entries.items():
+            self.entries[scope] += entries_of_part
         for cell, sums in part.pooled:
-            pooled[itemgetter(*CELL)(cell)].append((cell, sums))
-    found["pooled"] = [_pooled(members, params) for members in pooled.values()]
-    return {scope: sorted(found[scope], key=itemgetter(*keys)) for scope, keys in SCOPES.items()}
+            name = itemgetter(*CELL)(cell)
+            if name in self.pooled:
+                before, known = self.pooled[name]
+                cell = before | {count: before[count] + cell[count] for count in COUNTS}
+                sums = DaySums.of_all([known, sums])
+            self.pooled[name] = cell, sums
+
+    def document(self, params: GatesParams) -> Document:
+        """The entries of all parts, and those over all symbols."""
+        pooled = [_pooled(*one, params) for one in self.pooled.values()]
+        found = self.entries | {"pooled": pooled}
+        return {scope: sorted(found.get(scope, []), key=itemgetter(*keys)) for scope, keys in SCOPES.items()}
 
 
 def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
@@ -94,10 +110,8 @@ def _cells(forecasts: pl.DataFrame, scopes: Iterable[str]) -> Iterator[tuple[str
             yield scope, cell, rows.by_day(members)
 
 
-def _pooled(parts: Sequence[tuple[Document, DaySums]], params: GatesParams) -> Document:
-    """One cell over all symbols, from its parts."""
-    cell = parts[0][0] | {name: sum(one[name] for one, _ in parts) for name in COUNTS}
-    sums = DaySums.of_all([one for _, one in parts])
+def _pooled(cell: Document, sums: DaySums, params: GatesParams) -> Document:
+    """One cell over all symbols, from its counts and sums."""
     symbols = {"n_symbols": sums.n_symbols, "n_symbols_unmoved": sums.n_symbols_unmoved}
     return cell | symbols | entries([sums], params, with_bounds=True)[0]
 

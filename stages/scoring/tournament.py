@@ -69,9 +69,12 @@ def hits_by_session(forecasts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def hits_together(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """The sums over all parts: whole numbers, which are the same in any order."""
-    return pl.concat(parts).group_by(HIT).sum()
+NO_HITS = pl.DataFrame()
+
+
+def hits_together(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """The sums of both: whole numbers, which are the same in any order."""
+    return pl.concat(part for part in (one, other) if part.width).group_by(HIT).sum()
 
 
 def _columns(frame: pl.DataFrame) -> Sums:

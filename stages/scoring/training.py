@@ -10,6 +10,7 @@ search span there; without one nothing is split.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -17,10 +18,11 @@ import polars as pl
 from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document
-from stages.scoring.free import FreeScores, free_scores, free_together
-from stages.scoring.metrics import PartScores, part_scores, scores_together
+from stages.scoring.free import FreeScores, FreeTogether, free_scores
+from stages.scoring.metrics import PartScores, Together, part_scores
 from stages.tables.forecasts import NEVER, is_untrained
 
+BOTH = ("before", "after")
 Sides = Mapping[str, tuple[PartScores, FreeScores]]
 
 
@@ -30,7 +32,7 @@ def scores_by_side(
     """Some symbols scored on both sides of the date; on none without one."""
     if until is None:
         return {}
-    sides = {"before": pl.col("session") <= until, "after": pl.col("session") > until}
+    sides = dict(zip(BOTH, (pl.col("session") <= until, pl.col("session") > until), strict=True))
     return {
         side: (
             part_scores(asked.filter(days, method=stated.method), params, stated.method),
@@ -40,18 +42,27 @@ def scores_by_side(
     }
 
 
-def training_together(
-    parts: Sequence[Sides], until: date | None, sources: Sequence[str], params: GatesParams
-) -> Document:
-    """The document; `sources` are the makers of the asked forecasts."""
-    if until is None:
-        return {"until": NEVER if is_untrained(sources) else None, "before": None, "after": None}
-    return {"until": str(until)} | {
-        side: _together([part[side] for part in parts], params) for side in ("before", "after")
-    }
+@dataclass
+class TrainingTogether:
+    """The parts added up so far, on each side."""
+
+    sides: dict[str, tuple[Together, FreeTogether]] = field(
+        default_factory=lambda: {side: (Together(), FreeTogether()) for side in BOTH}
+    )
+
+    def add(self, part: Sides) -> None:
+        """Add the scores of some symbols."""
+        for side, (asked, free) in part.items():
+            self.sides[side][0].add(asked)
+            self.sides[side][1].add(free)
+
+    def document(self, until: date | None, sources: Sequence[str], params: GatesParams) -> Document:
+        """The document; `sources` are the makers of the asked forecasts."""
+        if until is None:
+            return {"until": NEVER if is_untrained(sources) else None} | dict.fromkeys(BOTH)
+        return {"until": str(until)} | {side: _document(*both, params) for side, both in self.sides.items()}
 
 
-def _together(parts: Sequence[tuple[PartScores, FreeScores]], params: GatesParams) -> Document:
-    asked = scores_together([asked for asked, _ in parts], params)
-    free = free_together([free for _, free in parts], params)
-    return {"pooled": asked["pooled"], "cells": asked["cells"], "free": free}
+def _document(asked: Together, free: FreeTogether, params: GatesParams) -> Document:
+    scores = asked.document(params)
+    return {"pooled": scores["pooled"], "cells": scores["cells"], "free": free.document(params)}

@@ -13,9 +13,9 @@ import yaml
 from stages.params.gates import GatesParams
 from stages.reporting.page import render_page, render_report
 from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
-from stages.scoring.cells import cell_tables, stated_scores
+from stages.scoring.cells import cell_table, stated_scores
 from stages.scoring.discoveries import Stated
-from stages.scoring.free import free_scores, free_together
+from stages.scoring.free import FreeTogether, free_scores
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
 from stages.scoring.tournament import coverage_by_time, hits_by_session
@@ -180,7 +180,9 @@ def scores() -> dict:
 def metrics() -> dict:
     method = config()["calibration"]["method"]
     scored = free_scores(forecasts(), free_forecasts(), gates_params(), Stated(40, method, {}))
-    free = free_together([scored], gates_params())
+    together = FreeTogether()
+    together.add(scored)
+    free = together.document(gates_params())
     return stated_scores(scores(), method) | {"free": free, "trained": {"until": None, "before": None, "after": None}}
 
 
@@ -196,7 +198,7 @@ def free_forecasts() -> pl.DataFrame:
 def cells() -> pl.DataFrame:
     """What a page reads of `cells.parquet`."""
     stated = pl.col("method") == config()["calibration"]["method"]
-    return pl.concat(cell_tables(scores())).filter(stated, pl.col("metric").is_in(SHOWN_BY_SNAPSHOT))
+    return cell_table(scores()).filter(stated, pl.col("metric").is_in(SHOWN_BY_SNAPSHOT))
 
 
 def gates_params() -> GatesParams:

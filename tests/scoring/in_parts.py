@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from functools import reduce
 
 import polars as pl
 
@@ -17,12 +18,17 @@ Oracle = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def free_scores(pairs: Pairs, params: GatesParams, stated: Stated) -> list[dict]:
-    return free.free_together([free.free_scores(*pair, params, stated) for pair in pairs], params)
+    together = free.FreeTogether()
+    for pair in pairs:
+        together.add(free.free_scores(*pair, params, stated))
+    return together.document(params)
 
 
 def scores_by_training(pairs: Pairs, until: date | None, sources, params: GatesParams, stated: Stated) -> dict:
-    parts = [training.scores_by_side(*pair, until, params, stated) for pair in pairs]
-    return training.training_together(parts, until, sources, params)
+    together = training.TrainingTogether()
+    for pair in pairs:
+        together.add(training.scores_by_side(*pair, until, params, stated))
+    return together.document(until, sources, params)
 
 
 def controls(
@@ -48,4 +54,4 @@ def propose(forecasts: Parts, metrics: dict, params: GatesParams) -> dict:
 
 
 def hits_by_session(forecasts: Parts) -> pl.DataFrame:
-    return tournament.hits_together(tournament.hits_by_session(part) for part in forecasts)
+    return reduce(tournament.hits_together, map(tournament.hits_by_session, forecasts))

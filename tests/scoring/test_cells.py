@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stages.io.files import read_table, write_table_parts
-from stages.scoring.cells import cell_tables, stated_scores
+from stages.scoring.cells import cell_table, stated_scores
 from stages.scoring.metrics import score
 from stages.tables.forecasts import QUANTILES
 from stages.tables.scores import ALL_DAY, Cells
@@ -23,7 +23,7 @@ def scores() -> dict:
 
 @pytest.fixture(scope="module")
 def table(scores) -> pl.DataFrame:
-    return pl.concat(cell_tables(scores))
+    return cell_table(scores)
 
 
 def test_the_document_keeps_every_pooled_score_and_the_cells_of_the_stated_method(scores):
@@ -49,7 +49,7 @@ def test_two_outcomes_by_hand_stand_in_the_table_figure_by_figure():
     frame = with_truth(2, clocks=("10:30",), models=("asked",)).with_columns(
         pl.Series("y_bp", [3.0, -6.0]), **quantiles
     )
-    found = pl.concat(cell_tables(score([as_answered(frame)], FEW_DRAWS, METHOD))).filter(snapshot_et=ALL_DAY)
+    found = cell_table(score([as_answered(frame)], FEW_DRAWS, METHOD)).filter(snapshot_et=ALL_DAY)
     calibrated = dict(found.filter(version="calibrated").select("metric", "value").iter_rows())
 
     assert (calibrated["rmae"], calibrated["mae_bp"], calibrated["sharpness_90_bp"]) == (1.0, 4.5, 9.0)
@@ -73,10 +73,10 @@ def test_a_bound_stands_under_its_name(scores, table):
 
 def test_the_file_holds_what_was_scored_whatever_the_number_of_symbols(tmp_path, scores, table):
     path = tmp_path / "cells.parquet"
-    write_table_parts(Cells, cell_tables(scores), path)
+    write_table_parts(Cells, [cell_table(scores)], path)
     assert read_table(Cells, path).equals(table)
 
-    write_table_parts(Cells, cell_tables({"cells": [], "by_snapshot": []}), path)
+    write_table_parts(Cells, [cell_table({"cells": [], "by_snapshot": []})], path)
     assert pl.read_parquet(path).height == 0
 
 
