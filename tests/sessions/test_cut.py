@@ -101,7 +101,7 @@ def test_a_month_of_one_session_counts_as_a_month():
 
 
 def test_a_record_without_a_forecast_has_no_month_to_hold_out():
-    with pytest.raises(ConfigurationError, match="0 sessions with forecasts, too few for split.holdout_months = 2"):
+    with pytest.raises(ConfigurationError, match=r"0 sessions with forecasts, too few for split.holdout_months = 2"):
         cut_sessions(*record(20, 20), params(holdout_months=2))
 
 
