@@ -159,7 +159,7 @@ class Tree:
             running.wait()
         if code == USAGE_ERROR:
             raise SystemExit(
-                f"one of {tests} is not in the copy of the tree: it was made or moved meanwhile; begin again"
+                f"pytest cannot run {tests}: one was made or moved since this began, or a plugin is missing"
             )
         noted = self.path.parent / "cache/v/cache/lastfailed"
         return [] if code == 0 else list(json.loads(noted.read_text()) if noted.exists() else tests[:1])
