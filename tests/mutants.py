@@ -35,6 +35,7 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 QUICK = "not (torture or scale or journey or browser or pipeline)"
 SIDE_BY_SIDE = 2
 LIMIT_SEC = 600.0
+USAGE_ERROR = 4  # of pytest
 STAMPS = count(2_000_000_000)  # a time of change for each file written: Python's and numba's caches go by it
 
 # Rooms of stages/ whose faults cost money or trust; the tests of each are in the folder of its name.
@@ -156,6 +157,10 @@ class Tree:
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
             running.wait()
+        if code == USAGE_ERROR:
+            raise SystemExit(
+                f"pytest cannot run {tests}: one was made or moved since this began, or a plugin is missing"
+            )
         noted = self.path.parent / "cache/v/cache/lastfailed"
         return [] if code == 0 else list(json.loads(noted.read_text()) if noted.exists() else tests[:1])
 

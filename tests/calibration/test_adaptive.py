@@ -1,11 +1,21 @@
 """An interval that learns from its misses holds its promise in the long run, whatever the market does."""
 
+from fractions import Fraction
+from math import ceil
+
 import numpy as np
 import polars as pl
 import pytest
 
+from stages.calibration.online import _rank
 from tests.calibration.test_methods import daily, last_row, levels
 from tests.scoring.simulated import by_every_method, with_truth
+
+
+def test_a_rank_is_that_of_the_exact_fraction_and_one_of_the_outcomes():
+    n, percent = np.arange(1, 400), np.arange(1, 100)
+    exact = [[min(max(ceil(Fraction(100 - int(p), 100) * (int(k) + 1)), 1), int(k)) for k in n] for p in percent]
+    assert _rank(n, percent[:, None] / 100).tolist() == exact
 
 
 def test_one_miss_by_hand():

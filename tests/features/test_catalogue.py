@@ -66,6 +66,15 @@ def test_what_is_unknown_at_each_open_is_carried_and_everything_else_voids_a_que
     }
 
 
+def test_whole_numbers_have_no_decimals_amounts_nine_and_shares_and_waves_twelve():
+    """Decimals are part of a question's digest: another number of them asks everything anew."""
+    whole = {"event_today", "event_fomc", "event_cpi", "event_earnings", "minute", "minutes_to_close", "is_half",
+             "bucket_open", "bucket_mid", "bucket_close", "day_of_week"}  # fmt: skip
+    amounts = {"atr", "vwap_30m", "z_vwap", "volume_norm"}
+    expected = dict.fromkeys(FEATURES, 12) | dict.fromkeys(whole, 0) | dict.fromkeys(amounts, 9)
+    assert {name: one.decimals for name, one in FEATURES.items()} == expected | {"minutes_to_event": 6}
+
+
 def test_what_was_announced_is_what_is_called_an_event():
     """By this name `Market.ahead` knows that the snapshot's value stands for the minutes ahead."""
     assert {name for name, feature in FEATURES.items() if feature.announced} == {

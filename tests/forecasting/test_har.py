@@ -110,6 +110,14 @@ def test_with_fewer_than_four_sessions_it_answers_as_ewma_fhs(whole):
     assert as_ewma == (whole < 4)
 
 
+@pytest.mark.parametrize(("last", "fitted"), [(40, True), (39, False)])
+def test_a_fit_takes_at_least_twenty_rows_that_see_the_horizon(last, fitted):
+    """Ten minutes are seen from minutes 10, 15, 20, 25 and 30 of four sessions after the first, if each has 40."""
+    starts = np.cumsum([0, 40, 40, 40, 40, last])
+    returns = np.rint(np.random.default_rng(8).normal(0, 5, starts[-1]) * UNITS_PER_BP).astype(np.int64)
+    assert (fit_sessions(returns, starts, np.arange(1, 11), 10, LEVELS) is not None) is fitted
+
+
 def test_where_no_session_holds_the_horizon_it_answers_as_ewma_fhs():
     rows = random_window(6, sessions=8, n_bars=60)
     assert np.array_equal(har(question(50), rows, PARAMS), fhs(question(50), rows, PARAMS))

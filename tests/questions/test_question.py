@@ -67,6 +67,12 @@ def test_words_of_any_alphabet_are_written_in_ascii():
     assert Question.parse(named).options == {"model": "naïve"}
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_an_option_that_is_no_number_is_not_json(number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(QUESTION, options={"finetune_loss": number}).canonical()
+
+
 def test_the_key_is_the_md5_of_the_bytes():
     assert QUESTION.key == hashlib.md5(CANONICAL, usedforsecurity=False).hexdigest()
 

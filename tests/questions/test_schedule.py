@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.questions.schedule import PerSymbol, lines_of
 from stages.questions.timetable import REASONS
 from stages.tables.forecasts import Schedule
 from tests.architecture.dependencies import ROOT
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
-from tests.questions.markets import market_of, model_spec, plan, random_market
+from tests.questions.markets import QUALITY, market_of, model_spec, plan, random_market, requests_params
 
 SKIP_REASONS = REASONS | {
     "not_sound_*": "today's bars so far break the named rule of the data gate, or trading is halted (halt)",
@@ -141,6 +142,16 @@ def test_scrambling_the_future_moves_no_row_and_no_key_of_the_past(row, seed):
 def test_what_cannot_be_asked_is_told_in_one_sentence(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         plan(market(), **changes)
+
+
+def test_a_symbol_planned_alone_gives_its_rows_and_the_bytes_of_its_questions():
+    two = random_market(CALENDAR, "A", "B")
+    schedule, questions = plan(two)
+    alone = PerSymbol(requests_params(), model_spec(), QUALITY, CALENDAR)
+    for symbol in ("A", "B"):
+        rows, lines = alone(symbol, two.bars[symbol], two.features[symbol], two.usable[symbol])
+        assert_frame_equal(rows, schedule.filter(symbol=symbol))
+        assert lines_of(lines) == [one.canonical() for one in questions if one.symbol == symbol] != []
 
 
 def test_a_symbol_without_bars_is_named():

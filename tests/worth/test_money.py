@@ -79,6 +79,17 @@ def test_where_two_free_forecasts_earn_the_same_every_day_a_bp_is_planned_in_the
     assert days_of(notional=20_000.0).sd == 2.0
 
 
+@pytest.mark.parametrize(("days", "sd"), [(1, 1.0), (2, 4.5**0.5)])
+def test_two_days_give_a_deviation_and_one_day_gives_that_of_a_bp(days, sd):
+    """The last days of ewma_fhs less har: 0 and -3."""
+    late = rows("asked").with_columns(calibrated=pl.col("session") >= session(SESSIONS - days))
+    bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
+    free = {name: rows(f"free:{name}") for name in ("free_mix", "ewma_fhs", "har")}
+    params = WorthParams.model_validate(DOCUMENT["worth"])
+    found = money_days(Stub({}, late, calendar(SESSIONS)), free, strategy(), bought, params)
+    assert found.sd == pytest.approx(sd)
+
+
 def test_sessions_without_a_calibrated_forecast_are_no_days():
     later = rows("asked").with_columns(calibrated=pl.col("session") > session(0))
     bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
