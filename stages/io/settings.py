@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -35,9 +35,29 @@ def present() -> dict[str, Any] | None:
     return document or None
 
 
+COMPILED: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # far faster, where PyYAML has it
+
+
 def parse_yaml(text: str) -> Any:
-    """What a YAML text holds: `yaml.safe_load`, with the far faster compiled parser where PyYAML has it."""
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
+    """What a YAML text holds: `yaml.safe_load`."""
+    return yaml.load(text, COMPILED)  # noqa: S506  # both loaders are safe
+
+
+class _Yaml12(COMPILED):  # type: ignore[misc]
+    """YAML 1.2: a time needs no quotes, and `on` is a word."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
+def parse_dvc_yaml(text: str) -> Any:
+    """What a file holds that DVC wrote, which is YAML 1.2."""
+    from ruamel.yaml.resolver import implicit_resolvers  # DVC's own library; stages do not need it
+
+    if not _Yaml12.yaml_implicit_resolvers:
+        for versions, tag, pattern, first in implicit_resolvers:
+            if (1, 2) in versions:
+                _Yaml12.add_implicit_resolver(tag, pattern, first)
+    return yaml.load(text, _Yaml12)  # noqa: S506  # it is a safe loader
 
 
 def read_params(model: type[S]) -> S:

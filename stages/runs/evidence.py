@@ -14,14 +14,13 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
-from ruamel.yaml.resolver import implicit_resolvers
 
 from stages.errors import ConfigurationError
 from stages.io.content import LOCK, content_hash
-from stages.io.settings import PARAMS, parse_yaml
+from stages.io.settings import PARAMS, parse_dvc_yaml, parse_yaml
 from stages.io.workspace import cached
 
 
@@ -152,21 +151,10 @@ def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Ru
     return run if params is None else Run(params, run.stages)
 
 
-class _Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The compiled parser for YAML 1.2, which DVC writes: a time needs no quotes there."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
-
-for _versions, _tag, _pattern, _first in implicit_resolvers:
-    if (1, 2) in _versions:
-        _Yaml12.add_implicit_resolver(_tag, _pattern, _first)
-
-
 def parse_run(params: str, lock: str) -> Run:
     """The run in these two texts; it has no stages if the lock is damaged."""
     try:
-        stages = yaml.load(lock, _Yaml12)["stages"]  # noqa: S506  # it is a safe loader
+        stages = parse_dvc_yaml(lock)["stages"]
         for stage in stages.values():
             stage.get("params", {}).get(str(PARAMS), {}).items()
             {one["path"] + one["md5"] for one in (*stage.get("deps", ()), *stage.get("outs", ()))}
