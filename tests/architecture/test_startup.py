@@ -21,9 +21,9 @@ USED = {
 }
 CONFIGURES = {"hydra", "omegaconf", "ruamel"}
 COMMANDS = {
-    "gate": {"rich", "ruamel"},
-    "commands.pages": CONFIGURES | {"altair"},
-    "commands.spending": CONFIGURES,
+    "gate": {"rich"},
+    "commands.pages": {"hydra", "omegaconf", "altair"},
+    "commands.spending": {"hydra", "omegaconf"},
     "commands.trials": CONFIGURES,
 }
 IMPORT_EACH = """
