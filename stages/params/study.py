@@ -91,9 +91,8 @@ def _parsed(study: type[S], document: dict[str, Any]) -> tuple[S | None, list[st
     unknown = sorted(set(document) - set(_models(Study)), key=str)
     found = [f"{name} is not a known section: remove it from conf/." for name in unknown]
     if absent := [name for name in _models(study) if name not in document]:
-        found.append(
-            f"params.yaml has no section {', '.join(map(repr, absent))}: run `make params`, which composes it from conf/."
-        )
+        named = ", ".join(map(repr, absent))
+        found.append(f"params.yaml has no section {named}: run `make params`, which composes it from conf/.")
     for name, model in _models(study).items():
         if name in absent:
             continue

@@ -54,12 +54,10 @@ def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
 
 
 def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartScores:
-    """The same of some symbols. No cell spans two methods, so the losses of only one are in memory at a time."""
+    """The same of some symbols."""
     cells: dict[str, list[tuple[Document, DaySums]]] = {scope: [] for scope in SCOPES}
-    for name in part["method"].unique(maintain_order=True):
-        scopes = SCOPES if name == method else WITH_BOUNDS
-        for scope, cell, sums in _cells(part.filter(method=name), scopes):
-            cells[scope].append((cell, sums))
+    for scope, cell, sums in _cells(part, method):
+        cells[scope].append((cell, sums))
     pooled, found = cells.pop("pooled"), {}
     for scope, members in cells.items():
         scored = entries([sums for _, sums in members], params, with_bounds=scope in WITH_BOUNDS)
@@ -99,14 +97,16 @@ def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
     return forecasts if others.is_empty() else others
 
 
-def _cells(forecasts: pl.DataFrame, scopes: Iterable[str]) -> Iterator[tuple[str, Document, DaySums]]:
-    """The cells of some scopes with their sums, from forecasts of one calibration method."""
+def _cells(forecasts: pl.DataFrame, method: str) -> Iterator[tuple[str, Document, DaySums]]:
+    """The cells of all scopes with their sums; those without bounds are told for one calibration method only."""
     asked = asked_rows(forecasts).sort(FORECAST)
     scored = asked.filter(~pl.col("void"), "calibrated")
     losses = _with_benchmark(forecasts, scored)
     rows = LossRows.of(scored.select("symbol", "session").hstack(losses), losses.columns)
-    for scope in scopes:
-        for cell, members in _members(asked, scored, SCOPES[scope]):
+    places = scored.with_row_index("row")
+    for scope, keys in SCOPES.items():
+        told = pl.lit(True) if scope in WITH_BOUNDS else pl.col("method") == method
+        for cell, members in _members(asked.filter(told), places.filter(told), keys):
             yield scope, cell, rows.by_day(members)
 
 
@@ -129,7 +129,7 @@ def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFra
 
 
 def _members(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iterator[tuple[Document, Ints]]:
-    """Each cell of a scope in order: its name and counts, and the rows it scores (possibly none)."""
+    """Each cell of a scope in order: its name and counts, and the `row` numbers it scores (possibly none)."""
     counts = (
         ~pl.col("void") & pl.col("calibrated"),
         pl.col("void"),
@@ -137,7 +137,7 @@ def _members(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iter
         pl.col("crossed"),
     )
     counted = asked.group_by(keys).agg(count.sum().alias(name) for name, count in zip(COUNTS, counts, strict=True))
-    places = scored.with_row_index("row").group_by(keys).agg(pl.col("row").sort())
+    places = scored.group_by(keys).agg(pl.col("row").sort())
     for cell in counted.join(places, on=keys, how="left").sort(keys).iter_rows(named=True):
         members = np.array(cell.pop("row") or [], dtype=np.int64)
         yield cell, members

@@ -132,11 +132,7 @@ def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verd
 def relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
     """One row a day and method: the sum of relative losses, and the number of outcomes."""
     able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
-    losses = [
-        one.select("session", "method", *CELL).hstack(elementary_losses(one).select(loss=LOSSES[choose.by]))
-        for one in able.partition_by("method", maintain_order=True)
-    ]
-    rows = pl.concat([able.select("session", "method", *CELL, loss=pl.lit(0.0)).clear(), *losses])
+    rows = able.select("session", "method", *CELL).hstack(elementary_losses(able).select(loss=LOSSES[choose.by]))
     mean = pl.col("loss").mean().over(CELL)
     relative = rows.with_columns(pl.when(mean > 0).then(pl.col("loss") / mean).otherwise(1.0).alias("loss"))
     return relative.group_by("session", "method", maintain_order=True).agg(pl.col("loss").sum(), n=pl.len())
