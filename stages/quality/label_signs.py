@@ -31,6 +31,7 @@ SESSION_NATS = 3.0
 CLOSING_NATS = 1.0  # of the volume after the close, which dies down slowly in some names
 FULL, BEFORE, WIDTH = 390, 410, 1206  # minutes: of a full session, kept before its open, kept in all
 AROUND = (-45, 435)  # minutes from the open that signs of one hour look at
+ROUNDING = 1e-12  # of steps that are all the same
 RARE = 0.05  # share of bars that moved without volume, above which such a bar is no mark of the first candle
 
 
@@ -208,4 +209,4 @@ def _t(steps: Array) -> Array:
     n = known.sum(1)
     mean = np.where(known, steps, 0).sum(1) / n
     deviation = np.sqrt((np.where(known, steps - mean[:, None], 0) ** 2).sum(1) / (n - 1))
-    return np.where((n > 20) & (deviation > 0), mean / deviation * np.sqrt(n), 0.0)
+    return np.where((n > 20) & (deviation > ROUNDING), mean / deviation * np.sqrt(n), 0.0)

@@ -117,3 +117,9 @@ def test_a_step_is_known_in_standard_errors_from_21_minutes_on_and_where_steps_d
     expected = [*ttest_1samp(steps[:2], 0.0, axis=1, nan_policy="omit").statistic, 0.0, 0.0]
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(_t(steps), expected, rtol=1e-12)
+
+
+def test_steps_that_are_all_the_same_tell_nothing_whatever_their_rounding():
+    """The mean of 30 times 0.1 is not 0.1 to the last bit."""
+    same = np.full((3, 30), [[0.1], [0.3], [-0.7]])
+    assert _t(same).tolist() == [0.0, 0.0, 0.0]
