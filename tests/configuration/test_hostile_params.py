@@ -118,6 +118,7 @@ def test_sections_that_are_absent_and_the_remedy_are_told_once():
         Study.parse(document)
     assert str(refused.value) == (
         "params.yaml has no section 'costs', 'report': run `make params`, which composes it from conf/. "
-        "split.embargo_sessions = -1: Input should be greater than or equal to 1. rules.k_sigma = 'abc': Input should be a valid number. "
+        "split.embargo_sessions = -1: Input should be greater than or equal to 1. "
+        "rules.k_sigma = 'abc': Input should be a valid number. "
         "Change it in conf/ (quote clock times) and run `make params`."
     )
