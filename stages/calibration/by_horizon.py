@@ -23,7 +23,7 @@ from stages.tables.contract import packed, unpacked
 
 
 @dataclass(frozen=True)
-class Known:
+class SymbolOutcomes:
     """The forecasts of a symbol beside their outcomes, by horizon, with their number and that of the void ones."""
 
     by_horizon: Mapping[int, bytes]
@@ -38,19 +38,21 @@ class Known:
         return cls(packs, forecasts.height, int(forecasts["void"].sum()))
 
 
-Asked = tuple[Known, Known]  # forecasts of the asked forecaster and its benchmark, and free forecasts
+AskedAndFree = tuple[
+    SymbolOutcomes, SymbolOutcomes
+]  # forecasts of the asked forecaster and its benchmark, and free forecasts
 
 
 def outcomes_of(
     symbol: str, asked: pl.DataFrame, free: pl.DataFrame, bars: pl.DataFrame, usable: tuple[date, ...]
-) -> Asked:
+) -> AskedAndFree:
     """Tables `Quantiles` and `Bars` of a symbol, and its usable sessions."""
     both = pl.concat([asked.with_columns(is_free=pl.lit(False)), free.with_columns(is_free=pl.lit(True))])
     known = with_outcomes(both, {symbol: bars}, {symbol: usable})
-    return Known.of(known.filter(~pl.col("is_free"))), Known.of(known.filter("is_free"))
+    return SymbolOutcomes.of(known.filter(~pl.col("is_free"))), SymbolOutcomes.of(known.filter("is_free"))
 
 
-def horizons_of(symbols: Iterable[Asked]) -> dict[str, tuple[list[bytes], list[bytes]]]:
+def horizons_of(symbols: Iterable[AskedAndFree]) -> dict[str, tuple[list[bytes], list[bytes]]]:
     """The forecasts of each horizon, symbol after symbol, by the horizon's name."""
     found: dict[str, tuple[list[bytes], list[bytes]]] = {}
     for both in symbols:
@@ -66,7 +68,7 @@ def horizons_of(symbols: Iterable[Asked]) -> dict[str, tuple[list[bytes], list[b
 
 
 @dataclass(frozen=True)
-class Corrected:
+class CorrectedHorizon:
     """A horizon's part of each part of the table, and tables beside it: offsets by method, or weights of the mix."""
 
     parts: Sequence[bytes]
@@ -91,24 +93,26 @@ class CorrectHorizon:
     name: str
     eta: float
 
-    def __call__(self, horizon: str, asked: Sequence[bytes], free: Sequence[bytes]) -> tuple[Corrected, Corrected]:
+    def __call__(
+        self, horizon: str, asked: Sequence[bytes], free: Sequence[bytes]
+    ) -> tuple[CorrectedHorizon, CorrectedHorizon]:
         """Asked forecasts by every method, with their offsets; free ones mixed, by the stated method, with weights."""
         forecasts, candidates = (pl.concat(map(unpacked, packs)) for packs in (asked, free))
         calibration = calibrate(forecasts, self.params)
         mixed, weights = calibrated_free(candidates, forecasts, self.params, self.name, self.eta)
         grid = self.params.widen_grid
         return (
-            Corrected.of(calibration, self.symbols, grid, **dict(calibration.offset_parts())),
-            Corrected.of(mixed, self.symbols, grid, weights=weights),
+            CorrectedHorizon.of(calibration, self.symbols, grid, **dict(calibration.offset_parts())),
+            CorrectedHorizon.of(mixed, self.symbols, grid, weights=weights),
         )
 
 
-def parts_of(horizons: Sequence[Corrected]) -> Iterator[pl.DataFrame]:
+def parts_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
     """The parts of the table, all horizons of some symbols at a time."""
     return (pl.concat(map(unpacked, pieces)) for pieces in zip(*(one.parts for one in horizons), strict=True))
 
 
-def beside_of(horizons: Sequence[Corrected]) -> Iterator[pl.DataFrame]:
+def beside_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
     """The parts of the table beside it, all horizons together."""
     for name in sorted(horizons[0].beside):
         yield pl.concat(unpacked(one.beside[name]) for one in horizons)

@@ -11,6 +11,7 @@ the afternoon. Order statistics are picked, never summed, so cutting off the fut
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -64,7 +65,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
 Ranks = Callable[[Ints], Ints]
-POOLED = ["pooled"]
 Past = tuple[Floats, Ints, Ints]  # (4, pasts, width), and their number and latest time (pasts,)
 
 
@@ -117,7 +117,7 @@ class Block:
 
     def pooled(self) -> Group:
         """Everything."""
-        return Group(POOLED, np.zeros_like(self._cell), self._cell, len(self.symbols) * len(self.clocks))
+        return Group(["pooled"], np.zeros_like(self._cell), self._cell, len(self.symbols) * len(self.clocks))
 
     @property
     def _cell(self) -> Ints:
@@ -202,10 +202,12 @@ def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams,
     knows all symbols of the model, history and horizon, of which `block` may hold some.
     """
     waiting = np.arange(scores.shape[1])
-    for group in (*block.groups(), block.pooled()):
+    lookups: list[tuple[Group, Callable[[Ints], Past]]] = [
+        (group, partial(_past, block, group, scores, n_back=pool.n_back)) for group in block.groups()
+    ]
+    for group, before in [*lookups, (block.pooled(), pool.before)]:
         wanted, back = np.unique(group.member[waiting] * block.n_sessions + block.session[waiting], return_inverse=True)
-        is_pooled = group.names == POOLED
-        past, n, last_us = pool.before(wanted) if is_pooled else _past(block, group, scores, wanted, pool.n_back)
+        past, n, last_us = before(wanted)
         rank = ranks(n)
         enough = ((n >= params.min_outcomes) & (rank >= 1).all(axis=0) & (rank <= n).all(axis=0))[back]
         rows = waiting[enough]

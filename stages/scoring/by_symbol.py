@@ -16,7 +16,7 @@ from stages.scoring.controls import ControlScores, control_scores, controls
 from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document
 from stages.scoring.free import FreeScores, FreeTogether, free_scores
-from stages.scoring.metrics import PartScores, Together, part_scores
+from stages.scoring.metrics import PartScores, ScoresTogether, part_scores
 from stages.scoring.tournament import NO_HITS, hits_by_session, hits_together, relative_losses, tournament
 from stages.scoring.training import Sides, TrainingTogether, scores_by_side
 from stages.tables.contract import packed
@@ -80,7 +80,7 @@ class Scores:
     @classmethod
     def of(cls, parts: Iterable[SymbolScores], params: GatesParams, until: date | None, asked: Sequence[str]) -> Self:
         """From the symbols in their order; `asked` are the makers of the asked forecasts."""
-        together, free, trained = Together(), FreeTogether(), TrainingTogether()
+        together, free, trained = ScoresTogether(), FreeTogether(), TrainingTogether()
         kept, hits = [], NO_HITS
         for part in parts:
             together.add(part.asked)

@@ -47,7 +47,7 @@ class PartScores:
 
 def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
     """Every metric of the asked model at every scope; `method` is the stated calibration."""
-    together = Together()
+    together = ScoresTogether()
     for part in forecasts:
         together.add(part_scores(part, params, method))
     return together.document(params)
@@ -66,7 +66,7 @@ def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartSco
 
 
 @dataclass
-class Together:
+class ScoresTogether:
     """The parts added up so far; the sums of a pooled cell are added as they come, and no part is kept."""
 
     entries: dict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))

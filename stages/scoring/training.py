@@ -19,7 +19,7 @@ from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document
 from stages.scoring.free import FreeScores, FreeTogether, free_scores
-from stages.scoring.metrics import PartScores, Together, part_scores
+from stages.scoring.metrics import PartScores, ScoresTogether, part_scores
 from stages.tables.forecasts import NEVER, is_untrained
 
 BOTH = ("before", "after")
@@ -46,8 +46,8 @@ def scores_by_side(
 class TrainingTogether:
     """The parts added up so far, on each side."""
 
-    sides: dict[str, tuple[Together, FreeTogether]] = field(
-        default_factory=lambda: {side: (Together(), FreeTogether()) for side in BOTH}
+    sides: dict[str, tuple[ScoresTogether, FreeTogether]] = field(
+        default_factory=lambda: {side: (ScoresTogether(), FreeTogether()) for side in BOTH}
     )
 
     def add(self, part: Sides) -> None:
@@ -63,6 +63,6 @@ class TrainingTogether:
         return {"until": str(until)} | {side: _document(*both, params) for side, both in self.sides.items()}
 
 
-def _document(asked: Together, free: FreeTogether, params: GatesParams) -> Document:
+def _document(asked: ScoresTogether, free: FreeTogether, params: GatesParams) -> Document:
     scores = asked.document(params)
     return {"pooled": scores["pooled"], "cells": scores["cells"], "free": free.document(params)}

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stages.calibration import methods
-from stages.calibration.by_horizon import CorrectHorizon, Known, beside_of, horizons_of, parts_of
+from stages.calibration.by_horizon import CorrectHorizon, SymbolOutcomes, beside_of, horizons_of, parts_of
 from stages.calibration.methods import calibrate
 from stages.calibration.mix import calibrated_free
 from stages.errors import DataContractError
@@ -24,9 +24,9 @@ def forecasts(*models: str) -> pl.DataFrame:
     return pl.concat(both).filter((pl.col("symbol") != "C") | late)
 
 
-def known(*frames: pl.DataFrame) -> list[tuple[Known, ...]]:
+def known(*frames: pl.DataFrame) -> list[tuple[SymbolOutcomes, ...]]:
     """As `outcomes_of` leaves each symbol's asked and free forecasts."""
-    return [tuple(Known.of(frame.filter(symbol=symbol)) for frame in frames) for symbol in SYMBOLS]
+    return [tuple(SymbolOutcomes.of(frame.filter(symbol=symbol)) for frame in frames) for symbol in SYMBOLS]
 
 
 @pytest.fixture(params=[1, 2, 9])
