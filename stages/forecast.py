@@ -6,7 +6,7 @@ from stages.engine import engine
 from stages.engine.engine import OnTables
 from stages.forecasting.answering import ask_all, require_scheduled, summaries_together
 from stages.forecasting.by_symbol import AnswerSymbol, asked_by_symbol
-from stages.forecasting.local import LocalBackend
+from stages.forecasting.local_backend import LocalBackend
 from stages.io.files import PartitionedTables, read_json, read_table, write_json, write_table, write_table_parts
 from stages.io.partitions import partitions_of
 from stages.io.questions import read_questions

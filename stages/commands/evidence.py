@@ -14,7 +14,7 @@ import polars as pl
 from stages.calibration.past import with_outcomes
 from stages.forecast_free import QUANTILES
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
-from stages.forecasting.har import FEWEST_SESSIONS
+from stages.forecasting.local.har import FEWEST_SESSIONS
 from stages.io.files import read_table
 from stages.paid.batches import batches_of, calls_by_session
 from stages.paid.units import most

@@ -18,7 +18,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import MOST_BP, Answer, Asked, Backend
-from stages.forecasting.local import local_backend
+from stages.forecasting.local_backend import local_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market

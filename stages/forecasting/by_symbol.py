@@ -14,7 +14,7 @@ import polars as pl
 
 from stages.forecasting.answering import answers_summary, ask_beside, benchmark_beside, quantile_table
 from stages.forecasting.backend import Answer
-from stages.forecasting.local import local_backend
+from stages.forecasting.local_backend import local_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market

@@ -26,9 +26,9 @@ import polars as pl
 from stages.errors import DataContractError
 from stages.forecasting.answering import answered, require_whole
 from stages.forecasting.backend import Answer, Asked
-from stages.forecasting.har import FEWEST_SESSIONS
-from stages.forecasting.local import local_backend
-from stages.forecasting.naive import FEWEST_MOVES
+from stages.forecasting.local.har import FEWEST_SESSIONS
+from stages.forecasting.local.persistence import FEWEST_MOVES
+from stages.forecasting.local_backend import local_backend
 from stages.forecasting.program_candidate import Planned
 from stages.params.forecaster import COMMAND, LocalParams, ModelSpec, local_spec
 from stages.params.quality import QualityParams

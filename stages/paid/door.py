@@ -35,7 +35,7 @@ def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Back
     if forecaster.name == COMMAND:
         return open_program(forecaster)
     if not forecaster.is_paid:
-        from stages.forecasting.local import local_backend  # prices and purchases need no scipy
+        from stages.forecasting.local_backend import local_backend  # prices and purchases need no scipy
 
         return local_backend(forecaster.name, forecaster, requests.horizons_min)
     require_driver("the paid backend")

@@ -44,7 +44,7 @@ class ModelSpec:
 
 
 LOCAL = "local"
-LocalName = Literal["seasonal", "persistence", "ewma_fhs", "har"]
+LocalName = Literal["seasonal", "persistence", "ewma_fhs", "har"]  # each is a file of stages/forecasting/local/
 # What can change an answer, by forecaster: params of this section, or SDK options, which are sent as written.
 LOCAL_OPTIONS = {
     "seasonal": ("lookback_sessions",),

@@ -20,7 +20,7 @@ from stages.features.context import Context
 from stages.forecasting.answering import ask_all, quantile_table, require_scheduled
 from stages.forecasting.backend import Answer
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
-from stages.forecasting.local import local_backend
+from stages.forecasting.local_backend import local_backend
 from stages.forecasting.program_candidate import ask_program, with_program
 from stages.io.dated_files import read_actions
 from stages.params.forecaster import COMMAND, LOCAL

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.params.rules import RulesParams
-from stages.trading.market import EXIT, SNAPSHOT, VERDICT, Bools, Feed, Floats, Ints, Records, SymbolMarket, records
-from stages.trading.rules import Reason, SymbolCosts, Views, views
+from stages.trading.market import EXIT, SNAPSHOT, VERDICT, Bools, Feed, Ints, Records, SymbolMarket, records
+from stages.trading.rules import Reason, SymbolCosts, Views, early_tests, views
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class SymbolContext:
         """Its arrays for compiled code."""
         return self.bar_array, self.snapshots
 
-    def views(self, feed: Feed, costs: SymbolCosts) -> Views:
+    def views(self, feed: Feed, costs: SymbolCosts, rules: RulesParams) -> Views:
         """What the forecasts of one kind say at each snapshot, given these costs."""
-        return views(feed.quartiles, self.snapshots["last"], self.snapshots["sigma"], costs)
+        return views(feed.quartiles, self.snapshots["last"], self.snapshots["sigma"], costs, rules)
 
     def enters_in_time(self, horizon_min: int) -> Bools:
         """Barriers exist, and an entry bar comes before the end of the forecast's horizon."""
@@ -60,11 +60,10 @@ def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> 
 def verdicts_of(context: SymbolContext, feed: Feed, view: Views, late: Ints, gate_is_open: bool) -> Records:
     """All tests that need only the forecast."""
     gate = np.where(feed.calibrated, Reason.ENTER, Reason.NOT_CALIBRATED)
-    early = np.where(view.side == 0, Reason.QUANTILE_RULE, Reason.ENTER)
     return records(
         VERDICT,
         gate=gate if gate_is_open else np.full_like(gate, Reason.SYMBOL_GATE),
-        early=np.where(np.isnan(context.snapshots["sigma"]), Reason.NO_SIGMA, early),
+        early=early_tests(view, context.snapshots["sigma"]),
         late=late,
         side=view.side < 0,
         strength=view.strength,
@@ -73,12 +72,8 @@ def verdicts_of(context: SymbolContext, feed: Feed, view: Views, late: Ints, gat
 
 def may_enter(context: SymbolContext, feed: Feed, view: Views, horizon_min: int) -> Bools:
     """Which snapshots of a tradable symbol pass `verdicts_of` and have a bar to enter at: what a grid has in common."""
-    return np.array(context.enters_in_time(horizon_min) & feed.calibrated & (view.side != 0))
-
-
-def late_tests(ev_bp: Floats, in_time: Bools) -> Ints:
-    """The last tests: a positive expected value, and a bar to enter at."""
-    return np.where(ev_bp > 0.0, np.where(in_time, Reason.ENTER, Reason.NO_BAR), Reason.EV)
+    passed = early_tests(view, context.snapshots["sigma"]) == Reason.ENTER
+    return np.array(context.enters_in_time(horizon_min) & feed.calibrated & passed)
 
 
 def empty_touches(snapshots: int, stops: int, takes: int) -> tuple[Ints, Ints]:

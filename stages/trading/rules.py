@@ -37,20 +37,20 @@ LONG, SHORT = "long", "short"
 class Reason(IntEnum):
     """Why a signal was not traded; `ENTER` where every test passed.
 
-    Each line names what the test reads. `positions` judges the forecast alone (`verdicts_of` with its reason,
-    `may_enter` for a grid); `kernels` judges it amid the day's trades (`_first_refusal` with its reason,
+    Each line names what the test reads. What judges the forecast alone is here (`early_tests`, `late_tests`), what it
+    needs of params in `Views`; `kernels` judges it amid the day's trades (`_first_refusal` with its reason,
     `add_to_ledger` for a grid); `first_refusal` in `tests/trading/loop.py` is the same as a plain loop.
     """
 
     ENTER = 0
-    SYMBOL_GATE = 1  # universe.whitelist and the forecast gates: the symbol may not trade (`verdicts_of`)
-    NOT_CALIBRATED = 2  # calibration.min_outcomes: too few outcomes were known to correct this forecast (`verdicts_of`)
+    SYMBOL_GATE = 1  # universe.whitelist and the forecast gates: the symbol may not trade
+    NOT_CALIBRATED = 2  # calibration.min_outcomes: too few outcomes were known to correct this forecast
     IN_POSITION = 3  # an earlier position, or its order, is still open
     AFTER_TIME_STOP = 4  # rules.time_stop_et, entry_delay_bars: the entry would come at or after the time stop
     DAILY_CAP = 5  # rules.daily_trade_cap: enough entries in this symbol today
     COOLDOWN = 6  # rules.cooldown_bars: too soon after the last exit
-    NO_SIGMA = 7  # no trailing volatility, so no barriers (`verdicts_of`)
-    QUANTILE_RULE = 8  # costs: the quartile on the losing side does not clear them (`views`)
+    NO_SIGMA = 7  # no trailing volatility, so no barriers (`early_tests`)
+    QUANTILE_RULE = 8  # costs: the quartile on the losing side does not clear them (`early_tests`)
     K_SIGMA = 9  # rules.k_sigma: the median move is small against volatility
     EV = 10  # rules.s_stop, s_take, risk_aversion, costs: the expected value is not positive (`late_tests`)
     NO_BAR = 11  # rules.max_entry_delay_bars: no real bar to enter at in time (`late_tests`)
@@ -135,6 +135,7 @@ def _mean_above_zero(mean: Floats, sd: Floats) -> Floats:
 
 
 Sides = NDArray[np.int8]
+Reasons = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -146,22 +147,36 @@ class Views:
     mu_bp: Floats  # signed by side: a short is a long on the negated moves
     sd_bp: Floats
     cost_bp: Floats  # round trip
+    spread_charge_bp: Floats  # for the width of the forecast
 
 
-def views(quartiles: tuple[Floats, Floats, Floats], last: Floats, sigma: Floats, costs: SymbolCosts) -> Views:
+def views(
+    quartiles: tuple[Floats, Floats, Floats], last: Floats, sigma: Floats, costs: SymbolCosts, rules: RulesParams
+) -> Views:
     """Long if q25 is above `last` plus costs, short if q75 is below `last` minus costs (both strictly)."""
     q25, q50, q75 = (_simple_bp(quartile) for quartile in quartiles)
     cost_bp = costs.round_trip_bp(last)
     side = (q25 > cost_bp).astype(np.int8) - (q75 < -cost_bp).astype(np.int8)
     mu, sd = normal_of(q25, q50, q75)
-    return Views(side, np.abs(q50) / (1e4 * sigma), side * mu, sd, cost_bp)
+    return Views(side, np.abs(q50) / (1e4 * sigma), side * mu, sd, cost_bp, rules.risk_aversion * sd)
 
 
-def expected_value_bp(view: Views, sigma: Floats, barriers: tuple[float, float], risk_aversion: float) -> Floats:
+def early_tests(view: Views, sigma: Floats) -> Reasons:
+    """The tests of the forecast alone that come before `k_sigma`."""
+    clears_costs = np.where(view.side == 0, Reason.QUANTILE_RULE, Reason.ENTER)
+    return np.where(np.isnan(sigma), Reason.NO_SIGMA, clears_costs)
+
+
+def late_tests(ev_bp: Floats, in_time: NDArray[np.bool_]) -> Reasons:
+    """The last tests: a positive expected value, and a bar to enter at."""
+    return np.where(ev_bp > 0.0, np.where(in_time, Reason.ENTER, Reason.NO_BAR), Reason.EV)
+
+
+def expected_value_bp(view: Views, sigma: Floats, barriers: tuple[float, float]) -> Floats:
     """Average result of the trade after costs and a charge for the width of the forecast; must be above zero."""
     stop, take = (barrier * (1e4 * sigma) for barrier in barriers)
     kept = view.mu_bp + saved_by_stop(view.mu_bp, view.sd_bp, stop) - lost_to_target(view.mu_bp, view.sd_bp, take)
-    return kept - view.cost_bp - risk_aversion * view.sd_bp
+    return kept - view.cost_bp - view.spread_charge_bp
 
 
 def _simple_bp(log_bp: Floats) -> Floats:

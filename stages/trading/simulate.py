@@ -20,8 +20,8 @@ from stages.tables.contract import UTC_MICROSECONDS, Table
 from stages.tables.trades import Signals, Trades
 from stages.trading.kernels import EXITS, UNITS, DayRules, decide, fill_exits, fill_touches
 from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, market_of
-from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, late_tests, verdicts_of
-from stages.trading.rules import LONG, SHORT, Reason, SymbolCosts, expected_value_bp, symbol_costs
+from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, verdicts_of
+from stages.trading.rules import LONG, SHORT, Reason, SymbolCosts, expected_value_bp, late_tests, symbol_costs
 from stages.trading.strategy import Strategy, require_tradable
 
 
@@ -93,9 +93,9 @@ def _walk(market: SymbolMarket, strategy: Strategy, costs: SymbolCosts) -> _Walk
     rules, symbol = strategy.rules, market.symbol
     context = context_of(market, rules, costs)
     (feed,) = market.feeds.values()
-    view = context.views(feed, costs)
+    view = context.views(feed, costs, rules)
     barriers = (rules.s_stop, rules.s_take)
-    ev_bp = expected_value_bp(view, context.snapshots["sigma"], barriers, rules.risk_aversion)
+    ev_bp = expected_value_bp(view, context.snapshots["sigma"], barriers)
     in_time = context.enters_in_time(strategy.horizon_min(symbol))
     verdicts = verdicts_of(context, feed, view, late_tests(ev_bp, in_time), strategy.may_trade(symbol))
     wanted = np.stack([in_time & (view.side > 0), in_time & (view.side < 0)])

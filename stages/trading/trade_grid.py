@@ -167,7 +167,7 @@ def _by_what_they_share(
 
 def _candidates(context: SymbolContext, feed: Feed, kind: Kind, levels: Levels, rules: RulesParams) -> Candidates:
     snapshots = context.snapshots
-    view = context.views(feed, replace(context.costs, mult=kind.cost_mult))
+    view = context.views(feed, replace(context.costs, mult=kind.cost_mult), rules)
     live = np.flatnonzero(may_enter(context, feed, view, kind.horizon_min))
     mu, sd, sigma_bp = view.mu_bp[live], view.sd_bp[live], 1e4 * snapshots["sigma"][live]
     side = (view.side[live] < 0).astype(np.int64)
@@ -182,7 +182,7 @@ def _candidates(context: SymbolContext, feed: Feed, kind: Kind, levels: Levels, 
         strength=view.strength[live],
         mu_bp=mu,
         cost_bp=view.cost_bp[live],
-        spread_charge_bp=rules.risk_aversion * sd,
+        spread_charge_bp=view.spread_charge_bp[live],
     )
     return Candidates(
         candidates=candidates,

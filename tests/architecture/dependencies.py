@@ -36,8 +36,7 @@ def code_files(stage: str) -> set[str]:
 
 def code_deps(stage: str) -> list[str]:
     """`code_files`, every room as its folder."""
-    rooms = (Path(file).parent.as_posix() if file.count("/") > 1 else file for file in code_files(stage))
-    return sorted(set(rooms))
+    return sorted({"/".join(Path(file).parts[:2]) for file in code_files(stage)})
 
 
 def artifact_paths(stage: str) -> set[str]:

@@ -43,9 +43,9 @@ def verdicts(markets: Sequence[SymbolMarket], strategies: Sequence[Strategy]) ->
         sides = np.zeros((len(strategies), len(context.snapshots)), np.int8)
         for n, one in enumerate(strategies):
             feed = market.feeds[one.rules.history_days, one.horizon_min(market.symbol), one.method]
-            view = context.views(feed, costs)
+            view = context.views(feed, costs, one.rules)
             barriers = (one.rules.s_stop, one.rules.s_take)
-            pays = expected_value_bp(view, context.snapshots["sigma"], barriers, one.rules.risk_aversion) > 0.0
+            pays = expected_value_bp(view, context.snapshots["sigma"], barriers) > 0.0
             passes = pays & (view.strength >= one.rules.k_sigma) & feed.calibrated
             sides[n] = view.side * (passes & context.enters_in_time(one.horizon_min(market.symbol)))
         symbols.append(Symbol(context.bar_array, context.snapshots, sides))

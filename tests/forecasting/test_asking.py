@@ -17,7 +17,7 @@ from stages.forecasting.answering import (
     require_scheduled,
 )
 from stages.forecasting.backend import Answer
-from stages.forecasting.local import local_backend
+from stages.forecasting.local_backend import local_backend
 from stages.tables.forecasts import QUANTILES, Quantiles, Schedule
 from tests.features.made_bars import made_calendar
 from tests.forecasting.windows import forecaster_params

@@ -11,7 +11,7 @@ from stages.forecasting.answering import (
     summaries_together,
 )
 from stages.forecasting.by_symbol import Answered, AnswerSymbol, asked_by_symbol
-from stages.forecasting.local import local_backend
+from stages.forecasting.local_backend import local_backend
 from stages.tables.contract import unpacked
 from stages.tables.forecasts import Quantiles
 from tests.features.made_bars import made_calendar

@@ -8,7 +8,7 @@ import pytest
 
 from stages.forecasting.answering import ask_all, quantile_table
 from stages.forecasting.free import FreeSettings, Known, Packed, PerSymbol
-from stages.forecasting.local import local_backend
+from stages.forecasting.local_backend import local_backend
 from stages.params.worth import FreeParams
 from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market

@@ -5,10 +5,10 @@ import pytest
 from scipy.optimize import nnls
 from scipy.stats import norm
 
-from stages.forecasting.har import Har, fit_sessions, non_negative, usual_by_minute
+from stages.forecasting.local.har import Har, fit_sessions, non_negative, usual_by_minute
 from stages.questions.window import UNITS_PER_BP
 from stages.tables.forecasts import LEVELS
-from tests.forecasting.windows import each_minute, fhs, forecaster_params, har, question, random_window, window
+from tests.forecasting.windows import fhs, forecaster_params, har, question, random_window, window
 
 PARAMS = forecaster_params()
 CLOCKS = (15, 60, 240, 345)
@@ -136,11 +136,11 @@ def test_only_the_sessions_of_the_lookback_count():
 
 def test_questions_in_any_order_are_answered_as_if_each_were_the_only_one():
     """The latest fit is kept, and serves only the same past and horizon."""
-    forecaster = each_minute(Har())
+    forecaster = Har()
     asked = [(h, random_window(seed, today=today)) for seed in (1, 2) for today in (5, 30) for h in (5, 10)]
     for horizon, rows in [*asked, *asked[::-1]]:
         alone = har(question(horizon), rows, PARAMS)
-        assert forecaster(question(horizon), rows, PARAMS).tolist() == alone.tolist()
+        assert forecaster(question(horizon), rows, np.arange(1, horizon + 1), PARAMS).tolist() == alone.tolist()
 
 
 def test_the_pattern_by_hand():

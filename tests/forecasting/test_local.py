@@ -11,13 +11,14 @@ from scipy.signal import lfilter
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
-from stages.forecasting.ewma_fhs import ewma_before, ewma_from, simulate, usual_size
-from stages.forecasting.local import LOCAL_FORECASTERS, local_backend
-from stages.forecasting.naive import past_moves
+from stages.forecasting.local.ewma_fhs import ewma_before, ewma_from, simulate, usual_size
+from stages.forecasting.local_backend import local_backend
+from stages.forecasting.moves import past_moves
 from stages.params.forecaster import LOCAL_OPTIONS, LocalName
+from tests.architecture.dependencies import ROOT
 from tests.forecasting.windows import fhs, forecaster_params, persistence, question, random_window, seasonal, window
 
-NAMES = sorted(LOCAL_FORECASTERS)
+NAMES = get_args(LocalName)
 SEEDS = st.integers(0, 10_000)
 
 
@@ -28,8 +29,10 @@ def answer(name, rows, asked=None, **changes):
     return local_backend(name, params, every_minute).answer([Asked(asked, lambda: rows)])[asked.key]
 
 
-def test_each_has_a_choice_in_conf_and_says_which_params_can_change_its_answer():
-    assert set(LOCAL_OPTIONS) == set(LOCAL_FORECASTERS) == set(get_args(LocalName))
+def test_each_has_a_file_of_code_and_one_in_conf_and_says_which_params_can_change_its_answer():
+    code = {path.stem for path in (ROOT / "stages/forecasting/local").glob("[!_]*.py")}
+    choices = {path.stem for path in (ROOT / "conf/forecaster").glob("*.yaml")} - {"timegpt", "command"}
+    assert set(NAMES) == set(LOCAL_OPTIONS) == code == choices
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from stages.forecasting.naive import past_moves as moves_over
-from stages.forecasting.naive import spread
+from stages.forecasting.moves import past_moves as moves_over
+from stages.forecasting.moves import spread
 from tests.forecasting.windows import window
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stages.forecasting.answering import ask_all
-from stages.forecasting.local import local_backend
+from stages.forecasting.local_backend import local_backend
 from stages.params.source import SyntheticParams
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions

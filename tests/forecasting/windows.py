@@ -6,11 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.forecasting import naive
-from stages.forecasting.ewma_fhs import ewma_fhs
-from stages.forecasting.har import Har
-from stages.forecasting.local import Forecast
-from stages.params.forecaster import ForecasterParams, LocalWindows
+from stages.forecasting.backend import Asked
+from stages.forecasting.local_backend import local_backend
+from stages.params.forecaster import ForecasterParams, LocalName, LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
 from tests.features.made_bars import section
@@ -49,14 +47,14 @@ def random_window(seed: int, sessions: int = 8, n_bars: int = 60, today: int = 2
     return window([rng.normal(0, 5, n).tolist() for n in [n_bars] * sessions + [today]])
 
 
-def each_minute(forecast: Forecast) -> Callable[[Question, Window, LocalWindows], NDArray[np.float64]]:
-    """A local forecaster asked for every minute up to the horizon."""
+def each_minute(name: LocalName) -> Callable[[Question, Window, LocalWindows], NDArray[np.float64]]:
+    """A local forecaster, a new one each time, asked for every minute up to the horizon."""
 
     def answer(asked: Question, rows: Window, params: LocalWindows) -> NDArray[np.float64]:
-        return forecast(asked, rows, np.arange(1, asked.horizon_min + 1), params)
+        backend = local_backend(name, params, tuple(range(1, asked.horizon_min + 1)))
+        return backend.answer([Asked(asked, lambda: rows)])[asked.key].values_bp
 
     return answer
 
 
-persistence, seasonal, fhs = map(each_minute, (naive.persistence, naive.seasonal, ewma_fhs))
-har = each_minute(lambda *asked: Har()(*asked))  # anew each time: it keeps its latest fit
+persistence, seasonal, fhs, har = map(each_minute, ("persistence", "seasonal", "ewma_fhs", "har"))

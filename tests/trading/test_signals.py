@@ -8,13 +8,14 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from stages.trading.rules import SymbolCosts, Views, expected_value_bp, views
+from tests.trading.made_markets import RULES
 
 # 100 dollars, half a bp and a tick of one cent a side: 3 bp for the round trip.
 COSTS = SymbolCosts(fees_bps=0.5, half_spread_px=0.01, tick_px=0.01, mult=1.0)
 
 
-def view(q25: float, q50: float, q75: float, sigma: float = 0.001) -> Views:
-    return views(tuple(np.array([q]) for q in (q25, q50, q75)), np.array([100.0]), np.array([sigma]), COSTS)
+def view(q25: float, q50: float, q75: float, sigma: float = 0.001, *, costs=COSTS, rules=RULES) -> Views:
+    return views(tuple(np.array([q]) for q in (q25, q50, q75)), np.array([100.0]), np.array([sigma]), costs, rules)
 
 
 def log_bp(move_bp: float) -> float:
@@ -39,8 +40,7 @@ def test_the_quartile_on_the_losing_side_must_clear_the_round_trip(quartiles, si
 @pytest.mark.parametrize(("quartiles", "side"), [((0.0, 1.0, 2.0), 0), ((-2.0, -1.0, 0.0), 0), ((1e-9, 1.0, 2.0), 1)])
 def test_the_hurdle_itself_is_not_enough(quartiles, side):
     free = SymbolCosts(fees_bps=0.0, half_spread_px=0.0, tick_px=0.01, mult=1.0)
-    flat = views(tuple(np.array([q]) for q in quartiles), np.array([100.0]), np.array([0.001]), free)
-    assert flat.side[0] == side
+    assert view(*quartiles, costs=free).side[0] == side
 
 
 def test_strength_is_the_median_move_in_sigmas():
@@ -49,16 +49,16 @@ def test_strength_is_the_median_move_in_sigmas():
 
 def test_the_expected_value_of_a_certain_move_is_what_the_target_leaves_after_costs():
     certain = view(25.0, 25.0, 25.0)
-    assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.8), 0.0)[0] == pytest.approx(8.0 - 3.0)
+    assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.8))[0] == pytest.approx(8.0 - 3.0)
 
 
 def test_a_target_nearer_than_the_costs_can_never_pay():
     certain = view(25.0, 25.0, 25.0)
-    assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.29), 0.0)[0] < 0.0
+    assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.29))[0] < 0.0
 
 
 def ev_bp(one: Views, sigma: float = 0.001, barriers: tuple[float, float] = (1.0, 1.5)) -> float:
-    return float(expected_value_bp(one, np.array([sigma]), barriers, 0.0)[0])
+    return float(expected_value_bp(one, np.array([sigma]), barriers)[0])
 
 
 def test_a_certain_move_is_worth_as_much_as_the_price_moves_and_not_its_logarithm():
@@ -67,8 +67,8 @@ def test_a_certain_move_is_worth_as_much_as_the_price_moves_and_not_its_logarith
 
 
 def test_risk_aversion_charges_the_spread_of_the_forecast():
-    wide = view(log_bp(5.0), log_bp(20.0), log_bp(35.0))
-    calm, averse = (expected_value_bp(wide, np.array([0.001]), (1.0, 1.0), x)[0] for x in (0.0, 0.1))
+    wide = (log_bp(5.0), log_bp(20.0), log_bp(35.0))
+    calm, averse = (ev_bp(view(*wide, rules=RULES.model_copy(update={"risk_aversion": x}))) for x in (0.0, 0.1))
     assert calm - averse == pytest.approx(0.1 * 30.0 / 1.34898)
 
 

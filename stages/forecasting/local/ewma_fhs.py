@@ -14,6 +14,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.forecasting.local_backend import Forecast
 from stages.forecasting.quantiles import linear
 from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
@@ -23,6 +24,11 @@ BUCKET_MIN = 30
 SMALLEST_BP = 1e-3  # a half hour without any move still gets a scale
 BLOCK, MOST_HALVINGS = 390, 500  # of a weighted mean: rows at once, and how often their weight is halved
 LEAST_DECAY = 1e-300
+
+
+def forecaster() -> Forecast:
+    """The function that answers."""
+    return ewma_fhs
 
 
 def ewma_fhs(question: Question, window: Window, ahead: NDArray[np.int64], params: LocalWindows) -> NDArray[np.float64]:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from stages.forecasting.ewma_fhs import SMALLEST_BP, ewma_fhs, ewma_from
+from stages.forecasting.local.ewma_fhs import SMALLEST_BP, ewma_fhs, ewma_from
+from stages.forecasting.local_backend import Forecast
 from stages.forecasting.quantiles import linear
 from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
@@ -38,6 +39,11 @@ OPENING_MIN = 5  # these minutes are unlike their neighbours and stand alone
 FIRST_MIN, STEP_MIN = 10, 5  # minutes known at the rows of the regression
 SMALLEST = 1e-3  # of a variance relative to the pattern
 FEWEST_SESSIONS, FEWEST_ROWS = 4, 20
+
+
+def forecaster() -> Forecast:
+    """A new one, which has fitted nothing yet."""
+    return Har()
 
 
 @dataclass(frozen=True)

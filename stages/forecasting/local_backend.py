@@ -1,25 +1,22 @@
 """Local forecasters: they answer on this machine, without key, network or cost, under names of their own.
 
-They answer only for the minutes ahead that are read, `requests.horizons_min`.
-
-To add one: a function of question, window, minutes ahead and params, a line in `LOCAL_FORECASTERS`, its name in
-`LocalName` and `LOCAL_OPTIONS` of `stages/params/forecaster.py`, a file in `conf/forecaster/`, a test.
+They answer only for the minutes ahead that are read, `requests.horizons_min`. One is a file of `local/`, whose
+`forecaster()` makes a `Forecast`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.forecasting.backend import Answer, Asked, Backend
-from stages.forecasting.ewma_fhs import ewma_fhs
-from stages.forecasting.har import Har
-from stages.forecasting.naive import persistence, seasonal
 from stages.params.forecaster import LOCAL, LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import Window
 
+# Of a question, its rows, the minutes ahead (steps,) and params: quantiles in bp, (levels, steps).
 Forecast = Callable[[Question, Window, NDArray[np.int64], LocalWindows], NDArray[np.float64]]
 
 
@@ -46,14 +43,7 @@ class LocalBackend:
         return {"calls": 0}
 
 
-LOCAL_FORECASTERS: dict[str, Callable[[], Forecast]] = {
-    "seasonal": lambda: seasonal,
-    "persistence": lambda: persistence,
-    "ewma_fhs": lambda: ewma_fhs,
-    "har": Har,
-}
-
-
 def local_backend(name: str, params: LocalWindows, horizons_min: tuple[int, ...]) -> Backend:
-    """The forecaster of this name as a backend for these minutes ahead."""
-    return LocalBackend(name, LOCAL_FORECASTERS[name](), params, tuple(sorted(horizons_min)))
+    """The forecaster `name` of `params.LocalName` as a backend for these minutes ahead."""
+    forecast = import_module(f"stages.forecasting.local.{name}").forecaster()
+    return LocalBackend(name, forecast, params, tuple(sorted(horizons_min)))

@@ -1,0 +1,44 @@
+"""Persistence, the benchmark of every run: the price stays where it is, within its usual spread at this time of day.
+
+The median is 0. The other levels are the quantiles, around their median, of past h-minute moves that began within a
+quarter of an hour of the same minute in the last `forecaster.lookback_sessions` sessions. So the spread follows the
+session's volatility pattern, wide after the open and narrow at noon. Where hardly any session holds those minutes (a
+short history of half days), moves from any minute are used.
+
+*Source*: the naive method, Hyndman and Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 5.2.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.errors import DataContractError
+from stages.forecasting.local_backend import Forecast
+from stages.forecasting.moves import past_moves, spread
+from stages.params.forecaster import LocalWindows
+from stages.questions.question import Question
+from stages.questions.window import Window
+
+NEIGHBOURHOOD_MIN = 15
+WHOLE_SESSION_MIN = 390
+FEWEST_MOVES = 20
+
+
+def forecaster() -> Forecast:
+    """The function that answers."""
+    return persistence
+
+
+def persistence(
+    question: Question, window: Window, ahead: NDArray[np.int64], params: LocalWindows
+) -> NDArray[np.float64]:
+    """Quantiles in bp, (levels, steps)."""
+    minute = int(window.minute[-1])
+    for reach in (NEIGHBOURHOOD_MIN, WHOLE_SESSION_MIN):
+        around = range(max(0, minute - reach), minute + reach + 1)
+        moves = past_moves(window, around, question.horizon_min, ahead, params.lookback_sessions)
+        if len(moves) >= FEWEST_MOVES:
+            return spread(moves, question.levels)
+    raise DataContractError(
+        f"persistence: {question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ} holds {len(moves)} past moves of "
+        f"{question.horizon_min} min, and needs at least {FEWEST_MOVES}: raise requests.history_days."
+    )
