@@ -103,7 +103,7 @@ class Market:
 
     def past(self, symbol: str, cut: Cut, names: tuple[str, ...]) -> Values:
         """The named features on the rows of `cut`, NaN where unknown."""
-        return self.series(symbol).exogenous(cut.index, names)
+        return self.series(symbol).exogenous(cut.index, names) if names else np.empty((cut.rows, 0))
 
     def ahead(self, symbol: str, cut: Cut, names: tuple[str, ...], horizon_min: int) -> Values:
         """The named features for the minutes that are asked, as known at the snapshot.
