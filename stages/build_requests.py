@@ -6,7 +6,7 @@ import polars as pl
 
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.io.files import read_json, read_table, write_table
+from stages.io.files import read_json, read_table, write_table_parts
 from stages.io.partitions import partitions_of
 from stages.io.questions import write_questions
 from stages.io.settings import read_params
@@ -16,8 +16,9 @@ from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.universe import AskedSymbols
 from stages.quality.halts import halts_reported
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.questions.schedule import PerSymbol, lines_of, require_exogenous, require_questions
+from stages.tables.contract import unpacked
 from stages.tables.forecasts import Schedule
 from stages.tables.market import Bars, Calendar
 
@@ -35,7 +36,7 @@ def main() -> None:
     forecaster = read_params(ForecasterParams)
     asked_of = read_params(AskedSymbols).symbols
     quality = read_params(QualityParams)
-    report = read_json(REPORT)
+    report = read_json(REPORT, verdict_alone)
     usable, halts = usable_sessions(report), halts_reported(report)
     calendar = read_table(Calendar, CALENDAR)
     bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)
@@ -44,16 +45,15 @@ def main() -> None:
     plan = OnTables(PerSymbol(requests, forecaster.model_spec, quality, calendar))
     given = {one: (bars[one], features[one], usable[one], halts[one]) for one in asked_of}
     planned = engine.run(plan, given, "planning questions")
-    schedule = pl.concat(part for part, _ in planned.values())
+    schedule = pl.concat(unpacked(part).select("session", "status", "key") for part, _ in planned.values())
     require_questions(schedule)
-    asked = schedule["key"].drop_nulls().n_unique()
-    write_questions((line for _, lines in planned.values() for line in lines_of(lines)), asked, REQUESTS)
-    write_table(Schedule, schedule, SCHEDULE)
+    write_questions((line for _, lines in planned.values() for line in lines_of(lines)), REQUESTS)
+    write_table_parts(Schedule, (unpacked(part) for part, _ in planned.values()), SCHEDULE)
     say(
         "build_requests",
         snapshots=schedule.height,
         sessions=schedule["session"].n_unique(),
-        questions=asked,
+        questions=schedule["key"].drop_nulls().n_unique(),
         skipped=(schedule["status"] != "ok").sum(),
     )
 

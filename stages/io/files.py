@@ -9,9 +9,8 @@ keys and one final newline.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -105,11 +104,13 @@ class Document(dict[str, Any]):
         )
 
 
-def read_json(path: Path) -> Any:
-    """A JSON document: an object, whose keys are there or told to lack."""
+def read_json(path: Path, shorten: Callable[[Document], Any] = lambda found: found) -> Any:
+    """A JSON document: an object, whose keys are there or told to lack. `shorten` gets each object that it holds."""
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text, object_hook=partial(Document, path), parse_constant=_refuse_constant)
+        document = json.loads(
+            text, object_hook=lambda items: shorten(Document(path, items)), parse_constant=_refuse_constant
+        )
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except (ValueError, RecursionError) as error:
@@ -126,10 +127,19 @@ def _refuse_constant(name: str) -> None:
 
 
 def write_json(document: Any, path: Path) -> None:
-    """A JSON document with sorted keys, written atomically and in pieces. NaN and infinity are refused."""
+    """A JSON document with sorted keys, written atomically and in pieces. NaN and infinity are refused.
+
+    A sequence that makes its entries when asked is asked when its turn comes.
+    """
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_entries)
         file.write("\n")
+
+
+def _entries(value: Any) -> list[Any]:
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is no value of JSON")
 
 
 def write_text(text: str, path: Path) -> None:

@@ -7,6 +7,7 @@ Above `MOST_FILES` questions, the same bytes are the lines of one file: DVC hash
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 
 import polars as pl
@@ -20,14 +21,16 @@ MOST_FILES = 6_000
 LINES = "questions.jsonl"
 
 
-def write_questions(lines: Iterable[bytes], count: int, folder: Path) -> None:
-    """Write exactly these `count` questions to the folder, as canonical bytes in reading order."""
+def write_questions(lines: Iterable[bytes], folder: Path) -> None:
+    """Write exactly these questions to the folder, as canonical bytes in reading order."""
+    further = iter(lines)
+    first = list(islice(further, MOST_FILES + 1))
     with replaced_directory(folder) as new:
-        if count > MOST_FILES:
+        if len(first) > MOST_FILES:
             with (new / LINES).open("wb") as file:
-                file.writelines(lines)
+                file.writelines(chain(first, further))
             return
-        for line in lines:
+        for line in first:
             path = new / file_name(Question.parse(line))
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(line)

@@ -6,7 +6,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -39,7 +39,8 @@ def quality_report(
         if one.undecided and not hard
     ]
     warnings = doubts(checked, symbols, quality)
-    troubled = warnings or any(day["verdict"] != "pass" for one in symbols.values() for day in one["days"])
+    read = (one.days for one in checked.values() if one.failure is None)
+    troubled = warnings or any((days["verdict"] != "pass").any() for days in read)
     return {
         "schema_version": SCHEMA_VERSION,
         "source": {
@@ -92,7 +93,7 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
         "sessions_dropped": dropped,
         "completeness": round(1 - missing / max(1, expected), 6),
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
-        "days": [_day(row) for row in days.iter_rows(named=True)],
+        "days": Days(days),
         "long_gaps": [_gap(gap, one) for gap in gaps],
         "levels": one.levels,
         "halts": halts_document(one.halts),
@@ -104,6 +105,22 @@ def _gap(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
     begun = (gap["session"], gap["first_minute"])
     void = any(begun == (level["session"], level["minute"]) for level in one.levels if level["kind"] == "jump")
     return gap | {"kind": "level"} if void else gap
+
+
+class Days(Sequence[dict[str, Any]]):
+    """A symbol's sessions, each made when it is asked for: those of 500 symbols would take a gigabyte together."""
+
+    def __init__(self, days: pl.DataFrame) -> None:
+        self._days = days
+
+    def __len__(self) -> int:
+        return self._days.height
+
+    def __getitem__(self, at: Any) -> Any:
+        return _day(self._days.row(at, named=True))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(_day, self._days.iter_rows(named=True))
 
 
 def _day(row: dict[str, Any]) -> dict[str, Any]:

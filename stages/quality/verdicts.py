@@ -4,7 +4,9 @@
 the same day.
 """
 
+from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 
 from stages.errors import DataContractError
@@ -22,6 +24,16 @@ class HardFailure(DataContractError):
     def __reduce__(self) -> tuple[type["HardFailure"], tuple[str, str, date | None]]:
         """What another process needs to rebuild it."""
         return HardFailure, (self.check, self.detail, self.session)
+
+
+def verdict_alone(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A session of the report as its verdict, which is one object for all symbols; anything else as it is."""
+    return _verdict(found["session"], found["dropped"]) if "dropped" in found else found
+
+
+@cache
+def _verdict(session: str, dropped: bool) -> Mapping[str, Any]:
+    return {"session": session, "dropped": dropped}
 
 
 def usable_sessions(report: dict[str, Any]) -> dict[str, tuple[date, ...]]:

@@ -27,6 +27,7 @@ from stages.questions.market import Market, carried, first_row
 from stages.questions.question import ARTIFICIAL, FREQ, Question
 from stages.questions.timetable import timetable
 from stages.questions.window import Cut, Series, exogenous_digest
+from stages.tables.contract import packed
 from stages.tables.forecasts import Schedule
 from stages.tables.market import NEW_YORK
 
@@ -87,11 +88,11 @@ class PerSymbol:
         features: pl.DataFrame,
         usable: tuple[date, ...],
         halts: pl.DataFrame = NO_HALTS,
-    ) -> tuple[pl.DataFrame, bytes]:
-        """The symbol's part of the schedule, and its distinct questions as compressed canonical lines, in order."""
+    ) -> tuple[bytes, bytes]:
+        """The symbol's part of the schedule, packed, and its distinct questions as compressed canonical lines."""
         market = Market({symbol: bars}, {symbol: features}, {symbol: usable}, self.calendar, {symbol: halts})
         schedule, questions = plan_symbol(market, symbol, self.requests, self.model_spec, self.quality)
-        return schedule, zlib.compress(b"".join(one.canonical() for one in questions))
+        return packed(schedule), zlib.compress(b"".join(one.canonical() for one in questions))
 
 
 def lines_of(compressed: bytes) -> list[bytes]:
@@ -113,7 +114,7 @@ def asked_further(
 
 
 def require_questions(schedule: pl.DataFrame) -> None:
-    """Refuse a schedule without any question."""
+    """Refuse a schedule, of which `status` and `key` are read, without any question."""
     if schedule["key"].null_count() == schedule.height:
         counts = dict(schedule["status"].value_counts(sort=True).sort("status").rows())
         raise ConfigurationError(

@@ -23,7 +23,7 @@ from stages.io.settings import PARAMS
 from stages.io.workspace import main_root
 from stages.params.study import Study
 from stages.quality.halts import halts_reported
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.questions.market import Market
 from stages.runs.evidence import Run, findings, read_run
 from stages.tables.market import Bars, Calendar
@@ -80,7 +80,7 @@ def _run(stage: str, scratch: Path) -> None:
 
 def _market_in(root: Path, columns: tuple[str, ...]) -> Market:
     artifacts = root / ARTIFACTS
-    report = read_json(artifacts / "check_data/dq_report.json")
+    report = read_json(artifacts / "check_data/dq_report.json", verdict_alone)
     return Market(
         bars=PartitionedTables.of(Bars, artifacts / "check_data/bars"),
         features=PartitionedTables.some(columns, artifacts / "build_features/features"),

@@ -26,7 +26,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "csv": lambda path: write_csv(FRAME, path),
     "parquet": lambda path: write_frame(FRAME, path),
     "parquet in parts": lambda path: write_table_parts(_Any, [FRAME], path),
-    "questions": lambda path: write_questions((QUESTION.canonical() for _ in range(6_001)), 6_001, path),
+    "questions": lambda path: write_questions((QUESTION.canonical() for _ in range(6_001)), path),
 }
 
 

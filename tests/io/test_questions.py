@@ -18,7 +18,7 @@ QUESTIONS = plan(random_market(made_calendar(4, n_bars=60), "B", "A"))[1]
 
 
 def write(questions, folder):
-    write_questions((question.canonical() for question in questions), len(questions), folder)
+    write_questions((question.canonical() for question in questions), folder)
 
 
 def dvc_manifest(folder):

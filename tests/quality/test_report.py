@@ -2,15 +2,17 @@
 
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from stages.errors import DataContractError
+from stages.io.files import read_json, write_json
 from stages.quality.across import check_symbols
 from stages.quality.report import quality_report, require_sound
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minutes
 
 MANIFEST = {"source": "mine", "uri_template": "bars/{symbol}.parquet", "files": []}
@@ -51,6 +53,18 @@ def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> No
         "BBB": tuple(SESSIONS),
     }
     require_sound(report, ["AAA", "BBB"])
+
+
+def test_of_the_written_report_verdicts_alone_are_the_same_verdicts(tmp_path: Path) -> None:
+    report = report_on(AAA=lacking(TUESDAY), BBB=delivery(seed=2))
+    write_json(report, tmp_path / "report.json")
+    read = read_json(tmp_path / "report.json", verdict_alone)
+
+    assert usable_sessions(read) == usable_sessions(report)
+    (first, second) = (read["symbols"][symbol]["days"] for symbol in ("AAA", "BBB"))
+    assert first[0] is second[0], "one object for all symbols"
+    assert first[0].keys() == {"session", "dropped"}
+    assert read_json(tmp_path / "report.json")["symbols"]["AAA"]["days"] == list(report["symbols"]["AAA"]["days"])
 
 
 def test_a_session_that_only_one_symbol_lacks_is_told_apart_from_one_that_nobody_has() -> None:
@@ -101,7 +115,8 @@ def test_the_report_is_the_same_whatever_the_order_of_symbols_and_rows() -> None
     straight = report_on(AAA=one, BBB=other)
     crossed = report_on(BBB=other, AAA=one)
 
-    assert json.dumps(straight, sort_keys=True) == json.dumps(crossed, sort_keys=True)
+    one, other = (json.dumps(report, sort_keys=True, default=list) for report in (straight, crossed))
+    assert one == other
     assert "TS1" in straight["symbols"]["AAA"]["checks"]
 
 

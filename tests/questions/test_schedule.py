@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from stages.errors import ConfigurationError, DataContractError
 from stages.questions.schedule import PerSymbol, lines_of
 from stages.questions.timetable import REASONS
+from stages.tables.contract import unpacked
 from stages.tables.forecasts import Schedule
 from tests.architecture.dependencies import ROOT
 from tests.features.made_bars import features_params, made_calendar, random_bars, usable_of
@@ -150,7 +151,7 @@ def test_a_symbol_planned_alone_gives_its_rows_and_the_bytes_of_its_questions():
     alone = PerSymbol(requests_params(), model_spec(), QUALITY, CALENDAR)
     for symbol in ("A", "B"):
         rows, lines = alone(symbol, two.bars[symbol], two.features[symbol], two.usable[symbol])
-        assert_frame_equal(rows, schedule.filter(symbol=symbol))
+        assert_frame_equal(unpacked(rows), schedule.filter(symbol=symbol))
         assert lines_of(lines) == [one.canonical() for one in questions if one.symbol == symbol] != []
 
 
