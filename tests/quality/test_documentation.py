@@ -36,7 +36,7 @@ def test_every_threshold_is_named() -> None:
     assert {field for field in QualityParams.model_fields if f"`{field}`" not in PAGE} == set()
 
 
-def test_what_is_caught_is_told_for_every_fault_and_kind_of_sound_feed() -> None:
+def test_what_is_caught_is_told_for_every_fault_and_the_sound_feeds_are_counted() -> None:
     """`make detection` prints the shares of all sizes; the page shows those at which detection begins."""
     for fault, (_, _, sizes) in FAULTS.items():
         planted = [f"{size:g}" if isinstance(size, float) else str(size) for size in sizes]
@@ -46,5 +46,5 @@ def test_what_is_caught_is_told_for_every_fault_and_kind_of_sound_feed() -> None
         told = re.findall(r"(\S+): \d+%", row[1])
         assert told, fault
         assert told == [size for size in planted if size in told], fault
-    sound = " ".join(PAGE.split(f"Of {FEEDS * CALENDAR_OF_FEEDS.height} sound sessions")[1].split("\n\n")[0].split())
-    assert {kind for kind in CLEAN if f" {kind};" not in sound and f" {kind}." not in sound} == set()
+    sound = f"none of {FEEDS * CALENDAR_OF_FEEDS.height} sound sessions of each of {len(CLEAN)} kinds"
+    assert sound in " ".join(PAGE.split())
