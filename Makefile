@@ -1,4 +1,4 @@
-# Everything a user types. `make` alone shows the short list; docs/RUNBOOK.md explains every answer and error.
+# Everything a user types. `make` alone shows the short list; docs/ERRORS.md and docs/RUNBOOK.md explain every error.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -1,6 +1,6 @@
 """What the data gate sees: faults of many sizes planted into sound feeds -> the share caught, by fault and size.
 
-And the share of sound sessions that it flags, by kind of feed. Both tables stand in docs/DATA_QUALITY.md.
+And the share of sound sessions that it flags, by kind of feed. docs/DATA_QUALITY.md sums both tables up.
 Run: python -m tests.benchmarks.detection [FEEDS]
 """
 

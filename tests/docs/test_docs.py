@@ -143,7 +143,7 @@ def test_what_the_runbook_says_a_run_says_is_what_it_says():
     phrases = {re.sub(r"\s*\(.*?\)", "", part).strip() for row in rows for part in row.split(";")} - OF_DVC
     said = texts_of_the_code()
     parts = {phrase: [re.escape(part.strip()) for part in PLACEHOLDER.split(phrase)] for phrase in phrases}
-    assert len(phrases) > 20
+    assert len(phrases) >= 10
     assert [phrase for phrase, of in parts.items() if not re.search(r"[^\n]{1,40}?".join(of), said)] == []
 
 
