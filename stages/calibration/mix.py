@@ -25,13 +25,12 @@ from stages.calibration.methods import Calibration, calibrate, in_order
 from stages.calibration.past import NEVER
 from stages.errors import DataContractError
 from stages.params.calibration import CalibrationParams
-from stages.params.forecaster import COMMAND
 from stages.tables.contract import UTC_MICROSECONDS
 from stages.tables.forecasts import FREE, FREE_MIX, LEVELS, LOCAL, QUANTILES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-PRIOR = {"ewma_fhs": 0.4, "har": 0.4, "persistence": 0.1, "seasonal": 0.1, COMMAND: 0.1}
+PRIOR, PRIOR_OF_OTHERS = {"ewma_fhs": 0.4, "har": 0.4}, 0.1  # before any outcome; scaled to a sum of 1
 LOSS_PER_WIDTH = 0.0755  # of a normal forecast: its expected mean pinball loss per distance from q05 to q95
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 SNAPSHOT = ["symbol", "snapshot_utc"]
@@ -92,7 +91,7 @@ def _mixed(rows: pl.DataFrame, members: list[str], eta: float) -> tuple[pl.DataF
     sessions = questions["session"].unique().sort()
     day = sessions.search_sorted(questions["session"]).to_numpy().astype(np.int64)
 
-    prior = np.array([PRIOR[name.removeprefix(FREE)] for name in members])
+    prior = np.array([PRIOR.get(name.removeprefix(FREE), PRIOR_OF_OTHERS) for name in members])
     weights = weights_by_day(_daily(losses[scored], day[scored], len(sessions)), prior / prior.sum(), eta)
     average = (weights[day][:, :, None] * q).sum(axis=1)  # in order, as each of them is
     mixed = questions.select(

@@ -28,17 +28,19 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def changed_outputs(running: str) -> list[str]:
-    """Outputs here that are not as dvc.lock records them; without those of the stage that runs, which makes them anew.
+def changed_inputs(running: str) -> list[str]:
+    """What `running` reads and is not as dvc.lock records it: inputs of a stage; of a command, outputs of any stage.
 
-    None where the lock cannot be read.
+    None where the lock cannot be read, or where the code of the stage has changed: it may be at fault itself.
     """
     try:
         stages = parse_yaml(LOCK.read_text(encoding="utf-8"))["stages"]
-        made = {one["path"]: one["md5"] for name in stages.keys() - {running} for one in stages[name].get("outs", ())}
+        read = stages[running]["deps"] if running in stages else [out for one in stages.values() for out in one["outs"]]
+        recorded = {one["path"]: one["md5"] for one in read}
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return []
-    return [path for path, md5 in sorted(made.items()) if Path(path).exists() and content_hash(Path(path)) != md5]
+    changed = [path for path, md5 in recorded.items() if Path(path).exists() and content_hash(Path(path)) != md5]
+    return [] if any(path.startswith("stages/") for path in changed) else sorted(changed)
 
 
 def _folder(folder: Path) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
 from stages.errors import ConfigurationError, DataContractError, Interrupted, PipelineError, shorten
 from stages.io.atomic import disk_reason
-from stages.io.content import changed_outputs
+from stages.io.content import changed_inputs
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -215,7 +215,7 @@ def _run(main: Callable[[], None]) -> None:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if not (changed := changed_outputs(Path(sys.argv[0]).stem)):
+        if not (changed := changed_inputs(Path(sys.argv[0]).stem)):
             raise
         _fail(
             DataContractError(

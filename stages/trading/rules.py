@@ -9,8 +9,7 @@ With X ~ N(mu, sd), a stop at -S and a target at T, as for a bought put and a so
 
 so a grid of stops and targets needs one term a stop and one a target. Without the clipping, the test "EV > 0" would
 follow from the quantile rule and never refuse anything. Costs are fees in bp of notional and half the spread, each on
-both sides. Positions are closed at the stated time in New York, earlier on half days. The numbers of `Reason` are the
-order of the tests; `kernels.py` repeats them.
+both sides. Positions are closed at the stated time in New York, earlier on half days.
 
 *Units*: quantiles arrive in bp of log return from `last` and are turned into simple returns, in which stops, targets,
 costs and P&L are stated; signed so that a gain is positive. `sigma` is a fraction per five minutes; `half_spread_px`
@@ -37,9 +36,10 @@ LONG, SHORT = "long", "short"
 class Reason(IntEnum):
     """Why a signal was not traded; `ENTER` where every test passed.
 
-    Each line names what the test reads. What judges the forecast alone is here (`early_tests`, `late_tests`), what it
-    needs of params in `Views`; `kernels` judges it amid the day's trades (`_first_refusal` with its reason,
-    `add_to_ledger` for a grid); `first_refusal` in `tests/trading/loop.py` is the same as a plain loop.
+    The lines are in the order of the tests. A number is a code, which `kernels` repeats: a new reason takes the next
+    that is free. Each line names what the test reads. Tests of the forecast alone are here (`early_tests`,
+    `late_tests`), with what they need of params in `Views`. `kernels` tests it amid the day's trades (`_first_refusal`
+    with its reason, `add_to_ledger` for a grid). `first_refusal` in `tests/trading/loop.py` says the same plainly.
     """
 
     ENTER = 0

@@ -140,7 +140,7 @@ def _trades(walked: _Walked, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _signals(walked: _Walked, rows: pl.DataFrame) -> pl.DataFrame:
     sides = np.array([LONG, SHORT])[walked.side]
-    labels = np.array([reason.label for reason in Reason])[walked.decision]
+    labels = np.array([reason.label for reason in sorted(Reason)])[walked.decision]
     return rows.with_columns(
         decision=pl.Series(np.where(walked.decision == Reason.ENTER, sides, labels), dtype=pl.String),
         ev_bp=pl.Series(walked.ev_bp).fill_nan(None),

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from stages.calibration.methods import calibrate
-from stages.calibration.mix import LOSS_PER_WIDTH, PRIOR, calibrated_free, free_mix, relative_losses, weights_by_day
+from stages.calibration.mix import LOSS_PER_WIDTH, calibrated_free, free_mix, relative_losses, weights_by_day
 from stages.errors import DataContractError
 from stages.tables.forecasts import LEVELS, QUANTILES, Calibrated, FreeWeights
 from tests.scoring.simulated import CALIBRATION, FIRST_DAY, with_truth
@@ -46,15 +46,15 @@ def test_equal_candidates_keep_their_prior_and_it_counts_those_present():
     frame = answers(persistence=1.0, har=1.0)
     assert weights(frame, "har") == pytest.approx([0.8] * 12)
     assert weights(frame, "persistence") == pytest.approx([0.2] * 12)
-    assert sum(PRIOR[name] for name in ("ewma_fhs", "har", "persistence", "seasonal")) == pytest.approx(1)
 
 
-def test_a_program_begins_with_a_weight_like_that_of_persistence():
+@pytest.mark.parametrize("other", ["command", "seasonal", "of_mine"])
+def test_any_other_candidate_begins_with_a_weight_like_that_of_persistence(other):
     """0.1 of 0.1 + 0.1 + 0.4."""
-    frame = answers(persistence=1.0, har=1.0, command=1.0)
-    assert weights(frame, "command") == pytest.approx([1 / 6] * 12)
+    frame = answers(persistence=1.0, har=1.0, **{other: 1.0})
+    assert weights(frame, other) == pytest.approx([1 / 6] * 12)
     assert weights(frame, "har") == pytest.approx([2 / 3] * 12)
-    assert weights(frame, "har", asked="command") == pytest.approx([0.8] * 12)
+    assert weights(frame, "har", asked=other) == pytest.approx([0.8] * 12)
 
 
 def test_no_key_of_a_free_answer_reaches_those_who_name_the_asked_model():

@@ -1,16 +1,18 @@
 """The hashes on the page are those that stand in dvc.lock."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
-from stages.io.content import changed_outputs, content_hashes
+from stages.io.content import changed_inputs, content_hash, content_hashes
 from stages.io.terminal import run
 from tests.architecture.dependencies import ROOT
 
@@ -55,7 +57,24 @@ def test_json_of_another_shape_than_the_run_wrote_is_one_sentence(tmp_path, text
 
 def test_a_bug_keeps_its_traceback_where_the_inputs_are_those_of_the_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert changed_outputs("seal") == []
+    assert changed_inputs("seal") == []
     (tmp_path / "dvc.lock").write_text("stages: {}\n")
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 // 0)
+
+
+def test_a_stage_is_told_of_the_inputs_that_changed_unless_its_own_code_did(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorded = {"artifacts/calibrate/a.json": b"{}", "artifacts/report/b.json": b"{}", "stages/trading/rules.py": b""}
+    for path, content in recorded.items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(content)
+    deps = ["artifacts/calibrate/a.json", "stages/trading"]
+    read = [{"path": path, "md5": content_hash(Path(path))} for path in deps]
+    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": {"sweep": {"deps": read, "outs": []}}}))
+
+    for path in ("artifacts/calibrate/a.json", "artifacts/report/b.json"):
+        (tmp_path / path).write_text("[]")
+    assert changed_inputs("sweep") == ["artifacts/calibrate/a.json"], "it does not read the other"
+    (tmp_path / "stages/trading/rules.py").write_text("1 / 0")
+    assert changed_inputs("sweep") == []

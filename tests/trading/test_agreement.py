@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from stages.params.rules import RulesParams
 from stages.trading.market import markets_of
 from stages.trading.performance import Book, book_of
 from stages.trading.simulate import simulate
@@ -23,24 +24,23 @@ SYMBOLS = ("A", "B", "C")
 SESSIONS = 13
 BARS, FORECASTS, CALENDAR = random_market(SYMBOLS, SESSIONS, seed=3, methods=("cqr", "identity"), histories=(20, 40))
 
-rules = st.fixed_dictionaries(
-    {
-        "horizon_min": st.sampled_from([5, 10, 20]),
-        "horizon_min_by_symbol": st.sampled_from([{}, {"B": 5}]),
-        "history_days": st.sampled_from([20, 40]),
-        "k_sigma": st.sampled_from([0.0, 0.3, 1.0]),
-        "s_stop": st.sampled_from([0.3, 1.0, 4.0]),
-        "s_take": st.sampled_from([0.3, 1.0, 6.0]),
-        "risk_aversion": st.sampled_from([0.0, 0.3]),
-        "max_hold_min": st.sampled_from([None, "horizon", 1, 33]),
-        "entry_delay_bars": st.integers(0, 6),
-        "max_entry_delay_bars": st.integers(0, 3),
-        "cooldown_bars": st.sampled_from([0, 5, 50]),
-        "daily_trade_cap": st.integers(1, 4),
-        "time_stop_et": st.sampled_from(["15:55", "13:31", "10:31"]),
-        "time_stop_before_close_min": st.sampled_from([1, 5, 30]),
-    }
-)
+DRAWN = {
+    "horizon_min": st.sampled_from([5, 10, 20]),
+    "horizon_min_by_symbol": st.sampled_from([{}, {"B": 5}]),
+    "history_days": st.sampled_from([20, 40]),
+    "k_sigma": st.sampled_from([0.0, 0.3, 1.0]),
+    "s_stop": st.sampled_from([0.3, 1.0, 4.0]),
+    "s_take": st.sampled_from([0.3, 1.0, 6.0]),
+    "risk_aversion": st.sampled_from([0.0, 0.3]),
+    "max_hold_min": st.sampled_from([None, "horizon", 1, 33]),
+    "entry_delay_bars": st.integers(0, 6),
+    "max_entry_delay_bars": st.integers(0, 3),
+    "cooldown_bars": st.sampled_from([0, 5, 50]),
+    "daily_trade_cap": st.integers(1, 4),
+    "time_stop_et": st.sampled_from(["15:55", "13:31", "10:31"]),
+    "time_stop_before_close_min": st.sampled_from([1, 5, 30]),
+}
+rules = st.fixed_dictionaries(DRAWN)
 
 
 def everything(**changed) -> Strategy:
@@ -49,11 +49,17 @@ def everything(**changed) -> Strategy:
 
 @given(rules, st.sampled_from([0.0, 1.0, 2.5]), st.sampled_from([SYMBOLS, ("B",)]))
 @settings(max_examples=10, deadline=None)
-def test_the_engine_trades_exactly_as_the_plain_loop(changed, cost_mult, whitelist):
+def test_engine_and_grid_trade_exactly_as_the_plain_loop(changed, cost_mult, whitelist):
     variant = replace(everything(**changed), whitelist=whitelist).with_costs(cost_mult=cost_mult)
     fast, plain = (trade(BARS, FORECASTS, CALENDAR, variant) for trade in (simulate, simulate_by_loop))
     assert_frame_equal(fast.trades, plain.trades, check_exact=True)
     assert_frame_equal(fast.signals, plain.signals, check_exact=True)
+    (book,) = trade_here([variant], Market(BARS, FORECASTS, CALENDAR))
+    assert_same_books([book], [book_of(plain.trades, CALENDAR)])
+
+
+def test_every_key_of_the_rules_is_drawn():
+    assert DRAWN.keys() == RulesParams.model_fields.keys()
 
 
 def test_the_random_market_shows_every_exit_and_every_reason():
