@@ -53,6 +53,11 @@ class SealedSpan:
         return cls._of(folder, Traded, Prices)
 
     @classmethod
+    def scored(cls, folder: Path) -> Self:
+        """The search span, to be scored and traded."""
+        return cls._of(folder, Scored, Prices)
+
+    @classmethod
     def opened(cls, folder: Path, name: str) -> Self:
         """A part of the holdout for strategy `name`; the opening is logged before anything is read.
 
