@@ -133,8 +133,10 @@ class CorrectHorizon:
 
 
 def parts_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
-    """The parts of the table, all horizons of some symbols at a time."""
-    return (pl.concat(one.rows for one in pieces) for pieces in zip(*(one.parts for one in horizons), strict=True))
+    """The parts of the table, all horizons of one symbol at a time."""
+    for pieces in zip(*(one.parts for one in horizons), strict=True):
+        by_symbol = pl.concat(one.rows for one in pieces).partition_by("symbol", as_dict=True, maintain_order=True)
+        yield from (by_symbol[symbol] for symbol in sorted(by_symbol))
 
 
 def beside_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
