@@ -15,7 +15,7 @@ from stages.io.terminal import run, say
 from stages.params.features import FeaturesParams
 from stages.params.storage import StorageParams
 from stages.params.universe import Surroundings
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.tables.market import Bars, Calendar
 
 BARS = Path("artifacts/check_data/bars")
@@ -30,7 +30,7 @@ def main() -> None:
     params = read_params(FeaturesParams)
     near = read_params(Surroundings)
     storage = read_params(StorageParams)
-    usable = usable_sessions(read_json(REPORT))
+    usable = usable_sessions(read_json(REPORT, verdict_alone))
     calendar = read_table(Calendar, CALENDAR)
     around = Context(near.context_symbol, read_events(params.events), near.context_symbols)
     bars = partitions_of(BARS, Bars)

@@ -16,7 +16,7 @@ from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.universe import AskedSymbols
 from stages.quality.halts import halts_reported
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.questions.schedule import PerSymbol, lines_of, require_exogenous, require_questions
 from stages.tables.forecasts import Schedule
 from stages.tables.market import Bars, Calendar
@@ -35,7 +35,7 @@ def main() -> None:
     forecaster = read_params(ForecasterParams)
     asked_of = read_params(AskedSymbols).symbols
     quality = read_params(QualityParams)
-    report = read_json(REPORT)
+    report = read_json(REPORT, verdict_alone)
     usable, halts = usable_sessions(report), halts_reported(report)
     calendar = read_table(Calendar, CALENDAR)
     bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES)

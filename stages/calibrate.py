@@ -13,7 +13,7 @@ from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationParams
 from stages.params.forecaster import ForecasterName
 from stages.params.worth import MixParams
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.tables.forecasts import Calibrated, FreeWeights, Offsets, Quantiles
 from stages.tables.market import Bars
 
@@ -30,7 +30,7 @@ FREE_WEIGHTS = Path("artifacts/calibrate/free_weights.parquet")
 def main() -> None:
     """Quantiles and bars -> forecasts, raw and corrected, asked and free. Outcomes are used, but not written."""
     params, name, mix = read_params(CalibrationParams), read_params(ForecasterName).name, read_params(MixParams)
-    usable, bars = usable_sessions(read_json(REPORT)), partitions_of(BARS, Bars)
+    usable, bars = usable_sessions(read_json(REPORT, verdict_alone)), partitions_of(BARS, Bars)
     symbols, answered_free = (read_distinct(path, ["symbol"])["symbol"].sort() for path in (QUANTILES, FREE_QUANTILES))
 
     given = {

@@ -7,7 +7,7 @@ from stages.engine.engine import OnTables
 from stages.io.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.runs.spans import SealedSpan, tables_of
 from stages.tables.trades import MARKET, Benchmark, Daily, Trades
 from stages.trading.book import Span, by_training, cost_curve, delay_table, portfolio_table
@@ -42,7 +42,7 @@ def main() -> None:
     """Search trades, forecast gates and, only if open for this strategy's id, the holdout -> verdict and evidence."""
     study = StageStudy.parse(read_json(STUDY))
     metrics, forecast_gates = read_json(METRICS), read_json(FORECAST_GATES)
-    held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT))
+    held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT, verdict_alone))
 
     strategy = stated_strategy(study, eligible_cells(forecast_gates))
     name = strategy_id(study, read_json(MANIFEST), strategy.trading)

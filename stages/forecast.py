@@ -16,7 +16,7 @@ from stages.paid.batches import calls_by_session
 from stages.paid.door import open_backend
 from stages.params.forecaster import ForecasterParams
 from stages.params.requests import RequestsParams
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.questions.market import Market
 from stages.tables.contract import unpacked
 from stages.tables.forecasts import Quantiles, Schedule
@@ -38,7 +38,7 @@ def main() -> None:
     """Questions -> quantiles at every horizon, and those of the benchmark. The ledger records what was spent."""
     forecaster, requests = read_params(ForecasterParams), read_params(RequestsParams)
     schedule, calendar = read_table(Schedule, SCHEDULE), read_table(Calendar, CALENDAR)
-    usable, questions = usable_sessions(read_json(REPORT)), read_questions(REQUESTS)
+    usable, questions = usable_sessions(read_json(REPORT, verdict_alone)), read_questions(REQUESTS)
     require_scheduled(questions, schedule)
     bars = partitions_of(BARS, Bars)
     features = partitions_of(FEATURES, only=("ts", *requests.hist_exog, *requests.futr_exog))

@@ -19,7 +19,7 @@ from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.worth import FreeParams
 from stages.quality.halts import halts_reported
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.questions.market import Market
 from stages.tables.contract import unpacked
 from stages.tables.forecasts import Quantiles, Schedule
@@ -38,7 +38,7 @@ def main() -> None:
     """Schedule and bars -> quantiles of every candidate at every asked snapshot and in the warm-up before them."""
     free, local = read_params(FreeParams), read_params(LocalParams)
     settings = FreeSettings(free, local, read_params(RequestsParams), read_params(QualityParams))
-    report = read_json(REPORT)
+    report = read_json(REPORT, verdict_alone)
     usable, halts = usable_sessions(report), halts_reported(report)
     calendar, schedule = read_table(Calendar, CALENDAR), read_table(Schedule, SCHEDULE)
     bars, features = partitions_of(BARS, Bars), partitions_of(FEATURES, only=SENT)

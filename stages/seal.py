@@ -25,7 +25,7 @@ from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.split import CutParams
 from stages.params.storage import StorageParams
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.sessions.spans import Span, bars_within, cut_sessions, within
 from stages.tables.forecasts import Calibrated, FreeWeights, Scored
 from stages.tables.market import Bars, Calendar
@@ -45,7 +45,7 @@ def main() -> None:
     params, storage = read_params(CutParams), read_params(StorageParams)
     calendar = read_table(Calendar, CALENDAR)
     bars = {symbol: (one,) for symbol, one in partitions_of(BARS, Bars).items()}
-    usable = usable_sessions(read_json(REPORT))
+    usable = usable_sessions(read_json(REPORT, verdict_alone))
 
     spans = cut_sessions(calendar, read_distinct(CALIBRATED, ["session"]), params)
 

@@ -9,9 +9,8 @@ keys and one final newline.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -95,6 +94,8 @@ def _read_csv(path: Path, **options: Any) -> pl.DataFrame:
 class Document(dict[str, Any]):
     """A JSON object of a file. *Errors*: `DataContractError` for a key that it lacks."""
 
+    __slots__ = ("path",)  # a file may hold a million of them
+
     def __init__(self, path: Path, items: Mapping[str, Any]) -> None:
         super().__init__(items)
         self.path = path
@@ -105,11 +106,19 @@ class Document(dict[str, Any]):
         )
 
 
-def read_json(path: Path) -> Any:
-    """A JSON document: an object, whose keys are there or told to lack."""
+def read_json(path: Path, kept: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> Any:
+    """A JSON document: an object, whose keys are there or told to lack.
+
+    `kept` may put something smaller in the place of an object within it, as soon as that is read.
+    """
+
+    def made(items: dict[str, Any]) -> dict[str, Any]:
+        small = items if kept is None else kept(items)
+        return Document(path, items) if small is items else small
+
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text, object_hook=partial(Document, path), parse_constant=_refuse_constant)
+        document = json.loads(text, object_hook=made, parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except (ValueError, RecursionError) as error:
@@ -126,10 +135,19 @@ def _refuse_constant(name: str) -> None:
 
 
 def write_json(document: Any, path: Path) -> None:
-    """A JSON document with sorted keys, written atomically and in pieces. NaN and infinity are refused."""
+    """A JSON document with sorted keys, written atomically and in pieces. NaN and infinity are refused.
+
+    A sequence that makes its items when they are asked for is written as a list, and not kept.
+    """
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_as_list)
         file.write("\n")
+
+
+def _as_list(items: object) -> list[Any]:
+    if isinstance(items, Sequence):
+        return list(items)
+    raise TypeError(f"{type(items).__name__} is no JSON")
 
 
 def write_text(text: str, path: Path) -> None:

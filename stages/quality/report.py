@@ -6,7 +6,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -39,7 +40,7 @@ def quality_report(
         if one.undecided and not hard
     ]
     warnings = doubts(checked, symbols, quality)
-    troubled = warnings or any(day["verdict"] != "pass" for one in symbols.values() for day in one["days"])
+    troubled = warnings or any((one.days["verdict"] != "pass").any() for one in checked.values() if one.failure is None)
     return {
         "schema_version": SCHEMA_VERSION,
         "source": {
@@ -92,11 +93,27 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
         "sessions_dropped": dropped,
         "completeness": round(1 - missing / max(1, expected), 6),
         "checks": one.counts | {check: int(days[check].sum()) for check in FLAGS},
-        "days": [_day(row) for row in days.iter_rows(named=True)],
+        "days": Days(days),
         "long_gaps": [_gap(gap, one) for gap in gaps],
         "levels": one.levels,
         "halts": halts_document(one.halts),
     }
+
+
+@dataclass(frozen=True, eq=False)
+class Days(Sequence[dict[str, Any]]):
+    """The findings of each session of a symbol, made when they are asked for: all symbols may have a million."""
+
+    table: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    def __getitem__(self, at: Any) -> Any:
+        return list(self)[at]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(_day, self.table.iter_rows(named=True))
 
 
 def _gap(gap: dict[str, Any], one: Checked) -> dict[str, Any]:

@@ -5,6 +5,7 @@ the same day.
 """
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 from stages.errors import DataContractError
@@ -24,9 +25,27 @@ class HardFailure(DataContractError):
         return HardFailure, (self.check, self.detail, self.session)
 
 
+def verdict_alone(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a day of the report, the session and whether it was dropped; any other object as it is.
+
+    Days that say the same share one object: a report of many symbols has a million days.
+    """
+    return _day(found["session"], found["dropped"]) if {"session", "dropped"} <= found.keys() else found
+
+
+@cache
+def _day(session: str, dropped: bool) -> dict[str, Any]:
+    return {"session": session, "dropped": dropped}
+
+
 def usable_sessions(report: dict[str, Any]) -> dict[str, tuple[date, ...]]:
     """Sessions per symbol that the gate did not drop, in order."""
     return {
-        symbol: tuple(sorted(date.fromisoformat(day["session"]) for day in one["days"] if not day["dropped"]))
+        symbol: tuple(sorted(_date(day["session"]) for day in one["days"] if not day["dropped"]))
         for symbol, one in report["symbols"].items()
     }
+
+
+@cache
+def _date(session: str) -> date:
+    return date.fromisoformat(session)

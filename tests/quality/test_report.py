@@ -2,15 +2,17 @@
 
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from stages.errors import DataContractError
+from stages.io.files import read_json, write_json
 from stages.quality.across import check_symbols
 from stages.quality.report import quality_report, require_sound
-from stages.quality.verdicts import usable_sessions
+from stages.quality.verdicts import usable_sessions, verdict_alone
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minutes
 
 MANIFEST = {"source": "mine", "uri_template": "bars/{symbol}.parquet", "files": []}
@@ -96,12 +98,26 @@ def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:
     assert any(warning.startswith("CMP3 AAA: 92.9%") for warning in report_on(AAA=lacking(TUESDAY))["warnings"])
 
 
+def test_read_for_its_verdicts_alone_the_report_says_the_same_and_equal_days_are_one_object(tmp_path: Path) -> None:
+    report = report_on(AAA=delivery(), BBB=delivery(seed=2))
+    write_json(report, tmp_path / "report.json")
+    whole, alone = (read_json(tmp_path / "report.json", *kept) for kept in ((), (verdict_alone,)))
+
+    assert usable_sessions(whole) == usable_sessions(alone) == usable_sessions(report)
+    assert whole["symbols"]["AAA"]["days"] == list(report["symbols"]["AAA"]["days"])
+    first, second = (alone["symbols"][symbol]["days"] for symbol in ("AAA", "BBB"))
+    assert [set(day) for day in first] == [{"session", "dropped"}] * CALENDAR.height
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert alone["symbols"]["AAA"]["checks"] == whole["symbols"]["AAA"]["checks"]
+
+
 def test_the_report_is_the_same_whatever_the_order_of_symbols_and_rows() -> None:
     one, other = delivery(), delivery(seed=2)
     straight = report_on(AAA=one, BBB=other)
     crossed = report_on(BBB=other, AAA=one)
 
-    assert json.dumps(straight, sort_keys=True) == json.dumps(crossed, sort_keys=True)
+    written = [json.dumps(one, sort_keys=True, default=list) for one in (straight, crossed)]
+    assert written[0] == written[1]
     assert "TS1" in straight["symbols"]["AAA"]["checks"]
 
 
