@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from stages.io.files import PartitionedTables, read_json, read_table, write_csv, write_table
+from stages.io.parquet import read_distinct
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationMethod
@@ -13,7 +14,7 @@ from stages.params.rules import CostsParams, RulesParams
 from stages.params.source import BarsOrigin
 from stages.params.universe import Whitelist
 from stages.runs.trial_log import log_variants
-from stages.tables.forecasts import Calibrated, makers, origin
+from stages.tables.forecasts import Traded, makers, origin
 from stages.tables.market import Calendar, Prices
 from stages.tables.trades import Daily, Signals
 from stages.trading.daily import book_curve, daily_table
@@ -44,11 +45,12 @@ def main() -> None:
     )
     source = read_params(BarsOrigin)
     calendar = read_table(Calendar, CALENDAR)
-    forecasts = read_table(Calibrated, CALIBRATED, method=[strategy.method])
+    forecasts = read_table(Traded, CALIBRATED, model=[strategy.model], method=[strategy.method])
+    asked = makers(read_distinct(CALIBRATED, ["key", "source"]))
 
     result = simulate(PartitionedTables.of(Prices, BARS), forecasts, calendar, strategy)
     daily = daily_table(result.trades, calendar["session"].to_list(), strategy.whitelist, strategy.trading)
-    label = pl.lit(origin(makers(forecasts), source.kind, source.name)).alias("forecast")
+    label = pl.lit(origin(asked, source.kind, source.name)).alias("forecast")
     figures = summary(strategy, book_of(result.trades, calendar), calendar)
 
     log_variants(figures)

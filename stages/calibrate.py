@@ -37,19 +37,22 @@ def main() -> None:
         symbol: (*(Rows(Quantiles, path, symbol) for path in (QUANTILES, FREE_QUANTILES)), bars[symbol], usable[symbol])
         for symbol in {*symbols, *answered_free}  # a symbol that is never asked may be in the warm-up of the mix
     }
-    known = list(engine.run(OnTables(outcomes_of), given, "looking up outcomes").values())
+    known = [one for _, one in engine.each(OnTables(outcomes_of), given, "looking up outcomes")]
+    horizons = horizons_of(known)
+    rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
+    del known  # large, and the horizons hold it too
     work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta))
-    corrected, free = zip(*engine.run(work, horizons_of(known), "calibrating").values(), strict=True)
+    corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
+    del horizons
 
     write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
     write_table_parts(Offsets, beside_of(corrected), OFFSETS)
     write_table_parts(Calibrated, parts_of(free), FREE)
     write_table_parts(FreeWeights, beside_of(free), FREE_WEIGHTS)
     times = len(params.methods)
-    rows, void = (times * sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     at_end, offsets = (sum(counts) for counts in zip(*(one.at_grid_end for one in corrected), strict=True))
     ends = {"widen_at_grid_end": f"{at_end}/{offsets}"} if "widen" in params.methods else {}
-    say("calibrate", methods=times, rows=rows, void=void, **ends)
+    say("calibrate", methods=times, rows=times * rows, void=times * void, **ends)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
+from stages.engine import engine
+from stages.engine.engine import OnTables
 from stages.io.files import read_csv, read_json, read_sheet, write_csv, write_json, write_table
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
-from stages.quality.verdicts import usable_sessions
-from stages.runs.spans import open_span, read_span
-from stages.tables.trades import Benchmark, Daily, Trades
+from stages.quality.verdicts import usable_sessions, verdict_alone
+from stages.runs.spans import SealedSpan, tables_of
+from stages.tables.trades import MARKET, Benchmark, Daily, Trades
 from stages.trading.book import Span, by_training, cost_curve, delay_table, portfolio_table
-from stages.trading.holding import benchmark
+from stages.trading.by_symbol import SEARCHED, TradeSymbol, parts_by_span
 from stages.trading.holdout import open_parts
 from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
-from stages.trading.strategy import eligible_cells
+from stages.trading.strategy import eligible_cells, require_tradable
 
 STUDY = Path("artifacts/list_source/study.json")
 MANIFEST = Path("artifacts/list_source/manifest.json")
@@ -40,16 +42,22 @@ def main() -> None:
     """Search trades, forecast gates and, only if open for this strategy's id, the holdout -> verdict and evidence."""
     study = StageStudy.parse(read_json(STUDY))
     metrics, forecast_gates = read_json(METRICS), read_json(FORECAST_GATES)
-    held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT))
+    held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT, verdict_alone))
 
     strategy = stated_strategy(study, eligible_cells(forecast_gates))
     name = strategy_id(study, read_json(MANIFEST), strategy.trading)
-    search = Span(read_span(SEARCH, strategy.method), read_csv(Trades, TRADES))
-    opened = {
-        part: Span.of(open_span(HOLDOUT / part, name, strategy.method, usable), strategy)
-        for part in open_parts(held, study.split.open_holdout, name)
-    }
-    outcome = Outcome(name, study.split.open_holdout, strategy, search, held, opened)
+    opened = open_parts(held, study.split.open_holdout, name)
+    parts = {SEARCHED: SealedSpan.search(SEARCH), **{one: SealedSpan.opened(HOLDOUT / one, name) for one in opened}}
+    for part in parts.values():
+        require_tradable(strategy, part.kinds().filter(method=strategy.method))
+
+    calendars, trades = {part: one.calendar for part, one in parts.items()}, read_csv(Trades, TRADES)
+    work = TradeSymbol.of(strategy, study.portfolio, parts_by_span(held, opened), calendars, ungated=trades.is_empty())
+    symbols = {*strategy.whitelist, *({MARKET} & parts[SEARCHED].bars.keys())}
+    given = {one: (usable.get(one, ()), *tables_of(parts.values(), one, strategy.method)) for one in symbols}
+    figures = work.together(engine.each(OnTables(work), given, "evaluating"))
+    search, released = Span(calendars[SEARCHED], trades), {part: figures[part].span for part in opened}
+    outcome = Outcome(name, study.split.open_holdout, strategy, search, held, released, figures)
     verdict = gates_document(outcome, forecast_gates, metrics["controls"], read_sheet(RANKING), study.gates)
 
     write_json(verdict, GATES)
@@ -58,9 +66,9 @@ def main() -> None:
     write_table(Daily, outcome.released_daily, OOS_DAILY)
     spans = outcome.spans | outcome.months | by_training(outcome.spans, study.forecaster.trained_until)
     write_csv(portfolio_table(spans, strategy.whitelist, strategy.trading), PORTFOLIO)
-    write_csv(cost_curve(outcome.spans, strategy, study.portfolio.cost_multiples), COST_CURVE)
-    write_csv(delay_table(outcome.spans, strategy, study.portfolio.delay_sensitivity_bars), DELAY)
-    write_table(Benchmark, benchmark(outcome.spans, strategy.trading or strategy.whitelist), BENCHMARK)
+    write_csv(cost_curve(outcome.spans, outcome.redecided, strategy, study.portfolio.cost_multiples), COST_CURVE)
+    write_csv(delay_table(outcome.spans, outcome.redecided, strategy, study.portfolio.delay_sensitivity_bars), DELAY)
+    write_table(Benchmark, outcome.benchmark, BENCHMARK)
     write_table(Daily, outcome.ungated_daily, UNGATED)
     write_json(summary(outcome, verdict, metrics, study.worth.horizon_min or study.rules.horizon_min), SUMMARY)
     say("evaluate", strategy=name, holdout=outcome.status, verdict=verdict["verdict"])

@@ -1,19 +1,25 @@
 """Stage `judge_worth`: is the asked forecaster worth its price, by evidence that may be looked at after every day."""
 
-from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
+from stages.engine import engine
+from stages.engine.engine import OnTables
 from stages.io.files import read_json, read_table, write_json, write_table
+from stages.io.parquet import read_distinct
+from stages.io.partitions import Rows
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
-from stages.runs.spans import read_span
+from stages.runs.spans import SealedSpan, tables_of
 from stages.runs.trial_log import log_study
-from stages.tables.forecasts import FREE, FreeWeights, Scored, is_local, makers
+from stages.tables.forecasts import FreeWeights, Scored
 from stages.tables.worth import Calls, WorthDays
 from stages.trading.identity import stated_strategy
+from stages.trading.strategy import TRADABLE, require_tradable
+from stages.worth.by_symbol import CompareSymbol
 from stages.worth.judgement import judge_worth, last_weights
-from stages.worth.money import Bought, money_days
-from stages.worth.series import Sides
+from stages.worth.money import Bought
 from stages.worth.study_id import study_id
 
 STUDY = Path("artifacts/list_source/study.json")
@@ -28,22 +34,22 @@ def main() -> None:
     """The asked and the free forecasts of the search span -> the verdict, and the evidence by day."""
     study = StageStudy.parse(read_json(STUDY))
     name = study_id(study.document())
-    span = read_span(SEARCH, study.calibration.method)
-    asked = span.forecasts.filter(model=study.forecaster.model, history_days=study.rules.history_days)
-    of_models = read_table(Scored, SEARCH / "free.parquet").partition_by("model", as_dict=True)
-    free = {str(model).removeprefix(FREE): rows for (model,), rows in of_models.items()}
-    strategy = stated_strategy(study, frozenset())
-    bought = Bought.of(read_table(Calls, CALLS, session=span.calendar["session"].to_list()))
+    strategy, span, free = stated_strategy(study, frozenset()), SealedSpan.scored(SEARCH), SEARCH / "free.parquet"
+    asked, candidates = span.kinds().filter(method=strategy.method), read_distinct(free, TRADABLE)
+    models = candidates.select("model", "history_days").unique().sort("model")
+    work = CompareSymbol.of(study, strategy, models, span.calendar)
+    for rule in work.rules.values():
+        require_tradable(rule, pl.concat([asked, candidates]))
 
-    sides = Sides(
-        asked=asked,
-        free=free,
-        weights=last_weights(read_table(FreeWeights, SEARCH / "free_weights.parquet"), study),
-        bought=bought,
-        money=money_days(replace(span, forecasts=asked), free, strategy, bought, study.worth),
-        learns_here=is_local(makers(asked)),
-    )
-    verdict, evidence = judge_worth(study, name, sides)
+    def given(symbol: str) -> tuple[object, ...]:
+        forecasts, bars = tables_of([span], symbol, strategy.method)
+        return forecasts, Rows(Scored, free, symbol), bars
+
+    symbols = {*asked["symbol"], *candidates["symbol"], *strategy.whitelist}
+    found = engine.each(OnTables(work), {one: given(one) for one in symbols}, "comparing forecasts")
+    bought = Bought.of(read_table(Calls, CALLS, session=span.calendar["session"].to_list()))
+    weights = last_weights(read_table(FreeWeights, SEARCH / "free_weights.parquet"), study)
+    verdict, evidence = judge_worth(study, name, work.together(found, weights, bought, study.worth))
 
     log_study(name, verdict["training"]["sessions_after"])
     write_json(verdict, WORTH)

@@ -14,11 +14,11 @@ from typing import Self
 
 import polars as pl
 
-from stages.calibration.methods import Calibration, calibrate, some_symbols
-from stages.calibration.mix import calibrated_free
+from stages.calibration.methods import Calibration, Part, by_method, calibrate, some_symbols
+from stages.calibration.mix import SNAPSHOT, calibrated_free
 from stages.calibration.past import with_outcomes
 from stages.errors import DataContractError
-from stages.params.calibration import CalibrationParams
+from stages.params.calibration import CalibrationParams, Method
 from stages.tables.contract import packed, unpacked
 
 
@@ -68,20 +68,46 @@ def horizons_of(symbols: Iterable[AskedAndFree]) -> dict[str, tuple[list[bytes],
 
 
 @dataclass(frozen=True)
-class CorrectedHorizon:
-    """A horizon's part of each part of the table, and tables beside it: offsets by method, or weights of the mix."""
+class PackedPart:
+    """The rows of some symbols: what was answered, which all methods share, and what each method made of it."""
 
-    parts: Sequence[bytes]
-    beside: Mapping[str, bytes]
+    answered: bytes
+    corrected: Mapping[Method, bytes]
+
+    @classmethod
+    def of(cls, part: Part) -> Self:
+        """A part, packed."""
+        return cls(packed(part.answered), {name: packed(one) for name, one in part.corrected.items()})
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """Rows for table `Calibrated`."""
+        return by_method(unpacked(self.answered), {name: unpacked(one) for name, one in self.corrected.items()})
+
+
+@dataclass(frozen=True)
+class CorrectedHorizon:
+    """A horizon's part of each part of the table, and tables beside it in parts: offsets by method, or weights."""
+
+    parts: Sequence[PackedPart]
+    beside: Mapping[str, Sequence[bytes]]
     at_grid_end: tuple[int, int]
 
     @classmethod
     def of(
         cls, calibration: Calibration, symbols: Sequence[str], grid: tuple[float, ...], **beside: pl.DataFrame
     ) -> Self:
-        """The corrected rows of these symbols, some at a time."""
-        parts = [packed(calibration.part(some)) for some in some_symbols(pl.Series(symbols))]
-        return cls(parts, {name: packed(table) for name, table in beside.items()}, calibration.at_grid_end(grid))
+        """These symbols corrected, some at a time; the offsets are kept where no other table lies beside."""
+        parts, at_end, of_all = [], 0, 0
+        kept: dict[str, list[bytes]] = {name: [packed(table)] for name, table in beside.items()}
+        for some in some_symbols(pl.Series(symbols)):
+            part = calibration.part(some)
+            parts.append(PackedPart.of(part))
+            found = part.at_grid_end(grid)
+            at_end, of_all = at_end + found[0], of_all + found[1]
+            for name, offsets in {} if beside else part.by_offsets.items():
+                kept.setdefault(name, []).append(packed(offsets.with_columns(method=pl.lit(name))))
+        return cls(parts, kept, (at_end, of_all))
 
 
 @dataclass(frozen=True)
@@ -97,22 +123,24 @@ class CorrectHorizon:
         self, horizon: str, asked: Sequence[bytes], free: Sequence[bytes]
     ) -> tuple[CorrectedHorizon, CorrectedHorizon]:
         """Asked forecasts by every method, with their offsets; free ones mixed, by the stated method, with weights."""
-        forecasts, candidates = (pl.concat(map(unpacked, packs)) for packs in (asked, free))
-        calibration = calibrate(forecasts, self.params)
-        mixed, weights = calibrated_free(candidates, forecasts, self.params, self.name, self.eta)
-        grid = self.params.widen_grid
-        return (
-            CorrectedHorizon.of(calibration, self.symbols, grid, **dict(calibration.offset_parts())),
-            CorrectedHorizon.of(mixed, self.symbols, grid, weights=weights),
-        )
+        forecasts = pl.concat(map(unpacked, asked))
+        snapshots, grid = forecasts.select(SNAPSHOT).unique(), self.params.widen_grid
+        corrected = CorrectedHorizon.of(calibrate(forecasts, self.params), self.symbols, grid)
+        del forecasts  # one side at a time is in memory
+        candidates = pl.concat(map(unpacked, free))
+        mixed, weights = calibrated_free(candidates, snapshots, self.params, self.name, self.eta)
+        return corrected, CorrectedHorizon.of(mixed, self.symbols, grid, weights=weights)
 
 
 def parts_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
-    """The parts of the table, all horizons of some symbols at a time."""
-    return (pl.concat(map(unpacked, pieces)) for pieces in zip(*(one.parts for one in horizons), strict=True))
+    """The parts of the table, all horizons of one symbol at a time."""
+    for pieces in zip(*(one.parts for one in horizons), strict=True):
+        by_symbol = pl.concat(one.rows for one in pieces).partition_by("symbol", as_dict=True, maintain_order=True)
+        yield from (by_symbol[symbol] for symbol in sorted(by_symbol))
 
 
 def beside_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
-    """The parts of the table beside it, all horizons together."""
+    """The parts of the table beside it, all horizons of some symbols at a time."""
     for name in sorted(horizons[0].beside):
-        yield pl.concat(unpacked(one.beside[name]) for one in horizons)
+        for pieces in zip(*(one.beside[name] for one in horizons), strict=True):
+            yield pl.concat(map(unpacked, pieces))

@@ -13,6 +13,7 @@ corrected in the same way, the benchmark too.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -54,8 +55,8 @@ Finder = Callable[[Block, Floats, Sequence[Served], Ranks, CalibrationParams], F
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """The answers, with each method's corrections row by row, and the offsets used."""
+class Part:
+    """The answers of some symbols, with each method's corrections row by row, and the offsets used."""
 
     answered: pl.DataFrame
     corrected: Mapping[Method, pl.DataFrame]
@@ -64,30 +65,12 @@ class Calibration:
     @property
     def rows(self) -> pl.DataFrame:
         """Rows for table `Calibrated`: every forecast by every method."""
-        return pl.concat(self.parts())
-
-    def parts(self) -> Iterator[pl.DataFrame]:
-        """The same, some symbols at a time in the table's order, since all methods together are large."""
-        return (self.part(symbols) for symbols in some_symbols(self.answered["symbol"]))
-
-    def part(self, symbols: Sequence[str]) -> pl.DataFrame:
-        """The rows of these symbols."""
-        mine = self.answered["symbol"].is_in(list(symbols))
-        answered = self.answered.filter(mine)
-        return pl.concat(
-            answered.with_columns(pl.lit(name).alias("method"), *one.filter(mine))
-            for name, one in self.corrected.items()
-        )
+        return by_method(self.answered, self.corrected)
 
     @property
     def offsets(self) -> pl.DataFrame:
         """Rows for table `Offsets`."""
-        return pl.concat(offsets for _, offsets in self.offset_parts())
-
-    def offset_parts(self) -> Iterator[tuple[Method, pl.DataFrame]]:
-        """The same by method, in the table's order."""
-        for name, offsets in sorted(self.by_offsets.items()):
-            yield name, offsets.with_columns(pl.lit(name).alias("method"))
+        return pl.concat(one.with_columns(pl.lit(name).alias("method")) for name, one in self.by_offsets.items())
 
     def at_grid_end(self, grid: tuple[float, ...]) -> tuple[int, int]:
         """How many offsets of `widen` are the largest value of `calibration.widen_grid`, of how many.
@@ -100,6 +83,49 @@ class Calibration:
         return offsets.filter(pl.any_horizontal(pl.all() == max(grid))).height, offsets.height
 
 
+def by_method(answered: pl.DataFrame, corrected: Mapping[Method, pl.DataFrame]) -> pl.DataFrame:
+    """The answers once a method, corrected."""
+    return pl.concat(answered.with_columns(pl.lit(name).alias("method"), *one) for name, one in corrected.items())
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The answers of all symbols and their past by block; they are corrected some symbols at a time."""
+
+    answered: pl.DataFrame
+    params: CalibrationParams
+    sessions: Sequence[date]
+    pools: Mapping[tuple[object, ...], Mapping[Conformal, Pool]]
+
+    @cached_property
+    def whole(self) -> Part:
+        """All symbols corrected."""
+        parts = list(self.parts())
+        return Part(
+            answered=pl.concat(one.answered for one in parts),
+            corrected={name: pl.concat(one.corrected[name] for one in parts) for name in self.params.methods},
+            by_offsets={name: pl.concat(one.by_offsets[name] for one in parts) for name in self.params.methods},
+        )
+
+    def parts(self) -> Iterator[Part]:
+        """Some symbols at a time, in the table's order, since all methods together are large."""
+        return (self.part(symbols) for symbols in some_symbols(self.answered["symbol"]))
+
+    def part(self, symbols: Sequence[str]) -> Part:
+        """These symbols corrected."""
+        answered = self.answered.filter(pl.col("symbol").is_in(list(symbols)))
+        blocks = answered.with_row_index("row").partition_by(BLOCK, as_dict=True, maintain_order=True)
+        done = [_correct(rows, self.sessions, self.params, self.pools[block]) for block, rows in blocks.items()]
+        corrected, offsets = {}, {}
+        for name in self.params.methods:
+            if METHODS[name] is None or not done:
+                corrected[name], offsets[name] = identity(answered)
+            else:
+                corrected[name] = pl.concat(one[name][0] for one in done).sort("row").select(CORRECTED)
+                offsets[name] = pl.concat(one[name][1] for one in done)
+        return Part(answered, corrected, offsets)
+
+
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
     """Correct by every method of `calibration.methods`."""
     ordered = in_order(forecasts.select(QUANTILES).to_numpy())
@@ -107,16 +133,9 @@ def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration
         pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
     )
     sessions = sorted(answered["session"].unique())
-    blocks = answered.with_row_index("row").partition_by(BLOCK, maintain_order=True)
-    done = [part for rows in blocks for part in _correct_block(rows, sessions, params)]
-    corrected, offsets = {}, {}
-    for name in params.methods:
-        if METHODS[name] is None:
-            corrected[name], offsets[name] = identity(answered)
-        else:
-            corrected[name] = pl.concat(one[name][0] for one in done).sort("row").select(CORRECTED)
-            offsets[name] = pl.concat(one[name][1] for one in done)
-    return Calibration(answered, corrected, offsets)
+    blocks = answered.partition_by(BLOCK, as_dict=True, maintain_order=True)
+    pools = {block: _pools(rows, sessions, params) for block, rows in blocks.items()}
+    return Calibration(answered, params, sessions, pools)
 
 
 def identity(answered: pl.DataFrame) -> Corrected:
@@ -149,21 +168,17 @@ METHODS: dict[Method, ByPastErrors | None] = {
 }
 
 
-def _correct_block(
-    rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationParams
-) -> Iterator[dict[Method, Corrected]]:
-    """Every method on the forecasts of one model, history and horizon, some symbols at a time."""
+def _pools(rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationParams) -> dict[Conformal, Pool]:
+    """The past of all symbols of a block, by what is computed of it."""
     whole, values = Block.of(rows, sessions), _values(rows, params)
     hows = {method.how for name in params.methods if (method := METHODS[name]) is not None}
-    pools = {how: Pool(whole, how.scores(*values), params.window_sessions) for how in hows}
-    for symbols in some_symbols(rows["symbol"]):
-        yield _correct_part(rows.filter(pl.col("symbol").is_in(symbols)), sessions, params, pools)
+    return {how: Pool(whole, how.scores(*values), params.window_sessions) for how in hows}
 
 
-def _correct_part(
+def _correct(
     rows: pl.DataFrame, sessions: Sequence[date], params: CalibrationParams, pools: Mapping[Conformal, Pool]
 ) -> dict[Method, Corrected]:
-    """The same of some symbols; methods with the same scores share the past."""
+    """Every method on the forecasts of one block and some symbols; methods with the same scores share the past."""
     block, (q, y, u) = Block.of(rows, sessions), _values(rows, params)
     scored: dict[Conformal, tuple[Floats, list[Served]]] = {}
     done = {}

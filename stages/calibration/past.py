@@ -180,19 +180,21 @@ class Pool:
     block: Block
     scores: Floats
     n_back: int
-    known: dict[int, tuple[Floats, int, int]] = field(default_factory=dict)
+    known: dict[int, tuple[Floats, int]] = field(default_factory=dict)
 
     def before(self, sessions: Ints) -> Past:
         """Per session: scores of earlier sessions, sorted, NaN last; their number; last time."""
         missing = np.array([one for one in sessions.tolist() if one not in self.known], dtype=np.int64)
         if len(missing):
             past, n, last_us = _past(self.block, self.block.pooled(), self.scores, missing, self.n_back)
-            self.known |= {one: (past[:, k], int(n[k]), int(last_us[k])) for k, one in enumerate(missing.tolist())}
-        if not len(sessions):
-            return np.empty((4, 0, 0)), np.empty(0, np.int64), np.empty(0, np.int64)
+            for k, one in enumerate(missing.tolist()):
+                self.known[one] = past[:, k, : n[k]].copy(), int(last_us[k])
         found = [self.known[one] for one in sessions.tolist()]
-        past = np.stack([past for past, _, _ in found], axis=1)
-        return past, np.array([n for _, n, _ in found]), np.array([last_us for _, _, last_us in found])
+        n = np.array([scores.shape[1] for scores, _ in found], dtype=np.int64)
+        past = np.full((4, len(found), n.max(initial=0)), np.nan)
+        for k, (scores, _) in enumerate(found):
+            past[:, k, : n[k]] = scores
+        return past, n, np.array([last_us for _, last_us in found], dtype=np.int64)
 
 
 def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams, pool: Pool) -> Iterator[Served]:

@@ -94,6 +94,8 @@ def _read_csv(path: Path, **options: Any) -> pl.DataFrame:
 class Document(dict[str, Any]):
     """A JSON object of a file. *Errors*: `DataContractError` for a key that it lacks."""
 
+    __slots__ = ("path",)  # a file may hold a million of them
+
     def __init__(self, path: Path, items: Mapping[str, Any]) -> None:
         super().__init__(items)
         self.path = path
@@ -104,13 +106,19 @@ class Document(dict[str, Any]):
         )
 
 
-def read_json(path: Path, shorten: Callable[[Document], Any] = lambda found: found) -> Any:
-    """A JSON document: an object, whose keys are there or told to lack. `shorten` gets each object that it holds."""
+def read_json(path: Path, kept: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> Any:
+    """A JSON document: an object, whose keys are there or told to lack.
+
+    `kept` may put something smaller in the place of an object within it, as soon as that is read.
+    """
+
+    def made(items: dict[str, Any]) -> dict[str, Any]:
+        small = items if kept is None else kept(items)
+        return Document(path, items) if small is items else small
+
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(
-            text, object_hook=lambda items: shorten(Document(path, items)), parse_constant=_refuse_constant
-        )
+        document = json.loads(text, object_hook=made, parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise DataContractError(f"{path} is missing: `dvc repro` makes it.") from None
     except (ValueError, RecursionError) as error:
@@ -129,17 +137,17 @@ def _refuse_constant(name: str) -> None:
 def write_json(document: Any, path: Path) -> None:
     """A JSON document with sorted keys, written atomically and in pieces. NaN and infinity are refused.
 
-    A sequence that makes its entries when asked is asked when its turn comes.
+    A sequence that makes its items when they are asked for is written as a list, and not kept.
     """
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_entries)
+        json.dump(document, file, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False, default=_as_list)
         file.write("\n")
 
 
-def _entries(value: Any) -> list[Any]:
-    if isinstance(value, Sequence):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} is no value of JSON")
+def _as_list(items: object) -> list[Any]:
+    if isinstance(items, Sequence):
+        return list(items)
+    raise TypeError(f"{type(items).__name__} is no JSON")
 
 
 def write_text(text: str, path: Path) -> None:

@@ -34,9 +34,13 @@ def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) 
 
 
 def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
-    """The distinct combinations of values in some of its columns, in no order."""
+    """The distinct combinations of values in some of its columns, in no order; one group of rows is read at a time."""
     with _read_errors(path):
-        return pl.scan_parquet(path, glob=False).select(columns_of(path, only)).unique().collect()
+        schema = pl.read_parquet_schema(path)
+    found = pl.DataFrame(schema={name: schema[name] for name in schema if name in only})
+    for part in read_parts(path, only):
+        found = pl.concat([found, part.unique()]).unique()
+    return found
 
 
 def read_parts(path: Path, only: Collection[str]) -> Iterator[pl.DataFrame]:

@@ -85,18 +85,23 @@ class Partition:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one symbol in a file of all symbols; `content` holds them as parquet once they were `sent`."""
+    """The rows of one symbol in a file of all symbols, of every calibration method unless one is named.
+
+    `content` holds them as parquet once they were `sent`.
+    """
 
     table: type[Table]
     path: Path
     symbol: str
+    method: str | None = None
     content: bytes | None = None
 
     def read(self) -> pl.DataFrame:
         """The rows, checked against the table's contract."""
         if self.content is not None:
             return self.table.check(pl.read_parquet(io.BytesIO(self.content)))
-        return self.table.check(read_rows(self.path, self.table.columns(), symbol=[self.symbol]))
+        among = {"symbol": [self.symbol]} | ({} if self.method is None else {"method": [self.method]})
+        return self.table.check(read_rows(self.path, self.table.columns(), **among))
 
     def sent(self) -> Self:
         """The same for a machine that has no such file."""

@@ -7,6 +7,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -39,8 +40,7 @@ def quality_report(
         if one.undecided and not hard
     ]
     warnings = doubts(checked, symbols, quality)
-    read = (one.days for one in checked.values() if one.failure is None)
-    troubled = warnings or any((days["verdict"] != "pass").any() for days in read)
+    troubled = warnings or any((one.days["verdict"] != "pass").any() for one in checked.values() if one.failure is None)
     return {
         "schema_version": SCHEMA_VERSION,
         "source": {
@@ -100,27 +100,27 @@ def _symbol(one: Checked, gaps: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, eq=False)
+class Days(Sequence[dict[str, Any]]):
+    """The findings of each session of a symbol, made when they are asked for: all symbols may have a million."""
+
+    table: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    def __getitem__(self, at: Any) -> Any:
+        return list(self)[at]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(_day, self.table.iter_rows(named=True))
+
+
 def _gap(gap: dict[str, Any], one: Checked) -> dict[str, Any]:
     """A gap that begins with a void bar was made by the gate: no halt, and no fault of the feed's completeness."""
     begun = (gap["session"], gap["first_minute"])
     void = any(begun == (level["session"], level["minute"]) for level in one.levels if level["kind"] == "jump")
     return gap | {"kind": "level"} if void else gap
-
-
-class Days(Sequence[dict[str, Any]]):
-    """A symbol's sessions, each made when it is asked for: those of 500 symbols would take a gigabyte together."""
-
-    def __init__(self, days: pl.DataFrame) -> None:
-        self._days = days
-
-    def __len__(self) -> int:
-        return self._days.height
-
-    def __getitem__(self, at: Any) -> Any:
-        return _day(self._days.row(at, named=True))
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return map(_day, self._days.iter_rows(named=True))
 
 
 def _day(row: dict[str, Any]) -> dict[str, Any]:

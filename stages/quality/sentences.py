@@ -116,7 +116,7 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
         yield f"CMP1 {symbol}: {scattered.strip()}"
     if entry["checks"].get("TS5_undecided"):
         yield f"TS5 {symbol}: its stamps do not show whether they are start or end labels"
-    real = max(1, sum(day["n_expected"] - day["n_missing"] for day in entry["days"]))
+    real = max(1, int((one.days["n_expected"] - one.days["n_missing"]).sum()))
     off_print = int(one.days["off_print"].sum()) / real
     if off_print > quality.off_tick_share:
         yield (
@@ -125,7 +125,8 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
         )
     yield from level_warnings(symbol, entry["levels"])
     yield from copy_warnings(symbol, one.days)
-    fallen = {day["session"] for day in entry["days"] if day["reason"] in ("incomplete", "sustained_gap")}
+    failed = one.days.filter(pl.col("reason").is_in(["incomplete", "sustained_gap"]))
+    fallen = set(failed["session"].dt.to_string())
     if paused := sorted({gap["session"] for gap in entry["long_gaps"] if gap["kind"] == "halt"} & fallen):
         yield (
             f"HLT1 {symbol}: the other symbols traded through gaps on {', '.join(paused)}, which failed: pauses of "

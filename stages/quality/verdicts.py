@@ -4,7 +4,6 @@
 the same day.
 """
 
-from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from typing import Any
@@ -26,19 +25,27 @@ class HardFailure(DataContractError):
         return HardFailure, (self.check, self.detail, self.session)
 
 
-def verdict_alone(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A session of the report as its verdict, which is one object for all symbols; anything else as it is."""
-    return _verdict(found["session"], found["dropped"]) if "dropped" in found else found
+def verdict_alone(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a day of the report, the session and whether it was dropped; any other object as it is.
+
+    Days that say the same share one object: a report of many symbols has a million days.
+    """
+    return _day(found["session"], found["dropped"]) if {"session", "dropped"} <= found.keys() else found
 
 
 @cache
-def _verdict(session: str, dropped: bool) -> Mapping[str, Any]:
+def _day(session: str, dropped: bool) -> dict[str, Any]:
     return {"session": session, "dropped": dropped}
 
 
 def usable_sessions(report: dict[str, Any]) -> dict[str, tuple[date, ...]]:
     """Sessions per symbol that the gate did not drop, in order."""
     return {
-        symbol: tuple(sorted(date.fromisoformat(day["session"]) for day in one["days"] if not day["dropped"]))
+        symbol: tuple(sorted(_date(day["session"]) for day in one["days"] if not day["dropped"]))
         for symbol, one in report["symbols"].items()
     }
+
+
+@cache
+def _date(session: str) -> date:
+    return date.fromisoformat(session)

@@ -119,7 +119,7 @@ class _Stages:
 
     def correct(self, quantiles: pl.DataFrame, bars: Frames, usable: Usable) -> tuple[pl.DataFrame, pl.DataFrame]:
         calibration = calibrate(with_outcomes(quantiles, bars, usable), self.study.calibration)
-        return Scored.of(calibration.rows), Offsets.of(calibration.offsets)
+        return Scored.of(calibration.whole.rows), Offsets.of(calibration.whole.offsets)
 
     def answer_free(self, schedule: pl.DataFrame, market: Market) -> pl.DataFrame:
         study = self.study
@@ -152,7 +152,7 @@ class _Stages:
         calibration, weights = calibrated_free(
             with_outcomes(free, bars, usable), quantiles, study.calibration, study.forecaster.name, study.worth.eta
         )
-        return Scored.of(calibration.rows), FreeWeights.of(weights)
+        return Scored.of(calibration.whole.rows), FreeWeights.of(weights)
 
     def decide(self, bars: Frames, calibrated: pl.DataFrame) -> pl.DataFrame:
         study, search = self.study, self.record.search

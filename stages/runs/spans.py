@@ -1,16 +1,23 @@
 """The spans that `seal` wrote, each with everything needed to trade and score it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from stages.calibration.past import with_outcomes
+import polars as pl
+
 from stages.io.files import PartitionedTables, read_table
+from stages.io.parquet import read_distinct
+from stages.io.partitions import Partition, Rows, partitions_of
 from stages.runs.trial_log import log_opening
-from stages.tables.forecasts import Calibrated, Scored
+from stages.tables.contract import Table
+from stages.tables.forecasts import Calibrated, Scored, Traded
 from stages.tables.market import Bars, Calendar, Prices
 from stages.trading.book import SpanInputs
+from stages.trading.strategy import TRADABLE
+
+FORECASTS = "calibrated.parquet"
 
 
 def read_span(folder: Path, method: str) -> SpanInputs:
@@ -20,21 +27,7 @@ def read_span(folder: Path, method: str) -> SpanInputs:
     """
     return SpanInputs(
         bars=PartitionedTables.of(Prices, folder / "bars"),
-        forecasts=read_table(Scored, folder / "calibrated.parquet", method=[method]),
-        calendar=read_table(Calendar, folder / "calendar.parquet"),
-    )
-
-
-def open_span(folder: Path, name: str, method: str, usable: Mapping[str, tuple[date, ...]]) -> SpanInputs:
-    """The same for a part of the holdout and strategy `name`. The opening is logged before anything is read.
-
-    Its outcomes are stored nowhere; they are computed here from its bars.
-    """
-    log_opening(name, folder.name)
-    forecasts = read_table(Calibrated, folder / "calibrated.parquet", method=[method])
-    return SpanInputs(
-        bars=PartitionedTables.of(Prices, folder / "bars"),
-        forecasts=Scored.of(with_outcomes(forecasts, PartitionedTables.of(Bars, folder / "bars"), usable)),
+        forecasts=read_table(Scored, folder / FORECASTS, method=[method]),
         calendar=read_table(Calendar, folder / "calendar.parquet"),
     )
 
@@ -43,3 +36,48 @@ def keep_span(folder: Path, method: str) -> SpanInputs:
     """The same with all bars read now, for repeated use or after the folder is gone."""
     inputs = read_span(folder, method)
     return replace(inputs, bars=dict(inputs.bars))
+
+
+@dataclass(frozen=True)
+class SealedSpan:
+    """A span of which a symbol's forecasts, in the form of `table`, and bars are read where they are needed."""
+
+    folder: Path
+    table: type[Table]
+    bars: Mapping[str, Partition]
+    calendar: pl.DataFrame
+
+    @classmethod
+    def search(cls, folder: Path) -> Self:
+        """The search span, to be traded."""
+        return cls._of(folder, Traded, Prices)
+
+    @classmethod
+    def scored(cls, folder: Path) -> Self:
+        """The search span, to be scored and traded."""
+        return cls._of(folder, Scored, Prices)
+
+    @classmethod
+    def opened(cls, folder: Path, name: str) -> Self:
+        """A part of the holdout for strategy `name`; the opening is logged before anything is read.
+
+        Its outcomes are stored nowhere: they are computed from its bars.
+        """
+        log_opening(name, folder.name)
+        return cls._of(folder, Calibrated, Bars)
+
+    @classmethod
+    def _of(cls, folder: Path, forecasts: type[Table], bars: type[Table]) -> Self:
+        calendar = read_table(Calendar, folder / "calendar.parquet")
+        return cls(folder, forecasts, partitions_of(folder / "bars", bars), calendar)
+
+    def kinds(self) -> pl.DataFrame:
+        """The kinds of forecasts of every symbol: what `require_tradable` asks."""
+        return read_distinct(self.folder / FORECASTS, TRADABLE)
+
+
+def tables_of(spans: Iterable[SealedSpan], symbol: str, method: str) -> Iterator[Rows | Partition]:
+    """A symbol's forecasts by one calibration, and its bars, of each span."""
+    for span in spans:
+        yield Rows(span.table, span.folder / FORECASTS, symbol, method)
+        yield span.bars[symbol]

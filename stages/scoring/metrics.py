@@ -65,6 +65,11 @@ def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartSco
     return PartScores(found, pooled)
 
 
+def pooled_scores(part: pl.DataFrame, method: str) -> PartScores:
+    """The same without entries, for what is only told of all symbols together."""
+    return PartScores({}, [(cell, sums) for scope, cell, sums in _cells(part, method) if scope == "pooled"])
+
+
 @dataclass
 class ScoresTogether:
     """The parts added up so far; the sums of a pooled cell are added as they come, and no part is kept."""

@@ -6,7 +6,7 @@
 `cost_multiple` in multiples of the stated costs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
@@ -14,28 +14,12 @@ from typing import Any, Self
 import polars as pl
 
 from stages.tables.trades import PORTFOLIO, Trades
-from stages.trading.performance import book_of, kpis
-from stages.trading.simulate import simulate_each
-from stages.trading.strategy import Strategy
+from stages.trading.performance import Book, book_of, kpis
+from stages.trading.simulate import trade_each
+from stages.trading.strategy import Strategy, require_tradable
 
 Row = dict[str, Any]
 HELD, REDECIDED = "held", "redecided"
-
-
-@dataclass(frozen=True)
-class _Joined(Mapping[str, pl.DataFrame]):
-    """Bars of consecutive spans; a symbol's bars are joined when they are asked for."""
-
-    parts: Sequence[Mapping[str, pl.DataFrame]]
-
-    def __getitem__(self, symbol: str) -> pl.DataFrame:
-        return pl.concat(one[symbol] for one in self.parts)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.parts[0])
-
-    def __len__(self) -> int:
-        return len(self.parts[0])
 
 
 @dataclass(frozen=True)
@@ -46,44 +30,34 @@ class SpanInputs:
     forecasts: pl.DataFrame
     calendar: pl.DataFrame
 
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Consecutive spans as one."""
-        forecasts, calendar = (pl.concat(getattr(one, name) for one in parts) for name in ("forecasts", "calendar"))
-        return cls(_Joined([one.bars for one in parts]), forecasts, calendar)
-
     def traded(self, strategies: Sequence[Strategy]) -> list[pl.DataFrame]:
         """The trades of each strategy in these sessions."""
-        return [one.trades for one in simulate_each(self.bars, self.forecasts, self.calendar, strategies)]
+        for strategy in strategies:
+            require_tradable(strategy, self.forecasts)
+        return trade_each(self.bars, self.forecasts, self.calendar, strategies)
 
 
 @dataclass(frozen=True)
 class Span:
     """A span of sessions with the trades of the stated strategy."""
 
-    inputs: SpanInputs
+    calendar: pl.DataFrame
     trades: pl.DataFrame
 
     @classmethod
     def of(cls, inputs: SpanInputs, strategy: Strategy) -> Self:
         """These sessions, traded by the strategy."""
-        return cls(inputs, *inputs.traded([strategy]))
+        return cls(inputs.calendar, *inputs.traded([strategy]))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Consecutive spans as one; no position is held overnight."""
         trades = pl.concat(one.trades for one in parts).sort(Trades.primary_key())
-        return cls(SpanInputs.joined([one.inputs for one in parts]), trades)
+        return cls(pl.concat(one.calendar for one in parts), trades)
 
     def only(self, days: pl.Expr) -> Self:
-        """Some of its sessions, with their trades; bars stay as they are."""
-        forecasts, calendar = self.inputs.forecasts.filter(days), self.inputs.calendar.filter(days)
-        return type(self)(SpanInputs(self.inputs.bars, forecasts, calendar), self.trades.filter(days))
-
-    @property
-    def calendar(self) -> pl.DataFrame:
-        """Its calendar."""
-        return self.inputs.calendar
+        """Some of its sessions, with their trades."""
+        return type(self)(self.calendar.filter(days), self.trades.filter(days))
 
 
 def by_training(spans: Mapping[str, Span], until: date | None) -> dict[str, Span]:
@@ -123,27 +97,40 @@ def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str], trading
     return _table(rows)
 
 
-def cost_curve(spans: Mapping[str, Span], strategy: Strategy, multiples: Sequence[float]) -> pl.DataFrame:
-    """`cost_curve.csv`: the book at multiples of the stated costs, with its trades held and with new decisions."""
+def variants(strategy: Strategy, multiples: Sequence[float], later_by: int) -> list[Strategy]:
+    """The stated rule, to be decided anew: at multiples of its costs, and last with entries `later_by` bars later."""
+    costs, delay = strategy.costs.cost_mult, strategy.rules.entry_delay_bars
+    dearer = [strategy.with_costs(cost_mult=costs * multiple) for multiple in multiples]
+    return [*dearer, strategy.with_rules(entry_delay_bars=delay + later_by)]
+
+
+def cost_curve(
+    spans: Mapping[str, Span], redecided: Mapping[str, Sequence[Book]], strategy: Strategy, multiples: Sequence[float]
+) -> pl.DataFrame:
+    """`cost_curve.csv`: the book at multiples of the stated costs, with its trades held and with new decisions.
+
+    `redecided` are the books of the `variants`, by span.
+    """
     rows: list[Row] = []
-    dearer = [strategy.with_costs(cost_mult=strategy.costs.cost_mult * multiple) for multiple in multiples]
     for name, span in spans.items():
-        for multiple, redecided in zip(multiples, span.inputs.traded(dearer), strict=True):
-            for label, trades in ((HELD, repriced(span.trades, multiple)), (REDECIDED, redecided)):
+        for multiple, anew in zip(multiples, redecided[name][:-1], strict=True):
+            held = book_of(repriced(span.trades, multiple), span.calendar)
+            for label, book in ((HELD, held), (REDECIDED, anew)):
                 key = {"span": name, "trades_are": label, "cost_multiple": multiple}
-                rows.append(key | book_figures(span, trades, strategy.trading))
+                rows.append(key | kpis(book, span.calendar, len(strategy.trading)))
     return _table(rows)
 
 
-def delay_table(spans: Mapping[str, Span], strategy: Strategy, later_by: int) -> pl.DataFrame:
-    """`delay.csv`: the stated book, and the book with every entry `later_by` bars later."""
+def delay_table(
+    spans: Mapping[str, Span], redecided: Mapping[str, Sequence[Book]], strategy: Strategy, later_by: int
+) -> pl.DataFrame:
+    """`delay.csv`: the stated book, and the book with every entry `later_by` bars later, the last of the `variants`."""
     delay = strategy.rules.entry_delay_bars
-    later = strategy.with_rules(entry_delay_bars=delay + later_by)
     rows: list[Row] = []
     for name, span in spans.items():
-        (delayed,) = span.inputs.traded([later])
-        for bars, trades in ((delay, span.trades), (delay + later_by, delayed)):
-            rows.append({"span": name, "entry_delay_bars": bars} | book_figures(span, trades, strategy.trading))
+        stated = book_of(span.trades, span.calendar)
+        for bars, book in ((delay, stated), (delay + later_by, redecided[name][-1])):
+            rows.append({"span": name, "entry_delay_bars": bars} | kpis(book, span.calendar, len(strategy.trading)))
     return _table(rows)
 
 

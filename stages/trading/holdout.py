@@ -5,13 +5,16 @@ The holdout is one part named `all`, or one part a month. Gates judge it as a wh
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from stages.errors import ConfigurationError, shorten
 from stages.params.gates import GatesParams
 from stages.trading.strategy import Strategy
+
+if TYPE_CHECKING:
+    from stages.scoring.metrics import PartScores, ScoresTogether
 
 Document = dict[str, Any]
 OpenFor = str | Mapping[str, str | None] | None
@@ -55,14 +58,27 @@ def traded_kind(forecasts: pl.DataFrame, strategy: Strategy) -> pl.DataFrame:
     return forecasts.filter(*kind, pl.any_horizontal(pl.lit(value=False), *horizons))
 
 
-def forecast_figures(forecasts: pl.DataFrame, strategy: Strategy, params: GatesParams) -> list[Document]:
-    """Quality of the forecasts that the traded symbols use; one entry a horizon, symbols pooled."""
-    from stages.scoring.metrics import score  # a slow import that only an opened holdout needs
+def traded_scores(forecasts: pl.DataFrame, strategy: Strategy) -> "PartScores | None":
+    """Scores of the forecasts that the traded ones of some symbols use; None where there is no such forecast."""
+    from stages.scoring.metrics import pooled_scores  # a slow import that only an opened holdout needs
 
     traded = traded_kind(forecasts, strategy).filter(pl.col("symbol").is_in(strategy.trading))
-    pooled = score([traded], params, strategy.method)["pooled"] if traded.height else []
+    return pooled_scores(traded, strategy.method) if traded.height else None
+
+
+def scores_together(known: "ScoresTogether | None", added: "PartScores") -> "ScoresTogether":
+    """The scores of some more symbols beside those that are known."""
+    from stages.scoring.metrics import ScoresTogether
+
+    together = known or ScoresTogether()
+    together.add(added)
+    return together
+
+
+def forecast_figures(scores: "ScoresTogether | None", params: GatesParams) -> list[Document]:
+    """Quality of the forecasts that the traded symbols use, from their scores; one entry a horizon, symbols pooled."""
     return [
         {name: entry[name] for name in ("horizon_min", "n", "n_days")}
         | {name: entry["metrics"][name]["calibrated"] for name in SHOWN}
-        for entry in pooled
+        for entry in (scores.document(params)["pooled"] if scores else [])
     ]

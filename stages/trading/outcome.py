@@ -5,7 +5,7 @@ those that trade passes on the holdout. A symbol with nothing to forecast is exc
 does not fail a run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,9 +19,12 @@ from stages.sessions.spans import ALL
 from stages.tables.forecasts import FREE
 from stages.tables.trades import Daily, Trades
 from stages.trading.book import Span, book_figures, break_even
+from stages.trading.by_symbol import HOLDOUT, SEARCHED, SpanFigures
 from stages.trading.daily import daily_table
 from stages.trading.gates import evidence, sealed_gates, trading_gates
+from stages.trading.holding import benchmark
 from stages.trading.holdout import OpenFor, forecast_figures, sealed_words
+from stages.trading.performance import Book
 from stages.trading.strategy import Strategy
 
 Document = dict[str, Any]
@@ -33,7 +36,8 @@ CELL = ("symbol", "history_days", "horizon_min", "method")
 class Outcome:
     """A strategy by id, traded on the search span and on the holdout parts that are open for exactly this id.
 
-    `held` is the number of sessions of each holdout part: `{"all": 30}`, or a number by month.
+    `held` is the number of sessions of each holdout part: `{"all": 30}`, or a number by month. `figures` are of the
+    search span, the open parts and the opened holdout.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Outcome:
     search: Span
     held: Mapping[str, int]
     opened: Mapping[str, Span]
+    figures: Mapping[str, SpanFigures]
 
     @cached_property
     def released(self) -> Span | None:
@@ -72,7 +77,7 @@ class Outcome:
     @property
     def spans(self) -> dict[str, Span]:
         """The spans that are judged: the search span, and the whole holdout if it is open."""
-        return {"search": self.search} | ({"holdout": self.holdout} if self.holdout else {})
+        return {SEARCHED: self.search} | ({HOLDOUT: self.holdout} if self.holdout else {})
 
     @property
     def released_trades(self) -> pl.DataFrame:
@@ -86,6 +91,18 @@ class Outcome:
         return daily_table(self.released_trades, sessions, self.strategy.whitelist, self.strategy.trading)
 
     @property
+    def redecided(self) -> dict[str, Sequence[Book]]:
+        """The books of the strategy's `variants` by span."""
+        return {name: one.books for name, one in self.figures.items()}
+
+    @property
+    def benchmark(self) -> pl.DataFrame:
+        """Buy and hold of the symbols that may trade, or of the whitelist where none may, in the judged spans."""
+        sessions = {name: span.calendar["session"].sort() for name, span in self.spans.items()}
+        earned = {name: one.earned for name, one in self.figures.items()}
+        return benchmark(sessions, earned, self.strategy.trading or self.strategy.whitelist)
+
+    @property
     def ungated_daily(self) -> pl.DataFrame:
         """Daily P&L on the search span without the symbol gate, where nothing was traded with it; else no row.
 
@@ -93,8 +110,8 @@ class Outcome:
         """
         if self.search.trades.height:
             return Daily.create_empty()
-        span, whitelist = Span.of(self.search.inputs, self.strategy.ungated()), self.strategy.whitelist
-        return daily_table(span.trades, span.calendar["session"].to_list(), whitelist, whitelist)
+        sessions, whitelist = self.search.calendar["session"].to_list(), self.strategy.whitelist
+        return daily_table(self.figures[SEARCHED].span.trades, sessions, whitelist, whitelist)
 
 
 def gates_document(
@@ -133,8 +150,8 @@ def oos_document(outcome: Outcome, params: GatesParams) -> Document:
         "status": outcome.status,
         "words": outcome.sealed_words,
         "held": dict(outcome.held),
-        **_released(outcome.holdout, outcome.strategy, params),
-        "months": {name: _released(span, outcome.strategy, params) for name, span in outcome.months.items()},
+        **_released(outcome, HOLDOUT, outcome.holdout, params),
+        "months": {name: _released(outcome, name, span, params) for name, span in outcome.months.items()},
     }
 
 
@@ -167,13 +184,15 @@ def _over_free(entries: Iterable[Mapping[str, Any]], horizon_min: int) -> float 
     return next(found, None)
 
 
-def _released(span: Span | None, strategy: Strategy, params: GatesParams) -> Document:
+def _released(outcome: Outcome, name: str, span: Span | None, params: GatesParams) -> Document:
     """The figures of a holdout part: its sessions, its book, and the quality of the traded forecasts."""
+    if span is None:
+        return dict.fromkeys(("sessions", "kpis", "break_even_cost_multiple", "forecasts"))
     return {
-        "sessions": span.calendar["session"].dt.to_string().to_list() if span else None,
-        "kpis": book_figures(span, span.trades, strategy.trading) if span else None,
-        "break_even_cost_multiple": break_even(span) if span else None,
-        "forecasts": forecast_figures(span.inputs.forecasts, strategy, params) if span else None,
+        "sessions": span.calendar["session"].dt.to_string().to_list(),
+        "kpis": book_figures(span, span.trades, outcome.strategy.trading),
+        "break_even_cost_multiple": break_even(span),
+        "forecasts": forecast_figures(outcome.figures[name].scores, params),
     }
 
 

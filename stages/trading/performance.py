@@ -9,9 +9,9 @@ a day; `exposure` share of the minutes.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -81,6 +81,13 @@ class Book:
     trades: int
     wins: int
     exposure_min: int
+
+    @classmethod
+    def together(cls, books: Iterable[Self]) -> Self:
+        """One book of all of them: the same sessions, other symbols."""
+        every = list(books)
+        net_units = np.sum([book.net_units for book in every], axis=0)
+        return cls(net_units, *(sum(column) for column in zip(*(book.totals for book in every), strict=True)))
 
     @property
     def totals(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ come from bars, each at the time they happen).
 `DataContractError` when bars, forecasts and calendar do not match.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -50,29 +50,43 @@ def simulate(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategy: Strategy
 ) -> Result:
     """Trade `strategy` on every session of `calendar`."""
-    return simulate_each(bars, forecasts, calendar, [strategy])[0]
+    require_tradable(strategy, forecasts)
+    trades, signals = [], []
+    for _, rows, walked in _walks(bars, forecasts, calendar, [strategy]):
+        if walked is not None:
+            trades.append(_trades(walked, rows))
+        signals.append(_untraded(rows) if walked is None else _signals(walked, rows))
+    return Result(_whole(Trades, trades), _whole(Signals, signals))
 
 
-def simulate_each(
+def trade_each(
     bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategies: Sequence[Strategy]
-) -> list[Result]:
-    """The same for several strategies; the bars of a symbol are read once, and only if one of them trades it."""
-    rows = [_rows_by_symbol(forecasts, strategy) for strategy in strategies]
+) -> list[pl.DataFrame]:
+    """The trades of several strategies that `require_tradable` has passed, possibly on some symbols of a span only."""
     trades: list[list[pl.DataFrame]] = [[] for _ in strategies]
-    signals: list[list[pl.DataFrame]] = [[] for _ in strategies]
+    for n, rows, walked in _walks(bars, forecasts, calendar, strategies):
+        if walked is not None:
+            trades[n].append(_trades(walked, rows))
+    return [_whole(Trades, parts) for parts in trades]
+
+
+def _walks(
+    bars: Mapping[str, pl.DataFrame], forecasts: pl.DataFrame, calendar: pl.DataFrame, strategies: Sequence[Strategy]
+) -> Iterator[tuple[int, pl.DataFrame, _Walked | None]]:
+    """By symbol and strategy: the strategy's number, its forecasts, and its walk; None for a symbol without costs.
+
+    The bars of a symbol are read once, and only if one of the strategies trades it.
+    """
+    rows = [_rows_by_symbol(forecasts, strategy) for strategy in strategies]
     for symbol in sorted(set().union(*rows)):
         read = cache(partial(bars_of, symbol, bars))
         for n, strategy in enumerate(strategies):
-            if symbol not in rows[n]:
-                continue
-            mine, costs = rows[n][symbol], symbol_costs(strategy.costs, symbol)
-            if costs is None:
-                signals[n].append(_untraded(mine))
-                continue
-            walked = _walk(market_of(symbol, read(), mine, calendar, strategy.rules), strategy, costs)
-            trades[n].append(_trades(walked, mine))
-            signals[n].append(_signals(walked, mine))
-    return [Result(_whole(Trades, trades[n]), _whole(Signals, signals[n])) for n in range(len(strategies))]
+            if symbol in rows[n]:
+                mine, costs = rows[n][symbol], symbol_costs(strategy.costs, symbol)
+                if costs is None:
+                    yield n, mine, None
+                else:
+                    yield n, mine, _walk(market_of(symbol, read(), mine, calendar, strategy.rules), strategy, costs)
 
 
 def _whole(table: type[Table], parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -81,9 +95,8 @@ def _whole(table: type[Table], parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _rows_by_symbol(forecasts: pl.DataFrame, strategy: Strategy) -> dict[str, pl.DataFrame]:
     """The forecasts that this strategy uses by symbol, oldest first."""
-    made = forecasts.filter(model=strategy.model)
-    require_tradable(strategy, made)
-    used = made.filter(method=strategy.method, history_days=strategy.rules.history_days).sort("snapshot_utc")
+    kind = {"model": strategy.model, "method": strategy.method, "history_days": strategy.rules.history_days}
+    used = forecasts.filter(**kind).sort("snapshot_utc")
     of_symbols = {symbol: rows for (symbol,), rows in used.partition_by("symbol", as_dict=True).items()}
     traded = {symbol: rows.filter(horizon_min=strategy.horizon_min(symbol)) for symbol, rows in of_symbols.items()}
     return {symbol: rows for symbol, rows in traded.items() if rows.height}

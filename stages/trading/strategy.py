@@ -97,10 +97,16 @@ class Strategy:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+TRADABLE = ("symbol", "history_days", "horizon_min", "model", "method")
+
+
 def require_tradable(strategy: Strategy, forecasts: pl.DataFrame) -> None:
-    """Refuse a strategy that asks for forecasts that do not exist, or trades a symbol without costs."""
+    """Refuse a strategy that asks for forecasts that do not exist, or trades a symbol without costs.
+
+    Of the forecasts, only the columns `TRADABLE` are needed.
+    """
     require_costs(strategy.costs, strategy.whitelist)
-    rules = strategy.rules
+    rules, forecasts = strategy.rules, forecasts.filter(model=strategy.model)
     require_forecast("rules.history_days", [rules.history_days], forecasts["history_days"])
     require_forecast("rules.horizon_min", [rules.horizon_min], forecasts["horizon_min"])
     by_symbol = rules.horizon_min_by_symbol

@@ -78,14 +78,24 @@ def compare(asked: pl.DataFrame, free: pl.DataFrame) -> Compared:
 
 
 def day_values(questions: pl.DataFrame, value: str, symbols: Sequence[str], horizon_min: int) -> Days:
-    """The days of one of `Compared`'s values at one horizon; `symbols` are all that the universe holds.
+    """The days of one of `Compared`'s values at one horizon; `symbols` are all that the universe holds."""
+    mine = questions.filter(pl.col("symbol").is_in(list(symbols)))
+    return days_of(symbol_days(mine, value, horizon_min), symbols)
+
+
+def symbol_days(questions: pl.DataFrame, value: str, horizon_min: int) -> pl.DataFrame:
+    """One row a session and symbol: the mean `x` of one of `Compared`'s values at one horizon, and how many, `n`.
 
     Sums run over sorted values, so neither the order of rows nor the names of symbols change a bit.
     """
-    chosen = (pl.col("horizon_min") == horizon_min) & pl.col("symbol").is_in(list(symbols))
-    found = questions.filter(chosen, pl.col(value).is_not_null()).select("session", "symbol", pl.col(value).alias("x"))
-    by_day = _means(_means(found, ["session", "symbol"]), ["session"]).rename({"n": "n_symbols"})
-    asked = found.group_by("session").len("n_questions").with_columns(pl.col("n_questions").cast(pl.Int64))
+    found = questions.filter(pl.col(value).is_not_null(), horizon_min=horizon_min)
+    return _means(found.select("session", "symbol", pl.col(value).alias("x")), ["session", "symbol"])
+
+
+def days_of(rows: pl.DataFrame, symbols: Sequence[str]) -> Days:
+    """The days of `symbol_days` of these symbols, which are all that count."""
+    by_day = _means(rows.drop("n"), ["session"]).rename({"n": "n_symbols"})
+    asked = rows.group_by("session").agg(n_questions=pl.col("n").sum())
     days = by_day.join(asked, on="session", how="left", maintain_order="left")
     present = days.filter(2 * pl.col("n_symbols") >= len(set(symbols)))
     table = present.select("session", rounded(pl.col("x"), DECIMALS).alias("x"), "n_questions", "n_symbols")

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
-from stages.tables.forecasts import FREE, MIX, is_untrained, makers
+from stages.tables.forecasts import FREE
 from stages.tables.worth import WorthDays
-from stages.worth.day_values import SHAPE, compare
+from stages.worth.day_values import SHAPE
 from stages.worth.evidence import rejected_together
 from stages.worth.money import MoneyDays
 from stages.worth.price_of_evidence import more_sessions, price_of_a_call, sessions_to_know
@@ -32,9 +32,7 @@ DECIMALS = 9
 def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, Any], pl.DataFrame]:
     """`worth.json` and `WorthDays` of the study with this id."""
     money, bought = sides.money, sides.bought
-    compared = compare(sides.asked, sides.free[MIX])
-    all_series = list(series_of(study, sides, compared))
-    found = {(one.question, one.cell): (one, one.judged()) for one in all_series}
+    found = {(one.question, one.cell): (one, one.judged()) for one in series_of(study, sides)}
     series, finding = found[study.worth.decide_by, PRIMARY]
     last = series.counted[finding.days - 1] if finding.days else None
     undecided = finding.state == State.NOT_YET_KNOWN and len(finding.by_day.x) > 0
@@ -52,7 +50,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         step=STEP_SESSIONS,
         free_weights=dict(sides.weights),
         training=Training(
-            unseen=study.forecaster.trained_until is None and is_untrained(makers(sides.asked)),
+            unseen=study.forecaster.trained_until is None and sides.untrained,
             trained_until=study.forecaster.trained_until,
             sessions_before=before,
             sessions_after=len(series.x) - before,
@@ -62,12 +60,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     )
     beside = _beside(found, study.worth.alpha) | {
         "seen": _seen(series),
-        "left_out": {
-            "void": compared.void,
-            "uncalibrated": compared.uncalibrated,
-            "no_scale": compared.no_scale,
-            "days_set_aside": found[SHAPE, PRIMARY][0].set_aside,
-        },
+        "left_out": sides.left_out._asdict() | {"days_set_aside": found[SHAPE, PRIMARY][0].set_aside},
     }
     return result.as_document() | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
 

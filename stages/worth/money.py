@@ -8,7 +8,7 @@ are left out on both sides, since they would judge the asked forecasts by their 
 *Time*: a day's value is known at its close.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Self
@@ -18,9 +18,6 @@ import polars as pl
 
 from stages.params.worth import WorthParams
 from stages.tables.forecasts import MIX
-from stages.tables.trades import PORTFOLIO
-from stages.trading.book import SpanInputs
-from stages.trading.daily import daily_table
 from stages.trading.strategy import Strategy
 from stages.worth.evidence import Floats
 
@@ -71,47 +68,41 @@ class MoneyDays:
     sd: float
 
 
-def money_days(
-    asked: SpanInputs, free: Mapping[str, pl.DataFrame], strategy: Strategy, bought: Bought, params: WorthParams
-) -> MoneyDays:
-    """Every session of `asked` in which its forecasts are calibrated; `free` by name, `free_mix` among them.
+def pair_apart(free: Collection[str]) -> tuple[str, str]:
+    """The two free forecasts between which the deviation of a day is planned: no answer to it is paid."""
+    first, second, *_ = (*(name for name in PAIRED if name in free), MIX, MIX)
+    return first, second
 
-    The planned deviation is that between two free forecasts, which is known without any answer that was paid.
+
+def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> dict[str, Strategy]:
+    """The stated rule on each side's forecasts, by its model and history; every symbol of the whitelist trades them."""
+    return {
+        side: replace(strategy.with_rules(history_days=days), model=model).ungated()
+        for side, (model, days) in kinds.items()
+        if strategy.whitelist
+    }
+
+
+def money_days(net_bp: Mapping[str, pl.DataFrame], bought: Bought, params: WorthParams) -> MoneyDays:
+    """Every session of `bought`, in which the asked forecasts are calibrated.
+
+    *Tables*: `net_bp` has by side what each symbol of the whitelist earns by `session`, after costs, as `net_bp`.
     """
-    bought = bought.only(asked.forecasts.filter("calibrated")["session"].unique())
-    names = [name for name in PAIRED if name in free]
-    first, second = (*names, MIX)[:2]
-
-    sides = {ASKED: asked.forecasts, **{name: free[name] for name in (MIX, first, second)}}
-    net_bp = daily_net_bp(asked, sides, strategy, bought.sessions)
+    earned = {side: _by_day(rows, bought.sessions) for side, rows in net_bp.items()}
+    none = np.zeros(len(bought.sessions))
+    first, second = pair_apart(net_bp)
     unit = 1.0 if params.notional is None else params.notional / BP
-    gross = (net_bp[ASKED] - net_bp[MIX]) * unit
-    apart = (net_bp[first] - net_bp[second]) * unit
+    gross = (earned.get(ASKED, none) - earned.get(MIX, none)) * unit
+    apart = (earned.get(first, none) - earned.get(second, none)) * unit
     sd = float(np.std(apart, ddof=1)) if len(apart) > 1 else 0.0
     return MoneyDays(bought=bought, gross=gross, net=gross - _price_of_days(bought, params), sd=sd or LEAST_SD * unit)
 
 
-def daily_net_bp(
-    inputs: SpanInputs, sides: Mapping[str, pl.DataFrame], strategy: Strategy, sessions: Sequence[date]
-) -> dict[str, Floats]:
-    """By side: what the rule earns on its forecasts in each of these sessions, after costs, summed over its symbols.
-
-    Forecasts of a side are of one model and history; every symbol of the whitelist trades them, whatever gates say.
-    """
-    earned = {name: np.zeros(len(sessions)) for name in sides}
-    trading = {name: rows for name, rows in sides.items() if rows.height and strategy.whitelist}
-    if not trading:
-        return earned
-    own = [
-        replace(strategy.with_rules(history_days=rows["history_days"][0]), model=rows["model"][0]).ungated()
-        for rows in trading.values()
-    ]
-    together = replace(inputs, forecasts=pl.concat(trading.values()))
-    for name, one, trades in zip(trading, own, together.traded(own), strict=True):
-        daily = daily_table(trades, list(sessions), one.whitelist, one.trading).filter(pl.col("symbol") != PORTFOLIO)
-        summed = daily.group_by("session").agg(pl.col("net_bp").sort().sum()).sort("session")
-        earned[name] = summed["net_bp"].to_numpy()
-    return earned
+def _by_day(rows: pl.DataFrame, sessions: Sequence[date]) -> Floats:
+    """The sum over symbols in each of these sessions."""
+    mine = rows.filter(pl.col("session").is_in(list(sessions)))
+    summed = mine.group_by("session").agg(pl.col("net_bp").sort().sum()).sort("session")
+    return np.asarray(summed["net_bp"].to_numpy())
 
 
 def _price_of_days(bought: Bought, params: WorthParams) -> Floats:

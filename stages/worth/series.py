@@ -5,17 +5,17 @@
 *Time*: only days after `forecaster.trained_until` are evidence. A day's value is known once its outcomes are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
 from stages.tables.forecasts import MIX
-from stages.worth.day_values import DIRECTION, SHAPE, Compared, compare, day_values
+from stages.worth.day_values import DIRECTION, SHAPE, days_of
 from stages.worth.evidence import Floats
 from stages.worth.verdict import Finding, Terms, judge
 
@@ -23,23 +23,42 @@ if TYPE_CHECKING:
     from stages.worth.money import Bought, MoneyDays  # its numba is slow to load, and a plan trades nothing
 
 PRIMARY, RAW, MONEY = "primary", "raw", "money"
+CALIBRATED = "calibrated"
 LOG10 = np.log(10.0)
+
+
+class Comparison(NamedTuple):
+    """The asked forecasts against a free one: a column of `Compared` at a horizon."""
+
+    free: str
+    column: str
+    horizon_min: int
+
+
+class LeftOut(NamedTuple):
+    """How many questions were left out of the comparison with `free_mix`, as in `Compared`."""
+
+    void: int
+    uncalibrated: int
+    no_scale: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
     """Both sides of a study on the search span.
 
-    `free` by name, `free_mix` among them; `weights` are the last ones of the mix, by name. `learns_here`: the asked
-    forecaster is local, so nothing is paid; a program of the user's may still have been trained on these days.
+    `days` are those of each symbol, by what is compared; `weights` are the last ones of the mix, by name.
+    `learns_here`: the asked forecaster is local, so nothing is paid; a program of the user's may still have been
+    trained on these days, while an `untrained` one was not.
     """
 
-    asked: pl.DataFrame
-    free: Mapping[str, pl.DataFrame]
+    days: Mapping[Comparison, pl.DataFrame]
+    left_out: LeftOut
     weights: Mapping[str, float]
     bought: "Bought"
     money: "MoneyDays"
     learns_here: bool
+    untrained: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,52 +132,46 @@ def terms_of(study: StageStudy) -> Terms:
 
 @dataclass(frozen=True)
 class Cell:
-    """What is compared: a question, its name, a column of `Compared`, symbols and horizon."""
+    """What is compared: a question, its name, the comparison, and the symbols."""
 
     question: str
     name: str
-    column: str
+    compared: Comparison
     symbols: Sequence[str]
-    horizon_min: int
 
 
-def _cells(study: StageStudy) -> Iterator[Cell]:
-    """Every comparison with the free mix, the primary ones first."""
+def cells_of(study: StageStudy, free: Collection[str]) -> Iterator[Cell]:
+    """Every comparison with the free forecasts, the primary ones with the mix first."""
     symbols, horizon = study.universe.symbols, primary_horizon(study)
     for question in (SHAPE, DIRECTION):
-        yield Cell(question, PRIMARY, f"{question}_calibrated", symbols, horizon)
-        yield Cell(question, RAW, f"{question}_raw", symbols, horizon)
+        for name, version in ((PRIMARY, CALIBRATED), (RAW, RAW)):
+            yield Cell(question, name, Comparison(MIX, f"{question}_{version}", horizon), symbols)
+    shape = f"{SHAPE}_{CALIBRATED}"
     for minutes in study.requests.horizons_min:
         if minutes != horizon:
-            yield Cell(SHAPE, f"horizon={minutes}", f"{SHAPE}_calibrated", symbols, minutes)
+            yield Cell(SHAPE, f"horizon={minutes}", Comparison(MIX, shape, minutes), symbols)
     for symbol in sorted(symbols) if len(symbols) > 1 else ():
-        yield Cell(SHAPE, f"symbol={symbol}", f"{SHAPE}_calibrated", [symbol], horizon)
+        yield Cell(SHAPE, f"symbol={symbol}", Comparison(MIX, shape, horizon), [symbol])
+    for name in sorted(set(free) - {MIX, study.forecaster.name}):
+        yield Cell(SHAPE, f"free={name}", Comparison(name, shape, horizon), symbols)
 
 
-def series_of(study: StageStudy, sides: Sides, compared: Compared) -> Iterator[Series]:
+def series_of(study: StageStudy, sides: Sides) -> Iterator[Series]:
     """The days of every cell of every question."""
     terms, until = terms_of(study), study.forecaster.trained_until
-
-    def days(cell: Cell, of: Compared) -> Series:
-        found = day_values(of.questions, cell.column, cell.symbols, cell.horizon_min)
-        table = found.table
-        return Series(
+    for cell in cells_of(study, {one.free for one in sides.days}):
+        rows = sides.days[cell.compared]
+        found = days_of(rows.filter(pl.col("symbol").is_in(list(cell.symbols))), cell.symbols)
+        yield Series(
             question=cell.question,
             cell=cell.name,
-            sessions=table["session"].to_list(),
-            x=table["x"].to_numpy(),
-            n_questions=table["n_questions"].to_list(),
+            sessions=found.table["session"].to_list(),
+            x=found.table["x"].to_numpy(),
+            n_questions=found.table["n_questions"].to_list(),
             terms=terms,
             trained_until=until,
             set_aside=found.set_aside,
         )
-
-    for cell in _cells(study):
-        yield days(cell, compared)
-    for name, rows in sorted(sides.free.items()):
-        if name not in {MIX, study.forecaster.name}:
-            cell = Cell(SHAPE, f"free={name}", f"{SHAPE}_calibrated", study.universe.symbols, primary_horizon(study))
-            yield days(cell, compare(sides.asked, rows))
     yield Series(
         question=MONEY,
         cell=PRIMARY,

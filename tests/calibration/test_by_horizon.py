@@ -38,8 +38,8 @@ def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="module")
 def whole() -> tuple[pl.DataFrame, pl.DataFrame]:
     calibration = calibrate(forecasts("asked", "persistence"), PARAMS)
-    assert set(calibration.rows["group_used"].str.split("@").list.get(0)) >= {"identity", "pooled", *SYMBOLS}
-    return Calibrated.of(calibration.rows), Offsets.of(calibration.offsets)
+    assert set(calibration.whole.rows["group_used"].str.split("@").list.get(0)) >= {"identity", "pooled", *SYMBOLS}
+    return Calibrated.of(calibration.whole.rows), Offsets.of(calibration.whole.offsets)
 
 
 def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, at_once):
@@ -54,11 +54,12 @@ def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, at_once):
     corrected, warmed = [work("", *one)[0] for one in given[0]], [work("", *one)[1] for one in given[1]]
 
     parts = [Calibrated.of(part) for part in parts_of(corrected)]
-    assert len(parts) == -(-len(SYMBOLS) // at_once)
+    assert len(parts) == len(SYMBOLS)
+    assert len(corrected[0].parts) == -(-len(SYMBOLS) // at_once)
     assert pl.concat(parts).equals(whole[0])
     assert pl.concat(Offsets.of(part) for part in beside_of(corrected)).equals(whole[1])
     assert sum(one.at_grid_end[1] for one in corrected) == whole[1].filter(method="widen").height
-    assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(Calibrated.of(mixed.rows))
+    assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(Calibrated.of(mixed.whole.rows))
     assert FreeWeights.of(pl.concat(beside_of(warmed))).equals(FreeWeights.of(weights))
 
 

@@ -170,7 +170,7 @@ def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():
         params = CALIBRATION.model_copy(
             update={"methods": ("widen",), "min_outcomes": 9, "window_sessions": 9, "widen_grid": grid}
         )
-        return calibrate(days, params).at_grid_end(grid)
+        return calibrate(days, params).whole.at_grid_end(grid)
 
     assert (at_end(-0.5, 0.0, 1.0), at_end(0.0, 3.5), at_end(0.0, 3.5, 4.0)) == ((2, 4), (2, 4), (0, 4))
 
@@ -318,10 +318,12 @@ def test_the_order_of_rows_and_of_symbols_changes_nothing():
 def test_offsets_tell_what_was_added_to_each_symbol_group_and_session_and_join_back_to_the_rows(method):
     params = CALIBRATION.model_copy(update={"methods": (method,), "method": method})
     calibration = calibrate(with_truth(50, symbols=("A", "B"), spread=0.4), params)
-    corrected = calibration.rows.filter("calibrated")
+    corrected = calibration.whole.rows.filter("calibrated")
     key = ["symbol", "model", "group", "session"]
 
-    joined = corrected.rename({"group_used": "group"}).join(Offsets.of(calibration.offsets), on=key, validate="m:1")
+    joined = corrected.rename({"group_used": "group"}).join(
+        Offsets.of(calibration.whole.offsets), on=key, validate="m:1"
+    )
 
     assert joined.height == corrected.height
     assert (joined["last_outcome_used_utc"] == joined["last_outcome_used_utc_right"]).all()
@@ -343,9 +345,9 @@ def test_too_narrow_intervals_reach_their_nominal_coverage():
 def test_parts_follow_each_other_in_the_order_of_the_table_whatever_their_size(monkeypatch):
     monkeypatch.setattr(methods, "SYMBOLS_AT_ONCE", 2)
     calibration = calibrate(with_truth(20, symbols=("C", "A", "E", "B", "D"), spread=0.4), CALIBRATION)
-    parts = [Calibrated.of(part) for part in calibration.parts()]
+    parts = [Calibrated.of(part.rows) for part in calibration.parts()]
     assert [sorted(part["symbol"].unique()) for part in parts] == [["A", "B"], ["C", "D"], ["E"]]
-    assert pl.concat(parts).equals(Calibrated.of(calibration.rows))
+    assert pl.concat(parts).equals(Calibrated.of(calibration.whole.rows))
 
 
 def test_every_method_that_params_may_name_exists():

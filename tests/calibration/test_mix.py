@@ -62,7 +62,7 @@ def test_no_key_of_a_free_answer_reaches_those_who_name_the_asked_model():
         key=pl.when(pl.col("model") == "free:command").then(pl.lit("0" * 32))
     )
     calibration, _ = calibrated_free(frame, frame, CALIBRATION, NOBODY, 5.0)
-    assert calibration.rows["key"].null_count() == calibration.rows.height
+    assert calibration.whole.rows["key"].null_count() == calibration.whole.rows.height
 
 
 def test_a_candidate_that_is_worse_every_day_loses_weight_every_day():
@@ -181,7 +181,7 @@ def test_the_asked_forecaster_is_no_part_of_the_mix_and_stays_a_row_of_its_own()
 
     assert set(told["model"]) == {"free:ewma_fhs"}
     assert mixed.select(QUANTILES).equals(frame.filter(model="free:ewma_fhs").select(QUANTILES))
-    assert set(calibration.rows["model"]) == {"free:har", "free:ewma_fhs", "free:free_mix"}
+    assert set(calibration.whole.rows["model"]) == {"free:har", "free:ewma_fhs", "free:free_mix"}
 
 
 def test_the_warm_up_moves_the_first_weights_and_is_in_no_calibrated_row():
@@ -190,7 +190,7 @@ def test_the_warm_up_moves_the_first_weights_and_is_in_no_calibrated_row():
     calibration, told = calibrated_free(frame, asked, CALIBRATION, NOBODY, 5.0)
     cold = free_mix(asked, NOBODY, 5.0)[1]
 
-    assert Calibrated.of(calibration.rows)["session"].min() == FIRST_DAY + timedelta(days=5)
+    assert Calibrated.of(calibration.whole.rows)["session"].min() == FIRST_DAY + timedelta(days=5)
     first = pl.col("session") == FIRST_DAY + timedelta(days=5)
     assert set(cold.filter(first)["weight"]) == {0.5}
     assert 0.5 not in set(told.filter(first)["weight"])
@@ -199,8 +199,8 @@ def test_the_warm_up_moves_the_first_weights_and_is_in_no_calibrated_row():
 def test_free_forecasts_are_corrected_by_the_stated_method_as_the_asked_ones_are():
     frame = answers(40, har=1.0, ewma_fhs=1.5)
     calibration, _ = calibrated_free(frame, frame, CALIBRATION, NOBODY, 5.0)
-    alone = calibrate(frame.filter(model="free:har"), CALIBRATION).rows.filter(method=CALIBRATION.method)
-    found = Calibrated.of(calibration.rows)
+    alone = calibrate(frame.filter(model="free:har"), CALIBRATION).whole.rows.filter(method=CALIBRATION.method)
+    found = Calibrated.of(calibration.whole.rows)
 
     assert set(found["method"]) == {CALIBRATION.method}
     assert found.filter(model="free:har").equals(Calibrated.of(alone))

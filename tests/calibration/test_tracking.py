@@ -65,7 +65,7 @@ def test_one_forecast_a_day_follows_the_papers_recursion(pair, nominal, saturati
     score = (pl.max_horizontal(pl.col(low) - pl.col("y_bp"), pl.col("y_bp") - pl.col(high)) / 15.0).alias("score")
     scores = frame.select(score)["score"].to_list()
 
-    offsets = calibrate(frame, CALIBRATION.model_copy(update={"methods": ("pid",)} | params)).offsets
+    offsets = calibrate(frame, CALIBRATION.model_copy(update={"methods": ("pid",)} | params)).whole.offsets
     offsets = offsets[f"offset_{high}"].to_list()
 
     assert offsets == pytest.approx(the_paper_says(scores[40:], offsets[0], nominal, params), abs=1e-8)

@@ -14,10 +14,11 @@ import yaml
 
 from stages.engine import engine
 from stages.io import settings
-from stages.io.files import read_sheet, read_table, write_json, write_table
+from stages.io.files import read_csv, read_json, read_sheet, read_table, write_json, write_table
 from stages.io.partitions import MANIFEST
 from stages.tables.forecasts import FreeWeights
 from stages.tables.market import Calendar
+from stages.tables.trades import Trades
 from stages.trading import trade_grid
 from stages.trading.trade_grid import blocks_of
 from tests.benchmarks.bench_sweep import study
@@ -28,7 +29,16 @@ from tests.support.large_market import folder_of_stages, params_of, symbols_of
 pytestmark = [pytest.mark.xdist_group("cluster"), pytest.mark.journey]  # a scheduler and workers are started
 BY_SYMBOL = ("list_source", "fetch_bars", "check_data", "build_features", "build_requests", "forecast_free")
 SCORED = (*BY_SYMBOL, "forecast", "calibrate", "seal", "score_forecasts")
+JUDGED = ("list_source", "judge_worth", "sweep", "backtest", "evaluate")
 SEALED = {"holdout_sessions": 5, "embargo_sessions": 1}
+EVERY_CELL_PASSES = {
+    "policy": "point",
+    "coverage_rule": "point",
+    "coverage_tol": 1.0,
+    "rmae_lt": 1e3,
+    "rrmse_lt": 1e3,
+    "fdr": None,
+}
 SYMBOLS = symbols_of(5)
 FIRST, LAST = date(2024, 9, 3), date(2024, 9, 27)
 GRID = {"horizon_min": [10, 5], "k_sigma": [0.1, 0.5, 1.0], "s_stop": [1.0, 2.0]}
@@ -77,19 +87,44 @@ def run(folder: Path, stages: tuple[str, ...], choice: str) -> dict[str, str]:
 def by_a_loop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("loop") / "study"
     folder_of_stages(folder, asked(SYMBOLS))
-    return run(folder, SCORED, "loop")
+    return judged(folder, "loop")
 
 
 def asked(symbols: list[str]) -> dict:
-    """Params of these symbols, with a holdout that is short enough."""
+    """Params of these symbols, which may all trade, with a holdout that is short enough."""
     params = params_of(symbols, FIRST, LAST, history_days=[5])
-    return params | {"split": params["split"] | SEALED}
+    costs = {"half_spread_ticks": dict.fromkeys(SYMBOLS, 1.0), "tick_size": dict.fromkeys(SYMBOLS, 0.01)}
+    return params | {
+        "split": params["split"] | SEALED,
+        "universe": params["universe"] | {"whitelist": SYMBOLS},
+        "costs": params["costs"] | costs,
+        "gates": params["gates"] | EVERY_CELL_PASSES,
+    }
 
 
-def test_every_table_from_bars_to_scores(tmp_path: Path, by_a_loop: dict[str, str], other_engine: str):
+def judged(folder: Path, choice: str) -> dict[str, str]:
+    """What all stages to the verdict write, once sealed and then with the holdout open for the strategy."""
+    run(folder, SCORED, choice)
+    state(folder, asked(SYMBOLS))  # the order of symbols is part of every id
+    found = run(folder, JUDGED, choice)
+    assert not read_csv(Trades, folder / "artifacts/backtest/bt_trades.csv").is_empty()
+    params = asked(SYMBOLS)
+    params["split"] |= {"open_holdout": read_json(folder / "artifacts/evaluate/oos.json")["strategy_id"]}
+    state(folder, params)
+    opened = run(folder, ("list_source", "evaluate"), choice)
+    assert not read_csv(Trades, folder / "artifacts/evaluate/oos_trades.csv").is_empty()
+    return found | {f"opened/{name}": digest for name, digest in opened.items() if name.startswith("evaluate/")}
+
+
+def state(folder: Path, params: dict) -> None:
+    """Make these its params."""
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def test_every_table_from_bars_to_the_verdict(tmp_path: Path, by_a_loop: dict[str, str], other_engine: str):
     symbols = [*SYMBOLS[2:], *SYMBOLS[:2]] if other_engine == "backwards" else SYMBOLS
     folder_of_stages(tmp_path / "study", asked(symbols))
-    assert run(tmp_path / "study", SCORED, other_engine) == by_a_loop
+    assert judged(tmp_path / "study", other_engine) == by_a_loop
     questions = [name for name in by_a_loop if name.startswith("build_requests/requests/")]
     assert len(questions) == len(SYMBOLS) * 14 * 4  # sessions after five, snapshots a day
 

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stages.errors import DataContractError
-from stages.io.files import PartitionedTables, read_json, read_table, write_table
+from stages.io.files import PartitionedTables, read_json, read_table, write_json, write_table
 from stages.io.partitions import Rows
 from stages.tables.forecasts import Scored
 from stages.tables.market import Bars, Prices
@@ -94,3 +94,9 @@ def test_a_key_that_a_document_lacks_is_told_with_its_file(tmp_path):
         document["symbols"]["A"]["days"]
     assert document == {"symbols": {"A": {}}}
     assert document.get("files") is None
+
+
+def test_what_json_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="set is no JSON"):
+        write_json({"a": {1}}, tmp_path / "a.json")
+    assert not (tmp_path / "a.json").exists()

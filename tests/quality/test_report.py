@@ -55,18 +55,6 @@ def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> No
     require_sound(report, ["AAA", "BBB"])
 
 
-def test_of_the_written_report_verdicts_alone_are_the_same_verdicts(tmp_path: Path) -> None:
-    report = report_on(AAA=lacking(TUESDAY), BBB=delivery(seed=2))
-    write_json(report, tmp_path / "report.json")
-    read = read_json(tmp_path / "report.json", verdict_alone)
-
-    assert usable_sessions(read) == usable_sessions(report)
-    (first, second) = (read["symbols"][symbol]["days"] for symbol in ("AAA", "BBB"))
-    assert first[0] is second[0], "one object for all symbols"
-    assert first[0].keys() == {"session", "dropped"}
-    assert read_json(tmp_path / "report.json")["symbols"]["AAA"]["days"] == list(report["symbols"]["AAA"]["days"])
-
-
 def test_a_session_that_only_one_symbol_lacks_is_told_apart_from_one_that_nobody_has() -> None:
     alone = report_on(AAA=lacking(TUESDAY), BBB=delivery(seed=2))["warnings"]
     both = report_on(AAA=lacking(TUESDAY), BBB=lacking(TUESDAY))["warnings"]
@@ -110,13 +98,26 @@ def test_doubts_about_a_whole_symbol_are_told_in_words() -> None:
     assert any(warning.startswith("CMP3 AAA: 92.9%") for warning in report_on(AAA=lacking(TUESDAY))["warnings"])
 
 
+def test_read_for_its_verdicts_alone_the_report_says_the_same_and_equal_days_are_one_object(tmp_path: Path) -> None:
+    report = report_on(AAA=delivery(), BBB=delivery(seed=2))
+    write_json(report, tmp_path / "report.json")
+    whole, alone = (read_json(tmp_path / "report.json", *kept) for kept in ((), (verdict_alone,)))
+
+    assert usable_sessions(whole) == usable_sessions(alone) == usable_sessions(report)
+    assert whole["symbols"]["AAA"]["days"] == list(report["symbols"]["AAA"]["days"])
+    first, second = (alone["symbols"][symbol]["days"] for symbol in ("AAA", "BBB"))
+    assert [set(day) for day in first] == [{"session", "dropped"}] * CALENDAR.height
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert alone["symbols"]["AAA"]["checks"] == whole["symbols"]["AAA"]["checks"]
+
+
 def test_the_report_is_the_same_whatever_the_order_of_symbols_and_rows() -> None:
     one, other = delivery(), delivery(seed=2)
     straight = report_on(AAA=one, BBB=other)
     crossed = report_on(BBB=other, AAA=one)
 
-    one, other = (json.dumps(report, sort_keys=True, default=list) for report in (straight, crossed))
-    assert one == other
+    written = [json.dumps(one, sort_keys=True, default=list) for one in (straight, crossed)]
+    assert written[0] == written[1]
     assert "TS1" in straight["symbols"]["AAA"]["checks"]
 
 

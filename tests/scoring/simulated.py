@@ -79,9 +79,9 @@ def _answers(about: dict[str, object], model: str, middle: np.ndarray, sd: float
 
 def as_answered(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of table `Scored` under the method that changes nothing."""
-    return Scored.of(calibrate(frame, CALIBRATION.model_copy(update={"methods": ("identity",)})).rows)
+    return Scored.of(calibrate(frame, CALIBRATION.model_copy(update={"methods": ("identity",)})).whole.rows)
 
 
 def by_every_method(frame: pl.DataFrame, **changes: object) -> pl.DataFrame:
     """Rows of table `Scored` under all methods of params, with some params changed."""
-    return Scored.of(calibrate(frame, CALIBRATION.model_copy(update=changes)).rows)
+    return Scored.of(calibrate(frame, CALIBRATION.model_copy(update=changes)).whole.rows)

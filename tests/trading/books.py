@@ -10,10 +10,10 @@ import yaml
 from stages.params.gates import GatesParams
 from stages.params.rules import CostsParams, RulesParams
 from stages.params.section import parse
-from stages.tables.forecasts import Scored
-from stages.tables.market import Bars, Calendar
+from stages.tables.market import Calendar
 from stages.tables.trades import Trades
-from stages.trading.book import Span, SpanInputs
+from stages.trading.book import Span
+from stages.trading.by_symbol import SpanFigures
 from stages.trading.strategy import Cell, Strategy
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
@@ -88,12 +88,16 @@ def trade(symbol: str, number: int, gross_bp: float, cost_bp: float = 2.0, minut
 
 
 def span(sessions: int, *trades: dict[str, object]) -> Span:
-    """So many sessions in which exactly these trades were made; nothing in it can be traded anew."""
+    """So many sessions in which exactly these trades were made."""
     return span_of(range(sessions), *trades)
 
 
 def span_of(sessions: Sequence[int], *trades: dict[str, object]) -> Span:
     """The same of sessions by their numbers."""
     table = Trades.of(pl.DataFrame(trades)) if trades else Trades.create_empty()
-    bars = {symbol: Bars.create_empty() for symbol in WHITELIST}
-    return Span(SpanInputs(bars, Scored.create_empty(), calendar(sessions)), table)
+    return Span(calendar(sessions), table)
+
+
+def figures_of(**spans: Span) -> dict[str, SpanFigures]:
+    """What was found in spans of which only the trades are told."""
+    return {name: SpanFigures(span.calendar, [], [span.trades]) for name, span in spans.items()}

@@ -1,7 +1,5 @@
 """The book: hand-computed figures, sums that agree, costs that only cost."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 import polars as pl
@@ -9,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.tables.trades import PORTFOLIO, Trades
-from stages.trading.book import break_even, by_training, cost_curve, delay_table, portfolio_table, repriced
+from stages.tables.trades import PORTFOLIO
+from stages.trading.book import break_even, by_training, cost_curve, delay_table, portfolio_table, repriced, variants
 from stages.trading.daily import daily_table
-from stages.trading.strategy import Strategy
+from stages.trading.performance import Book, book_of
 from tests.trading.books import WHITELIST, session, span, strategy, trade
 
 SMALL = span(4, trade("STRONG", 0, 10.0), trade("STRONG", 1, -4.0), trade("WEAK", 1, 5.0), trade("WEAK", 3, 1.0))
+NOTHING = book_of(span(4).trades, SMALL.calendar)
 
 
 def book(table, **key):
@@ -92,39 +91,29 @@ def test_trades_that_lose_before_costs_break_even_below_zero():
 
 
 def test_the_cost_curve_falls_by_the_costs_and_knows_both_readings():
-    curve = cost_curve({"search": SMALL}, strategy(*WHITELIST), (1.0, 1.5, 2.0))
+    curve = cost_curve({"search": SMALL}, {"search": [NOTHING] * 4}, strategy(*WHITELIST), (1.0, 1.5, 2.0))
     held = curve.filter(trades_are="held").sort("cost_multiple")
     assert held["net_bp"].to_list() == pytest.approx([4 / 3, 0.0, -4 / 3], abs=1e-6)
     assert held["trades"].to_list() == [4, 4, 4]
-    # Decided anew on a span without forecasts, the rule trades nothing.
     assert curve.filter(trades_are="redecided")["trades"].to_list() == [0, 0, 0]
 
 
-class Asked:
-    """An sealed span that trades nothing and writes down by which strategies it was asked to."""
-
-    calendar = SMALL.calendar
-
-    def __init__(self) -> None:
-        self.strategies: list[Strategy] = []
-
-    def traded(self, variants: Sequence[Strategy]) -> list[pl.DataFrame]:
-        self.strategies += variants
-        return [Trades.create_empty() for _ in variants]
-
-
 def test_a_rule_is_decided_anew_at_multiples_of_the_costs_and_of_the_delay_that_are_stated():
-    asked, stated = Asked(), strategy("STRONG").with_costs(cost_mult=2.0).with_rules(entry_delay_bars=3)
-    spans = {"search": replace(SMALL, inputs=asked)}
-    cost_curve(spans, stated, (1.0, 1.5, 0.5))
-    assert delay_table(spans, stated, 2)["entry_delay_bars"].to_list() == [3, 5]
-    told = [(one.costs.cost_mult, one.rules.entry_delay_bars) for one in asked.strategies]
+    stated = strategy("STRONG").with_costs(cost_mult=2.0).with_rules(entry_delay_bars=3)
+    told = [(one.costs.cost_mult, one.rules.entry_delay_bars) for one in variants(stated, (1.0, 1.5, 0.5), 2)]
     assert told == [(2.0, 3), (3.0, 3), (1.0, 3), (2.0, 5)]
 
 
 def test_the_delay_table_holds_the_stated_delay_and_the_later_one():
-    table = delay_table({"search": SMALL}, strategy("STRONG"), 1)
+    books = [book_of(SMALL.trades, SMALL.calendar), NOTHING]
+    table = delay_table({"search": SMALL}, {"search": books}, strategy("STRONG"), 1)
     assert table.select("span", "entry_delay_bars", "trades").rows() == [("search", 0, 4), ("search", 1, 0)]
+
+
+def test_books_of_other_symbols_add_up_to_the_book_of_all():
+    parts = [book_of(SMALL.trades.filter(symbol=symbol), SMALL.calendar) for symbol in WHITELIST]
+    together, whole = Book.together(parts), book_of(SMALL.trades, SMALL.calendar)
+    assert (together.totals, together.net_units.tolist()) == (whole.totals, whole.net_units.tolist())
 
 
 trades_lists = st.lists(

@@ -36,6 +36,7 @@ def read(folder: Path, name: str):
 def nothing_found(tmp_path: Path) -> Path:
     """The artifacts of a run whose forecasts all fail their gates, without any sealed span of the holdout."""
     artifacts = tmp_path / "artifacts"
+    (tmp_path / ".dvc").mkdir()
     state_study(tmp_path, (ROOT / "params.yaml").read_text())
     search = artifacts / "seal/search"
     write_tables(Bars, {symbol: Bars.create_empty() for symbol in WHITELIST}, search / "bars")
@@ -62,7 +63,6 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     assert read(nothing_found, "summary.json")["trades"] == 0
 
     write_json(NOT_WORTH, nothing_found / "artifacts/judge_worth/worth.json")
-    (nothing_found / ".dvc").mkdir()
     record_run(nothing_found)
     gate = run_module(nothing_found, "stages.gate")
     assert gate.returncode == 3
@@ -75,7 +75,6 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
 
 def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_ask_for_the_holdout(nothing_found):
     """There is no holdout, so evaluate fails where it reads it; by then the log must hold the opening."""
-    (nothing_found / ".dvc").mkdir()
     assert run_module(nothing_found, "stages.evaluate").returncode == 0
     name = read(nothing_found, "oos.json")["strategy_id"]
     params = nothing_found / "params.yaml"
@@ -106,7 +105,6 @@ class Held:
         self.folder, self.holdout = folder, folder / "artifacts/seal/holdout"
         self.params = yaml.safe_load((folder / "params.yaml").read_text())
         self.log = TrialLog(LocalStore(folder / ".dvc/cache/forecasts"), None)
-        (folder / ".dvc").mkdir()
         monkeypatch.chdir(folder)
         monkeypatch.setenv("DVC_ROOT", str(folder))
         gates = forecast_gates(STRONG="PASS", WEAK="FAIL", NULL="FAIL")

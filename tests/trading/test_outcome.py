@@ -6,7 +6,7 @@ import pytest
 from stages.errors import ConfigurationError
 from stages.trading.holdout import open_parts
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
-from tests.trading.books import HISTORY, HORIZON, METHOD, gates, span, span_of, strategy, trade
+from tests.trading.books import HISTORY, HORIZON, METHOD, figures_of, gates, span, span_of, strategy, trade
 
 HELD = {"echo": {"verdict": "PASS"}, "oracle": {"verdict": "PASS"}, "shifted_oracle": {"verdict": "PASS"}}
 CONTROLS = HELD | {"verdict": "PASS"}
@@ -41,7 +41,8 @@ def ranked(combo, dsr=0.97):
 def outcome_of(traded, search=SEARCH, holdout=None, open_for=None):
     """Of a holdout in one part, which is open if it is given."""
     opened = {"all": holdout} if holdout else {}
-    return Outcome("s1", "s1" if holdout else open_for, traded, search, {"all": 30}, opened)
+    figures = figures_of(search=span(30), **opened, **({"holdout": holdout} if holdout else {}))
+    return Outcome("s1", "s1" if holdout else open_for, traded, search, {"all": 30}, opened, figures)
 
 
 def judged(holdout=None, controls=CONTROLS, params=None, ranking=None, **verdicts):
@@ -177,7 +178,8 @@ def test_an_opened_holdout_releases_its_sessions_trades_and_figures():
 def of_months(**opened):
     """A strategy whose holdout is two months of 15 sessions each."""
     held = {"first": 15, "second": 15}
-    return Outcome("s1", dict.fromkeys(opened, "s1"), strategy("STRONG"), SEARCH, held, opened)
+    figures = figures_of(search=SEARCH, holdout=WON, **opened)
+    return Outcome("s1", dict.fromkeys(opened, "s1"), strategy("STRONG"), SEARCH, held, opened, figures)
 
 
 FIRST = span_of(range(15), *[trade("STRONG", day, 10.0 + day % 3) for day in range(15)])
@@ -218,7 +220,7 @@ def test_the_gates_judge_the_months_together_as_if_they_were_one_holdout():
 
 @pytest.mark.parametrize("open_for", [None, "s1"])
 def test_a_holdout_that_has_not_begun_is_sealed_in_these_words_whatever_params_open(open_for):
-    outcome = Outcome("s1", open_for, strategy("STRONG"), SEARCH, {"all": 0}, {})
+    outcome = Outcome("s1", open_for, strategy("STRONG"), SEARCH, {"all": 0}, {}, figures_of(search=SEARCH))
 
     assert (outcome.status, outcome.released_trades.height) == ("SEALED", 0)
     judgements = gates_document(outcome, forecast_gates(STRONG="PASS"), CONTROLS, ranked("another"), gates())["gates"]

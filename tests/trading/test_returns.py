@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.trading.holding import benchmark, held
+from stages.trading.holding import benchmark, earned, held
 from stages.trading.performance import sharpe
 from stages.trading.returns import (
     beta,
@@ -73,37 +73,30 @@ def bars(*closes: float | None) -> pl.DataFrame:
 SESSIONS = pl.Series("session", [date(2024, 12, 2 + n) for n in range(3)])
 
 
+def held_together(**market: pl.DataFrame) -> pl.DataFrame:
+    """Buying and holding these symbols."""
+    return held([earned(its, SESSIONS) for its in market.values()], SESSIONS)
+
+
 def test_holding_two_symbols_by_hand():
     """A goes from 100 to 101, 101 and 103, B to 98, 99 and 100: means of -50, 0 and 150 bp of what was paid."""
     market = {"A": bars(101.0, None, 103.0), "B": bars(98.0, 99.0, 100.0)}
-    days = held(market, ["A", "B"], SESSIONS)
+    days = held_together(**market)
     assert days["session"].to_list() == SESSIONS.to_list()
     assert days["net_bp"].to_list() == pytest.approx([-50.0, 50.0, 150.0])
 
 
 def test_a_symbol_without_any_price_is_not_held():
     market = {"A": bars(101.0, 102.0, 103.0), "B": bars(None, None, None)}
-    assert held(market, ["A", "B"], SESSIONS)["net_bp"].to_list() == pytest.approx([100.0, 100.0, 100.0])
-    assert held(market, ["B"], SESSIONS).is_empty()
-
-
-class Searched:
-    """A search span of three sessions with these bars."""
-
-    calendar = SESSIONS.to_frame()
-
-    def __init__(self, **market: pl.DataFrame) -> None:
-        self.bars = market
-        self.inputs = self
+    assert held_together(**market)["net_bp"].to_list() == pytest.approx([100.0, 100.0, 100.0])
+    assert held_together(B=market["B"]).is_empty()
 
 
 def test_spy_is_a_benchmark_where_its_bars_are_there():
-    one, other = (
-        Searched(A=bars(101.0, 102.0, 103.0)),
-        Searched(A=bars(101.0, 102.0, 103.0), SPY=bars(99.0, 99.0, 99.0)),
-    )
-    assert benchmark({"search": one}, ["A"])["name"].unique().to_list() == ["buy and hold"]
-    both = benchmark({"search": other}, ["A"])
+    own = {"A": earned(bars(101.0, 102.0, 103.0), SESSIONS)}
+    one = benchmark({"search": SESSIONS}, {"search": own}, ["A"])
+    assert one["name"].unique().to_list() == ["buy and hold"]
+    both = benchmark({"search": SESSIONS}, {"search": own | {"SPY": earned(bars(99.0, 99.0, 99.0), SESSIONS)}}, ["A"])
     assert both.filter(name="SPY")["net_bp"].to_list() == [-100.0, 0.0, 0.0]
     assert both.filter(name="buy and hold").height == 3
 

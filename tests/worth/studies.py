@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 
 from stages.params.study import StageStudy
+from stages.tables.forecasts import is_untrained, makers
+from stages.worth.day_values import compare, symbol_days
 from stages.worth.judgement import judge_worth
 from stages.worth.money import Bought, MoneyDays
-from stages.worth.series import Sides
+from stages.worth.series import LeftOut, Sides, cells_of
 from tests.scoring.simulated import FIRST_DAY, PARAMS, as_answered, with_truth
 
 SYMBOLS = ("STRONG", "WEAK", "NULL")
@@ -27,20 +29,27 @@ def study_with(**changes: Any) -> StageStudy:
     return StageStudy.parse(document)
 
 
-def sides_of(n_days: int = DAYS, *, first_day: int = 0, learns_here: bool = False, **world: Any) -> Sides:
+def sides_of(
+    n_days: int = DAYS, *, first_day: int = 0, learns_here: bool = False, calibrated_from: int = 0, **world: Any
+) -> Sides:
     """An asked model that knows a tenth of the variance, against persistence as the mix and as a candidate."""
     frame = with_truth(DAYS, symbols=SYMBOLS, **({"r2": 0.1} | world))
     known = pl.col("session").is_between(FIRST_DAY + timedelta(first_day), FIRST_DAY + timedelta(n_days - 1))
     scored = as_answered(frame).with_columns(calibrated=pl.lit(True)).filter(known)
     asked, free = (scored.filter(model=name) for name in ("asked", "persistence"))
+    asked = asked.with_columns(calibrated=pl.col("session") >= FIRST_DAY + timedelta(calibrated_from))
     sessions = asked["session"].unique().sort().to_list()
     many = len(sessions)
     bought = Bought(sessions=sessions, calls=np.full(many, 4.0), tokens=np.full(many, 4e4))
     gross = np.array([3.0 if day.day % 2 else 1.0 for day in sessions])
     money = MoneyDays(bought=bought, gross=gross, net=gross - 1.0, sd=2.0)
+    found, cells = compare(asked, free), cells_of(study_with(), {"free_mix", "har", "seasonal"})
+    compared = {cell.compared for cell in cells}
     return Sides(
-        asked=asked, free={"free_mix": free, "har": free, "seasonal": free}, weights={"har": 0.75, "ewma_fhs": 0.25},
-        bought=bought, money=money, learns_here=learns_here,
+        days={one: symbol_days(found.questions, one.column, one.horizon_min) for one in compared},
+        left_out=LeftOut(found.void, found.uncalibrated, found.no_scale),
+        weights={"har": 0.75, "ewma_fhs": 0.25}, bought=bought, money=money, learns_here=learns_here,
+        untrained=is_untrained(makers(asked)),
     )  # fmt: skip
 
 

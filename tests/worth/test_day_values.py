@@ -9,7 +9,7 @@ import pytest
 from stages.errors import DataContractError
 from stages.tables.forecasts import LEVELS, QUANTILES, Scored
 from stages.worth import day_values as day_values_module
-from stages.worth.day_values import Compared, compare, day_values
+from stages.worth.day_values import Compared, compare, day_values, days_of, symbol_days
 from tests.scoring.simulated import NORMAL, as_answered, with_truth
 from tests.worth.worlds import Pair, Side
 
@@ -211,3 +211,12 @@ def mean_pinball(frame: pl.DataFrame) -> np.ndarray:
         for level, name in zip(LEVELS, QUANTILES, strict=True)
     ]
     return np.mean(losses, axis=0)
+
+
+def test_symbols_compared_one_by_one_have_the_days_of_all_together_to_the_bit():
+    asked, free = pair(20, symbols=("A", "B", "C"), r2=0.2)
+    alone = [compare(*(side.filter(symbol=symbol) for side in (asked, free))).questions for symbol in ("A", "B", "C")]
+    rows = pl.concat(symbol_days(one, SHAPE, 10) for one in reversed(alone))
+    assert days_of(rows, ["A", "B", "C"]).table.equals(
+        day_values(compare(asked, free).questions, SHAPE, ["A", "B", "C"], 10).table
+    )

@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from stages.tables.forecasts import is_untrained
 from stages.worth.judgement import judge_worth
-from stages.worth.series import Sides, terms_of
+from stages.worth.series import terms_of
 from stages.worth.verdict import judge
 from tests.scoring.simulated import FIRST_DAY
 from tests.worth.studies import DAYS, SYMBOLS, sides_of, study_with
@@ -109,9 +110,7 @@ def test_a_candidate_that_is_asked_is_not_compared_with_itself():
 
 
 def test_what_either_side_could_not_calibrate_leaves_both_and_is_counted():
-    sides = sides_of()
-    early = sides.asked.with_columns(calibrated=pl.col("session") >= FIRST_DAY + timedelta(5))
-    document, days = judge_worth(study_with(), "w1", Sides(**(vars(sides) | {"asked": early})))
+    document, days = judge_worth(study_with(), "w1", sides_of(calibrated_from=5))
     assert document["left_out"]["uncalibrated"] == 5 * 4 * len(SYMBOLS)
     assert days.filter(question="shape", cell="primary")["session"].min() == date(2024, 1, 6)
 
@@ -127,7 +126,6 @@ def test_what_either_side_could_not_calibrate_leaves_both_and_is_counted():
 )
 def test_only_the_projects_own_forecasters_have_surely_seen_nothing(source, until, unseen):
     """The weights of a user's program may have been trained on anything, though it costs nothing."""
-    sides = sides_of(learns_here=True)
-    made = sides.asked.with_columns(source=pl.lit(source), key=pl.lit("0" * 32))
-    document, _ = judge_worth(study_with(forecaster__trained_until=until), "w1", replace(sides, asked=made))
+    sides = replace(sides_of(learns_here=True), untrained=is_untrained([source]))
+    document, _ = judge_worth(study_with(forecaster__trained_until=until), "w1", sides)
     assert document["training"]["unseen"] is unseen

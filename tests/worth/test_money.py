@@ -1,7 +1,6 @@
 """The question of money: both sides trade one rule, and calls have a price."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -9,25 +8,13 @@ import pytest
 
 from stages.params.worth import WorthParams
 from stages.tables.trades import Trades
-from stages.trading.book import SpanInputs
-from stages.trading.strategy import Strategy
-from stages.worth.money import Bought, money_days
-from tests.scoring.simulated import as_answered, with_truth
+from stages.trading.performance import book_of
+from stages.worth.by_symbol import CompareSymbol, SymbolEvidence
+from stages.worth.money import Bought, MoneyDays, money_days, rules_of_sides
+from stages.worth.series import LeftOut
 from tests.trading.books import DOCUMENT, WHITELIST, calendar, session, strategy, trade
 
 SESSIONS = 4
-
-
-@dataclass(frozen=True)
-class Stub(SpanInputs):
-    """Sessions in which each model makes the trades that the test states; its rule is looked at."""
-
-    def traded(self, strategies: Sequence[Strategy]) -> list[pl.DataFrame]:
-        for one in strategies:
-            own = self.forecasts.filter(model=one.model)
-            assert own["history_days"].unique().to_list() == [one.rules.history_days]
-            assert one.trading == sorted(WHITELIST), "no gate stands in the way of either side"
-        return [Trades.of(pl.DataFrame(EARNED[one.model])) for one in strategies]
 
 
 # Net of 2 bp each: asked 8, 3, 0, -4; the mix 3, 0, 0, -1; ewma_fhs 1 on the first day, har 3 on the last.
@@ -39,20 +26,33 @@ EARNED = {
 }
 
 
-def rows(model: str, history_days: int = 40) -> pl.DataFrame:
-    """A calibrated forecast in each session."""
-    frame = as_answered(with_truth(SESSIONS, clocks=("15:30",), models=("asked",)))
-    days = [session(number) for number in range(SESSIONS)]
-    named = {"model": pl.lit(model), "history_days": pl.lit(history_days, pl.Int32), "calibrated": pl.lit(True)}
-    return frame.with_columns(**named, session=pl.Series(days))
+CALENDAR = calendar(SESSIONS)
+SESSION_DAYS = [session(number) for number in range(SESSIONS)]
 
 
-def days_of(**prices: object):
-    sessions = [session(number) for number in range(SESSIONS)]
-    bought = Bought(sessions=sessions, calls=np.array([8.0, 8, 8, 4]), tokens=np.array([8e5, 8e5, 8e5, 4e5]))
-    params = WorthParams.model_validate(DOCUMENT["worth"] | prices)
-    free = {name: rows(f"free:{name}", 20) for name in ("free_mix", "ewma_fhs", "har")}
-    return money_days(Stub({}, rows("asked"), calendar(SESSIONS)), free, strategy(), bought, params)
+def net_bp(symbols: Sequence[str] = WHITELIST) -> dict[str, pl.DataFrame]:
+    """What these symbols earn with the trades of each side."""
+    made = {model.removeprefix("free:"): Trades.of(pl.DataFrame(trades)) for model, trades in EARNED.items()}
+    return {side: pl.concat(_of_symbol(trades, symbol) for symbol in symbols) for side, trades in made.items()}
+
+
+def _of_symbol(trades: pl.DataFrame, symbol: str) -> pl.DataFrame:
+    earned = book_of(trades.filter(symbol=symbol), CALENDAR).net_bp(1)
+    return CALENDAR.select("session", net_bp=pl.Series(earned))
+
+
+def days_of(calls: Sequence[float] = (8.0, 8, 8, 4), **prices: object):
+    bought = Bought(sessions=SESSION_DAYS, calls=np.array(calls), tokens=1e5 * np.array(calls))
+    return money_days(net_bp(), bought, WorthParams.model_validate(DOCUMENT["worth"] | prices))
+
+
+def test_both_sides_trade_the_stated_rule_on_their_own_forecasts_and_no_gate_stands_in_the_way():
+    rules = rules_of_sides(strategy(), {"asked": ("asked", 40), "free_mix": ("free:free_mix", 20)})
+    told = {side: (rule.model, rule.rules.history_days, rule.trading) for side, rule in rules.items()}
+    assert told == {
+        "asked": ("asked", 40, sorted(WHITELIST)),
+        "free_mix": ("free:free_mix", 20, sorted(WHITELIST)),
+    }
 
 
 def test_without_a_notional_days_are_in_bp_and_have_no_price():
@@ -79,23 +79,23 @@ def test_where_two_free_forecasts_earn_the_same_every_day_a_bp_is_planned_in_the
     assert days_of(notional=20_000.0).sd == 2.0
 
 
+def together(first: int) -> MoneyDays:
+    """The days of all symbols, of which each has calibrated forecasts from some session on."""
+    days = pl.Series(SESSION_DAYS[first:])
+    work = CompareSymbol(("asked", 40), [], rules_of_sides(strategy(), dict.fromkeys(net_bp(), ("any", 40))), CALENDAR)
+    found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), days, [])) for one in WHITELIST]
+    bought = Bought(SESSION_DAYS, np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
+    return work.together(found, {}, bought, WorthParams.model_validate(DOCUMENT["worth"])).money
+
+
 @pytest.mark.parametrize(("days", "sd"), [(1, 1.0), (2, 4.5**0.5)])
 def test_two_days_give_a_deviation_and_one_day_gives_that_of_a_bp(days, sd):
     """The last days of ewma_fhs less har: 0 and -3."""
-    late = rows("asked").with_columns(calibrated=pl.col("session") >= session(SESSIONS - days))
-    bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
-    free = {name: rows(f"free:{name}") for name in ("free_mix", "ewma_fhs", "har")}
-    params = WorthParams.model_validate(DOCUMENT["worth"])
-    found = money_days(Stub({}, late, calendar(SESSIONS)), free, strategy(), bought, params)
-    assert found.sd == pytest.approx(sd)
+    assert together(SESSIONS - days).sd == pytest.approx(sd)
 
 
 def test_sessions_without_a_calibrated_forecast_are_no_days():
-    later = rows("asked").with_columns(calibrated=pl.col("session") > session(0))
-    bought = Bought([session(number) for number in range(SESSIONS)], np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
-    free = {name: rows(f"free:{name}") for name in ("free_mix", "ewma_fhs", "har")}
-    params = WorthParams.model_validate(DOCUMENT["worth"])
-    found = money_days(Stub({}, later, calendar(SESSIONS)), free, strategy(), bought, params)
+    found = together(1)
     assert found.bought.sessions == [session(number) for number in (1, 2, 3)]
     assert found.gross.tolist() == [3.0, 0.0, -3.0]
-    assert bought.until(session(1)) == 8
+    assert found.bought.until(session(1)) == 4

@@ -1,0 +1,148 @@
+"""What one symbol adds to the outcome of a run, with only its rows in memory, and the figures of all symbols together.
+
+A span is made of parts of the record: the search span of itself, an open month of itself, and the holdout, once it is
+open, of all its parts.
+
+*Tables*: `Traded` forecasts and `Prices` of the search span, `Calibrated` forecasts and `Bars` of an open part.
+*Time*: outcomes of an open part are computed here from its bars; they are stored nowhere.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Self
+
+import polars as pl
+
+from stages.calibration.past import with_outcomes
+from stages.params.portfolio import PortfolioParams
+from stages.tables.contract import packed, unpacked
+from stages.tables.forecasts import Scored
+from stages.tables.trades import Trades
+from stages.trading.book import Span, variants
+from stages.trading.holding import Floats, earned
+from stages.trading.holdout import scores_together, sealed_words, traded_scores
+from stages.trading.performance import Book, book_of
+from stages.trading.simulate import trade_each
+from stages.trading.strategy import Strategy
+
+if TYPE_CHECKING:
+    from stages.scoring.metrics import PartScores, ScoresTogether
+
+SEARCHED, HOLDOUT = "search", "holdout"
+
+
+def parts_by_span(held: Mapping[str, int], opened: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The parts of each span: the search span, the open parts, and the holdout if every part of it is open."""
+    holdout = {} if sealed_words(held, dict.fromkeys(opened)) else {HOLDOUT: tuple(opened)}
+    return {part: (part,) for part in (SEARCHED, *opened)} | holdout
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolSpan:
+    """What a symbol adds to a span: trades, packed; books of the variants; what holding earned; scores of forecasts."""
+
+    trades: bytes
+    books: Sequence[Book]
+    earned: Floats | None
+    scores: "PartScores | None"
+
+
+@dataclass
+class SpanFigures:
+    """What the symbols added to a span so far: all trades that are told, books of the variants, what holding earned."""
+
+    calendar: pl.DataFrame
+    books: Sequence[Book]
+    told: list[pl.DataFrame] = field(default_factory=lambda: [Trades.create_empty()])
+    earned: dict[str, Floats | None] = field(default_factory=dict)
+    scores: "ScoresTogether | None" = None
+
+    def add(self, symbol: str, part: SymbolSpan) -> None:
+        """Add a symbol."""
+        self.told.append(unpacked(part.trades))
+        self.books = [Book.together(pair) for pair in zip(self.books, part.books, strict=True)]
+        self.earned[symbol] = part.earned
+        if part.scores is not None:
+            self.scores = scores_together(self.scores, part.scores)
+
+    @property
+    def span(self) -> Span:
+        """The span with the trades that are told."""
+        return Span(self.calendar, pl.concat(self.told))
+
+
+@dataclass(frozen=True)
+class TradeSymbol:
+    """Trades a symbol in every span; `calendars` are by part, in the order of the tables.
+
+    Of the `variants` only books are kept. In the open parts the strategy's trades are told; those in the search span
+    are known, and the ones of `ungated`, the same without the symbol gate, are told in their place.
+    """
+
+    strategy: Strategy
+    ungated: Strategy | None
+    variants: Sequence[Strategy]
+    calendars: Mapping[str, pl.DataFrame]
+    spans: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(
+        cls,
+        strategy: Strategy,
+        book: PortfolioParams,
+        spans: Mapping[str, tuple[str, ...]],
+        calendars: Mapping[str, pl.DataFrame],
+        *,
+        ungated: bool,
+    ) -> Self:
+        """For these parts of the record; `ungated` also without the symbol gate."""
+        again = variants(strategy, book.cost_multiples, book.delay_sensitivity_bars)
+        return cls(strategy, strategy.ungated() if ungated else None, again, calendars, spans)
+
+    def __call__(self, symbol: str, usable: tuple[date, ...], *tables: pl.DataFrame) -> dict[str, SymbolSpan]:
+        """From the usable sessions of the symbol, and forecasts and bars of each part."""
+        bars = dict(zip(self.calendars, tables[1::2], strict=True))
+        forecasts = dict(zip(self.calendars, tables[0::2], strict=True))
+        for part in forecasts.keys() - {SEARCHED}:
+            forecasts[part] = _scored(symbol, forecasts[part], bars[part], usable)
+
+        def joined(tables: Mapping[str, pl.DataFrame], parts: Sequence[str]) -> pl.DataFrame:
+            return pl.concat(tables[part] for part in parts)
+
+        made = {
+            parts: self._span(symbol, parts, *(joined(tables, parts) for tables in (forecasts, bars, self.calendars)))
+            for parts in set(self.spans.values())
+        }
+        return {name: made[parts] for name, parts in self.spans.items()}
+
+    def _span(
+        self, symbol: str, parts: Sequence[str], forecasts: pl.DataFrame, bars: pl.DataFrame, calendar: pl.DataFrame
+    ) -> SymbolSpan:
+        searched = SEARCHED in parts
+        told = [one for one in [self.ungated if searched else self.strategy] if one is not None]
+        traded = trade_each({symbol: bars}, forecasts, calendar, [*told, *self.variants])
+        return SymbolSpan(
+            trades=packed(pl.concat([Trades.create_empty(), *traded[: len(told)]])),
+            books=[book_of(trades, calendar) for trades in traded[len(told) :]],
+            earned=earned(bars, calendar["session"].sort()),
+            scores=None if searched else traded_scores(forecasts, self.strategy),
+        )
+
+    def together(self, symbols: Iterable[tuple[str, Mapping[str, SymbolSpan]]]) -> dict[str, SpanFigures]:
+        """The figures of every span, from the symbols in their order."""
+        found = {}
+        for name, parts in self.spans.items():
+            calendar = pl.concat(self.calendars[part] for part in parts)
+            nothing = book_of(Trades.create_empty(), calendar)
+            found[name] = SpanFigures(calendar, [nothing] * len(self.variants))
+        for symbol, spans in symbols:
+            for name, part in spans.items():
+                found[name].add(symbol, part)
+        return found
+
+
+def _scored(symbol: str, forecasts: pl.DataFrame, bars: pl.DataFrame, usable: tuple[date, ...]) -> pl.DataFrame:
+    if forecasts.is_empty():
+        return Scored.create_empty()
+    return Scored.of(with_outcomes(forecasts, {symbol: bars}, {symbol: usable}))

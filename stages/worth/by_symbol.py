@@ -1,0 +1,104 @@
+"""The evidence of one symbol, with only its rows in memory, and both sides of a study from all symbols together.
+
+*Tables*: `Scored` asked forecasts by one method, and free ones; `Prices`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import polars as pl
+
+from stages.params.study import StageStudy
+from stages.params.worth import WorthParams
+from stages.tables.forecasts import FREE, MIX, is_local, is_untrained, makers
+from stages.trading.performance import book_of
+from stages.trading.simulate import trade_each
+from stages.trading.strategy import Strategy
+from stages.worth.day_values import compare, symbol_days
+from stages.worth.money import ASKED, Bought, money_days, pair_apart, rules_of_sides
+from stages.worth.series import Comparison, LeftOut, Sides, cells_of
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolEvidence:
+    """What a symbol adds: its days by what is compared, what was left out, and its P&L by side.
+
+    *Tables*: `calibrated` holds the sessions in which asked forecasts are calibrated; the others as in `Sides` and
+    `money_days`. `makers` are those of its asked forecasts.
+    """
+
+    days: Mapping[Comparison, pl.DataFrame]
+    left_out: LeftOut
+    net_bp: Mapping[str, pl.DataFrame]
+    calibrated: pl.Series
+    makers: Sequence[str]
+
+
+@dataclass(frozen=True)
+class CompareSymbol:
+    """Compares the asked forecasts of a symbol, of one model and history, with the free ones.
+
+    `rules` are the strategies of the sides that trade.
+    """
+
+    asked: tuple[str, int]
+    compared: Sequence[Comparison]
+    rules: Mapping[str, Strategy]
+    calendar: pl.DataFrame
+
+    @classmethod
+    def of(cls, study: StageStudy, strategy: Strategy, models: pl.DataFrame, calendar: pl.DataFrame) -> Self:
+        """For the free forecasts of these models and histories: columns `model` and `history_days`."""
+        free = {model.removeprefix(FREE): (model, days) for model, days in models.iter_rows()}
+        asked = study.forecaster.model, study.rules.history_days
+        compared = dict.fromkeys(cell.compared for cell in cells_of(study, free))
+        sides = {ASKED: asked, **{name: free[name] for name in (MIX, *pair_apart(free))}}
+        return cls(asked, list(compared), rules_of_sides(strategy, sides), calendar)
+
+    def __call__(self, symbol: str, asked: pl.DataFrame, free: pl.DataFrame, bars: pl.DataFrame) -> SymbolEvidence:
+        """From its forecasts and bars."""
+        model, history_days = self.asked
+        mine = asked.filter(model=model, history_days=history_days)
+        others = {one.free for one in self.compared} | (self.rules.keys() - {ASKED})
+        sides = {ASKED: mine, **{name: free.filter(model=f"{FREE}{name}") for name in others}}
+        found = {name: compare(mine, sides[name]) for name in {one.free for one in self.compared}}
+        mix = found[MIX]
+        return SymbolEvidence(
+            days={one: symbol_days(found[one.free].questions, one.column, one.horizon_min) for one in self.compared},
+            left_out=LeftOut(mix.void, mix.uncalibrated, mix.no_scale),
+            net_bp=self._net_bp(symbol, pl.concat(sides.values()), bars),
+            calibrated=mine.filter("calibrated")["session"].unique(),
+            makers=makers(mine),
+        )
+
+    def _net_bp(self, symbol: str, forecasts: pl.DataFrame, bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """What each side earns with it by session; nothing with a symbol that is not on the whitelist."""
+        rules = {side: rule for side, rule in self.rules.items() if symbol in rule.whitelist}
+        traded = trade_each({symbol: bars}, forecasts, self.calendar, list(rules.values()))
+        books = {side: book_of(trades, self.calendar) for side, trades in zip(rules, traded, strict=True)}
+        sessions = self.calendar.select(pl.col("session").sort())
+        return {side: sessions.with_columns(net_bp=pl.Series(book.net_bp(1))) for side, book in books.items()}
+
+    def together(
+        self,
+        symbols: Iterable[tuple[str, SymbolEvidence]],
+        weights: Mapping[str, float],
+        bought: Bought,
+        params: WorthParams,
+    ) -> Sides:
+        """Both sides of the study, from all symbols; `weights` are the last ones of the mix, by name."""
+        found = dict(symbols)
+        every = found.values()
+        sources = sorted({name for one in every for name in one.makers})
+        net_bp = {side: pl.concat([one.net_bp[side] for one in every if side in one.net_bp]) for side in self.rules}
+        calibrated = {day for one in every for day in one.calibrated}
+        return Sides(
+            days={one: pl.concat(evidence.days[one] for evidence in every) for one in self.compared},
+            left_out=LeftOut(*(sum(counts) for counts in zip(*(one.left_out for one in every), strict=True))),
+            weights=weights,
+            bought=bought,
+            money=money_days(net_bp, bought.only(calibrated), params),
+            learns_here=is_local(sources),
+            untrained=is_untrained(sources),
+        )
