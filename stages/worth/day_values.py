@@ -88,7 +88,7 @@ def day_values(questions: pl.DataFrame, value: str, symbols: Sequence[str], hori
     asked = found.group_by("session").len("n_questions").with_columns(pl.col("n_questions").cast(pl.Int64))
     days = by_day.join(asked, on="session", how="left", maintain_order="left")
     present = days.filter(2 * pl.col("n_symbols") >= len(set(symbols)))
-    table = present.select("session", rounded(pl.col("x"), DECIMALS).alias("x"), "n_questions", "n_symbols")
+    table = rounded(present.select("session", "x", "n_questions", "n_symbols"), {"x": DECIMALS})
     return Days(table=table, set_aside=days.height - present.height)
 
 
