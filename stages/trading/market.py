@@ -113,7 +113,8 @@ class Snapshots(NamedTuple):
     minute: Ints
     session: Ints
     time_stop: Ints
-    close: Ints
+    limit: Ints  # the first real bar from the time stop on
+    end: Ints  # and from the close on: one past the session's last real bar
     last: Floats
     sigma: Floats  # NaN where unknown
 
@@ -153,6 +154,8 @@ class SymbolMarket:
 
     def in_parts(self, parts: int) -> list["SymbolMarket"]:
         """The same market split between sessions into at most `parts` parts with similar numbers of snapshots."""
+        if parts == 1:
+            return [self]
         session = self.snaps.session
         cuts = np.searchsorted(session, session[[len(session) * n // parts for n in range(1, parts)]])
         edges = [0, *cuts.tolist(), len(session)]
@@ -179,10 +182,11 @@ def market_of(
     symbol: str, bar_array: Records, forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams
 ) -> SymbolMarket:
     """One symbol's bars and one model's forecasts as arrays."""
-    snaps = snapshots_of(forecasts, calendar, rules)
+    minutes = np.ascontiguousarray(bar_array["minute"])
+    snaps = snapshots_of(forecasts, minutes, calendar, rules)
     kinds = forecasts.partition_by("history_days", "horizon_min", "method", as_dict=True)
     feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
-    return SymbolMarket(symbol, bar_array, np.ascontiguousarray(bar_array["minute"]), snaps, feeds)
+    return SymbolMarket(symbol, bar_array, minutes, snaps, feeds)
 
 
 def bars_of(symbol: str, bars: Mapping[str, pl.DataFrame]) -> Records:
@@ -200,8 +204,8 @@ def bar_array_of(bars: pl.DataFrame) -> Records:
     return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
 
 
-def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:
-    """The distinct snapshots of one symbol's forecasts, with the times of their sessions."""
+def snapshots_of(forecasts: pl.DataFrame, minutes: Ints, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:
+    """The distinct snapshots of one symbol's forecasts, with the times of their sessions among the minutes of bars."""
     known = forecasts.select("snapshot_utc", "session", "last", "sigma_5m").unique().sort("snapshot_utc")
     if known["snapshot_utc"].is_duplicated().any():
         raise DataContractError(
@@ -216,11 +220,13 @@ def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesPa
             f"a forecast names the session {stray}, which the calendar of this span does not hold: `dvc repro seal` "
             "writes both again."
         )
+    time_stop = _minutes(rows["time_stop_utc"])
     return Snapshots(
         minute=_minutes(rows["snapshot_utc"]),
         session=rows["number"].cast(pl.Int64).to_numpy(),
-        time_stop=_minutes(rows["time_stop_utc"]),
-        close=_minutes(rows["close_utc"]),
+        time_stop=time_stop,
+        limit=np.searchsorted(minutes, time_stop),
+        end=np.searchsorted(minutes, _minutes(rows["close_utc"])),
         last=rows["last"].to_numpy(),
         sigma=rows["sigma_5m"].fill_null(float("nan")).to_numpy(),
     )
