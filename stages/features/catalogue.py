@@ -45,9 +45,9 @@ class Feature:
     """One column: formula and unit for readers, decimals kept in the file, and how it is computed.
 
     A value needs `lookback_bars` earlier bars of its session and `lookback_sessions` earlier sessions. Two kinds may be
-    sent for the minutes ahead: `known_ahead`, which follows from the calendar, and `announced`, for which the
-    snapshot's value is sent for every minute. `exog_policy` says what a question does where the value is unknown,
-    unless `requests.exog_policy` states otherwise.
+    sent for the minutes ahead: `known_ahead`, which follows from the minute and from its session's length and weekday,
+    and `announced`, for which the snapshot's value is sent for every minute. `exog_policy` says what a question does
+    where the value is unknown, unless `requests.exog_policy` states otherwise.
     """
 
     formula: str

@@ -1,7 +1,7 @@
 """Formulas of features within one symbol: returns, volatility, ranges, volume and the session clock.
 
 Range-based volatility is less noisy than that of closes, and biased low when bars hold few trades. Filled bars are left
-out of every mean. Features of the session clock need only `m, n_bars, is_half, session`, so they may be sent for the
+out of every mean. Features of the session clock need only `m, n_bars, is_half, weekday`, so they may be sent for the
 minutes ahead.
 
 *Units*: log returns; `rv_k` per k minutes, `sigma_5m` per five minutes, `parkinson`, `garman_klass` per minute, all as
@@ -147,7 +147,7 @@ def bucket_mid(params: FeaturesParams) -> pl.Expr:
 
 def day_of_week(_: FeaturesParams) -> pl.Expr:
     """1 Monday to 5 Friday."""
-    return pl.col("session").dt.weekday()
+    return pl.col("weekday")
 
 
 def sine(waves: int) -> Builder:

@@ -73,22 +73,21 @@ def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
 
 def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """The calendar's rows for the sessions of a frame, and the number of each of its rows' session among them."""
-    opens = frame.filter(M == 0).select("session")
+    opens = frame.select("session", "m").filter(M == 0).drop("m")
     return opens.join(calendar, on="session", how="left", maintain_order="left"), frame["session"].rle_id()
 
 
 def by_the_clock(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """`n_bars, is_half, session, m` for every minute of one session of a kind, and which of these each row is like.
+    """`n_bars, is_half, weekday, m` for every minute of each kind of session, and which of these each row is like.
 
-    Sessions of one length and weekday are of one kind: what follows from the clock is computed once for all of them.
+    What follows from the clock is computed once a kind, not once a session.
     """
     sessions, number = sessions_of(frame, calendar)
     kinds = sessions.group_by("n_bars", "is_half", pl.col("session").dt.weekday().alias("weekday")).agg("session")
     first = pl.col("n_bars").cum_sum() - pl.col("n_bars")
     starts = kinds.select("session", first=first).explode("session").sort("session")["first"]
     minutes = pl.int_ranges(0, "n_bars", dtype=pl.Int32)
-    one = kinds.select("n_bars", "is_half", pl.col("session").list.first(), m=minutes).explode("m")
-    return one, starts.gather(number) + frame["m"]
+    return kinds.drop("session").with_columns(m=minutes).explode("m"), starts.gather(number) + frame["m"]
 
 
 def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:

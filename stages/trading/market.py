@@ -171,19 +171,23 @@ def markets_of(
 ) -> Iterator[SymbolMarket]:
     """The markets of every whitelisted symbol with forecasts of the strategy's model, by name, one at a time."""
     made = forecasts.filter(model=strategy.model).partition_by("symbol", as_dict=True)
+    clock = clock_of(calendar, strategy.rules)
     for symbol in sorted(set(strategy.whitelist)):
         if (symbol,) in made:
             with at_work_on(symbol):
-                market = market_of(symbol, bars_of(symbol, bars), made[symbol,], calendar, strategy.rules)
+                market = market_of(symbol, bars_of(symbol, bars), made[symbol,], clock)
             yield market
 
 
-def market_of(
-    symbol: str, bar_array: Records, forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams
-) -> SymbolMarket:
-    """One symbol's bars and one model's forecasts as arrays."""
+def clock_of(calendar: pl.DataFrame, rules: RulesParams) -> pl.DataFrame:
+    """The times of each session, and its number among those of the calendar."""
+    return time_stops(calendar.sort("session"), rules).with_row_index("number")
+
+
+def market_of(symbol: str, bar_array: Records, forecasts: pl.DataFrame, clock: pl.DataFrame) -> SymbolMarket:
+    """One symbol's bars and one model's forecasts as arrays; `clock` as `clock_of` makes it."""
     minutes = np.ascontiguousarray(bar_array["minute"])
-    snaps = snapshots_of(forecasts, minutes, calendar, rules)
+    snaps = snapshots_of(forecasts, minutes, clock)
     kinds = forecasts.partition_by("history_days", "horizon_min", "method", as_dict=True)
     feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
     return SymbolMarket(symbol, bar_array, minutes, snaps, feeds)
@@ -204,16 +208,15 @@ def bar_array_of(bars: pl.DataFrame) -> Records:
     return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
 
 
-def snapshots_of(forecasts: pl.DataFrame, minutes: Ints, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:
+def snapshots_of(forecasts: pl.DataFrame, minutes: Ints, clock: pl.DataFrame) -> Snapshots:
     """The distinct snapshots of one symbol's forecasts, with the times of their sessions among the minutes of bars."""
     known = forecasts.select("snapshot_utc", "session", "last", "sigma_5m").unique().sort("snapshot_utc")
-    if known["snapshot_utc"].is_duplicated().any():
+    if known["snapshot_utc"].n_unique() < known.height:
         raise DataContractError(
             "forecasts of one symbol and snapshot disagree about `last` or `sigma_5m`: `dvc repro forecast` writes "
             "them again."
         )
-    clock = time_stops(calendar.sort("session"), rules).with_row_index("number")
-    rows = known.join(clock, on="session", how="left").sort("snapshot_utc")
+    rows = known.join(clock, on="session", how="left", maintain_order="left")
     if rows["number"].has_nulls():
         stray = rows.filter(pl.col("number").is_null())["session"][0]
         raise DataContractError(

@@ -19,7 +19,7 @@ import polars as pl
 from stages.tables.contract import UTC_MICROSECONDS, Table
 from stages.tables.trades import Signals, Trades
 from stages.trading.kernels import EXITS, UNITS, DayRules, decide, fill_exits, fill_touches
-from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, market_of
+from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, clock_of, market_of
 from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, verdicts_of
 from stages.trading.rules import LONG, SHORT, Reason, SymbolCosts, expected_value_bp, late_tests, symbol_costs
 from stages.trading.strategy import Strategy, require_tradable
@@ -58,6 +58,7 @@ def simulate_each(
 ) -> list[Result]:
     """The same for several strategies; the bars of a symbol are read once, and only if one of them trades it."""
     rows = [_rows_by_symbol(forecasts, strategy) for strategy in strategies]
+    clocks = [clock_of(calendar, strategy.rules) for strategy in strategies]
     trades: list[list[pl.DataFrame]] = [[] for _ in strategies]
     signals: list[list[pl.DataFrame]] = [[] for _ in strategies]
     for symbol in sorted(set().union(*rows)):
@@ -69,7 +70,7 @@ def simulate_each(
             if costs is None:
                 signals[n].append(_untraded(mine))
                 continue
-            walked = _walk(market_of(symbol, read(), mine, calendar, strategy.rules), strategy, costs)
+            walked = _walk(market_of(symbol, read(), mine, clocks[n]), strategy, costs)
             trades[n].append(_trades(walked, mine))
             signals[n].append(_signals(walked, mine))
     return [Result(_whole(Trades, trades[n]), _whole(Signals, signals[n])) for n in range(len(strategies))]
