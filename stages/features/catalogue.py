@@ -10,7 +10,7 @@ minute, also of sessions that the gate dropped.
 (`minutes.require_known`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -21,7 +21,7 @@ import polars as pl
 from stages.errors import ConfigurationError
 from stages.features import context, formulas
 from stages.features.context import Beside, Context
-from stages.features.minutes import count_unknown, require_known, with_minute_columns
+from stages.features.minutes import by_the_clock, count_unknown, require_known, with_minute_columns
 from stages.params.features import FeaturesParams
 from stages.tables.contract import rounded
 
@@ -45,9 +45,9 @@ class Feature:
     """One column: formula and unit for readers, decimals kept in the file, and how it is computed.
 
     A value needs `lookback_bars` earlier bars of its session and `lookback_sessions` earlier sessions. Two kinds may be
-    sent for the minutes ahead: `known_ahead`, which follows from the calendar, and `announced`, for which the
-    snapshot's value is sent for every minute. `exog_policy` says what a question does where the value is unknown,
-    unless `requests.exog_policy` states otherwise.
+    sent for the minutes ahead: `known_ahead`, which follows from the minute and from its session's length and weekday,
+    and `announced`, for which the snapshot's value is sent for every minute. `exog_policy` says what a question does
+    where the value is unknown, unless `requests.exog_policy` states otherwise.
     """
 
     formula: str
@@ -155,7 +155,7 @@ def build_features(
     """One frame of features a symbol, context symbols included; one symbol in memory at a time."""
     require_buildable(params, around)
     needed = around.leaders(params.names)
-    leaders = {ending: with_minute_columns(bars[symbol], calendar) for ending, symbol in needed.items()}
+    leaders = {ending: context.lagged_returns(bars[symbol], params) for ending, symbol in needed.items()}
     beside = Beside(calendar, leaders, around.events)
     return {symbol: features_of(symbol, frame, usable[symbol], params, beside)[0] for symbol, frame in bars.items()}
 
@@ -173,7 +173,7 @@ class PerSymbol:
     ) -> tuple[pl.DataFrame, dict[str, Any]]:
         """The features, and how often each is unknown; `led` holds the bars of `Context.leaders`, in their order."""
         endings = self.around.leaders(self.params.names)
-        leaders = {end: with_minute_columns(one, self.calendar) for end, one in zip(endings, led, strict=True)}
+        leaders = {end: context.lagged_returns(one, self.params) for end, one in zip(endings, led, strict=True)}
         return features_of(symbol, bars, usable, self.params, Beside(self.calendar, leaders, self.around.events))
 
 
@@ -181,14 +181,18 @@ def features_of(
     symbol: str, bars: pl.DataFrame, usable: tuple[date, ...], params: FeaturesParams, beside: Beside
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The features of one symbol, and how often each is unknown."""
-    frame = with_minute_columns(bars, beside.calendar)
-    for ending, leader in beside.leaders.items():
-        frame = context.with_context(frame, leader, params, ending)
-    usual = formulas.with_usual_volume(frame, usable, params.volume_norm_sessions)
+    frame = with_minute_columns(bars)
+    for ending, lagged in beside.leaders.items():
+        frame = context.with_context(frame, lagged, ending)
+    usual = formulas.with_usual_volume(frame, usable, beside.calendar, params.volume_norm_sessions)
     complete = context.with_events(usual, beside.events, symbol).with_columns(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
-    features = complete.select(*INDEX, *columns(params.names, params))
+    by_clock = [name for name in params.names if feature(name).known_ahead]
+    by_bars = [name for name in params.names if name not in by_clock]
+    minutes, like = by_the_clock(bars, beside.calendar)
+    clock = values(minutes, ("m",), by_clock, params)[like]
+    features = values(complete, INDEX, by_bars, params).with_columns(clock.get_columns()).select(*INDEX, *params.names)
     lookbacks = {
         name: (feature(name).lookback_bars(params), feature(name).lookback_sessions(params)) for name in params.names
     }
@@ -197,11 +201,10 @@ def features_of(
     return features, counts
 
 
-def columns(names: tuple[str, ...], params: FeaturesParams) -> list[pl.Expr]:
-    """The named features as rounded float columns."""
-    return [
-        rounded(feature(name).expression(params).cast(pl.Float64), feature(name).decimals).alias(name) for name in names
-    ]
+def values(frame: pl.DataFrame, keys: Sequence[str], names: Sequence[str], params: FeaturesParams) -> pl.DataFrame:
+    """`keys`, and the named features as rounded floats."""
+    found = (feature(name).expression(params).cast(pl.Float64).alias(name) for name in names)
+    return rounded(frame.select(*keys, *found), {name: feature(name).decimals for name in names})
 
 
 def is_feature(name: str) -> bool:

@@ -17,7 +17,7 @@ from datetime import timedelta
 import polars as pl
 
 from stages.features.formulas import Builder, ret
-from stages.features.minutes import M
+from stages.features.minutes import M, with_returns
 from stages.params.features import FeaturesParams
 from stages.tables.market import EVERYBODY, NEW_YORK, Events
 
@@ -43,7 +43,7 @@ class Context:
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """The same, ready to be joined: table `Calendar`, minute columns of each leader by ending, table `Events`."""
+    """The same, ready to be joined: table `Calendar`, each leader's lagged returns by ending, table `Events`."""
 
     calendar: pl.DataFrame
     leaders: Mapping[str, pl.DataFrame]
@@ -55,14 +55,17 @@ def context_ret(minutes: int, ending: str = "") -> pl.Expr:
     return pl.col(f"context_r{minutes}{ending}")
 
 
-def with_context(frame: pl.DataFrame, context: pl.DataFrame, params: FeaturesParams, ending: str) -> pl.DataFrame:
-    """Add a leader's lagged returns, matched by time."""
+def lagged_returns(leader: pl.DataFrame, params: FeaturesParams) -> pl.DataFrame:
+    """`ts, context_r1, context_r5` of a leader's bars: what is known `features.context_lag_min` later."""
     lag = params.context_lag_min
-    lagged = context.select("ts", "m", **{f"context_r{k}{ending}": ret(k)(params) for k in CONTEXT_MINUTES}).select(
-        "ts", pl.when(lag <= M).then(pl.col("^context_r.*$").shift(lag)).name.keep()
-    )
+    moves = with_returns(leader).select("ts", "m", **{f"context_r{k}": ret(k)(params) for k in CONTEXT_MINUTES})
+    return moves.select("ts", pl.when(lag <= M).then(pl.col("^context_r.*$").shift(lag)).name.keep())
+
+
+def with_context(frame: pl.DataFrame, lagged: pl.DataFrame, ending: str) -> pl.DataFrame:
+    """Add a leader's lagged returns, matched by time."""
     led = frame.select("ts").join_asof(lagged, on="ts", tolerance="0s", check_sortedness=False)  # same minute only
-    return frame.with_columns(led.drop("ts"))
+    return frame.with_columns(led.drop("ts").rename(lambda name: name + ending))
 
 
 MICROSECOND, MINUTE = timedelta(microseconds=1), timedelta(minutes=1)

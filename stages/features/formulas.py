@@ -1,7 +1,7 @@
 """Formulas of features within one symbol: returns, volatility, ranges, volume and the session clock.
 
 Range-based volatility is less noisy than that of closes, and biased low when bars hold few trades. Filled bars are left
-out of every mean. Features of the session clock need only `m, n_bars, is_half, session`, so they may be sent for the
+out of every mean. Features of the session clock need only `m, n_bars, is_half, weekday`, so they may be sent for the
 minutes ahead.
 
 *Units*: log returns; `rv_k` per k minutes, `sigma_5m` per five minutes, `parkinson`, `garman_klass` per minute, all as
@@ -21,7 +21,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from stages.features.minutes import M, root, trailing_mean, trailing_sum
+from stages.features.minutes import M, root, sessions_of, trailing_mean, trailing_sum
 from stages.params.features import FeaturesParams
 from stages.sessions.calendar import FULL_SESSION_MIN
 from stages.sessions.rolling import median, windows_before
@@ -34,7 +34,7 @@ def ret(minutes: int) -> Builder:
     if minutes == 1:
         return lambda _: pl.col("r")
     move = (pl.col("close") / pl.col("close").shift(minutes)).log()
-    known = (minutes <= M) & pl.col("r").rolling_sum(minutes).is_not_null()  # all of them in this session
+    known = (minutes <= M) & (minutes <= pl.col("known_min"))  # all of them in this session
     return lambda _: pl.when(known).then(move)
 
 
@@ -86,16 +86,18 @@ def volume_norm(_: FeaturesParams) -> pl.Expr:
     return pl.col("log_volume") - pl.col("usual_log_volume")
 
 
-def with_usual_volume(frame: pl.DataFrame, usable: tuple[date, ...], sessions: int) -> pl.DataFrame:
+def with_usual_volume(
+    frame: pl.DataFrame, usable: tuple[date, ...], calendar: pl.DataFrame, sessions: int
+) -> pl.DataFrame:
     """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute.
 
     A minute that half days do not have is compared with full sessions only, so the minutes up to their close come
     first.
     """
-    day, m = frame["session"].rle_id().to_numpy(), frame["m"].to_numpy()
-    opens = frame.filter(pl.col("session").is_first_distinct())
-    is_usable, n_bars = opens["session"].is_in(usable).to_numpy(), opens["n_bars"].to_numpy()
-    by_minute = np.full((opens.height, n_bars.max(initial=0)), np.nan)
+    days, number = sessions_of(frame, calendar)
+    day, m = number.to_numpy(), frame["m"].to_numpy()
+    is_usable, n_bars = days["session"].is_in(usable).to_numpy(), days["n_bars"].to_numpy()
+    by_minute = np.full((days.height, n_bars.max(initial=0)), np.nan)
     by_minute[day, m] = frame["log_volume"].to_numpy()
     usual = np.full_like(by_minute, np.nan)
     for first, last in pairwise([0, *np.unique(n_bars)]):
@@ -145,19 +147,14 @@ def bucket_mid(params: FeaturesParams) -> pl.Expr:
 
 def day_of_week(_: FeaturesParams) -> pl.Expr:
     """1 Monday to 5 Friday."""
-    return pl.col("session").dt.weekday()
+    return pl.col("weekday")
 
 
 def sine(waves: int) -> Builder:
     """`sin(2 pi k m / 390)`, k waves a full session."""
-    return lambda _: _angles(waves).sin().gather(M)
+    return lambda _: (2 * math.pi * waves / FULL_SESSION_MIN * M).sin()
 
 
 def cosine(waves: int) -> Builder:
     """`cos(2 pi k m / 390)`, k waves a full session."""
-    return lambda _: _angles(waves).cos().gather(M)
-
-
-def _angles(waves: int) -> pl.Expr:
-    """One angle for each minute of a full session: a wave is computed once and then looked up."""
-    return 2 * math.pi * waves / FULL_SESSION_MIN * pl.int_range(0, FULL_SESSION_MIN)
+    return lambda _: (2 * math.pi * waves / FULL_SESSION_MIN * M).cos()

@@ -1,8 +1,8 @@
 """Minute columns: one row a minute of the gapless grid, prices as returns; and counts of unknown feature values.
 
-*Tables*: `Bars` plus the calendar's `n_bars, is_half` and the columns below, sorted by `ts`. `feature_report.json`, per
-symbol: `rows`; `rows_incomplete`, those on which a required feature is unknown; per feature `nulls` among all rows,
-`due` minutes (of usable sessions, after its look-back), `nulls_due` among these.
+*Tables*: `Bars` plus the columns below, sorted by `ts`. `feature_report.json`, per symbol: `rows`; `rows_incomplete`,
+those on which a required feature is unknown; per feature `nulls` among all rows, `due` minutes (of usable sessions,
+after its look-back), `nulls_due` among these.
 *Units*: `r` a log return per minute; `r2, r2_real, hl2, gk` squares of log returns; `tr` in price, `tpv` in money.
 *Time*: each added column uses its own row and earlier rows of the same session.
 *Errors*: `DataContractError` when a required feature is unknown on more than `features.max_null_share` of its due
@@ -32,13 +32,9 @@ def minute_return() -> pl.Expr:
     """
     close, traded = pl.col("close"), is_real()
     has_traded = pl.when(traded).then("session").forward_fill() == pl.col("session")
-    before = close.forward_fill().shift(1)
-    return (
-        pl.when((M == 0) & traded)
-        .then((close / pl.col("open")).log())
-        .when((M > 0) & has_traded.shift(1))
-        .then((close / before).log())
-    )
+    before = pl.when(M == 0).then("open").otherwise(close.forward_fill().shift(1))
+    is_known = pl.when(M == 0).then(traded).otherwise(has_traded.shift(1))
+    return pl.when(is_known).then((close / before).log())
 
 
 def is_real() -> pl.Expr:
@@ -46,28 +42,52 @@ def is_real() -> pl.Expr:
     return ~pl.col("is_filled") & pl.col("close").is_not_null()
 
 
-def with_minute_columns(bars: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Bars with `r, r2` and, on real bars only, the columns that features average; else null."""
+def with_returns(bars: pl.DataFrame) -> pl.DataFrame:
+    """Bars with `r`, and `known_min`: of so many minutes in a row, up to this one, the return is known."""
     _require_gapless(bars)
+    row = pl.int_range(pl.len())
+    last_unknown = pl.when(pl.col("r").is_null()).then(row).forward_fill().fill_null(-1)
+    return bars.with_columns(r=minute_return()).with_columns(known_min=row - last_unknown)
+
+
+def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
+    """The same with `r2` and, on real bars only, the columns that features average; else null."""
     log_range, log_body = (pl.col("high") / pl.col("low")).log(), (pl.col("close") / pl.col("open")).log()
-    before = pl.when(M > 0).then(pl.col("close").shift(1)).otherwise(pl.col("open"))
-    true_range = pl.max_horizontal(
-        pl.col("high") - pl.col("low"), (pl.col("high") - before).abs(), (pl.col("low") - before).abs()
-    )
+    before = pl.when((M > 0) & pl.col("r").is_not_null()).then(pl.col("close").shift(1))
+    logs = {"log_range": log_range, "log_body": log_body}
     averaged = {
-        "r2_real": pl.col("r") ** 2,
-        "hl2": log_range**2,
-        "gk": 0.5 * log_range**2 - OPENING_WEIGHT * log_body**2,
-        "tr": pl.when(pl.col("r").is_not_null()).then(true_range).otherwise(pl.col("high") - pl.col("low")),
+        "r2_real": pl.col("r2"),
+        "hl2": pl.col("log_range") ** 2,
+        "gk": 0.5 * pl.col("log_range") ** 2 - OPENING_WEIGHT * pl.col("log_body") ** 2,
+        "tr": pl.max_horizontal("high", before) - pl.min_horizontal("low", before),  # an extremum leaves nulls out
         "tpv": (pl.col("high") + pl.col("low") + pl.col("close")) / 3 * pl.col("volume"),
         "v": pl.col("volume"),
         "log_volume": pl.col("volume").log1p(),
     }
     return (
-        bars.join(calendar.select("session", "n_bars", "is_half"), on="session", how="left", maintain_order="left")
-        .with_columns(pl.col("session").set_sorted(), r=minute_return(), real=is_real())
-        .with_columns(r2=pl.col("r") ** 2, **{name: pl.when("real").then(value) for name, value in averaged.items()})
+        with_returns(bars)
+        .with_columns(pl.col("session").set_sorted(), r2=pl.col("r") ** 2, real=is_real(), **logs)
+        .with_columns(pl.when("real").then(value).alias(name) for name, value in averaged.items())
     )
+
+
+def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """The calendar's rows for the sessions of a frame, and the number of each of its rows' session among them."""
+    opens = frame.select("session", "m").filter(M == 0).drop("m")
+    return opens.join(calendar, on="session", how="left", maintain_order="left"), frame["session"].rle_id()
+
+
+def by_the_clock(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """`n_bars, is_half, weekday, m` for every minute of each kind of session, and which of these each row is like.
+
+    What follows from the clock is computed once a kind, not once a session.
+    """
+    sessions, number = sessions_of(frame, calendar)
+    kinds = sessions.group_by("n_bars", "is_half", pl.col("session").dt.weekday().alias("weekday")).agg("session")
+    first = pl.col("n_bars").cum_sum() - pl.col("n_bars")
+    starts = kinds.select("session", first=first).explode("session").sort("session")["first"]
+    minutes = pl.int_ranges(0, "n_bars", dtype=pl.Int32)
+    return kinds.drop("session").with_columns(m=minutes).explode("m"), starts.gather(number) + frame["m"]
 
 
 def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
@@ -111,11 +131,14 @@ def count_unknown(
 ) -> dict[str, Any]:
     """The counts of one symbol, for the features that `lookbacks` names."""
     session, m = features["session"], features["m"]
-    behind = {sessions: session.is_in(usable[sessions:]) for _, sessions in lookbacks.values()}
+    behind = {sessions: session.is_in(usable[sessions:]) for sessions in {late for _, late in lookbacks.values()}}
+    is_due = {(bars, sessions): behind[sessions] & (m >= bars) for bars, sessions in set(lookbacks.values())}
+    due = {lookback: minutes.sum() for lookback, minutes in is_due.items()}
     counts = {}
-    for name, (bars, sessions) in lookbacks.items():
-        is_null, is_due = features[name].is_null(), behind[sessions] & (m >= bars)
-        counts[name] = {"nulls": is_null.sum(), "due": is_due.sum(), "nulls_due": (is_due & is_null).sum()}
+    for name, lookback in lookbacks.items():
+        nulls = features[name].null_count()
+        nulls_due = (is_due[lookback] & features[name].is_null()).sum() if nulls else 0
+        counts[name] = {"nulls": nulls, "due": due[lookback], "nulls_due": nulls_due}
     known = features.select(required).drop_nulls()
     return {
         "rows": features.height,

@@ -5,6 +5,7 @@ declares, so a hashed file does not depend on the last bits of a sum.
 *Errors*: `DataContractError` naming the schema, the broken rules and the first row that breaks one.
 """
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import NamedTuple, Self, cast
 
@@ -25,7 +26,8 @@ class Table(dy.Schema):
         missing = sorted(set(cls.column_names()) - set(frame.columns))
         if missing:
             raise DataContractError(f"table {cls.__name__} lacks the columns {missing}; it has {frame.columns}.")
-        return cls.check(frame.select(_Contract.of(cls).selected).sort(cls.primary_key()))
+        contract = _Contract.of(cls)
+        return cls.check(_in_steps(frame.select(contract.cast), contract.rounding).sort(cls.primary_key()))
 
     @classmethod
     def check(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
@@ -47,13 +49,14 @@ class Table(dy.Schema):
 
 
 class _Contract(NamedTuple):
-    """A table's types, its columns as `Table.of` writes them, and whether all rows keep each rule.
+    """A table's types, how `Table.of` casts and rounds its columns, and whether all rows keep each rule.
 
     Expressions are made once: for a frame of a few rows, making them takes longer than asking them.
     """
 
     types: dict[str, pl.DataType]
-    selected: list[pl.Expr]
+    cast: list[pl.Expr]
+    rounding: tuple[list[pl.Expr], list[pl.Expr]]
     rules: list[pl.Expr]
 
     @staticmethod
@@ -64,20 +67,38 @@ class _Contract(NamedTuple):
         rules = table._validation_rules(with_cast=False)
         return _Contract(
             types={name: column.dtype for name, column in columns.items()},
-            selected=[
-                rounded(pl.col(name).cast(column.dtype), column.metadata["decimals"]).alias(name)
-                if column.metadata and "decimals" in column.metadata
-                else pl.col(name).cast(column.dtype)
-                for name, column in columns.items()
-            ],
+            cast=[pl.col(name).cast(column.dtype) for name, column in columns.items()],
+            rounding=_rounding(
+                {
+                    name: column.metadata["decimals"]
+                    for name, column in columns.items()
+                    if column.metadata and "decimals" in column.metadata
+                }
+            ),
             rules=[rule.expr.fill_null(True).all().alias(name) for name, rule in rules.items()],
         )
 
 
-def rounded(value: pl.Expr, decimals: int) -> pl.Expr:
-    """The rounded number, and no zero with a sign: the sign of a rounded zero differs between processors."""
-    near = value.round(decimals)
-    return pl.when(near == 0).then(0.0).otherwise(near)  # polars takes `+ 0.0` for no change
+def rounded(frame: pl.DataFrame, decimals: Mapping[str, int]) -> pl.DataFrame:
+    """The frame with these columns rounded, and no zero with a sign: a rounded zero's sign differs between processors.
+
+    Two steps, since an expression that needs the rounded number twice would round twice.
+    """
+    return _in_steps(frame, _rounding(decimals))
+
+
+def _rounding(decimals: Mapping[str, int]) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    near = [pl.col(name) for name in decimals]
+    return (
+        [pl.col(name).round(places) for name, places in decimals.items()],
+        [pl.when(one == 0).then(0.0).otherwise(one).name.keep() for one in near],  # polars takes `+ 0.0` for no change
+    )
+
+
+def _in_steps(frame: pl.DataFrame, steps: Iterable[list[pl.Expr]]) -> pl.DataFrame:
+    for step in steps:
+        frame = frame.with_columns(step)
+    return frame
 
 
 def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:

@@ -113,7 +113,8 @@ class Snapshots(NamedTuple):
     minute: Ints
     session: Ints
     time_stop: Ints
-    close: Ints
+    limit: Ints  # the first real bar from the time stop on
+    end: Ints  # and from the close on: one past the session's last real bar
     last: Floats
     sigma: Floats  # NaN where unknown
 
@@ -153,6 +154,8 @@ class SymbolMarket:
 
     def in_parts(self, parts: int) -> list["SymbolMarket"]:
         """The same market split between sessions into at most `parts` parts with similar numbers of snapshots."""
+        if parts == 1:
+            return [self]
         session = self.snaps.session
         cuts = np.searchsorted(session, session[[len(session) * n // parts for n in range(1, parts)]])
         edges = [0, *cuts.tolist(), len(session)]
@@ -168,21 +171,26 @@ def markets_of(
 ) -> Iterator[SymbolMarket]:
     """The markets of every whitelisted symbol with forecasts of the strategy's model, by name, one at a time."""
     made = forecasts.filter(model=strategy.model).partition_by("symbol", as_dict=True)
+    clock = clock_of(calendar, strategy.rules)
     for symbol in sorted(set(strategy.whitelist)):
         if (symbol,) in made:
             with at_work_on(symbol):
-                market = market_of(symbol, bars_of(symbol, bars), made[symbol,], calendar, strategy.rules)
+                market = market_of(symbol, bars_of(symbol, bars), made[symbol,], clock)
             yield market
 
 
-def market_of(
-    symbol: str, bar_array: Records, forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams
-) -> SymbolMarket:
-    """One symbol's bars and one model's forecasts as arrays."""
-    snaps = snapshots_of(forecasts, calendar, rules)
+def clock_of(calendar: pl.DataFrame, rules: RulesParams) -> pl.DataFrame:
+    """The times of each session, and its number among those of the calendar."""
+    return time_stops(calendar.sort("session"), rules).with_row_index("number")
+
+
+def market_of(symbol: str, bar_array: Records, forecasts: pl.DataFrame, clock: pl.DataFrame) -> SymbolMarket:
+    """One symbol's bars and one model's forecasts as arrays; `clock` as `clock_of` makes it."""
+    minutes = np.ascontiguousarray(bar_array["minute"])
+    snaps = snapshots_of(forecasts, minutes, clock)
     kinds = forecasts.partition_by("history_days", "horizon_min", "method", as_dict=True)
     feeds = {(kind[0], kind[1], kind[2]): feed_of(kinds[kind], snaps) for kind in sorted(kinds)}
-    return SymbolMarket(symbol, bar_array, np.ascontiguousarray(bar_array["minute"]), snaps, feeds)
+    return SymbolMarket(symbol, bar_array, minutes, snaps, feeds)
 
 
 def bars_of(symbol: str, bars: Mapping[str, pl.DataFrame]) -> Records:
@@ -200,27 +208,28 @@ def bar_array_of(bars: pl.DataFrame) -> Records:
     return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
 
 
-def snapshots_of(forecasts: pl.DataFrame, calendar: pl.DataFrame, rules: RulesParams) -> Snapshots:
-    """The distinct snapshots of one symbol's forecasts, with the times of their sessions."""
+def snapshots_of(forecasts: pl.DataFrame, minutes: Ints, clock: pl.DataFrame) -> Snapshots:
+    """The distinct snapshots of one symbol's forecasts, with the times of their sessions among the minutes of bars."""
     known = forecasts.select("snapshot_utc", "session", "last", "sigma_5m").unique().sort("snapshot_utc")
-    if known["snapshot_utc"].is_duplicated().any():
+    if known["snapshot_utc"].n_unique() < known.height:
         raise DataContractError(
             "forecasts of one symbol and snapshot disagree about `last` or `sigma_5m`: `dvc repro forecast` writes "
             "them again."
         )
-    clock = time_stops(calendar.sort("session"), rules).with_row_index("number")
-    rows = known.join(clock, on="session", how="left").sort("snapshot_utc")
+    rows = known.join(clock, on="session", how="left", maintain_order="left")
     if rows["number"].has_nulls():
         stray = rows.filter(pl.col("number").is_null())["session"][0]
         raise DataContractError(
             f"a forecast names the session {stray}, which the calendar of this span does not hold: `dvc repro seal` "
             "writes both again."
         )
+    time_stop = _minutes(rows["time_stop_utc"])
     return Snapshots(
         minute=_minutes(rows["snapshot_utc"]),
         session=rows["number"].cast(pl.Int64).to_numpy(),
-        time_stop=_minutes(rows["time_stop_utc"]),
-        close=_minutes(rows["close_utc"]),
+        time_stop=time_stop,
+        limit=np.searchsorted(minutes, time_stop),
+        end=np.searchsorted(minutes, _minutes(rows["close_utc"])),
         last=rows["last"].to_numpy(),
         sigma=rows["sigma_5m"].fill_null(float("nan")).to_numpy(),
     )

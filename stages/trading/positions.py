@@ -49,8 +49,8 @@ def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> 
         planned=planned,
         entry=np.where(in_time, entry, -1),
         entry_minute=entry_minute,
-        limit=np.searchsorted(minutes, snaps.time_stop),
-        end=np.searchsorted(minutes, snaps.close),
+        limit=snaps.limit,
+        end=snaps.end,
         last=snaps.last,
         sigma=np.maximum(snaps.sigma, costs.tick_px / snaps.last),
     )

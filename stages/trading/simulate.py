@@ -19,7 +19,7 @@ import polars as pl
 from stages.tables.contract import UTC_MICROSECONDS, Table
 from stages.tables.trades import Signals, Trades
 from stages.trading.kernels import EXITS, UNITS, DayRules, decide, fill_exits, fill_touches
-from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, market_of
+from stages.trading.market import MICROSECONDS, Floats, Ints, Records, SymbolMarket, bars_of, clock_of, market_of
 from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, verdicts_of
 from stages.trading.rules import LONG, SHORT, Reason, SymbolCosts, expected_value_bp, late_tests, symbol_costs
 from stages.trading.strategy import Strategy, require_tradable
@@ -78,6 +78,7 @@ def _walks(
     The bars of a symbol are read once, and only if one of the strategies trades it.
     """
     rows = [_rows_by_symbol(forecasts, strategy) for strategy in strategies]
+    clocks = [clock_of(calendar, strategy.rules) for strategy in strategies]
     for symbol in sorted(set().union(*rows)):
         read = cache(partial(bars_of, symbol, bars))
         for n, strategy in enumerate(strategies):
@@ -86,7 +87,7 @@ def _walks(
                 if costs is None:
                     yield n, mine, None
                 else:
-                    yield n, mine, _walk(market_of(symbol, read(), mine, calendar, strategy.rules), strategy, costs)
+                    yield n, mine, _walk(market_of(symbol, read(), mine, clocks[n]), strategy, costs)
 
 
 def _whole(table: type[Table], parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ so threads, blocks and the order of symbols do not change them.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Self
@@ -100,8 +101,8 @@ def trade_grid(
     totals = np.zeros((count, len(strategies)), TOTAL)
     families = _families(strategies)
     ledgers = [(net_units, mine) for mine in totals]  # each day belongs to one part, so all parts may share the array
-    with ThreadPoolExecutor(count) as pool:
-        each = pool.map if count > 1 else map
+    with ThreadPoolExecutor(count) if count > 1 else nullcontext() as pool:
+        each = pool.map if pool else map
         for market in markets:
             with at_work_on(market.symbol):
                 list(each(partial(_trade_part, families), market.in_parts(count), ledgers))

@@ -5,7 +5,9 @@ Run: python -m tests.benchmarks.bench_engine [largest grid, 1000 unless told]; t
 The rivals (tests/benchmarks/rivals.py): our own plain loop; a numba walk of the bars for every combo; vectorbt with an
 order function that follows the rules to the minute; backtesting.py for a single combo. The last two cannot express the
 tests of a forecast, so they are handed the verdict on each signal ready made, and vectorbt's clock stops before it has
-added up a trade. Ours and the walk run from the arrays of bars and quantiles to the daily P&L of every combo.
+added up a trade. Ours and the walk run from the arrays of bars and quantiles to the daily P&L of every combo; the walk
+is handed the entry bar of each snapshot, ours finds it. A single combo is also traded from tables to daily P&L, where
+the walk's arrays are cut out of the tables for it alone.
 """
 
 import sys
@@ -95,6 +97,23 @@ class Benchmark:
             rivals.walk_bars((one.bar_array, one.looks), forecasts, rows, terms, net)
         return net
 
+    def ours_from_tables(self, one: Strategy) -> np.ndarray:
+        """The days of one strategy, from the tables that `seal` writes."""
+        markets = markets_of(self.bars, self.forecasts, self.calendar, one)
+        return np.array([book.net_units for book in trade_grid(markets, SESSIONS, [one], threads=1)])
+
+    def walk_from_tables(self, one: Strategy) -> np.ndarray:
+        """The same by the numba walk, whose arrays are cut out of the same tables."""
+        rules, net = one.rules, np.zeros((1, SESSIONS), np.int64)
+        combo = np.array([[0, rules.k_sigma, rules.s_stop, rules.s_take]])
+        terms = (rules.daily_trade_cap, rules.cooldown_bars, FEES, HALF_SPREAD, np.array([rules.horizon_min]))
+        clock = time_stops(self.calendar, rules).with_row_index("number")
+        asked = self.forecasts.filter(model=one.model, history_days=rules.history_days, horizon_min=rules.horizon_min)
+        for symbol in self.names:
+            market, forecasts = rivals.read_by_hand(self.bars[symbol], asked.filter(symbol=symbol), clock, one)
+            rivals.walk_bars(market, forecasts, combo, terms, net)
+        return net
+
     def loop(self, combos: Sequence[Strategy]) -> np.ndarray:
         """The plain loop, a combo after the other, on bars and forecasts that lie ready as Python values."""
         net = np.zeros((len(combos), SESSIONS), np.int64)
@@ -134,6 +153,7 @@ def main() -> None:
     shorten = Benchmark(FEW)
     for size in (size for size in GRIDS if size <= largest):
         compare(shorten, grid(FEW, size))
+    one_strategy(shorten)
     beside_backtesting(shorten)
     if largest >= 100:
         many = Benchmark(MANY)
@@ -163,6 +183,20 @@ def compare(bench: Benchmark, combos: Sequence[Strategy]) -> None:
     print(f"{len(bench.names)} symbols x {SESSIONS} days, n={size}, combos/s: ", end="")
     print(f"ours {ours:,.0f}  numba walk {walk:,.0f}  vectorbt {vectorbt:,.1f}  loop {loop:,.1f}")
     print(f"       ours is {ours / walk:.1f} x walk, {ours / vectorbt:,.0f} x vectorbt, {ours / loop:,.0f} x loop")
+
+
+def one_strategy(bench: Benchmark) -> None:
+    """One strategy, where nothing can be shared: from the same arrays and from the same tables, to its days."""
+    (one,) = combos = grid(bench.names, 1)
+    symbols = rivals.verdicts(bench.markets, combos)
+    ways = {
+        "arrays and entry bars": (partial(bench.ours, combos), partial(bench.walk, combos, symbols)),
+        "tables": (partial(bench.ours_from_tables, one), partial(bench.walk_from_tables, one)),
+    }
+    for name, (ours, walk) in ways.items():
+        same_days(ours(), walk())
+        fast, slow = best(ours, 20), best(walk, 20)
+        print(f"n=1, from {name}: ours {1e3 * fast:.2f} ms, walk {1e3 * slow:.2f} ms, ratio {slow / fast:.2f}")
 
 
 def beside_backtesting(bench: Benchmark) -> None:

@@ -11,9 +11,11 @@ from functools import partialmethod
 
 import numpy as np
 import plotly.graph_objects as go
+import polars as pl
 from numba import njit
 
-from stages.trading.market import SymbolMarket
+from stages.tables.market import PRICES
+from stages.trading.market import BAR, MICROSECONDS, SNAPSHOT, SymbolMarket, records
 from stages.trading.positions import context_of
 from stages.trading.rules import expected_value_bp, symbol_costs
 from stages.trading.strategy import Strategy
@@ -50,6 +52,41 @@ def verdicts(markets: Sequence[SymbolMarket], strategies: Sequence[Strategy]) ->
             sides[n] = view.side * (passes & context.enters_in_time(one.horizon_min(market.symbol)))
         symbols.append(Symbol(context.bar_array, context.snapshots, sides))
     return symbols
+
+
+def read_by_hand(
+    bars: pl.DataFrame, forecasts: pl.DataFrame, clock: pl.DataFrame, strategy: Strategy
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """What `walk_bars` needs of one symbol, cut out of its tables for one strategy and for nothing else.
+
+    *Tables*: `Bars`; forecasts of this strategy; sessions with `number` and `time_stop_utc`.
+    """
+    rules = strategy.rules
+    real = bars.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(PRICES).is_not_null()))
+    rows = forecasts.sort("snapshot_utc").join(clock, on="session", how="left", maintain_order="left")
+    columns = real["ts"], *(rows[name] for name in ("snapshot_utc", "time_stop_utc", "close_utc"))
+    minutes, asked, stop, close = (column.dt.epoch("us").to_numpy() // MICROSECONDS for column in columns)
+    planned = asked + rules.entry_delay_bars
+    entry = np.searchsorted(minutes, planned)
+    entry_minute = minutes.take(entry, mode="clip")
+    latest = np.minimum(planned + rules.max_entry_delay_bars, stop - 1)
+    last, tick = rows["last"].to_numpy(), symbol_costs(strategy.costs, rows["symbol"][0]).tick_px
+    looks = records(
+        SNAPSHOT,
+        minute=asked,
+        session=rows["number"],
+        time_stop=stop,
+        planned=planned,
+        entry=np.where((entry < len(minutes)) & (entry_minute <= latest), entry, -1),
+        entry_minute=entry_minute,
+        limit=np.searchsorted(minutes, stop),
+        end=np.searchsorted(minutes, close),
+        last=last,
+        sigma=np.maximum(rows["sigma_5m"].fill_null(float("nan")), tick / last),
+    )
+    bar_array = records(BAR, minute=minutes, **{name: real[name] for name in PRICES})
+    quartiles = rows.select("q25", "q50", "q75", pl.col("calibrated").cast(pl.Float64)).to_numpy().T
+    return (bar_array, looks), np.ascontiguousarray(quartiles)[None]
 
 
 @njit

@@ -80,6 +80,15 @@ def test_the_clock_by_hand():
         assert monday[f"cos_{k}"] == pytest.approx(cos(2 * pi * k * 19 / 390)), k
 
 
+def test_the_clock_of_a_session_does_not_depend_on_those_before_it():
+    calendar = made_calendar(8, n_bars=20, half=(1, 6))
+    clock = [name for name, feature in FEATURES.items() if feature.known_ahead]
+    bars = random_bars(calendar, 3)
+    whole = built(bars, calendar).select(clock)
+    assert built(bars[50:], calendar).select(clock).equals(whole[50:])
+    assert whole["day_of_week"].to_list() == [float(day.isoweekday()) for day in bars["session"]]
+
+
 def test_the_buckets_of_a_session_by_hand():
     """Twenty minutes, of which five are the open and six the close."""
     calendar = made_calendar(1, n_bars=20)

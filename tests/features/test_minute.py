@@ -60,4 +60,4 @@ def test_a_missing_minute_is_refused_because_lags_count_rows():
     calendar = made_calendar(2, n_bars=10)
     holed = random_bars(calendar, 1).filter((pl.col("m") != 4) | (pl.col("session") != calendar["session"][1]))
     with pytest.raises(DataContractError, match="2024-01-09 minute 5 does not follow"):
-        with_minute_columns(holed, calendar)
+        with_minute_columns(holed)
