@@ -4,6 +4,7 @@ import os
 import sys
 
 import exchange_calendars
+import polars as pl
 import pytest
 import yaml
 from hypothesis import settings
@@ -16,15 +17,20 @@ exchange_calendars.get_calendar = Cut
 yaml.SafeLoader = yaml.CSafeLoader  # libyaml's parser reads the same ten times faster, also for Hydra
 sys.dont_write_bytecode = False  # where Python may keep no compiled code, every worker and program would compile it all
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Workers share the cores: small tables are no faster with more threads. Programs that tests start have all of them.
+with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("POLARS_MAX_THREADS", "1")
+    pl.thread_pool_size()
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.runs"]
+SHARING = ("audit", "pipeline")  # a replay, the default run
 LONG = {"torture", "scale", "journey", "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests of a file share one worker, which makes once what they share; so do all that read the default run."""
+    """Quick tests of a file share one worker, which makes once what they share; of some folders, all tests do."""
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
         if not marks & {*LONG, "xdist_group"}:
-            group = "default run" if item.path.parent.name == "pipeline" else item.path.as_posix()
-            item.add_marker(pytest.mark.xdist_group(group))
+            group = item.path.parent if item.path.parent.name in SHARING else item.path
+            item.add_marker(pytest.mark.xdist_group(group.as_posix()))

@@ -7,6 +7,7 @@ and a halt of the whole market is listed for 2024-11-08.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.runs.replaying import replay_of
 from stages.tables.market import Halts
-from tests.audit.small_study import CALENDAR, Audited, delivered, record_of, study_of, unchanged
+from tests.audit.small_study import CALENDAR, Audited, delivered, leaking, record_of, remembering, study_of, unchanged
 
 QUIET = {
     "no_trade_minutes": "quiet",
@@ -39,7 +40,7 @@ LISTED = Halts.of(
     )
 )
 RECORD = replace(record_of(), halts=LISTED)
-HONEST = replay_of(STUDY, RECORD)
+HONEST = remembering(replay_of(STUDY, RECORD))
 
 
 def thin(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -50,14 +51,15 @@ def thin(symbol: str, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(~silent & (pl.Series(rng.random(frame.height)) > 1 / 7))
 
 
-def audited(**leaky: object) -> Audited:
-    bars = {symbol: thin(symbol, frame) for symbol, frame in delivered().items()}
-    return Audited(replace(HONEST, **leaky), bars)
+@cache
+def audited() -> Audited:
+    return Audited(HONEST, {symbol: thin(symbol, frame) for symbol, frame in delivered().items()})
 
 
-def caught(count: int = 8, **leaky: object) -> str:
+def caught(count: int = 8, **leaky: Callable) -> str:
+    study = audited()
     with pytest.raises(DataContractError, match=r"^the past moved: ") as found:
-        audited(**leaky).passes(count)
+        Audited(leaking(HONEST, study.world, **leaky), study.bars).passes(count)
     return str(found.value)
 
 
@@ -112,7 +114,8 @@ def amid_the_pause(check: Callable, after: list[int]) -> list[str]:
     """Leaks at instants of the pause at which a question is due, if nothing came after them."""
     snapshots = [f"{(PAUSED + timedelta(minutes=m, hours=-5)):%H:%M}" for m in AROUND]
     asking = study_of(quality=QUIET, requests={"snapshots_et": snapshots})
-    world, replay = audited().world, replace(replay_of(asking, RECORD), check=check)
+    world, honest = audited().world, replay_of(asking, RECORD)
+    replay = leaking(honest, world, check=check, plan=honest.plan)
     base = run(replay, world)
     instants = [PAUSED + timedelta(minutes=m) for m in after]
     leaks = [first_leak(base, run(replay, cut(world, at, 0)), at, "cut") for at in instants]

@@ -11,10 +11,10 @@ from stages.calibration import mix
 from stages.errors import DataContractError
 from stages.runs.replaying import replay_of
 from stages.tables.forecasts import QUANTILES
-from tests.audit.small_study import CALENDAR, Audited, record_of, study_of, unchanged
+from tests.audit.small_study import CALENDAR, Audited, honest, leaking, record_of, study_of, unchanged
 from tests.audit.test_honest_replays import table
 
-HONEST = replay_of(study_of(), record_of())
+HONEST = honest()
 
 
 def test_the_weights_of_the_small_study_move():
@@ -40,12 +40,12 @@ def test_a_warm_up_stands_the_audit():
 
 def test_weights_that_know_the_outcomes_of_their_own_day_are_caught(monkeypatch):
     def told(losses, prior, eta):
-        return honest(np.vstack([losses, losses[-1:]]), prior, eta)[1:]
+        return sound(np.vstack([losses, losses[-1:]]), prior, eta)[1:]
 
-    honest = mix.weights_by_day
+    sound = mix.weights_by_day
     monkeypatch.setattr(mix, "weights_by_day", told)
     with pytest.raises(DataContractError, match="stage calibrate, column weight, "):
-        Audited().passes()
+        Audited().passes()  # a replay of its own: what it says here is remembered nowhere
 
 
 def test_a_free_answer_that_looks_ten_minutes_ahead_is_caught():
@@ -58,7 +58,7 @@ def test_a_free_answer_that_looks_ten_minutes_ahead_is_caught():
         ahead = quantiles.join(pl.concat(closes), on=["symbol", "snapshot_utc"])
         return ahead.with_columns(q50=1e4 * (pl.col("close") / pl.col("last")).log()).drop("close")
 
-    audited = Audited(replace(HONEST, answer_free=answer_free))
+    audited = Audited(leaking(HONEST, unchanged().world, answer_free=answer_free))
     with pytest.raises(DataContractError, match="stage forecast_free, column q50, "):
         audited.passes()
 

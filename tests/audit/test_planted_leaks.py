@@ -14,20 +14,19 @@ from stages.params.quality import QualityParams
 from stages.quality.across import check_symbols
 from stages.runs.replaying import replay_of
 from stages.tables.forecasts import Scored
-from tests.audit.small_study import CALENDAR, Audited, delivered, record_of, study_of
+from tests.audit.small_study import CALENDAR, Audited, delivered, honest, leaking, record_of, study_of, unchanged
 from tests.features.made_bars import section
 from tests.quality.deliveries import dialect
 
-STUDY = study_of()
-HONEST = replay_of(STUDY, record_of())
+HONEST = honest()
 AT = re.compile(
     r"what was known at 2024-1[01]-\d\dT\d\d:\d\dZ changed when the market was (scrambled|cut) after 2024-1"
 )
 
 
 def caught(count: int = 8, seed: int = 1, audited: Audited | None = None, **leaky: Callable) -> str:
-    """What the audit says of the honest replay with some functions exchanged."""
-    audited = audited or Audited(replace(HONEST, **leaky))
+    """What the audit says of the honest replay with a stage exchanged."""
+    audited = audited or Audited(leaking(HONEST, unchanged().world, **leaky))
     with pytest.raises(DataContractError, match=r"^the past moved: ") as found:
         audited.passes(count, seed)
     assert found.value.exit_code == 2
@@ -38,8 +37,8 @@ def building(column: str, leak: pl.Expr) -> Callable:
     """Features with one column replaced by a leaky version of itself."""
 
     def build(bars: Frames, usable: object, events: pl.DataFrame) -> Frames:
-        honest = HONEST.build(bars, usable, events)
-        return {symbol: frame.with_columns(leak.alias(column)) for symbol, frame in honest.items()}
+        sound = HONEST.build(bars, usable, events)
+        return {symbol: frame.with_columns(leak.alias(column)) for symbol, frame in sound.items()}
 
     return build
 
@@ -86,11 +85,11 @@ def test_an_event_that_is_known_before_its_announcement_is_caught():
 
 def test_a_context_that_is_not_lagged_but_led_is_caught():
     def build(bars, usable, events):
-        honest = HONEST.build(bars, usable, events)
-        ahead = honest["NULL"].select("ts", context_ret_1m=R.shift(-1))
+        sound = HONEST.build(bars, usable, events)
+        ahead = sound["NULL"].select("ts", context_ret_1m=R.shift(-1))
         return {
             symbol: frame.drop("context_ret_1m").join(ahead, on="ts", how="left", maintain_order="left")
-            for symbol, frame in honest.items()
+            for symbol, frame in sound.items()
         }
 
     assert "stage build_features, column context_ret_1m" in caught(build=build)
@@ -125,7 +124,7 @@ def test_end_labels_that_are_read_as_starts_are_caught_although_nothing_is_known
     trusting = QualityParams.model_validate(section("quality") | {"label_min_sessions": 1000})
     starts = dialect(bar_label="start")
     bars = {s: frame.with_columns(pl.col("ts") + pl.duration(minutes=1)) for s, frame in delivered().items()}
-    gate = replace(HONEST, check=lambda given: check_symbols(given, starts, CALENDAR, trusting))
+    gate = leaking(HONEST, unchanged().world, check=lambda given: check_symbols(given, starts, CALENDAR, trusting))
     audited = Audited(gate, bars, dialect(bar_label="end"))
 
     message = caught(audited=audited)
@@ -143,7 +142,7 @@ def test_a_label_that_the_params_have_wrong_is_caught_by_the_gate_itself(told, m
 
 def test_an_answer_that_saw_the_outcome_is_caught():
     def answer(schedule, questions, market):
-        honest = HONEST.answer(schedule, questions, market)
+        sound = HONEST.answer(schedule, questions, market)
         ahead = pl.concat(
             frame.select(
                 pl.lit(symbol).alias("symbol"), snapshot_utc=pl.col("known_at"), later=pl.col("close").shift(-20)
@@ -151,7 +150,7 @@ def test_an_answer_that_saw_the_outcome_is_caught():
             for symbol, frame in market.bars.items()
         )
         seen = (pl.col("later") / pl.col("last")).log() * 1e4
-        return honest.join(ahead, on=["symbol", "snapshot_utc"], how="left").with_columns(q50=seen).drop("later")
+        return sound.join(ahead, on=["symbol", "snapshot_utc"], how="left").with_columns(q50=seen).drop("later")
 
     assert "stage forecast, column q50" in caught(answer=answer)
 
@@ -193,7 +192,8 @@ def test_a_selection_on_the_whole_record_is_caught():
 
 def test_the_first_stage_that_leaks_is_named_and_its_earliest_instant():
     """A feature leak reaches schedule, answers and trades; what is told is where it began."""
-    message = caught(build=building("sigma_5m", pl.col("sigma_5m") + R.mean()))
+    leaky = building("sigma_5m", pl.col("sigma_5m") + R.mean())
+    message = caught(audited=Audited(replace(HONEST, build=leaky)))
     first = f"{CALENDAR['open_utc'][0]:%Y-%m-%dT14:}"
 
     assert "stage build_features, column sigma_5m" in message

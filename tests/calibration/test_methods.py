@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cache
 from math import ceil, floor
 from typing import get_args
 
@@ -222,11 +223,17 @@ def test_the_past_does_not_change_when_the_future_is_cut_off(method):
     assert whole.select(*KEY, *CORRECTED).equals(cut.select(*KEY, *CORRECTED))
 
 
+@cache
+def unchanged(method: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    frame = with_truth(60, symbols=("A", "B"), spread=0.6)
+    return frame, by_every_method(frame, methods=(method,), method=method)
+
+
 @pytest.mark.parametrize("method", EVERY)
 @settings(max_examples=5, deadline=None)
 @given(day=st.integers(1, 59), move=st.floats(-500, 500), voids=st.booleans())
 def test_outcomes_of_a_day_and_later_leave_that_day_as_it_was_but_not_all_that_follows(method, day, move, voids):
-    frame = with_truth(60, symbols=("A", "B"), spread=0.6)
+    frame, before = unchanged(method)
     today = FIRST_DAY + timedelta(days=day)
     changed = pl.col("session") >= today
     other = frame.with_columns(
@@ -234,7 +241,7 @@ def test_outcomes_of_a_day_and_later_leave_that_day_as_it_was_but_not_all_that_f
         void=pl.when(changed).then(voids).otherwise(pl.col("void")),
     )
 
-    before, after = (by_every_method(one, methods=(method,), method=method) for one in (frame, other))
+    after = by_every_method(other, methods=(method,), method=method)
 
     known = pl.col("session") <= today
     assert before.filter(known).select(*KEY, *CORRECTED).equals(after.filter(known).select(*KEY, *CORRECTED))

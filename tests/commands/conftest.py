@@ -83,7 +83,11 @@ def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "params.yaml").write_text(to_yaml(compose(path / "conf")))
     (path / ".gitignore").write_text("/artifacts/\n/.dvc/\n")
     (path / ".dvc").mkdir()
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*IDENTITY, "commit", "-q", "-m", "a fresh clone"]):
+    for command in (
+        ["init", "-q", "-b", "main", "--template="],
+        ["add", "-A"],
+        [*IDENTITY, "commit", "-q", "-m", "a fresh clone"],
+    ):
         subprocess.run(["git", *command], cwd=path, check=True)
     return path
 

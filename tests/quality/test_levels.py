@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
-from stages.quality.levels import likely_split
+from stages.quality.levels import judge_levels, likely_split
 from stages.quality.report import quality_report
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minutes, through_the_gate
 
@@ -93,6 +93,17 @@ def test_a_jump_within_the_session_is_void_at_once(factor: float, first: int, la
     assert (found["verdict"], found["PX7"], found["n_missing"]) == (verdict, last - first + 1, last - first + 1)
     assert bar(checked, TUESDAY, first)["gap_len"] == 1
     assert failed(checked) == ([TUESDAY] if verdict == "fail" else [])
+
+
+def test_the_first_bar_exactly_at_the_limit_is_back() -> None:
+    """A price of 1 that is 4 for a minute may come back to 2 where a doubling is the limit, and to no more."""
+    quality = QUALITY.model_copy(update={"jump_floor_share": 1.0, "jump_ceiling_ratio": 2.0})
+    prices = pl.DataFrame({"close": [1.0] * 10 + [4.0, 2.001, 2.0, 2.0]}).with_row_index("m")
+    bars = prices.select(
+        pl.lit(TUESDAY).alias("session"), pl.col("m").cast(pl.Int32), "close", open="close", sound=True
+    )
+
+    assert judge_levels(bars, {}, quality).unsound.nonzero()[0].tolist() == [10, 11]
 
 
 def test_news_within_a_session_costs_that_session_and_is_believed_from_the_next() -> None:

@@ -46,12 +46,13 @@ def test_a_wick_of_two_percent_is_left_alone() -> None:
     assert bar(checked, TUESDAY, 90)["low"] < 0.99 * bar(checked, TUESDAY, 90)["close"]
 
 
-def test_where_wicks_were_as_long_this_morning_they_are_the_days_own() -> None:
-    """4 % in every minute from 10:30 on: the first ones are cut, until the morning knows them."""
-    stormy = through_the_gate(with_wick(0.96, at=minutes(TUESDAY, 60, 389)))
+@pytest.mark.parametrize(("first", "known"), [(60, 75), (0, 5)])
+def test_where_wicks_were_as_long_this_morning_they_are_the_days_own(first: int, known: int) -> None:
+    """4 % in every minute from 10:30 or the open on: cut until they are half of the last 30, of five bars at least."""
+    stormy = through_the_gate(with_wick(0.96, at=minutes(TUESDAY, first, 389)))
     cut = stormy.bars.filter(pl.col("session") == TUESDAY, pl.col("is_outlier"))["m"]
 
-    assert cut.to_list() == list(range(60, 75))
+    assert cut.to_list() == list(range(first, known))
 
 
 def test_a_wick_that_other_symbols_have_in_that_minute_is_the_markets_and_one_minute_later_is_not() -> None:

@@ -1,6 +1,7 @@
 """Forecasts with known truth: y = mu + noise, the forecaster told mu and the noise's spread (times `spread`)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -28,6 +29,7 @@ def stated(*symbols: str, horizon_min: int = 10, method: str = METHOD) -> Stated
     return Stated(40, method, dict.fromkeys(symbols, horizon_min))
 
 
+@cache
 def with_truth(
     n_days: int,
     *,
@@ -47,7 +49,8 @@ def with_truth(
     n, sd = len(keys), SIGMA_5M * 1e4 * np.sqrt(horizon_min / 5)
     mu = np.sqrt(r2) * sd * rng.standard_normal(n)
     y = mu + np.sqrt(1 - r2) * sd * rng.standard_normal(n)
-    snapshots = [datetime.combine(day, datetime.strptime(clock, "%H:%M").time(), tzinfo=UTC) for _, day, clock in keys]  # noqa: DTZ007
+    times = {clock: time.fromisoformat(clock) for clock in clocks}
+    snapshots = [datetime.combine(day, times[clock], tzinfo=UTC) for _, day, clock in keys]
     about = {
         "symbol": [key[0] for key in keys],
         "session": [key[1] for key in keys],

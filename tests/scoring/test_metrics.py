@@ -1,6 +1,7 @@
 """Scores agree with hand arithmetic, with independent libraries and with what theory says of known truth."""
 
 import json
+import sys
 
 import numpy as np
 import polars as pl
@@ -56,8 +57,10 @@ def test_two_outcomes_by_hand():
 
 @pytest.fixture(scope="module")
 def scoringrules():
-    """The library, which compiles itself for seconds where it is imported."""
-    import scoringrules
+    """The library with NumPy behind it: where it sees numba, it compiles itself for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "numba", None)
+        import scoringrules
 
     return scoringrules
 

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distributed import Client
-
 from tests.support.gcs_server import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +40,8 @@ class Cluster:
 
     def until_it_serves(self, workers: int) -> None:
         """Wait for this many workers."""
+        from distributed import Client  # slow to load, and most workers meet no cluster
+
         with Client(f"tcp://127.0.0.1:{self.port}", timeout=30, set_as_default=False) as client:
             if workers:
                 client.wait_for_workers(workers, timeout=60)

@@ -1,20 +1,25 @@
 """Shared by tests of what costs money: questions, purchase contexts in temporary folders, the stand-in service."""
 
 import multiprocessing
+import os
 import re
 import subprocess
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import fsspec
+import httpx
 import hydra
 import pytest
 from omegaconf import OmegaConf
+from threadpoolctl import threadpool_limits
 
+from stages.commands import command_line
 from stages.configuration import compose
 from stages.errors import PipelineError
 from stages.paid.client import RequestFailed
@@ -31,11 +36,24 @@ KEY_SEEN = re.compile("|".join(map(re.escape, NEVER_SEEN)), re.IGNORECASE)
 
 @pytest.fixture(scope="session", autouse=True)
 def compositions() -> Iterator[None]:
-    """Each conf/ is composed once, each file of it parsed once, each text written once."""
+    """Each conf/ is composed once, each file of it parsed once, each text written once, each parser made once."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command_line, "parser", cache(command_line.parser))
         patch.setattr(hydra, "compose", remembering(hydra.compose))
         patch.setattr(compose, "to_yaml", remembering_text(compose.to_yaml))
         patch.setattr(OmegaConf, "load", staticmethod(remembering_files(OmegaConf.load)))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_machine() -> Iterator[None]:
+    """Certificates are read once, and nothing waits for the disk: what is asked of it is seen in test_disks.py.
+
+    Workers share the cores: of small matrices a second thread multiplies none faster, and turns while it waits.
+    """
+    with threadpool_limits(1, user_api="blas"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
+        patch.setattr(os, "fsync", os.fstat)
         yield
 
 

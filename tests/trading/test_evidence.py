@@ -80,6 +80,12 @@ def test_no_trade_is_no_evidence_and_no_error():
     )
 
 
+def test_one_trade_is_evidence():
+    found = evidence(span(30, trade("STRONG", 3, 10.0)), WHITELIST, gates())
+    assert (found.trades, found.stressed_bp) == (1, 2.333333)  # 10 - 1.5 x 2 on a third of the capital
+    assert found.stressed_bound is not None
+
+
 def test_a_whitelist_without_symbols_is_no_evidence_either():
     assert evidence(span(30), (), gates()).sharpe is None
 

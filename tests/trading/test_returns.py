@@ -86,6 +86,11 @@ def test_holding_two_symbols_by_hand():
     assert days["net_bp"].to_list() == pytest.approx([-50.0, 50.0, 150.0])
 
 
+def test_days_of_holding_have_six_decimals():
+    held_to = held({"A": bars(100 + 1 / 3, 100 + 1 / 3, 101.0)}, ["A"], SESSIONS)
+    assert held_to["net_bp"].to_list() == [33.333333, 0.0, 66.666667]
+
+
 def test_a_symbol_without_any_price_is_not_held():
     market = {"A": bars(101.0, 102.0, 103.0), "B": bars(None, None, None)}
     assert held_together(**market)["net_bp"].to_list() == pytest.approx([100.0, 100.0, 100.0])

@@ -33,6 +33,15 @@ def test_the_verdict_is_that_of_the_primary_days_and_counts_their_calls():
     assert document["free_weights"] == {"har": 0.75, "ewma_fhs": 0.25}
 
 
+def test_a_cell_has_the_evidence_of_its_last_day_also_behind_the_one_that_decides():
+    document, days = judge_worth(study_with(), "w1", sides_of(r2=0.5))
+    its, found = days.filter(question="shape", cell="primary"), cell_of(document, "shape", "primary")
+    assert document["sessions"] < its.height == found["sessions"]
+    last = 10 ** its.select("log10_e_better", "log10_e_small").tail(1).to_numpy()[0]
+    assert [found["e_better"], found["e_small"]] == pytest.approx(last, rel=1e-4)
+    assert found["most_better"] == pytest.approx(10 ** its["log10_e_better"].max(), rel=1e-4)
+
+
 def test_the_days_of_a_shorter_study_are_those_of_a_longer_one_to_the_bit():
     study = study_with()
     longer, shorter = (judge_worth(study, "w1", sides_of(n))[1].sort("question", "cell", "session") for n in (40, 23))
