@@ -149,6 +149,7 @@ def _as_frame(columns: dict[str, pl.Series]) -> pl.DataFrame | None:
 def sealed_run(default_run: Clone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artifacts of the default run, judged once more with its holdout closed."""
     folder = tmp_path_factory.mktemp("sealed")
+    (folder / ".dvc").mkdir()
     shutil.copytree(default_run.path / "artifacts", folder / "artifacts")
     params = default_run.text("params.yaml")
     state_study(folder, re.sub(r"open_holdout: .*", "open_holdout: null", params))

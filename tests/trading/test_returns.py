@@ -87,8 +87,8 @@ def test_holding_two_symbols_by_hand():
 
 
 def test_days_of_holding_have_six_decimals():
-    held_to = held({"A": bars(100 + 1 / 3, 100 + 1 / 3, 101.0)}, ["A"], SESSIONS)
-    assert held_to["net_bp"].to_list() == [33.333333, 0.0, 66.666667]
+    days = held_together(A=bars(100 + 1 / 3, 100 + 1 / 3, 101.0))
+    assert days["net_bp"].to_list() == [33.333333, 0.0, 66.666667]
 
 
 def test_a_symbol_without_any_price_is_not_held():
