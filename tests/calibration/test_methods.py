@@ -9,7 +9,6 @@ from typing import get_args
 import numpy as np
 import polars as pl
 import pytest
-from crepes import ConformalRegressor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
@@ -176,9 +175,12 @@ def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():
     assert (at_end(-0.5, 0.0, 1.0), at_end(0.0, 3.5), at_end(0.0, 3.5, 4.0)) == ((2, 4), (2, 4), (0, 4))
 
 
+@pytest.mark.xdist_group("libraries")
 @pytest.mark.parametrize("coverage", [0.5, 0.9])
 def test_cqr_of_a_point_forecast_is_the_normalised_split_conformal_interval_of_crepes(coverage):
     # Source of the expected interval: crepes.ConformalRegressor, fitted on residuals and sigmas.
+    from crepes import ConformalRegressor
+
     rng = np.random.default_rng(3)
     sigma_bp = rng.uniform(0.5, 2.0, 61)
     y = rng.standard_normal(61) * sigma_bp

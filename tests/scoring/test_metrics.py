@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.stats import chisquare, ttest_1samp
-from statsmodels.tsa.stattools import diebold_mariano_test
 
 from stages.scoring.inference import diebold_mariano, pit_uniformity
 from stages.scoring.losses import elementary_losses
@@ -196,8 +195,11 @@ def test_the_document_is_the_same_bytes_whatever_the_order_of_rows():
     assert documents[0] == documents[1]
 
 
+@pytest.mark.xdist_group("libraries")
 def test_diebold_mariano_agrees_with_statsmodels_and_with_the_t_test():
     # Source of the expected values: statsmodels (no lags, HLN correction) and scipy.
+    from statsmodels.tsa.stattools import diebold_mariano_test
+
     y, forecast = RNG.standard_normal(40), RNG.standard_normal(40) * 0.3
     loss_difference = np.abs(y - forecast) - np.abs(y)
 

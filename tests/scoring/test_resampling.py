@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from arch.bootstrap import IIDBootstrap, StationaryBootstrap, optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,10 +31,13 @@ def test_no_day_is_preferred():
         assert np.allclose(mean, 1.0, atol=0.06)  # standard error below 0.02
 
 
+@pytest.mark.xdist_group("libraries")
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("n", "rho"), [(100, 0.0), (100, 0.4), (100, 0.8), (21, 0.99), (61, 0.99), (250, 0.95)])
 def test_block_lengths_are_those_of_arch_rounded_up(n, rho, seed):
     # Source of the expected length: arch.bootstrap.optimal_block_length.
+    from arch.bootstrap import optimal_block_length
+
     series = autoregressive(n, rho, seed)
 
     expected = float(optimal_block_length(series)["stationary"].iloc[0])
@@ -64,8 +66,11 @@ def test_days_differ_where_they_do_by_more_than_the_rounding_of_sums(daily, diff
     assert varies(np.array(daily)) == differ
 
 
+@pytest.mark.xdist_group("libraries")
 def test_bounds_agree_with_the_bootstraps_of_arch():
     # Source of the expected bounds: arch's IID and stationary bootstraps of the same ratio of sums.
+    from arch.bootstrap import IIDBootstrap, StationaryBootstrap
+
     days = 80
     above, below = np.abs(autoregressive(days, 0.5, 3)) + 1.0, np.abs(autoregressive(days, 0.2, 4)) + 2.0
 

@@ -2,17 +2,19 @@
 
 import numpy as np
 import pytest
-from arch.bootstrap import SPA, StationaryBootstrap
 
 from stages.trading import performance
 from stages.trading.multiplicity import superior_ability_p
 from tests.trading.test_multiplicity import luck
 
+pytestmark = pytest.mark.xdist_group("libraries")  # arch is loaded by one worker
 SPREAD = np.geomspace(1.0, 20.0, 36)
 
 
 def of_arch(daily: np.ndarray, reps: int, seed: int) -> float:
     """arch takes the best mean, without dividing it by anything: so its days are divided beforehand."""
+    from arch.bootstrap import SPA
+
     test = SPA(np.zeros(len(daily)), -daily / daily.std(axis=0), reps=reps, seed=seed)
     test.block_size = 1  # of its variances, not of its draws: the plain variance of the days
     test.compute()
@@ -30,6 +32,8 @@ def test_the_p_value_is_that_of_arch_on_studentised_days(seed, drift):
 def test_it_is_a_slow_reading_of_the_paper(drift):
     # Hansen (2005): T = max(max_k sqrt(n) d_k / w_k, 0); a draw is centred at d_k where sqrt(n) d_k / w_k is at least
     # -sqrt(2 ln ln n), else at 0; p is the share of draws whose best is at least T, the sample counted as one.
+    from arch.bootstrap import StationaryBootstrap
+
     n, reps = 50, 60
     daily = (luck(11, n, 6) + drift) * SPREAD[:6]
     mean = [sum(day) / n for day in daily.T]
