@@ -169,7 +169,7 @@ def _all_equal(reply: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shaped_by_company(reply: dict[str, Any]) -> dict[str, Any]:
-    shift = len(reply["mean"]) / 1000
+    shift = len(reply["mean"]) / 100  # more than `TOLERANCE` of the range of a wild series, too
     moved = {name: [value + shift for value in values] for name, values in reply["intervals"].items()}
     return {**reply, "mean": [value + shift for value in reply["mean"]], "intervals": moved}
 
