@@ -66,7 +66,7 @@ class Mutant:
 
 def all_of(room: str) -> list[Mutant]:
     """Every mutant of a room, in order."""
-    files = sorted((ROOT / "stages" / room).glob("*.py"))
+    files = sorted((ROOT / "stages" / room).rglob("*.py"))
     return [
         Mutant(room, str(file.relative_to(ROOT)), change) for file in files for change in mutations(file.read_text())
     ]
