@@ -64,6 +64,18 @@ def test_every_link_to_a_file_of_the_repository_leads_somewhere():
     assert of_all_pages(broken) == []
 
 
+def test_every_link_to_a_heading_names_one():
+    def headings(page: Path) -> set[str]:
+        titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+        return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+    def broken(page: Path) -> list[str]:
+        links = re.findall(r"\]\((?!http)([^)#\s]*)#([^)]+)\)", page.read_text())
+        return [f"{to}#{name}" for to, name in links if name not in headings(page.parent / to if to else page)]
+
+    assert of_all_pages(broken) == []
+
+
 def test_a_page_can_be_read_in_one_sitting():
     """PARAMS and ERRORS are tables to look things up in, not to be read."""
     tables = {params_page.PAGE, errors.PAGE}
