@@ -1,9 +1,12 @@
 """A cut's rows as slices are its rows one by one."""
 
+import hashlib
+
 import numpy as np
+import polars as pl
 import pytest
 
-from stages.questions.window import Cut
+from stages.questions.window import Cut, Series, digest_of_sessions
 
 VALUES = np.arange(100) * 3
 
@@ -24,3 +27,10 @@ def test_sessions_that_follow_each_other_are_one_slice(blocks, runs):
     assert cut.index.tolist() == rows
     assert cut.of(VALUES).tolist() == [3 * row for row in rows]
     assert np.shares_memory(cut.of(VALUES), VALUES) == (runs == 1)
+
+
+def test_without_an_earlier_session_the_first_row_s_own_return_is_in_no_digest():
+    count = np.arange(10)
+    series = Series(count, count, count, VALUES[:10], np.ones(10), pl.DataFrame(), {})
+    sent = hashlib.sha256(VALUES[5:9].astype("<i8").tobytes()).digest()
+    assert series.digest(Cut((), (4, 9))) == digest_of_sessions([sent])

@@ -145,6 +145,13 @@ def test_a_question_without_columns_sends_none():
     assert question.features_sha256 is None
 
 
+def test_columns_for_the_minutes_ahead_are_sent_in_one_order_whatever_the_order_in_params():
+    names = ["minutes_to_close", "minute"]
+    market = market_with(names)
+    one, other = (plan(market, futr_exog=order)[1] for order in (names, names[::-1]))
+    assert [question.key for question in one] == [question.key for question in other] != []
+
+
 def test_a_policy_changes_nothing_where_every_value_is_known():
     columns = {"hist_exog": ["ret_1m"], "futr_exog": ["minutes_to_close"]}
     market = market_with(["ret_1m", "minutes_to_close"])

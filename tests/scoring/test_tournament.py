@@ -83,7 +83,11 @@ def test_an_honest_forecaster_is_left_as_answered_since_machinery_must_earn_its_
 def test_ties_go_to_the_simpler_and_clear_differences_to_the_better(market):
     assert compared(as_methods(market, pid=1.0, aci=1.0, cqr=1.0))["method"] == "cqr"
     assert compared(as_methods(market, identity=1.15, pid=1.0))["method"] == "pid"
-    assert compared(as_methods(market, identity=1.15, pid=1.0), within_se=50.0)["method"] == "identity"
+    near = compared(as_methods(market, identity=1.15, pid=1.0), within_se=50.0)
+    assert near["method"] == "identity"
+    assert near["why"].startswith("the simplest within 50 SE of the lowest crps_bp (pid's), of the 2 of 2 methods"), (
+        "why"
+    )
 
 
 def test_a_method_whose_coverage_fails_is_not_proposed_however_low_its_loss(market):

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from stages.tables.forecasts import is_untrained
-from stages.worth.judgement import judge_worth
+from stages.worth.judgement import _round, judge_worth
 from stages.worth.series import terms_of
 from stages.worth.verdict import judge
 from tests.scoring.simulated import FIRST_DAY
@@ -138,3 +138,7 @@ def test_only_the_projects_own_forecasters_have_surely_seen_nothing(source, unti
     sides = replace(sides_of(learns_here=True), untrained=is_untrained([source]))
     document, _ = judge_worth(study_with(forecaster__trained_until=until), "w1", sides)
     assert document["training"]["unseen"] is unseen
+
+
+def test_figures_have_nine_decimals_and_what_is_not_finite_is_null():
+    assert [_round(value) for value in (1 / 3, -1e-12, float("inf"))] == [0.333333333, 0.0, None]
