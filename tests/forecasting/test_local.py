@@ -57,6 +57,16 @@ def test_a_minute_ahead_is_answered_alike_whatever_else_is_asked(name, today):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_sessions_further_back_than_it_may_look_change_no_answer(name):
+    rows = random_window(5)
+    first = int(rows.opens[-6])  # five complete sessions and today
+    held = {part: getattr(rows, part)[first:] for part in ("ts_us", "session", "minute", "returns")}
+    far, near = (answer(name, one, lookback_sessions=5).values_bp for one in (rows, replace(rows, **held)))
+    assert far == pytest.approx(near, rel=1e-9)
+    assert not np.allclose(answer(name, rows, lookback_sessions=8).values_bp, far)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_same_question_always_has_the_same_answer(name):
     first, second = (answer(name, random_window(3)).values_bp for _ in range(2))
     assert first.tobytes() == second.tobytes()

@@ -140,5 +140,14 @@ def test_only_the_projects_own_forecasters_have_surely_seen_nothing(source, unti
     assert document["training"]["unseen"] is unseen
 
 
+def test_one_day_says_what_a_call_earned_and_no_interval():
+    money = judge_worth(study_with(worth__notional=1e4), "w1", sides_of(1))[0]["money"]
+    assert (money["bp_a_call"], money["bp_interval"], money["break_even_interval"]) == (
+        0.75,
+        [None, None],
+        [None, None],
+    )
+
+
 def test_figures_have_nine_decimals_and_what_is_not_finite_is_null():
     assert [_round(value) for value in (1 / 3, -1e-12, float("inf"))] == [0.333333333, 0.0, None]
