@@ -38,9 +38,8 @@ class SymbolOutcomes:
         return cls(packs, forecasts.height, int(forecasts["void"].sum()))
 
 
-AskedAndFree = tuple[
-    SymbolOutcomes, SymbolOutcomes
-]  # forecasts of the asked forecaster and its benchmark, and free forecasts
+# Forecasts of the asked forecaster and its benchmark, and free forecasts.
+AskedAndFree = tuple[SymbolOutcomes, SymbolOutcomes]
 
 
 def outcomes_of(
