@@ -8,7 +8,7 @@ from stages.io.files import read_csv, read_json, read_sheet, write_csv, write_js
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
 from stages.quality.verdicts import usable_sessions, verdict_alone
-from stages.runs.spans import SealedSpan, tables_of
+from stages.runs.spans import SpanFiles, tables_of
 from stages.tables.trades import MARKET, Benchmark, Daily, Trades
 from stages.trading.book import Span, by_training, cost_curve, delay_table, portfolio_table
 from stages.trading.by_symbol import SEARCHED, TradeSymbol, parts_by_span
@@ -47,7 +47,7 @@ def main() -> None:
     strategy = stated_strategy(study, eligible_cells(forecast_gates))
     name = strategy_id(study, read_json(MANIFEST), strategy.trading)
     opened = open_parts(held, study.split.open_holdout, name)
-    parts = {SEARCHED: SealedSpan.search(SEARCH), **{one: SealedSpan.opened(HOLDOUT / one, name) for one in opened}}
+    parts = {SEARCHED: SpanFiles.search(SEARCH), **{one: SpanFiles.opened(HOLDOUT / one, name) for one in opened}}
     for part in parts.values():
         require_tradable(strategy, part.kinds().filter(method=strategy.method))
 

@@ -11,7 +11,7 @@ from stages.io.parquet import read_distinct
 from stages.io.partitions import Rows
 from stages.io.terminal import run, say
 from stages.params.study import StageStudy
-from stages.runs.spans import SealedSpan, tables_of
+from stages.runs.spans import SpanFiles, tables_of
 from stages.runs.trial_log import log_study
 from stages.tables.forecasts import FreeWeights, Scored
 from stages.tables.worth import Calls, WorthDays
@@ -34,7 +34,7 @@ def main() -> None:
     """The asked and the free forecasts of the search span -> the verdict, and the evidence by day."""
     study = StageStudy.parse(read_json(STUDY))
     name = study_id(study.document())
-    strategy, span, free = stated_strategy(study, frozenset()), SealedSpan.scored(SEARCH), SEARCH / "free.parquet"
+    strategy, span, free = stated_strategy(study, frozenset()), SpanFiles.scored(SEARCH), SEARCH / "free.parquet"
     asked, candidates = span.kinds().filter(method=strategy.method), read_distinct(free, TRADABLE)
     models = candidates.select("model", "history_days").unique().sort("model")
     work = CompareSymbol.of(study, strategy, models, span.calendar)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -35,7 +36,8 @@ def changed_inputs(running: str) -> list[str]:
     """
     try:
         stages = parse_yaml(LOCK.read_text(encoding="utf-8"))["stages"]
-        read = stages[running]["deps"] if running in stages else [out for one in stages.values() for out in one["outs"]]
+        all_outs = chain.from_iterable(one.get("outs", []) for one in stages.values())
+        read = stages[running]["deps"] if running in stages else all_outs
         recorded = {one["path"]: one["md5"] for one in read}
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return []

@@ -110,7 +110,7 @@ class Days(Sequence[dict[str, Any]]):
         return self.table.height
 
     def __getitem__(self, at: Any) -> Any:
-        return list(self)[at]
+        return _day(self.table.row(at, named=True))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(_day, self.table.iter_rows(named=True))

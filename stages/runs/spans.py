@@ -39,8 +39,8 @@ def keep_span(folder: Path, method: str) -> SpanInputs:
 
 
 @dataclass(frozen=True)
-class SealedSpan:
-    """A span of which a symbol's forecasts, in the form of `table`, and bars are read where they are needed."""
+class SpanFiles:
+    """The files of a span, of which a symbol's bars and forecasts (in the form of `table`) are read where needed."""
 
     folder: Path
     table: type[Table]
@@ -76,7 +76,7 @@ class SealedSpan:
         return read_distinct(self.folder / FORECASTS, TRADABLE)
 
 
-def tables_of(spans: Iterable[SealedSpan], symbol: str, method: str) -> Iterator[Rows | Partition]:
+def tables_of(spans: Iterable[SpanFiles], symbol: str, method: str) -> Iterator[Rows | Partition]:
     """A symbol's forecasts by one calibration, and its bars, of each span."""
     for span in spans:
         yield Rows(span.table, span.folder / FORECASTS, symbol, method)
