@@ -23,6 +23,7 @@ from stages.calibration.conformal import (
     coverage_rank,
     level_rank,
     side_rank,
+    widening_needed,
 )
 from stages.calibration.methods import CORRECTED, METHODS, calibrate
 from stages.params.calibration import CalibrationParams, Method
@@ -151,6 +152,14 @@ def test_answers_and_outcomes_that_lie_higher_by_as_much_are_corrected_as_much(m
     offsets = rng.uniform(-1, 1, (4, 40))
     np.testing.assert_allclose(method.scores(q + 7, y + 7, u), method.scores(q, y, u), rtol=1e-9)
     np.testing.assert_allclose(method.apply(q + 7, u, offsets), method.apply(q, u, offsets) + 7, rtol=1e-9)
+
+
+def test_an_interval_widens_by_what_its_own_side_lacks():
+    """Of 4 bp below the median and 2 above, 8 bp below needs one width more and 8 bp above three; inside, 7 each."""
+    below, above = (widening_needed(*(np.array(each) for each in ([-4, -1, 0, 1, 2], y, 1.0))) for y in (-8.0, 8.0))
+
+    assert below.tolist() == [1, 7, 7, 1]
+    assert above.tolist() == [3, 7, 7, 3]
 
 
 def test_widen_takes_the_next_value_on_its_grid():

@@ -1,6 +1,7 @@
 """The rows that are sent: a spliced level that ends at zero, and a digest of exactly those rows."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -23,6 +24,14 @@ def window(sessions: list[int], returns: list[int]) -> Window:
 def test_y_is_the_sum_of_later_returns_told_backwards_from_zero():
     rows = window([1, 1, 2, 2], [7 * UNITS_PER_BP, 2 * UNITS_PER_BP, -1 * UNITS_PER_BP, 3 * UNITS_PER_BP])
     assert rows.y_bp.tolist() == [-4, -2, -3, 0]
+
+
+def test_a_session_counts_from_its_open_only_if_the_window_holds_its_open():
+    rows = window([1, 1, 2, 2, 2, 4], [0] * 6)
+    begun_later = replace(rows, session=rows.session[1:], minute=rows.minute[1:], returns=rows.returns[1:])
+
+    assert rows.opens.tolist() == [0, 2, 5]
+    assert begun_later.opens.tolist() == [1, 4]
 
 
 RETURNS = hnp.arrays(np.int64, st.integers(2, 30), elements=st.integers(-(10**9), 10**9))
