@@ -17,7 +17,7 @@ from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.label_evidence import SIGNS
 from stages.quality.label_signs import BEFORE, CANDIDATES, SHIFTS, WIDTH, Minutes, by_prints
-from stages.quality.labels import LabelReading, _leads, _runs, read_labels
+from stages.quality.labels import LabelReading, Stretch, _leads, _runs, read_labels
 from stages.quality.report import quality_report
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import minute_grid, trading_calendar
@@ -43,6 +43,13 @@ def lead_over_end_labels(**nats: float) -> float:
     for sign, value in nats.items():
         by_sign[list(SIGNS).index(sign), :, starts if value > 0 else ends] = abs(value) / 20
     return float(_leads(by_sign, starts)[ends])
+
+
+def test_of_several_stretches_the_offset_of_most_sessions_counts() -> None:
+    def stretch(sessions: int, offset_min: int) -> Stretch:
+        return Stretch(date(2024, 11, 19), date(2024, 11, 19), sessions, offset_min, -5)
+
+    assert LabelReading((stretch(5, 0), stretch(3, 1), stretch(3, 1)), 99.0, 11, "").offset_min == 1
 
 
 def test_what_leans_on_a_row_or_two_decides_nothing_alone_and_rows_that_all_else_contests_decide_nothing() -> None:

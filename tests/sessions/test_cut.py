@@ -210,6 +210,11 @@ def test_a_session_without_forecasts_is_in_no_span():
     assert skipped not in (*spans.search.sessions, *spans.embargo.sessions, *spans.holdout[0].sessions)
 
 
+def test_the_order_of_a_calendars_rows_moves_no_session():
+    calendar, forecasts = record(20, 5)
+    assert cut_sessions(calendar.reverse(), forecasts, params(5, 1)) == cut_sessions(calendar, forecasts, params(5, 1))
+
+
 def test_a_span_keeps_its_own_rows_in_their_order():
     spans = cut_sessions(*record(20, 5), params(5, 1))
     frame = pl.DataFrame({"session": sessions(20), "row": range(20)})

@@ -9,7 +9,7 @@ import pytest
 from stages.errors import DataContractError
 from stages.tables.forecasts import LEVELS, QUANTILES, Scored
 from stages.worth import day_values as day_values_module
-from stages.worth.day_values import Compared, compare, day_values, days_of, symbol_days
+from stages.worth.day_values import Compared, _disagreement, compare, day_values, days_of, symbol_days
 from tests.scoring.simulated import NORMAL, as_answered, with_truth
 from tests.worth.worlds import Pair, Side
 
@@ -179,6 +179,13 @@ def test_no_value_is_beyond_what_the_forecasts_disagreement_allows():
     bound = apart / 5 / (0.0755 * widths / 2)
     assert (np.abs(found) <= bound * (1 + 1e-9)).all()
     assert (np.abs(found) > 0.5 * bound).any(), "the bound is of the right size"
+
+
+def test_the_most_that_an_outcome_can_bring_by_hand():
+    """Every level 1 bp apart: by the shape 0.95, 0.75, 0.5, 0.75 and 0.95 of it on average, by the median all of it."""
+    apart = pl.DataFrame(dict.fromkeys(QUANTILES, 1.0) | {f"{name}_free": 2.0 for name in QUANTILES})
+    most = {kind: apart.select(_disagreement(kind, "{}_free", "{}")).item() for kind in ("shape", "direction")}
+    assert most == {"shape": pytest.approx(0.78), "direction": 1.0}
 
 
 def test_the_truth_that_is_narrowed_comes_out_worse_though_a_ratio_of_losses_would_praise_it():

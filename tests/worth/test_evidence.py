@@ -118,6 +118,7 @@ def test_e_bh_by_hand():
     assert together(21, 1, 30, 13) == [True, False, True, False]
     assert together(11, 10.5, 12, 13) == [True] * 4
     assert rejected_together([], 0.1) == []
+    assert rejected_together(np.log([20, 20, 1, 1]).tolist(), 0.1) == [True, True, False, False], "at the limit"
 
 
 def crossed(x: np.ndarray, s0: float = 1.0) -> float:

@@ -79,6 +79,11 @@ def test_what_is_still_to_come_is_what_follows_the_days_so_far():
     assert more_sessions(np.full(12, 0.03), TERMS) == (19 - 12 + _later(np.full(40, 0.03)),) * 2
 
 
+def test_two_days_so_far_have_a_deviation():
+    first, last = more_sessions(np.array([0.02, 0.08]), TERMS)
+    assert 1 <= first < last
+
+
 def _later(x: np.ndarray) -> int:
     """How much later than day nineteen, for a planned deviation other than 0.05."""
     return judge(x, TERMS).days - 19
