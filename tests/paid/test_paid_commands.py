@@ -6,6 +6,7 @@ import pytest
 
 from stages.errors import BudgetStop, ConfigurationError
 from stages.io.object_store import LocalStore
+from stages.paid.checks import forget_refused
 from stages.paid.records import checked, path_of
 from tests.paid.test_disks import break_shard
 from tests.support.contexts import ContextFactory, asked, questions
@@ -153,6 +154,17 @@ def test_verify_mends_the_remote_and_names_what_is_sound_nowhere(
     assert f"the remote's copy of {keys['AAA']} is mended" in told
     assert f"1 answers of the remote are damaged and lie sound nowhere here, the first {keys['BBB']}" in told
     assert checked(keys["AAA"], context.remote.read(path_of(keys["AAA"])) or b"")
+
+
+def test_a_refusal_that_another_release_forgot_meanwhile_is_no_error(tmp_path: Path):
+    class ForgottenMeanwhile(LocalStore):
+        def read(self, name: str) -> bytes | None:
+            content = super().read(name)
+            (tmp_path / name).unlink()
+            return content
+
+    LocalStore(tmp_path).create("refused/1.txt", b"the forecast service says 422")
+    assert forget_refused(ForgottenMeanwhile(tmp_path), "1") == ["1"]
 
 
 def test_release_lets_a_refused_key_be_bought(workspace: Path, context: ContextFactory, server: TimeGPTServer):
