@@ -222,3 +222,6 @@ def test_candidates_that_answered_other_questions_are_refused():
     frame = answers(har=1.0, ewma_fhs=1.5)
     with pytest.raises(DataContractError, match="did not answer the same questions"):
         free_mix(frame.slice(1), NOBODY, 5.0)
+    one_less_each = pl.concat(part[1:] if n else part[:-1] for n, part in enumerate(frame.partition_by("model")))
+    with pytest.raises(DataContractError, match="did not answer the same questions"):
+        free_mix(one_less_each, NOBODY, 5.0)

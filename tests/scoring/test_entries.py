@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import ttest_1samp
 from utilsforecast import losses as of_library
 
 from stages.scoring.inference import block_length, block_lengths, bounds, day_weights
@@ -96,3 +97,15 @@ def test_block_lengths_of_many_series_are_those_of_each():
 def test_bounds_have_the_bits_of_numpys_quantiles(draws):
     drawn, shares = RNG.normal(size=(3, 2, draws)), [0.0, 0.01, 0.05, 0.95, 1.0]
     assert bounds(drawn, shares).tobytes() == np.quantile(drawn, shares, axis=-1).tobytes()
+
+
+def test_a_day_counts_once_in_the_test_against_persistence_however_many_outcomes_it_holds(rows):
+    few = pl.col("session").rank("dense") % 3 == 0
+    uneven = rows.filter(~few | (pl.col("snapshot_et") == pl.col("snapshot_et").min()))
+    cell = next(one for one in score([uneven], GATES, "cqr")["cells"] if (one["symbol"], one["method"]) == ("A", "cqr"))
+    mine = uneven.filter(~pl.col("void"), "calibrated", symbol="A", method="cqr", model="asked")
+    days = np.array([(one[0] - one[1]) / one[4] for one in days_of(mine).values()])
+
+    expected = ttest_1samp(days, 0.0)
+    assert cell["dm"]["calibrated"]["statistic"] == pytest.approx(expected.statistic, abs=1e-6)
+    assert cell["dm"]["calibrated"]["p_two_sided"] == pytest.approx(expected.pvalue, abs=1e-6)
