@@ -13,7 +13,7 @@ from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
 from stages.forecasting.local.ewma_fhs import ewma_before, ewma_from, simulate, usual_size
 from stages.forecasting.local_backend import local_backend
-from stages.forecasting.moves import past_moves
+from stages.forecasting.moves import past_moves, spread
 from stages.params.forecaster import LOCAL_OPTIONS, LocalName
 from tests.architecture.dependencies import ROOT
 from tests.forecasting.windows import fhs, forecaster_params, persistence, question, random_window, seasonal, window
@@ -109,6 +109,13 @@ def test_persistence_looks_at_all_minutes_where_the_neighbourhood_holds_fewer_th
     quiet = [[0.0] * 21 + [float(k) for k in range(39)]] * sessions
     wide = persistence(question(5), window([*quiet, [0.0]]), forecaster_params())[4]
     assert (wide == 0).all() == alone
+
+
+def test_the_neighbourhood_of_a_minute_reaches_as_far_to_both_sides():
+    rows = random_window(1)
+    minute = int(rows.minute[-1])
+    moves = past_moves(rows, range(minute - 15, minute + 16), 5, np.arange(1, 6), forecaster_params().lookback_sessions)
+    assert np.array_equal(persistence(question(5), rows, forecaster_params()), spread(moves, question(5).levels))
 
 
 @pytest.mark.parametrize(("minutes", "enough"), [(25, True), (24, False)])

@@ -167,6 +167,14 @@ def test_a_refusal_that_another_release_forgot_meanwhile_is_no_error(tmp_path: P
     assert forget_refused(ForgottenMeanwhile(tmp_path), "1") == ["1"]
 
 
+def test_keys_of_one_refusal_are_forgotten_together_whatever_the_service_said_of_each(tmp_path: Path):
+    store = LocalStore(tmp_path)
+    for key, said, refusal in (("1", "too long", "A"), ("2", "too short", "A"), ("3", "too long", "B")):
+        store.create(f"refused/{key}.txt", f"{said}\nrefusal {refusal}\n".encode())
+    assert forget_refused(store, "1") == ["1", "2"]
+    assert store.names("refused") == ["3.txt"]
+
+
 def test_release_lets_a_refused_key_be_bought(workspace: Path, context: ContextFactory, server: TimeGPTServer):
     key = asked().question.key
     assert ask(workspace, "release", key)[0] == 5

@@ -161,6 +161,7 @@ def test_the_number_of_threads_changes_no_book(threads):
 
 def test_threads_share_out_whole_sessions_and_every_snapshot_once():
     (market,) = markets_of(BARS, FORECASTS, CALENDAR, replace(everything(), whitelist=("B",)))
+    assert [len(market.in_parts(count)) for count in (1, 2, 5)] == [1, 2, 5]
     for count in (1, 2, 5, 100):
         parts = market.in_parts(count)
         sessions = [set(part.snaps.session.tolist()) for part in parts]
