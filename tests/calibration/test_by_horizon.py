@@ -14,7 +14,8 @@ from stages.tables.forecasts import FREE, Calibrated, FreeWeights, Offsets
 from tests.scoring.simulated import CALIBRATION, with_truth
 
 SYMBOLS = tuple("ABCDE")
-PARAMS = CALIBRATION.model_copy(update={"min_outcomes": 30})  # so that first days are corrected by all symbols
+# The first days are corrected by all symbols, and the grid of `widen` ends where offsets reach its end.
+PARAMS = CALIBRATION.model_copy(update={"min_outcomes": 30, "widen_grid": (-0.1, 0.1)})
 
 
 def forecasts(*models: str) -> pl.DataFrame:
@@ -36,10 +37,12 @@ def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(scope="module")
-def whole() -> tuple[pl.DataFrame, pl.DataFrame]:
+def whole() -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
     calibration = calibrate(forecasts("asked", "persistence"), PARAMS)
     assert set(calibration.whole.rows["group_used"].str.split("@").list.get(0)) >= {"identity", "pooled", *SYMBOLS}
-    return Calibrated.of(calibration.whole.rows), Offsets.of(calibration.whole.offsets)
+    at_grid_end = calibration.whole.at_grid_end(PARAMS.widen_grid)
+    assert 0 < at_grid_end[0] < at_grid_end[1]
+    return Calibrated.of(calibration.whole.rows), Offsets.of(calibration.whole.offsets), at_grid_end
 
 
 def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, at_once):
@@ -58,7 +61,7 @@ def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, at_once):
     assert len(corrected[0].parts) == -(-len(SYMBOLS) // at_once)
     assert pl.concat(parts).equals(whole[0])
     assert pl.concat(Offsets.of(part) for part in beside_of(corrected)).equals(whole[1])
-    assert sum(one.at_grid_end[1] for one in corrected) == whole[1].filter(method="widen").height
+    assert tuple(map(sum, zip(*(one.at_grid_end for one in corrected), strict=True))) == whole[2]
     assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(Calibrated.of(mixed.whole.rows))
     assert FreeWeights.of(pl.concat(beside_of(warmed))).equals(FreeWeights.of(weights))
 

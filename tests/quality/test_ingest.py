@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from tests.quality.deliveries import CALENDAR, day, delivery, minute, minutes, through_the_gate
+from stages.quality.ingest import in_our_columns
+from tests.quality.deliveries import CALENDAR, day, delivery, dialect, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
 BLACK_FRIDAY = date(2024, 11, 29)  # 210 minutes
@@ -25,6 +26,13 @@ def test_a_sound_delivery_passes_and_its_values_are_unaltered() -> None:
     assert checked.failure is None
     assert checked.days["verdict"].to_list() == ["pass"] * CALENDAR.height
     assert checked.bars.select(delivered.columns).equals(delivered)
+
+
+def test_a_new_source_is_shown_in_our_columns_with_its_own_stamps() -> None:
+    sent = delivery().with_columns(ts.dt.replace_time_zone(None)).rename({"ts": "t"}).with_columns(extra=1)
+    shown = in_our_columns("A", sent, dialect(aliases={"t": "ts"}))
+
+    assert shown.equals(delivery().with_columns(ts.dt.replace_time_zone(None)))
 
 
 @pytest.mark.parametrize(
