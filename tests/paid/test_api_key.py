@@ -35,6 +35,7 @@ def test_space_around_a_key_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch):
 def test_every_form_of_a_key_is_taken_out(form: str):
     seen = scrubbed(f"before {KEY_AS_WRITTEN[form]} after", [KEY])
     assert not [hidden for hidden in NEVER_SEEN if hidden in seen]
+    assert seen == "before *** after" or form.startswith("base64")  # whose ends depend on what stands beside
     assert seen.startswith("before ")
     assert seen.endswith(" after")
 
