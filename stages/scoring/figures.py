@@ -220,7 +220,7 @@ def summary(totals: Totals) -> dict[str, Floats]:
     """
     found = figures(totals.together)
     for name, error in relative_errors(totals.by_symbol).items():
-        if len(error):
+        if len(error) > 1:
             moved = totals.by_symbol["abs_y"] != 0
             with np.errstate(divide="ignore"):
                 logs = np.where(moved, np.log(error), 0.0)
