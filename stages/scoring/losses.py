@@ -20,6 +20,7 @@ from stages.tables.forecasts import LEVELS, QUANTILES
 Floats = NDArray[np.float64]
 VERSIONS = ("raw", "calibrated")
 COLUMNS = {"raw": "raw_{}", "calibrated": "{}"}  # a version's columns
+LEVEL_NAMES = dict(zip(LEVELS, QUANTILES, strict=True))
 INTERVALS = {50: (25, 75), 90: (5, 95)}
 
 
@@ -44,9 +45,6 @@ def outcomes_and_quantiles(forecasts: pl.DataFrame, versions: Sequence[str]) -> 
     columns = {level: [COLUMNS[version].format(name) for version in versions] for level, name in LEVEL_NAMES.items()}
     found = {level: np.stack([forecasts[name].to_numpy() for name in names]) for level, names in columns.items()}
     return forecasts["y_bp"].to_numpy(), found
-
-
-LEVEL_NAMES = dict(zip(LEVELS, QUANTILES, strict=True))
 
 
 def pinball(error: Floats, share: float) -> Floats:
