@@ -68,20 +68,23 @@ def horizons_of(symbols: Iterable[AskedAndFree]) -> dict[str, tuple[list[bytes],
 
 @dataclass(frozen=True)
 class PackedPart:
-    """The rows of some symbols: what was answered, which all methods share, and what each method made of it."""
+    """The rows of some symbols: what was answered, which all methods share, and what one after the other made of it."""
 
     answered: bytes
-    corrected: Mapping[Method, bytes]
+    corrected: bytes
+    methods: Sequence[Method]
 
     @classmethod
     def of(cls, part: Part) -> Self:
-        """A part, packed."""
-        return cls(packed(part.answered), {name: packed(one) for name, one in part.corrected.items()})
+        """A part, packed; the large half of it by what is quick."""
+        return cls(packed(part.answered), packed(pl.concat(part.corrected.values()), "lz4"), list(part.corrected))
 
     @property
     def rows(self) -> pl.DataFrame:
         """Rows for table `Calibrated`."""
-        return by_method(unpacked(self.answered), {name: unpacked(one) for name, one in self.corrected.items()})
+        answered, corrected = unpacked(self.answered), unpacked(self.corrected)
+        of_methods = (corrected.slice(n * answered.height, answered.height) for n in range(len(self.methods)))
+        return by_method(answered, dict(zip(self.methods, of_methods, strict=True)))
 
 
 @dataclass(frozen=True)

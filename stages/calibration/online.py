@@ -50,7 +50,7 @@ def adaptive(block: Block, scores: Floats, pieces: Sequence[Served], ranks: Rank
         for number, piece in enumerate(pieces):
             rows = today[of_piece[today] == number]
             chosen = place[rows]
-            offsets[:, rows] = piece.pick(chosen, _rank(piece.n[piece.at[chosen]], alpha[:, block.symbol[rows]]))
+            offsets[:, rows] = piece.pick(chosen, _rank(piece.n[chosen], alpha[:, block.symbol[rows]]))
         settled = today[~np.isnan(scores[0, today] + offsets[0, today])]
         for rows in np.split(settled, np.flatnonzero(np.diff(block.known_us[settled])) + 1):  # one a symbol
             symbol, missed = block.symbol[rows], scores[:, rows] > offsets[:, rows]

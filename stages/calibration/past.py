@@ -9,9 +9,8 @@ the afternoon. Order statistics are picked, never summed, so cutting off the fut
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
 from typing import Self
 
 import numpy as np
@@ -65,7 +64,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
 Ranks = Callable[[Ints], Ints]
-Past = tuple[Floats, Ints, Ints]  # (4, pasts, width), and their number and latest time (pasts,)
 
 
 @dataclass(frozen=True)
@@ -125,23 +123,47 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Served:
-    """Forecasts for which one way of pooling has enough outcomes.
+class Past:
+    """Earlier scores of some groups and sessions.
 
-    *Shapes*: rows, at, names (k,); past (4, pasts, width), sorted, NaN last; n, last_us (pasts,). Forecast `rows[i]`
-    uses `past[:, at[i]]`, of which the first `n[at[i]]` are real.
+    *Shapes*: sorted (distinct, pasts, width), NaN last, of which the first `n` (pasts,) are real; level (4,) says where
+    the scores of each corrected level are, since some methods have the same for several; last_us (pasts,).
+    """
+
+    sorted: Floats
+    level: Ints
+    n: Ints
+    last_us: Ints
+
+    def pick(self, at: Ints, rank: Ints) -> Floats:
+        """The rank-th smallest scores of some pasts. *Shapes*: at (c,), rank and result (4, c)."""
+        return self.sorted[self.level[:, None], at, rank - 1]
+
+    def narrow(self) -> Self:
+        """Without the columns that hold no score at all."""
+        return replace(self, sorted=self.sorted[:, :, : self.n.max(initial=0)].copy())
+
+
+@dataclass(frozen=True)
+class Served:
+    """Forecasts for which one way of pooling has enough outcomes: `rows[i]` uses the past `at[i]`.
+
+    *Shapes*: rows, at, names (k,).
     """
 
     rows: Ints
     at: Ints
     names: NDArray[np.object_]
-    past: Floats
-    n: Ints
-    last_us: Ints
+    past: Past
+
+    @property
+    def n(self) -> Ints:
+        """The number of outcomes that each uses."""
+        return self.past.n[self.at]
 
     def pick(self, chosen: Ints, rank: Ints) -> Floats:
         """The rank-th smallest past scores of some forecasts. *Shapes*: chosen (c,), rank and result (4, c)."""
-        return self.past[np.arange(4)[:, None], self.at[chosen], rank - 1]
+        return self.past.pick(self.at[chosen], rank)
 
 
 @dataclass(frozen=True)
@@ -160,8 +182,8 @@ class Found:
         group, n = np.full(n_rows, "identity", dtype=object), np.zeros(n_rows, np.int64)
         last_us = np.full(n_rows, NEVER)
         for piece in pieces:
-            group[piece.rows], n[piece.rows] = piece.names, piece.n[piece.at]
-            last_us[piece.rows] = piece.last_us[piece.at]
+            group[piece.rows], n[piece.rows] = piece.names, piece.n
+            last_us[piece.rows] = piece.past.last_us[piece.at]
         return cls(offsets, group, n, last_us)
 
 
@@ -169,32 +191,26 @@ def order_statistics(_: Block, scores: Floats, pieces: Sequence[Served], ranks: 
     """The `ranks(n)`-th smallest of the n past scores, from the first group that has enough of them."""
     offsets = np.full(scores.shape, np.nan)
     for piece in pieces:
-        offsets[:, piece.rows] = piece.pick(np.arange(len(piece.rows)), ranks(piece.n[piece.at]))
+        offsets[:, piece.rows] = piece.pick(np.arange(len(piece.rows)), ranks(piece.n))
     return Found.of(offsets, pieces)
 
 
 @dataclass
 class Pool:
-    """Past scores of all symbols of a block; each session is looked up once, whichever symbols need it."""
+    """Past scores of all symbols of a block, kept for the sessions that some symbols needed."""
 
     block: Block
     scores: Floats
     n_back: int
-    known: dict[int, tuple[Floats, int]] = field(default_factory=dict)
+    sessions: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    past: Past | None = None
 
-    def before(self, sessions: Ints) -> Past:
-        """Per session: scores of earlier sessions, sorted, NaN last; their number; last time."""
-        missing = np.array([one for one in sessions.tolist() if one not in self.known], dtype=np.int64)
-        if len(missing):
-            past, n, last_us = _past(self.block, self.block.pooled(), self.scores, missing, self.n_back)
-            for k, one in enumerate(missing.tolist()):
-                self.known[one] = past[:, k, : n[k]].copy(), int(last_us[k])
-        found = [self.known[one] for one in sessions.tolist()]
-        n = np.array([scores.shape[1] for scores, _ in found], dtype=np.int64)
-        past = np.full((4, len(found), n.max(initial=0)), np.nan)
-        for k, (scores, _) in enumerate(found):
-            past[:, k, : n[k]] = scores
-        return past, n, np.array([last_us for _, last_us in found], dtype=np.int64)
+    def before(self, sessions: Ints) -> tuple[Past, Ints]:
+        """The past of sessions, and where that of each of these is."""
+        if self.past is None or len(np.setdiff1d(sessions, self.sessions)):
+            self.sessions = np.union1d(self.sessions, sessions)
+            self.past = _past(self.block, self.block.pooled(), self.scores, self.sessions, self.n_back).narrow()
+        return self.past, np.searchsorted(self.sessions, sessions)
 
 
 def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams, pool: Pool) -> Iterator[Served]:
@@ -203,22 +219,22 @@ def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams,
     Enough is `calibration.min_outcomes`, and no rank above n (the guarantee of a conformal bound needs that). `pool`
     knows all symbols of the model, history and horizon, of which `block` may hold some.
     """
-    waiting = np.arange(scores.shape[1])
-    lookups: list[tuple[Group, Callable[[Ints], Past]]] = [
-        (group, partial(_past, block, group, scores, n_back=pool.n_back)) for group in block.groups()
-    ]
-    for group, before in [*lookups, (block.pooled(), pool.before)]:
+    waiting, pooled = np.arange(scores.shape[1]), block.pooled()
+    for group in (*block.groups(), pooled):
         wanted, back = np.unique(group.member[waiting] * block.n_sessions + block.session[waiting], return_inverse=True)
-        past, n, last_us = before(wanted)
-        rank = ranks(n)
-        enough = ((n >= params.min_outcomes) & (rank >= 1).all(axis=0) & (rank <= n).all(axis=0))[back]
+        if group is pooled:
+            past, found = pool.before(wanted)
+        else:
+            past, found = _past(block, group, scores, wanted, pool.n_back), np.arange(len(wanted))
+        at, rank = found[back], ranks(past.n)
+        enough = ((past.n >= params.min_outcomes) & (rank >= 1).all(axis=0) & (rank <= past.n).all(axis=0))[at]
         rows = waiting[enough]
-        yield Served(rows, back[enough], np.array(group.names, dtype=object)[group.member[rows]], past, n, last_us)
+        yield Served(rows, at[enough], np.array(group.names, dtype=object)[group.member[rows]], past)
         waiting = waiting[~enough]
 
 
 def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> Past:
-    """Per wanted (group, session): scores of `n_back` earlier sessions, sorted, NaN last; their number; last time."""
+    """The scores of `n_back` earlier sessions, for each wanted group and session (group * sessions + session)."""
     known = ~np.isnan(scores[0])
     shape = (len(group.names), n_back + block.n_sessions, group.n_slots)
     at = tuple(index[known] for index in (group.member, block.session + n_back, group.slot))
@@ -229,9 +245,12 @@ def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int)
         windows = sliding_window_view(grid, n_back, axis=1)
         return windows[wanted // block.n_sessions, wanted % block.n_sessions].reshape(len(wanted), -1)
 
-    past = np.sort(np.stack([before(one, np.nan) for one in scores]), axis=2)
+    distinct: dict[bytes, int] = {}
+    level = np.array([distinct.setdefault(one.tobytes(), len(distinct)) for one in scores])
+    first = [int(np.argmax(level == one)) for one in distinct.values()]
+    past = np.sort(np.stack([before(scores[one], np.nan) for one in first]), axis=2)
     last_us = before(block.known_us, NEVER).max(axis=1, initial=NEVER)
-    return past, np.count_nonzero(~np.isnan(past[0]), axis=1), last_us
+    return Past(past, level, np.count_nonzero(~np.isnan(past[0]), axis=1), last_us)
 
 
 def _positions(column: pl.Series, values: Sequence[object]) -> Ints:

@@ -7,6 +7,7 @@ A frame in memory consists of as many chunks as there were threads; it is writte
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from stages.errors import DataContractError
 from stages.io.atomic import atomic_write
 
 SETTINGS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True}
+Version = tuple[int, int, int]  # inode, time of change and size of a file
 ROWS_OF_A_GROUP = 100_000  # fixed, or the bytes would depend on the size of the parts
 
 
@@ -31,6 +33,38 @@ def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) 
     kept = [pl.col(name).is_in(list(values)) for name, values in among.items()]
     with _read_errors(path):
         return pl.scan_parquet(path, glob=False).filter(*kept).select(columns_of(path, only)).collect()
+
+
+def read_symbol(path: Path, only: Collection[str], symbol: str) -> pl.DataFrame:
+    """Some of its columns, and only the rows of a symbol, by which the file is sorted.
+
+    The groups of rows that were read last are kept: the next symbol is often in them too.
+    """
+    with _read_errors(path):
+        stat = path.stat()
+        version = stat.st_ino, stat.st_mtime_ns, stat.st_size
+        first, stop = _places(path, version).get(symbol, (0, 0))
+        columns, begin = tuple(columns_of(path, only)), first // ROWS_OF_A_GROUP
+        numbers = range(begin, max(stop - 1, 0) // ROWS_OF_A_GROUP + 1)
+        groups = pl.concat(_group(path, version, number, columns) for number in numbers)
+        return groups.slice(first - begin * ROWS_OF_A_GROUP, stop - first)
+
+
+@lru_cache(maxsize=4)
+def _places(path: Path, version: Version) -> dict[str, tuple[int, int]]:
+    """The first row of each symbol, and the one behind its last, in a file of this version."""
+    runs = pl.read_parquet(path, columns=["symbol"], glob=False)["symbol"].rle().struct.unnest()
+    if runs["value"].n_unique() < runs.height:
+        raise DataContractError(f"{path} is not sorted by symbol: make it again with `dvc repro`.")
+    stops = runs["len"].cum_sum().to_list()
+    return {symbol: (stop - length, stop) for length, symbol, stop in zip(*runs.get_columns(), stops, strict=True)}
+
+
+@lru_cache(maxsize=2)
+def _group(path: Path, version: Version, number: int, columns: tuple[str, ...]) -> pl.DataFrame:
+    """A group of rows of a file of this version."""
+    rows = pl.scan_parquet(path, glob=False).slice(number * ROWS_OF_A_GROUP, ROWS_OF_A_GROUP)
+    return rows.select(columns).collect()
 
 
 def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ import polars as pl
 
 from stages.errors import DataContractError
 from stages.io.atomic import replaced_directory, temporary_directory
-from stages.io.parquet import columns_of, frame_bytes, read_frame, read_rows, write_frame
+from stages.io.parquet import columns_of, frame_bytes, read_frame, read_symbol, write_frame
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.params.storage import StorageParams
 from stages.tables.contract import Table
@@ -100,8 +100,8 @@ class Rows:
         """The rows, checked against the table's contract."""
         if self.content is not None:
             return self.table.check(pl.read_parquet(io.BytesIO(self.content)))
-        among = {"symbol": [self.symbol]} | ({} if self.method is None else {"method": [self.method]})
-        return self.table.check(read_rows(self.path, self.table.columns(), **among))
+        rows = read_symbol(self.path, self.table.columns(), self.symbol)
+        return self.table.check(rows if self.method is None else rows.filter(method=self.method))
 
     def sent(self) -> Self:
         """The same for a machine that has no such file."""

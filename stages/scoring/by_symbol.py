@@ -17,7 +17,7 @@ from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document
 from stages.scoring.free import FreeScores, FreeTogether, free_scores
 from stages.scoring.metrics import PartScores, ScoresTogether, part_scores
-from stages.scoring.tournament import NO_HITS, hits_by_session, hits_together, relative_losses, tournament
+from stages.scoring.tournament import hits_by_clock, relative_losses, tournament
 from stages.scoring.training import Sides, TrainingTogether, scores_by_side
 from stages.tables.contract import packed
 
@@ -61,7 +61,7 @@ class ScoreSymbol:
             by_side=scores_by_side(forecasts, free, self.until, params, stated),
             controls=control_scores(forecasts, ends, known, plant),
             losses=relative_losses(forecasts, params.choose_calibration),
-            hits=hits_by_session(forecasts),
+            hits=hits_by_clock(forecasts),
         )
 
 
@@ -81,14 +81,13 @@ class Scores:
     def of(cls, parts: Iterable[SymbolScores], params: GatesParams, until: date | None, asked: Sequence[str]) -> Self:
         """From the symbols in their order; `asked` are the makers of the asked forecasts."""
         together, free, trained = ScoresTogether(), FreeTogether(), TrainingTogether()
-        kept, hits = [], NO_HITS
+        kept = []
         for part in parts:
             together.add(part.asked)
             free.add(part.free)
             trained.add(part.by_side)
-            kept.append((part.cells, part.controls, part.losses))
-            hits = hits_together(hits, part.hits)
-        cells, proofs, losses = zip(*kept, strict=True)
+            kept.append((part.cells, part.controls, part.losses, part.hits))
+        cells, proofs, losses, hits = zip(*kept, strict=True)
         metrics = together.document(params)
         return cls(
             metrics=metrics,
@@ -97,5 +96,5 @@ class Scores:
             trained=trained.document(until, asked, params),
             controls=controls(proofs, params),
             proposed=tournament(losses, metrics, params),
-            hits=hits,
+            hits=pl.concat(hits),
         )

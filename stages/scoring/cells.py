@@ -15,7 +15,9 @@ from stages.scoring.losses import VERSIONS
 from stages.scoring.metrics import CELL, COUNTS
 from stages.tables.scores import ALL_DAY, Cells
 
-OF_CELL = ("symbol", *CELL, *COUNTS, "n_days", "unmoved")
+OF_CELL = ("symbol", *CELL, "snapshot_et", *COUNTS, "n_days", "unmoved")
+OF_FIGURE = ("metric", "version", "value", "low", "high", "se", "floor")
+Row = tuple[Any, ...]
 
 
 def stated_scores(scores: Mapping[str, Any], method: str) -> Document:
@@ -25,28 +27,20 @@ def stated_scores(scores: Mapping[str, Any], method: str) -> Document:
 
 def cell_table(entries: Mapping[str, Any]) -> pl.DataFrame:
     """Table `Cells` of some scores."""
-    types = {name: column.dtype for name, column in Cells.columns().items()}
-    rows = [row for entry in (*entries["cells"], *entries["by_snapshot"]) for row in _rows(entry)]
-    return Cells.of(pl.DataFrame(rows, types))
+    types = {name: column.dtype for name, column in Cells.columns().items()} | {"cell": pl.UInt32}
+    every = [{"snapshot_et": ALL_DAY} | entry for entry in (*entries["cells"], *entries["by_snapshot"])]
+    rows = [(at, *row) for at, entry in enumerate(every) for version in VERSIONS for row in _figures(entry, version)]
+    figures = pl.DataFrame(rows, {name: types[name] for name in ("cell", *OF_FIGURE)}, orient="row")
+    cells = pl.DataFrame(every, {name: types[name] for name in OF_CELL})
+    return Cells.of(pl.concat([figures, cells[figures["cell"]]], how="horizontal"))
 
 
-def _rows(entry: Document) -> Iterator[Document]:
-    """The rows of one cell."""
-    cell = {name: entry[name] for name in OF_CELL} | {"snapshot_et": entry.get("snapshot_et", ALL_DAY)}
-    for version in VERSIONS:
-        for metric, figure in _figures(entry, version):
-            yield cell | {"metric": metric, "version": version} | figure
-
-
-def _figures(entry: Document, version: str) -> Iterator[tuple[str, Document]]:
-    """Every figure of a version, by name."""
+def _figures(entry: Document, version: str) -> Iterator[Row]:
+    """Every figure of one version of a cell, in the order of `OF_FIGURE`."""
     for name, versions in entry["metrics"].items():
         figure = versions[version]
         low, high = figure["ci"] or (None, None)
-        yield (
-            name,
-            {"value": figure["value"], "low": low, "high": high, "se": figure["se"], "floor": figure.get("floor")},
-        )
+        yield name, version, figure["value"], low, high, figure["se"], figure.get("floor")
     pit = entry["pit"][version]
     alone = {
         "ties": entry["ties"][version],
@@ -55,4 +49,4 @@ def _figures(entry: Document, version: str) -> Iterator[tuple[str, Document]]:
         **{f"pit_{quarter}": many for quarter, many in enumerate(pit["counts"], start=1)},
     }
     for name, value in alone.items():
-        yield name, {"value": value}
+        yield name, version, value, None, None, None, None

@@ -16,7 +16,7 @@ standard errors the forecast is ahead of the oracle (negative: behind; null wher
 The unit of evidence is the day; with few days, three standard errors are taken from Student's t.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from stages.params.gates import GatesParams
-from stages.scoring.figures import LossRows, covered_50, ratio, relative_errors
+from stages.scoring.figures import DaySums, covered_50, ratio, relative_errors
 from stages.scoring.inference import Verdict, varies, worst
-from stages.scoring.losses import VERSIONS, elementary_losses
+from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import QUANTILES
 
@@ -75,25 +75,28 @@ def _beside(forecasts: pl.DataFrame, plant: pl.DataFrame) -> pl.DataFrame:
 
 def _cells(rows: pl.DataFrame) -> Iterator[Document]:
     """Every cell in both versions. Rows are sorted by cell and time."""
-    values = rows.select(*ERRORS_OF, *MEDIANS.values()).to_numpy()
+    y, planted, *expected = rows.select(ERRORS_OF).to_numpy().T
+    best, still = np.abs(y - planted), np.abs(y)
+    errors = np.abs(y - rows.select(MEDIANS.values()).to_numpy().T)
     day = rows["session"].to_physical().to_numpy()
     first = 0
     for cell in rows.group_by(CELLS, maintain_order=True).agg(pl.len().alias("rows")).iter_rows(named=True):
         mine = slice(first, first := first + cell.pop("rows"))
-        yield from (cell | _cell(values[mine], day[mine], version) for version in MEDIANS)
+        reach, moved = best[mine].sum(), still[mine].sum()
+        known = {
+            "oracle_rmae": _round(ratio(reach, moved)),
+            "expected_rmae": _round(ratio(*(one[mine].sum() for one in expected))),
+        }
+        starts = np.flatnonzero(np.diff(day[mine], prepend=-1))
+        leads = np.add.reduceat(best[mine] - errors[:, mine], starts, axis=1)
+        for version, error, daily in zip(MEDIANS, errors[:, mine].sum(axis=1), leads, strict=True):
+            yield cell | {"version": version, "rmae": _round(ratio(error, moved))} | known | _lead(daily)
 
 
-def _cell(values: Floats, day: NDArray[np.int32], version: str) -> Document:
-    y, planted = values[:, :2].T
-    answer, expected = values[:, len(ERRORS_OF) + VERSIONS.index(version)], values[:, 2 : len(ERRORS_OF)].sum(axis=0)
-    error, best, still = np.abs(y - answer), np.abs(y - planted), np.abs(y)
-    daily = np.add.reduceat(best - error, np.flatnonzero(np.diff(day, prepend=-1)))
+def _lead(daily: Floats) -> Document:
+    """How far the forecast is ahead of the oracle, by the daily difference of their errors."""
     lead, se = _mean_and_error(daily)
     return {
-        "version": version,
-        "rmae": _round(ratio(error.sum(), still.sum())),
-        "oracle_rmae": _round(ratio(best.sum(), still.sum())),
-        "expected_rmae": _round(ratio(expected[0], expected[1])),
         "lead_se": _round(lead / se) if se > 0 else None,
         "alarm": not lead <= _alarm_errors(len(daily)) * se,  # also where the planted pattern could not be read
     }
@@ -117,6 +120,7 @@ def _round(value: Floats | float) -> float | None:
 
 EXACT = 1e-9
 CELL = ["symbol", "history_days", "horizon_min"]
+CONTROLS = ("echo", "oracle", "shifted_oracle")
 Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
 NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})
 
@@ -137,10 +141,10 @@ def control_scores(
 
     `ends`: the `key` of each question and `end_utc`, the start of the last bar that it sent.
     """
-    answers = _answers_of_controls(_asked_once(forecasts, ends), bars)
+    answers = _answers(_asked_once(forecasts, ends), bars)
     return ControlScores(
-        scores={name: list(_scores(answer)) for name, answer in answers.items()},
-        counts={name: answer.height for name, answer in answers.items()},
+        scores=_scores(answers),
+        counts={name: answers.filter(control=name).height for name in CONTROLS},
         oracle=None if plant is None else oracle_cells(forecasts, plant),
     )
 
@@ -164,14 +168,20 @@ def controls(parts: Sequence[ControlScores], params: GatesParams) -> Document:
     return {**proofs, "verdict": worst(verdicts).value}
 
 
-def _answers_of_controls(rows: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """The forecasts as each control would have made them."""
+def _answers(asked: pl.DataFrame, bars: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Each forecast as each `control` would have made it: every level is the move to a close that it looks up.
+
+    The close is that of the bar which starts at the question's end, or ends at the target, or a minute before.
+    """
     target = pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min") - 1)
-    starts = pl.col("end_utc"), target, target - pl.duration(minutes=1)
+    starts = dict(zip(CONTROLS, (pl.col("end_utc"), target, target - pl.duration(minutes=1)), strict=True))
+    rows = pl.concat(asked.with_columns(bar_start=start, control=pl.lit(name)) for name, start in starts.items())
     symbols = sorted(set(rows["symbol"]) & set(bars))
-    closes = pl.concat([NO_CLOSES, *(_closes(symbol, bars[symbol], rows, starts) for symbol in symbols)])
-    echo, oracle, shifted = (_answered(rows, closes, start) for start in starts)
-    return {"echo": echo, "oracle": oracle, "shifted_oracle": shifted.filter(pl.col("q50").is_not_null())}
+    closes = pl.concat([NO_CLOSES, *(_closes(symbol, bars[symbol], rows) for symbol in symbols)])
+    move_bp = (1e4 * (pl.col("answer") / pl.col("last")).log()).round(DECIMALS)
+    answers = rows.join(closes, on=["symbol", "bar_start"], how="left").with_columns(move_bp.alias("answer"))
+    known = answers.filter((pl.col("control") != "shifted_oracle") | pl.col("answer").is_not_null())
+    return known.with_columns(pl.col("answer").alias(name) for name in QUANTILES)
 
 
 def _asked_once(forecasts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
@@ -180,22 +190,11 @@ def _asked_once(forecasts: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
     return asked.join(ends.select("key", "end_utc"), on="key", how="left", maintain_order="left")
 
 
-def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame, starts: Iterable[pl.Expr]) -> pl.DataFrame:
+def _closes(symbol: str, bars: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """The closes of one symbol that are looked up; others are not kept in memory."""
-    mine = rows.filter(symbol=symbol)
-    wanted = pl.concat(mine.select(start.alias("ts")) for start in starts)["ts"].unique()
+    wanted = rows.filter(symbol=symbol)["bar_start"].unique()
     looked_up = bars.filter(pl.col("ts").is_in(wanted.implode()))
     return looked_up.select(pl.lit(symbol).alias("symbol"), bar_start="ts", answer="close")
-
-
-def _answered(rows: pl.DataFrame, closes: pl.DataFrame, bar_start: pl.Expr) -> pl.DataFrame:
-    """The forecasts with every level replaced by the move from `last` to the close of the bar that starts then."""
-    move_bp = (1e4 * (pl.col("answer") / pl.col("last")).log()).round(DECIMALS)
-    return (
-        rows.with_columns(bar_start.alias("bar_start"))
-        .join(closes, on=["symbol", "bar_start"], how="left", maintain_order="left")
-        .with_columns(move_bp.alias(f"{prefix}{name}") for prefix in ("raw_", "") for name in QUANTILES)
-    )
 
 
 def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], bool]) -> Document:
@@ -210,12 +209,16 @@ def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], b
     }
 
 
-def _scores(answer: pl.DataFrame) -> Iterator[Score]:
-    """One score a cell, except cells whose outcomes never moved: there all answers look like persistence."""
-    losses = elementary_losses(answer)
-    rows = LossRows.of(answer.select("symbol", "session").hstack(losses), losses.columns)
-    for members in answer.with_row_index("row").group_by(CELL, maintain_order=True).agg("row")["row"]:
-        sums = rows.by_day(members.to_numpy()).totals().together
-        if sums["abs_y"] != 0 or not np.isfinite(sums["calibrated_abs"]):
-            error = relative_errors(sums, "calibrated")["rmae"]
-            yield float(error), float(ratio(covered_50(sums, "calibrated"), sums["n"]))
+def _scores(answers: pl.DataFrame) -> dict[str, list[Score]]:
+    """One score a cell by control, except cells whose outcomes never moved: there all answers look like persistence."""
+    rows = answers.sort("control", *CELL, "snapshot_utc")
+    cells = rows.group_by("control", *CELL, maintain_order=True).len()
+    day = rows["session"].to_physical().to_numpy()
+    found: dict[str, list[Score]] = {name: [] for name in CONTROLS}
+    all_sums = DaySums.of_cells(elementary_losses(rows, ["calibrated"]), day, cells["len"].to_numpy())
+    for control, cell in zip(cells["control"], all_sums, strict=True):
+        sums = cell.totals().together
+        if sums["abs_y"] != 0 or not np.isfinite(sums["abs"]):
+            score = relative_errors(sums)["rmae"], ratio(covered_50(sums), sums["n"])
+            found[control].append((float(score[0].item()), float(score[1].item())))
+    return found

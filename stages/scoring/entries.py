@@ -1,15 +1,16 @@
 """What `metrics.json` says of a cell: every figure with its bounds, the tests and the PIT, from losses summed by day.
 
 Cells are judged many at a time. Those with as many days and symbols, and blocks as long, have the same days drawn, so
-their losses lie beside each other, and the draws multiply them at once.
+their losses lie beside each other, and the draws multiply them at once. What is the same in several cells, as answers
+before any calibration are, is judged once.
 
 *Tables*: the entries that `metrics.py` describes.
-*Shapes*: figures (cells,), and (cells, draws) of drawn days.
+*Shapes*: figures (answers,), and (answers, draws) of drawn days; an answer is a version of a cell.
 *Time*: the unit of evidence is the day.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -17,37 +18,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.params.gates import GatesParams
-from stages.scoring.figures import DaySums, Totals, covered_50, pit_counts, ratio, summary
+from stages.scoring.figures import DaySums, covered_50, pit_counts, ratio, summary
 from stages.scoring.inference import block_lengths, bounds, day_weights, deviation, diebold_mariano, pit_uniformity
 from stages.scoring.losses import VERSIONS
 
 Floats = NDArray[np.float64]
 Document = dict[str, Any]
-SYMBOLS_AT_ONCE = 16  # of cells beside each other: their draws fill some ten megabytes
+SYMBOLS_AT_ONCE = 16  # of answers beside each other: their draws fill some ten megabytes
 RELATIVE = ("rmae", "rrmse")
-TIED = {version: f"{version}_tied" for version in VERSIONS}
+CALIBRATED = VERSIONS.index("calibrated")
 DECIMALS = 6
 LEAST_P = 1e-6  # a smaller value would be written as 0
 
 
 def entries(cells: Sequence[DaySums], params: GatesParams, *, with_bounds: bool) -> list[Document]:
     """One entry a cell, in their order."""
-    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for at, one in enumerate(cells):
-        alike[one.n_days, one.n_symbols].append(at)
     found: dict[int, Document] = {}
-    for (n_days, n_symbols), members in alike.items():
-        sums = DaySums.beside([cells[at] for at in members])
+    for members, sums in alike(cells):
         blocks = block_days(_judged_series(sums), params) if with_bounds else [None] * len(members)
-        at_once = max(1, SYMBOLS_AT_ONCE // max(n_symbols, 1))
-        for block in dict.fromkeys(blocks):
-            places = [place for place, own in enumerate(blocks) if own == block]
-            weights = None if block is None else drawn_days(n_days, block, params)
-            for first in range(0, len(places), at_once):
-                some = places[first : first + at_once]
-                scored = _entries(sums.some(some), weights, params)
-                found |= zip([members[place] for place in some], scored, strict=True)
+        for block, places in places_by_block(blocks):
+            weights = None if block is None else drawn_days(sums.n_days, block, params)
+            scored = _entries(sums.some(places), weights, params)
+            found |= zip((members[place] for place in places), scored, strict=True)
     return [found[at] for at in range(len(cells))]
+
+
+def alike(cells: Sequence[DaySums]) -> Iterator[tuple[list[int], DaySums]]:
+    """Where cells with as many days and symbols are, and these beside each other."""
+    found: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for at, one in enumerate(cells):
+        found[one.n_days, one.n_symbols].append(at)
+    for members in found.values():
+        yield members, DaySums.beside([cells[at] for at in members])
+
+
+def places_by_block(blocks: Sequence[int | None]) -> Iterator[tuple[int | None, list[int]]]:
+    """Each length of blocks, and where it is."""
+    for block in dict.fromkeys(blocks):
+        yield block, [place for place, own in enumerate(blocks) if own == block]
 
 
 def block_days(series: Floats, params: GatesParams) -> list[int | None]:
@@ -71,47 +79,58 @@ def drawn_days(n_days: int, block: int, params: GatesParams) -> Floats:
 
 def _entries(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iterator[Document]:
     """The entries of cells beside each other."""
-    totals, drawn = sums.totals(), None if weights is None else sums.drawn(weights)
-    found = {version: list(_figures(totals, drawn, version, params)) for version in VERSIONS}
-    tests = {version: _daily_advantage(sums, version) for version in VERSIONS}
-    pits = {version: list(_pits(totals, drawn, version)) for version in VERSIONS}
-    together = totals.together
-    shares = {name: ratio(together[name], together["n"]).tolist() for name in ("unmoved", *TIED.values())}
-    for cell in range(len(sums.sums)):
-        figures = {version: found[version][cell] for version in VERSIONS}
+    distinct, found = sums.distinct()
+    at_once = max(1, SYMBOLS_AT_ONCE // max(sums.n_symbols, 1))
+    told = [one for some in distinct.in_parts(at_once) for one in _answers(some, weights, params)]
+    for places in found.tolist():
+        answers = [told[place] for place in places]
         yield {
             "n_days": sums.n_days,
-            "unmoved": rounded(shares["unmoved"][cell]),
-            "ties": {version: rounded(shares[name][cell]) for version, name in TIED.items()},
-            "metrics": {name: {version: figures[version][name] for version in VERSIONS} for name in figures["raw"]},
-            "dm": {version: _tested(diebold_mariano(tests[version][cell])) for version in VERSIONS},
-            "pit": {version: pits[version][cell] for version in VERSIONS},
+            "unmoved": answers[0]["unmoved"],
+            "metrics": {name: _by_version(one["metrics"][name] for one in answers) for name in answers[0]["metrics"]},
+            **{name: _by_version(one[name] for one in answers) for name in ("ties", "dm", "pit")},
         }
 
 
-def _figures(totals: Totals, drawn: Totals | None, version: str, params: GatesParams) -> Iterator[dict[str, Document]]:
-    """The figures of each cell."""
-    values = summary(totals, version)
-    names, told = list(values), np.stack(list(values.values()), axis=1).tolist()
-    missing = [[[np.nan] * len(names)] * len(told)] * 4
-    low, high, floor, errors = _bounds(drawn, version, params) if drawn else missing
-    for cell, of_cell in enumerate(told):
-        found: dict[str, Document] = {}
-        for i, name in enumerate(names):
-            figure = found[name] = {"value": rounded(of_cell[i]), "ci": None, "se": None}
-            if name in RELATIVE:
-                figure["floor"] = None
-            if isfinite(errors[cell][i]):
-                figure |= {"ci": [rounded(low[cell][i]), rounded(high[cell][i])], "se": rounded(errors[cell][i])}
-                figure |= {"floor": rounded(floor[cell][i])} if "floor" in figure else {}
-        yield found
+def _by_version(values: Iterable[Any]) -> Document:
+    return dict(zip(VERSIONS, values, strict=True))
 
 
-def _bounds(drawn: Totals, version: str, params: GatesParams) -> list[list[list[float]]]:
-    """Low, high, floor and standard error, each by cell and figure."""
-    draws = np.stack(list(summary(drawn, version).values()), axis=1)
-    shares = [1.0 - params.skill_confidence, params.skill_confidence, 1.0 - params.worse_confidence]
-    return [*bounds(draws, shares).tolist(), deviation(draws).tolist()]
+def _answers(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iterator[Document]:
+    """What is told of each answer beside the others."""
+    totals, drawn = sums.totals(), None if weights is None else sums.drawn(weights)
+    together, daily = totals.together, sums.daily
+    draws = summary(drawn) if drawn else {}
+    metrics = {name: _figure(name, values, draws.get(name), params) for name, values in summary(totals).items()}
+    counts = pit_counts(together)
+    pits = _tested(pit_uniformity(counts, pit_counts(drawn.together) if drawn else None))
+    tests = _tested(diebold_mariano((daily["abs"] - daily["abs_y"]) / daily["n"]))
+    shares = {name: ratio(together[name], together["n"]) for name in ("unmoved", "tied")}
+    for at in range(len(counts)):
+        yield {
+            "unmoved": rounded(shares["unmoved"][at]),
+            "ties": rounded(shares["tied"][at]),
+            "metrics": {name: figures[at] for name, figures in metrics.items()},
+            "dm": tests[at],
+            "pit": {"counts": [_count(count) for count in counts[at]]} | pits[at],
+        }
+
+
+def _figure(name: str, values: Floats, drawn: Floats | None, params: GatesParams) -> list[Document]:
+    """A figure of each answer, with its bounds and its error if days are drawn."""
+    shares = [1.0 - params.skill_confidence, params.skill_confidence]
+    if name in RELATIVE:
+        shares.append(1.0 - params.worse_confidence)
+    found = np.full((len(shares) + 1, len(values)), np.nan)
+    if drawn is not None:
+        error = deviation(drawn)
+        found = np.where(np.isfinite(error), np.vstack([bounds(drawn, shares), error]), np.nan)
+    told = [list(map(rounded, one)) for one in (values.tolist(), *found.tolist())]
+    return [
+        {"value": value, "ci": None if error is None else [low, high], "se": error}
+        | ({"floor": floor[0]} if floor else {})
+        for value, low, high, *floor, error in zip(*told, strict=True)
+    ]
 
 
 def _judged_series(sums: DaySums) -> Floats:
@@ -119,27 +138,13 @@ def _judged_series(sums: DaySums) -> Floats:
 
     *Shapes*: (cells, series, days).
     """
-    daily = sums.daily
-    covered = covered_50(daily, "calibrated")
+    daily = {name: values[:, CALIBRATED] for name, values in sums.daily.items()}
     series = []
-    for part, below in ((daily["calibrated_abs"], "abs_y"), (daily["calibrated_sq"], "sq_y"), (covered, "n")):
+    for part, below in ((daily["abs"], "abs_y"), (daily["sq"], "sq_y"), (covered_50(daily), "n")):
         whole = daily[below]
         share = np.nan_to_num(ratio(part.sum(axis=-1), whole.sum(axis=-1)))
         series.append(part - share[:, None] * whole)
     return np.stack(series, axis=1)
-
-
-def _daily_advantage(sums: DaySums, version: str) -> Floats:
-    daily = sums.daily
-    return np.asarray((daily[f"{version}_abs"] - daily["abs_y"]) / daily["n"])
-
-
-def _pits(totals: Totals, drawn: Totals | None, version: str) -> Iterator[Document]:
-    """The PIT of each cell."""
-    draws = None if drawn is None else pit_counts(drawn.together, version)
-    for cell, counts in enumerate(pit_counts(totals.together, version)):
-        test = pit_uniformity(counts, None if draws is None else draws[cell])
-        yield {"counts": [_count(count) for count in counts]} | _tested(test)
 
 
 def _count(many: float) -> float:
@@ -147,9 +152,10 @@ def _count(many: float) -> float:
     return int(many) if float(many).is_integer() else round(float(many), DECIMALS)
 
 
-def _tested(values: Mapping[str, float]) -> Document:
-    """A test's statistic and its p."""
-    return {name: rounded(max(value, LEAST_P) if name.startswith("p_") else value) for name, value in values.items()}
+def _tested(test: Mapping[str, Floats]) -> list[Document]:
+    """A test's statistic and its p, of each answer."""
+    told = [np.maximum(values, LEAST_P) if name.startswith("p_") else values for name, values in test.items()]
+    return [dict(zip(test, map(rounded, of_answer), strict=True)) for of_answer in np.stack(told, axis=1).tolist()]
 
 
 def rounded(value: float | Floats) -> float | None:

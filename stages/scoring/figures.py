@@ -12,12 +12,12 @@ below is the one that brings the share nearest to the level; without ties there 
 Gneiting, Wolffram, Resin and others (2023), Model Diagnostics and Forecast Evaluation for Quantiles, for ties.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from stages.tables.forecasts import LEVELS
@@ -26,63 +26,58 @@ Floats = NDArray[np.float64]
 Sums = Mapping[str, Floats]
 
 
-def relative_errors(sums: Sums, version: str) -> dict[str, Floats]:
+def relative_errors(sums: Sums) -> dict[str, Floats]:
     """Errors of the median divided by those of persistence, which forecasts no move."""
-    return {
-        "rmae": ratio(sums[f"{version}_abs"], sums["abs_y"]),
-        "rrmse": np.sqrt(ratio(sums[f"{version}_sq"], sums["sq_y"])),
-    }
+    return {"rmae": ratio(sums["abs"], sums["abs_y"]), "rrmse": np.sqrt(ratio(sums["sq"], sums["sq_y"]))}
 
 
-def figures(sums: Sums, version: str) -> dict[str, Floats]:
-    """Every metric of one version. *Units*: bp where the name says so; the rest are ratios and shares."""
-    n = sums["n"]
-
-    def mean(loss: str) -> Floats:
-        return ratio(sums[f"{version}_{loss}"], n)
-
-    pinball = np.mean([sums[f"{version}_pinball_{level:02d}"] for level in LEVELS], axis=0)
-    counts = hit_counts(sums, version)
+def figures(sums: Sums) -> dict[str, Floats]:
+    """Every metric. *Units*: bp where the name says so; the rest are ratios and shares."""
+    n, pinball, counts = sums["n"], mean_pinball(sums), hit_counts(sums)
     hits = {level: ratio(count, n) for level, count in counts.items()}
     return {
-        **relative_errors(sums, version),
-        "mae_bp": mean("abs"),
-        "rmse_bp": np.sqrt(mean("sq")),
+        **relative_errors(sums),
+        "mae_bp": ratio(sums["abs"], n),
+        "rmse_bp": np.sqrt(ratio(sums["sq"], n)),
         "pinball_bp": ratio(pinball, n),
         "crps_bp": 2.0 * ratio(pinball, n),
-        "crps_skill": 1.0 - ratio(pinball, sums[f"{version}_benchmark_pinball"]),
+        "crps_skill": 1.0 - ratio(pinball, sums["benchmark_pinball"]),
         "coverage_50": ratio(counts[75] - counts[25], n),
         "coverage_90": ratio(counts[95] - counts[5], n),
         **{f"hit_{level:02d}": hits[level] for level in LEVELS},
         "calibration_error": np.mean([np.abs(hits[level] - level / 100) for level in LEVELS], axis=0),
-        "interval_score_50_bp": mean("interval_50"),
-        "interval_score_90_bp": mean("interval_90"),
-        "sharpness_50_bp": mean("width_50"),
-        "sharpness_90_bp": mean("width_90"),
+        "interval_score_50_bp": ratio(sums["interval_50"], n),
+        "interval_score_90_bp": ratio(sums["interval_90"], n),
+        "sharpness_50_bp": ratio(sums["width_50"], n),
+        "sharpness_90_bp": ratio(sums["width_90"], n),
     }
 
 
-def hit_counts(sums: Sums, version: str) -> dict[int, Floats]:
+def mean_pinball(sums: Sums) -> Floats:
+    """The mean over the levels."""
+    return np.asarray(np.mean([sums[f"pinball_{level:02d}"] for level in LEVELS], axis=0))
+
+
+def hit_counts(sums: Sums) -> dict[int, Floats]:
     """Level -> number of outcomes that count as at or below its quantile, with ties shared out as the level needs.
 
     Without ties these are whole numbers.
     """
     found = {}
     for level in LEVELS:
-        most, ties = sums[f"{version}_hit_{level:02d}"], sums[f"{version}_tie_{level:02d}"]
+        most, ties = sums[f"hit_{level:02d}"], sums[f"tie_{level:02d}"]
         found[level] = np.clip(level / 100 * sums["n"], most - ties, most)
     return found
 
 
-def covered_50(sums: Sums, version: str) -> Floats:
+def covered_50(sums: Sums) -> Floats:
     """Outcomes inside [q25, q75], both ends always included."""
-    below = sums[f"{version}_hit_25"] - sums[f"{version}_tie_25"]
-    return sums[f"{version}_hit_75"] - below
+    return sums["hit_75"] - (sums["hit_25"] - sums["tie_25"])
 
 
-def pit_counts(sums: Sums, version: str) -> Floats:
+def pit_counts(sums: Sums) -> Floats:
     """Outcomes at or below q25, up to q50, up to q75, above: the discrete PIT. *Shapes*: (..., 4)."""
-    counts = hit_counts(sums, version)
+    counts = hit_counts(sums)
     upto = [counts[level] for level in (25, 50, 75)]
     edges = np.stack([np.zeros_like(sums["n"]), *upto, sums["n"]], axis=-1)
     return np.diff(edges, axis=-1)
@@ -97,36 +92,7 @@ def ratio(above: Floats, below: Floats) -> Floats:
 
 
 Ints = NDArray[np.int64]
-# Compared with persistence symbol by symbol; other losses are only summed over symbols.
-ERRORS = ("abs_y", "sq_y", "raw_abs", "raw_sq", "calibrated_abs", "calibrated_sq")
-
-
-@dataclass(frozen=True)
-class LossRows:
-    """Losses of single forecasts as arrays. *Shapes*: losses (n, names); symbol and day (n,), days since 1970-01-01."""
-
-    names: list[str]
-    losses: Floats
-    symbol: Ints
-    day: Ints
-
-    @classmethod
-    def of(cls, frame: pl.DataFrame, names: list[str]) -> Self:
-        """The named columns of a frame with `symbol` and `session`."""
-        symbol = frame["symbol"].rank("dense").to_numpy().astype(np.int64)
-        return cls(names, frame.select(names).to_numpy(), symbol, frame["session"].to_physical().to_numpy())
-
-    def by_day(self, rows: Ints) -> "DaySums":
-        """The sums of some rows."""
-        symbol, day, losses = self.symbol[rows], self.day[rows], self.losses[rows]
-        starts = np.flatnonzero(np.diff(symbol, prepend=-1) | np.diff(day, prepend=-1))
-        days, at = np.unique(day[starts], return_inverse=True)
-        symbols, of = np.unique(symbol[starts], return_inverse=True)
-        sums = np.zeros((len(symbols), len(days), len(self.names)))
-        if len(rows):
-            np.add.at(sums, (of, at), np.add.reduceat(losses, starts, axis=0))
-        errors = sums[:, :, [self.names.index(name) for name in ERRORS]]
-        return DaySums(self.names, days, sums.sum(axis=0), errors)
+ERRORS = ("abs_y", "sq_y", "abs", "sq")  # compared with persistence symbol by symbol; other losses are only summed
 
 
 @dataclass(frozen=True)
@@ -141,9 +107,9 @@ class Totals:
 class DaySums:
     """Losses summed by day.
 
-    *Shapes*: days (days,), ascending, only those with an outcome; sums (days, losses) of all symbols; errors (symbols,
-    days, errors) of each symbol, in the order of `ERRORS`. Of several cells `beside` each other: sums (cells, days,
-    losses) and errors (symbols, cells, days, errors), and every figure is one a cell.
+    *Shapes*: days (days,), ascending, only those with an outcome, as days since 1970-01-01; sums (..., days, losses) of
+    all symbols; errors (symbols, ..., days, errors) of each symbol, in the order of `ERRORS`. A cell has one row of
+    sums a version; of several cells `beside` each other, and of `distinct` ones, every figure is one a row.
     """
 
     names: list[str]
@@ -152,16 +118,34 @@ class DaySums:
     errors: Floats
 
     @classmethod
+    def of_cells(cls, losses: Sums, day: Ints, sizes: Ints) -> Iterator[Self]:
+        """Each of the cells that lie one after the other, with so many forecasts of one symbol each, in order of time.
+
+        *Shapes*: losses (versions, n), day (n,), sizes (cells,).
+        """
+        cell = np.repeat(np.arange(len(sizes)), sizes)
+        starts = np.flatnonzero(np.diff(cell, prepend=-1) | np.diff(day, prepend=-1))
+        stacked = np.stack(list(losses.values()), axis=-1)
+        sums = np.add.reduceat(stacked, starts, axis=1) if len(starts) else stacked
+        names, ends = list(losses), np.searchsorted(cell[starts], np.arange(len(sizes)), side="right")
+        compared = [names.index(name) for name in ERRORS]
+        for first, end in pairwise([0, *ends]):
+            mine = sums[:, first:end]
+            errors = mine[None, ..., compared][: end - first]  # no symbol without an outcome
+            yield cls(names, day[starts[first:end]], mine, errors)
+
+    @classmethod
     def of_all(cls, parts: Sequence[Self]) -> Self:
         """The sums of all parts; no symbol is in two parts."""
         days = np.unique(np.concatenate([one.days for one in parts]))
-        sums = np.zeros((len(days), len(parts[0].names)))
-        errors = np.zeros((sum(len(one.errors) for one in parts), len(days), len(ERRORS)))
+        *of_cell, _, n_losses = parts[0].sums.shape
+        sums = np.zeros((*of_cell, len(days), n_losses))
+        errors = np.zeros((sum(len(one.errors) for one in parts), *of_cell, len(days), len(ERRORS)))
         first = 0
         for one in parts:
             at, stop = np.searchsorted(days, one.days), first + len(one.errors)
-            sums[at] += one.sums
-            errors[first:stop, at] = one.errors
+            sums[..., at, :] += one.sums
+            errors[first:stop, ..., at, :] = one.errors
             first = stop
         return cls(parts[0].names, days, sums, errors)
 
@@ -175,6 +159,25 @@ class DaySums:
         """Some of the cells that lie beside each other."""
         return replace(self, sums=self.sums[cells], errors=self.errors[:, cells])
 
+    def in_parts(self, at_once: int) -> Iterator[Self]:
+        """So many rows of sums at a time."""
+        for first in range(0, len(self.sums), at_once):
+            some = slice(first, first + at_once)
+            yield replace(self, sums=self.sums[some], errors=self.errors[:, some])
+
+    def distinct(self) -> tuple[Self, Ints]:
+        """Every version of every cell, but once what is the same on all days; and where each of them is found.
+
+        *Shapes*: sums (found, days, losses), errors (symbols, found, days, errors), and (cells, versions).
+        """
+        n_cells, n_versions = self.sums.shape[:2]
+        sums = self.sums.reshape(n_cells * n_versions, *self.sums.shape[2:])
+        errors = self.errors.reshape(self.n_symbols, n_cells * n_versions, *self.errors.shape[3:])
+        known: dict[bytes, int] = {}
+        same = [known.setdefault(sums[at].tobytes() + errors[:, at].tobytes(), at) for at in range(len(sums))]
+        kept, found = np.unique(same, return_inverse=True)
+        return replace(self, sums=sums[kept], errors=errors[:, kept]), found.reshape(n_cells, n_versions)
+
     @property
     def n_days(self) -> int:
         """Days with at least one outcome."""
@@ -187,36 +190,37 @@ class DaySums:
 
     @property
     def n_symbols_unmoved(self) -> int:
-        """Symbols whose outcomes were all exactly 0."""
-        return int((self.totals().by_symbol["abs_y"] == 0).sum())
+        """Symbols whose outcomes were all exactly 0, of a cell."""
+        return int((self.totals().by_symbol["abs_y"] == 0).all(axis=-1).sum())
 
     @property
     def daily(self) -> Sums:
-        """Loss -> one sum a day."""
+        """Loss -> one sum a day, (..., days)."""
         return dict(zip(self.names, np.moveaxis(self.sums, -1, 0), strict=True))
 
     def totals(self) -> Totals:
         """Sums over all days."""
-        return self._named(self.sums.sum(axis=-2), self.errors.sum(axis=-2))
+        return self._named(np.moveaxis(self.sums.sum(axis=-2), -1, 0), np.moveaxis(self.errors.sum(axis=-2), -1, 0))
 
     def drawn(self, weights: Floats) -> Totals:
         """Sums over drawn days, the same days for all symbols. *Shapes*: weights (draws, days)."""
-        drawn = (np.moveaxis(np.moveaxis(values, -2, -1) @ weights.T, -2, -1) for values in (self.sums, self.errors))
-        return self._named(*drawn)
+        by_loss = (np.moveaxis(values, -1, 0) for values in (self.sums, self.errors))
+        return self._named(
+            *((one.reshape(-1, self.n_days) @ weights.T).reshape(*one.shape[:-1], -1) for one in by_loss)
+        )
 
     def _named(self, sums: Floats, errors: Floats) -> Totals:
-        together, by_symbol = np.moveaxis(sums, -1, 0), np.moveaxis(errors, -1, 0)
-        return Totals(dict(zip(self.names, together, strict=True)), dict(zip(ERRORS, by_symbol, strict=True)))
+        return Totals(dict(zip(self.names, sums, strict=True)), dict(zip(ERRORS, errors, strict=True)))
 
 
-def summary(totals: Totals, version: str) -> dict[str, Floats]:
-    """Every metric of one version from the total sums; relative errors are the geometric mean over symbols.
+def summary(totals: Totals) -> dict[str, Floats]:
+    """Every metric from the total sums; relative errors are the geometric mean over symbols.
 
     A symbol whose outcomes never moved has no relative error: it is left out of the figure and of each draw.
     """
-    found = figures(totals.together, version)
-    for name, error in relative_errors(totals.by_symbol, version).items():
-        if len(error):
+    found = figures(totals.together)
+    for name, error in relative_errors(totals.by_symbol).items():
+        if len(error) > 1:
             moved = totals.by_symbol["abs_y"] != 0
             with np.errstate(divide="ignore"):
                 logs = np.where(moved, np.log(error), 0.0)

@@ -21,19 +21,21 @@ import polars as pl
 
 from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
-from stages.scoring.entries import Document, block_days, drawn_days, rounded
-from stages.scoring.figures import DaySums, Floats, LossRows, Sums, ratio, summary
+from stages.scoring.entries import Document, alike, block_days, drawn_days, places_by_block, rounded
+from stages.scoring.figures import DaySums, Floats, mean_pinball, ratio, summary
 from stages.scoring.inference import bounds
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
-from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX, LEVELS
+from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX
 
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
+GROUP = ["symbol", "horizon_min", "model"]
 VERSION = "calibrated"
 FIGURES = ("crps_bp", "rmae", "coverage_50", "coverage_90")
-# The loss of another model on the same questions, by column, and the skill over it.
-OTHERS = {f"{VERSION}_benchmark_pinball": f"{FREE}{BENCHMARK}", "mix_pinball": FREE_MIX}
-SKILLS = {"over_persistence_pct": f"{VERSION}_benchmark_pinball", "over_free_mix_pct": "mix_pinball"}
+# The loss of another model on the same questions, by name, and the skill over it.
+OTHERS = {"benchmark_pinball": f"{FREE}{BENCHMARK}", "mix_pinball": FREE_MIX}
+SKILLS = {"over_persistence_pct": "benchmark_pinball", "over_free_mix_pct": "mix_pinball"}
+Group = tuple[str | None, int, str, DaySums]  # symbol, horizon and model, and the sums of their losses
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,8 @@ class FreeScores:
 def free_scores(asked: pl.DataFrame, free: pl.DataFrame, params: GatesParams, stated: Stated) -> FreeScores:
     """Some symbols scored; of their asked forecasts, those of the stated history and method."""
     kind = asked_rows(asked.filter(method=stated.method, history_days=stated.history_days))
-    found = list(_sums(pl.concat([kind, free])))
-    entries = [_named(symbol, horizon, model, sums, params) for symbol, horizon, model, sums in found]
-    return FreeScores(entries, [(horizon, model, sums) for _, horizon, model, sums in found])
+    found = list(_groups(pl.concat([kind, free])))
+    return FreeScores(_entries(found, params), [(horizon, model, sums) for _, horizon, model, sums in found])
 
 
 @dataclass
@@ -68,70 +69,62 @@ class FreeTogether:
 
     def document(self, params: GatesParams) -> list[Document]:
         """The entries of all groups, those over all symbols first."""
-        pooled = [
-            _named(None, horizon, model, sums, params)
-            for horizon in sorted(self.sums)
-            for model, sums in self.sums[horizon].items()
+        pooled: list[Group] = [
+            (None, horizon, model, sums) for horizon in sorted(self.sums) for model, sums in self.sums[horizon].items()
         ]
-        return [*pooled, *sorted(self.entries, key=itemgetter("symbol", "horizon_min"))]
+        return [*_entries(pooled, params), *sorted(self.entries, key=itemgetter("symbol", "horizon_min"))]
 
 
-def _named(symbol: str | None, horizon: int, model: str, sums: DaySums, params: GatesParams) -> Document:
-    return {"symbol": symbol, "horizon_min": horizon, "model": model} | _entry(sums, params)
-
-
-def _sums(forecasts: pl.DataFrame) -> Iterator[tuple[str, int, str, DaySums]]:
-    """Losses by day of each symbol, horizon and model, the asked model and the mix first, on the questions of all."""
+def _groups(forecasts: pl.DataFrame) -> Iterator[Group]:
+    """Each symbol, horizon and model, the asked model and the mix first, on the questions that all models answered."""
     models = sorted(forecasts["model"].unique(), key=lambda name: (name.startswith(FREE), name != FREE_MIX, name))
     able = forecasts.filter(~pl.col("void"), "calibrated").filter(pl.len().over(QUESTION) == len(models))
-    if able.is_empty():
-        return
-    able = able.sort(*QUESTION, pl.col("model").cast(pl.Enum(models)))  # each question by all models, one by one
-    losses = elementary_losses(able)
-    pinball = dict(zip(models, _pinball(losses).reshape(-1, len(models)).T, strict=True))
-    unanswered = np.full(able.height // len(models), np.nan)
-    beside = losses.with_columns(
-        pl.Series(name, np.repeat(pinball.get(model, unanswered), len(models))) for name, model in OTHERS.items()
-    )
-    rows = LossRows.of(able.select("symbol", "session").hstack(beside), beside.columns)
-    places = able.with_row_index("row").group_by("symbol", "horizon_min", "model", maintain_order=True).agg("row")
-    for symbol, horizon, model, places_of_group in places.iter_rows():
-        yield symbol, horizon, model, rows.by_day(np.array(places_of_group))
+    able = able.sort("symbol", "horizon_min", pl.col("model").cast(pl.Enum(models)), "snapshot_utc")
+    losses = elementary_losses(able, [VERSION])
+    pinball, answers = mean_pinball(losses), {name: np.flatnonzero(able["model"] == name) for name in models}
+    for loss, other in OTHERS.items():
+        losses[loss] = np.full_like(pinball, np.nan)
+        for own in answers.values() if other in answers else ():  # all answer the same questions in the same order
+            losses[loss][:, own] = pinball[:, answers[other]]
+    groups = able.group_by(GROUP, maintain_order=True).len()
+    found = DaySums.of_cells(losses, able["session"].to_physical().to_numpy(), groups["len"].to_numpy())
+    for group, sums in zip(groups.select(GROUP).iter_rows(), found, strict=True):
+        yield *group, sums
 
 
-def _pinball(losses: pl.DataFrame) -> Floats:
-    """Mean pinball loss of each forecast."""
-    mean = pl.mean_horizontal(f"{VERSION}_pinball_{level:02d}" for level in LEVELS)
-    return losses.select(mean).to_series().to_numpy()
+def _entries(groups: Sequence[Group], params: GatesParams) -> list[Document]:
+    """One entry a group, in their order."""
+    found: dict[int, Document] = {}
+    for members, sums in alike([sums for *_, sums in groups]):
+        totals, daily = sums.totals(), {name: values[:, 0] for name, values in sums.daily.items()}
+        figures, own = summary(totals), mean_pinball(daily)
+        skills = {name: _skills(own, daily[other], params) for name, other in SKILLS.items()}
+        for at, member in enumerate(members):
+            found[member] = {
+                **dict(zip(GROUP, groups[member], strict=False)),
+                "n": int(totals.together["n"][at, 0]),
+                "n_days": sums.n_days,
+                **{name: rounded(figures[name][at, 0]) for name in FIGURES},
+                **{name: skills[name][at] for name in SKILLS},
+            }
+    return [found[at] for at in range(len(groups))]
 
 
-def _entry(sums: DaySums, params: GatesParams) -> Document:
-    totals = sums.totals()
-    found = summary(totals, VERSION)
-    return {
-        "n": int(totals.together["n"]),
-        "n_days": sums.n_days,
-        **{name: rounded(found[name]) for name in FIGURES},
-        **{name: _skill(_own(sums.daily), sums.daily[other], params) for name, other in SKILLS.items()},
-    }
-
-
-def _skill(own: Floats, other: Floats, params: GatesParams) -> Document:
-    """Skill in percent over another model, with its bounds from drawn days. *Shapes*: losses (days,)."""
-    value = _percent(own.sum(), other.sum())
-    against = own - np.nan_to_num(ratio(own.sum(), other.sum())) * other
-    (block,) = block_days(against[None, None], params)
-    if block is None or not np.isfinite(value):
-        return {"value": rounded(value), "ci": None}
-    weights = drawn_days(len(own), block, params)
-    shares = (1.0 - params.skill_confidence, params.skill_confidence)
-    low, high = bounds(_percent(weights @ own, weights @ other), shares)
-    return {"value": rounded(value), "ci": [rounded(low), rounded(high)] if np.isfinite(low) else None}
+def _skills(own: Floats, other: Floats, params: GatesParams) -> list[Document]:
+    """Skills in percent over another model, with their bounds from drawn days. *Shapes*: losses (groups, days)."""
+    value = _percent(own.sum(axis=-1), other.sum(axis=-1))
+    against = own - np.nan_to_num(ratio(own.sum(axis=-1), other.sum(axis=-1)))[:, None] * other
+    ends = np.full((2, len(own)), np.nan)
+    for block, places in places_by_block(block_days(against[:, None], params)):
+        if block is not None:
+            weights = drawn_days(own.shape[-1], block, params).T
+            draws = _percent(own[places] @ weights, other[places] @ weights)
+            ends[:, places] = bounds(draws, (1.0 - params.skill_confidence, params.skill_confidence))
+    return [
+        {"value": rounded(one), "ci": [rounded(low), rounded(high)] if np.isfinite(low) else None}
+        for one, low, high in zip(value, *ends, strict=True)
+    ]
 
 
 def _percent(own: Floats, other: Floats) -> Floats:
     return np.asarray(100.0 * (1.0 - ratio(own, other)))
-
-
-def _own(sums: Sums) -> Floats:
-    return np.asarray(np.mean([sums[f"{VERSION}_pinball_{level:02d}"] for level in LEVELS], axis=0))

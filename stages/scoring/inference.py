@@ -54,20 +54,18 @@ def bounds(drawn: Floats, shares: Sequence[float]) -> Floats:
     places = np.asarray(shares) * (drawn.shape[-1] - 1)
     below = places.astype(np.int64)
     above = np.minimum(below + 1, drawn.shape[-1] - 1)
-    near = np.partition(_whole(drawn), np.unique([below, above]), axis=-1)  # np.quantile would first move the axis
+    near = np.partition(drawn, np.unique([below, above]), axis=-1)  # np.quantile would first move the axis
     lower, upper = np.moveaxis(near[..., below], -1, 0), np.moveaxis(near[..., above], -1, 0)
     part = (places - below).reshape(-1, *[1] * (drawn.ndim - 1))
-    found: Floats = np.where(part < 0.5, lower + (upper - lower) * part, upper - (upper - lower) * (1 - part))
-    return found
+    with np.errstate(invalid="ignore"):
+        found = np.where(part < 0.5, lower + (upper - lower) * part, upper - (upper - lower) * (1 - part))
+    return np.where(np.isfinite(drawn).all(axis=-1), found, np.nan)
 
 
 def deviation(drawn: Floats) -> Floats:
     """Standard error from the draws; NaN for a figure that is missing in some draw. *Shapes*: (..., draws) to (...)."""
-    return np.asarray(_whole(drawn).std(axis=-1, ddof=1))
-
-
-def _whole(drawn: Floats) -> Floats:
-    return np.where(np.isfinite(drawn).all(axis=-1, keepdims=True), drawn, np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(drawn.std(axis=-1, ddof=1))
 
 
 def varies(daily: Floats) -> NDArray[np.bool_]:
@@ -119,33 +117,37 @@ def _bandwidths(centred: Floats, covariance: Floats, quiet: int, longest: int) -
     return np.asarray(np.minimum(2 * np.maximum(first, 1), longest))
 
 
-def diebold_mariano(daily_loss_difference: Floats) -> dict[str, float]:
-    """Tests whether the mean daily (loss - benchmark's loss) is zero, and below zero; NaN where days do not differ."""
-    if not varies(daily_loss_difference):
-        return {"statistic": np.nan, "p_two_sided": np.nan, "p_better": np.nan}
-    days = len(daily_loss_difference)
-    spread = daily_loss_difference.std(ddof=1)
-    statistic = float(daily_loss_difference.mean() / (spread / np.sqrt(days)))
-    p_better, p_two_sided = float(stdtr(days - 1, statistic)), float(2.0 * stdtr(days - 1, -abs(statistic)))
+def diebold_mariano(daily_loss_difference: Floats) -> dict[str, Floats]:
+    """Tests whether the mean daily (loss - benchmark's loss) is zero, and below zero; NaN where days do not differ.
+
+    *Shapes*: (..., days) to (...).
+    """
+    varied, days = varies(daily_loss_difference), daily_loss_difference.shape[-1]
+    statistic = np.full(varied.shape, np.nan)
+    if varied.any():
+        daily = daily_loss_difference[varied]
+        statistic[varied] = daily.mean(axis=-1) / (daily.std(axis=-1, ddof=1) / np.sqrt(days))
+    p_better, p_two_sided = stdtr(days - 1, statistic), 2.0 * stdtr(days - 1, -np.abs(statistic))
     return {"statistic": statistic, "p_two_sided": p_two_sided, "p_better": p_better}
 
 
-def pit_uniformity(counts: Floats, drawn: Floats | None) -> dict[str, float]:
-    """Chi-square of four equally likely bins: p for independent outcomes, and p from resampled days.
+def pit_uniformity(counts: Floats, drawn: Floats | None) -> dict[str, Floats]:
+    """Chi-square of four equally likely bins: p for independent outcomes, and p from resampled days; NaN without any.
 
     The second centres each draw on the observed counts, so it accounts for dependence within a day. Counts in which
     ties were shared out (`figures.hit_counts`) are as even as they can be; then both are upper bounds of p.
+    *Shapes*: counts (..., 4), drawn (..., draws, 4), results (...).
     """
-    n = counts.sum()
-    if n == 0:
-        return {"chi2": np.nan, "p_independent": np.nan, "p_days": np.nan}
-    chi2 = _distance(counts / n, np.full(4, 0.25), n)
-    p_days = np.nan
+    n = counts.sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        share = counts / n[..., None]
+    chi2 = _distance(share, np.full(4, 0.25), n)
+    p_days = np.full(n.shape, np.nan)
     if drawn is not None:
         size = drawn.sum(axis=-1)
-        luck = _distance(drawn / size[:, None], counts / n, size)
-        p_days = (1 + np.count_nonzero(luck >= chi2)) / (1 + len(luck))
-    return {"chi2": float(chi2), "p_independent": float(chdtrc(3, chi2)), "p_days": float(p_days)}
+        luck = _distance(drawn / size[..., None], share[..., None, :], size)
+        p_days = (1 + np.count_nonzero(luck >= chi2[..., None], axis=-1)) / (1 + luck.shape[-1])
+    return {"chi2": chi2, "p_independent": chdtrc(3, chi2), "p_days": p_days}
 
 
 def _distance(share: Floats, expected: Floats, n: Floats) -> Floats:

@@ -2,57 +2,66 @@
 
 Tests hold every formula to the library whose it is (utilsforecast, scoringrules).
 
-*Tables*: one row a forecast, in the given order; columns `n`, `abs_y`, `sq_y` (the losses of persistence, a move of
-zero), `unmoved` (y is exactly 0), `crossed`, and for each version v in `raw`, `calibrated` its losses, `v_hit_05` to
-`v_hit_95` (y at or below the quantile), `v_tie_05` to `v_tie_95` (y exactly on it) and `v_tied` (y on any of the five).
+*Shapes*: a loss is (versions, n): a row a version, a column a forecast in the given order. `n`, `abs_y`, `sq_y` (the
+losses of persistence, a move of zero) and `unmoved` (y is exactly 0) are the same in each version; `hit_05` to `hit_95`
+(y at or below the quantile), `tie_05` to `tie_95` (y exactly on it), `tied` (y on any of the five) and the rest are its
+own.
 *Units*: bp (squared losses bp^2); hits and ties are 0 or 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stages.tables.forecasts import LEVELS, QUANTILES
 
-VERSIONS = ["raw", "calibrated"]
+Floats = NDArray[np.float64]
+VERSIONS = ("raw", "calibrated")
 COLUMNS = {"raw": "raw_{}", "calibrated": "{}"}  # a version's columns
-Y = pl.col("y_bp")
-INTERVALS = {50: ("q25", "q75"), 90: ("q05", "q95")}
+LEVEL_NAMES = dict(zip(LEVELS, QUANTILES, strict=True))
+INTERVALS = {50: (25, 75), 90: (5, 95)}
 
 
-def elementary_losses(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """One row a forecast with an outcome; no row may be void."""
-    return forecasts.select(
-        pl.lit(1.0).alias("n"),
-        pl.col("crossed").cast(pl.Float64),
-        (Y == 0).cast(pl.Float64).alias("unmoved"),
-        Y.abs().alias("abs_y"),
-        (Y**2).alias("sq_y"),
-        *hits_and_ties(),
-        *(loss.alias(f"{version}_{name}") for version in VERSIONS for name, loss in _losses(COLUMNS[version])),
-    )
+def elementary_losses(forecasts: pl.DataFrame, versions: Sequence[str] = VERSIONS) -> dict[str, Floats]:
+    """Every loss by name. All forecasts have an outcome; one whose quantiles are null loses NaN."""
+    y, q = outcomes_and_quantiles(forecasts, versions)
+    error = y - q[50]
+    alike = {"n": np.ones_like(y), "unmoved": y == 0, "abs_y": np.abs(y), "sq_y": y**2}
+    return {
+        **{name: np.broadcast_to(values, error.shape) for name, values in alike.items()},
+        "abs": np.abs(error),
+        "sq": error**2,
+        **{f"pinball_{level:02d}": pinball(y - q[level], level / 100) for level in LEVELS},
+        **{f"width_{level}": q[high] - q[low] for level, (low, high) in INTERVALS.items()},
+        **{f"interval_{level}": interval_score(y, q[low], q[high], level) for level, (low, high) in INTERVALS.items()},
+        **hits_and_ties(y, q),
+    }
 
 
-def _losses(column: str) -> Iterator[tuple[str, pl.Expr]]:
-    """The losses of one version by name."""
-    error = Y - pl.col(column.format("q50"))
-    yield "abs", error.abs()
-    yield "sq", error**2
-    for level, name in zip(LEVELS, QUANTILES, strict=True):
-        error, share = Y - pl.col(column.format(name)), level / 100
-        yield f"pinball_{name[1:]}", pl.max_horizontal(share * error, (share - 1) * error)
-    for level, names in INTERVALS.items():
-        lower, upper = (pl.col(column.format(name)) for name in names)
-        width, miss = upper - lower, pl.max_horizontal(lower - Y, Y - upper, pl.lit(0.0))
-        yield f"width_{level}", width
-        yield f"interval_{level}", width + 2 / ((100 - level) / 100) * miss
+def outcomes_and_quantiles(forecasts: pl.DataFrame, versions: Sequence[str]) -> tuple[Floats, dict[int, Floats]]:
+    """Outcomes (n,), and by level the quantiles of these versions (versions, n)."""
+    columns = {level: [COLUMNS[version].format(name) for version in versions] for level, name in LEVEL_NAMES.items()}
+    found = {level: np.stack([forecasts[name].to_numpy() for name in names]) for level, names in columns.items()}
+    return forecasts["y_bp"].to_numpy(), found
 
 
-def hits_and_ties() -> Iterator[pl.Expr]:
-    """Columns `v_hit_*`, `v_tie_*` and `v_tied` of a frame of forecasts with outcomes."""
-    for version, column in COLUMNS.items():
-        quantiles = [pl.col(column.format(name)) for name in QUANTILES]
-        for name, quantile in zip(QUANTILES, quantiles, strict=True):
-            yield (quantile >= Y).cast(pl.Float64).alias(f"{version}_hit_{name[1:]}")
-            yield (quantile == Y).cast(pl.Float64).alias(f"{version}_tie_{name[1:]}")
-        yield pl.any_horizontal(quantile == Y for quantile in quantiles).cast(pl.Float64).alias(f"{version}_tied")
+def pinball(error: Floats, share: float) -> Floats:
+    """The loss of a quantile of this share."""
+    return np.maximum(share * error, (share - 1) * error)
+
+
+def interval_score(y: Floats, low: Floats, high: Floats, level: int) -> Floats:
+    """The width of the interval that shall hold `level` percent, and what a miss adds."""
+    miss = np.maximum(np.maximum(low - y, y - high), 0.0)
+    return np.asarray(high - low + 2 / ((100 - level) / 100) * miss)
+
+
+def hits_and_ties(y: Floats, q: dict[int, Floats]) -> dict[str, Floats]:
+    """Losses `hit_*`, `tie_*` and `tied`."""
+    ties = {level: quantile == y for level, quantile in q.items()}
+    found = {f"hit_{level:02d}": quantile >= y for level, quantile in q.items()}
+    found |= {f"tie_{level:02d}": tie for level, tie in ties.items()}
+    found["tied"] = np.logical_or.reduce(list(ties.values()))
+    return {name: values.astype(np.float64) for name, values in found.items()}

@@ -13,26 +13,23 @@ deviation of the draws, and a relative error's `floor` its lower bound at `gates
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from stages.params.gates import GatesParams
 from stages.scoring.entries import Document, entries
-from stages.scoring.figures import DaySums, LossRows
-from stages.scoring.losses import VERSIONS, elementary_losses
-from stages.tables.forecasts import BENCHMARK, LEVELS
+from stages.scoring.figures import DaySums, mean_pinball
+from stages.scoring.losses import COLUMNS, VERSIONS, elementary_losses
+from stages.tables.forecasts import BENCHMARK
 
-Ints = NDArray[np.int64]
 Parts = Iterable[pl.DataFrame]  # each holds all forecasts of some symbols; no symbol is in two
 CELL = ["history_days", "horizon_min", "method"]
 SCOPES = {"cells": ["symbol", *CELL], "by_snapshot": ["symbol", *CELL, "snapshot_et"], "pooled": CELL}
-WITH_BOUNDS = ("cells", "pooled")
+BENCHMARK_PINBALL = [COLUMNS[version].format("benchmark_pinball") for version in VERSIONS]
 COUNTS = ("n", "n_void", "n_uncalibrated", "n_crossed")
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "method"]
 
@@ -42,7 +39,7 @@ class PartScores:
     """The entries of some symbols by scope, and the cells of which pooled entries are made."""
 
     entries: Mapping[str, list[Document]]
-    pooled: Sequence[tuple[Document, DaySums]]
+    cells: Sequence[tuple[Document, DaySums]]
 
 
 def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
@@ -54,20 +51,21 @@ def score(forecasts: Parts, params: GatesParams, method: str) -> Document:
 
 
 def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartScores:
-    """The same of some symbols."""
-    cells: dict[str, list[tuple[Document, DaySums]]] = {scope: [] for scope in SCOPES}
-    for scope, cell, sums in _cells(part, method):
-        cells[scope].append((cell, sums))
-    pooled, found = cells.pop("pooled"), {}
-    for scope, members in cells.items():
-        scored = entries([sums for _, sums in members], params, with_bounds=scope in WITH_BOUNDS)
-        found[scope] = [cell | entry for (cell, _), entry in zip(members, scored, strict=True)]
-    return PartScores(found, pooled)
+    """The same of some symbols; by clock time only for the stated calibration, and without bounds."""
+    asked = _with_benchmark(part)
+    cells, clocks = _cells(asked, SCOPES["cells"]), _cells(asked.filter(method=method), SCOPES["by_snapshot"])
+    return PartScores(
+        {
+            "cells": _entries(cells, params, with_bounds=True),
+            "by_snapshot": _entries(clocks, params, with_bounds=False),
+        },
+        cells,
+    )
 
 
-def pooled_scores(part: pl.DataFrame, method: str) -> PartScores:
+def pooled_scores(part: pl.DataFrame) -> PartScores:
     """The same without entries, for what is only told of all symbols together."""
-    return PartScores({}, [(cell, sums) for scope, cell, sums in _cells(part, method) if scope == "pooled"])
+    return PartScores({}, _cells(_with_benchmark(part), SCOPES["cells"]))
 
 
 @dataclass
@@ -81,13 +79,14 @@ class ScoresTogether:
         """Add the scores of some symbols."""
         for scope, entries_of_part in part.entries.items():
             self.entries[scope] += entries_of_part
-        for cell, sums in part.pooled:
+        for cell, sums in part.cells:
             name = itemgetter(*CELL)(cell)
+            pooled = {key: cell[key] for key in (*CELL, *COUNTS)}
             if name in self.pooled:
                 before, known = self.pooled[name]
-                cell = before | {count: before[count] + cell[count] for count in COUNTS}
+                pooled |= {count: before[count] + cell[count] for count in COUNTS}
                 sums = DaySums.of_all([known, sums])
-            self.pooled[name] = cell, sums
+            self.pooled[name] = pooled, sums
 
     def document(self, params: GatesParams) -> Document:
         """The entries of all parts, and those over all symbols."""
@@ -102,17 +101,9 @@ def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
     return forecasts if others.is_empty() else others
 
 
-def _cells(forecasts: pl.DataFrame, method: str) -> Iterator[tuple[str, Document, DaySums]]:
-    """The cells of all scopes with their sums; those without bounds are told for one calibration method only."""
-    asked = asked_rows(forecasts).sort(FORECAST)
-    scored = asked.filter(~pl.col("void"), "calibrated")
-    losses = _with_benchmark(forecasts, scored)
-    rows = LossRows.of(scored.select("symbol", "session").hstack(losses), losses.columns)
-    places = scored.with_row_index("row")
-    for scope, keys in SCOPES.items():
-        told = pl.lit(True) if scope in WITH_BOUNDS else pl.col("method") == method
-        for cell, members in _members(asked.filter(told), places.filter(told), keys):
-            yield scope, cell, rows.by_day(members)
+def _entries(cells: Sequence[tuple[Document, DaySums]], params: GatesParams, *, with_bounds: bool) -> list[Document]:
+    told = entries([sums for _, sums in cells], params, with_bounds=with_bounds)
+    return [cell | entry for (cell, _), entry in zip(cells, told, strict=True)]
 
 
 def _pooled(cell: Document, sums: DaySums, params: GatesParams) -> Document:
@@ -121,28 +112,22 @@ def _pooled(cell: Document, sums: DaySums, params: GatesParams) -> Document:
     return cell | symbols | entries([sums], params, with_bounds=True)[0]
 
 
-def _with_benchmark(forecasts: pl.DataFrame, scored: pl.DataFrame) -> pl.DataFrame:
-    """Losses of the scored rows, with the benchmark's pinball loss on the same questions."""
+def _with_benchmark(forecasts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the asked model, with the benchmark's pinball loss on the same question in each version."""
     benchmark = forecasts.filter(pl.col("model") == BENCHMARK, ~pl.col("void"), "calibrated")
-    pinball = elementary_losses(benchmark).select(
-        pl.mean_horizontal(f"{v}_pinball_{level:02d}" for level in LEVELS).alias(f"{v}_benchmark_pinball")
-        for v in VERSIONS
-    )
-    answers = benchmark.select(FORECAST).hstack(pinball)
-    beside = scored.select(FORECAST).join(answers, on=FORECAST, how="left", maintain_order="left")
-    return elementary_losses(scored).hstack(beside.drop(FORECAST))
+    lost = zip(BENCHMARK_PINBALL, mean_pinball(elementary_losses(benchmark)), strict=True)
+    answers = benchmark.select(*FORECAST, *(pl.Series(name, pinball) for name, pinball in lost))
+    return asked_rows(forecasts).join(answers, on=FORECAST, how="left")
 
 
-def _members(asked: pl.DataFrame, scored: pl.DataFrame, keys: list[str]) -> Iterator[tuple[Document, Ints]]:
-    """Each cell of a scope in order: its name and counts, and the `row` numbers it scores (possibly none)."""
-    counts = (
-        ~pl.col("void") & pl.col("calibrated"),
-        pl.col("void"),
-        ~pl.col("void") & ~pl.col("calibrated"),
-        pl.col("crossed"),
-    )
-    counted = asked.group_by(keys).agg(count.sum().alias(name) for name, count in zip(COUNTS, counts, strict=True))
-    places = scored.group_by(keys).agg(pl.col("row").sort())
-    for cell in counted.join(places, on=keys, how="left").sort(keys).iter_rows(named=True):
-        members = np.array(cell.pop("row") or [], dtype=np.int64)
-        yield cell, members
+def _cells(asked: pl.DataFrame, keys: list[str]) -> list[tuple[Document, DaySums]]:
+    """Each cell in order: its name and counts, and its sums (possibly of no day)."""
+    rows = asked.sort(*keys, "snapshot_utc")
+    is_void, is_calibrated = pl.col("void"), pl.col("calibrated")
+    counts = (~is_void & is_calibrated, is_void, ~is_void & ~is_calibrated, pl.col("crossed"))
+    named = (count.sum().alias(name) for name, count in zip(COUNTS, counts, strict=True))
+    counted = rows.group_by(keys, maintain_order=True).agg(named)
+    scored = rows.filter(~is_void & is_calibrated)
+    losses = elementary_losses(scored) | {"benchmark_pinball": scored.select(BENCHMARK_PINBALL).to_numpy().T}
+    sums = DaySums.of_cells(losses, scored["session"].to_physical().to_numpy(), counted["n"].to_numpy())
+    return list(zip(counted.iter_rows(named=True), sums, strict=True))

@@ -14,29 +14,29 @@ over all symbols of the asked model, as answered and as calibrated, sorted by ke
 *Source*: Breiman, Friedman, Olshen, Stone (1984) for the one-standard-error rule.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from stages.params.gates import ChooseCalibration, GatesParams
-from stages.scoring.figures import Floats, Sums, hit_counts
+from stages.scoring.figures import Floats, Sums, hit_counts, mean_pinball
 from stages.scoring.gates import judge_coverage
 from stages.scoring.inference import Verdict, worst
-from stages.scoring.losses import VERSIONS, elementary_losses, hits_and_ties
+from stages.scoring.losses import VERSIONS, elementary_losses, hits_and_ties, outcomes_and_quantiles
 from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import LEVELS
 
 DECIMALS = 6
 KIND, CLOCK = ["method", "horizon_min"], "snapshot_et"
-HIT = [*KIND, CLOCK, "session"]
 
 
 def reliability(hits: pl.DataFrame) -> pl.DataFrame:
-    """Share of outcomes at or below each quantile, beside its level, from `hits_by_session`."""
-    sums = hits.drop("session", CLOCK).group_by(KIND).sum()
-    counts = {version: hit_counts(_columns(sums), version) for version in VERSIONS}
+    """Share of outcomes at or below each quantile, beside its level, from `hits_by_clock`."""
+    sums = hits.drop("sessions", CLOCK).group_by(KIND).sum()
+    counts = {version: hit_counts(_sums(sums, version)) for version in VERSIONS}
     levels = [
         sums.select(
             *KIND,
@@ -50,35 +50,31 @@ def reliability(hits: pl.DataFrame) -> pl.DataFrame:
 
 
 def coverage_by_time(hits: pl.DataFrame) -> pl.DataFrame:
-    """Share of outcomes inside [q25, q75], by clock time of the snapshot, from `hits_by_session`."""
+    """Share of outcomes inside [q25, q75], by clock time of the snapshot, from `hits_by_clock`."""
     keys = [*KIND, CLOCK]
-    days = hits.group_by(keys).agg(n_days=pl.col("session").n_unique())
-    sums = hits.drop("session").group_by(keys).sum().join(days, on=keys)
-    counts = {version: hit_counts(_columns(sums), version) for version in VERSIONS}
+    sums = hits.group_by(keys).agg(pl.col(pl.Float64).sum(), n_days=pl.col("sessions").explode().n_unique())
+    counts = {version: hit_counts(_sums(sums, version)) for version in VERSIONS}
     shares = (_share(counts[version][75] - counts[version][25], sums).alias(version) for version in VERSIONS)
     return sums.select(*keys, *shares, pl.col("n").cast(pl.UInt32), "n_days").sort(keys)
 
 
-def hits_by_session(forecasts: pl.DataFrame) -> pl.DataFrame:
-    """Hits and ties of each method, horizon, clock time and session, summed over symbols."""
+def hits_by_clock(forecasts: pl.DataFrame) -> pl.DataFrame:
+    """Hits and ties of each method, horizon and clock time of some symbols, and the `sessions` with an outcome."""
     scored = asked_rows(forecasts).filter(~pl.col("void"), "calibrated")
-    return (
-        scored.with_columns(pl.lit(1.0).alias("n"), *hits_and_ties())
-        .group_by(HIT)
-        .agg(pl.col("n").sum(), pl.selectors.matches("_(hit|tie)_").sum())
-    )
+    counted = hits_and_ties(*outcomes_and_quantiles(scored, VERSIONS))
+    columns = [
+        pl.Series(f"{version}_{name}", values)
+        for name, of_version in counted.items()
+        for version, values in zip(VERSIONS, of_version, strict=True)
+    ]
+    told = scored.select(*KIND, CLOCK, "session", pl.lit(1.0).alias("n"), *columns)
+    return told.group_by(*KIND, CLOCK).agg(pl.col(pl.Float64).sum(), sessions=pl.col("session").unique())
 
 
-NO_HITS = pl.DataFrame()
-
-
-def hits_together(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    """The sums of both: whole numbers, which are the same in any order."""
-    return pl.concat(part for part in (one, other) if part.width).group_by(HIT).sum()
-
-
-def _columns(frame: pl.DataFrame) -> Sums:
-    return {name: frame[name].to_numpy() for name in frame.columns if frame[name].dtype == pl.Float64}
+def _sums(frame: pl.DataFrame, version: str) -> Sums:
+    """The counts by name, without the prefix of this version."""
+    counts = frame.select(pl.col(pl.Float64)).to_dict()
+    return {name.removeprefix(f"{version}_"): values.to_numpy() for name, values in counts.items()}
 
 
 def _share(counts: Floats, sums: pl.DataFrame) -> pl.Series:
@@ -88,10 +84,10 @@ def _share(counts: Floats, sums: pl.DataFrame) -> pl.Series:
 SIMPLEST_FIRST = ("identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid")
 CELL = ["symbol", "history_days", "horizon_min"]
 FORECAST = [*CELL, "snapshot_utc"]
-LOSSES = {
-    "crps_bp": 2.0 * pl.mean_horizontal(f"calibrated_pinball_{level:02d}" for level in LEVELS),
-    "interval_score_50_bp": pl.col("calibrated_interval_50"),
-    "interval_score_90_bp": pl.col("calibrated_interval_90"),
+LOSSES: dict[str, Callable[[Sums], Floats]] = {
+    "crps_bp": lambda losses: 2.0 * mean_pinball(losses),
+    "interval_score_50_bp": itemgetter("interval_50"),
+    "interval_score_90_bp": itemgetter("interval_90"),
 }
 Document = dict[str, Any]
 
@@ -132,7 +128,8 @@ def _coverage(metrics: Mapping[str, Any], params: GatesParams) -> dict[str, Verd
 def relative_losses(forecasts: pl.DataFrame, choose: ChooseCalibration) -> pl.DataFrame:
     """One row a day and method: the sum of relative losses, and the number of outcomes."""
     able = asked_rows(forecasts).filter(~pl.col("void"), pl.col("calibrated").all().over(FORECAST))
-    rows = able.select("session", "method", *CELL).hstack(elementary_losses(able).select(loss=LOSSES[choose.by]))
+    (loss,) = LOSSES[choose.by](elementary_losses(able, ["calibrated"]))
+    rows = able.select("session", "method", *CELL, pl.Series("loss", loss))
     mean = pl.col("loss").mean().over(CELL)
     relative = rows.with_columns(pl.when(mean > 0).then(pl.col("loss") / mean).otherwise(1.0).alias("loss"))
     return relative.group_by("session", "method", maintain_order=True).agg(pl.col("loss").sum(), n=pl.len())

@@ -43,14 +43,13 @@ def planted(forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], params: S
     minutes = pl.concat([NO_MINUTES, *(_minutes(symbol, bars[symbol], questions) for symbol in symbols)])
     asked = questions.join(minutes, on=["symbol", "snapshot_utc"]).sort(QUESTION)
     m0, horizon_min = asked["m0"].to_numpy(), asked["horizon_min"].to_numpy()
-    known = {name: np.empty(asked.height) for name in KNOWN}
+    ahead = np.empty((3, asked.height))
     first = 0
     for symbol, session, n_bars, count in asked.group_by(*SESSION, maintain_order=True).agg(pl.len()).iter_rows():
         mine = slice(first, first := first + count)
         path = PLANTS[params.plant].path(symbol, params, session, n_bars)
-        for name, values in expectation(symbol, params, path, m0[mine], horizon_min[mine]).items():
-            known[name][mine] = values
-    return asked.select(QUESTION).with_columns(**known)
+        ahead[:, mine] = move_and_noise(symbol, params, path, m0[mine], horizon_min[mine])
+    return asked.select(QUESTION).with_columns(**_expected(params, *ahead))
 
 
 def _minutes(symbol: str, bars: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
@@ -72,15 +71,22 @@ def _quadrature() -> tuple[Floats, Floats]:
     return nodes, weights
 
 
-def expectation(
+def move_and_noise(
     symbol: str, params: SyntheticParams, path: Floats, m0: Integers, horizon_min: Integers
-) -> dict[str, Floats]:
-    """The planted move and the two mean absolute errors, from the end of each minute `m0` over each `horizon_min`."""
+) -> tuple[Floats, Floats, Floats]:
+    """From the end of each minute `m0` over each `horizon_min`: the planted move, and two variances of the noise.
+
+    The first is that of the random walk at volatility level 1, the second that of the plant itself. *Units*: fractions.
+    """
     move, surprise = PLANTS[params.plant].ahead(symbol, params, path, m0, horizon_min)
+    squares = np.cumsum(diurnal_shape(len(path) - 1) ** 2)
+    return move, params.daily_sigma**2 * (squares[m0 + horizon_min] - squares[m0]) / FULL_SESSION_MIN, surprise
+
+
+def _expected(params: SyntheticParams, move: Floats, walk: Floats, surprise: Floats) -> dict[str, Floats]:
+    """The planted move and the two mean absolute errors."""
     nodes, weights = _quadrature()
     level = np.exp(params.vol_sd * nodes - params.vol_sd**2)
-    squares = np.cumsum(diurnal_shape(len(path) - 1) ** 2)
-    walk = params.daily_sigma**2 * (squares[m0 + horizon_min] - squares[m0]) / FULL_SESSION_MIN
     sd = np.sqrt(np.outer(walk, level**2) + surprise[:, None])
     still = sd * np.sqrt(2 / np.pi)
     ratio = move[:, None] / sd

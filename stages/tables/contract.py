@@ -7,7 +7,7 @@ declares, so a hashed file does not depend on the last bits of a sum.
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import NamedTuple, Self, cast
+from typing import Literal, NamedTuple, Self, cast
 
 import dataframely as dy
 import polars as pl
@@ -27,7 +27,8 @@ class Table(dy.Schema):
         if missing:
             raise DataContractError(f"table {cls.__name__} lacks the columns {missing}; it has {frame.columns}.")
         contract = _Contract.of(cls)
-        return cls.check(_in_steps(frame.select(contract.cast), contract.rounding).sort(cls.primary_key()))
+        cast = _in_steps(frame.select(contract.cast), contract.rounding)
+        return cls.check(cast.sort(cls.primary_key(), maintain_order=True))  # faster where parts are in order
 
     @classmethod
     def check(cls, frame: pl.DataFrame) -> dy.DataFrame[Self]:
@@ -111,9 +112,9 @@ def number(decimals: int, *, nullable: bool = False) -> dy.Float64:
     return dy.Float64(nullable=nullable, allow_inf=False, allow_nan=False, metadata={"decimals": decimals})
 
 
-def packed(table: pl.DataFrame) -> bytes:
+def packed(table: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd") -> bytes:
     """A table as compressed bytes: those of all symbols fit into memory, as `unpacked` makes one at a time."""
-    return table.write_ipc(None, compression="zstd").getvalue()
+    return table.write_ipc(None, compression=compression).getvalue()
 
 
 def unpacked(content: bytes) -> pl.DataFrame:

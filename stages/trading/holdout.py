@@ -63,7 +63,7 @@ def traded_scores(forecasts: pl.DataFrame, strategy: Strategy) -> "PartScores | 
     from stages.scoring.metrics import pooled_scores  # a slow import that only an opened holdout needs
 
     traded = traded_kind(forecasts, strategy).filter(pl.col("symbol").is_in(strategy.trading))
-    return pooled_scores(traded, strategy.method) if traded.height else None
+    return pooled_scores(traded) if traded.height else None
 
 
 def scores_together(known: "ScoresTogether | None", added: "PartScores") -> "ScoresTogether":

@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from stages.errors import DataContractError
+from stages.io import parquet
 from stages.io.files import PartitionedTables, read_json, read_table, write_json, write_table
 from stages.io.partitions import Rows
 from stages.tables.forecasts import Scored
@@ -73,6 +74,25 @@ def test_the_rows_of_every_symbol_are_the_whole_table_here_and_where_they_were_s
     sent = [one.sent() for one in rows]
     path.unlink()
     assert_frame_equal(pl.concat(one.read() for one in sent), pl.concat(here), check_exact=True)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 100_000])
+def test_rows_are_those_of_the_file_as_it_is_now_however_many_groups_hold_a_symbol(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(parquet, "ROWS_OF_A_GROUP", at_once)
+    path = tmp_path / "calibrated.parquet"
+    for symbols in ("ACE", "BCD"):
+        whole = as_answered(with_truth(2, symbols=tuple(symbols)))
+        write_table(Scored, whole, path)
+        for symbol in "ABCDE":
+            assert_frame_equal(Rows(Scored, path, symbol).read(), whole.filter(symbol=symbol), check_exact=True)
+
+
+def test_a_file_that_is_not_sorted_by_symbol_is_refused(tmp_path):
+    path = tmp_path / "calibrated.parquet"
+    whole = as_answered(with_truth(2, symbols=("A", "B")))
+    pl.concat([whole, whole.head(1)]).write_parquet(path)
+    with pytest.raises(DataContractError, match=r"calibrated\.parquet is not sorted by symbol"):
+        Rows(Scored, path, "A").read()
 
 
 def test_a_table_that_is_not_there_has_no_rows(tmp_path):

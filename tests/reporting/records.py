@@ -18,7 +18,7 @@ from stages.scoring.discoveries import Stated
 from stages.scoring.free import FreeTogether, free_scores
 from stages.scoring.gates import forecast_gates as judge_forecasts
 from stages.scoring.metrics import score
-from stages.scoring.tournament import coverage_by_time, hits_by_session
+from stages.scoring.tournament import coverage_by_time, hits_by_clock
 from stages.tables.forecasts import FREE_MIX, Scored
 from stages.tables.market import Bars
 from stages.tables.trades import PORTFOLIO, Daily, Signals, Trades
@@ -335,7 +335,7 @@ def sealed_record() -> Record:
         quality=quality(), features=features(), answers={"by_source": {"local:seasonal": 480}},
         metrics=metrics() | {"controls": controls()}, forecast_gates=forecast_gates(),
         cells=cells(),
-        coverage=coverage_by_time(hits_by_session(forecasts())),
+        coverage=coverage_by_time(hits_by_clock(forecasts())),
         bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),
         signals=signals(), ranking=ranking(), trades=traded, daily=daily(traded),
         proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"}, walk_forward=walk(),

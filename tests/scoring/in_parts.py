@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from functools import reduce
 
 import polars as pl
 
@@ -53,5 +52,5 @@ def propose(forecasts: Parts, metrics: dict, params: GatesParams) -> dict:
     return tournament.tournament(losses, metrics, params)
 
 
-def hits_by_session(forecasts: Parts) -> pl.DataFrame:
-    return reduce(tournament.hits_together, map(tournament.hits_by_session, forecasts))
+def hits_by_clock(forecasts: Parts) -> pl.DataFrame:
+    return pl.concat(map(tournament.hits_by_clock, forecasts))

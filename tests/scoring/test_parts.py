@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 from stages.scoring.metrics import score
 from stages.scoring.tournament import coverage_by_time, reliability
-from tests.scoring.in_parts import hits_by_session, oracle_bound, propose
+from tests.scoring.in_parts import hits_by_clock, oracle_bound, propose
 from tests.scoring.simulated import FIRST_DAY, GATES, by_every_method, with_truth
 
 PARAMS = GATES.model_copy(update={"bootstrap_reps": 200})
@@ -36,7 +36,7 @@ def test_scores_and_the_proposed_calibration(whole, parts):
 
 def test_what_a_plot_shows(whole, parts):
     for shown in (reliability, coverage_by_time):
-        assert_frame_equal(shown(hits_by_session(parts)), shown(hits_by_session([whole])), check_exact=True)
+        assert_frame_equal(shown(hits_by_clock(parts)), shown(hits_by_clock([whole])), check_exact=True)
 
 
 def test_who_knows_too_much(whole, parts):

@@ -10,7 +10,7 @@ from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import score
 from stages.scoring.tournament import coverage_by_time, reliability
 from stages.tables.forecasts import LEVELS, QUANTILES
-from tests.scoring.in_parts import hits_by_session
+from tests.scoring.in_parts import hits_by_clock
 from tests.scoring.simulated import GATES, METHOD, as_answered, stated, with_truth
 
 FEW_DRAWS = GATES.model_copy(update={"bootstrap_reps": 200, "fdr": None})
@@ -79,10 +79,10 @@ def test_without_ties_every_share_is_that_of_closed_intervals():
 
 
 def test_plots_follow_the_same_rule():
-    hits = hits_by_session([RIGHT])
+    hits = hits_by_clock([RIGHT])
     assert reliability(hits)["calibrated"].to_list() == [0.05, 0.25, 0.5, 0.75, 0.95]
     unmoved = RIGHT.with_columns(pl.lit(True).alias("void"), pl.lit(1e6).alias("y_bp"))
-    assert reliability(hits_by_session([RIGHT, unmoved])).equals(reliability(hits)), (
+    assert reliability(hits_by_clock([RIGHT, unmoved])).equals(reliability(hits)), (
         "without an outcome it counts nowhere"
     )
     assert coverage_by_time(hits).row(0, named=True) | {"snapshot_et": ""} == {
@@ -142,4 +142,4 @@ def test_a_forecaster_far_too_sure_of_itself_is_still_caught_where_ties_do_not_e
 
 def test_a_tie_is_an_outcome_equal_to_the_quantile_as_both_are_written():
     near = answered([1.0, 1.000001], (-1.0, 1.0, 1.0, 2.0, 3.0))
-    assert elementary_losses(near)["calibrated_tied"].to_list() == [1.0, 0.0]
+    assert elementary_losses(near, ["calibrated"])["tied"].tolist() == [[1.0, 0.0]]

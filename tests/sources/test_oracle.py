@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from stages.sessions.calendar import minute_grid, snapshots, trading_calendar
-from stages.sources.oracle import expectation, planted
+from stages.sources.oracle import BP, move_and_noise, planted
 from stages.sources.synthetic import PLANTS, synthetic_bars
 from tests.sources.test_synthetic import PARAMS
 
@@ -50,7 +50,8 @@ def answered(symbol: str, horizon_min: int, plant: str = "wave") -> pl.DataFrame
 def moves(minutes: list[int], horizon_min: int) -> np.ndarray:
     """What is planted of STRONG, from the end of each minute on."""
     path = PLANTS["wave"].path("STRONG", PARAMS, date(2024, 11, 22), 390)
-    return expectation("STRONG", PARAMS, path, np.array(minutes), np.full(len(minutes), horizon_min))["planted_bp"]
+    move, _, _ = move_and_noise("STRONG", PARAMS, path, np.array(minutes), np.full(len(minutes), horizon_min))
+    return BP * move
 
 
 def test_the_planted_move_is_the_one_worked_out_by_hand():
