@@ -18,13 +18,12 @@ def past_moves(
 
     A session too short for the whole horizon (a half day) is left out.
     """
-    opens = window.opens[-sessions - 1 :]
-    starts, lengths = opens[:-1], np.diff(opens)
+    past = window.past.latest(sessions)
+    starts, lengths = past.starts[:-1], np.diff(past.starts)
     begins = starts[:, None] + np.array(minutes)
     fits = np.array(minutes) + horizon < lengths[:, None]
     rows = begins[fits]
-    level = window.level
-    units = level.take(rows[:, None] + ahead) - level.take(rows)[:, None]
+    units = past.level.take(rows[:, None] + ahead) - past.level.take(rows)[:, None]
     moves: NDArray[np.float64] = units / UNITS_PER_BP
     return moves
 
