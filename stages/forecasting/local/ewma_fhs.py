@@ -47,7 +47,8 @@ def ewma_fhs(question: Question, window: Window, ahead: Ints, params: LocalWindo
     random = np.random.default_rng(int(question.key, 16))
     draws = random.choice(shocks, size=(question.horizon_min, params.fhs_paths))
     buckets = (window.minute[-1] + np.arange(1, question.horizon_min + 1)) // BUCKET_MIN
-    moves = simulate(draws, variance, decay) * usual[buckets][:, None]
+    moves = simulate(draws, variance, decay)
+    moves *= usual[buckets][:, None]
     add_up(np.add, moves)
     return linear(np.sort(moves[ahead - 1]), np.array(question.levels) / 100)
 
@@ -127,7 +128,8 @@ def standardised(parts: Sequence[HalfHours], usual: Floats, decay: float) -> tup
         variance = float(means[-1])
         reached = fading * (means[:-1] * size)
         reached += part.recent
-        shocks.append((part.returns / np.sqrt(reached, out=reached)).take(part.rows))
+        np.divide(part.returns, np.sqrt(reached, out=reached), out=reached)
+        shocks.append(reached.take(part.rows))
     found = np.concatenate(shocks)
     found -= found.mean()
     return found, variance

@@ -42,6 +42,7 @@ OPENING_MIN = 5  # these minutes are unlike their neighbours and stand alone
 FIRST_MIN, STEP_MIN = 10, 5  # minutes known at the rows of the regression
 SMALLEST = 1e-3  # of a variance relative to the pattern
 FEWEST_SESSIONS, FEWEST_ROWS = 4, 20
+BLOCK = 500  # rows that are decomposed at once, in cache
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,12 @@ def _means_ahead(q: Floats, session: Ints, minute: Ints, ahead: Ints, seen: Ints
 
 def _coefficients(x: Floats, future: Floats, seen: Ints) -> Floats:
     """Of each step, by rows that count in proportion to the last hour's volatility."""
-    both = np.column_stack([x, future]) / np.maximum(x[:, 1 + HOUR], SMALLEST)[:, None]
+    both = np.column_stack([x, future])
+    both /= np.maximum(x[:, 1 + HOUR], SMALLEST)[:, None]
     n, fewest = x.shape[1], seen.min()
-    shared = np.linalg.qr(both[:fewest], mode="r")  # has the same least squares as the rows that every step sees
+    shared = both[:0]  # for the rows that every step sees, their triangle
+    for block in np.split(both[:fewest], range(BLOCK, fewest, BLOCK)):
+        shared = _triangle(np.concatenate([shared, block]))
     stacked = (np.concatenate([shared, both[fewest:rows]]) for rows in seen)
     return np.column_stack([non_negative(rows[:, :n], rows[:, n + step]) for step, rows in enumerate(stacked)])
 
@@ -148,8 +152,8 @@ def ewma_before(q: Floats, lengths: Ints, start: float) -> tuple[Floats, Floats]
     A product of matrices adds up five minutes, another one those of a session; from session to session it is a sum.
     """
     minutes = q.shape[1]
-    fives = q.reshape(len(q), -1, STEP_MIN) @ _weights(STEP_MIN).T
-    within = np.moveaxis(fives, 2, 0) @ _fading(minutes // STEP_MIN)
+    fives = (_weights(STEP_MIN) @ q.reshape(-1, STEP_MIN).T).reshape(len(DECAYS), len(q), -1)
+    within = fives @ _fading(minutes // STEP_MIN)
     faded = DECAYS ** lengths[:, None]
     added = within[:, :, -1].T * DECAYS ** (lengths[:, None] - minutes)
     by_session = zip(faded, added, strict=True)
@@ -174,16 +178,19 @@ def _fading(fives: int) -> Floats:
 
 
 def non_negative(x: Floats, y: Floats) -> Floats:
-    """Least-squares coefficients of at least 0.
-
-    The triangle of a QR decomposition of both has the same least squares as `x` itself, in five rows.
-    """
+    """Least-squares coefficients of at least 0, from the triangle of both: five rows instead of thousands."""
     from scipy.optimize import nnls  # a slow import
 
     n = x.shape[1]
-    triangle: Floats = np.asarray(np.linalg.qr(np.column_stack([x, y]), mode="r"))[:n]
+    triangle = _triangle(np.column_stack([x, y]))[:n]
     coefficients: Floats = nnls(triangle[:, :n], triangle[:, n])[0]
     return coefficients
+
+
+def _triangle(rows: Floats) -> Floats:
+    """The triangle of a QR decomposition, whose columns have the same least squares."""
+    triangle: Floats = np.asarray(np.linalg.qr(rows, mode="r"))
+    return triangle
 
 
 def _rows(lengths: Ints) -> tuple[Ints, Ints]:
