@@ -58,7 +58,8 @@ class HalfHours:
     """Returns in bp by half hour, and weighted sums of the squares of each alone: before its minutes, and at its end.
 
     *Shapes*: `count` and `total`, rows and squares by half hour of the session, (13,); `bucket`, which of them it is,
-    and `end` (half hours,); `returns` and `recent` (30, half hours); `rows` (rows,), their places in these, flat.
+    and `end` (half hours,); `returns` and `recent` (30, half hours); `rows` (rows,), their places in these, flat;
+    `fading`, what is left of a value 1, 2, 4 and so on half hours later, one for each half hour that far from the first.
     """
 
     count: NDArray[Any]
@@ -84,20 +85,21 @@ class HalfHours:
 
 def half_hours(past: Past, decay: float) -> HalfHours:
     """The half hours of these rows; the first may have begun before them."""
-    begins = past.minute % BUCKET_MIN == 0
-    begins[0] = True
-    first, column = np.flatnonzero(begins), np.cumsum(begins) - 1
-    rows = (np.arange(len(column)) - first[column]) * len(first) + column
+    first = np.flatnonzero(past.minute % BUCKET_MIN == 0)
+    if not len(first) or first[0] > 0:
+        first = np.append(0, first)
+    stops = np.append(first, len(past.minute))
+    minutes = np.diff(stops)
+    column = np.repeat(np.arange(len(first)), minutes)
+    rows = (np.arange(len(column)) - np.repeat(first, minutes)) * len(first) + column
     returns = np.zeros((BUCKET_MIN, len(first)))
     returns.reshape(-1)[rows] = past.returns / UNITS_PER_BP
     squares = returns**2
-    bucket, stops = past.minute[first] // BUCKET_MIN, np.append(first, len(column))
-    minutes = np.diff(stops)
+    bucket = past.minute[first] // BUCKET_MIN
     count, total = (np.bincount(bucket, of_each, BUCKETS) for of_each in (minutes, squares.sum(axis=0)))
     recent = _weights(decay) @ squares
     end = recent[minutes, np.arange(len(first))]
-    rounds = 2 ** np.arange(len(first).bit_length())
-    fading = [decay ** (stops[back:] - stops[:-back]) for back in rounds]
+    fading = [decay ** (stops[back:] - stops[:-back]) for back in 2 ** np.arange(len(first).bit_length())]
     return HalfHours(count, total, bucket, returns, recent[:-1], end, rows, fading)
 
 
