@@ -30,6 +30,6 @@ def past_moves(
 
 def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:
     """Quantiles of the moves around their median, one row a level: the median's row is 0, and rows never cross."""
-    quantiles = weibull(np.sort(moves.T), np.array([*levels, 50]) / 100)
+    quantiles = weibull(np.sort(moves.T), (*levels, 50))
     around_median: NDArray[np.float64] = quantiles[:-1] - quantiles[-1]
     return around_median

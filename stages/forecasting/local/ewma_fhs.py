@@ -50,7 +50,7 @@ def ewma_fhs(question: Question, window: Window, ahead: Ints, params: LocalWindo
     moves = simulate(draws, variance, decay)
     moves *= usual[buckets][:, None]
     add_up(np.add, moves)
-    return linear(np.sort(moves[ahead - 1]), np.array(question.levels) / 100)
+    return linear(np.sort(moves[ahead - 1]), question.levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class HalfHours:
 
     *Shapes*: `count` and `total`, rows and squares by half hour of the session, (13,); `bucket`, which of them it is,
     and `end` (half hours,); `returns` and `recent` (30, half hours); `rows` (rows,), their places in these, flat;
-    `fading`, what is left of a value 1, 2, 4 and so on half hours later, one for each half hour that far from the first.
+    `fading`, what is left of a value 1, 2, 4 and so on half hours later, for each half hour that far from the first.
     """
 
     count: NDArray[Any]

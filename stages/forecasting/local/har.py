@@ -96,7 +96,7 @@ def fit_sessions(past: Past, steps: tuple[int, ...], horizon: int, levels: tuple
         variance = np.maximum(x[:rows] @ beta[:, step], SMALLEST) * _next(usual, minute[:rows], ahead[step])
         move = np.abs(_next(past.level, known[:rows], ahead[step])) / UNITS_PER_BP
         size = np.sort(move / np.sqrt(variance))
-        z[:, step] = linear(np.concatenate([-size[::-1], size])[None], np.array(levels) / 100)[:, 0]  # with both signs
+        z[:, step] = linear(np.concatenate([-size[::-1], size])[None], levels)[:, 0]  # with both signs
     return Fit(ahead, pattern, mean, last, beta, z)
 
 
