@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -137,19 +139,19 @@ class PerSymbol:
         answers: dict[str, Answer] = {} if self.remembered is None else self.remembered
         keys: dict[Candidate, list[str]] = {name: [] for name in backends}
         of_program: list[Question] = []
-        for row in snapshots.iter_rows(named=True):
-            question = self._question(planner, row)
-            questions = {first: question} | {name: _asked_of(other, question) for name, other in others.items()}
-            if COMMAND in questions:
-                of_program.append(questions.pop(COMMAND))
-            if not questions:
-                continue
-            window = cache(partial(market.window, question))
-            for name, mine in questions.items():
-                if mine.key not in answers:
-                    answers |= backends[name].answer([Asked(mine, window)])
-                require_whole(mine, answers.get(mine.key))
-                keys[name].append(mine.key)
+        for _, rows in groupby(snapshots.iter_rows(named=True), itemgetter("session")):
+            day = [self._question(planner, row) for row in rows]
+            windows = [cache(partial(market.window, question)) for question in day]
+            for name in specs:
+                mine = day if name == first else [_asked_of(others[name], question) for question in day]
+                if name == COMMAND:
+                    of_program += mine
+                    continue
+                asked = [Asked(*one) for one in zip(mine, windows, strict=True) if one[0].key not in answers]
+                answers |= backends[name].answer(asked)
+                for question in mine:
+                    require_whole(question, answers.get(question.key))
+                    keys[name].append(question.key)
         return list(self._rows(snapshots, answers, keys)), of_program
 
     def _rows(

@@ -1,7 +1,8 @@
 """Local forecasters: they answer on this machine, without key, network or cost, under names of their own.
 
-They answer only for the minutes ahead that are read, `requests.horizons_min`. One is a file of `local/`, whose
-`forecaster()` makes a `Forecast`.
+They answer only for the minutes ahead that are read, `requests.horizons_min`. One is a file of `local/` with a
+`Forecast` of the same name. What it makes of complete sessions alone it may keep for the other questions of a day
+(`Past.once`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,5 +46,5 @@ class LocalBackend:
 
 def local_backend(name: str, params: LocalWindows, horizons_min: tuple[int, ...]) -> Backend:
     """The forecaster `name` of `params.LocalName` as a backend for these minutes ahead."""
-    forecast = import_module(f"stages.forecasting.local.{name}").forecaster()
+    forecast = getattr(import_module(f"stages.forecasting.local.{name}"), name)
     return LocalBackend(name, forecast, params, tuple(sorted(horizons_min)))

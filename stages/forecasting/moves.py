@@ -18,19 +18,18 @@ def past_moves(
 
     A session too short for the whole horizon (a half day) is left out.
     """
-    opens = window.opens[-sessions - 1 :]
-    starts, lengths = opens[:-1], np.diff(opens)
+    past = window.past.latest(sessions)
+    starts, lengths = past.starts[:-1], np.diff(past.starts)
     begins = starts[:, None] + np.array(minutes)
     fits = np.array(minutes) + horizon < lengths[:, None]
     rows = begins[fits]
-    level = window.level
-    units = level.take(rows[:, None] + ahead) - level.take(rows)[:, None]
+    units = past.level.take(rows[:, None] + ahead) - past.level.take(rows)[:, None]
     moves: NDArray[np.float64] = units / UNITS_PER_BP
     return moves
 
 
 def spread(moves: NDArray[np.float64], levels: tuple[int, ...]) -> NDArray[np.float64]:
     """Quantiles of the moves around their median, one row a level: the median's row is 0, and rows never cross."""
-    quantiles = weibull(np.sort(moves.T), np.array([*levels, 50]) / 100)
+    quantiles = weibull(np.sort(moves.T), (*levels, 50))
     around_median: NDArray[np.float64] = quantiles[:-1] - quantiles[-1]
     return around_median

@@ -3,32 +3,49 @@
 Local forecasters ask for a handful of quantiles of a thousand numbers, thousands of times; most of what `np.quantile`
 takes there is not arithmetic.
 
-*Shapes*: `in_order` (rows, n), each row ascending; shares (levels,) between 0 and 1; results (levels, rows).
+*Shapes*: `in_order` (rows, n), each row ascending; `levels` in percent; results (levels, rows).
 *Source*: Hyndman and Fan (1996), The American Statistician 50(4), definitions 6 and 7.
 """
+
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
-def linear(in_order: Floats, shares: Floats) -> Floats:
+def linear(in_order: Floats, levels: tuple[int, ...]) -> Floats:
     """Definition 7, numpy's own."""
-    return _at(in_order, (in_order.shape[1] - 1) * shares)
+    return _between(in_order, *_linear(in_order.shape[1], levels))
 
 
-def weibull(in_order: Floats, shares: Floats) -> Floats:
+def weibull(in_order: Floats, levels: tuple[int, ...]) -> Floats:
     """Definition 6: rank p(n+1), so that the next number is below the quantile with probability p, also for small n."""
-    return _at(in_order, in_order.shape[1] * shares + shares - 1)
+    return _between(in_order, *_weibull(in_order.shape[1], levels))
 
 
-def _at(in_order: Floats, places: Floats) -> Floats:
-    """The numbers at these places, which lie between ranks; beyond an end, the number at that end."""
-    last = in_order.shape[1] - 1
-    places = np.minimum(np.maximum(places, 0), last)
+@lru_cache(1000)
+def _linear(n: int, levels: tuple[int, ...]) -> tuple[Ints, Ints, Floats]:
+    return _ranks((n - 1) * (np.array(levels) / 100), n)
+
+
+@lru_cache(1000)
+def _weibull(n: int, levels: tuple[int, ...]) -> tuple[Ints, Ints, Floats]:
+    shares = np.array(levels) / 100
+    return _ranks(n * shares + shares - 1, n)
+
+
+def _ranks(places: Floats, n: int) -> tuple[Ints, Ints, Floats]:
+    """The ranks around these places, and how far from the lower one each is; beyond an end, the rank at that end."""
+    places = np.minimum(np.maximum(places, 0), n - 1)
     below = places.astype(np.int64)
-    lower, upper = in_order.T[below], in_order.T[np.minimum(below + 1, last)]
-    part, step = (places - below)[:, None], upper - lower
+    return below, np.minimum(below + 1, n - 1), (places - below)[:, None]
+
+
+def _between(in_order: Floats, below: Ints, above: Ints, part: Floats) -> Floats:
+    lower, upper = in_order.T[below], in_order.T[above]
+    step = upper - lower
     found: Floats = np.where(part < 0.5, lower + step * part, upper - step * (1 - part))
     return found

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from stages.errors import DataContractError
 from stages.questions.question import Question
-from stages.questions.window import Cut, Series, Window, exogenous_digest
+from stages.questions.window import Cut, Past, Series, Window, exogenous_digest
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -134,7 +134,7 @@ class Market:
             raise _changed(question)
         returns = cut.of(series.returns).copy()
         returns[0] = 0
-        return Window(
+        window = Window(
             ts_us=cut.of(series.ts_us),
             session=cut.of(series.session),
             minute=cut.of(series.minute),
@@ -142,6 +142,11 @@ class Market:
             hist_exog=history,
             futr_exog=future,
         )
+        known = self._complete.get(question.symbol)
+        if known is None or known[0] != cut.past:
+            known = self._complete[question.symbol] = cut.past, window.past
+        vars(window)["past"] = known[1]
+        return window
 
     def _cut_of(self, question: Question) -> Cut:
         series, usable = self.series(question.symbol), self.usable[question.symbol]
@@ -166,10 +171,12 @@ class Market:
 
     @cached_property
     def _pasts(self) -> dict[tuple[str, int], tuple[tuple[date, ...], tuple[tuple[int, int], ...]]]:
-        """By symbol and length, the latest history that was asked for, and the rows of its sessions.
+        """By symbol and length, the latest history that was asked for, and the rows of its sessions."""
+        return {}
 
-        It is always the same object, so `Series.digest` recognises it without comparing sessions.
-        """
+    @cached_property
+    def _complete(self) -> dict[str, tuple[tuple[tuple[int, int], ...], Past]]:
+        """By symbol, the rows before the own session of the latest window, and its complete sessions."""
         return {}
 
     @cached_property

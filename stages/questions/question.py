@@ -50,9 +50,9 @@ class Question:
 
     def canonical(self) -> bytes:
         """Sorted keys, no extra white space, one final newline."""
-        document = {name: getattr(self, name) for name in NAMES}
-        document = {name: value for name, value in document.items() if name not in LATER or value != LATER[name]}
-        document |= {name: _utc(document[name]) for name in INSTANTS}
+        held = vars(self)
+        document = {name: held[name] for name in NAMES if name not in LATER or held[name] != LATER[name]}
+        document |= {name: _utc(held[name]) for name in INSTANTS}
         return CANONICAL.encode(document).encode("ascii") + b"\n"
 
     @cached_property

@@ -11,11 +11,12 @@ is part of no `y`, so it is 0: a forecaster sees only what the digest covers.
 """
 
 import hashlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,7 @@ from stages.features.minutes import minute_return
 
 UNITS_PER_BP = 1_000_000
 Number = TypeVar("Number", bound=np.generic)
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,60 @@ class Window:
         return y_bp
 
     @cached_property
+    def past(self) -> "Past":
+        """Its complete sessions. `Market` gives the windows of a day the same object."""
+        opens = np.flatnonzero(self.minute == 0)  # of today, too, if there is any
+        rows = slice(opens[0], opens[-1]) if len(opens) else slice(0)
+        return Past(self.minute[rows], self.returns[rows])
+
+    @property
+    def today(self) -> slice:
+        """The rows after the complete sessions; every row where there is no such session."""
+        return slice(self.rows - 1 - int(self.minute[-1]) if len(self.past) else 0, None)
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """Complete sessions, oldest first: what the questions of a day have in common.
+
+    *Shapes*: (rows,); `starts` (sessions + 1,), the row of each open, and the number of rows.
+    """
+
+    minute: NDArray[np.int32]
+    returns: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """The row of each open, and the number of rows."""
+        return np.append(np.flatnonzero(self.minute == 0), len(self.minute))
+
+    @cached_property
     def level(self) -> NDArray[np.int64]:
         """Spliced sum of the returns up to each row."""
         return np.cumsum(self.returns)
 
+    def latest(self, sessions: int) -> "Past":
+        """The last `sessions` of them."""
+        return self if sessions >= len(self) else self.once(_latest, sessions)
+
+    def once(self, make: Callable[..., Made], *given: Hashable) -> Made:
+        """`make(past, *given)`, made once: the questions of a day share it."""
+        if (make, *given) not in self._made:
+            self._made[make, *given] = make(self, *given)
+        made: Made = self._made[make, *given]
+        return made
+
     @cached_property
-    def opens(self) -> NDArray[np.int64]:
-        """Row of the first bar of each session that the window holds from its open on, today's included."""
-        return np.flatnonzero(self.minute == 0)
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
+
+
+def _latest(past: Past, sessions: int) -> Past:
+    first = past.starts[-1 - sessions]
+    return Past(past.minute[first:], past.returns[first:])
 
 
 def digest_of_sessions(digests: list[bytes]) -> str:
@@ -167,7 +215,7 @@ class Series:
         if not cut.past:
             return digest_of_sessions([self._part(first + 1, stop).digest()])
         known = self._pasts.get(len(cut.past))  # the snapshots of a day share their past
-        if known is None or known[0] is not cut.past:
+        if known is None or known[0] != cut.past:
             known = self._pasts[len(cut.past)] = cut.past, self._begun(cut.past)
         whole = known[1].copy()
         whole.update(self._so_far(first, stop))

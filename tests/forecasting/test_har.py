@@ -1,12 +1,15 @@
 """The volatility of the next minutes, predicted from that of the last ones, against loops and known markets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import nnls
+from scipy.signal import lfilter
 from scipy.stats import norm
 
-from stages.forecasting.local.har import Har, fit_sessions, non_negative, usual_by_minute
-from stages.questions.window import UNITS_PER_BP
+from stages.forecasting.local.har import HALF_LIVES_MIN, ewma_before, fit_sessions, non_negative, usual_by_minute
+from stages.questions.window import UNITS_PER_BP, Past
 from stages.tables.forecasts import LEVELS
 from tests.forecasting.windows import fhs, forecaster_params, har, question, random_window, window
 
@@ -22,6 +25,12 @@ def pattern(minute: np.ndarray) -> np.ndarray:
 def sessions(seed: int, count: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     return [pattern(np.arange(390)) * rng.standard_normal(390) for _ in range(count)]
+
+
+def past_of(days: list[np.ndarray]) -> Past:
+    """These sessions, from bp."""
+    minute = np.concatenate([np.arange(len(day), dtype=np.int32) for day in days])
+    return Past(minute, np.rint(np.concatenate(days) * UNITS_PER_BP).astype(np.int64))
 
 
 def in_loops(returns: list[list[float]], horizon: int) -> list[float]:
@@ -74,8 +83,7 @@ def test_the_median_is_zero_and_the_other_quantiles_are_mirrored():
 def test_on_independent_shocks_of_a_known_pattern_every_level_is_met():
     """1,600 outcomes after a fit on 40 sessions, which hold about 1,500 moves of ten minutes without overlap."""
     horizon, past, days = 10, sessions(1, 40), sessions(2, 400)
-    units = np.rint(np.concatenate(past) * UNITS_PER_BP).astype(np.int64)
-    fit = fit_sessions(units, np.arange(41) * 390, np.arange(1, horizon + 1), horizon, LEVELS)
+    fit = fit_sessions(past_of(past), tuple(range(1, horizon + 1)), horizon, LEVELS)
     answered = [(fit.answer(day[:at])[:, -1], day[at : at + horizon].sum()) for day in days for at in CLOCKS]
     below = np.mean([move <= quantiles for quantiles, move in answered], axis=0)
 
@@ -113,9 +121,9 @@ def test_with_fewer_than_four_sessions_it_answers_as_ewma_fhs(whole):
 @pytest.mark.parametrize(("last", "fitted"), [(40, True), (39, False)])
 def test_a_fit_takes_at_least_twenty_rows_that_see_the_horizon(last, fitted):
     """Ten minutes are seen from minutes 10, 15, 20, 25 and 30 of four sessions after the first, if each has 40."""
-    starts = np.cumsum([0, 40, 40, 40, 40, last])
-    returns = np.rint(np.random.default_rng(8).normal(0, 5, starts[-1]) * UNITS_PER_BP).astype(np.int64)
-    assert (fit_sessions(returns, starts, np.arange(1, 11), 10, LEVELS) is not None) is fitted
+    rng = np.random.default_rng(8)
+    past = past_of([rng.normal(0, 5, length) for length in (40, 40, 40, 40, last)])
+    assert (fit_sessions(past, tuple(range(1, 11)), 10, LEVELS) is not None) is fitted
 
 
 def test_where_no_session_holds_the_horizon_it_answers_as_ewma_fhs():
@@ -135,12 +143,27 @@ def test_only_the_sessions_of_the_lookback_count():
 
 
 def test_questions_in_any_order_are_answered_as_if_each_were_the_only_one():
-    """The latest fit is kept, and serves only the same past and horizon."""
-    forecaster = Har()
+    """A fit is kept with its sessions, and serves only the same horizon."""
     asked = [(h, random_window(seed, today=today)) for seed in (1, 2) for today in (5, 30) for h in (5, 10)]
     for horizon, rows in [*asked, *asked[::-1]]:
-        alone = har(question(horizon), rows, PARAMS)
-        assert forecaster(question(horizon), rows, np.arange(1, horizon + 1), PARAMS).tolist() == alone.tolist()
+        alone = har(question(horizon), replace(rows), PARAMS)
+        assert har(question(horizon), rows, PARAMS).tolist() == alone.tolist()
+
+
+def test_sessions_of_any_length_have_the_weighted_means_of_a_linear_filter():
+    # Source of the expected values: scipy.signal.
+    rng, lengths = np.random.default_rng(3), np.array([390, 210, 387, 1])
+    held = np.arange(390) < lengths[:, None]
+    q = np.where(held, rng.chisquare(1, held.shape), 0)
+    before, last = ewma_before(q, lengths, 2.0)
+    starts = np.cumsum(lengths) - lengths
+    for number, half_life in enumerate(HALF_LIVES_MIN):
+        decay = 0.5 ** (1 / half_life)
+        expected = np.append(2.0, lfilter([1 - decay], [1, -decay], q[held], zi=[decay * 2.0])[0])
+        for session, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            fives = np.arange(0, length, 5)
+            assert before[number, session, : len(fives)] == pytest.approx(expected[start + fives], rel=1e-12)
+        assert last[number] == pytest.approx(expected[-1], rel=1e-12)
 
 
 def test_the_pattern_by_hand():
@@ -148,8 +171,7 @@ def test_the_pattern_by_hand():
 
     Minute 5 sees 16 to 6 minutes before the open, of (100 + 4 * 4) / 5 each, minute 0 and twenty of 4.
     """
-    bp = np.tile([10.0] + [2.0] * 39, 2)
-    usual = usual_by_minute(bp, np.tile(np.arange(40), 2), 45)
+    usual = usual_by_minute(np.array([100.0] + [4.0] * 39), 5)
     assert usual[:5].tolist() == pytest.approx([10, 2, 2, 2, 2])
     assert usual[5] == pytest.approx(((10 * 23.2 + 100 + 20 * 4) / 31) ** 0.5)
     assert usual[16:].tolist() == pytest.approx([2] * 29)
@@ -158,6 +180,5 @@ def test_the_pattern_by_hand():
 def test_coefficients_are_not_negative_by_hand():
     """Free ones would be 2 and -1; with the second at 0, the first is (2 + 1) / 2."""
     x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    found = non_negative(x, np.array([[2.0, -1.0, 1.0], [1.0, 2.0, 3.0]]))
-    assert found[:, 0].tolist() == pytest.approx([1.5, 0.0])
-    assert found[:, 1].tolist() == pytest.approx([1.0, 2.0])
+    assert non_negative(x, np.array([2.0, -1.0, 1.0])).tolist() == pytest.approx([1.5, 0.0])
+    assert non_negative(x, np.array([1.0, 2.0, 3.0])).tolist() == pytest.approx([1.0, 2.0])

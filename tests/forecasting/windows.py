@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from stages.forecasting.local import ewma_fhs as of_fhs
 from stages.forecasting.local import har as of_har
 from stages.forecasting.local import persistence as of_persistence
 from stages.forecasting.local import seasonal as of_seasonal
+from stages.forecasting.local_backend import Forecast
 from stages.params.forecaster import ForecasterParams, LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import UNITS_PER_BP, Window
@@ -50,13 +50,15 @@ def random_window(seed: int, sessions: int = 8, n_bars: int = 60, today: int = 2
     return window([rng.normal(0, 5, n).tolist() for n in [n_bars] * sessions + [today]])
 
 
-def each_minute(local: ModuleType) -> Callable[[Question, Window, LocalWindows], NDArray[np.float64]]:
-    """A local forecaster, a new one each time, asked for every minute up to the horizon."""
+def each_minute(forecast: Forecast) -> Callable[[Question, Window, LocalWindows], NDArray[np.float64]]:
+    """A local forecaster, asked for every minute up to the horizon."""
 
     def answer(asked: Question, rows: Window, params: LocalWindows) -> NDArray[np.float64]:
-        return local.forecaster()(asked, rows, np.arange(1, asked.horizon_min + 1), params)
+        return forecast(asked, rows, np.arange(1, asked.horizon_min + 1), params)
 
     return answer
 
 
-persistence, seasonal, fhs, har = map(each_minute, (of_persistence, of_seasonal, of_fhs, of_har))
+persistence, seasonal, fhs, har = (
+    each_minute(one) for one in (of_persistence.persistence, of_seasonal.seasonal, of_fhs.ewma_fhs, of_har.har)
+)

@@ -1,7 +1,9 @@
 """The schedule: how far back a question reaches, and every reason why one is not asked."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -168,6 +170,19 @@ def test_bars_that_changed_since_the_question_was_written_are_noticed():
     with pytest.raises(DataContractError, match="no longer hold"):
         market(calendar=made_calendar(3, n_bars=60)).window(question)
     assert question.snapshot_utc - question.end_utc == timedelta(minutes=1)
+
+
+def test_the_windows_of_a_day_share_their_complete_sessions():
+    made, sessions = market(), [DAYS[2]] * 2 + [DAYS[3]] * 2
+    windows = [made.window(question) for question in plan(made)[1][:4]]
+    assert [one.snapshot_utc.date() for one in plan(made)[1][:4]] == sessions
+    first, second, next_day, _ = (window.past for window in windows)
+    assert first is second
+    assert first is not next_day
+    for window in windows:
+        assert np.array_equal(window.past.returns, replace(window).past.returns)
+        assert np.array_equal(window.past.starts, [0, 60, 120])
+        assert window.today == slice(120, None)
 
 
 def test_sigma_is_needed():

@@ -1,7 +1,6 @@
 """The rows that are sent: a spliced level that ends at zero, and a digest of exactly those rows."""
 
 import hashlib
-from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -26,12 +25,18 @@ def test_y_is_the_sum_of_later_returns_told_backwards_from_zero():
     assert rows.y_bp.tolist() == [-4, -2, -3, 0]
 
 
-def test_a_session_counts_from_its_open_only_if_the_window_holds_its_open():
-    rows = window([1, 1, 2, 2, 2, 4], [0] * 6)
-    begun_later = replace(rows, session=rows.session[1:], minute=rows.minute[1:], returns=rows.returns[1:])
-
-    assert rows.opens.tolist() == [0, 2, 5]
-    assert begun_later.opens.tolist() == [1, 4]
+def test_complete_sessions_by_hand():
+    """A window that begins in the middle of a session has it among none; one without any takes all rows for today's."""
+    units = list(range(7))
+    rows = window([1, 1, 2, 2, 3, 4, 4], units)
+    cut = Window(*(getattr(rows, name)[1:] for name in ("ts_us", "session", "minute", "returns")), EMPTY, EMPTY)
+    assert (cut.past.returns.tolist(), cut.past.starts.tolist()) == ([2, 3, 4], [0, 2, 3])
+    assert cut.past.latest(1).returns.tolist() == [4]
+    assert cut.past.latest(1) is cut.past.latest(1)
+    assert cut.past.latest(2) is cut.past
+    assert cut.returns[cut.today].tolist() == [5, 6]
+    alone = window([1, 1], [3, 4])
+    assert (len(alone.past), alone.today) == (0, slice(0, None))
 
 
 RETURNS = hnp.arrays(np.int64, st.integers(2, 30), elements=st.integers(-(10**9), 10**9))

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import DataContractError
-from stages.forecasting.local_backend import Forecast
 from stages.forecasting.moves import past_moves, spread
 from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
@@ -21,11 +20,6 @@ from stages.questions.window import Window
 NEIGHBOURHOOD_MIN = 15
 WHOLE_SESSION_MIN = 390
 FEWEST_MOVES = 20
-
-
-def forecaster() -> Forecast:
-    """The function that answers."""
-    return persistence
 
 
 def persistence(

@@ -11,16 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.forecasting.local.persistence import persistence
-from stages.forecasting.local_backend import Forecast
 from stages.forecasting.moves import past_moves, spread
 from stages.params.forecaster import LocalWindows
 from stages.questions.question import Question
 from stages.questions.window import Window
-
-
-def forecaster() -> Forecast:
-    """The function that answers."""
-    return seasonal
 
 
 def seasonal(question: Question, window: Window, ahead: NDArray[np.int64], params: LocalWindows) -> NDArray[np.float64]:
