@@ -11,11 +11,10 @@ from scipy.signal import lfilter
 
 from stages.errors import DataContractError
 from stages.forecasting.backend import Asked
-from stages.forecasting.local.ewma_fhs import half_hours, simulate, standardised, usual_size
+from stages.forecasting.local.ewma_fhs import ewma_before, ewma_from, simulate, usual_size
 from stages.forecasting.local_backend import local_backend
 from stages.forecasting.moves import past_moves, spread
 from stages.params.forecaster import LOCAL_OPTIONS, LocalName
-from stages.questions.window import UNITS_PER_BP, Past
 from tests.architecture.dependencies import ROOT
 from tests.forecasting.windows import fhs, forecaster_params, persistence, question, random_window, seasonal, window
 
@@ -187,40 +186,24 @@ def test_another_question_draws_other_paths():
     )
 
 
-def rows_of(returns_bp, first_minute=0, length=390):
-    """Half hours of returns that begin in this minute, in sessions of this length."""
-    minute = ((first_minute + np.arange(len(returns_bp))) % length).astype(np.int32)
-    return Past(minute, np.rint(np.array(returns_bp) * UNITS_PER_BP).astype(np.int64))
-
-
 def test_the_usual_size_of_half_hours_by_hand():
-    """3 and 5 bp end the first, nothing begins the second; the others take the size of all: sqrt((9 + 25) / 4)."""
-    part = half_hours(rows_of([3.0, -5.0, 0.0, 0.0], first_minute=28), 0.5)
-    sizes = usual_size(part.count, part.total)
-    assert sizes.tolist() == pytest.approx([17**0.5, 1e-3, *[8.5**0.5] * 11])
+    """3 and 5 bp in the first, nothing in the third; the ten others take the size of all: sqrt((9 + 25) / 4)."""
+    sizes = usual_size(np.array([3.0, -5.0, 0.0, 0.0]), np.array([0, 0, 2, 2], dtype=np.int32))
+    assert sizes.tolist() == pytest.approx([17**0.5, 8.5**0.5, 1e-3, *[8.5**0.5] * 10])
 
 
-def test_the_shocks_and_the_variance_by_hand():
-    """Squares relative to their mean are 0.6, 0 and 2.4; with half life 1 the variance is 1, 0.8, 0.4 and then 1.4."""
-    part = half_hours(rows_of([2.0, 0.0, -4.0]), 0.5)
-    shocks, variance = standardised([part], usual_size(part.count, part.total), 0.5)
-    expected = np.array([0.6**0.5, 0, -(6**0.5)])
-    assert variance == pytest.approx(1.4)
-    assert shocks.tolist() == pytest.approx((expected - expected.mean()).tolist())
+def test_the_weighted_variance_by_hand():
+    """Half life 1: 0.5 * old + 0.5 * new, from the overall mean of 4, 0, 8."""
+    assert ewma_before(np.array([4.0, 0.0, 8.0]), 0.5).tolist() == [4, 4, 2, 5]
 
 
 @pytest.mark.parametrize("half_life_min", [1e-6, 0.01, 1, 60, 1950, 1e6])
-@pytest.mark.parametrize("rows", [1, 29, 390, 1000])
-@pytest.mark.parametrize(("first", "length"), [(0, 390), (17, 390), (0, 100)])
-def test_the_weighted_variance_is_a_linear_filter_whatever_its_half_life(half_life_min, rows, first, length):
+@pytest.mark.parametrize("rows", [1, 389, 390, 1000])
+def test_the_weighted_variance_is_a_linear_filter_whatever_its_half_life(half_life_min, rows):
     # Source of the expected values: scipy.signal.
-    past, decay = rows_of(np.random.default_rng(rows).normal(0, 5, rows), first, length), 0.5 ** (1 / half_life_min)
-    squares = (past.returns / UNITS_PER_BP) ** 2
+    squares, decay = np.random.default_rng(rows).chisquare(1, rows), 0.5 ** (1 / half_life_min)
     expected, _ = lfilter([1 - decay], [1, -decay], squares, zi=[decay * 3.0])
-    part = half_hours(past, decay)
-    *begun, last = part.weighted(3.0, np.ones(len(part.bucket)))
-    reached = part.recent + decay ** np.arange(30)[:, None] * begun
-    assert [*reached.take(part.rows), last] == pytest.approx([3.0, *expected], rel=1e-12)
+    assert ewma_from(3.0, squares, decay) == pytest.approx([3.0, *expected], rel=1e-12)
 
 
 def test_each_simulated_shock_moves_the_variance_of_the_next_one():
