@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.optimize import nnls
-from scipy.signal import lfilter
 from scipy.stats import norm
 
-from stages.forecasting.local.har import HALF_LIVES_MIN, ewma_before, fit_sessions, non_negative, usual_by_minute
+from stages.forecasting.local.har import fit_sessions, non_negative, usual_by_minute
 from stages.questions.window import UNITS_PER_BP, Past
 from stages.tables.forecasts import LEVELS
 from tests.forecasting.windows import fhs, forecaster_params, har, question, random_window, window
@@ -150,28 +149,13 @@ def test_questions_in_any_order_are_answered_as_if_each_were_the_only_one():
         assert har(question(horizon), rows, PARAMS).tolist() == alone.tolist()
 
 
-def test_sessions_of_any_length_have_the_weighted_means_of_a_linear_filter():
-    # Source of the expected values: scipy.signal.
-    rng, lengths = np.random.default_rng(3), np.array([390, 210, 387, 1])
-    held = np.arange(390) < lengths[:, None]
-    q = np.where(held, rng.chisquare(1, held.shape), 0)
-    before, last = ewma_before(q, lengths, 2.0)
-    starts = np.cumsum(lengths) - lengths
-    for number, half_life in enumerate(HALF_LIVES_MIN):
-        decay = 0.5 ** (1 / half_life)
-        expected = np.append(2.0, lfilter([1 - decay], [1, -decay], q[held], zi=[decay * 2.0])[0])
-        for session, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-            fives = np.arange(0, length, 5)
-            assert before[number, session, : len(fives)] == pytest.approx(expected[start + fives], rel=1e-12)
-        assert last[number] == pytest.approx(expected[-1], rel=1e-12)
-
-
 def test_the_pattern_by_hand():
     """10 bp in the first minute of a session, 2 bp in the others.
 
     Minute 5 sees 16 to 6 minutes before the open, of (100 + 4 * 4) / 5 each, minute 0 and twenty of 4.
     """
-    usual = usual_by_minute(np.array([100.0] + [4.0] * 39), 5)
+    bp = np.tile([10.0] + [2.0] * 39, 2)
+    usual = usual_by_minute(bp, np.tile(np.arange(40), 2), 45)
     assert usual[:5].tolist() == pytest.approx([10, 2, 2, 2, 2])
     assert usual[5] == pytest.approx(((10 * 23.2 + 100 + 20 * 4) / 31) ** 0.5)
     assert usual[16:].tolist() == pytest.approx([2] * 29)
@@ -180,5 +164,6 @@ def test_the_pattern_by_hand():
 def test_coefficients_are_not_negative_by_hand():
     """Free ones would be 2 and -1; with the second at 0, the first is (2 + 1) / 2."""
     x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    assert non_negative(x, np.array([2.0, -1.0, 1.0])).tolist() == pytest.approx([1.5, 0.0])
-    assert non_negative(x, np.array([1.0, 2.0, 3.0])).tolist() == pytest.approx([1.0, 2.0])
+    found = non_negative(x, np.array([[2.0, -1.0, 1.0], [1.0, 2.0, 3.0]]))
+    assert found[:, 0].tolist() == pytest.approx([1.5, 0.0])
+    assert found[:, 1].tolist() == pytest.approx([1.0, 2.0])
