@@ -97,7 +97,7 @@ def fit_sessions(past: Past, steps: tuple[int, ...], horizon: int, levels: tuple
     return Fit(ahead, pattern, float(q.mean()), before[-1], beta, z)
 
 
-def usual_by_minute(bp: Floats, minute: Ints, length: int) -> Floats:
+def usual_by_minute(bp: Floats, minute: NDArray[np.int32], length: int) -> Floats:
     """Root mean square return around each minute of a session, and around the opening minutes of each alone.
 
     A minute that no session holds takes the mean of the last five that one holds, as do the minutes beyond the close.
