@@ -1,1 +1,1 @@
-"""The local forecasters, a file each: its `forecaster()` makes the function that answers, as `local_backend` says."""
+"""The local forecasters, a file each, with a function of its name that answers, as `local_backend` says."""
