@@ -1,5 +1,6 @@
 """Property tests draw the same examples everywhere, and a busy machine fails none of them; servers are started once."""
 
+import gc
 import os
 import sys
 
@@ -34,3 +35,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not marks & {*LONG, "xdist_group"}:
             group = item.path.parent if item.path.parent.name in SHARING else item.path
             item.add_marker(pytest.mark.xdist_group(group.as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    """Imported libraries stay to the end, so the collector of garbage walks only what tests make, and seldom."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

@@ -7,8 +7,10 @@ from os import kill
 import pytest
 
 from tests.support.contexts import ContextFactory
-from tests.support.crowd import counted, exit_codes, ledger_watched, start, until
+from tests.support.crowd import counted, exit_codes, is_waiting, ledger_watched, start, until
 from tests.support.timegpt_server import TimeGPTServer
+
+pytestmark = pytest.mark.xdist_group("buyers")  # one fork server
 
 
 def test_four_buyers_of_the_same_keys_pay_once(contexts: ContextFactory, server: TimeGPTServer):
@@ -56,8 +58,7 @@ def test_a_stopped_buyer_is_waited_for_never_paid_over(after: int, contexts: Con
     until(lambda: server.sent > after)
     kill(first.pid, signal.SIGSTOP)
     second = start(contexts, ["AAA"], range(6))
-    second.join(1.0)
-    assert second.exitcode is None
+    until(lambda: is_waiting(second))
     kill(first.pid, signal.SIGCONT)
     assert exit_codes([first, second]) == [0, 0]
     assert server.billed == 6
