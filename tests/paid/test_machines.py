@@ -19,6 +19,7 @@ from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.clock import SystemClock
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.workspace import Remote
+from stages.paid import backend
 from stages.paid.locks import Attempts, home_of
 from stages.paid.records import checked, path_of
 from stages.paid.reservations import ReservationLog, held
@@ -46,7 +47,11 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 
 @pytest.fixture
-def machines(tmp_path: Path, server: TimeGPTServer, remote: ObjectStore) -> list[ContextFactory]:
+def machines(
+    tmp_path: Path, server: TimeGPTServer, remote: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> list[ContextFactory]:
+    """Two, which look for each other's answers more often than once a second."""
+    monkeypatch.setattr(backend, "POLL_SEC", 0.125)
     return [ContextFactory(tmp_path / name, server.url, remote) for name in ("a", "b")]
 
 
