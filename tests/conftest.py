@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from tests.support.calendars import Cut
 
+gc.disable()  # until all is imported
 settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("reproducible")
 exchange_calendars.get_calendar = Cut
@@ -42,3 +43,4 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
