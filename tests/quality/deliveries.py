@@ -2,6 +2,7 @@
 
 import pickle
 from datetime import date
+from functools import cache
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -29,19 +30,24 @@ def dialect(**changes: Any) -> DialectParams:
 
 def delivery(calendar: pl.DataFrame = CALENDAR, seed: int = 1) -> pl.DataFrame:
     """A sound random walk in cents, every minute of every session delivered."""
+    stamps = minute_grid(calendar).select("ts")
+    return stamps.hstack(walk(stamps.height, seed))
+
+
+@cache
+def walk(rows: int, seed: int) -> pl.DataFrame:
+    """Prices and volumes."""
     generator = np.random.default_rng(seed)
-    ts = minute_grid(calendar)["ts"]
-    cents = 10_000 + np.cumsum(generator.integers(-4, 5, len(ts) + 1))
+    cents = 10_000 + np.cumsum(generator.integers(-4, 5, rows + 1))
     opening, close = cents[:-1], cents[1:]
-    reach = generator.integers(0, 3, (2, len(ts)))
+    reach = generator.integers(0, 3, (2, rows))
     return pl.DataFrame(
         {
-            "ts": ts,
             "open": opening / 100,
             "high": (np.maximum(opening, close) + reach[0]) / 100,
             "low": (np.minimum(opening, close) - reach[1]) / 100,
             "close": close / 100,
-            "volume": generator.integers(100, 1000, len(ts)).astype(float),
+            "volume": generator.integers(100, 1000, rows).astype(float),
         }
     )
 
