@@ -39,8 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Imported libraries stay to the end, so the collector of garbage walks only what tests make, and seldom."""
+    """Imported libraries stay to the end, so the collector of garbage walks only what tests make."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
     gc.enable()
