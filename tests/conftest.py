@@ -1,5 +1,6 @@
 """Property tests draw the same examples everywhere, and a busy machine fails none of them; servers are started once."""
 
+import gc
 import os
 import sys
 
@@ -11,6 +12,7 @@ from hypothesis import settings
 
 from tests.support.calendars import Cut
 
+gc.disable()  # until all is imported
 settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("reproducible")
 exchange_calendars.get_calendar = Cut
@@ -34,3 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not marks & {*LONG, "xdist_group"}:
             group = item.path.parent if item.path.parent.name in SHARING else item.path
             item.add_marker(pytest.mark.xdist_group(group.as_posix()))
+
+
+def pytest_collection_finish() -> None:
+    """Imported libraries stay to the end, so the collector of garbage walks only what tests make."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()

@@ -70,7 +70,7 @@ def test_a_vendor_with_other_names_local_stamps_and_end_labels_passes_too():
     }
     audited = Audited(replay_of(study, record_of()), bars, dialect_of(study))
 
-    assert len(audited.passes(count=4)) == 4
+    assert [one.future for one in audited.passes(count=2)] == ["scrambled", "cut"]
     assert audited.base[0].rows.equals(unchanged().base[0].rows), "the same bars, told differently"
 
 
@@ -83,7 +83,7 @@ def test_bought_answers_are_taken_by_their_key_and_nobody_is_asked():
     audited = Audited(replay_of(study, record_of(answered)))
 
     assert Quantiles.of(table(audited.base, "forecast", "q05")).equals(answered)
-    assert len(audited.passes(count=4)) == 4
+    assert [one.future for one in audited.passes(count=2)] == ["scrambled", "cut"]
 
 
 def test_the_same_seed_gives_the_same_instants_oldest_first_and_no_more_than_there_are():

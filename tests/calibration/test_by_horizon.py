@@ -45,13 +45,27 @@ def whole() -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
     return Calibrated.of(calibration.whole.rows), Offsets.of(calibration.whole.offsets), at_grid_end
 
 
-def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, at_once):
-    asked = forecasts("asked", "persistence")
-    free = forecasts(f"{FREE}har", f"{FREE}ewma_fhs").with_columns(key=pl.lit(None, pl.String))
-    days = list(islice(asked["session"].unique().sort(), 9, None))  # those before are a warm-up of the mix
-    later = asked.filter(pl.col("session").is_in(days), pl.col("symbol") != "E")  # E is never asked
-    mixed, weights = calibrated_free(free, later, PARAMS, "timegpt", 5.0)
+@pytest.fixture(scope="module")
+def free() -> pl.DataFrame:
+    return forecasts(f"{FREE}har", f"{FREE}ewma_fhs").with_columns(key=pl.lit(None, pl.String))
 
+
+@pytest.fixture(scope="module")
+def later() -> pl.DataFrame:
+    """The asked forecasts after a warm-up of the mix; E is never asked."""
+    asked = forecasts("asked", "persistence")
+    days = list(islice(asked["session"].unique().sort(), 9, None))
+    return asked.filter(pl.col("session").is_in(days), pl.col("symbol") != "E")
+
+
+@pytest.fixture(scope="module")
+def mixed(free: pl.DataFrame, later: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    calibration, weights = calibrated_free(free, later, PARAMS, "timegpt", 5.0)
+    return Calibrated.of(calibration.whole.rows), FreeWeights.of(weights)
+
+
+def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, later, mixed, at_once):
+    asked = forecasts("asked", "persistence")
     given = horizons_of(known(asked, free)).values(), horizons_of(known(later, free)).values()
     work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0)
     corrected, warmed = [work("", *one)[0] for one in given[0]], [work("", *one)[1] for one in given[1]]
@@ -62,8 +76,8 @@ def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, at_once):
     assert pl.concat(parts).equals(whole[0])
     assert pl.concat(Offsets.of(part) for part in beside_of(corrected)).equals(whole[1])
     assert tuple(map(sum, zip(*(one.at_grid_end for one in corrected), strict=True))) == whole[2]
-    assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(Calibrated.of(mixed.whole.rows))
-    assert FreeWeights.of(pl.concat(beside_of(warmed))).equals(FreeWeights.of(weights))
+    assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(mixed[0])
+    assert FreeWeights.of(pl.concat(beside_of(warmed))).equals(mixed[1])
 
 
 def test_a_run_without_forecasts_ends_with_what_to_do():

@@ -87,6 +87,7 @@ def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["init", "-q", "-b", "main", "--template="],
         ["add", "-A"],
         [*IDENTITY, "commit", "-q", "-m", "a fresh clone"],
+        ["gc", "-q"],  # a file of all objects: each test copies this folder
     ):
         subprocess.run(["git", *command], cwd=path, check=True)
     return path

@@ -1,5 +1,6 @@
 """What a change costs: real questions cut from bars, bought from the stand-in, series counted by the server."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from stages.tables.forecasts import Quantiles
 from tests.features.made_bars import made_calendar
 from tests.questions.markets import market_of, model_spec, plan, random_market, requests_params
 from tests.support.contexts import FORECASTER, ContextFactory, everything_under
-from tests.support.timegpt_server import INPUT_SIZE, MODEL_HORIZON, TimeGPTServer
+from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer
 
 CALENDAR = made_calendar(6, n_bars=60)
 DAYS = CALENDAR["session"].to_list()
@@ -45,11 +46,22 @@ def questions_of(market: Market, who: dict[str, Any] | None = None, **requests: 
     return plan(market, who=model_spec(**WHO | FACTS | (who or {})), **requests)[1]
 
 
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that holds the answers to all questions of the market."""
+    store = tmp_path_factory.mktemp("bought") / "forecasts"
+    with pytest.MonkeyPatch.context() as patch, TimeGPTServer() as server:
+        patch.setenv("NIXTLA_API_KEY", KEY)
+        paid = Study(ContextFactory(store, server.url), server).series_paid()
+    assert paid == 3 * 4 * 2  # symbols, sessions with two before them, snapshots
+    return store
+
+
 @pytest.fixture
-def study(contexts: ContextFactory, server: TimeGPTServer) -> Study:
-    study = Study(contexts, server)
-    assert study.series_paid() == 3 * 4 * 2  # symbols, sessions with two before them, snapshots
-    return study
+def study(bought: Path, contexts: ContextFactory, server: TimeGPTServer) -> Study:
+    """A study over a copy of that store."""
+    shutil.copytree(bought, contexts.root)
+    return Study(contexts, server)
 
 
 def chosen(*symbols: str, bars: dict[str, pl.DataFrame] | None = None) -> Market:

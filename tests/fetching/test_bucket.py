@@ -21,6 +21,7 @@ from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.bars import bars_to_fetch, fetch_bars
 from stages.fetching.files import files_of, find_files, read_files
 from stages.fetching.look import look
+from stages.io import reaching
 from stages.io.partitions import Writer
 from stages.io.reaching import preflight
 from tests.sources import vendors
@@ -229,7 +230,7 @@ class ObjectsOnly(Refusing):
 @pytest.fixture
 def refusing(request: pytest.FixtureRequest) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
+        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield f"http://127.0.0.1:{http.server_port}"
         http.shutdown()
 
@@ -249,6 +250,12 @@ def complaint(template: str = TEMPLATE) -> tuple[PipelineError, float]:
     with pytest.raises(PipelineError) as caught:
         fetched([file])
     return caught.value, time.monotonic() - start
+
+
+def shorten(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the limits on waiting, by default of 3 s, to a tenth: the test waits it out."""
+    assert getattr(reaching, limit) == 3.0
+    monkeypatch.setattr(reaching, limit, 0.3)
 
 
 def test_a_missing_bucket_is_named(bucket: str) -> None:
@@ -311,10 +318,11 @@ def test_a_login_that_waits_is_given_up_within_seconds(
 
     speak_to(silent, monkeypatch)
     monkeypatch.setattr(GoogleCredentials, "connect", lambda *_, **__: threading.Event().wait(20))
+    shorten("LOGIN_SEC", monkeypatch)
     error, seconds = complaint()
 
     assert (error.exit_code, seconds < 5) == (5, True)
-    assert "the login to bucket 'team' did not succeed within 3 s" in str(error)
+    assert "the login to bucket 'team' did not succeed within 0.3 s" in str(error)
 
 
 def test_a_dead_endpoint_is_told_within_seconds(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,6 +337,7 @@ def test_an_endpoint_that_says_nothing_is_told_within_seconds(
     silent: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speak_to(silent, monkeypatch)
+    shorten("FIRST_ANSWER_SEC", monkeypatch)
     error, seconds = complaint()
 
     assert (error.exit_code, seconds < 5) == (5, True)

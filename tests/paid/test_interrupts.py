@@ -14,6 +14,8 @@ from tests.support.contexts import ContextFactory, asked, states
 from tests.support.crowd import exit_codes, is_stopped, is_waiting, start, start_stage, until
 from tests.support.timegpt_server import TimeGPTServer
 
+pytestmark = pytest.mark.xdist_group("buyers")  # one fork server
+
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -33,7 +35,7 @@ def lines(told: Path) -> list[str]:
 def test_the_request_in_flight_arrives_and_is_kept(
     one: signal.Signals, contexts: ContextFactory, server: TimeGPTServer, told: Path
 ):
-    server.seconds = 0.3
+    server.seconds = 0.1
     buyer = start_stage(contexts, ["AAA", "BBB"], range(3), told)
     server.on_arrival = lambda: os.kill(buyer.pid, one) if server.sent == 2 else None
     assert exit_codes([buyer]) == [CODES[one]]

@@ -54,11 +54,11 @@ def test_each_time_in_vain_is_counted(contexts: ContextFactory, slow: TimeGPTSer
 def test_one_release_frees_all_keys_of_the_request(contexts: ContextFactory, slow: TimeGPTServer):
     slow.seconds, pair = 2, questions(["AAA", "BBB"], range(1))
     with pytest.raises(ConfigurationError):
-        contexts.backend(timeout_sec=1).answer(pair)
+        contexts.backend(timeout_sec=0.5).answer(pair)
     objects = contexts.context().store.local
     assert [release_late(objects, KEY), release_late(objects, KEY)] == [2, 0]
     slow.seconds = 0
-    assert len(contexts.backend(timeout_sec=1).answer(pair)) == 2
+    assert len(contexts.backend(timeout_sec=0.5).answer(pair)) == 2
 
 
 def test_another_snapshot_is_not_held_back(contexts: ContextFactory, slow: TimeGPTServer):

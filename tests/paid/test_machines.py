@@ -1,21 +1,25 @@
 """Two machines, each with a cache of its own, and one DVC remote between them: a folder, or a Cloud Storage server."""
 
+import asyncio
 import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from gcsfs import retry
 
 from stages.errors import BudgetStop
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.clock import SystemClock
 from stages.io.object_store import LocalStore, ObjectStore
 from stages.io.workspace import Remote
+from stages.paid import backend
 from stages.paid.locks import Attempts, home_of
 from stages.paid.records import checked, path_of
 from stages.paid.reservations import ReservationLog, held
@@ -27,15 +31,12 @@ from tests.support.gcs_server import BUCKET, gcs_server
 from tests.support.timegpt_server import TimeGPTServer
 
 
-@pytest.fixture(scope="module")
-def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with gcs_server(tmp_path_factory.mktemp("gcs") / "log") as url:
-        yield url
-
-
 def bucket_at(url: str, prefix: str) -> ObjectStore:
     options = {"endpointurl": url, "allow_anonymous_login": True, "projectname": "test"}
     return open_remote(Remote(name="team", url=f"gs://{BUCKET}/{prefix}", options=options))
+
+
+pytestmark = pytest.mark.xdist_group("buyers")  # one fork server
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -46,7 +47,11 @@ def remote(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 
 @pytest.fixture
-def machines(tmp_path: Path, server: TimeGPTServer, remote: ObjectStore) -> list[ContextFactory]:
+def machines(
+    tmp_path: Path, server: TimeGPTServer, remote: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> list[ContextFactory]:
+    """Two, which look for each other's answers more often than once a second."""
+    monkeypatch.setattr(backend, "POLL_SEC", 0.125)
     return [ContextFactory(tmp_path / name, server.url, remote) for name in ("a", "b")]
 
 
@@ -263,17 +268,20 @@ def test_of_two_that_begin_at_once_one_takes_all_keys_and_the_other_none(remote:
     assert a.free(["k1", "k2", "k3"], all_or_none=False) == {"k1": 1, "k3": 0}
 
 
-@pytest.mark.parametrize(("max_attempts", "ends", "paid"), [(2, 0, 2), (1, 4, 1)])
+@pytest.mark.parametrize(
+    ("api", "ends", "paid"), [({"max_attempts": 2}, 0, 2), ({"max_attempts": 1, "timeout_sec": 0.1}, 4, 1)]
+)
 def test_what_a_killed_run_of_the_same_store_held_is_free_again_and_counts(
-    max_attempts: int, ends: int, paid: int, tmp_path: Path, server: TimeGPTServer
+    api: dict[str, Any], ends: int, paid: int, tmp_path: Path, server: TimeGPTServer
 ):
+    """One that may not ask again waits for the time limit of a request, whether the answer still arrives."""
     contexts = ContextFactory(tmp_path / "a", server.url, LocalStore(tmp_path / "remote"))
     buyer = start(contexts, ["AAA", "BBB"], range(1), stop_at="sent", scope="remote")
     until(lambda: is_stopped(buyer))
     buyer.kill()
     assert exit_codes([buyer]) == [-signal.SIGKILL]
     told = tmp_path / "told"
-    again = start_stage(contexts, ["AAA", "BBB"], range(1), told, scope="remote", max_attempts=max_attempts)
+    again = start_stage(contexts, ["AAA", "BBB"], range(1), told, scope="remote", **api)
     assert exit_codes([again]) == [ends]
     assert "an earlier run of this store ended while it was buying" in told.read_text()
     assert ("may have been paid 1 times" in told.read_text()) == (ends == 4)
@@ -381,7 +389,8 @@ class _Proxy(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def fault(gcs: str) -> Iterator[Fault]:
+def fault(gcs: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fault]:
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(0)))  # not for seconds
     proxy = Fault(("127.0.0.1", 0), _Proxy)
     proxy.target = gcs
     threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

@@ -30,9 +30,14 @@ def test_a_feature_edited_to_look_one_minute_ahead_is_named_with_exit_code_2(sma
     assert "the past moved: stage build_features, column ret_1m, " in told
 
 
-def test_params_that_did_not_make_the_artifacts_are_not_audited(clone):
-    clone.sh("""sed -i 's/model_epoch: .*/model_epoch: "2"/' params.yaml""")
+def test_params_that_did_not_make_the_artifacts_are_not_audited(default_run, tmp_path):
+    """Beside the artifacts of the default run stand other params."""
+    for path in default_run.path.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "params.yaml").unlink()
+    params = re.sub("model_epoch: .*", 'model_epoch: "2"', default_run.text("params.yaml"))
+    (tmp_path / "params.yaml").write_text(params)
 
-    told = run_module(clone.path, "stages", "audit", "--instants", "2")
+    told = run_module(tmp_path, "stages", "audit", "--instants", "2")
     assert told.returncode == 5
     assert "forecaster.model_epoch = 2 (artifacts: 1): `make run`" in told.stderr

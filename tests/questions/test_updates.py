@@ -7,7 +7,7 @@ import pytest
 
 from stages.audit.replay import run
 from stages.audit.world import World, cut
-from tests.audit.small_study import CALENDAR, Audited
+from tests.audit.small_study import CALENDAR, honest, unchanged
 
 SESSIONS = CALENDAR["session"].to_list()
 PRICES = ["open", "high", "low", "close"]
@@ -15,14 +15,14 @@ PRICES = ["open", "high", "low", "close"]
 
 def asked(world: World) -> pl.DataFrame:
     """The questions of the small study: two symbols, two snapshots a day, two days of history."""
-    replayed = run(Audited().replay, world)
+    replayed = run(honest(), world)  # the world as it is: once for all tests
     (schedule,) = (one.rows for one in replayed if one.stage == "build_requests")
     return schedule.filter(status="ok")
 
 
 def test_further_sessions_ask_about_themselves_alone() -> None:
     """As when a month is added to the listing."""
-    world, last = Audited().world, CALENDAR["close_utc"][9]
+    world, last = unchanged().world, CALENDAR["close_utc"][9]
     before, after = asked(cut(world, last, 0)), asked(world)
     new = after.filter(~pl.col("key").is_in(before["key"].implode()))
 
@@ -34,7 +34,7 @@ def test_further_sessions_ask_about_themselves_alone() -> None:
 @pytest.mark.parametrize("minute", [30, 200, 389])
 def test_a_revised_bar_asks_anew_the_snapshots_that_send_it(minute: int) -> None:
     """One bar of session 7: the snapshots behind it that day, and all of the two sessions that have it in history."""
-    world, day = Audited().world, SESSIONS[7]
+    world, day = unchanged().world, SESSIONS[7]
     revised = pl.col("ts") == CALENDAR["open_utc"][7] + pl.duration(minutes=minute)
     raised = [pl.when(revised).then(pl.col(name) + 0.05).otherwise(name).alias(name) for name in PRICES]
     bars = dict(world.bars) | {"STRONG": world.bars["STRONG"].with_columns(raised)}

@@ -322,8 +322,8 @@ def traded_forecasts() -> dict:
 
 
 def record(**changes: object) -> Record:
-    """A sealed run whose search span looks good, or that run with changes."""
-    return replace(sealed_record(), **changes)
+    """A sealed run whose search span looks good, of which each section is drawn once; or that run with changes."""
+    return replace(sealed_record(), **changes) if changes else sealed_record()
 
 
 @cache

@@ -14,7 +14,7 @@ from stages.reporting.elements import MISSING, measure, probability
 from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fan_steps, fans, pick_days, strategy_forecasts
 from stages.reporting.gates import gates as gates_section
-from stages.reporting.page import PAGE, render_page, render_report, render_robustness
+from stages.reporting.page import PAGE, _described, render_page, render_report, render_robustness
 from stages.reporting.sweep import plateau, sweep
 from stages.reporting.verdict import headline
 from stages.tables.trades import PORTFOLIO
@@ -205,14 +205,14 @@ def test_a_page_of_a_run_from_before_the_holdout_had_months_still_stands():
 
 
 def test_search_and_holdout_are_figures_of_their_own():
-    names = {figure.name for describe in PAGE for figure in describe(opened_record()).figures}
+    names = {figure.name for section in _described(opened_record(), PAGE) for figure in section.figures}
     assert {"search-equity", "search-drawdown", "holdout-equity", "holdout-drawdown"} <= names
-    assert "holdout-equity" not in {figure.name for describe in PAGE for figure in describe(record()).figures}
+    assert "holdout-equity" not in {figure.name for one in _described(record(), PAGE) for figure in one.figures}
 
 
 def test_every_sharpe_in_a_table_has_its_error_beside_it_and_the_trials_above_it():
-    for describe in PAGE:
-        for table in describe(opened_record()).grids:
+    for section in _described(opened_record(), PAGE):
+        for table in section.grids:
             for place, column in enumerate(table.columns):
                 if column.title.startswith("Sharpe"):
                     assert "standard error (36 trials)" in column.title

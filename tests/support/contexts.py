@@ -1,9 +1,11 @@
 """Purchase contexts for tests: the product's own parts over temporary folders and the stand-in service."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from stages.questions.question import Question
 from stages.questions.window import Window
 from tests.questions.digests import digest_of
 from tests.support.timegpt_server import INPUT_SIZE, MODEL_HORIZON
+
+sys.modules.setdefault("dask.dataframe", None)  # Nixtla's libraries would import it, for a second and for nothing
 
 ROWS = 1100
 FIRST_SNAPSHOT = datetime(2024, 9, 3, 14, 30, tzinfo=UTC)
@@ -77,9 +81,9 @@ API = {
 }
 
 
-def asked(symbol: str = "AAA", snapshot: int = 0, rows: int = ROWS, **changes: Any) -> Asked:
-    """The question of a symbol at the n-th snapshot, with made-up returns that belong to this question alone."""
-    at = FIRST_SNAPSHOT + timedelta(hours=snapshot)
+@cache
+def window_of(symbol: str, snapshot: int, rows: int) -> tuple[Window, str]:
+    """Made-up returns that belong to this question alone, and their digest."""
     seed = [snapshot, rows, *symbol.encode()]
     window = Window(
         ts_us=np.arange(rows, dtype=np.int64) * 60_000_000,
@@ -89,6 +93,13 @@ def asked(symbol: str = "AAA", snapshot: int = 0, rows: int = ROWS, **changes: A
         hist_exog=np.zeros((rows, 0)),
         futr_exog=np.zeros((20, 0)),
     )
+    return window, digest_of(window)
+
+
+def asked(symbol: str = "AAA", snapshot: int = 0, rows: int = ROWS, **changes: Any) -> Asked:
+    """The question of a symbol at the n-th snapshot."""
+    at = FIRST_SNAPSHOT + timedelta(hours=snapshot)
+    window, digest = window_of(symbol, snapshot, rows)
     facts: dict[str, Any] = {
         "symbol": symbol,
         "snapshot_utc": at,
@@ -103,7 +114,7 @@ def asked(symbol: str = "AAA", snapshot: int = 0, rows: int = ROWS, **changes: A
         "start_utc": at - timedelta(minutes=rows),
         "end_utc": at - timedelta(minutes=1),
         "rows": rows,
-        "y_sha256": digest_of(window),
+        "y_sha256": digest,
     }
     return Asked(Question(**{**facts, **changes}), lambda: window)
 

@@ -16,6 +16,7 @@ import fsspec
 import httpx
 import hydra
 import pytest
+import yaml
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
@@ -25,7 +26,13 @@ from stages.errors import PipelineError
 from stages.paid.client import RequestFailed
 from tests.support import timegpt_server
 from tests.support.cluster import Cluster, cluster
-from tests.support.compositions import remembering, remembering_files, remembering_text
+from tests.support.compositions import (
+    hydras_own,
+    remembering,
+    remembering_files,
+    remembering_text,
+    remembering_yaml,
+)
 from tests.support.contexts import ContextFactory
 from tests.support.gcs_server import gcs_server
 from tests.support.timegpt_server import KEY, NEVER_SEEN, TimeGPTServer
@@ -36,10 +43,12 @@ KEY_SEEN = re.compile("|".join(map(re.escape, NEVER_SEEN)), re.IGNORECASE)
 
 @pytest.fixture(scope="session", autouse=True)
 def compositions() -> Iterator[None]:
-    """Each conf/ is composed once, each file of it parsed once, each text written once, each parser made once."""
+    """Each conf/ is composed once, each text parsed and written once, each parser of arguments made once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command_line, "parser", cache(command_line.parser))
         patch.setattr(hydra, "compose", remembering(hydra.compose))
+        patch.setattr(hydras_own(), "defaults", [])
+        patch.setattr(yaml, "load", remembering_yaml(yaml.load))
         patch.setattr(compose, "to_yaml", remembering_text(compose.to_yaml))
         patch.setattr(OmegaConf, "load", staticmethod(remembering_files(OmegaConf.load)))
         yield
