@@ -96,7 +96,7 @@ def answers_summary(answers: Mapping[str, Answer], quantiles: pl.DataFrame) -> d
         "schema_version": 1,
         "questions": asked.select(QUESTION).n_unique(),
         "distinct_keys": len(answers),
-        "by_source": dict(sorted(Counter(answer.source for answer in answers.values()).items())),
+        "by_source": dict(Counter(answer.source for answer in answers.values())),
         "crossed_rows": int(asked["crossed"].sum()),
     }
 
@@ -125,23 +125,18 @@ def _steps(answers: Mapping[str, Answer], keys: pl.Series, horizons_min: tuple[i
 
 def require_whole(question: Question, answer: Answer | None) -> None:
     """Refuse an answer that is missing, misshapen or not finite."""
-    if problem := _problem(question, answer):
-        where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
-        raise DataContractError(f"{where}{problem}")
-
-
-def _problem(question: Question, answer: Answer | None) -> str | None:
+    where = f"question {question.key} ({question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ})"
     if answer is None:
-        return " has no answer: run `dvc repro forecast` again."
+        raise DataContractError(f"{where} has no answer: run `dvc repro forecast` again.")
     shape = (len(question.levels), question.horizon_min if answer.ahead is None else len(answer.ahead))
     if answer.values_bp.shape != shape:
-        return f": the answer of {answer.source} has shape {answer.values_bp.shape}, not {shape}."
-    most = np.abs(answer.values_bp).max()
-    if not np.isfinite(most):
-        return f": the answer of {answer.source} holds values that are not finite."
-    if most > MOST_BP:
-        return (
-            f": the answer of {answer.source} says {most:.6g} bp, and more than {MOST_BP:g} is no move of a price: "
-            f"`make drop KEY={question.key}` throws the stored answer away, so that it is bought again."
+        raise DataContractError(
+            f"{where}: the answer of {answer.source} has shape {answer.values_bp.shape}, not {shape}."
         )
-    return None
+    if not np.isfinite(answer.values_bp).all():
+        raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite.")
+    if (most := np.abs(answer.values_bp).max()) > MOST_BP:
+        raise DataContractError(
+            f"{where}: the answer of {answer.source} says {most:.6g} bp, and more than {MOST_BP:g} is no move of a "
+            f"price: `make drop KEY={question.key}` throws the stored answer away, so that it is bought again."
+        )
