@@ -9,16 +9,13 @@ symbol; `wanted` and EXIT (2, snapshots), side 0 long and 1 short; `touches` = (
 snapshots, stops), the same for targets), levels ascending.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numba import njit
-from numba.core.caching import FunctionCache
-from numba.core.runtime.nrt import rtsys
 
 from stages.params.rules import RulesParams
+from stages.trading.machine_code import compiled
 
 Array = Any  # compiled code is typed by numba, from the arrays it meets
 Arrays = tuple[Any, ...]
@@ -45,42 +42,6 @@ class DayRules(NamedTuple):
     def of(cls, rules: RulesParams) -> Self:
         """The values that params state."""
         return cls(*(getattr(rules, name) for name in cls._fields))
-
-
-NumbasCache: Any = FunctionCache
-
-
-class MachineCode(NumbasCache):  # type: ignore[misc]  # its calls have no types
-    """Numba's cache of a compiled function, which ends no run: what a crash left torn in it is compiled anew.
-
-    Code that is there is read without numba's compiler, whose parts take half a second to load. Where no code is there,
-    numba loads them before it compiles.
-    *Source*: numba 0.68; without this class every later run would fail (numba/numba#10434). Numba's own
-    `load_overload` refreshes the target, of which only the runtime serves code that exists.
-    """
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled code, or None where there is none that can be read."""
-        try:
-            rtsys.initialize(target_context)
-            return self._load_overload(sig, target_context)
-        except Exception:  # a torn pickle may raise anything
-            with suppress(OSError):
-                self.flush()
-            return None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep compiled code, if the disk takes it."""
-        with suppress(OSError):
-            super().save_overload(sig, data)
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function compiled by numba; its machine code is kept where a folder for it may be written."""
-    kernel: Any = njit(nogil=True)(function)
-    with suppress(RuntimeError):  # no such folder: each process compiles it
-        kernel._cache = MachineCode(function)
-    return cast(Callable[..., Any], kernel)
 
 
 @compiled

@@ -3,35 +3,71 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from numba import int64
 
+from stages.trading import machine_code
 from tests.architecture.dependencies import ROOT
 
-MODULE = "from stages.trading.kernels import compiled\n\n\n@compiled\ndef double(x):\n    return 2 * x\n"
+MODULE = "from stages.trading.machine_code import compiled\n\n\n@compiled\ndef double(x):\n    return 2 * x\n"
 
 
-def is_read_from_disk(folder: Path) -> bool:
+def is_read_from_disk(folder: Path, value: float = 21) -> bool:
     """Call the function as a new process would; its result is right, and whether its code was on the disk."""
     spec = importlib.util.spec_from_file_location("double", folder / "double.py")
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.double(21) == 42
+    assert module.double(value) == 2 * value
     return bool(module.double.stats.cache_hits)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A small compiled function that ran once, and numba's files of it."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder, still empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(home: Path, tmp_path: Path) -> Path:
+    """A small compiled function that ran once, so that its machine code is in the user's folder."""
     (tmp_path / "double.py").write_text(MODULE)
     assert not is_read_from_disk(tmp_path)
     assert is_read_from_disk(tmp_path)
     return tmp_path
+
+
+def test_a_copy_of_the_file_is_not_compiled_again_and_an_edited_one_is(folder: Path):
+    for name, text, read in (("clone", MODULE, True), ("edited", f"{MODULE}# edited\n", False)):
+        (folder / name).mkdir()
+        (folder / name / "double.py").write_text(text)
+        assert is_read_from_disk(folder / name) is read
+    assert not list(folder.rglob("__pycache__/*.nbc"))
+
+
+def test_machines_of_another_kind_that_share_a_home_have_a_folder_of_their_own(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(machine_code, "get_host_cpu_name", lambda: "another")
+    assert not is_read_from_disk(folder)
+    assert len(list(home.rglob("*.nbi"))) == 2
+
+
+def test_code_that_was_saved_for_other_types_is_compiled_anew(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """As where two processes save at the same time: the code is found, but that of another signature."""
+    found = machine_code.MachineCode._load_overload
+    monkeypatch.setattr(
+        machine_code.MachineCode, "_load_overload", lambda self, _, target: found(self, (int64,), target)
+    )
+    assert is_read_from_disk(folder)
+    assert not is_read_from_disk(folder, 1.5)
 
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
@@ -48,7 +84,7 @@ def test_a_torn_file_is_compiled_anew_and_then_read_again(folder: Path, suffix: 
 
 
 def test_where_no_folder_may_be_written_each_process_compiles(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    (folder / "__pycache__").rename(folder / "away")
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
     (folder / "__pycache__").touch()  # a file: even root cannot write into it
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, "/proc/none")
@@ -58,7 +94,7 @@ def test_where_no_folder_may_be_written_each_process_compiles(folder: Path, monk
 LATER = """
 import json, sys
 import double
-from stages.trading.kernels import compiled
+from stages.trading.machine_code import compiled
 
 def told(function, value):
     found = function(value)
@@ -70,7 +106,7 @@ told(compiled(lambda x: 3 * x), 14)
 
 
 def test_code_on_disk_is_read_without_the_compiler_which_still_compiles_what_is_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Each line: the result, how often the code was on the disk, whether parts of numba's compiler are loaded."""
     (tmp_path / "double.py").write_text(MODULE)

@@ -1,0 +1,84 @@
+"""Compiled functions whose machine code is kept on the disk, for every copy of their file and for later runs.
+
+*Source*: numba 0.68, whose cache keeps a folder per path of a file, so that each clone and each queued experiment would
+compile anew. Numba's files are pickles: they are read only from folders of the user who wrote them.
+"""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+import numba
+from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
+from numba import config, njit
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    InTreeCacheLocator,
+    UserProvidedCacheLocator,
+    UserWideCacheLocator,
+)
+from numba.core.runtime.nrt import rtsys
+
+Settings: Any = config  # numba's calls have no types
+UsersFolder: Any = UserWideCacheLocator
+Files: Any = CompileResultCacheImpl
+NumbasCache: Any = FunctionCache
+
+
+class OfContent(UsersFolder):  # type: ignore[misc]
+    """A folder of the user's for a file of this content and this kind of processor, wherever the file is."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, _: str) -> str:
+        """Of this processor: homes may be shared by machines, and code of one may crash another."""
+        machine = get_host_cpu_name(), get_host_cpu_features().flatten(), Settings.CPU_NAME, Settings.CPU_FEATURES
+        return hashlib.sha256(repr((numba.__version__, machine)).encode()).hexdigest()[:16]
+
+    def get_cache_path(self) -> str:
+        """The stamp is a hash of the file's content."""
+        return f"{super().get_cache_path()}-{self.get_source_stamp().hex()}"
+
+
+class SharedFiles(Files):  # type: ignore[misc]
+    """Files where NUMBA_CACHE_DIR says, else in the user's folder, else beside the source."""
+
+    _locator_classes = (UserProvidedCacheLocator, OfContent, InTreeCacheLocator)
+
+
+class MachineCode(NumbasCache):  # type: ignore[misc]
+    """Numba's cache of a compiled function, which ends no run: what a crash left torn in it is compiled anew.
+
+    Code that is there is read without numba's compiler, whose parts take half a second to load. Where no code is there,
+    numba loads them before it compiles. Processes that save at the same time may mix up their files, so code counts
+    only for the types that it was compiled for.
+    *Source*: numba 0.68; without this class every later run would fail (numba/numba#10434). Numba's own
+    `load_overload` refreshes the target, of which only the runtime serves code that exists.
+    """
+
+    _impl_class = SharedFiles
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled code, or None where there is none that can be read."""
+        try:
+            rtsys.initialize(target_context)
+            found = self._load_overload(sig, target_context)
+            return found if found is None or tuple(found.signature.args) == tuple(sig) else None
+        except Exception:  # a torn pickle may raise anything
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code, if the disk takes it."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled by numba; its machine code is kept where a folder for it may be written."""
+    kernel: Any = njit(nogil=True)(function)
+    with suppress(RuntimeError):  # no such folder: each process compiles it
+        kernel._cache = MachineCode(function)
+    return cast(Callable[..., Any], kernel)
