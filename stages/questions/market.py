@@ -145,7 +145,7 @@ class Market:
         known = self._complete.get(question.symbol)
         if known is None or known[0] != cut.past:
             known = self._complete[question.symbol] = cut.past, window.past
-        vars(window)["past"] = known[1]
+        vars(window)["past"] = known[1]  # where `cached_property` would keep its own
         return window
 
     def _cut_of(self, question: Question) -> Cut:
