@@ -1,4 +1,4 @@
-"""Quantiles of data in order: those of `np.quantile`, bit for bit, which would look for the order a second time.
+"""Quantiles of numbers in order, with the very bits of `np.quantile`.
 
 Local forecasters ask for a handful of quantiles of a thousand numbers, thousands of times; most of what `np.quantile`
 takes there is not arithmetic.
@@ -7,45 +7,29 @@ takes there is not arithmetic.
 *Source*: Hyndman and Fan (1996), The American Statistician 50(4), definitions 6 and 7.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def linear(in_order: Floats, levels: tuple[int, ...]) -> Floats:
     """Definition 7, numpy's own."""
-    return _between(in_order, *_linear(in_order.shape[1], levels))
+    return _at(in_order, (in_order.shape[1] - 1) * (np.array(levels) / 100))
 
 
 def weibull(in_order: Floats, levels: tuple[int, ...]) -> Floats:
     """Definition 6: rank p(n+1), so that the next number is below the quantile with probability p, also for small n."""
-    return _between(in_order, *_weibull(in_order.shape[1], levels))
-
-
-@lru_cache(1000)
-def _linear(n: int, levels: tuple[int, ...]) -> tuple[Ints, Ints, Floats]:
-    return _ranks((n - 1) * (np.array(levels) / 100), n)
-
-
-@lru_cache(1000)
-def _weibull(n: int, levels: tuple[int, ...]) -> tuple[Ints, Ints, Floats]:
     shares = np.array(levels) / 100
-    return _ranks(n * shares + shares - 1, n)
+    return _at(in_order, in_order.shape[1] * shares + shares - 1)
 
 
-def _ranks(places: Floats, n: int) -> tuple[Ints, Ints, Floats]:
-    """The ranks around these places, and how far from the lower one each is; beyond an end, the rank at that end."""
-    places = np.minimum(np.maximum(places, 0), n - 1)
+def _at(in_order: Floats, places: Floats) -> Floats:
+    """The numbers at these places, which lie between ranks; beyond an end, the number at that end."""
+    last = in_order.shape[1] - 1
+    places = np.minimum(np.maximum(places, 0), last)
     below = places.astype(np.int64)
-    return below, np.minimum(below + 1, n - 1), (places - below)[:, None]
-
-
-def _between(in_order: Floats, below: Ints, above: Ints, part: Floats) -> Floats:
-    lower, upper = in_order.T[below], in_order.T[above]
-    step = upper - lower
+    lower, upper = in_order.T[below], in_order.T[np.minimum(below + 1, last)]
+    part, step = (places - below)[:, None], upper - lower
     found: Floats = np.where(part < 0.5, lower + step * part, upper - step * (1 - part))
     return found

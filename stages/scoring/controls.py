@@ -219,6 +219,6 @@ def _scores(answers: pl.DataFrame) -> dict[str, list[Score]]:
     for control, cell in zip(cells["control"], all_sums, strict=True):
         sums = cell.totals().together
         if sums["abs_y"] != 0 or not np.isfinite(sums["abs"]):
-            score = relative_errors(sums)["rmae"], ratio(covered_50(sums), sums["n"])
-            found[control].append((float(score[0].item()), float(score[1].item())))
+            (error,), (covered,) = relative_errors(sums)["rmae"], ratio(covered_50(sums), sums["n"])
+            found[control].append((float(error), float(covered)))
     return found

@@ -83,9 +83,10 @@ def _groups(forecasts: pl.DataFrame) -> Iterator[Group]:
     losses = elementary_losses(able, [VERSION])
     pinball, answers = mean_pinball(losses), {name: np.flatnonzero(able["model"] == name) for name in models}
     for loss, other in OTHERS.items():
-        losses[loss] = np.full_like(pinball, np.nan)
-        for own in answers.values() if other in answers else ():  # all answer the same questions in the same order
-            losses[loss][:, own] = pinball[:, answers[other]]
+        beside = pinball[:, answers[other]] if other in answers else np.nan
+        losses[loss] = np.empty_like(pinball)
+        for own in answers.values():  # all answer the same questions in the same order
+            losses[loss][:, own] = beside
     groups = able.group_by(GROUP, maintain_order=True).len()
     found = DaySums.of_cells(losses, able["session"].to_physical().to_numpy(), groups["len"].to_numpy())
     for group, sums in zip(groups.select(GROUP).iter_rows(), found, strict=True):
@@ -101,7 +102,7 @@ def _entries(groups: Sequence[Group], params: GatesParams) -> list[Document]:
         skills = {name: _skills(own, daily[other], params) for name, other in SKILLS.items()}
         for at, member in enumerate(members):
             found[member] = {
-                **dict(zip(GROUP, groups[member], strict=False)),
+                **dict(zip(GROUP, groups[member][:-1], strict=True)),
                 "n": int(totals.together["n"][at, 0]),
                 "n_days": sums.n_days,
                 **{name: rounded(figures[name][at, 0]) for name in FIGURES},

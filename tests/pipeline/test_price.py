@@ -11,7 +11,7 @@ from tests.support.sockets import no_sockets
 # Tests on other workers read this run too, and then DVC writes down what it hashed.
 FILES = (
     "find . -type f -not -path './.venv/*' -not -path './.dvc/tmp/site/*' -not -path ./.git/index -not -name '*.pyc' "
-    "-printf '%p %s %T@\\n' | sort"
+    "-print0 | xargs -0 md5sum | sort"
 )
 KNOWN = ("forecaster.input_size=500", "forecaster.model_horizon=20")
 
