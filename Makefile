@@ -37,7 +37,6 @@ override COMMANDS := verify prove-independence whitelist adopt collect-partition
 override define standing
 python -m stages params --check
 dvc --wait-for-lock repro
-python -m stages trials --present
 python -m stages gate
 endef
 
@@ -51,7 +50,6 @@ ifdef PRESET
 	$(call known,PRESET,preset,yaml)
 	@$(call split,HOW) python -m stages params --listed=$(call quoted,PRESET) -- $$words
 	@$(call split,HOW) dvc exp run -f --name=$(call quoted,PRESET) -S preset=$(call quoted,PRESET) $$words
-	$(if $(value HOW),,python -m stages trials --present)
 	$(if $(value HOW),,python -m stages gate)
 else
 	$(standing)

@@ -1,5 +1,7 @@
 """The verdict of the last run as a short table; exit code 3 unless it is good enough.
 
+Whoever looks has tried: first the trial log learns what the run judged, also where DVC restored it from its run cache.
+
 No stage of the graph fails because a gate is not met, since DVC would not record a failed stage. This command exits
 instead.
 """
@@ -14,6 +16,7 @@ from stages.errors import GateNotMet
 from stages.io.files import read_json
 from stages.io.terminal import run, show
 from stages.runs.evidence import require_evidence
+from stages.runs.past_runs import log_present_run
 from stages.runs.trial_log import looks_at
 from stages.trading.holdout import NOT_BEGUN
 from stages.worth.card import beside_the_gates, card, many_looks
@@ -26,6 +29,7 @@ PAGE = Path("artifacts/report/index.html")
 def main() -> None:
     """gates.json -> a table, and the exit code."""
     require_evidence("evaluate", "judge_worth")
+    log_present_run()
     document = read_json(GATES)
 
     Console(highlight=False).print(_table(document))

@@ -123,9 +123,7 @@ VERBS = {
     "study": Verb("commands.worth:study", "buy some sessions at a time until it is known", (
         one("--step", type=number(1), default=5, help="sessions a step (5)"),
     )),
-    "trials": Verb("commands.trials:trials", "what was ever tried, and what sweep.prior_* say of it", (
-        one("--present", dest="only_present", action="store_true", help="only log what the present tables hold"),
-    )),
+    "trials": Verb("commands.trials:trials", "what was ever tried, and what sweep.prior_* say of it"),
     "plan": Verb("commands.spending:plan", "the price of a run in requests; buys nothing", (OVERRIDES,)),
     "budget": Verb("commands.spending:budget", "limits, and requests a day", (
         one("per_day", nargs="?", type=number(0), help="new standing limit of requests a UTC day"),

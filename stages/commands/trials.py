@@ -2,8 +2,7 @@
 
 `trials` writes `sweep.prior_trials` and `sweep.prior_sharpe_var`, which a deflated Sharpe ratio needs, and
 `worth.prior_studies`, which raises the evidence that a verdict of worth needs. Entries of an older log are read under
-today's names. `--present` only logs the variants of the present tables: `make run` does that, because a stage that DVC
-restores from its run cache logs nothing itself. `open-holdout` opens the holdout for the one strategy that the last run
+today's names. `open-holdout` opens the holdout for the one strategy that the last run
 judged on the search span, as a commit that names the openings before it. `MONTH=2025-02` opens one month of
 `split.holdout_months`.
 """
@@ -24,7 +23,7 @@ from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 from stages.runs.openings import openings_of
 from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs
-from stages.runs.trial_log import TrialLog, open_log
+from stages.runs.trial_log import open_log
 from stages.sessions.spans import ALL
 from stages.trading.grid import combos
 from stages.trading.holdout import NOT_BEGUN
@@ -40,31 +39,21 @@ from stages.trading.trials import (
 from stages.worth.study_id import study_id
 
 
-def trials(*, only_present: bool) -> None:
-    """Trial log, git's history and DVC's cache -> what was tried, and what `sweep` says of it in conf/, params.yaml."""
-    log = open_log(_api(only_present))
-    if only_present:
-        _add(log, entries_of(present_run()))
-        return
+def trials() -> None:
+    """Trial log, git's history and DVC's cache -> what was tried, and what `sweep` says of it in conf/, params.yaml.
 
+    A person's own command asks the remote also offline, as `make budget` does.
+    """
+    api = read_params(ApiParams).model_copy(update={"mode": "online", "remote_down": "local"})
+    log = open_log(api)
     log.exchange()
     found = entries_of([*present_run(), *recorded_runs()])
-    added = _add(log, found)
+    added = log.add_all(found.entries)
     entries = [under_todays_names(entry, found.contexts, found.strategies) for entry in log.entries()]
     _show(entries)
     _show_coverage(found, added)
     refuse_to_discard()
     _state_prior(entries)
-
-
-def _api(only_present: bool) -> ApiParams:
-    """A person's own command asks the remote also offline, as `make budget` does."""
-    api = read_params(ApiParams)
-    return api if only_present else api.model_copy(update={"mode": "online", "remote_down": "local"})
-
-
-def _add(log: TrialLog, found: Found) -> int:
-    return sum(log.add(entry) for entry in sorted(found.entries, key=repr))
 
 
 def _show(entries: Sequence[Entry]) -> None:

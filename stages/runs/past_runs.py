@@ -18,9 +18,11 @@ from typing import Any
 
 from stages.io.content import LOCK, file_hash
 from stages.io.dvc_internals import copy_from_run
-from stages.io.settings import PARAMS
+from stages.io.settings import PARAMS, read_params
 from stages.io.workspace import cached, git
+from stages.params.api import ApiParams
 from stages.runs.evidence import Run, parse_run, read_run, require_fetched
+from stages.runs.trial_log import open_log
 from stages.trading.identity import strategy_id_of
 from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, judged_worth, opened
 
@@ -67,6 +69,11 @@ def present_run() -> list[Run]:
     if not (LOCK.exists() and PARAMS.exists()):
         return []
     return [parse_run(PARAMS.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8"))]
+
+
+def log_present_run() -> None:
+    """Log what the present tables hold, for the stages among theirs that DVC restored."""
+    open_log(read_params(ApiParams)).add_all(entries_of(present_run()).entries)
 
 
 def recorded_runs() -> Iterator[Run]:

@@ -14,6 +14,7 @@ the remote does not answer, `make trials` shares the entries later.
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -48,6 +49,10 @@ class TrialLog:
         if self.local.read(name) != content:
             self.local.replace(name, content)  # damaged
         return False
+
+    def add_all(self, entries: Iterable[Entry]) -> int:
+        """Add every entry; how many were not here."""
+        return sum(self.add(entry) for entry in sorted(entries, key=repr))
 
     def entries(self) -> list[Entry]:
         """Every sound local entry, in the order of their names."""

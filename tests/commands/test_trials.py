@@ -14,6 +14,7 @@ from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.params.study import Study
+from stages.runs.past_runs import log_present_run
 from stages.runs.trial_log import TrialLog, log_opening, log_study
 from stages.trading.grid import combos
 from stages.trading.identity import strategy_id_of
@@ -110,27 +111,27 @@ def state_sharpe_var(project, value: str) -> None:
 
 def test_variants_of_a_run_restored_from_the_run_cache_are_not_forgotten(project):
     recorded_run(project, ["a", "b"], "c")
-    assert project.run("trials", "--present") == ""
+    log_present_run()
     assert variants(project) == {"a", "b", "c"}
 
 
 def test_the_study_of_a_run_restored_from_the_run_cache_is_counted_too(project):
     recorded_run(project, ["a"], "a")
-    project.run("trials", "--present")
+    log_present_run()
     (entry,) = (entry for entry in log(project).entries() if entry.worth)
     assert (entry.worth, entry.forecaster) == ("w00000000007", "seasonal")
 
 
 def test_before_the_first_run_there_is_nothing_to_log(project):
-    project.run("trials", "--present")
+    log_present_run()
     assert log(project).entries() == []
 
 
 def test_counting_again_changes_nothing(project):
     recorded_run(project, ["a", "b"], "c")
-    project.run("trials", "--present")
+    log_present_run()
     before = log(project).entries()
-    project.run("trials", "--present")
+    log_present_run()
     assert log(project).entries() == before
 
 
@@ -234,7 +235,7 @@ def test_every_experiment_counts_also_one_that_no_branch_holds(project):
 
 def test_months_that_a_restored_run_opened_are_on_the_log_though_its_book_is_sealed(project):
     recorded_run(project, ["a"], "b", months=("2025-02",))
-    project.run("trials", "--present")
+    log_present_run()
     assert [(one.opening, one.month) for one in log(project).entries() if one.opening] == [("s0", "2025-02")]
 
 

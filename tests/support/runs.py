@@ -19,7 +19,8 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     def make(run: Clone) -> None:
         take_results(run)
         run.sh("dvc checkout -q", code=None)  # not zero where something must run
-        run.sh("dvc repro && python -m stages trials --present")
+        run.sh("dvc repro")
+        run.sh("python -m stages gate", code=3)  # which logs what it tried
 
     return made_once(tmp_path_factory, "default", make)
 
@@ -29,7 +30,8 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone in which the smoke preset stands, has run and is committed; not to be changed by tests."""
 
     def make(run: Clone) -> None:
-        run.sh("python -m stages use smoke && dvc repro -q && python -m stages trials --present")
+        run.sh("python -m stages use smoke && dvc repro -q")
+        run.sh("python -m stages gate", code=3)
         run.sh("python -m stages prepare && git add -A && git commit -q -m 'the smoke preset and its run'")
 
     return made_once(tmp_path_factory, "smoke", make)

@@ -11,6 +11,7 @@ import yaml
 
 from stages import evaluate
 from stages.io import settings
+from stages.io.content import content_hash
 from stages.io.files import write_csv, write_json, write_table
 from stages.io.object_store import LocalStore
 from stages.runs.trial_log import TrialLog
@@ -62,8 +63,13 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     assert read(nothing_found, "oos.json")["status"] == "SEALED"
     assert read(nothing_found, "summary.json")["trades"] == 0
 
-    write_json(NOT_WORTH, nothing_found / "artifacts/judge_worth/worth.json")
+    worth = nothing_found / "artifacts/judge_worth/worth.json"
+    write_json(NOT_WORTH, worth)
     record_run(nothing_found)
+    digest = content_hash(worth)
+    kept = nothing_found / f".dvc/cache/files/md5/{digest[:2]}/{digest[2:]}"
+    kept.parent.mkdir(parents=True)
+    shutil.copy(worth, kept)
     gate = run_module(nothing_found, "stages.gate")
     assert gate.returncode == 3
     assert "forecast" in gate.stdout
@@ -71,6 +77,8 @@ def test_with_nothing_found_the_run_ends_well_the_gate_does_not_and_nobody_looke
     assert "SEALED" in gate.stdout
     assert "open-holdout" not in gate.stdout + gate.stderr, "nobody opens a holdout after a FAIL"
     assert "Traceback" not in gate.stderr
+    log = TrialLog(LocalStore(nothing_found / ".dvc/cache/forecasts"), None)
+    assert [entry.worth for entry in log.entries()] == [NOT_WORTH["study_id"]], "who looks at a restored run has tried"
 
 
 def test_naming_the_strategy_puts_its_opening_on_record_and_then_makes_evaluate_ask_for_the_holdout(nothing_found):
