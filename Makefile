@@ -30,7 +30,7 @@ override STAGES := list-source fetch-bars check-data build-features build-reques
 	judge-worth score-forecasts sweep backtest evaluate report
 override LONG := "torture or scale or journey or browser"
 override QUICK := "not (torture or scale or journey or browser)"
-override PYTEST := pytest -n 2 --dist loadgroup --durations=15
+override PYTEST := pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=15
 override COMMANDS := verify prove-independence whitelist adopt collect-partitions
 
 # the run of what stands in conf/

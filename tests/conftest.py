@@ -30,7 +30,11 @@ LONG = {"torture", "scale", "journey", "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests of a file share one worker, which makes once what they share; of some folders, all tests do."""
+    """Quick tests of a file share one worker, which makes once what they share; of some folders, all tests do.
+
+    Named groups take longest: they come first, so that no worker waits for another at the end.
+    """
+    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.path.parent.name in SHARING))
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
         if not marks & {*LONG, "xdist_group"}:
