@@ -132,21 +132,20 @@ class Market:
             question.features_sha256,
         ):
             raise _changed(question)
-        returns = cut.of(series.returns).copy()
+        minute, returns = cut.of(series.minute), cut.of(series.returns).copy()
         returns[0] = 0
-        window = Window(
+        known = self._complete.get(question.symbol)
+        if known is None or known[0] != cut.past:
+            known = self._complete[question.symbol] = cut.past, Past.of(minute, returns)
+        return Window(
             ts_us=cut.of(series.ts_us),
             session=cut.of(series.session),
-            minute=cut.of(series.minute),
+            minute=minute,
             returns=returns,
             hist_exog=history,
             futr_exog=future,
+            past=known[1],
         )
-        known = self._complete.get(question.symbol)
-        if known is None or known[0] != cut.past:
-            known = self._complete[question.symbol] = cut.past, window.past
-        vars(window)["past"] = known[1]  # where `cached_property` would keep its own
-        return window
 
     def _cut_of(self, question: Question) -> Cut:
         series, usable = self.series(question.symbol), self.usable[question.symbol]

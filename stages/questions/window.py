@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import polars as pl
@@ -35,7 +35,7 @@ class Window:
     """History of one question, oldest first.
 
     *Shapes*: (rows,); `hist_exog` (rows, k) holds the question's `hist_exog` columns, then its `futr_exog` columns;
-    `futr_exog` (horizon, k) holds the latter for the minutes that are asked.
+    `futr_exog` (horizon, k) holds the latter for the minutes that are asked. `past` is the windows' of a day.
     """
 
     ts_us: NDArray[np.int64]
@@ -44,6 +44,7 @@ class Window:
     returns: NDArray[np.int64]
     hist_exog: NDArray[np.float64]
     futr_exog: NDArray[np.float64]
+    past: "Past"
 
     @property
     def rows(self) -> int:
@@ -56,13 +57,6 @@ class Window:
         total = np.cumsum(self.returns)
         y_bp: NDArray[np.float64] = (total - total[-1]) / UNITS_PER_BP
         return y_bp
-
-    @cached_property
-    def past(self) -> "Past":
-        """Its complete sessions. `Market` gives the windows of a day the same object."""
-        opens = np.flatnonzero(self.minute == 0)  # of today, too, if there is any
-        rows = slice(opens[0], opens[-1]) if len(opens) else slice(0)
-        return Past(self.minute[rows], self.returns[rows])
 
     @property
     def today(self) -> slice:
@@ -79,6 +73,13 @@ class Past:
 
     minute: NDArray[np.int32]
     returns: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, minute: NDArray[np.int32], returns: NDArray[np.int64]) -> Self:
+        """The complete sessions before the last one of these rows."""
+        opens = np.flatnonzero(minute == 0)  # of the last one, too, if there is any
+        rows = slice(opens[0], opens[-1]) if len(opens) else slice(0)
+        return cls(minute[rows], returns[rows])
 
     def __len__(self) -> int:
         return len(self.starts) - 1

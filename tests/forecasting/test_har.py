@@ -1,7 +1,5 @@
 """The volatility of the next minutes, predicted from that of the last ones, against loops and known markets."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.optimize import nnls
@@ -10,7 +8,7 @@ from scipy.stats import norm
 from stages.forecasting.local.har import fit_sessions, non_negative, usual_by_minute
 from stages.questions.window import UNITS_PER_BP, Past
 from stages.tables.forecasts import LEVELS
-from tests.forecasting.windows import fhs, forecaster_params, har, question, random_window, window
+from tests.forecasting.windows import changed, fhs, forecaster_params, har, question, random_window, window
 
 PARAMS = forecaster_params()
 CLOCKS = (15, 60, 240, 345)
@@ -145,7 +143,7 @@ def test_questions_in_any_order_are_answered_as_if_each_were_the_only_one():
     """A fit is kept with its sessions, and serves only the same horizon."""
     asked = [(h, random_window(seed, today=today)) for seed in (1, 2) for today in (5, 30) for h in (5, 10)]
     for horizon, rows in [*asked, *asked[::-1]]:
-        alone = har(question(horizon), replace(rows), PARAMS)
+        alone = har(question(horizon), changed(rows, rows.returns), PARAMS)
         assert har(question(horizon), rows, PARAMS).tolist() == alone.tolist()
 
 

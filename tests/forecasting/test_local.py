@@ -1,6 +1,5 @@
 """What every local forecaster promises: sound quantiles, from the window alone, under its own name."""
 
-from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -16,7 +15,16 @@ from stages.forecasting.local_backend import local_backend
 from stages.forecasting.moves import past_moves, spread
 from stages.params.forecaster import LOCAL_OPTIONS, LocalName
 from tests.architecture.dependencies import ROOT
-from tests.forecasting.windows import fhs, forecaster_params, persistence, question, random_window, seasonal, window
+from tests.forecasting.windows import (
+    changed,
+    fhs,
+    forecaster_params,
+    persistence,
+    question,
+    random_window,
+    seasonal,
+    window,
+)
 
 NAMES = get_args(LocalName)
 SEEDS = st.integers(0, 10_000)
@@ -60,8 +68,8 @@ def test_a_minute_ahead_is_answered_alike_whatever_else_is_asked(name, today):
 def test_sessions_further_back_than_it_may_look_change_no_answer(name):
     rows = random_window(5)
     first = int(rows.past.starts[-6])  # five complete sessions and today
-    held = {part: getattr(rows, part)[first:] for part in ("ts_us", "session", "minute", "returns")}
-    far, near = (answer(name, one, lookback_sessions=5).values_bp for one in (rows, replace(rows, **held)))
+    held = changed(rows, rows.returns, first)
+    far, near = (answer(name, one, lookback_sessions=5).values_bp for one in (rows, held))
     assert far == pytest.approx(near, rel=1e-9)
     assert not np.allclose(answer(name, rows, lookback_sessions=8).values_bp, far)
 
@@ -77,7 +85,7 @@ def test_the_same_question_always_has_the_same_answer(name):
 @settings(max_examples=10, deadline=None)
 def test_twice_the_returns_give_twice_the_quantiles(name, seed):
     rows = random_window(seed)
-    doubled = answer(name, replace(rows, returns=2 * rows.returns)).values_bp
+    doubled = answer(name, changed(rows, 2 * rows.returns)).values_bp
     assert doubled == pytest.approx(2 * answer(name, rows).values_bp, rel=1e-9)
 
 
@@ -86,7 +94,7 @@ def test_twice_the_returns_give_twice_the_quantiles(name, seed):
 @settings(max_examples=10, deadline=None)
 def test_a_market_turned_upside_down_turns_the_quantiles(name, seed):
     rows = random_window(seed)
-    turned = answer(name, replace(rows, returns=-rows.returns)).values_bp
+    turned = answer(name, changed(rows, -rows.returns)).values_bp
     assert turned == pytest.approx(-answer(name, rows).values_bp[::-1], abs=1e-9)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from stages.forecasting.moves import past_moves as moves_over
 from stages.forecasting.moves import spread
-from tests.forecasting.windows import window
+from tests.forecasting.windows import changed, window
 
 
 def past_moves(rows, minutes, horizon, sessions):
@@ -29,10 +29,7 @@ def test_only_the_last_sessions_count():
 
 def test_a_history_that_begins_in_the_middle_of_a_session_starts_with_the_next_one():
     cut = window([[9, 1, 2, 3], [9, 10, 20, 30], [9, 5]])
-    later = type(cut)(
-        *(getattr(cut, name)[2:] for name in ("ts_us", "session", "minute", "returns")), cut.hist_exog, cut.futr_exog
-    )
-    assert past_moves(later, range(1, 2), 2, sessions=5).tolist() == [[20, 50]]
+    assert past_moves(changed(cut, cut.returns, first=2), range(1, 2), 2, sessions=5).tolist() == [[20, 50]]
 
 
 def test_the_spread_of_one_to_nineteen_by_hand():

@@ -13,7 +13,7 @@ from stages.forecasting.local import seasonal as of_seasonal
 from stages.forecasting.local_backend import Forecast
 from stages.params.forecaster import ForecasterParams, LocalWindows
 from stages.questions.question import Question
-from stages.questions.window import UNITS_PER_BP, Window
+from stages.questions.window import UNITS_PER_BP, Past, Window
 from tests.features.made_bars import section
 from tests.questions.test_question import QUESTION
 
@@ -33,15 +33,23 @@ def question(horizon_min: int = 5, **changes) -> Question:
 def window(sessions_bp: list[list[float]]) -> Window:
     """Sessions of returns in bp, the last one in progress."""
     lengths = [len(session) for session in sessions_bp]
-    returns = np.concatenate([np.array(session, dtype=float) for session in sessions_bp])
+    minute = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
+    returns = np.rint(np.concatenate(sessions_bp) * np.float64(UNITS_PER_BP)).astype(np.int64)
     return Window(
         ts_us=np.arange(len(returns)),
         session=np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
-        minute=np.concatenate([np.arange(n, dtype=np.int32) for n in lengths]),
-        returns=np.rint(returns * UNITS_PER_BP).astype(np.int64),
+        minute=minute,
+        returns=returns,
         hist_exog=NO_COLUMNS,
         futr_exog=NO_COLUMNS,
+        past=Past.of(minute, returns),
     )
+
+
+def changed(rows: Window, returns: NDArray[np.int64], first: int = 0) -> Window:
+    """The rows from the `first` on, with these returns."""
+    cut = {name: getattr(rows, name)[first:] for name in ("ts_us", "session", "minute")}
+    return replace(rows, **cut, returns=returns[first:], past=Past.of(cut["minute"], returns[first:]))
 
 
 def random_window(seed: int, sessions: int = 8, n_bars: int = 60, today: int = 20) -> Window:

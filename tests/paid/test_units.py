@@ -4,6 +4,7 @@ The bill is made from what the stand-in service received and sent, never from wh
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,6 @@ from stages.paid.pricing import price
 from stages.paid.reservations import DAYS, MONTHS
 from stages.paid.units import TOKENS, Units, least, most, parse_units
 from stages.params.api import ApiParams, Tariff
-from stages.questions.window import Window
 from tests.paid.test_pricing import schedule
 from tests.support.contexts import API, ROWS, ContextFactory, asked, questions
 from tests.support.fixtures import FakeClock
@@ -54,15 +54,9 @@ def billed(server: TimeGPTServer, tariff: dict[str, Any]) -> Decimal:
 def with_columns(one: Asked, **options: Any) -> Asked:
     """The question with one past and two known columns."""
     window = one.window()
-    wide = Window(
-        **{
-            **{name: getattr(window, name) for name in ("ts_us", "session", "minute", "returns")},
-            "hist_exog": np.ones((window.rows, 3)),
-            "futr_exog": np.ones((20, 2)),
-        }
-    )
-    changed = {**one.question.__dict__, "hist_exog": ("rv",), "futr_exog": ("open", "close"), "options": options}
-    return Asked(type(one.question)(**changed), lambda: wide)
+    wide = replace(window, hist_exog=np.ones((window.rows, 3)), futr_exog=np.ones((20, 2)))
+    question = replace(one.question, hist_exog=("rv",), futr_exog=("open", "close"), options=options)
+    return Asked(question, lambda: wide)
 
 
 @pytest.mark.parametrize("tariff", TARIFFS.values(), ids=TARIFFS)

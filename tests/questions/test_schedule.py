@@ -1,6 +1,5 @@
 """The schedule: how far back a question reaches, and every reason why one is not asked."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -13,6 +12,7 @@ from polars.testing import assert_frame_equal
 from stages.errors import ConfigurationError, DataContractError
 from stages.questions.schedule import PerSymbol, lines_of
 from stages.questions.timetable import REASONS
+from stages.questions.window import Past
 from stages.tables.contract import unpacked
 from stages.tables.forecasts import Schedule
 from tests.architecture.dependencies import ROOT
@@ -180,7 +180,7 @@ def test_the_windows_of_a_day_share_their_complete_sessions():
     assert first is second
     assert first is not next_day
     for window in windows:
-        assert np.array_equal(window.past.returns, replace(window).past.returns)
+        assert np.array_equal(window.past.returns, Past.of(window.minute, window.returns).returns)
         assert np.array_equal(window.past.starts, [0, 60, 120])
         assert window.today == slice(120, None)
 

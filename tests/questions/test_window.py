@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stages.questions.window import UNITS_PER_BP, Window, digest_of_sessions
+from stages.questions.window import UNITS_PER_BP, Past, Window, digest_of_sessions
 from tests.questions.digests import digest_of
 
 EMPTY = np.empty((0, 0))
@@ -17,7 +17,8 @@ def window(sessions: list[int], returns: list[int]) -> Window:
     """Rows of these sessions; minutes count up within each."""
     session = np.array(sessions, dtype=np.int32)
     minute = np.array([sessions[:k].count(day) for k, day in enumerate(sessions)], dtype=np.int32)
-    return Window(np.arange(len(sessions)), session, minute, np.array(returns, dtype=np.int64), EMPTY, EMPTY)
+    units = np.array(returns, dtype=np.int64)
+    return Window(np.arange(len(sessions)), session, minute, units, EMPTY, EMPTY, Past.of(minute, units))
 
 
 def test_y_is_the_sum_of_later_returns_told_backwards_from_zero():
@@ -29,12 +30,12 @@ def test_complete_sessions_by_hand():
     """A window that begins in the middle of a session has it among none; one without any takes all rows for today's."""
     units = list(range(7))
     rows = window([1, 1, 2, 2, 3, 4, 4], units)
-    cut = Window(*(getattr(rows, name)[1:] for name in ("ts_us", "session", "minute", "returns")), EMPTY, EMPTY)
-    assert (cut.past.returns.tolist(), cut.past.starts.tolist()) == ([2, 3, 4], [0, 2, 3])
-    assert cut.past.latest(1).returns.tolist() == [4]
-    assert cut.past.latest(1) is cut.past.latest(1)
-    assert cut.past.latest(2) is cut.past
-    assert cut.returns[cut.today].tolist() == [5, 6]
+    past = Past.of(rows.minute[1:], rows.returns[1:])
+    assert (past.returns.tolist(), past.starts.tolist()) == ([2, 3, 4], [0, 2, 3])
+    assert past.latest(1).returns.tolist() == [4]
+    assert past.latest(1) is past.latest(1)
+    assert past.latest(2) is past
+    assert rows.returns[rows.today].tolist() == [5, 6]
     alone = window([1, 1], [3, 4])
     assert (len(alone.past), alone.today) == (0, slice(0, None))
 

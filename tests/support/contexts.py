@@ -26,7 +26,7 @@ from stages.paid.shared_answers import Rescue
 from stages.params.api import ApiParams
 from stages.params.forecaster import ForecasterParams
 from stages.questions.question import Question
-from stages.questions.window import Window
+from stages.questions.window import Past, Window
 from tests.questions.digests import digest_of
 from tests.support.timegpt_server import INPUT_SIZE, MODEL_HORIZON
 
@@ -85,13 +85,16 @@ API = {
 def window_of(symbol: str, snapshot: int, rows: int) -> tuple[Window, str]:
     """Made-up returns that belong to this question alone, and their digest."""
     seed = [snapshot, rows, *symbol.encode()]
+    minute = np.arange(rows, dtype=np.int32)
+    returns = np.random.default_rng(seed).integers(-5_000_000, 5_000_000, rows)
     window = Window(
         ts_us=np.arange(rows, dtype=np.int64) * 60_000_000,
         session=np.zeros(rows, dtype=np.int32),
-        minute=np.arange(rows, dtype=np.int32),
-        returns=np.random.default_rng(seed).integers(-5_000_000, 5_000_000, rows),
+        minute=minute,
+        returns=returns,
         hist_exog=np.zeros((rows, 0)),
         futr_exog=np.zeros((20, 0)),
+        past=Past.of(minute, returns),
     )
     return window, digest_of(window)
 

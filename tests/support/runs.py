@@ -19,8 +19,7 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     def make(run: Clone) -> None:
         take_results(run)
         run.sh("dvc checkout -q", code=None)  # not zero where something must run
-        run.sh("dvc repro")
-        run.sh("python -m stages gate", code=3)  # which logs what it tried
+        run.sh("dvc repro && python -m stages gate")  # which logs what was tried
 
     return made_once(tmp_path_factory, "default", make)
 
