@@ -1,8 +1,9 @@
 """The engine: where per-symbol work runs, in a loop, in processes of this machine or on a Dask cluster.
 
-`ENGINE` in the environment, or else the untracked file `.engine` of the main repository, chooses it: `loop` (the
-default), `local:4`, `dask://host:port`, `dask+tls://host:port`. Results are small and returned sorted by key; nothing
-hashed depends on the engine. An engine may run a partition more than once, so only the driver process may spend money.
+`ENGINE` in the environment, or else the untracked file `.engine` of the main repository, chooses it: `loop`, `local:4`,
+`dask://host:port`, `dask+tls://host:port`. Without either, many partitions are worked on by a few processes, and few by
+a loop. Results are small and returned sorted by key; nothing hashed depends on the engine. An engine may run a
+partition more than once, so only the driver process may spend money.
 `OnTables` and `SymbolTask` make a pure function a task on partitions.
 
 *Errors*: those of the work, with its key; `ConfigurationError` (exit 5) when the engine is not available or is lost,
@@ -58,6 +59,8 @@ Engine = Callable[[Named[P, R], Mapping[str, P]], Iterator[tuple[str, R]]]
 CHOICE_FILE = ".engine"
 CLUSTERS = {"dask": "tcp", "dask+tls": "tls"}  # and how Dask calls it
 LOOK_SEC = 5.0
+FEW_PARTITIONS = 10  # starting processes takes longer than so many save
+MOST_PROCESSES = 4  # unless ENGINE says so: each holds a symbol's span
 
 
 def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, R]:
@@ -71,7 +74,7 @@ def run(work: Work[P, R], partitions: Mapping[str, P], label: str) -> dict[str, 
 def each(work: Work[P, R], partitions: Mapping[str, P], label: str) -> Iterator[tuple[str, R]]:
     """The same one after the other, as soon as all before it are done, for results that need not stay in memory."""
     keys, waiting = iter(sorted(partitions)), dict[str, R]()
-    done = chosen_engine()(partial(_named, work), dict(sorted(partitions.items())))
+    done = chosen_engine(len(partitions))(partial(_named, work), dict(sorted(partitions.items())))
     next_key = next(keys, None)
     for key, result in progress(done, label, len(partitions)):
         waiting[key] = result
@@ -80,10 +83,13 @@ def each(work: Work[P, R], partitions: Mapping[str, P], label: str) -> Iterator[
             next_key = next(keys, None)
 
 
-def chosen_engine() -> Engine[Any, Any]:
-    """The engine that the environment or the file `.engine` names."""
+def chosen_engine(partitions: int) -> Engine[Any, Any]:
+    """The engine that the environment or the file `.engine` names, or else one that suits so many partitions."""
     file = main_root() / CHOICE_FILE
-    choice = os.environ.get("ENGINE") or (file.read_text(encoding="utf-8").strip() if file.exists() else "") or "loop"
+    choice = os.environ.get("ENGINE") or (file.read_text(encoding="utf-8").strip() if file.exists() else "")
+    if not choice:
+        processes = min(os.cpu_count() or 1, MOST_PROCESSES) if partitions > FEW_PARTITIONS else 1
+        choice = f"local:{processes}" if processes > 1 else "loop"
     kind, _, rest = choice.partition(":")
     if choice == "loop":
         return _loop
@@ -130,7 +136,7 @@ def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> It
             child.terminate()
         raise ConfigurationError(
             f"a process of ENGINE local:{processes} ended before its partition did (killed, or out of memory); nothing "
-            "was written. Run again, with fewer processes if memory was short."
+            "was written. Run again, with fewer processes (ENGINE=loop) if memory was short."
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,5 +1,8 @@
 """Results come by key, each as soon as all before it are done, so that whoever adds them up need not keep them."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from stages.engine import engine
@@ -13,9 +16,21 @@ def test_a_result_waits_for_those_before_it_and_for_no_other(monkeypatch: pytest
             done.append(key)
             yield named(key, partitions[key])
 
-    monkeypatch.setattr(engine, "chosen_engine", lambda: in_another_order)
+    monkeypatch.setattr(engine, "chosen_engine", lambda _: in_another_order)
     seen = [(key, n, "".join(done)) for key, n in engine.each(len_of, dict.fromkeys("DCBA", "xy"), "counting")]
     assert seen == [("A", 2, "BA"), ("B", 2, "BA"), ("C", 2, "BADC"), ("D", 2, "BADC")]
+
+
+def test_without_a_choice_many_partitions_have_a_few_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("ENGINE", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert engine.chosen_engine(10) is engine._loop
+    assert engine.chosen_engine(11).keywords == {"processes": 3}
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert engine.chosen_engine(500).keywords == {"processes": 4}
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert engine.chosen_engine(500) is engine._loop
 
 
 def len_of(_: str, text: str) -> int:

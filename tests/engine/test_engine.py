@@ -66,11 +66,10 @@ def test_only_the_driver_buys(any_engine: str, server: TimeGPTServer):
 def test_the_untracked_file_chooses_and_the_environment_overrules_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("ENGINE", raising=False)
-    assert engine.chosen_engine() is engine._loop
     (tmp_path / ".engine").write_text("local:2\n")
-    assert engine.chosen_engine().keywords == {"processes": 2}
+    assert engine.chosen_engine(1).keywords == {"processes": 2}
     monkeypatch.setenv("ENGINE", "dask://10.0.0.5:8786")
-    assert engine.chosen_engine().keywords == {"address": "tcp://10.0.0.5:8786"}
+    assert engine.chosen_engine(1).keywords == {"address": "tcp://10.0.0.5:8786"}
 
 
 @pytest.mark.parametrize("choice", ["local", "local:0", "local:two", "ray", "dask://host"])
