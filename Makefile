@@ -205,8 +205,11 @@ types: .venv/dev
 layers: .venv/dev
 	lint-imports
 
+# but those that have targets of their own
+override BENCHES := $(filter-out free labels scale worth,$(patsubst tests/benchmarks/bench_%.py,%,$(sort $(wildcard \
+	tests/benchmarks/bench_*.py))))
 bench: .venv/dev # speed against references, as ratios in one run
-	for file in tests/benchmarks/bench_*.py; do echo "== $$file"; python -m tests.benchmarks.$$(basename $$file .py); done
+	for name in $(BENCHES); do echo "== $$name"; python -m tests.benchmarks.bench_$$name; done
 
 bench-against: .venv/dev # what people wait for, at another commit and here: BASE=main TURNS=3
 	@python -m tests.benchmarks.against $(call option,--turns,TURNS) -- $(call given,BASE)
