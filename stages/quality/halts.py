@@ -42,6 +42,8 @@ def with_absences(bars: pl.DataFrame, halts: pl.DataFrame) -> pl.DataFrame:
 
     A halt neither ends nor extends a run of missing minutes.
     """
+    if halts.is_empty():
+        return bars.with_columns(halted=pl.lit(value=False), absent_min=pl.col("gap_len"))
     marked = bars.with_columns(halted=inside(halts) & ~REAL)
     in_halted_sessions = marked["session"].is_in(marked.filter("halted")["session"].unique().implode()).to_numpy()
     so_far = pl.col("halted").cum_sum().over("session").cast(pl.Int32)
