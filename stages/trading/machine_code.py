@@ -7,6 +7,7 @@ compile anew. Numba's files are pickles: they are read only from folders of the 
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 import numba
@@ -41,6 +42,12 @@ class OfContent(UsersFolder):  # type: ignore[misc]
     def get_cache_path(self) -> str:
         """The stamp is a hash of the file's content."""
         return f"{super().get_cache_path()}-{self.get_source_stamp().hex()}"
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder; a user without a home has none, and numba would make one in the current folder."""
+        if not Path(self.get_cache_path()).is_absolute():
+            raise OSError
+        super().ensure_cache_path()
 
 
 class SharedFiles(Files):  # type: ignore[misc]

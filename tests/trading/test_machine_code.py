@@ -111,6 +111,17 @@ def test_where_no_folder_may_be_written_each_process_compiles(folder: Path, monk
     assert [is_read_from_disk(folder) for _ in range(2)] == [False, False]
 
 
+def test_a_user_without_a_home_keeps_code_beside_its_source_and_not_where_a_run_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "double.py").write_text(MODULE)
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    (tmp_path / "study").mkdir()
+    monkeypatch.chdir(tmp_path / "study")
+    assert [is_read_from_disk(tmp_path) for _ in range(2)] == [False, True]
+    assert not list(Path().iterdir())
+
+
 LATER = """
 import json, sys
 import double
