@@ -7,7 +7,6 @@ compile anew. Numba's files are pickles: they are read only from folders of the 
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
 import numba
@@ -45,7 +44,7 @@ class OfContent(UsersFolder):  # type: ignore[misc]
 
     def ensure_cache_path(self) -> None:
         """Make the folder; a user without a home has none, and numba would make one in the current folder."""
-        if not Path(self.get_cache_path()).is_absolute():
+        if not self.get_cache_path().startswith("/"):
             raise OSError
         super().ensure_cache_path()
 

@@ -195,9 +195,10 @@ def market_of(symbol: str, bar_array: Records, forecasts: pl.DataFrame, clock: p
 
 def bars_of(symbol: str, bars: Mapping[str, pl.DataFrame]) -> Records:
     """One symbol's bars as an array."""
-    if symbol not in bars:
+    delivered = bars.get(symbol)
+    if delivered is None:
         raise DataContractError(f"{symbol} has forecasts but no bars in this span: `dvc repro seal` writes both again.")
-    return bar_array_of(bars[symbol])
+    return bar_array_of(delivered)
 
 
 def bar_array_of(bars: pl.DataFrame) -> Records:
