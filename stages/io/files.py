@@ -178,6 +178,8 @@ class PartitionedTables(Mapping[str, pl.DataFrame]):
         return cls(partitions_of(folder, only=tuple(columns)))
 
     def __getitem__(self, symbol: str) -> pl.DataFrame:
+        if symbol not in self.partitions:
+            raise KeyError(symbol)  # so that `get` finds nothing
         return self.partitions[symbol].read()
 
     def __contains__(self, symbol: object) -> bool:

@@ -108,16 +108,25 @@ class Rows:
         return replace(self, content=frame_bytes(self.read()))
 
 
-def partitions_of(
-    folder: Path, table: type[Table] | None = None, only: tuple[str, ...] | None = None
-) -> dict[str, Partition]:
-    """Every partition of a folder by symbol, sorted. Reads no table."""
+class Partitions(dict[str, Partition]):
+    """The partitions of a folder by symbol, sorted."""
+
+    def __init__(self, folder: Path, found: Iterable[Partition]) -> None:
+        super().__init__((one.key, one) for one in found)
+        self.folder = folder
+
+    def __missing__(self, symbol: str) -> Partition:
+        raise DataContractError(f"{self.folder} holds no table of {symbol}: `dvc repro` makes it.")
+
+
+def partitions_of(folder: Path, table: type[Table] | None = None, only: tuple[str, ...] | None = None) -> Partitions:
+    """Every partition of a folder. Reads no table."""
     manifest = folder / MANIFEST
     if manifest.exists():
         listed = json.loads(manifest.read_text(encoding="utf-8"))["partitions"]
-        return {one["key"]: Partition(**one, table=table, only=only) for one in listed}
+        return Partitions(folder, (Partition(**one, table=table, only=only) for one in listed))
     files = sorted(folder.absolute().glob("*.parquet"))
-    return {path.stem: Partition(path.stem, str(path), table=table, only=only) for path in files}
+    return Partitions(folder, (Partition(path.stem, str(path), table=table, only=only) for path in files))
 
 
 @dataclass(frozen=True)

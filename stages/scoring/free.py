@@ -49,7 +49,7 @@ class FreeScores:
 def free_scores(asked: pl.DataFrame, free: pl.DataFrame, params: GatesParams, stated: Stated) -> FreeScores:
     """Some symbols scored; of their asked forecasts, those of the stated history and method."""
     kind = asked_rows(asked.filter(method=stated.method, history_days=stated.history_days))
-    found = list(_groups(pl.concat([kind, free])))
+    found = list(_groups(pl.concat([kind, free]))) if kind.height else []  # a short record lacks a long history
     return FreeScores(_entries(found, params), [(horizon, model, sums) for _, horizon, model, sums in found])
 
 

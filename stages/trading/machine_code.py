@@ -26,6 +26,8 @@ UsersFolder: Any = UserWideCacheLocator
 Files: Any = CompileResultCacheImpl
 NumbasCache: Any = FunctionCache
 
+OPTIONS: Any = {"nogil": True}  # of the compiler
+
 
 class OfContent(UsersFolder):  # type: ignore[misc]
     """A folder of the user's for a file of this content and this kind of processor, wherever the file is."""
@@ -39,6 +41,12 @@ class OfContent(UsersFolder):  # type: ignore[misc]
     def get_cache_path(self) -> str:
         """The stamp is a hash of the file's content."""
         return f"{super().get_cache_path()}-{self.get_source_stamp().hex()}"
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder; a user without a home has none, and numba would make one in the current folder."""
+        if not self.get_cache_path().startswith("/"):
+            raise OSError
+        super().ensure_cache_path()
 
 
 class SharedFiles(Files):  # type: ignore[misc]
@@ -59,6 +67,10 @@ class MachineCode(NumbasCache):  # type: ignore[misc]
 
     _impl_class = SharedFiles
 
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        """Numba's, and the options: they stand in this file, whose edits numba does not notice."""
+        return *super()._index_key(sig, codegen), repr(OPTIONS)
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled code, or None where there is none that can be read."""
         try:
@@ -72,13 +84,13 @@ class MachineCode(NumbasCache):  # type: ignore[misc]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep compiled code, if the disk takes it."""
-        with suppress(OSError):
+        with suppress(Exception):  # a full disk may have kept a torn index, which is a pickle too
             super().save_overload(sig, data)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function compiled by numba; its machine code is kept where a folder for it may be written."""
-    kernel: Any = njit(nogil=True)(function)
+    kernel: Any = njit(**OPTIONS)(function)
     with suppress(RuntimeError):  # no such folder: each process compiles it
         kernel._cache = MachineCode(function)
     return cast(Callable[..., Any], kernel)

@@ -97,6 +97,11 @@ def test_a_bucket_that_a_cluster_filled_has_the_same_manifest(
     assert digests(tmp_path / "loop") == digests(tmp_path / "dask")
 
 
+def test_a_folder_says_which_symbol_it_lacks(tmp_path: Path):
+    with pytest.raises(DataContractError, match="holds no table of A"):
+        partitions_of(tmp_path)["A"]
+
+
 def test_an_object_that_was_changed_or_lost_is_not_used(tmp_path: Path, bucket: str):
     with staged(tmp_path / "bars", StorageParams(root=bucket)) as stage:
         stage.keep(

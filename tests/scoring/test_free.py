@@ -112,6 +112,14 @@ def test_only_the_stated_history_and_method_are_compared():
     assert scored([(pl.concat([asked, *others]), free)]) == scored([(asked, free)])
 
 
+def test_a_symbol_without_the_stated_history_counts_for_no_model():
+    """Its free forecasts answer questions of a shorter history, which the asked model answered too."""
+    asked, free = pair()
+    short = asked.filter(symbol="B").with_columns(history_days=pl.lit(20, pl.Int32))
+    found = scored([(asked.filter(symbol="A"), free.filter(symbol="A")), (short, free.filter(symbol="B"))])
+    assert found == scored([tuple(one.filter(symbol="A") for one in pair())])
+
+
 def test_bounds_enclose_the_value_and_need_enough_days():
     value, ci = scored([pair(60)])[None, "asked"]["over_free_mix_pct"].values()
     assert ci[0] < value < ci[1]

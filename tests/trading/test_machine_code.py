@@ -1,5 +1,6 @@
 """Numba keeps compiled code on disk. However a crash or a bad disk leaves it, a run compiles anew and ends well."""
 
+import errno
 import importlib.util
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from numba import int64
+from numba.core.caching import IndexDataCacheFile
 
 from stages.trading import machine_code
 from tests.architecture.dependencies import ROOT
@@ -60,6 +62,14 @@ def test_machines_of_another_kind_that_share_a_home_have_a_folder_of_their_own(
     assert len(list(home.rglob("*.nbi"))) == 2
 
 
+def test_other_options_of_the_compiler_compile_anew(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """Numba's cache goes by the file of the function alone, and options stand in another one."""
+    monkeypatch.setitem(machine_code.OPTIONS, "fastmath", True)
+    assert not is_read_from_disk(folder)
+    monkeypatch.delitem(machine_code.OPTIONS, "fastmath")
+    assert is_read_from_disk(folder)
+
+
 def test_code_that_was_saved_for_other_types_is_compiled_anew(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """As where two processes save at the same time: the code is found, but that of another signature."""
     found = machine_code.MachineCode._load_overload
@@ -83,12 +93,33 @@ def test_a_torn_file_is_compiled_anew_and_then_read_again(folder: Path, suffix: 
     assert is_read_from_disk(folder)
 
 
+def test_a_torn_index_on_a_full_disk_ends_no_run(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (index,) = folder.rglob("*.nbi")
+    index.write_bytes(b"")
+    monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", full)
+    assert not is_read_from_disk(folder)
+
+
 def test_where_no_folder_may_be_written_each_process_compiles(folder: Path, monkeypatch: pytest.MonkeyPatch):
     shutil.rmtree(folder / "__pycache__", ignore_errors=True)
     (folder / "__pycache__").touch()  # a file: even root cannot write into it
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, "/proc/none")
     assert [is_read_from_disk(folder) for _ in range(2)] == [False, False]
+
+
+def test_a_user_without_a_home_keeps_code_beside_its_source_and_not_where_a_run_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "double.py").write_text(MODULE)
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    (tmp_path / "study").mkdir()
+    monkeypatch.chdir(tmp_path / "study")
+    assert [is_read_from_disk(tmp_path) for _ in range(2)] == [False, True]
+    assert not list(Path().iterdir())
 
 
 LATER = """
