@@ -72,6 +72,10 @@ def test_the_same_question_always_has_the_same_answer(name):
     assert first.tobytes() == second.tobytes()
 
 
+def test_nothing_is_sent():
+    assert local_backend("seasonal", forecaster_params(), (5,)).took == {"calls": 0}
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=SEEDS)
 @settings(max_examples=10, deadline=None)
