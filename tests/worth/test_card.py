@@ -161,6 +161,11 @@ def test_money_is_told_beside_the_verdict(changes: dict[str, object], says: str)
     assert says in card(WORTH | {"money": WORTH["money"] | changes})[2]
 
 
+def test_what_is_known_of_money_takes_no_more_sessions():
+    known = WORTH["money"] | {"state": "WORTH IT", "sessions_needed": 1764}
+    assert "an answer takes" not in card(WORTH | {"money": known})[2]
+
+
 def test_where_money_decides_the_lines_speak_of_gains():
     money = {"decide_by": "money", "money": None, "delta": 0.0, "estimate": 3.2, "interval": [0.4, 6.0]}
     first, second, _ = card(WORTH | money)

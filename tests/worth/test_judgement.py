@@ -9,7 +9,7 @@ import pytest
 
 from stages.tables.forecasts import is_untrained
 from stages.worth.judgement import _round, judge_worth, last_weights
-from stages.worth.series import terms_of
+from stages.worth.series import cells_of, terms_of
 from stages.worth.verdict import judge
 from tests.scoring.simulated import FIRST_DAY
 from tests.worth.studies import DAYS, SYMBOLS, sides_of, study_with
@@ -111,6 +111,12 @@ def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to(
     assert max(most["STRONG"], most["WEAK"]) < 60
     assert [symbol for symbol in SYMBOLS if held["shape", f"symbol={symbol}"]] == ["NULL"]
     assert cell_of(document, "shape", "horizon=5")["sessions"] == 0, "the world has one horizon"
+
+
+@pytest.mark.parametrize(("symbols", "alone"), [(["NULL"], []), (["NULL", "WEAK"], ["symbol=NULL", "symbol=WEAK"])])
+def test_symbols_are_compared_one_by_one_where_there_are_several(symbols, alone):
+    cells = cells_of(study_with(universe__symbols=symbols, universe__whitelist=symbols), ["free_mix"])
+    assert [cell.name for cell in cells if cell.name.startswith("symbol=")] == alone
 
 
 def test_a_candidate_that_is_asked_is_not_compared_with_itself():
