@@ -236,6 +236,9 @@ def test_the_usual_size_of_half_hours_by_hand():
 def test_the_weighted_variance_by_hand():
     """Half life 1: 0.5 * old + 0.5 * new, from the overall mean of 4, 0, 8."""
     assert ewma_before(np.array([4.0, 0.0, 8.0]), 0.5).tolist() == [4, 4, 2, 5]
+    assert ewma_before(np.zeros(2), 0.5).tolist() == pytest.approx([1e-6, 5e-7, 2.5e-7]), (
+        "a thousandth of a bp at least"
+    )
 
 
 @pytest.mark.parametrize("half_life_min", [1e-6, 0.01, 1, 60, 1950, 1e6])

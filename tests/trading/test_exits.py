@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from stages.trading.kernels import fill_touches
 from stages.trading.simulate import simulate
 from tests.trading.loop import simulate_by_loop
 from tests.trading.made_markets import FULL, HALF, at, bars, calendar, forecast, strategy, table
@@ -79,6 +80,18 @@ def test_a_short_that_rises_to_its_stop_loses(trade):
     row = the_trade(trade, flat(m70=(100.0, 100.1, 100.0, 100.0)), SHORT)
     assert (row["side"], row["exit_reason"], row["exit_px"]) == (-1, "stop", pytest.approx(100.1))
     assert row["gross_bp"] == pytest.approx(-10.0)
+
+
+@pytest.mark.parametrize("touch", [(100.0, 100.0, 99.9, 100.0), (100.0, 100.1, 100.0, 100.0)], ids=["stop", "target"])
+def test_nothing_is_read_behind_the_last_level(touch, monkeypatch):
+    """Compiled code would read what lies there; the same in plain Python ends with an error."""
+    compiled = the_trade(simulate, flat(m70=touch))
+
+    def in_python(context, *given):
+        fill_touches.py_func(tuple(array.view(np.recarray) for array in context), *given)
+
+    monkeypatch.setattr("stages.trading.simulate.fill_touches", in_python)
+    assert the_trade(simulate, flat(m70=touch)) == compiled
 
 
 @both
