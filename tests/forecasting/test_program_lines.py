@@ -21,6 +21,7 @@ def test_a_question_is_one_line_with_the_rows_it_sends():
     asked = question(2, symbol="AAPL", hist_exog=("rv_5m",), futr_exog=("minute_sin",))
     line = question_line(asked, rows)
     assert line.count(b"\n") == 1
+    assert b'"ts":[1704205800,' in line, "whole seconds"
     assert json.loads(line) == {
         "key": asked.key,
         "symbol": "AAPL",
