@@ -109,6 +109,13 @@ def test_an_open_beyond_the_stop_is_a_gap_and_fills_at_the_open(trade, quartiles
 
 
 @both
+@pytest.mark.parametrize(("quartiles", "stop"), [(LONG, 100.0 * (1.0 - 0.001)), (SHORT, 100.0 * (1.0 + 0.001))])
+def test_an_open_exactly_at_the_stop_is_no_gap(trade, quartiles, stop):
+    row = the_trade(trade, flat(m70=(stop, 101.0, 99.0, 100.0)), quartiles)
+    assert (minute_of(row), row["exit_px"], row["exit_reason"]) == (70, stop, "stop")
+
+
+@both
 def test_the_stop_wins_a_bar_that_touches_both_barriers(trade):
     assert the_trade(trade, flat(m70=(100.0, 100.2, 99.8, 100.0)))["exit_reason"] == "stop"
 

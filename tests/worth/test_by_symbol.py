@@ -10,9 +10,10 @@ from stages.tables.forecasts import MIX, QUANTILES
 from stages.worth.by_symbol import CompareSymbol, SymbolEvidence
 from stages.worth.day_values import compare, symbol_days
 from stages.worth.money import rules_of_sides
-from stages.worth.series import Comparison, LeftOut
+from stages.worth.series import Comparison, LeftOut, cells_of
 from tests.scoring.simulated import FIRST_DAY, as_answered, with_truth
 from tests.trading.made_markets import FULL, METHOD, bars, calendar, strategy
+from tests.worth.studies import study_with
 
 RISE, FALL, NOTHING = [-6.0, 5.0, 20.0, 36.0, 50.0], [-50.0, -36.0, -20.0, -5.0, 6.0], [-8.0, -3.0, 0.0, 3.0, 8.0]
 SHAPES = [Comparison(name, "shape_calibrated", 10) for name in (MIX, "har")]
@@ -67,3 +68,16 @@ def test_each_side_earns_with_its_own_forecasts():
 def test_a_symbol_that_is_not_on_the_whitelist_is_compared_and_earns_nothing():
     found = evidence("B")
     assert (len(found.days), found.net_bp) == (2, {})
+
+
+def test_a_study_asks_for_its_cells_and_trades_the_mix_and_the_two_free_forecasts_that_are_nearest():
+    study, days = study_with(), calendar({FIRST_DAY: FULL})
+    models = pl.DataFrame({"model": [f"free:{MIX}", "free:har", "free:ewma_fhs"], "history_days": [40, 20, 40]})
+    work = CompareSymbol.of(study, strategy("A"), models, days)
+
+    assert work.asked == (study.forecaster.model, study.rules.history_days)
+    assert set(work.compared) == {cell.compared for cell in cells_of(study, [MIX, "har", "ewma_fhs"])}
+    assert {side: (rule.model, rule.rules.history_days) for side, rule in work.rules.items()} == {
+        "asked": work.asked, MIX: (f"free:{MIX}", 40), "ewma_fhs": ("free:ewma_fhs", 40), "har": ("free:har", 20),
+    }  # fmt: skip
+    assert work.calendar is days

@@ -55,6 +55,15 @@ def test_both_sides_trade_the_stated_rule_on_their_own_forecasts_and_no_gate_sta
     }
 
 
+def test_what_was_asked_is_that_of_the_table_of_calls():
+    asked = Bought.of(pl.DataFrame({"session": SESSION_DAYS[:2], "calls": [8, 4], "tokens": [900, 500]}))
+    assert (asked.sessions, asked.calls.tolist(), asked.tokens.tolist()) == (
+        SESSION_DAYS[:2],
+        [8.0, 4.0],
+        [900.0, 500.0],
+    )
+
+
 def test_without_a_notional_days_are_in_bp_and_have_no_price():
     found = days_of(price_per_call=1.0)
     assert found.gross.tolist() == found.net.tolist() == [5.0, 3.0, 0.0, -3.0]
