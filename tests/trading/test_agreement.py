@@ -166,6 +166,7 @@ def test_threads_share_out_whole_sessions_and_every_snapshot_once():
         parts = market.in_parts(count)
         sessions = [set(part.snaps.session.tolist()) for part in parts]
         assert len(parts) <= count
+        assert all(sessions), "no part is empty"
         assert sum(map(len, sessions)) == len(set().union(*sessions)) == len(set(market.snaps.session.tolist()))
         assert np.array_equal(np.concatenate([part.snaps.minute for part in parts]), market.snaps.minute)
 
