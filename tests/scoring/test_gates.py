@@ -171,6 +171,15 @@ def test_equivalence_passes_only_a_proven_agreement(value, se, verdict):
     assert coverage(entry(coverage=value, se=se), coverage_rule="equivalence").verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("rule", "verdict"), [("reject", "INCONCLUSIVE"), ("equivalence", "INCONCLUSIVE"), ("point", "PASS")]
+)
+def test_coverage_without_a_standard_error_is_judged_by_its_value_alone_or_not_at_all(rule, verdict):
+    judged = coverage(entry(se=None), coverage_rule=rule)
+    assert judged.verdict == verdict
+    assert (judged.words == "60 days give no standard error; gates.min_ci_days requires 20") == (rule != "point")
+
+
 def test_a_cell_is_eligible_when_all_three_gates_pass_and_the_controls_hold():
     assert gates(entry())["eligible"]
     assert not gates(entry(rmae=0.96))["eligible"]

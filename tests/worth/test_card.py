@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from stages.worth.card import beside_the_gates, card, many_looks, odds
+from stages.worth.card import beside_the_gates, card, line, many_looks, odds
 from stages.worth.result import Money, Result, Training, e_value, verdict_fields
 from stages.worth.verdict import State, Terms, judge
 
@@ -129,6 +129,13 @@ def test_not_shown():
     )[0]  # fmt: skip
 
 
+def test_a_step_of_a_study_is_told_in_one_line():
+    said = "NOT YET KNOWN. Advantage 4.3 % (-0.8 to 9.8 %), 10 to 1 for, 0.5 to 1 against"
+    assert line(OPEN) == f"38 sessions, 304 calls: {said}"
+    assert line(OPEN | {"rehearsal": True}) == f"38 sessions, a rehearsal: nothing was paid: {said}"
+    assert line(OPEN | {"estimate": None, "sessions": 0, "calls": 0}) == "0 sessions, 0 calls: NOT YET KNOWN"
+
+
 def test_days_that_the_model_may_have_seen_count_for_nothing_and_the_card_says_so():
     training = vars(UNKNOWN) | {"trained_until": "2024-10-01", "sessions_before": 41, "sessions_after": 20}
     says = "41 of 61 sessions lie before the end of its training, 2024-10-01, and count for nothing."
@@ -189,8 +196,8 @@ def test_evidence_is_never_rounded_up_to_what_is_needed():
 
 def test_no_line_speaks_of_significance_or_p_or_breaks():
     for document in (WORTH, NOT_WORTH, OPEN, ENDED):
-        for line in card(document):
-            assert not re.search(r"signific|\bp\b|p-value|\n|  |nan|None", line), line
+        for said in card(document):
+            assert not re.search(r"signific|\bp\b|p-value|\n|  |nan|None", said), said
 
 
 def test_a_verdict_becomes_a_document_of_plain_values_and_that_the_lines():
