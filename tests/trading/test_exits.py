@@ -180,6 +180,12 @@ def test_a_missing_entry_bar_delays_the_entry_and_moves_the_barriers_with_it(tra
 
 
 @both
+def test_the_first_bar_of_a_record_can_be_the_entry(trade):
+    row = the_trade(trade, flat(m61=(100.02, 100.02, 100.0, 100.0)), filled=range(61))
+    assert (minute_of(row, "entry_ts"), row["entry_px"]) == (61, 100.02)
+
+
+@both
 def test_entry_delay_bars_buys_later(trade):
     row = the_trade(trade, flat(m62=(100.04, 100.04, 100.0, 100.0)), entry_delay_bars=2)
     assert (minute_of(row, "entry_ts"), row["entry_px"]) == (62, 100.04)
