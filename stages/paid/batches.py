@@ -126,7 +126,7 @@ def calls_by_session(questions: Iterable[Question]) -> pl.DataFrame:
         day = batch.questions[0].snapshot_utc.date()
         calls, tokens = counts.get(day, (0, 0))
         counts[day] = calls + 1, tokens + most(batch.questions, None).tokens
-    rows = [(day, *of_day) for day, of_day in sorted(counts.items())]
+    rows = [(day, *of_day) for day, of_day in counts.items()]
     return pl.DataFrame(rows, schema={"session": pl.Date, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
 
 

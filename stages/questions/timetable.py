@@ -43,7 +43,6 @@ def timetable(calendar: pl.DataFrame, requests: RequestsParams) -> pl.DataFrame:
 
 
 def _require_possible(table: pl.DataFrame, requests: RequestsParams) -> None:
-    about_the_clock = ("outside_session", "closed", "horizon_past_close")
     inside = table.filter(~pl.col("status").is_in(["outside_span", "skip_session"]))
     if inside.is_empty():
         raise ConfigurationError(
@@ -52,10 +51,9 @@ def _require_possible(table: pl.DataFrame, requests: RequestsParams) -> None:
         )
     for (snapshot,), rows in inside.group_by("snapshot_et", maintain_order=True):
         reasons = set(rows["status"])
-        if reasons <= set(about_the_clock):
-            reason = sorted(reasons)[-1]
+        if "ok" not in reasons:
             raise ConfigurationError(
-                f"requests.snapshots_et {snapshot!r} cannot be asked in any session ({REASONS[reason]}; "
+                f"requests.snapshots_et {snapshot!r} cannot be asked in any session ({REASONS[max(reasons)]}; "
                 f"{requests.question_horizon_min} min are asked): move the snapshot, or shorten requests.horizons_min "
                 "and requests.asked_horizon_min."
             )

@@ -149,7 +149,7 @@ class Cut:
 
     def latest(self, limit: int | None) -> "Cut":
         """The last `limit` rows."""
-        if limit is None or self.rows <= limit:
+        if limit is None:
             return self
         kept: list[tuple[int, int]] = []
         for first, stop in reversed(self.blocks):

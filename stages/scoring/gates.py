@@ -152,7 +152,7 @@ def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
 
 def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
     """The minima that are not met, and no other."""
-    days = "min_ci_days" if params.min_ci_days > params.min_forecast_days else "min_forecast_days"
+    days = max("min_forecast_days", "min_ci_days", key=lambda rule: getattr(params, rule))
     minima = (("outcomes", entry["n"], "min_forecast_outcomes"), ("days", entry["n_days"], days))
     asked = [(f"{n} {unit}", rule, getattr(params, rule)) for unit, n, rule in minima if n < getattr(params, rule)]
     return "; ".join(f"{there}, gates.{rule} requires {least}" for there, rule, least in asked)
@@ -200,7 +200,7 @@ def _detectable(se: float, params: GatesParams) -> str:
 
 def _perfect_proves(se: float, params: GatesParams) -> str:
     room = params.coverage_tol - _z(params.coverage_confidence) * se
-    share = 2.0 * ndtr(room / se) - 1.0 if se > 0 and room > 0 else float(room >= 0)
+    share = 2.0 * ndtr(max(room, 0.0) / se) - 1.0 if se > 0 else 1.0
     return f"a perfect forecaster proves agreement {_percent(share)} of the time"
 
 

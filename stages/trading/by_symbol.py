@@ -103,7 +103,7 @@ class TradeSymbol:
     def __call__(self, symbol: str, usable: tuple[date, ...], *tables: pl.DataFrame) -> dict[str, SymbolSpan]:
         """From the usable sessions of the symbol, and forecasts and bars of each part."""
         bars = dict(zip(self.calendars, tables[1::2], strict=True))
-        forecasts = dict(zip(self.calendars, tables[0::2], strict=True))
+        forecasts = dict(zip(self.calendars, tables[::2], strict=True))
         for part in forecasts.keys() - {SEARCHED}:
             forecasts[part] = _scored(symbol, forecasts[part], bars[part], usable)
 

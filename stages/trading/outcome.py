@@ -52,7 +52,7 @@ class Outcome:
     def released(self) -> Span | None:
         """All open parts as one span."""
         parts = list(self.opened.values())
-        return Span.joined(parts) if len(parts) > 1 else next(iter(parts), None)
+        return Span.joined(parts) if parts else None
 
     @property
     def sealed_words(self) -> str | None:

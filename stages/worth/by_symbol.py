@@ -90,7 +90,7 @@ class CompareSymbol:
         """Both sides of the study, from all symbols; `weights` are the last ones of the mix, by name."""
         found = dict(symbols)
         every = found.values()
-        sources = sorted({name for one in every for name in one.makers})
+        sources = [name for one in every for name in one.makers]
         net_bp = {side: pl.concat([one.net_bp[side] for one in every if side in one.net_bp]) for side in self.rules}
         calibrated = {day for one in every for day in one.calibrated}
         return Sides(

@@ -6,12 +6,15 @@ import polars as pl
 import pytest
 
 from stages.calibration import methods
-from stages.calibration.by_horizon import CorrectHorizon, SymbolOutcomes, beside_of, horizons_of, parts_of
+from stages.calibration.by_horizon import CorrectHorizon, SymbolOutcomes, beside_of, horizons_of, outcomes_of, parts_of
 from stages.calibration.methods import calibrate
 from stages.calibration.mix import calibrated_free
+from stages.calibration.past import with_outcomes
 from stages.errors import DataContractError
+from stages.tables.contract import unpacked
 from stages.tables.forecasts import FREE, Calibrated, FreeWeights, Offsets
 from tests.scoring.simulated import CALIBRATION, with_truth
+from tests.scoring.test_controls import random_walk
 
 SYMBOLS = tuple("ABCDE")
 # The first days are corrected by all symbols, and the grid of `widen` ends where offsets reach its end.
@@ -78,6 +81,22 @@ def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, lat
     assert tuple(map(sum, zip(*(one.at_grid_end for one in corrected), strict=True))) == whole[2]
     assert pl.concat(Calibrated.of(part) for part in parts_of(warmed)).equals(mixed[0])
     assert FreeWeights.of(pl.concat(beside_of(warmed))).equals(mixed[1])
+
+
+def test_outcomes_of_a_symbol_are_those_of_its_bars_asked_and_free_apart():
+    """One of two sessions is not usable, so that its outcomes are void."""
+    asked = with_truth(2, clocks=("10:30",), models=("asked",)).drop("y_bp", "target_ts", "void")
+    free = asked.with_columns(model=pl.lit(f"{FREE}har"))
+    first, second = asked["session"].to_list()
+    bars = random_walk("A", [first, second])
+
+    found = outcomes_of("A", asked, free, bars, (first,))
+
+    for one, forecasts in zip(found, (asked, free), strict=True):
+        known = with_outcomes(forecasts, {"A": bars}, {"A": (first,)})
+        assert (one.rows, one.void, list(one.by_horizon)) == (2, 1, [10])
+        kept = unpacked(one.by_horizon[10])
+        assert kept.select("model", "session", "y_bp").equals(known.select("model", "session", "y_bp"))
 
 
 def test_a_run_without_forecasts_ends_with_what_to_do():

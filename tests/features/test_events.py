@@ -40,6 +40,12 @@ def test_of_two_events_the_next_one_is_counted_down_to():
     assert left[:6] == [1, 0, 3, 2, 1, 0]
 
 
+def test_an_event_that_is_announced_at_the_instant_of_another_is_not_yet_the_next_one():
+    _, left = columns(built((monday(3), "A", monday(-99)), (monday(5), "A", monday(3)))["A"])
+
+    assert left[:6] == [2, 1, 0, 1, 0, None]
+
+
 def test_an_event_of_everybody_concerns_every_symbol_and_one_of_a_symbol_only_that():
     frames = built((monday(5), "*", monday(-1)), (monday(3, days=1), "B", monday(-1)), symbols=("A", "B"))
 

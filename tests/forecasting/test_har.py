@@ -62,7 +62,7 @@ def in_loops(returns: list[list[float]], horizon: int) -> list[float]:
 @pytest.mark.parametrize("today", [1, 37])
 def test_it_is_what_the_definition_gives_a_minute_at_a_time(today):
     rng = np.random.default_rng(today)
-    days = [(rng.lognormal(0, 0.5) * rng.normal(0, 5, 60)).round(6).tolist() for _ in range(7)]
+    days = [(rng.lognormal(0, 0.5) * rng.normal(0, 5, 61)).round(6).tolist() for _ in range(7)]
     days.append(rng.normal(0, 8, today).round(6).tolist())
     rows = window([[0.0, *days[0][1:]], *days[1:]])  # nobody knows the first return of a window
     answered = har(question(9), rows, PARAMS)

@@ -80,6 +80,10 @@ def test_the_same_question_always_has_the_same_answer(name):
     assert first.tobytes() == second.tobytes()
 
 
+def test_nothing_is_sent():
+    assert local_backend("seasonal", forecaster_params(), (5,)).took == {"calls": 0}
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=SEEDS)
 @settings(max_examples=10, deadline=None)
@@ -167,6 +171,43 @@ def test_persistence_without_a_past_says_so():
         persistence(question(5), window([[0.0] * 30]), forecaster_params())
 
 
+def fhs_in_loops(days, asked, params):
+    """The definition, a minute at a time, after the last of these days of bp; the draws are numpy's."""
+    minutes = [(m, r) for day in days for m, r in enumerate(day)]
+    halves = {m // 30: [r for minute, r in minutes if minute // 30 == m // 30] for m, _ in minutes}
+    usual = {half: np.mean(np.square(r)) ** 0.5 for half, r in halves.items()}
+    relative = [r / usual[m // 30] for m, r in minutes]
+    keep = 0.5 ** (1 / params.ewma_half_life_min)
+    variance = [np.mean(np.square(relative))]
+    for r in relative:
+        variance.append(keep * variance[-1] + (1 - keep) * r**2)
+    shocks = [r / v**0.5 for r, v in zip(relative, variance[:-1], strict=True)]
+    size = asked.horizon_min, params.fhs_paths
+    drawn = np.random.default_rng(int(asked.key, 16)).choice(np.array(shocks) - np.mean(shocks), size=size)
+    moves = np.zeros(size)
+    for path in range(size[1]):
+        move, v = 0.0, variance[-1]
+        for step in range(size[0]):
+            r = drawn[step, path] * v**0.5
+            move, v = move + r * usual[(len(days[-1]) + step) // 30], keep * v + (1 - keep) * r**2
+            moves[step, path] = move
+    return [np.quantile(step, np.array(asked.levels) / 100).tolist() for step in moves]
+
+
+def test_filtered_simulation_is_what_the_definition_gives_a_minute_at_a_time():
+    """The first half hour is calm, the second wild; the paths go from one into the other."""
+    rng, params, asked = (
+        np.random.default_rng(9),
+        forecaster_params(fhs_paths=100, ewma_half_life_min=20.0),
+        question(5),
+    )
+    days = [(rng.normal(0, 1, n) * np.where(np.arange(n) < 30, 2, 20)).round(6).tolist() for n in (60, 60, 60, 28)]
+    days[0][0] = 0.0  # nobody knows the first return of a window
+    assert fhs(asked, window(days), params).T.tolist() == [
+        pytest.approx(step, rel=1e-9) for step in fhs_in_loops(days, asked, params)
+    ]
+
+
 def test_filtered_simulation_finds_the_quantiles_of_normal_returns():
     """Moves over h minutes of 5 bp: quantiles at 0.6745 and 1.645 times 5 * sqrt(h) (normal tables)."""
     rng = np.random.default_rng(5)
@@ -203,6 +244,9 @@ def test_the_usual_size_of_half_hours_by_hand():
 def test_the_weighted_variance_by_hand():
     """Half life 1: 0.5 * old + 0.5 * new, from the overall mean of 4, 0, 8."""
     assert ewma_before(np.array([4.0, 0.0, 8.0]), 0.5).tolist() == [4, 4, 2, 5]
+    assert ewma_before(np.zeros(2), 0.5).tolist() == pytest.approx([1e-6, 5e-7, 2.5e-7]), (
+        "a thousandth of a bp at least"
+    )
 
 
 @pytest.mark.parametrize("half_life_min", [1e-6, 0.01, 1, 60, 1950, 1e6])

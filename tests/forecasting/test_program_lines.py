@@ -11,15 +11,17 @@ from tests.forecasting.windows import question, window
 
 
 def test_a_question_is_one_line_with_the_rows_it_sends():
+    begins = 1_704_205_800 + np.array([0, 60, 86_400, 86_460])
     rows = replace(
         window([[9.0, 1.5], [2.0, -0.25]]),
-        ts_us=np.array([0, 60, 86_400, 86_460]) * 1_000_000,
+        ts_us=begins * 1_000_000,
         hist_exog=np.array([[0.5, 3.0], [0.25, 4.0], [0.125, 5.0], [1.0, 6.0]]),
         futr_exog=np.array([[7.0], [8.0]]),
     )
     asked = question(2, symbol="AAPL", hist_exog=("rv_5m",), futr_exog=("minute_sin",))
     line = question_line(asked, rows)
     assert line.count(b"\n") == 1
+    assert b'"ts":[1704205800,' in line, "whole seconds"
     assert json.loads(line) == {
         "key": asked.key,
         "symbol": "AAPL",
@@ -27,7 +29,7 @@ def test_a_question_is_one_line_with_the_rows_it_sends():
         "horizon_min": 2,
         "levels": [5, 25, 50, 75, 95],
         "y_bp": [-3.25, -1.75, 0.25, 0.0],
-        "ts": [0, 60, 86_400, 86_460],
+        "ts": begins.tolist(),
         "minute": [0, 1, 0, 1],
         "hist_exog": {"rv_5m": [0.5, 0.25, 0.125, 1.0], "minute_sin": [3.0, 4.0, 5.0, 6.0]},
         "futr_exog": {"minute_sin": [7.0, 8.0]},

@@ -1,5 +1,6 @@
 """Packing: many snapshots in one request, licensed by a proof, answers kept as if bought alone."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from stages.errors import BudgetStop, ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.paid import batches
-from stages.paid.batches import packed, per_snapshot
+from stages.paid.batches import calls_by_session, packed, per_snapshot
 from stages.paid.locks import Attempts
 from tests.support.contexts import ContextFactory, asked, questions, states
 from tests.support.timegpt_server import TimeGPTServer
@@ -18,6 +19,13 @@ def test_packing_needs_a_proof(contexts: ContextFactory, server: TimeGPTServer):
     with pytest.raises(ConfigurationError, match="`make prove-independence`, which asks the service once"):
         contexts.backend(pack="snapshots").answer([asked()])
     assert server.sent == 0
+
+
+def test_calls_of_a_session_are_one_a_snapshot_with_the_tokens_of_its_symbols():
+    """Two symbols at two snapshots of 3 September and one of the 4th: 1,100 rows, and 7 values for 20 minutes, each."""
+    asked_for = [asked(symbol, snapshot).question for symbol in ("AAA", "BBB") for snapshot in (24, 0, 1)]
+    tokens = 2 * (1100 + 7 * 20)
+    assert calls_by_session(asked_for).rows() == [(date(2024, 9, 3), 2, 2 * tokens), (date(2024, 9, 4), 1, tokens)]
 
 
 def test_a_proof_costs_two_requests_and_keeps_its_answers(contexts: ContextFactory, server: TimeGPTServer):

@@ -310,6 +310,8 @@ def test_a_signal_ends_the_run_and_the_program_at_once_and_what_it_answered_is_k
         open("pid", "w").write(str(os.getpid()))
         for question in questions():
             answer(question)
+            while not os.path.exists("store/" + question["key"][:2] + "/" + question["key"][2:] + ".json"):
+                time.sleep(0.01)
             time.sleep(0.3)
             os.kill(os.getppid(), {int(signum)})
             time.sleep(60)

@@ -15,6 +15,7 @@ from stages.paid.identity import STORE, begun_store, id_at, known_elsewhere, kno
 from stages.paid.limits import set_standing_limit
 from stages.paid.locks import lock
 from stages.paid.moving import move_store
+from stages.paid.program_door import answer_store
 from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
 from tests.questions.markets import requests_params
@@ -68,6 +69,18 @@ def test_who_only_looks_begins_nothing(repository: Path):
     open_context(forecaster(), api(mode="offline"))
     assert not store_root().exists()
     assert not (repository / ".git/forecasts").exists()
+
+
+def test_rescued_answers_lie_by_the_id_of_their_store_and_by_its_place_where_it_has_none(
+    repository: Path, tmp_path: Path
+):
+    begun, *others = (
+        {folder.name for folder in answer_store(api(), store, None).rescue.outside}
+        for store in (begun_store(), LocalStore(tmp_path / "one"), LocalStore(tmp_path / "other"))
+    )
+    number = id_at(STORE, known_store())
+    assert begun == {f"rescued-{number}", f"forecasts-rescued-{number}"}
+    assert [len(names) for names in (*others, others[0] & others[1])] == [2, 2, 0]
 
 
 def test_a_cache_that_was_moved_without_its_store_stops_everybody_and_names_both_places(

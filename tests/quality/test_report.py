@@ -1,6 +1,7 @@
 """The report says what was found, the same way every time, and the stop names what to repair."""
 
 import json
+import pickle
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from stages.errors import DataContractError
 from stages.io.files import read_json, write_json
 from stages.quality.across import check_symbols
+from stages.quality.gate import check_one_symbol, check_symbol
 from stages.quality.report import quality_report, require_sound
-from stages.quality.verdicts import usable_sessions, verdict_alone
+from stages.quality.verdicts import HardFailure, usable_sessions, verdict_alone
 from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, minutes
 
 MANIFEST = {"source": "mine", "uri_template": "bars/{symbol}.parquet", "files": []}
@@ -33,6 +35,20 @@ def test_a_sound_universe_passes_and_nothing_is_raised() -> None:
 
     assert (report["verdict"], report["hard_failures"], report["warnings"]) == ("pass", [], [])
     require_sound(report, ["AAA", "BBB"])
+
+
+def test_the_bars_of_a_symbol_come_apart_from_what_is_kept_of_all() -> None:
+    whole = check_symbol("AAA", delivery(), dialect(), CALENDAR, QUALITY)
+    bars, kept = check_one_symbol("AAA", delivery(), dialect=dialect(), calendar=CALENDAR, quality=QUALITY)
+
+    assert bars.equals(whole.bars)
+    assert (kept.bars.height, kept.days.equals(whole.days)) == (0, True)
+
+
+def test_a_failure_comes_whole_out_of_another_process() -> None:
+    failure = HardFailure("CMP3", "level_jump: what it says", TUESDAY)
+    again = pickle.loads(pickle.dumps(failure))
+    assert (str(again), vars(again)) == (str(failure), vars(failure))
 
 
 def test_a_dropped_session_is_reported_with_its_reason_and_is_not_usable() -> None:

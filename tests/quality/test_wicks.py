@@ -63,6 +63,14 @@ def test_a_wick_that_other_symbols_have_in_that_minute_is_the_markets_and_one_mi
     assert [int(one.days["PX8"].sum()) for one in late.values()] == [1, 1]
 
 
+@pytest.mark.parametrize(("share", "stays"), [(0.012, True), (0.008, False)])
+def test_another_symbols_wick_counts_from_a_third_of_the_floor(share: float, stays: bool) -> None:
+    """The floor is 3 %."""
+    found = bar(together(AAA=with_wick(0.9, 1.1), BBB=with_wick(1 - share, 1 + share, seed=2))["AAA"], TUESDAY, 90)
+
+    assert (found["low"] < 0.95 * found["close"], found["high"] > 1.05 * found["close"]) == (stays, stays)
+
+
 def test_a_low_of_a_cent_is_nobodys_even_if_all_symbols_have_it() -> None:
     found = together(AAA=with_wick(0.0001), BBB=with_wick(0.0001, seed=2))
 

@@ -29,6 +29,21 @@ def test_sessions_that_follow_each_other_are_one_slice(blocks, runs):
     assert np.shares_memory(cut.of(VALUES), VALUES) == (runs == 1)
 
 
+@pytest.mark.parametrize(
+    ("limit", "blocks"),
+    [
+        (None, [(0, 3), (5, 8), (8, 9)]),
+        (8, [(0, 3), (5, 8), (8, 9)]),
+        (6, [(1, 3), (5, 8), (8, 9)]),
+        (4, [(5, 8), (8, 9)]),  # exactly the last two sessions
+        (3, [(6, 8), (8, 9)]),
+        (1, [(8, 9)]),
+    ],
+)
+def test_the_latest_rows_are_those_of_the_last_sessions_the_first_of_them_in_part(limit, blocks):
+    assert Cut(((0, 3), (5, 8)), (8, 9)).latest(limit) == Cut(tuple(blocks[:-1]), blocks[-1])
+
+
 def test_without_an_earlier_session_the_first_row_s_own_return_is_in_no_digest():
     count = np.arange(10)
     series = Series(count, count, count, VALUES[:10], np.ones(10), pl.DataFrame(), {})

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import ttest_1samp
 from utilsforecast import losses as of_library
 
+from stages.scoring.entries import block_days
 from stages.scoring.inference import block_length, block_lengths, bounds, day_weights
 from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.scoring.metrics import score
@@ -93,9 +94,17 @@ def test_block_lengths_of_many_series_are_those_of_each():
     assert block_lengths(series.reshape(3, 1, 80)).shape == (3, 1)
 
 
+@pytest.mark.parametrize(("days", "length"), [(19, None), (20, 1), (59, 1), (60, 11)])
+def test_a_cell_draws_its_days_singly_while_few_then_in_blocks_of_the_middle_length(days, length):
+    """Of sixty days a trend needs blocks of 11, runs of ten blocks of 20, and days that alternate blocks of 10."""
+    day = np.arange(days)
+    series = np.stack([day, day // 10 % 2, day % 2]).astype(float)
+    assert block_days(series[None], GATES) == [length]
+
+
 @pytest.mark.parametrize("draws", [1, 2, 200])
 def test_bounds_have_the_bits_of_numpys_quantiles(draws):
-    drawn, shares = RNG.normal(size=(3, 2, draws)), [0.0, 0.01, 0.05, 0.95, 1.0]
+    drawn, shares = RNG.normal(size=(3, 2, draws)), [0.0, 0.01, 0.05, 0.5, 0.95, 1.0]
     assert bounds(drawn, shares).tobytes() == np.quantile(drawn, shares, axis=-1).tobytes()
 
 

@@ -171,6 +171,15 @@ def test_equivalence_passes_only_a_proven_agreement(value, se, verdict):
     assert coverage(entry(coverage=value, se=se), coverage_rule="equivalence").verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("rule", "verdict"), [("reject", "INCONCLUSIVE"), ("equivalence", "INCONCLUSIVE"), ("point", "PASS")]
+)
+def test_coverage_without_a_standard_error_is_judged_by_its_value_alone_or_not_at_all(rule, verdict):
+    judged = coverage(entry(se=None), coverage_rule=rule)
+    assert judged.verdict == verdict
+    assert (judged.words == "60 days give no standard error; gates.min_ci_days requires 20") == (rule != "point")
+
+
 def test_a_cell_is_eligible_when_all_three_gates_pass_and_the_controls_hold():
     assert gates(entry())["eligible"]
     assert not gates(entry(rmae=0.96))["eligible"]
@@ -187,16 +196,29 @@ def test_inconclusive_evidence_keeps_a_cell_out_unless_params_let_it_through():
     assert not gates(entry(0.96), inconclusive="warn")["eligible"]
 
 
-@pytest.mark.parametrize(("n", "percent"), [(42, 12), (84, 26), (252, 51), (1008, 80)])
-def test_the_odds_of_a_perfect_forecaster_under_the_literal_rule_are_those_of_the_binomial(n, percent):
+@pytest.mark.parametrize(
+    ("n", "tolerance", "percent"),
+    [
+        (42, 0.02, 12),
+        (84, 0.02, 26),
+        (252, 0.02, 51),
+        (1008, 0.02, 80),
+        (50, 0.08, 80),  # in floats 50 x (0.5 + 0.08) is less than 29
+        (125, 0.092, 97),  # and 125 x (0.5 - 0.092) more than 51
+        (4, 0.3, 88),  # neither none nor all of four: 14 / 16
+        (10, 0.5, 100),
+        (10, 0.6, 100),
+    ],
+)
+def test_the_odds_of_a_perfect_forecaster_under_the_literal_rule_are_those_of_the_binomial(n, tolerance, percent):
     # Source of the expected odds: 200,000 draws of a fair coin, within three standard errors.
     cell = entry() | {"n": n, "n_days": n}
     tossed = np.random.default_rng(n).binomial(n, 0.5, 200_000)
 
-    words = coverage(cell, policy="point", coverage_rule="point").words
+    words = coverage(cell, policy="point", coverage_rule="point", coverage_tol=tolerance).words
 
     assert words == f"with {n} independent outcomes a perfect forecaster passes {percent} % of the time"
-    assert np.mean(np.abs(tossed / n - 0.5) <= 0.02 + 1e-9) == pytest.approx(percent / 100, abs=0.005 + 0.0035)
+    assert np.mean(np.abs(tossed / n - 0.5) <= tolerance + 1e-9) == pytest.approx(percent / 100, abs=0.005 + 0.0035)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +269,7 @@ def test_low_power_is_said():
         "a true coverage off by 0.095 is caught four times out of five (low power)"  # 0.02 + (1.645 + 0.842) * 0.03
     )
     assert "low power" not in coverage(entry(se=0.01)).words
+    assert "low power" not in coverage(entry(se=0.0), coverage_tol=0.0).words
 
 
 def test_the_stated_power_of_the_skill_gate_holds():

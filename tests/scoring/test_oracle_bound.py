@@ -38,17 +38,31 @@ def market() -> pl.DataFrame:
 
 
 def test_by_hand_on_two_days():
-    # The plant says 1 and 1, the outcomes are 3 and 5: the oracle misses by 2 and 4, rMAE 6/8. The forecast is ahead of
-    # it by 1 and 3 bp: 2 a day on average, with a standard error of sqrt(2) / sqrt(2) = 1.
-    frame = with_truth(2, clocks=("10:30",), models=("asked",)).with_columns(y_bp=pl.Series([3.0, 5.0]))
+    # The plant says 1 and 1, the outcomes are 3 and 7: the oracle misses by 2 and 6, rMAE 8/10. The forecast is ahead
+    # of it by 1 and 5 bp: 3 a day on average, with a standard error of sqrt(8) / sqrt(2) = 2.
+    frame = with_truth(2, clocks=("10:30",), models=("asked",)).with_columns(y_bp=pl.Series([3.0, 7.0]))
     plant = frame.select(*KEY, planted_bp=1.0, oracle_mae_bp=3.0, persistence_mae_bp=4.0)
-    forecast = told(frame, pl.Series([2.0, 4.0]))
+    forecast = told(frame, pl.Series([2.0, 6.0]))
 
     (raw, calibrated) = oracle_bound([as_answered(forecast)], lambda _: plant)["cells"]
 
-    assert (raw["rmae"], raw["oracle_rmae"], raw["expected_rmae"]) == (2 / 8, 6 / 8, 3 / 4)
-    assert (raw["lead_se"], raw["alarm"], raw["version"]) == (2.0, False, "raw")
+    assert (raw["rmae"], raw["oracle_rmae"], raw["expected_rmae"]) == (2 / 10, 8 / 10, 3 / 4)
+    assert (raw["lead_se"], raw["alarm"], raw["version"]) == (1.5, False, "raw")
     assert calibrated == raw | {"version": "calibrated"}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "lead_se", "alarm"),
+    [([10.0, 11.0, 12.0], 19.052559, False), ([10.1, 11.1, 12.1], 19.225764, True), ([-9.0, -1e-6, 9.0], 0.0, False)],
+)
+def test_on_three_days_an_alarm_takes_nineteen_errors_of_students_t(ahead, lead_se, alarm):
+    """With two degrees of freedom it exceeds 19.207 as rarely as a normal exceeds 3."""
+    frame = with_truth(3, clocks=("10:30",), models=("asked",)).with_columns(y_bp=20.0)
+    plant = frame.select(*KEY, planted_bp=0.0, oracle_mae_bp=1.0, persistence_mae_bp=1.0)
+
+    cell, _ = oracle_bound([as_answered(told(frame, pl.Series(ahead)))], lambda _: plant)["cells"]
+
+    assert (str(cell["lead_se"]), cell["alarm"]) == (str(lead_se), alarm)  # as text: a zero has no sign
 
 
 def test_an_honest_forecaster_raises_no_alarm_even_if_it_knows_the_plant(market):

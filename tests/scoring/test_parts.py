@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from stages.scoring.metrics import score
+from stages.scoring.metrics import ScoresTogether, pooled_scores, score
 from stages.scoring.tournament import coverage_by_time, reliability
 from tests.scoring.in_parts import hits_by_clock, oracle_bound, propose
 from tests.scoring.simulated import FIRST_DAY, GATES, by_every_method, with_truth
@@ -32,6 +32,14 @@ def test_scores_and_the_proposed_calibration(whole, parts):
     assert apart == at_once
     assert max(entry["n_days"] for entry in apart["pooled"]) == 80
     assert propose(parts, apart, PARAMS) == propose([whole], at_once, PARAMS)
+
+
+def test_scores_over_all_symbols_need_no_entries_of_each(whole, parts):
+    together = ScoresTogether()
+    for part in parts:
+        together.add(pooled_scores(part))
+    found = {scope: entries for scope, entries in together.document(PARAMS).items() if entries}
+    assert found == {"pooled": score([whole], PARAMS, "cqr")["pooled"]}
 
 
 def test_what_a_plot_shows(whole, parts):

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.errors import ConfigurationError
@@ -27,6 +27,8 @@ def test_34_sessions_after_20_to_choose_on_and_1_between_are_folds_of_10_and_3()
     assert (second.train.sessions, second.trade.sessions) == (tuple(days(34)[:30]), tuple(days(34)[31:]))
 
 
+@example(n=21, train=20, fold=10, embargo=1)
+@example(n=22, train=20, fold=10, embargo=1)
 @given(n=st.integers(1, 90), train=st.integers(20, 40), fold=st.integers(1, 15), embargo=st.integers(1, 3))
 def test_what_is_chosen_on_ends_an_embargo_before_what_is_traded_and_folds_share_no_session(n, train, fold, embargo):
     sessions = days(n)

@@ -16,7 +16,7 @@ from stages.trading.market import markets_of
 from stages.trading.performance import Book, book_of
 from stages.trading.simulate import simulate
 from stages.trading.strategy import Strategy
-from stages.trading.trade_grid import Market, blocks_of, trade_block, trade_grid
+from stages.trading.trade_grid import Market, blocks_of, trade_block, trade_grid, trade_in_blocks
 from tests.trading.loop import simulate_by_loop
 from tests.trading.made_markets import FULL, bars, calendar, forecast, random_market, strategy, table, trade_here
 
@@ -166,6 +166,7 @@ def test_threads_share_out_whole_sessions_and_every_snapshot_once():
         parts = market.in_parts(count)
         sessions = [set(part.snaps.session.tolist()) for part in parts]
         assert len(parts) <= count
+        assert all(sessions), "no part is empty"
         assert sum(map(len, sessions)) == len(set().union(*sessions)) == len(set(market.snaps.session.tolist()))
         assert np.array_equal(np.concatenate([part.snaps.minute for part in parts]), market.snaps.minute)
 
@@ -177,6 +178,14 @@ def test_a_grid_is_its_blocks_one_after_the_other():
     shuffled = {name: trade_block(name, pieces[name], market) for name in reversed(pieces)}
     assert_same_books([book for name in sorted(shuffled) for book in shuffled[name]], trade_here(chosen, market))
     assert trade_here([], market) == []
+
+
+def test_an_engine_trades_a_grid_as_it_is_traded_here():
+    def run(work, blocks, _):
+        return {name: work(name, block) for name, block in blocks.items()}
+
+    chosen, market = variants()[::23], Market(BARS, FORECASTS, CALENDAR)
+    assert_same_books(trade_in_blocks(run, chosen, market), trade_here(chosen, market))
 
 
 def test_a_symbol_whose_cell_is_closed_earns_nothing_in_the_grid():

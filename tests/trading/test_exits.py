@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from stages.trading.kernels import fill_touches
 from stages.trading.simulate import simulate
 from tests.trading.loop import simulate_by_loop
 from tests.trading.made_markets import FULL, HALF, at, bars, calendar, forecast, strategy, table
@@ -81,6 +82,18 @@ def test_a_short_that_rises_to_its_stop_loses(trade):
     assert row["gross_bp"] == pytest.approx(-10.0)
 
 
+@pytest.mark.parametrize("touch", [(100.0, 100.0, 99.9, 100.0), (100.0, 100.1, 100.0, 100.0)], ids=["stop", "target"])
+def test_nothing_is_read_behind_the_last_level(touch, monkeypatch):
+    """Compiled code would read what lies there; the same in plain Python ends with an error."""
+    compiled = the_trade(simulate, flat(m70=touch))
+
+    def in_python(context, *given):
+        fill_touches.py_func(tuple(array.view(np.recarray) for array in context), *given)
+
+    monkeypatch.setattr("stages.trading.simulate.fill_touches", in_python)
+    assert the_trade(simulate, flat(m70=touch)) == compiled
+
+
 @both
 def test_a_short_that_falls_to_its_target_gains(trade):
     row = the_trade(trade, flat(m70=(100.0, 100.0, 99.9, 100.0)), SHORT)
@@ -93,6 +106,13 @@ def test_an_open_beyond_the_stop_is_a_gap_and_fills_at_the_open(trade, quartiles
     row = the_trade(trade, flat(m70=(open_px, 101.0, 99.0, 100.0)), quartiles)
     assert (minute_of(row), row["exit_px"], row["exit_reason"]) == (70, open_px, "gap")
     assert row["gross_bp"] == pytest.approx(-50.0)
+
+
+@both
+@pytest.mark.parametrize(("quartiles", "stop"), [(LONG, 100.0 * (1.0 - 0.001)), (SHORT, 100.0 * (1.0 + 0.001))])
+def test_an_open_exactly_at_the_stop_is_no_gap(trade, quartiles, stop):
+    row = the_trade(trade, flat(m70=(stop, 101.0, 99.0, 100.0)), quartiles)
+    assert (minute_of(row), row["exit_px"], row["exit_reason"]) == (70, stop, "stop")
 
 
 @both
@@ -156,6 +176,12 @@ def test_a_session_that_ends_without_bars_ends_the_position_at_the_last_close(tr
 @both
 def test_a_missing_entry_bar_delays_the_entry_and_moves_the_barriers_with_it(trade):
     row = the_trade(trade, flat(m61=(100.02, 100.02, 100.0, 100.0)), filled=[60])
+    assert (minute_of(row, "entry_ts"), row["entry_px"]) == (61, 100.02)
+
+
+@both
+def test_the_first_bar_of_a_record_can_be_the_entry(trade):
+    row = the_trade(trade, flat(m61=(100.02, 100.02, 100.0, 100.0)), filled=range(61))
     assert (minute_of(row, "entry_ts"), row["entry_px"]) == (61, 100.02)
 
 

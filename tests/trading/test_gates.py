@@ -180,6 +180,11 @@ def test_books_without_skill_pass_as_rarely_as_the_words_claim():
     assert passed / 2000 == pytest.approx(0.10, abs=3 * sqrt(0.1 * 0.9 / 2000))
 
 
+def test_without_a_session_there_is_none_to_judge():
+    gate = trading_gates(replace(GOOD, sessions=0, trades=0, sharpe=None, sharpe_se=None), gates())["oos_sharpe"]
+    assert gate.words == "There is no session to judge."
+
+
 def test_a_sharpe_ratio_that_is_not_defined_says_what_it_takes():
     gate = trading_gates(replace(GOOD, sharpe=None, sharpe_se=None), gates())["oos_sharpe"]
     assert gate.words == "A Sharpe ratio needs at least 20 sessions, and daily results that differ."

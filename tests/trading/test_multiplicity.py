@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from stages.trading import multiplicity, performance
-from stages.trading.multiplicity import deflated_sharpe, effective_trials, expected_best_sharpe, overfitting_probability
+from stages.trading.multiplicity import (
+    deflated_sharpe,
+    effective_trials,
+    expected_best_sharpe,
+    overfitting_probability,
+    superior_ability_p,
+)
 
 
 def luck(seed: int, sessions: int = 120, variants: int = 20, correlation: float = 0.0) -> np.ndarray:
@@ -38,6 +44,13 @@ def test_one_trial_is_not_deflated():
 def test_the_expected_best_of_luck_is_what_simulation_shows():
     best = [session_sharpes(luck(seed, 250, 50)).max() for seed in range(400)]
     assert expected_best_sharpe(1 / 250, 50) == pytest.approx(np.mean(best), rel=0.04)
+
+
+@pytest.mark.parametrize(("sessions", "enough"), [(19, False), (20, True)])
+def test_twenty_sessions_are_enough_for_both_figures_and_no_fewer(sessions, enough):
+    daily = luck(1, sessions, 3)
+    assert (superior_ability_p(daily, 50, 7) is not None) == enough
+    assert (deflated_sharpe(daily[:, 0], 0.05, 3) is not None) == enough
 
 
 def test_more_trials_leave_less():
@@ -103,6 +116,7 @@ def test_overfitting_needs_two_different_variants_and_enough_days():
     assert overfitting_probability(luck(0, 120, 1), 8) is None
     assert overfitting_probability(np.hstack([luck(0, 120, 1)] * 3), 8) is None
     assert overfitting_probability(luck(0, 15, 5), 8) is None
+    assert overfitting_probability(luck(0, 16, 2), 8) is not None
 
 
 def test_overfitting_agrees_with_a_slow_reading_of_the_paper():

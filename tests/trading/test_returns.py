@@ -48,11 +48,19 @@ def test_months_add_up_as_in_quantstats_without_compounding():
 
 def test_what_is_undefined_is_none_and_not_a_number():
     assert sortino(np.full(30, 2.0)) is None
-    assert sortino(DAILY[:19]) is None
-    assert volatility(DAILY[:1]) is None
     assert beta(DAILY, np.zeros(60)) is None
     still = pl.DataFrame({"session": WEEKDAYS, "net_bp": np.zeros(60)})
     assert rolling_sharpe(still, 21).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("figure", "least"),
+    [(sharpe, 20), (sortino, 20), (volatility, 2), (lambda daily: beta(daily, MARKET[: len(daily)]), 20)],
+    ids=["sharpe", "sortino", "volatility", "beta"],
+)
+def test_a_ratio_takes_twenty_sessions_and_a_deviation_two(figure, least):
+    assert figure(DAILY[: least - 1]) is None
+    assert figure(DAILY[:least]) is not None
 
 
 @pytest.mark.parametrize(("sessions", "days"), [(41, None), (42, 21), (251, 21), (252, 126)])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from stages.trading.rules import SymbolCosts, Views, expected_value_bp, views
+from stages.trading.rules import SymbolCosts, Views, expected_value_bp, lost_to_target, saved_by_stop, views
 from tests.trading.made_markets import RULES
 
 # 100 dollars, half a bp and a tick of one cent a side: 3 bp for the round trip.
@@ -50,6 +50,12 @@ def test_strength_is_the_median_move_in_sigmas():
 def test_the_expected_value_of_a_certain_move_is_what_the_target_leaves_after_costs():
     certain = view(25.0, 25.0, 25.0)
     assert expected_value_bp(certain, np.array([0.001]), (1.0, 0.8))[0] == pytest.approx(8.0 - 3.0)
+
+
+def test_a_certain_move_to_a_barrier_itself_gains_and_loses_nothing_by_it():
+    moves, barrier = np.array([8.0, -8.0]), np.full(2, 8.0)
+    for cut in (lost_to_target(moves, np.zeros(2), barrier), saved_by_stop(moves, np.zeros(2), barrier)):
+        assert cut.tolist() == [0.0, 0.0]
 
 
 def test_a_target_nearer_than_the_costs_can_never_pay():

@@ -11,8 +11,11 @@ from stages.trading.trials import (
     context_of,
     earlier_contexts_of,
     evaluated,
+    judged_worth,
+    looks,
     opened,
     prior_sharpe_var,
+    prior_studies,
     prior_trials,
     under_todays_names,
 )
@@ -177,3 +180,13 @@ def test_entries_from_before_ratios_were_logged_count_and_say_nothing_of_the_var
 def test_rows_of_a_table_read_as_text_are_the_same_entry():
     assert judged(PARAMS, "a", sharpe=1.5) == judged(PARAMS, "a", sharpe="1.5", sessions="60")
     assert judged(PARAMS, "a", sharpe=None) == judged(PARAMS, "a", sharpe="")
+
+
+def test_a_study_of_worth_counts_once_for_its_forecaster_and_source_and_at_every_length_it_was_looked_at():
+    other = with_value("forecaster.model", "x"), with_value("source.name", "x")
+    log = [judged_worth(PARAMS, name, sessions) for name, sessions in (("w1", 5), ("w1", 10), ("w1", 10), ("w2", 0))]
+    log += [*(judged_worth(params, "w3", 5) for params in other), judged(PARAMS, "a")]
+    family = PARAMS["source"]["name"], PARAMS["forecaster"]["model"]
+
+    assert [prior_studies(log, now, *family) for now in ("w1", "w2", "w4")] == [1, 1, 2]
+    assert [looks(log, name) for name in ("w1", "w2", "w4")] == [2, 0, 0]

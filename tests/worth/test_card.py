@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from stages.worth.card import beside_the_gates, card, many_looks, odds
+from stages.worth.card import beside_the_gates, card, line, many_looks, odds
 from stages.worth.result import Money, Result, Training, e_value, verdict_fields
 from stages.worth.verdict import State, Terms, judge
 
@@ -77,7 +77,7 @@ def test_not_worth_it():
         "39 % ewma_fhs.",
         "Stop buying. The 34 sessions left of the plan (272 calls) are saved.",
     )
-    better = card(NOT_WORTH | {"most_better": 25.0, "interval": [0.001, 0.0297]})
+    better = card(NOT_WORTH | {"most_better": 20.0, "interval": [0.001, 0.0297]})
     assert better[0].endswith("Better than what is free, surely, but surely by less than 3 %.")
     assert card(NOT_WORTH | {"sessions": 120})[2] == "Stop buying."
 
@@ -102,7 +102,8 @@ def test_not_yet_known():
         ({"step": 1, "calls_a_session": 1}, 2, "Next: make study STEP=1 (1 call)."),
         ({"sessions": 118}, 2, "Next: make study STEP=2 (16 calls)."),
         ({"sessions": 4, "interval": [None, None]}, 0, "4.3 % (no bound yet)."),
-        ({"sessions": 4}, 0, "20 to 1 decides, from 10 sessions on."),
+        ({"sessions": 9}, 0, "20 to 1 decides, from 10 sessions on."),
+        ({"sessions": 10}, 0, "20 to 1 decides."),
         ({"interval": [None, 0.098]}, 0, "(at most 9.8 %)"),
         ({"interval": [0.001, None]}, 0, "(at least 0.1 %)"),
         ({"estimate": -0.00001}, 0, "Advantage 0.0 % ("),
@@ -122,9 +123,17 @@ def test_not_shown():
         "reach the 3 % you asked for."
     )
     assert lines[2] == "Stop, or lower worth.delta in a new study."
+    assert "Better than free, surely (0.6 to 3.6 %, 20 to 1)" in card(ENDED | {"most_better": 20.0})[0]
     assert "Not known to be better than free (-0.6 to 3.6 %, 3 to 1), nor surely less than 3 % better." in card(
         ENDED | {"interval": [-0.006, 0.036], "most_better": 3.0}
     )[0]  # fmt: skip
+
+
+def test_a_step_of_a_study_is_told_in_one_line():
+    said = "NOT YET KNOWN. Advantage 4.3 % (-0.8 to 9.8 %), 10 to 1 for, 0.5 to 1 against"
+    assert line(OPEN) == f"38 sessions, 304 calls: {said}"
+    assert line(OPEN | {"rehearsal": True}) == f"38 sessions, a rehearsal: nothing was paid: {said}"
+    assert line(OPEN | {"estimate": None, "sessions": 0, "calls": 0}) == "0 sessions, 0 calls: NOT YET KNOWN"
 
 
 def test_days_that_the_model_may_have_seen_count_for_nothing_and_the_card_says_so():
@@ -159,6 +168,11 @@ def test_money_is_told_beside_the_verdict(changes: dict[str, object], says: str)
     assert says in card(WORTH | {"money": WORTH["money"] | changes})[2]
 
 
+def test_what_is_known_of_money_takes_no_more_sessions():
+    known = WORTH["money"] | {"state": "WORTH IT", "sessions_needed": 1764}
+    assert "an answer takes" not in card(WORTH | {"money": known})[2]
+
+
 def test_where_money_decides_the_lines_speak_of_gains():
     money = {"decide_by": "money", "money": None, "delta": 0.0, "estimate": 3.2, "interval": [0.4, 6.0]}
     first, second, _ = card(WORTH | money)
@@ -170,15 +184,20 @@ def test_where_money_decides_the_lines_speak_of_gains():
 
 
 def test_evidence_is_never_rounded_up_to_what_is_needed():
-    said = {19.99: "19 to 1", 9.96: "9.9 to 1", 3.0: "3 to 1", 0.15: "0.1 to 1", 0.01: "less than 0.1 to 1"}
-    said |= {12_345.6: "12,345 to 1", 1e6: "1,000,000 to 1", 1_000_001.0: "more than a million to 1"}
+    said = {19.99: "19 to 1", 9.96: "9.9 to 1", 3.0: "3 to 1", 0.15: "0.1 to 1", 0.1: "0.1 to 1"}
+    said |= {
+        0.0999: "less than 0.1 to 1",
+        12_345.6: "12,345 to 1",
+        1e6: "1,000,000 to 1",
+        1_000_001.0: "more than a million to 1",
+    }
     assert {e: odds(e) for e in said} == said
 
 
 def test_no_line_speaks_of_significance_or_p_or_breaks():
     for document in (WORTH, NOT_WORTH, OPEN, ENDED):
-        for line in card(document):
-            assert not re.search(r"signific|\bp\b|p-value|\n|  |nan|None", line), line
+        for said in card(document):
+            assert not re.search(r"signific|\bp\b|p-value|\n|  |nan|None", said), said
 
 
 def test_a_verdict_becomes_a_document_of_plain_values_and_that_the_lines():

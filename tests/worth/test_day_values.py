@@ -42,6 +42,11 @@ def test_one_question_by_hand():
     row = one_question(4.0, [-6.0, -2.0, 1.0, 4.0, 10.0], [-8.0, -3.0, 0.0, 3.0, 8.0]).questions.row(0, named=True)
     assert row[SHAPE] == pytest.approx((1.06 - 0.76) / (0.0755 * 16))
     assert row["direction_calibrated"] == pytest.approx((4 - 3) / (0.2425 * 16))
+    # y = -1, below both medians: the paid one is 2 away and the free one 1. Paid .05*5 .25*1 .5*2 .25*5 .05*11 ->
+    # 3.3/5 = .66, free .05*7 .25*2 .5*1 .25*4 .05*9 -> 2.8/5 = .56.
+    row = one_question(-1.0, [-6.0, -2.0, 1.0, 4.0, 10.0], [-8.0, -3.0, 0.0, 3.0, 8.0]).questions.row(0, named=True)
+    assert row[SHAPE] == pytest.approx((0.56 - 0.66) / (0.0755 * 16))
+    assert row["direction_calibrated"] == pytest.approx((1 - 2) / (0.2425 * 16))
 
 
 def test_the_version_as_answered_is_judged_by_its_own_quantiles():

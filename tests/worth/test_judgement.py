@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from stages.tables.forecasts import is_untrained
-from stages.worth.judgement import _round, judge_worth
-from stages.worth.series import terms_of
+from stages.worth.judgement import _round, judge_worth, last_weights
+from stages.worth.series import cells_of, terms_of
 from stages.worth.verdict import judge
 from tests.scoring.simulated import FIRST_DAY
 from tests.worth.studies import DAYS, SYMBOLS, sides_of, study_with
@@ -71,7 +71,8 @@ def test_days_that_the_model_may_have_been_trained_on_count_for_nothing():
 
 def test_what_lies_wholly_in_the_training_days_is_not_known():
     document, days = judge_worth(study_with(forecaster__trained_until="2030-01-01"), "w1", sides_of())
-    assert (document["state"], document["sessions"], document["estimate"]) == ("NOT YET KNOWN", 0, None)
+    told = [document[name] for name in ("state", "sessions", "estimate", "more_sessions")]
+    assert told == ["NOT YET KNOWN", 0, None, None]
     assert days["before"].all()
 
 
@@ -112,6 +113,12 @@ def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to(
     assert cell_of(document, "shape", "horizon=5")["sessions"] == 0, "the world has one horizon"
 
 
+@pytest.mark.parametrize(("symbols", "alone"), [(["NULL"], []), (["NULL", "WEAK"], ["symbol=NULL", "symbol=WEAK"])])
+def test_symbols_are_compared_one_by_one_where_there_are_several(symbols, alone):
+    cells = cells_of(study_with(universe__symbols=symbols, universe__whitelist=symbols), ["free_mix"])
+    assert [cell.name for cell in cells if cell.name.startswith("symbol=")] == alone
+
+
 def test_a_candidate_that_is_asked_is_not_compared_with_itself():
     document, _ = judge_worth(study_with(), "w1", sides_of())
     assert [cell["cell"] for cell in document["cells"] if cell["cell"].startswith("free=")] == ["free=har"]
@@ -147,6 +154,13 @@ def test_one_day_says_what_a_call_earned_and_no_interval():
         [None, None],
         [None, None],
     )
+
+
+def test_the_weights_of_the_free_forecasts_are_those_of_the_last_session_at_the_primary_horizon():
+    days = [date(2024, 1, day) for day in (2, 3) for _ in range(4)]
+    free = {"session": days, "horizon_min": [10, 10, 20, 20] * 2, "model": ["free:seasonal", "free:har"] * 4}
+    weights = pl.DataFrame(free | {"weight": [0.5, 0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]})
+    assert list(last_weights(weights, study_with()).items()) == [("har", 0.7), ("seasonal", 0.3)]
 
 
 def test_figures_have_nine_decimals_and_what_is_not_finite_is_null():

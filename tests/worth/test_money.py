@@ -55,6 +55,15 @@ def test_both_sides_trade_the_stated_rule_on_their_own_forecasts_and_no_gate_sta
     }
 
 
+def test_what_was_asked_is_that_of_the_table_of_calls():
+    asked = Bought.of(pl.DataFrame({"session": SESSION_DAYS[:2], "calls": [8, 4], "tokens": [900, 500]}))
+    assert (asked.sessions, asked.calls.tolist(), asked.tokens.tolist()) == (
+        SESSION_DAYS[:2],
+        [8.0, 4.0],
+        [900.0, 500.0],
+    )
+
+
 def test_without_a_notional_days_are_in_bp_and_have_no_price():
     found = days_of(price_per_call=1.0)
     assert found.gross.tolist() == found.net.tolist() == [5.0, 3.0, 0.0, -3.0]
@@ -79,19 +88,28 @@ def test_where_two_free_forecasts_earn_the_same_every_day_a_bp_is_planned_in_the
     assert days_of(notional=20_000.0).sd == 2.0
 
 
-def together(first: int) -> MoneyDays:
+def together(first: int, **prices: object) -> MoneyDays:
     """The days of all symbols, of which each has calibrated forecasts from some session on."""
     days = pl.Series(SESSION_DAYS[first:])
     work = CompareSymbol(("asked", 40), [], rules_of_sides(strategy(), dict.fromkeys(net_bp(), ("any", 40))), CALENDAR)
     found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), days, [])) for one in WHITELIST]
     bought = Bought(SESSION_DAYS, np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
-    return work.together(found, {}, bought, WorthParams.model_validate(DOCUMENT["worth"])).money
+    return work.together(found, {}, bought, WorthParams.model_validate(DOCUMENT["worth"] | prices)).money
 
 
 @pytest.mark.parametrize(("days", "sd"), [(1, 1.0), (2, 4.5**0.5)])
 def test_two_days_give_a_deviation_and_one_day_gives_that_of_a_bp(days, sd):
     """The last days of ewma_fhs less har: 0 and -3."""
     assert together(SESSIONS - days).sd == pytest.approx(sd)
+    assert together(SESSIONS - days, notional=20_000.0).sd == pytest.approx(2 * sd)
+
+
+def test_the_order_of_symbols_changes_no_bit():
+    """As they stand these add up to -4.001, from the last on to -4.0009999999999994."""
+    rows = pl.DataFrame({"session": SESSION_DAYS[:1] * 3, "net_bp": [-0.004, -4.0, 0.003]})
+    bought, params = Bought(SESSION_DAYS[:1], np.ones(1), np.ones(1)), WorthParams.model_validate(DOCUMENT["worth"])
+    found, again = (money_days({"asked": one}, bought, params).gross.tobytes() for one in (rows, rows.reverse()))
+    assert found == again
 
 
 def test_sessions_without_a_calibrated_forecast_are_no_days():

@@ -79,8 +79,9 @@ def test_what_is_still_to_come_is_what_follows_the_days_so_far():
     assert more_sessions(np.full(12, 0.03), TERMS) == (19 - 12 + _later(np.full(40, 0.03)),) * 2
 
 
-def test_two_days_so_far_have_a_deviation():
-    first, last = more_sessions(np.array([0.02, 0.08]), TERMS)
+@pytest.mark.parametrize("x", [[0.05], [0.02, 0.08]], ids=["one", "two"])
+def test_two_days_so_far_have_a_deviation_and_one_takes_that_of_the_plan(x: list[float]):
+    first, last = more_sessions(np.array(x), TERMS)
     assert 1 <= first < last
 
 

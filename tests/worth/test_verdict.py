@@ -61,8 +61,8 @@ def test_surely_better_and_surely_by_too_little_is_not_worth_it():
 
 
 def test_evidence_that_was_once_enough_counts_when_the_estimate_comes_back():
-    # E against "at most zero" is above 20 on day 2 only; the mean reaches delta on day 3, of two days at least.
-    better, small = np.log([1.0, 21.0, 2.0, 2.0]), np.zeros(4)
+    # E against "at most zero" reaches 20 on day 2 only; the mean reaches delta on day 3, of two days at least.
+    better, small = np.log([1.0, 20.0, 2.0, 2.0]), np.zeros(4)
     day, worth = decide(better, small, np.array([0.1, 0.02, 0.03, 0.1]), terms(min_days=2))
     assert (day, worth) == (2, True)
 

@@ -137,8 +137,10 @@ def _rows(starts: Ints) -> tuple[Ints, Ints]:
     lengths = np.diff(starts)[1:, None]
     minutes = np.arange(FIRST_MIN, lengths.max(), STEP_MIN)
     rows, left = starts[1:-1, None] + minutes, lengths - minutes
-    order = np.argsort(-left[left > 0], kind="stable")
-    return rows[left > 0][order], left[left > 0][order]
+    some = left > 0
+    rows, left = rows[some], left[some]
+    order = np.argsort(-left, kind="stable")
+    return rows[order], left[order]
 
 
 def _sums(values: NDArray[np.generic], rows: Ints, left: Ints, ahead: Ints) -> Floats:
