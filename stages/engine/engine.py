@@ -59,7 +59,7 @@ Engine = Callable[[Named[P, R], Mapping[str, P]], Iterator[tuple[str, R]]]
 CHOICE_FILE = ".engine"
 CLUSTERS = {"dask": "tcp", "dask+tls": "tls"}  # and how Dask calls it
 LOOK_SEC = 5.0
-FEW_PARTITIONS = 10  # starting processes takes longer than so many save
+FEW_PARTITIONS = 16  # starting processes takes longer than so many save
 MOST_PROCESSES = 4  # unless ENGINE says so: each holds a symbol's span
 
 

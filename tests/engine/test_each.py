@@ -25,8 +25,8 @@ def test_without_a_choice_many_partitions_have_a_few_processes(tmp_path: Path, m
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.delenv("ENGINE", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    assert engine.chosen_engine(10) is engine._loop
-    assert engine.chosen_engine(11).keywords == {"processes": 3}
+    assert engine.chosen_engine(16) is engine._loop
+    assert engine.chosen_engine(17).keywords == {"processes": 3}
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert engine.chosen_engine(500).keywords == {"processes": 4}
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
