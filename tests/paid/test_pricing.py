@@ -1,5 +1,6 @@
 """The price of questions: what is missing, in how many requests, and what is paid already."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import md5
 from pathlib import Path
@@ -12,7 +13,8 @@ from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.model_facts import path_of_facts
-from stages.paid.pricing import paid_span, price, some_of
+from stages.paid.pricing import fitting, paid_span, price, some_of
+from stages.paid.records import path_of
 from stages.runs.scratch import stages_to_run
 from tests.support.contexts import ContextFactory, questions
 from tests.support.timegpt_server import TimeGPTServer
@@ -147,3 +149,13 @@ def test_only_stages_that_new_params_change_are_run_again(tmp_path: Path, monkey
 )
 def test_some_questions_are_the_first_one_in_the_middle_and_the_last(of: str, some: str):
     assert "".join(some_of(of)) == some
+
+
+def test_of_longer_horizons_the_one_under_which_most_answers_are_stored_is_named(tmp_path: Path):
+    store = AnswerStore(LocalStore(tmp_path), None)
+    further = [replace(one.question, horizon_min=h) for one in questions(["AAA", "BBB"], [0]) for h in (30, 40)]
+    for question in further[:3]:  # one of 40 minutes is missing
+        store.local.create(path_of(question.key), b"{}")
+    assert fitting(store, further).startswith(
+        "Longer answers to the same questions are stored: `requests.asked_horizon_min: 30`"
+    )

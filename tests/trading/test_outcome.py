@@ -1,5 +1,6 @@
 """The verdict of a run: what is required, what is not, and what a sealed holdout keeps to itself."""
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -286,3 +287,12 @@ def test_the_leaderboard_leaves_out_what_is_sealed_or_was_never_scored():
         "rmae": None, "over_free_pct": None, "cover": None, "sharpe": None, "oos_sharpe": None, "net_bp": 0.0,
         "trades": 0, "verdict": "FAIL",
     }  # fmt: skip
+
+
+def test_the_benchmark_holds_what_trades_or_the_whitelist_where_nothing_does():
+    def first_day(*trading):
+        outcome = outcome_of(strategy(*trading))
+        outcome.figures["search"].earned.update(STRONG=np.full(30, 3.0), WEAK=np.full(30, 6.0), NULL=np.full(30, 0.0))
+        return outcome.benchmark["net_bp"][0]
+
+    assert (first_day("WEAK"), first_day("STRONG", "WEAK"), first_day()) == (6.0, 4.5, 3.0)

@@ -148,7 +148,9 @@ def test_days_of_a_longer_record_begin_with_those_of_a_shorter_one():
 def test_losses_that_are_computed_wrongly_are_noticed(monkeypatch):
     right = day_values_module._loss
     monkeypatch.setattr(day_values_module, "_loss", lambda kind, y, side: 3.0 * right(kind, y, side))
-    with pytest.raises(DataContractError, match="shape_calibrated is larger than the forecasts' disagreement allows"):
+    with pytest.raises(
+        DataContractError, match="^A 2024-01-01 .* shape_calibrated is larger than the forecasts' disagreement allows"
+    ):
         compare(*pair(20, r2=0.2))
 
 
