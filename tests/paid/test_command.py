@@ -27,7 +27,7 @@ from stages.params.api import ApiParams
 from stages.params.forecaster import ForecasterParams
 from stages.tables.forecasts import is_local, origin
 from tests.forecasting.windows import forecaster_params
-from tests.support.contexts import API, asked
+from tests.support.contexts import API, FORECASTER, asked
 
 LEVEL_BP = [-4.0, -1.0, 0.0, 1.0, 4.0]
 HEAD = """
@@ -366,6 +366,13 @@ def test_what_asks_the_paid_service_refuses_a_program(place, monkeypatch):
         ConfigurationError, match=r"forecaster.name is command .* set forecaster=timegpt and api=online"
     ):
         paid_params("a proof")
+
+
+def test_what_asks_the_paid_service_has_the_params_of_both(monkeypatch):
+    url = {"base_url": "https://api.nixtla.io"}
+    sections = {ForecasterParams: ForecasterParams(**FORECASTER | url), ApiParams: ApiParams(**API)}
+    monkeypatch.setattr("stages.paid.door.read_params", sections.__getitem__)
+    assert paid_params("a proof") == tuple(sections.values())
 
 
 def test_no_page_calls_a_program_timegpt():

@@ -91,6 +91,14 @@ def test_a_month_without_a_forecast_between_others_is_no_envelope_but_an_error()
         cut_sessions(calendar, gone, params(holdout_months=2))
 
 
+def test_nor_over_the_turn_of_a_year():
+    calendar, forecasts = record(140, 5)
+    gone = forecasts.filter(pl.col("session").dt.month() != 12)
+
+    with pytest.raises(ConfigurationError, match="a month between 2024-11 and 2025-01 has no session with forecasts"):
+        cut_sessions(calendar, gone, params(holdout_months=2))
+
+
 def test_a_month_of_one_session_counts_as_a_month():
     calendar, forecasts = record(61, 5)  # the last day is 1 November
     gone = forecasts.filter(pl.col("session").dt.month() != 10)

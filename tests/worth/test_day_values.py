@@ -149,7 +149,7 @@ def test_losses_that_are_computed_wrongly_are_noticed(monkeypatch):
     right = day_values_module._loss
     monkeypatch.setattr(day_values_module, "_loss", lambda kind, y, side: 3.0 * right(kind, y, side))
     with pytest.raises(
-        DataContractError, match="^A 2024-01-01 .* shape_calibrated is larger than the forecasts' disagreement allows"
+        DataContractError, match=r"^A 2024-01-01 .* shape_calibrated is larger than the forecasts' disagreement allows"
     ):
         compare(*pair(20, r2=0.2))
 

@@ -164,4 +164,4 @@ def test_the_weights_of_the_free_forecasts_are_those_of_the_last_session_at_the_
 
 
 def test_figures_have_nine_decimals_and_what_is_not_finite_is_null():
-    assert [_round(value) for value in (1 / 3, -1e-12, float("inf"))] == [0.333333333, 0.0, None]
+    assert [str(_round(value)) for value in (1 / 3, -1e-12, float("inf"))] == ["0.333333333", "0.0", "None"]
