@@ -2,9 +2,8 @@
 
 `trials` writes `sweep.prior_trials` and `sweep.prior_sharpe_var`, which a deflated Sharpe ratio needs, and
 `worth.prior_studies`, which raises the evidence that a verdict of worth needs. Entries of an older log are read under
-today's names. `open-holdout` opens the holdout for the one strategy that the last run
-judged on the search span, as a commit that names the openings before it. `MONTH=2025-02` opens one month of
-`split.holdout_months`.
+today's names. `open-holdout` opens the holdout for the one strategy that the last run judged on the search span, as a
+commit that names the openings before it. `MONTH=2025-02` opens one month of `split.holdout_months`.
 """
 
 from collections.abc import Mapping, Sequence

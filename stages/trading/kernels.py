@@ -148,7 +148,7 @@ def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, day_
     decision = np.empty(len(snapshots), np.int64)
     entries, exit_minute = 0, NEVER
     for c in range(len(snapshots)):
-        if snapshots.session[c] != snapshots.session[c - 1]:  # before the first one nothing has happened yet
+        if c > 0 and snapshots.session[c] != snapshots.session[c - 1]:
             entries, exit_minute = 0, NEVER
         decision[c] = _first_refusal(snapshots[c], verdicts[c], (entries, exit_minute), k_sigma, day_rules)
         if decision[c] == ENTER:
