@@ -88,7 +88,7 @@ def chosen_engine(partitions: int) -> Engine[Any, Any]:
     file = main_root() / CHOICE_FILE
     choice = os.environ.get("ENGINE") or (file.read_text(encoding="utf-8").strip() if file.exists() else "")
     if not choice:
-        processes = min(os.cpu_count() or 1, MOST_PROCESSES) if partitions > FEW_PARTITIONS else 1
+        processes = min(pl.thread_pool_size(), MOST_PROCESSES) if partitions > FEW_PARTITIONS else 1
         choice = f"local:{processes}" if processes > 1 else "loop"
     kind, _, rest = choice.partition(":")
     if choice == "loop":
@@ -118,7 +118,7 @@ def _loop(named: Named[P, R], partitions: Mapping[str, P]) -> Iterator[tuple[str
 def _pool(named: Named[P, R], partitions: Mapping[str, P], processes: int) -> Iterator[tuple[str, R]]:
     from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 
-    threads = max(1, (os.cpu_count() or 1) // processes)
+    threads = max(1, pl.thread_pool_size() // processes)  # of the cores that this process, or container, may use
     for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):  # for the child processes; here both have started
         os.environ.setdefault(name, str(threads))
     context = multiprocessing.get_context("spawn")
