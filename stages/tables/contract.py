@@ -89,10 +89,11 @@ def rounded(frame: pl.DataFrame, decimals: Mapping[str, int]) -> pl.DataFrame:
 
 
 def _rounding(decimals: Mapping[str, int]) -> tuple[list[pl.Expr], list[pl.Expr]]:
-    near = [pl.col(name) for name in decimals]
+    alike = {places: [name for name in decimals if decimals[name] == places] for places in decimals.values()}
+    near = pl.col(list(decimals))
     return (
-        [pl.col(name).round(places) for name, places in decimals.items()],
-        [pl.when(one == 0).then(0.0).otherwise(one).name.keep() for one in near],  # polars takes `+ 0.0` for no change
+        [pl.col(names).round(places) for places, names in alike.items()],
+        [pl.when(near == 0).then(0.0).otherwise(near).name.keep()],  # polars takes `+ 0.0` for no change
     )
 
 
