@@ -128,11 +128,15 @@ def count_unknown(
     behind = {sessions: session.is_in(usable[sessions:]) for sessions in {late for _, late in lookbacks.values()}}
     is_due = {(bars, sessions): behind[sessions] & (m >= bars) for bars, sessions in set(lookbacks.values())}
     due = {lookback: minutes.sum() for lookback, minutes in is_due.items()}
-    counts = {}
-    for name, lookback in lookbacks.items():
-        nulls = features[name].null_count()
-        nulls_due = (is_due[lookback] & features[name].is_null()).sum() if nulls else 0
-        counts[name] = {"nulls": nulls, "due": due[lookback], "nulls_due": nulls_due}
+    unknown = features.select(pl.col(list(lookbacks)).is_null())
+    counts = {
+        name: {
+            "nulls": features[name].null_count(),
+            "due": due[lookback],
+            "nulls_due": (is_due[lookback] & unknown[name]).sum(),
+        }
+        for name, lookback in lookbacks.items()
+    }
     known = features.select(required).drop_nulls()
     return {
         "rows": features.height,
