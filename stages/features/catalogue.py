@@ -208,8 +208,9 @@ def features_of(
 
 def values(frame: pl.DataFrame, keys: Sequence[str], names: Sequence[str], params: FeaturesParams) -> pl.DataFrame:
     """`keys`, and the named features as rounded floats."""
-    found = (feature(name).expression(params).cast(pl.Float64).alias(name) for name in names)
-    return rounded(frame.select(*keys, *found), {name: feature(name).decimals for name in names})
+    found = {name: feature(name) for name in names}
+    exact = {name: one.expression(params).cast(pl.Float64) for name, one in found.items()}
+    return frame.select(*keys, **{name: rounded(exact[name], one.decimals) for name, one in found.items()})
 
 
 def by_the_clock(sessions: pl.DataFrame, number: pl.Series, m: pl.Series, params: FeaturesParams) -> pl.DataFrame:

@@ -76,12 +76,12 @@ KINDS = ("fomc", "cpi", "earnings")  # values of column `event`, in any letter c
 
 def event_today(_: FeaturesParams) -> pl.Expr:
     """1 if any event of today is announced, past or still to come."""
-    return pl.col("events_today") > 0
+    return pl.col("any_today")
 
 
 def event_of(kind: str) -> Builder:
     """1 if an event of this kind today is announced, past or still to come."""
-    return lambda _: pl.col(f"{kind}_today") > 0
+    return lambda _: pl.col(f"{kind}_today")
 
 
 def minutes_to_event(_: FeaturesParams) -> pl.Expr:
@@ -92,8 +92,8 @@ def minutes_to_event(_: FeaturesParams) -> pl.Expr:
 def news_of(
     symbol: str, events: pl.DataFrame, sessions: pl.DataFrame, known_at: pl.Series
 ) -> tuple[pl.DataFrame, NDArray[np.int64]]:
-    """`events_today`, one count a kind, and `next_event` (an instant, null without one), a row whenever one of them may
-    change; and which of these rows is known at each of the given instants.
+    """Whether any event, or one of a kind, is announced for today, and `next_event` (an instant, null without one): a
+    row whenever one of them may change; and which of these rows is known at each of the given instants.
 
     What is known of a session's events changes only at its first minute, and when one is announced or has passed.
     """
@@ -109,12 +109,11 @@ def news_of(
     announced, ahead = pl.col("announced_at") <= pl.col("known_at"), pl.col("event_ts") >= pl.col("known_at")
     news = (
         pl.concat([opens, *(today.select("session", pl.max_horizontal("known_at", change)) for change in changes)])
-        .unique()
         .join(about_it, on="session", how="left")
         .group_by("session", "known_at")
         .agg(
-            events_today=announced.sum(),
-            **{f"{kind}_today": (announced & (pl.col("kind") == kind)).sum() for kind in KINDS},
+            any_today=announced.any(),
+            **{f"{kind}_today": (announced & (pl.col("kind") == kind)).any() for kind in KINDS},
             next_event=pl.col("event_ts").filter(announced & ahead).min(),
         )
         .sort("known_at")

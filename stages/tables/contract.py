@@ -5,7 +5,6 @@ declares, so a hashed file does not depend on the last bits of a sum.
 *Errors*: `DataContractError` naming the schema, the broken rules and the first row that breaks one.
 """
 
-from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal, NamedTuple, Self, cast
 
@@ -26,8 +25,7 @@ class Table(dy.Schema):
         missing = sorted(set(cls.column_names()) - set(frame.columns))
         if missing:
             raise DataContractError(f"table {cls.__name__} lacks the columns {missing}; it has {frame.columns}.")
-        contract = _Contract.of(cls)
-        cast = _in_steps(frame.select(contract.cast), contract.rounding)
+        cast = frame.select(_Contract.of(cls).cast)
         return cls.check(cast.sort(cls.primary_key(), maintain_order=True))  # faster where parts are in order
 
     @classmethod
@@ -57,7 +55,6 @@ class _Contract(NamedTuple):
 
     types: dict[str, pl.DataType]
     cast: list[pl.Expr]
-    rounding: tuple[list[pl.Expr], list[pl.Expr]]
     rules: list[pl.Expr]
 
     @staticmethod
@@ -70,14 +67,12 @@ class _Contract(NamedTuple):
             rules["primary_key"] = _ascends(table.primary_key())  # much faster than to look for a key twice
         return _Contract(
             types={name: column.dtype for name, column in columns.items()},
-            cast=[pl.col(name).cast(column.dtype) for name, column in columns.items()],
-            rounding=_rounding(
-                {
-                    name: column.metadata["decimals"]
-                    for name, column in columns.items()
-                    if column.metadata and "decimals" in column.metadata
-                }
-            ),
+            cast=[
+                rounded(pl.col(name).cast(column.dtype), column.metadata["decimals"])
+                if column.metadata and "decimals" in column.metadata
+                else pl.col(name).cast(column.dtype)
+                for name, column in columns.items()
+            ],
             rules=[rule.fill_null(True).all().alias(name) for name, rule in rules.items()],
         )
 
@@ -91,27 +86,9 @@ def _ascends(key: list[str]) -> pl.Expr:
     return larger
 
 
-def rounded(frame: pl.DataFrame, decimals: Mapping[str, int]) -> pl.DataFrame:
-    """The frame with these columns rounded, and no zero with a sign: a rounded zero's sign differs between processors.
-
-    Two steps, since an expression that needs the rounded number twice would round twice.
-    """
-    return _in_steps(frame, _rounding(decimals))
-
-
-def _rounding(decimals: Mapping[str, int]) -> tuple[list[pl.Expr], list[pl.Expr]]:
-    alike = {places: [name for name in decimals if decimals[name] == places] for places in decimals.values()}
-    near = pl.col(list(decimals))
-    return (
-        [pl.col(names).round(places) for places, names in alike.items()],
-        [pl.when(near == 0).then(0.0).otherwise(near).name.keep()],  # polars takes `+ 0.0` for no change
-    )
-
-
-def _in_steps(frame: pl.DataFrame, steps: Iterable[list[pl.Expr]]) -> pl.DataFrame:
-    for step in steps:
-        frame = frame.with_columns(step)
-    return frame
+def rounded(value: pl.Expr, decimals: int) -> pl.Expr:
+    """A number rounded, and no zero with a sign: a rounded zero's sign differs between processors."""
+    return value.round(decimals).replace(0.0, 0.0)  # polars takes `+ 0.0` for no change
 
 
 def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:
