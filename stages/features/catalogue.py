@@ -13,7 +13,7 @@ minute, also of sessions that the gate dropped.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import polars as pl
@@ -21,7 +21,7 @@ import polars as pl
 from stages.errors import ConfigurationError
 from stages.features import context, formulas
 from stages.features.context import Beside, Context
-from stages.features.minutes import by_the_clock, count_unknown, require_known, with_minute_columns
+from stages.features.minutes import count_unknown, require_known, sessions_of, with_minute_columns
 from stages.params.features import FeaturesParams
 from stages.tables.contract import rounded
 
@@ -184,15 +184,20 @@ def features_of(
     frame = with_minute_columns(bars)
     for ending, lagged in beside.leaders.items():
         frame = context.with_context(frame, lagged, ending)
-    usual = formulas.with_usual_volume(frame, usable, beside.calendar, params.volume_norm_sessions)
-    complete = context.with_events(usual, beside.events, symbol).with_columns(
+    sessions, number = sessions_of(bars, beside.calendar)
+    frame = formulas.with_usual_volume(frame, sessions, number, usable, params.volume_norm_sessions)
+    clock = by_the_clock(sessions, number, bars["m"], params)
+    news, knows = context.news_of(symbol, beside.events, sessions, bars["known_at"])
+    announced = values(news, ("next_event",), [name for name in params.names if feature(name).announced], params)[knows]
+    complete = frame.with_columns(announced["next_event"]).with_columns(
         expression(params).alias(name) for name, expression in SHARED.items()
     )
-    by_clock = [name for name in params.names if feature(name).known_ahead]
-    by_bars = [name for name in params.names if name not in by_clock]
-    minutes, like = by_the_clock(bars, beside.calendar)
-    clock = values(minutes, ("m",), by_clock, params)[like]
-    features = values(complete, INDEX, by_bars, params).with_columns(clock.get_columns()).select(*INDEX, *params.names)
+    by_bars = [name for name in params.names if name not in clock.columns + announced.columns]
+    features = (
+        values(complete, INDEX, by_bars, params)
+        .with_columns(clock.get_columns() + announced.get_columns())
+        .select(*INDEX, *params.names)
+    )
     lookbacks = {
         name: (feature(name).lookback_bars(params), feature(name).lookback_sessions(params)) for name in params.names
     }
@@ -203,8 +208,29 @@ def features_of(
 
 def values(frame: pl.DataFrame, keys: Sequence[str], names: Sequence[str], params: FeaturesParams) -> pl.DataFrame:
     """`keys`, and the named features as rounded floats."""
-    found = (feature(name).expression(params).cast(pl.Float64).alias(name) for name in names)
-    return rounded(frame.select(*keys, *found), {name: feature(name).decimals for name in names})
+    found = {name: feature(name) for name in names}
+    exact = {name: one.expression(params).cast(pl.Float64) for name, one in found.items()}
+    return frame.select(*keys, **{name: rounded(exact[name], one.decimals) for name, one in found.items()})
+
+
+def by_the_clock(sessions: pl.DataFrame, number: pl.Series, m: pl.Series, params: FeaturesParams) -> pl.DataFrame:
+    """What follows from the clock, for rows at minute `m` of the session with this number among the sessions.
+
+    It is the same for all symbols of a run, and kept for the next one.
+    """
+    kinds = sessions.select("n_bars", "is_half", pl.col("session").dt.weekday())
+    whole = _clock_features(tuple(kinds.rows()), params)
+    first = kinds["n_bars"].cum_sum() - kinds["n_bars"]
+    every_minute = whole.height == len(m)
+    return whole if every_minute else whole[first.gather(number) + m]
+
+
+@lru_cache(maxsize=1)
+def _clock_features(kinds: tuple[tuple[int, bool, int], ...], params: FeaturesParams) -> pl.DataFrame:
+    """The same for every minute of sessions with these `n_bars, is_half, weekday`."""
+    sessions = pl.DataFrame(kinds, schema=["n_bars", "is_half", "weekday"], orient="row")
+    minutes = sessions.with_columns(m=pl.int_ranges(0, "n_bars", dtype=pl.Int32)).explode("m")
+    return values(minutes, ("m",), [name for name in params.names if feature(name).known_ahead], params)
 
 
 def is_feature(name: str) -> bool:

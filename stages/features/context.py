@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stages.features.formulas import Builder, ret
 from stages.features.minutes import M, with_returns
@@ -74,12 +76,12 @@ KINDS = ("fomc", "cpi", "earnings")  # values of column `event`, in any letter c
 
 def event_today(_: FeaturesParams) -> pl.Expr:
     """1 if any event of today is announced, past or still to come."""
-    return pl.col("events_today") > 0
+    return pl.col("any_today")
 
 
 def event_of(kind: str) -> Builder:
     """1 if an event of this kind today is announced, past or still to come."""
-    return lambda _: pl.col(f"{kind}_today") > 0
+    return lambda _: pl.col(f"{kind}_today")
 
 
 def minutes_to_event(_: FeaturesParams) -> pl.Expr:
@@ -87,11 +89,15 @@ def minutes_to_event(_: FeaturesParams) -> pl.Expr:
     return (pl.col("next_event") - pl.col("known_at")) / MINUTE
 
 
-def with_events(frame: pl.DataFrame, events: pl.DataFrame, symbol: str) -> pl.DataFrame:
-    """Add `events_today`, one count a kind, and `next_event` (an instant, null without one).
+def news_of(
+    symbol: str, events: pl.DataFrame, sessions: pl.DataFrame, known_at: pl.Series
+) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    """Whether any event, or one of a kind, is announced for today, and `next_event` (an instant, null without one): a
+    row whenever one of them may change; and which of these rows is known at each of the given instants.
 
-    What is known of a session's events changes only when one is announced or has passed.
+    What is known of a session's events changes only at its first minute, and when one is announced or has passed.
     """
+    opens = sessions.select("session", "known_at")
     about_it = events.filter(pl.col("symbol").is_in([EVERYBODY, symbol])).select(
         "announced_at",
         kind=pl.col("event").str.to_lowercase(),
@@ -99,21 +105,18 @@ def with_events(frame: pl.DataFrame, events: pl.DataFrame, symbol: str) -> pl.Da
         session=pl.col("ts").dt.convert_time_zone(NEW_YORK).dt.date(),
     )
     changes = (pl.col("announced_at"), pl.col("event_ts") + MICROSECOND)
-    announced = (
-        pl.concat(about_it.select("session", known_at=change) for change in changes)
-        .unique()
-        .join(about_it, on="session")
-        .filter(pl.col("announced_at") <= pl.col("known_at"))
+    today = opens.join(about_it, on="session")
+    announced, ahead = pl.col("announced_at") <= pl.col("known_at"), pl.col("event_ts") >= pl.col("known_at")
+    news = (
+        pl.concat([opens, *(today.select("session", pl.max_horizontal("known_at", change)) for change in changes)])
+        .join(about_it, on="session", how="left")
         .group_by("session", "known_at")
         .agg(
-            events_today=pl.len(),
-            **{f"{kind}_today": (pl.col("kind") == kind).sum() for kind in KINDS},
-            next_event=pl.col("event_ts").filter(pl.col("event_ts") >= pl.col("known_at")).min(),
+            any_today=announced.any(),
+            **{f"{kind}_today": (announced & (pl.col("kind") == kind)).any() for kind in KINDS},
+            next_event=pl.col("event_ts").filter(announced & ahead).min(),
         )
         .sort("known_at")
     )
-    known = frame.select("known_at", "session").join_asof(
-        announced, on="known_at", by="session", check_sortedness=False
-    )
-    counts = [known[name].fill_null(0) for name in ("events_today", *(f"{kind}_today" for kind in KINDS))]
-    return frame.with_columns(*counts, known["next_event"])
+    first = known_at.search_sorted(news["known_at"]).to_numpy()
+    return news, np.repeat(np.arange(news.height), np.diff(first, append=len(known_at)))

@@ -21,10 +21,10 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from stages.features.minutes import M, root, sessions_of, trailing_mean, trailing_sum
+from stages.features.minutes import M, root, trailing_mean, trailing_sum
 from stages.params.features import FeaturesParams
 from stages.sessions.calendar import FULL_SESSION_MIN
-from stages.sessions.rolling import median, windows_before
+from stages.sessions.rolling import median_before
 
 Builder = Callable[[FeaturesParams], pl.Expr]
 
@@ -87,24 +87,24 @@ def volume_norm(_: FeaturesParams) -> pl.Expr:
 
 
 def with_usual_volume(
-    frame: pl.DataFrame, usable: tuple[date, ...], calendar: pl.DataFrame, sessions: int
+    frame: pl.DataFrame, days: pl.DataFrame, number: pl.Series, usable: tuple[date, ...], sessions: int
 ) -> pl.DataFrame:
     """Add `usual_log_volume`; null until half of `features.volume_norm_sessions` have that minute.
 
     A minute that half days do not have is compared with full sessions only, so the minutes up to their close come
     first.
     """
-    days, number = sessions_of(frame, calendar)
-    day, m = number.to_numpy(), frame["m"].to_numpy()
     is_usable, n_bars = days["session"].is_in(usable).to_numpy(), days["n_bars"].to_numpy()
     by_minute = np.full((days.height, n_bars.max(initial=0)), np.nan)
-    by_minute[day, m] = frame["log_volume"].to_numpy()
+    place = number.to_numpy() * np.int64(by_minute.shape[1]) + frame["m"].to_numpy()
+    by_minute.ravel()[place] = frame["log_volume"].to_numpy()
     usual = np.full_like(by_minute, np.nan)
     for first, last in pairwise([0, *np.unique(n_bars)]):
         long = n_bars >= last
-        windows, before = windows_before(by_minute[long, first:last], is_usable[long], sessions)
-        usual[long, first:last] = median(windows, at_least=max(1, sessions // 2))[before]
-    return frame.with_columns(usual_log_volume=pl.Series(usual[day, m], nan_to_null=True))
+        usual[long, first:last] = median_before(
+            by_minute[long, first:last], is_usable[long], sessions, at_least=max(1, sessions // 2)
+        )
+    return frame.with_columns(usual_log_volume=pl.Series(usual.ravel()[place], nan_to_null=True))
 
 
 N = pl.col("n_bars")

@@ -59,7 +59,8 @@ def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
         "r2_real": pl.col("r2"),
         "hl2": pl.col("log_range") ** 2,
         "gk": 0.5 * pl.col("log_range") ** 2 - OPENING_WEIGHT * pl.col("log_body") ** 2,
-        "tr": pl.max_horizontal("high", before) - pl.min_horizontal("low", before),  # an extremum leaves nulls out
+        "tr": pl.when(before > pl.col("high")).then(before).otherwise("high")  # also without a bar before
+        - pl.when(before < pl.col("low")).then(before).otherwise("low"),
         "tpv": (pl.col("high") + pl.col("low") + pl.col("close")) / 3 * pl.col("volume"),
         "v": pl.col("volume"),
         "log_volume": pl.col("volume").log1p(),
@@ -72,22 +73,11 @@ def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
 
 
 def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """The calendar's rows for the sessions of a frame, and the number of each of its rows' session among them."""
-    opens = frame.select("session", "m").filter(M == 0).drop("m")
-    return opens.join(calendar, on="session", how="left", maintain_order="left"), frame["session"].rle_id()
-
-
-def by_the_clock(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """`n_bars, is_half, weekday, m` for every minute of each kind of session, and which of these each row is like.
-
-    What follows from the clock is computed once a kind, not once a session.
+    """The calendar's rows for the sessions of a frame, with the `known_at` of their first row; and the number of each
+    row's session among them.
     """
-    sessions, number = sessions_of(frame, calendar)
-    kinds = sessions.group_by("n_bars", "is_half", pl.col("session").dt.weekday().alias("weekday")).agg("session")
-    first = pl.col("n_bars").cum_sum() - pl.col("n_bars")
-    starts = kinds.select("session", first=first).explode("session").sort("session")["first"]
-    minutes = pl.int_ranges(0, "n_bars", dtype=pl.Int32)
-    return kinds.drop("session").with_columns(m=minutes).explode("m"), starts.gather(number) + frame["m"]
+    opens = frame.select("session", "known_at", "m").filter(M == 0).drop("m")
+    return opens.join(calendar, on="session", how="left", maintain_order="left"), frame["session"].rle_id()
 
 
 def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
@@ -96,12 +86,16 @@ def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
     The sum runs from the session's open, so a row's last bit depends only on its session so far. Values that leave the
     window may leave a rounding error: clip before taking a root.
     """
-    return pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)).over("session")
+    return _by_session(pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)))
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
     """Mean over the last `window` minutes of this session, of at least `min_obs` values (or all of the window)."""
-    return pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)).over("session")
+    return _by_session(pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)))
+
+
+def _by_session(rolled: pl.Expr) -> pl.Expr:
+    return rolled.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
 
 
 def root(square: pl.Expr) -> pl.Expr:
@@ -134,11 +128,15 @@ def count_unknown(
     behind = {sessions: session.is_in(usable[sessions:]) for sessions in {late for _, late in lookbacks.values()}}
     is_due = {(bars, sessions): behind[sessions] & (m >= bars) for bars, sessions in set(lookbacks.values())}
     due = {lookback: minutes.sum() for lookback, minutes in is_due.items()}
-    counts = {}
-    for name, lookback in lookbacks.items():
-        nulls = features[name].null_count()
-        nulls_due = (is_due[lookback] & features[name].is_null()).sum() if nulls else 0
-        counts[name] = {"nulls": nulls, "due": due[lookback], "nulls_due": nulls_due}
+    unknown = features.select(pl.col(list(lookbacks)).is_null())
+    counts = {
+        name: {
+            "nulls": features[name].null_count(),
+            "due": due[lookback],
+            "nulls_due": (is_due[lookback] & unknown[name]).sum(),
+        }
+        for name, lookback in lookbacks.items()
+    }
     known = features.select(required).drop_nulls()
     return {
         "rows": features.height,

@@ -5,7 +5,6 @@ declares, so a hashed file does not depend on the last bits of a sum.
 *Errors*: `DataContractError` naming the schema, the broken rules and the first row that breaks one.
 """
 
-from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal, NamedTuple, Self, cast
 
@@ -26,8 +25,7 @@ class Table(dy.Schema):
         missing = sorted(set(cls.column_names()) - set(frame.columns))
         if missing:
             raise DataContractError(f"table {cls.__name__} lacks the columns {missing}; it has {frame.columns}.")
-        contract = _Contract.of(cls)
-        cast = _in_steps(frame.select(contract.cast), contract.rounding)
+        cast = frame.select(_Contract.of(cls).cast)
         return cls.check(cast.sort(cls.primary_key(), maintain_order=True))  # faster where parts are in order
 
     @classmethod
@@ -38,7 +36,7 @@ class Table(dy.Schema):
             kept = frame.select(list(contract.types))
             if all(kept.select(contract.rules).row(0)):
                 return cast(dy.DataFrame[Self], kept)
-        try:  # the slow way, which tells what is broken
+        try:  # the slow way, which tells what is broken, if not only the order of the rows
             kept, broken = cls.filter(frame)
         except dy.exc.SchemaError as error:
             raise DataContractError(f"table {cls.__name__} breaks its contract: {error}") from error
@@ -57,7 +55,6 @@ class _Contract(NamedTuple):
 
     types: dict[str, pl.DataType]
     cast: list[pl.Expr]
-    rounding: tuple[list[pl.Expr], list[pl.Expr]]
     rules: list[pl.Expr]
 
     @staticmethod
@@ -65,41 +62,33 @@ class _Contract(NamedTuple):
     def of(table: type[Table]) -> "_Contract":
         """Of this table."""
         columns = table.columns()
-        rules = table._validation_rules(with_cast=False)
+        rules = {name: rule.expr for name, rule in table._validation_rules(with_cast=False).items()}
+        if "primary_key" in rules:
+            rules["primary_key"] = _ascends(table.primary_key())  # much faster than to look for a key twice
         return _Contract(
             types={name: column.dtype for name, column in columns.items()},
-            cast=[pl.col(name).cast(column.dtype) for name, column in columns.items()],
-            rounding=_rounding(
-                {
-                    name: column.metadata["decimals"]
-                    for name, column in columns.items()
-                    if column.metadata and "decimals" in column.metadata
-                }
-            ),
-            rules=[rule.expr.fill_null(True).all().alias(name) for name, rule in rules.items()],
+            cast=[
+                rounded(pl.col(name).cast(column.dtype), column.metadata["decimals"])
+                if column.metadata and "decimals" in column.metadata
+                else pl.col(name).cast(column.dtype)
+                for name, column in columns.items()
+            ],
+            rules=[rule.fill_null(True).all().alias(name) for name, rule in rules.items()],
         )
 
 
-def rounded(frame: pl.DataFrame, decimals: Mapping[str, int]) -> pl.DataFrame:
-    """The frame with these columns rounded, and no zero with a sign: a rounded zero's sign differs between processors.
-
-    Two steps, since an expression that needs the rounded number twice would round twice.
-    """
-    return _in_steps(frame, _rounding(decimals))
-
-
-def _rounding(decimals: Mapping[str, int]) -> tuple[list[pl.Expr], list[pl.Expr]]:
-    near = [pl.col(name) for name in decimals]
-    return (
-        [pl.col(name).round(places) for name, places in decimals.items()],
-        [pl.when(one == 0).then(0.0).otherwise(one).name.keep() for one in near],  # polars takes `+ 0.0` for no change
-    )
+def _ascends(key: list[str]) -> pl.Expr:
+    """Whether each row's key is larger than that of the row before."""
+    larger = pl.lit(value=False)
+    for one in reversed([pl.col(name) for name in key]):
+        before = one.shift(1)
+        larger = (one > before) | ((one == before) & larger)
+    return larger
 
 
-def _in_steps(frame: pl.DataFrame, steps: Iterable[list[pl.Expr]]) -> pl.DataFrame:
-    for step in steps:
-        frame = frame.with_columns(step)
-    return frame
+def rounded(value: pl.Expr, decimals: int) -> pl.Expr:
+    """A number rounded, and no zero with a sign: a rounded zero's sign differs between processors."""
+    return value.round(decimals).replace(0.0, 0.0)  # polars takes `+ 0.0` for no change
 
 
 def instant(*, key: bool = False, nullable: bool = False) -> dy.Datetime:

@@ -43,10 +43,10 @@ def daily_table(
 
 def with_curves(daily: pl.DataFrame) -> pl.DataFrame:
     """Daily rows with `equity_bp`, the running sum from 0, and `drawdown_bp`, its distance below its maximum so far."""
-    summed = daily.sort("symbol", "session").with_columns(equity_bp=pl.col("net_bp").cum_sum().over("symbol"))
-    by_symbol = rounded(summed, {"equity_bp": 6})
+    equity = rounded(pl.col("net_bp").cum_sum().over("symbol"), 6)
+    by_symbol = daily.sort("symbol", "session").with_columns(equity_bp=equity)
     peak = pl.max_horizontal(pl.lit(0.0), pl.col("equity_bp").cum_max().over("symbol"))
-    return rounded(by_symbol.with_columns(drawdown_bp=pl.col("equity_bp") - peak), {"drawdown_bp": 6})
+    return by_symbol.with_columns(drawdown_bp=rounded(pl.col("equity_bp") - peak, 6))
 
 
 def book_curve(daily: pl.DataFrame) -> pl.DataFrame:

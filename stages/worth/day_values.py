@@ -98,7 +98,7 @@ def days_of(rows: pl.DataFrame, symbols: Sequence[str]) -> Days:
     asked = rows.group_by("session").agg(n_questions=pl.col("n").sum())
     days = by_day.join(asked, on="session", how="left", maintain_order="left")
     present = days.filter(2 * pl.col("n_symbols") >= len(set(symbols)))
-    table = rounded(present.select("session", "x", "n_questions", "n_symbols"), {"x": DECIMALS})
+    table = present.select("session", rounded(pl.col("x"), DECIMALS), "n_questions", "n_symbols")
     return Days(table=table, set_aside=days.height - present.height)
 
 

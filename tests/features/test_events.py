@@ -53,6 +53,13 @@ def test_an_event_of_everybody_concerns_every_symbol_and_one_of_a_symbol_only_th
     assert columns(frames["B"])[0] == [1] * 12
 
 
+def test_an_event_of_tomorrow_is_announced_amid_today_and_changes_no_row_of_today():
+    today, left = columns(built((monday(4, days=1), "A", monday(3)), (monday(5), "A", monday(-9)))["A"])
+
+    assert today == [1] * 12
+    assert left == [4, 3, 2, 1, 0, None, 3, 2, 1, 0, None, None]
+
+
 def test_an_event_after_the_close_belongs_to_the_day_of_new_york():
     late = datetime(2024, 1, 9, 2, 0, tzinfo=UTC)  # 21:00 in New York on Monday
     assert columns(built((late, "A", monday(-1)))["A"])[0] == [1] * 6 + [0] * 6
