@@ -11,8 +11,7 @@ from typing import Any
 from stages.io.content import content_hashes
 from stages.io.files import PartitionedTables, read_csv, read_json, read_sheet, read_table
 from stages.io.partitions import Rows
-from stages.quality.verdicts import exceptions_alone
-from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record, rmae_alone
+from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record, exceptions_alone, rmae_alone
 from stages.tables.forecasts import Calibrated
 from stages.tables.market import Bars
 from stages.tables.scores import Cells

@@ -10,8 +10,6 @@ from typing import Any
 
 from stages.errors import DataContractError
 
-PASSED = {"verdict": "pass"}
-
 
 class HardFailure(DataContractError):
     """One hard check of one symbol; `detail` is the sentence with value, param and remedy. The run stops."""
@@ -38,11 +36,6 @@ def verdict_alone(found: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _day(session: str, dropped: bool) -> dict[str, Any]:
     return {"session": session, "dropped": dropped}
-
-
-def exceptions_alone(found: dict[str, Any]) -> dict[str, Any]:
-    """Of a day of the report that passed, only this; any other object as it is."""
-    return PASSED if {"session", "verdict"} <= found.keys() and found["verdict"] == "pass" else found
 
 
 def usable_sessions(report: dict[str, Any]) -> dict[str, tuple[date, ...]]:

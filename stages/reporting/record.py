@@ -16,6 +16,14 @@ Document = Mapping[str, Any]
 SHOWN_BY_SNAPSHOT = ("rmae", "coverage_50")
 
 
+PASSED = {"verdict": "pass"}
+
+
+def exceptions_alone(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a day of the data report that passed, only this; any other object as it is."""
+    return PASSED if {"session", "verdict"} <= found.keys() and found["verdict"] == "pass" else found
+
+
 def rmae_alone(found: dict[str, Any]) -> dict[str, Any]:
     """Of a cell of `metrics.json` what the page draws; any other object as it is."""
     if {"symbol", "metrics"} <= found.keys():
