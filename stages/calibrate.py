@@ -7,11 +7,12 @@ from stages.engine import engine
 from stages.engine.engine import OnTables
 from stages.io.files import read_json, write_table_parts
 from stages.io.parquet import read_distinct
-from stages.io.partitions import Rows, partitions_of
+from stages.io.partitions import Rows, partitions_of, staged
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationParams
 from stages.params.forecaster import ForecasterName
+from stages.params.storage import StorageParams
 from stages.params.worth import MixParams
 from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.tables.forecasts import Calibrated, FreeWeights, Offsets, Quantiles
@@ -41,14 +42,14 @@ def main() -> None:
     horizons = horizons_of(known)
     rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     del known  # large, and the horizons hold it too
-    work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta))
-    corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
-    del horizons
-
-    write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
-    write_table_parts(Offsets, beside_of(corrected), OFFSETS)
-    write_table_parts(Calibrated, parts_of(free), FREE)
-    write_table_parts(FreeWeights, beside_of(free), FREE_WEIGHTS)
+    with staged(CALIBRATED.with_suffix(""), read_params(StorageParams)) as aside:
+        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, aside.writer.put_aside))
+        corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
+        del horizons
+        write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
+        write_table_parts(Offsets, beside_of(corrected), OFFSETS)
+        write_table_parts(Calibrated, parts_of(free), FREE)
+        write_table_parts(FreeWeights, beside_of(free), FREE_WEIGHTS)
     times = len(params.methods)
     at_end, offsets = (sum(counts) for counts in zip(*(one.at_grid_end for one in corrected), strict=True))
     ends = {"widen_at_grid_end": f"{at_end}/{offsets}"} if "widen" in params.methods else {}

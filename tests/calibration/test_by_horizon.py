@@ -70,7 +70,7 @@ def mixed(free: pl.DataFrame, later: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, later, mixed, at_once):
     asked = forecasts("asked", "persistence")
     given = horizons_of(known(asked, free)).values(), horizons_of(known(later, free)).values()
-    work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0)
+    work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0, lambda name, rows: lambda: rows)
     corrected, warmed = [work("", *one)[0] for one in given[0]], [work("", *one)[1] for one in given[1]]
 
     parts = [Calibrated.of(part) for part in parts_of(corrected)]
