@@ -70,7 +70,7 @@ def main() -> None:
 
 def _forecasts(source: Path, span: Span) -> Iterator[pl.DataFrame]:
     """The span's forecasts, a part of the record at a time."""
-    parts = (within(span, part) for part in read_table_parts(Calibrated, source))
+    parts = read_table_parts(Calibrated, source, session=list(span.sessions))
     return (part for part in parts if part.height)
 
 

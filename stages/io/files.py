@@ -34,9 +34,9 @@ def read_table(table: type[T], path: Path, **among: list[Any] | set[Any]) -> dy.
     return table.check(read_rows(path, table.columns(), **among))
 
 
-def read_table_parts(table: type[T], path: Path) -> Iterator[dy.DataFrame[T]]:
+def read_table_parts(table: type[T], path: Path, **among: list[Any] | set[Any]) -> Iterator[dy.DataFrame[T]]:
     """The same, one part at a time, each checked separately."""
-    return (table.check(part) for part in read_parts(path, table.columns()))
+    return (table.check(part) for part in read_parts(path, table.columns(), **among))
 
 
 def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:

@@ -30,9 +30,8 @@ def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
 
 def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> pl.DataFrame:
     """Some of its columns, and only rows whose values are among these."""
-    kept = [pl.col(name).is_in(list(values)) for name, values in among.items()]
     with _read_errors(path):
-        return pl.scan_parquet(path, glob=False).filter(*kept).select(columns_of(path, only)).collect()
+        return pl.scan_parquet(path, glob=False).filter(*_among(among)).select(columns_of(path, only)).collect()
 
 
 def read_symbol(path: Path, only: Collection[str], symbol: str) -> pl.DataFrame:
@@ -77,12 +76,16 @@ def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
     return found
 
 
-def read_parts(path: Path, only: Collection[str]) -> Iterator[pl.DataFrame]:
-    """Some of its columns, one group of rows at a time."""
+def read_parts(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> Iterator[pl.DataFrame]:
+    """Some of its columns, and only rows whose values are among these, one group of rows at a time."""
     with _read_errors(path):
         lazy = pl.scan_parquet(path, glob=False).select(columns_of(path, only))
         for start in range(0, lazy.select(pl.len()).collect().item(), ROWS_OF_A_GROUP):
-            yield lazy.slice(start, ROWS_OF_A_GROUP).collect()
+            yield lazy.slice(start, ROWS_OF_A_GROUP).filter(*_among(among)).collect()
+
+
+def _among(among: Mapping[str, list[Any] | set[Any]]) -> list[pl.Expr]:
+    return [pl.col(name).is_in(list(values)) for name, values in among.items()]
 
 
 @contextmanager
