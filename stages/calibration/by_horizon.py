@@ -20,6 +20,7 @@ from stages.calibration.past import with_outcomes
 from stages.errors import DataContractError
 from stages.params.calibration import CalibrationParams
 from stages.tables.contract import packed, unpacked
+from stages.tables.forecasts import Calibrated
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class CorrectHorizon:
         kept: dict[str, list[bytes]] = {table: [packed(rows)] for table, rows in beside.items()}
         for some in some_symbols(pl.Series(self.symbols)):
             part = calibration.part(some)
-            parts.append(self.put_aside(f"{name} {some[0]}", part.rows))
+            parts.append(self.put_aside(f"{name} {some[0]}", part.rows.select(Calibrated.column_names())))  # no outcome
             found = part.at_grid_end(self.params.widen_grid)
             at_end, of_all = at_end + found[0], of_all + found[1]
             for method, offsets in {} if beside else part.by_offsets.items():
