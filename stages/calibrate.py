@@ -1,18 +1,19 @@
 """Stage `calibrate`: quantiles corrected by errors already known at each snapshot, by every method."""
 
+from functools import partial
 from pathlib import Path
 
 from stages.calibration.by_horizon import CorrectHorizon, beside_of, horizons_of, outcomes_of, parts_of
 from stages.engine import engine
 from stages.engine.engine import OnTables
+from stages.io.atomic import temporary_directory
 from stages.io.files import read_json, write_table_parts
-from stages.io.parquet import read_distinct
-from stages.io.partitions import Rows, partitions_of, staged
+from stages.io.parquet import put_aside, read_distinct
+from stages.io.partitions import Rows, partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
 from stages.params.calibration import CalibrationParams
 from stages.params.forecaster import ForecasterName
-from stages.params.storage import StorageParams
 from stages.params.worth import MixParams
 from stages.quality.verdicts import usable_sessions, verdict_alone
 from stages.tables.forecasts import Calibrated, FreeWeights, Offsets, Quantiles
@@ -42,8 +43,8 @@ def main() -> None:
     horizons = horizons_of(known)
     rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     del known  # large, and the horizons hold it too
-    with staged(CALIBRATED.with_suffix(""), read_params(StorageParams)) as aside:
-        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, aside.writer.put_aside))
+    with temporary_directory(CALIBRATED, "staged") as aside:
+        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, partial(put_aside, aside)))
         corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
         del horizons
         write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)

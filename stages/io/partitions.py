@@ -11,7 +11,7 @@ Objects are named by their content, written once, and checked on every read.
 import hashlib
 import io
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,10 +144,6 @@ class Writer:
         path = Path(self.target) / f"{key}.parquet"
         write_frame(frame, path)
         return Partition(key, str(path), rows=frame.height)
-
-    def put_aside(self, key: str, frame: pl.DataFrame) -> Callable[[], pl.DataFrame]:
-        """Write a frame that is only needed while the stage runs, and tell how to read it again."""
-        return self.write(key, frame).read
 
 
 @dataclass(frozen=True)

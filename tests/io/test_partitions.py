@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import pickle
 import re
 import threading
 from dataclasses import replace
@@ -116,15 +115,6 @@ def test_an_object_that_was_changed_or_lost_is_not_used(tmp_path: Path, bucket: 
     files.rm_file(fsspec.url_to_fs(parts["B"].uri)[1])
     with pytest.raises(DataContractError, match=r"does not exist .*correct storage\.root"):
         parts["B"].read()
-
-
-@pytest.mark.parametrize("in_bucket", [False, True])
-def test_what_is_put_aside_can_be_read_until_the_stage_ends(tmp_path: Path, bucket: str, in_bucket: bool):
-    frame = pl.DataFrame({"x": [1, 2]})
-    with staged(tmp_path / "parts", StorageParams(root=bucket if in_bucket else None)) as stage:
-        read = pickle.loads(pickle.dumps(stage.writer.put_aside))("10 min A", frame)
-        assert read().equals(frame)
-    assert list(tmp_path.glob("*parts*")) == []
 
 
 def test_a_failing_partition_leaves_the_folder_as_it_was(tmp_path: Path):
