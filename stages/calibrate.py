@@ -1,12 +1,14 @@
 """Stage `calibrate`: quantiles corrected by errors already known at each snapshot, by every method."""
 
+from functools import partial
 from pathlib import Path
 
 from stages.calibration.by_horizon import CorrectHorizon, beside_of, horizons_of, outcomes_of, parts_of
 from stages.engine import engine
 from stages.engine.engine import OnTables
+from stages.io.atomic import temporary_directory
 from stages.io.files import read_json, write_table_parts
-from stages.io.parquet import read_distinct
+from stages.io.parquet import put_aside, read_distinct
 from stages.io.partitions import Rows, partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
@@ -41,14 +43,14 @@ def main() -> None:
     horizons = horizons_of(known)
     rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     del known  # large, and the horizons hold it too
-    work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta))
-    corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
-    del horizons
-
-    write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
-    write_table_parts(Offsets, beside_of(corrected), OFFSETS)
-    write_table_parts(Calibrated, parts_of(free), FREE)
-    write_table_parts(FreeWeights, beside_of(free), FREE_WEIGHTS)
+    with temporary_directory(CALIBRATED, "staged") as aside:
+        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, partial(put_aside, aside)))
+        corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
+        del horizons
+        write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)
+        write_table_parts(Offsets, beside_of(corrected), OFFSETS)
+        write_table_parts(Calibrated, parts_of(free), FREE)
+        write_table_parts(FreeWeights, beside_of(free), FREE_WEIGHTS)
     times = len(params.methods)
     at_end, offsets = (sum(counts) for counts in zip(*(one.at_grid_end for one in corrected), strict=True))
     ends = {"widen_at_grid_end": f"{at_end}/{offsets}"} if "widen" in params.methods else {}

@@ -63,7 +63,8 @@ def run(name: str = WORKSPACE) -> Run:
         else:
             files = fetch_run(name, files, root, LATER)
         params = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
-        tables = read_files(files, params["calibration"]["method"], root)
+        tables = read_files(files, params, root)
+        tables["forecasts"] = pl.concat(tables["forecasts"].values())
 
     judged = tables.pop("gates")
     gates = pl.DataFrame([{"gate": gate, **found} for gate, found in judged["gates"].items()], schema=GATES)

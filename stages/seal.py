@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.calibration.past import with_outcomes
+from stages.calibration.past import OF_BARS, with_outcomes
 from stages.engine import engine
 from stages.engine.engine import SymbolTask
 from stages.io.files import (
@@ -56,7 +56,7 @@ def main() -> None:
                 cut = SymbolTask(partial(bars_within, span=span), stage.writer)
                 stage.keep(partition for partition, _ in engine.run(cut, bars, f"sealing {span.name}").values())
             write_table(Calendar, within(span, calendar), folder / "calendar.parquet")
-        searched = PartitionedTables.of(Bars, search / "bars")
+        searched = PartitionedTables.some(OF_BARS, search / "bars")
         for source in (CALIBRATED, FREE):
             scored = (with_outcomes(part, searched, usable) for part in _forecasts(source, spans.search))
             write_table_parts(Scored, scored, search / source.name)
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _forecasts(source: Path, span: Span) -> Iterator[pl.DataFrame]:
     """The span's forecasts, a part of the record at a time."""
-    parts = (within(span, part) for part in read_table_parts(Calibrated, source))
+    parts = read_table_parts(Calibrated, source, session=list(span.sessions))
     return (part for part in parts if part.height)
 
 

@@ -1,25 +1,26 @@
 """Calibration of one horizon at a time: no correction uses outcomes of another one, but it may use other symbols'.
 
 First the outcomes of each symbol are looked up, then each horizon is corrected with all symbols beside each other.
-Tables are packed on the way, so that one process holds one horizon.
+Corrected parts are put aside until all horizons of a symbol are known, so that one process holds one horizon.
 
 *Tables*: `Quantiles` -> parts of `Calibrated`, some symbols each, and `Offsets` or `FreeWeights`.
 *Errors*: `DataContractError` when there is no forecast at all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
 import polars as pl
 
-from stages.calibration.methods import Calibration, Part, by_method, calibrate, some_symbols
+from stages.calibration.methods import Calibration, calibrate, some_symbols
 from stages.calibration.mix import SNAPSHOT, calibrated_free
 from stages.calibration.past import with_outcomes
 from stages.errors import DataContractError
-from stages.params.calibration import CalibrationParams, Method
+from stages.params.calibration import CalibrationParams
 from stages.tables.contract import packed, unpacked
+from stages.tables.forecasts import Calibrated
 
 
 @dataclass(frozen=True)
@@ -66,50 +67,17 @@ def horizons_of(symbols: Iterable[AskedAndFree]) -> dict[str, tuple[list[bytes],
     return found
 
 
-@dataclass(frozen=True)
-class PackedPart:
-    """The rows of some symbols: what was answered, which all methods share, and what one after the other made of it."""
-
-    answered: bytes
-    corrected: bytes
-    methods: Sequence[Method]
-
-    @classmethod
-    def of(cls, part: Part) -> Self:
-        """A part, packed; the large half of it by what is quick."""
-        return cls(packed(part.answered), packed(pl.concat(part.corrected.values()), "lz4"), list(part.corrected))
-
-    @property
-    def rows(self) -> pl.DataFrame:
-        """Rows for table `Calibrated`."""
-        answered, corrected = unpacked(self.answered), unpacked(self.corrected)
-        of_methods = (corrected.slice(n * answered.height, answered.height) for n in range(len(self.methods)))
-        return by_method(answered, dict(zip(self.methods, of_methods, strict=True)))
+Read = Callable[[], pl.DataFrame]
+PutAside = Callable[[str, pl.DataFrame], Read]  # keeps a table under a name, and tells how to read it again
 
 
 @dataclass(frozen=True)
 class CorrectedHorizon:
     """A horizon's part of each part of the table, and tables beside it in parts: offsets by method, or weights."""
 
-    parts: Sequence[PackedPart]
+    parts: Sequence[Read]
     beside: Mapping[str, Sequence[bytes]]
     at_grid_end: tuple[int, int]
-
-    @classmethod
-    def of(
-        cls, calibration: Calibration, symbols: Sequence[str], grid: tuple[float, ...], **beside: pl.DataFrame
-    ) -> Self:
-        """These symbols corrected, some at a time; the offsets are kept where no other table lies beside."""
-        parts, at_end, of_all = [], 0, 0
-        kept: dict[str, list[bytes]] = {name: [packed(table)] for name, table in beside.items()}
-        for some in some_symbols(pl.Series(symbols)):
-            part = calibration.part(some)
-            parts.append(PackedPart.of(part))
-            found = part.at_grid_end(grid)
-            at_end, of_all = at_end + found[0], of_all + found[1]
-            for name, offsets in {} if beside else part.by_offsets.items():
-                kept.setdefault(name, []).append(packed(offsets.with_columns(method=pl.lit(name))))
-        return cls(parts, kept, (at_end, of_all))
 
 
 @dataclass(frozen=True)
@@ -120,24 +88,38 @@ class CorrectHorizon:
     symbols: Sequence[str]
     name: str
     eta: float
+    put_aside: PutAside
 
     def __call__(
         self, horizon: str, asked: Sequence[bytes], free: Sequence[bytes]
     ) -> tuple[CorrectedHorizon, CorrectedHorizon]:
         """Asked forecasts by every method, with their offsets; free ones mixed, by the stated method, with weights."""
         forecasts = pl.concat(map(unpacked, asked))
-        snapshots, grid = forecasts.select(SNAPSHOT).unique(), self.params.widen_grid
-        corrected = CorrectedHorizon.of(calibrate(forecasts, self.params), self.symbols, grid)
+        snapshots = forecasts.select(SNAPSHOT).unique()
+        corrected = self._corrected(f"{horizon} asked", calibrate(forecasts, self.params))
         del forecasts  # one side at a time is in memory
         candidates = pl.concat(map(unpacked, free))
         mixed, weights = calibrated_free(candidates, snapshots, self.params, self.name, self.eta)
-        return corrected, CorrectedHorizon.of(mixed, self.symbols, grid, weights=weights)
+        return corrected, self._corrected(f"{horizon} free", mixed, weights=weights)
+
+    def _corrected(self, name: str, calibration: Calibration, **beside: pl.DataFrame) -> CorrectedHorizon:
+        """The symbols corrected, some at a time; the offsets are kept where no other table lies beside."""
+        parts, at_end, of_all = [], 0, 0
+        kept: dict[str, list[bytes]] = {table: [packed(rows)] for table, rows in beside.items()}
+        for some in some_symbols(pl.Series(self.symbols)):
+            part = calibration.part(some)
+            parts.append(self.put_aside(f"{name} {some[0]}", part.rows.select(Calibrated.column_names())))  # no outcome
+            found = part.at_grid_end(self.params.widen_grid)
+            at_end, of_all = at_end + found[0], of_all + found[1]
+            for method, offsets in {} if beside else part.by_offsets.items():
+                kept.setdefault(method, []).append(packed(offsets.with_columns(method=pl.lit(method))))
+        return CorrectedHorizon(parts, kept, (at_end, of_all))
 
 
 def parts_of(horizons: Sequence[CorrectedHorizon]) -> Iterator[pl.DataFrame]:
     """The parts of the table, all horizons of one symbol at a time."""
     for pieces in zip(*(one.parts for one in horizons), strict=True):
-        by_symbol = pl.concat(one.rows for one in pieces).partition_by("symbol", as_dict=True, maintain_order=True)
+        by_symbol = pl.concat(read() for read in pieces).partition_by("symbol", as_dict=True, maintain_order=True)
         yield from (by_symbol[symbol] for symbol in sorted(by_symbol))
 
 

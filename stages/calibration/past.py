@@ -21,20 +21,22 @@ from numpy.typing import NDArray
 from stages.params.calibration import CalibrationParams
 
 BP = 1e4
+OF_BARS = ("known_at", "close", "is_filled")
 
 
 def with_outcomes(
     forecasts: pl.DataFrame, bars: Mapping[str, pl.DataFrame], usable: Mapping[str, tuple[date, ...]]
 ) -> pl.DataFrame:
-    """Forecasts (at least one) with `y_bp`, `target_ts` and `void`; only the bars of their symbols are read.
+    """Forecasts (at least one) with `y_bp`, `target_ts` and `void`; of their symbols' bars `OF_BARS` are read.
 
     An outcome is void, and then null, when the bar it starts from or ends at is missing or filled, or when the data
     gate dropped the session for that symbol. It is in its forecast's session, so bars of other sessions are not needed.
     """
     asked = forecasts.with_columns(target_ts=pl.col("snapshot_utc") + pl.duration(minutes=pl.col("horizon_min")))
-    real_closes = pl.concat(_real_closes(symbol, bars[symbol], asked) for symbol in asked["symbol"].unique().sort())
+    symbols, ends = asked["symbol"].unique().sort(), asked.select("symbol", "snapshot_utc", "target_ts")
+    real_closes = pl.concat(_real_closes(symbol, bars[symbol], ends.filter(symbol=symbol)) for symbol in symbols)
     kept = pl.DataFrame(
-        [(symbol, day) for symbol, days in sorted(usable.items()) for day in days],
+        [(symbol, day) for symbol in symbols for day in usable[symbol]],
         schema={"symbol": pl.String, "session": pl.Date},
         orient="row",
     )
@@ -52,10 +54,9 @@ def with_outcomes(
     )
 
 
-def _real_closes(symbol: str, bars: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+def _real_closes(symbol: str, bars: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
     """The closes of one symbol at which its forecasts start or end; others are not kept in memory."""
-    mine = asked.filter(symbol=symbol)
-    wanted = pl.concat([mine["snapshot_utc"], mine["target_ts"]]).unique()
+    wanted = pl.concat([ends["snapshot_utc"], ends["target_ts"]]).unique()
     real = pl.col("known_at").is_in(wanted.implode()), ~pl.col("is_filled"), pl.col("close").is_not_null()
     return bars.filter(*real).select(pl.lit(symbol).alias("symbol"), "known_at", "close")
 

@@ -76,7 +76,7 @@ def read_run(name: str) -> Record:
         else:
             files = fetch_run(name, FILES, root, LATER)
         record = read_record(files, shown(read_params_of(root)), root)
-        return replace(record, bars=dict(record.bars))  # read before the folder goes
+        return replace(record, bars=dict(record.bars), forecasts=dict(record.forecasts))  # read before the folder goes
 
 
 def read_params_of(root: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from stages.io.atomic import replaced_directory as replaced_directory
 from stages.io.parquet import read_frame as read_frame
 from stages.io.parquet import read_parts, read_rows, write_in_parts
 from stages.io.parquet import write_frame as write_frame
-from stages.io.partitions import Partition, partitions_of
+from stages.io.partitions import Partition, Rows, partitions_of
 from stages.tables.contract import Table
 
 T = TypeVar("T", bound=Table)
@@ -34,9 +34,9 @@ def read_table(table: type[T], path: Path, **among: list[Any] | set[Any]) -> dy.
     return table.check(read_rows(path, table.columns(), **among))
 
 
-def read_table_parts(table: type[T], path: Path) -> Iterator[dy.DataFrame[T]]:
+def read_table_parts(table: type[T], path: Path, **among: list[Any] | set[Any]) -> Iterator[dy.DataFrame[T]]:
     """The same, one part at a time, each checked separately."""
-    return (table.check(part) for part in read_parts(path, table.columns()))
+    return (table.check(part) for part in read_parts(path, table.columns(), **among))
 
 
 def write_table(table: type[T], frame: pl.DataFrame, path: Path) -> None:
@@ -163,9 +163,9 @@ def write_bytes(content: bytes, path: Path) -> None:
 
 @dataclass(frozen=True)
 class PartitionedTables(Mapping[str, pl.DataFrame]):
-    """Every table of a folder by symbol, sorted. A table is read and checked each time it is asked for."""
+    """Every table of a folder, or of a file, by symbol, sorted; read and checked each time it is asked for."""
 
-    partitions: Mapping[str, Partition]
+    partitions: Mapping[str, Partition | Rows]
 
     @classmethod
     def of(cls, table: type[Table], folder: Path) -> Self:

@@ -5,9 +5,9 @@ A frame in memory consists of as many chunks as there were threads; it is writte
 """
 
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from polars.io.plugins import register_io_source
 
 from stages.errors import DataContractError
 from stages.io.atomic import atomic_write
+from stages.tables.contract import packed, unpacked
 
 SETTINGS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True}
 Version = tuple[int, int, int]  # inode, time of change and size of a file
@@ -30,9 +31,8 @@ def read_frame(path: Path, only: Collection[str] | None = None) -> pl.DataFrame:
 
 def read_rows(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> pl.DataFrame:
     """Some of its columns, and only rows whose values are among these."""
-    kept = [pl.col(name).is_in(list(values)) for name, values in among.items()]
     with _read_errors(path):
-        return pl.scan_parquet(path, glob=False).filter(*kept).select(columns_of(path, only)).collect()
+        return pl.scan_parquet(path, glob=False).filter(*_among(among)).select(columns_of(path, only)).collect()
 
 
 def read_symbol(path: Path, only: Collection[str], symbol: str) -> pl.DataFrame:
@@ -77,12 +77,16 @@ def read_distinct(path: Path, only: Collection[str]) -> pl.DataFrame:
     return found
 
 
-def read_parts(path: Path, only: Collection[str]) -> Iterator[pl.DataFrame]:
-    """Some of its columns, one group of rows at a time."""
+def read_parts(path: Path, only: Collection[str], **among: list[Any] | set[Any]) -> Iterator[pl.DataFrame]:
+    """Some of its columns, and only rows whose values are among these, one group of rows at a time."""
     with _read_errors(path):
         lazy = pl.scan_parquet(path, glob=False).select(columns_of(path, only))
         for start in range(0, lazy.select(pl.len()).collect().item(), ROWS_OF_A_GROUP):
-            yield lazy.slice(start, ROWS_OF_A_GROUP).collect()
+            yield lazy.slice(start, ROWS_OF_A_GROUP).filter(*_among(among)).collect()
+
+
+def _among(among: Mapping[str, list[Any] | set[Any]]) -> list[pl.Expr]:
+    return [pl.col(name).is_in(list(values)) for name, values in among.items()]
 
 
 @contextmanager
@@ -117,6 +121,17 @@ def write_in_parts(parts: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataTy
 
     with atomic_write(path) as temporary:
         register_io_source(made, schema=schema).sink_parquet(temporary, row_group_size=ROWS_OF_A_GROUP, **SETTINGS)
+
+
+def put_aside(folder: Path, key: str, frame: pl.DataFrame) -> Callable[[], pl.DataFrame]:
+    """Write a frame that is only needed while the stage runs, and tell how to read it again.
+
+    A machine that does not see the folder sends the frame along instead.
+    """
+    if not folder.is_dir():
+        return partial(unpacked, packed(frame))
+    write_frame(frame, folder / f"{key}.parquet")
+    return partial(read_frame, folder / f"{key}.parquet")
 
 
 def frame_bytes(frame: pl.DataFrame) -> bytes:

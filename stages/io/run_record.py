@@ -10,7 +10,8 @@ from typing import Any
 
 from stages.io.content import content_hashes
 from stages.io.files import PartitionedTables, read_csv, read_json, read_sheet, read_table
-from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
+from stages.io.partitions import Rows
+from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record, exceptions_alone, rmae_alone
 from stages.tables.forecasts import Calibrated
 from stages.tables.market import Bars
 from stages.tables.scores import Cells
@@ -18,6 +19,8 @@ from stages.tables.trades import Benchmark, Daily, Signals, Trades
 from stages.tables.worth import WorthDays
 
 READERS: dict[str, Callable[[Path], Any]] = {
+    "quality": partial(read_json, kept=exceptions_alone),
+    "metrics": partial(read_json, kept=rmae_alone),
     "trades": partial(read_csv, Trades),
     "bars": partial(PartitionedTables.of, Bars),
     "signals": partial(read_table, Signals),
@@ -38,13 +41,14 @@ READERS: dict[str, Callable[[Path], Any]] = {
 def read_record(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> Record:
     """The files of a run below `root`, by their names in the record."""
     hashes = content_hashes(files.values(), root)
-    return Record(config=config, hashes=hashes, **read_files(files, config["calibration"]["method"], root))
+    return Record(config=config, hashes=hashes, **read_files(files, config, root))
 
 
-def read_files(files: Mapping[str, Path], method: str, root: Path = Path()) -> dict[str, Any]:
-    """What these files hold, for this calibration method; a file without a reader of its own is JSON."""
+def read_files(files: Mapping[str, Path], config: Mapping[str, Any], root: Path = Path()) -> dict[str, Any]:
+    """What these files hold, for the stated calibration method; a file without a reader of its own is JSON."""
+    method, symbols = config["calibration"]["method"], sorted(config["universe"]["symbols"])
     readers = READERS | {
-        "forecasts": partial(read_table, Calibrated, method=[method]),
+        "forecasts": lambda path: PartitionedTables({one: Rows(Calibrated, path, one, method) for one in symbols}),
         "cells": partial(read_table, Cells, method=[method], metric=list(SHOWN_BY_SNAPSHOT)),
     }
     return {name: readers.get(name, read_json)(root / path) for name, path in files.items()}

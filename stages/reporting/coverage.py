@@ -41,11 +41,13 @@ def _grid_end(record: Record) -> tuple[str, ...]:
     params = record.config["calibration"]
     if params["method"] != "widen":
         return ()
-    rows, end = strategy_forecasts(record).filter("calibrated"), max(params["widen_grid"])
+    end = max(params["widen_grid"])
     farthest = {name: pl.col("raw_q50") + (1 + end) * (pl.col(f"raw_{name}") - pl.col("raw_q50")) for name in SIDES}
     at_end = [(pl.col(name) - there).abs() < ROUNDING_BP for name, there in farthest.items()]
+    corrected = (strategy_forecasts(record, symbol).filter("calibrated") for symbol in record.forecasts)
+    ended = pl.concat(rows.select(ended=pl.any_horizontal(at_end)) for rows in corrected)["ended"]
     return (
-        f"On {rows.filter(pl.any_horizontal(at_end)).height:,} of {count(rows.height, 'corrected forecast')} an "
+        f"On {ended.sum():,} of {count(len(ended), 'corrected forecast')} an "
         f"interval grew by {end:g}, the end of calibration.widen_grid: where it needed more, it stayed too narrow.",
     )
 

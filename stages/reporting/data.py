@@ -122,9 +122,7 @@ def sources(record: Record) -> Section:
     )
     asked = record.config["forecaster"]["model"]
     found = (
-        record.forecasts.group_by("source", "model", "symbol")
-        .agg(pl.struct("snapshot_utc", "history_days").n_unique().alias("asked"), pl.col("session").n_unique())
-        .sort(pl.col("model") != asked, "source", pl.col("symbol").cast(pl.Enum(record.symbols)))
+        record.answered.sort(pl.col("model") != asked, "source", pl.col("symbol").cast(pl.Enum(record.symbols)))
         .group_by("source", "model", "asked", "session", maintain_order=True)
         .agg("symbol")
     )

@@ -37,14 +37,14 @@ def pick_days(record: Record) -> list[tuple[str, date]]:
     )
     if by_result.is_empty():
         symbol = record.symbols[0]
-        sessions = sorted(strategy_forecasts(record).filter(pl.col("symbol") == symbol)["session"].unique())
+        sessions = sorted(strategy_forecasts(record, symbol)["session"].unique())
         return [(symbol, session) for session in sessions[-wanted:]]
     return evenly(by_result.select("symbol", "session").rows(), wanted)
 
 
-def strategy_forecasts(record: Record) -> pl.DataFrame:
-    """The forecasts that the stated rule used: its model, history and calibration method, every horizon."""
-    return record.forecasts.filter(
+def strategy_forecasts(record: Record, symbol: str) -> pl.DataFrame:
+    """The forecasts of a symbol that the stated rule used: its model, history and calibration method, every horizon."""
+    return record.forecasts[symbol].filter(
         pl.col("model") == record.config["forecaster"]["model"],
         pl.col("method") == record.config["calibration"]["method"],
         pl.col("history_days") == record.config["rules"]["history_days"],
@@ -54,7 +54,7 @@ def strategy_forecasts(record: Record) -> pl.DataFrame:
 def _figure(record: Record, symbol: str, session: date) -> Figure:
     of_day = pl.col("session") == session
     trades = record.trades.filter(of_day, pl.col("symbol") == symbol)
-    steps = fan_steps(strategy_forecasts(record).filter(of_day, pl.col("symbol") == symbol))
+    steps = fan_steps(strategy_forecasts(record, symbol).filter(of_day))
     path = record.bars[symbol].filter(of_day, pl.col("close").is_not_null())
     path = path.select(minute_et=_minute_et("known_at"), price="close")
     earned = f"{count(trades.height, 'trade')}, {number(float(trades['net_bp'].sum()), 1)} bp net"

@@ -16,10 +16,28 @@ Document = Mapping[str, Any]
 SHOWN_BY_SNAPSHOT = ("rmae", "coverage_50")
 
 
+PASSED = {"verdict": "pass"}
+
+
+def exceptions_alone(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a day of the data report that passed, only this; any other object as it is."""
+    return PASSED if {"session", "verdict"} <= found.keys() and found["verdict"] == "pass" else found
+
+
+def rmae_alone(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a cell of `metrics.json` what the page draws; any other object as it is."""
+    if {"symbol", "metrics"} <= found.keys():
+        found["metrics"] = {"rmae": found["metrics"]["rmae"]}
+        for name in ("dm", "pit", "ties"):
+            found.pop(name, None)
+    return found
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Record:
     """One run. `config` holds every declared section of params, `hashes` the md5 of each file behind the page.
 
+    Bars and forecasts are read a symbol at a time, when a section asks for them.
     *Time*: bars and forecasts are those of the search span; of the holdout only what `evaluate` released. Forecasts and
     cells are those of the stated calibration method, cells only the figures in `SHOWN_BY_SNAPSHOT`. The earliest runs
     have no free forecasts, no verdict of worth, no table of cells, no benchmark and no curve without the symbol gate.
@@ -35,7 +53,7 @@ class Record:
     forecast_gates: Document
     coverage: pl.DataFrame
     bars: Mapping[str, pl.DataFrame]
-    forecasts: pl.DataFrame
+    forecasts: Mapping[str, pl.DataFrame]
     ranking: pl.DataFrame
     proposal: Document
     walk_forward: pl.DataFrame
@@ -117,13 +135,20 @@ class Record:
         """The key figures of the whole book on the search span."""
         return self.portfolio.filter(pl.col("symbol") == PORTFOLIO, pl.col("span") == "search").row(0, named=True)
 
+    @cached_property
+    def answered(self) -> pl.DataFrame:
+        """How many forecasts of each symbol, on how many sessions, are of which source; `key` of one, null if none."""
+        snapshots = pl.struct("snapshot_utc", "history_days").n_unique().alias("asked")
+        found = [pl.col("key").max(), snapshots, pl.col("session").n_unique()]
+        return pl.concat(rows.group_by("source", "model", "symbol").agg(found) for rows in self.forecasts.values())
+
     @property
     def is_local(self) -> bool:
         """Whether every forecast was made on this machine."""
-        return is_local(makers(self.forecasts))
+        return is_local(makers(self.answered))
 
     @property
     def label(self) -> str:
         """Who made the forecasts, for the head of the page and every figure."""
         source = self.config["source"]
-        return origin(makers(self.forecasts), source["kind"], source["name"])
+        return origin(makers(self.answered), source["kind"], source["name"])

@@ -13,7 +13,7 @@ Gneiting, Wolffram, Resin and others (2023), Model Diagnostics and Forecast Eval
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Self
 
@@ -92,6 +92,7 @@ def ratio(above: Floats, below: Floats) -> Floats:
 
 
 Ints = NDArray[np.int64]
+PARTS_AT_ONCE = 16
 ERRORS = ("abs_y", "sq_y", "abs", "sq")  # compared with persistence symbol by symbol; other losses are only summed
 
 
@@ -211,6 +212,24 @@ class DaySums:
 
     def _named(self, sums: Floats, errors: Floats) -> Totals:
         return Totals(dict(zip(self.names, sums, strict=True)), dict(zip(ERRORS, errors, strict=True)))
+
+
+@dataclass
+class SumsTogether:
+    """Sums of a cell, added up part after part; some parts at a time, since adding copies what was added before."""
+
+    parts: list[DaySums] = field(default_factory=list)
+
+    def add(self, part: DaySums) -> None:
+        """Add the sums of further symbols."""
+        self.parts.append(part)
+        if len(self.parts) > PARTS_AT_ONCE:
+            self.parts = [self.total]
+
+    @property
+    def total(self) -> DaySums:
+        """The sums so far."""
+        return DaySums.of_all(self.parts)
 
 
 def summary(totals: Totals) -> dict[str, Floats]:

@@ -22,7 +22,7 @@ import polars as pl
 from stages.params.gates import GatesParams
 from stages.scoring.discoveries import Stated
 from stages.scoring.entries import Document, alike, block_days, drawn_days, places_by_block, rounded
-from stages.scoring.figures import DaySums, Floats, mean_pinball, ratio, summary
+from stages.scoring.figures import DaySums, Floats, SumsTogether, mean_pinball, ratio, summary
 from stages.scoring.inference import bounds
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
@@ -58,19 +58,19 @@ class FreeTogether:
     """The parts added up so far, of which only sums by horizon and model are kept beside the entries."""
 
     entries: list[Document] = field(default_factory=list)
-    sums: dict[int, dict[str, DaySums]] = field(default_factory=lambda: defaultdict(dict))
+    sums: dict[tuple[int, str], SumsTogether] = field(default_factory=lambda: defaultdict(SumsTogether))
 
     def add(self, part: FreeScores) -> None:
         """Add the scores of some symbols."""
         self.entries += part.entries
         for horizon, model, sums in part.sums:
-            known = self.sums[horizon].get(model)
-            self.sums[horizon][model] = sums if known is None else DaySums.of_all([known, sums])
+            self.sums[horizon, model].add(sums)
 
     def document(self, params: GatesParams) -> list[Document]:
         """The entries of all groups, those over all symbols first."""
         pooled: list[Group] = [
-            (None, horizon, model, sums) for horizon in sorted(self.sums) for model, sums in self.sums[horizon].items()
+            (None, *horizon_and_model, sums.total)
+            for horizon_and_model, sums in sorted(self.sums.items(), key=lambda one: one[0][0])
         ]
         return [*_entries(pooled, params), *sorted(self.entries, key=itemgetter("symbol", "horizon_min"))]
 

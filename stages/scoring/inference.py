@@ -15,7 +15,7 @@ corrected statistic is the t statistic of the mean; Diebold, Gunther, Tay (1998)
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
@@ -184,7 +184,7 @@ class Judgement:
 
     def as_document(self) -> dict[str, object]:
         """Plain values for JSON."""
-        return asdict(self) | {"verdict": self.verdict.value}
+        return vars(self) | {"verdict": self.verdict.value}
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -22,7 +22,7 @@ import polars as pl
 
 from stages.params.gates import GatesParams
 from stages.scoring.entries import Document, entries
-from stages.scoring.figures import DaySums, mean_pinball
+from stages.scoring.figures import DaySums, SumsTogether, mean_pinball
 from stages.scoring.losses import COLUMNS, VERSIONS, elementary_losses
 from stages.tables.forecasts import BENCHMARK
 
@@ -73,24 +73,21 @@ class ScoresTogether:
     """The parts added up so far; the sums of a pooled cell are added as they come, and no part is kept."""
 
     entries: dict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
-    pooled: dict[tuple[Any, ...], tuple[Document, DaySums]] = field(default_factory=dict)
+    pooled: dict[tuple[Any, ...], tuple[Document, SumsTogether]] = field(default_factory=dict)
 
     def add(self, part: PartScores) -> None:
         """Add the scores of some symbols."""
         for scope, entries_of_part in part.entries.items():
             self.entries[scope] += entries_of_part
         for cell, sums in part.cells:
-            name = itemgetter(*CELL)(cell)
-            pooled = {key: cell[key] for key in (*CELL, *COUNTS)}
-            if name in self.pooled:
-                before, known = self.pooled[name]
-                pooled |= {count: before[count] + cell[count] for count in COUNTS}
-                sums = DaySums.of_all([known, sums])
-            self.pooled[name] = pooled, sums
+            none = {key: cell[key] for key in CELL} | dict.fromkeys(COUNTS, 0)
+            pooled, together = self.pooled.setdefault(itemgetter(*CELL)(cell), (none, SumsTogether()))
+            pooled |= {count: pooled[count] + cell[count] for count in COUNTS}
+            together.add(sums)
 
     def document(self, params: GatesParams) -> Document:
         """The entries of all parts, and those over all symbols."""
-        pooled = [_pooled(*one, params) for one in self.pooled.values()]
+        pooled = [_pooled(cell, sums.total, params) for cell, sums in self.pooled.values()]
         found = self.entries | {"pooled": pooled}
         return {scope: sorted(found.get(scope, []), key=itemgetter(*keys)) for scope, keys in SCOPES.items()}
 

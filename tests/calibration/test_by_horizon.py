@@ -70,9 +70,10 @@ def mixed(free: pl.DataFrame, later: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
 def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, later, mixed, at_once):
     asked = forecasts("asked", "persistence")
     given = horizons_of(known(asked, free)).values(), horizons_of(known(later, free)).values()
-    work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0)
+    work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0, lambda name, rows: lambda: rows)
     corrected, warmed = [work("", *one)[0] for one in given[0]], [work("", *one)[1] for one in given[1]]
 
+    assert not any("y_bp" in read().columns for one in corrected for read in one.parts)
     parts = [Calibrated.of(part) for part in parts_of(corrected)]
     assert len(parts) == len(SYMBOLS)
     assert len(corrected[0].parts) == -(-len(SYMBOLS) // at_once)

@@ -120,3 +120,13 @@ def test_what_json_cannot_hold_is_refused(tmp_path):
     with pytest.raises(TypeError, match="set is no JSON"):
         write_json({"a": {1}}, tmp_path / "a.json")
     assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["same disk", "another machine"])
+def test_what_is_put_aside_is_read_again(tmp_path: Path, seen: bool):
+    folder, frame = tmp_path / "aside", pl.DataFrame({"x": [1, 2]})
+    if seen:
+        folder.mkdir()
+    read = pickle.loads(pickle.dumps(parquet.put_aside(folder, "10 min A", frame)))
+    assert read().equals(frame)
+    assert [path.name for path in tmp_path.rglob("*.parquet")] == (["10 min A.parquet"] if seen else [])

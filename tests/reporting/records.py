@@ -321,6 +321,10 @@ def traded_forecasts() -> dict:
     return {"horizon_min": 10, "n": 236, "n_days": 20, **figures}
 
 
+def by_symbol(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return {symbol: table.filter(symbol=symbol) for symbol in sorted(SYMBOLS)}
+
+
 def record(**changes: object) -> Record:
     """A sealed run whose search span looks good, of which each section is drawn once; or that run with changes."""
     return replace(sealed_record(), **changes) if changes else sealed_record()
@@ -336,7 +340,7 @@ def sealed_record() -> Record:
         metrics=metrics() | {"controls": controls()}, forecast_gates=forecast_gates(),
         cells=cells(),
         coverage=coverage_by_time(hits_by_clock(forecasts())),
-        bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=forecasts(),
+        bars={symbol: bars(symbol) for symbol in SYMBOLS}, forecasts=by_symbol(forecasts()),
         signals=signals(), ranking=ranking(), trades=traded, daily=daily(traded),
         proposal={"combo": ranking()["combo"][0], "params": {}, "why": "the best plateau"}, walk_forward=walk(),
         gates=gates("SEALED"), oos=oos(), oos_daily=daily(traded).clear(),

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from stages.reporting.page import render_page
-from tests.reporting.records import config, forecasts, record, sealed_page
+from stages.reporting.record import exceptions_alone, rmae_alone
+from tests.reporting.records import by_symbol, config, forecasts, record, sealed_page
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,16 @@ def test_every_figure_has_alt_text_and_says_that_the_forecast_is_local_on_an_art
 
 def test_a_bought_forecast_is_named_by_its_own_source_and_not_called_local():
     bought = forecasts().with_columns(pl.col("source").replace("local:seasonal", "timegpt-2.1@api"))
-    page = render_page(record(forecasts=bought))
+    page = render_page(record(forecasts=by_symbol(bought)))
     assert "timegpt-2.1@api on an artificial market" in page
     assert "not TimeGPT" not in page
+
+
+def test_the_page_is_drawn_of_what_is_kept_of_documents(page):
+    kept = {"metrics": rmae_alone, "quality": exceptions_alone}
+    small = {name: json.loads(json.dumps(getattr(record(), name)), object_hook=hook) for name, hook in kept.items()}
+    assert all(len(json.dumps(one)) < len(json.dumps(getattr(record(), name))) for name, one in small.items())
+    assert render_page(record(**small)) == page
 
 
 def test_the_benchmark_beside_the_asked_forecasts_does_not_change_whose_they_are():

@@ -20,10 +20,12 @@ from stages.reporting.verdict import headline
 from stages.tables.trades import PORTFOLIO
 from tests.reporting.records import (
     SESSIONS,
+    by_symbol,
     config,
     cost_curve,
     daily,
     features,
+    forecasts,
     gates,
     key_figures,
     oos,
@@ -53,8 +55,8 @@ def test_without_costs_there_is_no_break_even():
 
 
 def test_a_fan_opens_at_the_last_price_and_prices_its_quantiles_by_the_exponential():
-    of_day = (pl.col("session") == SESSIONS[0], pl.col("symbol") == "STRONG", pl.col("snapshot_et") == "10:30")
-    one = strategy_forecasts(record()).filter(*of_day)
+    of_day = (pl.col("session") == SESSIONS[0], pl.col("snapshot_et") == "10:30")
+    one = strategy_forecasts(record(), "STRONG").filter(*of_day)
     steps = fan_steps(one)
     assert steps["minute_et"].to_list() == [630, 635, 640, 645, 650]
     assert steps.row(0)[2:] == (200.0,) * 5
@@ -304,7 +306,7 @@ def test_the_cost_curve_goes_on_to_its_break_even():
 
 def test_every_forecast_names_its_source_and_whether_it_was_asked_or_is_the_benchmark():
     missed = pl.col("symbol").eq("WEAK") & pl.col("session").eq(SESSIONS[0]) & pl.col("model").eq("seasonal")
-    (table,) = sources(record(forecasts=record().forecasts.filter(~missed))).grids
+    (table,) = sources(record(forecasts=by_symbol(forecasts().filter(~missed)))).grids
     assert [row.cells for row in table.rows] == [
         ("local:seasonal", "asked", "STRONG, NULL", "240", "60"),
         ("local:seasonal", "asked", "WEAK", "236", "59"),
@@ -361,6 +363,6 @@ def test_the_probability_of_overfitting_is_a_count_of_halves():
 def test_the_page_says_how_often_widen_is_at_the_end_of_its_grid(grid, told):
     # The record's forecasts by `widen` are a tenth wider than as answered.
     stated = config() | {"calibration": config()["calibration"] | {"method": "widen", "widen_grid": grid}}
-    n = f"{record().forecasts.filter(method='widen', model='seasonal').height:,}"
+    n = f"{forecasts().filter(method='widen', model='seasonal').height:,}"
     assert told.format(n=n) in text_of(coverage(record(config=stated)))
     assert "widen_grid" not in text_of(coverage(record()))

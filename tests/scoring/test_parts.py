@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from stages.scoring import figures
 from stages.scoring.metrics import ScoresTogether, pooled_scores, score
 from stages.scoring.tournament import coverage_by_time, reliability
 from tests.scoring.in_parts import hits_by_clock, oracle_bound, propose
@@ -34,7 +35,9 @@ def test_scores_and_the_proposed_calibration(whole, parts):
     assert propose(parts, apart, PARAMS) == propose([whole], at_once, PARAMS)
 
 
-def test_scores_over_all_symbols_need_no_entries_of_each(whole, parts):
+@pytest.mark.parametrize("added_at_once", [1, 2, 16])
+def test_scores_over_all_symbols_need_no_entries_of_each(whole, parts, added_at_once, monkeypatch):
+    monkeypatch.setattr(figures, "PARTS_AT_ONCE", added_at_once)
     together = ScoresTogether()
     for part in parts:
         together.add(pooled_scores(part))
