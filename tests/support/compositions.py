@@ -70,6 +70,11 @@ def remembering_files(load: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return loaded
 
 
+def taken_over(node: Any) -> Any:
+    """A node that OmegaConf puts into another config, itself: Hydra, which reads it anew, needs no copy of it."""
+    return node
+
+
 def hydras_own() -> DictConfig:
     """The config of Hydra itself. Its `defaults` (launchers, loggers) are a third of a composition that drops them."""
     own: DictConfig = ConfigStore.instance().repo["hydra"]["config.yaml"].node

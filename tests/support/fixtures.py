@@ -1,5 +1,6 @@
 """Shared by tests of what costs money: questions, purchase contexts in temporary folders, the stand-in service."""
 
+import copy
 import multiprocessing
 import os
 import re
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fsspec
@@ -17,7 +19,8 @@ import httpx
 import hydra
 import pytest
 import yaml
-from omegaconf import OmegaConf
+from hydra._internal import defaults_list
+from omegaconf import OmegaConf, basecontainer
 from threadpoolctl import threadpool_limits
 
 from stages.commands import command_line
@@ -32,6 +35,7 @@ from tests.support.compositions import (
     remembering_files,
     remembering_text,
     remembering_yaml,
+    taken_over,
 )
 from tests.support.contexts import ContextFactory
 from tests.support.gcs_server import gcs_server
@@ -48,6 +52,8 @@ def compositions() -> Iterator[None]:
         patch.setattr(command_line, "parser", cache(command_line.parser))
         patch.setattr(hydra, "compose", remembering(hydra.compose))
         patch.setattr(hydras_own(), "defaults", [])
+        patch.setattr(defaults_list, "_create_interpolation_map", lambda *_: None)  # no default of conf/ names another
+        patch.setattr(basecontainer, "copy", SimpleNamespace(copy=copy.copy, deepcopy=taken_over))
         patch.setattr(yaml, "load", remembering_yaml(yaml.load))
         patch.setattr(compose, "to_yaml", remembering_text(compose.to_yaml))
         patch.setattr(OmegaConf, "load", staticmethod(remembering_files(OmegaConf.load)))
@@ -61,7 +67,8 @@ def quick_machine() -> Iterator[None]:
     Workers share the cores: of small matrices a second thread multiplies none faster, and turns while it waits.
     """
     with threadpool_limits(1, user_api="blas"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
+        for module in (httpx, httpx._transports.default):
+            patch.setattr(module, "create_ssl_context", cache(httpx.create_ssl_context))
         patch.setattr(os, "fsync", os.fstat)
         yield
 
