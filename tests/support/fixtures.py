@@ -26,8 +26,10 @@ from threadpoolctl import threadpool_limits
 from stages.commands import command_line
 from stages.configuration import compose
 from stages.errors import PipelineError
+from stages.features import catalogue
 from stages.paid.client import RequestFailed
-from tests.support import timegpt_server
+from stages.quality import across
+from tests.support import remembered, timegpt_server
 from tests.support.cluster import Cluster, cluster
 from tests.support.compositions import (
     hydras_own,
@@ -70,6 +72,15 @@ def quick_machine() -> Iterator[None]:
         for module in (httpx, httpx._transports.default):
             patch.setattr(module, "create_ssl_context", cache(httpx.create_ssl_context))
         patch.setattr(os, "fsync", os.fstat)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_tables() -> Iterator[None]:
+    """The gate and the features of the same bars are worked out once; no test changes their code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(across, "check_symbol", remembered.remembering(across.check_symbol))
+        patch.setattr(catalogue, "features_of", remembered.remembering(catalogue.features_of))
         yield
 
 
