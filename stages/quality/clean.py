@@ -81,7 +81,7 @@ BODIES = 3  # a wick of three bodies is normal, however calm the minutes before 
 
 
 def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOBODY) -> tuple[set[Place], list[Place]]:
-    """Rows and sides (1 the high, -1 the low) to be cut; and those that other symbols may excuse.
+    """Rows and sides (1 the high, -1 the low) to be cut, beyond their limit; and those that other symbols may excuse.
 
     *Tables*: the complete grid in order, with `sound`.
     """

@@ -78,7 +78,7 @@ def by_rows(minutes: Minutes, extent: NDArray[np.int64]) -> Array:
     """Minutes without a row cost nats, and so do rows outside all minutes; `extent` is the first and last row."""
     first, last = extent[:, :1], extent[:, 1:]
     rows = last - first + 1
-    reached = [max(int((rows >= FULL + e).sum()), 1) for e in range(6)]
+    reached = [int((rows >= FULL + e).sum()) for e in range(6)]
     extra = max((e for e in range(1, 5) if 3 * reached[e] >= reached[0] and reached[e] > 1), default=0)
     doubt = min(3 * reached[extra + 1] / reached[extra], 1.0) if reached[extra + 1] > 1 else 0.0
     lacking = float(np.clip(-np.log(1.01 - np.median(minutes.here.sum(1) / rows[:, 0])), 0.3, 1.5))

@@ -17,6 +17,7 @@ from stages.tables.forecasts import Scored
 from tests.audit.small_study import CALENDAR, Audited, delivered, honest, leaking, record_of, study_of, unchanged
 from tests.features.made_bars import section
 from tests.quality.deliveries import dialect
+from tests.sources.traps import canary
 
 HONEST = honest()
 AT = re.compile(
@@ -61,6 +62,19 @@ def test_a_feature_that_looks_ahead_is_caught(kind):
 
     assert message.startswith(f"the past moved: stage build_features, column {column}, ")
     assert AT.search(message)
+
+
+def test_a_canary_that_a_feature_sings_from_is_caught_and_one_that_nobody_touches_is_not():
+    caged = Audited(HONEST, {symbol: canary(frame) for symbol, frame in delivered().items()})
+    assert len(caged.passes(count=2)) == 2
+
+    def sing(bars, usable, events):
+        heard = {symbol: canary(frame).select("ts", "canary") for symbol, frame in bars.items()}
+        honest = HONEST.build(bars, usable, events)
+        return {s: f.join(heard[s], on="ts", how="left", maintain_order="left") for s, f in honest.items()}
+
+    with pytest.raises(DataContractError, match="stage build_features, column canary"):
+        replace(caged, replay=leaking(HONEST, caged.world, build=sing)).passes(count=4)
 
 
 def test_an_outlier_judged_by_the_whole_record_is_caught_in_the_gate():

@@ -17,6 +17,7 @@ from tests.scoring.simulated import CALIBRATION, with_truth
 from tests.scoring.test_controls import random_walk
 
 SYMBOLS = tuple("ABCDE")
+ASKED = SYMBOLS[:-1]  # E is never asked
 # The first days are corrected by all symbols, and the grid of `widen` ends where offsets reach its end.
 PARAMS = CALIBRATION.model_copy(update={"min_outcomes": 30, "widen_grid": (-0.1, 0.1)})
 
@@ -40,9 +41,17 @@ def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture(scope="module")
-def whole() -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
-    calibration = calibrate(forecasts("asked", "persistence"), PARAMS)
-    assert set(calibration.whole.rows["group_used"].str.split("@").list.get(0)) >= {"identity", "pooled", *SYMBOLS}
+def asked() -> pl.DataFrame:
+    """The asked forecasts after a warm-up of the mix."""
+    frame = forecasts("asked", "persistence")
+    days = list(islice(frame["session"].unique().sort(), 9, None))
+    return frame.filter(pl.col("session").is_in(days), pl.col("symbol").is_in(ASKED))
+
+
+@pytest.fixture(scope="module")
+def whole(asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
+    calibration = calibrate(asked, PARAMS)
+    assert set(calibration.whole.rows["group_used"].str.split("@").list.get(0)) >= {"identity", "pooled", *ASKED}
     at_grid_end = calibration.whole.at_grid_end(PARAMS.widen_grid)
     assert 0 < at_grid_end[0] < at_grid_end[1]
     return Calibrated.of(calibration.whole.rows), Offsets.of(calibration.whole.offsets), at_grid_end
@@ -54,28 +63,18 @@ def free() -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def later() -> pl.DataFrame:
-    """The asked forecasts after a warm-up of the mix; E is never asked."""
-    asked = forecasts("asked", "persistence")
-    days = list(islice(asked["session"].unique().sort(), 9, None))
-    return asked.filter(pl.col("session").is_in(days), pl.col("symbol") != "E")
-
-
-@pytest.fixture(scope="module")
-def mixed(free: pl.DataFrame, later: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    calibration, weights = calibrated_free(free, later, PARAMS, "timegpt", 5.0)
+def mixed(free: pl.DataFrame, asked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    calibration, weights = calibrated_free(free, asked, PARAMS, "timegpt", 5.0)
     return Calibrated.of(calibration.whole.rows), FreeWeights.of(weights)
 
 
-def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, later, mixed, at_once):
-    asked = forecasts("asked", "persistence")
-    given = horizons_of(known(asked, free)).values(), horizons_of(known(later, free)).values()
+def test_horizon_by_horizon_the_tables_are_those_of_all_at_once(whole, free, asked, mixed, at_once):
     work = CorrectHorizon(PARAMS, SYMBOLS, "timegpt", 5.0, lambda name, rows: lambda: rows)
-    corrected, warmed = [work("", *one)[0] for one in given[0]], [work("", *one)[1] for one in given[1]]
+    corrected, warmed = zip(*(work("", *one) for one in horizons_of(known(asked, free)).values()), strict=True)
 
     assert not any("y_bp" in read().columns for one in corrected for read in one.parts)
     parts = [Calibrated.of(part) for part in parts_of(corrected)]
-    assert len(parts) == len(SYMBOLS)
+    assert len(parts) == len(ASKED)
     assert len(corrected[0].parts) == -(-len(SYMBOLS) // at_once)
     assert pl.concat(parts).equals(whole[0])
     assert pl.concat(Offsets.of(part) for part in beside_of(corrected)).equals(whole[1])

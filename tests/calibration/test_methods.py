@@ -208,7 +208,9 @@ def test_cqr_of_a_point_forecast_is_the_normalised_split_conformal_interval_of_c
 def test_conformal_methods_cover_exchangeable_outcomes_exactly_as_often_as_theory_says(method):
     # With 60 exchangeable past scores the coverage is 31/61 and 55/61, whatever the forecast; 200 independent worlds
     # must fall into the central 99.9 % of the binomial distribution. The forecaster's intervals are far too narrow.
-    worlds = with_truth(61, clocks=ONE_A_DAY, models=tuple(f"world-{k:04d}" for k in range(200)), spread=0.3)
+    # A world is a symbol, which its own past corrects.
+    symbols = tuple(f"W{k:03d}" for k in range(200))
+    worlds = with_truth(61, symbols=symbols, clocks=ONE_A_DAY, models=("asked",), spread=0.3)
     rng = np.random.default_rng(5)
     worlds = worlds.with_columns(y_bp=pl.Series(21.2 * rng.standard_t(4, worlds.height)))
 

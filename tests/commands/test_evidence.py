@@ -14,6 +14,7 @@ from stages.params.study import Study
 from stages.questions.market import Market
 from stages.questions.schedule import plan_questions
 from stages.tables.forecasts import Quantiles
+from stages.worth import price_of_evidence
 from stages.worth.free_days import Deviations
 from tests.architecture.dependencies import ROOT
 from tests.features.made_bars import made_calendar
@@ -39,8 +40,9 @@ def market() -> Market:
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, in which nothing ran yet."""
+    """An empty folder, in which nothing ran yet; of few paths, since what is said of them is asked here."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(price_of_evidence, "PATHS", 100)
     return tmp_path
 
 

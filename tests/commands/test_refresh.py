@@ -3,12 +3,15 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from stages.commands import source
+from stages.runs import scratch
 from tests.commands.study_folder import StudyFolder, bars
+from tests.support.programs import Done, run_module
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,15 @@ def test_a_second_refresh_finds_nothing_new_and_writes_the_same_bytes(study: Stu
     assert (study.path / "conf/manifests/mine.json").read_bytes() == before
 
 
-def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(study: StudyFolder) -> None:
+def in_this_process(command: list[str], cwd: Path, env: dict[str, str], **_: object) -> Done:
+    return run_module(cwd, command[2], DVC_ROOT=env["DVC_ROOT"])
+
+
+def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(
+    study: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stages of its price run in this process; that they are programs with an environment is seen below."""
+    monkeypatch.setattr(scratch, "subprocess", SimpleNamespace(run=in_this_process))
     raised = pl.col("close") * 1.001
     second = pl.int_range(pl.len()) == 500
     study.deliver(bars().with_columns(pl.when(second).then(raised).otherwise("close").alias("close")))

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.features.minutes import minute_return, root, trailing_mean, trailing_sum, with_minute_columns
+from stages.features.minutes import minute_return, root, trailing_mean, trailing_sum, with_minute_columns, with_returns
 from tests.features.made_bars import bars_of, made_calendar, random_bars
 
 DAY = made_calendar(1, n_bars=5)
@@ -39,6 +39,11 @@ def test_until_the_session_has_traded_no_return_is_known_nor_on_its_late_first_t
 def test_after_a_gap_too_long_to_fill_the_move_stands_on_the_first_bar_behind_it():
     bars = bars_of(DAY, [100.0, None, None, 102.0, 102.0])
     assert returns(bars) == [0, None, None, pytest.approx(log(1.02)), 0]
+
+
+def test_minutes_in_a_row_are_counted_from_the_first_and_anew_after_one_that_is_unknown():
+    gap = with_returns(bars_of(DAY, [100.0, 101.0, None, 102.0, 102.0]))
+    assert gap["known_min"].to_list() == [1, 2, 0, 1, 2]
 
 
 def test_sums_and_means_stay_within_their_session_and_leave_nulls_out():

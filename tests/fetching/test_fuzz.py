@@ -58,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(months=st.lists(torn(), min_size=1, max_size=3))
 def test_any_file_is_read_as_it_is_or_named(home: Path, months: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -117,7 +117,7 @@ def test_a_symbol_that_exchanges_use_is_taken(symbol: str) -> None:
     assert universe(symbol).all_symbols == (symbol,)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     symbol=st.text(max_size=12) | st.sampled_from(["../../x", "A/B", "a", "ÄPFEL", "A..B", ".A", "A B", "{x}", "A\n"])
 )

@@ -62,9 +62,9 @@ def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_compan
 def test_a_proof_after_everything_is_bought_says_what_is_paid_again(
     contexts: ContextFactory, server: TimeGPTServer, capsys: pytest.CaptureFixture[str]
 ):
-    contexts.backend().answer(questions(["AAA"], range(20)))
-    assert contexts.backend().prove_independence(questions(["AAA"], range(20)))
-    assert [len(body["series"]["sizes"]) for body in server.bodies[20:]] == [4]
+    contexts.backend().answer(questions(["AAA"], range(10)))
+    assert contexts.backend().prove_independence(questions(["AAA"], range(10)))
+    assert [len(body["series"]["sizes"]) for body in server.bodies[10:]] == [4]
     assert "costs 1 request: 4 in one batch; 4 of them" in capsys.readouterr().err
 
 
@@ -103,22 +103,22 @@ class TestARefusedRequestOfManyQuestions:
 
     @pytest.mark.parametrize("status", ["400", "413", "422"])
     def test_too_many_are_asked_in_smaller_requests(self, status: str, packer: ContextFactory, server: TimeGPTServer):
-        server.judge = lambda body: status if len(body["series"]["sizes"]) > 12 else None
+        server.judge = lambda body: status if len(body["series"]["sizes"]) > 3 else None
         backend = packer.backend(pack="snapshots")
-        assert len(backend.answer(questions(["AAA", "BBB"], range(23)))) == 46
-        assert server.sent == 7  # 46, then twice 23, of which each is 11 and 12
+        assert len(backend.answer(questions(["AAA", "BBB"], range(5)))) == 10
+        assert server.sent == 7  # 10, then twice 5, of which each is 2 and 3
         assert backend.took["calls"] == 7
         assert max(server.series_billed.values()) == 1
         assert not list(packer.root.glob("refused/*"))
 
     def test_one_bad_question_is_found_and_the_others_are_bought(self, packer: ContextFactory, server: TimeGPTServer):
         bad = asked("BBB", 11, rows=1101)
-        wanted = [*questions(["AAA"], range(45)), bad]
+        wanted = [*questions(["AAA"], range(14)), bad]
         server.judge = lambda body: "422" if 1101 in body["series"]["sizes"] else None
         with pytest.raises(ConfigurationError, match=r"BBB at 2024-09-04 01:30Z: .* 422: .*make release KEY="):
             packer.backend(pack="snapshots").answer(wanted)
         assert [path.stem for path in packer.root.glob("refused/*")] == [bad.question.key]
-        assert packer.context().store.size() == 2 + 45
+        assert packer.context().store.size() == 2 + 14
         assert max(server.series_billed.values()) == 1
 
     def test_two_bad_questions_do_not_keep_the_others_from_being_bought_once_one_is_answered(

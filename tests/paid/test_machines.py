@@ -268,6 +268,14 @@ def test_of_two_that_begin_at_once_one_takes_all_keys_and_the_other_none(remote:
     assert a.free(["k1", "k2", "k3"], all_or_none=False) == {"k1": 1, "k3": 0}
 
 
+def test_an_attempt_of_this_store_that_is_over_is_not_ended_once_more(remote: ObjectStore):
+    here = Attempts(remote, "a", 3, home="here")
+    assert not here.latest("k").is_open, "none yet"
+    here.end(here.begin({"k": 0}, "d/0"), "refunded")
+    assert here.free(["k"], all_or_none=False) == {"k": 1}
+    assert (here.latest("k").endings, here.latest("k").is_open) == ({"refunded"}, False)
+
+
 @pytest.mark.parametrize(
     ("api", "ends", "paid"), [({"max_attempts": 2}, 0, 2), ({"max_attempts": 1, "timeout_sec": 0.1}, 4, 1)]
 )

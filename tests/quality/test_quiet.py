@@ -210,6 +210,18 @@ def test_minutes_that_are_absent_in_one_piece_or_not_absent_at_all_are_not_calle
     assert proposal(checked(vendor, QUALITY).days, QUALITY) is None
 
 
+@pytest.mark.parametrize(("wider", "usable"), [(0, 14), (1, 13)])
+def test_a_gap_as_long_as_what_is_proposed_is_quiet_and_one_minute_more_is_not(wider: int, usable: int) -> None:
+    """Of a session whose minutes are absent in one piece, so that nothing is proposed from it."""
+    days = checked(thin(), QUALITY).days.sort("longest_gap")
+    fitting = proposal(days[1:], QUALITY)
+    assert fitting is not None
+    one_piece = days[:1].with_columns(n_gaps=1, longest_gap=fitting.quiet_max_min + wider, reason=pl.lit("incomplete"))
+    found = proposal(pl.concat([one_piece, days[1:]], how="vertical_relaxed"), QUALITY)
+    assert found is not None
+    assert (found.quiet_max_min, found.usable) == (fitting.quiet_max_min, usable)
+
+
 def test_a_symbol_whose_quiet_minutes_are_stated_is_proposed_nothing_more() -> None:
     assert proposal(checked(thin(), QUIET).days, QUIET) is None
 

@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 from stages.quality.across import check_symbols
+from stages.quality.clean import judge_wicks
 from stages.quality.gate import Checked
+from stages.quality.others import NOBODY, Others
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 26)
@@ -75,6 +77,22 @@ def test_a_low_of_a_cent_is_nobodys_even_if_all_symbols_have_it() -> None:
     found = together(AAA=with_wick(0.0001), BBB=with_wick(0.0001, seed=2))
 
     assert [int(one.days["PX8"].sum()) for one in found.values()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("price", "others", "kept", "cut"),
+    [(0.5, NOBODY, 0.53, 0.54), (1.0, Others(wicks=frozenset({(8, 1)})), 2.0, 2.01)],
+    ids=["three ticks", "the ceiling, where others had one"],
+)
+def test_a_wick_is_cut_beyond_its_limit_and_not_at_it(price: float, others: Others, kept: float, cut: float) -> None:
+    """No usual wick, no body: three ticks of 0.01 may be any share, and nothing is believed beyond twice the price."""
+    flat = pl.DataFrame({"m": range(10)}, schema={"m": pl.Int32}).with_columns(
+        pl.lit(TUESDAY).alias("session"), sound=True, **dict.fromkeys(("open", "high", "low", "close"), price)
+    )
+    found = [judge_wicks(flat.with_columns(high=pl.when(m=8).then(high).otherwise("high")), QUALITY, others)[0]
+             for high in (kept, cut)]  # fmt: skip
+
+    assert found == [set(), {(8, 1)}]
 
 
 def test_what_came_after_the_wick_does_not_matter() -> None:

@@ -55,25 +55,18 @@ def minute_of(clock: str) -> int:
 def bars(symbol: str, sessions: tuple[date, ...] = SESSIONS) -> pl.DataFrame:
     """A walk of one basis point a minute."""
     noise = np.random.default_rng(len(symbol))
-    frames = []
-    for session in sessions:
-        close = np.round(200 * np.exp(np.cumsum(noise.normal(0, 3e-4, 390))), 2)
-        frames.append(
-            pl.DataFrame(
-                {
-                    "ts": [instant(session, m) for m in range(390)],
-                    "known_at": [instant(session, m + 1) for m in range(390)],
-                    "session": [session] * 390,
-                    "m": range(390),
-                    "open": close, "high": close + 0.02, "low": close - 0.02, "close": close,
-                    "volume": [1000.0] * 390,
-                    "is_filled": [False] * 390,
-                    "is_outlier": [False] * 390,
-                    "gap_len": [0] * 390,
-                }
-            )
-        )  # fmt: skip
-    return Bars.of(pl.concat(frames))
+    moves = noise.normal(0, 3e-4, (len(sessions), 390))
+    close = np.round(200 * np.exp(np.cumsum(moves, axis=1)), 2).ravel()
+    opens = pl.DataFrame({"session": sessions, "open_utc": [instant(session, 0) for session in sessions]})
+    minutes = opens.join(pl.DataFrame({"m": range(390)}), how="cross", maintain_order="left_right")
+    ts = pl.col("open_utc") + pl.duration(minutes="m")
+    return Bars.of(
+        minutes.select(
+            "session", "m", ts=ts, known_at=ts + timedelta(minutes=1), open=close, high=close + 0.02, low=close - 0.02,
+            close=close, volume=pl.lit(1000.0), is_filled=pl.lit(value=False), is_outlier=pl.lit(value=False),
+            gap_len=pl.lit(0),
+        )
+    )  # fmt: skip
 
 
 def fan(prefix: str, middle: float, width: float) -> dict[str, float]:

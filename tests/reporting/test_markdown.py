@@ -2,7 +2,6 @@
 
 import html
 import re
-from functools import cache
 
 import pytest
 from hypothesis import given
@@ -24,11 +23,11 @@ HOSTILE = [
     "---", "=====",
     "a\n\n# head\n\n| a |\n|---|\n| b |", "a\n```\n<b>\n", "\\<b>", "\\", "![a]: https://evil.example", "a  \nb",
 ]  # fmt: skip
-# One for each way out of a place where its form was forgotten: paragraph, cell, code, address, block.
-ONE_A_WAY = [
-    "<script>alert(1)</script>", "a | b || c", "```", "[click](https://evil.example)",
-    "a\n\n# head\n\n| a |\n|---|\n| b |", "a\n```\n<b>\n",
-]  # fmt: skip
+# Each way out of a place where its form was forgotten: paragraph, cell, code, address, block.
+EVERY_WAY = " ".join(
+    ["<script>alert(1)</script>", "a | b || c", "[click](https://evil.example)",
+     "a\n\n# head\n\n| a |\n|---|\n| b |", "a\n```\n<b>\n"]
+)  # fmt: skip
 SIGNS = st.text(st.sampled_from("`<>&|[]()!\\*~@#:/ab.1 \n-_="), min_size=1, max_size=24)
 
 
@@ -106,12 +105,6 @@ def skeleton(page: str) -> list[str]:
     return [" ".join(one).strip() for one in found if one[0].strip("/") != "code"]
 
 
-@cache
-def plain_pages() -> list[list[str]]:
-    return [skeleton(page) for page in pages("plain")]
-
-
-@pytest.mark.parametrize("text", ONE_A_WAY)
-def test_a_study_of_a_hostile_name_has_the_same_pages_as_one_of_a_plain_name(text: str):
-    for page, plain in zip(pages(text), plain_pages(), strict=True):
-        assert skeleton(page) == plain
+def test_a_study_of_a_hostile_name_has_the_same_pages_as_one_of_a_plain_name():
+    for page, plain in zip(pages(EVERY_WAY), pages("plain"), strict=True):
+        assert skeleton(page) == skeleton(plain)

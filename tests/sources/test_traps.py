@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.errors import DataContractError
 from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.quality.across import check_symbols
@@ -18,11 +17,10 @@ from stages.sources.revisions import Vendor, revision
 from stages.sources.synthetic import synthetic_bars
 from stages.tables.market import Bars
 from stages.trading.simulate import simulate
-from tests.audit.small_study import Audited
 from tests.features.made_bars import features_params
 from tests.quality.deliveries import QUALITY, dialect
 from tests.sources.test_synthetic import PARAMS
-from tests.sources.traps import after_an_early_close, bounce, canary, feed_gap, halt, revised, split, standard_time
+from tests.sources.traps import after_an_early_close, bounce, feed_gap, halt, revised, split, standard_time
 from tests.trading.made_markets import forecast, strategy, table
 
 CALENDAR = trading_calendar(date(2024, 10, 21), date(2024, 12, 6))  # summer time ends, and a half day
@@ -94,20 +92,6 @@ def test_a_revision_is_told_by_session_bars_and_size():
 
     assert (found.sessions, found.changed, found.added, found.removed) == (("2024-11-19",), 7, 0, 0)
     assert found.largest_bp == pytest.approx(3.0)
-
-
-def test_a_canary_that_a_feature_sings_from_is_caught_and_one_that_nobody_touches_is_not():
-    audited = Audited()
-    caged = {symbol: canary(frame) for symbol, frame in audited.bars.items()}
-    assert len(replace(audited, bars=caged).passes(count=4)) == 4
-
-    def sing(bars, usable, events):
-        heard = {symbol: canary(frame).select("ts", "canary") for symbol, frame in bars.items()}
-        honest = audited.replay.build(bars, usable, events)
-        return {s: f.join(heard[s], on="ts", how="left", maintain_order="left") for s, f in honest.items()}
-
-    with pytest.raises(DataContractError, match="stage build_features, column canary"):
-        replace(audited, replay=replace(audited.replay, build=sing)).passes(count=4)
 
 
 HALF_SPREAD_BP = 5.0

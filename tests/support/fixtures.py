@@ -61,7 +61,8 @@ def quick_machine() -> Iterator[None]:
     Workers share the cores: of small matrices a second thread multiplies none faster, and turns while it waits.
     """
     with threadpool_limits(1, user_api="blas"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
+        for module in (httpx, httpx._transports.default):
+            patch.setattr(module, "create_ssl_context", cache(httpx.create_ssl_context))
         patch.setattr(os, "fsync", os.fstat)
         yield
 

@@ -245,7 +245,7 @@ def test_the_best_of_a_thousand_on_noise_with_neighbours_is_rarely_called_skill(
     stated = params(s_stop=tuple(1.0 + n for n in range(9)), prior_trials=991)
     variants = combos(strategy("A"), stated.grid)
     days = calendar({date(2024, 1, 1) + timedelta(days=n): FULL for n in range(73)})
-    for seed in range(500):
+    for seed in range(200):
         rng = np.random.default_rng([14, seed])
         luck = rng.normal(0.0, 10.0, (73, 1000))
         best = luck[:, [np.argmax(luck.mean(axis=0) / luck.std(axis=0))]]
@@ -255,8 +255,8 @@ def test_the_best_of_a_thousand_on_noise_with_neighbours_is_rarely_called_skill(
         called += deflated_sharpes(Swept(strategy("A"), variants, books, days), stated)[0] >= 0.95
         ratios = daily.mean(axis=0) / daily.std(axis=0, ddof=1)
         by_the_grid += deflated_sharpe(daily[:, 0], ratios.var(ddof=1), 1000) >= 0.95
-    assert called <= 25
-    assert by_the_grid >= 250
+    assert called <= 10
+    assert by_the_grid >= 100
 
 
 def test_too_few_trades_leave_no_deflated_sharpe():

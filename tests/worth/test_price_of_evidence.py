@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stages.worth import price_of_evidence
 from stages.worth.price_of_evidence import (
     Setup,
     Wait,
@@ -77,6 +78,17 @@ def test_what_is_still_to_come_is_what_follows_the_days_so_far():
     assert more_sessions(x, terms(planned_sessions=12)) == (None, None)
     # days that are all alike go on all alike
     assert more_sessions(np.full(12, 0.03), TERMS) == (19 - 12 + _later(np.full(40, 0.03)),) * 2
+
+
+def test_the_quartiles_are_the_days_of_the_first_and_the_third_of_four_paths(monkeypatch: pytest.MonkeyPatch):
+    x = 0.05 + SD * np.random.default_rng(11).standard_normal(12)
+    levels = np.array([[1.0], [0.3], [-0.2], [-0.5]])
+    monkeypatch.setattr(price_of_evidence, "PATHS", len(levels))
+    monkeypatch.setattr(price_of_evidence, "_noise", lambda days: np.tile(levels, days))
+    paths = x.mean() + x.std(ddof=1) * np.tile(levels, 108)
+    decided = [judge(np.append(x, path), TERMS).decided + 1 - 12 for path in paths]
+    assert decided == sorted(set(decided))
+    assert more_sessions(x, TERMS) == (decided[0], decided[2])
 
 
 @pytest.mark.parametrize("x", [[0.05], [0.02, 0.08]], ids=["one", "two"])
