@@ -130,8 +130,9 @@ def put_aside(folder: Path, key: str, frame: pl.DataFrame) -> Callable[[], pl.Da
     """
     if not folder.is_dir():
         return partial(unpacked, packed(frame))
-    write_frame(frame, folder / f"{key}.parquet")
-    return partial(read_frame, folder / f"{key}.parquet")
+    path = folder / f"{key.replace(' ', '-')}.parquet"
+    write_frame(frame, path)
+    return partial(read_frame, path)
 
 
 def frame_bytes(frame: pl.DataFrame) -> bytes:

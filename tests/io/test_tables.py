@@ -129,4 +129,4 @@ def test_what_is_put_aside_is_read_again(tmp_path: Path, seen: bool):
         folder.mkdir()
     read = pickle.loads(pickle.dumps(parquet.put_aside(folder, "10 min A", frame)))
     assert read().equals(frame)
-    assert [path.name for path in tmp_path.rglob("*.parquet")] == (["10 min A.parquet"] if seen else [])
+    assert [path.name for path in tmp_path.rglob("*.parquet")] == (["10-min-A.parquet"] if seen else [])

@@ -75,7 +75,7 @@ def test_a_disk_that_is_full_or_read_only_is_one_sentence_in_every_stage(sound: 
         finally:
             subprocess.run(["umount", folder], check=True)
         told = "the disk is full: make room" if is_full else "the file system is read-only: make it writable"
-        sentence = rf"error \S*artifacts/{stage}/\S+ could not be written: {told}[^\n]*\n"
+        sentence = rf"error (10 min: )?\S*artifacts/{stage}/\S+ could not be written: {told}[^\n]*\n"
         assert re.fullmatch(sentence, done.stdout + done.stderr), done
         assert done.returncode == 5
         assert left == set(), stage
