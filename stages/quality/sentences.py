@@ -48,7 +48,7 @@ def copy_warnings(symbol: str, days: pl.DataFrame) -> list[str]:
     if copies.is_empty():
         return []
     first = copies.row(0, named=True)
-    more = f" (and {copies.height - 1} sessions more)" if copies.height > 1 else ""
+    more = f" (the first of {copies.height} such sessions)" if copies.height > 1 else ""
     return [
         f"TS8 {symbol} {first['session']}: {first['TS8']} of its bars are those of {first['copied_from']}, volumes "
         f"included{more}; get the session again"
@@ -61,8 +61,8 @@ def twin_warnings(checked: Mapping[str, "Checked"]) -> list[str]:
     for (one, other), numbers in copied_symbols({symbol: found.prints for symbol, found in checked.items()}).items():
         first = checked[one].days["session"][numbers[0]]
         sentences.append(
-            f"X2 {one} and {other}: the same bars, volumes included, on {len(numbers)} sessions, first {first}; one "
-            "was delivered under the other's name, get it again"
+            f"X2 {one} and {other}: the same bars, volumes included, in {len(numbers)} of their sessions, first "
+            f"{first}; one was delivered under the other's name, get it again"
         )
     return sentences
 

@@ -32,6 +32,16 @@ def test_a_session_that_holds_an_earlier_one_is_warned_with_its_date(source: dat
     assert checked.days.filter(pl.col("verdict") != "pass")["session"].to_list() == [target]
 
 
+def test_one_sentence_tells_the_first_copy_and_how_many_there_are() -> None:
+    once = copied(FRIDAY, TUESDAY)
+    source = delivery().filter(minutes(FRIDAY, 0, 389)).with_columns(pl.col("ts") + (THURSDAY - FRIDAY))
+    twice = pl.concat([once.filter(~minutes(THURSDAY, 0, 389)), source])
+    told = f"TS8 AAA {TUESDAY}: 386 of its bars are those of {FRIDAY}, volumes included%s; get the session again"
+
+    assert warnings(AAA=once) == [told % ""]
+    assert warnings(AAA=twice) == [told % " (the first of 2 such sessions)"]
+
+
 def test_an_hour_of_an_earlier_session_is_enough_and_half_an_hour_is_not() -> None:
     assert day(through_the_gate(copied(FRIDAY, TUESDAY, 100, 159)), TUESDAY)["TS8"] > 50
     assert day(through_the_gate(copied(FRIDAY, TUESDAY, 100, 129)), TUESDAY)["TS8"] == 0
@@ -50,8 +60,8 @@ def test_two_symbols_with_the_same_bars_are_told_by_name() -> None:
     part = pl.concat([delivery(seed=2).filter(~minutes(TUESDAY, 0, 389)), delivery().filter(minutes(TUESDAY, 0, 389))])
 
     assert warnings(AAA=delivery(), BBB=delivery(), CCC=delivery(seed=3)) == [
-        "X2 AAA and BBB: the same bars, volumes included, on 14 sessions, first 2024-11-18; one was delivered under "
-        "the other's name, get it again"
+        "X2 AAA and BBB: the same bars, volumes included, in 14 of their sessions, first 2024-11-18; one was "
+        "delivered under the other's name, get it again"
     ]
-    assert ["on 1 sessions, first 2024-11-26" in told for told in warnings(AAA=delivery(), BBB=part)] == [True]
+    assert ["in 1 of their sessions, first 2024-11-26" in told for told in warnings(AAA=delivery(), BBB=part)] == [True]
     assert warnings(AAA=delivery(), BBB=delivery(seed=2)) == []
