@@ -1,14 +1,12 @@
 """Stage `calibrate`: quantiles corrected by errors already known at each snapshot, by every method."""
 
-from functools import partial
 from pathlib import Path
 
 from stages.calibration.by_horizon import CorrectHorizon, beside_of, horizons_of, outcomes_of, parts_of
 from stages.engine import engine
 from stages.engine.engine import OnTables
-from stages.io.atomic import temporary_directory
 from stages.io.files import read_json, write_table_parts
-from stages.io.parquet import put_aside, read_distinct
+from stages.io.parquet import aside, read_distinct
 from stages.io.partitions import Rows, partitions_of
 from stages.io.settings import read_params
 from stages.io.terminal import run, say
@@ -43,8 +41,8 @@ def main() -> None:
     horizons = horizons_of(known)
     rows, void = (sum(counts) for counts in zip(*((asked.rows, asked.void) for asked, _ in known), strict=True))
     del known  # large, and the horizons hold it too
-    with temporary_directory(CALIBRATED, "staged") as aside:
-        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, partial(put_aside, aside)))
+    with aside(CALIBRATED) as put_aside:
+        work = OnTables(CorrectHorizon(params, symbols.to_list(), name, mix.eta, put_aside))
         corrected, free = zip(*engine.run(work, horizons, "calibrating").values(), strict=True)
         del horizons
         write_table_parts(Calibrated, parts_of(corrected), CALIBRATED)

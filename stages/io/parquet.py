@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from stages.errors import DataContractError
-from stages.io.atomic import atomic_write
+from stages.io.atomic import atomic_write, disk_errors, temporary_directory
 from stages.tables.contract import packed, unpacked
 
 SETTINGS: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "statistics": True}
@@ -123,11 +124,22 @@ def write_in_parts(parts: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataTy
         register_io_source(made, schema=schema).sink_parquet(temporary, row_group_size=ROWS_OF_A_GROUP, **SETTINGS)
 
 
-def put_aside(folder: Path, key: str, frame: pl.DataFrame) -> Callable[[], pl.DataFrame]:
-    """Write a frame that is only needed while the stage runs, and tell how to read it again.
+Read = Callable[[], pl.DataFrame]
 
-    A machine that does not see the folder sends the frame along instead.
+
+@contextmanager
+def aside(path: Path) -> Iterator[Callable[[str, pl.DataFrame], Read]]:
+    """Write frames that are only needed during the block beside a file, each under a name; tells how to read one again.
+
+    A machine that does not see this folder, whose name no other machine has, sends its frames along instead.
     """
+    with temporary_directory(path, "staged") as folder:
+        with disk_errors(path):
+            of_this_run = Path(mkdtemp(dir=folder))
+        yield partial(_put_aside, of_this_run)
+
+
+def _put_aside(folder: Path, key: str, frame: pl.DataFrame) -> Read:
     if not folder.is_dir():
         return partial(unpacked, packed(frame))
     path = folder / f"{key.replace(' ', '-')}.parquet"

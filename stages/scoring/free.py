@@ -69,8 +69,8 @@ class FreeTogether:
     def document(self, params: GatesParams) -> list[Document]:
         """The entries of all groups, those over all symbols first."""
         pooled: list[Group] = [
-            (None, *horizon_and_model, sums.total)
-            for horizon_and_model, sums in sorted(self.sums.items(), key=lambda one: one[0][0])
+            (None, horizon, model, self.sums[horizon, model].total)
+            for horizon, model in sorted(self.sums, key=itemgetter(0))
         ]
         return [*_entries(pooled, params), *sorted(self.entries, key=itemgetter("symbol", "horizon_min"))]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.sessions.rolling import median, median_before, windows_before
+from stages.sessions.rolling import median, windows_before
 
 NAN = float("nan")
 
@@ -37,16 +37,3 @@ def test_the_median_is_that_of_the_standard_library(rows: list[list[float]], at_
         numbers = [value for value in row if value == value]  # noqa: PLR0124
         expected = by_the_book(numbers) if len(numbers) >= at_least else NAN
         assert found == pytest.approx(expected, nan_ok=True)
-
-
-@given(TABLES, st.integers(1, 6), st.data())
-@settings(max_examples=100, deadline=None)
-def test_medians_of_overlapping_windows_are_those_of_each_window_by_itself(
-    rows: list[list[float]], count: int, data: st.DataObject
-) -> None:
-    table = np.array(rows)
-    usable = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))))
-    at_least = data.draw(st.integers(1, count))
-    windows, before = windows_before(table, usable, count)
-    expected = median(windows, at_least)[before]
-    np.testing.assert_array_equal(median_before(table, usable, count, at_least), expected)
