@@ -217,7 +217,7 @@ def _unit_bp(rows: pl.DataFrame, params: CalibrationParams) -> Floats:
     """Bp per unit of score: the volatility over the horizon (NaN where unknown or zero), or one."""
     if params.scale == "none":
         return np.ones(rows.height)
-    sigma = rows["sigma_5m"].fill_null(np.nan).to_numpy() * np.sqrt(rows["horizon_min"].to_numpy() / 5) * 1e4
+    sigma = rows["sigma_5m"].to_numpy() * np.sqrt(rows["horizon_min"].to_numpy() / 5) * 1e4
     return np.where(sigma > 0, sigma, np.nan)
 
 

@@ -86,7 +86,7 @@ def _mixed(rows: pl.DataFrame, members: list[str], eta: float) -> tuple[pl.DataF
             f"the free forecasters {members} did not answer the same questions: run `dvc repro -f forecast_free`."
         )
     q = in_order(rows.select(QUANTILES).to_numpy()).reshape(questions.height, len(members), len(QUANTILES))
-    losses = relative_losses(q, questions["y_bp"].fill_null(np.nan).to_numpy())
+    losses = relative_losses(q, questions["y_bp"].to_numpy())
     scored = ~np.isnan(losses[:, 0])
     sessions = questions["session"].unique().sort()
     day = sessions.search_sorted(questions["session"]).to_numpy().astype(np.int64)

@@ -69,7 +69,8 @@ def plausible_bp(y_bp: NDArray[np.float64], horizon: int, sigmas: float) -> NDAr
     `min(MOST_BP, sigmas * max(LEAST_SIGMA_BP, sqrt(mean(diff(y)^2))) * sqrt(h))`: the deviation is about zero, so a
     steady trend counts; it grows with the root of the step, as in a random walk.
     """
-    sigma = float(np.sqrt(np.mean(np.diff(y_bp) ** 2))) if len(y_bp) > 1 else 0.0
+    moved = np.diff(y_bp)
+    sigma = float(np.sqrt(np.sum(moved**2) / max(len(moved), 1)))
     steps = np.arange(1, horizon + 1)
     return np.minimum(MOST_BP, sigmas * max(LEAST_SIGMA_BP, sigma) * np.sqrt(steps))
 
@@ -81,8 +82,10 @@ def complaint(
     most_bp: NDArray[np.float64],
 ) -> str | None:
     """What is wrong with an answer, in a few words; None if it is sound."""
-    if values_bp.shape != shape or mean_bp.shape != shape[1:]:
+    if values_bp.shape != shape:
         return f"it has {values_bp.shape[0]} levels of {values_bp.shape[1]} steps, asked were {shape[0]} of {shape[1]}"
+    if mean_bp.shape != shape[1:]:
+        return f"its mean has {len(mean_bp)} steps, asked were {shape[1]}"
     if not (np.isfinite(values_bp).all() and np.isfinite(mean_bp).all()):
         return "it holds nulls, NaN or infinity"
     said = np.vstack([values_bp, mean_bp])

@@ -39,7 +39,7 @@ def returns(bars: pl.DataFrame) -> Floats:
     """One-minute log returns of real bars, NaN on every other bar and after a gap that was not filled."""
     close = pl.col("close").log()
     before = pl.when(pl.col("m") == 0).then(pl.col("open").log()).otherwise(close.shift(1))
-    return bars.select(pl.when(REAL).then(close - before)).to_series().fill_null(float("nan")).to_numpy()
+    return bars.select(pl.when(REAL).then(close - before)).to_series().to_numpy()
 
 
 def outliers(bars: pl.DataFrame, usable: NDArray[np.bool_], quality: QualityParams) -> pl.DataFrame:

@@ -58,7 +58,7 @@ def sampled_prints(bars: pl.DataFrame) -> Prints:
     compared, prints = row_prints(bars)
     m, day = bars["m"].to_numpy(), bars["session"].rle_id().to_numpy()
     rows = np.flatnonzero(compared & (m % SAMPLE_MINUTES == SAMPLE_MINUTES // 2))
-    sampled = np.zeros((int(day[-1]) + 1, int(m.max()) // SAMPLE_MINUTES + 1), np.uint32)
+    sampled = np.zeros((int(day.max()) + 1, int(m.max()) // SAMPLE_MINUTES + 1), np.uint32)
     sampled[day[rows], m[rows] // SAMPLE_MINUTES] = np.maximum(prints[rows] >> np.uint64(32), 1)
     return sampled
 

@@ -231,7 +231,7 @@ def snapshots_of(forecasts: pl.DataFrame, minutes: Ints, clock: pl.DataFrame) ->
         limit=np.searchsorted(minutes, time_stop),
         end=np.searchsorted(minutes, _minutes(rows["close_utc"])),
         last=rows["last"].to_numpy(),
-        sigma=rows["sigma_5m"].fill_null(float("nan")).to_numpy(),
+        sigma=rows["sigma_5m"].to_numpy(),
     )
 
 

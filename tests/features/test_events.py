@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 
 from stages.features.catalogue import build_features
 from stages.features.context import Context
@@ -38,6 +39,12 @@ def test_of_two_events_the_next_one_is_counted_down_to():
     _, left = columns(built((monday(2), "A", monday(-99)), (monday(6), "A", monday(-99)))["A"])
 
     assert left[:6] == [1, 0, 3, 2, 1, 0]
+
+
+def test_an_event_is_over_at_the_first_instant_after_it():
+    _, left = columns(built((monday(3) - timedelta(microseconds=1), "A", monday(-99)))["A"])
+
+    assert left[:6] == [pytest.approx(2), pytest.approx(1), None, None, None, None]
 
 
 def test_an_event_that_is_announced_at_the_instant_of_another_is_not_yet_the_next_one():

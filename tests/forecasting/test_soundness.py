@@ -60,6 +60,10 @@ def test_what_else_is_wrong_is_said(values: np.ndarray, wrong: str):
     assert told(values) == wrong
 
 
+def test_a_mean_of_other_steps_is_told_too():
+    assert told(FAN, FAN[2, :3]) == "its mean has 3 steps, asked were 4"
+
+
 @given(st.floats(-MOST_BP, MOST_BP), st.floats(0.0001, 1e6))
 def test_what_is_plausible_has_a_finite_price_and_decimals(q_bp: float, last: float):
     """`last * exp(q / 1e4)` and six decimals, as the table of quantiles asks."""

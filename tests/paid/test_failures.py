@@ -30,8 +30,9 @@ def test_a_key_at_the_end_of_what_is_kept_is_not_kept_in_part():
     assert len(failure.evidence) == LONGEST_EVIDENCE
 
 
-def test_without_a_reply_the_error_itself_is_kept():
+def test_without_a_reply_the_error_itself_is_kept_or_its_kind_if_it_says_nothing():
     assert failure_of(UnreadableAnswer("torn"), sent=True, secrets=[]).evidence == "torn"
+    assert failure_of(UnreadableAnswer(""), sent=True, secrets=[]).evidence == "UnreadableAnswer"
 
 
 @pytest.mark.parametrize(

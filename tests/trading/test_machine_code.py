@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numba
 import pytest
 from numba import int64
 from numba.core.caching import IndexDataCacheFile
@@ -28,6 +29,13 @@ def is_read_from_disk(folder: Path, value: float = 21) -> bool:
     spec.loader.exec_module(module)
     assert module.double(value) == 2 * value
     return bool(module.double.stats.cache_hits)
+
+
+@pytest.fixture(autouse=True)
+def no_folder_is_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment of the tests says."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
 
 
 @pytest.fixture

@@ -147,8 +147,10 @@ def test_only_the_projects_own_forecasters_have_surely_seen_nothing(source, unti
     assert document["training"]["unseen"] is unseen
 
 
-def test_one_day_says_what_a_call_earned_and_no_interval():
-    money = judge_worth(study_with(worth__notional=1e4), "w1", sides_of(1))[0]["money"]
+def test_one_day_says_what_a_call_earned_and_how_many_more_it_takes_and_no_interval():
+    document, _ = judge_worth(study_with(worth__notional=1e4), "w1", sides_of(1))
+    assert document["more_sessions"] is not None
+    money = document["money"]
     assert (money["bp_a_call"], money["bp_interval"], money["break_even_interval"]) == (
         0.75,
         [None, None],
