@@ -180,7 +180,7 @@ class Market:
 
     @cached_property
     def _sessions(self) -> list[date]:
-        return sorted(self.calendar["session"])
+        return self.calendar["session"].to_list()
 
 
 _EPOCH = date(1970, 1, 1).toordinal()

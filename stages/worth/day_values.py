@@ -61,7 +61,6 @@ def compare(asked: pl.DataFrame, free: pl.DataFrame) -> Compared:
     kept = [*QUESTION, "session", "y_bp", "void", "calibrated", *levels]
     both = asked.select(kept).join(free.select(kept).drop("session"), on=QUESTION, how="inner", suffix="_free")
     _demand_one_outcome(both)
-    both = both.sort(QUESTION)
     is_calibrated = pl.col("calibrated") & pl.col("calibrated_free")
     scored = both.filter(~pl.col("void") & is_calibrated)
     within = scored.with_columns(
@@ -165,7 +164,7 @@ def _demand_agreement(scored: pl.DataFrame) -> None:
     for name in (f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED):
         excess = (pl.col(name).abs() - pl.col(f"{name}_most")) * pl.col(f"{name}_unit")
         if (beyond := scored.filter(excess > ROUNDING)).height:
-            symbol, snapshot, horizon = beyond.select(QUESTION).row(0)
+            symbol, snapshot, horizon = beyond.sort(QUESTION).select(QUESTION).row(0)
             raise DataContractError(
                 f"{symbol} {snapshot} {horizon} min: {name} is larger than the forecasts' disagreement allows, as in "
                 f"{beyond.height} questions: the losses are computed wrongly. Report this as a fault of the pipeline."

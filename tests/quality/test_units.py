@@ -5,6 +5,7 @@ import pytest
 
 from stages.params.quality import QualityParams
 from stages.quality.units import check_unit
+from stages.quality.verdicts import HardFailure
 from tests.quality.deliveries import QUALITY, delivery, through_the_gate
 
 PRICES = ("open", "high", "low", "close")
@@ -35,6 +36,8 @@ def test_who_states_a_coarser_tick_may_have_whole_prices() -> None:
     check_unit(in_unit(100.0), coarse)
 
 
-def test_a_few_prices_tell_no_step() -> None:
-    check_unit(pl.DataFrame({"close": [100.0, 101.0] * 300}), QUALITY)
+def test_a_few_prices_tell_no_step_and_ten_do() -> None:
+    check_unit(pl.DataFrame({"close": [100.0 + price for price in range(9)] * 60}), QUALITY)
     check_unit(pl.DataFrame({"close": []}, schema={"close": pl.Float64}), QUALITY)
+    with pytest.raises(HardFailure, match="every price is a whole number of 1"):
+        check_unit(pl.DataFrame({"close": [100.0 + price for price in range(10)] * 60}), QUALITY)
