@@ -331,3 +331,6 @@ def test_cooldown_separates_requests_also_across_runs(contexts: ContextFactory, 
     contexts.backend(clock, cooldown_sec=2).answer([asked()])
     contexts.backend(clock, cooldown_sec=2).answer([asked("BBB")])
     assert clock.waited == [2.0]
+    clock.wait(0.5)
+    contexts.backend(clock, cooldown_sec=2).answer([asked("CCC")])
+    assert clock.waited == [2.0, 0.5, 1.5], "what has passed of it is not waited for again"
