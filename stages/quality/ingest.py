@@ -211,7 +211,7 @@ def _check_step(stamped: pl.DataFrame) -> None:
     if 2 * (apart == 1).sum() >= len(apart):
         return
     step, count = apart.value_counts(sort=True).row(0)
-    if step > 1 and count > MOST * len(apart):
+    if count > MOST * len(apart):
         raise HardFailure(
             "TS4",
             f"the stamps are {step} minutes apart ({count} of {len(apart)}): these are bars of {step} minutes, and the "

@@ -76,6 +76,16 @@ def test_a_stored_answer_that_was_shaped_by_its_company_is_found_out(contexts: C
     assert len(server.bodies[1]["series"]["sizes"]) != 5
 
 
+def test_of_two_that_could_keep_it_company_one_stays_behind_where_three_travelled_together(
+    contexts: ContextFactory, server: TimeGPTServer
+):
+    server.always("dependent")
+    contexts.backend().answer(questions(["A", "B", "C"], range(1)))
+    candidates = questions(["A", "B", "C"], range(1)) + questions(["A", "B"], range(1, 2))
+    assert not contexts.backend().prove_independence(candidates)
+    assert len(server.bodies[1]["series"]["sizes"]) == 2
+
+
 def test_a_proof_buys_no_key_that_another_machine_holds(tmp_path: Path, server: TimeGPTServer):
     """First the compared question is held, then one of its company: it waits in the store for the next try."""
     contexts = ContextFactory(tmp_path / "a", server.url, LocalStore(tmp_path / "remote"))
