@@ -33,6 +33,7 @@ WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
 ENOUGH = 0.98
+FEWEST_STEPS, RUNNING = 20, 0.9  # of the steps of a running total rise; it begins anew each day
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def columns_of(rows: pl.DataFrame) -> Columns:
         found, symbols = _by_name(rows), ()
         found |= {} if {"ts", "date"} & {*found} else {"ts": _stamp_by_value(rows)}
         if not {*PRICES, "volume"} <= {*found}:
-            found |= _by_value(numbers, found)
+            newest_first = _falls(rows[found.get("ts") or found["time"]])
+            found |= _by_value(numbers.reverse() if newest_first else numbers, found)
     ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
     share = _bar_share(numbers, [ours[name] for name in PRICES])
     if share < ENOUGH:
@@ -111,7 +113,11 @@ def _stamp_by_value(rows: pl.DataFrame) -> str:
 
 
 def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]:
-    """Prices and volume among unknown column names: four adjacent columns that form bars, then the volume."""
+    """Prices and volume among unknown column names, rows in order of time: four adjacent columns that form bars, then
+    the volume.
+
+    A running total of the day's volume may stand before the volume of the minute.
+    """
     unknown = [
         name
         for name in numbers.columns
@@ -120,9 +126,10 @@ def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]
     for start in range(len(unknown) - 4):
         four = unknown[start : start + 4]
         fitting = [one for one in permutations(four) if _bar_share(numbers, one) >= ENOUGH]
-        if fitting:
+        volume = next((name for name in unknown[start + 4 :] if not _is_running_total(numbers[name])), None)
+        if fitting and volume:
             best = min(fitting, key=lambda one: (_gap(numbers, one[0], one[3]), four.index(one[0])))
-            return dict(zip((*PRICES, "volume"), (*best, unknown[start + 4]), strict=True))
+            return dict(zip((*PRICES, "volume"), (*best, volume), strict=True))
     wanted = " ".join(f"COLUMN={name}" for name in (*PRICES, "volume") if name not in found)
     raise DataContractError(f'which of {numbers.columns} are the prices and the volume? Name them: ALIASES="{wanted}".')
 
@@ -132,6 +139,18 @@ def _bar_share(numbers: pl.DataFrame, four: Sequence[str]) -> float:
     high, low = pl.col(four[1]), pl.col(four[2])
     holds = (high >= pl.max_horizontal(*four) - 1e-9) & (low <= pl.min_horizontal(*four) + 1e-9)
     return float(numbers.drop_nulls(list(four)).select(holds.mean()).item() or 0)
+
+
+def _is_running_total(values: pl.Series) -> bool:
+    """Whether nearly every value is above the one before it."""
+    steps = values.diff().drop_nulls()
+    return steps.len() >= FEWEST_STEPS and int((steps > 0).sum()) >= RUNNING * steps.len()
+
+
+def _falls(stamps: pl.Series) -> bool:
+    """Whether more stamps are before than after the one above them, as text within a day too."""
+    before = stamps.shift(1)
+    return bool((stamps < before).sum() > (stamps > before).sum())
 
 
 def _gap(numbers: pl.DataFrame, opened: str, closed: str) -> float:

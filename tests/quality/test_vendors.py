@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stages.configuration.compose import compose
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of
 from stages.fetching.formats import scan
@@ -81,9 +81,37 @@ def test_a_table_of_the_docs_reads_its_vendors_files(vendor: str, delivered: Pat
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, delivered: Path, tmp_path: Path) -> None:
     seen = look(str(delivered / vendor))
-    changes = {"zone": "America/New_York"} if vendor in {"kibot", "firstrate"} else {}  # the rows tell, see new-run
+    changes = (
+        {"zone": "America/New_York"} if vendor in {"kibot", "firstrate", "iqfeed"} else {}
+    )  # the rows tell, see new-run
     assert seen.symbols == SYMBOLS
     require_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "tickers", "template", "symbols"),
+    [
+        ("US", ("AAPL", "BRK.B"), "US/{yyyy}-{mm}-{dd}.csv", ("AAPL", "BRK.B")),  # a word that looks like a symbol
+        ("AAPL", ("AAPL",), "{symbol}/{yyyy}-{mm}-{dd}.csv", ("AAPL",)),
+    ],
+)
+def test_files_of_every_day_are_read_whatever_the_folder_above_them_is_called(
+    folder: str, tickers: tuple[str, ...], template: str, symbols: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    for (day,), rows in BARS["AAPL"].group_by(pl.col("ts").dt.date()):
+        table = pl.concat([rows.with_columns(ticker=pl.lit(ticker)) for ticker in tickers])
+        table.write_csv(tmp_path / folder / f"{day}.csv")
+    (tmp_path / "._AAPL.csv").write_bytes(b"\0")  # as macOS leaves beside files
+    seen = look(str(tmp_path))
+    assert (seen.source.uri_template, seen.symbols) == (f"{tmp_path}/{template}", symbols)
+    assert seen.sample.height == BARS["AAPL"].height
+
+
+def test_a_column_without_any_name_that_could_be_a_symbol_is_refused(tmp_path: Path) -> None:
+    BARS["AAPL"].with_columns(ticker=pl.lit("aapl")).write_csv(tmp_path / "bars.csv")
+    with pytest.raises(DataContractError, match=r"column 'ticker' names aapl, and none is a symbol like AAPL or BRK"):
+        look(str(tmp_path))
 
 
 def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:

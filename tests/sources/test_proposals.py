@@ -29,6 +29,18 @@ from stages.sources.layout import layout_of
             "year={yyyy}/month={m}/symbol={symbol}/*.parquet",
             ("AAPL", "IBM"),
         ),
+        (["BRK.B.csv"], "{symbol}.csv", ("BRK.B",)),
+        (["BF-B_2024-01.csv", "BF-B_2024-02.csv"], "{symbol}_{yyyy}-{mm}.csv", ("BF-B",)),
+        (
+            ["A_2023-01-03_2024-12-31.csv", "IBM_2023-01-03_2024-12-31.csv"],
+            "{symbol}_2023-01-03_2024-12-31.csv",
+            ("A", "IBM"),
+        ),
+        (
+            ["A/2024/A_20231229.csv", "A/2024/A_20240102.csv", "IBM/2024/IBM_20240102.csv"],
+            "{symbol}/*/{symbol}_*.csv",
+            ("A", "IBM"),
+        ),
         (["AAPL.1min.csv", "BRK.1min.csv"], "{symbol}.1min.csv", ("AAPL", "BRK")),
         (["month=03/day=04/x.csv", "month=11/day=12/x.csv"], "month={mm}/day={dd}/x.csv", ()),
         (
