@@ -16,9 +16,11 @@ SEPARATORS = (",", ";", "\t", "|")
 FEWEST_CELLS = 6  # a stamp, four prices and a volume
 MOST_HEADER_LINES = 3
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-DAY_ALONE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}|(19|20)\d{6}")
+DAY_ALONE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](\d\d){1,2}|(19|20)\d{6}")
 TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?")
-DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y")
+DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y",
+        "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y")  # fmt: skip
+FIRST_YEAR = 1900  # %Y also reads 24 as the year 24
 TIMES = ("%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%I:%M %p", "%I:%M:%S %p")
 BETWEEN = (" ", "T", "  ")
 ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York", "UTC": "UTC"}
@@ -71,7 +73,7 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     fitting = []
     for place, (day, between, clock) in enumerate(product(DAYS, BETWEEN, TIMES)):
         parsed = texts.str.to_datetime(f"{day}{between}{clock}{ending}", strict=False)
-        if not parsed.null_count():
+        if not parsed.null_count() and parsed.dt.year().min() >= FIRST_YEAR:  # type: ignore[operator]
             weekends = int((parsed.dt.weekday() > 5).sum())
             span = parsed.max() - parsed.min()  # type: ignore[operator]
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))

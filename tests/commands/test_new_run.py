@@ -89,6 +89,19 @@ def test_bars_of_five_minutes_are_told_as_such(project):
         project.run("new-run", "mine", "--uri", "AAPL.parquet")
 
 
+def test_a_stamp_beyond_every_calendar_is_passed_over_and_nothing_but_such_stamps_is_refused(project):
+    bars = vendors.BARS["AAPL"]
+    for name, odd in (("AAPL", bars.height - 1), ("MSFT", 0)):
+        far = pl.int_range(pl.len()) >= odd
+        bars.with_columns(
+            pl.when(far).then(pl.col("ts").dt.offset_by("7000y")).otherwise("ts").alias("ts")
+        ).write_parquet(project.path / f"{name}.parquet")
+    project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    assert compose(overrides=["preset=mine"])["universe"]["last_session"] == "2024-11-08"
+    with pytest.raises(DataContractError, match=r"the stamps run from 9024-10-28 to 9024-11-08, and sessions lie betw"):
+        project.run("new-run", "other", "--uri", "MSFT.parquet")
+
+
 def test_end_labels_are_proposed_as_such(project):
     for symbol, bars in vendors.BARS.items():
         bars.with_columns(pl.col("ts") + timedelta(minutes=1)).write_parquet(project.path / f"{symbol}_bars.parquet")
