@@ -132,6 +132,10 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
         calendar = _calendar(ours)
         if ours.schema["ts"] in (pl.Datetime("ms"), pl.Datetime("us"), pl.Datetime("ns")) and dialect.zone is None:
             zone, why["zone"] = zone_of(ours, calendar)
+            if zone is None:
+                days = ours["ts"].dt.date()
+                named = calendar["session"].filter(calendar["session"].is_in(days.implode()))
+                return source, {"first": named.min(), "last": named.max()}, why
             dialect = dialect.model_copy(update={"zone": zone})
         stamps = as_labelled(symbol, seen.sample, dialect, calendar)
     except HardFailure as failure:

@@ -82,6 +82,17 @@ def test_stamps_without_a_zone_are_those_of_the_clock_on_which_trading_begins_at
     assert "trading begins at the open in 10 sessions" in told
 
 
+def test_where_no_zone_fits_the_preset_leaves_it_to_you(project):
+    """A clock that no list of zones holds: the preset is there to be edited, and says so."""
+    local = pl.col("ts").dt.convert_time_zone("Asia/Kathmandu").dt.replace_time_zone(None)
+    vendors.BARS["AAPL"].with_columns(local).write_parquet(project.path / "AAPL.parquet")
+    told = project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    made = compose(overrides=["preset=mine"])
+    assert made["source"]["zone"] is None
+    assert (made["universe"]["first_session"], made["universe"]["last_session"]) == ("2024-10-28", "2024-11-08")
+    assert "in no zone does trading begin at 09:30 New York in most sessions: state it" in told
+
+
 def test_bars_of_five_minutes_are_told_as_such(project):
     every_fifth = vendors.BARS["AAPL"].filter(pl.col("ts").dt.minute() % 5 == 0)
     every_fifth.write_parquet(project.path / "AAPL.parquet")
