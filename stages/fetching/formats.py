@@ -76,7 +76,8 @@ def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
     stamps = {
         name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")
     }
-    texts = [name for name, dtype in stamps.items() if dtype == pl.String]
+    parts = (pl.String, pl.Date, pl.Time)
+    texts = [name for name, dtype in stamps.items() if dtype in (parts if source.ours(name) != "ts" else (pl.String,))]
     if not texts or any(source.ours(name) == "ts" for name in {*stamps} - {*texts}):
         return rows
     first = rows.select(texts).head(1).collect()

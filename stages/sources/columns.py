@@ -94,9 +94,10 @@ def price_scale_of(prices: pl.Series) -> tuple[float, str]:
 def _by_name(rows: pl.DataFrame) -> dict[str, str]:
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(rows.columns)}
     found = {ours: plain[name] for ours, names in NAMES.items() for name in reversed(names) if name in plain}
-    if {"date", "time"} <= {*plain} and rows[plain["date"]].dtype == pl.String:
-        day = str(rows[plain["date"]].drop_nulls()[0])
-        if ":" not in day:  # a date only, with the time in the next column
+    if {"date", "time"} <= {*plain}:
+        date, time = rows[plain["date"]], rows[plain["time"]]
+        in_parts = date.dtype in (pl.String, pl.Date) and time.dtype in (pl.String, pl.Time)
+        if in_parts and ":" not in _first(date) and not INSTANT.match(_first(time)):
             del found["ts"]
             found |= {"date": plain["date"], "time": plain["time"]}
     return found
@@ -105,11 +106,14 @@ def _by_name(rows: pl.DataFrame) -> dict[str, str]:
 def _stamp_by_value(rows: pl.DataFrame) -> str:
     """The first column whose values look like instants."""
     for name in rows.columns:
-        values = rows[name].drop_nulls()
-        text = str(values[0]) if values.len() else ""
-        if isinstance(values.dtype, pl.Datetime) or INSTANT.match(text):
+        if isinstance(rows[name].dtype, pl.Datetime) or INSTANT.match(_first(rows[name])):
             return name
     raise DataContractError(f'which of {rows.columns} holds the stamps? Name it: ALIASES="COLUMN=ts".')
+
+
+def _first(values: pl.Series) -> str:
+    """The first value as text, empty where there is none."""
+    return str(next(iter(values.drop_nulls()), ""))
 
 
 def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]:

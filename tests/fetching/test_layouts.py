@@ -184,3 +184,14 @@ def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str
     given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
     stamps = fetch("AAPL", *given["AAPL"])[0]["when"].dt.strftime("%m-%d %H:%M %Z").to_list()
     assert stamps == ["11-01 13:30 UTC", "11-04 14:30 UTC"]
+
+
+@pytest.mark.parametrize("clock", [pl.Time, pl.String])
+def test_a_day_and_a_time_of_day_in_two_columns_of_a_parquet_file_are_one_stamp(home: Path, clock: type) -> None:
+    stamps = pl.Series(["2024-11-01 09:30", "2024-11-01 09:31"]).str.to_datetime()
+    rows = pl.DataFrame({"date": stamps.dt.date(), "time": stamps.dt.time().cast(clock), "close": [1.0, 2.0]})
+    rows.write_parquet(home / "AAPL.parquet")
+    stated = source(uri_template="{symbol}.parquet")
+    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
+    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    assert fetch("AAPL", *given["AAPL"])[0]["ts"].to_list() == stamps.to_list()

@@ -1,5 +1,7 @@
 """What names of files, columns and stamps tell, and what they do not."""
 
+from datetime import UTC, date, datetime, time
+
 import polars as pl
 import pytest
 
@@ -86,6 +88,24 @@ def test_columns_of_strange_names_are_told_by_their_values() -> None:
     found = columns_of(strange)
     assert found.aliases == {"t": "ts", "p1": "open", "p2": "high", "p4": "low", "p3": "close", "p5": "volume"}
     assert "high is highest and low lowest in 100.0% of 4 rows" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "found"),
+    [
+        ("2024-01-02", "09:30", {"date", "time"}),
+        ("2024-01-02", time(9, 30), {"date", "time"}),
+        (date(2024, 1, 2), time(9, 30), {"date", "time"}),
+        (date(2024, 1, 2), datetime(2024, 1, 2, 9, 30, tzinfo=UTC), {"ts"}),
+        ("2024-01-02", "2024-01-02 09:30", {"ts"}),
+    ],
+)
+def test_a_day_and_a_time_of_day_are_one_stamp_and_an_instant_needs_no_day(
+    day: object, clock: object, found: set[str]
+) -> None:
+    rows = BARS.drop("when").with_columns(date=pl.lit(day), time=pl.lit(clock))
+    prices = {"open", "high", "low", "close", "volume"}
+    assert {columns_of(rows).aliases.get(name, name) for name in rows.columns} - prices - {"date"} == found - {"date"}
 
 
 def test_values_that_contradict_the_names_stop() -> None:
