@@ -98,6 +98,7 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     )
     if {*NUMBERS} <= {*ours.values()}:  # otherwise all columns are returned, so that the user can name them
         rows = rows.select(name for name in names if ours[name] is not None)
+    rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines, as many files end with
     cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
     first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
     return _stamped(rows, first, source)

@@ -174,6 +174,15 @@ def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(
         fetch("AAPL", *given["AAPL"])
 
 
+def test_blank_lines_of_a_csv_are_no_rows(home: Path) -> None:
+    row = "2024-04-05 09:30,1,1,1,1,5\r\n"
+    (home / "AAPL.csv").write_text(f"ts,open,high,low,close,volume\r\n{row}\r\n{row.replace('30', '31')}\r\n\r\n")
+    stated = source(uri_template="{symbol}.csv")
+    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
+    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    assert fetch("AAPL", *given["AAPL"])[0]["ts"].dt.minute().to_list() == [30, 31]
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str) -> None:
     """09:30 in New York is 13:30 UTC on Friday 2024-11-01 and 14:30 on the Monday that follows."""
