@@ -108,6 +108,21 @@ def test_files_of_every_day_are_read_whatever_the_folder_above_them_is_called(
     assert seen.sample.height == BARS["AAPL"].height
 
 
+def test_a_minute_that_only_another_symbol_traded_in_is_no_row_of_a_symbol_with_columns_of_its_own(
+    tmp_path: Path,
+) -> None:
+    wide = {
+        symbol: bars.rename({name: f"{name}_{symbol}" for name in bars.columns if name != "ts"})
+        for symbol, bars in BARS.items()
+    }
+    gap = pl.int_range(pl.len()).is_in([100, 101])
+    wide["AAPL"].filter(~gap).join(wide["MSFT"], on="ts", how="full", coalesce=True).write_parquet(
+        tmp_path / "bars.parquet"
+    )
+    days = dict(through_the_gate(look(str(tmp_path)).source, tmp_path))["AAPL"].days
+    assert (days["n_missing"].sum(), days["n_raw"].sum(), days["PX1"].sum()) == (2, BARS["AAPL"].height - 2, 0)
+
+
 def test_a_column_without_any_name_that_could_be_a_symbol_is_refused(tmp_path: Path) -> None:
     BARS["AAPL"].with_columns(ticker=pl.lit("aapl")).write_csv(tmp_path / "bars.csv")
     with pytest.raises(DataContractError, match=r"column 'ticker' names aapl, and none is a symbol like AAPL or BRK"):
