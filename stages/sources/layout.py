@@ -21,9 +21,8 @@ DATES = (
     (re.compile(rf"(?<!\d){YEAR}(?!\d)"), "<yyyy>"),
 )
 PARTS = {"month=": "m", "day=": "d"}  # of Hive folders; with a leading zero where any path has one
-SPLIT = re.compile(r"([/_= ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
-
-FINER = re.compile(r"([/_= .\-])")
+SPLIT = re.compile(r"([/_=, ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
+FINER = re.compile(r"([/_=, ]|[.\-](?![A-Z](?![A-Za-z0-9])))")  # a single letter is the class of a share: BRK.B
 
 
 @dataclass(frozen=True)

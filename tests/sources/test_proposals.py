@@ -44,6 +44,9 @@ from stages.sources.layout import layout_of
             ("A", "IBM"),
         ),
         (["AAPL.1min.csv", "BRK.1min.csv"], "{symbol}.1min.csv", ("AAPL", "BRK")),
+        (["A-2024-01.csv", "BRK.B-2024-01.csv", "IBM-2024-01.csv"], "{symbol}-{yyyy}-{mm}.csv", ("A", "BRK.B", "IBM")),
+        (["NASDAQ_AAPL, 1.csv", "NASDAQ_MSFT, 1.csv"], "NASDAQ_{symbol}, 1.csv", ("AAPL", "MSFT")),  # TradingView
+        (["BF-B.1min.txt"], "{symbol}.1min.txt", ("BF-B",)),
         (["month=03/day=04/x.csv", "month=11/day=12/x.csv"], "month={mm}/day={dd}/x.csv", ()),
         (
             ["xnas-itch-20240102.ohlcv-1m.AAPL.csv", "xnas-itch-20240102.ohlcv-1m.IBM.csv"],
