@@ -29,6 +29,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 A_SECOND: Mapping[Unit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 SCALES = (1.0, 0.01, 1e-4, 1e-9)
 DEAREST = 5000.0  # dollars: above nearly every share price
+WHOLE_DOLLARS = 0.2  # share of closes: above that of any share
 WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
@@ -87,6 +88,8 @@ def price_scale_of(prices: pl.Series) -> tuple[float, str]:
     if known.is_empty() or not (known == known.round()).all():
         return 1.0, ""
     scale = next((scale for scale in SCALES if median * scale <= DEAREST), SCALES[-1])
+    if scale == SCALES[1] and float((known % 100 == 0).mean()) > WHOLE_DOLLARS:  # type: ignore[arg-type]
+        scale = SCALES[2]  # whole cents
     text = f"{scale:g}: prices are whole numbers around {median:.0f}, so {median * scale:.2f} dollars"
     return scale, "" if scale == 1 else text
 

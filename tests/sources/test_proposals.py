@@ -151,7 +151,7 @@ def test_a_number_that_is_no_time_is_refused() -> None:
 @pytest.mark.parametrize(
     ("prices", "scale"),
     [([187.43, 187.5], 1.0), ([187, 188], 1.0), ([18743, 18750], 0.01), ([1874300, 1875000], 1e-4),
-     ([187430000000, 187500000000], 1e-9)],
+     ([304200, 304350, 304315], 1e-4), ([187430000000, 187500000000], 1e-9)],
 )  # fmt: skip
 def test_whole_prices_too_large_for_dollars_are_smaller_units(prices: list[float], scale: float) -> None:
     assert price_scale_of(pl.Series(prices))[0] == scale
