@@ -115,4 +115,6 @@ def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) ->
 
 
 def _are_tickers(values: Sequence[str]) -> bool:
-    return all(map(TICKER.fullmatch, values)) or all(re.fullmatch("[a-z]{1,5}", value) for value in values)
+    return all(map(TICKER.fullmatch, values)) or all(
+        re.fullmatch(r"[a-z]{1,5}([.\-][a-z])?", value) for value in values
+    )

@@ -23,7 +23,7 @@ from stages.sources.layout import layout_of
         (["A_202411.parquet"], "{symbol}_{yyyy}{mm}.parquet", ("A",)),
         (["2024/11/2024-11-04.csv.gz", "2024/11/2024-11-05.csv.gz"], "{yyyy}/{mm}/{yyyy}-{mm}-{dd}.csv.gz", ()),
         (["BRK.B_2023.csv", "A_2023.csv", "A_2024.csv", "readme.txt"], "{symbol}_{yyyy}.csv", ("A", "BRK.B")),
-        (["aapl.csv", "msft.csv"], "{symbol_lower}.csv", ("AAPL", "MSFT")),
+        (["aapl.csv", "brk.b.csv", "msft.csv"], "{symbol_lower}.csv", ("AAPL", "BRK.B", "MSFT")),
         (["bars.parquet"], "bars.parquet", ()),
         (["[x] {y}/AAPL.csv", "[x] {y}/IBM.csv"], "[x] {{y}}/{symbol}.csv", ("AAPL", "IBM")),
         (
