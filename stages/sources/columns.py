@@ -56,8 +56,8 @@ def columns_of(rows: pl.DataFrame) -> Columns:
         found, symbols = _by_name(rows), ()
         found |= {} if {"ts", "date"} & {*found} else {"ts": _stamp_by_value(rows)}
         if not {*PRICES, "volume"} <= {*found}:
-            newest_first = _falls(rows[found.get("ts") or found["time"]])
-            found |= _by_value(numbers.reverse() if newest_first else numbers, found)
+            place, follows = _in_order(rows, found)
+            found |= _by_value(numbers[place], found, follows)
     ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
     share = _bar_share(numbers, [ours[name] for name in PRICES])
     if share < ENOUGH:
@@ -119,9 +119,18 @@ def _first(values: pl.Series) -> str:
     return str(next(iter(values.drop_nulls()), ""))
 
 
-def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]:
-    """Prices and volume among unknown column names, rows in order of time: four adjacent columns that form bars, then
-    the volume.
+def _in_order(rows: pl.DataFrame, found: Mapping[str, str]) -> tuple[pl.Series, pl.Series]:
+    """The places of the rows by symbol and time, and which of them then follow a row of the same symbol."""
+    stamps = rows[found.get("ts") or found["time"]]
+    symbols = rows[found["symbol"]] if "symbol" in found else pl.repeat("", rows.height, eager=True)
+    places = pl.DataFrame({"symbol": symbols.cast(pl.String), "place": range(rows.height)})
+    ordered = (places.reverse() if _falls(stamps) else places).sort("symbol", maintain_order=True)
+    return ordered["place"], ordered["symbol"] == ordered["symbol"].shift(1)
+
+
+def _by_value(numbers: pl.DataFrame, found: Mapping[str, str], follows: pl.Series) -> dict[str, str]:
+    """Prices and volume among unknown column names, rows in order: four adjacent columns that form bars, then the
+    volume.
 
     A running total of the day's volume may stand before the volume of the minute.
     """
@@ -135,7 +144,7 @@ def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]
         fitting = [one for one in permutations(four) if _bar_share(numbers, one) >= ENOUGH]
         volume = next((name for name in unknown[start + 4 :] if not _is_running_total(numbers[name])), None)
         if fitting and volume:
-            best = min(fitting, key=lambda one: (_gap(numbers, one[0], one[3]), four.index(one[0])))
+            best = min(fitting, key=lambda one: (_gap(numbers, one[0], one[3], follows), four.index(one[0])))
             return dict(zip((*PRICES, "volume"), (*best, volume), strict=True))
     wanted = " ".join(f"COLUMN={name}" for name in (*PRICES, "volume") if name not in found)
     raise DataContractError(f'which of {numbers.columns} are the prices and the volume? Name them: ALIASES="{wanted}".')
@@ -160,9 +169,10 @@ def _falls(stamps: pl.Series) -> bool:
     return bool((stamps < before).sum() > (stamps > before).sum())
 
 
-def _gap(numbers: pl.DataFrame, opened: str, closed: str) -> float:
-    """The average distance between an open and the previous close."""
-    return float(numbers.select((pl.col(opened) - pl.col(closed).shift(1)).abs().median()).item() or 0)
+def _gap(numbers: pl.DataFrame, opened: str, closed: str, follows: pl.Series) -> float:
+    """The average distance between an open and the previous close of its symbol; 0 where none follows another."""
+    steps = (numbers[opened] - numbers[closed].shift(1)).abs().filter(follows)
+    return float(steps.median() or 0)  # type: ignore[arg-type]
 
 
 def _wide(names: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]] | None:

@@ -111,6 +111,20 @@ def test_a_day_and_a_time_of_day_are_one_stamp_and_an_instant_needs_no_day(
     assert {columns_of(rows).aliases.get(name, name) for name in rows.columns} - prices - {"date"} == found - {"date"}
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("scales", [(1, 3), (1, 3, 0.5, 2)])
+def test_a_minute_opens_near_the_last_close_of_its_own_symbol_whatever_the_order_of_rows(
+    scales: tuple[float, ...], newest_first: bool
+) -> None:
+    together = pl.concat(
+        BARS.with_columns(pl.col("open", "high", "low", "close") * scale, symbol=pl.lit(f"S{number}"))
+        for number, scale in enumerate(scales)
+    ).sort("when", "symbol", descending=[newest_first, False])
+    names = {"when": "t", "open": "p1", "high": "p2", "low": "p3", "close": "p4", "volume": "p5"}
+    aliases = columns_of(together.rename(names)).aliases
+    assert (aliases["p1"], aliases["p4"]) == ("open", "close")
+
+
 def test_values_that_contradict_the_names_stop() -> None:
     swapped = BARS.rename({"high": "low", "low": "high", "when": "ts"})
     with pytest.raises(DataContractError, match=r"in only 0% of rows.*ALIASES="):
