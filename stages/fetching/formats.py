@@ -9,6 +9,7 @@ Columns keep the vendor's names; a date and a time column become one, `ts`.
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Callable
 
 import polars as pl
@@ -61,6 +62,20 @@ def head_of(content: bytes, lines: int) -> list[str]:
     else:
         text = content[:HEAD_BYTES]
     return text.decode("utf-8-sig", errors="replace").splitlines()[:lines]
+
+
+def lines_within(content: bytes, lines: int) -> list[str]:
+    """At most so many lines of a text file, spread evenly behind its head; none of one that cannot be unpacked."""
+    try:
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        elif content[:4] == b"\x28\xb5\x2f\xfd":
+            content = zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError):
+        return []
+    step = max(1, len(content) // lines)
+    begins = sorted({content.find(b"\n", at) + 1 for at in range(step, len(content) - step, step)} - {0})
+    return [content[at : content.find(b"\n", at)].decode(errors="replace") for at in begins]
 
 
 def columns_in(content: bytes, csv: CsvParams) -> list[str]:

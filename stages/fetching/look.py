@@ -14,14 +14,14 @@ import polars as pl
 
 from stages.errors import DataContractError, shorten
 from stages.fetching.bars import joined, parts_in
-from stages.fetching.formats import collect, format_of, head_of, iso_format, scan
+from stages.fetching.formats import collect, format_of, head_of, iso_format, lines_within, scan
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SourceParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
-from stages.sources.csv_form import csv_of, stamp_format_of
+from stages.sources.csv_form import cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import TICKER, Layout, layout_of
 from stages.sources.symbol_parts import symbol_column
 
@@ -71,9 +71,10 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     """Inspect a folder, a file or a template. Symbols and aliases that are stated are not inferred."""
     folder, form = _opened(uri.rstrip("/"))
     layout = _layout(folder.names, form, symbols)
-    first = next(name for name in folder.names if _follows(layout, name))
+    first, *others = [name for name in folder.names if _follows(layout, name)]
     content = folder.read(first)
-    dialect, rows, evidence, wide = _dialect(first, content, aliases or {})
+    last = folder.read(others[-1]) if others else b""
+    dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
     def source_of(template: str) -> SourceParams:
@@ -146,10 +147,14 @@ def _follows(layout: Layout, name: str) -> bool:
 
 
 def _dialect(
-    name: str, content: bytes, stated: Mapping[str, str]
+    name: str, content: bytes, last: bytes, stated: Mapping[str, str]
 ) -> tuple[Facts, pl.DataFrame, dict[str, str], tuple[str, ...]]:
-    """Columns, units and form of a file; some of its rows; the evidence; symbols that its columns are named after."""
+    """Columns, units and form of a file; some of its rows; the evidence; symbols that its columns are named after.
+
+    The form of stamps is read from lines of the whole file and of the `last` one: many a day is a month too.
+    """
     facts: Facts = {}
+    csv = None
     if format_of(name) == "CSV":
         csv, rows = csv_of(head_of(content, LINES))
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
@@ -169,7 +174,12 @@ def _dialect(
     if prices.dtype == pl.String:
         prices = prices.cast(pl.Float64, strict=False)
     facts["price_scale"], evidence["price_scale"] = price_scale_of(prices)
-    facts |= _stamps(rows, of_first, evidence)
+    stamped = rows
+    if csv:
+        cells = [cells_of(line, csv.separator) for one in (content, last) for line in lines_within(one, LINES)]
+        more = [one for one in cells if len(one) == rows.width and is_row(one)]
+        stamped = pl.concat([rows, pl.DataFrame(more, schema=rows.schema, orient="row")])
+    facts |= _stamps(stamped, of_first, evidence)
     return facts, rows, {key: why for key, why in evidence.items() if why}, columns.symbols
 
 

@@ -30,7 +30,7 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
     """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells."""
     for separator in SEPARATORS:
         cells = [cells_of(line, separator) for line in lines if line.strip()]
-        first = next((at for at, line in enumerate(cells) if _is_row(line)), None)
+        first = next((at for at, line in enumerate(cells) if is_row(line)), None)
         if first is None or first > MOST_HEADER_LINES:
             continue
         width = len(cells[first])
@@ -43,6 +43,11 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
         f"the file begins with {lines[:2]}, which is not a table of bars: each line needs a stamp, four prices and a "
         "volume."
     )
+
+
+def is_row(cells: Sequence[str]) -> bool:
+    """Whether the cells are a stamp and the numbers of a bar."""
+    return sum(bool(NUMBER.fullmatch(cell)) for cell in cells) >= FEWEST_CELLS - 1
 
 
 def cells_of(line: str, separator: str) -> list[str]:
@@ -82,10 +87,6 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
             f"the stamp {texts[0]!r} has an unknown format: set source.stamp_format, for example to %m/%d/%Y %H:%M."
         )
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
-
-
-def _is_row(cells: Sequence[str]) -> bool:
-    return sum(bool(NUMBER.fullmatch(cell)) for cell in cells) >= FEWEST_CELLS - 1
 
 
 def _looks_like(cell: str, at: int) -> str:

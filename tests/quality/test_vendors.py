@@ -1,13 +1,16 @@
 """Files of each vendor, read as its preset or table of aliases says, end as the bars that were written into them."""
 
+import gzip
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import yaml
+import zstandard
 
 from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, DataContractError
@@ -86,6 +89,22 @@ def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, deliver
     )  # the rows tell, see new-run
     assert seen.symbols == SYMBOLS
     require_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
+
+
+@pytest.mark.parametrize("packed", [lambda text: text, gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("one_a_day", [True, False])
+def test_day_and_month_are_told_by_days_beyond_the_first(
+    one_a_day: bool, packed: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    """04/11/2024 may be a Thursday in April too; 05/11 may not, since 11 May is a Saturday."""
+    ending = {gzip.compress: ".gz", zstandard.compress: ".zst"}.get(packed, "")
+    rows = BARS["AAPL"].filter(pl.col("ts").dt.date() >= date(2024, 11, 4)).with_columns(day=pl.col("ts").dt.date())
+    for (day,), part in rows.group_by("day") if one_a_day else [(("all",), rows)]:
+        table = part.drop("day").with_columns(pl.col("ts").dt.strftime("%d/%m/%Y %H:%M"))
+        (tmp_path / f"AAPL_{day}.csv{ending}").write_bytes(packed(table.write_csv().encode()))
+    seen = look(str(tmp_path))
+    assert seen.source.stamp_format == "%d/%m/%Y %H:%M"
+    assert seen.sample.height == rows.height
 
 
 @pytest.mark.parametrize(
