@@ -25,6 +25,7 @@ HEAD_BYTES = 1 << 16
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}:?\d{2})?")
 CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
 DBN = re.compile(r"\.dbn(\.zst)?$")
+HINT = re.compile(" (You might want|Consider setting|Specify these)")  # to users of polars
 NUMBERS = ("open", "high", "low", "close", "volume")
 
 
@@ -40,9 +41,10 @@ def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
         with without_panic_text():
             return rows().collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = HINT.split(" ".join(str(error).split()), maxsplit=1)[0][:200]
+        stamps = "correct source.stamp_format, or " if "to `datetime" in reason else ""
         raise DataContractError(
-            f"{uri} is not readable as {format_of(uri)} ({reason}): get it again from the vendor."
+            f"{uri} is not readable as {format_of(uri)} ({reason}): {stamps}get it again from the vendor."
         ) from None
 
 

@@ -161,6 +161,11 @@ def test_a_template_that_names_no_file_is_refused(template: str, words: str) -> 
         ("ts,open,high,low,close,volume\n2024-04-05 09:30,1,1,1,n/a,5\n", {}, r"AAPL.csv is not readable as CSV"),
         ("ts,close\n1704205800,1\n", {}, r"source\.unit, for example to s: 1704205800 is 2024-01-02 14:30:00 UTC"),
         ("ts,close\nnoon,1\n", {}, r"'noon'.*source\.stamp_format"),
+        (
+            "ts,close\n2024-04-05 09:30,1\n05/04/24,1\n",
+            {},
+            r"values: \[\"05/04/24\"\]\): correct source\.stamp_format, or get it again from the vendor\.$",
+        ),
     ],
 )
 def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(
