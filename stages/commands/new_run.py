@@ -22,7 +22,7 @@ from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.look import UNSTATED, Look, look
 from stages.io.files import write_text
 from stages.params.quality import DialectParams, QualityParams
-from stages.params.section import parse
+from stages.params.section import EARLIEST, LATEST, parse
 from stages.params.source import SourceParams
 from stages.params.study import Study
 from stages.quality.gate import check_symbol
@@ -132,6 +132,10 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
         calendar = _calendar(ours)
         if ours.schema["ts"] in (pl.Datetime("ms"), pl.Datetime("us"), pl.Datetime("ns")) and dialect.zone is None:
             zone, why["zone"] = zone_of(ours, calendar)
+            if zone is None:
+                days = ours["ts"].dt.date()
+                named = calendar["session"].filter(calendar["session"].is_in(days.implode()))
+                return source, {"first": named.min(), "last": named.max()}, why
             dialect = dialect.model_copy(update={"zone": zone})
         stamps = as_labelled(symbol, seen.sample, dialect, calendar)
     except HardFailure as failure:
@@ -170,9 +174,15 @@ def _minutes_without_a_trade(symbol: str, sample: pl.DataFrame, dialect: Dialect
 
 
 def _calendar(ours: pl.DataFrame) -> pl.DataFrame:
-    """Sessions around the stamps."""
-    days = ours["ts"].dt.date().sort().to_list()
-    return trading_calendar(days[0] - timedelta(days=4), days[-1] + timedelta(days=4))
+    """Sessions around the stamps, as far as params may name them."""
+    days = ours["ts"].dt.date().drop_nulls().sort()
+    possible = days.filter(days.is_between(EARLIEST, LATEST)).to_list()
+    if not possible:
+        raise DataContractError(
+            f"the stamps run from {days[0]} to {days[-1]}, and sessions lie between {EARLIEST} and {LATEST}: "
+            "convert the stamps at the source."
+        )
+    return trading_calendar(possible[0] - timedelta(days=4), possible[-1] + timedelta(days=4))
 
 
 def _lengths(asked: Asked, universe: Mapping[str, Any]) -> dict[str, int]:

@@ -81,21 +81,27 @@ def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFra
 
 
 def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
-    """Sum over the last `window` minutes of this session; null with fewer than `min_obs` values.
+    """Sum over the last `window` minutes of this session, of values that are not negative; null with fewer than
+    `min_obs`.
 
     The sum runs from the session's open, so a row's last bit depends only on its session so far. Values that leave the
-    window may leave a rounding error: clip before taking a root.
+    window may leave a rounding error: clip before taking a root. Where only zeros are left, the sum is 0.
     """
-    return _by_session(pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)))
+    obs = min(min_obs, window)
+    return _exact_zero(column, pl.col(column).rolling_sum(window, min_samples=obs), window, obs)
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
-    """Mean over the last `window` minutes of this session, of at least `min_obs` values (or all of the window)."""
-    return _by_session(pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)))
+    """The mean of the same, of at least `min_obs` values (or all of the window)."""
+    obs = min(min_obs, window)
+    return _exact_zero(column, pl.col(column).rolling_mean(window, min_samples=obs), window, obs)
 
 
-def _by_session(rolled: pl.Expr) -> pl.Expr:
-    return rolled.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
+def _exact_zero(column: str, rolled: pl.Expr, window: int, obs: int) -> pl.Expr:
+    """By session, `rolled` without what it keeps of values that have left a window of zeros."""
+    largest = pl.col(column).rolling_max(window, min_samples=obs)
+    exact = pl.when(largest == 0).then(0.0).otherwise(rolled).alias(column)
+    return exact.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
 
 
 def root(square: pl.Expr) -> pl.Expr:

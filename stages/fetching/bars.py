@@ -73,7 +73,7 @@ def parts_in(
 def joined(symbol: str, *parts: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """The parts of a symbol as one frame, and its number of rows."""
     try:
-        bars = pl.concat(parts, how="vertical_relaxed")
+        bars = _stacked(parts)
     except pl.exceptions.PolarsError as error:
         raise DataContractError(
             f"the files differ in their columns ({' '.join(str(error).split())}): get them again from the vendor in "
@@ -123,10 +123,19 @@ def _frame(file: dict[str, Any], content: bytes, source: SourceParams, only: Seq
 
 
 def _both(first: dict[str, Any], earlier: pl.DataFrame, file: dict[str, Any], frame: pl.DataFrame) -> pl.DataFrame:
-    in_order = frame.select(earlier.columns) if set(frame.columns) == set(earlier.columns) else frame
     try:
-        return pl.concat([earlier, in_order], how="vertical_relaxed")
+        return _stacked([earlier, frame])
     except pl.exceptions.PolarsError:
         raise DataContractError(
             f"{file['symbol']}: {disagreement(first['uri'], earlier, file['uri'], frame)}"
         ) from None
+
+
+def _stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of frames with the same columns in any order; a price of either float type is 187.43 as it was printed."""
+    names = frames[0].columns
+    in_order = [frame.select(names) if set(frame.columns) == set(names) else frame for frame in frames]
+    if any(frame.schema != frames[0].schema for frame in in_order):
+        single = pl.selectors.by_dtype(pl.Float32)
+        in_order = [frame.with_columns(single.cast(pl.String).cast(pl.Float64)) for frame in in_order]
+    return pl.concat(in_order, how="vertical_relaxed")

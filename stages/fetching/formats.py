@@ -9,6 +9,7 @@ Columns keep the vendor's names; a date and a time column become one, `ts`.
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Callable
 
 import polars as pl
@@ -24,6 +25,7 @@ HEAD_BYTES = 1 << 16
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}:?\d{2})?")
 CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
 DBN = re.compile(r"\.dbn(\.zst)?$")
+HINT = re.compile(" (You might want|Consider setting|Specify these)")  # to users of polars
 NUMBERS = ("open", "high", "low", "close", "volume")
 
 
@@ -39,9 +41,10 @@ def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
         with without_panic_text():
             return rows().collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, OSError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = HINT.split(" ".join(str(error).split()), maxsplit=1)[0][:200]
+        stamps = "correct source.stamp_format, or " if "to `datetime" in reason else ""
         raise DataContractError(
-            f"{uri} is not readable as {format_of(uri)} ({reason}): get it again from the vendor."
+            f"{uri} is not readable as {format_of(uri)} ({reason}): {stamps}get it again from the vendor."
         ) from None
 
 
@@ -63,6 +66,20 @@ def head_of(content: bytes, lines: int) -> list[str]:
     return text.decode("utf-8-sig", errors="replace").splitlines()[:lines]
 
 
+def lines_within(content: bytes, lines: int) -> list[str]:
+    """At most so many lines of a text file, spread evenly behind its head; none of one that cannot be unpacked."""
+    try:
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        elif content[:4] == b"\x28\xb5\x2f\xfd":
+            content = zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError):
+        return []
+    step = max(1, len(content) // lines)
+    begins = sorted({content.find(b"\n", at) + 1 for at in range(step, len(content) - step, step)} - {0})
+    return [content[at : content.find(b"\n", at)].decode(errors="replace") for at in begins]
+
+
 def columns_in(content: bytes, csv: CsvParams) -> list[str]:
     """The names of the columns: stated in params, or from the header lines."""
     lines = head_of(content, csv.header_lines)
@@ -76,7 +93,8 @@ def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
     stamps = {
         name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")
     }
-    texts = [name for name, dtype in stamps.items() if dtype == pl.String]
+    parts = (pl.String, pl.Date, pl.Time)
+    texts = [name for name, dtype in stamps.items() if dtype in (parts if source.ours(name) != "ts" else (pl.String,))]
     if not texts or any(source.ours(name) == "ts" for name in {*stamps} - {*texts}):
         return rows
     first = rows.select(texts).head(1).collect()
@@ -97,6 +115,7 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     )
     if {*NUMBERS} <= {*ours.values()}:  # otherwise all columns are returned, so that the user can name them
         rows = rows.select(name for name in names if ours[name] is not None)
+    rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines, as many files end with
     cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
     first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
     return _stamped(rows, first, source)

@@ -60,11 +60,17 @@ FETCHED = Path("artifacts/fetch_bars/bars")
 
 
 def earlier(file: dict[str, Any], symbol: str, source: SourceParams) -> pl.DataFrame | None:
-    """The rows of a symbol in an earlier version of a file; None where they are gone."""
+    """The rows of a symbol in an earlier version of a file; None where they are gone, or among those of other files."""
     if (content := kept(file)) is not None:
         return parts_in(file, content, source, [symbol]).get(symbol)
     fetched = FETCHED / f"{symbol}.parquet"
-    if not (fetched.exists() and MANIFEST.exists() and file in read_json(MANIFEST)["files"]):
+    read = read_json(MANIFEST)["files"] if fetched.exists() and MANIFEST.exists() else []
+    if [one for one in read if _holds_the_same(one, file)] != [file]:
         return None
     bars, vendor = read_frame(fetched), Vendor.of(source, symbol)
     return of_period(bars, file.get("day") or file["month"], vendor) if vendor.has_stamps(bars) else bars
+
+
+def _holds_the_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two listed files hold rows of the same symbol and period."""
+    return all(one.get(key) == other.get(key) for key in ("symbol", "month", "day"))

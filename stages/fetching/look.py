@@ -14,15 +14,15 @@ import polars as pl
 
 from stages.errors import DataContractError, shorten
 from stages.fetching.bars import joined, parts_in
-from stages.fetching.formats import collect, format_of, head_of, iso_format, scan
+from stages.fetching.formats import collect, format_of, head_of, iso_format, lines_within, scan
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SourceParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
-from stages.sources.csv_form import csv_of, stamp_format_of
-from stages.sources.layout import Layout, layout_of
+from stages.sources.csv_form import cells_of, csv_of, is_row, stamp_format_of
+from stages.sources.layout import TICKER, Layout, layout_of
 from stages.sources.symbol_parts import symbol_column
 
 if TYPE_CHECKING:
@@ -71,9 +71,10 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     """Inspect a folder, a file or a template. Symbols and aliases that are stated are not inferred."""
     folder, form = _opened(uri.rstrip("/"))
     layout = _layout(folder.names, form, symbols)
-    first = next(name for name in folder.names if fields_of(layout.template, name) is not None)
+    first, *others = [name for name in folder.names if _follows(layout, name)]
     content = folder.read(first)
-    dialect, rows, evidence, wide = _dialect(first, content, aliases or {})
+    last = folder.read(others[-1]) if others else b""
+    dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
     def source_of(template: str) -> SourceParams:
@@ -83,7 +84,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     source = source_of(layout.template)
     column = symbol_column(rows.columns, source)
     if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
-        layout = Layout(literal(first), (), 1)  # with one path, the part that looked like a symbol is a plain word
+        layout = layout.without_symbol()  # with one path, the part that looked like a symbol is a plain word
         source = source_of(layout.template)
     found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
     whose = None if source.many_in_a_file else found[0]
@@ -111,6 +112,7 @@ def _opened(place: str) -> tuple[_Folder, str | None]:
         root, _, name = root.rpartition("/")
         return _Folder(root, filesystem, path.rpartition("/")[0], {name: files[path]}), _form_of(name)
     inside = {name.removeprefix(path.rstrip("/") + "/"): size for name, size in files.items()}
+    inside = {name: size for name, size in inside.items() if not name.rpartition("/")[2].startswith(".")}
     if not inside:
         raise DataContractError(f"there is no file under {place}: set URI= to the folder of your bars.")
     return _Folder(root, filesystem, path, inside), form
@@ -130,15 +132,29 @@ def _layout(names: Collection[str], form: str | None, symbols: Sequence[str]) ->
     fitting = [found for name in names if (found := fields_of(form, name)) is not None]
     if not fitting:
         raise DataContractError(f"none of {shorten([*names])} fits {form}: correct the template in URI=.")
-    named = {(found.get("symbol") or found.get("symbol_lower") or "").upper() for found in fitting} - {""}
+    named = {_symbol_in(found) for found in fitting} - {""}
     return Layout(form, tuple(sorted(named)), len(fitting))
 
 
+def _symbol_in(named: Mapping[str, str]) -> str:
+    return (named.get("symbol") or named.get("symbol_lower") or "").upper()
+
+
+def _follows(layout: Layout, name: str) -> bool:
+    """Whether a file is one of the layout's, and of one of its symbols."""
+    named = fields_of(layout.template, name)
+    return named is not None and (not layout.symbols or _symbol_in(named) in layout.symbols)
+
+
 def _dialect(
-    name: str, content: bytes, stated: Mapping[str, str]
+    name: str, content: bytes, last: bytes, stated: Mapping[str, str]
 ) -> tuple[Facts, pl.DataFrame, dict[str, str], tuple[str, ...]]:
-    """Columns, units and form of a file; some of its rows; the evidence; symbols that its columns are named after."""
+    """Columns, units and form of a file; some of its rows; the evidence; symbols that its columns are named after.
+
+    The form of stamps is read from lines of the whole file and of the `last` one: many a day is a month too.
+    """
     facts: Facts = {}
+    csv = None
     if format_of(name) == "CSV":
         csv, rows = csv_of(head_of(content, LINES))
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
@@ -158,7 +174,12 @@ def _dialect(
     if prices.dtype == pl.String:
         prices = prices.cast(pl.Float64, strict=False)
     facts["price_scale"], evidence["price_scale"] = price_scale_of(prices)
-    facts |= _stamps(rows, of_first, evidence)
+    stamped = rows
+    if csv:
+        cells = [cells_of(line, csv.separator) for one in (content, last) for line in lines_within(one, LINES)]
+        more = [one for one in cells if len(one) == rows.width and is_row(one)]
+        stamped = pl.concat([rows, pl.DataFrame(more, schema=rows.schema, orient="row")])
+    facts |= _stamps(stamped, of_first, evidence)
     return facts, rows, {key: why for key, why in evidence.items() if why}, columns.symbols
 
 
@@ -185,8 +206,7 @@ def _largest(folder: _Folder, layout: Layout) -> tuple[str, ...]:
         return layout.symbols
     sizes: Counter[str] = Counter()
     for name, size in folder.names.items():
-        named = fields_of(layout.template, name) or {}
-        sizes[(named.get("symbol") or named.get("symbol_lower") or "").upper()] += size
+        sizes[_symbol_in(fields_of(layout.template, name) or {})] += size
     return tuple(sorted(symbol for symbol, _ in sizes.most_common(MOST_TRADED)))
 
 
@@ -201,7 +221,14 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
     theirs = {ours: vendors for vendors, ours in source.aliases.items()}
     turnover = (pl.col(theirs.get("close", "close")) * pl.col(theirs.get("volume", "volume"))).sum()
     order = rows.group_by(pl.col(column).cast(pl.String).alias("symbol")).agg(turnover.alias("turnover"))
-    shares = order.filter(pl.col("symbol").str.contains(r"^[A-Z]{1,5}$")).sort("turnover", "symbol", descending=True)
+    shares = order.filter(pl.col("symbol").str.contains(f"^{TICKER.pattern}$")).sort(
+        "turnover", "symbol", descending=True
+    )
+    if shares.is_empty():
+        raise DataContractError(
+            f"column {column!r} names {shorten(sorted(map(str, order['symbol'])))}, and none is a symbol like AAPL or "
+            "BRK.B: write it so at the source."
+        )
     return tuple(sorted(shares["symbol"].head(shares.height if shares.height <= MANY else MOST_TRADED)))
 
 

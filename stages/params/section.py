@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from stages.errors import ConfigurationError
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]  # not empty, and fit for a path
-Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2099, 12, 31))]  # pandas ends in 2262
+EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)  # pandas ends in 2262
+Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
 
 
 class Closed(BaseModel):

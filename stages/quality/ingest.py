@@ -120,7 +120,11 @@ def _named(symbol: str, delivered: pl.DataFrame, dialect: DialectParams) -> pl.D
     if column in delivered.columns:
         unknown = {*delivered[column].cast(pl.String).unique()} - {symbol, *earlier}
         if others := sorted(unknown, key=str):
-            raise HardFailure("SCH1", f"the file holds rows of {others[0]!r}: correct source.uri_template.")
+            raise HardFailure(
+                "SCH1",
+                f"the file holds rows of {others[0]!r} (column {column!r}): correct source.uri_template, or, if they "
+                f"are those of {symbol}, write {symbol} there at the source.",
+            )
         names |= {"ticker": column} if earlier else {}
     return delivered.select(pl.col(theirs).alias(ours) for ours, theirs in names.items())
 

@@ -97,11 +97,12 @@ WINDOW_MIN = 5
 
 
 def zone_of(rows: pl.DataFrame, calendar: pl.DataFrame) -> tuple[str | None, str]:
-    """The zone in which naive `ts` begin to trade at the open, with the number of sessions; null where none does."""
-    begun = {zone: _sessions_begun(rows, zone, calendar) for zone in ZONES}
+    """The zone in which naive `ts` begin to trade at the open in most sessions, with their number; null where none."""
+    found = {zone: _sessions_begun(rows, zone, calendar) for zone in ZONES}
+    begun = {zone: number for zone, (number, _) in found.items()}
     best = max(ZONES, key=lambda zone: begun[zone])
-    if not begun[best]:
-        return None, "in no zone does trading begin at 09:30 New York"
+    if begun[best] <= found[best][1] / 2:
+        return None, "in no zone does trading begin at 09:30 New York in most sessions: state it"
     others = ", ".join(f"{begun[zone]} in {zone}" for zone in ZONES[:3] if zone != best)
     return best, f"{best}: trading begins at the open in {begun[best]} sessions, against {others}"
 
@@ -134,8 +135,8 @@ def sessions_of(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.Series:
     return _placed(stamps, calendar)["session"].unique().sort()
 
 
-def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> int:
-    """In how many sessions the volume after the open is far above that before it.
+def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> tuple[int, int]:
+    """In how many sessions the volume after the open is far above that before it, and of how many.
 
     The jump must be larger than an hour earlier and later: an all-day feed has volume before the open too.
     """
@@ -152,7 +153,7 @@ def _sessions_begun(rows: pl.DataFrame, zone: str, calendar: pl.DataFrame) -> in
     }
     found = near.group_by("session").agg(**jumps)
     first = pl.col("0")
-    return found.filter(first > 0, first > pl.col("-60"), first > pl.col("60")).height
+    return found.filter(first > 0, first > pl.col("-60"), first > pl.col("60")).height, found.height
 
 
 def _placed(stamps: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from stages.errors import shorten
 from stages.params.quality import QualityParams
 from stages.quality.copies import copied_symbols
 from stages.quality.gate import Checked
@@ -72,7 +73,7 @@ FELL = {  # reason -> what is true of the session that failed for it
     "level_jump": "{level_run} bars in a row are away from the price before them (PX7)",
     "no_data": "no row of it came",
     "conflicting_rows": "{TS3} of its minutes came more than once, with different values",
-    "no_sound_bar": "none of its {n_raw} rows is a sound bar",
+    "no_sound_bar": "none of its {n_raw} rows is a sound bar (PX1: {PX1}, PX2: {PX2}, VOL1: {VOL1})",
     "incomplete": "{n_missing} of {n_open} bars are missing (quality.min_session_completeness)",
     "sustained_gap": "{longest_gap} bars in a row are missing (quality.{gap_param})",
     "stale": "{longest_stale} bars in a row have the same prices (quality.stale_bars_fail)",
@@ -129,7 +130,7 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
     fallen = set(failed["session"].dt.to_string())
     if paused := sorted({gap["session"] for gap in entry["long_gaps"] if gap["kind"] == "halt"} & fallen):
         yield (
-            f"HLT1 {symbol}: the other symbols traded through gaps on {', '.join(paused)}, which failed: pauses of "
+            f"HLT1 {symbol}: the other symbols traded through gaps on {shorten(paused)}, which failed: pauses of "
             f"{symbol}, or a fault of its feed; list pauses in conf/halts/ (quality.halts), or keep such sessions with "
             "quality.unlisted_halts: keep"
         )
@@ -143,7 +144,7 @@ def _across(read: Mapping[str, Checked], *, everybody: bool) -> Iterator[str]:
         yield f"X1: sessions that other symbols have are missing; number by symbol: {lacking}"
     closed = sorted({str(day) for one in read.values() for day in set(one.days["session"]) - anywhere})
     if closed and everybody:
-        yield f"unexpected_closed: no symbol has a bar on {', '.join(closed)}"
+        yield f"unexpected_closed: no symbol has a bar on {shorten(closed)}"
     yield from twin_warnings(read)
 
 

@@ -1,6 +1,8 @@
 """The unit of prices, judged by plausibility and tick: a feed may deliver billionths or cents.
 
-*Errors*: `HardFailure` PX9 where no share is that expensive, or where every price is a whole number of hundred ticks.
+Trades off the exchange print between cents, so prices in cents are not all whole, but most highs and lows are.
+
+*Errors*: `HardFailure` PX9 where no share is that expensive, or where most highs and lows are whole hundreds of ticks.
 *Units*: prices as delivered, ticks of `quality.tick_size`.
 """
 
@@ -10,16 +12,17 @@ from stages.params.quality import QualityParams
 from stages.quality.verdicts import HardFailure
 
 WHOLE_TICKS = 100
-WHOLE_SHARE = 0.999
-LEAST_PRICES = 10  # distinct prices that are needed to infer their common step
+WHOLE_SHARE = 0.5
+LEAST_PRICES = 10  # distinct whole prices that are needed to infer their common step
 
 
 def check_unit(rows: pl.DataFrame, quality: QualityParams) -> None:
-    """Raise if the unit of these closes does not fit `quality.tick_size`."""
-    closes = rows["close"].filter(rows["close"].is_finite() & (rows["close"] > 0))
-    if closes.is_empty():
+    """Raise if the unit of these prices does not fit `quality.tick_size`."""
+    extremes = pl.concat([rows["high"], rows["low"].rename("high")])
+    prices = extremes.filter(extremes.is_finite() & (extremes > 0))
+    if prices.is_empty():
         return
-    middle = float(closes.median() or 0.0)  # type: ignore[arg-type]
+    middle = float(prices.median() or 0.0)  # type: ignore[arg-type]
     remedy = "set source.price_scale, or quality.tick_size if the prices are right"
     if middle > quality.max_price:
         raise HardFailure(
@@ -28,10 +31,12 @@ def check_unit(rows: pl.DataFrame, quality: QualityParams) -> None:
             f"fixed-point prices, in billionths say? Costs would be negligible; {remedy}.",
         )
     step = WHOLE_TICKS * quality.tick_size
-    whole = ((closes / step).round() * step - closes).abs() < quality.tick_size / 10
-    if whole.mean() >= WHOLE_SHARE and closes.n_unique() >= LEAST_PRICES:  # type: ignore[operator]
+    whole = prices.filter(((prices / step).round() * step - prices).abs() < quality.tick_size / 10)
+    share = len(whole) / len(prices)
+    if share >= WHOLE_SHARE and whole.n_unique() >= LEAST_PRICES:
         raise HardFailure(
             "PX9",
-            f"every price is a whole number of {step:g}, as {closes[0]:,.10g}, though quality.tick_size is "
-            f"{quality.tick_size:g}: are these prices in cents? Costs would be negligible; {remedy}.",
+            f"{share:.0%} of the highs and lows are whole numbers of {step:g}, as {whole[0]:,.10g}, though the tick "
+            f"(quality.tick_size) is {quality.tick_size:g}: are these prices in cents? Costs would be negligible; "
+            f"{remedy}.",
         )

@@ -29,10 +29,12 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 A_SECOND: Mapping[Unit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 SCALES = (1.0, 0.01, 1e-4, 1e-9)
 DEAREST = 5000.0  # dollars: above nearly every share price
+WHOLE_DOLLARS = 0.2  # share of closes: above that of any share
 WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
 ENOUGH = 0.98
+FEWEST_STEPS, RUNNING = 20, 0.9  # of the steps of a running total rise; it begins anew each day
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def columns_of(rows: pl.DataFrame) -> Columns:
         found, symbols = _by_name(rows), ()
         found |= {} if {"ts", "date"} & {*found} else {"ts": _stamp_by_value(rows)}
         if not {*PRICES, "volume"} <= {*found}:
-            found |= _by_value(numbers, found)
+            place, follows = _in_order(rows, found)
+            found |= _by_value(numbers[place], found, follows)
     ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
     share = _bar_share(numbers, [ours[name] for name in PRICES])
     if share < ENOUGH:
@@ -85,6 +88,8 @@ def price_scale_of(prices: pl.Series) -> tuple[float, str]:
     if known.is_empty() or not (known == known.round()).all():
         return 1.0, ""
     scale = next((scale for scale in SCALES if median * scale <= DEAREST), SCALES[-1])
+    if scale == SCALES[1] and float((known % 100 == 0).mean()) > WHOLE_DOLLARS:  # type: ignore[arg-type]
+        scale = SCALES[2]  # whole cents
     text = f"{scale:g}: prices are whole numbers around {median:.0f}, so {median * scale:.2f} dollars"
     return scale, "" if scale == 1 else text
 
@@ -92,9 +97,10 @@ def price_scale_of(prices: pl.Series) -> tuple[float, str]:
 def _by_name(rows: pl.DataFrame) -> dict[str, str]:
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(rows.columns)}
     found = {ours: plain[name] for ours, names in NAMES.items() for name in reversed(names) if name in plain}
-    if {"date", "time"} <= {*plain} and rows[plain["date"]].dtype == pl.String:
-        day = str(rows[plain["date"]].drop_nulls()[0])
-        if ":" not in day:  # a date only, with the time in the next column
+    if {"date", "time"} <= {*plain}:
+        date, time = rows[plain["date"]], rows[plain["time"]]
+        in_parts = date.dtype in (pl.String, pl.Date) and time.dtype in (pl.String, pl.Time)
+        if in_parts and ":" not in _first(date) and not INSTANT.match(_first(time)):
             del found["ts"]
             found |= {"date": plain["date"], "time": plain["time"]}
     return found
@@ -103,15 +109,31 @@ def _by_name(rows: pl.DataFrame) -> dict[str, str]:
 def _stamp_by_value(rows: pl.DataFrame) -> str:
     """The first column whose values look like instants."""
     for name in rows.columns:
-        values = rows[name].drop_nulls()
-        text = str(values[0]) if values.len() else ""
-        if isinstance(values.dtype, pl.Datetime) or INSTANT.match(text):
+        if isinstance(rows[name].dtype, pl.Datetime) or INSTANT.match(_first(rows[name])):
             return name
     raise DataContractError(f'which of {rows.columns} holds the stamps? Name it: ALIASES="COLUMN=ts".')
 
 
-def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]:
-    """Prices and volume among unknown column names: four adjacent columns that form bars, then the volume."""
+def _first(values: pl.Series) -> str:
+    """The first value as text, empty where there is none."""
+    return str(next(iter(values.drop_nulls()), ""))
+
+
+def _in_order(rows: pl.DataFrame, found: Mapping[str, str]) -> tuple[pl.Series, pl.Series]:
+    """The places of the rows by symbol and time, and which of them then follow a row of the same symbol."""
+    stamps = rows[found.get("ts") or found["time"]]
+    symbols = rows[found["symbol"]] if "symbol" in found else pl.repeat("", rows.height, eager=True)
+    places = pl.DataFrame({"symbol": symbols.cast(pl.String), "place": range(rows.height)})
+    ordered = (places.reverse() if _falls(stamps) else places).sort("symbol", maintain_order=True)
+    return ordered["place"], ordered["symbol"] == ordered["symbol"].shift(1)
+
+
+def _by_value(numbers: pl.DataFrame, found: Mapping[str, str], follows: pl.Series) -> dict[str, str]:
+    """Prices and volume among unknown column names, rows in order: four adjacent columns that form bars, then the
+    volume.
+
+    A running total of the day's volume may stand before the volume of the minute.
+    """
     unknown = [
         name
         for name in numbers.columns
@@ -120,9 +142,10 @@ def _by_value(numbers: pl.DataFrame, found: Mapping[str, str]) -> dict[str, str]
     for start in range(len(unknown) - 4):
         four = unknown[start : start + 4]
         fitting = [one for one in permutations(four) if _bar_share(numbers, one) >= ENOUGH]
-        if fitting:
-            best = min(fitting, key=lambda one: (_gap(numbers, one[0], one[3]), four.index(one[0])))
-            return dict(zip((*PRICES, "volume"), (*best, unknown[start + 4]), strict=True))
+        volume = next((name for name in unknown[start + 4 :] if not _is_running_total(numbers[name])), None)
+        if fitting and volume:
+            best = min(fitting, key=lambda one: (_gap(numbers, one[0], one[3], follows), four.index(one[0])))
+            return dict(zip((*PRICES, "volume"), (*best, volume), strict=True))
     wanted = " ".join(f"COLUMN={name}" for name in (*PRICES, "volume") if name not in found)
     raise DataContractError(f'which of {numbers.columns} are the prices and the volume? Name them: ALIASES="{wanted}".')
 
@@ -134,9 +157,22 @@ def _bar_share(numbers: pl.DataFrame, four: Sequence[str]) -> float:
     return float(numbers.drop_nulls(list(four)).select(holds.mean()).item() or 0)
 
 
-def _gap(numbers: pl.DataFrame, opened: str, closed: str) -> float:
-    """The average distance between an open and the previous close."""
-    return float(numbers.select((pl.col(opened) - pl.col(closed).shift(1)).abs().median()).item() or 0)
+def _is_running_total(values: pl.Series) -> bool:
+    """Whether nearly every value is above the one before it."""
+    steps = values.diff().drop_nulls()
+    return steps.len() >= FEWEST_STEPS and int((steps > 0).sum()) >= RUNNING * steps.len()
+
+
+def _falls(stamps: pl.Series) -> bool:
+    """Whether more stamps are before than after the one above them, as text within a day too."""
+    before = stamps.shift(1)
+    return bool((stamps < before).sum() > (stamps > before).sum())
+
+
+def _gap(numbers: pl.DataFrame, opened: str, closed: str, follows: pl.Series) -> float:
+    """The average distance between an open and the previous close of its symbol; 0 where none follows another."""
+    steps = (numbers[opened] - numbers[closed].shift(1)).abs().filter(follows)
+    return float(steps.median() or 0)  # type: ignore[arg-type]
 
 
 def _wide(names: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]] | None:

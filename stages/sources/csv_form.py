@@ -16,9 +16,11 @@ SEPARATORS = (",", ";", "\t", "|")
 FEWEST_CELLS = 6  # a stamp, four prices and a volume
 MOST_HEADER_LINES = 3
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-DAY_ALONE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}|(19|20)\d{6}")
+DAY_ALONE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](\d\d){1,2}|(19|20)\d{6}")
 TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?")
-DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y")
+DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y",
+        "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y")  # fmt: skip
+FIRST_YEAR = 1900  # %Y also reads 24 as the year 24
 TIMES = ("%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%I:%M %p", "%I:%M:%S %p")
 BETWEEN = (" ", "T", "  ")
 ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York", "UTC": "UTC"}
@@ -28,7 +30,7 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
     """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells."""
     for separator in SEPARATORS:
         cells = [cells_of(line, separator) for line in lines if line.strip()]
-        first = next((at for at, line in enumerate(cells) if _is_row(line)), None)
+        first = next((at for at, line in enumerate(cells) if is_row(line)), None)
         if first is None or first > MOST_HEADER_LINES:
             continue
         width = len(cells[first])
@@ -41,6 +43,11 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
         f"the file begins with {lines[:2]}, which is not a table of bars: each line needs a stamp, four prices and a "
         "volume."
     )
+
+
+def is_row(cells: Sequence[str]) -> bool:
+    """Whether the cells are a stamp and the numbers of a bar."""
+    return sum(bool(NUMBER.fullmatch(cell)) for cell in cells) >= FEWEST_CELLS - 1
 
 
 def cells_of(line: str, separator: str) -> list[str]:
@@ -71,7 +78,7 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     fitting = []
     for place, (day, between, clock) in enumerate(product(DAYS, BETWEEN, TIMES)):
         parsed = texts.str.to_datetime(f"{day}{between}{clock}{ending}", strict=False)
-        if not parsed.null_count():
+        if not parsed.null_count() and parsed.dt.year().min() >= FIRST_YEAR:  # type: ignore[operator]
             weekends = int((parsed.dt.weekday() > 5).sum())
             span = parsed.max() - parsed.min()  # type: ignore[operator]
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
@@ -80,10 +87,6 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
             f"the stamp {texts[0]!r} has an unknown format: set source.stamp_format, for example to %m/%d/%Y %H:%M."
         )
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
-
-
-def _is_row(cells: Sequence[str]) -> bool:
-    return sum(bool(NUMBER.fullmatch(cell)) for cell in cells) >= FEWEST_CELLS - 1
 
 
 def _looks_like(cell: str, at: int) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from stages.errors import DataContractError, shorten
-from stages.params.path_template import ANY, literal
+from stages.params.path_template import ANY, fields_of, literal
 
 ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
 TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
-SHORT = re.compile(r"[A-Z]{1,5}")  # taken for a symbol where there is nothing to compare with
+SMALL = re.compile(r"[a-z]{1,5}([.\-][a-z])?")
+SHORT = re.compile(r"[A-Z]{1,5}([.\-][A-Z])?")  # taken for a symbol where there is nothing to compare with
 YEAR, MONTH, DAY = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0[1-9]|1[0-2])", r"(?P<d>0[1-9]|[12]\d|3[01])"
 DATES = (
     (re.compile(rf"(?<!\d){YEAR}(?P<s>[-_/.]?){MONTH}(?P=s){DAY}(?!\d)"), r"<yyyy>\g<s><mm>\g<s><dd>"),
@@ -21,9 +22,8 @@ DATES = (
     (re.compile(rf"(?<!\d){YEAR}(?!\d)"), "<yyyy>"),
 )
 PARTS = {"month=": "m", "day=": "d"}  # of Hive folders; with a leading zero where any path has one
-SPLIT = re.compile(r"([/_= ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
-
-FINER = re.compile(r"([/_= .\-])")
+SPLIT = re.compile(r"([/_=, ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
+FINER = re.compile(r"([/_=, ]|[.\-](?![A-Z](?![A-Za-z0-9])))")  # a single letter is the class of a share: BRK.B
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Layout:
         period = next((f", one a {word}" for form, word in periods.items() if form in self.template), "")
         whose = f"one a symbol ({shorten(self.symbols)})" if self.symbols else "all symbols in each"
         return f"{self.files} files, {whose}{period}"
+
+    def without_symbol(self) -> "Layout":
+        """The same files with the only symbol as plain text: each file holds many symbols."""
+        (symbol,) = self.symbols
+        plain = self.template.replace("{symbol}", symbol).replace("{symbol_lower}", symbol.lower())
+        return Layout(plain, (), self.files)
 
 
 def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
@@ -64,8 +70,7 @@ def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
             form += "{symbol_lower}" if values[0].islower() else "{symbol}"
         else:
             form += ANY if len(set(values)) > 1 else literal(values[0])
-    template = re.sub("<(yyyy|mm|m|dd|d)>", r"{\1}", form) + ending
-    return Layout(template, tuple(symbol.upper() for symbol in found), len(columns[0]))
+    return Layout(_with_fields(form) + ending, tuple(symbol.upper() for symbol in found), len(columns[0]))
 
 
 def _columns(
@@ -80,12 +85,17 @@ def _columns(
 
 
 def _dated(path: str, padded: Set[str]) -> str:
-    """A path with its dates as fields in angle brackets."""
+    """A path with its date as fields in angle brackets; unchanged where it names two, as those of a span."""
+    dated = path
     for pattern, form in DATES:
-        path = pattern.sub(form, path)
+        dated = pattern.sub(form, dated)
     for part, letter in PARTS.items():
-        path = re.sub(rf"(?<={part})\d\d?(?!\d)", f"<{letter * 2 if part in padded else letter}>", path)
-    return path
+        dated = re.sub(rf"(?<={part})\d\d?(?!\d)", f"<{letter * 2 if part in padded else letter}>", dated)
+    return path if fields_of(_with_fields(literal(dated)), path) is None else dated
+
+
+def _with_fields(form: str) -> str:
+    return re.sub("<(yyyy|mm|m|dd|d)>", r"{\1}", form)
 
 
 def _ending(path: str) -> str:
@@ -106,4 +116,6 @@ def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) ->
 
 
 def _are_tickers(values: Sequence[str]) -> bool:
-    return all(map(TICKER.fullmatch, values)) or all(re.fullmatch("[a-z]{1,5}", value) for value in values)
+    return all(map(TICKER.fullmatch, values)) or all(
+        re.fullmatch(r"[a-z]{1,5}([.\-][a-z])?", value) for value in values
+    )

@@ -42,12 +42,17 @@ def parts_of(table: pl.DataFrame, source: SourceParams, symbols: Sequence[str]) 
 
 
 def _columns_of(table: pl.DataFrame, aliases: Mapping[str, str], symbols: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """A minute for which a symbol's columns are empty is another symbol's row."""
     shared = [name for name in table.columns if name in aliases or name == "ts"]
     own = {
         symbol: [name for alias in aliases if SYMBOL in alias and (name := alias.replace(SYMBOL, symbol)) in table]
         for symbol in symbols
     }
-    return {symbol: table.select(*shared, *names) for symbol, names in own.items() if names}
+    return {
+        symbol: table.select(*shared, *names).filter(~pl.all_horizontal(pl.col(names).is_null()))
+        for symbol, names in own.items()
+        if names
+    }
 
 
 def disagreement(first: str, earlier: pl.DataFrame, later: str, frame: pl.DataFrame) -> str:

@@ -82,11 +82,35 @@ def test_stamps_without_a_zone_are_those_of_the_clock_on_which_trading_begins_at
     assert "trading begins at the open in 10 sessions" in told
 
 
+def test_where_no_zone_fits_the_preset_leaves_it_to_you(project):
+    """A clock that no list of zones holds: the preset is there to be edited, and says so."""
+    local = pl.col("ts").dt.convert_time_zone("Asia/Kathmandu").dt.replace_time_zone(None)
+    vendors.BARS["AAPL"].with_columns(local).write_parquet(project.path / "AAPL.parquet")
+    told = project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    made = compose(overrides=["preset=mine"])
+    assert made["source"]["zone"] is None
+    assert (made["universe"]["first_session"], made["universe"]["last_session"]) == ("2024-10-28", "2024-11-08")
+    assert "in no zone does trading begin at 09:30 New York in most sessions: state it" in told
+
+
 def test_bars_of_five_minutes_are_told_as_such(project):
     every_fifth = vendors.BARS["AAPL"].filter(pl.col("ts").dt.minute() % 5 == 0)
     every_fifth.write_parquet(project.path / "AAPL.parquet")
     with pytest.raises(DataContractError, match="are 5 minutes apart"):
         project.run("new-run", "mine", "--uri", "AAPL.parquet")
+
+
+def test_a_stamp_beyond_every_calendar_is_passed_over_and_nothing_but_such_stamps_is_refused(project):
+    bars = vendors.BARS["AAPL"]
+    for name, odd in (("AAPL", bars.height - 1), ("MSFT", 0)):
+        far = pl.int_range(pl.len()) >= odd
+        bars.with_columns(
+            pl.when(far).then(pl.col("ts").dt.offset_by("7000y")).otherwise("ts").alias("ts")
+        ).write_parquet(project.path / f"{name}.parquet")
+    project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    assert compose(overrides=["preset=mine"])["universe"]["last_session"] == "2024-11-08"
+    with pytest.raises(DataContractError, match=r"the stamps run from 9024-10-28 to 9024-11-08, and sessions lie betw"):
+        project.run("new-run", "other", "--uri", "MSFT.parquet")
 
 
 def test_end_labels_are_proposed_as_such(project):

@@ -133,6 +133,22 @@ def test_bars_that_were_fetched_from_another_listing_are_not_compared_with(
     assert "(its old rows are not here to compare it with)" in done.stdout
 
 
+def test_a_file_that_shares_its_month_with_another_is_not_compared_with_the_rows_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_tell_price", lambda: None)
+    study = StudyFolder.at(tmp_path / "desk")
+    study.configure(source={"uri_template": "bars/{symbol}-*.parquet"})
+    for number, part in enumerate((bars()[:1000], bars()[1000:])):
+        part.write_parquet(study.path / f"bars/STRONG-{number}.parquet")
+    study.run("refresh", "list_source", "fetch_bars")
+    bars()[1000:].with_columns(pl.col("close") * 1.001).write_parquet(study.path / "bars/STRONG-1.parquet")
+    told = study.run("refresh").stdout
+
+    assert "(its old rows are not here to compare it with)" in told
+    assert "removed" not in told
+
+
 def test_a_symbol_that_the_template_does_not_find_leaves_the_old_listing_alone(study: StudyFolder) -> None:
     before = (study.path / "conf/manifests/mine.json").read_bytes()
     study.configure(universe={"symbols": ["STRONG", "TSLA"]})

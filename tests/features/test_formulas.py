@@ -3,6 +3,7 @@
 from math import cos, log, log1p, pi, sin, sqrt
 from statistics import mean, median
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -109,6 +110,20 @@ def test_without_volume_there_is_no_vwap_and_one_share_makes_one_and_a_flat_pric
     assert frame["z_vwap"][2:8].to_list() == [0.0] * 6
     flat = built(bars_of(calendar, [100.0] * 12), calendar)
     assert flat["z_vwap"].null_count() == 12
+
+
+def test_a_price_that_stands_still_after_a_wild_morning_has_no_distance_from_its_vwap_and_no_volume_has_no_vwap():
+    """Its lows move, so its vwap does not stand where it does; volumes are fractions of a share."""
+    calendar = made_calendar(1, n_bars=60)
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        closes = np.append(np.round(2 * np.exp(np.cumsum(rng.normal(0, 0.03, 30))), 2), np.full(30, 2.0))
+        volume = np.append(np.round(rng.uniform(0, 5, 45), 3), np.zeros(15))
+        low = closes - 0.01 * (np.arange(60) % 3 == 0)
+        frame = built(bars_of(calendar, closes.tolist(), low=low.tolist(), volume=volume.tolist()), calendar)
+        assert frame["z_vwap"][38:].null_count() == 22, seed
+        assert frame["sigma_5m"][38:].to_list() == [0.0] * 22
+        assert frame["vwap_30m"][51:].null_count() == 9
 
 
 @pytest.mark.parametrize(("sessions", "least"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2)])

@@ -10,7 +10,7 @@ import pytest
 
 from stages.engine import engine
 from stages.errors import ConfigurationError, DataContractError
-from stages.fetching.bars import fetch_bars, read_frames
+from stages.fetching.bars import fetch_bars, joined, read_frames
 from stages.fetching.files import find_files, read_files
 from tests.sources.dialects import source
 
@@ -175,6 +175,20 @@ def test_months_of_other_number_types_are_joined_without_loss(home: Path) -> Non
     APRIL.with_columns(pl.col("c").cast(pl.Int64)).write_parquet(home / "bars/AAPL/AAPL_2024-04.parquet")
 
     assert fetched().equals(pl.concat([MARCH, APRIL]))
+
+
+@pytest.mark.parametrize("single", [0, 1])
+def test_a_price_is_the_printed_one_whichever_month_holds_floats_of_32_bits(home: Path, single: int) -> None:
+    prices = [frame.with_columns(c=pl.lit(187.43)) for frame in (MARCH, APRIL)]
+    delivered = [
+        frame.with_columns(pl.col("c").cast(pl.Float32)) if number == single else frame
+        for number, frame in enumerate(prices)
+    ]
+    for month, frame in zip(("03", "04"), delivered, strict=True):
+        frame.write_parquet(home / f"bars/AAPL/AAPL_2024-{month}.parquet")
+
+    assert fetched().equals(pl.concat(prices))
+    assert joined("AAPL", delivered[0], delivered[1].select(reversed(APRIL.columns)))[0].equals(pl.concat(prices))
 
 
 def test_a_protocol_that_nobody_speaks_is_refused() -> None:

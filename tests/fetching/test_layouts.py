@@ -161,6 +161,11 @@ def test_a_template_that_names_no_file_is_refused(template: str, words: str) -> 
         ("ts,open,high,low,close,volume\n2024-04-05 09:30,1,1,1,n/a,5\n", {}, r"AAPL.csv is not readable as CSV"),
         ("ts,close\n1704205800,1\n", {}, r"source\.unit, for example to s: 1704205800 is 2024-01-02 14:30:00 UTC"),
         ("ts,close\nnoon,1\n", {}, r"'noon'.*source\.stamp_format"),
+        (
+            "ts,close\n2024-04-05 09:30,1\n05/04/24,1\n",
+            {},
+            r"values: \[\"05/04/24\"\]\): correct source\.stamp_format, or get it again from the vendor\.$",
+        ),
     ],
 )
 def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(
@@ -174,6 +179,15 @@ def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(
         fetch("AAPL", *given["AAPL"])
 
 
+def test_blank_lines_of_a_csv_are_no_rows(home: Path) -> None:
+    row = "2024-04-05 09:30,1,1,1,1,5\r\n"
+    (home / "AAPL.csv").write_text(f"ts,open,high,low,close,volume\r\n{row}\r\n{row.replace('30', '31')}\r\n\r\n")
+    stated = source(uri_template="{symbol}.csv")
+    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
+    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    assert fetch("AAPL", *given["AAPL"])[0]["ts"].dt.minute().to_list() == [30, 31]
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str) -> None:
     """09:30 in New York is 13:30 UTC on Friday 2024-11-01 and 14:30 on the Monday that follows."""
@@ -184,3 +198,14 @@ def test_stamps_that_are_text_are_read_with_their_offset(home: Path, ending: str
     given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
     stamps = fetch("AAPL", *given["AAPL"])[0]["when"].dt.strftime("%m-%d %H:%M %Z").to_list()
     assert stamps == ["11-01 13:30 UTC", "11-04 14:30 UTC"]
+
+
+@pytest.mark.parametrize("clock", [pl.Time, pl.String])
+def test_a_day_and_a_time_of_day_in_two_columns_of_a_parquet_file_are_one_stamp(home: Path, clock: type) -> None:
+    stamps = pl.Series(["2024-11-01 09:30", "2024-11-01 09:31"]).str.to_datetime()
+    rows = pl.DataFrame({"date": stamps.dt.date(), "time": stamps.dt.time().cast(clock), "close": [1.0, 2.0]})
+    rows.write_parquet(home / "AAPL.parquet")
+    stated = source(uri_template="{symbol}.parquet")
+    manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
+    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    assert fetch("AAPL", *given["AAPL"])[0]["ts"].to_list() == stamps.to_list()

@@ -148,7 +148,12 @@ def test_rows_after_the_close_of_a_half_day_are_dropped_with_a_warning() -> None
             "SCH1",
             "empty in 1 rows",
         ),
-        (delivery().with_columns(symbol=pl.lit("MSFT")), {}, "SCH1", "'MSFT'.*source.uri_template"),
+        (
+            delivery().with_columns(symbol=pl.lit("MSFT")),
+            {},
+            "SCH1",
+            "'MSFT' .column 'symbol'.*source.uri_template",
+        ),
         (delivery().with_columns(ts.dt.replace_time_zone(None)), {}, "SCH2", "source.zone"),
         (delivery().with_columns(ts + timedelta(seconds=1)), {}, "TS4", "whole minute.*14:30:01"),
         (delivery().with_columns(ts + timedelta(minutes=1)), {}, "TS5", "end of each minute.*source.bar_label"),

@@ -67,7 +67,10 @@ def test_the_zone_is_the_one_in_which_volume_jumps_at_the_open(zone: str) -> Non
     assert found == zone
     assert words.startswith(f"{zone}: trading begins at the open in {CALENDAR.height} sessions, against 0 in")
     still = feed.with_columns(naive, volume=pl.lit(5.0))
-    assert zone_of(still, CALENDAR) == (None, "in no zone does trading begin at 09:30 New York")
+    assert zone_of(still, CALENDAR) == (
+        None,
+        "in no zone does trading begin at 09:30 New York in most sessions: state it",
+    )
 
 
 def traded(shares: dict[int, float]) -> pl.DataFrame:

@@ -90,7 +90,7 @@ SENTENCES: dict[str, tuple[Vendors, Vendors]] = {
         alone(twice(whole(TUESDAY) | whole(WEDNESDAY), volume=pl.col("volume") + 1)),
         alone(twice(whole(TUESDAY) | whole(WEDNESDAY))),  # the same rows again: one is kept
     ),
-    "on 2024-11-19, none of its 390 rows is a sound bar": (
+    "on 2024-11-19, none of its 390 rows is a sound bar (PX1: 390, PX2: 390, VOL1: 0)": (
         alone(unsound(whole(TUESDAY) | whole(WEDNESDAY))),
         alone(unsound(minutes(TUESDAY, 0, 300) | minutes(WEDNESDAY, 0, 300))),
     ),
@@ -126,6 +126,15 @@ SENTENCES: dict[str, tuple[Vendors, Vendors]] = {
         alone(without(minutes(TUESDAY, 60, 70))) | {"BBB": without(minutes(TUESDAY, 60, 70), seed=2)},
     ),
 }
+
+
+def test_a_fault_of_every_session_is_a_sentence_of_a_dozen_days() -> None:
+    one_day = dict.fromkeys(("AAA", "BBB"), delivery().filter(ts.dt.date() == TUESDAY))
+    paused = {"AAA": in_one_piece(), "BBB": delivery(seed=2)}
+    for begins, vendors, more in (("unexpected_closed", one_day, 1), ("HLT1 AAA", paused, 2)):
+        [said] = [one for one in report_on(vendors)["warnings"] if one.startswith(begins)]
+        assert f" and {more} more" in said
+        assert "2024-12-06" not in said
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)

@@ -15,6 +15,10 @@ def in_unit(factor: float, dtype: type[pl.DataType] = pl.Float64) -> pl.DataFram
     return delivery().with_columns((pl.col(PRICES) * factor).round(4).cast(dtype))
 
 
+def of(prices: list[float]) -> pl.DataFrame:
+    return pl.DataFrame({"high": prices, "low": prices}, schema={"high": pl.Float64, "low": pl.Float64})
+
+
 @pytest.mark.parametrize("factor", [1e9, 1e6, 1e4, 1e2])
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64])
 def test_fixed_point_prices_are_refused(factor: float, dtype: type[pl.DataType]) -> None:
@@ -23,6 +27,22 @@ def test_fixed_point_prices_are_refused(factor: float, dtype: type[pl.DataType])
     assert failure is not None
     assert failure.check == "PX9"
     assert "quality.tick_size" in failure.detail
+
+
+def test_so_are_prices_in_cents_with_fractions_since_trades_off_the_exchange_print_between_cents() -> None:
+    between = pl.int_range(pl.len()) % 10
+    high = pl.when(between < 3).then(pl.col("high") + 0.0049).otherwise("high")
+    low = pl.when(between > 6).then(pl.col("low") - 0.0049).otherwise("low")
+    failure = through_the_gate(delivery().with_columns(high, low).with_columns(pl.col(PRICES) * 100)).failure
+
+    assert failure is not None
+    assert "70% of the highs and lows are whole numbers of 1, as" in failure.detail
+
+
+def test_a_price_that_clings_to_one_dollar_figure_is_sound() -> None:
+    """As that of a company that will be liquidated at ten dollars."""
+    prices = [10.0] * 700 + [9.95 + 0.01 * (n % 5) for n in range(100)] + [10.01 + 0.01 * (n % 6) for n in range(100)]
+    check_unit(of(prices), QUALITY)
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.01, 0.0001, 7.31, 5000.01])
@@ -37,7 +57,7 @@ def test_who_states_a_coarser_tick_may_have_whole_prices() -> None:
 
 
 def test_a_few_prices_tell_no_step_and_ten_do() -> None:
-    check_unit(pl.DataFrame({"close": [100.0 + price for price in range(9)] * 60}), QUALITY)
-    check_unit(pl.DataFrame({"close": []}, schema={"close": pl.Float64}), QUALITY)
-    with pytest.raises(HardFailure, match="every price is a whole number of 1"):
-        check_unit(pl.DataFrame({"close": [100.0 + price for price in range(10)] * 60}), QUALITY)
+    check_unit(of([100.0 + price for price in range(9)] * 60), QUALITY)
+    check_unit(of([]), QUALITY)
+    with pytest.raises(HardFailure, match="100% of the highs and lows are whole numbers of 1"):
+        check_unit(of([100.0 + price for price in range(10)] * 60), QUALITY)

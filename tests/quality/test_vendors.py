@@ -1,16 +1,19 @@
 """Files of each vendor, read as its preset or table of aliases says, end as the bars that were written into them."""
 
+import gzip
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import yaml
+import zstandard
 
 from stages.configuration.compose import compose
-from stages.errors import ConfigurationError
+from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of
 from stages.fetching.formats import scan
@@ -81,9 +84,68 @@ def test_a_table_of_the_docs_reads_its_vendors_files(vendor: str, delivered: Pat
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_look_into_a_folder_finds_by_itself_what_reads_it(vendor: str, delivered: Path, tmp_path: Path) -> None:
     seen = look(str(delivered / vendor))
-    changes = {"zone": "America/New_York"} if vendor in {"kibot", "firstrate"} else {}  # the rows tell, see new-run
+    changes = (
+        {"zone": "America/New_York"} if vendor in {"kibot", "firstrate", "iqfeed"} else {}
+    )  # the rows tell, see new-run
     assert seen.symbols == SYMBOLS
     require_the_same_bars(seen.source.model_copy(update=changes), tmp_path)
+
+
+@pytest.mark.parametrize("packed", [lambda text: text, gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("one_a_day", [True, False])
+def test_day_and_month_are_told_by_days_beyond_the_first(
+    one_a_day: bool, packed: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    """04/11/2024 may be a Thursday in April too; 05/11 may not, since 11 May is a Saturday."""
+    ending = {gzip.compress: ".gz", zstandard.compress: ".zst"}.get(packed, "")
+    rows = BARS["AAPL"].filter(pl.col("ts").dt.date() >= date(2024, 11, 4)).with_columns(day=pl.col("ts").dt.date())
+    for (day,), part in rows.group_by("day") if one_a_day else [(("all",), rows)]:
+        table = part.drop("day").with_columns(pl.col("ts").dt.strftime("%d/%m/%Y %H:%M"))
+        (tmp_path / f"AAPL_{day}.csv{ending}").write_bytes(packed(table.write_csv().encode()))
+    seen = look(str(tmp_path))
+    assert seen.source.stamp_format == "%d/%m/%Y %H:%M"
+    assert seen.sample.height == rows.height
+
+
+@pytest.mark.parametrize(
+    ("folder", "tickers", "template", "symbols"),
+    [
+        ("US", ("AAPL", "BRK.B"), "US/{yyyy}-{mm}-{dd}.csv", ("AAPL", "BRK.B")),  # a word that looks like a symbol
+        ("AAPL", ("AAPL",), "{symbol}/{yyyy}-{mm}-{dd}.csv", ("AAPL",)),
+    ],
+)
+def test_files_of_every_day_are_read_whatever_the_folder_above_them_is_called(
+    folder: str, tickers: tuple[str, ...], template: str, symbols: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    for (day,), rows in BARS["AAPL"].group_by(pl.col("ts").dt.date()):
+        table = pl.concat([rows.with_columns(ticker=pl.lit(ticker)) for ticker in tickers])
+        table.write_csv(tmp_path / folder / f"{day}.csv")
+    (tmp_path / "._AAPL.csv").write_bytes(b"\0")  # as macOS leaves beside files
+    seen = look(str(tmp_path))
+    assert (seen.source.uri_template, seen.symbols) == (f"{tmp_path}/{template}", symbols)
+    assert seen.sample.height == BARS["AAPL"].height
+
+
+def test_a_minute_that_only_another_symbol_traded_in_is_no_row_of_a_symbol_with_columns_of_its_own(
+    tmp_path: Path,
+) -> None:
+    wide = {
+        symbol: bars.rename({name: f"{name}_{symbol}" for name in bars.columns if name != "ts"})
+        for symbol, bars in BARS.items()
+    }
+    gap = pl.int_range(pl.len()).is_in([100, 101])
+    wide["AAPL"].filter(~gap).join(wide["MSFT"], on="ts", how="full", coalesce=True).write_parquet(
+        tmp_path / "bars.parquet"
+    )
+    days = dict(through_the_gate(look(str(tmp_path)).source, tmp_path))["AAPL"].days
+    assert (days["n_missing"].sum(), days["n_raw"].sum(), days["PX1"].sum()) == (2, BARS["AAPL"].height - 2, 0)
+
+
+def test_a_column_without_any_name_that_could_be_a_symbol_is_refused(tmp_path: Path) -> None:
+    BARS["AAPL"].with_columns(ticker=pl.lit("aapl")).write_csv(tmp_path / "bars.csv")
+    with pytest.raises(DataContractError, match=r"column 'ticker' names aapl, and none is a symbol like AAPL or BRK"):
+        look(str(tmp_path))
 
 
 def test_dbn_files_are_read_by_databentos_own_library(tmp_path: Path) -> None:

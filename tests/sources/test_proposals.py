@@ -1,5 +1,7 @@
 """What names of files, columns and stamps tell, and what they do not."""
 
+from datetime import UTC, date, datetime, time
+
 import polars as pl
 import pytest
 
@@ -21,7 +23,7 @@ from stages.sources.layout import layout_of
         (["A_202411.parquet"], "{symbol}_{yyyy}{mm}.parquet", ("A",)),
         (["2024/11/2024-11-04.csv.gz", "2024/11/2024-11-05.csv.gz"], "{yyyy}/{mm}/{yyyy}-{mm}-{dd}.csv.gz", ()),
         (["BRK.B_2023.csv", "A_2023.csv", "A_2024.csv", "readme.txt"], "{symbol}_{yyyy}.csv", ("A", "BRK.B")),
-        (["aapl.csv", "msft.csv"], "{symbol_lower}.csv", ("AAPL", "MSFT")),
+        (["aapl.csv", "brk.b.csv", "msft.csv"], "{symbol_lower}.csv", ("AAPL", "BRK.B", "MSFT")),
         (["bars.parquet"], "bars.parquet", ()),
         (["[x] {y}/AAPL.csv", "[x] {y}/IBM.csv"], "[x] {{y}}/{symbol}.csv", ("AAPL", "IBM")),
         (
@@ -29,7 +31,22 @@ from stages.sources.layout import layout_of
             "year={yyyy}/month={m}/symbol={symbol}/*.parquet",
             ("AAPL", "IBM"),
         ),
+        (["BRK.B.csv"], "{symbol}.csv", ("BRK.B",)),
+        (["BF-B_2024-01.csv", "BF-B_2024-02.csv"], "{symbol}_{yyyy}-{mm}.csv", ("BF-B",)),
+        (
+            ["A_2023-01-03_2024-12-31.csv", "IBM_2023-01-03_2024-12-31.csv"],
+            "{symbol}_2023-01-03_2024-12-31.csv",
+            ("A", "IBM"),
+        ),
+        (
+            ["A/2024/A_20231229.csv", "A/2024/A_20240102.csv", "IBM/2024/IBM_20240102.csv"],
+            "{symbol}/*/{symbol}_*.csv",
+            ("A", "IBM"),
+        ),
         (["AAPL.1min.csv", "BRK.1min.csv"], "{symbol}.1min.csv", ("AAPL", "BRK")),
+        (["A-2024-01.csv", "BRK.B-2024-01.csv", "IBM-2024-01.csv"], "{symbol}-{yyyy}-{mm}.csv", ("A", "BRK.B", "IBM")),
+        (["NASDAQ_AAPL, 1.csv", "NASDAQ_MSFT, 1.csv"], "NASDAQ_{symbol}, 1.csv", ("AAPL", "MSFT")),  # TradingView
+        (["BF-B.1min.txt"], "{symbol}.1min.txt", ("BF-B",)),
         (["month=03/day=04/x.csv", "month=11/day=12/x.csv"], "month={mm}/day={dd}/x.csv", ()),
         (
             ["xnas-itch-20240102.ohlcv-1m.AAPL.csv", "xnas-itch-20240102.ohlcv-1m.IBM.csv"],
@@ -76,6 +93,38 @@ def test_columns_of_strange_names_are_told_by_their_values() -> None:
     assert "high is highest and low lowest in 100.0% of 4 rows" in found.evidence
 
 
+@pytest.mark.parametrize(
+    ("day", "clock", "found"),
+    [
+        ("2024-01-02", "09:30", {"date", "time"}),
+        ("2024-01-02", time(9, 30), {"date", "time"}),
+        (date(2024, 1, 2), time(9, 30), {"date", "time"}),
+        (date(2024, 1, 2), datetime(2024, 1, 2, 9, 30, tzinfo=UTC), {"ts"}),
+        ("2024-01-02", "2024-01-02 09:30", {"ts"}),
+    ],
+)
+def test_a_day_and_a_time_of_day_are_one_stamp_and_an_instant_needs_no_day(
+    day: object, clock: object, found: set[str]
+) -> None:
+    rows = BARS.drop("when").with_columns(date=pl.lit(day), time=pl.lit(clock))
+    prices = {"open", "high", "low", "close", "volume"}
+    assert {columns_of(rows).aliases.get(name, name) for name in rows.columns} - prices - {"date"} == found - {"date"}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("scales", [(1, 3), (1, 3, 0.5, 2)])
+def test_a_minute_opens_near_the_last_close_of_its_own_symbol_whatever_the_order_of_rows(
+    scales: tuple[float, ...], newest_first: bool
+) -> None:
+    together = pl.concat(
+        BARS.with_columns(pl.col("open", "high", "low", "close") * scale, symbol=pl.lit(f"S{number}"))
+        for number, scale in enumerate(scales)
+    ).sort("when", "symbol", descending=[newest_first, False])
+    names = {"when": "t", "open": "p1", "high": "p2", "low": "p3", "close": "p4", "volume": "p5"}
+    aliases = columns_of(together.rename(names)).aliases
+    assert (aliases["p1"], aliases["p4"]) == ("open", "close")
+
+
 def test_values_that_contradict_the_names_stop() -> None:
     swapped = BARS.rename({"high": "low", "low": "high", "when": "ts"})
     with pytest.raises(DataContractError, match=r"in only 0% of rows.*ALIASES="):
@@ -116,7 +165,7 @@ def test_a_number_that_is_no_time_is_refused() -> None:
 @pytest.mark.parametrize(
     ("prices", "scale"),
     [([187.43, 187.5], 1.0), ([187, 188], 1.0), ([18743, 18750], 0.01), ([1874300, 1875000], 1e-4),
-     ([187430000000, 187500000000], 1e-9)],
+     ([304200, 304350, 304315], 1e-4), ([187430000000, 187500000000], 1e-9)],
 )  # fmt: skip
 def test_whole_prices_too_large_for_dollars_are_smaller_units(prices: list[float], scale: float) -> None:
     assert price_scale_of(pl.Series(prices))[0] == scale
@@ -130,6 +179,7 @@ def test_whole_prices_too_large_for_dollars_are_smaller_units(prices: list[float
         (["20240102  09:30:00", "20240102  09:31:00"], "%Y%m%d %H:%M:%S", None),
         (["20240102 09:30:00 US/Eastern"], "%Y%m%d %H:%M:%S US/Eastern", "America/New_York"),
         (["01/02/2024 9:30 AM", "01/03/2024 1:30 PM"], "%m/%d/%Y %I:%M %p", None),
+        (["1/18/24 9:30", "1/19/24 15:59"], "%m/%d/%y %H:%M", None),  # as a spreadsheet writes it
         (["04/05/2024 09:30", "04/08/2024 09:30"], "%m/%d/%Y %H:%M", None),  # Friday, Monday; not 5 May and 4 August
     ],
 )

@@ -1,7 +1,8 @@
 """One sound market, written as each vendor writes its files; columns and forms as their own pages describe them.
 
 *Source*: massive.com/docs/flat-files (minute aggregates), databento.com/docs/schemas/ohlcv and its `to_csv` and
-`to_parquet`; alpaca-py's `BarSet.df`; yfinance's `download`; kibot.com/Data_Format.aspx. docs/SOURCES.md sums them up.
+`to_parquet`; alpaca-py's `BarSet.df`; yfinance's `download`; kibot.com/Data_Format.aspx; the
+answers of IQFeed to `HIT`. docs/SOURCES.md sums them up.
 """
 
 import gzip
@@ -127,6 +128,15 @@ def interactive_brokers(folder: Path) -> None:
         table.write_csv(folder / f"{symbol}.csv")
 
 
+def iqfeed(folder: Path) -> None:
+    """One file a symbol without names: high, low, open, close, the day's volume so far, volume; newest row first."""
+    for symbol, bars in BARS.items():
+        stamp = ts.dt.convert_time_zone(NEW_YORK).dt.strftime("%Y-%m-%d %H:%M:%S")
+        so_far = pl.col("volume").cum_sum().over(ts.dt.date()).alias("total")
+        table = bars.select(stamp, "high", "low", "open", "close", so_far, "volume", trades=pl.lit(0))
+        table.reverse().write_csv(folder / f"{symbol}.csv", include_header=False)
+
+
 VENDORS: dict[str, Callable[[Path], None]] = {
     "massive": massive,
     "databento_csv": databento_csv,
@@ -136,6 +146,7 @@ VENDORS: dict[str, Callable[[Path], None]] = {
     "kibot": kibot,
     "firstrate": firstrate,
     "interactive_brokers": interactive_brokers,
+    "iqfeed": iqfeed,
 }
 
 
