@@ -21,7 +21,8 @@ from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import ObjectStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.client import FactsMissing, ModelFacts
-from stages.params.forecaster import ForecasterParams, ModelSpec, is_azure
+from stages.params.address import is_azure
+from stages.params.forecaster import ForecasterParams, ModelSpec
 from stages.questions.question import FREQ, Question
 
 NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError)  # what parsing a damaged note raises

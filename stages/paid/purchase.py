@@ -96,7 +96,7 @@ class Buyer:
                 if attempt >= min(self.context.api.max_attempts, 1 + failure.again):
                     raise
                 if failure.wait_sec > LONGEST_WAIT_SEC:
-                    raise BudgetStop(f"the forecast service asks to wait {failure.wait_sec:.0f} s") from None
+                    raise BudgetStop(f"the forecast service asks to wait {failure.wait_sec:.6g} s") from None
                 self.context.clock.wait(failure.wait_sec)
                 attempt += 1
 

@@ -173,9 +173,8 @@ class _ReservingClient(NixtlaClient):
         if not self._warned_of_clock and (complaint := clock_complaint(response.headers, now)):
             print(complaint, file=sys.stderr, flush=True)
             self._warned_of_clock = True
-        response.stream = _Bounded(response.stream)
-        response.read()
-        self.reply = response.text
+        response._content = _bounded(response)  # what `read` would keep; httpx offers no other way
+        self.reply = response.content.decode("utf-8", "replace")  # whatever character set the service names
         try:
             body = json.loads(response.content)
         except ValueError:
@@ -191,22 +190,14 @@ def _plain(request: httpx.Request) -> bytes:
     return zstandard.decompress(body) if request.headers.get("content-encoding") == "zstd" else body
 
 
-class _Bounded(httpx.SyncByteStream):
-    """A response body that raises when it is too long."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_RESPONSE_BYTES:
-                raise UnreadableAnswer(f"the response is longer than {MAX_RESPONSE_BYTES // 1_000_000} MB")
-            yield chunk
-
-    def close(self) -> None:
-        self._stream.close()
+def _bounded(response: httpx.Response) -> bytes:
+    """The body, unpacked. *Errors*: `UnreadableAnswer` as soon as it is too long."""
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise UnreadableAnswer(f"the response is longer than {MAX_RESPONSE_BYTES // 1_000_000} MB")
+    return bytes(body)
 
 
 def frames_of(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None]:
