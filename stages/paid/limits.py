@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from stages.paid.units import Units
 from stages.params.api import ApiParams, Tariff
 
 LIMITS = "budget/limits"
+LIMIT = re.compile(r"^(\d{4,})\.json$")
 Period = Literal["day", "month"]
 Unit = Literal["requests", "tokens", "money"]
 
@@ -131,16 +133,15 @@ def needs_notes(caps: Iterable[Cap]) -> bool:
 
 def standing_limit(objects: ObjectStore) -> int | None:
     """The newest limit that `make budget PER_DAY=` wrote, if any."""
-    names = objects.names(LIMITS)
-    if not names:
+    numbers = _numbers(objects)
+    if not numbers:
         return None
-    content = objects.read(f"{LIMITS}/{names[-1]}")
+    name = _limit(max(numbers))
     try:
-        return int(json.loads(content or b"")["per_day"])
+        return int(json.loads(objects.read(name) or b"")["per_day"])
     except (ValueError, KeyError, TypeError):
         raise BudgetStop(
-            f"the standing limit {LIMITS}/{names[-1]} is not readable, so nothing is sent: `make budget PER_DAY=` "
-            "writes a new one."
+            f"the standing limit {name} is not readable, so nothing is sent: `make budget PER_DAY=` writes a new one."
         ) from None
 
 
@@ -148,6 +149,15 @@ def set_standing_limit(objects: ObjectStore, per_day: int, clock: Clock) -> None
     """Write a new standing limit. Older ones stay as history."""
     facts = {"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex}
     content = json.dumps(facts, sort_keys=True).encode() + b"\n"
-    number = len(objects.names(LIMITS))
-    while not objects.create(f"{LIMITS}/{number:04d}.json", content):
+    number = max(_numbers(objects), default=-1) + 1
+    while not objects.create(_limit(number), content):
         number += 1
+
+
+def _numbers(objects: ObjectStore) -> list[int]:
+    """The numbers of all standing limits; any other file is none of ours."""
+    return [int(name[1]) for name in filter(None, map(LIMIT.match, objects.names(LIMITS)))]
+
+
+def _limit(number: int) -> str:
+    return f"{LIMITS}/{number:04d}.json"

@@ -11,6 +11,7 @@ process, and ends as perhaps paid. An open attempt of another machine waits for 
 
 import fcntl
 import json
+import re
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from stages.paid.reservations import DAYS
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
 NOT_PAID = {"refunded", "refused", "released"}
 HOME = "claims/home.txt"
+ATTEMPT = re.compile(r"^(\d{4,})\.(json|answered|refused|unknown|refunded|released)$")
 
 
 @contextmanager
@@ -164,9 +166,8 @@ class Attempts:
     def latest(self, key: str) -> Attempt:
         """The latest attempt, from one listing."""
         seen: dict[int, set[str]] = {}
-        for name in self.objects.names(f"attempts/{key}"):
-            number, ending = name.split(".", 1)
-            seen.setdefault(int(number), set()).add(ending)
+        for name in filter(None, map(ATTEMPT.match, self.objects.names(f"attempts/{key}"))):
+            seen.setdefault(int(name[1]), set()).add(name[2])
         last = max(seen, default=-1)
         endings = frozenset(seen.get(last, set()) - {"json"})
         return Attempt(last, endings, sum(not found & NOT_PAID for found in seen.values()))

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable, plain_words
-from stages.paid.records import Dropped, Record, decoded, key_of, path_of
+from stages.paid.records import Dropped, Record, decoded, key_of, path_of, records_in
 
 T = TypeVar("T")
 RACES = 5  # attempts against others who mend the same record
@@ -89,7 +89,7 @@ class SharedAnswers:
         """The key of every damaged record; reads all records."""
         for folder in self._names(""):
             if len(folder) == 2:
-                for name, content in self.read([f"{folder}/{name}" for name in self._names(folder)]).items():
+                for name, content in self.read(records_in(folder, self._names(folder))).items():
                     if content not in self.dropped and self._sound(name, content) is None:
                         yield key_of(name)
 

@@ -190,8 +190,11 @@ class TestKeepingFailsAfterTheAnswerCame:
         server.on_arrival = lambda: break_shard(contexts, "AAA")
         contexts.backend().answer([asked()])
         (rescued,) = (contexts.root / "rescued").iterdir()
-        rescued.write_bytes(rescued.read_bytes().replace(b"nixtla", b"nixtlb"))
+        damaged = rescued.read_bytes().replace(b"nixtla", b"nixtlb")
+        rescued.write_bytes(damaged)
         assert contexts.context().store.bring_home() == {}
+        assert not rescued.exists()
+        assert (contexts.root / "quarantine" / rescued.name).read_bytes() == damaged
 
 
 @pytest.mark.parametrize("lasting", [False, True])
