@@ -89,7 +89,7 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
     for period in ("day", "month"):
-        if needed := [cap.periods(used, high) for cap, used in caps if cap.period == period]:
+        if needed := [cap.periods(used, one.costs(most)) for cap, used in caps if cap.period == period]:
             print(f"  {period + 's needed':<18} {_longest(needed):>7}")
     for told in ledger.others_left():
         print(f"  left               {told}")

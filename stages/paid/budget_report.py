@@ -13,7 +13,7 @@ from typing import Any
 from stages.io.object_store import ObjectStore
 from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import Limits, standing_limit
-from stages.paid.reservations import DAYS, ReservationLog, held
+from stages.paid.reservations import DAYS, SEAT, ReservationLog, days_begun, held
 
 SHOWN_DAYS = 31
 SHOWN_RUNS = 50
@@ -39,7 +39,7 @@ def _stated(limits: Limits) -> dict[str, Any]:
 def days_of(objects: ObjectStore) -> dict[str, dict[str, int]]:
     """For each of the latest days: how many requests are in each state, and how many count."""
     days = {}
-    for day in objects.names(DAYS)[-SHOWN_DAYS:]:
+    for day in days_begun(objects)[-SHOWN_DAYS:]:
         taken = ReservationLog(objects, f"{DAYS}/{day}").taken()
         states = Counter(one.state for one in taken.values())
         days[day] = {**dict(sorted(states.items())), "counted": held(taken)}
@@ -56,8 +56,8 @@ def runs_of(objects: ObjectStore) -> list[dict[str, Any]]:
 def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
     """The requests of the latest days, each with its reservation and state, oldest first."""
     calls = []
-    for day in objects.names(DAYS)[-SHOWN_DAYS:]:
-        names = objects.names(f"{DAYS}/{day}")
+    for day in days_begun(objects)[-SHOWN_DAYS:]:
+        names = list(filter(SEAT.match, objects.names(f"{DAYS}/{day}")))
         contents = objects.read_many(f"{DAYS}/{day}/{name}" for name in names)
         endings = {name.split(".")[0]: name for name in names if not name.endswith(".json")}
         for reservation in (name.removesuffix(".json") for name in names if name.endswith(".json")):

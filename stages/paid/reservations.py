@@ -143,6 +143,11 @@ DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
 CLOCK_SKEW = timedelta(hours=1)
 
 
+def days_begun(objects: ObjectStore) -> list[str]:
+    """Every day that has a reservation, oldest first."""
+    return list(filter(DAY.match, objects.names(DAYS)))
+
+
 class Days:
     """The reservation logs of one ledger. Each reservation is read once."""
 
@@ -176,7 +181,7 @@ class Days:
 
     def begun(self) -> list[str]:
         """Every day that has a reservation."""
-        return [name for name in self.objects.names(DAYS) if DAY.match(name)]
+        return days_begun(self.objects)
 
     def moved(self) -> list[tuple[str, str]]:
         """Days that count another day's requests, and those other days."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from stages.io.object_store import LocalStore
+from stages.paid.budget_report import calls_of, days_of
 from stages.paid.checks import forget_refused, release_late
 from stages.paid.limits import set_standing_limit, standing_limit
 from stages.paid.records import path_of
@@ -43,6 +44,8 @@ def test_a_foreign_file_stops_no_purchase_and_is_no_damage(
             objects.create(f"{folder}/{name}", b"\xffnot ours")
     limits = {"per_month": 9, "per_minute": 9, "tokens_per_day": 10**9}
     assert len(contexts.backend(clock, scope="remote", **limits).answer([asked()])) == 1
+    assert [call["state"] for call in calls_of(remote)] == ["answered"]
+    assert list(days_of(remote)) == ["2026-11-22"]
     store = contexts.context(clock).store
     assert [list(store.damaged()), list(store.mend_remote()), store.size()] == [[], [], 1]
     store.drop(KEY)

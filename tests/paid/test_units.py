@@ -245,8 +245,24 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(contexts: 
 
 @pytest.mark.parametrize(
     ("most_of_it", "used", "wanted", "periods"),
-    [(10, 4, 6, 1), (10, 4, 7, 2), (10, 4, 17, 3), (10, 10, 0, 0), (0, 0, 1, None), (10, 12, 10, 2)],
+    [
+        (10, 4, [6], 1),
+        (10, 4, [7], 2),
+        (10, 4, [6, 10, 1], 3),
+        (10, 10, [], 0),
+        (0, 0, [1], None),
+        (10, 12, [10], 2),
+        (10, 0, [6, 6, 6], 3),  # two of them never fit into one day
+        (10, 0, [1, 11], None),
+    ],
 )
-def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: int, periods: int | None):
+def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: list[int], periods: int | None):
     cap = Cap("api.tokens_per_day", "day", "tokens", most_of_it)
-    assert cap.periods(Units(input_tokens=used), Units(input_tokens=wanted)) == periods
+    assert cap.periods(Units(input_tokens=used), [Units(input_tokens=each) for each in wanted]) == periods
+
+
+def test_what_a_month_costs_before_its_first_request_is_no_room_for_others(contexts: ContextFactory, clock: Any):
+    tariff = {"currency": "USD", "per_request": 1, "flat_per_month": 99}
+    ((_, _), (cap, used)) = contexts.context(clock, tariff=tariff, money_per_month=102).ledger.used()
+    assert cap.periods(used, [Units(money=Decimal(1))] * 10) == 4
+    assert contexts.context(clock, tariff=tariff, money_per_month=99).ledger.used()[1][0].left(used) == 0
