@@ -119,7 +119,9 @@ class TimeGPT:
             yield
         except Exception as error:
             sent, reply, pause = reservation.used, client.reply, client.pause_sec
-            raise failure_of(error, sent=sent, secrets=self._secrets, reply=reply, pause_sec=pause) from None
+            failure = failure_of(error, sent=sent, secrets=self._secrets, reply=reply, pause_sec=pause)
+            failure.tokens = client.tokens if sent else {}
+            raise failure from None
         finally:
             client.reservation = None
 

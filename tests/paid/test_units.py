@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.errors import BudgetStop, ConfigurationError
+from stages.errors import BudgetStop, ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
@@ -168,6 +168,17 @@ def test_what_the_service_counts_beyond_what_was_held_counts_and_is_said(
         contexts.backend(clock).answer([asked("AAA", told)])
         assert contexts.context(clock, tokens_per_day=10**9).ledger.used()[1][1].input_tokens == counted
         assert capsys.readouterr().err.count("The service counted 9,140 tokens where 1,240 were reckoned") == warned
+
+
+@pytest.mark.parametrize("behaviour", ["crossed", "wrong_length"])
+def test_it_counts_for_an_answer_that_is_not_sound_too(
+    behaviour: str, contexts: ContextFactory, server: TimeGPTServer, clock: Any
+):
+    server.tell = {"input_tokens": 9_000}
+    server.next(behaviour)
+    with pytest.raises(DataContractError):
+        contexts.backend(clock).answer([asked()])
+    assert contexts.context(clock, tokens_per_day=10**9).ledger.used()[1][1].input_tokens == 9_000
 
 
 def test_a_reservation_that_an_earlier_version_wrote_counts_what_it_says_was_sent(contexts: ContextFactory, clock: Any):
