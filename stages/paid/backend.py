@@ -1,15 +1,16 @@
 """The paid backend: answers come from the store, and missing ones are bought.
 
 *Errors*: `BudgetStop` (exit 4) when answers are missing offline or a limit is reached; `ConfigurationError` (exit 5)
-while params contradict what the service says of its model; whatever `purchase` raises.
+while params contradict what the service says of its model; `DataContractError` (exit 2) for a question that the
+benchmark cannot answer; whatever `purchase` raises.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from stages.errors import BudgetStop, ConfigurationError, Interrupted, PipelineError
-from stages.forecasting.backend import Answer, Asked
+from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError
+from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import progress
 from stages.paid.batch_invariance import ask_again, canary_of, path_of_proof, proof_of, prove, require_invariance
@@ -29,10 +30,14 @@ POLL_SEC = 1.0
 
 
 class PaidBackend:
-    """The backend that buys. It returns all answers or raises."""
+    """The backend that buys. It returns all answers or raises.
 
-    def __init__(self, context: PurchaseContext) -> None:
+    The stage needs the answers of `benchmark` beside the bought ones, so nothing is bought that it cannot answer.
+    """
+
+    def __init__(self, context: PurchaseContext, benchmark: Backend | None = None) -> None:
         self.context = context
+        self.benchmark = benchmark
         self.counts = Counts()
         self.buyer = Buyer(context, self.counts)
 
@@ -71,6 +76,7 @@ class PaidBackend:
             require_invariance(self.context.store, first)
             batches = packed(batches)
         require_sendable(batches, self.context.forecaster)
+        self._require_benchmark(batches)
         self._warn_of_other_machines()
         self._require_facts(first)
         records: dict[str, Record] = {}
@@ -182,6 +188,15 @@ class PaidBackend:
     def _require_facts(self, question: Question) -> None:
         with lock(self.context.store.local.root / "claims", ["model"]):
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
+
+    def _require_benchmark(self, batches: list[Batch]) -> None:
+        if self.benchmark is None:
+            return
+        try:
+            for batch in progress(batches, "checking"):
+                self.benchmark.answer(batch.asked)
+        except DataContractError as error:
+            raise DataContractError(f"{error} Nothing was bought.") from error
 
     def _warn_of_other_machines(self) -> None:
         if self.context.store.remote is not None and self.context.attempts is None:

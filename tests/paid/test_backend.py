@@ -15,10 +15,12 @@ import pytest
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
+from stages.paid import door
 from stages.paid.backend import PaidBackend
 from stages.paid.limits import set_standing_limit
 from stages.paid.reservations import DAYS
 from stages.paid.units import Units
+from tests.questions.markets import requests_params
 from tests.support.contexts import ContextFactory, asked, everything_under, questions, states
 from tests.support.sockets import no_sockets
 from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer, answer
@@ -260,6 +262,20 @@ def test_with_a_column_of_either_kind_alone_all_rows_are_sent(
     question = replace(plain.question, hist_exog=columns[0], futr_exog=columns[1], features_sha256="0" * 64)
     contexts.backend().answer([Asked(question, lambda: window)])
     assert [body["series"]["sizes"] for body in server.bodies] == [[1521]]
+
+
+def test_what_the_benchmark_beside_cannot_answer_is_not_bought(
+    contexts: ContextFactory, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Its rows hold no complete session, so persistence knows no past move."""
+    context = contexts.context()
+    monkeypatch.setattr(door, "read_params", lambda _: context.api)
+    monkeypatch.setattr(door, "open_context", lambda *_: context)
+    backend = door.open_backend(context.forecaster, requests_params())
+    with pytest.raises(DataContractError, match=r"holds 0 past moves .* Nothing was bought"):
+        backend.answer([asked()])
+    assert server.sent == 0
+    assert states(contexts) == {}
 
 
 def test_each_run_leaves_one_line_of_history(contexts: ContextFactory, server: TimeGPTServer):
