@@ -13,9 +13,17 @@ from stages.errors import BudgetStop, ConfigurationError, DataContractError, Int
 from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import progress
-from stages.paid.batch_invariance import ask_again, canary_of, path_of_proof, proof_of, prove, require_invariance
+from stages.paid.batch_invariance import (
+    ask_again,
+    canary_of,
+    path_of_proof,
+    proof_of,
+    prove,
+    require_invariance,
+    require_packable,
+)
 from stages.paid.batches import Batch, packed, per_snapshot
-from stages.paid.checks import require_not_late, require_not_refused, require_sendable
+from stages.paid.checks import require_finite, require_not_late, require_not_refused, require_sendable
 from stages.paid.context import Counts, PurchaseContext
 from stages.paid.limits import amount
 from stages.paid.locks import lock
@@ -76,7 +84,7 @@ class PaidBackend:
             require_invariance(self.context.store, first)
             batches = packed(batches)
         require_sendable(batches, self.context.forecaster)
-        self._require_benchmark(batches)
+        self._require_answerable(batches)
         self._warn_of_other_machines()
         self._require_facts(first)
         records: dict[str, Record] = {}
@@ -92,6 +100,7 @@ class PaidBackend:
 
     def prove_independence(self, asked: Sequence[Asked]) -> bool:
         """Whether the service answers each question independently of its batch. Asked once, within the budget."""
+        require_packable(asked[0].question)
         candidates = packed(per_snapshot(asked))[0]
         if len(candidates.asked) < 2:
             raise ConfigurationError(
@@ -189,12 +198,13 @@ class PaidBackend:
         with lock(self.context.store.local.root / "claims", ["model"]):
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
 
-    def _require_benchmark(self, batches: list[Batch]) -> None:
+    def _require_answerable(self, batches: list[Batch]) -> None:
+        """No question may end the stage after others were paid."""
         if self.benchmark is None:
             return
         try:
             for batch in progress(batches, "checking"):
-                self.benchmark.answer(batch.asked)
+                self.benchmark.answer(require_finite(batch).asked)
         except DataContractError as error:
             raise DataContractError(f"{error} Nothing was bought.") from error
 

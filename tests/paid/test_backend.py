@@ -4,7 +4,7 @@ The number of requests is always the server's own count.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
-from stages.forecasting.backend import Asked
+from stages.forecasting.backend import Answer, Asked
 from stages.io.object_store import LocalStore
 from stages.paid import door
 from stages.paid.backend import PaidBackend
@@ -276,6 +276,25 @@ def test_what_the_benchmark_beside_cannot_answer_is_not_bought(
         backend.answer([asked()])
     assert server.sent == 0
     assert states(contexts) == {}
+
+
+def test_a_value_that_cannot_be_sent_is_met_before_the_first_request(contexts: ContextFactory, server: TimeGPTServer):
+    late = asked(snapshot=1)
+    window = late.window()
+    late = Asked(late.question, lambda: replace(window, hist_exog=np.full((window.rows, 1), np.inf)))
+    late = replace(late, question=replace(late.question, hist_exog=("rv",)))
+
+    class Benchmark:
+        took: Mapping[str, object] = {}
+
+        def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
+            return {}
+
+    with pytest.raises(
+        DataContractError, match=r"holds NaN or infinity \(rv, 1100 minutes back\).* Nothing was bought"
+    ):
+        PaidBackend(contexts.context(), Benchmark()).answer([asked(), late])
+    assert server.sent == 0
 
 
 def test_each_run_leaves_one_line_of_history(contexts: ContextFactory, server: TimeGPTServer):
