@@ -7,12 +7,15 @@ at the snapshot. It would send the start of that clock as `start_datetime`, whic
 is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
-*Errors*: `RequestFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
+*Errors*: `RequestFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key, address or
+certificates.
 *Source*: nixtla 0.9.0, `nixtla_client.py` and `_payloads.py`.
 """
 
 import json
 import logging
+import os
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -144,7 +147,7 @@ class _ReservingClient(NixtlaClient):
         self._timeout_sec = timeout_sec
         self._deadline = Deadline(timeout_sec)
         self._warned_of_clock = False
-        self._tls = httpx.create_ssl_context()  # made once: reading the certificates takes longer than a request
+        self._tls = _certificates()  # made once: reading them takes longer than a request
 
     def _make_client(self, **kwargs: Any) -> httpx.Client:
         timeout = httpx.Timeout(self._timeout_sec, connect=min(CONNECT_SEC, self._timeout_sec))
@@ -184,6 +187,16 @@ class _ReservingClient(NixtlaClient):
         self.tokens = counted_tokens(body)
         if self.inspect is not None and response.is_success and response.request.method == "POST":
             self.inspect(body)
+
+
+def _certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the certificates that SSL_CERT_FILE names, {os.environ.get('SSL_CERT_FILE')}, cannot be read ({error}): "
+            "correct it, or unset it to use those of Python's package certifi."
+        ) from None
 
 
 def _plain(request: httpx.Request) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -206,6 +207,21 @@ class TestAServiceThatDoesNotTellThem:
             contexts.backend().answer([asked()])
         server.facts = {"input_size": INPUT_SIZE, "horizon": MODEL_HORIZON}
         assert len(contexts.backend().answer([asked()])) == 1
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_certificates_that_cannot_be_read_are_told_before_a_reservation_is_taken(
+    content: str | None, contexts: ContextFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    read = getattr(httpx.create_ssl_context, "__wrapped__", httpx.create_ssl_context)  # without the tests' cache
+    monkeypatch.setattr(httpx, "create_ssl_context", read)
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE names, .*ca\.pem, cannot be read"):
+        contexts.backend().answer([asked()])
+    assert states(contexts) == {}
 
 
 def test_the_key_must_be_set_before_a_reservation_is_taken(contexts: ContextFactory, monkeypatch: pytest.MonkeyPatch):
