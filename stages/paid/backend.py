@@ -199,12 +199,13 @@ class PaidBackend:
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
 
     def _require_answerable(self, batches: list[Batch]) -> None:
-        """No question may end the stage after others were paid."""
+        """No question may end the stage after others were paid. Symbol by symbol, so each is read once."""
         if self.benchmark is None:
             return
+        every = sorted((one for batch in batches for one in batch.asked), key=lambda one: one.question.symbol)
         try:
-            for batch in progress(batches, "checking"):
-                self.benchmark.answer(require_finite(batch).asked)
+            for one in progress(every, "checking"):
+                self.benchmark.answer(require_finite(Batch((one,))).asked)
         except DataContractError as error:
             raise DataContractError(f"{error} Nothing was bought.") from error
 

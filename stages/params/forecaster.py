@@ -59,6 +59,7 @@ NO_PROGRAM = (
     "consists of; without one, both are [] and forecaster.files_sha256 is null"
 )
 MODEL_OF_A_COMMAND = re.compile(r"(?!timegpt|azureai)[a-z0-9][a-z0-9_.\-]{0,99}", re.IGNORECASE)
+SENDABLE_MODEL = re.compile(r"[!-~]([ -~]*[!-~])?")  # it is also sent as a header
 AZURE_MODEL = "azureai"  # as nixtla 0.9.0 names it
 # SDK option -> its default in nixtla 0.9.0. Questions always hold the first three; the others enter a question
 # only when they differ, so that no key of an older answer changes.
@@ -191,6 +192,10 @@ class ForecasterParams(LocalParams):
             raise ValueError(
                 f"forecaster.base_url must be the address of the service, as https://api.nixtla.io, not "
                 f"{self.base_url!r}"
+            )
+        elif not SENDABLE_MODEL.fullmatch(self.model):
+            raise ValueError(
+                f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
             )
         elif is_azure(self.base_url):
             self._require_azure()

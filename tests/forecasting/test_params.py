@@ -82,6 +82,12 @@ def test_a_bought_forecast_needs_an_address(base_url):
         forecaster_params(**TIMEGPT | {"base_url": base_url})
 
 
+@pytest.mark.parametrize("model", [" timegpt-2.1", "timegpt-2.1 ", "timegpt-2.1\n", "tïmegpt"])
+def test_a_bought_model_has_a_name_that_can_be_sent(model):
+    with pytest.raises(ValidationError, match="cannot be sent"):
+        forecaster_params(**TIMEGPT | {"model": model})
+
+
 def test_rows_are_cut_as_the_sdk_would_cut_them():
     """nixtla 0.9.0: 3 * input_size + max(model horizon, h), unless there is an exogenous column."""
     who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12).model_spec
