@@ -153,7 +153,7 @@ class AnswerStore:
             record = self._local(key)
             if record is not None:
                 self.share(record)
-        if self.remote is not None and not same:
+        if self.remote is not None and self.shared.takes and not same:
             with suppress(ConfigurationError):  # a store that may only be read
                 self.local.replace(SHARED_WITH, address)
 

@@ -45,7 +45,7 @@ def read_note(store: AnswerStore, name: str, parse: Callable[[bytes], T]) -> T |
 def write_note(store: AnswerStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
     """Keep a note and share it. The first sound one stays."""
     _create_or_mend(store.local, name, content, parse)
-    store.shared.ask(lambda objects: _create_or_mend(objects, name, content, parse), None)
+    store.shared.tell(lambda objects: _create_or_mend(objects, name, content, parse), None)
 
 
 def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) -> T | None:
