@@ -14,10 +14,12 @@ from stages.io.object_store import ObjectStore
 from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import Limits, standing_limit
 from stages.paid.reservations import DAYS, SEAT, ReservationLog, days_begun, held
+from stages.paid.units import units_of
 
 SHOWN_DAYS = 31
 SHOWN_RUNS = 50
 UNREADABLE = {"damaged": True}
+TOLD = {"kind", "snapshots", "series", "rows", "run"}
 
 
 def budget_report(ledger: Ledger) -> dict[str, Any]:
@@ -65,13 +67,18 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
             facts = _document(contents.get(f"{DAYS}/{day}/{reservation}.json", b""))
             settled = _document(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
             state = (ending or ".reserved").split(".")[1]
-            calls.append({**settled, **facts, **_units(facts, settled), "seat": f"{day}/{reservation}", "state": state})
+            calls.append({**_call(facts, settled), "seat": f"{day}/{reservation}", "state": state})
     return calls
 
 
-def _units(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
-    """What a request counts: the reserved amount, or the service's own count where that is larger."""
-    return {"units": settled.get("units", facts.get("units"))} if "kind" in facts else {}
+def _call(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
+    """A request as it was reserved, and as the service counted it where that is more; damaged if it cannot be told."""
+    call = {**settled, **facts, **{name: settled[name] for name in ("units",) if name in settled}}
+    try:
+        units_of(call, None)
+    except (ValueError, TypeError, KeyError, ArithmeticError):
+        return UNREADABLE
+    return call if call.keys() >= TOLD else UNREADABLE
 
 
 def _document(content: bytes) -> dict[str, Any]:
