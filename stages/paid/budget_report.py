@@ -84,6 +84,6 @@ def _call(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
 def _document(content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return UNREADABLE
     return document if isinstance(document, dict) else UNREADABLE

@@ -146,7 +146,7 @@ def standing_limit(objects: ObjectStore) -> int | None:
     name = _limit(max(numbers))
     try:
         return int(json.loads(objects.read(name) or b"")["per_day"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BudgetStop(
             f"the standing limit {name} is not readable, so nothing is sent: `make budget PER_DAY=` writes a new one."
         ) from None

@@ -215,6 +215,6 @@ def _path(key: str, number: int, ending: str) -> str:
 def _document(content: bytes | None) -> dict[str, Any]:
     try:
         document = json.loads(content or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -25,7 +25,7 @@ from stages.params.address import is_azure
 from stages.params.forecaster import ForecasterParams, ModelSpec
 from stages.questions.question import FREQ, Question
 
-NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError)  # what parsing a damaged note raises
+NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what parsing a damaged note raises
 T = TypeVar("T")
 
 

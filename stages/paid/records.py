@@ -66,7 +66,10 @@ class Record:
     @classmethod
     def decode(cls, content: bytes) -> Self:
         """The record. `ValueError` names the damage; fields that a later version adds are no damage."""
-        facts = json.loads(content)
+        try:
+            facts = json.loads(content)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         if not isinstance(facts, dict) or facts.pop("sha256", None) != _digest(facts):
             raise ValueError("its sha256 does not fit its content")
         return cls(**{name: value for name, value in facts.items() if name in cls.__dataclass_fields__})

@@ -131,7 +131,7 @@ def _note(content: bytes) -> dict[str, Any]:
     """The content of a file; empty when it is damaged."""
     try:
         note = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}
 
