@@ -26,8 +26,9 @@ from stages.paid.pricing import Price, fitting, price, require_same_clock, some_
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
 from stages.paid.units import TOKENS, Units, least, most, units_of
+from stages.params.address import is_azure
 from stages.params.api import ApiParams
-from stages.params.forecaster import COMMAND, is_azure
+from stages.params.forecaster import COMMAND
 from stages.params.study import Study
 from stages.questions.question import Question
 from stages.questions.schedule import asked_further, plan_questions
@@ -88,7 +89,7 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
     for period in ("day", "month"):
-        if needed := [cap.periods(used, high) for cap, used in caps if cap.period == period]:
+        if needed := [cap.periods(used, one.costs(most)) for cap, used in caps if cap.period == period]:
             print(f"  {period + 's needed':<18} {_longest(needed):>7}")
     for told in ledger.others_left():
         print(f"  left               {told}")

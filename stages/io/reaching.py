@@ -59,8 +59,12 @@ def is_remote(uri: str) -> bool:
 
 def connect(endpoint: str) -> None:
     """One quick connection to a service: `OSError` within `CONNECT_SEC`, where a client tries for half a minute."""
-    address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
-    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
+        port = address.port or (443 if address.scheme == "https" else 80)
+        (address.hostname or "").encode("idna")
+    except ValueError as error:
+        raise ConnectionError(f"{endpoint} is no address ({error})") from error
     try:
         socket.create_connection((address.hostname or "", port), timeout=CONNECT_SEC).close()
     except OSError as error:

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore
-from stages.paid.records import Dropped, Record, checked, decoded, key_of, path_of
+from stages.paid.records import Dropped, Record, checked, decoded, key_of, path_of, records_in
 from stages.paid.shared_answers import Rescue, SharedAnswers
 
 SHARED_WITH = "shared_with.txt"
@@ -106,15 +106,21 @@ class AnswerStore:
             )
 
     def bring_home(self) -> dict[str, Record]:
-        """Move rescued answers into the store, as far as it takes them now. Returns all rescued records by key."""
+        """Move rescued answers into the store, as far as it takes them now. Returns all rescued records by key.
+
+        A damaged one moves to `quarantine/`.
+        """
         found: dict[str, Record] = {}
         for path, lines in self.rescue.waiting():
-            wanted = [line for line in lines if line not in self.dropped]
-            records = [one for line in wanted if (one := decoded(None, line, f"a record in {path}")) is not None]
+            read = {line: decoded(None, line, f"a record in {path}") for line in lines if line not in self.dropped}
+            records = [one for one in read.values() if one is not None]
+            damaged = b"".join(line for line, one in read.items() if one is None)
             found |= {record.key: record for record in records}
             try:
                 for record in records:
                     self.keep(record)
+                if damaged:
+                    self.local.create(f"quarantine/{path.name}", damaged)
                 path.unlink(missing_ok=True)
             except (PipelineError, OSError) as error:
                 _say(
@@ -147,7 +153,7 @@ class AnswerStore:
             record = self._local(key)
             if record is not None:
                 self.share(record)
-        if self.remote is not None and not same:
+        if self.remote is not None and self.shared.takes and not same:
             with suppress(ConfigurationError):  # a store that may only be read
                 self.local.replace(SHARED_WITH, address)
 
@@ -184,7 +190,7 @@ class AnswerStore:
     def _names(self) -> Iterator[str]:
         for folder in self.local.names(""):
             if len(folder) == 2:
-                yield from (f"{folder}/{name}" for name in self.local.names(folder))
+                yield from records_in(folder, self.local.names(folder))
 
     def _local(self, key: str) -> Record | None:
         content = self.local.read(path_of(key))

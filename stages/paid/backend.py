@@ -1,20 +1,29 @@
 """The paid backend: answers come from the store, and missing ones are bought.
 
 *Errors*: `BudgetStop` (exit 4) when answers are missing offline or a limit is reached; `ConfigurationError` (exit 5)
-while params contradict what the service says of its model; whatever `purchase` raises.
+while params contradict what the service says of its model; `DataContractError` (exit 2) for a question that the
+benchmark cannot answer; whatever `purchase` raises.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from stages.errors import BudgetStop, ConfigurationError, Interrupted, PipelineError
-from stages.forecasting.backend import Answer, Asked
+from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError
+from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import progress
-from stages.paid.batch_invariance import ask_again, canary_of, path_of_proof, proof_of, prove, require_invariance
+from stages.paid.batch_invariance import (
+    ask_again,
+    canary_of,
+    path_of_proof,
+    proof_of,
+    prove,
+    require_invariance,
+    require_packable,
+)
 from stages.paid.batches import Batch, packed, per_snapshot
-from stages.paid.checks import require_not_late, require_not_refused, require_sendable
+from stages.paid.checks import require_finite, require_not_late, require_not_refused, require_sendable
 from stages.paid.context import Counts, PurchaseContext
 from stages.paid.limits import amount
 from stages.paid.locks import lock
@@ -29,10 +38,14 @@ POLL_SEC = 1.0
 
 
 class PaidBackend:
-    """The backend that buys. It returns all answers or raises."""
+    """The backend that buys. It returns all answers or raises.
 
-    def __init__(self, context: PurchaseContext) -> None:
+    The stage needs the answers of `benchmark` beside the bought ones, so nothing is bought that it cannot answer.
+    """
+
+    def __init__(self, context: PurchaseContext, benchmark: Backend | None = None) -> None:
         self.context = context
+        self.benchmark = benchmark
         self.counts = Counts()
         self.buyer = Buyer(context, self.counts)
 
@@ -71,6 +84,7 @@ class PaidBackend:
             require_invariance(self.context.store, first)
             batches = packed(batches)
         require_sendable(batches, self.context.forecaster)
+        self._require_answerable(batches)
         self._warn_of_other_machines()
         self._require_facts(first)
         records: dict[str, Record] = {}
@@ -86,6 +100,7 @@ class PaidBackend:
 
     def prove_independence(self, asked: Sequence[Asked]) -> bool:
         """Whether the service answers each question independently of its batch. Asked once, within the budget."""
+        require_packable(asked[0].question)
         candidates = packed(per_snapshot(asked))[0]
         if len(candidates.asked) < 2:
             raise ConfigurationError(
@@ -182,6 +197,17 @@ class PaidBackend:
     def _require_facts(self, question: Question) -> None:
         with lock(self.context.store.local.root / "claims", ["model"]):
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
+
+    def _require_answerable(self, batches: list[Batch]) -> None:
+        """No question may end the stage after others were paid. Symbol by symbol, so each is read once."""
+        if self.benchmark is None:
+            return
+        every = sorted((one for batch in batches for one in batch.asked), key=lambda one: one.question.symbol)
+        try:
+            for one in progress(every, "checking"):
+                self.benchmark.answer(require_finite(Batch((one,))).asked)
+        except DataContractError as error:
+            raise DataContractError(f"{error} Nothing was bought.") from error
 
     def _warn_of_other_machines(self) -> None:
         if self.context.store.remote is not None and self.context.attempts is None:

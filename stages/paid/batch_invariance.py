@@ -39,8 +39,8 @@ from stages.questions.question import Question
 TOLERANCE = 1e-4  # of a series' own range: the service computes in float32
 
 
-def require_invariance(store: AnswerStore, question: Question) -> None:
-    """Packing needs a recorded proof, and questions that can be packed."""
+def require_packable(question: Question) -> None:
+    """Some questions are never packed; nor would a proof about them say anything of others."""
     if question.futr_exog:
         raise ConfigurationError(
             f"api.pack snapshots cannot send known future columns ({', '.join(question.futr_exog)}), since each "
@@ -51,6 +51,11 @@ def require_invariance(store: AnswerStore, question: Question) -> None:
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, since one series then changes the "
             "answer to another: set api.pack to none."
         )
+
+
+def require_invariance(store: AnswerStore, question: Question) -> None:
+    """Packing needs a recorded proof, and questions that can be packed."""
+    require_packable(question)
     proof = proof_of(store, question)
     if proof is None:
         raise ConfigurationError(

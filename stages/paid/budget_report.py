@@ -13,11 +13,13 @@ from typing import Any
 from stages.io.object_store import ObjectStore
 from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import Limits, standing_limit
-from stages.paid.reservations import DAYS, ReservationLog, held
+from stages.paid.reservations import DAYS, SEAT, ReservationLog, days_begun, held
+from stages.paid.units import units_of
 
 SHOWN_DAYS = 31
 SHOWN_RUNS = 50
 UNREADABLE = {"damaged": True}
+TOLD = {"kind", "snapshots", "series", "rows", "run"}
 
 
 def budget_report(ledger: Ledger) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def _stated(limits: Limits) -> dict[str, Any]:
 def days_of(objects: ObjectStore) -> dict[str, dict[str, int]]:
     """For each of the latest days: how many requests are in each state, and how many count."""
     days = {}
-    for day in objects.names(DAYS)[-SHOWN_DAYS:]:
+    for day in days_begun(objects)[-SHOWN_DAYS:]:
         taken = ReservationLog(objects, f"{DAYS}/{day}").taken()
         states = Counter(one.state for one in taken.values())
         days[day] = {**dict(sorted(states.items())), "counted": held(taken)}
@@ -56,8 +58,8 @@ def runs_of(objects: ObjectStore) -> list[dict[str, Any]]:
 def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
     """The requests of the latest days, each with its reservation and state, oldest first."""
     calls = []
-    for day in objects.names(DAYS)[-SHOWN_DAYS:]:
-        names = objects.names(f"{DAYS}/{day}")
+    for day in days_begun(objects)[-SHOWN_DAYS:]:
+        names = list(filter(SEAT.match, objects.names(f"{DAYS}/{day}")))
         contents = objects.read_many(f"{DAYS}/{day}/{name}" for name in names)
         endings = {name.split(".")[0]: name for name in names if not name.endswith(".json")}
         for reservation in (name.removesuffix(".json") for name in names if name.endswith(".json")):
@@ -65,18 +67,23 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
             facts = _document(contents.get(f"{DAYS}/{day}/{reservation}.json", b""))
             settled = _document(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
             state = (ending or ".reserved").split(".")[1]
-            calls.append({**settled, **facts, **_units(facts, settled), "seat": f"{day}/{reservation}", "state": state})
+            calls.append({**_call(facts, settled), "seat": f"{day}/{reservation}", "state": state})
     return calls
 
 
-def _units(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
-    """What a request counts: the reserved amount, or the service's own count where that is larger."""
-    return {"units": settled.get("units", facts.get("units"))} if "kind" in facts else {}
+def _call(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
+    """A request as it was reserved, and as the service counted it where that is more; damaged if it cannot be told."""
+    call = {**settled, **facts, **{name: settled[name] for name in ("units",) if name in settled}}
+    try:
+        units_of(call, None)
+    except (ValueError, TypeError, KeyError, ArithmeticError):
+        return UNREADABLE
+    return call if call.keys() >= TOLD else UNREADABLE
 
 
 def _document(content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return UNREADABLE
     return document if isinstance(document, dict) else UNREADABLE

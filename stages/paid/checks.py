@@ -11,6 +11,7 @@ within a timeout as long as the present one; `DataContractError` (exit 2) for va
 before a reservation is made.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -98,7 +99,7 @@ def require_not_refused(objects: LocalStore, batch: Batch) -> None:
         if (note := objects.read(f"refused/{question.key}.txt")) is not None:
             raise ConfigurationError(
                 f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} was refused before: "
-                f"{note.decode().partition(MARK)[0]} `make release KEY={question.key}` allows it to be asked again."
+                f"{_text(note).partition(MARK)[0]} `make release KEY={question.key}` allows it to be asked again."
             )
 
 
@@ -109,13 +110,17 @@ def remember_refused(objects: LocalStore, question: Question, reason: str, refus
 
 def forget_refused(objects: LocalStore, key: str) -> list[str]:
     """Forget the refusal of a key, and of every other key of the same refusal. Returns these keys."""
-    notes = {name: (objects.read(f"refused/{name}") or b"").decode() for name in objects.names("refused")}
+    notes = {name: _text(objects.read(f"refused/{name}") or b"") for name in objects.names("refused")}
     refusals = {name: note.partition(MARK)[2] or note for name, note in notes.items()}
     same = [name for name, refusal in refusals.items() if refusal == refusals.get(f"{key}.txt")]
     for name in same:
         with plain_words(objects.root / "refused" / name):
             (objects.root / "refused" / name).unlink(missing_ok=True)
     return [name.removesuffix(".txt") for name in same]
+
+
+def _text(note: bytes) -> str:
+    return note.decode("utf-8", "replace")
 
 
 def _same(window: Window) -> Window:
@@ -150,6 +155,7 @@ def _require_rows(question: Question, forecaster: ForecasterParams) -> None:
 
 FOLDER = "late"
 RELEASED = "released"
+NOTE = re.compile(r"^[0-9a-f]{32}\.\d{4}-\d\d-\d\d\.\d+-\d+\.\d+(\.released)?$")
 
 
 def remember_late(objects: ObjectStore, batch: Batch, timeout_sec: float, call: tuple[str, str]) -> ConfigurationError:
@@ -204,6 +210,6 @@ def _notes(objects: ObjectStore) -> dict[str, list[int]]:
 
 
 def _open(objects: ObjectStore) -> list[str]:
-    names = objects.names(FOLDER)
+    names = list(filter(NOTE.match, objects.names(FOLDER)))
     ended = {name.removesuffix(f".{RELEASED}") for name in names if name.endswith(f".{RELEASED}")}
     return [name for name in names if name not in ended and not name.endswith(f".{RELEASED}")]

@@ -92,7 +92,7 @@ class RequestFailed(Exception):
 
     `again`: how many more attempts make sense at most; `wait_sec`: how long to wait before the next; `error`: what the
     user sees when none is left. `never`: a question that was asked alone must not be asked again. `smaller`: a smaller
-    request may be accepted. `late`: the answer did not come in time.
+    request may be accepted. `late`: the answer did not come in time. `tokens`: what the service counted all the same.
     """
 
     def __init__(  # noqa: PLR0913  # a record of one event
@@ -106,6 +106,7 @@ class RequestFailed(Exception):
         late: bool = False,
         smaller: bool = False,
         evidence: str = "",
+        tokens: Mapping[str, int | None] | None = None,
     ) -> None:
         super().__init__(str(error))
         self.state = state
@@ -116,6 +117,7 @@ class RequestFailed(Exception):
         self.late = late
         self.smaller = smaller
         self.evidence = evidence
+        self.tokens = tokens or {}
 
 
 class FactsMissing(ConfigurationError):

@@ -7,6 +7,7 @@ import json
 
 from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
+from stages.forecasting.answering import benchmark_beside
 from stages.forecasting.backend import Backend
 from stages.io.bucket_store import shared_store
 from stages.io.clock import SystemClock
@@ -39,7 +40,7 @@ def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Back
 
         return local_backend(forecaster.name, forecaster, requests.horizons_min)
     require_driver("the paid backend")
-    return PaidBackend(open_context(forecaster, read_params(ApiParams)))
+    return PaidBackend(open_context(forecaster, read_params(ApiParams)), benchmark_beside(forecaster, requests))
 
 
 def open_context(forecaster: ForecasterParams, api: ApiParams) -> PurchaseContext:

@@ -18,6 +18,7 @@ from stages.paid.responses import UnreadableAnswer
 
 QUOTA_CODES = re.compile(r"\bA2[01]\b")
 TOO_SHORT = re.compile(r"too short|at least \d+ (?:observations|values|rows)", re.IGNORECASE)
+ABOUT_SERIES = {400, 422, 500}  # others may say that a key or a pause is too short
 LONGEST_TEXT = 300
 LONGEST_EVIDENCE = 1_000_000
 PAUSE_SEC = 10.0  # after a 429 without Retry-After: what the SDK itself waits between two attempts
@@ -53,9 +54,15 @@ SERIES_TOO_SHORT = replace(
     remedy="a series is too short for the model: raise requests.history_days, and set forecaster.min_rows to the "
     "minimum of the service",
 )
+ELSEWHERE = Refusal(
+    "refused",
+    ConfigurationError,
+    "the service lies at another address, and no request follows a redirection: correct forecaster.base_url",
+)
 PERHAPS_BILLED = Refusal("unknown", BudgetStop, "run again later; what was answered is kept", again=99)
 
 BY_STATUS = {
+    **dict.fromkeys((301, 302, 303, 307, 308), ELSEWHERE),
     401: BAD_KEY,
     402: NO_CREDIT,
     403: BAD_KEY,
@@ -71,6 +78,7 @@ BY_STATUS = {
     503: PERHAPS_BILLED,
     504: PERHAPS_BILLED,
 }
+NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)  # a proxy that opens no way to the service
 UNKNOWN_STATUS = Refusal("unknown", BudgetStop, "see the service's documentation")
 
 
@@ -81,9 +89,10 @@ def failure_of(
     text = _short(scrubbed(str(error) or type(error).__name__, secrets))
     if isinstance(error, PipelineError):
         return RequestFailed("unknown" if sent else "refunded", error)
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+    if isinstance(error, NOT_REACHED):
         sentence = (
-            f"the forecast service cannot be reached ({text}): nothing was sent or counted; check forecaster.base_url"
+            f"the forecast service cannot be reached ({text}): nothing was sent or counted; check forecaster.base_url "
+            "and, where HTTPS_PROXY is set, the proxy"
         )
         return RequestFailed("refunded", ConfigurationError(sentence + _clock_hint(text)))
     if not sent:
@@ -113,7 +122,7 @@ def _of_status(error: ApiError, text: str, pause_sec: float | None) -> RequestFa
     refusal = BY_STATUS.get(status, UNKNOWN_STATUS)
     if status == 429 and QUOTA_CODES.search(str(error.body)):
         refusal = NO_CREDIT
-    elif TOO_SHORT.search(str(error.body)):
+    elif status in ABOUT_SERIES and TOO_SHORT.search(str(error.body)):
         refusal = SERIES_TOO_SHORT
     return RequestFailed(
         refusal.state,

@@ -85,7 +85,7 @@ def known_stores(kind: Kind) -> dict[str, str]:
 def id_at(kind: Kind, objects: ObjectStore) -> str | None:
     """The id of the store (ledger) at this location."""
     content = objects.read(kind.file)
-    return content.decode().strip() if content else None
+    return content.decode("utf-8", "replace").strip() if content else None
 
 
 def notes_folder() -> LocalStore | None:

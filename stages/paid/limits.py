@@ -1,9 +1,9 @@
 """Budget limits from params and the ledger: by day, month and minute, in requests, tokens and money."""
 
 import json
-import math
+import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -15,18 +15,23 @@ from stages.paid.units import Units
 from stages.params.api import ApiParams, Tariff
 
 LIMITS = "budget/limits"
+LIMIT = re.compile(r"^(\d{4,})\.json$")
 Period = Literal["day", "month"]
 Unit = Literal["requests", "tokens", "money"]
 
 
 @dataclass(frozen=True)
 class Cap:
-    """The most that one day or month may use of one unit. `name` is its name in params."""
+    """The most that one day or month may use of one unit.
+
+    `name` is its name in params; `fixed` is used before the first request.
+    """
 
     name: str
     period: Period
     unit: Unit
     most: int | Decimal
+    fixed: int | Decimal = 0
 
     @property
     def may_stand(self) -> bool:
@@ -49,12 +54,16 @@ class Cap:
         """What is left of it, as text."""
         return f"{self.text(self.left(used), currency)} of {self.text(self.most, currency)} ({self.name})"
 
-    def periods(self, used: Units, wanted: Units) -> int | None:
-        """How many days or months `wanted` takes, including this one; None if it never fits."""
-        need, left = getattr(wanted, self.unit), self.left(used)
-        if need <= left:
-            return 1 if need else 0
-        return 1 + math.ceil((need - left) / self.most) if self.most else None
+    def periods(self, used: Units, requests: Sequence[Units]) -> int | None:
+        """How many days or months these requests take in their order, including this one; None if one never fits."""
+        count, left = min(1, len(requests)), self.left(used)
+        for need in (getattr(one, self.unit) for one in requests):
+            if need > left:
+                count, left = count + 1, self.most - self.fixed
+            if need > left:
+                return None
+            left -= need
+        return count
 
     def require_room(self, period: str, used: Units, wanted: Units, currency: str) -> None:
         """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has used."""
@@ -114,8 +123,8 @@ class Limits:
 
     def _stated(self, period: Period, unit: Unit) -> list[Cap]:
         name = f"per_{period}" if unit == "requests" else f"{unit}_per_{period}"
-        most = getattr(self, name)
-        return [] if most is None else [Cap(f"api.{name}", period, unit, most)]
+        most, fixed = getattr(self, name), self.flat if period == "month" else Units()
+        return [] if most is None else [Cap(f"api.{name}", period, unit, most, getattr(fixed, unit))]
 
 
 def amount(money: int | Decimal) -> str:
@@ -131,16 +140,15 @@ def needs_notes(caps: Iterable[Cap]) -> bool:
 
 def standing_limit(objects: ObjectStore) -> int | None:
     """The newest limit that `make budget PER_DAY=` wrote, if any."""
-    names = objects.names(LIMITS)
-    if not names:
+    numbers = _numbers(objects)
+    if not numbers:
         return None
-    content = objects.read(f"{LIMITS}/{names[-1]}")
+    name = _limit(max(numbers))
     try:
-        return int(json.loads(content or b"")["per_day"])
-    except (ValueError, KeyError, TypeError):
+        return int(json.loads(objects.read(name) or b"")["per_day"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BudgetStop(
-            f"the standing limit {LIMITS}/{names[-1]} is not readable, so nothing is sent: `make budget PER_DAY=` "
-            "writes a new one."
+            f"the standing limit {name} is not readable, so nothing is sent: `make budget PER_DAY=` writes a new one."
         ) from None
 
 
@@ -148,6 +156,15 @@ def set_standing_limit(objects: ObjectStore, per_day: int, clock: Clock) -> None
     """Write a new standing limit. Older ones stay as history."""
     facts = {"per_day": per_day, "set_utc": stamp(clock.now()), "nonce": uuid.uuid4().hex}
     content = json.dumps(facts, sort_keys=True).encode() + b"\n"
-    number = len(objects.names(LIMITS))
-    while not objects.create(f"{LIMITS}/{number:04d}.json", content):
+    number = max(_numbers(objects), default=-1) + 1
+    while not objects.create(_limit(number), content):
         number += 1
+
+
+def _numbers(objects: ObjectStore) -> list[int]:
+    """The numbers of all standing limits; any other file is none of ours."""
+    return [int(name[1]) for name in filter(None, map(LIMIT.match, objects.names(LIMITS)))]
+
+
+def _limit(number: int) -> str:
+    return f"{LIMITS}/{number:04d}.json"

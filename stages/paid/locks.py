@@ -11,6 +11,7 @@ process, and ends as perhaps paid. An open attempt of another machine waits for 
 
 import fcntl
 import json
+import re
 import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,24 +27,44 @@ from stages.paid.reservations import DAYS
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
 NOT_PAID = {"refunded", "refused", "released"}
 HOME = "claims/home.txt"
+WHOLE = "store.lock"
+ATTEMPT = re.compile(r"^(\d{4,})\.(json|answered|refused|unknown|refunded|released)$")
 
 
 @contextmanager
 def lock(folder: Path, names: Sequence[str]) -> Iterator[None]:
-    """Hold the locks of all `names`, taken in sorted order so that two buyers cannot wait for each other."""
+    """Hold the locks of all `names`, taken in sorted order so that two buyers cannot wait for each other.
+
+    The lock of the whole store comes first, which buyers share and only a move of the store takes alone.
+    """
     with ExitStack() as held:
+        whole = held.enter_context(open_shared(folder / WHOLE))
+        _wait_for(whole, "the move of this store", fcntl.LOCK_SH)
         for name in sorted(set(names)):
-            _wait_for(held.enter_context(open_shared(folder / f"{name}.lock")), name)
+            one = held.enter_context(open_shared(folder / f"{name}.lock"))
+            _wait_for(one, f"another run that is buying {name}", fcntl.LOCK_EX)
         yield
 
 
-def _wait_for(lock: IO[bytes], name: str) -> None:
+@contextmanager
+def lock_whole(folder: Path) -> Iterator[bool]:
+    """Hold the lock of the whole store, if nobody is buying into it."""
+    with open_shared(folder / WHOLE) as whole:
+        try:
+            fcntl.flock(whole, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _wait_for(lock: IO[bytes], what: str, kind: int) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"waiting for another run that is buying {name}", file=sys.stderr, flush=True)
+        print(f"waiting for {what}", file=sys.stderr, flush=True)
         with INTERRUPTS.waiting():
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, kind)
 
 
 def home_of(local: LocalStore) -> str:
@@ -164,9 +185,8 @@ class Attempts:
     def latest(self, key: str) -> Attempt:
         """The latest attempt, from one listing."""
         seen: dict[int, set[str]] = {}
-        for name in self.objects.names(f"attempts/{key}"):
-            number, ending = name.split(".", 1)
-            seen.setdefault(int(number), set()).add(ending)
+        for name in filter(None, map(ATTEMPT.match, self.objects.names(f"attempts/{key}"))):
+            seen.setdefault(int(name[1]), set()).add(name[2])
         last = max(seen, default=-1)
         endings = frozenset(seen.get(last, set()) - {"json"})
         return Attempt(last, endings, sum(not found & NOT_PAID for found in seen.values()))
@@ -195,6 +215,6 @@ def _path(key: str, number: int, ending: str) -> str:
 def _document(content: bytes | None) -> dict[str, Any]:
     try:
         document = json.loads(content or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -21,10 +21,11 @@ from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import ObjectStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.client import FactsMissing, ModelFacts
-from stages.params.forecaster import ForecasterParams, ModelSpec, is_azure
+from stages.params.address import is_azure
+from stages.params.forecaster import ForecasterParams, ModelSpec
 from stages.questions.question import FREQ, Question
 
-NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError)  # what parsing a damaged note raises
+NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what parsing a damaged note raises
 T = TypeVar("T")
 
 
@@ -44,7 +45,7 @@ def read_note(store: AnswerStore, name: str, parse: Callable[[bytes], T]) -> T |
 def write_note(store: AnswerStore, name: str, content: bytes, parse: Callable[[bytes], object]) -> None:
     """Keep a note and share it. The first sound one stays."""
     _create_or_mend(store.local, name, content, parse)
-    store.shared.ask(lambda objects: _create_or_mend(objects, name, content, parse), None)
+    store.shared.tell(lambda objects: _create_or_mend(objects, name, content, parse), None)
 
 
 def _parsed(where: str, name: str, content: bytes, parse: Callable[[bytes], T]) -> T | None:

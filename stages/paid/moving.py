@@ -6,16 +6,15 @@ already has a store, the two are merged: its answers and standing limits stay, a
 *Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, or when a disk fails.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
 from stages.paid.identity import STORE, id_at
 from stages.paid.limits import LIMITS
+from stages.paid.locks import lock_whole
 from stages.paid.reservations import DAYS, MONTHS, SETTLED, ReservationLog
 
 OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
@@ -29,8 +28,9 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         raise ConfigurationError(
             f"{old.root} is already the store of DVC's cache: there is nothing to move; FROM= must name another cache."
         )
-    with ExitStack() as held:
-        _hold_locks(old, held)
+    with lock_whole(old.root / "claims") as alone:
+        if not alone:
+            raise ConfigurationError(f"a run is buying into {old.root}: move the store when that run has ended.")
         for name in _files(old):
             if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
                 _copy(old, new, name)
@@ -63,17 +63,6 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
                 log.settle(taken, state, ending)
-
-
-def _hold_locks(old: LocalStore, held: ExitStack) -> None:
-    for name in old.names("claims"):
-        lock = held.enter_context((old.root / "claims" / name).open("rb"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(
-                f"a run is buying {name.removesuffix('.lock')} into {old.root}: move the store when that run has ended."
-            ) from None
 
 
 def _files(old: LocalStore) -> Iterator[str]:

@@ -23,8 +23,8 @@ from stages.paid.batches import Batch, packed, per_snapshot
 from stages.paid.model_facts import parse_facts, path_of_facts, read_note
 from stages.paid.records import path_of
 from stages.paid.units import Units
+from stages.params.address import is_azure
 from stages.params.api import Tariff
-from stages.params.forecaster import is_azure
 from stages.questions.question import ARTIFICIAL, Question
 
 NO_CLOCK = "none"
@@ -123,10 +123,14 @@ class Price:
         """Requests at one per snapshot, plus one for the model facts if they are not known yet."""
         return len(self.batches) + self.facts
 
+    def costs(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> list[Units]:
+        """Of each request at one per snapshot, in their order, as `units.most` or `units.least` counts it."""
+        asked: list[list[Question]] = [[]] * self.facts + [batch.questions for batch in self.batches]
+        return [count(questions, self.tariff) for questions in asked]
+
     def cost(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> Units:
-        """Tokens and money at one request per snapshot, as `units.most` or `units.least` counts them."""
-        asked = [batch.questions for batch in self.batches] + [[]] * self.facts
-        return sum((count(questions, self.tariff) for questions in asked), Units())
+        """Of all requests together."""
+        return sum(self.costs(count), Units())
 
     @property
     def packed_requests(self) -> int:

@@ -96,7 +96,7 @@ class Buyer:
                 if attempt >= min(self.context.api.max_attempts, 1 + failure.again):
                     raise
                 if failure.wait_sec > LONGEST_WAIT_SEC:
-                    raise BudgetStop(f"the forecast service asks to wait {failure.wait_sec:.0f} s") from None
+                    raise BudgetStop(f"the forecast service asks to wait {failure.wait_sec:.6g} s") from None
                 self.context.clock.wait(failure.wait_sec)
                 attempt += 1
 
@@ -201,8 +201,11 @@ class Buyer:
         )
 
     def _settle_answered(self, got: Answered, facts: Mapping[str, Any]) -> None:
-        """Record what the service counted; where that is more than was reserved, it counts."""
-        tariff, tokens, questions = self.context.api.tariff, got.bought.tokens, got.batch.questions
+        self._settle(got.reservation, "answered", {**facts, **self._counted(got.batch, got.bought.tokens)})
+
+    def _counted(self, batch: Batch, tokens: Mapping[str, int | None]) -> dict[str, Any]:
+        """What the service counted, for the ledger; where that is more than was reserved, it counts."""
+        tariff, questions = self.context.api.tariff, batch.questions
         held = most(questions, tariff)
         counts = at_least_counted(held, tokens, len(questions), tariff)
         more = {"units": counts.document()} if counts != held else {}
@@ -214,14 +217,14 @@ class Buyer:
                 file=sys.stderr,
                 flush=True,
             )
-        self._settle(got.reservation, "answered", {**facts, **tokens, **more})
+        return {**tokens, **more}
 
     def _settle(self, reservation: Reservation, state: str, facts: Mapping[str, Any]) -> None:
         self.context.ledger.settle(reservation, state, facts)
         self.counts.calls[state] += 1
 
     def _settle_failed(self, reservation: Reservation, failure: RequestFailed, batch: Batch) -> None:
-        self._settle(reservation, failure.state, {"why": str(failure.error)})
+        self._settle(reservation, failure.state, {"why": str(failure.error), **self._counted(batch, failure.tokens)})
         try:
             if failure.evidence:
                 name = f"quarantine/call-{reservation.day}-{reservation.name}.txt"
@@ -294,4 +297,4 @@ def _require_sound(batch: Batch, bought: Response, sigmas: float) -> None:
                 f"unsound: {wrong}; it counts as paid and is kept in quarantine/. Run again to ask once more."
             )
             evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
-            raise RequestFailed("unknown", error, evidence=evidence)
+            raise RequestFailed("unknown", error, evidence=evidence, tokens=bought.tokens)

@@ -9,7 +9,9 @@ Records that `make drop` threw away are never used again, wherever they are foun
 
 import hashlib
 import json
+import re
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -21,6 +23,8 @@ from stages.io.object_store import LocalStore
 from stages.params.forecaster import COMMAND
 from stages.questions.question import Question
 from stages.tables.forecasts import PROGRAM
+
+RECORD = re.compile(r"^[0-9a-f]{2}/[0-9a-f]{30}\.json$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,10 @@ class Record:
     @classmethod
     def decode(cls, content: bytes) -> Self:
         """The record. `ValueError` names the damage; fields that a later version adds are no damage."""
-        facts = json.loads(content)
+        try:
+            facts = json.loads(content)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         if not isinstance(facts, dict) or facts.pop("sha256", None) != _digest(facts):
             raise ValueError("its sha256 does not fit its content")
         return cls(**{name: value for name, value in facts.items() if name in cls.__dataclass_fields__})
@@ -71,6 +78,11 @@ class Record:
 def path_of(key: str) -> str:
     """Path of a key's record."""
     return f"{key[:2]}/{key[2:]}.json"
+
+
+def records_in(folder: str, names: Iterable[str]) -> list[str]:
+    """Paths of the records among these names of a folder; any other file is none of ours."""
+    return [path for name in names if RECORD.match(path := f"{folder}/{name}")]
 
 
 def key_of(path: str) -> str:
@@ -110,6 +122,7 @@ def _digest(facts: dict[str, Any]) -> str:
 
 
 FOLDER = "dropped"
+DROPPED = re.compile(r"^(?P<key>[0-9a-f]{32})-(?P<digest>[0-9a-f]{64})$")
 
 
 class Dropped:
@@ -134,8 +147,8 @@ class Dropped:
     @cached_property
     def _keys(self) -> dict[str, str]:
         """The key of each dropped record, by the record's sha256."""
-        names = (name.split("-") for name in self._local.names(FOLDER))
-        return {digest: key for key, digest in names}
+        noted = filter(None, map(DROPPED.match, self._local.names(FOLDER)))
+        return {note["digest"]: note["key"] for note in noted}
 
 
 def _content_digest(content: bytes) -> str:

@@ -26,8 +26,8 @@ from stages.io.clock import Clock
 from stages.io.object_store import ObjectStore
 
 SEAT = re.compile(r"^(\d{4,})-(\d+)\.(json|answered|refused|unknown|refunded)$")
-END, FREED = "answered", "refunded"
-SETTLED = (END, "refused", "unknown", FREED)
+RESERVED, FREED = "reserved", "refunded"
+SETTLED = ("answered", "refused", "unknown", FREED)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ReservationLog:
                     f"reservation {number:04d} of {self.folder} is missing while later ones exist: a part of the "
                     "ledger was deleted, so what was spent is unknown. Restore the file, or wait for the next UTC day."
                 )
-            log[number] = Taken(0, "reserved")
+            log[number] = Taken(0, RESERVED)
         return log
 
     def take(self, taken: Mapping[int, Taken], content: bytes) -> str | None:
@@ -91,23 +91,23 @@ class ReservationLog:
         self.objects.create(f"{self.folder}/{name}.{state}", content, durable=False)
 
     def notes(self, taken: Mapping[int, Taken]) -> list[dict[str, Any]]:
-        """The contents of the reservations that count, with the end of answered ones; each file is read once."""
+        """The contents of the reservations that count, with the ends of their requests; each file is read once."""
         counted = [
             (f"{self.folder}/{n:04d}-{one.attempt}", one.state) for n, one in taken.items() if one.state != FREED
         ]
         files = [f"{reservation}.json" for reservation, _ in counted] + [
-            f"{reservation}.{END}" for reservation, state in counted if state == END
+            f"{reservation}.{state}" for reservation, state in counted if state != RESERVED
         ]
         contents = self.objects.read_many(name for name in files if name not in self._notes)
         self._notes |= {name: _note(content) for name, content in contents.items()}
         notes = []
-        for reservation, _ in counted:
+        for reservation, state in counted:
             if not (note := self._notes.get(f"{reservation}.json")):
                 raise BudgetStop(
                     f"{reservation}.json of the ledger is not readable, so its tokens, money and minute are unknown: "
                     "restore it, wait until its day or month is over, or set the limits of api that need it to null."
                 )
-            notes.append(note | self._notes.get(f"{reservation}.{END}", {}))
+            notes.append(note | self._notes.get(f"{reservation}.{state}", {}))
         return notes
 
 
@@ -120,9 +120,9 @@ def _read(names: list[str]) -> dict[int, Taken]:
     log: dict[int, Taken] = {}
     for match in filter(None, map(SEAT.match, names)):
         number, attempt, ending = int(match[1]), int(match[2]), match[3]
-        state = "reserved" if ending == "json" else ending
+        state = RESERVED if ending == "json" else ending
         known = log.get(number)
-        if known is None or attempt > known.attempt or (attempt == known.attempt and known.state == "reserved"):
+        if known is None or attempt > known.attempt or (attempt == known.attempt and known.state == RESERVED):
             log[number] = Taken(attempt, state)
     return log
 
@@ -131,7 +131,7 @@ def _note(content: bytes) -> dict[str, Any]:
     """The content of a file; empty when it is damaged."""
     try:
         note = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}
 
@@ -141,6 +141,11 @@ MONTHS = "budget/months"
 MOVED = "budget/moved"  # `<day that counts>--<day of a clock that ran ahead>`
 DAY = re.compile(r"^\d{4}-\d\d-\d\d$")
 CLOCK_SKEW = timedelta(hours=1)
+
+
+def days_begun(objects: ObjectStore) -> list[str]:
+    """Every day that has a reservation, oldest first."""
+    return list(filter(DAY.match, objects.names(DAYS)))
 
 
 class Days:
@@ -176,7 +181,7 @@ class Days:
 
     def begun(self) -> list[str]:
         """Every day that has a reservation."""
-        return [name for name in self.objects.names(DAYS) if DAY.match(name)]
+        return days_begun(self.objects)
 
     def moved(self) -> list[tuple[str, str]]:
         """Days that count another day's requests, and those other days."""

@@ -115,6 +115,6 @@ def _instant(text: str) -> datetime | None:
     """An HTTP date."""
     try:
         instant = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for an absurd time zone
         return None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -3,7 +3,7 @@
 On the remote the first sound record of a key counts. A damaged record is copied into the remote's `quarantine/`, which
 everybody can list, and keeps its name until a machine with a sound copy replaces it. A record that was dropped here is
 replaced by its successor in the same way. A remote that fails is not used for the rest of the run, or stops the run
-(`must_share`).
+(`must_share`); one that takes no answers, as where it may only be read, is still read.
 
 Rescued answers were paid and could not be written to the store. They are kept in the first other folder that takes
 them: one file per request, whose lines are complete records, each with its own sha256. A folder outside the store
@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from stages.errors import BudgetStop, ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, ObjectStore, StoreUnreachable, plain_words
-from stages.paid.records import Dropped, Record, decoded, key_of, path_of
+from stages.paid.records import Dropped, Record, decoded, key_of, path_of, records_in
 
 T = TypeVar("T")
 RACES = 5  # attempts against others who mend the same record
@@ -47,6 +47,7 @@ class SharedAnswers:
         self.dropped = dropped
         self.must_share = must_share
         self.on_damage = on_damage
+        self.takes = True
         self._met: set[bytes] = set()
 
     def get(self, keys: Iterable[str]) -> dict[str, Record]:
@@ -61,7 +62,7 @@ class SharedAnswers:
 
     def put(self, record: Record) -> Record | None:
         """The record that counts on the remote from now on; None if it could not be shared."""
-        return self.ask(lambda objects: self._first(objects, record), None)
+        return self.tell(lambda objects: self._first(objects, record), None)
 
     def _first(self, objects: ObjectStore, record: Record) -> Record:
         name, content = path_of(record.key), record.encode()
@@ -89,7 +90,7 @@ class SharedAnswers:
         """The key of every damaged record; reads all records."""
         for folder in self._names(""):
             if len(folder) == 2:
-                for name, content in self.read([f"{folder}/{name}" for name in self._names(folder)]).items():
+                for name, content in self.read(records_in(folder, self._names(folder))).items():
                     if content not in self.dropped and self._sound(name, content) is None:
                         yield key_of(name)
 
@@ -124,14 +125,28 @@ class SharedAnswers:
             return ask(self.objects)
         except (OSError, PipelineError) as error:
             self.objects = None
-            failure = f"the DVC remote does not share answers now ({error})"
-            if self.must_share:
-                raise BudgetStop(
-                    f"{failure}; api.remote_down is stop. Nothing is lost: run again when the remote answers, or set "
-                    "api.remote_down to local."
-                ) from error
-            print(f"{failure}; this run continues with the local answers.", file=sys.stderr, flush=True)
+            self._go_on_without(error, "this run continues with the local answers")
             return otherwise
+
+    def tell(self, tell: Callable[[ObjectStore], T], otherwise: T) -> T:
+        """The same for what writes. A remote that takes nothing is told nothing more."""
+        if self.objects is None or not self.takes:
+            return otherwise
+        try:
+            return tell(self.objects)
+        except (OSError, PipelineError) as error:
+            self.takes = False
+            self._go_on_without(error, "this run still reads it, and a later one shares what is left")
+            return otherwise
+
+    def _go_on_without(self, error: Exception, how: str) -> None:
+        failure = f"the DVC remote does not share answers now ({error})"
+        if self.must_share:
+            raise BudgetStop(
+                f"{failure}; api.remote_down is stop. Nothing is lost: run again when the remote answers, or set "
+                "api.remote_down to local."
+            ) from error
+        print(f"{failure}; {how}.", file=sys.stderr, flush=True)
 
 
 INSIDE = "rescued"

@@ -7,12 +7,15 @@ at the snapshot. It would send the start of that clock as `start_datetime`, whic
 is artificial. Answers are read by step.
 
 *Units*: bp. *Time*: stamps are UTC; the last row's is the snapshot.
-*Errors*: `RequestFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key or address.
+*Errors*: `RequestFailed`, never with the API key in its text; `ConfigurationError` (exit 5) without key, address or
+certificates.
 *Source*: nixtla 0.9.0, `nixtla_client.py` and `_payloads.py`.
 """
 
 import json
 import logging
+import os
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -119,7 +122,9 @@ class TimeGPT:
             yield
         except Exception as error:
             sent, reply, pause = reservation.used, client.reply, client.pause_sec
-            raise failure_of(error, sent=sent, secrets=self._secrets, reply=reply, pause_sec=pause) from None
+            failure = failure_of(error, sent=sent, secrets=self._secrets, reply=reply, pause_sec=pause)
+            failure.tokens = client.tokens if sent else {}
+            raise failure from None
         finally:
             client.reservation = None
 
@@ -142,7 +147,7 @@ class _ReservingClient(NixtlaClient):
         self._timeout_sec = timeout_sec
         self._deadline = Deadline(timeout_sec)
         self._warned_of_clock = False
-        self._tls = httpx.create_ssl_context()  # made once: reading the certificates takes longer than a request
+        self._tls = _certificates()  # made once: reading them takes longer than a request
 
     def _make_client(self, **kwargs: Any) -> httpx.Client:
         timeout = httpx.Timeout(self._timeout_sec, connect=min(CONNECT_SEC, self._timeout_sec))
@@ -173,9 +178,8 @@ class _ReservingClient(NixtlaClient):
         if not self._warned_of_clock and (complaint := clock_complaint(response.headers, now)):
             print(complaint, file=sys.stderr, flush=True)
             self._warned_of_clock = True
-        response.stream = _Bounded(response.stream)
-        response.read()
-        self.reply = response.text
+        response._content = _bounded(response)  # what `read` would keep; httpx offers no other way
+        self.reply = response.content.decode("utf-8", "replace")  # whatever character set the service names
         try:
             body = json.loads(response.content)
         except ValueError:
@@ -185,28 +189,30 @@ class _ReservingClient(NixtlaClient):
             self.inspect(body)
 
 
+def _certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the certificates that SSL_CERT_FILE names, {os.environ.get('SSL_CERT_FILE')}, cannot be read ({error}): "
+            "correct it, or unset it to use those of Python's package certifi."
+        ) from None
+
+
 def _plain(request: httpx.Request) -> bytes:
     """The body as JSON text."""
     body = request.content
     return zstandard.decompress(body) if request.headers.get("content-encoding") == "zstd" else body
 
 
-class _Bounded(httpx.SyncByteStream):
-    """A response body that raises when it is too long."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_RESPONSE_BYTES:
-                raise UnreadableAnswer(f"the response is longer than {MAX_RESPONSE_BYTES // 1_000_000} MB")
-            yield chunk
-
-    def close(self) -> None:
-        self._stream.close()
+def _bounded(response: httpx.Response) -> bytes:
+    """The body, unpacked. *Errors*: `UnreadableAnswer` as soon as it is too long."""
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise UnreadableAnswer(f"the response is longer than {MAX_RESPONSE_BYTES // 1_000_000} MB")
+    return bytes(body)
 
 
 def frames_of(asked: Sequence[Asked]) -> tuple[pd.DataFrame, pd.DataFrame | None]:

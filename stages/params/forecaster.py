@@ -4,11 +4,11 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.errors import ConfigurationError
+from stages.params.address import AZURE_IN_SDK, deployment_of, is_address, is_azure
 from stages.params.section import Day, Section, Text
 
 
@@ -59,7 +59,8 @@ NO_PROGRAM = (
     "consists of; without one, both are [] and forecaster.files_sha256 is null"
 )
 MODEL_OF_A_COMMAND = re.compile(r"(?!timegpt|azureai)[a-z0-9][a-z0-9_.\-]{0,99}", re.IGNORECASE)
-AZURE_IN_SDK, AZURE_MODEL = "ai.azure", "azureai"  # address and model as nixtla 0.9.0 knows them
+SENDABLE_MODEL = re.compile(r"[!-~]([ -~]*[!-~])?")  # it is also sent as a header
+AZURE_MODEL = "azureai"  # as nixtla 0.9.0 names it
 # SDK option -> its default in nixtla 0.9.0. Questions always hold the first three; the others enter a question
 # only when they differ, so that no key of an older answer changes.
 SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_steps": 0, "multivariate": False}
@@ -187,8 +188,15 @@ class ForecasterParams(LocalParams):
                     f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
                 )
             self._require_no_sdk_options()
-        elif self.base_url is None or not urlsplit(self.base_url).hostname:
-            raise ValueError(f"forecaster.base_url must be the address of the service, not {self.base_url!r}")
+        elif self.base_url is None or not is_address(self.base_url):
+            raise ValueError(
+                f"forecaster.base_url must be the address of the service, as https://api.nixtla.io, not "
+                f"{self.base_url!r}"
+            )
+        elif not SENDABLE_MODEL.fullmatch(self.model):
+            raise ValueError(
+                f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
+            )
         elif is_azure(self.base_url):
             self._require_azure()
         return self
@@ -244,9 +252,7 @@ class ForecasterParams(LocalParams):
         """Where answers come from: `local`, `command`, or the base url without credentials, query or final slash."""
         if self.base_url is None:
             return COMMAND if self.name == COMMAND else LOCAL
-        url = urlsplit(self.base_url)
-        port = f":{url.port}" if url.port else ""
-        return f"{url.scheme}://{url.hostname}{port}{url.path.rstrip('/')}"
+        return deployment_of(self.base_url)
 
     @property
     def sdk_options(self) -> dict[str, float | int | str]:
@@ -274,11 +280,6 @@ class ForecasterParams(LocalParams):
             return self._program_options
         local = {name: getattr(self, name) for name in LOCAL_OPTIONS.get(self.name, ())}
         return local if self.name in LOCAL_OPTIONS else self.sdk_options
-
-
-def is_azure(address: str) -> bool:
-    """Whether this is an Azure address, where the service does not give its model's numbers."""
-    return (urlsplit(address).hostname or "").endswith(".azure.com") or AZURE_IN_SDK in address
 
 
 class ForecasterName(Section):

@@ -61,10 +61,31 @@ def test_a_local_forecast_cannot_be_called_timegpt(changes):
         forecaster_params(**changes)
 
 
-@pytest.mark.parametrize("base_url", [None, "", "api.nixtla.io"])
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        None,
+        "",
+        "api.nixtla.io",
+        "//api.nixtla.io",
+        "htps://api.nixtla.io",
+        " https://api.nixtla.io",
+        "https://api.nixtla.io ",
+        "https://api.nixtla.io:abc",
+        "https://api.nixtla.io:99999",
+        "https://api..nixtla.io",
+        "https://[::1",
+    ],
+)
 def test_a_bought_forecast_needs_an_address(base_url):
     with pytest.raises(ValidationError, match="must be the address of the service"):
         forecaster_params(**TIMEGPT | {"base_url": base_url})
+
+
+@pytest.mark.parametrize("model", [" timegpt-2.1", "timegpt-2.1 ", "timegpt-2.1\n", "tïmegpt"])
+def test_a_bought_model_has_a_name_that_can_be_sent(model):
+    with pytest.raises(ValidationError, match="cannot be sent"):
+        forecaster_params(**TIMEGPT | {"model": model})
 
 
 def test_rows_are_cut_as_the_sdk_would_cut_them():

@@ -118,6 +118,12 @@ def test_a_dead_remote_is_told_within_five_seconds():
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize("endpoint", ["http://host:abc", "http://host:99999", "http://[::1", "http://a..b"])
+def test_an_endpoint_that_is_no_address_is_told(endpoint: str):
+    with pytest.raises(StoreUnreachable, match="is no address"):
+        open_remote(remote_at(endpoint))
+
+
 def test_a_remote_that_takes_calls_and_says_nothing_is_told_soon_too(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bucket_store, "FIRST_ANSWER_SEC", 0.2)
     told = pytest.raises(StoreUnreachable, match=r"http://127.0.0.1:\d+ fails \(FSTimeoutError")

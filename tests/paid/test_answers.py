@@ -154,6 +154,19 @@ def test_damage_on_a_remote_that_may_only_be_read_stops_nobody(local: LocalStore
     assert found == {record("BBB").key: record("BBB")}
 
 
+def test_a_remote_that_takes_nothing_is_still_read_and_given_later_what_is_left(
+    local: LocalStore, remote: LocalStore, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    AnswerStore(LocalStore(tmp_path / "there"), remote).share(record("BBB"))
+    AnswerStore(local, None).keep(record("AAA"))
+    store = AnswerStore(local, ReadOnly(remote.root))
+    store.share_again()
+    assert store.get([record("BBB").key]) == {record("BBB").key: record("BBB")}
+    assert capfd.readouterr().err.count("this run still reads it, and a later one shares what is left") == 1
+    AnswerStore(local, remote).share_again()
+    assert remote.read(path_of(record("AAA").key)) == record("AAA").encode()
+
+
 def test_a_store_that_may_only_be_read_still_hears_the_remote(
     local: LocalStore, remote: LocalStore, capfd: pytest.CaptureFixture[str]
 ):

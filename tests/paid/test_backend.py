@@ -4,21 +4,24 @@ The number of requests is always the server's own count.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
-from stages.forecasting.backend import Asked
+from stages.forecasting.backend import Answer, Asked
 from stages.io.object_store import LocalStore
+from stages.paid import door
 from stages.paid.backend import PaidBackend
 from stages.paid.limits import set_standing_limit
 from stages.paid.reservations import DAYS
 from stages.paid.units import Units
+from tests.questions.markets import requests_params
 from tests.support.contexts import ContextFactory, asked, everything_under, questions, states
 from tests.support.sockets import no_sockets
 from tests.support.timegpt_server import INPUT_SIZE, KEY, MODEL_HORIZON, TimeGPTServer, answer
@@ -206,6 +209,21 @@ class TestAServiceThatDoesNotTellThem:
         assert len(contexts.backend().answer([asked()])) == 1
 
 
+@pytest.mark.parametrize("content", [None, ""])
+def test_certificates_that_cannot_be_read_are_told_before_a_reservation_is_taken(
+    content: str | None, contexts: ContextFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("NIXTLA_API_KEY", KEY)
+    read = getattr(httpx.create_ssl_context, "__wrapped__", httpx.create_ssl_context)  # without the tests' cache
+    monkeypatch.setattr(httpx, "create_ssl_context", read)
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE names, .*ca\.pem, cannot be read"):
+        contexts.backend().answer([asked()])
+    assert states(contexts) == {}
+
+
 def test_the_key_must_be_set_before_a_reservation_is_taken(contexts: ContextFactory, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NIXTLA_API_KEY")
     with pytest.raises(ConfigurationError, match="NIXTLA_API_KEY is not set"):
@@ -260,6 +278,39 @@ def test_with_a_column_of_either_kind_alone_all_rows_are_sent(
     question = replace(plain.question, hist_exog=columns[0], futr_exog=columns[1], features_sha256="0" * 64)
     contexts.backend().answer([Asked(question, lambda: window)])
     assert [body["series"]["sizes"] for body in server.bodies] == [[1521]]
+
+
+def test_what_the_benchmark_beside_cannot_answer_is_not_bought(
+    contexts: ContextFactory, server: TimeGPTServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Its rows hold no complete session, so persistence knows no past move."""
+    context = contexts.context()
+    monkeypatch.setattr(door, "read_params", lambda _: context.api)
+    monkeypatch.setattr(door, "open_context", lambda *_: context)
+    backend = door.open_backend(context.forecaster, requests_params())
+    with pytest.raises(DataContractError, match=r"holds 0 past moves .* Nothing was bought"):
+        backend.answer([asked()])
+    assert server.sent == 0
+    assert states(contexts) == {}
+
+
+def test_a_value_that_cannot_be_sent_is_met_before_the_first_request(contexts: ContextFactory, server: TimeGPTServer):
+    late = asked(snapshot=1)
+    window = late.window()
+    late = Asked(late.question, lambda: replace(window, hist_exog=np.full((window.rows, 1), np.inf)))
+    late = replace(late, question=replace(late.question, hist_exog=("rv",)))
+
+    class Benchmark:
+        took: Mapping[str, object] = {}
+
+        def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
+            return {}
+
+    with pytest.raises(
+        DataContractError, match=r"holds NaN or infinity \(rv, 1100 minutes back\).* Nothing was bought"
+    ):
+        PaidBackend(contexts.context(), Benchmark()).answer([asked(), late])
+    assert server.sent == 0
 
 
 def test_each_run_leaves_one_line_of_history(contexts: ContextFactory, server: TimeGPTServer):

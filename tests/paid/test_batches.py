@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -240,6 +241,17 @@ def test_questions_whose_series_shape_each_other_are_not_packed(
     with pytest.raises(ConfigurationError, match=f"cannot send questions with {option}"):
         contexts.backend(pack="snapshots").answer([asked("AAA", 5, options={option: 1})])
     assert server.sent == 2
+
+
+@pytest.mark.parametrize(
+    "changes", [{"futr_exog": ("minute",)}, {"options": {"finetune_steps": 5}}, {"options": {"multivariate": True}}]
+)
+def test_no_proof_is_bought_of_questions_that_are_never_packed(
+    changes: dict[str, Any], contexts: ContextFactory, server: TimeGPTServer
+):
+    with pytest.raises(ConfigurationError, match=r"api\.pack snapshots cannot send"):
+        contexts.backend().prove_independence([asked(snapshot=number, **changes) for number in range(3)])
+    assert server.sent == 0
 
 
 def test_a_proof_needs_company(contexts: ContextFactory, server: TimeGPTServer):

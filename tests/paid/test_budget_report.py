@@ -1,7 +1,9 @@
 """The ledger in readable form: the latest days and runs, and each request with its end."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from stages.io.object_store import LocalStore
 from stages.paid.budget_report import calls_of, days_of, runs_of
 from stages.paid.ledger import RUNS
 from stages.paid.reservations import DAYS, ReservationLog
+from stages.paid.units import Units
 
 DAY = "2026-11-22"
 
@@ -34,21 +37,26 @@ def test_the_latest_50_runs_are_shown_oldest_first(objects: LocalStore, runs: in
     assert [run["number"] for run in runs_of(objects)] == list(range(runs))[-shown:]
 
 
+ABOUT = {"kind": "forecast", "snapshots": [], "series": 1, "rows": 9}
+FEW, MORE = (Units(1, count).document() for count in (7, 8))
+
+
 def test_a_request_is_shown_as_it_was_reserved_and_as_it_ended(objects: LocalStore):
     log = ReservationLog(objects, f"{DAYS}/{DAY}")
-    reserved = [b'{"run": "a", "kind": "forecast", "units": 7}', b'{"run": "b", "kind": "forecast", "units": 9}',
-                b'{"run": "c"}', b"torn", b"[]"]  # fmt: skip
-    for content in reserved:
+    notes: list[Any] = [{**ABOUT, "run": "a", "units": FEW}, {**ABOUT, "run": "of an earlier version"}]
+    damaged = [{**ABOUT, "run": "c", "units": 7}, {"run": "d"}, []]
+    for content in (*(json.dumps(note).encode() for note in notes + damaged), b"torn"):
         log.take(log.taken(), content)
-    log.settle("0000-0", "answered", b'{"run": "-", "units": 8, "seconds": 2}')
+    log.settle("0000-0", "answered", json.dumps({"run": "-", "units": MORE, "seconds": 2}).encode())
     log.settle("0002-0", "refunded", b"{}")
     log.settle("0003-0", "unknown", b"torn")
     assert calls_of(objects) == [
-        {"seat": f"{DAY}/0000-0", "state": "answered", "run": "a", "kind": "forecast", "units": 8, "seconds": 2},
-        {"seat": f"{DAY}/0001-0", "state": "reserved", "run": "b", "kind": "forecast", "units": 9},
-        {"seat": f"{DAY}/0002-0", "state": "refunded", "run": "c"},
+        {"seat": f"{DAY}/0000-0", "state": "answered", "run": "a", **ABOUT, "units": MORE, "seconds": 2},
+        {"seat": f"{DAY}/0001-0", "state": "reserved", "run": "of an earlier version", **ABOUT},
+        {"seat": f"{DAY}/0002-0", "state": "refunded", "damaged": True},
         {"seat": f"{DAY}/0003-0", "state": "unknown", "damaged": True},
         {"seat": f"{DAY}/0004-0", "state": "reserved", "damaged": True},
+        {"seat": f"{DAY}/0005-0", "state": "reserved", "damaged": True},
     ]
-    assert days_of(objects) == {DAY: {"answered": 1, "refunded": 1, "reserved": 2, "unknown": 1, "counted": 4}}
+    assert days_of(objects) == {DAY: {"answered": 1, "refunded": 1, "reserved": 3, "unknown": 1, "counted": 5}}
     assert list(days_of(objects)[DAY]) == ["answered", "refunded", "reserved", "unknown", "counted"]

@@ -19,8 +19,10 @@ import pytest
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import LocalStore, make_folder
 from stages.paid.backend import PaidBackend
+from stages.paid.budget_report import calls_of
 from stages.paid.records import path_of
 from stages.paid.reservations import DAYS
+from tests.paid.test_notes import NESTED
 from tests.support.contexts import ContextFactory, asked, questions, states
 from tests.support.timegpt_server import TimeGPTServer
 
@@ -190,8 +192,11 @@ class TestKeepingFailsAfterTheAnswerCame:
         server.on_arrival = lambda: break_shard(contexts, "AAA")
         contexts.backend().answer([asked()])
         (rescued,) = (contexts.root / "rescued").iterdir()
-        rescued.write_bytes(rescued.read_bytes().replace(b"nixtla", b"nixtlb"))
+        damaged = rescued.read_bytes().replace(b"nixtla", b"nixtlb")
+        rescued.write_bytes(damaged)
         assert contexts.context().store.bring_home() == {}
+        assert not rescued.exists()
+        assert (contexts.root / "quarantine" / rescued.name).read_bytes() == damaged
 
 
 @pytest.mark.parametrize("lasting", [False, True])
@@ -246,24 +251,28 @@ def failing_at(patch: pytest.MonkeyPatch, root: Path, call: str, number: int, *,
     return calls
 
 
+@pytest.mark.parametrize("damage", [b"torn", NESTED], ids=["torn", "nested"])
 def test_a_damaged_answer_is_said_and_bought_again_within_the_budget(
-    contexts: ContextFactory, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
+    damage: bytes, contexts: ContextFactory, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
 ):
     contexts.backend().answer([asked()])
-    (contexts.root / path_of(asked().question.key)).write_bytes(b"torn")
+    (contexts.root / path_of(asked().question.key)).write_bytes(damage)
     contexts.backend().answer([asked()])
     assert server.sent == 2
     assert "is damaged" in capfd.readouterr().err
     assert len(list((contexts.root / "quarantine").iterdir())) == 1
 
 
-def test_a_damaged_reservation_counts_and_stops_nobody(contexts: ContextFactory, server: TimeGPTServer):
+@pytest.mark.parametrize("damage", [b"\x00torn", NESTED], ids=["torn", "nested"])
+def test_a_damaged_reservation_counts_and_stops_nobody(damage: bytes, contexts: ContextFactory, server: TimeGPTServer):
     contexts.backend().answer([asked()])
     for path in (contexts.root / DAYS).glob("*/*"):
-        path.write_bytes(b"\x00torn")
+        path.write_bytes(damage)
     contexts.backend(per_day=2).answer([asked("BBB")])
     assert states(contexts) == {"answered": 2}
-    assert contexts.context(per_day=2).ledger.left_today() == 0
+    ledger = contexts.context(per_day=2).ledger
+    assert ledger.left_today() == 0
+    assert [call.get("damaged", False) for call in calls_of(ledger.objects)] == [True, False]
 
 
 def synced(monkeypatch: pytest.MonkeyPatch, action: Callable[[], Any]) -> list[str]:

@@ -50,6 +50,7 @@ def test_the_next_attempt_waits_as_long_as_the_service_asks_and_ten_seconds_wher
     [
         (httpx.ConnectError("x"), "refunded", 0, False),
         (httpx.ConnectTimeout("x"), "refunded", 0, False),
+        (httpx.ProxyError("407 Proxy Authentication Required"), "refunded", 0, False),
         (httpx.ReadTimeout("x"), "unknown", 0, True),
         (httpx.RemoteProtocolError("x"), "unknown", 99, False),
         (UnreadableAnswer("x"), "unknown", 0, False),

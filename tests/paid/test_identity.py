@@ -1,5 +1,7 @@
 """A store and a ledger that this repository knows: an empty place, or another's, is not taken for a new study."""
 
+import os
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -298,8 +300,20 @@ class TestMoving:
             move_store(old, LocalStore(old.root))
         assert id_at(STORE, old)
 
+    def test_a_store_of_more_snapshots_than_files_may_be_open_moves_too(self, old: LocalStore):
+        for number in range(100):
+            old.create(f"claims/2024-{number}.lock", b"", durable=False)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        os.close(next_file := os.dup(0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_file + 50, hard))
+        try:
+            move_store(old, new := LocalStore(store_root()))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert id_at(STORE, new)
+
     def test_nothing_moves_while_somebody_buys(self, old: LocalStore, server: TimeGPTServer):
-        told = pytest.raises(ConfigurationError, match="a run is buying 2024-09-03T1430Z into")
+        told = pytest.raises(ConfigurationError, match="a run is buying into")
         with lock(old.root / "claims", ["2024-09-03T1430Z"]), told:
             move_store(old, LocalStore(store_root()))
         assert not store_root().exists()

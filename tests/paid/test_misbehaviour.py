@@ -34,10 +34,12 @@ NO_ANSWER = "no answer came ({}"
 NOT_AN_ANSWER = "the service's response is not an answer ({}"
 
 ENDS = {
+    "308": End(5, 1, "refused", "says 308: the service lies at another address"),
     "401": End(5, 1, "refused", "says 401: check NIXTLA_API_KEY"),
     "401_echo": End(5, 1, "refused", "says 401: check NIXTLA_API_KEY"),
     "400_echo": End(5, 1, "refused", "says 400: the service refuses the question itself"),
     "500_too_short": End(5, 1, "refused", "says 500: a series is too short for the model"),
+    "401_too_short": End(5, 1, "refused", "says 401: check NIXTLA_API_KEY"),
     "402": End(4, 1, "refused", "says 402: the account's quota or credit is used up"),
     "403": End(5, 1, "refused", "says 403: check NIXTLA_API_KEY"),
     "400": End(5, 1, "refused", "says 400: the service refuses the question itself"),
@@ -49,6 +51,8 @@ ENDS = {
     "429_retry_after": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
     "429_until": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
     "429_long_enough": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
+    "429_too_short": End(4, 3, "refused", "says 429: the service asks for fewer requests"),
+    "429_for_ever": End(4, 1, "refused", "asks to wait 1e+300 s"),
     "429_long_wait": End(4, 1, "refused", "asks to wait 3600 s"),
     "408": End(4, 3, "unknown", "says 408: run again later"),
     "409": End(4, 3, "unknown", "says 409: run again later"),
@@ -62,6 +66,7 @@ ENDS = {
     "drop_before": End(4, 3, "unknown", NO_ANSWER.format("ReadError")),
     "drop_after": End(4, 3, "unknown", NO_ANSWER.format("ReadError")),
     "huge": End(2, 1, "unknown", "the response is longer than 50 MB"),
+    "huge_unpacked": End(2, 1, "unknown", "the response is longer than 50 MB"),
     "garbage": End(2, 1, "unknown", NOT_AN_ANSWER.format("")),
     "garbage_echo": End(2, 1, "unknown", NOT_AN_ANSWER.format("")),
     "missing_intervals": End(2, 1, "unknown", NOT_AN_ANSWER.format("its intervals are null, not an object")),
@@ -83,7 +88,8 @@ SLOW = {"hang", "drip", "drip_headers"}
 
 
 def test_every_misbehaviour_of_the_stand_in_is_tried():
-    by_hand = {"hang", "drop_before", "drop_after", "drip", "drip_headers", "huge", "garbage", "garbage_echo"}
+    by_hand = {"hang", "drop_before", "drop_after", "drip", "drip_headers", "huge", "garbage"}
+    by_hand |= {"huge_unpacked", "garbage_echo"}
     told_in_company_only = {"dependent"}  # see test_packing
     assert set(ENDS) == (set(STATUS) | set(WRONG) | by_hand) - told_in_company_only
 
@@ -138,6 +144,20 @@ def test_retries_stop_at_the_budget(contexts: ContextFactory, server: TimeGPTSer
     with pytest.raises(BudgetStop):
         contexts.backend(per_day=2).answer([asked()])
     assert server.sent == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Date", "Sun, 22 Nov 2026 12:00:00 +99999999999999"),
+        ("Retry-After", "Sun, 22 Nov 2026 12:00:00 +99999999999999"),
+        ("Content-Type", "application/json; charset=utf-16"),
+        ("Content-Type", "application/json; charset=hex"),
+    ],
+)
+def test_no_header_costs_a_paid_answer(header: str, value: str, contexts: ContextFactory, server: TimeGPTServer):
+    server.headers = {header: value}
+    assert len(contexts.backend().answer([asked()])) == 1
 
 
 def test_nobody_listening_costs_nothing(contexts: ContextFactory, server: TimeGPTServer):

@@ -14,8 +14,18 @@ from tests.support.timegpt_server import TimeGPTServer
 
 __all__ = ["local", "remote"]
 NAME = "models/abc.json"
+NESTED = b"[" * 100_000  # deeper than Python reads
 SOUND = b'{"horizon": 20, "input_size": 500}'
-DAMAGED = [b"", b"{", b"[]", b"3", b'{"input_size": "x", "horizon": 20}', b'{"horizon": 20}', b'{"independent": "yes"}']
+DAMAGED = [
+    b"",
+    b"{",
+    b"[]",
+    b"3",
+    b'{"input_size": "x", "horizon": 20}',
+    b'{"horizon": 20}',
+    b'{"independent": "yes"}',
+    pytest.param(NESTED, id="nested"),
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGED)

@@ -1,5 +1,6 @@
 """What a user asks about money: budget, spend, verify, release."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from stages.errors import BudgetStop, ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.paid.checks import forget_refused
 from stages.paid.records import checked, path_of
+from stages.paid.reservations import DAYS
 from tests.paid.test_disks import break_shard
 from tests.support.contexts import ContextFactory, asked, questions
 from tests.support.fixtures import FakeClock
@@ -56,6 +58,14 @@ def test_spend_tells_runs_and_requests(workspace: Path, context: ContextFactory)
     assert "4 questions, 0.0 % hits, 4 bought; requests: 2 answered" in told
     assert "4 questions, 100.0 % hits, 0 bought; requests: none" in told
     assert "answered  forecast 2024-09-03T1430Z: 2 series, 2200 rows, 2,200 input tokens, 280 output tokens" in told
+
+
+def test_spend_tells_requests_of_an_earlier_version_and_damaged_ones(workspace: Path, context: ContextFactory):
+    notes = [{"kind": "forecast", "snapshots": [], "series": 2, "rows": 2200, "run": "earlier"}, {"kind": "forecast"}]
+    for number, note in enumerate(notes):
+        LocalStore(context.root).create(f"{DAYS}/2026-11-22/{number:04d}-0.json", json.dumps(note).encode())
+    code, told = ask(workspace, "spend")
+    assert (code, "2 requests counted, 2,200 tokens" in told, "with a damaged record; it counts" in told) == (0, 1, 1)
 
 
 def test_verify_names_a_damaged_answer(workspace: Path, context: ContextFactory):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.errors import BudgetStop, ConfigurationError
+from stages.errors import BudgetStop, ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
@@ -170,6 +170,17 @@ def test_what_the_service_counts_beyond_what_was_held_counts_and_is_said(
         assert capsys.readouterr().err.count("The service counted 9,140 tokens where 1,240 were reckoned") == warned
 
 
+@pytest.mark.parametrize("behaviour", ["crossed", "wrong_length"])
+def test_it_counts_for_an_answer_that_is_not_sound_too(
+    behaviour: str, contexts: ContextFactory, server: TimeGPTServer, clock: Any
+):
+    server.tell = {"input_tokens": 9_000}
+    server.next(behaviour)
+    with pytest.raises(DataContractError):
+        contexts.backend(clock).answer([asked()])
+    assert contexts.context(clock, tokens_per_day=10**9).ledger.used()[1][1].input_tokens == 9_000
+
+
 def test_a_reservation_that_an_earlier_version_wrote_counts_what_it_says_was_sent(contexts: ContextFactory, clock: Any):
     note = {"rows": 2200, "series": 2, "horizon_min": 20, "levels": [5, 25, 50, 75, 95], "reserved_utc": "2026-11-22"}
     LocalStore(contexts.root).create(f"{DAYS}/2026-11-22/0000-0.json", json.dumps(note).encode())
@@ -245,8 +256,24 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(contexts: 
 
 @pytest.mark.parametrize(
     ("most_of_it", "used", "wanted", "periods"),
-    [(10, 4, 6, 1), (10, 4, 7, 2), (10, 4, 17, 3), (10, 10, 0, 0), (0, 0, 1, None), (10, 12, 10, 2)],
+    [
+        (10, 4, [6], 1),
+        (10, 4, [7], 2),
+        (10, 4, [6, 10, 1], 3),
+        (10, 10, [], 0),
+        (0, 0, [1], None),
+        (10, 12, [10], 2),
+        (10, 0, [6, 6, 6], 3),  # two of them never fit into one day
+        (10, 0, [1, 11], None),
+    ],
 )
-def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: int, periods: int | None):
+def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: list[int], periods: int | None):
     cap = Cap("api.tokens_per_day", "day", "tokens", most_of_it)
-    assert cap.periods(Units(input_tokens=used), Units(input_tokens=wanted)) == periods
+    assert cap.periods(Units(input_tokens=used), [Units(input_tokens=each) for each in wanted]) == periods
+
+
+def test_what_a_month_costs_before_its_first_request_is_no_room_for_others(contexts: ContextFactory, clock: Any):
+    tariff = {"currency": "USD", "per_request": 1, "flat_per_month": 99}
+    ((_, _), (cap, used)) = contexts.context(clock, tariff=tariff, money_per_month=102).ledger.used()
+    assert cap.periods(used, [Units(money=Decimal(1))] * 10) == 4
+    assert contexts.context(clock, tariff=tariff, money_per_month=99).ledger.used()[1][0].left(used) == 0

@@ -74,6 +74,6 @@ def test_days_on_which_nothing_was_sent_hold_nobody_up(contexts: ContextFactory,
 def test_a_service_with_another_date_is_told_once(
     contexts: ContextFactory, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
 ):
-    server.date = "Mon, 22 Nov 2027 12:00:00 GMT"
+    server.headers = {"Date": "Mon, 22 Nov 2027 12:00:00 GMT"}
     contexts.backend().answer(questions(["AAA"], range(2)))
     assert capfd.readouterr().err.count("and the service's 2027-11-22 12:00Z: if ours is wrong") == 1

@@ -6,6 +6,7 @@ Run as a module it serves `make demo-online`.
 """
 
 import base64
+import gzip
 import hashlib
 import json
 import socket
@@ -57,7 +58,7 @@ class TimeGPTServer:
         self.facts_status = 200
         self.tell: dict[str, Any] = {}
         self.usage: Any = {"minute": {"consumed": 0, "limit": 60}, "month": {"consumed": 0, "limit": 1000}}
-        self.date: str | None = None
+        self.headers: dict[str, str] = {}
         self.on_arrival: Callable[[], None] = lambda: None
         self.judge: Callable[[dict[str, Any]], str | None] = lambda _: None
         self._script: list[str] = []
@@ -220,10 +221,14 @@ STATUS: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
         str(code): (code, {"detail": f"stand-in says {code}"}, {})
         for code in (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504)
     },
+    "308": (308, {"detail": "moved"}, {"Location": "http://127.0.0.1:9/v2/forecast"}),
+    "401_too_short": (401, {"detail": "this key is too short"}, {}),
+    "429_too_short": (429, {"detail": "the pause was too short"}, {}),
     "429_quota": (429, {"detail": "quota", "code": "A21"}, {}),
     "429_retry_after": (429, {"detail": "slow down"}, {"Retry-After": "7"}),
     "429_long_enough": (429, {"detail": "slow down"}, {"Retry-After": "250"}),
     "429_long_wait": (429, {"detail": "slow down"}, {"Retry-After": "3600"}),
+    "429_for_ever": (429, {"detail": "slow down"}, {"Retry-After": "1e300"}),
     "429_until": (429, {"detail": "slow"}, {"Retry-After": "Sun, 22 Nov 2026 12:00:40 GMT", "Date": NOON}),
     "500_too_short": (500, {"details": "Series are too short to compute fitted values.", "code": "B30"}, {}),
     "401_echo": (401, {"detail": f"unknown key {KEY}", **KEY_AS_WRITTEN}, {}),
@@ -295,6 +300,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._drip_headers()
         elif behaviour == "huge":
             self._huge()
+        elif behaviour == "huge_unpacked":
+            self._raw(gzip.compress(b" " * 60_000_000, 1), headers={"Content-Encoding": "gzip"})
         elif behaviour == "swapped":
             self._reply(200, answer(_backwards(body)))
         else:
@@ -305,9 +312,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _raw(self, content: bytes, code: int = 200, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(code)
-        for name, value in {"Date": self.server.stand_in.date or self.date_time_string(), **(headers or {})}.items():
+        headers = {"Content-Type": "application/json", "Date": self.date_time_string()} | (headers or {})
+        headers |= self.server.stand_in.headers
+        for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
