@@ -37,6 +37,11 @@ def own_site_cache() -> None:
         chosen = read_config(root).get("core", {}).get("site_cache_dir")
         if chosen and not chosen.endswith(f"/{OWN}"):  # of a clone that moved, or that this one is a copy of
             return
+        if not str(own).isascii():  # a queued experiment would wait for ever: DVC writes its own configuration in ASCII
+            raise ConfigurationError(
+                f"DVC cannot note a folder of {root}, whose name is not in ASCII: export {VARIABLE}, the path in ASCII "
+                "of a folder of yours, or move the clone."
+            )
         with disk_errors(config):
             write_local(root, "core", "site_cache_dir", str(own))
     with disk_errors(own):

@@ -54,15 +54,24 @@ def test_what_a_person_wrote_into_the_local_configuration_stays(root: Path):
     assert config.stat() == before, "it is written once"
 
 
-def test_a_folder_with_any_letter_in_its_name_can_be_a_clone(root: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_path_that_dvc_would_not_write_is_told_before_it_empties_the_configuration(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+):
     other = root.with_name("mä 株 b")
     root.rename(other)
     monkeypatch.chdir(other)
-    (other / ".dvc/config.local").write_text("['remote \"team\"']\n    url = gs://team\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"mä 株 b, whose name is not in ASCII: export DVC_SITE_CACHE_DIR"):
+        own_site_cache()
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(root))
     own_site_cache()
-    assert "url = gs://team" in (other / ".dvc/config.local").read_text(encoding="utf-8")
-    assert used_by_dvc(other).is_relative_to(other / OWN)
-    assert require_own_site_cache() == other / OWN
+
+
+def test_letters_that_are_not_ascii_stay_in_the_local_configuration(root: Path):
+    config = root / ".dvc/config.local"
+    config.write_text("['remote \"team\"']\n    url = gs://team\n    credentialpath = /ä/key.json\n", encoding="utf-8")
+    own_site_cache()
+    assert "credentialpath = /ä/key.json" in config.read_text(encoding="utf-8")
+    assert used_by_dvc(root).is_relative_to(root / OWN)
 
 
 def test_a_folder_that_a_person_chose_comes_first(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
