@@ -35,8 +35,12 @@ def experiments(name: str) -> None:
     """conf/sweeps/<name>.txt -> every variant queued under its name, then run; none where one cannot be composed."""
     require_whole_rwlock()
     path = SWEEPS / f"{name}.txt"
-    lines = path.read_text(encoding="utf-8").splitlines()
+    if name not in (offered := sorted(one.stem for one in SWEEPS.glob("*.txt"))):
+        raise ConfigurationError(f"there is no {path}: conf/sweeps/ offers {offered}.")
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     queued = dict(pair for line in lines for pair in _variants(line))  # a variant stated twice runs once
+    if not queued:
+        raise ConfigurationError(f"{path} states no variant: write lines like -S rules.k_sigma=0.5,1.")
     for variant in queued:
         try:
             Study.parse(compose(overrides=variant))
@@ -50,6 +54,8 @@ def experiments(name: str) -> None:
 def _variants(line: str) -> Iterator[tuple[Overrides, Overrides]]:
     """The overrides of each variant of a line like `-S rules.k_sigma=0.5,1`, and what else `dvc exp run` takes."""
     overrides, others = set_by(line.split())
+    if others and not overrides:
+        raise ConfigurationError(f"{line!r} sets nothing: write lines like -S rules.k_sigma=0.5,1.")
     choices = [_choices(word) for word in overrides]
     return ((variant, tuple(others)) for variant in product(*choices) if variant)
 

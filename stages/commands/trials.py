@@ -52,7 +52,7 @@ def trials() -> None:
     _show(entries)
     _show_coverage(found, added)
     refuse_to_discard()
-    _state_prior(entries)
+    _state_prior(entries, may_lack_some=found.missing > 0)
 
 
 def _show(entries: Sequence[Entry]) -> None:
@@ -81,8 +81,11 @@ def _show_coverage(found: Found, added: int) -> None:
         print(f"  {found.unfit} of them stand beside another params.yaml than they ran with, and were left out")
 
 
-def _state_prior(entries: Sequence[Entry]) -> None:
-    """Write what the log says of this source and study; the variance is never lowered."""
+def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
+    """Write what the log says of this source and study.
+
+    The variance is never lowered, nor the number of variants where tables are missing that may hold more of them.
+    """
     document = yaml.safe_load(to_yaml(compose()))
     study = Study.parse(document)
     family = (study.source.name, study.report.study)
@@ -94,6 +97,9 @@ def _state_prior(entries: Sequence[Entry]) -> None:
 
     print(f"trials: {prior} variants of this source and study are not in the grid of {len(grid)}.")
     told = "not known yet" if spread is None else f"{spread:g}"
+    if may_lack_some and prior < sweep.prior_trials:
+        print(f"trials: the missing tables may hold more, so sweep.prior_trials stays {sweep.prior_trials}.")
+        prior = sweep.prior_trials
     print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
     studies = prior_studies(entries, study_id(document), study.source.name, study.forecaster.model)
     others = "study" if studies == 1 else "studies"

@@ -6,7 +6,7 @@ committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
 """
 
 import re
-from argparse import ArgumentParser
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,12 @@ def compose(conf: Path = CONF, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The overrides that these words of `dvc exp run` set, and the other words."""
-    reader = ArgumentParser(add_help=False, allow_abbrev=False)
+    reader = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     reader.add_argument("-S", "--set-param", action="append", default=[])
-    known, others = reader.parse_known_args(words)
+    try:
+        known, others = reader.parse_known_args(words)
+    except ArgumentError:
+        raise ConfigurationError(f"{' '.join(words)!r} ends behind -S: write -S key=value.") from None
     return list(known.set_param), others
 
 

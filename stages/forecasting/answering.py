@@ -19,7 +19,7 @@ import polars as pl
 from stages.errors import DataContractError
 from stages.forecasting.backend import MOST_BP, Answer, Asked, Backend
 from stages.forecasting.local_backend import local_backend
-from stages.params.forecaster import ForecasterParams
+from stages.params.forecaster import LOCAL, ForecasterParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market
 from stages.questions.question import Question
@@ -133,10 +133,13 @@ def require_whole(question: Question, answer: Answer | None) -> None:
         raise DataContractError(
             f"{where}: the answer of {answer.source} has shape {answer.values_bp.shape}, not {shape}."
         )
+    remedy = f"`make drop KEY={question.key}` throws the stored answer away, so that it is bought again"
+    if answer.source.startswith(f"{LOCAL}:"):  # nothing is stored
+        remedy = "change its windows in section forecaster, or leave it out (forecaster, worth.candidates)"
     if not np.isfinite(answer.values_bp).all():
-        raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite.")
+        raise DataContractError(f"{where}: the answer of {answer.source} holds values that are not finite: {remedy}.")
     if (most := np.abs(answer.values_bp).max()) > MOST_BP:
         raise DataContractError(
             f"{where}: the answer of {answer.source} says {most:.6g} bp, and more than {MOST_BP:g} is no move of a "
-            f"price: `make drop KEY={question.key}` throws the stored answer away, so that it is bought again."
+            f"price: {remedy}."
         )

@@ -30,14 +30,17 @@ DEFAULT_SITE_CACHE = "/var/tmp/dvc"  # noqa: S108  # DVC's own, which is looked 
 
 
 def write_local(root: Path, section: str, option: str, value: str) -> None:
-    """Set an option in `.dvc/config.local`, as `dvc config --local` does; the rest of the file stays.
+    """Set an option in `.dvc/config.local`; the rest of the file stays.
 
-    Uses `dvc.config.Config.edit`.
+    Uses `configobj.ConfigObj`, as DVC does. `dvc.config.Config.edit` itself writes ASCII alone, and leaves the file
+    empty where a path holds another letter.
     """
-    from dvc.config import Config
+    from configobj import ConfigObj
 
-    with Config(str(root / ".dvc")).edit("local") as options:
-        options.setdefault(section, {})[option] = value
+    path = root / ".dvc/config.local"
+    config = ConfigObj(path.read_text(encoding="utf-8").splitlines() if path.exists() else [])
+    config.setdefault(section, {})[option] = value
+    path.write_bytes("".join(f"{line}\n" for line in config.write()).encode("utf-8"))
 
 
 def gcs_arguments(url: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ is up to date here. So each clone gets a folder in `.dvc/tmp/site` that only its
 path in `.dvc/config.local`, which DVC copies into temporary experiments. `DVC_SITE_CACHE_DIR`, and any other folder
 that `core.site_cache_dir` names, come first.
 
-*Errors*: `ConfigurationError` (exit 5) for a folder that is not this user's, and for a lock that a kill left torn.
+*Errors*: `ConfigurationError` (exit 5) for a clone whose path DVC cannot write, for a folder that is not this user's,
+and for a lock that a kill left torn.
 *Source*: DVC 3.67.1: `dvc.dirs.site_cache_dir`, `dvc.rwlock`.
 """
 
@@ -27,9 +28,14 @@ VARIABLE, OPTION = "DVC_SITE_CACHE_DIR", "core.site_cache_dir"
 
 def own_site_cache() -> None:
     """Give DVC a folder of this clone, unless a person has chosen one."""
+    root = main_root()
+    if not str(root).isascii():
+        raise ConfigurationError(
+            f"DVC writes the path of this clone, {root}, in ASCII alone, and queued experiments would wait for ever: "
+            "move the clone to a folder whose path is in ASCII."
+        )
     if os.environ.get(VARIABLE):
         return
-    root = main_root()
     own = root / OWN
     config = root / CONFIG
     stated = config.read_text(encoding="utf-8") if config.exists() else ""

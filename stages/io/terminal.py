@@ -194,6 +194,7 @@ def run(main: Callable[[], None]) -> None:
 
     A reader that goes away (`| head -1`) ends it without a word, with the exit code that a shell gives.
     """
+    _replace_closed()
     try:
         try:
             with fitted():
@@ -203,6 +204,15 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:
         _discard(sys.stdout, sys.stderr)
         sys.exit(128 + SIGPIPE)
+
+
+def _replace_closed() -> None:
+    """Nothing is read or shown where a stream was closed (`>&-`), and no file that is written takes its descriptor."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open(mode)  # noqa: SIM115  # as long as the process
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
 
 
 def _run(main: Callable[[], None]) -> None:

@@ -7,6 +7,16 @@ from pydantic import Field, model_validator
 from stages.params.section import Section
 
 Method = Literal["identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid"]
+# Past outcomes below which the rank that a method takes does not exist (`calibration/conformal.py`).
+FEWEST: dict[Method, int] = {
+    "identity": 0,
+    "widen": 1,
+    "split": 19,
+    "cqr": 9,
+    "cqr_sides": 19,
+    "aci": 9,
+    "pid": 9,
+}
 
 
 class CalibrationParams(Section):
@@ -41,6 +51,11 @@ class CalibrationParams(Section):
         if len(set(self.methods)) < len(self.methods):
             raise ValueError(f"calibration.methods names a method twice: {list(self.methods)}")
         return self
+
+    @property
+    def outcomes_needed(self) -> int:
+        """Past outcomes without which the stated method corrects nothing."""
+        return max(self.min_outcomes, FEWEST[self.method]) if FEWEST[self.method] else 0
 
 
 class CalibrationMethod(Section):

@@ -1,8 +1,8 @@
 """Params section `features`: which features are built, and their windows."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from stages.params.section import Section
 
@@ -30,3 +30,11 @@ class FeaturesParams(Section):
     context_lag_min: Window
     events: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
     max_null_share: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        for name in ("names", "required"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"features.{name} names a feature twice: {list(values)}")
+        return self

@@ -56,9 +56,9 @@ class GatesParams(Section):
     pnl_at_1p5x_costs_gte: Annotated[float, Field(ge=-1_000_000_000, le=1_000_000_000)]
     min_trading_sessions: Count
     min_trades: Count
-    min_ci_days: Count
+    min_ci_days: Annotated[int, Field(ge=2, le=1_000_000_000)]  # one day, and one draw, have no deviation
     block_bootstrap_days: Annotated[int, Field(ge=10, le=1_000_000_000)]
-    bootstrap_reps: Annotated[int, Field(ge=1, le=100_000)]
+    bootstrap_reps: Annotated[int, Field(ge=2, le=100_000)]
     bootstrap_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 

@@ -168,6 +168,20 @@ def swept_methods_are_computed(study: StageStudy) -> Iterator[str]:
     yield from _beyond("sweep.grid.method", study.sweep.grid.method, "calibration.methods", study.calibration.methods)
 
 
+def corrections_have_a_past(study: StageStudy) -> Iterator[str]:
+    """All symbols and clock times together may reach the outcomes that a correction needs, so answers are of use."""
+    calibration = study.calibration
+    a_session = len(study.universe.symbols) * len(study.requests.snapshots_et)
+    most, needed = calibration.window_sessions * a_session, calibration.outcomes_needed
+    if most < needed:
+        yield (
+            f"no forecast would ever be calibrated: calibration.window_sessions {calibration.window_sessions} hold "
+            f"{most} outcomes at most ({a_session} a session, of universe.symbols at requests.snapshots_et), and "
+            f"calibration.method {calibration.method} needs {needed} (calibration.min_outcomes "
+            f"{calibration.min_outcomes}): raise calibration.window_sessions"
+        )
+
+
 def holdout_lies_in_the_record(study: StageStudy) -> Iterator[str]:
     """`split.holdout_from` is after the first day of the universe; after the last, the holdout has not begun."""
     first, start = study.universe.first_session, study.split.holdout_from
@@ -211,6 +225,7 @@ RULES = (
     horizons_end_by_the_close,
     named_features_are_built,
     swept_methods_are_computed,
+    corrections_have_a_past,
     holdout_lies_in_the_record,
     worth_is_judged_on_what_is_asked,
     a_free_forecast_is_left,

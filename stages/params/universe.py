@@ -73,8 +73,10 @@ class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the orde
     def _is_coherent(self) -> Self:
         if self.first_session > self.last_session:
             raise ValueError(f"universe.first_session {self.first_session} is after universe.last_session")
-        if len(set(self.symbols)) < len(self.symbols):
-            raise ValueError(f"universe.symbols names a symbol twice: {list(self.symbols)}")
+        for name in ("symbols", "whitelist"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"universe.{name} names a symbol twice: {list(values)}")
         context = [*self.context_symbols, *([self.context_symbol] if self.context_symbol else [])]
         if len(set(context)) < len(context):
             raise ValueError(f"universe.context_symbols and context_symbol name a symbol twice: {context}")

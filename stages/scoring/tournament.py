@@ -100,7 +100,7 @@ def tournament(parts: Iterable[pl.DataFrame], metrics: Mapping[str, Any], params
     losses = pl.concat(parts).group_by("session", "method", maintain_order=True).agg(pl.col("loss", "n").sum())
     n, n_days = int(losses["n"].sum()) // max(len(methods), 1), losses["session"].n_unique()
     counts: Document = {"trials": len(methods), "n": n, "n_days": n_days}
-    if n_days < max(params.min_ci_days, 2):
+    if n_days < params.min_ci_days:
         why = f"all methods corrected the outcomes of {n_days} days; gates.min_ci_days asks for {params.min_ci_days}"
         return {"method": None, "params": None, "why": why, **counts, "methods": []}
     by_day = losses.sort("session", "method").pivot("method", index="session", values="loss").sort("session")

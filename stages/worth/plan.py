@@ -18,9 +18,8 @@ def calibrating_sessions(study: StageStudy) -> int:
 
     Every symbol and snapshot of a session is one outcome of the widest group, and a correction uses earlier sessions.
     """
-    calibration, requests = study.calibration, study.requests
-    outcomes = len(study.universe.symbols) * len(requests.snapshots_et)
-    return 0 if calibration.method == "identity" else ceil(calibration.min_outcomes / outcomes)
+    outcomes = len(study.universe.symbols) * len(study.requests.snapshots_et)
+    return ceil(study.calibration.outcomes_needed / outcomes)
 
 
 def planned_end(study: StageStudy, asked: Sequence[date]) -> date:

@@ -26,7 +26,7 @@ from stages.calibration.conformal import (
     widening_needed,
 )
 from stages.calibration.methods import CORRECTED, METHODS, calibrate
-from stages.params.calibration import CalibrationParams, Method
+from stages.params.calibration import FEWEST, CalibrationParams, Method
 from stages.tables.forecasts import QUANTILES, Calibrated, Offsets
 from tests.scoring.simulated import CALIBRATION, FIRST_DAY, NORMAL, by_every_method, with_truth
 
@@ -66,6 +66,14 @@ def test_ranks_are_those_of_exact_fractions_for_any_number_of_outcomes():
     outwards = [(floor, 5), (floor, 25), (ceil, 75), (ceil, 95)]
     expected = [[to(Fraction(percent, 100) * (int(k) + 1)) for k in n] for to, percent in outwards]
     assert level_rank(n).tolist() == expected
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_the_ranks_of_a_method_exist_from_its_fewest_outcomes_on(method):
+    n = np.arange(1, 100)
+    ranks = METHODS[method].how.ranks(n)
+    exist = ((ranks >= 1) & (ranks <= n)).all(axis=0)
+    assert n[exist].tolist() == list(range(FEWEST[method], 100))
 
 
 def test_cqr_by_hand():

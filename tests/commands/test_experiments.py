@@ -56,6 +56,17 @@ def test_nothing_is_queued_when_one_variant_cannot_be_composed(queued, wrong):
         queued(f"-S rules.k_sigma=0.75\n-S {wrong}")
 
 
+@pytest.mark.parametrize("wrong", ["", "# none\n", "rules.k_sigma=0.75", "-S rules.k_sigma=0.75\n-S"])
+def test_a_file_or_a_line_that_sets_nothing_is_told_and_nothing_is_queued(queued, wrong):
+    with pytest.raises(ConfigurationError, match=r"write .*-S"):
+        queued(wrong)
+
+
+def test_a_file_that_is_not_there_is_told_with_those_that_are(project):
+    with pytest.raises(ConfigurationError, match=r"no conf/sweeps/nope.txt: conf/sweeps/ offers \['k_sigma'\]"):
+        experiments.experiments("nope")
+
+
 def test_nothing_is_queued_behind_a_torn_lock(queued, project):
     lock = project.path / ".dvc/tmp/exps/rwlock"
     lock.parent.mkdir(parents=True, exist_ok=True)

@@ -247,6 +247,19 @@ def test_tables_that_are_gone_are_told(project):
     assert variants(project) == {"b"}
 
 
+@pytest.mark.parametrize(("missing", "prior"), [(True, 50), (False, 2)])
+def test_a_number_of_trials_falls_only_where_no_table_is_missing(project, missing, prior):
+    """A fresh clone holds the committed number, and no log."""
+    digests = recorded_run(project, ["a", "b"], "c" if missing else "b")
+    project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 50")
+    project.run("params")
+    if missing:
+        gone = digests[RANKING]
+        (project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()
+    assert ("sweep.prior_trials stays 50" in project.run("trials")) is missing
+    assert project.params()["sweep"]["prior_trials"] == prior
+
+
 def test_a_table_whose_copy_was_changed_is_not_believed(project):
     digests = recorded_run(project, ["a"], "b")
     swept = digests[RANKING]

@@ -111,6 +111,22 @@ def test_a_threshold_of_one_symbol_is_held_to_the_same_range(study, value):
         parse(MODELS["quality"], {"quality": study["quality"] | {"by_symbol": own}})
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("universe.symbols", "universe.whitelist", "features.names", "features.required", "requests.history_days"),
+        *("requests.horizons_min", "requests.snapshots_et", "calibration.methods", "portfolio.cost_multiples"),
+        "worth.candidates",
+    ],
+)
+def test_a_list_whose_values_each_stand_for_something_names_none_twice(study, key):
+    """A symbol that was whitelisted twice would hold two units of capital."""
+    section, name = key.split(".")
+    twice = [*study[section][name], study[section][name][0]]
+    with pytest.raises(ConfigurationError, match=rf"{key} .*(twice|repeats)"):
+        parse(MODELS[section], {section: study[section] | {name: twice}})
+
+
 def test_sections_that_are_absent_and_the_remedy_are_told_once():
     document = {name: section for name, section in compose().items() if name not in {"costs", "report"}}
     document["rules"]["k_sigma"], document["split"]["embargo_sessions"] = "abc", -1

@@ -158,6 +158,12 @@ SOME_NAN = np.where(np.eye(5, 10), np.nan, 0.0)
             lambda answers: {k: replace(a, values_bp=a.values_bp + 1e300) for k, a in answers.items()},
             r"says 1e\+300 bp, and more than 100000 is no move of a price: `make drop KEY=\w{32}`",
         ),
+        (
+            lambda answers: {
+                k: replace(a, values_bp=a.values_bp + 1e300, source="local:har") for k, a in answers.items()
+            },
+            "local:har says .* is no move of a price: change its windows in section forecaster, or leave it out",
+        ),
     ],
 )
 def test_an_answer_that_is_not_whole_stops_the_table(damage, message):

@@ -159,6 +159,18 @@ def test_the_pattern_by_hand():
     assert usual[16:].tolist() == pytest.approx([2] * 29)
 
 
+def test_the_first_tick_of_an_opening_minute_is_no_wild_day():
+    """Minute 2 never moved before today."""
+    rng = np.random.default_rng(9)
+    days = [np.where(np.arange(60) == 2, 0.0, rng.normal(0, 5, 60)).tolist() for _ in range(12)]
+    today = rng.normal(0, 5, 20)
+    still, ticked = (
+        har(question(10), window([*days, np.where(np.arange(20) == 2, tick, today).tolist()]), PARAMS)[4]
+        for tick in (0.0, 10.0)
+    )
+    assert (ticked < 3 * still).all()
+
+
 def test_coefficients_are_not_negative_by_hand():
     """Free ones would be 2 and -1; with the second at 0, the first is (2 + 1) / 2."""
     x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])

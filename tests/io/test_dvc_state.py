@@ -54,6 +54,24 @@ def test_what_a_person_wrote_into_the_local_configuration_stays(root: Path):
     assert config.stat() == before, "it is written once"
 
 
+def test_a_path_that_dvc_cannot_write_is_told_before_experiments_wait_for_ever(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    other = root.with_name("mä 株 b")
+    root.rename(other)
+    monkeypatch.chdir(other)
+    with pytest.raises(ConfigurationError, match=r"mä 株 b, in ASCII alone.*: move the clone"):
+        own_site_cache()
+
+
+def test_letters_that_are_not_ascii_stay_in_the_local_configuration(root: Path):
+    config = root / ".dvc/config.local"
+    config.write_text("['remote \"team\"']\n    url = gs://team\n    credentialpath = /ä/key.json\n", encoding="utf-8")
+    own_site_cache()
+    assert "credentialpath = /ä/key.json" in config.read_text(encoding="utf-8")
+    assert used_by_dvc(root).is_relative_to(root / OWN)
+
+
 def test_a_folder_that_a_person_chose_comes_first(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     config = root / ".dvc/config.local"
     config.write_text(f"[core]\n    site_cache_dir = {tmp_path}/mine\n")

@@ -24,6 +24,13 @@ NO_ROOM_IN_TEMPORARY = """
 import errno, tempfile
 def main(): raise OSError(errno.ENOSPC, 'No space left on device', '/tmp/plan-x/params.yaml')
 run(main)"""
+A_FILE_AND_A_PROGRAM = """
+import subprocess, tempfile
+def main():
+    with tempfile.TemporaryFile() as kept:
+        subprocess.run(["echo", "x"], check=True)
+        assert kept.seek(0, 2) == 0
+run(main)"""
 A_BUG = "def main(): raise FileNotFoundError(2, 'No such file or directory', 'bug')\nrun(main)"
 
 
@@ -53,6 +60,17 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_traceback(name: str, l
     assert ended(ENDINGS[name], left_pipe, both=True)[0] in {141, 120}, (
         "120 is Python's own word where it could not write to stderr"
     )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("code", "expected"), [*((ENDINGS[name], 0) for name in ENDINGS if name != "an error"),
+                                                (ENDINGS["an error"], 3), (A_FILE_AND_A_PROGRAM, 0)])  # fmt: skip
+def test_a_closed_stream_shows_nothing_and_no_file_takes_its_place(code: str, expected: int, closed: str):
+    program = f"from stages.io.terminal import run, say, show\n{code}"
+    typed = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, program]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(typed, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (expected, False)
 
 
 def test_an_output_without_room_is_one_sentence():

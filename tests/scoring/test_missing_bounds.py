@@ -5,7 +5,9 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
+from stages.params.gates import GatesParams
 from stages.scoring.gates import forecast_gates
 from stages.scoring.inference import bounds, deviation, diebold_mariano, varies
 from stages.scoring.metrics import score
@@ -34,6 +36,16 @@ def test_a_draw_without_the_figure_leaves_it_without_bound_and_error():
     assert bounds(drawn, [0.5])[0].tolist()[0] == 2.0
     assert np.isnan(bounds(drawn, [0.5])[0][1:]).all()
     assert np.isnan(deviation(drawn)).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("name", ["bootstrap_reps", "min_ci_days"])
+def test_params_ask_for_two_days_and_draws_since_one_has_no_deviation(name):
+    few = {"bootstrap_reps": 2, "min_ci_days": 2}
+    rows = as_answered(with_truth(2, symbols=("A",), models=("asked",)))
+    found = score([rows], GatesParams.model_validate(GATES.model_dump() | few), METHOD)["cells"][0]["metrics"]["mae_bp"]
+    assert found["calibrated"]["se"] is not None
+    with pytest.raises(ValidationError, match="greater than or equal to 2"):
+        GatesParams.model_validate(GATES.model_dump() | {name: 1})
 
 
 def test_a_price_that_moves_on_three_days_of_sixty_has_an_error_ratio_but_no_bound():

@@ -17,6 +17,17 @@ def test_forty_outcomes_of_twelve_a_session_take_four_sessions_to_calibrate():
     assert calibrating_sessions(study_with()) == 4  # three symbols at four snapshots: 36 after three sessions
     assert calibrating_sessions(study_with(calibration__min_outcomes=36)) == 3
     assert calibrating_sessions(study_with(calibration__method="identity")) == 0
+    assert calibrating_sessions(study_with(calibration__min_outcomes=1)) == 1  # cqr takes its rank of nine
+    assert calibrating_sessions(study_with(calibration__min_outcomes=1, calibration__method="split")) == 2
+
+
+def test_a_window_too_short_for_any_calibration_is_refused_before_anything_is_bought():
+    with pytest.raises(ConfigurationError) as told:
+        study_with(calibration__window_sessions=3)
+    assert "window_sessions 3 hold 36 outcomes at most (12 a session" in str(told.value)
+    assert "calibration.method cqr needs 40 (calibration.min_outcomes 40)" in str(told.value)
+    assert study_with(calibration__window_sessions=3, calibration__min_outcomes=36)
+    assert study_with(calibration__window_sessions=3, calibration__method="identity")
 
 
 def test_the_plan_ends_with_its_last_session_behind_those_that_calibrate():

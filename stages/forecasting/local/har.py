@@ -37,6 +37,7 @@ AROUND_MIN = 15  # the pattern of a minute is the mean over this many minutes on
 OPENING_MIN = 5  # these minutes are unlike their neighbours and stand alone
 FIRST_MIN, STEP_MIN = 10, 5  # minutes known at the rows of the regression
 SMALLEST = 1e-3  # of a variance relative to the pattern
+SMALLEST_SHARE = 0.1  # of the usual return: what a minute that never moved is taken to move
 FEWEST_SESSIONS, FEWEST_ROWS = 4, 20
 
 
@@ -101,13 +102,15 @@ def usual_by_minute(bp: Floats, minute: NDArray[np.int32], length: int) -> Float
     """Root mean square return around each minute of a session, and around the opening minutes of each alone.
 
     A minute that no session holds takes the mean of the last five that one holds, as do the minutes beyond the close.
+    None is below a tenth of the usual return: where ticks are coarse, an opening minute may never have moved before,
+    and its next tick is no sign of a wild day.
     """
     square = np.bincount(minute, weights=bp**2) / np.bincount(minute)
     last = np.full(length - len(square) + AROUND_MIN, square[-OPENING_MIN:].mean())
     padded = np.concatenate([np.full(AROUND_MIN, square[:OPENING_MIN].mean()), square, last])
     around = sliding_window_view(padded, 2 * AROUND_MIN + 1).mean(axis=1)
     around[:OPENING_MIN] = square[:OPENING_MIN]
-    usual: Floats = np.maximum(np.sqrt(around), SMALLEST_BP)
+    usual: Floats = np.maximum(np.sqrt(around), max(SMALLEST_BP, SMALLEST_SHARE * float(np.sqrt(np.mean(bp**2)))))
     return usual
 
 
