@@ -87,21 +87,20 @@ def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
     The sum runs from the session's open, so a row's last bit depends only on its session so far. Values that leave the
     window may leave a rounding error: clip before taking a root. Where only zeros are left, the sum is 0.
     """
-    obs = min(min_obs, window)
-    return _exact_zero(column, pl.col(column).rolling_sum(window, min_samples=obs), window, obs)
+    return _by_session(column, pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)), window)
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
     """The mean of the same, of at least `min_obs` values (or all of the window)."""
-    obs = min(min_obs, window)
-    return _exact_zero(column, pl.col(column).rolling_mean(window, min_samples=obs), window, obs)
+    return _by_session(column, pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)), window)
 
 
-def _exact_zero(column: str, rolled: pl.Expr, window: int, obs: int) -> pl.Expr:
-    """By session, `rolled` without what it keeps of values that have left a window of zeros."""
-    largest = pl.col(column).rolling_max(window, min_samples=obs)
-    exact = pl.when(largest == 0).then(0.0).otherwise(rolled).alias(column)
-    return exact.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
+def _by_session(column: str, rolled: pl.Expr, window: int) -> pl.Expr:
+    """Without what a rolling sum keeps, by rounding, of values that have left a window of zeros."""
+    row = pl.int_range(pl.len())
+    last = pl.when(pl.col(column) > 0).then(row).forward_fill()
+    by_session = rolled.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
+    return pl.when(row - last >= window).then(by_session.abs() * 0.0).otherwise(by_session)
 
 
 def root(square: pl.Expr) -> pl.Expr:
