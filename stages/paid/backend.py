@@ -14,6 +14,7 @@ from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import progress
 from stages.paid.batch_invariance import (
+    Canary,
     ask_again,
     canary_of,
     path_of_proof,
@@ -109,8 +110,8 @@ class PaidBackend:
             )
         first = candidates.questions[0]
         if (proof := proof_of(self.context.store, first)) is not None:
-            known = f"{first.model} (epoch {first.model_epoch}) was tested before; nothing is sent"
-            print(f"{known}: see {path_of_proof(first)} in the answer store.", file=sys.stderr, flush=True)
+            known = f"{first.model} (epoch {first.model_epoch}) was tested before, with question {proof['key']}"
+            print(f"{known}; nothing is sent.", file=sys.stderr, flush=True)
             return bool(proof["independent"])
         require_sendable([candidates], self.context.forecaster)
         self.context.store.local.require_writable([path_of_proof(first)])
@@ -120,8 +121,8 @@ class PaidBackend:
             with self._claimed(candidates):
                 return prove(self.buyer, candidates)
 
-    def ask_canary(self, asked: Sequence[Asked]) -> tuple[Question, bool, float]:
-        """A question with a stored answer, whether the service still answers it the same, and the difference."""
+    def ask_canary(self, asked: Sequence[Asked]) -> Canary:
+        """Whether the service still answers a question with a stored answer the same."""
         stored = self.context.store.get(sorted(one.question.key for one in asked))
         batch = canary_of(asked, stored)
         costs = most(batch.questions, self.context.api.tariff)
@@ -132,7 +133,7 @@ class PaidBackend:
         with self._recorded():
             self._require_facts(batch.questions[0])
             with self._claimed(batch):
-                return batch.questions[0], *ask_again(self.buyer, batch, stored)
+                return ask_again(self.buyer, batch, stored)
 
     def _bought(self, batch: Batch, *, all_or_none: bool = True) -> dict[str, Record]:
         """The batch's answers; those that another run bought meanwhile come from the store."""

@@ -245,13 +245,31 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(contexts: 
     before = contexts.backend().answer(wanted)
     for sings in (True, False):
         server.always(None if sings else "dependent")
-        question, same, difference = contexts.backend().ask_canary(wanted)
-        assert (question.key, same, difference > 1e-4) == (min(before), sings, not sings)
+        found = contexts.backend().ask_canary(wanted)
+        assert (found.question.key, found.is_as_before, found.difference > 1e-4) == (min(before), sings, not sings)
     assert server.sent == 4
     after = AnswerStore(LocalStore(contexts.root), None).get(sorted(before))
     assert {key: after[key].answer().values_bp.tolist() for key in before} == {
         key: one.values_bp.tolist() for key, one in before.items()
     }
+
+
+def test_a_canary_compares_what_was_bought_alone_else_says_that_company_may_be_the_reason(
+    contexts: ContextFactory, server: TimeGPTServer
+):
+    """The stand-in never changes: its answers depend on how many travel, until it proves to be independent."""
+    wanted = questions(["AAA", "BBB"], range(2))
+    server.always("dependent")
+    contexts.backend().answer(wanted)
+    found = contexts.backend().ask_canary(wanted)
+    assert (found.is_as_before, found.others) == (False, 1)
+    alone = max((asked("AAA", number) for number in range(2, 9)), key=lambda one: one.question.key)
+    contexts.backend().answer([alone])
+    found = contexts.backend().ask_canary([*wanted, alone])
+    assert (found.question, found.is_as_before, found.others) == (alone.question, True, 0)
+    server.always(None)
+    contexts.backend().prove_independence(questions(["CCC"], range(3)))
+    assert contexts.backend().ask_canary(wanted).others == 0
 
 
 @pytest.mark.parametrize(
