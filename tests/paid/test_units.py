@@ -217,6 +217,27 @@ def test_a_damaged_reservation_stops_the_limits_that_need_to_read_it_and_no_othe
     assert server.sent == 2
 
 
+@pytest.mark.parametrize("content", [b"{}", b'{"kind": "x"}', b'{"reserved_utc": "2026-11-22T12:00:00"}'])
+def test_a_reservation_without_an_instant_stops_the_limit_of_a_minute(
+    content: bytes, contexts: ContextFactory, clock: Any
+):
+    contexts.backend(clock).answer([asked()])
+    (contexts.root / DAYS / "2026-11-22/0000-0.json").write_bytes(content)
+    with pytest.raises(BudgetStop, match=r"is not readable|does not say when it was made, which api\.per_minute needs"):
+        contexts.backend(clock, per_minute=2).answer([asked("BBB")])
+
+
+def test_a_stamp_of_the_last_request_that_a_kill_cut_short_is_none(
+    contexts: ContextFactory, server: TimeGPTServer, clock: Any
+):
+    contexts.backend(clock).answer([asked()])
+    stamped = (contexts.root / "budget/last_sent").read_bytes()
+    for length in range(len(stamped)):
+        (contexts.root / "budget/last_sent").write_bytes(stamped[:length])
+        contexts.context(clock, cooldown_sec=5.0).ledger.await_turn()
+    assert clock.now().isoformat() == "2026-11-22T12:00:00+00:00"
+
+
 def test_a_store_that_moves_takes_its_months_along(contexts: ContextFactory, tmp_path: Path, clock: Any):
     contexts.backend(clock, per_month=9).answer(questions(["AAA"], range(3)))
     moved = ContextFactory(tmp_path / "new", contexts.url)
