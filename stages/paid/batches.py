@@ -65,6 +65,11 @@ def joint_options(question: Question) -> list[str]:
     return [name for name in JOINT_OPTIONS if question.options.get(name)]
 
 
+def is_packable(question: Question) -> bool:
+    """Whether its request may hold other snapshots: not with known futures, which belong to one snapshot each."""
+    return not (question.futr_exog or joint_options(question))
+
+
 def manner(question: Question) -> tuple[object, ...]:
     """What all questions of one request share: the way they go through the model."""
     options = tuple(sorted(question.options.items()))

@@ -17,7 +17,7 @@ from stages.errors import BudgetStop, ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
-from stages.paid.limits import Cap
+from stages.paid.limits import Cap, periods_needed
 from stages.paid.moving import move_store
 from stages.paid.pricing import price
 from stages.paid.reservations import DAYS, MONTHS
@@ -308,11 +308,22 @@ def test_a_canary_compares_what_was_bought_alone_else_says_that_company_may_be_t
 )
 def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: list[int], periods: int | None):
     cap = Cap("api.tokens_per_day", "day", "tokens", most_of_it)
-    assert cap.periods(Units(input_tokens=used), [Units(input_tokens=each) for each in wanted]) == periods
+    assert periods_needed([(cap, Units(input_tokens=used))], [Units(input_tokens=each) for each in wanted]) == periods
+
+
+def test_limits_of_a_day_count_together():
+    """Three of a day by tokens, three by requests; together the requests of the first day leave no day for two."""
+    caps = [
+        (Cap("api.per_day", "day", "requests", 2), Units()),
+        (Cap("api.tokens_per_day", "day", "tokens", 7), Units()),
+    ]
+    requests = [Units(1, tokens) for tokens in (1, 1, 5, 5, 5)]
+    assert [periods_needed([cap], requests) for cap in caps] == [3, 3]
+    assert periods_needed(caps, requests) == 4
 
 
 def test_what_a_month_costs_before_its_first_request_is_no_room_for_others(contexts: ContextFactory, clock: Any):
     tariff = {"currency": "USD", "per_request": 1, "flat_per_month": 99}
     ((_, _), (cap, used)) = contexts.context(clock, tariff=tariff, money_per_month=102).ledger.used()
-    assert cap.periods(used, [Units(money=Decimal(1))] * 10) == 4
+    assert periods_needed([(cap, used)], [Units(money=Decimal(1))] * 10) == 4
     assert contexts.context(clock, tariff=tariff, money_per_month=99).ledger.used()[1][0].left(used) == 0
