@@ -3,8 +3,8 @@
 `learn-model` asks for the model's own numbers and writes them into conf/: they decide how many rows are sent, and so
 the keys, and must be known before any question is asked. Nothing is asked where they are stored already. Where conf/
 stands on a local forecaster, they go into `conf/forecaster/timegpt.yaml`. `models` lists the models of your key.
-`prove-independence` asks one question alone and in company, two requests at most: equal answers license `api.pack`.
-`canary` buys one stored question again; the stored answer stays.
+`prove-independence` asks one question alone and in company, two requests at most: equal answers license `api.pack` for
+questions of the same kind. `canary` buys one stored question again, alone; the stored answer stays.
 
 *Errors*: `GateNotMet` (exit 3) when answers differ: in company, or from those stored before.
 """
@@ -100,7 +100,7 @@ def prove_independence() -> None:
     """Some questions of the present run -> a recorded proof."""
     forecaster, api = paid_params("a proof")
     require_evidence("build_requests")
-    questions = read_questions(REQUESTS)
+    questions = sorted(read_questions(REQUESTS), key=lambda one: one.rows)  # so that short and long ones are chosen
     step = max(1, len(questions) // CANDIDATES)
     with market_of(present() or {}) as market:
         chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:CANDIDATES]]
@@ -117,16 +117,24 @@ def canary() -> None:
     require_evidence("build_requests")
     with market_of(present() or {}) as market:
         asked = [Asked(one, partial(market.window, one)) for one in read_questions(REQUESTS)]
-        question, same, difference = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
+        found = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
+    question, model, epoch = found.question, forecaster.model, forecaster.model_epoch
     told = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
-    model, epoch = forecaster.model, forecaster.model_epoch
-    apart = f"{difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"
-    if not same:
+    apart = f"{found.difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"
+    if found.is_as_before:
+        print(f"canary: {model} (epoch {epoch}) answers {told} as before: {apart}")
+        return
+    if found.others:
         raise GateNotMet(
-            f"{model} now answers {told} differently ({apart}): the model changed under its name. Stored answers stay; "
-            f"new ones belong to a new epoch: forecaster.model_epoch='{_next(epoch)}' asks every question anew."
+            f"{model} answers {told} alone differently ({apart}) than before, with {found.others} other series in its "
+            "request: the model changed under its name, or company changes answers. Under a new epoch "
+            f"(forecaster.model_epoch='{_next(epoch)}', then `dvc repro build_requests`) `make prove-independence` "
+            "asks one question both ways: equal answers mean that the model changed."
         )
-    print(f"canary: {model} (epoch {epoch}) answers {told} as before: {apart}")
+    raise GateNotMet(
+        f"{model} now answers {told} differently ({apart}): the model changed under its name. Stored answers stay; "
+        f"new ones belong to a new epoch: forecaster.model_epoch='{_next(epoch)}' asks every question anew."
+    )
 
 
 def _next(epoch: str) -> str:

@@ -21,7 +21,7 @@ from stages.paid.budget_report import calls_of, days_of, runs_of
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
 from stages.paid.ledger import Ledger
-from stages.paid.limits import amount, set_standing_limit, standing_limit
+from stages.paid.limits import amount, periods_needed, set_standing_limit, standing_limit
 from stages.paid.pricing import Price, fitting, price, require_same_clock, some_of
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
@@ -82,15 +82,19 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  on the remote      {one.remote:>7}")
     print(f"  to buy             {one.missing:>7}")
     print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
-    print(f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`")
+    if one.packed_requests is not None:
+        print(
+            f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`"
+        )
     print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most; one per snapshot, not packed")
     print(f"  tokens             {_span(low.tokens, high.tokens):>7}")
     print(f"  money              {_money(low, high, study)}")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
     for period in ("day", "month"):
-        if needed := [cap.periods(used, one.costs(most)) for cap, used in caps if cap.period == period]:
-            print(f"  {period + 's needed':<18} {_longest(needed):>7}")
+        if limits := [(cap, used) for cap, used in caps if cap.period == period]:
+            needed = periods_needed(limits, one.costs(most))
+            print(f"  {period + 's needed':<18} {'never' if needed is None else needed:>7}")
     for told in ledger.others_left():
         print(f"  left               {told}")
     if one.repeated:
@@ -116,11 +120,6 @@ def _money(low: Units, high: Units, study: Study) -> str:
 
 def _rounds(requests: int, limit: int) -> str:
     return str(math.ceil(requests / limit)) if limit else ("0" if not requests else "never")
-
-
-def _longest(periods: list[int | None]) -> str:
-    known = [count for count in periods if count is not None]
-    return str(max(known)) if len(known) == len(periods) else "never"
 
 
 def budget(per_day: int | None = None, clock: str | None = None) -> None:

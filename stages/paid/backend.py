@@ -14,6 +14,7 @@ from stages.forecasting.backend import Answer, Asked, Backend
 from stages.io.clock import INTERRUPTS
 from stages.io.terminal import progress
 from stages.paid.batch_invariance import (
+    Canary,
     ask_again,
     canary_of,
     path_of_proof,
@@ -28,6 +29,7 @@ from stages.paid.context import Counts, PurchaseContext
 from stages.paid.limits import amount
 from stages.paid.locks import lock
 from stages.paid.model_facts import require_agreement
+from stages.paid.moving import require_not_moved
 from stages.paid.pricing import fitting, further_ahead, require_same_clock
 from stages.paid.purchase import Buyer
 from stages.paid.records import Record
@@ -109,8 +111,8 @@ class PaidBackend:
             )
         first = candidates.questions[0]
         if (proof := proof_of(self.context.store, first)) is not None:
-            known = f"{first.model} (epoch {first.model_epoch}) was tested before; nothing is sent"
-            print(f"{known}: see {path_of_proof(first)} in the answer store.", file=sys.stderr, flush=True)
+            known = f"{first.model} (epoch {first.model_epoch}) was tested before, with question {proof['key']}"
+            print(f"{known}; nothing is sent.", file=sys.stderr, flush=True)
             return bool(proof["independent"])
         require_sendable([candidates], self.context.forecaster)
         self.context.store.local.require_writable([path_of_proof(first)])
@@ -120,8 +122,8 @@ class PaidBackend:
             with self._claimed(candidates):
                 return prove(self.buyer, candidates)
 
-    def ask_canary(self, asked: Sequence[Asked]) -> tuple[Question, bool, float]:
-        """A question with a stored answer, whether the service still answers it the same, and the difference."""
+    def ask_canary(self, asked: Sequence[Asked]) -> Canary:
+        """Whether the service still answers a question with a stored answer the same."""
         stored = self.context.store.get(sorted(one.question.key for one in asked))
         batch = canary_of(asked, stored)
         costs = most(batch.questions, self.context.api.tariff)
@@ -132,7 +134,7 @@ class PaidBackend:
         with self._recorded():
             self._require_facts(batch.questions[0])
             with self._claimed(batch):
-                return batch.questions[0], *ask_again(self.buyer, batch, stored)
+                return ask_again(self.buyer, batch, stored)
 
     def _bought(self, batch: Batch, *, all_or_none: bool = True) -> dict[str, Record]:
         """The batch's answers; those that another run bought meanwhile come from the store."""
@@ -192,10 +194,17 @@ class PaidBackend:
                 self._record_run()
 
     def _claimed(self, batch: Batch) -> AbstractContextManager[None]:
-        return lock(self.context.store.local.root / "claims", batch.snapshots)
+        return self._locked(batch.snapshots)
+
+    @contextmanager
+    def _locked(self, names: Sequence[str]) -> Iterator[None]:
+        local = self.context.store.local
+        with lock(local.root / "claims", names):
+            require_not_moved(local)
+            yield
 
     def _require_facts(self, question: Question) -> None:
-        with lock(self.context.store.local.root / "claims", ["model"]):
+        with self._locked(["model"]):
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
 
     def _require_answerable(self, batches: list[Batch]) -> None:

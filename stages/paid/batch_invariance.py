@@ -1,21 +1,25 @@
 """Batch invariance: whether a service answers a series the same whatever else is in the request.
 
 `api.pack: snapshots` puts many snapshots, each history cut at its own, into one request. That is sound only if the
-series of a request do not influence each other. The proof asks the service itself, once per model, epoch and
-deployment, and records the result in the answer store: it compares a question's answer alone with its answer in a
-batch.
+series of a request do not influence each other. The proof asks the service itself, once per epoch and kind of question
+(what all questions of one request share: model, deployment, options, horizon, clock and columns), and records the
+result in the answer store: it compares a question's answer alone with its answer in a batch. Other columns may go
+another way through the model, so a proof of one kind says nothing of others. Earlier versions recorded one proof for
+all kinds: it counts for that of the question it compared, while that question's answer is stored.
 
 The answer alone is a stored one where there is one. The rest of the batch consists of questions without an answer, so
 only the compared question is paid twice. Where all questions have answers, three of them fill the batch and are paid
-again.
+again. The compared question has few rows and its company many, since a short series is what a service might pad.
 
-A canary asks the stored question with the smallest key among those asked now, so a study always asks the same one. The
-new answer is paid, compared and not kept; a difference shows that the model changed.
+A canary asks a stored question again, alone: the one with the smallest key among those that were bought alone, else
+among all. The new answer is paid, compared and not kept. A difference shows that the model changed, unless the stored
+answer had company and no proof says that company changes nothing.
 
 *Errors*: `BudgetStop` when another machine holds one of the questions; `ConfigurationError` (exit 5) without a proof,
 for questions that cannot be packed, and for a canary without a stored answer.
 """
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,7 +32,7 @@ from numpy.typing import NDArray
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.paid.answer_store import AnswerStore
-from stages.paid.batches import Batch, joint_options
+from stages.paid.batches import Batch, joint_options, manner
 from stages.paid.checks import require_not_late, require_not_refused
 from stages.paid.client import RequestFailed
 from stages.paid.model_facts import identity, read_note, write_note
@@ -60,8 +64,9 @@ def require_invariance(store: AnswerStore, question: Question) -> None:
     if proof is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
-            "series independently: run `make prove-independence`, which asks the service once, or set api.pack to "
-            "none."
+            f"series independently, made with questions of this kind ({_told(question)}): run `make "
+            "prove-independence`, which asks the service once, or set api.pack to none."
+            f"{_why_not(store, question)}"
         )
     if not proof["independent"]:
         raise ConfigurationError(
@@ -71,8 +76,33 @@ def require_invariance(store: AnswerStore, question: Question) -> None:
 
 
 def proof_of(store: AnswerStore, question: Question) -> dict[str, Any] | None:
-    """The recorded proof for a question's model, if there is a sound one."""
-    return read_note(store, path_of_proof(question), parse_invariance)
+    """The recorded proof for questions of this kind, if there is a sound one."""
+    proof = read_note(store, path_of_proof(question), parse_invariance)
+    if proof is not None:
+        return proof
+    earlier, compared = _earlier(store, question)
+    return earlier if compared is not None and path_of_proof(compared) == path_of_proof(question) else None
+
+
+def _earlier(store: AnswerStore, question: Question) -> tuple[dict[str, Any] | None, Question | None]:
+    """The proof of an earlier version for this model and epoch, and the question it compared if that is known."""
+    proof = read_note(store, f"proofs/{identity(question)}.json", parse_invariance)
+    record = next(iter(store.get([proof["key"]]).values()), None) if proof is not None else None
+    return proof, Question.parse(record.question.encode()) if record is not None else None
+
+
+def _told(question: Question) -> str:
+    columns = ", ".join(question.hist_exog) or "none"
+    return f"{question.horizon_min} minutes ahead, requests.clock {question.clock}, requests.hist_exog {columns}"
+
+
+def _why_not(store: AnswerStore, question: Question) -> str:
+    """Why the proof of an earlier version, if there is one, does not count."""
+    proof, compared = _earlier(store, question)
+    if proof is None:
+        return ""
+    what = f"questions of another kind ({_told(compared)})" if compared else f"{proof['key']}, whose answer is not here"
+    return f" The proof of an earlier version does not count, since it was made with {what}."
 
 
 def record_invariance(store: AnswerStore, question: Question, difference: float, key: str) -> bool:
@@ -88,7 +118,7 @@ def parse_invariance(content: bytes) -> dict[str, Any]:
     proof: dict[str, Any] = json.loads(content)
     if not isinstance(proof["independent"], bool):
         raise ValueError(f"independent is {proof['independent']!r}")
-    return {**proof, "largest_difference": float(proof["largest_difference"])}
+    return {**proof, "largest_difference": float(proof["largest_difference"]), "key": str(proof["key"])}
 
 
 def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed: NDArray[np.float64]) -> float:
@@ -98,8 +128,9 @@ def difference_of(alone: NDArray[np.float64] | Sequence[Sequence[float]], packed
 
 
 def path_of_proof(question: Question) -> str:
-    """Path of the proof for a question's model."""
-    return f"proofs/{identity(question)}.json"
+    """Path of the proof for questions of this kind."""
+    kind = hashlib.sha256(json.dumps(manner(question)).encode()).hexdigest()[:16]
+    return f"proofs/{identity(question)}-{kind}.json"
 
 
 COMPANY = 7
@@ -122,12 +153,15 @@ class Comparison:
 
 
 def comparison_of(candidates: Batch, stored: Mapping[str, Record]) -> Comparison:
-    """The cheapest comparison: a stored answer that had the smallest batch, or a question from the middle."""
+    """The cheapest comparison: a stored answer that had the smallest batch, or a short question."""
     asked = candidates.asked
     had = {key: (record.company, record.series_in_call) for key, record in stored.items()}
-    answered = sorted((one for one in asked if one.question.key in stored), key=lambda one: had[one.question.key])
-    chosen = answered[0] if answered else asked[len(asked) // 2 - 1]
+    answered = sorted(
+        (one for one in asked if one.question.key in stored), key=lambda one: (had[one.question.key], one.question.rows)
+    )
+    chosen = answered[0] if answered else min((asked[len(asked) // 2 - 1], *asked), key=lambda one: one.question.rows)
     new = [one for one in asked if one.question.key not in stored and one is not chosen]
+    new.sort(key=lambda one: -one.question.rows)
     company = new[:: max(1, len(new) // COMPANY)][:COMPANY] or answered[1 : 1 + PAID_AGAIN]
     if answered and len(company) > 1 and had[chosen.question.key][1] == 1 + len(company):
         company = company[1:]  # an answer that depends on the size of its batch must come from another size
@@ -168,28 +202,44 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     return independent
 
 
+@dataclass(frozen=True)
+class Canary:
+    """A stored question that was asked again, alone: how far the answers are apart, as a share of the first's range.
+
+    `others`: series that shared the request of the stored answer and may have changed it; 0 after a proof that none do.
+    """
+
+    question: Question
+    difference: float
+    others: int
+
+    @property
+    def is_as_before(self) -> bool:
+        """Whether the answers count as equal."""
+        return self.difference <= TOLERANCE
+
+
 def canary_of(asked: Sequence[Asked], stored: Mapping[str, Record]) -> Batch:
-    """The question to ask again, alone."""
+    """The question to ask again."""
     answered = [one for one in asked if one.question.key in stored]
     if not answered:
         raise ConfigurationError(
             "none of these questions has a stored answer to compare with: buy one first (`make run` with api=online)."
         )
-    return Batch((min(answered, key=lambda one: one.question.key),))
+    had_company = {key: record.series_in_call > 1 for key, record in stored.items()}
+    return Batch((min(answered, key=lambda one: (had_company[one.question.key], one.question.key)),))
 
 
-def ask_again(buyer: Buyer, batch: Batch, stored: Mapping[str, Record]) -> tuple[bool, float]:
-    """Ask a canary's question again.
-
-    Returns whether the answers are equal, and their difference relative to the range.
-    """
-    key = batch.questions[0].key
+def ask_again(buyer: Buyer, batch: Batch, stored: Mapping[str, Record]) -> Canary:
+    """Ask a canary's question again, and compare."""
+    question = batch.questions[0]
+    record, proof = stored[question.key], proof_of(buyer.context.store, question)
     try:
-        got = buyer.ask(batch, again=[key])
+        got = buyer.ask(batch, again=[question.key])
     except RequestFailed as failure:
         raise failure.error from None
     if got is None:
         raise BudgetStop("another run holds this question: run `make canary` again later.")
     buyer.drop(got, "a canary: compared, not kept")
-    difference = difference_of(stored[key].values_bp, got.bought.values_bp[0])
-    return difference <= TOLERANCE, difference
+    others = 0 if proof is not None and proof["independent"] else record.series_in_call - 1
+    return Canary(question, difference_of(record.values_bp, got.bought.values_bp[0]), others)

@@ -65,31 +65,13 @@ def joint_options(question: Question) -> list[str]:
     return [name for name in JOINT_OPTIONS if question.options.get(name)]
 
 
-def per_snapshot(asked: Iterable[Asked]) -> list[Batch]:
-    """One batch per snapshot (more only when a symbol is asked twice there), ordered by time."""
-    groups: dict[tuple[object, ...], list[Asked]] = defaultdict(list)
-    for one in {one.question.key: one for one in asked}.values():
-        groups[(one.question.snapshot_utc, *_shared_options(one.question))].append(one)
-    ordered = sorted(groups.values(), key=lambda group: group[0].question.snapshot_utc)
-    return [Batch(tuple(layer)) for group in ordered for layer in _layers(group)]
+def is_packable(question: Question) -> bool:
+    """Whether its request may hold other snapshots: not with known futures, which belong to one snapshot each."""
+    return not (question.futr_exog or joint_options(question))
 
 
-def packed(batches: Iterable[Batch]) -> list[Batch]:
-    """The same questions in as few requests as the limits allow, ordered by time."""
-    full: list[Batch] = []
-    open_: dict[tuple[object, ...], Batch] = {}
-    for batch in batches:
-        manner = _shared_options(batch.questions[0])
-        joined = Batch((*open_[manner].asked, *batch.asked)) if manner in open_ else batch
-        if manner in open_ and (joined.size > PACKED_BYTES or len(joined.snapshots) > PACKED_SNAPSHOTS):
-            full.append(open_[manner])
-            joined = batch
-        open_[manner] = joined
-    return full + list(open_.values())
-
-
-def _shared_options(question: Question) -> tuple[object, ...]:
-    """What all questions of one request must share."""
+def manner(question: Question) -> tuple[object, ...]:
+    """What all questions of one request share: the way they go through the model."""
     options = tuple(sorted(question.options.items()))
     shape = (
         question.horizon_min,
@@ -100,6 +82,29 @@ def _shared_options(question: Question) -> tuple[object, ...]:
         question.futr_exog,
     )
     return (question.model, question.deployment, options, *shape)
+
+
+def per_snapshot(asked: Iterable[Asked]) -> list[Batch]:
+    """One batch per snapshot (more only when a symbol is asked twice there), ordered by time."""
+    groups: dict[tuple[object, ...], list[Asked]] = defaultdict(list)
+    for one in {one.question.key: one for one in asked}.values():
+        groups[(one.question.snapshot_utc, *manner(one.question))].append(one)
+    ordered = sorted(groups.values(), key=lambda group: group[0].question.snapshot_utc)
+    return [Batch(tuple(layer)) for group in ordered for layer in _layers(group)]
+
+
+def packed(batches: Iterable[Batch]) -> list[Batch]:
+    """The same questions in as few requests as the limits allow, ordered by time."""
+    full: list[Batch] = []
+    open_: dict[tuple[object, ...], Batch] = {}
+    for batch in batches:
+        kind = manner(batch.questions[0])
+        joined = Batch((*open_[kind].asked, *batch.asked)) if kind in open_ else batch
+        if kind in open_ and (joined.size > PACKED_BYTES or len(joined.snapshots) > PACKED_SNAPSHOTS):
+            full.append(open_[kind])
+            joined = batch
+        open_[kind] = joined
+    return full + list(open_.values())
 
 
 def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:

@@ -193,11 +193,15 @@ class Ledger:
             ) from None
 
     def _minute_left(self, day: str, taken: Mapping[int, Taken] | None = None) -> float:
-        """Seconds until `api.per_minute` allows another request; 0.0 at once."""
+        """Seconds until `api.per_minute` allows another request; 0.0 at once.
+
+        A stamp that is more than a minute ahead is of a clock that ran fast, and nobody waits until it comes.
+        """
         if self.limits.per_minute is None:
             return 0.0
-        since = self.clock.now() - MINUTE
-        stamps = sorted(one for one in self._reserved(day, taken, since) if one > since)
+        now = self.clock.now()
+        since = now - MINUTE
+        stamps = sorted(one for one in self._reserved(day, taken, since) if since < one <= now + MINUTE)
         if len(stamps) < self.limits.per_minute:
             return 0.0
         return max((stamps[-self.limits.per_minute] - since).total_seconds(), 0.001)
@@ -207,7 +211,13 @@ class Ledger:
         for one in {day, since.date().isoformat()}:
             log = self.days.of(one)
             notes = log.notes(taken if taken is not None and one == day else log.taken())
-            yield from (datetime.fromisoformat(note["reserved_utc"]) for note in notes)
+            for note in notes:
+                if (reserved := _instant(str(note.get("reserved_utc")).encode())) is None:
+                    raise BudgetStop(
+                        f"a reservation of {log.folder} does not say when it was made, which api.per_minute needs: "
+                        "restore the file, or set api.per_minute to null until that day is over."
+                    )
+                yield reserved
 
     def _reservation_note(self, note: Mapping[str, Any]) -> bytes:
         about = {"run": self.run, "experiment": self.experiment, "reserved_utc": stamp(self.clock.now())}
@@ -232,6 +242,7 @@ def _document(facts: Mapping[str, Any]) -> bytes:
 
 def _instant(content: bytes) -> datetime | None:
     try:
-        return datetime.fromisoformat(content.decode("ascii"))
+        instant = datetime.fromisoformat(content.decode("ascii"))
     except ValueError:  # never written, or cut short by a kill
         return None
+    return instant if instant.tzinfo else None  # cut short too: the zone comes last

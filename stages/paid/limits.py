@@ -54,17 +54,6 @@ class Cap:
         """What is left of it, as text."""
         return f"{self.text(self.left(used), currency)} of {self.text(self.most, currency)} ({self.name})"
 
-    def periods(self, used: Units, requests: Sequence[Units]) -> int | None:
-        """How many days or months these requests take in their order, including this one; None if one never fits."""
-        count, left = min(1, len(requests)), self.left(used)
-        for need in (getattr(one, self.unit) for one in requests):
-            if need > left:
-                count, left = count + 1, self.most - self.fixed
-            if need > left:
-                return None
-            left -= need
-        return count
-
     def require_room(self, period: str, used: Units, wanted: Units, currency: str) -> None:
         """*Errors*: `BudgetStop` when `wanted` does not fit beside what the period has used."""
         have, want = getattr(used, self.unit), getattr(wanted, self.unit)
@@ -125,6 +114,22 @@ class Limits:
         name = f"per_{period}" if unit == "requests" else f"{unit}_per_{period}"
         most, fixed = getattr(self, name), self.flat if period == "month" else Units()
         return [] if most is None else [Cap(f"api.{name}", period, unit, most, getattr(fixed, unit))]
+
+
+def periods_needed(caps: Sequence[tuple[Cap, Units]], requests: Sequence[Units]) -> int | None:
+    """How many days or months these requests take in their order, including this one; None if one never fits.
+
+    `caps`: the limits of a day, or those of a month, each with what counts against it now.
+    """
+    count, left = min(1, len(requests)), [cap.left(used) for cap, used in caps]
+    for one in requests:
+        needs = [getattr(one, cap.unit) for cap, _ in caps]
+        if any(need > rest for need, rest in zip(needs, left, strict=True)):
+            count, left = count + 1, [cap.most - cap.fixed for cap, _ in caps]
+        if any(need > rest for need, rest in zip(needs, left, strict=True)):
+            return None
+        left = [rest - need for need, rest in zip(needs, left, strict=True)]
+    return count
 
 
 def amount(money: int | Decimal) -> str:

@@ -3,12 +3,13 @@
 Everything is copied before the old store loses its id, so an interrupted move can be run again. Where the new location
 already has a store, the two are merged: its answers and standing limits stay, and the requests of both count.
 
-*Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, or when a disk fails.
+*Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, when one goes on to buy into it after
+the move, or when a disk fails.
 """
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
@@ -46,20 +47,28 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
                 (old.root / STORE.file).replace(old.root / MOVED)
 
 
+def require_not_moved(store: LocalStore) -> None:
+    """*Errors*: `ConfigurationError` when the store moved away after this run had begun."""
+    if (store.root / MOVED).exists() and id_at(STORE, store) is None:
+        raise ConfigurationError(
+            f"the store {store.root} was moved while this run went on, so nothing more is bought into it: run again."
+        )
+
+
 def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
     """Copy the reservations of a day or month, behind those that the new store has; each once."""
     if not new.names(folder):
-        for name in old.names(folder):
+        for name in sorted(old.names(folder), key=lambda name: not name.endswith(".json")):  # no end without its start
             _copy(old, new, f"{folder}/{name}")
         return
     log = ReservationLog(new, folder)
-    counted = set(new.read_many(f"{folder}/{name}" for name in new.names(folder)).values())
+    there = new.read_many(f"{folder}/{name}" for name in new.names(folder) if name.endswith(".json"))
+    counted = {content: PurePath(name).stem for name, content in there.items()}
     for reservation in (name.removesuffix(".json") for name in old.names(folder) if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""
-        if content in counted:
-            continue
-        while (taken := log.take(log.taken(), content)) is None:
-            pass
+        taken = counted.get(content)
+        while taken is None:
+            taken = log.take(log.taken(), content)
         for state in SETTLED:
             if (ending := old.read(f"{folder}/{reservation}.{state}")) is not None:
                 log.settle(taken, state, ending)

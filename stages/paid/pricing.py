@@ -19,7 +19,7 @@ from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import ObjectStore
 from stages.paid.answer_store import AnswerStore
-from stages.paid.batches import Batch, packed, per_snapshot
+from stages.paid.batches import Batch, is_packable, packed, per_snapshot
 from stages.paid.model_facts import parse_facts, path_of_facts, read_note
 from stages.paid.records import path_of
 from stages.paid.units import Units
@@ -133,8 +133,10 @@ class Price:
         return sum(self.costs(count), Units())
 
     @property
-    def packed_requests(self) -> int:
-        """Requests with `api.pack: snapshots`."""
+    def packed_requests(self) -> int | None:
+        """Requests with `api.pack: snapshots`; None for questions that are never packed."""
+        if not all(is_packable(batch.questions[0]) for batch in self.batches):
+            return None
         return len(packed(self.batches)) + self.facts
 
     @property

@@ -58,14 +58,14 @@ RUN = "`make run` finishes it, or says in one sentence what prevents it."
 class Price:
     """What the proposal asks and what that costs; `maker` is the local forecaster, if one answers.
 
-    *Units*: questions, and HTTP requests at one per snapshot or packed.
+    *Units*: questions, and HTTP requests at one per snapshot or packed; None for questions that are never packed.
     """
 
     questions: int
     new: int
     missing: int
     requests: int
-    packed_requests: int
+    packed_requests: int | None
     maker: str | None = None
 
     @property
@@ -76,10 +76,8 @@ class Price:
             return f"**0 calls**: {asked}; {as_code(self.maker)} answers on the machine that runs."
         if not self.missing:
             return f"**0 calls**: {asked}; every answer is in the store."
-        return (
-            f"**{count(self.requests, 'call')}** ({self.packed_requests:,} with `api.pack: snapshots`): {asked}; "
-            f"{count(self.missing, 'answer')} must be bought."
-        )
+        packed = "" if self.packed_requests is None else f" ({self.packed_requests:,} with `api.pack: snapshots`)"
+        return f"**{count(self.requests, 'call')}**{packed}: {asked}; {count(self.missing, 'answer')} must be bought."
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """Packing: many snapshots in one request, licensed by a proof, answers kept as if bought alone."""
 
+import json
+import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,10 +11,13 @@ import numpy as np
 import pytest
 
 from stages.errors import BudgetStop, ConfigurationError
+from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid import batches
 from stages.paid.batches import calls_by_session, packed, per_snapshot
 from stages.paid.locks import Attempts
+from stages.paid.model_facts import identity
+from stages.paid.records import path_of
 from tests.support.contexts import ContextFactory, asked, questions, states
 from tests.support.timegpt_server import TimeGPTServer
 
@@ -45,7 +51,7 @@ def test_a_proof_that_is_recorded_costs_nothing(
     assert again.prove_independence(questions(["AAA", "BBB"], range(8)))
     assert server.sent == 2
     assert again.took["calls"] == 0
-    assert "was tested before; nothing is sent" in capsys.readouterr().err
+    assert re.search("was tested before, with question [0-9a-f]{32}; nothing is sent", capsys.readouterr().err)
 
 
 def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_company(
@@ -226,6 +232,58 @@ def test_the_proof_holds_for_one_model_epoch(contexts: ContextFactory, server: T
     contexts.backend().prove_independence(questions(["AAA"], range(2)))
     with pytest.raises(ConfigurationError, match=r"epoch 2027-01"):
         contexts.backend(pack="snapshots").answer([asked("AAA", 5, model_epoch="2027-01")])
+
+
+@pytest.mark.parametrize("changes", [{"hist_exog": ("ret_1m",)}, {"horizon_min": 30}, {"clock": "none"}])
+def test_a_proof_counts_for_questions_of_its_kind_and_others_have_one_of_their_own(
+    changes: dict[str, Any], contexts: ContextFactory, server: TimeGPTServer
+):
+    contexts.backend().prove_independence(questions(["AAA"], range(2)))
+    others = [exogenous(number, **changes) for number in range(4)]
+    told = r"questions of this kind \((20|30) minutes ahead, requests.clock \w+, requests.hist_exog (none|ret_1m)\)"
+    with pytest.raises(ConfigurationError, match=told) as error:
+        contexts.backend(pack="snapshots").answer(others)
+    assert "earlier version" not in str(error.value)
+    assert contexts.backend().prove_independence(others[:2])
+    for kind in (others, questions(["AAA"], range(4))):
+        contexts.backend(pack="snapshots").answer(kind)
+    assert server.sent == 2 + 2 + 2
+
+
+def exogenous(snapshot: int, **changes: Any) -> Asked:
+    """A question whose window has its columns."""
+    one = asked("BBB", snapshot, **changes)
+    window = one.window()
+    columns = np.random.default_rng(1).normal(size=(window.rows, len(one.question.hist_exog)))
+    return Asked(one.question, lambda: replace(window, hist_exog=columns))
+
+
+def test_a_proof_of_an_earlier_version_counts_for_the_kind_of_the_question_it_compared(
+    contexts: ContextFactory, server: TimeGPTServer
+):
+    """It named model, epoch and deployment alone; what it compared is known while that answer is stored."""
+    plain = questions(["AAA"], range(2))
+    contexts.backend().prove_independence(plain)
+    (proof,) = contexts.root.glob("proofs/*")
+    proof.rename(proof.with_name(f"{identity(plain[0].question)}.json"))
+    assert contexts.backend().prove_independence(plain)
+    contexts.backend(pack="snapshots").answer(questions(["AAA"], range(4)))
+    with pytest.raises(ConfigurationError, match=r"does not count, since .* another kind \(20 .*hist_exog none\)"):
+        contexts.backend(pack="snapshots").answer([exogenous(5, hist_exog=("ret_1m",))])
+    compared = json.loads((contexts.root / "proofs" / f"{identity(plain[0].question)}.json").read_bytes())["key"]
+    (contexts.root / path_of(compared)).unlink()
+    with pytest.raises(ConfigurationError, match=f"does not count, since it was made with {compared}, whose answer is"):
+        contexts.backend(pack="snapshots").answer(questions(["BBB"], range(4)))
+    assert server.sent == 3
+
+
+def test_a_short_question_is_compared_and_long_ones_keep_it_company(contexts: ContextFactory, server: TimeGPTServer):
+    """A service may pad what is shorter than the longest of its request."""
+    lengths = [1100, *[1300] * 20, 1500]
+    contexts.backend().prove_independence([asked("AAA", number, rows=rows) for number, rows in enumerate(lengths)])
+    alone, together = (body["series"]["sizes"] for body in server.bodies)
+    assert alone == [1100]
+    assert {1100, 1500} <= set(together)
 
 
 def test_known_futures_are_not_packed(contexts: ContextFactory, server: TimeGPTServer):

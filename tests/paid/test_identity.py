@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -294,6 +295,45 @@ class TestMoving:
             len(contexts.backend().answer([*questions(["AAA", "BBB"], range(3)), *questions(["CCC"], range(4))])) == 10
         )
         assert server.sent == 7
+
+    @pytest.mark.parametrize("others", [0, 1])
+    def test_a_move_that_is_killed_at_any_file_and_repeated_counts_as_one_that_was_not(
+        self, others: int, old: LocalStore, server: TimeGPTServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        create, left = LocalStore.create, [0]
+
+        def mortal(store: LocalStore, name: str, content: bytes, **durable: bool) -> bool:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return create(store, name, content, **durable)
+
+        monkeypatch.setattr(LocalStore, "create", mortal)
+        for killed_at in range(10, 30):
+            left[0] = 10**6
+            one = LocalStore(shutil.copytree(old.root, tmp_path / f"{killed_at}/old"))
+            contexts = ContextFactory(tmp_path / f"{killed_at}/new", server.url)
+            contexts.backend().answer(questions(["CCC"], range(others)))
+            left[0] = killed_at
+            with suppress(KeyboardInterrupt):
+                move_store(one, LocalStore(contexts.root))
+            left[0] = 10**6
+            move_store(one, LocalStore(contexts.root))
+            assert states(contexts) == {"answered": 3 + others}, killed_at
+            contexts.context(tokens_per_day=10**9).ledger.used()
+
+    def test_a_run_that_goes_on_after_the_move_buys_nothing_into_the_old_place(
+        self, old: LocalStore, server: TimeGPTServer
+    ):
+        """It holds no lock before its first request and between two; a store that comes back is bought into again."""
+        there, back = ContextFactory(old.root, server.url), LocalStore(store_root())
+        run = there.backend()
+        move_store(old, back)
+        with pytest.raises(ConfigurationError, match="was moved while this run went on"):
+            run.answer([asked("CCC")])
+        assert server.sent == 3
+        move_store(back, old)
+        assert len(there.backend().answer([asked("CCC")])) == 1
 
     def test_a_store_does_not_move_onto_itself(self, old: LocalStore):
         with pytest.raises(ConfigurationError, match="is already the store of DVC's cache"):

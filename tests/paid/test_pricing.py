@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from hashlib import md5
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,7 +17,7 @@ from stages.paid.model_facts import path_of_facts
 from stages.paid.pricing import fitting, paid_span, price, some_of
 from stages.paid.records import path_of
 from stages.runs.scratch import stages_to_run
-from tests.support.contexts import ContextFactory, questions
+from tests.support.contexts import ContextFactory, asked, questions
 from tests.support.timegpt_server import TimeGPTServer
 
 FIRST = date(2024, 9, 3)
@@ -40,6 +41,12 @@ def test_an_empty_store_misses_everything_and_the_models_facts(tmp_path: Path):
     assert (one.questions, one.local, one.remote, one.missing, one.requests) == (12, 0, 0, 12, 7)
     assert (one.packed_requests, one.span) == (2, None)
     assert one.largest_bytes == 2 * 1100 * 12  # two series of 1100 numbers, at most 12 characters each
+
+
+@pytest.mark.parametrize("changes", [{"futr_exog": ("sin_1",)}, {"options": {"finetune_steps": 5}}])
+def test_no_packed_price_is_told_of_questions_that_are_never_packed(changes: dict[str, Any], tmp_path: Path):
+    one = priced([asked("AAA", number, **changes) for number in range(3)], AnswerStore(LocalStore(tmp_path), None))
+    assert (one.requests, one.packed_requests) == (4, None)
 
 
 def test_the_models_facts_are_paid_for_once_and_only_with_a_question(contexts: ContextFactory, server: TimeGPTServer):

@@ -17,7 +17,7 @@ from stages.errors import BudgetStop, ConfigurationError, DataContractError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
-from stages.paid.limits import Cap
+from stages.paid.limits import Cap, periods_needed
 from stages.paid.moving import move_store
 from stages.paid.pricing import price
 from stages.paid.reservations import DAYS, MONTHS
@@ -217,6 +217,27 @@ def test_a_damaged_reservation_stops_the_limits_that_need_to_read_it_and_no_othe
     assert server.sent == 2
 
 
+@pytest.mark.parametrize("content", [b"{}", b'{"kind": "x"}', b'{"reserved_utc": "2026-11-22T12:00:00"}'])
+def test_a_reservation_without_an_instant_stops_the_limit_of_a_minute(
+    content: bytes, contexts: ContextFactory, clock: Any
+):
+    contexts.backend(clock).answer([asked()])
+    (contexts.root / DAYS / "2026-11-22/0000-0.json").write_bytes(content)
+    with pytest.raises(BudgetStop, match=r"is not readable|does not say when it was made, which api\.per_minute needs"):
+        contexts.backend(clock, per_minute=2).answer([asked("BBB")])
+
+
+def test_a_stamp_of_the_last_request_that_a_kill_cut_short_is_none(
+    contexts: ContextFactory, server: TimeGPTServer, clock: Any
+):
+    contexts.backend(clock).answer([asked()])
+    stamped = (contexts.root / "budget/last_sent").read_bytes()
+    for length in range(len(stamped)):
+        (contexts.root / "budget/last_sent").write_bytes(stamped[:length])
+        contexts.context(clock, cooldown_sec=5.0).ledger.await_turn()
+    assert clock.now().isoformat() == "2026-11-22T12:00:00+00:00"
+
+
 def test_a_store_that_moves_takes_its_months_along(contexts: ContextFactory, tmp_path: Path, clock: Any):
     contexts.backend(clock, per_month=9).answer(questions(["AAA"], range(3)))
     moved = ContextFactory(tmp_path / "new", contexts.url)
@@ -245,13 +266,31 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(contexts: 
     before = contexts.backend().answer(wanted)
     for sings in (True, False):
         server.always(None if sings else "dependent")
-        question, same, difference = contexts.backend().ask_canary(wanted)
-        assert (question.key, same, difference > 1e-4) == (min(before), sings, not sings)
+        found = contexts.backend().ask_canary(wanted)
+        assert (found.question.key, found.is_as_before, found.difference > 1e-4) == (min(before), sings, not sings)
     assert server.sent == 4
     after = AnswerStore(LocalStore(contexts.root), None).get(sorted(before))
     assert {key: after[key].answer().values_bp.tolist() for key in before} == {
         key: one.values_bp.tolist() for key, one in before.items()
     }
+
+
+def test_a_canary_compares_what_was_bought_alone_else_says_that_company_may_be_the_reason(
+    contexts: ContextFactory, server: TimeGPTServer
+):
+    """The stand-in never changes: its answers depend on how many travel, until it proves to be independent."""
+    wanted = questions(["AAA", "BBB"], range(2))
+    server.always("dependent")
+    contexts.backend().answer(wanted)
+    found = contexts.backend().ask_canary(wanted)
+    assert (found.is_as_before, found.others) == (False, 1)
+    alone = max((asked("AAA", number) for number in range(2, 9)), key=lambda one: one.question.key)
+    contexts.backend().answer([alone])
+    found = contexts.backend().ask_canary([*wanted, alone])
+    assert (found.question, found.is_as_before, found.others) == (alone.question, True, 0)
+    server.always(None)
+    contexts.backend().prove_independence(questions(["CCC"], range(3)))
+    assert contexts.backend().ask_canary(wanted).others == 0
 
 
 @pytest.mark.parametrize(
@@ -269,11 +308,22 @@ def test_a_canary_asks_one_stored_question_again_and_keeps_its_answer(contexts: 
 )
 def test_the_plan_says_how_many_days_a_limit_takes(most_of_it: int, used: int, wanted: list[int], periods: int | None):
     cap = Cap("api.tokens_per_day", "day", "tokens", most_of_it)
-    assert cap.periods(Units(input_tokens=used), [Units(input_tokens=each) for each in wanted]) == periods
+    assert periods_needed([(cap, Units(input_tokens=used))], [Units(input_tokens=each) for each in wanted]) == periods
+
+
+def test_limits_of_a_day_count_together():
+    """Three of a day by tokens, three by requests; together the requests of the first day leave no day for two."""
+    caps = [
+        (Cap("api.per_day", "day", "requests", 2), Units()),
+        (Cap("api.tokens_per_day", "day", "tokens", 7), Units()),
+    ]
+    requests = [Units(1, tokens) for tokens in (1, 1, 5, 5, 5)]
+    assert [periods_needed([cap], requests) for cap in caps] == [3, 3]
+    assert periods_needed(caps, requests) == 4
 
 
 def test_what_a_month_costs_before_its_first_request_is_no_room_for_others(contexts: ContextFactory, clock: Any):
     tariff = {"currency": "USD", "per_request": 1, "flat_per_month": 99}
     ((_, _), (cap, used)) = contexts.context(clock, tariff=tariff, money_per_month=102).ledger.used()
-    assert cap.periods(used, [Units(money=Decimal(1))] * 10) == 4
+    assert periods_needed([(cap, used)], [Units(money=Decimal(1))] * 10) == 4
     assert contexts.context(clock, tariff=tariff, money_per_month=99).ledger.used()[1][0].left(used) == 0

@@ -71,6 +71,20 @@ def test_days_on_which_nothing_was_sent_hold_nobody_up(contexts: ContextFactory,
     assert len(contexts.backend(clock).answer([asked()])) == 1
 
 
+def test_a_minute_is_no_longer_for_requests_of_a_clock_that_ran_ahead_within_the_day(
+    contexts: ContextFactory, clock: Any
+):
+    """A clock that is less than a minute ahead, as another machine's may be, still counts."""
+    for ahead_sec, waited_sec in ((5 * 3600, 0), (30, 90)):
+        clock.wait(ahead_sec)
+        contexts.backend(clock, per_minute=2).answer(questions([f"A{ahead_sec}"], range(2)))
+        clock.wait(-ahead_sec)
+        before = clock.now()
+        contexts.backend(clock, per_minute=2).answer([asked(f"B{ahead_sec}")])
+        assert (clock.now() - before).total_seconds() == waited_sec
+        clock.wait(120)
+
+
 def test_a_service_with_another_date_is_told_once(
     contexts: ContextFactory, server: TimeGPTServer, capfd: pytest.CaptureFixture[str]
 ):

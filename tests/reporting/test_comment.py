@@ -36,6 +36,7 @@ def test_both_verdicts_stand_first_and_the_price_before_every_figure():
         ),
         (Price(480, 120, 120, 41, 2), "**41 calls** (2 with `api.pack: snapshots`): 480 questions, 120 of them new"),
         (Price(480, 9, 1, 1, 1), "**1 call** (1 with"),
+        (Price(480, 9, 9, 9, None), "**9 calls**: 480 questions, 9 of them new"),
     ],
 )
 def test_the_price_is_told_in_calls(price, words):
