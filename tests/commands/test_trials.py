@@ -14,7 +14,9 @@ from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.params.study import Study
-from stages.runs.past_runs import log_present_run
+from stages.runs.evidence import STUDY
+from stages.runs.openings import earlier_openings
+from stages.runs.past_runs import MANIFEST, entries_of, log_present_run, present_run
 from stages.runs.trial_log import TrialLog, log_opening, log_study
 from stages.trading.grid import combos
 from stages.trading.identity import strategy_id_of
@@ -261,6 +263,46 @@ def test_tables_beside_params_they_were_not_made_with_are_left_out(project):
     project.run("params")
     assert "beside another params.yaml" in project.run("trials")
     assert log(project).entries() == []
+
+
+def test_a_run_is_logged_with_the_params_it_ran_with_whatever_stands_beside_it_by_now(project):
+    """Neither the book's capital nor the study's name changes a variant, so that such a run is not left out."""
+    recorded_run(project, ["a"], "b", opened="s0", months=())
+    manifest = {"files": []}
+    lock, before = yaml.safe_load(project.text("dvc.lock")), project.params()
+    lock["stages"]["list_source"] = {
+        "params": {"params.yaml": before},
+        "outs": [{"path": MANIFEST, "md5": cached(project, json.dumps(manifest))}, {"path": STUDY, "md5": "1"}],
+    }
+    lock["stages"]["evaluate"]["deps"] = [{"path": STUDY, "md5": "1"}]
+    (project.path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    project.edit("conf/portfolio/default.yaml", "delay_sensitivity_bars: 1", "delay_sensitivity_bars: 3")
+    project.edit("conf/report/default.yaml", "synthetic default", "another name")
+    project.run("params")
+
+    log_present_run()
+
+    entries = log(project).entries()
+    assert {entry.study for entry in entries} == {"synthetic default"}
+    assert [entry.opening for entry in entries if entry.opening] == [strategy_id_of(before, manifest, [])]
+
+    lock["stages"]["list_source"]["outs"][1]["md5"] = "2"  # it ran again, and then the run was stopped
+    (project.path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert (entries_of(present_run()).entries, entries_of(present_run()).unfit) == (set(), 1)
+
+
+def test_commits_that_hold_no_run_of_this_pipeline_are_passed_over(project):
+    """Another pipeline's, an empty params.yaml, and one with the marks of a merge conflict."""
+    kept = project.text("params.yaml")
+    for text in ("train: {rate: 1}\n", "", "<<<<<<< HEAD\nopen_holdout: s1\n=======\n"):
+        (project.path / "params.yaml").write_text(text)
+        (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": {"cmd": text}}}))
+        project.commit()
+    (project.path / "params.yaml").write_text(kept)
+    recorded_run(project, ["a"], "b")
+    project.commit()
+    assert "re-read: 2 runs" in project.run("trials")
+    assert earlier_openings("synthetic") == {}
 
 
 def test_the_log_is_shown_before_an_applied_experiment_stops_the_count(project, capsys):
