@@ -82,7 +82,7 @@ def _show_coverage(found: Found, added: int) -> None:
 
 
 def _state_prior(entries: Sequence[Entry]) -> None:
-    """Write what the log says of this source and study; the variance is never lowered."""
+    """Write what the log says of this source and study; the variance is never lowered, nor what the log forgot."""
     document = yaml.safe_load(to_yaml(compose()))
     study = Study.parse(document)
     family = (study.source.name, study.report.study)
@@ -93,6 +93,12 @@ def _state_prior(entries: Sequence[Entry]) -> None:
     highest = max(spread or 0.0, sweep.prior_sharpe_var or 1.0)
 
     print(f"trials: {prior} variants of this source and study are not in the grid of {len(grid)}.")
+    if (ever := prior_trials(entries, (), family)) < sweep.prior_trials:
+        prior = sweep.prior_trials
+        print(
+            f"trials: the log knows {ever} variants of them in all, fewer than the {prior} counted before, so that count "
+            "stays: entries of another machine, or under another name of the study, are missing here."
+        )
     told = "not known yet" if spread is None else f"{spread:g}"
     print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
     studies = prior_studies(entries, study_id(document), study.source.name, study.forecaster.model)

@@ -147,6 +147,18 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
     assert "say so already" in project.run("trials")
 
 
+def test_a_count_is_not_lowered_by_a_log_that_lost_entries_but_by_a_grid_that_holds_them(project):
+    project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 3")
+    project.run("params")
+    project.commit()
+    recorded_run(project, ["a"], "a")
+    assert "the log knows 1 variants of them in all, fewer than the 3 counted before" in project.run("trials")
+    assert project.params()["sweep"]["prior_trials"] == 3
+
+    recorded_run(project, grid_ids(), "a")
+    assert "sweep.prior_trials = 1 (was: 3)" in project.run("trials")
+
+
 def test_other_studies_of_worth_are_written_as_prior_studies_and_never_forgotten(project):
     here = study_id(project.params())
     for name in ("w00000000001", "w00000000002", here):
