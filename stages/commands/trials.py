@@ -96,8 +96,8 @@ def _state_prior(entries: Sequence[Entry]) -> None:
     if (ever := prior_trials(entries, (), family)) < sweep.prior_trials:
         prior = sweep.prior_trials
         print(
-            f"trials: the log knows {ever} variants of them in all, fewer than the {prior} counted before, so that count "
-            "stays: entries of another machine, or under another name of the study, are missing here."
+            f"trials: the log knows {ever} variants of them in all, fewer than the {prior} counted before, so that "
+            "count stays: entries of another machine, or under another name of the study, are missing here."
         )
     told = "not known yet" if spread is None else f"{spread:g}"
     print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
