@@ -91,6 +91,25 @@ def stale_bar(base: list[Known], replayed: list[Known], instant: datetime) -> Le
     return Leak(base[0].stage, "ts", row["symbol"], row["known_at"], instant, how)
 
 
+def unlike(base: list[Known], written: Iterable[Known]) -> str | None:
+    """The first value that a stage wrote and the replay does not find, as a sentence; None if there is none.
+
+    *Tables*: of each one written the rows and columns that the replay knows too.
+    """
+    for theirs in written:
+        for ours in base:
+            if (ours.stage, ours.key) != (theirs.stage, theirs.key):
+                continue
+            alone = [name for name in ours.rows.columns if name not in theirs.rows.columns]
+            shared = theirs.rows.select(name for name in ours.rows.columns if name not in alone)
+            wrote = shared.join(ours.rows.select(*{*ours.key, *alone}), on=ours.key).select(ours.rows.columns)
+            found = ours.rows.join(wrote, on=ours.key, how="semi")
+            if not found.sort(ours.key).equals(wrote.sort(ours.key)):
+                column, row = _first_difference(wrote, found, ours.key)
+                return f"stage {ours.stage}, column {column}, {row['symbol']} at {_utc(row['known_at'])}"
+    return None
+
+
 def _first_difference(ours: pl.DataFrame, theirs: pl.DataFrame, key: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
     """The column and the row with the earliest `known_at` that differs."""
     alone = pl.concat([ours.join(theirs, on=key, how="anti"), theirs.join(ours, on=key, how="anti")])

@@ -22,11 +22,14 @@ from stages.tables.market import EVERYBODY
 
 Frames = Mapping[str, pl.DataFrame]
 Usable = Mapping[str, tuple[date, ...]]
+BAR = ("symbol", "ts")
 OUTCOME = ["y_bp", "void"]
 FORECAST = ["symbol", "snapshot_utc", "horizon_min", "history_days", "model"]
+ASKED = ["symbol", "snapshot_utc", "history_days"]
 GROUP = ["symbol", "group", "model", "history_days", "horizon_min", "method", "session"]
 WEIGHT = ["session", "horizon_min", "model"]
-DECIDED = [*FORECAST, "method", "decision", "ev_bp", "cost_bp"]
+CORRECTED = [*FORECAST, "method"]
+DECIDED = [*CORRECTED, "decision", "ev_bp", "cost_bp"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def run(replay: Replay, world: World, until: datetime | None = None) -> list[Kno
         if one.failure is not None:
             raise DataContractError(f"{symbol}, check {one.failure.check}: {one.failure.detail}")
     bars = {symbol: one.bars for symbol, one in checked.items()}
-    days = _stacked({symbol: one.days for symbol, one in checked.items()}).select(
+    days = stacked({symbol: one.days for symbol, one in checked.items()}).select(
         "symbol", "session", dropped=pl.col("verdict") == "fail"
     )
     usable = {
@@ -84,29 +87,29 @@ def run(replay: Replay, world: World, until: datetime | None = None) -> list[Kno
     return [
         bars_known(checked),
         Known("check_data", ("symbol", "session"), days.join(over, on="session")),
-        Known("build_features", ("symbol", "ts"), _stacked(features)),
-        _known("build_requests", [*FORECAST[:2], "history_days"], schedule.with_columns(known_at=at_snapshot)),
+        Known("build_features", BAR, stacked(features)),
+        _known("build_requests", ASKED, schedule.with_columns(known_at=at_snapshot)),
         _known("forecast", FORECAST, quantiles.with_columns(known_at=at_snapshot)),
         _known("forecast_free", FORECAST, free_quantiles.with_columns(known_at=at_snapshot)),
         _known("calibrate", GROUP, offsets.select(*GROUP, *OFFSETS, "n_cal").join(over, on="session")),
-        _known("calibrate", [*FORECAST, "method"], calibrated.drop(OUTCOME).with_columns(known_at=at_snapshot)),
+        _known("calibrate", CORRECTED, calibrated.drop(OUTCOME).with_columns(known_at=at_snapshot)),
         _known("calibrate", WEIGHT, weights.join(first_asked, on="session").with_columns(symbol=pl.lit(EVERYBODY))),
-        _known("calibrate", [*FORECAST, "method"], free.drop(OUTCOME).with_columns(known_at=at_snapshot)),
+        _known("calibrate", CORRECTED, free.drop(OUTCOME).with_columns(known_at=at_snapshot)),
         _known("calibrate", FORECAST[:3], outcomes.join(over, on="session")),
-        _known("backtest", [*FORECAST, "method"], signals.select(DECIDED).with_columns(
+        _known("backtest", CORRECTED, signals.select(DECIDED).with_columns(
             known_at=at_snapshot + pl.duration(minutes=replay.wait_min))),
     ]  # fmt: skip
 
 
 def bars_known(checked: Mapping[str, Checked]) -> Known:
     """The bars that the gate writes."""
-    return Known("check_data", ("symbol", "ts"), _stacked({symbol: one.bars for symbol, one in checked.items()}))
+    return Known("check_data", BAR, stacked({symbol: one.bars for symbol, one in checked.items()}))
 
 
 def _known(stage: str, key: list[str], rows: pl.DataFrame) -> Known:
     return Known(stage, tuple(key), rows.sort(key))
 
 
-def _stacked(frames: Frames) -> pl.DataFrame:
+def stacked(frames: Frames) -> pl.DataFrame:
     """Frames of all symbols as one, with a `symbol` column."""
     return pl.concat(frame.select(pl.lit(symbol).alias("symbol"), pl.all()) for symbol, frame in sorted(frames.items()))

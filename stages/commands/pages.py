@@ -16,6 +16,7 @@ from stages.commands.panels import openings, revisions, spend, trials
 from stages.configuration.compose import differences
 from stages.errors import ConfigurationError
 from stages.fetching.listing_history import relisted
+from stages.io.dvc_internals import commit_of
 from stages.io.files import write_text
 from stages.io.run_record import read_record
 from stages.io.settings import PARAMS, parse_yaml, read_params
@@ -24,8 +25,6 @@ from stages.paid.budget_report import calls_of, runs_of
 from stages.paid.door import ledger_anywhere
 from stages.params.api import ApiParams
 from stages.params.report import ReportParams
-from stages.params.section import parse
-from stages.params.source import SourceParams
 from stages.report import FILES, LATER
 from stages.reporting.compare import render_pair
 from stages.reporting.elements import Section
@@ -59,9 +58,7 @@ def named(run: str) -> str:
         changed = git("status", "--porcelain", "--untracked-files=no")
         more = ", with changes that are in no commit" if changed else ""
         return f"Run `{run}`, on commit {git('rev-parse', '--short=10', 'HEAD').strip()}{more}."
-    experiments = git("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{run}").split()
-    commit = experiments[0] if experiments else f"{run}^{{commit}}"
-    return f"Run `{run}`, commit {git('rev-parse', '--short=10', commit).strip()}."
+    return f"Run `{run}`, commit {commit_of(run)[:10]}."
 
 
 def read_run(name: str) -> Record:
@@ -93,14 +90,14 @@ def shown(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def panels(record: Record) -> list[Section]:
     """What the ledger, the trial log, `make null` and git's history say of this run's study today."""
-    api, source = read_params(ApiParams), parse(SourceParams, dict(record.config))
+    api, source, study = read_params(ApiParams), record.config["source"]["name"], record.config["report"]["study"]
     objects, log = ledger_anywhere(api).objects, open_log(api)
     luck = kept_luck(record.oos["strategy_id"])
     return [
         spend(runs_of(objects), calls_of(objects)),
-        trials(log.entries(), (source.name, record.config["report"]["study"]), luck),
-        openings(source.name, openings_of(source.name)),
-        revisions(source.name, relisted(source)),
+        trials(log.entries(), (source, study), luck),
+        openings(source, openings_of(source)),
+        revisions(source, relisted(source)),
     ]
 
 

@@ -84,7 +84,7 @@ def _show_coverage(found: Found, added: int) -> None:
 def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
     """Write what the log says of this source and study.
 
-    The variance is never lowered, nor the number of variants where tables are missing that may hold more of them.
+    The variance is never lowered, nor the number of variants where the log may lack some.
     """
     document = yaml.safe_load(to_yaml(compose()))
     study = Study.parse(document)
@@ -96,10 +96,14 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
     highest = max(spread or 0.0, sweep.prior_sharpe_var or 1.0)
 
     print(f"trials: {prior} variants of this source and study are not in the grid of {len(grid)}.")
-    told = "not known yet" if spread is None else f"{spread:g}"
-    if may_lack_some and prior < sweep.prior_trials:
-        print(f"trials: the missing tables may hold more, so sweep.prior_trials stays {sweep.prior_trials}.")
+    ever = prior_trials(entries, (), family)
+    if prior < sweep.prior_trials and (may_lack_some or ever < sweep.prior_trials):
+        print(
+            f"trials: sweep.prior_trials stays {sweep.prior_trials}: the log, which knows {ever} of them in all, may "
+            "lack some (missing tables, entries of another machine, another name of the study)."
+        )
         prior = sweep.prior_trials
+    told = "not known yet" if spread is None else f"{spread:g}"
     print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
     studies = prior_studies(entries, study_id(document), study.source.name, study.forecaster.model)
     others = "study" if studies == 1 else "studies"

@@ -14,7 +14,7 @@ import polars as pl
 
 from stages.fetching.bars import parts_in
 from stages.fetching.files import kept
-from stages.fetching.listing import listing_path
+from stages.fetching.listing import LISTINGS
 from stages.io.files import read_frame, read_json
 from stages.io.workspace import git
 from stages.params.source import SourceParams
@@ -32,11 +32,10 @@ class Relisted:
     changes: Changes
 
 
-def relisted(source: SourceParams) -> list[Relisted]:
-    """Every change of this branch's listing that touched a file, after the first; oldest first, the workspace last."""
-    path = listing_path(source)
+def relisted(source: str) -> list[Relisted]:
+    """Every later listing of a source on this branch that changed a file; oldest first, the workspace last."""
     steps, before = [], None
-    for commit, day, text in _versions(path):
+    for commit, day, text in _versions(LISTINGS / f"{source}.json"):
         after: list[dict[str, Any]] = json.loads(text)["files"]
         if before is not None:
             steps.append(Relisted(commit, day, changes(before, after)))

@@ -54,24 +54,42 @@ def gcs_arguments(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(kind(**config).fs_args)
 
 
+def commit_of(run: str) -> str:
+    """The commit of a commit's name, a branch or an experiment; of experiments with one name, of that on this commit.
+
+    Uses `dvc.scm.SCM` with `iter_refs` and `get_ref`, `dvc.scm.resolve_rev`, and the exception `dvc.scm.RevError`.
+    *Errors*: `ConfigurationError` when there is no such run, or several and none on this commit.
+    """
+    from dvc.scm import SCM, RevError, resolve_rev
+
+    git = SCM(".")
+    try:
+        return str(resolve_rev(git, run))
+    except (RevError, ValueError):
+        found = [git.get_ref(ref)[:10] for ref in git.iter_refs("refs/exps/") if ref.endswith(f"/{run}")]
+    if found:
+        raise ConfigurationError(
+            f"{len(found)} experiments are called {run!r}, and none of them is on the present commit: name one by its "
+            f"own commit, {' or '.join(found)}."
+        )
+    raise ConfigurationError(f"there is no run {run!r}: `make show` lists the experiments.")
+
+
 def copy_from_run(run: str, paths: Iterable[Path], folder: Path) -> None:
     """Copy files of a commit, branch or experiment to `folder`, from git, DVC's cache or its remote.
 
-    Uses `dvc.api.DVCFileSystem`, and the exceptions `dvc.scm.RevError` and `dvc.exceptions.DvcException`.
+    Uses `dvc.api.DVCFileSystem` and the exception `dvc.exceptions.DvcException`.
     *Errors*: `ConfigurationError` when there is no such run, or a file cannot be found.
     """
     from dvc.api import DVCFileSystem  # 1.2 s
     from dvc.exceptions import DvcException
-    from dvc.scm import RevError
 
-    files = DVCFileSystem(rev=run)
+    files = DVCFileSystem(rev=commit_of(run))
     for path in paths:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             files.get(path.as_posix(), str(target), recursive=files.isdir(path.as_posix()))
-        except (RevError, ValueError):
-            raise ConfigurationError(f"there is no run {run!r}: `make show` lists the experiments.") from None
         except (OSError, DvcException) as error:
             raise ConfigurationError(
                 f"{path} of run {run!r} cannot be fetched ({error}): run `dvc fetch`, or run it again."

@@ -43,6 +43,16 @@ def parse_yaml(text: str) -> Any:
     return yaml.load(text, COMPILED)  # noqa: S506  # both loaders are safe
 
 
+def sections_in(text: str) -> dict[str, Any]:
+    """The sections of a params.yaml as some commit holds it; none where it is no such file."""
+    try:
+        document = parse_yaml(text)
+    except yaml.YAMLError:  # for instance with the marks of a merge conflict
+        return {}
+    sections = document.items() if isinstance(document, dict) else ()
+    return {name: section for name, section in sections if isinstance(section, dict)}
+
+
 class _Yaml12(COMPILED):  # type: ignore[misc]
     """YAML 1.2: a time needs no quotes, and `on` is a word."""
 

@@ -1,16 +1,18 @@
 """Earlier openings of the holdout.
 
 Openings are commits of params.yaml, so git records them: an id that was ever committed in `split.open_holdout` with the
-same source counts, even if it was removed later, on any branch or experiment. An opening of one month is named
-`<strategy id> for <month>`.
+same source counts, even if it was removed later, on any branch or experiment, merged ones included. An opening of one
+month is named `<strategy id> for <month>`.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from stages.io.settings import PARAMS, parse_yaml
+from stages.io.settings import PARAMS, sections_in
 from stages.io.workspace import git
 from stages.runs.trial_log import logged_openings
+
+OPENED = r"open_holdout:|^ +'?[0-9]{4}-[0-9]{2}'?:"  # the key, and one line a month below it
 
 
 def openings_of(source: str) -> dict[str, str]:
@@ -25,9 +27,16 @@ def openings_of(source: str) -> dict[str, str]:
 
 def earlier_openings(source: str) -> dict[str, str]:
     """Opening -> the commit that first opened the holdout of `source` with it, oldest first."""
-    changed = git("log", "--all", "--reverse", "--topo-order", "--format=%H", "-Gopen_holdout:", "--", str(PARAMS))
+    every = (
+        "--all",
+        "--full-history",
+        "-m",
+        "--reverse",
+        "--topo-order",
+    )  # what a merge discards was seen all the same
+    changed = git("log", *every, "--format=%H", f"-G{OPENED}", "--", str(PARAMS))
     openings: dict[str, str] = {}
-    for commit in changed.split():
+    for commit in dict.fromkeys(changed.split()):
         document = _params_at(commit)
         if document.get("source", {}).get("name") == source:
             for name in _opened_by(document.get("split", {}).get("open_holdout")):
@@ -48,5 +57,4 @@ def _named(name: str, month: str | None) -> str:
 def _params_at(commit: str) -> dict[str, Any]:
     if not git("ls-tree", commit, "--", str(PARAMS)):
         return {}
-    document: dict[str, Any] = parse_yaml(git("show", f"{commit}:./{PARAMS}"))
-    return document
+    return sections_in(git("show", f"{commit}:./{PARAMS}"))

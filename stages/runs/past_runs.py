@@ -12,19 +12,19 @@ import csv
 import io
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from stages.io.content import LOCK, file_hash
 from stages.io.dvc_internals import copy_from_run
-from stages.io.settings import PARAMS, read_params
+from stages.io.settings import PARAMS, read_params, sections_in
 from stages.io.workspace import cached, git
 from stages.params.api import ApiParams
-from stages.runs.evidence import Run, parse_run, read_run, require_fetched
+from stages.runs.evidence import STUDY, Run, parse_run, read_run, require_fetched
 from stages.runs.trial_log import open_log
 from stages.trading.identity import strategy_id_of
-from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, judged_worth, opened
+from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, judged_worth, names_trials, opened
 
 
 def fetch_run(name: str, files: Mapping[str, Path], folder: Path, later: Container[str] = ()) -> dict[str, Path]:
@@ -46,6 +46,7 @@ COMBOS = {"sweep": "artifacts/sweep/ranking.csv", "backtest": "artifacts/backtes
 VERDICT = "artifacts/evaluate/oos.json"
 WORTH = "artifacts/judge_worth/worth.json"
 MANIFEST = "artifacts/list_source/manifest.json"
+RECORD_SECTIONS = ("report", "evaluate", "list_source")  # in runs of today only the last
 AFTER_THE_VARIANTS = {"evaluate", "judge_worth", "report"}
 
 
@@ -77,14 +78,17 @@ def log_present_run() -> None:
 
 
 def recorded_runs() -> Iterator[Run]:
-    """Every different run that a commit of any branch, tag or experiment records, oldest first."""
+    """Every different run of this pipeline that a commit of any branch, tag or experiment records, oldest first."""
     seen = set()
     for commit in reversed(git("rev-list", "--all", "--full-history", "--", str(LOCK)).split()):
         listed = git("ls-tree", commit, "--", str(PARAMS), str(LOCK)).splitlines()
         blobs = tuple(line.split()[2] for line in sorted(listed, key=lambda line: line.split("\t")[1], reverse=True))
         if len(blobs) == 2 and blobs not in seen:
             seen.add(blobs)
-            yield parse_run(*(git("cat-file", "blob", blob) for blob in blobs))
+            params, lock = (git("cat-file", "blob", blob) for blob in blobs)
+            run = Run(sections_in(params), parse_run("", lock).stages)
+            if names_trials(run.params):
+                yield run
 
 
 def entries_of(runs: Iterable[Run]) -> Found:
@@ -92,9 +96,10 @@ def entries_of(runs: Iterable[Run]) -> Found:
     found = Found()
     for run in runs:
         found.runs += 1
-        if run.other_params(set(run.stages) - AFTER_THE_VARIANTS):
+        if _is_mixed(run):
             found.unfit += 1
             continue
+        run = replace(run, params=_with_recorded(run))
         found.contexts |= dict.fromkeys(earlier_contexts_of(run.params), context_of(run.params))
         for stage, path in COMBOS.items():
             content = _content(run, stage, path, found)
@@ -109,6 +114,21 @@ def entries_of(runs: Iterable[Run]) -> Found:
         if verdict is not None:
             _add_openings(json.loads(verdict), run, found)
     return found
+
+
+def _is_mixed(run: Run) -> bool:
+    """Whether its variants were made with other params than stand beside it, or its last stages with another study."""
+    listed = [one for stage in run.stages for kind in ("deps", "outs") for one in run.listed(stage, kind)]
+    studies = {one["md5"] for one in listed if one["path"] == STUDY}
+    return len(studies) > 1 or bool(run.other_params(set(run.stages) - AFTER_THE_VARIANTS))
+
+
+def _with_recorded(run: Run) -> dict[str, Any]:
+    """Its params as it recorded them: a section on which no variant depends may stand otherwise beside it by now."""
+    recorded: dict[str, Any] = {}
+    for stage in RECORD_SECTIONS:
+        recorded |= run.stages.get(stage, {}).get("params", {}).get(str(PARAMS), {})
+    return {name: recorded.get(name, section) for name, section in run.params.items()}
 
 
 def _add_openings(oos: Mapping[str, Any], run: Run, found: Found) -> None:

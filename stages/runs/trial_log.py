@@ -56,26 +56,27 @@ class TrialLog:
 
     def entries(self) -> list[Entry]:
         """Every sound local entry, in the order of their names."""
-        names = [f"{FOLDER}/{name}" for name in self.local.names(FOLDER)]
-        found = ((name, self.local.read(name)) for name in names)
-        return [entry for name, content in found if content and (entry := _decode(name, content))]
+        return [entry for name, content in self._here().items() if (entry := _decode(name, content))]
+
+    def _here(self) -> dict[str, bytes]:
+        return self.local.read_many(f"{FOLDER}/{name}" for name in self.local.names(FOLDER))
 
     def exchange(self) -> None:
-        """Synchronise local store and remote: afterwards each holds all entries of both."""
+        """Synchronise local store and remote: afterwards each holds all sound entries of both."""
         if self.remote is None:
             return
-        here = set(self.local.names(FOLDER))
+        here = {name: content for name, content in self._here().items() if _name(content) == name}
         try:
-            there = set(self.remote.names(FOLDER))
-            fetched = self.remote.read_many([f"{FOLDER}/{name}" for name in sorted(there - here)])
+            there = {f"{FOLDER}/{name}" for name in self.remote.names(FOLDER)}
+            fetched = self.remote.read_many(sorted(there - here.keys()))
         except OSError as error:
             self._lost(error)
             return
         for name, content in fetched.items():
-            if _decode(name, content):
-                self.local.create(name, content)
-        for name in sorted(here - there):
-            self._share(f"{FOLDER}/{name}", self.local.read(f"{FOLDER}/{name}") or b"")
+            if _decode(name, content) and not self.local.create(name, content):
+                self.local.replace(name, content)  # damaged here
+        for name in sorted(here.keys() - there):
+            self._share(name, here[name])
 
     def _share(self, name: str, content: bytes) -> None:
         if self.remote is None:

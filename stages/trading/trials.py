@@ -95,6 +95,11 @@ def judged_worth(params: Params, study_id: str, sessions: int) -> Entry:
     return Entry(source, params["report"]["study"], sessions=sessions, worth=study_id, forecaster=model)
 
 
+def names_trials(params: Params) -> bool:
+    """Whether a params.yaml states all that an entry names; a repository may also hold runs of other pipelines."""
+    return {*UPSTREAM, *LEFT_OUT, "report"} <= params.keys()
+
+
 def context_of(params: Params) -> str:
     """A digest of all params upstream of the rule, without the asked span and what a combo's id covers already."""
     upstream = _upstream(params, LEFT_OUT)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_type_hints
 
+from stages.io import dated_files
 from stages.params.section import Section
 from stages.params.study import StageStudy, Study
 from tests.architecture.dependencies import ROOT, artifact_paths, code_deps, code_files, declared, load_dvc_yaml
@@ -21,6 +22,12 @@ READS_THE_HOLDOUT = {"evaluate", "report"}
 KEEPS_ANSWERS = {
     "answer_store", "command", "identity", "locks", "program_door", "records", "reservations", "shared_answers",
 }  # fmt: skip
+LISTS = {
+    "read_listing": "conf/manifests/${source.name}.json",
+    "read_events": "conf/events/${features.events}.csv",
+    "read_halts": "conf/halts/${quality.halts}.csv",
+    "read_actions": "conf/corporate_actions/${quality.corporate_actions}.csv",
+}
 UNSEALED = (
     "artifacts/calibrate/",
     "artifacts/check_data/bars",
@@ -103,6 +110,19 @@ def ancestors(stage: str) -> set[str]:
 
 def test_the_script_names_exactly_the_files_that_are_declared():
     assert wrong(artifact_paths, lambda stage: set(deps_of(stage, "artifacts/")) | outs_of(stage)) == {}
+
+
+def lists_read(stage: str) -> set[str]:
+    """The files of conf/ that the script reads."""
+    calls = (
+        node for node in ast.walk(ast.parse((ROOT / f"stages/{stage}.py").read_text())) if isinstance(node, ast.Call)
+    )
+    return {LISTS[name] for call in calls if (name := getattr(call.func, "id", "")) in LISTS}
+
+
+def test_an_edited_list_of_conf_runs_the_stage_that_reads_it():
+    assert wrong(lists_read, lambda stage: set(deps_of(stage, "conf/"))) == {}
+    assert {name for name in vars(dated_files) if name.startswith("read_")} <= set(LISTS)
 
 
 def test_outputs_lie_in_the_folder_of_their_author():

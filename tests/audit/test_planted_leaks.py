@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from stages.audit.audit import unlike
 from stages.audit.replay import Frames
 from stages.errors import DataContractError
 from stages.params.quality import QualityParams
@@ -202,6 +203,19 @@ def test_a_selection_on_the_whole_record_is_caught():
         return HONEST.decide(bars, calibrated).with_columns(pl.col("ev_bp") + best)
 
     assert "stage backtest, column ev_bp" in caught(decide=decide)
+
+
+def test_a_stage_that_wrote_another_value_than_its_replay_finds_is_named():
+    """What a stage does beside the replayed functions moves no replay, so only its output can tell."""
+    base = unchanged().base
+    written = [replace(one, rows=one.rows.drop("known_at").reverse()) for one in base]  # a file tells no such instant
+    assert unlike(base, written) is None
+
+    offsets = next(one for one in written if "offset_q05" in one.rows.columns)
+    last = pl.int_range(pl.len()) == pl.len() - 1
+    leaking = pl.when(last).then(pl.col("offset_q05").fill_null(0.0) + 1.0).otherwise("offset_q05")
+    written[written.index(offsets)] = replace(offsets, rows=offsets.rows.with_columns(leaking.alias("offset_q05")))
+    assert (unlike(base, written) or "").startswith("stage calibrate, column offset_q05, NULL at 2024-1")
 
 
 def test_the_first_stage_that_leaks_is_named_and_its_earliest_instant():

@@ -5,6 +5,7 @@ import pytest
 from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, GateNotMet
 from stages.params.study import Study
+from stages.runs.openings import openings_of
 from stages.trading.identity import strategy_id
 
 MANIFEST = {"files": []}
@@ -63,6 +64,22 @@ def test_earlier_openings_are_named_with_their_commits_also_from_experiments_and
     assert f"before this one: 2. Strategies: {first} (commit {opened}), s00000000abc (commit {experiment})" in said
 
 
+def test_an_opening_on_a_branch_that_took_it_back_before_it_was_merged_counts(project):
+    first = judge(project)
+    project.git("checkout", "-q", "-b", "aside")
+    project.run("open-holdout")
+    opened = project.commit()
+    project.git("revert", "--no-edit", "HEAD")
+    project.git("checkout", "-q", "-")
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    project.run("params")
+    project.commit()
+    project.git("merge", "-q", "--no-ff", "--no-edit", "aside")
+    project.git("branch", "-q", "-D", "aside")
+    judge(project)
+    assert f"before this one: 1. Strategies: {first} (commit {opened})" in project.run("open-holdout")
+
+
 def test_openings_of_another_source_do_not_count(project):
     judge(project)
     project.run("open-holdout")
@@ -119,6 +136,8 @@ def test_months_are_opened_one_by_one_each_on_the_record(project):
     assert f"before this one: 1. Strategies: {name} for 2025-02 (commit {opened})" in said
     assert project.params()["split"]["open_holdout"] == {"2025-02": name, "2025-03": name}
     project.run("params", "--check")
+    both = {f"{name} for 2025-02": f"commit {opened}", f"{name} for 2025-03": f"commit {project.commit()}"}
+    assert openings_of("synthetic") == both
 
 
 def test_without_a_month_everything_is_opened_and_then_every_month_is_open_already(project):

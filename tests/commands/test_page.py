@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from stages.commands import pages
-from stages.commands.pages import named, shown
+from stages.commands.pages import named, panels, shown
+from stages.errors import ConfigurationError
+from stages.io.dvc_internals import commit_of
 
 
 def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):
@@ -16,6 +18,12 @@ def test_a_run_older_than_a_key_of_the_report_is_shown_as_today(project):
     assert found["report"] == today["report"] | {"study": "the first one", "fan_days": 1}
     assert "api" not in found
     assert {name: found[name] for name in ("rules", "gates")} == {name: today[name] for name in ("rules", "gates")}
+
+
+def test_what_is_told_beside_a_run_of_the_past_asks_for_no_key_that_came_later(project):
+    config = {"source": {"name": "mine"}, "report": {"study": "the first one"}}
+    told = panels(SimpleNamespace(config=config, oos={"strategy_id": "s0"}))
+    assert [section.id for section in told] == ["spend", "trials", "openings", "revisions"]
 
 
 @pytest.fixture
@@ -38,6 +46,27 @@ def test_a_run_is_named_with_its_commit_and_the_workspace_with_what_no_commit_ho
     assert named("workspace") == f"Run `workspace`, on commit {commit}."
     (path / "params.yaml").write_text("one: 2\n")
     assert named("workspace") == f"Run `workspace`, on commit {commit}, with changes that are in no commit."
+
+
+def test_of_experiments_with_one_name_the_one_on_this_commit_is_named_or_all_are(repository):
+    """An experiment is shown by the name it has, so the page must not tell the commit of its namesake."""
+    _, first = repository
+
+    def commit() -> str:
+        identity = ["-c", "user.email=test@example.org", "-c", "user.name=test"]
+        subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "later"], check=True)
+        return commit_of("HEAD")
+
+    second = commit()
+    for base, made in (("0" * 40, commit_of("HEAD~1")), (second, second)):
+        subprocess.run(["git", "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/wider", made], check=True)
+    assert named("wider") == f"Run `wider`, commit {second[:10]}."
+
+    commit()
+    with pytest.raises(ConfigurationError, match=r"3 experiments are called 'wider', .* by its own commit") as told:
+        named("wider")
+    assert first in str(told.value)
+    assert second[:10] in str(told.value)
 
 
 def test_open_shows_what_was_written_or_says_where_it_lies(repository, monkeypatch, capsys):

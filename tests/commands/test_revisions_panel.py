@@ -20,7 +20,7 @@ def listing(project, **md5: str) -> None:
 
 def panel(project):
     study = Study.parse(compose(Path("conf"), ["source=parquet", "universe=us_equity", "costs=us_equity"]))
-    return revisions(study.source.name, relisted(study.source))
+    return revisions(study.source.name, relisted(study.source.name))
 
 
 def test_a_source_that_was_listed_once_has_no_revisions(project):

@@ -14,7 +14,9 @@ from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.params.study import Study
-from stages.runs.past_runs import log_present_run
+from stages.runs.evidence import STUDY
+from stages.runs.openings import earlier_openings
+from stages.runs.past_runs import MANIFEST, entries_of, log_present_run, present_run
 from stages.runs.trial_log import TrialLog, log_opening, log_study
 from stages.trading.grid import combos
 from stages.trading.identity import strategy_id_of
@@ -145,6 +147,24 @@ def test_variants_outside_the_grid_are_written_as_prior_trials_and_the_grid_itse
     assert "say so already" in project.run("trials")
 
 
+def test_a_count_is_lowered_by_a_grid_that_holds_what_was_counted_and_not_where_the_log_may_lack_entries(project):
+    project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 3")
+    project.run("params")
+    project.commit()
+    recorded_run(project, ["a"], "a")
+    assert "sweep.prior_trials stays 3: the log, which knows 1 of them in all, may lack some" in project.run("trials")
+    assert project.params()["sweep"]["prior_trials"] == 3
+
+    grid = grid_ids()
+    gone = recorded_run(project, grid, "a")[STATED]
+    table = project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]
+    table.rename(table.with_suffix(".away"))
+    assert f"stays 3: the log, which knows {len(grid) + 1} of them in all" in project.run("trials")
+
+    table.with_suffix(".away").rename(table)
+    assert "sweep.prior_trials = 1 (was: 3)" in project.run("trials")
+
+
 def test_other_studies_of_worth_are_written_as_prior_studies_and_never_forgotten(project):
     here = study_id(project.params())
     for name in ("w00000000001", "w00000000002", here):
@@ -247,19 +267,6 @@ def test_tables_that_are_gone_are_told(project):
     assert variants(project) == {"b"}
 
 
-@pytest.mark.parametrize(("missing", "prior"), [(True, 50), (False, 2)])
-def test_a_number_of_trials_falls_only_where_no_table_is_missing(project, missing, prior):
-    """A fresh clone holds the committed number, and no log."""
-    digests = recorded_run(project, ["a", "b"], "c" if missing else "b")
-    project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 50")
-    project.run("params")
-    if missing:
-        gone = digests[RANKING]
-        (project.path / ".dvc/cache/files/md5" / gone[:2] / gone[2:]).unlink()
-    assert ("sweep.prior_trials stays 50" in project.run("trials")) is missing
-    assert project.params()["sweep"]["prior_trials"] == prior
-
-
 def test_a_table_whose_copy_was_changed_is_not_believed(project):
     digests = recorded_run(project, ["a"], "b")
     swept = digests[RANKING]
@@ -274,6 +281,46 @@ def test_tables_beside_params_they_were_not_made_with_are_left_out(project):
     project.run("params")
     assert "beside another params.yaml" in project.run("trials")
     assert log(project).entries() == []
+
+
+def test_a_run_is_logged_with_the_params_it_ran_with_whatever_stands_beside_it_by_now(project):
+    """Neither the book's capital nor the study's name changes a variant, so that such a run is not left out."""
+    recorded_run(project, ["a"], "b", opened="s0", months=())
+    manifest = {"files": []}
+    lock, before = yaml.safe_load(project.text("dvc.lock")), project.params()
+    lock["stages"]["list_source"] = {
+        "params": {"params.yaml": before},
+        "outs": [{"path": MANIFEST, "md5": cached(project, json.dumps(manifest))}, {"path": STUDY, "md5": "1"}],
+    }
+    lock["stages"]["evaluate"]["deps"] = [{"path": STUDY, "md5": "1"}]
+    (project.path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    project.edit("conf/portfolio/default.yaml", "delay_sensitivity_bars: 1", "delay_sensitivity_bars: 3")
+    project.edit("conf/report/default.yaml", "synthetic default", "another name")
+    project.run("params")
+
+    log_present_run()
+
+    entries = log(project).entries()
+    assert {entry.study for entry in entries} == {"synthetic default"}
+    assert [entry.opening for entry in entries if entry.opening] == [strategy_id_of(before, manifest, [])]
+
+    lock["stages"]["list_source"]["outs"][1]["md5"] = "2"  # it ran again, and then the run was stopped
+    (project.path / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert (entries_of(present_run()).entries, entries_of(present_run()).unfit) == (set(), 1)
+
+
+def test_commits_that_hold_no_run_of_this_pipeline_are_passed_over(project):
+    """Another pipeline's, an empty params.yaml, and one with the marks of a merge conflict."""
+    kept = project.text("params.yaml")
+    for text in ("train: {rate: 1}\n", "", "<<<<<<< HEAD\nopen_holdout: s1\n=======\n"):
+        (project.path / "params.yaml").write_text(text)
+        (project.path / "dvc.lock").write_text(yaml.safe_dump({"stages": {"train": {"cmd": text}}}))
+        project.commit()
+    (project.path / "params.yaml").write_text(kept)
+    recorded_run(project, ["a"], "b")
+    project.commit()
+    assert "re-read: 2 runs" in project.run("trials")
+    assert earlier_openings("synthetic") == {}
 
 
 def test_the_log_is_shown_before_an_applied_experiment_stops_the_count(project, capsys):

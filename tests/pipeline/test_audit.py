@@ -7,6 +7,7 @@ import pytest
 from tests.support.programs import run_module
 
 STOOD = r"^2 instants, ([1-9]\d*) questions, 0 keys moved; \d{4,} rows of the past equal"
+BESIDE = """sed -i '/known = with_outcomes/s/$/.with_columns(pl.col("q95") + 1)/' stages/calibration/by_horizon.py"""
 AHEAD = (
     """sed -i 's/return lambda _: pl.col("r")/return lambda _: pl.col("r").shift(-1)/' stages/features/formulas.py"""
 )
@@ -28,6 +29,17 @@ def test_a_feature_edited_to_look_one_minute_ahead_is_named_with_exit_code_2(sma
 
     told = small.sh("python -m stages audit --instants 2", code=2)
     assert "the past moved: stage build_features, column ret_1m, " in told
+
+
+@pytest.mark.journey
+def test_what_a_stage_does_beside_the_replayed_functions_is_named_with_exit_code_2(small):
+    small.sh(BESIDE)
+    assert 'col("q95") + 1' in small.text("stages/calibration/by_horizon.py")
+    small.sh("dvc repro")
+
+    told = small.sh("python -m stages audit --instants 2", code=2)
+    assert "error stage calibrate, column " in told
+    assert "artifacts/ holds another value than the audited code finds" in told
 
 
 def test_params_that_did_not_make_the_artifacts_are_not_audited(default_run, tmp_path):

@@ -103,6 +103,25 @@ def test_what_one_machine_tried_counts_on_the_other(tmp_path: Path):
     assert set(here.entries()) == set(there.entries()) == {entry("a"), entry("b")}
 
 
+@pytest.mark.parametrize("kept", [0, 20])
+def test_a_damaged_entry_is_never_shared_and_comes_back_from_the_remote(tmp_path: Path, kept: int, capsys):
+    """Else it would take the name of the sound one, for every machine and for good."""
+    shared, here = LocalStore(tmp_path / "shared"), TrialLog(LocalStore(tmp_path / "here"), None)
+    here.add(entry("a"))
+    (damaged,) = (tmp_path / "here/trials").glob("*.json")
+    sound = damaged.read_bytes()
+    damaged.write_bytes(sound[:kept])
+    assert here.entries() == []
+    assert "is damaged: it does not count" in capsys.readouterr().err
+
+    TrialLog(here.local, shared).exchange()
+    assert files(tmp_path / "shared") == []
+
+    TrialLog(LocalStore(tmp_path / "there"), shared).add(entry("a"))
+    TrialLog(here.local, shared).exchange()
+    assert damaged.read_bytes() == sound
+
+
 class Gone(LocalStore):
     """A remote that does not answer."""
 
