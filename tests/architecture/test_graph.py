@@ -105,6 +105,21 @@ def test_the_script_names_exactly_the_files_that_are_declared():
     assert wrong(artifact_paths, lambda stage: set(deps_of(stage, "artifacts/")) | outs_of(stage)) == {}
 
 
+def test_a_stage_declares_the_lists_of_conf_that_it_reads():
+    lists = {
+        "read_events": "conf/events/${features.events}.csv",
+        "read_halts": "conf/halts/${quality.halts}.csv",
+        "read_actions": "conf/corporate_actions/${quality.corporate_actions}.csv",
+        "read_listing": "conf/manifests/${source.name}.json",
+    }
+
+    def read(stage: str) -> list[str]:
+        module = importlib.import_module(f"stages.{stage}")
+        return sorted(path for reader, path in lists.items() if hasattr(module, reader))
+
+    assert wrong(read, lambda stage: deps_of(stage, "conf/")) == {}
+
+
 def test_outputs_lie_in_the_folder_of_their_author():
     strays = {stage: [path for path in outs_of(stage) if not path.startswith(f"artifacts/{stage}/")] for stage in NAMES}
     assert {stage: paths for stage, paths in strays.items() if paths} == {}
