@@ -7,6 +7,7 @@ read it as it was written here. Stage `forecast` validates section `api` before 
 from pathlib import Path
 
 from stages.fetching.listing import read_listing
+from stages.io.dated_files import require_lists
 from stages.io.files import write_json, write_text
 from stages.io.settings import read_document, read_params
 from stages.io.terminal import run, say
@@ -22,6 +23,7 @@ def main() -> None:
     """Params and listing -> the study, and the manifest that pins every byte this run may read."""
     study = StageStudy.parse(read_document())
     source = study.source
+    require_lists(study.features, study.quality)
     read_params(StorageParams)
 
     manifest = select(read_listing(source), source, study.universe)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -27,6 +27,7 @@ from stages.params.study import Study
 from stages.runs.evidence import require_evidence
 
 SWEEPS = Path("conf/sweeps")
+LONGEST_NAME = 200
 DVC = (sys.executable, "-m", "dvc")
 Overrides = tuple[str, ...]
 
@@ -46,8 +47,9 @@ def experiments(name: str) -> None:
             Study.parse(compose(overrides=variant))
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}, {' '.join(variant)}: {error}") from None
-    for words, options in zip(names(list(queued)), queued.items(), strict=True):
-        _queue(words or name, *options)
+    called = _distinct([words or name for words in names(list(queued))])
+    for words, options in zip(called, queued.items(), strict=True):
+        _queue(words, *options)
     _dvc("exp", "run", "--run-all")
 
 
@@ -77,16 +79,25 @@ def names(variants: Sequence[Overrides]) -> list[str]:
 
     A single variant is named by all that it states. What git takes in no name is left out.
     """
-    stated = [dict(word.split("=", 1) for word in variant) for variant in variants]
+    stated = [dict(word.partition("=")[::2] for word in variant) for variant in variants]
     keys = dict.fromkeys(key for one in stated for key in one)
     differing = [key for key in keys if len(stated) == 1 or len({one.get(key) for one in stated}) > 1]
     short = [key.rpartition(".")[2] for key in differing]
     called = {key: key if short.count(last) > 1 else last for key, last in zip(differing, short, strict=True)}
-    return [",".join(f"{called[key]}={_plain(one[key])}" for key in called if key in one) for one in stated]
+    return [",".join(_plain(f"{called[key]}={one[key]}") for key in called if key in one) for one in stated]
 
 
-def _plain(value: str) -> str:
-    return re.sub(r"[^\w.,+-]|\.(?=\.)|\.lock$", "", value).rstrip(".")
+def _distinct(called: Sequence[str]) -> list[str]:
+    """Names of which each is given once and fits a file's name: a second `k_sigma=1` is `k_sigma=1-2`."""
+    given: list[str] = []
+    for one in (name[:LONGEST_NAME].rstrip(".") for name in called):
+        numbered = (one if number == 1 else f"{one}-{number}" for number in count(1))
+        given.append(next(name for name in numbered if name not in given))
+    return given
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w.,=+-]|\.(?=\.)|\.lock$", "", text).rstrip(".")
 
 
 def _queue(name: str, variant: Overrides, options: Overrides) -> None:

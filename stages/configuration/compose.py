@@ -71,7 +71,8 @@ def _in_a_sentence(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         return f"there is no conf/{error.missing_cfg_file}.yaml: name one of {', '.join(error.options)}."
     if unknown := re.match(r"Could not override '(.+)'\.", text):
-        return f"there is no key {unknown[1]}: docs/PARAMS.md lists them."
+        key = getattr(error.__cause__, "full_key", unknown[1])
+        return f"there is no key {key}: docs/PARAMS.md lists them, and says how a mapping takes another entry."
     lines = (line.strip() for line in text.splitlines() if not line.startswith(("See https:", "    object_type=")))
     return " ".join(line for line in lines if line not in ("", "^"))
 

@@ -42,6 +42,19 @@ def test_every_variant_is_queued_under_the_name_of_what_differs_and_then_all_run
     ]
 
 
+def test_no_variant_takes_the_name_of_another_in_its_file_and_all_names_fit_a_file(queued):
+    sessions = [",".join(f"'2024-{month:02d}-{day:02d}'" for day in range(1, 29)) for month in (1, 2)]
+    for text in (
+        "-S report.study=a/b,ab\n",
+        "-S rules.k_sigma=1 -S rules.s_stop=1\n-S rules.s_stop=1 -S rules.k_sigma=1\n",
+        f"-S requests.skip_sessions=[{sessions[0]}]\n-S requests.skip_sessions=[{sessions[0]},{sessions[1]}]\n",
+        "-S ~preset\n-S rules.k_sigma=1\n",
+    ):
+        called = [call.split()[4] for call in queued(text)[:-1]]
+        assert len(set(called)) == 2, text
+        assert all(0 < len(name) < 240 and "~" not in name for name in called)
+
+
 def test_an_experiment_of_the_same_name_on_this_commit_is_replaced(queued, project):
     head = project.git("rev-parse", "HEAD").strip()
     project.git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/k_sigma=0.75", head)

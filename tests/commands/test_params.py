@@ -146,7 +146,11 @@ def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(proj
         (["--temp", "--set-param=rules.k_sigm=1"], "rules.k_sigm"),
         (["-Srules.horizon_min=7"], r"\[7\] of rules.horizon_min"),
         (["-S", "preset=nosuch"], r"compose: there is no conf/preset/nosuch\.yaml: name one of aapl_2024, .*yahoo\.$"),
-        (["-S", "rules.ksigma=1"], r"compose: there is no key rules\.ksigma: docs/PARAMS\.md lists them\.$"),
+        (["-S", "rules.ksigma=1"], r"compose: there is no key rules\.ksigma: docs/PARAMS\.md lists them,"),
+        (
+            ["-S", "rules.horizon_min_by_symbol={STRONG: 5}"],
+            r"compose: there is no key rules\.horizon_min_by_symbol\.STRONG: .* a mapping takes another entry\.$",
+        ),
         (["-S", "rules.k_sigma=[1"], r"compose: no viable alternative at input '\[1'$"),
         (["-S", "a;b"], r"compose: LexerNoViableAltException: a;b$"),
         (

@@ -26,6 +26,8 @@ when it changes, and whether the change can cost calls. Change a key in `conf/` 
   changes. `-`: no stage declares it. Stage `list_source`, which runs in a second, validates every key but those of
   `api` before anything else runs.
 * *calls*: `yes` if other questions may be asked after the change. Questions that stay the same are never paid twice.
+* A mapping takes another entry with `+`: `-S +rules.horizon_min_by_symbol.STRONG=5`. An entry that it has is changed
+  without: `-S costs.half_spread_ticks.STRONG=2`.
 """
 UNITS = {"min": "minutes", "sec": "s", "bp": "bp", "bps": "bp", "sessions": "sessions", "days": "days",
          "months": "months",

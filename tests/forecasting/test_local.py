@@ -1,5 +1,6 @@
 """What every local forecaster promises: sound quantiles, from the window alone, under its own name."""
 
+import warnings
 from typing import get_args
 
 import numpy as np
@@ -216,6 +217,14 @@ def test_filtered_simulation_finds_the_quantiles_of_normal_returns():
     sigma = 5 * np.sqrt(np.arange(1, 11))
     for row, z in zip(found, (-1.645, -0.6745, 0, 0.6745, 1.645), strict=True):
         assert row == pytest.approx(z * sigma, abs=0.12 * 5 * np.sqrt(10))
+
+
+def test_a_half_life_too_short_for_minutes_without_a_move_gives_an_answer_to_refuse_and_no_warning():
+    rows = window([[5.0, -5.0, 0.0] * 130 for _ in range(4)] + [[5.0, -5.0, 0.0] * 20])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fhs(question(5), rows, forecaster_params(fhs_paths=100, ewma_half_life_min=0.0001))
+    assert not np.isfinite(found).all()
 
 
 def test_filtered_simulation_is_wider_after_a_wild_hour():

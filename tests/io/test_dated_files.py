@@ -1,13 +1,19 @@
 """A dated list of conf/ is read whole and sound, or refused in one sentence."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
-from stages.errors import DataContractError
-from stages.io.dated_files import read_actions, read_events, read_halts
+from stages.errors import ConfigurationError, DataContractError
+from stages.io.dated_files import read_actions, read_events, read_halts, require_lists
+from stages.params.features import FeaturesParams
+from stages.params.quality import QualityParams
+from stages.params.section import parse
 from tests.architecture.dependencies import ROOT
+from tests.support.large_market import PARAMS
 
+READERS = {"events": read_events, "halts": read_halts, "corporate_actions": read_actions}
 HEAD = "ts,symbol,event,announced_at\n"
 
 
@@ -51,11 +57,24 @@ def test_a_bad_row_is_refused_by_its_value_or_its_rule(listed, row, complaint):
     assert complaint in str(refused.value)
 
 
-def test_a_missing_column_and_a_missing_file_are_named(listed, tmp_path):
+def test_a_missing_column_is_named(listed):
     with pytest.raises(DataContractError, match=r"lacks the columns \['announced_at'\]"):
         listed("ts,symbol,event\n2024-05-01T18:00:00Z,*,rates\n")
-    with pytest.raises(DataContractError, match=r"conf/events/other.csv, which features.events names, is missing"):
-        read_events("other")
+
+
+@pytest.mark.parametrize("param", ["features.events", "quality.halts", "quality.corporate_actions"])
+def test_a_list_that_is_missing_is_told_with_those_on_offer_before_any_work(param, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in ("conf/events/none", "conf/halts/market_wide", "conf/halts/none", "conf/corporate_actions/none"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(f"{path}.csv").touch()
+    (section, key), offered = param.split("."), "market_wide, none" if param == "quality.halts" else "none"
+    document = {one: PARAMS[one] | ({key: "other"} if one == section else {}) for one in ("features", "quality")}
+    chosen = parse(FeaturesParams, document), parse(QualityParams, document)
+    told = f"^there is no conf/{key}/other.csv, which {param} names: write the file, or name one of {offered}\\.$"
+    for read in (lambda: require_lists(*chosen), lambda: READERS[key]("other")):
+        with pytest.raises(ConfigurationError, match=told):
+            read()
 
 
 @pytest.fixture
@@ -91,11 +110,9 @@ def test_a_row_that_is_no_known_jump_is_refused(actions, row):
         actions(f"{row}\n")
 
 
-def test_the_committed_list_holds_no_jump_and_a_missing_one_is_named(monkeypatch):
+def test_the_committed_list_holds_no_jump(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert read_actions("none") == {}
-    with pytest.raises(DataContractError, match=r"conf/corporate_actions/other.csv, which quality.corporate_actions"):
-        read_actions("other")
 
 
 def test_halts_are_read_to_the_second_and_one_that_ends_before_it_begins_is_refused(tmp_path, monkeypatch):
@@ -111,5 +128,3 @@ def test_halts_are_read_to_the_second_and_one_that_ends_before_it_begins_is_refu
         DataContractError, match=r"^conf/halts/mine.csv is not a valid list of halts .*ends_after_it_begins"
     ):
         read_halts("mine")
-    with pytest.raises(DataContractError, match=r"conf/halts/other.csv, which quality.halts names, is missing"):
-        read_halts("other")

@@ -25,6 +25,7 @@ BLOCK, MOST_HALVINGS = 390, 500  # of a weighted mean: rows at once, and how oft
 LEAST_DECAY = 1e-300
 
 
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")  # `answering` refuses what is not finite
 def ewma_fhs(question: Question, window: Window, ahead: NDArray[np.int64], params: LocalWindows) -> NDArray[np.float64]:
     """Quantiles in bp, (levels, steps); paths go on to the horizon of the question, so that steps do not move draws."""
     past = window.past.latest(params.lookback_sessions)
