@@ -75,7 +75,8 @@ def _show_coverage(found: Found, added: int) -> None:
     print(f"  re-read: {found.runs} runs (this workspace, all commits and experiments), {added} entries were new")
     if found.missing:
         print(
-            f"  {found.missing} of their tables are not in DVC's cache (`dvc fetch --all-commits` brings shared ones)"
+            f"  {found.missing} of their tables are not in DVC's cache (`dvc fetch --all-commits` and `dvc exp pull -A "
+            "origin` bring shared ones)"
         )
     if found.unfit:
         print(f"  {found.unfit} of them stand beside another params.yaml than they ran with, and were left out")

@@ -1,6 +1,7 @@
 """Unused partitions in a bucket: objects that no recorded run needs.
 
-A run needs what its manifests name: every run that a commit, branch, tag or experiment records, and this workspace.
+A run needs what its manifests name: every run that a commit, branch, tag or experiment of this clone records, and this
+workspace. What others pushed counts once it was fetched.
 *Time*: an object younger than `OLDEST_RUN` is kept, since a run that is still going has not written its manifest.
 *Errors*: `ConfigurationError` (exit 5) while a recorded manifest is not available: then nothing is known to be unused.
 """
@@ -59,7 +60,7 @@ def _named_by_runs() -> Iterator[str]:
     if gone:
         raise ConfigurationError(
             f"{gone} manifests of recorded runs are not in DVC's cache, so the objects they need are unknown: run `dvc "
-            "fetch --all-commits`, then this command again."
+            "fetch --all-commits` and `dvc exp pull -A origin`, then this command again."
         )
 
 
