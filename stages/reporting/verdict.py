@@ -23,6 +23,10 @@ NEXT = {
     "INCONCLUSIVE": "give it more sessions (`universe.first_session`, `last_session`); `make plan` prices them.",
     "SEALED": "if you stand by this strategy, `make open-holdout` judges it on the holdout, once and on the record.",
 }
+NOTHING_TO_JUDGE = (
+    "loosen the rule (`rules.k_sigma`, stops and targets) before you open the holdout: without a trade it would judge "
+    "nothing."
+)
 GATES = {
     "controls": "the controls",
     "forecast": "forecast skill and coverage",
@@ -153,8 +157,9 @@ def _made(figures: Mapping[str, Any]) -> str:
 def _next(record: Record) -> str:
     verdict = record.gates["verdict"]
     if verdict == "SEALED":
-        begun = any(record.oos.get("held", {"all": 1}).values())
-        return NEXT["SEALED"] if begun else "wait for the first sessions of the holdout, then `make run` again."
+        if not any(record.oos.get("held", {"all": 1}).values()):
+            return "wait for the first sessions of the holdout, then `make run` again."
+        return NEXT["SEALED"] if record.book["trades"] else NOTHING_TO_JUDGE
     return OWN_BARS if record.is_synthetic else NEXT[verdict]
 
 

@@ -82,6 +82,12 @@ def test_before_the_holdout_begins_the_next_step_is_to_wait():
     assert "wait for the first sessions" in short(real(oos=oos() | {"held": {"all": 0}}))["Next"]
 
 
+def test_a_rule_without_a_trade_is_not_sent_to_the_holdout():
+    idle = short(real(portfolio=portfolio(("search",)).with_columns(trades=pl.lit(0))))
+    assert "found nothing worth its costs" in idle["Came out"]
+    assert "before you open the holdout" in idle["Next"]
+
+
 def test_symbols_spans_and_ids_stand_at_the_head_of_the_page_and_of_the_report(page):
     where = (
         f"STRONG, WEAK, NULL · search span {SESSIONS[0]} to {SESSIONS[-1]}, 60 sessions · holdout 20 sessions, "
