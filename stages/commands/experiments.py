@@ -8,8 +8,6 @@ beside it; when these are of two runs, a line above says so.
 import csv
 import io
 import re
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, product
@@ -20,6 +18,7 @@ from hydra.errors import HydraException
 
 from stages.configuration.compose import compose, set_by
 from stages.errors import ConfigurationError, PipelineError
+from stages.io.dvc_command import run_dvc
 from stages.io.dvc_state import require_whole_rwlock
 from stages.io.terminal import width
 from stages.io.workspace import git
@@ -28,7 +27,6 @@ from stages.runs.evidence import require_evidence
 
 SWEEPS = Path("conf/sweeps")
 LONGEST_NAME = 200
-DVC = (sys.executable, "-m", "dvc")
 Overrides = tuple[str, ...]
 
 
@@ -109,8 +107,7 @@ def _queue(name: str, variant: Overrides, options: Overrides) -> None:
 
 
 def _dvc(*words: str) -> None:
-    done = subprocess.run((*DVC, *words), stdin=subprocess.DEVNULL, check=False)  # noqa: S603  # words, no shell
-    if done.returncode:
+    if run_dvc(*words).returncode:
         raise ConfigurationError(f"`dvc {' '.join(words[:2])}` failed, as it says above: what ran before is kept.")
 
 
@@ -128,7 +125,7 @@ def show() -> None:
         require_evidence("evaluate")
     except PipelineError as error:
         print(f"show: do not read the row `workspace`: {error}", flush=True)
-    done = subprocess.run((*DVC, "exp", "show", "--csv"), capture_output=True, text=True, check=False)  # noqa: S603
+    done = run_dvc("exp", "show", "--csv", captured=True)
     if done.returncode:
         raise ConfigurationError(f"`dvc exp show` fails: {done.stderr.strip().removeprefix('ERROR: ')}")
     print("\n".join(table(list(csv.DictReader(io.StringIO(done.stdout))), width())))

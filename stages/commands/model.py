@@ -107,7 +107,10 @@ def prove_independence() -> None:
         backend = PaidBackend(open_context(forecaster, api))
         independent = backend.prove_independence(chosen)
     if not independent:
-        raise GateNotMet("a question was answered differently in company: api.pack must stay none; see `make spend`.")
+        raise GateNotMet(
+            "a question was answered differently in company, or the model changed since its answer was bought (`make "
+            "canary` asks it): api.pack must stay none; see `make spend`."
+        )
     say("prove-independence", model=forecaster.model, epoch=forecaster.model_epoch, **backend.took)
 
 

@@ -82,10 +82,8 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  on the remote      {one.remote:>7}")
     print(f"  to buy             {one.missing:>7}")
     print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
-    if one.packed_requests is not None:
-        print(
-            f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`"
-        )
+    if (packed := one.packed_requests) is not None:
+        print(f"  requests, packed   {packed:>7}  with api.pack=snapshots, after `make prove-independence`")
     print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most; one per snapshot, not packed")
     print(f"  tokens             {_span(low.tokens, high.tokens):>7}")
     print(f"  money              {_money(low, high, study)}")

@@ -7,7 +7,6 @@ that held in day order, so the size of the steps does not matter.
 """
 
 import re
-import subprocess
 import sys
 from bisect import bisect_right
 from datetime import date
@@ -16,6 +15,7 @@ from typing import Any
 
 from stages.configuration.compose import compose, refuse_to_discard
 from stages.configuration.edit_conf import state
+from stages.io.dvc_command import run_dvc
 from stages.io.files import read_json
 from stages.io.terminal import clock, show
 from stages.io.workspace import git
@@ -76,9 +76,8 @@ def _asked_sessions(document: dict[str, Any]) -> list[date]:
 
 def _judged(label: str) -> dict[str, Any]:
     """Run the graph to the verdict. A stage's own sentence and exit code are passed on."""
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", STAGE]
     with clock(label):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own graph
+        done = run_dvc("--wait-for-lock", "repro", STAGE, captured=True)
     if done.returncode:
         sys.stderr.write("".join(f"{one}\n" for one in done.stderr.splitlines() if not one.startswith("ERROR: failed")))
         code = re.search(r"exited with (\d+)", done.stderr)

@@ -13,7 +13,7 @@ import pytest
 from stages.errors import BudgetStop, ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
-from stages.paid import batches
+from stages.paid import batch_invariance, batches
 from stages.paid.batches import calls_by_session, packed, per_snapshot
 from stages.paid.locks import Attempts
 from stages.paid.model_facts import identity
@@ -52,6 +52,19 @@ def test_a_proof_that_is_recorded_costs_nothing(
     assert server.sent == 2
     assert again.took["calls"] == 0
     assert re.search("was tested before, with question [0-9a-f]{32}; nothing is sent", capsys.readouterr().err)
+
+
+def test_the_answers_of_a_proof_are_kept_before_its_result_is_written(
+    contexts: ContextFactory, monkeypatch: pytest.MonkeyPatch
+):
+    def killed(*_: Any) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch_invariance, "record_invariance", killed)
+    with pytest.raises(KeyboardInterrupt):
+        contexts.backend().prove_independence(questions(["AAA", "BBB"], range(4)))
+    assert contexts.context().store.size() == 8
+    assert states(contexts) == {"answered": 2}
 
 
 def test_a_stored_answer_is_the_side_alone_and_only_new_questions_keep_it_company(
