@@ -88,6 +88,9 @@ def test_half_a_tick_beyond_the_range_is_rounding_and_a_whole_one_is_not() -> No
     assert day(through_the_gate(closing_above(0.4)), TUESDAY)["PX2"] == 0
     assert day(through_the_gate(closing_above(1.0)), TUESDAY)["PX2"] == 1
 
+    exactly = delivery().with_columns(close=(pl.col("high") + 0.005).round(3))
+    assert through_the_gate(exactly).days["PX2"].sum() == 0, "though sums of floats are a little off"
+
 
 def scrambled_after(cut: int, seed: int) -> pl.DataFrame:
     """The same delivery up to row `cut`, another market after it, with gaps of its own."""
