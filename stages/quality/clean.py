@@ -149,7 +149,8 @@ def placed(
 
     Grid and rows are both ordered by time: with no tolerance, the nearest row is the row of that minute.
     """
-    rounded = rows.with_columns(pl.col(PRICES).round(PRICE_DECIMALS), pl.col("volume").round(VOLUME_DECIMALS))
+    numbers = pl.col(PRICES).round(PRICE_DECIMALS), pl.col("volume").round(VOLUME_DECIMALS)
+    rounded = rows.with_columns(number.fill_nan(None) for number in numbers)
     return (
         minute_grid(calendar)
         .join_asof(rounded.with_columns(delivered=True), on="ts", tolerance="0s", check_sortedness=False)
