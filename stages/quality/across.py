@@ -17,7 +17,7 @@ from stages.quality.gate import Checked, Known, check_symbol
 from stages.quality.halts import NO_HALTS
 from stages.quality.label_messages import contradiction, undecided
 from stages.quality.labels import LabelReading, judge_labels
-from stages.quality.long_gaps import trading_symbols, unlisted_halts
+from stages.quality.long_gaps import unlisted_halts
 from stages.quality.others import NOBODY, Others, others_of
 from stages.quality.sessions import with_further_halts
 
@@ -46,7 +46,7 @@ def excuses(found: Mapping[str, Checked], quality: QualityParams) -> dict[str, O
     extremes = {symbol: one.extremes for symbol, one in found.items()}
     if len(found) < 2 or not any(one.suspects or one.suspect_wicks for one in extremes.values()):
         return {}
-    return others_of(extremes, trading_symbols([one.silence for one in found.values()]), quality)
+    return others_of(extremes, quality)
 
 
 def check_labels(

@@ -33,6 +33,7 @@ from stages.sessions.rolling import Floats, median, windows_before
 from stages.tables.market import PRICES, REAL
 
 NORMAL_CONSISTENCY = 1.4826
+ROUNDING = 1e-9  # of log prices: a move that is exactly at a limit is not beyond it
 
 
 def returns(bars: pl.DataFrame) -> Floats:
@@ -89,7 +90,8 @@ def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOB
     high, low, opening, close = (bars[name].to_numpy()[rows] for name in ("high", "low", "open", "close"))
     top, bottom = np.maximum(opening, close), np.minimum(opening, close)
     above, below = np.maximum(high / top, 1), np.maximum(bottom / low, 1)
-    candidates = np.flatnonzero(np.maximum(above, below) > 1 + quality.wick_floor_share)
+    least = min(1 + quality.wick_floor_share, quality.jump_ceiling_ratio)
+    candidates = np.flatnonzero(np.maximum(above, below) > least)
     if not len(candidates):
         return set(), []
     wicks = np.log(above), np.log(below)
@@ -105,12 +107,12 @@ def judge_wicks(bars: pl.DataFrame, quality: QualityParams, others: Others = NOB
         body = np.nanmax(np.abs(np.log(close[at]) - np.array([np.log(opening[at]), before[at]])))
         ticks = log(1 + 3 * quality.tick_size / bottom[at])
         limit = np.fmax(quality.wick_mads * yardstick, log(1 + quality.wick_floor_share)) + BODIES * min(body, ceiling)
-        limit = min(max(limit, ticks), ceiling)
+        limit = min(max(limit, ticks), ceiling) + ROUNDING
         for side, wick in ((1, wicks[0][at]), (-1, wicks[1][at])):
             place = (int(rows[at]), side)
             if wick > limit:
                 suspects.append(place)
-                if wick > ceiling or place not in others.wicks:
+                if wick > ceiling + ROUNDING or place not in others.wicks:
                     cut.add(place)
     return cut, suspects
 
@@ -137,6 +139,7 @@ def _usual(larger: Floats, day: NDArray[np.uint32], m: NDArray[np.int32], qualit
 
 
 PRICE_DECIMALS, VOLUME_DECIMALS = 6, 3  # as in table Bars, so that the written values are checked
+HALF_A_DECIMAL = 0.5 * 10**-PRICE_DECIMALS  # what is exactly at a limit is not beyond it
 
 
 def placed(
@@ -146,7 +149,8 @@ def placed(
 
     Grid and rows are both ordered by time: with no tolerance, the nearest row is the row of that minute.
     """
-    rounded = rows.with_columns(pl.col(PRICES).round(PRICE_DECIMALS), pl.col("volume").round(VOLUME_DECIMALS))
+    numbers = pl.col(PRICES).round(PRICE_DECIMALS), pl.col("volume").round(VOLUME_DECIMALS)
+    rounded = rows.with_columns(number.fill_nan(None) for number in numbers)
     return (
         minute_grid(calendar)
         .join_asof(rounded.with_columns(delivered=True), on="ts", tolerance="0s", check_sortedness=False)
@@ -178,7 +182,7 @@ def filled(marked: pl.DataFrame, quality: QualityParams) -> pl.DataFrame:
 
 def _faults(quality: QualityParams) -> list[pl.Expr]:
     """Marks of delivered bars that cannot be true; a minute without a row has none."""
-    tolerance = quality.ohlc_tolerance_ticks * quality.tick_size
+    tolerance = quality.ohlc_tolerance_ticks * quality.tick_size + HALF_A_DECIMAL
     price, inner, volume = pl.col(PRICES), pl.col("open", "close"), pl.col("volume")
     beyond = pl.any_horizontal(inner > pl.col("high") + tolerance, inner < pl.col("low") - tolerance)
     sound = {

@@ -28,7 +28,7 @@ from stages.quality.others import NOBODY, Extremes, Others, extremes_of
 from stages.quality.sessions import judge_sessions
 from stages.quality.units import check_unit
 from stages.quality.verdicts import HardFailure
-from stages.tables.market import Bars
+from stages.tables.market import REAL, Bars
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
     days = judge_sessions(rows, ingested, marks, calendar, quality, halts)
     found = outliers(rows, (days["verdict"] != "fail").to_numpy(), quality)
     bars = Bars.of(rows.with_columns(is_outlier=found["is_outlier"] | rows["PX8"]))
+    traded = bars.select(REAL).to_series().to_numpy() | levels.unsound
     spikes = (
         found.with_columns(rows["session"])
         .group_by("session")
@@ -118,7 +119,7 @@ def check_symbol(  # noqa: PLR0913, PLR0917  # a symbol's bars and all that is k
         silence=silence_of(bars, quality, halts),
         halts=halts,
         levels=levels.found,
-        extremes=extremes_of(grid, levels.suspects, suspect_wicks, quality),
+        extremes=extremes_of(grid, traded, levels.suspects, suspect_wicks, quality),
         prints=sampled_prints(grid),
         evidence=evidence,
     )

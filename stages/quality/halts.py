@@ -6,6 +6,7 @@ that only the other symbols show (`gaps`) is kept if `quality.unlisted_halts` sa
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -74,9 +75,14 @@ def halts_reported(report: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
 
 
 def _spans(halts: pl.DataFrame) -> list[tuple[pl.Expr, pl.Expr]]:
-    return [
-        (pl.lit(halted), pl.lit(resumed)) for halted, resumed in halts.select("halted_at", "resumed_at").iter_rows()
-    ]
+    """Begin and end of each halt; halts that touch or overlap, as a pause that is extended, are one."""
+    spans: list[tuple[datetime, datetime]] = []
+    for halted, resumed in halts.select("halted_at", "resumed_at").sort("halted_at").iter_rows():
+        if spans and halted <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], resumed))
+        else:
+            spans.append((halted, resumed))
+    return [(pl.lit(halted), pl.lit(resumed)) for halted, resumed in spans]
 
 
 def _any(conditions: Any) -> pl.Expr:

@@ -3,8 +3,8 @@
 A bar is unsound if its open or close is further from the believed price than the symbol's own past allows. It is void,
 and so is every later bar until the price returns. A session's first bar may be further away where
 `quality.corporate_actions` lists the move, where the other symbols moved too, or where the move fits a split plus a
-normal overnight move. A session that ends away from the level fails. Its last close is believed from the next session
-on, unless it is beyond `quality.jump_ceiling_ratio`: then later sessions fail too.
+normal overnight move. A session with more than `quality.max_gap_min` void bars in a row fails. Its last close is
+believed from the next session on, unless it is beyond `quality.jump_ceiling_ratio`: then later sessions fail too.
 
 *Tables*: `bars` is the complete grid in order, with `sound`: delivered, and not removed by another check.
 *Time*: a verdict on a bar uses bars up to it and other symbols in its minute; usual moves come from earlier sessions.
@@ -24,7 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stages.params.quality import QualityParams
-from stages.quality.clean import NORMAL_CONSISTENCY, past_deviation
+from stages.quality.clean import NORMAL_CONSISTENCY, ROUNDING, past_deviation
 from stages.quality.others import NOBODY, Others, Place
 from stages.sessions.rolling import Floats
 
@@ -83,7 +83,8 @@ def _some_jump(bars: pl.DataFrame, quality: QualityParams) -> bool:
     """Whether any bar moved more than the smaller floor; most feeds have none and need no scan."""
     rows = np.flatnonzero(bars["sound"].to_numpy())
     opening, close = (bars[name].to_numpy()[rows] for name in ("open", "close"))
-    before, least = close[:-1], 1 + min(quality.jump_floor_share, quality.night_floor_share)
+    floor = 1 + min(quality.jump_floor_share, quality.night_floor_share)
+    before, least = close[:-1], min(floor, quality.jump_ceiling_ratio)
     up = np.maximum(opening, close)[1:] > before * least
     return bool((up | (np.minimum(opening, close)[1:] * least < before)).any())
 
@@ -106,9 +107,9 @@ class _Scan:
         self.openings = np.flatnonzero(self.first)
         before = np.append(np.nan, self.closes)[:-1] if len(self.rows) else self.closes
         self.step = np.fmax(np.abs(self.opens - before), np.abs(self.closes - before))
-        self.ceiling = log(quality.jump_ceiling_ratio)
+        self.ceiling = log(quality.jump_ceiling_ratio) + ROUNDING
         floors = np.where(self.first, log(1 + quality.night_floor_share), log(1 + quality.jump_floor_share))
-        self.candidates = np.flatnonzero(self.step > floors)
+        self.candidates = np.flatnonzero(self.step > np.minimum(floors + ROUNDING, self.ceiling))
         self.usual: Floats | None = None
         self.believed = 0  # number of believed bars
 
@@ -118,8 +119,8 @@ class _Scan:
         while (position := int(np.searchsorted(self.candidates, at))) < len(self.candidates):
             at = int(self.candidates[position])
             self.believed = max(self.believed, at)
-            price = self.closes[at - 1]
-            if self.step[at] > self.limit(at, price) and not self.excused(at, price):
+            price, priced = self.closes[at - 1], int(self.day[at - 1])
+            if self.step[at] > self.limit(at, price) and not self.excused(at, price, priced):
                 at = self.back(at, price)
             at += 1
 
@@ -130,25 +131,29 @@ class _Scan:
         if over_night:
             nights = self.day[at] - (self.day[at - 1] if ended is None else ended)
             own = quality.night_mads * self.night_scale(at) * sqrt(nights)
-            return min(max(own, log(1 + quality.night_floor_share)), self.ceiling)
+            return min(max(own, log(1 + quality.night_floor_share)) + ROUNDING, self.ceiling)
         ticks = log(1 + 2 * quality.tick_size / exp(price))
         usual = self._usual()[self.day[at], self.minutes[at] // quality.outlier_bucket_min]
         own = float(np.fmax(quality.jump_mads * usual, max(ticks, log(1 + quality.jump_floor_share))))
-        return min(own, self.ceiling)
+        return min(own + ROUNDING, self.ceiling)
 
     def night_scale(self, at: int) -> float:
-        """The usual overnight move before this session, or the daily one where it is larger: few nights show little."""
+        """The usual overnight move before this session, or the daily one where it is larger: few nights show little.
+
+        A move beyond the ceiling is a split or a fault, not a night.
+        """
         number = int(np.searchsorted(self.day[self.openings], self.day[at]))
         opened = self.openings[max(0, number - self.quality.night_past_sessions - 1) : number]
         ended = self.closes[np.append(opened[1:], self.openings[number : number + 1]) - 1]
         days, nights = ended - self.opens[opened], self.opens[opened[1:]] - ended[:-1]
-        return max(_deviation(days), _deviation(nights), self.quality.night_scale_floor_share)
+        usual = (_deviation(moves[np.abs(moves) <= self.ceiling]) for moves in (days, nights))
+        return max(*usual, self.quality.night_scale_floor_share)
 
-    def excused(self, at: int, price: float) -> bool:
-        """Whether the move is listed, shared by the market, or a split; findings go to `found`."""
+    def excused(self, at: int, price: float, priced: int) -> bool:
+        """Whether the move from a price of session `priced` is listed, the market's or a split; tells which."""
         move, day = self.opens[at] - price, int(self.day[at])
         limit = self.limit(at, price)
-        if (listed := self.actions.get(self.sessions[day])) and self._near(at, price + log(listed), limit):
+        if (listed := self._listed(priced, day)) and self._near(at, price + listed, limit):
             self._tell(at, "listed", price)
             return True
         direction = 1 if self.closes[at] > price else -1
@@ -157,7 +162,7 @@ class _Scan:
             return self.step[at] <= self.ceiling and (int(self.rows[at]), direction) in self.others.moves
         self.levels.suspects.append((int(self.rows[at]), 0))
         market = self._market(day)
-        if self._near(at, price + market, limit):
+        if self._near(at, price + market, limit) and self._near(at, price, self.ceiling):
             return True
         tolerance = self.quality.split_tolerance_nights * self.night_scale(at)
         split = likely_split(exp(move - market), tolerance, self.quality.split_max_ratio)
@@ -169,12 +174,13 @@ class _Scan:
     def back(self, at: int, price: float) -> int:
         """Void from this bar on; returns the next believed bar, or the number of bars."""
         start, ended = at, int(self.day[at - 1])
+        priced = ended
         self._tell(at, "jump", price)
         while at < len(self.rows):
             end = int(np.searchsorted(self.day, self.day[at], "right"))
             levels = [price]
-            if listed := self.actions.get(self.sessions[int(self.day[at])]):
-                levels.append(price + log(listed))
+            if listed := self._listed(priced, int(self.day[at])):
+                levels.append(price + listed)
             found = next((i for i in self._within(at, end, levels, ended)), None)
             if found is not None:
                 self._void(start, found)
@@ -182,8 +188,8 @@ class _Scan:
             self._void(start, end)
             anchored = self.believed > end - start  # the very first bars may have been the wrong ones
             if not anchored or abs(self.closes[end - 1] - price) < self.ceiling:
-                price, self.believed = self.closes[end - 1], max(self.believed, end)
-            if end < len(self.rows) and self._opens_well(end, price, ended := int(self.day[end - 1])):
+                price, self.believed, priced = self.closes[end - 1], max(self.believed, end), int(self.day[end - 1])
+            if end < len(self.rows) and self._opens_well(end, price, priced, ended := int(self.day[end - 1])):
                 return end
             if end < len(self.rows):
                 self._tell(end, "jump", price)
@@ -205,8 +211,13 @@ class _Scan:
             if away[one] <= self.limit(at + int(one), levels[0], ended):
                 yield at + int(one)
 
-    def _opens_well(self, at: int, price: float, ended: int) -> bool:
-        return self._near(at, price, self.limit(at, price, ended)) or self.excused(at, price)
+    def _opens_well(self, at: int, price: float, priced: int, ended: int) -> bool:
+        return self._near(at, price, self.limit(at, price, ended)) or self.excused(at, price, priced)
+
+    def _listed(self, priced: int, day: int) -> float:
+        """The listed move since the session of a price; within that session, the one that is listed for it."""
+        since, until = self.sessions[priced], self.sessions[day]
+        return sum(log(factor) for on, factor in self.actions.items() if since < on <= until or since == on == until)
 
     def _near(self, at: int, price: float, limit: float) -> bool:
         return bool(max(abs(self.opens[at] - price), abs(self.closes[at] - price)) <= limit)

@@ -43,7 +43,7 @@ class Silence:
 
     def trading(self) -> NDArray[np.uint8]:
         """1 on every row of the grid with a real bar, else 0."""
-        return np.unpackbits(np.frombuffer(zlib.decompress(self.real), np.uint8), count=self.rows)
+        return unpacked(self.real, self.rows)
 
 
 def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame = NO_HALTS) -> Silence:
@@ -65,8 +65,8 @@ def silence_of(bars: pl.DataFrame, quality: QualityParams, halts: pl.DataFrame =
         .filter(pl.col("minutes") > quality.absent_min, pl.col("minutes") < pl.col("n_expected"))
         .sort("session", "first_minute")
     )
-    real = np.packbits(bars.select(REAL).to_series().to_numpy())
-    return Silence(gaps.drop("n_expected"), zlib.compress(real.tobytes()), bars.height, quality.absent_min)
+    real = packed(bars.select(REAL).to_series().to_numpy())
+    return Silence(gaps.drop("n_expected"), real, bars.height, quality.absent_min)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Others:
     @classmethod
     def of(cls, silences: Mapping[str, Silence]) -> "Others":
         """Of all symbols that could be read."""
-        return cls(trading_symbols(silences.values()), len(silences))
+        return cls(by_row(one.trading() for one in silences.values()), len(silences))
 
     def shares(self, gap: Mapping[str, Any]) -> NDArray[np.float64]:
         """Per minute of a gap: the share of the others' minutes in which they traded since the gap began."""
@@ -88,11 +88,21 @@ class Others:
         return shares
 
 
-def trading_symbols(silences: Iterable[Silence]) -> Counts:
-    """The number of symbols with a real bar, by row of the common grid."""
+def packed(flags: NDArray[np.bool_]) -> bytes:
+    """One bit a row of the grid, compressed."""
+    return zlib.compress(np.packbits(flags).tobytes())
+
+
+def unpacked(bits: bytes, rows: int) -> NDArray[np.uint8]:
+    """1 or 0 for each row of the grid."""
+    return np.unpackbits(np.frombuffer(zlib.decompress(bits), np.uint8), count=rows)
+
+
+def by_row(flags: Iterable[NDArray[np.uint8]]) -> Counts:
+    """The number of symbols that have the flag, by row of the common grid."""
     total: Counts | None = None
-    for one in silences:
-        total = one.trading().astype(np.int64) if total is None else total + one.trading()
+    for one in flags:
+        total = one.astype(np.int64) if total is None else total + one
     return np.zeros(0, np.int64) if total is None else total
 
 
@@ -105,7 +115,7 @@ def long_gaps(silences: Mapping[str, Silence], quality: QualityParams) -> dict[s
             {
                 "session": str(gap["session"]),
                 **{name: gap[name] for name in columns},
-                "kind": _kind(gap, others, quality),
+                "kind": _kind(gap, one, others, quality),
             }
             for gap in one.gaps.iter_rows(named=True)
         ]
@@ -134,9 +144,9 @@ def _seen(symbol: str, one: Silence, others: Others, quality: QualityParams) -> 
     return Halts.of(pl.DataFrame(rows, schema=NO_HALTS.schema, orient="row")) if rows else NO_HALTS
 
 
-def _kind(gap: dict[str, Any], others: Others, quality: QualityParams) -> str:
+def _kind(gap: dict[str, Any], one: Silence, others: Others, quality: QualityParams) -> str:
     """Where a symbol is missing, all that trade are others."""
-    if gap["halted"] and gap["absent"] <= quality.absent_min:
+    if gap["halted"] and gap["absent"] <= one.absent_min:
         return "market_wide_halt" if gap["market_wide"] else "listed_halt"
     if others.symbols < 2:
         return "alone"

@@ -9,15 +9,18 @@ that have it count.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import log
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from stages.params.quality import QualityParams
+from stages.quality.long_gaps import by_row, packed, unpacked
 from stages.sessions.rolling import Floats
 
 Place = tuple[int, int]  # a grid row and the direction of a move, 0 for overnight
+FURTHEST_NIGHT = log(1.45)  # further overnight is a split or a fault of that symbol, which explains no other's
 PART_OF_FLOOR = 1 / 3  # another symbol's move counts from a third of the suspect size
 
 
@@ -35,16 +38,27 @@ NOBODY = Others()
 
 @dataclass(frozen=True)
 class Extremes:
-    """One symbol's large moves and wicks as signed row numbers from 1, its overnight moves, its suspect places."""
+    """One symbol's large moves and wicks as signed row numbers from 1, its overnight moves, its suspect places.
+
+    `traded` flags the rows with a bar, void ones (PX7) included: one bit each, compressed.
+    """
 
     moves: NDArray[np.int64]
     wicks: NDArray[np.int64]
     nights: Floats
     suspects: tuple[Place, ...]
     suspect_wicks: tuple[Place, ...]
+    traded: bytes
+    rows: int
 
 
-def extremes_of(bars: pl.DataFrame, suspects: list[Place], wicks: list[Place], quality: QualityParams) -> Extremes:
+def extremes_of(
+    bars: pl.DataFrame,
+    traded: NDArray[np.bool_],
+    suspects: list[Place],
+    wicks: list[Place],
+    quality: QualityParams,
+) -> Extremes:
     """From the complete grid in order, with `sound` bars marked; prices as delivered."""
     day = bars["session"].rle_id().to_numpy()
     sound = bars["sound"].to_numpy()
@@ -55,7 +69,8 @@ def extremes_of(bars: pl.DataFrame, suspects: list[Place], wicks: list[Place], q
     start = np.where(first, opening, before)
     nights = np.full(int(day[-1]) + 1, np.nan)
     at_open = first & (bars["m"].to_numpy()[rows] == 0)
-    nights[day[rows[at_open]]] = np.log(opening[at_open] / before[at_open])
+    night = np.log(opening[at_open] / before[at_open])
+    nights[day[rows[at_open]]] = np.where(np.abs(night) <= FURTHEST_NIGHT, night, np.nan)
     reach = high / np.maximum(opening, close), np.minimum(opening, close) / low
     return Extremes(
         _signed(rows, close / start, start / close, PART_OF_FLOOR * quality.jump_floor_share),
@@ -63,13 +78,16 @@ def extremes_of(bars: pl.DataFrame, suspects: list[Place], wicks: list[Place], q
         nights,
         tuple(suspects),
         tuple(wicks),
+        packed(traded),
+        bars.height,
     )
 
 
-def others_of(found: Mapping[str, Extremes], trading: NDArray[np.int64], quality: QualityParams) -> dict[str, Others]:
-    """The others of each symbol with suspect bars that they may excuse; `trading` counts symbols by row."""
+def others_of(found: Mapping[str, Extremes], quality: QualityParams) -> dict[str, Others]:
+    """The others of each symbol with suspect bars that they may excuse."""
     suspect = {symbol: one for symbol, one in found.items() if one.suspects or one.suspect_wicks}
     moves, wicks = (_counts(getattr(one, kind) for one in found.values()) for kind in ("moves", "wicks"))
+    trading = by_row(unpacked(one.traded, one.rows) for one in found.values())
     excused = {}
     for symbol, one in suspect.items():
         nights = [other.nights for name, other in found.items() if name != symbol]

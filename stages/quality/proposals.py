@@ -16,6 +16,7 @@ from math import ceil, floor
 import polars as pl
 
 from stages.params.quality import QualityParams
+from stages.quality.asof import broken_rules, first_broken
 from stages.quality.labels import read_labels
 from stages.sessions.calendar import FULL_SESSION_MIN
 
@@ -72,10 +73,7 @@ def proposal(days: pl.DataFrame, quality: QualityParams) -> Proposal | None:
             "min_session_completeness": min(round(floor(least / STEP) * STEP, 2), quality.min_session_completeness),
         }
     )
-    fits = (pl.col("longest_gap") <= fitting.quiet_max_min) & (
-        pl.col("completeness") >= fitting.min_session_completeness
-    )
-    saved = _fallen(days).filter(fits).height
+    saved = _fallen(days).filter(first_broken(broken_rules(fitting)).is_null()).height
     return Proposal(
         quiet_max_min=fitting.quiet_max_min,
         min_session_completeness=fitting.min_session_completeness,

@@ -117,7 +117,7 @@ def _of_symbol(symbol: str, one: Checked, entry: dict[str, Any], quality: Qualit
         yield f"CMP1 {symbol}: {scattered.strip()}"
     if entry["checks"].get("TS5_undecided"):
         yield f"TS5 {symbol}: its stamps do not show whether they are start or end labels"
-    real = max(1, int((one.days["n_expected"] - one.days["n_missing"]).sum()))
+    real = max(1, int((one.days["n_expected"] - one.days["HLT1"] - one.days["n_missing"]).sum()))
     off_print = int(one.days["off_print"].sum()) / real
     if off_print > quality.off_tick_share:
         yield (
@@ -163,7 +163,8 @@ def _scattered(symbol: str, one: Checked, quality: QualityParams) -> str:
     if fitting is None:
         return ""
     return (
-        f"The absent minutes are scattered ({fitting.absent_share:.1%} of them, {fitting.longest_min} in a row at "
-        f"most): if the vendor sends no bar for a minute without a trade, set {fitting.stated(symbol)}; then "
+        f"The absent minutes are scattered ({fitting.absent_share:.1%} of these sessions' minutes, "
+        f"{fitting.longest_min} in a row at most): if the vendor sends no bar for a minute without a trade, set "
+        f"{fitting.stated(symbol)}; then "
         f"{fitting.usable} of {fitting.sessions} sessions are usable. "
     )

@@ -74,7 +74,7 @@ def with_verdicts(counted: pl.DataFrame, quality: QualityParams) -> pl.DataFrame
     warned = pl.any_horizontal(pl.col(WARNINGS) > 0)
     open_min = pl.max_horizontal(pl.col("n_expected") - pl.col("HLT1"), pl.lit(1))
     return (
-        counted.with_columns(completeness=1 - pl.col("n_missing") / open_min)
+        counted.with_columns(completeness=(open_min - pl.col("n_missing")) / open_min)
         .with_columns(reason=first_broken(_reasons(quality)))
         .with_columns(
             verdict=pl.when(pl.col("reason").is_not_null())

@@ -71,7 +71,8 @@ class _Past:
         since = max(0, number - self.quality.night_past_sessions - 1)
         moves = self.closes[since:number] - self.opens[since:number]
         nights = self.opens[since + 1 : number] - self.closes[since : max(since, number - 1)]
-        return max(_deviation(moves), _deviation(nights), self.quality.night_scale_floor_share)
+        within = [part[np.abs(part) <= log(self.quality.jump_ceiling_ratio)] for part in (moves, nights)]
+        return max(*map(_deviation, within), self.quality.night_scale_floor_share)
 
     def night_limit(self, day: Any, nights: int) -> float:
         own = self.quality.night_mads * self.night_scale(day) * sqrt(nights)

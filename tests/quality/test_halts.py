@@ -129,6 +129,31 @@ def test_what_is_missing_beside_a_halt_counts_as_ever() -> None:
     assert (reasons(without(23), NINTH)[-1], reasons(without(24), NINTH)[-1]) == (None, "sustained_gap")
 
 
+def test_a_pause_that_is_extended_is_one_halt_also_in_the_minute_between() -> None:
+    """Ten minutes from 11:00:10 on, listed as two rows or as three that overlap: nine whole minutes."""
+    first = datetime(2024, 11, 19, 16, 0, 10, tzinfo=UTC)
+    later = first + timedelta(minutes=5)
+    once = halt(first, 10, "AAA")
+    for rows in ([halt(later, 5, "AAA"), halt(first, 5, "AAA")], [halt(first, 7, "AAA"), halt(later, 5), once]):
+        checked = check_symbols(
+            {"AAA": delivery().filter(~minutes(TUESDAY, 90, 100))}, dialect(), CALENDAR, QUALITY, halts=pl.concat(rows)
+        )["AAA"]
+        found = day(checked, TUESDAY)
+        assert (found["n_missing"], found["HLT1"], found["longest_gap"]) == (2, 9, 2)
+        assert reasons(checked, TUESDAY)[89:101] == [None] + ["halt"] * 10 + [None]
+
+
+def test_minutes_missing_beside_a_halt_are_measured_by_the_symbols_own_longest_gap() -> None:
+    own = {"AAA": {"no_trade_minutes": "quiet", "quiet_max_min": 15, "min_session_completeness": 0.5}}
+    quality = QUALITY.model_validate(QUALITY.model_dump() | {"by_symbol": own})
+    feeds = {"AAA": delivery().filter(~minutes(TUESDAY, 90, 117)), "BBB": delivery(seed=2)}
+    halts = halt(datetime(2024, 11, 19, 16, 0, tzinfo=UTC), 20, "AAA")
+    checked = check_symbols(feeds, dialect(), CALENDAR, quality, halts=halts)
+
+    assert day(checked["AAA"], TUESDAY)["verdict"] == "pass"
+    assert kinds(checked) == [("2024-11-19", 28, "listed_halt")]
+
+
 def test_a_halt_of_one_symbol_is_a_halt_of_no_other() -> None:
     ten = datetime(2024, 11, 19, 15, 0, tzinfo=UTC)
     silent = delivery().filter(~minutes(TUESDAY, 30, 44))
@@ -204,6 +229,18 @@ def test_the_report_tells_halts_and_later_stages_read_them_there() -> None:
 
     assert read["AAA"].equals(checked["AAA"].halts)
     assert read["B2"].is_empty()
+
+
+def test_a_share_of_the_bars_counts_no_minute_of_a_halt_among_them() -> None:
+    """Three of the hundred bars before a halt hold fine prices: 3 % of the bars, less than 1 % of the minutes."""
+    m = pl.int_range(pl.len()).over(pl.col("ts").dt.date())
+    fine = delivery().with_columns(high=pl.when(m < 3).then(pl.col("high") + 0.00123).otherwise("high"))
+    opened = CALENDAR["open_utc"].to_list()
+    halts = pl.concat([halt(one + timedelta(minutes=100), 290) for one in opened])
+    checked = check_symbols({"AAA": fine}, dialect(), CALENDAR, QUALITY, halts=halts)
+
+    (warning,) = [one for one in report_on(checked, CALENDAR)["warnings"] if one.startswith("PX6")]
+    assert "3.0% of its bars hold prices finer" in warning
 
 
 def test_halts_of_other_years_are_not_told() -> None:

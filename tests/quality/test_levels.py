@@ -106,6 +106,48 @@ def test_the_first_bar_exactly_at_the_limit_is_back() -> None:
     assert judge_levels(bars, {}, quality).unsound.nonzero()[0].tolist() == [10, 11]
 
 
+@pytest.mark.parametrize("first", [1, 0])
+def test_a_move_exactly_at_the_floor_passes_whatever_a_later_bar_does(first: int) -> None:
+    """55 over 50 is 10 %, and 57.5 over 50 the 15 % of a night, though logarithms round."""
+    floor = 55.0 if first else 57.5
+    sessions = pl.Series([TUESDAY] * (4 + first) + [WEDNESDAY] * (4 - first))
+    prices = pl.Series([50.0] * 4 + [floor] * 4)
+
+    def voided(last: float) -> list[int]:
+        close = pl.concat([prices, pl.Series([last])])
+        bars = pl.DataFrame({"session": pl.concat([sessions, sessions[-1:]]), "open": close, "close": close})
+        bars = bars.with_columns(m=pl.int_range(pl.len(), dtype=pl.Int32).over("session"), sound=True)
+        return judge_levels(bars, {}, QUALITY).unsound.nonzero()[0].tolist()
+
+    assert voided(floor) == []
+    assert voided(2.5 * floor) == [8]
+
+
+def test_no_move_is_believed_beyond_the_ceiling_though_the_floor_or_the_market_would_allow_it() -> None:
+    quality = QUALITY.model_copy(update={"jump_floor_share": 3.0, "night_floor_share": 3.0})
+    wild = np.exp(np.cumsum(np.tile([0.15, -0.15], 7)))
+    scale = pl.DataFrame({"date": CALENDAR["session"], "scale": wild})
+    fall = pl.when(ts.dt.date() >= MONDAY).then(0.45 / np.exp(0.15)).otherwise(1.0)
+    frame = delivery().with_columns(date=ts.dt.date()).join(scale, on="date", maintain_order="left")
+    vendor = frame.with_columns(pl.col(PRICES) * pl.col("scale") * fall).drop("date", "scale")
+    crash = {name: times(0.8, from_on(MONDAY), seed) for seed, name in ((2, "BBB"), (3, "CCC"))}
+
+    minute = check_symbols({"AAA": times(2.5, minutes(TUESDAY, 200, 200))}, dialect(), CALENDAR, quality)["AAA"]
+    night = {one["session"]: one["kind"] for one in together(AAA=vendor, **crash)["AAA"].levels}
+    assert day(minute, TUESDAY)["PX7"] == 1
+    assert night.get(str(MONDAY)) in ("jump", "split")
+
+
+@pytest.mark.parametrize("factor", [0.37, 7.4, 70.31])
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_a_jump_does_not_become_usual_where_few_nights_are_known(factor: float, number: int) -> None:
+    """It would widen what fits a split, and the next session would be told as one."""
+    checked = through_the_gate(times(factor, from_on(CALENDAR["session"][number])))
+
+    assert failed(checked) == CALENDAR["session"][number:].to_list()
+    assert {one["kind"] for one in checked.levels} == {"jump"}
+
+
 def test_news_within_a_session_costs_that_session_and_is_believed_from_the_next() -> None:
     """18 % in a minute fit no split and are less than a doubling."""
     checked = through_the_gate(times(1.18, from_on(WEDNESDAY) | minutes(TUESDAY, 200, 389)))
@@ -128,6 +170,47 @@ def test_a_listed_jump_may_come_within_the_session() -> None:
     halved = times(0.6, from_on(WEDNESDAY) | minutes(TUESDAY, 200, 389))
 
     assert failed(together({"AAA": {TUESDAY: 0.6}}, AAA=halved)["AAA"]) == []
+
+
+@pytest.mark.parametrize("listed", [MONDAY, date(2024, 11, 30)])
+def test_a_listed_jump_passes_at_the_next_bar_if_its_own_session_has_none_or_is_no_session(listed: date) -> None:
+    vendor = times(0.3, from_on(MONDAY)).filter(ts.dt.date() != MONDAY)
+    checked = together({"AAA": {listed: 0.3}}, AAA=vendor)["AAA"]
+
+    assert failed(checked) == []
+    assert [(one["session"], one["kind"]) for one in checked.levels] == [("2024-12-03", "listed")]
+
+
+def test_a_listed_jump_within_sessions_in_another_unit_is_remembered_until_the_price_is_back() -> None:
+    """Times 300 from Tuesday on, and back on Monday; the split of Wednesday was listed."""
+    split = times(0.3, from_on(WEDNESDAY))
+    wrong = ts.dt.date().is_between(TUESDAY, date(2024, 11, 29))
+    vendor = split.with_columns(pl.when(wrong).then(pl.col(name) * 300).otherwise(name).alias(name) for name in PRICES)
+
+    assert failed(together({"AAA": {WEDNESDAY: 0.3}}, AAA=vendor)["AAA"])[-1] == date(2024, 11, 29)
+
+
+@pytest.mark.parametrize(("factor", "split"), [(0.5, "2:1"), (0.25, "4:1"), (0.05, "20:1"), (7.0, "1:7")])
+@pytest.mark.parametrize("symbols", [("AAA", "BBB"), ("AAA", "BBB", "CCC")])
+def test_symbols_that_split_on_the_same_night_are_no_market(
+    factor: float, split: str, symbols: tuple[str, ...]
+) -> None:
+    """As both classes of a share do: one's split explains nothing of the other's night."""
+    found = together(**{name: times(factor * 1.01, from_on(MONDAY), seed) for seed, name in enumerate(symbols)})
+
+    assert [failed(one) for one in found.values()] == [[]] * len(symbols)
+    assert [[one["split"] for one in found[name].levels] for name in symbols] == [[split]] * len(symbols)
+
+
+@pytest.mark.parametrize(("hit", "believed"), [(1, False), (3, False), (4, True), (7, True)])
+def test_a_move_is_shared_if_enough_of_all_others_have_it_also_of_those_whose_bars_are_void(
+    hit: int, believed: bool
+) -> None:
+    """Of seven symbols four: three of six others are half of them; of three, two of six are not."""
+    crash = minutes(TUESDAY, 200, 389) | from_on(WEDNESDAY)
+    feeds = {f"S{seed}": times(0.85 if seed < hit else 1.0, crash, seed) for seed in range(7)}
+
+    assert [failed(one) == [] for one in together(**feeds).values()] == [believed] * hit + [True] * (7 - hit)
 
 
 def test_a_move_that_others_share_is_the_markets() -> None:

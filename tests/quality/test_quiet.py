@@ -187,6 +187,33 @@ def test_what_the_gate_proposes_works() -> None:
     assert f"set quality.by_symbol: {{SYM: {{{stated}}}}}; then 14 of 14 sessions are usable" in failure["detail"]
 
 
+def test_what_is_proposed_saves_no_session_that_another_check_fails() -> None:
+    """Forty bars of one price in a session that also lacks scattered minutes: stating them leaves it stale."""
+    price = delivery().filter(minute(TUESDAY, 100))["close"][0]
+    hit = minutes(TUESDAY, 100, 149)
+    still = thin().with_columns(pl.when(hit).then(price).otherwise(name).alias(name) for name in PRICES)
+    fitting = proposal(checked(still, QUALITY).days, QUALITY)
+    assert fitting is not None
+    stated = params(
+        no_trade_minutes="quiet",
+        quiet_max_min=fitting.quiet_max_min,
+        min_session_completeness=fitting.min_session_completeness,
+    )
+    days = checked(still, stated).days
+
+    assert days.filter(session=TUESDAY)["reason"].item() == "stale"
+    assert fitting.usable == int((days["verdict"] != "fail").sum()) == 13
+
+
+def test_a_share_of_minutes_exactly_at_the_limit_is_enough() -> None:
+    """78 of 390 minutes are 0.2; 1 - 0.8 is a little less."""
+    m = pl.int_range(pl.len()).over(pl.col("ts").dt.date())
+    fifth = delivery().filter((m % 5 == 0) | (pl.col("ts").dt.date() != TUESDAY))
+    for quality in (params(min_session_completeness=0.2), params(min_session_completeness=0.2, max_gap_min=4)):
+        assert day(checked(fifth, quality), TUESDAY)["completeness"] == 0.2
+        assert day(checked(fifth, quality), TUESDAY)["reason"] is None
+
+
 def outage(first: int, last: int) -> pl.DataFrame:
     """The same minutes of every session lost in one piece."""
     grid = delivery().with_columns(m=pl.int_range(pl.len()).over(pl.col("ts").dt.date()))

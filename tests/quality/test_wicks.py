@@ -48,6 +48,22 @@ def test_a_wick_of_two_percent_is_left_alone() -> None:
     assert bar(checked, TUESDAY, 90)["low"] < 0.99 * bar(checked, TUESDAY, 90)["close"]
 
 
+def test_a_wick_exactly_at_the_limit_is_left_alone_and_none_is_believed_beyond_the_ceiling() -> None:
+    """3 % of any price, though ratios round; and a floor above the ceiling allows no more than that."""
+
+    def cut(price: float, high: float, **changes: float) -> bool:
+        body = pl.lit(price)
+        bars = pl.DataFrame({"m": range(3)}, schema={"m": pl.Int32}).select(
+            "m", session=pl.lit(TUESDAY), open=body, close=body, low=body, high=pl.lit(high), sound=True
+        )
+        return bool(judge_wicks(bars, QUALITY.model_copy(update=changes))[0])
+
+    prices = [cents / 10 for cents in range(100, 4000)]
+    assert not [price for price in prices if cut(price, round(price * 1.03, 6))]
+    assert all(cut(price, round(price * 1.0301, 6)) for price in prices[::100])
+    assert cut(100.0, 250.0, wick_floor_share=3.0)
+
+
 @pytest.mark.parametrize(("first", "known"), [(60, 75), (0, 5)])
 def test_where_wicks_were_as_long_this_morning_they_are_the_days_own(first: int, known: int) -> None:
     """4 % in every minute from 10:30 or the open on: cut until they are half of the last 30, of five bars at least."""
