@@ -109,7 +109,8 @@ class CorporateActions(Table):
     """One row a symbol and session with a known price jump: splits, spin-offs, or news that halved a price.
 
     `price_factor` is the new price over the old one: 0.25 for a 4:1 split.
-    *Time*: the factor is expected between the last close before the session and its open, or once within it.
+    *Time*: the factor is expected between the last close before the session and its open, or once within it; where the
+    session has no bar, at the next one that has.
     """
 
     session = dy.Date(primary_key=True, nullable=False)
