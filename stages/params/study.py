@@ -29,6 +29,7 @@ from stages.params.universe import UniverseParams
 from stages.params.worth import WorthParams
 
 REGULAR_CLOSE_MIN = 16 * 60
+VOLATILITY = "sigma_5m"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +157,13 @@ def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
 
 
 def named_features_are_built(study: StageStudy) -> Iterator[str]:
-    """Required and exogenous columns are among the features that are built."""
+    """Required and exogenous columns, and the volatility of each question, are among the features that are built."""
     features, requests = study.features, study.requests
+    if VOLATILITY not in features.names:
+        yield (
+            f"features.names {list(features.names)} lacks {VOLATILITY}, the volatility that every question, its "
+            "correction and its trade are measured by: add it"
+        )
     yield from _beyond("features.required", features.required, "features.names", features.names)
     yield from _beyond("requests.hist_exog", requests.hist_exog, "features.names", features.names)
     yield from _beyond("requests.futr_exog", requests.futr_exog, "features.names", features.names)

@@ -59,7 +59,7 @@ class WorthParams(MixParams, FreeParams):
     decide_by: Literal["shape", "money"]
     price_per_call: Money | None
     price_per_million_tokens: Money | None
-    notional: Annotated[float, Field(gt=0, le=1e15)] | None
+    notional: Annotated[float, Field(ge=0.01, le=1e15)] | None
     prior_studies: Annotated[int, Field(ge=0, le=1_000_000)]
 
     @model_validator(mode="after")

@@ -4,9 +4,11 @@ from copy import deepcopy
 
 import pytest
 
-from stages.configuration.compose import compose
+from stages.configuration.compose import compose, to_yaml
 from stages.errors import ConfigurationError
 from stages.params.study import Study, problems
+from tests.architecture.dependencies import ROOT
+from tests.support.programs import run_module
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +47,14 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
             {"worth.candidates": ["persistence", "command"]},
             "names command, a program of yours, but forecaster.command is []: state forecaster.command and",
         ),
+        ({"worth.notional": 1e-300}, "= 1e-300: Input should be greater than or equal to 0.01"),  # money in no float
         ({"rules.history_days": 10}, "[10] of rules.history_days are not among requests.history_days [40]"),
         ({"sweep.grid.history_days": [40, 60]}, "[60] of sweep.grid.history_days"),
         ({"sweep.grid.horizon_min": [10, 30]}, "[30] of sweep.grid.horizon_min"),
         ({"rules.horizon_min_by_symbol": {"STRONG": 6}}, "[6] of rules.horizon_min_by_symbol"),
         ({"rules.horizon_min_by_symbol": {"NVDA": 5}}, "['NVDA'] of rules.horizon_min_by_symbol"),
         ({"requests.snapshots_et": ["15:41"]}, "the 20 minutes of requests.horizons_min end after the close"),
+        ({"features.names": ["ret_1m"]}, "features.names ['ret_1m'] lacks sigma_5m, the volatility"),
         ({"features.required": ["ret_2m"]}, "['ret_2m'] of features.required"),
         ({"requests.hist_exog": ["mood"]}, "['mood'] of requests.hist_exog are not among features.names"),
         ({"requests.futr_exog": ["mood"]}, "['mood'] of requests.futr_exog"),
@@ -65,6 +69,27 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
 def test_a_rule_between_sections_is_told_with_its_values(default, changes, said):
     found = problems(changed(default, changes))
     assert any(said in sentence for sentence in found), found
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"features.names": ["ret_1m", "sigma_5m", "mood"]}, "features.names holds ['mood'], which are not in the cat"),
+        (
+            {"features.names": ["ret_1m", "sigma_5m", "context_ret_1m@XLK"]},
+            "universe.context_symbols []: add the symbol",
+        ),
+        ({"requests.futr_exog": ["rv_5m"]}, "requests.futr_exog names ['rv_5m'], whose future values are not known"),
+        ({"quality.halts": "nope"}, "there is no conf/halts/nope.csv, which quality.halts names"),
+    ],
+)
+def test_the_first_stage_refuses_what_a_later_one_could_not_build(default, changes, said, tmp_path):
+    for folder in ("conf", "stages"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / "params.yaml").write_text(to_yaml(changed(default, changes)))
+    told = run_module(tmp_path, "stages.list_source")
+    assert told.returncode == 5
+    assert said in told.stderr
 
 
 def test_a_program_is_compared_with_another_than_itself():

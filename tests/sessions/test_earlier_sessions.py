@@ -18,6 +18,14 @@ def test_a_session_sees_the_last_usable_ones_before_it_and_never_itself() -> Non
     np.testing.assert_array_equal(windows[before][:, 0], [[NAN, NAN], [NAN, 1], [NAN, 1], [1, 3]])
 
 
+def test_a_window_longer_than_the_record_is_as_long_as_the_record() -> None:
+    usable = np.array([True, False, True, True])
+    long, before = windows_before(np.array([[1.0], [2.0], [3.0], [4.0]]), usable, 10_000)
+    assert long.shape == (4, 1, 3)
+    np.testing.assert_array_equal(long[before][:, 0], [[NAN, NAN, NAN], [NAN, NAN, 1], [NAN, NAN, 1], [NAN, 1, 3]])
+    assert windows_before(np.ones((2, 1)), np.zeros(2, bool), 10_000)[0].shape == (1, 1, 1)
+
+
 def test_the_median_is_of_the_numbers_only_and_of_enough_of_them() -> None:
     values = np.array([[3.0, 1.0, 2.0], [4.0, NAN, 2.0], [NAN, 5.0, NAN], [NAN, NAN, NAN]])
     np.testing.assert_array_equal(median(values), [2, 3, 5, NAN])
