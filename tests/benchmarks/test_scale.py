@@ -17,8 +17,8 @@ def watched(symbols: int) -> dict[str, Watched]:
 @pytest.mark.scale
 def test_fifty_symbols_take_the_memory_of_five(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENGINE", "local:2")
-    shorten, many = watched(5), watched(50)
-    assert {stage: many[stage].worker_mb < 1.3 * shorten[stage].worker_mb for stage in STAGES} == dict.fromkeys(
+    few, many = watched(5), watched(50)
+    assert {stage: many[stage].worker_mb < 1.3 * few[stage].worker_mb for stage in STAGES} == dict.fromkeys(
         STAGES, True
     )
 
