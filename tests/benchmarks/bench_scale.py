@@ -146,10 +146,8 @@ def run_stage(stage: str, folder: Path) -> Watched:
     while process.poll() is None:
         try:
             driver = max(driver, _most_held(process.pid))
-            begun = [child for child in process.children(recursive=True) if child.cmdline() != process.cmdline()]
-            worker = max(
-                [worker, *(_most_held(child.pid) for child in begun)]
-            )  # before, a fork has the driver's memory
+            started = [child for child in process.children(recursive=True) if child.cmdline() != process.cmdline()]
+            worker = max([worker, *(_most_held(child.pid) for child in started)])  # a fork holds what the driver does
         except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
             pass
         time.sleep(POLL_SEC)
