@@ -125,6 +125,7 @@ def digest_of_sessions(digests: list[bytes]) -> str:
 
 
 RETURN_UNITS = 1e4 * UNITS_PER_BP
+DIGEST_BYTES = 32
 RETURN_BYTES = 8
 EMPTY = hashlib.sha256()
 
@@ -231,14 +232,23 @@ class Series:
     def _begun(self, past: tuple[tuple[int, int], ...]) -> "hashlib._Hash":
         """`digest_of_sessions` for all sessions but the last."""
         first, stop = past[0]
-        whole = (self._session_digests[session] for session in past[1:])
-        return hashlib.sha256(b"".join([self._part(first + 1, stop).digest(), *whole]))
+        return hashlib.sha256(self._part(first + 1, stop).digest() + self._whole(past[1:]))
 
     def _part(self, first: int, stop: int, after: "hashlib._Hash" = EMPTY) -> "hashlib._Hash":
         """The hash of these rows of a session, continued from `after`; kept hashes are never changed."""
         digest = after.copy()
         digest.update(self._content[first * RETURN_BYTES : stop * RETURN_BYTES])
         return digest
+
+    def _whole(self, sessions: tuple[tuple[int, int], ...]) -> bytes:
+        """Digests of complete sessions, oldest first; a slice where no session in between is left out."""
+        if not sessions:
+            return b""
+        number, stored = self._session_digests
+        start, end = number[sessions[0]], number[sessions[-1]] + 1
+        if end - start == len(sessions):
+            return stored[start * DIGEST_BYTES : end * DIGEST_BYTES]
+        return b"".join(stored[n * DIGEST_BYTES : (n + 1) * DIGEST_BYTES] for n in map(number.__getitem__, sessions))
 
     def feature(self, name: str) -> NDArray[np.float64]:
         """One feature on every row, NaN where unknown."""
@@ -257,9 +267,12 @@ class Series:
         return {}
 
     @cached_property
-    def _session_digests(self) -> dict[tuple[int, int], bytes]:
-        """The digest of every session, by its rows."""
-        return {session: self._part(*session).digest() for session in self.blocks.values()}
+    def _session_digests(self) -> tuple[dict[tuple[int, int], int], bytes]:
+        """Each session's number, and the digests of all sessions in that order."""
+        sessions = sorted(self.blocks.values())
+        return {session: n for n, session in enumerate(sessions)}, b"".join(
+            self._part(*session).digest() for session in sessions
+        )
 
     @cached_property
     def _pasts(self) -> dict[int, tuple[tuple[tuple[int, int], ...], "hashlib._Hash"]]:
