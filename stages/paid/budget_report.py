@@ -4,7 +4,6 @@ Requests are counted by the file names of their reservations, so a damaged reser
 are shown; nothing is removed from the ledger.
 """
 
-import json
 from collections import Counter
 from dataclasses import fields
 from decimal import Decimal
@@ -13,7 +12,7 @@ from typing import Any
 from stages.io.object_store import ObjectStore
 from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import Limits, standing_limit
-from stages.paid.reservations import DAYS, SEAT, ReservationLog, days_begun, held
+from stages.paid.reservations import DAYS, SEAT, ReservationLog, days_begun, held, note_in
 from stages.paid.units import units_of
 
 SHOWN_DAYS = 31
@@ -52,7 +51,7 @@ def runs_of(objects: ObjectStore) -> list[dict[str, Any]]:
     """The latest runs, oldest first."""
     names = objects.names(RUNS)[-SHOWN_RUNS:]
     contents = objects.read_many(f"{RUNS}/{name}" for name in names)
-    return [_document(contents.get(f"{RUNS}/{name}", b"")) for name in names]
+    return [note_in(contents.get(f"{RUNS}/{name}", b"")) or UNREADABLE for name in names]
 
 
 def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
@@ -64,8 +63,8 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
         endings = {name.split(".")[0]: name for name in names if not name.endswith(".json")}
         for reservation in (name.removesuffix(".json") for name in names if name.endswith(".json")):
             ending = endings.get(reservation)
-            facts = _document(contents.get(f"{DAYS}/{day}/{reservation}.json", b""))
-            settled = _document(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
+            facts = note_in(contents.get(f"{DAYS}/{day}/{reservation}.json", b""))
+            settled = note_in(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
             state = (ending or ".reserved").split(".")[1]
             calls.append({**_call(facts, settled), "seat": f"{day}/{reservation}", "state": state})
     return calls
@@ -79,11 +78,3 @@ def _call(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, ArithmeticError):
         return UNREADABLE
     return call if call.keys() >= TOLD else UNREADABLE
-
-
-def _document(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return UNREADABLE
-    return document if isinstance(document, dict) else UNREADABLE

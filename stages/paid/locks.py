@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from stages.io.clock import INTERRUPTS
 from stages.io.object_store import LocalStore, ObjectStore, open_shared
-from stages.paid.reservations import DAYS
+from stages.paid.reservations import DAYS, note_in
 
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
 NOT_PAID = {"refunded", "refused", "released"}
@@ -168,7 +168,7 @@ class Attempts:
         if last.number < 0:
             return []
         call = self._facts(key, last.number).get("call")
-        reservation = _document(self.objects.read(f"{DAYS}/{call}.json")) if call else {}
+        reservation = note_in(self.objects.read(f"{DAYS}/{call}.json") or b"") if call else {}
         released = []
         for one in dict.fromkeys([key, *reservation.get("keys", [])]):
             latest = self.latest(one)
@@ -205,16 +205,8 @@ class Attempts:
         return f"is being bought, or was left behind, by {who}"
 
     def _facts(self, key: str, number: int) -> dict[str, Any]:
-        return _document(self.objects.read(_path(key, number, "json")))
+        return note_in(self.objects.read(_path(key, number, "json")) or b"")
 
 
 def _path(key: str, number: int, ending: str) -> str:
     return f"attempts/{key}/{number:04d}.{ending}"
-
-
-def _document(content: bytes | None) -> dict[str, Any]:
-    try:
-        document = json.loads(content or b"")
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -99,7 +99,7 @@ class ReservationLog:
             f"{reservation}.{state}" for reservation, state in counted if state != RESERVED
         ]
         contents = self.objects.read_many(name for name in files if name not in self._notes)
-        self._notes |= {name: _note(content) for name, content in contents.items()}
+        self._notes |= {name: note_in(content) for name, content in contents.items()}
         notes = []
         for reservation, state in counted:
             if not (note := self._notes.get(f"{reservation}.json")):
@@ -127,8 +127,8 @@ def _read(names: list[str]) -> dict[int, Taken]:
     return log
 
 
-def _note(content: bytes) -> dict[str, Any]:
-    """The content of a file; empty when it is damaged."""
+def note_in(content: bytes) -> dict[str, Any]:
+    """The facts in a file of the ledger; empty when it is damaged."""
     try:
         note = json.loads(content)
     except (ValueError, RecursionError):

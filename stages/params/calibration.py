@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stages.params.section import Section
+from stages.params.section import EachOnce, Section
 
 Method = Literal["identity", "widen", "split", "cqr", "cqr_sides", "aci", "pid"]
 # Past outcomes below which the rank that a method takes does not exist (`calibration/conformal.py`).
@@ -32,7 +32,7 @@ class CalibrationParams(Section):
     section = "calibration"
 
     method: Method
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    methods: Annotated[tuple[Method, ...], Field(min_length=1), EachOnce]
     scale: Literal["sigma", "none"]
     window_sessions: Annotated[int, Field(ge=1, le=100_000)]
     min_outcomes: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -48,8 +48,6 @@ class CalibrationParams(Section):
             raise ValueError(
                 f"calibration.method {self.method!r} is not among calibration.methods {list(self.methods)}"
             )
-        if len(set(self.methods)) < len(self.methods):
-            raise ValueError(f"calibration.methods names a method twice: {list(self.methods)}")
         return self
 
     @property

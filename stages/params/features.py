@@ -1,10 +1,10 @@
 """Params section `features`: which features are built, and their windows."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
-from stages.params.section import Section
+from stages.params.section import EachOnce, Section
 
 Window = Annotated[int, Field(ge=1, le=10_000)]
 
@@ -17,8 +17,8 @@ class FeaturesParams(Section):
 
     section = "features"
 
-    names: Annotated[tuple[str, ...], Field(min_length=1)]
-    required: tuple[str, ...]
+    names: Annotated[tuple[str, ...], Field(min_length=1), EachOnce]
+    required: Annotated[tuple[str, ...], EachOnce]
     sigma_window_min: Window
     sigma_min_obs: Window
     range_window_min: Window
@@ -30,11 +30,3 @@ class FeaturesParams(Section):
     context_lag_min: Window
     events: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
     max_null_share: Annotated[float, Field(ge=0, le=1)]
-
-    @model_validator(mode="after")
-    def _names_each_once(self) -> Self:
-        for name in ("names", "required"):
-            values = getattr(self, name)
-            if len(set(values)) < len(values):
-                raise ValueError(f"features.{name} names a feature twice: {list(values)}")
-        return self

@@ -1,10 +1,10 @@
 """Params section `portfolio`: the book and its cost curve."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from stages.params.section import Section
+from stages.params.section import EachOnce, Section
 
 
 class PortfolioParams(Section):
@@ -12,11 +12,5 @@ class PortfolioParams(Section):
 
     section = "portfolio"
 
-    cost_multiples: Annotated[tuple[Annotated[float, Field(ge=0, le=1_000)], ...], Field(min_length=1)]
+    cost_multiples: Annotated[tuple[Annotated[float, Field(ge=0, le=1_000)], ...], Field(min_length=1), EachOnce]
     delay_sensitivity_bars: Annotated[int, Field(ge=1, le=390)]
-
-    @model_validator(mode="after")
-    def _names_each_multiple_once(self) -> Self:
-        if len(set(self.cost_multiples)) < len(self.cost_multiples):
-            raise ValueError(f"portfolio.cost_multiples repeats a value: {list(self.cost_multiples)}")
-        return self

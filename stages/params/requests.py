@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Day, Section
+from stages.params.section import Day, EachOnce, Section
 from stages.tables.forecasts import LEVELS
 
 ClockEt = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -24,11 +24,11 @@ class RequestsParams(Section):
     section = "requests"
 
     target: Literal["cumret_bp"]
-    history_days: Annotated[tuple[Days, ...], Field(min_length=1)]
+    history_days: Annotated[tuple[Days, ...], Field(min_length=1), EachOnce]
     max_lookback_ratio: Annotated[float, Field(ge=1, le=1_000_000)]
-    horizons_min: Annotated[tuple[Minutes, ...], Field(min_length=1)]
+    horizons_min: Annotated[tuple[Minutes, ...], Field(min_length=1), EachOnce]
     asked_horizon_min: Minutes | None
-    snapshots_et: Annotated[tuple[ClockEt, ...], Field(min_length=1)]
+    snapshots_et: Annotated[tuple[ClockEt, ...], Field(min_length=1), EachOnce]
     levels: tuple[Annotated[int, Field(ge=1, le=99)], ...]
     hist_exog: tuple[str, ...]
     futr_exog: tuple[str, ...]
@@ -41,10 +41,6 @@ class RequestsParams(Section):
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:
-        for name in ("history_days", "horizons_min", "snapshots_et"):
-            values = getattr(self, name)
-            if len(set(values)) < len(values):
-                raise ValueError(f"requests.{name} repeats a value: {list(values)}")
         if self.asked_horizon_min is not None and self.asked_horizon_min < max(self.horizons_min):
             raise ValueError(
                 f"requests.horizons_min {list(self.horizons_min)} go beyond requests.asked_horizon_min "

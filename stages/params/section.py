@@ -9,13 +9,24 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from stages.errors import ConfigurationError
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]  # not empty, and fit for a path
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)  # pandas ends in 2262
 Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
+Values = TypeVar("Values", bound=tuple[Any, ...])
+
+
+def each_once(values: Values) -> Values:
+    """The values, of which none may be named twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"repeats a value: {list(values)}")
+    return values
+
+
+EachOnce = AfterValidator(each_once)
 
 
 class Closed(BaseModel):

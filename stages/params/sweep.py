@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stages.params.requests import Days, Minutes
-from stages.params.section import Closed, Section
+from stages.params.section import Closed, Section, each_once
 
 NonNegative = Annotated[float, Field(ge=0, le=1_000)]
 Positive = Annotated[float, Field(gt=0, le=1_000)]
@@ -27,13 +27,7 @@ class Grid(Closed):
     method: tuple[str, ...]
     cost_mult: tuple[NonNegative, ...]
 
-    @model_validator(mode="after")
-    def _names_each_value_once(self) -> Self:
-        for name in type(self).model_fields:
-            values = getattr(self, name)
-            if len(set(values)) < len(values):
-                raise ValueError(f"sweep.grid.{name} repeats a value: {list(values)}")
-        return self
+    _names_each_value_once = field_validator("*")(each_once)
 
 
 class ChooseBy(Closed):

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from stages.params.section import Day, Section
+from stages.params.section import Day, EachOnce, Section
 
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?$")]
 
@@ -35,7 +35,7 @@ class Whitelist(Section):
     section = "universe"
     partial = True
 
-    whitelist: tuple[Symbol, ...]
+    whitelist: Annotated[tuple[Symbol, ...], EachOnce]
 
 
 class AskedSymbols(Section):
@@ -44,7 +44,7 @@ class AskedSymbols(Section):
     section = "universe"
     partial = True
 
-    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
+    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1), EachOnce]
 
 
 class ReadSymbols(Surroundings, AskedSymbols):
@@ -73,10 +73,6 @@ class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the orde
     def _is_coherent(self) -> Self:
         if self.first_session > self.last_session:
             raise ValueError(f"universe.first_session {self.first_session} is after universe.last_session")
-        for name in ("symbols", "whitelist"):
-            values = getattr(self, name)
-            if len(set(values)) < len(values):
-                raise ValueError(f"universe.{name} names a symbol twice: {list(values)}")
         context = [*self.context_symbols, *([self.context_symbol] if self.context_symbol else [])]
         if len(set(context)) < len(context):
             raise ValueError(f"universe.context_symbols and context_symbol name a symbol twice: {context}")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from stages.params.forecaster import LocalName
-from stages.params.section import Day, Section
+from stages.params.section import Day, EachOnce, Section
 
 Candidate = Literal[LocalName, "command"]
 Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
@@ -21,14 +21,8 @@ class FreeParams(Section):
     section = "worth"
     partial = True
 
-    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1), EachOnce]
     warmup_sessions: Annotated[int, Field(ge=0, le=1_000)]
-
-    @model_validator(mode="after")
-    def _names_each_once(self) -> Self:
-        if len(set(self.candidates)) < len(self.candidates):
-            raise ValueError(f"worth.candidates names a forecaster twice: {list(self.candidates)}; name each once")
-        return self
 
 
 class MixParams(Section):

@@ -9,7 +9,6 @@ warning line: the figures may be the same.
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,15 +19,14 @@ import yaml
 
 from stages.errors import ConfigurationError
 from stages.io.content import LOCK, content_hash
+from stages.io.dvc_command import run_dvc
 from stages.io.settings import PARAMS, parse_dvc_yaml, parse_yaml
 from stages.io.workspace import cached
 
 
 def unfinished_stages() -> list[str]:
     """Stages whose code, params, inputs or outputs differ from dvc.lock, in order of dvc.yaml; none after a run."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "status", "--json"], capture_output=True, text=True, check=False
-    )
+    done = run_dvc("status", "--json", captured=True)
     if done.returncode:
         raise ConfigurationError(f"`dvc status` fails: {done.stderr.strip().removeprefix('ERROR: ')}")
     return list(json.loads(done.stdout))

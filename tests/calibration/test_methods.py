@@ -386,7 +386,7 @@ def test_every_method_that_params_may_name_exists():
     ("change", "sentence"),
     [
         ({"method": "widen", "methods": ["cqr"]}, "calibration.method 'widen' is not among"),
-        ({"methods": ["cqr", "cqr"]}, "names a method twice"),
+        ({"methods": ["cqr", "cqr"]}, "methods\n.*repeats a value: "),
         ({"method": "cqt"}, "Input should be"),
         ({"window_sessions": 0}, "greater than or equal to 1"),
     ],

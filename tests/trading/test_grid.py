@@ -111,5 +111,5 @@ def test_an_axis_over_forecasts_that_nobody_made_is_refused(axes, message):
 
 
 def test_a_value_named_twice_is_refused():
-    with pytest.raises(ValueError, match=r"sweep\.grid\.k_sigma repeats a value"):
+    with pytest.raises(ValueError, match=r"k_sigma\n.*repeats a value: "):
         grid(k_sigma=(0.5, 0.5))
