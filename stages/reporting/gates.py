@@ -23,7 +23,7 @@ GATES = {
     "forecast": ("symbols that may trade", "≥"),
     "rmae": ("rMAE", "<"),
     "rrmse": ("rRMSE", "<"),
-    "coverage": ("50 % coverage: distance from 0.5", "≤"),
+    "coverage": ("50 % coverage off by", "≤"),
     "fdr": ("p adjusted for all symbols", "≤"),
     "oos_sharpe": ("Sharpe", "≥"),
     "hit_rate": ("share of winning trades", "≥"),
@@ -71,7 +71,7 @@ def _in_order(judged: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _line(record: Record, name: str, gate: Document) -> tuple[Any, ...]:
     value, words = gate["value"], gate["words"]
     if name == "coverage" and value is not None:
-        words = f"covers {measure(value)}: {words}"
+        words = f"Covers {measure(value)}: {words}"
         if gate["verdict"] == "PASS" and abs(value - 0.5) > gate["threshold"]:
             words = f"{_why_it_passes(gate)} {words}"
     return (GATES[name][0], gate["verdict"], comparison(record, name, gate), gate["n"], gate["n_days"], words)

@@ -63,7 +63,7 @@ def _beside(record: Record, verdict: Document) -> list[str]:
     left = verdict["left_out"]
     reasons = {
         "void": "without an outcome",
-        "uncalibrated": "not calibrated yet on both sides",
+        "uncalibrated": "not calibrated yet",
         "no_scale": "without a width",
     }
     counted = [f"{count(left[name], 'question')} {words}" for name, words in reasons.items() if left[name]]

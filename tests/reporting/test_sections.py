@@ -325,7 +325,7 @@ def test_a_reader_in_a_hurry_is_told_what_is_artificial_and_what_is_local():
 def test_coverage_is_judged_by_its_distance_from_one_half_and_said_in_words():
     rows = gates_section(record()).grids[1].rows
     (cells,) = [row.cells for row in rows if row.cells[0] == "STRONG" and row.cells[2].startswith("50 %")]
-    covered = float(re.search(r"covers ([\d.]+):", cells[-1])[1])
+    covered = float(re.search(r"Covers ([\d.]+):", cells[-1])[1])
     assert float(cells[4].split()[0]) == pytest.approx(abs(covered - 0.5), abs=1e-3)
 
 
