@@ -21,7 +21,7 @@ from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, 
 from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SourceParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
-from stages.sources.csv_form import cells_of, csv_of, is_row, stamp_format_of
+from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import TICKER, Layout, layout_of
 from stages.sources.symbol_parts import symbol_column
 
@@ -71,9 +71,9 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     """Inspect a folder, a file or a template. Symbols and aliases that are stated are not inferred."""
     folder, form = _opened(uri.rstrip("/"))
     layout = _layout(folder.names, form, symbols)
-    first, *others = [name for name in folder.names if _follows(layout, name)]
-    content = folder.read(first)
-    last = folder.read(others[-1]) if others else b""
+    names = [name for name in folder.names if _follows(layout, name)]
+    first, content = _with_rows(folder, names)
+    last = folder.read(names[-1]) if names[-1] != first else b""
     dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
@@ -98,6 +98,25 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
         raise DataContractError(f"{folder.uri} holds no row of {found[0]}: set SYMBOLS= to symbols that it holds.")
     evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(found)}
     return Look(source, found, joined(found[0], *sample)[0], evidence_of)
+
+
+def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
+    """The first file and its content; the largest where that holds no row, as on days before a symbol was listed."""
+    content = folder.read(names[0])
+    if format_of(names[0]) == "CSV":
+        lines = head_of(content, LINES)
+        empty = not any(is_row(cells_of(line, separator)) for line in lines for separator in SEPARATORS)
+    else:
+        empty = _rows_of(names[0], content).is_empty()
+    if not empty:
+        return names[0], content
+    largest = max(names, key=lambda name: folder.names[name])
+    return largest, folder.read(largest)
+
+
+def _rows_of(name: str, content: bytes) -> pl.DataFrame:
+    """All rows of a file that declares its columns, as they are."""
+    return collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
 
 
 def _opened(place: str) -> tuple[_Folder, str | None]:
@@ -159,7 +178,7 @@ def _dialect(
         csv, rows = csv_of(head_of(content, LINES))
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
     else:
-        rows = collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
+        rows = _rows_of(name, content)
     columns = columns_of(rows.rename({theirs: ours for theirs, ours in stated.items() if theirs in rows}))
     found = columns.aliases
     if facts.get("csv") and facts["csv"]["columns"]:  # without a header we name the columns

@@ -1,6 +1,6 @@
 """`make new-run` writes a preset that composes, tells what its span allows, and never half a file."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -111,6 +111,19 @@ def test_a_stamp_beyond_every_calendar_is_passed_over_and_nothing_but_such_stamp
     assert compose(overrides=["preset=mine"])["universe"]["last_session"] == "2024-11-08"
     with pytest.raises(DataContractError, match=r"the stamps run from 9024-10-28 to 9024-11-08, and sessions lie betw"):
         project.run("new-run", "other", "--uri", "MSFT.parquet")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_first_file_without_rows_is_passed_over(project, ending):
+    """As vendors deliver of the days before a symbol was listed."""
+    bars = vendors.BARS["AAPL"].filter(pl.col("ts").dt.date() >= pl.date(2024, 10, 29))
+    for day in bars["ts"].dt.date().unique().append(pl.Series([date(2024, 10, 28)])):
+        rows = bars.filter(pl.col("ts").dt.date() == day)
+        path = project.path / f"AAPL_{day}.{ending}"
+        rows.write_csv(path) if ending == "csv" else rows.write_parquet(path)
+    project.run("new-run", "mine", "--uri", f"{{symbol}}_{{yyyy}}-{{mm}}-{{dd}}.{ending}")
+    universe = compose(overrides=["preset=mine"])["universe"]
+    assert (universe["first_session"], universe["last_session"]) == ("2024-10-29", "2024-11-08")
 
 
 def test_end_labels_are_proposed_as_such(project):
