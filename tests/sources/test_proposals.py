@@ -111,6 +111,13 @@ def test_a_day_and_a_time_of_day_are_one_stamp_and_an_instant_needs_no_day(
     assert {columns_of(rows).aliases.get(name, name) for name in rows.columns} - prices - {"date"} == found - {"date"}
 
 
+@pytest.mark.parametrize("number", [0, "0", 4680])
+@pytest.mark.parametrize("name", ["__index_level_0__", "index", "time"])
+def test_the_number_of_a_row_is_no_stamp(name: str, number: object) -> None:
+    """As of an index that was saved with the rows; the stamps stand in a column of an unknown name."""
+    assert columns_of(BARS.with_columns(pl.lit(number).alias(name))).aliases == {"when": "ts"}
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("scales", [(1, 3), (1, 3, 0.5, 2)])
 def test_a_minute_opens_near_the_last_close_of_its_own_symbol_whatever_the_order_of_rows(
@@ -133,7 +140,7 @@ def test_values_that_contradict_the_names_stop() -> None:
 
 def test_columns_that_make_no_bars_are_asked_for() -> None:
     with pytest.raises(DataContractError, match=r'Name them: ALIASES="COLUMN=open'):
-        columns_of(pl.DataFrame({"t": [1, 2], "a": [1.0, 2.0], "b": [3.0, 1.0]}))
+        columns_of(pl.DataFrame({"t": [1704205800, 1704205860], "a": [1.0, 2.0], "b": [3.0, 1.0]}))
 
 
 @pytest.mark.parametrize("form", ["Open_AAPL", "AAPL Open", "('Open', 'AAPL')"])
