@@ -128,7 +128,11 @@ def of_period(bars: pl.DataFrame, period: str | None, vendor: Vendor) -> pl.Data
 
 
 def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
-    """Rows stamped from the open to the close, with the date of their session in New York."""
+    """Rows stamped from the open to the close, with the date of their session in New York.
+
+    Instants are in UTC, and a price of 32 bits is the one that was printed, as where files of both kinds were joined.
+    """
+    frame = frame.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String).cast(pl.Float64))
     if _is_instant(frame.schema[vendor.ts]):
         frame = frame.with_columns(pl.col(vendor.ts).dt.convert_time_zone("UTC").dt.cast_time_unit("us"))
     local = _local(frame.schema[vendor.ts], vendor)
