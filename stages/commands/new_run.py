@@ -30,6 +30,7 @@ from stages.quality.ingest import as_labelled, in_our_columns
 from stages.quality.proposals import hours_of, label_of, proposal, sessions_of, step_of, zone_of
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import trading_calendar
+from stages.trading.performance import MIN_SESSIONS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = {"none", "null", "true", "false"}  # YAML or Hydra would read these as something else
@@ -89,10 +90,18 @@ def sizes(study: Study) -> list[str]:
         f"at most {snapshots * len(universe.symbols)} questions in {snapshots} calls at one per snapshot",
         f"about {judged} days to judge forecasts by, after {search - judged} to learn the calibration from",
     ]
+    least = max(MIN_SESSIONS, study.gates.min_trading_sessions)
     if judged < (wanted := study.gates.min_forecast_days):
+        less = "or fewer requests.history_days"
+        if sealed > least:
+            less = "fewer requests.history_days, or fewer split.holdout_sessions"
         told.append(
-            f"too few: gates.min_forecast_days wants {wanted}; take a longer span, more requests.snapshots_et, fewer "
-            "requests.history_days, or fewer split.holdout_sessions"
+            f"too few: gates.min_forecast_days wants {wanted}; take a longer span, more requests.snapshots_et, {less}"
+        )
+    if sealed < least:
+        told.append(
+            f"too few sealed: the Sharpe ratio of the holdout wants {least} sessions; take a longer span, or more "
+            "split.holdout_sessions"
         )
     return told
 

@@ -46,6 +46,15 @@ def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(proje
     assert "too few: gates.min_forecast_days wants 40" in told
 
 
+@pytest.mark.parametrize(("holdout", "told"), [("19", True), ("20", False)])
+def test_a_holdout_that_no_gate_could_judge_is_told_before_it_is_sealed(project, holdout, told):
+    """A Sharpe ratio needs 20 sessions, so that the remedy for too few days to judge is not a smaller holdout."""
+    sizes = ("--history", "4", "--holdout", holdout)
+    lines = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *sizes)
+    assert ("too few sealed: the Sharpe ratio of the holdout wants 20 sessions" in lines) == told
+    assert "fewer split.holdout_sessions" not in lines
+
+
 def test_the_preset_says_what_was_asked_and_symbols_stay_text(project):
     project.run("new-run", "mine", "--uri", "gs://bars/{symbol}.parquet", "--symbols", "ON", "--aliases", "c=close")
     made = compose(overrides=["preset=mine"])
