@@ -198,11 +198,15 @@ def _lengths(asked: Asked, universe: Mapping[str, Any]) -> dict[str, int]:
     """History and holdout: as stated, else what a span leaves for them when most of it is searched."""
     try:
         first, last = (date.fromisoformat(str(universe[key])) for key in ("first", "last"))
-        sessions = trading_calendar(first, last).height
     except ValueError:
         raise ConfigurationError(
             f"FIRST {universe['first']!r} and LAST {universe['last']!r} are not days like 2024-01-31."
         ) from None
+    if not EARLIEST <= first <= last <= LATEST:
+        raise ConfigurationError(
+            f"FIRST {first} and LAST {last} are no span between {EARLIEST} and {LATEST}: correct them."
+        )
+    sessions = trading_calendar(first, last).height
     history = min(HISTORY, max(1, round((sessions - 50) / 4)))
     holdout = min(HOLDOUT, max(1, round(0.23 * sessions)))
     history, holdout = asked.history or history, asked.holdout or holdout

@@ -19,7 +19,7 @@ from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
-from stages.params.source import ONE_HEADER, SourceParams
+from stages.params.source import ONE_HEADER, SYMBOL, SourceParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import TICKER, Layout, layout_of
@@ -86,6 +86,8 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
         layout = layout.without_symbol()  # with one path, the part that looked like a symbol is a plain word
         source = source_of(layout.template)
+    if symbols and form is None and source.many_in_a_file and not (column or wide):
+        _demand_one_symbol(folder.names, symbols)
     found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
     whose = None if source.many_in_a_file else found[0]
     files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
@@ -179,6 +181,7 @@ def _dialect(
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
     else:
         rows = _rows_of(name, content)
+    _demand_columns(name, rows.columns, stated)
     columns = columns_of(rows.rename({theirs: ours for theirs, ours in stated.items() if theirs in rows}))
     found = columns.aliases
     if facts.get("csv") and facts["csv"]["columns"]:  # without a header we name the columns
@@ -200,6 +203,27 @@ def _dialect(
         stamped = pl.concat([rows, pl.DataFrame(more, schema=rows.schema, orient="row")])
     facts |= _stamps(stamped, of_first, evidence)
     return facts, rows, {key: why for key, why in evidence.items() if why}, columns.symbols
+
+
+def _demand_one_symbol(names: Collection[str], symbols: Sequence[str]) -> None:
+    """Raise where none of the stated symbols stands in the files' names, but several others do."""
+    others = layout_of([*names]).symbols
+    if len(others) > 1:
+        raise DataContractError(
+            f"no file is named after {shorten(symbols)}, but after {shorten(others)}: correct SYMBOLS=, or, if those "
+            "are no symbols, write * in their place in URI=."
+        )
+
+
+def _demand_columns(name: str, columns: Sequence[str], stated: Mapping[str, str]) -> None:
+    """Raise where a stated alias fits no column, or a column that has our name already."""
+    for theirs, ours in stated.items():
+        if SYMBOL not in theirs and theirs not in columns:
+            raise DataContractError(f"ALIASES names {theirs!r}, and {name} has {list(columns)}: correct it.")
+        if ours in columns and theirs != ours:
+            raise DataContractError(
+                f"ALIASES names {theirs!r} for {ours!r}, but {name} has both: remove it, or rename one at the source."
+            )
 
 
 def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, str]) -> Facts:

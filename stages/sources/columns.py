@@ -96,7 +96,8 @@ def price_scale_of(prices: pl.Series) -> tuple[float, str]:
 
 
 def _by_name(rows: pl.DataFrame) -> dict[str, str]:
-    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(rows.columns)}
+    ours_first = sorted(rows.columns, key=lambda name: name not in NAMES)
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(ours_first)}
     numbering = {name for name, column in plain.items() if ROW_NUMBER.fullmatch(_first(rows[column]))}
     found = {
         ours: plain[name]

@@ -167,6 +167,36 @@ def test_what_is_stated_wins_over_what_is_found(project):
     assert (made["requests"]["history_days"], made["split"]["holdout_sessions"]) == ([2], 3)
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (
+            ("--symbols", "TSLA"),
+            r"no file is named after TSLA, but after AAPL, MSFT: correct SYMBOLS=, or, if those are",
+        ),
+        (("--aliases", "shut=close"), r"ALIASES names 'shut', and AAPL\.parquet has \['ts', 'open', .*\]: correct it"),
+        (("--aliases", "open=close"), r"ALIASES names 'open' for 'close', but AAPL\.parquet has both: remove it"),
+        (
+            ("--first", "2024-11-04", "--last", "2024-11-01"),
+            r"FIRST 2024-11-04 and LAST 2024-11-01 are no span bet",
+        ),
+    ],
+)
+def test_what_is_stated_must_fit_the_files(project, typed, told):
+    for symbol, bars in vendors.BARS.items():
+        bars.write_parquet(project.path / f"{symbol}.parquet")
+    with pytest.raises((ConfigurationError, DataContractError), match=told):
+        project.run("new-run", "mine", "--uri", str(project.path), *typed)
+    assert not (project.path / PRESET).exists()
+
+
+def test_a_stated_column_takes_the_place_of_the_one_that_its_name_would_be(project):
+    adjusted = vendors.BARS["AAPL"].rename({"close": "Close"}).with_columns(adjusted="Close")
+    adjusted.write_parquet(project.path / "AAPL.parquet")
+    project.run("new-run", "mine", "--uri", "AAPL.parquet", "--aliases", "adjusted=close")
+    assert compose(overrides=["preset=mine"])["source"]["aliases"] == {"adjusted": "close"}
+
+
 def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):
     (project.path / "bars").mkdir()
     for number in range(20):
