@@ -23,7 +23,7 @@ from stages.fetching.look import UNSTATED, Look, look
 from stages.io.files import write_text
 from stages.params.quality import DialectParams, QualityParams
 from stages.params.section import EARLIEST, LATEST, parse
-from stages.params.source import SourceParams
+from stages.params.source import COLUMNS, SourceParams
 from stages.params.study import Study
 from stages.quality.gate import check_symbol
 from stages.quality.ingest import as_labelled, in_our_columns
@@ -200,7 +200,7 @@ def _lengths(asked: Asked, universe: Mapping[str, Any]) -> dict[str, int]:
         first, last = (date.fromisoformat(str(universe[key])) for key in ("first", "last"))
     except ValueError:
         raise ConfigurationError(
-            f"FIRST {universe['first']!r} and LAST {universe['last']!r} are not days like 2024-01-31."
+            f"FIRST {universe['first']} and LAST {universe['last']} are not days like 2024-01-31."
         ) from None
     if not EARLIEST <= first <= last <= LATEST:
         raise ConfigurationError(
@@ -225,6 +225,11 @@ def _require_free(name: str, path: Path) -> None:
 
 
 def _pairs(aliases: list[str]) -> dict[str, str]:
-    if wrong := [one for one in aliases if one.count("=") != 1]:
-        raise ConfigurationError(f"ALIASES {wrong} are not VENDOR=OURS: write them like c=close.")
-    return dict(one.split("=") for one in aliases)
+    if wrong := [one for one in aliases if one.count("=") != 1 or one.partition("=")[2] not in COLUMNS]:
+        raise ConfigurationError(
+            f"ALIASES {wrong} are not VENDOR=OURS: write them like c=close; ours are {', '.join(COLUMNS)}."
+        )
+    pairs = dict(one.split("=") for one in aliases)
+    if len({*pairs.values()}) < len(aliases):
+        raise ConfigurationError(f"ALIASES {aliases} name a column twice: state each once.")
+    return pairs

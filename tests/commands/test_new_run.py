@@ -225,7 +225,13 @@ def test_a_preset_that_exists_is_not_written_over(project):
 
 
 @pytest.mark.parametrize(
-    ("uri", "aliases", "why"), [("bars/{ticker}.parquet", [], "may hold {symbol}"), (BARS, ["c"], "VENDOR=OURS")]
+    ("uri", "aliases", "why"),
+    [
+        ("bars/{ticker}.parquet", [], "may hold {symbol}"),
+        (BARS, ["c"], "VENDOR=OURS"),
+        (BARS, ["c=Close"], r"VENDOR=OURS: write them like c=close; ours are symbol, ts, .* volume"),
+        (BARS, ["c=close", "last=close"], "name a column twice"),
+    ],
 )
 def test_what_cannot_run_leaves_no_file(project, uri, aliases, why):
     with pytest.raises(ConfigurationError, match=why):
