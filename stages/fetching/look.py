@@ -20,7 +20,7 @@ from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SYMBOL, SourceParams
-from stages.sources.columns import columns_of, price_scale_of, unit_of
+from stages.sources.columns import PRICES, columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import TICKER, Layout, layout_of
 from stages.sources.symbol_parts import symbol_column
@@ -191,6 +191,9 @@ def _dialect(
     facts["aliases"] = {theirs.get(one, one): ours for one, ours in found.items()} | dict(stated)
     evidence = {"aliases": columns.evidence}
     vendors = {ours: one for one, ours in facts["aliases"].items()}
+    known = {*vendors} | ({*rows.columns} - {*facts["aliases"]})
+    if missing := {*PRICES, "volume", *(() if {"date", "time"} <= known else ("ts",))} - known:
+        raise DataContractError(f"under ALIASES {name} has no column for {shorten(sorted(missing))}: correct them.")
     of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
     prices = rows[of_first.get("close", "close")]
     if prices.dtype == pl.String:

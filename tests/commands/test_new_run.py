@@ -175,6 +175,7 @@ def test_what_is_stated_wins_over_what_is_found(project):
             r"no file is named after TSLA, but after AAPL, MSFT: correct SYMBOLS=, or, if those are",
         ),
         (("--aliases", "shut=close"), r"ALIASES names 'shut', and AAPL\.parquet has \['ts', 'open', .*\]: correct it"),
+        (("--aliases", "ts=date"), r"under ALIASES AAPL\.parquet has no column for ts: correct them"),
         (("--aliases", "open=close"), r"ALIASES names 'open' for 'close', but AAPL\.parquet has both: remove it"),
         (
             ("--first", "2024-11-04", "--last", "2024-11-01"),
