@@ -187,6 +187,7 @@ def test_whole_prices_too_large_for_dollars_are_smaller_units(prices: list[float
         (["20240102 09:30:00 US/Eastern"], "%Y%m%d %H:%M:%S US/Eastern", "America/New_York"),
         (["01/02/2024 9:30 AM", "01/03/2024 1:30 PM"], "%m/%d/%Y %I:%M %p", None),
         (["1/18/24 9:30", "1/19/24 15:59"], "%m/%d/%y %H:%M", None),  # as a spreadsheet writes it
+        (["31.01.2024 14:30:00.000", "01.02.2024 14:31:00.000"], "%d.%m.%Y %H:%M:%S%.f", None),
         (["04/05/2024 09:30", "04/08/2024 09:30"], "%m/%d/%Y %H:%M", None),  # Friday, Monday; not 5 May and 4 August
     ],
 )
