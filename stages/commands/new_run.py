@@ -23,13 +23,14 @@ from stages.fetching.look import UNSTATED, Look, look
 from stages.io.files import write_text
 from stages.params.quality import DialectParams, QualityParams
 from stages.params.section import EARLIEST, LATEST, parse
-from stages.params.source import SourceParams
+from stages.params.source import COLUMNS, SourceParams
 from stages.params.study import Study
 from stages.quality.gate import check_symbol
 from stages.quality.ingest import as_labelled, in_our_columns
 from stages.quality.proposals import hours_of, label_of, proposal, sessions_of, step_of, zone_of
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import trading_calendar
+from stages.trading.performance import MIN_SESSIONS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = {"none", "null", "true", "false"}  # YAML or Hydra would read these as something else
@@ -89,10 +90,18 @@ def sizes(study: Study) -> list[str]:
         f"at most {snapshots * len(universe.symbols)} questions in {snapshots} calls at one per snapshot",
         f"about {judged} days to judge forecasts by, after {search - judged} to learn the calibration from",
     ]
+    least = max(MIN_SESSIONS, study.gates.min_trading_sessions)
     if judged < (wanted := study.gates.min_forecast_days):
+        less = "or fewer requests.history_days"
+        if sealed > least:
+            less = "fewer requests.history_days, or fewer split.holdout_sessions"
         told.append(
-            f"too few: gates.min_forecast_days wants {wanted}; take a longer span, more requests.snapshots_et, fewer "
-            "requests.history_days, or fewer split.holdout_sessions"
+            f"too few: gates.min_forecast_days wants {wanted}; take a longer span, more requests.snapshots_et, {less}"
+        )
+    if sealed < least:
+        told.append(
+            f"too few sealed: the Sharpe ratio of the holdout wants {least} sessions; take a longer span, or more "
+            "split.holdout_sessions"
         )
     return told
 
@@ -189,11 +198,15 @@ def _lengths(asked: Asked, universe: Mapping[str, Any]) -> dict[str, int]:
     """History and holdout: as stated, else what a span leaves for them when most of it is searched."""
     try:
         first, last = (date.fromisoformat(str(universe[key])) for key in ("first", "last"))
-        sessions = trading_calendar(first, last).height
     except ValueError:
         raise ConfigurationError(
-            f"FIRST {universe['first']!r} and LAST {universe['last']!r} are not days like 2024-01-31."
+            f"FIRST {universe['first']} and LAST {universe['last']} are not days like 2024-01-31."
         ) from None
+    if not EARLIEST <= first <= last <= LATEST:
+        raise ConfigurationError(
+            f"FIRST {first} and LAST {last} are no span between {EARLIEST} and {LATEST}: correct them."
+        )
+    sessions = trading_calendar(first, last).height
     history = min(HISTORY, max(1, round((sessions - 50) / 4)))
     holdout = min(HOLDOUT, max(1, round(0.23 * sessions)))
     history, holdout = asked.history or history, asked.holdout or holdout
@@ -212,6 +225,11 @@ def _require_free(name: str, path: Path) -> None:
 
 
 def _pairs(aliases: list[str]) -> dict[str, str]:
-    if wrong := [one for one in aliases if one.count("=") != 1]:
-        raise ConfigurationError(f"ALIASES {wrong} are not VENDOR=OURS: write them like c=close.")
-    return dict(one.split("=") for one in aliases)
+    if wrong := [one for one in aliases if one.count("=") != 1 or one.partition("=")[2] not in COLUMNS]:
+        raise ConfigurationError(
+            f"ALIASES {wrong} are not VENDOR=OURS: write them like c=close; ours are {', '.join(COLUMNS)}."
+        )
+    pairs = dict(one.split("=") for one in aliases)
+    if len({*pairs.values()}) < len(aliases):
+        raise ConfigurationError(f"ALIASES {aliases} name a column twice: state each once.")
+    return pairs

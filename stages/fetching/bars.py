@@ -1,4 +1,4 @@
-"""Minute bars as the vendor delivers them, with columns and values unchanged.
+"""Minute bars as the vendor delivers them, names and values unchanged.
 
 *Tables*: one frame a symbol, its files in order; the data gate interprets columns and faults. A file of many symbols is
 read once: its rows are written by symbol and month, and each symbol's months are joined.
@@ -132,10 +132,15 @@ def _both(first: dict[str, Any], earlier: pl.DataFrame, file: dict[str, Any], fr
 
 
 def _stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Rows of frames with the same columns in any order; a price of either float type is 187.43 as it was printed."""
+    """Rows of frames with the same columns in any order; one without rows may have any columns.
+
+    A price of either float type is 187.43 as it was printed, and an instant of any zone is the same in UTC.
+    """
+    frames = [frame for frame in frames if frame.height] or frames[:1]
     names = frames[0].columns
     in_order = [frame.select(names) if set(frame.columns) == set(names) else frame for frame in frames]
     if any(frame.schema != frames[0].schema for frame in in_order):
-        single = pl.selectors.by_dtype(pl.Float32)
-        in_order = [frame.with_columns(single.cast(pl.String).cast(pl.Float64)) for frame in in_order]
+        single, aware = pl.selectors.by_dtype(pl.Float32), pl.selectors.datetime(time_zone="*")
+        alike = single.cast(pl.String).cast(pl.Float64), aware.dt.convert_time_zone("UTC")
+        in_order = [frame.with_columns(*alike) for frame in in_order]
     return pl.concat(in_order, how="vertical_relaxed")

@@ -1,7 +1,7 @@
 """A source's file as a table: parquet, CSV (plain, gzip or zstd) or DBN, by the ending of its name.
 
-Parquet and DBN declare their column types. For CSV, `source.aliases`, `unit`, `stamp_format` and `csv` state them:
-columns without an alias are not read, and numbers are floats. A text stamp is ISO 8601 unless its format is stated.
+Parquet and DBN declare their column types. For CSV, `source.aliases`, `unit`, `stamp_format` and `csv` state them,
+and numbers are floats. Columns without an alias are not read. A text stamp is ISO 8601 unless its format is stated.
 Columns keep the vendor's names; a date and a time column become one, `ts`.
 *Errors*: `DataContractError` for a file that cannot be read this way; `ConfigurationError` where a library is missing.
 """
@@ -10,18 +10,19 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 import polars as pl
 import zstandard
 
 from stages.errors import ConfigurationError, DataContractError
 from stages.io.terminal import without_panic_text
-from stages.params.source import ONE_HEADER, CsvParams, SourceParams
+from stages.params.source import ONE_HEADER, SYMBOL, CsvParams, SourceParams
 from stages.sources.columns import unit_of
 from stages.sources.csv_form import cells_of, header_names
 
-HEAD_BYTES = 1 << 16
+HEAD_BYTES, HEAD_LINES = 1 << 16, 100
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ])\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?)(?P<zone>Z|[+-]\d{2}:?\d{2})?")
 CSV = re.compile(r"\.(csv|txt|tsv)(\.gz|\.zst)?$")
 DBN = re.compile(r"\.dbn(\.zst)?$")
@@ -89,7 +90,8 @@ def columns_in(content: bytes, csv: CsvParams) -> list[str]:
 
 
 def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
-    rows = pl.scan_parquet(io.BytesIO(content))
+    every = pl.scan_parquet(io.BytesIO(content))
+    rows = every.select(_needed(every.collect_schema().names(), source))
     stamps = {
         name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")
     }
@@ -113,12 +115,20 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     rows = pl.scan_csv(
         io.BytesIO(content), has_header=False, skip_rows=csv.header_lines, schema=types, separator=csv.separator
     )
-    if {*NUMBERS} <= {*ours.values()}:  # otherwise all columns are returned, so that the user can name them
-        rows = rows.select(name for name in names if ours[name] is not None)
-    rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines, as many files end with
-    cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
-    first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
+    rows = rows.select(_needed(names, source)).filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+    filled = (line for line in head_of(content, HEAD_LINES)[csv.header_lines :] if line.strip())
+    cells = [cells_of(line, csv.separator) for line in islice(filled, 1)]  # none in a file of a day without a trade
+    first = {ours[name]: (name, cell) for line in cells for name, cell in zip(names, line, strict=False)}
     return _stamped(rows, first, source)
+
+
+def _needed(names: Sequence[str], source: SourceParams) -> list[str]:
+    """The columns that a bar is read from; all of them where `source` does not name each, so that the user can."""
+    known = {name: ours for name in names if (ours := source.ours(name)) is not None}
+    found = {*known.values()}
+    stamped = "ts" in found or {"date", "time"} <= found
+    whose = "symbol" in found or not source.many_in_a_file or any(SYMBOL in alias for alias in source.aliases)
+    return list(known) if {*NUMBERS} <= found and stamped and whose else list(names)
 
 
 def _stamped(rows: pl.LazyFrame, first: dict[str | None, tuple[str, str]], source: SourceParams) -> pl.LazyFrame:

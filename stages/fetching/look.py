@@ -19,9 +19,9 @@ from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
-from stages.params.source import ONE_HEADER, SourceParams
-from stages.sources.columns import columns_of, price_scale_of, unit_of
-from stages.sources.csv_form import cells_of, csv_of, is_row, stamp_format_of
+from stages.params.source import ONE_HEADER, SYMBOL, SourceParams
+from stages.sources.columns import PRICES, columns_of, price_scale_of, unit_of
+from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import TICKER, Layout, layout_of
 from stages.sources.symbol_parts import symbol_column
 
@@ -71,9 +71,9 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     """Inspect a folder, a file or a template. Symbols and aliases that are stated are not inferred."""
     folder, form = _opened(uri.rstrip("/"))
     layout = _layout(folder.names, form, symbols)
-    first, *others = [name for name in folder.names if _follows(layout, name)]
-    content = folder.read(first)
-    last = folder.read(others[-1]) if others else b""
+    names = [name for name in folder.names if _follows(layout, name)]
+    first, content = _with_rows(folder, names)
+    last = folder.read(names[-1]) if names[-1] != first else b""
     dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
@@ -86,6 +86,8 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
         layout = layout.without_symbol()  # with one path, the part that looked like a symbol is a plain word
         source = source_of(layout.template)
+    if symbols and form is None and source.many_in_a_file and not (column or wide):
+        _demand_one_symbol(folder.names, symbols)
     found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
     whose = None if source.many_in_a_file else found[0]
     files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
@@ -98,6 +100,25 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
         raise DataContractError(f"{folder.uri} holds no row of {found[0]}: set SYMBOLS= to symbols that it holds.")
     evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(found)}
     return Look(source, found, joined(found[0], *sample)[0], evidence_of)
+
+
+def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
+    """The first file and its content; the largest where that holds no row, as on days before a symbol was listed."""
+    content = folder.read(names[0])
+    if format_of(names[0]) == "CSV":
+        lines = head_of(content, LINES)
+        empty = not any(is_row(cells_of(line, separator)) for line in lines for separator in SEPARATORS)
+    else:
+        empty = _rows_of(names[0], content).is_empty()
+    if not empty:
+        return names[0], content
+    largest = max(names, key=lambda name: folder.names[name])
+    return largest, folder.read(largest)
+
+
+def _rows_of(name: str, content: bytes) -> pl.DataFrame:
+    """All rows of a file that declares its columns, as they are."""
+    return collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
 
 
 def _opened(place: str) -> tuple[_Folder, str | None]:
@@ -159,7 +180,8 @@ def _dialect(
         csv, rows = csv_of(head_of(content, LINES))
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
     else:
-        rows = collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
+        rows = _rows_of(name, content)
+    _demand_columns(name, rows.columns, stated)
     columns = columns_of(rows.rename({theirs: ours for theirs, ours in stated.items() if theirs in rows}))
     found = columns.aliases
     if facts.get("csv") and facts["csv"]["columns"]:  # without a header we name the columns
@@ -169,6 +191,9 @@ def _dialect(
     facts["aliases"] = {theirs.get(one, one): ours for one, ours in found.items()} | dict(stated)
     evidence = {"aliases": columns.evidence}
     vendors = {ours: one for one, ours in facts["aliases"].items()}
+    known = {*vendors} | ({*rows.columns} - {*facts["aliases"]})
+    if missing := {*PRICES, "volume", *(() if {"date", "time"} <= known else ("ts",))} - known:
+        raise DataContractError(f"under ALIASES {name} has no column for {shorten(sorted(missing))}: correct them.")
     of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
     prices = rows[of_first.get("close", "close")]
     if prices.dtype == pl.String:
@@ -181,6 +206,27 @@ def _dialect(
         stamped = pl.concat([rows, pl.DataFrame(more, schema=rows.schema, orient="row")])
     facts |= _stamps(stamped, of_first, evidence)
     return facts, rows, {key: why for key, why in evidence.items() if why}, columns.symbols
+
+
+def _demand_one_symbol(names: Collection[str], symbols: Sequence[str]) -> None:
+    """Raise where none of the stated symbols stands in the files' names, but several others do."""
+    others = layout_of([*names]).symbols
+    if len(others) > 1:
+        raise DataContractError(
+            f"no file is named after {shorten(symbols)}, but after {shorten(others)}: correct SYMBOLS=, or, if those "
+            "are no symbols, write * in their place in URI=."
+        )
+
+
+def _demand_columns(name: str, columns: Sequence[str], stated: Mapping[str, str]) -> None:
+    """Raise where a stated alias fits no column, or a column that has our name already."""
+    for theirs, ours in stated.items():
+        if SYMBOL not in theirs and theirs not in columns:
+            raise DataContractError(f"ALIASES names {theirs!r}, and {name} has {list(columns)}: correct it.")
+        if ours in columns and theirs != ours:
+            raise DataContractError(
+                f"ALIASES names {theirs!r} for {ours!r}, but {name} has both: remove it, or rename one at the source."
+            )
 
 
 def _stamps(rows: pl.DataFrame, names: Mapping[str, str], evidence: dict[str, str]) -> Facts:

@@ -33,6 +33,7 @@ WHOLE_DOLLARS = 0.2  # share of closes: above that of any share
 WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
+ROW_NUMBER = re.compile(r"\d{1,7}")  # as of an index that was saved with the rows; a day has eight digits
 ENOUGH = 0.98
 FEWEST_STEPS, RUNNING = 20, 0.9  # of the steps of a running total rise; it begins anew each day
 
@@ -95,13 +96,20 @@ def price_scale_of(prices: pl.Series) -> tuple[float, str]:
 
 
 def _by_name(rows: pl.DataFrame) -> dict[str, str]:
-    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(rows.columns)}
-    found = {ours: plain[name] for ours, names in NAMES.items() for name in reversed(names) if name in plain}
+    ours_first = sorted(rows.columns, key=lambda name: name not in NAMES)
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(ours_first)}
+    numbering = {name for name, column in plain.items() if ROW_NUMBER.fullmatch(_first(rows[column]))}
+    found = {
+        ours: plain[name]
+        for ours, names in NAMES.items()
+        for name in reversed(names)
+        if name in plain and not (ours == "ts" and name in numbering)
+    }
     if {"date", "time"} <= {*plain}:
         date, time = rows[plain["date"]], rows[plain["time"]]
         in_parts = date.dtype in (pl.String, pl.Date) and time.dtype in (pl.String, pl.Time)
         if in_parts and ":" not in _first(date) and not INSTANT.match(_first(time)):
-            del found["ts"]
+            found.pop("ts", None)
             found |= {"date": plain["date"], "time": plain["time"]}
     return found
 

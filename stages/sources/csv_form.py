@@ -21,7 +21,7 @@ TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?")
 DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y",
         "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y")  # fmt: skip
 FIRST_YEAR = 1900  # %Y also reads 24 as the year 24
-TIMES = ("%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%I:%M %p", "%I:%M:%S %p")
+TIMES = ("%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S%.f")
 BETWEEN = (" ", "T", "  ")
 ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York", "UTC": "UTC"}
 
@@ -72,7 +72,7 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     Where day and month could be exchanged, the order with fewer weekend days is chosen, then the one with the shorter
     span.
     """
-    texts = stamps.drop_nulls().unique()
+    texts = stamps.drop_nulls().unique(maintain_order=True)
     suffix = re.search(r" ([A-Za-z_/]+)$", texts[0])
     ending = suffix[0] if suffix and suffix[1] in ZONES else ""
     fitting = []

@@ -87,14 +87,18 @@ def months_of(files: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def change_of_form(before: pl.DataFrame, after: pl.DataFrame, vendor: Vendor) -> str | None:
-    """Columns that were added, removed or changed their type; null where rows can be compared. Numbers are one type."""
+    """Columns that were added, removed or changed their type; null where rows can be compared.
+
+    Numbers are one type, and so are instants of any zone and unit.
+    """
     differences = []
     is_price = before.schema.get(vendor.close, pl.Null()).is_numeric()
     if not (is_price and vendor.has_stamps(before)):
         differences.append(f"source.aliases cannot read bars from the columns {before.columns}")
     for name in dict.fromkeys([*before.columns, *after.columns]):
         was, now = before.schema.get(name), after.schema.get(name)
-        if was != now and not (was and now and was.is_numeric() and now.is_numeric()):
+        alike = was and now and ((was.is_numeric() and now.is_numeric()) or (_is_instant(was) and _is_instant(now)))
+        if was != now and not alike:
             differences.append(f"{name} was {was or 'absent'} and is {now or 'absent'}")
     return "; ".join(differences) or None
 
@@ -124,12 +128,22 @@ def of_period(bars: pl.DataFrame, period: str | None, vendor: Vendor) -> pl.Data
 
 
 def _regular(frame: pl.DataFrame, vendor: Vendor) -> pl.DataFrame:
-    """Rows stamped from the open to the close, with the date of their session in New York."""
+    """Rows stamped from the open to the close, with the date of their session in New York.
+
+    Instants are in UTC, and a price of 32 bits is the one that was printed, as where files of both kinds were joined.
+    """
+    frame = frame.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String).cast(pl.Float64))
+    if _is_instant(frame.schema[vendor.ts]):
+        frame = frame.with_columns(pl.col(vendor.ts).dt.convert_time_zone("UTC").dt.cast_time_unit("us"))
     local = _local(frame.schema[vendor.ts], vendor)
     rows = frame.with_columns(local.dt.date().alias(SESSION), pl.lit(value=True).alias(DELIVERED)).filter(
         local.dt.time().is_between(OPEN, CLOSE)
     )
     return rows.unique(vendor.ts, keep="first", maintain_order=True)
+
+
+def _is_instant(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
 
 
 def _local(dtype: pl.DataType, vendor: Vendor) -> pl.Expr:

@@ -1,6 +1,6 @@
 """`make new-run` writes a preset that composes, tells what its span allows, and never half a file."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -44,6 +44,15 @@ def test_a_span_that_no_gate_could_judge_is_told_before_anything_is_bought(proje
     told = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *long)
     assert "0 to search" in told
     assert "too few: gates.min_forecast_days wants 40" in told
+
+
+@pytest.mark.parametrize(("holdout", "told"), [("19", True), ("20", False)])
+def test_a_holdout_that_no_gate_could_judge_is_told_before_it_is_sealed(project, holdout, told):
+    """A Sharpe ratio needs 20 sessions, so that the remedy for too few days to judge is not a smaller holdout."""
+    sizes = ("--history", "4", "--holdout", holdout)
+    lines = project.run("new-run", "mine", "--uri", BARS, "--symbols", "AAPL", *SPAN, *sizes)
+    assert ("too few sealed: the Sharpe ratio of the holdout wants 20 sessions" in lines) == told
+    assert "fewer split.holdout_sessions" not in lines
 
 
 def test_the_preset_says_what_was_asked_and_symbols_stay_text(project):
@@ -113,6 +122,19 @@ def test_a_stamp_beyond_every_calendar_is_passed_over_and_nothing_but_such_stamp
         project.run("new-run", "other", "--uri", "MSFT.parquet")
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_first_file_without_rows_is_passed_over(project, ending):
+    """As vendors deliver of the days before a symbol was listed."""
+    bars = vendors.BARS["AAPL"].filter(pl.col("ts").dt.date() >= pl.date(2024, 10, 29))
+    for day in bars["ts"].dt.date().unique().append(pl.Series([date(2024, 10, 28)])):
+        rows = bars.filter(pl.col("ts").dt.date() == day)
+        path = project.path / f"AAPL_{day}.{ending}"
+        rows.write_csv(path) if ending == "csv" else rows.write_parquet(path)
+    project.run("new-run", "mine", "--uri", f"{{symbol}}_{{yyyy}}-{{mm}}-{{dd}}.{ending}")
+    universe = compose(overrides=["preset=mine"])["universe"]
+    assert (universe["first_session"], universe["last_session"]) == ("2024-10-29", "2024-11-08")
+
+
 def test_end_labels_are_proposed_as_such(project):
     for symbol, bars in vendors.BARS.items():
         bars.with_columns(pl.col("ts") + timedelta(minutes=1)).write_parquet(project.path / f"{symbol}_bars.parquet")
@@ -145,6 +167,37 @@ def test_what_is_stated_wins_over_what_is_found(project):
     assert (made["requests"]["history_days"], made["split"]["holdout_sessions"]) == ([2], 3)
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (
+            ("--symbols", "TSLA"),
+            r"no file is named after TSLA, but after AAPL, MSFT: correct SYMBOLS=, or, if those are",
+        ),
+        (("--aliases", "shut=close"), r"ALIASES names 'shut', and AAPL\.parquet has \['ts', 'open', .*\]: correct it"),
+        (("--aliases", "ts=date"), r"under ALIASES AAPL\.parquet has no column for ts: correct them"),
+        (("--aliases", "open=close"), r"ALIASES names 'open' for 'close', but AAPL\.parquet has both: remove it"),
+        (
+            ("--first", "2024-11-04", "--last", "2024-11-01"),
+            r"FIRST 2024-11-04 and LAST 2024-11-01 are no span bet",
+        ),
+    ],
+)
+def test_what_is_stated_must_fit_the_files(project, typed, told):
+    for symbol, bars in vendors.BARS.items():
+        bars.write_parquet(project.path / f"{symbol}.parquet")
+    with pytest.raises((ConfigurationError, DataContractError), match=told):
+        project.run("new-run", "mine", "--uri", str(project.path), *typed)
+    assert not (project.path / PRESET).exists()
+
+
+def test_a_stated_column_takes_the_place_of_the_one_that_its_name_would_be(project):
+    adjusted = vendors.BARS["AAPL"].rename({"close": "Close"}).with_columns(adjusted="Close")
+    adjusted.write_parquet(project.path / "AAPL.parquet")
+    project.run("new-run", "mine", "--uri", "AAPL.parquet", "--aliases", "adjusted=close")
+    assert compose(overrides=["preset=mine"])["source"]["aliases"] == {"adjusted": "close"}
+
+
 def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):
     (project.path / "bars").mkdir()
     for number in range(20):
@@ -173,7 +226,13 @@ def test_a_preset_that_exists_is_not_written_over(project):
 
 
 @pytest.mark.parametrize(
-    ("uri", "aliases", "why"), [("bars/{ticker}.parquet", [], "may hold {symbol}"), (BARS, ["c"], "VENDOR=OURS")]
+    ("uri", "aliases", "why"),
+    [
+        ("bars/{ticker}.parquet", [], "may hold {symbol}"),
+        (BARS, ["c"], "VENDOR=OURS"),
+        (BARS, ["c=Close"], r"VENDOR=OURS: write them like c=close; ours are symbol, ts, .* volume"),
+        (BARS, ["c=close", "last=close"], "name a column twice"),
+    ],
 )
 def test_what_cannot_run_leaves_no_file(project, uri, aliases, why):
     with pytest.raises(ConfigurationError, match=why):

@@ -1,7 +1,7 @@
 """Files of any layout: where they are found, how often they are read, and what stands in the listing."""
 
 import gzip
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import fsspec.implementations.local as local_files
@@ -11,7 +11,8 @@ import pytest
 from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of, find_files
-from stages.io.partitions import Writer
+from stages.fetching.formats import scan
+from stages.io.partitions import Partition, Writer
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
 from stages.sources.manifest import listing_of, select
@@ -209,3 +210,49 @@ def test_a_day_and_a_time_of_day_in_two_columns_of_a_parquet_file_are_one_stamp(
     manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
     given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
     assert fetch("AAPL", *given["AAPL"])[0]["ts"].to_list() == stamps.to_list()
+
+
+BAR = dict.fromkeys(("open", "high", "low", "close", "volume"), 10.0)
+NOON = pl.DataFrame({"ts": [datetime(2024, 11, 4, 17, tzinfo=UTC)], **BAR})
+LATER = NOON.with_columns(pl.col("ts").dt.offset_by("1d"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (NOON.with_columns(pl.col("ts").dt.convert_time_zone("Etc/GMT+4")), LATER.with_columns(vwap=10.0)),
+        (
+            NOON.cast({"ts": pl.Datetime("ms", "UTC")}),
+            LATER.with_columns(pl.col("ts").dt.convert_time_zone("Asia/Tokyo")),
+        ),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("template", ["{yyyy}-{mm}-{dd}", "{symbol}_{yyyy}-{mm}-{dd}"])
+def test_files_may_differ_in_their_zone_and_in_columns_that_no_bar_needs_and_a_day_may_have_no_row(
+    home: Path, first: pl.DataFrame, second: pl.DataFrame, ending: str, template: str
+) -> None:
+    stated = source(uri_template=f"{template}.{ending}")
+    whose = {"symbol": pl.lit("AAPL")} if stated.many_in_a_file else {}
+    empty = pl.DataFrame(schema=dict.fromkeys(["ts", *BAR, *whose], pl.Null))
+    for day, rows in zip(DAYS, (empty, first.with_columns(**whose), second.with_columns(**whose)), strict=True):
+        path = home / f"{template}.{ending}".format(symbol="AAPL", yyyy=day.year, mm=day.month, dd=f"{day.day:02}")
+        stamps = pl.selectors.datetime().dt.strftime("%Y-%m-%d %H:%M:%S%:z")
+        rows.with_columns(stamps).write_csv(path) if ending == "csv" else rows.write_parquet(path)
+    manifest = select(listing_of(stated, files_of(stated, ["AAPL"])), stated, universe("AAPL"))
+    given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
+    parts = [part.read() if isinstance(part, Partition) else part for part in given["AAPL"]]
+    bars, rows = fetch("AAPL", *parts)
+    assert rows == 2
+    assert bars["ts"].dt.strftime("%d %H:%M %Z").to_list() == ["04 17:00 UTC", "05 17:00 UTC"]
+
+
+@pytest.mark.parametrize("lacking", ["ts", "symbol"])
+def test_every_column_is_read_while_one_that_a_bar_needs_is_not_named(home: Path, lacking: str) -> None:
+    """The error lists them, so that the user can name it."""
+    rows = pl.DataFrame({"ts": ["2024-11-04 09:30"], "symbol": ["AAPL"], **BAR}).rename({lacking: "unknown"})
+    stated = source(uri_template="{symbol}.csv" if lacking == "ts" else "all.csv")
+    assert "unknown" in scan("AAPL.csv", rows.write_csv().encode(), stated).collect_schema()
+    named = stated.model_copy(update={"aliases": {"unknown": lacking}})
+    more = rows.with_columns(vwap=1.0).write_csv().encode()
+    assert scan("AAPL.csv", more, named).collect_schema().names() == rows.columns

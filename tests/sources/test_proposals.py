@@ -111,6 +111,13 @@ def test_a_day_and_a_time_of_day_are_one_stamp_and_an_instant_needs_no_day(
     assert {columns_of(rows).aliases.get(name, name) for name in rows.columns} - prices - {"date"} == found - {"date"}
 
 
+@pytest.mark.parametrize("number", [0, "0", 4680])
+@pytest.mark.parametrize("name", ["__index_level_0__", "index", "time"])
+def test_the_number_of_a_row_is_no_stamp(name: str, number: object) -> None:
+    """As of an index that was saved with the rows; the stamps stand in a column of an unknown name."""
+    assert columns_of(BARS.with_columns(pl.lit(number).alias(name))).aliases == {"when": "ts"}
+
+
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("scales", [(1, 3), (1, 3, 0.5, 2)])
 def test_a_minute_opens_near_the_last_close_of_its_own_symbol_whatever_the_order_of_rows(
@@ -133,7 +140,7 @@ def test_values_that_contradict_the_names_stop() -> None:
 
 def test_columns_that_make_no_bars_are_asked_for() -> None:
     with pytest.raises(DataContractError, match=r'Name them: ALIASES="COLUMN=open'):
-        columns_of(pl.DataFrame({"t": [1, 2], "a": [1.0, 2.0], "b": [3.0, 1.0]}))
+        columns_of(pl.DataFrame({"t": [1704205800, 1704205860], "a": [1.0, 2.0], "b": [3.0, 1.0]}))
 
 
 @pytest.mark.parametrize("form", ["Open_AAPL", "AAPL Open", "('Open', 'AAPL')"])
@@ -180,6 +187,7 @@ def test_whole_prices_too_large_for_dollars_are_smaller_units(prices: list[float
         (["20240102 09:30:00 US/Eastern"], "%Y%m%d %H:%M:%S US/Eastern", "America/New_York"),
         (["01/02/2024 9:30 AM", "01/03/2024 1:30 PM"], "%m/%d/%Y %I:%M %p", None),
         (["1/18/24 9:30", "1/19/24 15:59"], "%m/%d/%y %H:%M", None),  # as a spreadsheet writes it
+        (["31.01.2024 14:30:00.000", "01.02.2024 14:31:00.000"], "%d.%m.%Y %H:%M:%S%.f", None),
         (["04/05/2024 09:30", "04/08/2024 09:30"], "%m/%d/%Y %H:%M", None),  # Friday, Monday; not 5 May and 4 August
     ],
 )

@@ -49,6 +49,14 @@ def test_another_form_is_told_column_by_column_before_rows_are_compared() -> Non
     )
 
 
+def test_the_zone_and_unit_of_an_instant_and_the_bits_of_a_price_are_no_change() -> None:
+    before = bars().with_columns(c=187.43)
+    after = before.cast({"t": pl.Datetime("ns", "UTC"), "c": pl.Float32})
+    after = after.with_columns(pl.col("t").dt.convert_time_zone("America/New_York"))
+    assert change_of_form(before, after, VENDOR) is None
+    assert revision(before, after, VENDOR) == Revision((), 0, 0, 0, 0.0)
+
+
 def test_equal_deliveries_differ_in_nothing() -> None:
     assert revision(bars(), bars(), VENDOR) == Revision((), 0, 0, 0, 0.0)
 
