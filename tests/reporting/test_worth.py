@@ -56,7 +56,7 @@ def test_questions_that_left_both_sides_are_counted_and_a_quarrel_with_the_gates
     left = {"void": 3, "uncalibrated": 12, "no_scale": 0, "days_set_aside": 1}
     gates = record().gates | {"verdict": "FAIL"}
     said = " ".join(worth(record(worth=verdict_with(left_out=left), gates=gates)).sentences)
-    assert "3 questions without an outcome, 12 questions not calibrated yet" in said
+    assert "3 forecasts of all horizons without an outcome, 12 forecasts of all horizons not calibrated yet" in said
     assert "1 day with fewer than half of the symbols" in said
     assert "The gates say FAIL because they ask another question" in said
     assert "the hardest to beat is har" in said
