@@ -75,9 +75,13 @@ def lines_within(content: bytes, lines: int) -> list[str]:
             content = zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
     except (OSError, EOFError, zlib.error, zstandard.ZstdError):
         return []
-    step = max(1, len(content) // lines)
-    begins = sorted({content.find(b"\n", at) + 1 for at in range(step, len(content) - step, step)} - {0})
-    return [content[at : content.find(b"\n", at)].decode(errors="replace") for at in begins]
+    text, step = io.BytesIO(content), max(1, len(content) // lines)
+    found: dict[int, str] = {}
+    for at in range(step, len(content) - step, step):
+        text.seek(at)
+        text.readline()  # the rest of a line
+        found[text.tell()] = text.readline().decode(errors="replace")
+    return list(found.values())
 
 
 def columns_in(content: bytes, csv: CsvParams) -> list[str]:

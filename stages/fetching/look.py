@@ -73,7 +73,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     layout = _layout(folder.names, form, symbols)
     first, *others = [name for name in folder.names if _follows(layout, name)]
     content = folder.read(first)
-    last = folder.read(others[-1]) if others else b""
+    last = folder.read(others[-1]) if others and format_of(first) == "CSV" else b""
     dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
@@ -205,8 +205,8 @@ def _largest(folder: _Folder, layout: Layout) -> tuple[str, ...]:
     if len(layout.symbols) <= MANY:
         return layout.symbols
     sizes: Counter[str] = Counter()
-    for name, size in folder.names.items():
-        sizes[_symbol_in(fields_of(layout.template, name) or {})] += size
+    for name in filter(partial(_follows, layout), folder.names):
+        sizes[_symbol_in(fields_of(layout.template, name) or {})] += folder.names[name]
     return tuple(sorted(symbol for symbol, _ in sizes.most_common(MOST_TRADED)))
 
 

@@ -75,16 +75,21 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     texts = stamps.drop_nulls().unique()
     suffix = re.search(r" ([A-Za-z_/]+)$", texts[0])
     ending = suffix[0] if suffix and suffix[1] in ZONES else ""
-    fitting = []
+    fitting, odd = [], texts
     for place, (day, between, clock) in enumerate(product(DAYS, BETWEEN, TIMES)):
         parsed = texts.str.to_datetime(f"{day}{between}{clock}{ending}", strict=False)
-        if not parsed.null_count() and parsed.dt.year().min() >= FIRST_YEAR:  # type: ignore[operator]
+        misfits = texts.filter((parsed.dt.year() < FIRST_YEAR).fill_null(value=True))
+        odd = min(odd, misfits, key=len)
+        if misfits.is_empty():
             weekends = int((parsed.dt.weekday() > 5).sum())
             span = parsed.max() - parsed.min()  # type: ignore[operator]
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
     if not fitting:
+        others = texts.filter(~texts.is_in(odd.implode()))
+        known = f", and {others[0]!r} another" if len(others) else ""
         raise DataContractError(
-            f"the stamp {texts[0]!r} has an unknown format: set source.stamp_format, for example to %m/%d/%Y %H:%M."
+            f"the stamp {odd[0]!r} has an unknown format{known}: set source.stamp_format, for example to %m/%d/%Y "
+            "%H:%M."
         )
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
 
