@@ -48,12 +48,12 @@ def require_packable(question: Question) -> None:
     if question.futr_exog:
         raise ConfigurationError(
             f"api.pack snapshots cannot send known future columns ({', '.join(question.futr_exog)}), since each "
-            "belongs to one snapshot: set api.pack to none, or empty requests.futr_exog."
+            "belongs to one snapshot: api.pack must be none, or requests.futr_exog empty."
         )
     if joint := joint_options(question):
         raise ConfigurationError(
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, since one series then changes the "
-            "answer to another: set api.pack to none."
+            "answer to another: api.pack must be none."
         )
 
 
