@@ -114,14 +114,13 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     types = {
         name: pl.Float64 if ours[name] in NUMBERS else stamp if ours[name] == "ts" else pl.String for name in names
     }
-    rows = pl.scan_csv(
-        io.BytesIO(content), has_header=False, skip_rows=csv.header_lines, schema=types, separator=csv.separator
-    )
+    head = [cells_of(line, csv.separator) for line in head_of(content, HEAD_BYTES)]
+    begin = next((at for at in range(csv.header_lines, len(head)) if any(head[at])), csv.header_lines)
+    rows = pl.scan_csv(io.BytesIO(content), has_header=False, skip_rows=begin, schema=types, separator=csv.separator)
     if {*NUMBERS} <= {*ours.values()}:  # otherwise all columns are returned, so that the user can name them
         rows = rows.select(name for name in names if ours[name] is not None)
     rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines, as many files end with
-    cells = cells_of(next(iter(head_of(content, csv.header_lines + 1)[csv.header_lines :]), ""), csv.separator)
-    first = {ours[name]: (name, cell) for name, cell in zip(names, cells, strict=False)}
+    first = {ours[name]: (name, cell) for name, cell in zip(names, next(iter(head[begin:]), [""]), strict=False)}
     return _stamped(rows, first, source)
 
 

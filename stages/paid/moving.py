@@ -36,7 +36,7 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
             if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
                 _copy(old, new, name)
         if not new.names(LIMITS):
-            for name in old.names(LIMITS):
+            for name in reversed(old.names(LIMITS)):  # the newest counts, so it comes first
                 _copy(old, new, f"{LIMITS}/{name}")
         for log in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
             _count_too(old, new, log)

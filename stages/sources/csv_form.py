@@ -29,16 +29,19 @@ ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York
 def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
     """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells."""
     for separator in SEPARATORS:
-        cells = [cells_of(line, separator) for line in lines if line.strip()]
+        cells = [cells_of(line, separator) for line in lines]
         first = next((at for at, line in enumerate(cells) if is_row(line)), None)
-        if first is None or first > MOST_HEADER_LINES:
+        if first is None:
+            continue
+        header = max((at + 1 for at, line in enumerate(cells[:first]) if any(line)), default=0)  # without blank lines
+        if header > MOST_HEADER_LINES:
             continue
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
-        above = [line + [""] * (width - len(line)) for line in cells[:first]]
+        above = [line + [""] * (width - len(line)) for line in cells[:header]]
         names = header_names(above or [[_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]])
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-        return CsvParams(header_lines=first, columns=None if first else tuple(names), separator=separator), table
+        return CsvParams(header_lines=header, columns=None if header else tuple(names), separator=separator), table
     raise DataContractError(
         f"the file begins with {lines[:2]}, which is not a table of bars: each line needs a stamp, four prices and a "
         "volume."
