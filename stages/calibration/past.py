@@ -235,8 +235,11 @@ def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams,
 
 
 def _past(block: Block, group: Group, scores: Floats, wanted: Ints, n_back: int) -> Past:
-    """The scores of `n_back` earlier sessions, for each wanted group and session (group * sessions + session)."""
-    known = ~np.isnan(scores[0])
+    """The scores of `n_back` earlier sessions, at most all, for each wanted group and session.
+
+    *Shapes*: wanted (pasts,), each group * sessions + session.
+    """
+    known, n_back = ~np.isnan(scores[0]), min(n_back, block.n_sessions)
     shape = (len(group.names), n_back + block.n_sessions, group.n_slots)
     at = tuple(index[known] for index in (group.member, block.session + n_back, group.slot))
 

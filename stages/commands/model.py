@@ -22,7 +22,7 @@ from stages.io.clock import INTERRUPTS
 from stages.io.questions import read_questions
 from stages.io.terminal import say
 from stages.paid.backend import PaidBackend
-from stages.paid.batch_invariance import TOLERANCE
+from stages.paid.batch_invariance import TOLERANCE, candidates_among
 from stages.paid.client import ModelFacts
 from stages.paid.context import Counts
 from stages.paid.door import open_context, paid_params, require_online
@@ -93,17 +93,14 @@ def models(overrides: Sequence[str] = ()) -> None:
 
 
 REQUESTS = Path("artifacts/build_requests/requests")
-CANDIDATES = 64
 
 
 def prove_independence() -> None:
     """Some questions of the present run -> a recorded proof."""
     forecaster, api = paid_params("a proof")
     require_evidence("build_requests")
-    questions = sorted(read_questions(REQUESTS), key=lambda one: one.rows)  # so that short and long ones are chosen
-    step = max(1, len(questions) // CANDIDATES)
     with market_of(present() or {}) as market:
-        chosen = [Asked(one, partial(market.window, one)) for one in questions[::step][:CANDIDATES]]
+        chosen = [Asked(one, partial(market.window, one)) for one in candidates_among(read_questions(REQUESTS))]
         backend = PaidBackend(open_context(forecaster, api))
         independent = backend.prove_independence(chosen)
     if not independent:

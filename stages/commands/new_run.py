@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from stages.quality.proposals import hours_of, label_of, proposal, sessions_of, 
 from stages.quality.verdicts import HardFailure
 from stages.sessions.calendar import trading_calendar
 from stages.trading.performance import MIN_SESSIONS
+from stages.worth.plan import calibrating_sessions
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 TAKEN = {"none", "null", "true", "false"}  # YAML or Hydra would read these as something else
@@ -82,8 +82,7 @@ def sizes(study: Study) -> list[str]:
     sealed = split.holdout_sessions or 0
     search = max(scored - sealed - split.embargo_sessions, 0)
     snapshots = scored * len(requests.snapshots_et) * len(requests.history_days)
-    outcomes_a_day = len(requests.snapshots_et) * len(universe.symbols)
-    judged = max(search - ceil(study.calibration.min_outcomes / outcomes_a_day), 0)
+    judged = max(search - calibrating_sessions(study), 0)
     told = [
         f"{sessions} sessions: {sessions - scored} of history, {search} to search, {split.embargo_sessions} embargo, "
         f"{sealed} sealed",
@@ -142,8 +141,8 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
         if ours.schema["ts"] in (pl.Datetime("ms"), pl.Datetime("us"), pl.Datetime("ns")) and dialect.zone is None:
             zone, why["zone"] = zone_of(ours, calendar)
             if zone is None:
-                days = ours["ts"].dt.date()
-                named = calendar["session"].filter(calendar["session"].is_in(days.implode()))
+                named = calendar["session"].filter(calendar["session"].is_in(ours["ts"].dt.date().implode()))
+                _require_sessions(symbol, named)
                 return source, {"first": named.min(), "last": named.max()}, why
             dialect = dialect.model_copy(update={"zone": zone})
         stamps = as_labelled(symbol, seen.sample, dialect, calendar)
@@ -156,8 +155,7 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
     label, why["bar_label"] = label_of(stamps, calendar)
     why["hours"] = hours_of(stamps, calendar)
     sessions = sessions_of(stamps, calendar)
-    if sessions.is_empty():
-        raise DataContractError(f"no row of {symbol} lies in a session of the exchange: {why.get('zone', '')}.")
+    _require_sessions(symbol, sessions, why.get("zone"))
     span = {"first": sessions[0], "last": sessions[-1]}
     why["span"] = f"rows of {symbol} lie in sessions from {span['first']} to {span['last']}"
     dialect = dialect.model_copy(update={"bar_label": label or "start"})
@@ -166,6 +164,11 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
     ):
         why["quality"] = told
     return source | {"zone": dialect.zone, "bar_label": dialect.bar_label}, span, why
+
+
+def _require_sessions(symbol: str, sessions: pl.Series, zone: str | None = None) -> None:
+    if sessions.is_empty():
+        raise DataContractError(f"no row of {symbol} lies in a session of the exchange{f': {zone}' if zone else ''}.")
 
 
 def _minutes_without_a_trade(symbol: str, sample: pl.DataFrame, dialect: DialectParams, sessions: pl.DataFrame) -> str:

@@ -11,7 +11,6 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 import polars as pl
 import zstandard
@@ -76,9 +75,13 @@ def lines_within(content: bytes, lines: int) -> list[str]:
             content = zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
     except (OSError, EOFError, zlib.error, zstandard.ZstdError):
         return []
-    step = max(1, len(content) // lines)
-    begins = sorted({content.find(b"\n", at) + 1 for at in range(step, len(content) - step, step)} - {0})
-    return [content[at : content.find(b"\n", at)].decode(errors="replace") for at in begins]
+    text, step = io.BytesIO(content), max(1, len(content) // lines)
+    found: dict[int, str] = {}
+    for at in range(step, len(content) - step, step):
+        text.seek(at)
+        text.readline()  # the rest of a line
+        found[text.tell()] = text.readline().decode(errors="replace")
+    return list(found.values())
 
 
 def columns_in(content: bytes, csv: CsvParams) -> list[str]:
@@ -112,13 +115,12 @@ def _scan_csv(content: bytes, source: SourceParams) -> pl.LazyFrame:
     types = {
         name: pl.Float64 if ours[name] in NUMBERS else stamp if ours[name] == "ts" else pl.String for name in names
     }
-    rows = pl.scan_csv(
-        io.BytesIO(content), has_header=False, skip_rows=csv.header_lines, schema=types, separator=csv.separator
-    )
+    head = [cells_of(line, csv.separator) for line in head_of(content, HEAD_LINES)]
+    filled = [at for at in range(csv.header_lines, len(head)) if any(head[at])]  # none on a day without a trade
+    begin = filled[0] if filled else csv.header_lines
+    rows = pl.scan_csv(io.BytesIO(content), has_header=False, skip_rows=begin, schema=types, separator=csv.separator)
     rows = rows.select(_needed(names, source)).filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
-    filled = (line for line in head_of(content, HEAD_LINES)[csv.header_lines :] if line.strip())
-    cells = [cells_of(line, csv.separator) for line in islice(filled, 1)]  # none in a file of a day without a trade
-    first = {ours[name]: (name, cell) for line in cells for name, cell in zip(names, line, strict=False)}
+    first = {ours[name]: (name, cell) for at in filled[:1] for name, cell in zip(names, head[at], strict=False)}
     return _stamped(rows, first, source)
 
 

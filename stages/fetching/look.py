@@ -73,7 +73,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     layout = _layout(folder.names, form, symbols)
     names = [name for name in folder.names if _follows(layout, name)]
     first, content = _with_rows(folder, names)
-    last = folder.read(names[-1]) if names[-1] != first else b""
+    last = folder.read(names[-1]) if names[-1] != first and format_of(first) == "CSV" else b""
     dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
@@ -251,8 +251,8 @@ def _largest(folder: _Folder, layout: Layout) -> tuple[str, ...]:
     if len(layout.symbols) <= MANY:
         return layout.symbols
     sizes: Counter[str] = Counter()
-    for name, size in folder.names.items():
-        sizes[_symbol_in(fields_of(layout.template, name) or {})] += size
+    for name in filter(partial(_follows, layout), folder.names):
+        sizes[_symbol_in(fields_of(layout.template, name) or {})] += folder.names[name]
     return tuple(sorted(symbol for symbol, _ in sizes.most_common(MOST_TRADED)))
 
 

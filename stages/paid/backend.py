@@ -213,8 +213,9 @@ class PaidBackend:
             return
         every = sorted((one for batch in batches for one in batch.asked), key=lambda one: one.question.symbol)
         try:
-            for one in progress(every, "checking"):
-                self.benchmark.answer(require_finite(Batch((one,))).asked)
+            with INTERRUPTS.waiting():  # nothing is locked or in flight
+                for one in progress(every, "checking"):
+                    self.benchmark.answer(require_finite(Batch((one,))).asked)
         except DataContractError as error:
             raise DataContractError(f"{error} Nothing was bought.") from error
 

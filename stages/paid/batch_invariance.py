@@ -22,7 +22,7 @@ for questions that cannot be packed, and for a canary without a stored answer.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +48,12 @@ def require_packable(question: Question) -> None:
     if question.futr_exog:
         raise ConfigurationError(
             f"api.pack snapshots cannot send known future columns ({', '.join(question.futr_exog)}), since each "
-            "belongs to one snapshot: set api.pack to none, or empty requests.futr_exog."
+            "belongs to one snapshot: api.pack must be none, or requests.futr_exog empty."
         )
     if joint := joint_options(question):
         raise ConfigurationError(
             f"api.pack snapshots cannot send questions with {', '.join(joint)}, since one series then changes the "
-            "answer to another: set api.pack to none."
+            "answer to another: api.pack must be none."
         )
 
 
@@ -133,8 +133,16 @@ def path_of_proof(question: Question) -> str:
     return f"proofs/{identity(question)}-{kind}.json"
 
 
+CANDIDATES = 64
 COMPANY = 7
 PAID_AGAIN = 3
+
+
+def candidates_among(questions: Iterable[Question]) -> list[Question]:
+    """Some of the questions, from the one with the fewest rows to the one with the most."""
+    every = sorted(questions, key=lambda one: one.rows)
+    count = min(CANDIDATES, len(every))
+    return [every[number * (len(every) - 1) // max(1, count - 1)] for number in range(count)]
 
 
 @dataclass(frozen=True)

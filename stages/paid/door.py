@@ -9,6 +9,7 @@ from stages.engine.engine import require_driver
 from stages.errors import ConfigurationError
 from stages.forecasting.answering import benchmark_beside
 from stages.forecasting.backend import Backend
+from stages.forecasting.local_backend import local_backend
 from stages.io.bucket_store import shared_store
 from stages.io.clock import SystemClock
 from stages.io.object_store import LocalStore, ObjectStore
@@ -36,8 +37,6 @@ def open_backend(forecaster: ForecasterParams, requests: RequestsParams) -> Back
     if forecaster.name == COMMAND:
         return open_program(forecaster)
     if not forecaster.is_paid:
-        from stages.forecasting.local_backend import local_backend  # prices and purchases need no scipy
-
         return local_backend(forecaster.name, forecaster, requests.horizons_min)
     require_driver("the paid backend")
     return PaidBackend(open_context(forecaster, read_params(ApiParams)), benchmark_beside(forecaster, requests))

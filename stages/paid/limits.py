@@ -145,10 +145,10 @@ def needs_notes(caps: Iterable[Cap]) -> bool:
 
 def standing_limit(objects: ObjectStore) -> int | None:
     """The newest limit that `make budget PER_DAY=` wrote, if any."""
-    numbers = _numbers(objects)
-    if not numbers:
+    names = limits_in(objects)
+    if not names:
         return None
-    name = _limit(max(numbers))
+    name = names[0]
     try:
         return int(json.loads(objects.read(name) or b"")["per_day"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -166,8 +166,12 @@ def set_standing_limit(objects: ObjectStore, per_day: int, clock: Clock) -> None
         number += 1
 
 
+def limits_in(objects: ObjectStore) -> list[str]:
+    """Paths of all standing limits, newest first; any other file is none of ours."""
+    return [_limit(number) for number in sorted(_numbers(objects), reverse=True)]
+
+
 def _numbers(objects: ObjectStore) -> list[int]:
-    """The numbers of all standing limits; any other file is none of ours."""
     return [int(name[1]) for name in filter(None, map(LIMIT.match, objects.names(LIMITS)))]
 
 

@@ -14,9 +14,9 @@ from pathlib import Path, PurePath
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
 from stages.paid.identity import STORE, id_at
-from stages.paid.limits import LIMITS
+from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
-from stages.paid.reservations import DAYS, MONTHS, SETTLED, ReservationLog
+from stages.paid.reservations import DAYS, MONTHS, SEAT, SETTLED, ReservationLog
 
 OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
 MOVED = "moved_store_id"
@@ -35,9 +35,9 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         for name in _files(old):
             if name not in OF_THE_PLACE and not name.startswith(BY_ITSELF):
                 _copy(old, new, name)
-        if not new.names(LIMITS):
-            for name in old.names(LIMITS):
-                _copy(old, new, f"{LIMITS}/{name}")
+        if not limits_in(new):
+            for name in limits_in(old):  # the newest, which counts, comes first
+                _copy(old, new, name)
         for log in (f"{folder}/{name}" for folder in (DAYS, MONTHS) for name in old.names(folder)):
             _count_too(old, new, log)
         os.sync()
@@ -64,7 +64,8 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
     log = ReservationLog(new, folder)
     there = new.read_many(f"{folder}/{name}" for name in new.names(folder) if name.endswith(".json"))
     counted = {content: PurePath(name).stem for name, content in there.items()}
-    for reservation in (name.removesuffix(".json") for name in old.names(folder) if name.endswith(".json")):
+    seats = filter(SEAT.match, old.names(folder))
+    for reservation in (name.removesuffix(".json") for name in seats if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""
         taken = counted.get(content)
         while taken is None:

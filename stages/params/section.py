@@ -80,4 +80,4 @@ def _told(place: tuple[int | str, ...], problem: Mapping[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{where} is no key that docs/PARAMS.md knows"
     value = "" if problem["type"] in {"missing", "value_error", "json_invalid"} else f" = {problem['input']!r}"
-    return f"{where}{value}: {problem['msg']}"
+    return f"{where}{value}: {problem['msg'].removeprefix('Value error, ')}"

@@ -66,7 +66,9 @@ def _beside(record: Record, verdict: Document) -> list[str]:
         "uncalibrated": "not calibrated yet",
         "no_scale": "without a width",
     }
-    counted = [f"{count(left[name], 'forecast')} of all horizons {words}" for name, words in reasons.items() if left[name]]
+    counted = [
+        f"{count(left[name], 'forecast')} of all horizons {words}" for name, words in reasons.items() if left[name]
+    ]
     if left["days_set_aside"]:
         counted.append(f"{count(left['days_set_aside'], 'day')} with fewer than half of the symbols")
     if counted:

@@ -27,13 +27,8 @@ def openings_of(source: str) -> dict[str, str]:
 
 def earlier_openings(source: str) -> dict[str, str]:
     """Opening -> the commit that first opened the holdout of `source` with it, oldest first."""
-    every = (
-        "--all",
-        "--full-history",
-        "-m",
-        "--reverse",
-        "--topo-order",
-    )  # what a merge discards was seen all the same
+    # What a merge discards was seen all the same.
+    every = ("--all", "--full-history", "-m", "--reverse", "--topo-order")
     changed = git("log", *every, "--format=%H", f"-G{OPENED}", "--", str(PARAMS))
     openings: dict[str, str] = {}
     for commit in dict.fromkeys(changed.split()):

@@ -29,16 +29,19 @@ ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York
 def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
     """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells."""
     for separator in SEPARATORS:
-        cells = [cells_of(line, separator) for line in lines if line.strip()]
+        cells = [cells_of(line, separator) for line in lines]
         first = next((at for at, line in enumerate(cells) if is_row(line)), None)
-        if first is None or first > MOST_HEADER_LINES:
+        if first is None:
+            continue
+        header = max((at + 1 for at, line in enumerate(cells[:first]) if any(line)), default=0)  # without blank lines
+        if header > MOST_HEADER_LINES:
             continue
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
-        above = [line + [""] * (width - len(line)) for line in cells[:first]]
+        above = [line + [""] * (width - len(line)) for line in cells[:header]]
         names = header_names(above or [[_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]])
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-        return CsvParams(header_lines=first, columns=None if first else tuple(names), separator=separator), table
+        return CsvParams(header_lines=header, columns=None if header else tuple(names), separator=separator), table
     raise DataContractError(
         f"the file begins with {lines[:2]}, which is not a table of bars: each line needs a stamp, four prices and a "
         "volume."
@@ -75,16 +78,21 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     texts = stamps.drop_nulls().unique(maintain_order=True)
     suffix = re.search(r" ([A-Za-z_/]+)$", texts[0])
     ending = suffix[0] if suffix and suffix[1] in ZONES else ""
-    fitting = []
+    fitting, odd = [], texts
     for place, (day, between, clock) in enumerate(product(DAYS, BETWEEN, TIMES)):
         parsed = texts.str.to_datetime(f"{day}{between}{clock}{ending}", strict=False)
-        if not parsed.null_count() and parsed.dt.year().min() >= FIRST_YEAR:  # type: ignore[operator]
+        misfits = texts.filter((parsed.dt.year() < FIRST_YEAR).fill_null(value=True))
+        odd = min(odd, misfits, key=len)
+        if misfits.is_empty():
             weekends = int((parsed.dt.weekday() > 5).sum())
             span = parsed.max() - parsed.min()  # type: ignore[operator]
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
     if not fitting:
+        others = texts.filter(~texts.is_in(odd.implode()))
+        known = f", and {others[0]!r} another" if len(others) else ""
         raise DataContractError(
-            f"the stamp {texts[0]!r} has an unknown format: set source.stamp_format, for example to %m/%d/%Y %H:%M."
+            f"the stamp {odd[0]!r} has an unknown format{known}: set source.stamp_format, for example to %m/%d/%Y "
+            "%H:%M."
         )
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
 

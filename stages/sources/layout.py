@@ -23,7 +23,10 @@ DATES = (
 )
 PARTS = {"month=": "m", "day=": "d"}  # of Hive folders; with a leading zero where any path has one
 SPLIT = re.compile(r"([/_=, ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
-FINER = re.compile(r"([/_=, ]|[.\-](?![A-Z](?![A-Za-z0-9])))")  # a single letter is the class of a share: BRK.B
+# A symbol may end at a dot or a dash, which can also be part of it: a single letter is the class of a share (BRK.B), or
+# else names an exchange (AAPL.O).
+FINER = re.compile(r"([/_=, ]|[.\-](?![A-Z](?![A-Za-z0-9])))")
+FINEST = re.compile(r"([/_=, .\-])")
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,8 @@ def layout_of(paths: Sequence[str], symbols: Sequence[str] = ()) -> Layout:
         )
     padded = {part for part in PARTS if any(f"{part}0" in path for path in bars)}
     dated = {path: ENDINGS.sub("", _dated(path, padded)) for path in bars}
-    columns, ending, of_symbol = _columns(dated, SPLIT, symbols)
-    if not of_symbol:  # a symbol may end at a dot or a dash, which can also be part of it
-        finer = _columns(dated, FINER, symbols)
-        columns, ending, of_symbol = finer if finer[2] else (columns, ending, of_symbol)
+    ways = [_columns(dated, split, symbols) for split in (SPLIT, FINER, FINEST)]
+    columns, ending, of_symbol = next((one for one in ways if one[2]), ways[0])
     found = sorted({symbol for at in of_symbol for symbol in columns[at]})
     form = ""
     for at, values in enumerate(columns):
@@ -116,6 +117,4 @@ def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) ->
 
 
 def _are_tickers(values: Sequence[str]) -> bool:
-    return all(map(TICKER.fullmatch, values)) or all(
-        re.fullmatch(r"[a-z]{1,5}([.\-][a-z])?", value) for value in values
-    )
+    return all(map(TICKER.fullmatch, values)) or all(map(SMALL.fullmatch, values))

@@ -1,5 +1,6 @@
 """Quantiles are corrected by errors that were known, and by nothing else."""
 
+import tracemalloc
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import cache
@@ -299,6 +300,16 @@ def test_the_window_forgets_outcomes_older_than_it():
 
     assert levels(last_row(frame, "cqr", window_sessions=19)) == levels(last_row(daily([1.0] * 20), "cqr"))
     assert levels(last_row(frame, "cqr", window_sessions=24)) != levels(last_row(daily([1.0] * 20), "cqr"))
+
+
+def test_a_window_beyond_the_record_is_the_record_and_takes_no_more_memory():
+    frame = daily([1.0, 2.0] * 15)
+    tracemalloc.start()
+    beyond = last_row(frame, "cqr", window_sessions=100_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert beyond == last_row(frame, "cqr", window_sessions=30)
+    assert peak < 10e6
 
 
 def test_void_outcomes_are_not_counted():

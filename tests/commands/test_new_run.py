@@ -102,6 +102,14 @@ def test_where_no_zone_fits_the_preset_leaves_it_to_you(project):
     assert "in no zone does trading begin at 09:30 New York in most sessions: state it" in told
 
 
+def test_days_without_a_session_are_no_span_whatever_their_clock(project):
+    saturday = pl.col("ts").dt.replace_time_zone(None) + timedelta(days=1)
+    friday = vendors.BARS["AAPL"].filter(pl.col("ts").dt.date() == date(2024, 11, 1))
+    friday.with_columns(saturday).write_parquet(project.path / "AAPL.parquet")
+    with pytest.raises(DataContractError, match=r"no row of AAPL lies in a session of the exchange\.$"):
+        project.run("new-run", "mine", "--uri", "AAPL.parquet")
+
+
 def test_bars_of_five_minutes_are_told_as_such(project):
     every_fifth = vendors.BARS["AAPL"].filter(pl.col("ts").dt.minute() % 5 == 0)
     every_fifth.write_parquet(project.path / "AAPL.parquet")

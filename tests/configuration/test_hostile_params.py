@@ -123,7 +123,7 @@ def test_a_list_whose_values_each_stand_for_something_names_none_twice(study, ke
     """A symbol that was whitelisted twice would hold two units of capital."""
     section, name = key.split(".")
     twice = [*study[section][name], study[section][name][0]]
-    with pytest.raises(ConfigurationError, match=rf"{key}: .*repeats a value: "):
+    with pytest.raises(ConfigurationError, match=rf"^{key}: repeats a value: "):
         parse(MODELS[section], {section: study[section] | {name: twice}})
 
 

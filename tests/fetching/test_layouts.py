@@ -15,6 +15,7 @@ from stages.fetching.formats import scan
 from stages.io.partitions import Partition, Writer
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
+from stages.sources.csv_form import csv_of
 from stages.sources.manifest import listing_of, select
 from tests.sources.dialects import source
 
@@ -180,10 +181,15 @@ def test_a_csv_that_cannot_be_read_without_guessing_says_what_to_state(
         fetch("AAPL", *given["AAPL"])
 
 
-def test_blank_lines_of_a_csv_are_no_rows(home: Path) -> None:
+@pytest.mark.parametrize(
+    "above", ["{names}\r\n", "{names}\r\n\r\n\r\n", "\r\n{names}\r\n", "{names}\r\n,,,,,\r\n", "\r\n"]
+)
+def test_blank_lines_of_a_csv_are_no_rows(above: str, home: Path) -> None:
     row = "2024-04-05 09:30,1,1,1,1,5\r\n"
-    (home / "AAPL.csv").write_text(f"ts,open,high,low,close,volume\r\n{row}\r\n{row.replace('30', '31')}\r\n\r\n")
-    stated = source(uri_template="{symbol}.csv")
+    names = above.format(names="ts,open,high,low,close,volume")
+    text = f"{names}{row}\r\n{row.replace('30', '31')}\r\n\r\n"
+    (home / "AAPL.csv").write_text(text, newline="")
+    stated = source(uri_template="{symbol}.csv", csv=csv_of(text.splitlines())[0].model_dump(mode="json"))
     manifest = listing_of(stated, files_of(stated, ["AAPL"])) | {"symbols": ["AAPL"]}
     given, fetch = bars_to_fetch(manifest, stated, pl.DataFrame(), Writer(str(home), in_bucket=False))
     assert fetch("AAPL", *given["AAPL"])[0]["ts"].dt.minute().to_list() == [30, 31]

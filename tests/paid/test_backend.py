@@ -4,6 +4,8 @@ The number of requests is always the server's own count.
 """
 
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from stages.errors import BudgetStop, ConfigurationError, DataContractError, PipelineError
+from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError
 from stages.forecasting.backend import Answer, Asked
 from stages.io.object_store import LocalStore
 from stages.paid import door
@@ -311,6 +313,28 @@ def test_a_value_that_cannot_be_sent_is_met_before_the_first_request(contexts: C
     ):
         PaidBackend(contexts.context(), Benchmark()).answer([asked(), late])
     assert server.sent == 0
+
+
+def test_a_signal_ends_the_check_before_the_first_request_at_once(contexts: ContextFactory, server: TimeGPTServer):
+    checked: list[str] = []
+
+    class Benchmark:
+        took: Mapping[str, object] = {}
+
+        def answer(self, asked: Sequence[Asked]) -> Mapping[str, Answer]:
+            checked.extend(one.question.symbol for one in asked)
+            if checked == ["AAA"]:
+                os.kill(os.getpid(), signal.SIGINT)
+            return {}
+
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(Interrupted, match="0 answers were bought and kept in this run, nothing is locked"):
+            PaidBackend(contexts.context(), Benchmark()).answer([asked("AAA"), asked("BBB")])
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+    assert (checked, server.sent) == (["AAA"], 0)
 
 
 def test_each_run_leaves_one_line_of_history(contexts: ContextFactory, server: TimeGPTServer):

@@ -54,6 +54,15 @@ def test_a_proof_that_is_recorded_costs_nothing(
     assert re.search("was tested before, with question [0-9a-f]{32}; nothing is sent", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("number", [1, 2, 64, 65, 127, 400])
+def test_the_candidates_of_a_proof_reach_from_the_shortest_question_to_the_longest(number: int):
+    plain = asked().question
+    found = batch_invariance.candidates_among(replace(plain, rows=rows) for rows in range(number, 0, -1))
+    rows = [one.rows for one in found]
+    assert (rows[0], rows[-1], len(rows)) == (1, number, min(number, batch_invariance.CANDIDATES))
+    assert rows == sorted({*rows})
+
+
 def test_the_answers_of_a_proof_are_kept_before_its_result_is_written(
     contexts: ContextFactory, monkeypatch: pytest.MonkeyPatch
 ):

@@ -9,6 +9,7 @@ from stages.io.object_store import LocalStore
 from stages.paid.budget_report import calls_of, days_of
 from stages.paid.checks import forget_refused, release_late
 from stages.paid.limits import set_standing_limit, standing_limit
+from stages.paid.moving import move_store
 from stages.paid.records import path_of
 from tests.support.contexts import ContextFactory, asked
 from tests.support.timegpt_server import TimeGPTServer
@@ -61,3 +62,18 @@ def test_a_new_standing_limit_holds_whatever_lies_beside_it(contexts: ContextFac
     for per_day in (3, 5):
         set_standing_limit(objects, per_day, clock)
         assert standing_limit(objects) == per_day
+
+
+def test_a_store_that_moves_keeps_its_limit_and_counts_its_own_requests_only(
+    contexts: ContextFactory, server: TimeGPTServer, clock: Any, tmp_path: Path
+):
+    old, there = LocalStore(contexts.root), ContextFactory(tmp_path / "new", server.url)
+    set_standing_limit(old, 7, clock)
+    contexts.backend(clock).answer([asked("AAA")])
+    there.backend(clock).answer([asked("BBB")])
+    for objects in (old, LocalStore(there.root)):
+        for name in LEFT:
+            for folder in ("budget/limits", "budget/days", "budget/days/2026-11-22"):
+                objects.create(f"{folder}/{name}", f"{objects.root}".encode())
+    move_store(old, LocalStore(there.root))
+    assert there.context(clock).ledger.left_today() == 5

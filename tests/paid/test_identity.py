@@ -15,7 +15,7 @@ from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
 from stages.paid.door import begin_here, ledger_anywhere, open_backend, open_context, store_anywhere
 from stages.paid.identity import STORE, begun_store, id_at, known_elsewhere, known_store
-from stages.paid.limits import set_standing_limit
+from stages.paid.limits import set_standing_limit, standing_limit
 from stages.paid.locks import lock
 from stages.paid.moving import move_store
 from stages.paid.program_door import answer_store
@@ -300,6 +300,7 @@ class TestMoving:
     def test_a_move_that_is_killed_at_any_file_and_repeated_counts_as_one_that_was_not(
         self, others: int, old: LocalStore, server: TimeGPTServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
+        set_standing_limit(old, 4, ContextFactory(old.root, server.url).context().clock)  # after 5
         create, left = LocalStore.create, [0]
 
         def mortal(store: LocalStore, name: str, content: bytes, **durable: bool) -> bool:
@@ -320,6 +321,7 @@ class TestMoving:
             left[0] = 10**6
             move_store(one, LocalStore(contexts.root))
             assert states(contexts) == {"answered": 3 + others}, killed_at
+            assert standing_limit(LocalStore(contexts.root)) == 4, killed_at
             contexts.context(tokens_per_day=10**9).ledger.used()
 
     def test_a_run_that_goes_on_after_the_move_buys_nothing_into_the_old_place(

@@ -17,7 +17,7 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of
 from stages.fetching.formats import scan
-from stages.fetching.look import look
+from stages.fetching.look import MANY, MOST_TRADED, look
 from stages.io.partitions import Partition, Writer
 from stages.params.quality import DialectParams
 from stages.params.source import SourceParams
@@ -105,6 +105,19 @@ def test_day_and_month_are_told_by_days_beyond_the_first(
     seen = look(str(tmp_path))
     assert seen.source.stamp_format == "%d/%m/%Y %H:%M"
     assert seen.sample.height == rows.height
+
+
+def test_a_last_line_without_an_end_is_read_whole(tmp_path: Path) -> None:
+    rows = BARS["AAPL"].head(60).select(pl.exclude("ts"), pl.col("ts").dt.strftime("%m/%d/%Y %I:%M %p"))
+    (tmp_path / "AAPL.csv").write_text(rows.write_csv().rstrip("\n"))
+    assert look(str(tmp_path)).source.stamp_format == "%m/%d/%Y %I:%M %p"
+
+
+def test_a_large_file_beside_those_of_many_symbols_is_no_symbol(tmp_path: Path) -> None:
+    for number in range(MANY + 1):
+        BARS["AAPL"].write_csv(tmp_path / f"A{chr(ord('A') + number)}.csv")
+    (tmp_path / "notes.zip").write_bytes(bytes(1_000_000))
+    assert len(look(str(tmp_path)).symbols) == MOST_TRADED
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_names_of_files_tell_where_dates_and_symbols_stand(
 
 def test_a_symbol_that_is_stated_is_looked_for_alone() -> None:
     assert layout_of(["ETF/SPY_x.csv", "ETF/QQQ_x.csv"], ["SPY", "QQQ"]).template == "ETF/{symbol}_x.csv"
+    assert layout_of(["AAPL.O.csv", "MSFT.O.csv"], ["AAPL", "MSFT"]).template == "{symbol}.O.csv"
 
 
 def test_a_folder_without_bars_says_which_endings_are_looked_for() -> None:
@@ -197,6 +198,11 @@ def test_the_form_of_a_stamp_is_the_one_that_all_fit_and_that_leads_to_trading_d
     found, named = stamp_format_of(pl.Series(stamps))
     assert named == zone
     assert found == form or pl.Series(stamps).str.to_datetime(found).equals(pl.Series(stamps).str.to_datetime(form))
+
+
+def test_stamps_of_two_forms_are_told_with_one_of_each() -> None:
+    with pytest.raises(DataContractError, match=r"'2024/01/02' has an unknown format, and '01/0[23]/2024 09:30' anoth"):
+        stamp_format_of(pl.Series(["01/02/2024 09:30", "01/03/2024 09:30", "2024/01/02"]))
 
 
 def test_lines_of_a_csv_tell_names_and_separator() -> None:
