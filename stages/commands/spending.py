@@ -17,6 +17,7 @@ from stages.configuration.compose import compose, present
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 from stages.io.settings import read_params
+from stages.paid.batches import rate
 from stages.paid.budget_report import calls_of, days_of, runs_of
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
@@ -81,10 +82,11 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  answered here      {one.local:>7}")
     print(f"  on the remote      {one.remote:>7}")
     print(f"  to buy             {one.missing:>7}")
-    print(f"  requests           {one.requests:>7}  one per snapshot" + (", one for the model's facts" * one.facts))
+    each = rate(one.batches)
+    print(f"  requests           {one.requests:>7}  {each}" + (", one for the model's facts" * one.facts))
     if (packed := one.packed_requests) is not None:
         print(f"  requests, packed   {packed:>7}  with api.pack=snapshots, after `make prove-independence`")
-    print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most; one per snapshot, not packed")
+    print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most, not packed")
     print(f"  tokens             {_span(low.tokens, high.tokens):>7}")
     print(f"  money              {_money(low, high, study)}")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
