@@ -24,7 +24,7 @@ from stages.io.settings import present as present
 from stages.io.workspace import git
 
 CONF = Path("conf")
-LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last
+LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last, and when
 ABSENT = "(absent)"
 NAMED_KEYS = 8
 
@@ -106,7 +106,8 @@ def applied_experiment() -> Difference:
     """What params.yaml states beyond conf/: its value, and that of conf/. Empty when composing would lose nothing.
 
     Composing loses nothing when params.yaml is itself a composition of an earlier conf/: the last one of this clone, or
-    the committed one while only conf/ was edited since.
+    the committed one while only conf/ was edited since. If params.yaml was written again since the last one, with the
+    same text and over a conf/ as it is committed, an experiment was applied.
     """
     document = present()
     if document is None or _was_composed():
@@ -151,8 +152,8 @@ def _of_study() -> str:
 
 
 def _was_composed() -> bool:
-    text = PARAMS.read_text(encoding="utf-8")
-    if LAST_COMPOSED.exists() and LAST_COMPOSED.read_text(encoding="utf-8") == text:
+    is_last = LAST_COMPOSED.exists() and LAST_COMPOSED.read_bytes() == PARAMS.read_bytes()
+    if is_last and LAST_COMPOSED.stat().st_mtime_ns >= PARAMS.stat().st_mtime_ns:
         return True
     is_committed = bool(git("ls-files", str(PARAMS))) and not git("status", "--porcelain", "--", str(PARAMS))
-    return is_committed and bool(git("status", "--porcelain", "--", str(CONF)))
+    return (is_last or is_committed) and bool(git("status", "--porcelain", "--", str(CONF)))

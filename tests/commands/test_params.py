@@ -53,6 +53,17 @@ def test_an_applied_experiment_is_refused_by_name_of_key_with_the_remedies(proje
     assert project.text("params.yaml") == kept
 
 
+def test_an_experiment_with_the_params_that_were_adopted_and_taken_back_is_one_again(project):
+    project.apply_experiment("rules.k_sigma=1.0")
+    project.run("adopt")
+    project.git("checkout", "-q", ".")
+    project.apply_experiment("rules.k_sigma=1.0")
+    with pytest.raises(ConfigurationError, match=r"rules\.k_sigma = 1\.0 \(conf: 0\.5\)"):
+        project.run("params", "--check")
+    project.run("adopt")
+    assert compose()["rules"]["k_sigma"] == 1.0
+
+
 def test_a_committed_experiment_is_refused_too(project):
     project.apply_experiment("rules.k_sigma=1.0")
     project.commit()
