@@ -6,6 +6,7 @@ committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
 """
 
 import re
+import shlex
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from stages.io.workspace import git
 
 CONF = Path("conf")
 LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last, and when
+APPLIED = "refs/exps/exec/EXEC_APPLY"  # DVC's name for the experiment that it applied last
 ABSENT = "(absent)"
 NAMED_KEYS = 8
 
@@ -122,6 +124,27 @@ def refuse_to_discard() -> None:
             f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not hold: {told(found)}. Run "
             "`make adopt` to keep it (writes it into conf/), or `make params` to discard it."
         )
+
+
+def set_back() -> str:
+    """Committed files that `dvc exp apply` set back to the commit on which the experiment ran, and how to undo it.
+
+    Empty where that is the present commit. DVC gives the workspace all files of an experiment, not its params alone.
+    """
+    applied = git("for-each-ref", "--format=%(objectname) %(parent)", APPLIED).split()[:2]
+    if len(applied) < 2:
+        return ""
+    experiment, ran_on = applied
+    since, here, other = (
+        set(git("diff", "--name-only", "--relative", "-z", *between).split("\0"))
+        for between in ((ran_on, "HEAD"), ("HEAD",), (experiment,))
+    )
+    if not (files := sorted((since & here) - other - {"", str(PARAMS), "dvc.lock"})):
+        return ""
+    return (
+        f"the experiment ran on commit {ran_on[:7]}, and `dvc exp apply` set files back to it that were committed "
+        f"since: `git checkout HEAD -- {shlex.join(files)}` brings them back"
+    )
 
 
 def write_params(document: Mapping[str, Any]) -> None:
