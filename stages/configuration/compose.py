@@ -117,6 +117,11 @@ def applied_experiment() -> Difference:
     return differences(document, yaml.safe_load(to_yaml(compose())))
 
 
+def next_params() -> dict[str, Any]:
+    """The params that would run next: those of an applied experiment, else what conf/ composes to."""
+    return (present() if applied_experiment() else None) or compose()
+
+
 def refuse_to_discard() -> None:
     """*Errors*: `ConfigurationError` naming the keys when params.yaml holds an applied experiment."""
     if found := applied_experiment():
