@@ -7,7 +7,7 @@ repository.
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,16 @@ class Run:
     """
 
     name: str
-    params: Mapping[str, Any]
     verdict: str
-    forecasts: pl.DataFrame
-    signals: pl.DataFrame
-    trades: pl.DataFrame
-    daily: pl.DataFrame
-    ranking: pl.DataFrame
-    portfolio: pl.DataFrame
-    gates: pl.DataFrame
-    worth_days: pl.DataFrame | None = None
+    params: Mapping[str, Any] = field(repr=False)
+    forecasts: pl.DataFrame = field(repr=False)
+    signals: pl.DataFrame = field(repr=False)
+    trades: pl.DataFrame = field(repr=False)
+    daily: pl.DataFrame = field(repr=False)
+    ranking: pl.DataFrame = field(repr=False)
+    portfolio: pl.DataFrame = field(repr=False)
+    gates: pl.DataFrame = field(repr=False)
+    worth_days: pl.DataFrame | None = field(default=None, repr=False)
 
 
 def run(name: str = WORKSPACE) -> Run:

@@ -19,6 +19,7 @@ from stages.configuration.compose import (
     differences,
     present,
     refuse_to_discard,
+    set_back,
     set_by,
     told,
     write_params,
@@ -75,6 +76,8 @@ def write(*, check: bool, unlisted: bool) -> None:
         refuse_to_discard()
     elif discarded := _discarded():
         print(f"params: discarded {discarded}")
+    if not check and (older := set_back()):
+        print(f"params: {older}.")
     write_params(document)
     ran = read_run() if LOCK.exists() and not check else None  # dvc would say nothing of a torn lock
     if unlisted:
@@ -129,7 +132,10 @@ def adopt(what: str | None = None) -> None:
     before = compose()
     if what:
         refuse_to_discard()
-    changed = keep(present() or {}) if applied_experiment() else state(_adopted(before, PROPOSALS[what or "rule"]))
+    is_experiment = bool(applied_experiment())
+    if is_experiment and (older := set_back()):
+        raise ConfigurationError(f"{older}; then `make adopt` again.")
+    changed = keep(present() or {}) if is_experiment else state(_adopted(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):
         files = " ".join(map(str, changed))
         print(f"adopt: {told(adopted, 'was')} -> {files}")

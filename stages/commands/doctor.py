@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stages.configuration.compose import applied_experiment, compose, present, told
+from stages.configuration.compose import applied_experiment, compose, next_params, present, told
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.content import LOCK
@@ -161,10 +161,9 @@ CHECKS: dict[str, Callable[[], str]] = {
 
 
 def _study() -> Study:
-    document = present()
-    if document is None:
+    if present() is None:
         raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
-    return Study.parse(document)
+    return Study.parse(next_params())
 
 
 def _require_bucket(objects: BucketStore) -> None:

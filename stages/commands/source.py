@@ -57,7 +57,7 @@ def refresh() -> None:
 def _tell_price() -> None:
     """What the runs behind the new listing would buy; what stands in the way of a price is no fault of the listing."""
     try:
-        tell_price(present())
+        tell_price(present() or {})
     except PipelineError as error:
         print(f"no price: {error}")
 

@@ -1,9 +1,10 @@
 """What is paid: the price before (`plan`), limits (`budget`) and requests after (`spend`).
 
-`plan` prices the present params, or Hydra overrides. It needs no key and is offline, except that answers of a shared
-remote are fetched; the workspace stays as it is. `budget` shows limits and the latest days. `PER_DAY=n` sets the limit
-that params cannot raise; `CLOCK=right` says that this machine's clock is right and an earlier one ran ahead. `spend`
-lists runs and requests; `USAGE=1` asks the vendor what it counted (one request) and names the difference.
+`plan` prices what would run next (conf/ as it stands, or an applied experiment), or Hydra overrides. It needs no key
+and is offline, except that answers of a shared remote are fetched; the workspace stays as it is. `budget` shows limits
+and the latest days. `PER_DAY=n` sets the limit that params cannot raise; `CLOCK=right` says that this machine's clock
+is right and an earlier one ran ahead. `spend` lists runs and requests; `USAGE=1` asks the vendor what it counted (one
+request) and names the difference.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from stages.commands.evidence import evidence_lines, free_forecasts_ran
-from stages.configuration.compose import compose, present
+from stages.configuration.compose import compose, next_params
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 from stages.io.settings import read_params
@@ -37,14 +38,12 @@ from stages.runs.scratch import market_of
 
 
 def plan(overrides: Sequence[str] = ()) -> None:
-    """Params (and overrides) -> questions, hits, requests and days."""
-    tell_price(compose(overrides=overrides) if overrides else present())
+    """conf/ (and overrides) -> questions, hits, requests and days."""
+    tell_price(compose(overrides=overrides) if overrides else next_params())
 
 
-def tell_price(document: dict[str, Any] | None) -> None:
+def tell_price(document: dict[str, Any]) -> None:
     """Print what a run under these params would cost, given what lies in the store."""
-    if document is None:
-        raise ConfigurationError("params.yaml is missing: `make params` composes it from conf/.")
     study = Study.parse(document)
     with market_of(document) as market:
         schedule, questions = plan_questions(

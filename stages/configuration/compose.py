@@ -6,6 +6,7 @@ committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
 """
 
 import re
+import shlex
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,8 @@ from stages.io.settings import present as present
 from stages.io.workspace import git
 
 CONF = Path("conf")
-LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last
+LAST_COMPOSED = Path(".dvc/tmp/composed_params.yaml")  # untracked: what this clone composed last, and when
+APPLIED = "refs/exps/exec/EXEC_APPLY"  # DVC's name for the experiment that it applied last
 ABSENT = "(absent)"
 NAMED_KEYS = 8
 
@@ -106,12 +108,18 @@ def applied_experiment() -> Difference:
     """What params.yaml states beyond conf/: its value, and that of conf/. Empty when composing would lose nothing.
 
     Composing loses nothing when params.yaml is itself a composition of an earlier conf/: the last one of this clone, or
-    the committed one while only conf/ was edited since.
+    the committed one while only conf/ was edited since. If params.yaml was written again since the last one, with the
+    same text and over a conf/ as it is committed, an experiment was applied.
     """
     document = present()
     if document is None or _was_composed():
         return {}
     return differences(document, yaml.safe_load(to_yaml(compose())))
+
+
+def next_params() -> dict[str, Any]:
+    """The params that would run next: those of an applied experiment, else what conf/ composes to."""
+    return (present() if applied_experiment() else None) or compose()
 
 
 def refuse_to_discard() -> None:
@@ -121,6 +129,27 @@ def refuse_to_discard() -> None:
             f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not hold: {told(found)}. Run "
             "`make adopt` to keep it (writes it into conf/), or `make params` to discard it."
         )
+
+
+def set_back() -> str:
+    """Committed files that `dvc exp apply` set back to the commit on which the experiment ran, and how to undo it.
+
+    Empty where that is the present commit. DVC gives the workspace all files of an experiment, not its params alone.
+    """
+    applied = git("for-each-ref", "--format=%(objectname) %(parent)", APPLIED).split()[:2]
+    if len(applied) < 2:
+        return ""
+    experiment, ran_on = applied
+    since, here, other = (
+        set(git("diff", "--name-only", "--relative", "-z", *between).split("\0"))
+        for between in ((ran_on, "HEAD"), ("HEAD",), (experiment,))
+    )
+    if not (files := sorted((since & here) - other - {"", str(PARAMS), "dvc.lock"})):
+        return ""
+    return (
+        f"the experiment ran on commit {ran_on[:7]}, and `dvc exp apply` set files back to it that were committed "
+        f"since: `git checkout HEAD -- {shlex.join(files)}` brings them back"
+    )
 
 
 def write_params(document: Mapping[str, Any]) -> None:
@@ -151,8 +180,8 @@ def _of_study() -> str:
 
 
 def _was_composed() -> bool:
-    text = PARAMS.read_text(encoding="utf-8")
-    if LAST_COMPOSED.exists() and LAST_COMPOSED.read_text(encoding="utf-8") == text:
+    is_last = LAST_COMPOSED.exists() and LAST_COMPOSED.read_bytes() == PARAMS.read_bytes()
+    if is_last and LAST_COMPOSED.stat().st_mtime_ns >= PARAMS.stat().st_mtime_ns:
         return True
     is_committed = bool(git("ls-files", str(PARAMS))) and not git("status", "--porcelain", "--", str(PARAMS))
-    return is_committed and bool(git("status", "--porcelain", "--", str(CONF)))
+    return (is_last or is_committed) and bool(git("status", "--porcelain", "--", str(CONF)))

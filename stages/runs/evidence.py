@@ -178,8 +178,9 @@ def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iter
     for path, md5 in sorted(read):
         if made.get(path) == md5 or reported & {path, *map(Path.as_posix, Path(path).parents)}:
             continue  # its output is checked where it was written
-        if path in made or (fetched is None and _differs(root / path, md5)):
-            (found.stale if path.startswith((ARTIFACTS, CONF)) else found.code).append(path)
+        told = found.stale if path.startswith((ARTIFACTS, CONF)) else found.code
+        if path not in told and (path in made or (fetched is None and _differs(root / path, md5))):
+            told.append(path)
     return found
 
 

@@ -267,6 +267,6 @@ def many_looks(looks: int, planned_sessions: int) -> str:
     if looks < 2:
         return ""
     return (
-        f"The gates were looked at {looks} times while the study grew, and each look is a chance to pass by luck: "
+        f"The gates were looked at {looks} times, over different spans, and each look is a chance to pass by luck: "
         f"judge them at the planned end, session {planned_sessions}."
     )

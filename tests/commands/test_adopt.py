@@ -1,5 +1,7 @@
 """`make adopt`: an experiment or a proposal becomes what conf/ says, comments kept, or nothing changes."""
 
+import re
+
 import pytest
 
 from stages.configuration.compose import compose, differences
@@ -114,6 +116,29 @@ def test_an_applied_experiment_is_what_conf_says_afterwards(project, overrides):
     project.run("adopt")
     assert project.params() == wanted
     assert differences(compose(), wanted) == {}
+
+
+def test_an_experiment_of_an_earlier_commit_takes_nothing_back_unsaid(project):
+    """`dvc exp apply` gives the workspace all files of the commit on which an experiment ran."""
+    project.apply_experiment("rules.s_stop=2.0")
+    project.commit()
+    experiment = project.git("rev-parse", "HEAD").strip()
+    project.git("reset", "-q", "--hard", "HEAD^")
+    project.edit("conf/sweep/default.yaml", "prior_trials: 0 ", "prior_trials: 38")
+    project.run("params")
+    (project.path / "a note").write_text("of this week")
+    project.commit()
+    project.git("read-tree", "-m", "-u", "HEAD", experiment)
+    project.git("reset", "-q")
+    project.git("update-ref", "refs/exps/exec/EXEC_APPLY", experiment)
+    kept = project.text("params.yaml")
+    back = r"set files back to it.*`git checkout HEAD -- 'a note' conf/sweep/default.yaml` brings them back"
+    with pytest.raises(ConfigurationError, match=back):
+        project.run("adopt")
+    assert re.search(back, project.run("params"))
+    (project.path / "params.yaml").write_text(kept)
+    project.git("checkout", "HEAD", "--", "a note", "conf/sweep/default.yaml")
+    assert "rules.s_stop = 2.0 (was: 1.0)" in project.run("adopt")
 
 
 def test_a_choice_is_kept_as_a_choice_and_not_written_over_another(project):

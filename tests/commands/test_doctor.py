@@ -73,8 +73,13 @@ def test_the_key_is_asked_for_only_where_this_study_buys_and_is_never_shown(clin
     assert text == clinic.text("params.yaml")
 
 
-def test_an_online_study_without_a_key_fails_its_check(clinic, capsys, monkeypatch):
-    clinic.apply_experiment("forecaster=timegpt", "api=online")
+@pytest.mark.parametrize("how", ["applied", "edited"])
+def test_an_online_study_without_a_key_fails_its_check(clinic, capsys, monkeypatch, how):
+    if how == "applied":
+        clinic.apply_experiment("forecaster=timegpt", "api=online")
+    else:
+        clinic.edit("conf/config.yaml", "- forecaster: seasonal", "- forecaster: timegpt")
+        clinic.edit("conf/config.yaml", "- api: offline", "- api: online")
     broken, said = failing(clinic, capsys)
     assert broken == {"key"}
     assert "api.mode is online" in said

@@ -3,6 +3,7 @@
 import pytest
 from dvc.utils.hydra import compose_and_dump
 
+from stages.commands import spending
 from stages.configuration.compose import compose, differences, to_yaml, told
 from stages.errors import ConfigurationError, DataContractError
 from tests.support.locks import record_run
@@ -45,12 +46,34 @@ def test_an_edited_conf_is_composed_again_and_again(project):
         assert project.params()["rules"]["k_sigma"] == float(k_sigma)
 
 
+def test_the_plan_prices_what_would_run_next_an_edited_conf_or_an_applied_experiment(project, monkeypatch):
+    priced = []
+    monkeypatch.setattr(spending, "tell_price", lambda document: priced.append(document["rules"]["k_sigma"]))
+    project.run("plan")
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.6")
+    project.run("plan")
+    project.apply_experiment("rules.k_sigma=1.0")
+    project.run("plan")
+    assert priced == [0.5, 0.6, 1.0]
+
+
 def test_an_applied_experiment_is_refused_by_name_of_key_with_the_remedies(project):
     project.apply_experiment("rules.k_sigma=1.0")
     kept = project.text("params.yaml")
     with pytest.raises(ConfigurationError, match=r"rules\.k_sigma = 1\.0 \(conf: 0\.5\).*make adopt.*make params"):
         project.run("params", "--check")
     assert project.text("params.yaml") == kept
+
+
+def test_an_experiment_with_the_params_that_were_adopted_and_taken_back_is_one_again(project):
+    project.apply_experiment("rules.k_sigma=1.0")
+    project.run("adopt")
+    project.git("checkout", "-q", ".")
+    project.apply_experiment("rules.k_sigma=1.0")
+    with pytest.raises(ConfigurationError, match=r"rules\.k_sigma = 1\.0 \(conf: 0\.5\)"):
+        project.run("params", "--check")
+    project.run("adopt")
+    assert compose()["rules"]["k_sigma"] == 1.0
 
 
 def test_a_committed_experiment_is_refused_too(project):

@@ -21,8 +21,9 @@ for stage in sys.argv[1:]:
 """
 COMPOSE = """
 import sys
-from stages.configuration.compose import compose, write_params
-write_params(compose(overrides=sys.argv[1:]))
+from pathlib import Path
+from stages.configuration.compose import compose, to_yaml
+Path("params.yaml").write_text(to_yaml(compose(overrides=sys.argv[1:])))
 """
 
 KNOWN = [f"forecaster.input_size={INPUT_SIZE}", f"forecaster.model_horizon={MODEL_HORIZON}"]

@@ -6,7 +6,15 @@ import sys
 
 import pytest
 
-CELLS = """
+KEYS = {  # what docs/NOTEBOOK.md says that a row is of
+    "forecasts": ["symbol", "snapshot_utc", "horizon_min", "history_days", "model"],
+    "daily": ["session", "symbol"],
+    "portfolio": ["span", "symbol"],
+    "worth_days": ["question", "cell", "session"],
+}
+CELLS = (
+    f"KEYS = {KEYS}"
+    """
 import json
 cells = json.load(open("read_a_run.ipynb"))["cells"]
 exec("\\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
@@ -18,8 +26,12 @@ print(json.dumps({
     "head": head.trades["net_bp"].to_list(),
     "stop": experiment.params["rules"]["s_stop"],
     "snapshots": by_snapshot["trades"].sum(),
+    "repeated": [name for name, keys in KEYS.items() if getattr(here, name).select(keys).is_duplicated().any()],
+    "shown": repr(here),
+    "models": sorted(set(widths["model"])),
 }))
 """
+)
 
 
 @pytest.mark.journey  # dvc runs an experiment
@@ -37,3 +49,6 @@ def test_the_example_notebook_runs_and_reads_the_workspace_a_commit_and_an_exper
     assert said["gates"] == {name: gate["words"] for name, gate in gates.items()}
     assert said["stop"] == 1.5
     assert said["snapshots"] == len(earned)
+    assert said["repeated"] == []
+    assert said["models"] == ["persistence", "seasonal"], "which are not averaged"
+    assert said["shown"] == "Run(name='workspace', verdict='PASS')"

@@ -155,6 +155,16 @@ def test_a_stage_whose_input_was_made_anew_after_it_ran_is_no_evidence(ran):
     assert "artifacts/ was made from another artifacts/bars/all:" in refused("judge")
 
 
+def test_an_input_that_two_stages_read_in_different_states_is_named_once(ran):
+    """As after a run that ended between the two stages that read it."""
+    for number, name in enumerate(("conf/list.json", "stages/bars.py")):
+        lock = yaml.safe_load(LOCK)
+        for md5, stage in ((A, "bars"), (B, "judge")):
+            lock["stages"][stage]["deps"].append({"path": name, "md5": md5[::-1]})
+        found = findings(parse_run(yaml.safe_dump(PARAMS), yaml.safe_dump(lock)), ["judge"])
+        assert (found.stale, found.code)[number] == [name]
+
+
 @pytest.mark.parametrize("lock", ["", "schema: '2.0'\n", "stages: {a: [", "nonsense"])
 def test_an_empty_or_torn_lock_is_told_with_the_way_back(ran, lock):
     Path("dvc.lock").write_text(lock)

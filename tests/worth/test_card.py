@@ -219,8 +219,8 @@ def test_a_verdict_becomes_a_document_of_plain_values_and_that_the_lines():
     assert set(document) == set(WORTH)
 
 
-def test_gates_that_were_looked_at_while_a_study_grew_say_so_and_where_to_judge_them():
-    said = "The gates were looked at 2 times while the study grew, and each look is a chance to pass by luck: "
+def test_gates_that_were_looked_at_over_several_spans_say_so_and_where_to_judge_them():
+    said = "The gates were looked at 2 times, over different spans, and each look is a chance to pass by luck: "
     assert many_looks(2, 120) == said + "judge them at the planned end, session 120."
     assert many_looks(1, 120) == many_looks(0, 120) == ""
 
