@@ -5,6 +5,7 @@ committed params.yaml. `dvc repro` composes nothing, so `make run` starts here.
 *Errors*: `ConfigurationError` when conf/ does not compose, or when composing would discard an applied experiment.
 """
 
+import json
 import re
 import shlex
 from argparse import ArgumentError, ArgumentParser
@@ -170,8 +171,10 @@ def told(found: Difference, other: str = "conf") -> str:
 
 
 def _short(value: Any) -> str:
-    """A value as text; of a whole section, only that it is one."""
-    return f"{len(value)} keys" if isinstance(value, Mapping) and value else str(value)
+    """A value as YAML writes it; of a mapping, only how many keys it has."""
+    if isinstance(value, Mapping) and value:
+        return "1 key" if len(value) == 1 else f"{len(value)} keys"
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _of_study() -> str:

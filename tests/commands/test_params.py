@@ -27,8 +27,9 @@ def test_differences_name_each_key_with_both_values():
     }
 
 
-def test_of_a_whole_section_only_its_size_is_told():
-    assert told({("rules",): (None, {"k_sigma": 0.5, "s_stop": 1.0})}, "then") == "rules = None (then: 2 keys)"
+def test_values_are_told_as_yaml_writes_them_and_of_a_whole_section_only_its_size():
+    assert told({("rules",): (None, {"k_sigma": 0.5, "s_stop": 1.0})}, "then") == "rules = null (then: 2 keys)"
+    assert told({("a", "b"): (True, {"c": 1}), ("d",): (1, "x")}) == "a.b = true (conf: 1 key), d = 1 (conf: x)"
 
 
 def test_a_first_params_yaml_is_simply_made(project):
