@@ -9,7 +9,7 @@ from stages.params.section import Day, Section
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Positive = Annotated[float, Field(gt=0, le=1_000_000_000)]
-Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness"]
+Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness", "tick_size"]
 
 
 class DialectParams(Section):

@@ -147,7 +147,7 @@ def test_thresholds_of_one_symbol_are_its_own() -> None:
     [
         ({"quiet_max_min": 0}, r"by_symbol\.THIN\.quiet_max_min = 0: "),
         ({"no_trade_minutes": "loud"}, r"by_symbol\.THIN\.no_trade_minutes = 'loud'"),
-        ({"tick_size": 0.5}, r"tick_size"),
+        ({"max_price": 0.5}, r"max_price"),
     ],
 )
 def test_thresholds_that_cannot_be_are_refused_by_name(own: dict[str, Any], told: str) -> None:

@@ -4,9 +4,10 @@ import polars as pl
 import pytest
 
 from stages.params.quality import QualityParams
+from stages.quality.across import check_symbols
 from stages.quality.units import check_unit
 from stages.quality.verdicts import HardFailure
-from tests.quality.deliveries import QUALITY, delivery, through_the_gate
+from tests.quality.deliveries import CALENDAR, QUALITY, delivery, dialect, through_the_gate
 
 PRICES = ("open", "high", "low", "close")
 
@@ -54,6 +55,15 @@ def test_who_states_a_coarser_tick_may_have_whole_prices() -> None:
     coarse = QualityParams.model_validate(QUALITY.model_dump() | {"tick_size": 1.0})
 
     check_unit(in_unit(100.0), coarse)
+
+
+def test_one_symbol_may_have_a_tick_of_its_own() -> None:
+    whole, cents = delivery().with_columns((pl.col(PRICES) * 100).round()), delivery(seed=2)
+    own = QualityParams.model_validate(QUALITY.model_dump() | {"by_symbol": {"AAA": {"tick_size": 1.0}}})
+    checked = check_symbols({"AAA": whole, "BBB": cents}, dialect(), CALENDAR, own)
+
+    assert [one.failure for one in checked.values()] == [None, None]
+    assert [one.days["PX6"].sum() for one in checked.values()] == [0, 0]
 
 
 def test_a_few_prices_tell_no_step_and_ten_do() -> None:
