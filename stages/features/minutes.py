@@ -10,15 +10,18 @@ minutes.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stages.errors import DataContractError
 from stages.params.features import FeaturesParams
 
+Floats = NDArray[np.float64]
 M = pl.col("m")
 OPENING_WEIGHT = 2 * math.log(2) - 1  # Garman and Klass (1980), J. Business 53(1)
 
@@ -63,7 +66,7 @@ def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
         - pl.when(before < pl.col("low")).then(before).otherwise("low"),
         "tpv": (pl.col("high") + pl.col("low") + pl.col("close")) / 3 * pl.col("volume"),
         "v": pl.col("volume"),
-        "log_volume": pl.col("volume").log1p(),
+        "log_volume": (1 + pl.col("volume")).log(),
     }
     return (
         with_returns(bars)
@@ -80,32 +83,51 @@ def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFra
     return opens.join(calendar, on="session", how="left", maintain_order="left"), frame["session"].rle_id()
 
 
-def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
-    """Sum over the last `window` minutes of this session, of values that are not negative; null with fewer than
-    `min_obs`.
+def trailing_sum(column: str, window: int) -> pl.Expr:
+    """Sum over the last `window` minutes of this session, or all there are; a null counts as 0.
 
-    The sum runs from the session's open, so a row's last bit depends only on its session so far. Values that leave the
-    window may leave a rounding error: clip before taking a root. Where only zeros are left, the sum is 0.
+    A row's last bit depends only on the values in its window: what has left it leaves no rounding error behind.
     """
-    return _by_session(column, pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)), window)
+    return pl.map_batches(
+        [M, pl.col(column).fill_null(0.0)],
+        lambda given: pl.Series(_last(given[1].to_numpy(), given[0].to_numpy(), window)),
+        return_dtype=pl.Float64,
+    )
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
-    """The mean of the same, of at least `min_obs` values (or all of the window)."""
-    return _by_session(column, pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)), window)
+    """The mean of the same without nulls; null with fewer than `min_obs` values (or all of the window)."""
+    least = min(min_obs, window)
+
+    def mean(given: Sequence[pl.Series]) -> pl.Series:
+        m, values, known = (one.to_numpy() for one in given)
+        count = _last(known, m, window)
+        return pl.Series(_last(values, m, window) / np.maximum(count, 1)).set(pl.Series(count < least), None)
+
+    known = pl.col(column).is_not_null().cast(pl.Int16)
+    return pl.map_batches([M, pl.col(column).fill_null(0.0), known], mean, return_dtype=pl.Float64)
 
 
-def _by_session(column: str, rolled: pl.Expr, window: int) -> pl.Expr:
-    """Without what a rolling sum keeps, by rounding, of values that have left a window of zeros."""
-    row = pl.int_range(pl.len())
-    last = pl.when(pl.col(column) > 0).then(row).forward_fill()
-    by_session = rolled.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
-    return pl.when(row - last >= window).then(by_session.abs() * 0.0).otherwise(by_session)
+def _last(values: Floats, m: NDArray[np.int32], window: int) -> Floats:
+    """Sum of the last `window` rows of a session, from sums of half as many."""
+    early = np.flatnonzero(m < window)
 
+    def plus(sums: Floats, earlier: Floats, rows: int) -> Floats:
+        """With the other sums of so many rows before, where the session has them."""
+        both = sums.copy()
+        both[rows:] += earlier[: len(earlier) - rows]
+        alone = early[m[early] < rows]
+        both[alone] = sums[alone]
+        return both
 
-def root(square: pl.Expr) -> pl.Expr:
-    """Square root of a value that is negative only by rounding."""
-    return square.clip(lower_bound=0).sqrt()
+    def last(rows: int) -> Floats:
+        if rows <= 1:
+            return values
+        half = last(rows // 2)
+        even = plus(half, half, rows // 2)
+        return plus(values, even, 1) if rows % 2 else even
+
+    return last(min(window, len(values)))
 
 
 def _require_gapless(bars: pl.DataFrame) -> None:

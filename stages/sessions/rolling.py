@@ -25,7 +25,7 @@ def windows_before(table: Floats, usable: NDArray[np.bool_], count: int) -> tupl
 def median(values: Floats, at_least: int = 1) -> Floats:
     """Median of the numbers along the last axis; NaN where there are fewer than `at_least`."""
     ordered = np.sort(values)  # NaN last
-    count = values.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    count = values.shape[-1] - np.isnan(values).sum(axis=-1, dtype=np.int32)
 
     def at(rank: NDArray[np.int64]) -> Floats:
         return np.take_along_axis(ordered, rank[..., None], axis=-1)[..., 0]
