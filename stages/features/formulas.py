@@ -24,7 +24,7 @@ import polars as pl
 from stages.features.minutes import M, trailing_mean, trailing_sum
 from stages.params.features import FeaturesParams
 from stages.sessions.calendar import FULL_SESSION_MIN
-from stages.sessions.rolling import median, windows_before
+from stages.sessions.rolling import medians_before
 
 Builder = Callable[[FeaturesParams], pl.Expr]
 
@@ -98,12 +98,12 @@ def with_usual_volume(
     is_usable, n_bars = days["session"].is_in(usable).to_numpy(), days["n_bars"].to_numpy()
     by_minute = np.full((days.height, n_bars.max(initial=0)), np.nan)
     place = number.to_numpy() * np.int64(by_minute.shape[1]) + frame["m"].to_numpy()
-    by_minute.ravel()[place] = frame["log_volume"].to_numpy()
+    by_minute.ravel()[place] = frame["log_volume"].fill_null(math.nan).to_numpy()
     usual = np.full_like(by_minute, np.nan)
     for first, last in pairwise([0, *np.unique(n_bars)]):
         long = n_bars >= last
-        windows, before = windows_before(by_minute[long, first:last], is_usable[long], sessions)
-        usual[long, first:last] = median(windows, at_least=max(1, sessions // 2))[before]
+        minutes = by_minute[long, first:last]
+        usual[long, first:last] = medians_before(minutes, is_usable[long], sessions, max(1, sessions // 2))
     return frame.with_columns(usual_log_volume=pl.Series(usual.ravel()[place], nan_to_null=True))
 
 

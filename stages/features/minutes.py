@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from stages.errors import DataContractError
 from stages.params.features import FeaturesParams
 
-Floats = NDArray[np.float64]
 M = pl.col("m")
 OPENING_WEIGHT = 2 * math.log(2) - 1  # Garman and Klass (1980), J. Business 53(1)
 
@@ -88,39 +87,39 @@ def trailing_sum(column: str, window: int) -> pl.Expr:
 
     A row's last bit depends only on the values in its window: what has left it leaves no rounding error behind.
     """
-    return pl.map_batches(
-        [M, pl.col(column).fill_null(0.0)],
-        lambda given: pl.Series(_last(given[1].to_numpy(), given[0].to_numpy(), window)),
-        return_dtype=pl.Float64,
-    )
+
+    def total(given: Sequence[pl.Series]) -> pl.Series:
+        return pl.Series(_of_last(given[1].fill_null(0.0).to_numpy(), given[0].to_numpy(), window))
+
+    return pl.map_batches([M, pl.col(column)], total, return_dtype=pl.Float64)
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
-    """The mean of the same without nulls; null with fewer than `min_obs` values (or all of the window)."""
-    least = min(min_obs, window)
+    """The mean over the same, of values that are not null; null with fewer than `min_obs` (or all of the window)."""
 
     def mean(given: Sequence[pl.Series]) -> pl.Series:
-        m, values, known = (one.to_numpy() for one in given)
-        count = _last(known, m, window)
-        return pl.Series(_last(values, m, window) / np.maximum(count, 1)).set(pl.Series(count < least), None)
+        m, values = given[0].to_numpy(), given[1]
+        total = _of_last(values.fill_null(0.0).to_numpy(), m, window)
+        count = _of_last(values.is_not_null().to_numpy().astype(np.int16), m, window)
+        return pl.Series(total / np.maximum(count, 1)).set(pl.Series(count < min(min_obs, window)), None)
 
-    known = pl.col(column).is_not_null().cast(pl.Int16)
-    return pl.map_batches([M, pl.col(column).fill_null(0.0), known], mean, return_dtype=pl.Float64)
+    return pl.map_batches([M, pl.col(column)], mean, return_dtype=pl.Float64)
 
 
-def _last(values: Floats, m: NDArray[np.int32], window: int) -> Floats:
+def _of_last(values: NDArray[Any], m: NDArray[np.int32], window: int) -> NDArray[Any]:
     """Sum of the last `window` rows of a session, from sums of half as many."""
     early = np.flatnonzero(m < window)
+    minute = m[early]
 
-    def plus(sums: Floats, earlier: Floats, rows: int) -> Floats:
+    def plus(sums: NDArray[Any], others: NDArray[Any], rows: int) -> NDArray[Any]:
         """With the other sums of so many rows before, where the session has them."""
-        both = sums.copy()
-        both[rows:] += earlier[: len(earlier) - rows]
-        alone = early[m[early] < rows]
+        both = np.empty_like(sums)
+        np.add(sums[rows:], others[: len(others) - rows], out=both[rows:])
+        alone = early[minute < rows]
         both[alone] = sums[alone]
         return both
 
-    def last(rows: int) -> Floats:
+    def last(rows: int) -> NDArray[Any]:
         if rows <= 1:
             return values
         half = last(rows // 2)
@@ -155,13 +154,10 @@ def count_unknown(
     behind = {sessions: session.is_in(usable[sessions:]) for sessions in {late for _, late in lookbacks.values()}}
     is_due = {(bars, sessions): behind[sessions] & (m >= bars) for bars, sessions in set(lookbacks.values())}
     due = {lookback: minutes.sum() for lookback, minutes in is_due.items()}
-    unknown = features.select(pl.col(list(lookbacks)).is_null())
+    unknown = {name: pl.col(name).is_null() & is_due[lookback] for name, lookback in lookbacks.items()}
+    nulls_due = features.select(**{name: rows.sum() for name, rows in unknown.items()}).row(0, named=True)
     counts = {
-        name: {
-            "nulls": features[name].null_count(),
-            "due": due[lookback],
-            "nulls_due": (is_due[lookback] & unknown[name]).sum(),
-        }
+        name: {"nulls": features[name].null_count(), "due": due[lookback], "nulls_due": nulls_due[name]}
         for name, lookback in lookbacks.items()
     }
     known = features.select(required).drop_nulls()
