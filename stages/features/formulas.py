@@ -72,7 +72,8 @@ def atr_rel(_: FeaturesParams) -> pl.Expr:
 
 def vwap(params: FeaturesParams) -> pl.Expr:
     """`sum of (H+L+C)/3 * V over sum of V`; null where nothing traded."""
-    money = pl.col("tpv").rolling_sum(params.vwap_window_min, min_samples=1).over("session", mapping_strategy="explode")
+    sums = pl.col("tpv").rolling_sum(params.vwap_window_min, min_samples=1)  # compensated, as nine decimals need
+    money = sums.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
     return money / trailing_sum("v", params.vwap_window_min).replace(0.0, None)
 
 

@@ -114,19 +114,19 @@ def _of_last(values: NDArray[Any], m: NDArray[np.int32], window: int) -> NDArray
     def plus(sums: NDArray[Any], others: NDArray[Any], rows: int) -> NDArray[Any]:
         """With the other sums of so many rows before, where the session has them."""
         both = np.empty_like(sums)
-        np.add(sums[rows:], others[: len(others) - rows], out=both[rows:])
+        np.add(sums[rows:], others[: max(0, len(others) - rows)], out=both[rows:])
         alone = early[minute < rows]
         both[alone] = sums[alone]
         return both
 
     def last(rows: int) -> NDArray[Any]:
-        if rows <= 1:
+        if rows == 1:
             return values
         half = last(rows // 2)
         even = plus(half, half, rows // 2)
         return plus(values, even, 1) if rows % 2 else even
 
-    return last(min(window, len(values)))
+    return last(window)
 
 
 def _require_gapless(bars: pl.DataFrame) -> None:

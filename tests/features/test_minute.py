@@ -2,6 +2,7 @@
 
 from math import log
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -60,6 +61,16 @@ def test_a_sum_is_that_of_its_window_whatever_its_length(window):
     frame = pl.DataFrame({"m": [m for n in lengths for m in range(n)]}, schema={"m": pl.Int32}).with_row_index("x")
     expected = [sum(range(row - min(m, window - 1), row + 1)) for row, m in enumerate(frame["m"])]
     assert frame.select(trailing_sum("x", window)).to_series().to_list() == expected
+
+
+@pytest.mark.parametrize("window", [5, 30, 100])
+def test_a_sum_of_fewer_rows_than_its_window_has_the_bits_of_the_same_rows_among_more(window):
+    values = np.random.default_rng(1).lognormal(sigma=3, size=80)
+    frame = pl.DataFrame({"m": [*range(60), *range(20)], "x": values}, schema_overrides={"m": pl.Int32})
+    sums = [trailing_sum("x", window).alias("sum"), trailing_mean("x", window, 1).alias("mean")]
+    whole = frame.select(sums)
+    for rows in range(1, 80):
+        assert frame[:rows].select(sums).equals(whole[:rows])
 
 
 def test_a_shock_that_has_left_the_window_leaves_nothing_behind():
