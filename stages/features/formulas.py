@@ -21,10 +21,10 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from stages.features.minutes import M, root, trailing_mean, trailing_sum
+from stages.features.minutes import M, trailing_mean, trailing_sum
 from stages.params.features import FeaturesParams
 from stages.sessions.calendar import FULL_SESSION_MIN
-from stages.sessions.rolling import median, windows_before
+from stages.sessions.rolling import medians_before
 
 Builder = Callable[[FeaturesParams], pl.Expr]
 
@@ -40,23 +40,24 @@ def ret(minutes: int) -> Builder:
 
 def rv(minutes: int) -> Builder:
     """`sqrt(sum of r^2)` over exactly k known returns; a minute without a trade adds 0."""
-    return lambda _: root(trailing_sum("r2", minutes, minutes))
+    known = (minutes <= M + 1) & (minutes <= pl.col("known_min"))
+    return lambda _: pl.when(known).then(trailing_sum("r2", minutes).sqrt())
 
 
 def sigma_5m(params: FeaturesParams) -> pl.Expr:
     """`sqrt(5 * mean of r^2)`, zero mean, over the real bars of the window."""
-    return root(5 * trailing_mean("r2_real", params.sigma_window_min, params.sigma_min_obs))
+    return (5 * trailing_mean("r2_real", params.sigma_window_min, params.sigma_min_obs)).sqrt()
 
 
 def parkinson(params: FeaturesParams) -> pl.Expr:
     """`sqrt(mean(ln(H/L)^2) / (4 ln 2))`."""
     mean = trailing_mean("hl2", params.range_window_min, params.sigma_min_obs)
-    return root(mean / (4 * math.log(2)))
+    return (mean / (4 * math.log(2))).sqrt()
 
 
 def garman_klass(params: FeaturesParams) -> pl.Expr:
     """`sqrt(mean(ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2))`, the mean clipped at 0."""
-    return root(trailing_mean("gk", params.range_window_min, params.sigma_min_obs))
+    return trailing_mean("gk", params.range_window_min, params.sigma_min_obs).clip(lower_bound=0).sqrt()
 
 
 def atr(params: FeaturesParams) -> pl.Expr:
@@ -71,8 +72,9 @@ def atr_rel(_: FeaturesParams) -> pl.Expr:
 
 def vwap(params: FeaturesParams) -> pl.Expr:
     """`sum of (H+L+C)/3 * V over sum of V`; null where nothing traded."""
-    money, volume = (trailing_sum(column, params.vwap_window_min, 1) for column in ("tpv", "v"))
-    return pl.when(volume > 0).then(money / volume)
+    sums = pl.col("tpv").rolling_sum(params.vwap_window_min, min_samples=1)  # compensated, as nine decimals need
+    money = sums.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
+    return money / trailing_sum("v", params.vwap_window_min).replace(0.0, None)
 
 
 def z_vwap(params: FeaturesParams) -> pl.Expr:
@@ -97,12 +99,12 @@ def with_usual_volume(
     is_usable, n_bars = days["session"].is_in(usable).to_numpy(), days["n_bars"].to_numpy()
     by_minute = np.full((days.height, n_bars.max(initial=0)), np.nan)
     place = number.to_numpy() * np.int64(by_minute.shape[1]) + frame["m"].to_numpy()
-    by_minute.ravel()[place] = frame["log_volume"].to_numpy()
+    by_minute.ravel()[place] = frame["log_volume"].fill_null(math.nan).to_numpy()
     usual = np.full_like(by_minute, np.nan)
     for first, last in pairwise([0, *np.unique(n_bars)]):
         long = n_bars >= last
-        windows, before = windows_before(by_minute[long, first:last], is_usable[long], sessions)
-        usual[long, first:last] = median(windows, at_least=max(1, sessions // 2))[before]
+        minutes = by_minute[long, first:last]
+        usual[long, first:last] = medians_before(minutes, is_usable[long], sessions, max(1, sessions // 2))
     return frame.with_columns(usual_log_volume=pl.Series(usual.ravel()[place], nan_to_null=True))
 
 

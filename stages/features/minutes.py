@@ -10,11 +10,13 @@ minutes.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from stages.errors import DataContractError
 from stages.params.features import FeaturesParams
@@ -63,7 +65,7 @@ def with_minute_columns(bars: pl.DataFrame) -> pl.DataFrame:
         - pl.when(before < pl.col("low")).then(before).otherwise("low"),
         "tpv": (pl.col("high") + pl.col("low") + pl.col("close")) / 3 * pl.col("volume"),
         "v": pl.col("volume"),
-        "log_volume": pl.col("volume").log1p(),
+        "log_volume": (1 + pl.col("volume")).log(),
     }
     return (
         with_returns(bars)
@@ -80,32 +82,51 @@ def sessions_of(frame: pl.DataFrame, calendar: pl.DataFrame) -> tuple[pl.DataFra
     return opens.join(calendar, on="session", how="left", maintain_order="left"), frame["session"].rle_id()
 
 
-def trailing_sum(column: str, window: int, min_obs: int) -> pl.Expr:
-    """Sum over the last `window` minutes of this session, of values that are not negative; null with fewer than
-    `min_obs`.
+def trailing_sum(column: str, window: int) -> pl.Expr:
+    """Sum over the last `window` minutes of this session, or all there are; a null counts as 0.
 
-    The sum runs from the session's open, so a row's last bit depends only on its session so far. Values that leave the
-    window may leave a rounding error: clip before taking a root. Where only zeros are left, the sum is 0.
+    A row's last bit depends only on the values in its window: what has left it leaves no rounding error behind.
     """
-    return _by_session(column, pl.col(column).rolling_sum(window, min_samples=min(min_obs, window)), window)
+
+    def total(given: Sequence[pl.Series]) -> pl.Series:
+        return pl.Series(_of_last(given[1].fill_null(0.0).to_numpy(), given[0].to_numpy(), window))
+
+    return pl.map_batches([M, pl.col(column)], total, return_dtype=pl.Float64)
 
 
 def trailing_mean(column: str, window: int, min_obs: int) -> pl.Expr:
-    """The mean of the same, of at least `min_obs` values (or all of the window)."""
-    return _by_session(column, pl.col(column).rolling_mean(window, min_samples=min(min_obs, window)), window)
+    """The mean over the same, of values that are not null; null with fewer than `min_obs` (or all of the window)."""
+
+    def mean(given: Sequence[pl.Series]) -> pl.Series:
+        m, values = given[0].to_numpy(), given[1]
+        total = _of_last(values.fill_null(0.0).to_numpy(), m, window)
+        count = _of_last(values.is_not_null().to_numpy().astype(np.int16), m, window)
+        return pl.Series(total / np.maximum(count, 1)).set(pl.Series(count < min(min_obs, window)), None)
+
+    return pl.map_batches([M, pl.col(column)], mean, return_dtype=pl.Float64)
 
 
-def _by_session(column: str, rolled: pl.Expr, window: int) -> pl.Expr:
-    """Without what a rolling sum keeps, by rounding, of values that have left a window of zeros."""
-    row = pl.int_range(pl.len())
-    last = pl.when(pl.col(column) > 0).then(row).forward_fill()
-    by_session = rolled.over("session", mapping_strategy="explode")  # rows are in order, so none has to find its place
-    return pl.when(row - last >= window).then(by_session.abs() * 0.0).otherwise(by_session)
+def _of_last(values: NDArray[Any], m: NDArray[np.int32], window: int) -> NDArray[Any]:
+    """Sum of the last `window` rows of a session, from sums of half as many."""
+    early = np.flatnonzero(m < window)
+    minute = m[early]
 
+    def plus(sums: NDArray[Any], others: NDArray[Any], rows: int) -> NDArray[Any]:
+        """With the other sums of so many rows before, where the session has them."""
+        both = np.empty_like(sums)
+        np.add(sums[rows:], others[: max(0, len(others) - rows)], out=both[rows:])
+        alone = early[minute < rows]
+        both[alone] = sums[alone]
+        return both
 
-def root(square: pl.Expr) -> pl.Expr:
-    """Square root of a value that is negative only by rounding."""
-    return square.clip(lower_bound=0).sqrt()
+    def last(rows: int) -> NDArray[Any]:
+        if rows == 1:
+            return values
+        half = last(rows // 2)
+        even = plus(half, half, rows // 2)
+        return plus(values, even, 1) if rows % 2 else even
+
+    return last(window)
 
 
 def _require_gapless(bars: pl.DataFrame) -> None:
@@ -133,13 +154,10 @@ def count_unknown(
     behind = {sessions: session.is_in(usable[sessions:]) for sessions in {late for _, late in lookbacks.values()}}
     is_due = {(bars, sessions): behind[sessions] & (m >= bars) for bars, sessions in set(lookbacks.values())}
     due = {lookback: minutes.sum() for lookback, minutes in is_due.items()}
-    unknown = features.select(pl.col(list(lookbacks)).is_null())
+    unknown = {name: pl.col(name).is_null() & is_due[lookback] for name, lookback in lookbacks.items()}
+    nulls_due = features.select(**{name: rows.sum() for name, rows in unknown.items()}).row(0, named=True)
     counts = {
-        name: {
-            "nulls": features[name].null_count(),
-            "due": due[lookback],
-            "nulls_due": (is_due[lookback] & unknown[name]).sum(),
-        }
+        name: {"nulls": features[name].null_count(), "due": due[lookback], "nulls_due": nulls_due[name]}
         for name, lookback in lookbacks.items()
     }
     known = features.select(required).drop_nulls()

@@ -2,11 +2,12 @@
 
 from math import log
 
+import numpy as np
 import polars as pl
 import pytest
 
 from stages.errors import DataContractError
-from stages.features.minutes import minute_return, root, trailing_mean, trailing_sum, with_minute_columns, with_returns
+from stages.features.minutes import minute_return, trailing_mean, trailing_sum, with_minute_columns, with_returns
 from tests.features.made_bars import bars_of, made_calendar, random_bars
 
 DAY = made_calendar(1, n_bars=5)
@@ -47,18 +48,36 @@ def test_minutes_in_a_row_are_counted_from_the_first_and_anew_after_one_that_is_
 
 
 def test_sums_and_means_stay_within_their_session_and_leave_nulls_out():
-    frame = pl.DataFrame({"session": [1, 1, 1, 2, 2], "x": [1.0, 2.0, None, 10.0, 20.0]})
-    found = frame.select(s=trailing_sum("x", 2, 1), mean=trailing_mean("x", 2, 2), short=trailing_mean("x", 2, 9))
+    frame = pl.DataFrame({"m": [0, 1, 2, 0, 1], "x": [1.0, 2.0, None, 10.0, 20.0]}, schema_overrides={"m": pl.Int32})
+    found = frame.select(s=trailing_sum("x", 2), mean=trailing_mean("x", 2, 2), short=trailing_mean("x", 2, 9))
     assert found["s"].to_list() == [1, 3, 2, 10, 30]
     assert found["mean"].to_list() == [None, 1.5, None, None, 15]
     assert found["short"].to_list() == found["mean"].to_list(), "a window cannot be asked for more than it holds"
 
 
-def test_a_shock_that_has_left_the_window_leaves_no_negative_square_behind():
+@pytest.mark.parametrize("window", [1, 2, 3, 5, 14, 15, 30, 100])
+def test_a_sum_is_that_of_its_window_whatever_its_length(window):
+    lengths = (40, 3, 25)
+    frame = pl.DataFrame({"m": [m for n in lengths for m in range(n)]}, schema={"m": pl.Int32}).with_row_index("x")
+    expected = [sum(range(row - min(m, window - 1), row + 1)) for row, m in enumerate(frame["m"])]
+    assert frame.select(trailing_sum("x", window)).to_series().to_list() == expected
+
+
+@pytest.mark.parametrize("window", [5, 30, 100])
+def test_a_sum_of_fewer_rows_than_its_window_has_the_bits_of_the_same_rows_among_more(window):
+    values = np.random.default_rng(1).lognormal(sigma=3, size=80)
+    frame = pl.DataFrame({"m": [*range(60), *range(20)], "x": values}, schema_overrides={"m": pl.Int32})
+    sums = [trailing_sum("x", window).alias("sum"), trailing_mean("x", window, 1).alias("mean")]
+    whole = frame.select(sums)
+    for rows in range(1, 80):
+        assert frame[:rows].select(sums).equals(whole[:rows])
+
+
+def test_a_shock_that_has_left_the_window_leaves_nothing_behind():
     squares = [1e-30, 1.0, 0.3, 1e-17, *[0.0] * 20]
-    found = pl.DataFrame({"session": [1] * 24, "x": squares}).select(root(trailing_mean("x", 3, 1)))["x"]
-    assert found[8:].to_list() == pytest.approx([0] * 16, abs=1e-12)
-    assert found.is_nan().sum() == 0
+    frame = pl.DataFrame({"m": range(24), "x": squares}, schema_overrides={"m": pl.Int32})
+    found = frame.select(trailing_mean("x", 3, 1)).to_series().to_list()
+    assert found[5:] == [1e-17 / 3] + [0.0] * 18
 
 
 def test_a_missing_minute_is_refused_because_lags_count_rows():
