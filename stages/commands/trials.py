@@ -79,7 +79,10 @@ def _show_coverage(found: Found, added: int) -> None:
             "origin` bring shared ones)"
         )
     if found.unfit:
-        print(f"  {found.unfit} of them stand beside another params.yaml than they ran with, and were left out")
+        print(
+            f"  {found.unfit} of them stand beside another params.yaml than they ran with, or ended between two stages "
+            "(as `make study` does), and were left out"
+        )
 
 
 def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
