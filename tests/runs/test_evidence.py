@@ -99,7 +99,7 @@ def test_other_params_are_named_with_both_values(ran):
 def test_params_of_the_stages_before_count_and_a_key_of_its_own_as_well(ran):
     state(source={"name": "one", "zone": "UTC"}, requests={"snapshots_et": ["09:45"]})
     told = refused("judge")
-    assert "source.zone = UTC (artifacts: None)" in told
+    assert "source.zone = UTC (artifacts: null)" in told
     assert "requests.snapshots_et = ['09:45'] (artifacts: ['09:45', '10:30'])" in told
 
 
@@ -115,7 +115,7 @@ def test_what_the_first_stage_only_validates_makes_no_file_of_another_study(ran)
 def test_a_key_that_only_one_side_has_is_another_param(ran):
     state(source={"name": "one"}, rules=PARAMS["rules"] | {"s_take": 1.0})
     told = refused("judge")
-    assert "source.zone = (absent) (artifacts: None)" in told
+    assert "source.zone = (absent) (artifacts: null)" in told
     assert "rules.s_take = 1.0 (artifacts: (absent))" in told
 
 
