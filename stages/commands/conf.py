@@ -127,6 +127,10 @@ PROPOSALS = {
 }
 
 
+FAMILY = (("source", "name"), ("report", "study"))  # counts are of one source and study
+COUNTED = (("sweep", "prior_trials"), ("sweep", "prior_sharpe_var"), ("worth", "prior_studies"))
+
+
 def adopt(what: str | None = None) -> None:
     """An applied experiment or a proposal -> conf/ and params.yaml."""
     before = compose()
@@ -135,13 +139,28 @@ def adopt(what: str | None = None) -> None:
     is_experiment = bool(applied_experiment())
     if is_experiment and (older := set_back()):
         raise ConfigurationError(f"{older}; then `make adopt` again.")
-    changed = keep(present() or {}) if is_experiment else state(_adopted(before, PROPOSALS[what or "rule"]))
+    if is_experiment:
+        changed = keep(_with_counts(present() or {}, before))
+    else:
+        changed = state(_adopted(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):
         files = " ".join(map(str, changed))
         print(f"adopt: {told(adopted, 'was')} -> {files}")
         print(f"Next: `make run`, then `git commit -m 'Adopt ...' {files} params.yaml dvc.lock`.")
     else:
         print("adopt: conf/ says so already.")
+
+
+def _with_counts(experiment: dict[str, Any], conf: dict[str, Any]) -> dict[str, Any]:
+    """The experiment's params, but of what `make trials` counted for the same study nothing is forgotten."""
+    if any(experiment[section][key] != conf[section][key] for section, key in FAMILY):
+        return experiment
+    for section, key in COUNTED:
+        value = conf[section][key] or 0
+        if value > (experiment[section][key] or 0):
+            print(f"adopt: {section}.{key} stays {value:g}: the experiment ran before that was counted")
+            experiment = experiment | {section: experiment[section] | {key: value}}
+    return experiment
 
 
 def _adopted(conf: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -23,9 +23,7 @@ def check_unit(rows: pl.DataFrame, quality: QualityParams) -> None:
     if prices.is_empty():
         return
     middle = float(prices.median() or 0.0)  # type: ignore[arg-type]
-    remedy = (
-        "set source.price_scale, or quality.tick_size (for one symbol in quality.by_symbol) if prices are right"
-    )
+    remedy = "set source.price_scale, or quality.tick_size (for one symbol in quality.by_symbol) if prices are right"
     if middle > quality.max_price:
         raise HardFailure(
             "PX9",

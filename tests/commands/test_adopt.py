@@ -53,6 +53,18 @@ def test_a_proposed_mapping_replaces_the_stated_one(project):
     assert project.params()["rules"]["horizon_min_by_symbol"] == {}
 
 
+def test_an_experiment_that_ran_before_trials_were_counted_lowers_no_count(project):
+    project.edit("conf/sweep/default.yaml", "prior_trials: 0", "prior_trials: 7")
+    project.run("params")
+    project.git("commit", "-qam", "count")
+    project.edit("params.yaml", "prior_trials: 7", "prior_trials: 2")
+    project.edit("params.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    said = project.run("adopt")
+    assert "sweep.prior_trials stays 7" in said
+    params = project.params()
+    assert (params["sweep"]["prior_trials"], params["rules"]["k_sigma"]) == (7, 0.75)
+
+
 def test_a_sweep_that_proposes_nothing_is_told_with_its_reason(project):
     propose(project, None, why="no combo trades")
     with pytest.raises(GateNotMet, match="no combo trades"):
