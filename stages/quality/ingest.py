@@ -241,10 +241,14 @@ def _in_sessions(distinct: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame
 
 
 def _tails(outside: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Rows in regular hours that are in no session: counted after an early close, a hard failure on a holiday."""
+    """Rows in regular hours that are in no session: counted after an early close, a hard failure on a holiday.
+
+    A row without a price is no trade: frames that were resampled to every minute of the calendar hold such rows.
+    """
     local = pl.col("ts").dt.convert_time_zone(NEW_YORK)
     opens, closes = REGULAR_HOURS
-    rows = outside.select("ts", session=local.dt.date(), clock=local.dt.time()).filter(
+    rows = outside.select("ts", *PRICES, session=local.dt.date(), clock=local.dt.time()).filter(
+        pl.any_horizontal(pl.col(PRICES).is_finite()),
         pl.col("clock").is_between(opens, closes, closed="left"),
         pl.col("session").is_between(calendar["session"].min(), calendar["session"].max()),
     )

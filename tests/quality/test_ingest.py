@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from stages.quality.ingest import in_our_columns
+from stages.tables.market import PRICES
 from tests.quality.deliveries import CALENDAR, day, delivery, dialect, minute, minutes, through_the_gate
 
 TUESDAY = date(2024, 11, 19)
@@ -128,6 +129,19 @@ def test_rows_after_the_close_of_a_half_day_are_dropped_with_a_warning() -> None
 
     assert (day(checked, BLACK_FRIDAY)["TS6"], day(checked, BLACK_FRIDAY)["verdict"]) == (30, "warn")
     assert checked.bars.equals(through_the_gate(delivery()).bars)
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_minutes_without_a_price_between_sessions_change_nothing(nothing: float | None) -> None:
+    """As of a frame that was resampled to every minute of every day."""
+    sound = delivery()
+    every = sound.select(pl.datetime_range(ts.first(), ts.last(), "1m"))
+    resampled = every.join(sound, on="ts", how="left").with_columns(pl.col(PRICES).fill_null(pl.lit(nothing)))
+    checked = through_the_gate(resampled.with_columns(pl.col("volume").fill_null(0.0)))
+
+    assert checked.failure is None
+    assert checked.bars.equals(through_the_gate(sound).bars)
+    assert checked.days["verdict"].to_list() == ["pass"] * CALENDAR.height
 
 
 @pytest.mark.parametrize(
