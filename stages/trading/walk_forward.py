@@ -83,7 +83,7 @@ def _span(number: str, fold: Fold) -> dict[str, Any]:
 
 
 def _idle(sessions: int) -> Book:
-    return Book(np.zeros(sessions, np.int64), 0, 0, 0, 0, 0, 0)
+    return Book(np.zeros(sessions, np.int64), *[0] * 6)
 
 
 def _together(books: Sequence[Book]) -> Book:

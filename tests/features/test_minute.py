@@ -80,6 +80,11 @@ def test_a_shock_that_has_left_the_window_leaves_nothing_behind():
     assert found[5:] == [1e-17 / 3] + [0.0] * 18
 
 
+def test_a_single_value_is_its_own_mean():
+    frame = pl.DataFrame({"m": [0, 1, 2], "x": [None, 8.0, None]}, schema_overrides={"m": pl.Int32})
+    assert frame.select(trailing_mean("x", 3, 1)).to_series().to_list() == [None, 8.0, 8.0]
+
+
 def test_a_missing_minute_is_refused_because_lags_count_rows():
     calendar = made_calendar(2, n_bars=10)
     holed = random_bars(calendar, 1).filter((pl.col("m") != 4) | (pl.col("session") != calendar["session"][1]))

@@ -106,6 +106,16 @@ def test_a_method_whose_coverage_fails_is_not_proposed_however_low_its_loss(mark
     assert found["method"] == "cqr"
 
 
+def test_void_outcomes_are_compared_by_no_method(market):
+    rows = as_methods(market, identity=1.15, pid=1.0)
+    void = pl.col("session") == market["session"].max()
+    spoiled = rows.with_columns(void=void, y_bp=pl.when(~void).then("y_bp"))
+    found, whole = compared(spoiled), compared(rows.filter(~void))
+
+    assert found["methods"] == whole["methods"]
+    assert (found["n"], found["n_days"]) == (whole["n"], whole["n_days"])
+
+
 def test_where_every_coverage_fails_nothing_is_proposed(market):
     found = compared(as_methods(market, identity=0.4, widen=3.5))
 

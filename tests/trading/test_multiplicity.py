@@ -84,6 +84,9 @@ def test_twins_count_once_and_independent_variants_each():
     assert effective_trials(np.hstack([one] * 10)) == pytest.approx(1.0)
     assert effective_trials(luck(2, 5000, 10)) == pytest.approx(10.0, abs=0.3)
     assert effective_trials(np.zeros((100, 5))) == 0.0
+    two = luck(3, 90, 2)
+    assert effective_trials(two) == pytest.approx(2 - max(np.corrcoef(two, rowvar=False)[0, 1], 0.0))
+    assert effective_trials(np.hstack([one, one])) == pytest.approx(1.0)
 
 
 def test_effective_trials_take_the_mean_of_all_correlations():
