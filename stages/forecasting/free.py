@@ -32,7 +32,8 @@ from stages.forecasting.local.har import FEWEST_SESSIONS
 from stages.forecasting.local.persistence import FEWEST_MOVES
 from stages.forecasting.local_backend import local_backend
 from stages.forecasting.program_candidate import Planned
-from stages.params.forecaster import COMMAND, LocalParams, ModelSpec, local_spec
+from stages.params.forecaster import COMMAND, LocalParams, local_spec
+from stages.params.model_spec import ModelSpec
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.params.worth import Candidate, FreeParams

@@ -1,47 +1,15 @@
-"""Params section `forecaster`: who answers; and the model spec of questions."""
+"""Params section `forecaster`: who answers."""
 
 import re
 import shlex
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.errors import ConfigurationError
 from stages.params.address import AZURE_IN_SDK, deployment_of, is_address, is_azure
+from stages.params.model_spec import ModelSpec
 from stages.params.section import Day, Section, Text
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSpec:
-    """A model on a deployment, as far as it can change a question or its answer.
-
-    `options` go into the question as written; `deployment` holds no secret. `input_size` and `model_horizon` are the
-    model's own numbers; null while unknown. `remote`: values are sent over the network; a local forecaster gets no
-    clock.
-    """
-
-    model: str
-    model_epoch: str
-    deployment: str
-    min_rows: int
-    options: dict[str, float | int | str] = field(default_factory=dict)
-    input_size: int | None = None
-    model_horizon: int | None = None
-    remote: bool = True
-
-    def row_limit(self, horizon_min: int, *, exogenous: bool) -> int | None:
-        """How many of the latest rows are sent; None means all.
-
-        *Source*: nixtla 0.9.0 keeps `3 * input_size + max(model horizon, h)` rows when levels are asked, and every row
-        with an exogenous column or finetuning. Rows are cut before hashing, so histories that send the same rows have
-        one key.
-        """
-        whole = exogenous or bool(self.options.get("finetune_steps"))
-        if whole or self.input_size is None or self.model_horizon is None:
-            return None
-        return 3 * self.input_size + max(self.model_horizon, horizon_min)
-
 
 LOCAL = "local"
 LocalName = Literal["seasonal", "persistence", "ewma_fhs", "har"]  # each is a file of stages/forecasting/local/

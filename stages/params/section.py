@@ -79,5 +79,7 @@ def _told(place: tuple[int | str, ...], problem: Mapping[str, Any]) -> str:
     where = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden":
         return f"{where} is no key that docs/PARAMS.md knows"
-    value = "" if problem["type"] in {"missing", "value_error", "json_invalid"} else f" = {problem['input']!r}"
+    if problem["type"] == "missing":
+        return f"{where} is not stated"
+    value = "" if problem["type"] in {"value_error", "json_invalid"} else f" = {problem['input']!r}"
     return f"{where}{value}: {problem['msg'].removeprefix('Value error, ')}"

@@ -18,7 +18,7 @@ import polars as pl
 
 from stages.errors import ConfigurationError
 from stages.features.catalogue import FEATURES, feature, is_feature
-from stages.params.forecaster import ModelSpec
+from stages.params.model_spec import ModelSpec
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.quality.asof import sound_so_far

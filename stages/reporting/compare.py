@@ -21,7 +21,7 @@ from stages.reporting.charts import (
     tip,
 )
 from stages.reporting.curves import TITLES, stepped
-from stages.reporting.elements import Section, count, grid, number, probability, sharpe
+from stages.reporting.elements import Section, count, grid, in_order, number, probability, sharpe
 from stages.reporting.page import templates, vega
 from stages.reporting.record import Record
 from stages.reporting.verdict import GATES, headline
@@ -66,9 +66,8 @@ def verdicts(runs: Runs) -> Section:
     """The gates of both runs, and the measurements of each symbol's forecasts."""
     judged = [record.gates["gates"] for record in runs.values()]
     deciding = [
-        (words, *(gates[name]["verdict"] if name in gates else None for gates in judged))
-        for name, words in GATES.items()
-        if any(name in gates for gates in judged)
+        (GATES[name], *(gates[name]["verdict"] if name in gates else None for gates in judged))
+        for name in in_order({name for gates in judged for name in gates}, GATES)
     ]
     both = [record.gates["cells"] for record in runs.values()]
     shown = {symbol for record in runs.values() for symbol in record.shown}

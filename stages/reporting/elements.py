@@ -1,7 +1,7 @@
 """Elements of a report, independent of how it is rendered: sentences, numbers as text, tables, figures."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -47,6 +47,12 @@ def probability(value: float | None) -> str:
 def sharpe(value: float | None, se: float | None) -> str:
     """A Sharpe ratio with its standard error; it is never shown without."""
     return MISSING if value is None or se is None else f"{number(value, 2)} ± {number(se, 2)}"
+
+
+def in_order(judged: Iterable[str], words: Mapping[str, Any]) -> list[str]:
+    """All of what was judged, in the order of its words. One without words has a KeyError: it may have decided."""
+    places = {name: place for place, name in enumerate(words)}
+    return sorted(judged, key=places.__getitem__)
 
 
 T = TypeVar("T")

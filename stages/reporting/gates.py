@@ -1,9 +1,8 @@
 """Section "Gates": what was judged, measured against what was needed, on how much evidence."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from stages.reporting.elements import Grid, Section, count, grid, measure, probability
+from stages.reporting.elements import Grid, Section, count, grid, in_order, measure, probability
 from stages.reporting.record import Document, Record
 
 TITLES = (
@@ -50,22 +49,18 @@ def gates(record: Record) -> Section:
 
 
 def _deciding(record: Record) -> Grid:
-    lines = [_line(record, name, gate) for name, gate in _in_order(record.gates["gates"])]
+    lines = [_line(record, name, record.gates["gates"][name]) for name in in_order(record.gates["gates"], GATES)]
     return grid("The gates that decide the verdict; those of the book are judged on the holdout", TITLES, lines)
 
 
 def _forecast(record: Record) -> Grid:
     lines = [
-        (cell["symbol"], cell["eligible"], *_line(record, name, gate))
+        (cell["symbol"], cell["eligible"], *_line(record, name, cell["gates"][name]))
         for cell in (record.gates["cells"][symbol] for symbol in record.shown if symbol in record.gates["cells"])
-        for name, gate in _in_order(cell["gates"])
+        for name in in_order(cell["gates"], GATES)
     ]
     caption = "Forecast gates, judged on the search span, for what the strategy trades"
     return grid(caption, ("symbol", "may trade", *TITLES), lines)
-
-
-def _in_order(judged: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, judged[name]) for name in GATES if name in judged]
 
 
 def _line(record: Record, name: str, gate: Document) -> tuple[Any, ...]:

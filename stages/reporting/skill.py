@@ -7,7 +7,7 @@ import altair as alt
 
 from stages.errors import shorten
 from stages.reporting.charts import HEIGHT, INK, SERIES, Figure, bounds_tips, judged, level, listed, series, sized, tip
-from stages.reporting.elements import Grid, Section, count, grid, number, probability
+from stages.reporting.elements import Grid, Section, count, grid, in_order, number, probability
 from stages.reporting.record import Record
 
 CONTROLS = {
@@ -23,9 +23,8 @@ def controls(record: Record) -> Section:
     proofs = record.metrics["controls"]
     figures = ("verdict", "rule", "rmae_min", "rmae_max", "n")
     lines = [
-        (name, meaning, *(proofs[name][field] for field in figures))
-        for name, meaning in CONTROLS.items()
-        if name in proofs
+        (name, CONTROLS[name], *(proofs[name][field] for field in figures))
+        for name in in_order(proofs.keys() - {"verdict"}, CONTROLS)
     ]
     sentences = (
         f"{count(len(lines), 'forecaster')} with known scores test this pipeline on the run's own questions. If "

@@ -45,7 +45,7 @@ def _name(strategy: str) -> str:
     return f"null/{strategy}.json"
 
 
-# Nobody reads its free forecasts, so that it makes only those of persistence.
+# The buyer's verdict is about persistence alone: where nothing can be found, the other free forecasts only take time.
 NULL_STUDY = (
     "preset=synthetic_null",
     "forecaster=seasonal",

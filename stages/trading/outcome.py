@@ -1,4 +1,4 @@
-"""The outcome of a run: all gates with the verdict, what the holdout released, and seven summary figures.
+"""The outcome of a run: all gates with the verdict, what the holdout released, and the summary figures.
 
 Three kinds of gates are required: the controls hold, at least one symbol of the whitelist may trade, and the book of
 those that trade passes on the holdout. A symbol with nothing to forecast is excluded by the gates of its own cell; this

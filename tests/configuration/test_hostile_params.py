@@ -138,3 +138,10 @@ def test_sections_that_are_absent_and_the_remedy_are_told_once():
         "rules.k_sigma = 'abc': Input should be a valid number. "
         "Change it in conf/ (quote clock times) and run `make params`."
     )
+
+
+def test_a_key_that_is_absent_is_told_as_that(study):
+    """As after an update that brought a key, before `make params`."""
+    rules = {name: value for name, value in study["rules"].items() if name != "k_sigma"}
+    with pytest.raises(ConfigurationError, match=r"^rules\.k_sigma is not stated\. Change it in conf/"):
+        parse(MODELS["rules"], {"rules": rules})

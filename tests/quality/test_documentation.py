@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from stages.params.quality import QualityParams
-from stages.quality.report import quality_report
+from stages.quality.report import FLAGS, quality_report
+from stages.quality.sessions import BAR_MARKS, WARNINGS
 from tests.benchmarks.detection import FAULTS, FEEDS
 from tests.quality.clean_feeds import CALENDAR as CALENDAR_OF_FEEDS
 from tests.quality.clean_feeds import CLEAN
@@ -23,6 +24,11 @@ def test_every_check_of_the_report_has_a_row() -> None:
 
     assert counted - counts <= set(ROWS)
     assert {name for name in counts if f"`{name}`" not in PAGE} == set()
+
+
+def test_what_marks_or_warns_is_told_by_the_report() -> None:
+    """A session that is warned by a check outside `FLAGS` would not say why; `off_print` is told symbol by symbol."""
+    assert {*BAR_MARKS, *WARNINGS} - {"off_print"} <= {*FLAGS}
 
 
 def test_every_check_that_the_code_names_has_a_row_and_no_row_is_made_up() -> None:

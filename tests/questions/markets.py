@@ -8,7 +8,7 @@ import polars as pl
 from stages.features.catalogue import build_features
 from stages.features.context import Context
 from stages.params.features import FeaturesParams
-from stages.params.forecaster import ModelSpec
+from stages.params.model_spec import ModelSpec
 from stages.params.quality import QualityParams
 from stages.params.requests import RequestsParams
 from stages.questions.market import Market

@@ -2,9 +2,14 @@
 
 import pytest
 
-from stages.reporting.gates import comparison, gates
+from stages.reporting.compare import verdicts
+from stages.reporting.gates import GATES, comparison, gates
+from stages.reporting.skill import controls
+from stages.reporting.verdict import GATES as IN_THE_HEAD
+from stages.trading.gates import TRADING
+from tests.reporting.records import controls as proofs
+from tests.reporting.records import forecast_gates, record
 from tests.reporting.records import gates as judged
-from tests.reporting.records import record
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -53,3 +58,29 @@ def test_a_coverage_that_passes_beyond_its_threshold_says_why():
 @pytest.mark.parametrize("one", [gate(0.515, 0.02, -0.035), gate(0.592, 0.02, 0.044, "FAIL")])
 def test_a_verdict_that_follows_from_the_numbers_needs_no_excuse(one):
     assert "Passes although" not in words_of(one)
+
+
+def test_every_gate_has_its_words_on_the_page():
+    """Add them to `GATES` of stages/reporting/gates.py, and of verdict.py where the gate is one of the book."""
+    of_the_book, of_a_cell = judged()["gates"], forecast_gates()["cells"][0]["gates"]
+    assert set(of_the_book) == {"controls", "forecast", *TRADING} == set(IN_THE_HEAD)
+    assert set(GATES) == {*of_the_book, *of_a_cell}
+
+
+NEW = {"new": gate(0.9, 0.95)}
+
+
+@pytest.mark.parametrize(
+    ("section", "changed"),
+    [
+        (gates, {"gates": judged() | {"gates": judged()["gates"] | NEW}}),
+        (gates, {"gates": judged() | {"cells": {"STRONG": judged()["cells"]["STRONG"] | {"gates": NEW}}}}),
+        (controls, {"metrics": {"controls": proofs() | NEW}}),
+        (lambda one: verdicts({"this": one}), {"gates": judged() | {"gates": judged()["gates"] | NEW}}),
+    ],
+    ids=["gate of the book", "gate of a cell", "control", "two runs"],
+)
+def test_what_was_judged_is_never_left_out_for_lack_of_words(section, changed):
+    """A page that shows PASS only, and not what failed, would be read as PASS."""
+    with pytest.raises(KeyError, match="new"):
+        section(record(**changed))
