@@ -24,13 +24,13 @@ def coverage(record: Record) -> Section:
     horizon = record.config["rules"]["horizon_min"]
     pooled = next((one for one in record.scores("pooled") if one["horizon_min"] == horizon), None)
     sentences = (
-        f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
-        "forecast by errors already known when it was asked, so the first sessions stay as answered and are not "
+        f"Calibration method {record.config['calibration']['method']}, {count(horizon, 'minute')} ahead. It corrects "
+        "each forecast by errors already known when it was asked, so the first sessions stay as answered and are not "
         "judged.",
         *_grid_end(record),
         *record.selection,
     )
-    if pooled is None:
+    if pooled is None or not pooled["n"]:
         return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
     figures = (_reliability(pooled), _pit(pooled), _by_time(record, horizon))
     return Section("coverage", "Reliability and coverage", (*sentences, *_ties(pooled)), figures)
@@ -140,7 +140,8 @@ def _evenness(p: float | None) -> str:
     if p is None:
         return f"{perfect}; days are too few to say whether the unevenness is luck."
     text = probability(p)
-    return f"{perfect}: p {text if text.startswith('<') else f'= {text}'} that the unevenness is luck of the days."
+    equal = "" if text.startswith(("<", ">")) else "= "
+    return f"{perfect}: p {equal}{text} that the unevenness is luck of the days."
 
 
 def _ties(pooled: Document) -> tuple[str, ...]:

@@ -128,11 +128,19 @@ def _in_short(record: Record) -> tuple[tuple[str, str], ...]:
     rules, asked = record.config["rules"], record.config["forecaster"]["model"]
     first, last, sessions = _sessions(record)
     tested = (
-        f"whether {asked} foretells the next {rules['horizon_min']} minutes of {shorten(record.symbols)} better than "
-        f"“the price stays”, on {count(sessions, 'session')} from {first} to {last}, and whether a rule that trades "
-        "its forecasts earns more than it costs."
+        f"whether {asked} foretells the next {_ahead(rules, record.symbols)} better than “the price stays”, on "
+        f"{count(sessions, 'session')} from {first} to {last}, and whether a rule that trades its forecasts earns more "
+        "than it costs."
     )
     return (("Tested", tested), ("Came out", _came_out(record)), ("Next", _next(record)))
+
+
+def _ahead(rules: Mapping[str, Any], symbols: list[str]) -> str:
+    """`10 minutes of STRONG, NULL, and the next 20 minutes of WEAK`, by the horizon that is traded."""
+    traded: dict[int, list[str]] = {}
+    for symbol in symbols:
+        traded.setdefault(rules["horizon_min_by_symbol"].get(symbol, rules["horizon_min"]), []).append(symbol)
+    return ", and the next ".join(f"{count(minutes, 'minute')} of {shorten(of)}" for minutes, of in traded.items())
 
 
 def _came_out(record: Record) -> str:

@@ -74,6 +74,18 @@ def test_nothing_is_wider_than_the_screen(opened, viewport):
     assert widest <= viewport["width"]
 
 
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["desktop", "phone"])
+def test_no_word_of_a_figure_ends_behind_the_margin_of_the_page(opened, viewport):
+    cut = opened(viewport).evaluate(
+        """[...document.querySelectorAll('figure')].flatMap(figure => {
+          const right = figure.getBoundingClientRect().right + 16;
+          const words = [...figure.querySelectorAll('svg text')].filter(one => one.textContent.trim());
+          return words.filter(one => one.getBoundingClientRect().right > right).map(one => one.textContent);
+        })"""
+    )
+    assert cut == []
+
+
 def test_figures_follow_the_width_of_the_window(opened):
     page = opened(WIDE)
     width = "document.querySelector('.chart svg').getBoundingClientRect().width"

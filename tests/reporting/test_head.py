@@ -43,6 +43,13 @@ def test_three_sentences_say_what_was_tested_what_came_out_and_what_to_do_next()
     assert "earned 77.7 bp after costs in 60 trades on the holdout" in told["Came out"]
 
 
+def test_a_symbol_with_a_horizon_of_its_own_is_named_with_it():
+    one, two, *others = record().symbols
+    rules = config()["rules"] | {"horizon_min": 1, "horizon_min_by_symbol": {two: 20}}
+    told = short(record(config=config() | {"rules": rules}))["Tested"]
+    assert f"the next 1 minute of {', '.join([one, *others])}, and the next 20 minutes of {two} better than" in told
+
+
 def test_what_came_out_of_a_sealed_run_tells_nothing_of_the_holdout():
     assert short(record())["Came out"].endswith("where it was chosen; the holdout is sealed.")
 

@@ -54,6 +54,13 @@ def test_without_costs_there_is_no_break_even():
     assert break_even(cost_curve(("search",)).with_columns(cost_bp=pl.lit(0.0))) is None
 
 
+def test_trades_that_cost_nothing_are_not_called_no_trades():
+    free = cost_curve(("search",)).with_columns(cost_bp=pl.lit(0.0), net_bp=pl.col("gross_bp"))
+    assert costs(record(cost_curve=free)).sentences[-1] == (
+        "On the search span the trades cost nothing, so no multiple of the stated costs changes the result."
+    )
+
+
 def test_a_fan_opens_at_the_last_price_and_prices_its_quantiles_by_the_exponential():
     of_day = (pl.col("session") == SESSIONS[0], pl.col("snapshot_et") == "10:30")
     one = strategy_forecasts(record(), "STRONG").filter(*of_day)
@@ -337,6 +344,7 @@ def test_coverage_is_judged_by_its_distance_from_one_half_and_said_in_words():
         (-0.0351, "\N{MINUS SIGN}0.035"),
         (264.59, "264.6"),
         (1200.0, "1,200"),
+        (-0.0004, "0"),
         (None, "\N{EN DASH}"),
     ],
 )
