@@ -23,6 +23,9 @@ NEXT = {
     "INCONCLUSIVE": "give it more sessions (`universe.first_session`, `last_session`); `make plan` prices them.",
     "SEALED": "if you stand by this strategy, `make open-holdout` judges it on the holdout, once and on the record.",
 }
+UNTRADED = "The rule traded nothing on the search span, and nothing is judged out of sample yet."
+LOST = "The rule loses on the search span, where it was chosen, and nothing is judged out of sample yet."
+LOSES = "change the rule or the symbols before you open the holdout: what loses where it was chosen rarely earns there."
 NOTHING_TO_JUDGE = (
     "loosen the rule (`rules.k_sigma`, stops and targets) before you open the holdout: without a trade it would judge "
     "nothing."
@@ -51,9 +54,18 @@ class Headline:
 def headline(record: Record) -> Headline:
     """The verdict as `evaluate` gave it; figures of the holdout only where it released them."""
     verdict = record.gates["verdict"]
-    reason = f"{REASONS[verdict]} {_deciding(record.gates)}".strip()
+    reason = f"{_reason(record)} {_deciding(record.gates)}".strip()
     facts = (*_facts(record), *_delay(record), *_identity(record))
     return Headline(verdict, reason, facts, _caveat(record), _where(record), _in_short(record))
+
+
+def _reason(record: Record) -> str:
+    """The verdict in a sentence; a sealed one also by what the rule did on the search span."""
+    if record.gates["verdict"] == "SEALED" and not record.book["trades"]:
+        return UNTRADED
+    return (
+        LOST if record.gates["verdict"] == "SEALED" and record.book["net_bp"] < 0 else REASONS[record.gates["verdict"]]
+    )
 
 
 def _caveat(record: Record) -> str:
@@ -167,7 +179,9 @@ def _next(record: Record) -> str:
     if verdict == "SEALED":
         if not any(record.oos.get("held", {"all": 1}).values()):
             return "wait for the first sessions of the holdout, then `make run` again."
-        return NEXT["SEALED"] if record.book["trades"] else NOTHING_TO_JUDGE
+        if not record.book["trades"]:
+            return NOTHING_TO_JUDGE
+        return LOSES if record.book["net_bp"] < 0 else NEXT["SEALED"]
     return OWN_BARS if record.is_synthetic else NEXT[verdict]
 
 

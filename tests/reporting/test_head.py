@@ -89,6 +89,13 @@ def test_before_the_holdout_begins_the_next_step_is_to_wait():
     assert "wait for the first sessions" in short(real(oos=oos() | {"held": {"all": 0}}))["Next"]
 
 
+def test_a_rule_that_loses_on_the_search_span_is_neither_praised_nor_sent_to_the_holdout():
+    losing = pl.DataFrame([{"span": "search", "symbol": "PORTFOLIO", **key_figures(-54.9, 14)}])
+    lost = record(portfolio=losing)
+    assert headline(lost).reason.startswith("The rule loses on the search span")
+    assert short(lost)["Next"].startswith("change the rule or the symbols before you open the holdout")
+
+
 def test_a_rule_without_a_trade_is_not_sent_to_the_holdout():
     idle = short(real(portfolio=portfolio(("search",)).with_columns(trades=pl.lit(0))))
     assert "found nothing worth its costs" in idle["Came out"]
