@@ -16,17 +16,22 @@ VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
 LEVELS = (5, 25, 50, 75, 95)
 SIDES = ("q05", "q25", "q75", "q95")
 ROUNDING_BP = 1e-5
+IDENTITY = "identity"
+AS_ANSWERED = "It leaves every forecast as answered, and all are judged."
+LEARNED = (
+    "It corrects each forecast by errors already known when it was asked, so the first sessions stay as answered and "
+    "are not judged."
+)
 BINS = ("below q25", "q25 to q50", "q50 to q75", "above q75")
 
 
 def coverage(record: Record) -> Section:
     """Pooled over symbols at the horizon that trades."""
-    horizon = record.config["rules"]["horizon_min"]
+    horizon, method = record.config["rules"]["horizon_min"], record.config["calibration"]["method"]
     pooled = next((one for one in record.scores("pooled") if one["horizon_min"] == horizon), None)
+    done = AS_ANSWERED if method == IDENTITY else LEARNED
     sentences = (
-        f"Calibration method {record.config['calibration']['method']}, {count(horizon, 'minute')} ahead. It corrects "
-        "each forecast by errors already known when it was asked, so the first sessions stay as answered and are not "
-        "judged.",
+        f"Calibration method {method}, {count(horizon, 'minute')} ahead. {done}",
         *_grid_end(record),
         *record.selection,
     )

@@ -97,8 +97,14 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         facts.append((record.sharpe_title, sharpe(figures["sharpe"], figures["sharpe_se"])))
     if "holdout" not in spans:
         begun = any(record.oos.get("held", {"all": 1}).values())
-        facts.append(("holdout", "sealed" if begun else "sealed, not begun"))
+        facts.append(("holdout", _sealed(record) if begun else "sealed, not begun"))
     return facts
+
+
+def _sealed(record: Record) -> str:
+    """`sealed but for 2025-02`: the open months of a holdout that is not judged as a whole are on the page."""
+    months = shorten(list(record.oos.get("months", {})))
+    return f"sealed but for {months}" if months else "sealed"
 
 
 def _delay(record: Record) -> list[tuple[str, str]]:
@@ -130,7 +136,7 @@ def _where(record: Record) -> str:
     first, last, sessions = _sessions(record)
     held = sum(record.oos.get("held", {}).values())
     parts = [shorten(record.symbols), f"search span {first} to {last}, {count(sessions, 'session')}"]
-    parts += [f"holdout {count(held, 'session')}, {record.oos['status'].lower()}"] if held else []
+    parts += [f"holdout {count(held, 'session')}, {'open' if record.oos['kpis'] else _sealed(record)}"] if held else []
     parts += [f"study {record.worth['study_id']}"] if record.worth else []
     return " · ".join([*parts, f"strategy {record.oos['strategy_id']}"])
 
@@ -165,7 +171,11 @@ def _came_out(record: Record) -> str:
     if not book["trades"]:
         return f"{good}, but the rule found nothing worth its costs on the search span."
     earned = f"the rule {_made(book)} on the search span, where it was chosen"
-    kept = f", and {_made(held)} on the holdout, where nothing was chosen." if held else "; the holdout is sealed."
+    kept = (
+        f", and {_made(held)} on the holdout, where nothing was chosen."
+        if held
+        else f"; the holdout is {_sealed(record)}."
+    )
     return f"{good}; {earned}{kept}"
 
 

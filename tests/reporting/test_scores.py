@@ -8,7 +8,7 @@ from stages.reporting.compare import verdicts
 from stages.reporting.coverage import coverage
 from stages.reporting.gates import gates as gates_section
 from stages.reporting.skill import skill
-from tests.reporting.records import cells, gates, metrics, record
+from tests.reporting.records import cells, config, gates, metrics, record
 
 
 def scored(scope: str, **changes: object):
@@ -69,6 +69,12 @@ def test_bounds_are_drawn_where_any_level_has_them():
     figure = coverage(record(metrics=document)).figures[0]
 
     assert "'high'" in str(figure.spec["layer"])
+
+
+def test_without_a_correction_no_session_is_said_to_be_left_out():
+    as_answered = record(config=config() | {"calibration": config()["calibration"] | {"method": "identity"}})
+    assert "It leaves every forecast as answered, and all are judged." in coverage(as_answered).sentences[0]
+    assert "so the first sessions stay as answered" in coverage(record()).sentences[0]
 
 
 def test_an_axis_is_named_also_where_nothing_has_bounds():

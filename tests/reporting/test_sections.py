@@ -195,7 +195,9 @@ def test_of_a_holdout_of_months_the_open_ones_are_shown_and_the_verdict_stays_se
     assert any(line.startswith("Forecasts traded on 2025-01, 10 min") for line in section.sentences)
     assert "2025-01" in {row.cells[0] for row in section.grids[0].rows}
     assert "holdout-equity" in {figure.name for figure in section.figures}
-    assert ("holdout", "sealed") in headline(partly).facts
+    assert ("holdout", "sealed but for 2025-01") in headline(partly).facts
+    assert "41 sessions, sealed but for 2025-01" in headline(partly).where
+    assert dict(headline(partly).in_short)["Came out"].endswith("the holdout is sealed but for 2025-01.")
 
 
 def test_a_holdout_that_has_not_begun_says_so_at_the_head_of_the_page():
