@@ -18,7 +18,7 @@ GOOD, BAD, QUIET, INK, PAPER = "var(--good)", "var(--bad)", "var(--quiet)", "var
 CLOCK = "pad(floor(datum.value / 60), 2, '0') + ':' + pad(datum.value % 60, 2, '0')"
 HEIGHT = 240
 PADDING = 0.05  # of the range, on both sides of a framed axis
-LEGEND_COLUMNS = 5  # as many names as fit on a phone
+LEGEND_COLUMNS = 5  # of a picture; on a page, `draw.js` makes them as many as fit
 
 THEME: dict[str, Any] = {
     "background": "transparent",
@@ -159,13 +159,14 @@ def sliding() -> alt.Parameter:
     )
 
 
-def level(value: float, text: str, *, axis: str = "y", before: bool = False) -> Chart:
-    """A labelled threshold line; on x the label is after the line, or before it."""
+def level(value: float, text: str, *, axis: str = "y", row: int = 0) -> Chart:
+    """A labelled threshold line; on x the label is on the side with more room, in a row of its own."""
     base: Chart = alt.Chart(listed([{"at": value, "text": text}]))
     at: Chart = alt.Y("at:Q") if axis == "y" else alt.X("at:Q")
     label: dict[str, Any] = {"align": "right", "dx": -4, "dy": -6, "x": "width"}
     if axis == "x":
-        label = {"align": "right", "dx": -4, "y": 8} if before else {"align": "left", "dx": 4, "y": 8}
+        far = f"scale('x', {value}) > width / 2"
+        label = {"align": alt.expr(f"{far} ? 'right' : 'left'"), "dx": alt.expr(f"{far} ? -4 : 4"), "y": 8 + 13 * row}
     halo = base.mark_text(stroke=PAPER, strokeWidth=3, strokeJoin="round", fontSize=11, **label)
     words = base.mark_text(color="var(--ink-2)", fontSize=11, **label)
     rule = base.mark_rule(strokeDash=[4, 4])

@@ -161,4 +161,4 @@ def _text(value: Any, error: float | None) -> str:
 def _difference(before: Any, after: Any) -> str:
     if not (isinstance(before, int | float) and isinstance(after, int | float)):
         return MISSING if before == after else "changed"
-    return measure(after - before) if after != before else MISSING
+    return measure(after - before, 0.0) if after != before else MISSING

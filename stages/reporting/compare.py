@@ -1,5 +1,6 @@
 """Two runs side by side: which params differ, then verdicts, key figures, and curves on one axis."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -115,9 +116,13 @@ def inputs(runs: Runs) -> Section:
     """Which files behind the two pages have the same content."""
     one, other = (record.hashes for record in runs.values())
     paths = sorted(path for path in {**one, **other} if one.get(path) != other.get(path))
-    same = count(len({**one, **other}) - len(paths), "file")
-    sentence = f"{same} behind the two runs have the same content; the first files that differ, by md5:"
-    table = grid("Files that differ", ("file under artifacts/", *runs), [(p, one.get(p), other.get(p)) for p in paths])
+    every = {**one, **other}
+    sentence = (
+        f"Of {count(len(every), 'file')} behind the two runs, {len(every) - len(paths)} have the same content in both."
+    )
+    table = grid(
+        "Files that differ, by md5", ("file under artifacts/", *runs), [(p, one.get(p), other.get(p)) for p in paths]
+    )
     return Section("inputs", "Inputs", (sentence,), grids=(table,) if paths else ())
 
 
@@ -202,7 +207,8 @@ def _label(runs: Runs) -> str:
 
 
 def _text(value: Any) -> str:
-    return "none" if value is None else str(value)
+    """A value as YAML writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _minute(clock: str) -> int:

@@ -38,6 +38,8 @@ def break_even(curve: pl.DataFrame) -> float | None:
 
 def _break_even(record: Record, span: str) -> str:
     multiple = break_even(record.cost_curve.filter(pl.col("span") == span))
+    if multiple is None and _traded(record, span):
+        return f"On the {span} span the trades cost nothing, so no multiple of the stated costs changes the result."
     if multiple is None:
         return f"On the {span} span nothing was traded, so costs change nothing."
     if multiple <= 0:

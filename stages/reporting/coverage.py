@@ -16,21 +16,26 @@ VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
 LEVELS = (5, 25, 50, 75, 95)
 SIDES = ("q05", "q25", "q75", "q95")
 ROUNDING_BP = 1e-5
+IDENTITY = "identity"
+AS_ANSWERED = "It leaves every forecast as answered, and all are judged."
+LEARNED = (
+    "It corrects each forecast by errors already known when it was asked, so the first sessions stay as answered and "
+    "are not judged."
+)
 BINS = ("below q25", "q25 to q50", "q50 to q75", "above q75")
 
 
 def coverage(record: Record) -> Section:
     """Pooled over symbols at the horizon that trades."""
-    horizon = record.config["rules"]["horizon_min"]
+    horizon, method = record.config["rules"]["horizon_min"], record.config["calibration"]["method"]
     pooled = next((one for one in record.scores("pooled") if one["horizon_min"] == horizon), None)
+    done = AS_ANSWERED if method == IDENTITY else LEARNED
     sentences = (
-        f"Calibration method {record.config['calibration']['method']}, {horizon} minutes ahead. It corrects each "
-        "forecast by errors already known when it was asked, so the first sessions stay as answered and are not "
-        "judged.",
+        f"Calibration method {method}, {count(horizon, 'minute')} ahead. {done}",
         *_grid_end(record),
         *record.selection,
     )
-    if pooled is None:
+    if pooled is None or not pooled["n"]:
         return Section("coverage", "Reliability and coverage", (*sentences, "No forecast of this kind was scored."))
     figures = (_reliability(pooled), _pit(pooled), _by_time(record, horizon))
     return Section("coverage", "Reliability and coverage", (*sentences, *_ties(pooled)), figures)
@@ -140,7 +145,8 @@ def _evenness(p: float | None) -> str:
     if p is None:
         return f"{perfect}; days are too few to say whether the unevenness is luck."
     text = probability(p)
-    return f"{perfect}: p {text if text.startswith('<') else f'= {text}'} that the unevenness is luck of the days."
+    equal = "" if text.startswith(("<", ">")) else "= "
+    return f"{perfect}: p {equal}{text} that the unevenness is luck of the days."
 
 
 def _ties(pooled: Document) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str
     beside = f", {HOLDING} {number(held['equity_bp'][-1], 1)} bp" if held.height else ""
     one = _Span(span.split()[0], span, book, words)
     equity = replace(one, words=words + beside).figure(
-        "equity", _lines(shown, names, [HOLDING] if held.height else []), data
+        "equity", _lines(shown, names, [HOLDING] if held.height else []), data if held.height else data[:1]
     )
     return equity, one.figure("drawdown", _area(book, BAD), data[:1])
 

@@ -9,6 +9,7 @@ from stages.reporting.charts import Figure
 
 SIGNS = {"PASS": "✔", "FAIL": "✘", "INCONCLUSIVE": "?", "SEALED": "▣"}
 MISSING = "\N{EN DASH}"
+MOST_DIGITS = 6  # gates compare no finer
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -20,21 +21,29 @@ def number(value: Any, digits: int = 3) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+        return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "\N{MINUS SIGN}")  # + 0.0: no zero has a sign
     return str(value)
 
 
-def measure(value: float | None) -> str:
-    """A measurement with only the decimals it needs: 4, 0.95, 23.449, 264.6."""
+def measure(value: float | None, unlike: float | None = None) -> str:
+    """A measurement with only the decimals it needs: 4, 0.95, 23.449, 264.6; 0.9499 where it is `unlike` 0.95."""
     if value is None:
         return MISSING
-    whole, _, decimals = number(float(value), 1 if abs(value) >= 100 else 3).partition(".")
+    digits = 1 if abs(value) >= 100 else 3
+    while unlike is not None and digits < MOST_DIGITS and round(value, digits) == round(unlike, digits):
+        digits += 1
+    whole, _, decimals = number(float(value), digits).partition(".")
     return f"{whole}.{decimals}".rstrip("0").rstrip(".")
 
 
 def count(many: int, one: str, more: str | None = None) -> str:
     """`1 trade`, `2 trades`."""
     return f"{many:,} {one if many == 1 else more or one + 's'}"
+
+
+def span(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Two bounds: `0.95 to 1.05`; a dash where there are none."""
+    return MISSING if low is None and high is None else f"{number(low, digits)} to {number(high, digits)}"
 
 
 def probability(value: float | None) -> str:

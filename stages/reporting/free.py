@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from stages.reporting.charts import Figure, bounds_tips, level, listed, series, sized, tip
-from stages.reporting.elements import MISSING, Grid, Section, grid, number
+from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, span
 from stages.reporting.record import Document, Record
 from stages.reporting.skill import DATA, bounded
 from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX, NEVER
@@ -87,9 +87,8 @@ def _skill(entry: Document | None, name: str) -> tuple[str, str]:
     """A skill in percent, and its bounds; dashes for a model beside itself."""
     if entry is None:
         return MISSING, MISSING
-    known = {field: None if value is None else round(value, 2) + 0.0 for field, value in bounded(entry[name]).items()}
-    bounds = MISSING if known["low"] is None else f"{number(known['low'], 2)} to {number(known['high'], 2)}"
-    return number(known["value"], 2), bounds
+    known = bounded(entry[name])
+    return number(known["value"], 2), span(known["low"], known["high"], 2)
 
 
 def _by_symbol(record: Record) -> Grid:
@@ -106,7 +105,7 @@ def _by_symbol(record: Record) -> Grid:
             skills = [_skill(one, "over_persistence_pct") for one in (asked, mix)]
             beyond = _skill(asked, "over_free_mix_pct")
             lines.append((symbol, *skills[0], *skills[1], *beyond, asked["n"], asked["n_days"]))
-    return grid(f"By symbol, {horizon} minutes ahead", titles, lines)
+    return grid(f"By symbol, {count(horizon, 'minute')} ahead", titles, lines)
 
 
 def _pair(entries: list[Document], symbol: str | None, horizon: int) -> tuple[Document | None, Document | None]:
@@ -135,12 +134,13 @@ def _by_training(record: Record) -> Iterator[Grid]:
                 skills = _skill(asked, "over_persistence_pct"), _skill(asked, "over_free_mix_pct")
                 scores = (asked["rmae"], asked["coverage_50"], *skills[0], *skills[1], asked["n"], asked["n_days"])
                 lines.append((symbol or "all", f"{words} {trained['until']}", *scores, net))
-    yield grid(f"Days the model may have been trained on, and days after, {horizon} minutes ahead", titles, lines)
+    caption = f"Days the model may have been trained on, and days after, {count(horizon, 'minute')} ahead"
+    yield grid(caption, titles, lines)
 
 
 def _drawn(record: Record) -> tuple[Figure, ...]:
     """Skill of every other forecast over persistence, by horizon; no figure where persistence is no candidate."""
-    horizons = [f"{minutes} min" for minutes in record.config["requests"]["horizons_min"]]
+    horizons = [f"{one} min" for one in record.config["requests"]["horizons_min"]]
     entries = [
         {"forecast": _named(entry["model"]), "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
         | bounded(entry["over_persistence_pct"])

@@ -87,7 +87,9 @@ def comparison(record: Record, name: str, gate: Document) -> str:
         return f"needs {sign} {measure(threshold)}"
     value = abs(value - 0.5) if name == "coverage" else value
     shown = sign if _holds(round(value, 6), sign, threshold) else OPPOSITE[sign]
-    said = probability(value) if name == "fdr" else measure(value)
+    said = measure(value, threshold)
+    if name == "fdr" and not 0.001 <= value <= 0.999:
+        said = probability(value)
     joint = f", needs {sign}" if said.startswith(("<", ">")) else f" {shown}"
     text = f"{said}{joint} {measure(threshold)}"
     return text if gate["bound"] is None else f"{text}; {_sure(record.config['gates'], name, value, gate)}"
@@ -101,11 +103,13 @@ def _sure(params: Document, name: str, value: float, gate: Document) -> str:
     """The bound with its confidence, its side, and what it must reach."""
     lower = gate["bound"] <= value
     bound, confidence = max(gate["bound"], 0.0) if name == "coverage" else gate["bound"], "oos_sharpe_confidence"
-    need = ", needs > 0" if name == "oos_sharpe" and params["policy"] == "ci" else ""
+    need, least = ", needs > 0" if name == "oos_sharpe" and params["policy"] == "ci" else "", 0.0
     if name in SKILL:
         confidence = "worse_confidence" if lower else "skill_confidence"
-        need = ", fails > 1" if lower else ", needs < 1"
+        need, least = ", fails > 1" if lower else ", needs < 1", 1.0
     elif name == "coverage":
         confidence = "coverage_confidence"
-        need = f", {'fails >' if lower else 'needs ≤'} {measure(gate['threshold'])}"
-    return f"{params[confidence]:.0%} sure: ".replace("%", " %") + f"{'≥' if lower else '≤'} {measure(bound)}{need}"
+        need, least = f", {'fails >' if lower else 'needs ≤'} {measure(gate['threshold'])}", gate["threshold"]
+    return (
+        f"{params[confidence]:.0%} sure: ".replace("%", " %") + f"{'≥' if lower else '≤'} {measure(bound, least)}{need}"
+    )

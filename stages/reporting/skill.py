@@ -7,7 +7,7 @@ import altair as alt
 
 from stages.errors import shorten
 from stages.reporting.charts import HEIGHT, INK, SERIES, Figure, bounds_tips, judged, level, listed, series, sized, tip
-from stages.reporting.elements import Grid, Section, count, grid, in_order, number, probability
+from stages.reporting.elements import Grid, Section, count, grid, in_order, number, probability, span
 from stages.reporting.record import Record
 
 CONTROLS = {
@@ -50,6 +50,8 @@ def skill(record: Record) -> Section:
         *_unmoved(record),
         *record.selection,
     )
+    if not any(entry["n"] for entry in record.scores("pooled")):
+        return Section("skill", "Forecast skill", (*sentences, "Nothing was scored."), grids=(_pooled(record),))
     figures = (*_ranked(record), _by_horizon(record), _by_snapshot(record))
     return Section("skill", "Forecast skill", sentences, figures, (_pooled(record),))
 
@@ -59,7 +61,7 @@ def _unmoved(record: Record) -> Iterator[str]:
     found = {entry["horizon_min"]: entry for entry in record.scores("pooled") if entry.get("n_symbols_unmoved")}
     if found:
         left = ", ".join(
-            f"{entry['n_symbols_unmoved']} of {entry['n_symbols']} at {minutes} min" for minutes, entry in found.items()
+            f"{entry['n_symbols_unmoved']} of {entry['n_symbols']} at {horizon} min" for horizon, entry in found.items()
         )
         yield f"The price of some symbols never moved, so no relative error includes them: {left}."
 
@@ -88,17 +90,15 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
     place = alt.X("rank:Q", title="symbols in order of their rMAE", scale=alt.Scale(nice=False))
     hover = [tip("symbol", "symbol"), tip("n", "outcomes", ",d"), *bounds_tips("rMAE", ".3f")]
     base = alt.Chart(listed(entries)).encode(place, tooltip=hover)
-    scale = alt.Scale(zero=False)
-    bars = base.mark_rule(color=SERIES[0], opacity=0.5).encode(
-        alt.Y("low:Q", scale=scale, title="rMAE"), alt.Y2("high:Q")
-    )
-    dots = base.mark_point(filled=True, size=18, opacity=1, color=SERIES[0]).encode(alt.Y("value:Q", scale=scale))
+    scaled: dict[str, Any] = {"scale": alt.Scale(zero=False), "title": "rMAE"}
+    bars = base.mark_rule(color=SERIES[0], opacity=0.5).encode(alt.Y("low:Q", **scaled), alt.Y2("high:Q"))
+    dots = base.mark_point(filled=True, size=18, opacity=1, color=SERIES[0]).encode(alt.Y("value:Q", **scaled))
     lines = level(1.0, "persistence") + level(threshold, f"gate {threshold:g}")
     bounds = any(one["low"] is not None for one in entries)
     return (
         Figure(
             "skill-ranked",
-            f"rMAE of every symbol, {horizon} minutes ahead",
+            f"rMAE of every symbol, {count(horizon, 'minute')} ahead",
             f"Relative mean absolute error of every symbol in ascending order with bounds: {text}.",
             f"{text.capitalize()}.",
             DATA,
@@ -118,17 +118,15 @@ def _by_horizon(record: Record) -> Figure:
     ]
     threshold = record.config["gates"]["rmae_lt"]
     place = alt.Y("symbol:N", title=None, sort=record.symbols)
-    offset = alt.YOffset("horizon:N", sort=[f"{minutes} min" for minutes in horizons])
-    base = alt.Chart(listed(entries)).encode(place, offset, series("horizon", [f"{m} min" for m in horizons]))
-    scale = alt.Scale(zero=False)
+    offset = alt.YOffset("horizon:N", sort=[f"{one} min" for one in horizons])
+    base = alt.Chart(listed(entries)).encode(place, offset, series("horizon", [f"{one} min" for one in horizons]))
+    scaled: dict[str, Any] = {"scale": alt.Scale(zero=False), "title": "rMAE"}
     hover = [tip("symbol", "symbol"), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
     hover += bounds_tips("rMAE", ".3f")
-    bars = base.mark_rule(strokeWidth=2).encode(
-        alt.X("low:Q", scale=scale, title="rMAE"), alt.X2("high:Q"), tooltip=hover
-    )
-    dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", scale=scale), tooltip=hover)
+    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", **scaled), alt.X2("high:Q"), tooltip=hover)
+    dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", **scaled), tooltip=hover)
     bounds = any(one["low"] is not None for one in entries)
-    lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", before=True)
+    lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", row=1)
     height = max(HEIGHT, ROW_HEIGHT * len(entries))
     best = min((one for one in entries if one["value"] is not None), key=lambda one: one["value"], default=None)
     found = (
@@ -167,8 +165,9 @@ def _by_snapshot(record: Record) -> Figure:
     words = base.mark_text(color=INK).encode(alt.Text("value:Q", format=".2f"))
     return Figure(
         "skill-snapshot",
-        f"rMAE by time of day, {horizon} minutes ahead",
-        f"Relative mean absolute error at {horizon} minutes by symbol and snapshot: {in_words(entries, 'snapshot')}.",
+        f"rMAE by time of day, {count(horizon, 'minute')} ahead",
+        f"Relative mean absolute error at {count(horizon, 'minute')} by symbol and snapshot: "
+        f"{in_words(entries, 'snapshot')}.",
         "Green is better than persistence, red is worse; the deeper, the further from it.",
         CELLS,
         sized(cells + words, max(LEAST_HEIGHT, TILE_HEIGHT * len({entry["symbol"] for entry in entries}))),
@@ -188,7 +187,7 @@ def _pooled(record: Record) -> Grid:
     lines = []
     for entry in record.scores("pooled"):
         metric = {name: bounded(versions["calibrated"]) for name, versions in entry["metrics"].items()}
-        bounds = f"{number(metric['rmae']['low'])} to {number(metric['rmae']['high'])}"
+        bounds = span(metric["rmae"]["low"], metric["rmae"]["high"])
         scores = [metric[name]["value"] for name in ("rrmse", "crps_skill", "pinball_bp")]
         counts = [entry[name] for name in ("n", "n_days", "n_void", "n_uncalibrated", "n_crossed")]
         lines.append(

@@ -26,6 +26,7 @@ HOVER = {"sharpe": "Sharpe", "sharpe_se": "standard error", "plateau_sharpe": "S
 TILE_HEIGHT = 30
 LEAST_HEIGHT = 120
 FULL_COLOUR_SHARPE = 4.0
+READABLE = "bandwidth('x') < 24 && isValid(datum.sharpe) ? 0 : 1"  # narrower tiles have no room for a number
 
 
 def sweep(record: Record) -> Section:
@@ -95,7 +96,7 @@ def _map(record: Record) -> Figure:
         colours.encode(color=tone, opacity=alt.Opacity("depth:Q", legend=None, scale=scale)),
         base.transform_filter("datum.plateau").mark_rect(filled=False, stroke=INK, strokeWidth=1.5, strokeDash=[5, 3]),
         base.transform_filter("datum.proposed").mark_rect(filled=False, stroke=INK, strokeWidth=3),
-        written.mark_text(color=INK, fontSize=11).encode(alt.Text("word:N")),
+        written.mark_text(color=INK, fontSize=11, opacity=alt.expr(READABLE)).encode(alt.Text("word:N")),
     ]
     return Figure(
         "sweep-map",
@@ -158,6 +159,5 @@ def _ranking(record: Record) -> Grid:
         *("variant", *(AXES[axis][0] for axis in shown), "trades", "net, bp", "turnover a day"),
         *(record.sharpe_title, "with its neighbours", "DSR"),
     )
-    return grid(
-        f"The best {top.height} of {record.ranking.height} variants on the search span", titles, lines, proposed
-    )
+    caption = f"The best {top.height} of {count(record.ranking.height, 'variant')} on the search span"
+    return grid(caption, titles, lines, proposed)

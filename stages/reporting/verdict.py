@@ -23,6 +23,9 @@ NEXT = {
     "INCONCLUSIVE": "give it more sessions (`universe.first_session`, `last_session`); `make plan` prices them.",
     "SEALED": "if you stand by this strategy, `make open-holdout` judges it on the holdout, once and on the record.",
 }
+UNTRADED = "The rule traded nothing on the search span, and nothing is judged out of sample yet."
+LOST = "The rule loses on the search span, where it was chosen, and nothing is judged out of sample yet."
+LOSES = "change the rule or the symbols before you open the holdout: what loses where it was chosen rarely earns there."
 NOTHING_TO_JUDGE = (
     "loosen the rule (`rules.k_sigma`, stops and targets) before you open the holdout: without a trade it would judge "
     "nothing."
@@ -51,9 +54,18 @@ class Headline:
 def headline(record: Record) -> Headline:
     """The verdict as `evaluate` gave it; figures of the holdout only where it released them."""
     verdict = record.gates["verdict"]
-    reason = f"{REASONS[verdict]} {_deciding(record.gates)}".strip()
+    reason = f"{_reason(record)} {_deciding(record.gates)}".strip()
     facts = (*_facts(record), *_delay(record), *_identity(record))
     return Headline(verdict, reason, facts, _caveat(record), _where(record), _in_short(record))
+
+
+def _reason(record: Record) -> str:
+    """The verdict in a sentence; a sealed one also by what the rule did on the search span."""
+    if record.gates["verdict"] == "SEALED" and not record.book["trades"]:
+        return UNTRADED
+    return (
+        LOST if record.gates["verdict"] == "SEALED" and record.book["net_bp"] < 0 else REASONS[record.gates["verdict"]]
+    )
 
 
 def _caveat(record: Record) -> str:
@@ -85,8 +97,14 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         facts.append((record.sharpe_title, sharpe(figures["sharpe"], figures["sharpe_se"])))
     if "holdout" not in spans:
         begun = any(record.oos.get("held", {"all": 1}).values())
-        facts.append(("holdout", "sealed" if begun else "sealed, not begun"))
+        facts.append(("holdout", _sealed(record) if begun else "sealed, not begun"))
     return facts
+
+
+def _sealed(record: Record) -> str:
+    """`sealed but for 2025-02`: the open months of a holdout that is not judged as a whole are on the page."""
+    months = shorten(list(record.oos.get("months", {})))
+    return f"sealed but for {months}" if months else "sealed"
 
 
 def _delay(record: Record) -> list[tuple[str, str]]:
@@ -118,7 +136,7 @@ def _where(record: Record) -> str:
     first, last, sessions = _sessions(record)
     held = sum(record.oos.get("held", {}).values())
     parts = [shorten(record.symbols), f"search span {first} to {last}, {count(sessions, 'session')}"]
-    parts += [f"holdout {count(held, 'session')}, {record.oos['status'].lower()}"] if held else []
+    parts += [f"holdout {count(held, 'session')}, {'open' if record.oos['kpis'] else _sealed(record)}"] if held else []
     parts += [f"study {record.worth['study_id']}"] if record.worth else []
     return " · ".join([*parts, f"strategy {record.oos['strategy_id']}"])
 
@@ -128,11 +146,19 @@ def _in_short(record: Record) -> tuple[tuple[str, str], ...]:
     rules, asked = record.config["rules"], record.config["forecaster"]["model"]
     first, last, sessions = _sessions(record)
     tested = (
-        f"whether {asked} foretells the next {rules['horizon_min']} minutes of {shorten(record.symbols)} better than "
-        f"“the price stays”, on {count(sessions, 'session')} from {first} to {last}, and whether a rule that trades "
-        "its forecasts earns more than it costs."
+        f"whether {asked} foretells the next {_ahead(rules, record.symbols)} better than “the price stays”, on "
+        f"{count(sessions, 'session')} from {first} to {last}, and whether a rule that trades its forecasts earns more "
+        "than it costs."
     )
     return (("Tested", tested), ("Came out", _came_out(record)), ("Next", _next(record)))
+
+
+def _ahead(rules: Mapping[str, Any], symbols: list[str]) -> str:
+    """`10 minutes of STRONG, NULL, and the next 20 minutes of WEAK`, by the horizon that is traded."""
+    traded: dict[int, list[str]] = {}
+    for symbol in symbols:
+        traded.setdefault(rules["horizon_min_by_symbol"].get(symbol, rules["horizon_min"]), []).append(symbol)
+    return ", and the next ".join(f"{count(minutes, 'minute')} of {shorten(of)}" for minutes, of in traded.items())
 
 
 def _came_out(record: Record) -> str:
@@ -145,7 +171,11 @@ def _came_out(record: Record) -> str:
     if not book["trades"]:
         return f"{good}, but the rule found nothing worth its costs on the search span."
     earned = f"the rule {_made(book)} on the search span, where it was chosen"
-    kept = f", and {_made(held)} on the holdout, where nothing was chosen." if held else "; the holdout is sealed."
+    kept = (
+        f", and {_made(held)} on the holdout, where nothing was chosen."
+        if held
+        else f"; the holdout is {_sealed(record)}."
+    )
     return f"{good}; {earned}{kept}"
 
 
@@ -159,7 +189,9 @@ def _next(record: Record) -> str:
     if verdict == "SEALED":
         if not any(record.oos.get("held", {"all": 1}).values()):
             return "wait for the first sessions of the holdout, then `make run` again."
-        return NEXT["SEALED"] if record.book["trades"] else NOTHING_TO_JUDGE
+        if not record.book["trades"]:
+            return NOTHING_TO_JUDGE
+        return LOSES if record.book["net_bp"] < 0 else NEXT["SEALED"]
     return OWN_BARS if record.is_synthetic else NEXT[verdict]
 
 

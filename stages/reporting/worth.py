@@ -48,7 +48,7 @@ def worth(record: Record) -> Section:
     """E by day, every comparison, and what was left out."""
     verdict: Document = record.worth or {}
     return Section(
-        "worth", "Worth paying?", tuple(_beside(record, verdict)), _figures(record, verdict), (_cells(verdict),)
+        "worth", "Worth paying?", tuple(_beside(record, verdict)), _figures(record, verdict), (_cells(record, verdict),)
     )
 
 
@@ -107,7 +107,8 @@ def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
     )
 
 
-def _cells(verdict: Mapping[str, Any]) -> Grid:
+def _cells(record: Record, verdict: Mapping[str, Any]) -> Grid:
+    unit = "bp" if record.config["worth"].get("notional") is None else "the currency of worth.notional"
     titles = (
         "question",
         "compared",
@@ -118,11 +119,8 @@ def _cells(verdict: Mapping[str, Any]) -> Grid:
         "too small",
         "holds with the others",
     )
-    return grid(
-        "Every comparison with the free forecasts; only the first of its question decides",
-        titles,
-        map(_line, verdict["cells"]),
-    )
+    caption = "Every comparison with the free forecasts; only the first of its question decides"
+    return grid(f"{caption}; money is in {unit} a session", titles, map(_line, verdict["cells"]))
 
 
 def _line(cell: Mapping[str, Any]) -> tuple[Any, ...]:

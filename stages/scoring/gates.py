@@ -129,8 +129,9 @@ def judge_discovery(entry: Mapping[str, Any], found: Discovery | None, fdr: Fdr,
     else:
         short = Verdict.INCONCLUSIVE if found.alone < EVEN else Verdict.FAIL
         verdict = Verdict.PASS if found.adjusted <= fdr.q else short
+        cells = "1 cell that is" if found.family == 1 else f"{found.family} cells that are"
         words = (
-            f"p {_p(found.alone)} alone, p {_p(found.adjusted)} adjusted for the {found.family} cells that are judged "
+            f"p {_p(found.alone)} alone, p {_p(found.adjusted)} adjusted for the {cells} judged "
             f"together; of those that pass, luck makes at most {_percent(fdr.q)} on average"
         )
     return _judgement(entry, verdict=verdict, value=value, threshold=fdr.q, bound=None, words=words)

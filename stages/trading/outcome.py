@@ -243,6 +243,11 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
 def _forecast(cells: Mapping[str, Document]) -> Judgement:
     said = {symbol: Verdict(cell["verdict"]) for symbol, cell in cells.items()}
     judged = [gate for cell in cells.values() for gate in cell["gates"].values()]
+    what = (
+        "symbol of the whitelist, by its forecasts"
+        if len(cells) == 1
+        else "symbols of the whitelist, by their forecasts"
+    )
     return Judgement(
         verdict=next((verdict for verdict in BEST_FIRST if verdict in said.values()), Verdict.INCONCLUSIVE),
         value=float(sum(cell["eligible"] for cell in cells.values())),
@@ -250,7 +255,7 @@ def _forecast(cells: Mapping[str, Document]) -> Judgement:
         bound=None,
         n=len(cells),
         n_days=max((gate["n_days"] for gate in judged), default=0),
-        words=_told("symbols of the whitelist, by their forecasts", said),
+        words=_told(what, said),
     )
 
 
@@ -259,7 +264,11 @@ def _told(what: str, verdicts: Mapping[str, Verdict]) -> str:
     found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
     passing = found.pop(Verdict.PASS)
     if len(passing) == len(verdicts):
-        return f"All {len(passing)} pass." if verdicts else "There is none to judge."
+        return (
+            ("The only one passes." if len(passing) == 1 else f"All {len(passing)} pass.")
+            if verdicts
+            else "There is none to judge."
+        )
     named = [f"{len(names)} {verdict.value}: {shorten(names)}" for verdict, names in found.items() if names]
     return f"Of {len(verdicts)} {what}, {'; '.join(named)}."
 

@@ -159,8 +159,10 @@ def proposal(swept: Swept, ranking: pl.DataFrame, choose_by: ChooseBy) -> dict[s
     (row,) = best
     chosen = next(combo for combo in swept.combos if combo.strategy.combo == row["combo"])
     measure = "mean Sharpe ratio with its neighbours on the grid" if choose_by.plateau else "Sharpe ratio"
+    qualified = ranking["proposable"].sum()
+    combos = "1 combo that qualifies" if qualified == 1 else f"{qualified} combos that qualify"
     why = (
-        f"the best {measure} ({row[merit]:.2f}) of {ranking['proposable'].sum()} combos that qualify, "
+        f"the best {measure} ({row[merit]:.2f}) of {combos}, "
         f"out of {ranking.height} tried here and {row['trials']} in all"
     )
     return {"combo": row["combo"], "params": _changes(swept.base, chosen), "why": why}

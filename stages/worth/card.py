@@ -3,8 +3,9 @@
 A line is one paragraph of whole sentences without line breaks; who shows it wraps it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from stages.errors import shorten
@@ -40,10 +41,16 @@ def _worth_it(worth: Document) -> tuple[str, str, str]:
     stop = "" if worth["rehearsal"] else "You may stop buying evidence."
     return (
         f"{_head(worth)} {whose} {did} {place}.",
-        f"{_advantage(worth, of_what=True)} ({_surely(worth, 1)}{asked}). Evidence {odds(worth['most_better'])}; "
+        f"{_advantage(worth, of_what=True)} ({_surely(worth, 1)}{asked}). Evidence {_evidence_then(worth)}; "
         f"{odds(worth['threshold'])} was needed, {_included(worth)} included.",
         _joined(_money(worth), _training(worth), stop),
     )
+
+
+def _evidence_then(worth: Document) -> str:
+    """The most evidence there was; also that of the day that decided, where an earlier day had brought enough."""
+    then = f" on an earlier day, {odds(worth['e_better'])} on this one"
+    return odds(worth["most_better"]) + then * bool(worth["e_better"] < worth["threshold"])
 
 
 def _not_worth_it(worth: Document) -> tuple[str, str, str]:
@@ -56,7 +63,8 @@ def _not_worth_it(worth: Document) -> tuple[str, str, str]:
         why = f"Nothing you would pay for: surely less than {_asked(worth)} better than what is free."
     against = "Evidence against a gain" if _in_money(worth) else f"Evidence against {_asked(worth)}"
     left = worth["planned_sessions"] - worth["sessions"]
-    saved = f"The {_sessions(left)} left of the plan{_calls(worth, left, '({})')} are saved." if left else ""
+    verb = "is" if left == 1 else "are"
+    saved = f"The {_sessions(left)} left of the plan{_calls(worth, left, '({})')} {verb} saved." if left else ""
     return (
         f"{_head(worth)} {why}",
         _joined(
@@ -104,7 +112,7 @@ def _head(worth: Document) -> str:
     sessions = _sessions(worth["sessions"])
     if worth["state"] == State.NOT_SHOWN:
         return f"{worth['state']} (plan ended, {sessions}{', ' + REHEARSAL if worth['rehearsal'] else ''})."
-    paid = REHEARSAL if worth["rehearsal"] else f"{worth['calls']:,} calls"
+    paid = REHEARSAL if worth["rehearsal"] else _counted(worth["calls"], "call")
     if worth["decided_on"] is None:
         return f"{worth['state']} ({sessions}, {paid})."
     day = date.fromisoformat(worth["decided_on"])
@@ -129,47 +137,58 @@ def _evidence_so_far(worth: Document) -> str:
 def _outlook(worth: Document, left: int) -> str:
     if worth["more_sessions"] is None:
         return f"The plan ends after {_sessions(left)} more{_calls(worth, left, '({})')}."
-    first, last = worth["more_sessions"]
+    (first, last), ahead, end = (
+        worth["more_sessions"],
+        "If it goes on like this:",
+        f"; the plan ends after {left} more.",
+    )
     if first is None:
-        return f"If it goes on like this: not before the plan ends, after {left} more{_calls(worth, left, '({})')}."
+        return f"{ahead} not before the plan ends, after {left} more{_calls(worth, left, '({})')}."
     if last is None:
-        return (
-            f"If it goes on like this: about {first} more sessions or longer{_calls(worth, first, '({} or more)')}; "
-            f"the plan ends after {left} more."
-        )
-    span = f"{first} to {last} more sessions" if first != last else f"{first} more session{'s' * (first != 1)}"
+        return f"{ahead} about {_sessions(first, 'more ')} or longer{_calls(worth, first, '({} or more)')}{end}"
+    span = f"{first} to {_sessions(last, 'more ')}" if first != last else _sessions(first, "more ")
     calls = f"({first * worth['calls_a_session']:,} to {{}})" if first != last else "({})"
-    return f"If it goes on like this: about {span}{_calls(worth, last, calls)}; the plan ends after {left} more."
+    return f"{ahead} about {span}{_calls(worth, last, calls)}{end}"
 
 
 def _money(worth: Document) -> str:
     money = worth["money"]
     if money is None or money["bp_a_call"] is None:
         return ""
-    price = "no price stated" if money["price_per_call"] is None else "before its price"
-    link = ", " if money["price_per_call"] is None else " "
-    span = _bounds(money["bp_interval"], "{:.1f}")
-    said = f"Money: {money['bp_a_call']:+.1f} bp a call{link}{price}, {GAINS[State(money['state'])]} ({span})."
+    span = _bounds(money["bp_interval"], "{:.1f}".format)
+    free = money["price_per_call"] is None
+    known = (
+        f", no price stated, {_gained(money)} ({span})." if free else f" before its price ({span}), {_gained(money)}."
+    )
+    said = f"Money: {_unsigned_zero(format(money['bp_a_call'], '+.1f'))} bp a call{known}"
     even, needed = money["break_even"], money["sessions_needed"]
     if even is not None and money["price_per_call"] is not None:
-        between = _bounds(money["break_even_interval"], "{:.3g}")
-        said += f" It breaks even at a price of {even:.3g} a call ({between}); yours is {money['price_per_call']:.3g}."
+        between = _bounds(money["break_even_interval"], _price)
+        price = _price(money["price_per_call"])
+        said += f" It breaks even at a price of {_price(even)} a call ({between}); yours is {price}."
     open_ = State(money["state"]) in {State.NOT_YET_KNOWN, State.NOT_SHOWN}
-    return said + (f" At this size an answer takes about {needed:,} sessions." if open_ and needed else "")
+    return said + (f" At this size an answer takes about {_sessions(needed)}." if open_ and needed else "")
+
+
+def _gained(money: Document) -> str:
+    """What is known of the gain, and whether an earlier day had to say it since the bounds do not."""
+    price = money["price_per_call"]
+    low, _ = money["bp_interval" if price is None else "break_even_interval"]
+    said = GAINS[State(money["state"])] + ("" if price is None else " after it")
+    is_bounded = low is not None and low > (price or 0.0)
+    return said if is_bounded or money["state"] != State.WORTH_IT else f"{said} by an earlier day"
 
 
 def _training(worth: Document) -> str:
     training = worth["training"]
     before, both = training["sessions_before"], training["sessions_before"] + training["sessions_after"]
-    if training["unseen"]:
+    if training["unseen"] or (training["trained_until"] is not None and not before):
         return ""
     if training["trained_until"] is None:
         return "Training days: unknown, it may have seen these."
-    if not before:
-        return ""
     return (
-        f"Training days: {before} of {both} sessions lie before the end of its training, {training['trained_until']}, "
-        "and count for nothing."
+        f"Training days: {before} of {_sessions(both)} lie before the end of its training, "
+        f"{training['trained_until']}, and count for nothing."
     )
 
 
@@ -181,7 +200,7 @@ def _free_mix(weights: Mapping[str, float]) -> str:
 
 def _advantage(worth: Document, decimals: int = 1, *, of_what: bool = False) -> str:
     if _in_money(worth):
-        return f"Gain {worth['estimate']:,.2f} a session after its price"
+        return f"Gain {_unsigned_zero(format(worth['estimate'], ',.2f'))} a session after its price"
     return f"Advantage {_percent(worth['estimate'], decimals)} %" + " of the loss" * of_what
 
 
@@ -191,16 +210,21 @@ def _surely(worth: Document, decimals: int) -> str:
 
 def _range(worth: Document, decimals: int) -> str:
     if _in_money(worth):
-        return _bounds(worth["interval"], "{:,.2f}")
+        return _bounds(worth["interval"], "{:,.2f}".format)
     in_percent = [None if end is None else 100 * end for end in worth["interval"]]
-    return _bounds(in_percent, f"{{:.{decimals}f}}", " %")
+    return _bounds(in_percent, f"{{:.{decimals}f}}".format, " %")
 
 
-def _bounds(ends: Sequence[float | None], form: str, unit: str = "") -> str:
-    low, high = (None if end is None else _unsigned_zero(form.format(end)) for end in ends)
+def _bounds(ends: Sequence[float | None], form: Callable[[float], str], unit: str = "") -> str:
+    low, high = (None if end is None else _unsigned_zero(form(end)) for end in ends)
     if low is None and high is None:
         return "no bound yet"
     return f"{low} to {high}{unit}" if low and high else f"at least {low}{unit}" if low else f"at most {high}{unit}"
+
+
+def _price(value: float) -> str:
+    """Three digits that count, and never a power of ten: 0.05, 63.1, 1,230."""
+    return f"{Decimal(f'{value:.3g}'):,f}"
 
 
 def _percent(share: float, decimals: int) -> str:
@@ -208,7 +232,7 @@ def _percent(share: float, decimals: int) -> str:
 
 
 def _unsigned_zero(text: str) -> str:
-    return text.removeprefix("-") if float(text.replace(",", "")) == 0.0 else text
+    return text.lstrip("+-") if float(text.replace(",", "")) == 0.0 else text
 
 
 def _asked(worth: Document) -> str:
@@ -220,13 +244,17 @@ def _included(worth: Document) -> str:
     return f"looks and {prior} earlier {'study' if prior == 1 else 'studies'}" if prior else "looks"
 
 
-def _sessions(many: int) -> str:
-    return f"{many} session" if many == 1 else f"{many} sessions"
+def _sessions(many: int, kind: str = "") -> str:
+    return _counted(many, f"{kind}session")
 
 
 def _calls(worth: Document, sessions: int, form: str) -> str:
     calls = sessions * worth["calls_a_session"]
-    return "" if worth["rehearsal"] else " " + form.format(f"{calls:,} call" + "s" * (calls != 1))
+    return "" if worth["rehearsal"] else " " + form.format(_counted(calls, "call"))
+
+
+def _counted(many: int, one: str) -> str:
+    return f"{many:,} {one}{'s' * (many != 1)}"
 
 
 def _in_money(worth: Document) -> bool:
@@ -239,7 +267,7 @@ def _joined(*sentences: str) -> str:
 
 def line(worth: Document) -> str:
     """The verdict so far in one line, for a step of `make study`."""
-    paid = REHEARSAL if worth["rehearsal"] else f"{worth['calls']:,} calls"
+    paid = REHEARSAL if worth["rehearsal"] else _counted(worth["calls"], "call")
     said = f"{_sessions(worth['sessions'])}, {paid}: {worth['state']}"
     if worth["estimate"] is None:
         return said

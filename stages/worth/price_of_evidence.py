@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.errors import shorten
 from stages.worth.evidence import Floats, running_means, scales, wealth
 from stages.worth.verdict import UNDECIDED, Terms, decide
 
@@ -104,7 +105,7 @@ def before_you_buy(setup: Setup, sds: Mapping[str, float], terms: Terms) -> list
     usual, *ends = (waits(sds[name], terms) for name in ("usual", "close", "far"))
     sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session
     head = (
-        f"Before you buy ({', '.join(setup.symbols)}, {setup.snapshots} snapshots, {setup.calls_a_session} calls a "
+        f"Before you buy ({shorten(setup.symbols)}, {setup.snapshots} snapshots, {setup.calls_a_session} calls a "
         f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, as "
         "persistence does from the best free forecast):"
     )

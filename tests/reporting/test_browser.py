@@ -3,10 +3,11 @@
 import shutil
 from itertools import pairwise
 
+import polars as pl
 import pytest
 
 from stages.reporting.page import render_page
-from tests.reporting.records import record
+from tests.reporting.records import ranking, record
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -72,6 +73,31 @@ def test_nothing_is_wider_than_the_screen(opened, viewport):
         "Math.max(...[...document.querySelectorAll('.chart svg')].map(s => s.getBoundingClientRect().right))"
     )
     assert widest <= viewport["width"]
+
+
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["desktop", "phone"])
+def test_no_word_of_a_figure_ends_behind_the_margin_of_the_page(opened, viewport):
+    cut = opened(viewport).evaluate(
+        """[...document.querySelectorAll('figure')].flatMap(figure => {
+          const right = figure.getBoundingClientRect().right + 16;
+          const words = [...figure.querySelectorAll('svg text')].filter(one => one.textContent.trim());
+          return words.filter(one => one.getBoundingClientRect().right > right).map(one => one.textContent);
+        })"""
+    )
+    assert cut == []
+
+
+def test_tiles_without_room_for_a_number_show_none(browser, tmp_path):
+    takes = [ranking().with_columns(pl.col("combo") + f"-{n}", s_take=pl.lit(n / 10)) for n in range(1, 11)]
+    many = pl.concat(takes)
+    path = tmp_path / "many.html"
+    path.write_text(render_page(record(ranking=many)), encoding="utf-8")
+    page = browser.new_page(viewport=WIDE)
+    page.goto(path.as_uri())
+    page.wait_for_function("document.documentElement.dataset.drawn")
+    numbers = page.locator("#figure-sweep-map svg .role-mark text[opacity='0']")
+    assert numbers.count() == many["sharpe"].count()
+    page.close()
 
 
 def test_figures_follow_the_width_of_the_window(opened):

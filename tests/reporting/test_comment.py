@@ -59,6 +59,8 @@ def test_each_metric_stands_with_both_values_and_their_difference():
     assert rows["rmae"] == ("0.95", "0.92", "\N{MINUS SIGN}0.03")
     assert rows["trades"] == ("60", "60", "\N{EN DASH}")
     assert rows["verdict"] == ("PASS", "SEALED", "changed")
+    hardly = {row.cells[0]: row.cells[1:] for row in metrics(change(metrics_after=AFTER | {"rmae": 0.95002})).rows}
+    assert hardly["rmae"][-1] == "0.00002"
 
 
 def test_a_sharpe_ratio_never_stands_without_its_error_and_the_trials_behind_it():

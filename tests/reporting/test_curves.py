@@ -75,6 +75,11 @@ def test_buy_and_hold_is_a_line_of_the_equity_and_a_number_of_its_words():
     assert "buy and hold" not in under.alt
 
 
+def test_a_figure_names_the_benchmark_only_where_it_draws_it():
+    named = [equity(record(benchmark=held)).figures[0].data for held in (HELD, HELD.clear())]
+    assert named == [("backtest/daily.parquet", "evaluate/benchmark.parquet"), ("backtest/daily.parquet",)]
+
+
 def test_the_page_says_by_how_many_symbols_the_portfolio_is_divided():
     shared = record(oos=oos() | {"trading": ["STRONG", "WEAK"]})
     assert any("divided by the 2 symbols that may trade (STRONG, WEAK)" in said for said in equity(shared).sentences)

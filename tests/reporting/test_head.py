@@ -43,6 +43,13 @@ def test_three_sentences_say_what_was_tested_what_came_out_and_what_to_do_next()
     assert "earned 77.7 bp after costs in 60 trades on the holdout" in told["Came out"]
 
 
+def test_a_symbol_with_a_horizon_of_its_own_is_named_with_it():
+    one, two, *others = record().symbols
+    rules = config()["rules"] | {"horizon_min": 1, "horizon_min_by_symbol": {two: 20}}
+    told = short(record(config=config() | {"rules": rules}))["Tested"]
+    assert f"the next 1 minute of {', '.join([one, *others])}, and the next 20 minutes of {two} better than" in told
+
+
 def test_what_came_out_of_a_sealed_run_tells_nothing_of_the_holdout():
     assert short(record())["Came out"].endswith("where it was chosen; the holdout is sealed.")
 
@@ -80,6 +87,13 @@ def test_on_an_artificial_market_the_next_step_is_bars_of_your_own():
 
 def test_before_the_holdout_begins_the_next_step_is_to_wait():
     assert "wait for the first sessions" in short(real(oos=oos() | {"held": {"all": 0}}))["Next"]
+
+
+def test_a_rule_that_loses_on_the_search_span_is_neither_praised_nor_sent_to_the_holdout():
+    losing = pl.DataFrame([{"span": "search", "symbol": "PORTFOLIO", **key_figures(-54.9, 14)}])
+    lost = record(portfolio=losing)
+    assert headline(lost).reason.startswith("The rule loses on the search span")
+    assert short(lost)["Next"].startswith("change the rule or the symbols before you open the holdout")
 
 
 def test_a_rule_without_a_trade_is_not_sent_to_the_holdout():

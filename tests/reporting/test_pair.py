@@ -12,7 +12,7 @@ from tests.reporting.records import config, opened_record, record
 
 CHROMIUM = shutil.which("chromium")
 TEN, FIVE = "ten minutes", "five minutes"
-DIFFERING = [("rules.horizon_min", 10, 5), ("rules.max_hold_min", None, 30)]
+DIFFERING = [("rules.horizon_min", 10, 5), ("rules.max_hold_min", None, 30), ("sweep.grid.method", ["cqr"], "(absent)")]
 
 
 def runs():
@@ -36,7 +36,11 @@ def test_params_come_first_with_both_values_and_a_missing_value_in_words():
     page = render_pair(runs(), DIFFERING)
     order = [page.index(f'id="{name}"') for name in ("params", "verdicts", "figures", "curves", "inputs")]
     assert order == sorted(order)
-    assert cells(params(runs(), DIFFERING)) == [("rules.horizon_min", "10", "5"), ("rules.max_hold_min", "none", "30")]
+    assert cells(params(runs(), DIFFERING)) == [
+        ("rules.horizon_min", "10", "5"),
+        ("rules.max_hold_min", "null", "30"),
+        ("sweep.grid.method", '["cqr"]', "(absent)"),
+    ]
 
 
 def test_runs_that_were_told_the_same_say_so():

@@ -8,7 +8,7 @@ from stages.reporting.compare import verdicts
 from stages.reporting.coverage import coverage
 from stages.reporting.gates import gates as gates_section
 from stages.reporting.skill import skill
-from tests.reporting.records import cells, gates, metrics, record
+from tests.reporting.records import cells, config, gates, metrics, record
 
 
 def scored(scope: str, **changes: object):
@@ -71,12 +71,36 @@ def test_bounds_are_drawn_where_any_level_has_them():
     assert "'high'" in str(figure.spec["layer"])
 
 
+def test_without_a_correction_no_session_is_said_to_be_left_out():
+    as_answered = record(config=config() | {"calibration": config()["calibration"] | {"method": "identity"}})
+    assert "It leaves every forecast as answered, and all are judged." in coverage(as_answered).sentences[0]
+    assert "so the first sessions stay as answered" in coverage(record()).sentences[0]
+
+
+def test_an_axis_is_named_also_where_nothing_has_bounds():
+    few = scored("cells", metrics={"rmae": {"calibrated": {"value": 0.9, "ci": None}}})
+    dots = skill(few).figures[0].spec["layer"][-1]
+    assert dots["encoding"]["x"]["title"] == "rMAE"
+
+
+def test_where_nothing_was_scored_a_sentence_stands_instead_of_empty_pictures():
+    nothing = scored("pooled", n=0)
+    for section in (skill(nothing), coverage(nothing)):
+        assert not section.figures
+        assert "was scored" in section.sentences[-1]
+
+
 def test_no_p_stands_on_the_page_as_nothing():
     document = deepcopy(metrics())
     for entry in document["pooled"]:
         entry["pit"]["calibrated"]["p_days"] = 0.0004
     notes = " ".join(figure.note for figure in coverage(record(metrics=document)).figures)
     assert "p < 0.001 that the unevenness" in notes
+
+    for entry in document["pooled"]:
+        entry["pit"]["calibrated"]["p_days"] = 0.9999
+    notes = " ".join(figure.note for figure in coverage(record(metrics=document)).figures)
+    assert "p > 0.999 that the unevenness" in notes
 
     unknown = deepcopy(metrics())
     for entry in unknown["pooled"]:

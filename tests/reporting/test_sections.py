@@ -54,6 +54,13 @@ def test_without_costs_there_is_no_break_even():
     assert break_even(cost_curve(("search",)).with_columns(cost_bp=pl.lit(0.0))) is None
 
 
+def test_trades_that_cost_nothing_are_not_called_no_trades():
+    free = cost_curve(("search",)).with_columns(cost_bp=pl.lit(0.0), net_bp=pl.col("gross_bp"))
+    assert costs(record(cost_curve=free)).sentences[-1] == (
+        "On the search span the trades cost nothing, so no multiple of the stated costs changes the result."
+    )
+
+
 def test_a_fan_opens_at_the_last_price_and_prices_its_quantiles_by_the_exponential():
     of_day = (pl.col("session") == SESSIONS[0], pl.col("snapshot_et") == "10:30")
     one = strategy_forecasts(record(), "STRONG").filter(*of_day)
@@ -188,7 +195,9 @@ def test_of_a_holdout_of_months_the_open_ones_are_shown_and_the_verdict_stays_se
     assert any(line.startswith("Forecasts traded on 2025-01, 10 min") for line in section.sentences)
     assert "2025-01" in {row.cells[0] for row in section.grids[0].rows}
     assert "holdout-equity" in {figure.name for figure in section.figures}
-    assert ("holdout", "sealed") in headline(partly).facts
+    assert ("holdout", "sealed but for 2025-01") in headline(partly).facts
+    assert "41 sessions, sealed but for 2025-01" in headline(partly).where
+    assert dict(headline(partly).in_short)["Came out"].endswith("the holdout is sealed but for 2025-01.")
 
 
 def test_a_holdout_that_has_not_begun_says_so_at_the_head_of_the_page():
@@ -337,6 +346,7 @@ def test_coverage_is_judged_by_its_distance_from_one_half_and_said_in_words():
         (-0.0351, "\N{MINUS SIGN}0.035"),
         (264.59, "264.6"),
         (1200.0, "1,200"),
+        (-0.0004, "0"),
         (None, "\N{EN DASH}"),
     ],
 )

@@ -45,6 +45,7 @@ def test_evidence_is_drawn_by_day_with_the_line_that_decides():
 
 def test_every_comparison_is_a_row_and_money_is_no_percentage():
     (table,) = worth(record()).grids
+    assert table.caption.endswith("money is in bp a session")
     rows = [row.cells for row in table.rows]
     assert len(rows) == len(VERDICT["cells"])
     assert rows[0][:2] == ("distribution", "verdict's own")

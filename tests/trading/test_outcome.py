@@ -82,6 +82,16 @@ def test_what_stands_for_all_controls_and_for_all_cells_by_hand():
     ]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [("PASS", "The only one passes."), ("FAIL", "Of 1 symbol of the whitelist, by its forecasts, 1 FAIL: STRONG.")],
+)
+def test_a_whitelist_of_one_symbol_is_no_plural(verdict, told):
+    found = {"cells": [cell("STRONG", verdict)]}
+    document = gates_document(outcome_of(strategy("STRONG")), found, CONTROLS, ranked("any"), gates())
+    assert document["gates"]["forecast"]["words"] == told
+
+
 def test_every_gate_that_is_named_is_required():
     names = {"controls", "forecast", "oos_sharpe", "hit_rate", "pnl_at_1p5x"}
     document = judged(WON)

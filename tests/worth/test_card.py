@@ -64,8 +64,8 @@ def test_worth_it():
         "forecast on AAPL, 20 min.",
         "Advantage 4.4 % of the loss (surely 0.3 to 8.9 %; you asked for 3 %). Evidence 28 to 1; 20 to 1 was needed, "
         "looks included.",
-        "Money: +0.8 bp a call before its price, not yet known (-1.9 to 3.5). Training days: unknown, it may have seen "
-        "these. You may stop buying evidence.",
+        "Money: +0.8 bp a call before its price (-1.9 to 3.5), not yet known after it. Training days: unknown, it may "
+        "have seen these. You may stop buying evidence.",
     )
 
 
@@ -157,8 +157,14 @@ def test_what_cost_nothing_is_called_a_rehearsal_and_speaks_of_no_calls():
     ("changes", "says"),
     [
         ({"price_per_call": None}, "Money: +0.8 bp a call, no price stated, not yet known (-1.9 to 3.5)."),
-        ({"state": "WORTH IT", "bp_interval": [0.1, None]}, "before its price, surely a gain (at least 0.1)."),
-        ({"state": "NOT WORTH IT", "bp_a_call": -0.04}, "Money: -0.0 bp a call before its price, surely no gain"),
+        ({"state": "WORTH IT", "bp_interval": [0.1, None], "break_even_interval": [0.02, None]},
+         "before its price (at least 0.1), surely a gain after it."),
+        ({"state": "WORTH IT", "bp_interval": [-1.6, 11.0], "price_per_call": None},
+         "no price stated, surely a gain by an earlier day (-1.6 to 11.0)."),
+        ({"state": "NOT WORTH IT", "bp_a_call": -0.04, "bp_interval": [-0.5, 0.4]},
+         "Money: 0.0 bp a call before its price (-0.5 to 0.4), surely no gain after it."),
+        ({"break_even": 1234.5, "break_even_interval": [-0.00001, 40000.0], "price_per_call": 1500.0},
+         "It breaks even at a price of 1,230 a call (-0.00001 to 40,000); yours is 1,500."),
         ({"break_even": 0.0123, "break_even_interval": [-0.01, 0.04]},
          "It breaks even at a price of 0.0123 a call (-0.01 to 0.04); yours is 0.01."),
         ({"sessions_needed": 1764}, "At this size an answer takes about 1,764 sessions."),
@@ -166,6 +172,18 @@ def test_what_cost_nothing_is_called_a_rehearsal_and_speaks_of_no_calls():
 )  # fmt: skip
 def test_money_is_told_beside_the_verdict(changes: dict[str, object], says: str):
     assert says in card(WORTH | {"money": WORTH["money"] | changes})[2]
+
+
+def test_evidence_of_an_earlier_day_is_told_with_that_of_the_day_that_decided():
+    _, said, _ = card(WORTH | {"most_better": 61.2, "e_better": 10.9, "interval": [-0.084, 0.938]})
+    assert "surely -8.4 to 93.8 %" in said
+    assert "Evidence 61 to 1 on an earlier day, 10 to 1 on this one; 20 to 1 was needed" in said
+
+
+def test_one_of_a_kind_is_no_plural():
+    assert "after 49 sessions, 1 call)." in card(WORTH | {"calls": 1})[0]
+    assert "The 1 session left of the plan (8 calls) is saved." in card(NOT_WORTH | {"planned_sessions": 87})[2]
+    assert "about 1 more session or longer" in card(OPEN | {"more_sessions": [1, None]})[1]
 
 
 def test_what_is_known_of_money_takes_no_more_sessions():
