@@ -243,11 +243,8 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
 def _forecast(cells: Mapping[str, Document]) -> Judgement:
     said = {symbol: Verdict(cell["verdict"]) for symbol, cell in cells.items()}
     judged = [gate for cell in cells.values() for gate in cell["gates"].values()]
-    what = (
-        "symbol of the whitelist, by its forecasts"
-        if len(cells) == 1
-        else "symbols of the whitelist, by their forecasts"
-    )
+    plural = len(cells) != 1
+    what = f"symbol{'s' * plural} of the whitelist, by {'their' if plural else 'its'} forecasts"
     return Judgement(
         verdict=next((verdict for verdict in BEST_FIRST if verdict in said.values()), Verdict.INCONCLUSIVE),
         value=float(sum(cell["eligible"] for cell in cells.values())),
@@ -263,12 +260,10 @@ def _told(what: str, verdicts: Mapping[str, Verdict]) -> str:
     """Only what does not pass is named, as in `Of 4 control forecasters, 1 FAIL: oracle`."""
     found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
     passing = found.pop(Verdict.PASS)
+    if not verdicts:
+        return "There is none to judge."
     if len(passing) == len(verdicts):
-        return (
-            ("The only one passes." if len(passing) == 1 else f"All {len(passing)} pass.")
-            if verdicts
-            else "There is none to judge."
-        )
+        return "The only one passes." if len(passing) == 1 else f"All {len(passing)} pass."
     named = [f"{len(names)} {verdict.value}: {shorten(names)}" for verdict, names in found.items() if names]
     return f"Of {len(verdicts)} {what}, {'; '.join(named)}."
 
