@@ -116,7 +116,7 @@ def _head(worth: Document) -> str:
     if worth["decided_on"] is None:
         return f"{worth['state']} ({sessions}, {paid})."
     day = date.fromisoformat(worth["decided_on"])
-    return f"{worth['state']} (decided {day.day} {day:%B}, after {sessions}, {paid})."
+    return f"{worth['state']} (decided {day.day} {day:%B} {day.year}, after {sessions}, {paid})."
 
 
 def _evidence_so_far(worth: Document) -> str:

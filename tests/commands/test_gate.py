@@ -40,7 +40,7 @@ def test_the_card_stands_below_the_gates_and_says_why_the_two_differ(project, ca
     with pytest.raises(GateNotMet):
         project.run("gate")
     said = capsys.readouterr().out
-    assert said.index("forecast") < said.index("WORTH IT (decided 12 March")
+    assert said.index("forecast") < said.index("WORTH IT (decided 12 March 2024")
     assert "The gates say FAIL because they ask another question" in said
     assert max(map(len, said.partition("WORTH IT")[2].splitlines())) <= 80
 
@@ -49,7 +49,7 @@ def test_a_pass_beside_a_forecaster_that_is_not_worth_its_price_is_explained(pro
     project.write_json("artifacts/evaluate/gates.json", {"verdict": "PASS", "holds": True, "gates": {}})
     project.write_json("artifacts/judge_worth/worth.json", NOT_WORTH)
     said = " ".join(project.run("gate").split())
-    assert "NOT WORTH IT (decided 3 May, after 86 sessions, 688 calls)" in said
+    assert "NOT WORTH IT (decided 3 May 2024, after 86 sessions, 688 calls)" in said
     assert "Worth asks whether a free one is as good." in said
     assert said.endswith("gate: PASS. The page is artifacts/report/index.html.")
 
@@ -57,4 +57,4 @@ def test_a_pass_beside_a_forecaster_that_is_not_worth_its_price_is_explained(pro
 def test_worth_shows_the_card_alone_and_ends_well_in_every_state(project):
     project.write_json("artifacts/judge_worth/worth.json", NOT_WORTH)
     said = " ".join(project.run("worth").split())
-    assert said.startswith("NOT WORTH IT (decided 3 May, after 86 sessions, 688 calls). Nothing you would pay for")
+    assert said.startswith("NOT WORTH IT (decided 3 May 2024, after 86 sessions, 688 calls). Nothing you would pay for")

@@ -60,7 +60,7 @@ ENDED = WORTH | {
 
 def test_worth_it():
     assert card(WORTH) == (
-        "WORTH IT (decided 12 March, after 49 sessions, 392 calls). TimeGPT's distributions beat the best free "
+        "WORTH IT (decided 12 March 2024, after 49 sessions, 392 calls). TimeGPT's distributions beat the best free "
         "forecast on AAPL, 20 min.",
         "Advantage 4.4 % of the loss (surely 0.3 to 8.9 %; you asked for 3 %). Evidence 28 to 1; 20 to 1 was needed, "
         "looks included.",
@@ -71,8 +71,8 @@ def test_worth_it():
 
 def test_not_worth_it():
     assert card(NOT_WORTH) == (
-        "NOT WORTH IT (decided 3 May, after 86 sessions, 688 calls). Nothing you would pay for: surely less than 3 % "
-        "better than what is free.",
+        "NOT WORTH IT (decided 3 May 2024, after 86 sessions, 688 calls). Nothing you would pay for: surely less than "
+        "3 % better than what is free.",
         "Advantage 0.82 % (-0.93 to 2.97 %). Evidence against 3 %: 22 to 1. The free forecast is 61 % har, "
         "39 % ewma_fhs.",
         "Stop buying. The 34 sessions left of the plan (272 calls) are saved.",
