@@ -145,9 +145,14 @@ def test_days_of_a_longer_record_begin_with_those_of_a_shorter_one():
     assert part.equals(whole.head(11))
 
 
-def test_losses_that_are_computed_wrongly_are_noticed(monkeypatch):
+@pytest.mark.parametrize("wrong", ["", "_free"])
+def test_losses_that_are_computed_wrongly_are_noticed_on_either_side(wrong, monkeypatch):
     right = day_values_module._loss
-    monkeypatch.setattr(day_values_module, "_loss", lambda kind, y, side: 3.0 * right(kind, y, side))
+
+    def thrice(kind, y, side):
+        return right(kind, y, side) * (3.0 if side.endswith("_free") == bool(wrong) else 1.0)
+
+    monkeypatch.setattr(day_values_module, "_loss", thrice)
     with pytest.raises(
         DataContractError, match=r"^A 2024-01-01 .* shape_calibrated is larger than the forecasts' disagreement allows"
     ):
