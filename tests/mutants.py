@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 QUICK = "not (torture or scale or journey or browser or pipeline)"
 SIDE_BY_SIDE = 2
-LIMIT_SEC = 600.0
+LIMIT_SEC = 300.0  # a fault after which a test never ends counts as noticed
 USAGE_ERROR = 4  # of pytest
 STAMPS = count(2_000_000_000)  # a time of change for each file written: Python's and numba's caches go by it
 
