@@ -136,10 +136,9 @@ def adopt(what: str | None = None) -> None:
     before = compose()
     if what:
         refuse_to_discard()
-    is_experiment = bool(applied_experiment())
-    if is_experiment and (older := set_back()):
-        raise ConfigurationError(f"{older}; then `make adopt` again.")
-    if is_experiment:
+    if applied_experiment():
+        if older := set_back():
+            raise ConfigurationError(f"{older}; then `make adopt` again.")
         changed = keep(_with_counts(present() or {}, before))
     else:
         changed = state(_adopted(before, PROPOSALS[what or "rule"]))

@@ -18,7 +18,7 @@ from stages.configuration.compose import compose, next_params
 from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 from stages.io.settings import read_params
-from stages.paid.batches import rate
+from stages.paid.batches import one_per
 from stages.paid.budget_report import calls_of, days_of, runs_of
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
@@ -81,7 +81,7 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  answered here      {one.local:>7}")
     print(f"  on the remote      {one.remote:>7}")
     print(f"  to buy             {one.missing:>7}")
-    each = rate(one.batches)
+    each = one_per(one.batches)
     print(f"  requests           {one.requests:>7}  {each}" + (", one for the model's facts" * one.facts))
     if (packed := one.packed_requests) is not None:
         print(f"  requests, packed   {packed:>7}  with api.pack=snapshots, after `make prove-independence`")

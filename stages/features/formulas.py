@@ -24,7 +24,7 @@ import polars as pl
 from stages.features.minutes import M, trailing_mean, trailing_sum
 from stages.params.features import FeaturesParams
 from stages.sessions.calendar import FULL_SESSION_MIN
-from stages.sessions.rolling import medians_before
+from stages.sessions.rolling import median, windows_before
 
 Builder = Callable[[FeaturesParams], pl.Expr]
 
@@ -103,8 +103,8 @@ def with_usual_volume(
     usual = np.full_like(by_minute, np.nan)
     for first, last in pairwise([0, *np.unique(n_bars)]):
         long = n_bars >= last
-        minutes = by_minute[long, first:last]
-        usual[long, first:last] = medians_before(minutes, is_usable[long], sessions, max(1, sessions // 2))
+        windows, before = windows_before(by_minute[long, first:last], is_usable[long], sessions)
+        usual[long, first:last] = median(windows, at_least=max(1, sessions // 2))[before]
     return frame.with_columns(usual_log_volume=pl.Series(usual.ravel()[place], nan_to_null=True))
 
 

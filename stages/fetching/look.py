@@ -87,7 +87,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
         layout = layout.without_symbol()  # with one path, the part that looked like a symbol is a plain word
         source = source_of(layout.template)
     if symbols and form is None and source.many_in_a_file and not (column or wide):
-        _demand_one_symbol(folder.names, symbols)
+        _require_one_symbol(folder.names, symbols)
     found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
     whose = None if source.many_in_a_file else found[0]
     files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
@@ -181,7 +181,7 @@ def _dialect(
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
     else:
         rows = _rows_of(name, content)
-    _demand_columns(name, rows.columns, stated)
+    _require_columns(name, rows.columns, stated)
     columns = columns_of(rows.rename({theirs: ours for theirs, ours in stated.items() if theirs in rows}))
     found = columns.aliases
     if facts.get("csv") and facts["csv"]["columns"]:  # without a header we name the columns
@@ -208,7 +208,7 @@ def _dialect(
     return facts, rows, {key: why for key, why in evidence.items() if why}, columns.symbols
 
 
-def _demand_one_symbol(names: Collection[str], symbols: Sequence[str]) -> None:
+def _require_one_symbol(names: Collection[str], symbols: Sequence[str]) -> None:
     """Raise where none of the stated symbols stands in the files' names, but several others do."""
     others = layout_of([*names]).symbols
     if len(others) > 1:
@@ -218,7 +218,7 @@ def _demand_one_symbol(names: Collection[str], symbols: Sequence[str]) -> None:
         )
 
 
-def _demand_columns(name: str, columns: Sequence[str], stated: Mapping[str, str]) -> None:
+def _require_columns(name: str, columns: Sequence[str], stated: Mapping[str, str]) -> None:
     """Raise where a stated alias fits no column, or a column that has our name already."""
     for theirs, ours in stated.items():
         if SYMBOL not in theirs and theirs not in columns:

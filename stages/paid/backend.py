@@ -23,7 +23,7 @@ from stages.paid.batch_invariance import (
     require_invariance,
     require_packable,
 )
-from stages.paid.batches import Batch, packed, per_snapshot, rate
+from stages.paid.batches import Batch, one_per, packed, per_snapshot
 from stages.paid.checks import require_finite, require_not_late, require_not_refused, require_sendable
 from stages.paid.context import Counts, PurchaseContext
 from stages.paid.limits import amount
@@ -235,7 +235,7 @@ class PaidBackend:
         return (
             f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
             f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
-            f"{len(batches)} requests, {rate(batches)}: run `make plan`, then set api=online, or narrow "
+            f"{len(batches)} requests, {one_per(batches)}: run `make plan`, then set api=online, or narrow "
             f"requests.first_session and requests.last_session. {longer}".rstrip()
         )
 

@@ -65,7 +65,7 @@ def joint_options(question: Question) -> list[str]:
     return [name for name in JOINT_OPTIONS if question.options.get(name)]
 
 
-def rate(batches: Sequence[Batch]) -> str:
+def one_per(batches: Sequence[Batch]) -> str:
     """How many questions a request holds, in words."""
     joint = [name for batch in batches[:1] for name in joint_options(batch.questions[0])]
     return f"one per question, since forecaster.{joint[0]} is set" if joint else "one per snapshot"

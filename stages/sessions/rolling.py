@@ -32,27 +32,3 @@ def median(values: Floats, at_least: int = 1) -> Floats:
         return np.take_along_axis(ordered, rank[..., None], axis=-1)[..., 0]
 
     return np.where(count >= at_least, (at((count - 1) // 2) + at(count // 2)) / 2, np.nan)
-
-
-def medians_before(table: Floats, usable: NDArray[np.bool_], count: int, at_least: int) -> Floats:
-    """`median` of the window of `windows_before` of each session.
-
-    Windows that follow each other differ in one session: what two of them share is sorted once.
-    """
-    count = min(count, max(1, int(usable.sum())))
-    none = np.full((count + 1, *table.shape[1:]), np.nan)
-    past = np.concatenate([none, table[usable], none[:1]])
-    seen, past = np.cumsum(~np.isnan(past), axis=0), past[1:]
-    numbers = seen[count:] - seen[:-count]
-    shared = sliding_window_view(past, count + 1, axis=0)[::2].copy()
-    shared[..., [0, -1]] = np.nan
-    shared.sort()  # NaN last
-    medians = np.empty((2 * len(shared), *table.shape[1:]))
-    for turn, own in enumerate((past[:-count:2], past[count::2])):  # the oldest of the first, the newest of the second
-        known = numbers[turn::2][: len(own)]
-        ranks = [(known - 1) // 2 + step for step in (-1, 0, 1)]
-        below, at, above = (np.take_along_axis(shared, rank[..., None], axis=-1)[..., 0] for rank in ranks)
-        lower, upper = np.fmax(below, np.fmin(at, own)), np.fmax(at, np.fmin(above, own))
-        middle = (lower + np.where(known % 2, lower, upper)) / 2
-        medians[turn::2] = np.where(known >= at_least, middle, np.nan)
-    return medians[np.cumsum(usable) - usable]

@@ -13,7 +13,7 @@ import yaml
 from stages.forecasting.backend import Asked
 from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
-from stages.paid.batches import rate
+from stages.paid.batches import one_per
 from stages.paid.model_facts import path_of_facts
 from stages.paid.pricing import fitting, paid_span, price, some_of
 from stages.paid.records import path_of
@@ -48,7 +48,7 @@ def test_an_empty_store_misses_everything_and_the_models_facts(tmp_path: Path):
 def test_no_packed_price_is_told_of_questions_that_are_never_packed(changes: dict[str, Any], tmp_path: Path):
     one = priced([asked("AAA", number, **changes) for number in range(3)], AnswerStore(LocalStore(tmp_path), None))
     assert (one.requests, one.packed_requests) == (4, None)
-    assert ("one per question" in rate(one.batches)) == ("options" in changes)
+    assert ("one per question" in one_per(one.batches)) == ("options" in changes)
 
 
 def test_the_models_facts_are_paid_for_once_and_only_with_a_question(contexts: ContextFactory, server: TimeGPTServer):

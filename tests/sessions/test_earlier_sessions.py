@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.sessions.rolling import median, medians_before, windows_before
+from stages.sessions.rolling import median, windows_before
 
 NAN = float("nan")
 
@@ -45,12 +45,3 @@ def test_the_median_is_that_of_the_standard_library(rows: list[list[float]], at_
         numbers = [value for value in row if value == value]  # noqa: PLR0124
         expected = by_the_book(numbers) if len(numbers) >= at_least else NAN
         assert found == pytest.approx(expected, nan_ok=True)
-
-
-@given(TABLES, st.data(), st.integers(1, 9), st.integers(1, 4))
-@settings(max_examples=100, deadline=None)
-def test_medians_before_are_those_of_the_windows_before(rows, data, count, at_least) -> None:
-    table = np.array(rows)
-    usable = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))))
-    windows, before = windows_before(table, usable, count)
-    np.testing.assert_array_equal(medians_before(table, usable, count, at_least), median(windows, at_least)[before])
