@@ -1,4 +1,4 @@
-"""Two runs side by side: which params differ, then verdicts, key figures, and curves on one axis."""
+"""Two runs side by side: which params differ, then verdicts, worth, key figures, and curves on one axis."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ from stages.reporting.elements import Section, count, grid, in_order, number, pr
 from stages.reporting.page import templates, vega
 from stages.reporting.record import Record
 from stages.reporting.verdict import GATES, headline
+from stages.reporting.worth import both_worth
 from stages.tables.trades import PORTFOLIO
 from stages.trading.daily import with_curves
 
@@ -40,7 +41,7 @@ FIGURES = {
 
 def render_pair(runs: Runs, differing: Differing) -> str:
     """One self-contained page; `differing` are the keys of params whose values differ, with both values."""
-    sections = [params(runs, differing), verdicts(runs), figures(runs), curves(runs), inputs(runs)]
+    sections = [params(runs, differing), verdicts(runs), both_worth(runs), figures(runs), curves(runs), inputs(runs)]
     return (
         templates()
         .get_template("compare.html.j2")

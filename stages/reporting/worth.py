@@ -1,4 +1,4 @@
-"""Section "Worth paying?": the buyer's verdict, the evidence by day, and what stands beside it."""
+"""Section "Worth paying?": the buyer's verdict, the evidence by day, and what stands beside it; or that of two runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +24,11 @@ KINDS = {
     State.NOT_SHOWN: "INCONCLUSIVE",
 }
 QUESTIONS = {"shape": "distribution", "direction": "median", "money": "money"}
+MEASURED = ("advantage", "interval", "better", "too small")
+OTHER_STUDY = (
+    "The runs are two studies: to take the better one is a choice made after a look. `make trials` counts studies of "
+    "one source and forecaster (worth.prior_studies)."
+)
 CELLS = {"primary": "verdict's own", "raw": "as answered"}
 
 
@@ -50,6 +55,21 @@ def worth(record: Record) -> Section:
     return Section(
         "worth", "Worth paying?", tuple(_beside(record, verdict)), _figures(record, verdict), (_cells(record, verdict),)
     )
+
+
+def both_worth(runs: Mapping[str, Record]) -> Section:
+    """The buyer's verdict of each run in a line; a run that is older than it has none."""
+    judged = {name: record.worth for name, record in runs.items()}
+    studies = dict.fromkeys(one["study_id"] for one in judged.values() if one)
+    said = () if len(studies) < 2 else (OTHER_STUDY,)
+    titles = ("run", "verdict", "asked", "sessions", *MEASURED)
+    lines = [
+        (name, one["state"], one["model"], one["sessions"], *_measured(one, one["decide_by"]))
+        if one
+        else (name, *[None] * (len(titles) - 1))
+        for name, one in judged.items()
+    ]
+    return Section("worth", "Worth paying?", said, grids=(grid("The buyer's verdict", titles, lines),))
 
 
 def _beside(record: Record, verdict: Document) -> list[str]:
@@ -109,26 +129,22 @@ def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
 
 def _cells(record: Record, verdict: Mapping[str, Any]) -> Grid:
     unit = "bp" if record.config["worth"].get("notional") is None else "the currency of worth.notional"
-    titles = (
-        "question",
-        "compared",
-        "sessions",
-        "advantage",
-        "interval",
-        "better",
-        "too small",
-        "holds with the others",
-    )
+    titles = ("question", "compared", "sessions", *MEASURED, "holds with the others")
     caption = "Every comparison with the free forecasts; only the first of its question decides"
     return grid(f"{caption}; money is in {unit} a session", titles, map(_line, verdict["cells"]))
 
 
 def _line(cell: Mapping[str, Any]) -> tuple[Any, ...]:
-    scale, unit = (1.0, "") if cell["question"] == "money" else (100.0, " %")
-    low, high = (None if end is None else measure(round(end * scale, 2)) for end in cell["interval"])
-    estimate = None if cell["estimate"] is None else f"{measure(round(cell['estimate'] * scale, 2))}{unit}"
-    between = None if (low, high) == (None, None) else f"{low or '…'} to {high or '…'}"
-    evidence = [None if cell[name] is None else odds(cell[name]) for name in ("e_better", "e_small")]
     name, _, value = cell["cell"].partition("=")
     compared = CELLS.get(name) or {"horizon": f"{value} min", "symbol": value, "free": f"against {value}"}[name]
-    return (QUESTIONS[cell["question"]], compared, cell["sessions"], estimate, between, *evidence, cell["holds"])
+    question = cell["question"]
+    return (QUESTIONS[question], compared, cell["sessions"], *_measured(cell, question), cell["holds"])
+
+
+def _measured(one: Mapping[str, Any], question: str) -> tuple[str | None, ...]:
+    """The columns `MEASURED` of one comparison: the advantage, its interval, and the evidence either way."""
+    scale, unit = (1.0, "") if question == "money" else (100.0, " %")
+    low, high = (None if end is None else measure(round(end * scale, 2)) for end in one["interval"])
+    estimate = None if one["estimate"] is None else f"{measure(round(one['estimate'] * scale, 2))}{unit}"
+    between = None if (low, high) == (None, None) else f"{low or '…'} to {high or '…'}"
+    return (estimate, between, *(None if one[name] is None else odds(one[name]) for name in ("e_better", "e_small")))

@@ -34,7 +34,7 @@ def values_of(figure: Figure) -> list[dict]:
 
 def test_params_come_first_with_both_values_and_a_missing_value_in_words():
     page = render_pair(runs(), DIFFERING)
-    order = [page.index(f'id="{name}"') for name in ("params", "verdicts", "figures", "curves", "inputs")]
+    order = [page.index(f'id="{name}"') for name in ("params", "verdicts", "worth", "figures", "curves", "inputs")]
     assert order == sorted(order)
     assert cells(params(runs(), DIFFERING)) == [
         ("rules.horizon_min", "10", "5"),

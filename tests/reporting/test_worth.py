@@ -2,9 +2,10 @@
 
 import polars as pl
 
+from stages.reporting.elements import MISSING
 from stages.reporting.page import render_page
-from stages.reporting.worth import card_of, worth
-from stages.worth.card import card
+from stages.reporting.worth import OTHER_STUDY, both_worth, card_of, worth
+from stages.worth.card import card, odds
 from tests.reporting.records import record, sealed_page, sealed_report
 from tests.worth.studies import judged
 
@@ -74,3 +75,16 @@ def test_a_run_from_before_this_verdict_has_a_page_without_it():
     page = render_page(old)
     assert 'id="worth"' not in page
     assert 'id="gates"' in page
+
+
+def test_of_two_runs_each_verdict_is_a_line_and_other_studies_are_told_to_be_a_choice():
+    another = verdict_with(study_id="w00000000000", state="NOT SHOWN", estimate=None, interval=[None, 0.01])
+    section = both_worth({"one": record(), "two": record(worth=another), "early": record(worth=None)})
+    one, two, early = (row.cells for row in section.grids[0].rows)
+    assert one[:4] == ("one", "WORTH IT", VERDICT["model"], str(VERDICT["sessions"]))
+    assert one[4].startswith(f"{100 * VERDICT['estimate']:.2f}".rstrip("0"))
+    assert one[6:] == (odds(VERDICT["e_better"]), odds(VERDICT["e_small"]))
+    assert (two[1], two[4], two[5]) == ("NOT SHOWN", MISSING, "… to 1")
+    assert early == ("early", *[MISSING] * 7)
+    assert section.sentences == (OTHER_STUDY,)
+    assert both_worth({"one": record(), "same": record()}).sentences == ()
