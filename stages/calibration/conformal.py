@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 LEVEL_PERCENT = np.array([5, 25, 75, 95])[:, None]
 COVERAGE_PERCENT = np.array([90, 50, 50, 90])[:, None]
 SIDE_PERCENT = np.array([95, 75, 75, 95])[:, None]
+SCORE_DECIMALS = 6  # of a score beside a stated grid
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,12 @@ def as_picked(picked: Floats, grid: tuple[float, ...]) -> Floats:
 
 
 def next_on_grid(picked: Floats, grid: tuple[float, ...]) -> Floats:
-    """The smallest value of the grid that is at least the picked score; the largest if none is."""
+    """The smallest value of the grid that is at least the picked score; the largest if none is.
+
+    Scores count to a millionth: an outcome exactly on a quantile, which is rounded, needs no more.
+    """
     values = np.sort(np.array(grid))
-    return values[np.minimum(np.searchsorted(values, picked), len(values) - 1)]
+    return values[np.minimum(np.searchsorted(values, np.round(picked, SCORE_DECIMALS)), len(values) - 1)]
 
 
 def distance_outside(q: Floats, y: Floats, u: Floats) -> Floats:

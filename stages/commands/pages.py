@@ -20,7 +20,7 @@ from stages.io.dvc_internals import commit_of
 from stages.io.files import write_text
 from stages.io.run_record import read_record
 from stages.io.settings import PARAMS, parse_yaml, read_params
-from stages.io.workspace import git
+from stages.io.workspace import git, is_shallow
 from stages.paid.budget_report import calls_of, runs_of
 from stages.paid.door import ledger_anywhere
 from stages.params.api import ApiParams
@@ -96,7 +96,7 @@ def panels(record: Record) -> list[Section]:
     return [
         spend(runs_of(objects), calls_of(objects)),
         trials(log.entries(), (source, study), luck),
-        openings(source, openings_of(source)),
+        openings(source, openings_of(source), shallow=is_shallow()),
         revisions(source, relisted(source)),
     ]
 

@@ -65,12 +65,16 @@ def trials(entries: Iterable[Entry], family: tuple[str, str], luck: Document | N
     return Section("trials", "Trials and luck", tuple(sentences), grids=tuple(tables))
 
 
-def openings(source: str, found: Mapping[str, str]) -> Section:
-    """For whom this source's holdout, or a month of it, was ever opened, and where that is on record."""
+def openings(source: str, found: Mapping[str, str], *, shallow: bool = False) -> Section:
+    """For whom this source's holdout, or a month of it, was ever opened, and where that is on record.
+
+    A `shallow` clone knows only the newest commits.
+    """
     strategies = {opening.split()[0] for opening in found}
     sentences = (
         f"The holdout of source {source} was opened for {count(len(strategies), 'strategy', 'strategies')}, as far as "
         "git and the trial log know. Each opening makes it a little less of a holdout.",
+        *(("This clone is shallow and lacks earlier commits, so there may be more.",) if shallow else ()),
     )
     table = grid("Openings on the record", ("strategy", "where"), list(found.items()))
     return Section("openings", "Openings of the holdout", sentences, grids=(table,) if found else ())

@@ -17,6 +17,7 @@ from stages.configuration.edit_conf import state
 from stages.errors import ConfigurationError, GateNotMet, shorten
 from stages.io.files import read_json
 from stages.io.settings import read_params
+from stages.io.workspace import require_whole_history
 from stages.params.api import ApiParams
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
@@ -148,6 +149,7 @@ OOS = Path("artifacts/evaluate/oos.json")
 
 def open_holdout(month: str | None = None) -> None:
     """params, manifest and the last verdict -> split.open_holdout in conf/ and params.yaml."""
+    require_whole_history()
     refuse_to_discard()
     document = compose()
     require_evidence("evaluate", params=document)

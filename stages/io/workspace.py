@@ -35,6 +35,20 @@ def git(*arguments: str) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
+def is_shallow() -> bool:
+    """Whether this clone holds only the newest commits."""
+    return git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def require_whole_history() -> None:
+    """*Errors*: `ConfigurationError` in a shallow clone, where what earlier commits recorded would seem never to be."""
+    if is_shallow():
+        raise ConfigurationError(
+            "this clone holds only the newest commits (a shallow clone), and earlier ones record runs and openings of "
+            "the holdout: `git fetch --unshallow` brings them, then this command again."
+        )
+
+
 @dataclass(frozen=True)
 class Remote:
     """DVC's default remote: its name, address and the options that `dvc remote modify` set."""

@@ -4,8 +4,8 @@ A stage that DVC restores from its run-cache does not run, so it logs no trial. 
 says where each table is in DVC's cache, and the params.yaml of the same commit says what was judged. So entries of an
 older log can be read under the present names of their variants and strategies.
 
-*Errors*: `ConfigurationError` (exit 5) when there is no such run, when its files are not available, or when they are
-not those of its dvc.lock. Missing tables raise nothing: they are counted.
+*Errors*: `ConfigurationError` (exit 5) when there is no such run, when its files are not available, when they are not
+those of its dvc.lock, or in a shallow clone. Missing tables raise nothing: they are counted.
 """
 
 import csv
@@ -19,7 +19,7 @@ from typing import Any
 from stages.io.content import LOCK, file_hash
 from stages.io.dvc_internals import copy_from_run
 from stages.io.settings import PARAMS, read_params, sections_in
-from stages.io.workspace import cached, git
+from stages.io.workspace import cached, git, require_whole_history
 from stages.params.api import ApiParams
 from stages.runs.evidence import STUDY, Run, parse_run, read_run, require_fetched
 from stages.runs.trial_log import open_log
@@ -79,6 +79,7 @@ def log_present_run() -> None:
 
 def recorded_runs() -> Iterator[Run]:
     """Every different run of this pipeline that a commit of any branch, tag or experiment records, oldest first."""
+    require_whole_history()
     seen = set()
     for commit in reversed(git("rev-list", "--all", "--full-history", "--", str(LOCK)).split()):
         listed = git("ls-tree", commit, "--", str(PARAMS), str(LOCK)).splitlines()

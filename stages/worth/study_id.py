@@ -1,9 +1,10 @@
 """The study's id: a short hash of everything that was decided before the first day of evidence.
 
 The id covers the params of `source`, `universe`, `requests`, `forecaster`, `calibration` and `worth`, where money
-decides also of `rules` and `costs`, in canonical form (`params/canonical.py`). Left out is what may change while a
-study grows: its last session, the end of the record, the plan, the planned deviation, prices, and the count of other
-studies. Its first session is covered: to begin elsewhere after a look is a choice of days.
+decides also of `rules` and `costs`, in canonical form (`params/canonical.py`). It covers `rules.history_days` where
+another than the first of `requests.history_days` is judged: its answers are other ones. Left out is what may change
+while a study grows: its last session, the end of the record, the plan, the planned deviation, prices, and the count of
+other studies. Its first session is covered: to begin elsewhere after a look is a choice of days.
 
 Another id is another study, whose evidence begins at 1. So whoever changes the question after a look raises
 `worth.prior_studies`, and with it the evidence that is needed.
@@ -40,4 +41,7 @@ def study_id(params: Mapping[str, Any]) -> str:
     }
     if kept["worth"]["horizon_min"] is None:
         kept["worth"]["horizon_min"] = params["rules"]["horizon_min"]
+    judged = params["rules"]["history_days"]
+    if judged != params["requests"]["history_days"][0]:
+        kept["worth"]["history_days"] = judged
     return "w" + digest(canonical(kept), HEX_DIGITS)

@@ -179,6 +179,13 @@ def test_widen_takes_the_next_value_on_its_grid():
     assert levels(row)[1:4] == [-1.2, 0, 1.2]
 
 
+@pytest.mark.parametrize("y", [1.1, 1.1 + 4e-7])
+def test_an_outcome_exactly_on_a_value_of_the_grid_needs_no_more(y):
+    row = last_row(daily([y] * 9 + [0.0]), "widen", widen_grid=(0.5, 0.0, 0.1, 0.2))
+
+    assert levels(row)[1:4] == [-1.1, 0, 1.1]
+
+
 def test_offsets_of_widen_at_the_end_of_its_grid_are_counted():
     # Nine outcomes before each row: half of them and 90 % are reached within the grid, until the outcome of 9 bp makes
     # 90 % ask for 9 / 2 - 1 = 3.5 on the last two days.

@@ -47,6 +47,10 @@ class Project:
         self.git("commit", "-q", "--allow-empty", "-m", "a state")
         return self.git("rev-parse", "HEAD").strip()[:10]
 
+    def make_shallow(self) -> None:
+        """Cut the history off before the last commit, as `git clone --depth 1` does."""
+        (self.path / ".git/shallow").write_text(self.git("rev-parse", "HEAD"))
+
     def params(self) -> dict[str, Any]:
         return yaml.safe_load(self.text("params.yaml"))
 

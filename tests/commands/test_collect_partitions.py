@@ -117,6 +117,14 @@ def test_nothing_is_garbage_while_a_recorded_manifest_is_out_of_reach(project, b
     assert len(there()) == 1
 
 
+def test_nothing_is_garbage_in_a_clone_that_lacks_earlier_commits(project, three):
+    project.commit()
+    project.make_shallow()
+    with pytest.raises(ConfigurationError, match=r"shallow clone.*`git fetch --unshallow`"):
+        project.run("collect-partitions", "--delete")
+    assert len(there()) == 3
+
+
 def test_without_a_bucket_dvc_collects(project):
     with pytest.raises(ConfigurationError, match=r"storage\.root is null: .*`dvc gc`"):
         project.run("collect-partitions")

@@ -80,6 +80,20 @@ def test_an_opening_on_a_branch_that_took_it_back_before_it_was_merged_counts(pr
     assert f"before this one: 1. Strategies: {first} (commit {opened})" in project.run("open-holdout")
 
 
+@pytest.mark.parametrize("command", ["open-holdout", "trials"])
+def test_a_clone_that_lacks_earlier_commits_counts_no_openings_and_no_trials(project, command):
+    judge(project)
+    project.run("open-holdout")
+    project.commit()
+    project.edit("conf/rules/default.yaml", "k_sigma: 0.5", "k_sigma: 0.75")
+    project.run("params")
+    judge(project)
+    project.commit()
+    project.make_shallow()
+    with pytest.raises(ConfigurationError, match=r"shallow clone.*`git fetch --unshallow`"):
+        project.run(command)
+
+
 def test_openings_of_another_source_do_not_count(project):
     judge(project)
     project.run("open-holdout")

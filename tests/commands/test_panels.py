@@ -56,6 +56,11 @@ def test_every_opening_says_where_it_is_on_record():
     assert [row.cells for row in section.grids[0].rows] == [("s1", "commit abc"), ("s2", "trial log")]
 
 
+def test_a_clone_that_lacks_earlier_commits_says_so_beside_its_openings():
+    assert "may be more" not in " ".join(openings("bars", {"s1": "commit abc"}).sentences)
+    assert "may be more" in " ".join(openings("bars", {"s1": "commit abc"}, shallow=True).sentences)
+
+
 def test_months_that_one_strategy_opened_are_openings_of_one_strategy():
     section = openings("bars", {"s1 for 2025-02": "commit abc", "s1 for 2025-03": "trial log"})
     assert section.sentences[0].startswith("The holdout of source bars was opened for 1 strategy")

@@ -62,6 +62,12 @@ def test_another_question_is_another_study(change):
     assert id_of(change) != id_of()
 
 
+def test_the_answers_of_another_history_are_another_study():
+    asked = ("requests", "history_days", [40, 10])
+    assert id_of(asked, ("rules", "history_days", 40)) == id_of(asked)
+    assert id_of(asked, ("rules", "history_days", 10)) != id_of(asked)
+
+
 def test_another_program_is_another_study_only_where_it_is_a_candidate():
     version, candidates = ("forecaster", "files_sha256", "0" * 64), ("worth", "candidates", ["har", "command"])
     assert id_of(version) == id_of()
