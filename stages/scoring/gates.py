@@ -20,8 +20,9 @@ import numpy as np
 from scipy.special import bdtr, ndtr, ndtri
 
 from stages.params.gates import Fdr, GatesParams
-from stages.scoring.discoveries import CELL, Discovery, Stated, cell_of, discoveries
+from stages.scoring.discoveries import Discovery, Stated, discoveries
 from stages.scoring.inference import Judgement, Verdict, worst
+from stages.tables.scores import Cell
 
 NOMINAL = 0.5
 POWER = 0.8  # "four times out of five"
@@ -44,7 +45,7 @@ def forecast_gates(
     if params.fdr:
         found = discoveries((entry for entry in metrics["cells"] if _enough(entry, params)), stated)
         for entry, judged in zip(metrics["cells"], gates, strict=True):
-            judged["fdr"] = judge_discovery(entry, found.get(cell_of(entry)), params.fdr, params)
+            judged["fdr"] = judge_discovery(entry, found.get(Cell.of(entry)), params.fdr, params)
     cells = [
         _cell(entry, judged, trusted=trusted, params=params)
         for entry, judged in zip(metrics["cells"], gates, strict=True)
@@ -65,7 +66,7 @@ def _cell(entry: Mapping[str, Any], gates: Mapping[str, Judgement], *, trusted: 
     verdict = worst(gate.verdict for gate in gates.values())
     enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
     return {
-        **{name: entry[name] for name in CELL},
+        **Cell.of(entry)._asdict(),
         "verdict": verdict.value,
         "eligible": trusted and verdict in enough,
         "gates": {name: gate.as_document() for name, gate in gates.items()},
