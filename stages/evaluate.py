@@ -13,9 +13,8 @@ from stages.tables.trades import MARKET, Benchmark, Daily, Trades
 from stages.trading.book import Span, by_training, cost_curve, delay_table, portfolio_table
 from stages.trading.by_symbol import SEARCHED, TradeSymbol, parts_by_span
 from stages.trading.holdout import open_parts
-from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.outcome import Outcome, gates_document, oos_document, summary
-from stages.trading.strategy import eligible_cells, require_tradable
+from stages.trading.strategy import eligible_cells, require_tradable, stated_strategy, strategy_id
 
 STUDY = Path("artifacts/list_source/study.json")
 MANIFEST = Path("artifacts/list_source/manifest.json")
@@ -45,7 +44,7 @@ def main() -> None:
     held, usable = read_json(SEARCH / "span.json")["holdout"], usable_sessions(read_json(REPORT, verdict_alone))
 
     strategy = stated_strategy(study, eligible_cells(forecast_gates))
-    name = strategy_id(study, read_json(MANIFEST), strategy.trading)
+    name = strategy_id(study.document(), read_json(MANIFEST), strategy.trading)
     opened = open_parts(held, study.split.open_holdout, name)
     parts = {SEARCHED: SpanFiles.search(SEARCH), **{one: SpanFiles.opened(HOLDOUT / one, name) for one in opened}}
     for part in parts.values():

@@ -15,8 +15,7 @@ from stages.runs.spans import SpanFiles, tables_of
 from stages.runs.trial_log import log_study
 from stages.tables.forecasts import FreeWeights, Scored
 from stages.tables.worth import Calls, WorthDays
-from stages.trading.identity import stated_strategy
-from stages.trading.strategy import TRADABLE, require_tradable
+from stages.trading.strategy import TRADABLE, require_tradable, stated_strategy
 from stages.worth.by_symbol import CompareSymbol
 from stages.worth.judgement import judge_worth, last_weights
 from stages.worth.money import Bought

@@ -18,8 +18,7 @@ from stages.params.gates import GatesParams, StatedKind
 from stages.params.source import ArtificialMarket, BarsOrigin
 from stages.params.universe import Whitelist
 from stages.params.worth import TrainedUntil
-from stages.scoring.by_symbol import Scores, ScoreSymbol
-from stages.scoring.cells import stated_scores
+from stages.scoring.by_symbol import Scores, ScoreSymbol, stated_scores
 from stages.scoring.discoveries import Stated
 from stages.scoring.gates import forecast_gates
 from stages.scoring.tournament import coverage_by_time, reliability

@@ -34,8 +34,7 @@ from stages.io.file_identity import require_unchanged
 from stages.io.files import read_json
 from stages.params.study import Study
 from stages.runs.evidence import Findings, read_run, require_evidence
-from stages.trading.identity import stated_strategy
-from stages.trading.strategy import eligible_cells
+from stages.trading.strategy import eligible_cells, stated_strategy
 
 ARTIFACTS = Path("artifacts")
 

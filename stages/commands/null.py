@@ -21,9 +21,8 @@ from stages.runs.evidence import require_evidence
 from stages.runs.null_market import keep_luck, null_market, null_study
 from stages.runs.spans import keep_span
 from stages.trading.holdout import traded_kind
-from stages.trading.identity import stated_strategy, strategy_id
 from stages.trading.luck import Passed, at_other_dates, luck, replay
-from stages.trading.strategy import eligible_cells
+from stages.trading.strategy import eligible_cells, stated_strategy, strategy_id
 from stages.worth.verdict import State
 
 SEARCH = Path("artifacts/seal/search")
@@ -59,7 +58,7 @@ def _judged_strategy(study: Study) -> str:
     """The id of the strategy that params state. *Errors*: `ConfigurationError` when the last run was another's."""
     strategy = stated_strategy(study, eligible_cells(read_json(GATES)))
     judged = read_json(OOS)["strategy_id"]
-    name = strategy_id(study, read_json(MANIFEST), strategy.trading)
+    name = strategy_id(study.document(), read_json(MANIFEST), strategy.trading)
     if name != judged:
         raise ConfigurationError(f"the last run judged strategy {judged}, but params state {name}: `make run` first.")
     return name

@@ -27,7 +27,7 @@ from stages.runs.trial_log import open_log
 from stages.sessions.spans import ALL
 from stages.trading.grid import combos
 from stages.trading.holdout import NOT_BEGUN
-from stages.trading.identity import stated_strategy, strategy_id
+from stages.trading.strategy import stated_strategy, strategy_id
 from stages.trading.trials import (
     Entry,
     context_of,
@@ -176,7 +176,7 @@ def open_holdout(month: str | None = None) -> None:
 
 
 def _judged_strategy(study: Study, oos: dict[str, Any]) -> str:
-    strategy = strategy_id(study, read_json(MANIFEST), oos["trading"])
+    strategy = strategy_id(study.document(), read_json(MANIFEST), oos["trading"])
     if strategy != oos["strategy_id"]:
         raise ConfigurationError(
             f"the last run judged strategy {oos['strategy_id']}, but params state {strategy}: `make run` first, look "

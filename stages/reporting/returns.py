@@ -10,17 +10,18 @@ from stages.reporting.charts import SERIES, Figure, framed, level, rows, session
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, sharpe
 from stages.reporting.record import Record
 from stages.tables.trades import HOLDING, MARKET, PORTFOLIO
-from stages.trading.performance import lo_standard_error, max_drawdown
-from stages.trading.performance import sharpe as sharpe_ratio
-from stages.trading.returns import (
+from stages.trading.performance import (
     MONTH,
+    lo_standard_error,
+    max_drawdown,
     monthly,
     rolling_sharpe,
     rolling_window,
     sortino,
     volatility,
 )
-from stages.trading.returns import beta as beta_to
+from stages.trading.performance import beta as beta_to
+from stages.trading.performance import sharpe as sharpe_ratio
 
 BOOK, RATIO = "the book", "Sharpe, annual"
 DAYS = {"search": "backtest/daily.parquet", "holdout": "evaluate/oos_daily.parquet"}

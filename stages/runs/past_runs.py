@@ -23,7 +23,7 @@ from stages.io.workspace import cached, git, require_whole_history
 from stages.params.api import ApiParams
 from stages.runs.evidence import STUDY, Run, parse_run, read_run, require_fetched
 from stages.runs.trial_log import open_log
-from stages.trading.identity import strategy_id_of
+from stages.trading.strategy import strategy_id
 from stages.trading.trials import Entry, context_of, earlier_contexts_of, evaluated, judged_worth, names_trials, opened
 
 
@@ -137,7 +137,7 @@ def _add_openings(oos: Mapping[str, Any], run: Run, found: Found) -> None:
     strategy = oos["strategy_id"]
     manifest = _content(run, "list_source", MANIFEST, found)
     if manifest is not None:
-        found.strategies[strategy] = strategy_id_of(run.params, json.loads(manifest), oos["trading"])
+        found.strategies[strategy] = strategy_id(run.params, json.loads(manifest), oos["trading"])
     whole = [None] if oos["status"] == "OPEN" else []
     for month in oos.get("months") or whole:
         found.entries.add(opened(run.params, found.strategies.get(strategy, strategy), month))

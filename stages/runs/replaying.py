@@ -33,9 +33,8 @@ from stages.questions.market import Market
 from stages.questions.question import Question
 from stages.questions.schedule import plan_questions
 from stages.tables.forecasts import BENCHMARK, FREE, FreeWeights, Offsets, Quantiles, Schedule, Scored
-from stages.trading.identity import stated_strategy
 from stages.trading.simulate import simulate
-from stages.trading.strategy import eligible_cells
+from stages.trading.strategy import eligible_cells, stated_strategy
 
 ASKED = ["symbol", "snapshot_utc", "history_days", "key"]
 

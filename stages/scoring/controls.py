@@ -31,11 +31,12 @@ from stages.scoring.inference import Verdict, varies, worst
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
 from stages.tables.forecasts import QUANTILES
+from stages.tables.scores import Cell
 
 ALARM_SE = 3.0
 ERRORS_OF = ("y_bp", "planted_bp", "oracle_mae_bp", "persistence_mae_bp")
 MEDIANS = {"raw": "raw_q50", "calibrated": "q50"}
-CELLS = ["symbol", "history_days", "horizon_min", "method"]
+CELLS = list(Cell._fields)
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 DECIMALS = 6
 Document = dict[str, Any]
@@ -119,7 +120,7 @@ def _round(value: Floats | float) -> float | None:
 
 
 EXACT = 1e-9
-CELL = ["symbol", "history_days", "horizon_min"]
+CELL = CELLS[:3]
 CONTROLS = ("echo", "oracle", "shifted_oracle")
 Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
 NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from stages.params.gates import StatedKind
+from stages.params.rules import RulesParams
+from stages.tables.scores import Cell
 
-CELL = ("symbol", "history_days", "horizon_min", "method")
-Cell = tuple[str, int, int, str]
 Family = tuple[Any, ...]
 
 
@@ -34,7 +34,7 @@ class Stated:
     horizon_min: Mapping[str, int]
 
     @classmethod
-    def of(cls, kind: StatedKind, whitelist: Iterable[str], method: str) -> Self:
+    def of(cls, kind: StatedKind | RulesParams, whitelist: Iterable[str], method: str) -> Self:
         """The kind that params state."""
         horizons = {symbol: kind.horizon_min_by_symbol.get(symbol, kind.horizon_min) for symbol in whitelist}
         return cls(kind.history_days, method, horizons)
@@ -53,7 +53,7 @@ def discoveries(tested: Iterable[Mapping[str, Any]], stated: Stated) -> dict[Cel
     members: dict[Family, dict[Cell, float]] = defaultdict(dict)
     judged_in: dict[Cell, Family] = {}
     for entry in tested:
-        cell, p = cell_of(entry), entry["dm"]["calibrated"]["p_better"]
+        cell, p = Cell.of(entry), entry["dm"]["calibrated"]["p_better"]
         if p is not None:
             families = _families(cell, stated)
             for family in families:
@@ -64,11 +64,6 @@ def discoveries(tested: Iterable[Mapping[str, Any]], stated: Stated) -> dict[Cel
         cell: Discovery(members[family][cell], adjusted[family][cell], len(members[family]))
         for cell, family in judged_in.items()
     }
-
-
-def cell_of(entry: Mapping[str, Any]) -> Cell:
-    """The name of a cell."""
-    return (entry["symbol"], entry["history_days"], entry["horizon_min"], entry["method"])
 
 
 def _families(cell: Cell, stated: Stated) -> list[Family]:

@@ -20,8 +20,9 @@ import numpy as np
 from scipy.special import bdtr, ndtr, ndtri
 
 from stages.params.gates import Fdr, GatesParams
-from stages.scoring.discoveries import CELL, Discovery, Stated, cell_of, discoveries
+from stages.scoring.discoveries import Discovery, Stated, discoveries
 from stages.scoring.inference import Judgement, Verdict, worst
+from stages.tables.scores import Cell
 
 NOMINAL = 0.5
 POWER = 0.8  # "four times out of five"
@@ -39,33 +40,24 @@ def forecast_gates(
     metrics: Mapping[str, Any], controls: Mapping[str, Any], params: GatesParams, stated: Stated
 ) -> Document:
     """The judgements of each cell. A cell is eligible if its gates allow it and the controls hold."""
-    trusted = controls["verdict"] == Verdict.PASS
-    gates = [_judged(entry, params) for entry in metrics["cells"]]
-    if params.fdr:
-        found = discoveries((entry for entry in metrics["cells"] if _enough(entry, params)), stated)
-        for entry, judged in zip(metrics["cells"], gates, strict=True):
-            judged["fdr"] = judge_discovery(entry, found.get(cell_of(entry)), params.fdr, params)
-    cells = [
-        _cell(entry, judged, trusted=trusted, params=params)
-        for entry, judged in zip(metrics["cells"], gates, strict=True)
-    ]
+    trusted, entries = controls["verdict"] == Verdict.PASS, metrics["cells"]
+    found = discoveries((entry for entry in entries if _enough(entry, params)), stated) if params.fdr else {}
+    cells = [_cell(entry, found.get(Cell.of(entry)), trusted=trusted, params=params) for entry in entries]
     return {"policy": params.policy, "controls": controls["verdict"], "cells": cells}
 
 
-def _judged(entry: Mapping[str, Any], params: GatesParams) -> dict[str, Judgement]:
-    """The judgements that need only this cell."""
-    return {
+def _cell(entry: Mapping[str, Any], found: Discovery | None, *, trusted: bool, params: GatesParams) -> Document:
+    gates = {
         "rmae": judge_skill(entry, "rmae", params.rmae_lt, params),
         "rrmse": judge_skill(entry, "rrmse", params.rrmse_lt, params),
         "coverage": judge_coverage(entry, params),
     }
-
-
-def _cell(entry: Mapping[str, Any], gates: Mapping[str, Judgement], *, trusted: bool, params: GatesParams) -> Document:
+    if params.fdr:
+        gates["fdr"] = judge_discovery(entry, found, params.fdr, params)
     verdict = worst(gate.verdict for gate in gates.values())
     enough = {Verdict.PASS} if params.inconclusive == "fail" else {Verdict.PASS, Verdict.INCONCLUSIVE}
     return {
-        **{name: entry[name] for name in CELL},
+        **Cell.of(entry)._asdict(),
         "verdict": verdict.value,
         "eligible": trusted and verdict in enough,
         "gates": {name: gate.as_document() for name, gate in gates.items()},
@@ -88,7 +80,8 @@ def judge_skill(entry: Mapping[str, Any], metric: str, threshold: float, params:
     elif bound is None:
         verdict, words = Verdict.INCONCLUSIVE, NO_BOUND
     else:
-        verdict, words = _skill_with_bound(value, threshold, bound), _skill_power(threshold, se, params)
+        verdict = Verdict.FAIL if value >= threshold else Verdict.PASS if bound < 1.0 else Verdict.INCONCLUSIVE
+        words = _skill_power(threshold, se, params)
     return _judgement(entry, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
@@ -135,12 +128,6 @@ def judge_discovery(entry: Mapping[str, Any], found: Discovery | None, fdr: Fdr,
             f"together; of those that pass, luck makes at most {_percent(fdr.q)} on average"
         )
     return _judgement(entry, verdict=verdict, value=value, threshold=fdr.q, bound=None, words=words)
-
-
-def _skill_with_bound(value: float, threshold: float, upper: float | None) -> Verdict:
-    if value >= threshold:
-        return Verdict.FAIL
-    return Verdict.PASS if upper is not None and upper < 1.0 else Verdict.INCONCLUSIVE
 
 
 def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:

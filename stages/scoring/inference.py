@@ -77,11 +77,6 @@ def varies(daily: Floats) -> NDArray[np.bool_]:
     return np.asarray((apart > ROUNDING * (1.0 + largest)).any(axis=-1))
 
 
-def block_length(daily: Floats) -> int:
-    """`block_lengths` of one series."""
-    return int(block_lengths(daily))
-
-
 def block_lengths(daily: Floats) -> NDArray[np.int64]:
     """Mean block length in days, rounded up, for the stationary bootstrap of daily series, (..., days) to (...)."""
     n = daily.shape[-1]
@@ -177,9 +172,9 @@ class Judgement:
     verdict: Verdict
     value: float | None
     threshold: float
-    bound: float | None
-    n: int
-    n_days: int
+    bound: float | None = None
+    n: int = 0
+    n_days: int = 0
     words: str
 
     def as_document(self) -> dict[str, object]:

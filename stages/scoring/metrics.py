@@ -1,11 +1,12 @@
 """Metrics of the asked model's forecasts, as answered and as calibrated, with their uncertainty.
 
 *Tables*: a document with three lists: `cells` (symbol, history, horizon, method), `by_snapshot` (the same by clock
-time, for the stated method, without bounds) and `pooled` (over symbols; relative errors as geometric means); `cells.py`
-says which file keeps what. Each entry names its scope and holds `n`, `n_days`, `n_void`, `n_uncalibrated`, `n_crossed`,
-`unmoved` (share of outcomes that are exactly 0) and by version `ties` (share exactly on one of the five quantiles), per
-metric and version `value`, `ci` and `se`, then `dm` (against persistence) and `pit`. A pooled entry also counts
-`n_symbols` and, of those, the `n_symbols_unmoved` whose outcomes never moved and which no relative error includes.
+time, for the stated method, without bounds) and `pooled` (over symbols; relative errors as geometric means). Each entry
+names its scope and holds `n`, `n_days`, `n_void`, `n_uncalibrated`, `n_crossed`, `unmoved` (share of outcomes that are
+exactly 0) and by version `ties` (share exactly on one of the five quantiles), per metric and version `value`, `ci` and
+`se`, then `dm` (against persistence) and `pit`. A pooled entry also counts `n_symbols` and, of those, the
+`n_symbols_unmoved` whose outcomes never moved and which no relative error includes. `by_symbol.py` says which file
+keeps what.
 *Time*: rows that are void or not calibrated yet are counted, not scored.
 *Units*: as in `figures.py`. `ci` is the pair of one-sided bootstrap bounds at `gates.skill_confidence`, `se` the
 deviation of the draws, and a relative error's `floor` its lower bound at `gates.worse_confidence`: all null below

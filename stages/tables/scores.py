@@ -1,5 +1,8 @@
 """The table of scores: every figure of every cell, in long form, to be filtered and plotted."""
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
 import dataframely as dy
 
 from stages.tables.contract import Table, number
@@ -7,10 +10,24 @@ from stages.tables.contract import Table, number
 ALL_DAY = "all"  # `snapshot_et` of a cell over all clock times
 
 
+class Cell(NamedTuple):
+    """What is judged by itself: one symbol's forecasts of one kind."""
+
+    symbol: str
+    history_days: int
+    horizon_min: int
+    method: str
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Self:
+        """The cell that an entry of `metrics.json` or `forecast_gates.json` is about."""
+        return cls(*(entry[name] for name in cls._fields))
+
+
 class Cells(Table):
     """One row a cell, clock time, figure and version of the asked model's forecasts on the search span.
 
-    A cell is a symbol, history, horizon and calibration method. `snapshot_et` is `all`, or a clock time (stated method
+    A cell is a `Cell`. `snapshot_et` is `all`, or a clock time (stated method
     only, without bounds). `version` is `raw` (as answered) or `calibrated`. `low`, `high`, `se` and `floor` are null
     where the figure has none; `n` to `n_crossed` and `unmoved` belong to the cell and repeat on its rows.
     *Units*: by `metric` (docs/EVALUATION.md): bp where its name says so, the rest are ratios, shares, statistics and p.

@@ -55,6 +55,15 @@ class Span:
         trades = pl.concat(one.trades for one in parts).sort(Trades.primary_key())
         return cls(pl.concat(one.calendar for one in parts), trades)
 
+    @property
+    def book(self) -> Book:
+        """The totals of its trades."""
+        return book_of(self.trades, self.calendar)
+
+    def kpis(self, symbols: int) -> Row:
+        """Key figures of its trades; capital is one unit for each of so many symbols."""
+        return kpis(self.book, self.calendar, symbols)
+
     def only(self, days: pl.Expr) -> Self:
         """Some of its sessions, with their trades."""
         return type(self)(self.calendar.filter(days), self.trades.filter(days))
@@ -75,14 +84,8 @@ def repriced(trades: pl.DataFrame, cost_multiple: float) -> pl.DataFrame:
     return trades.with_columns(cost_bp=cost, net_bp=pl.col("gross_bp") - cost)
 
 
-def book_figures(span: Span, trades: pl.DataFrame, trading: Sequence[str]) -> Row:
-    """Key figures of the book for these trades in the sessions of `span`; capital is a unit for each of `trading`."""
-    return kpis(book_of(trades, span.calendar), span.calendar, len(trading))
-
-
-def break_even(span: Span) -> float | None:
+def break_even(book: Book) -> float | None:
     """The cost multiple at which the trades earn nothing; None where they cost nothing."""
-    book = book_of(span.trades, span.calendar)
     return round(book.gross_units / book.cost_units, 6) if book.cost_units else None
 
 
@@ -91,10 +94,10 @@ def portfolio_table(spans: Mapping[str, Span], whitelist: Sequence[str], trading
     rows: list[Row] = []
     for name, span in spans.items():
         for symbol in sorted(whitelist):
-            trades = span.trades.filter(symbol=symbol)
-            rows.append({"span": name, "symbol": symbol} | kpis(book_of(trades, span.calendar), span.calendar, 1))
-        rows.append({"span": name, "symbol": PORTFOLIO} | book_figures(span, span.trades, trading))
-    return _table(rows)
+            alone = Span(span.calendar, span.trades.filter(symbol=symbol))
+            rows.append({"span": name, "symbol": symbol} | alone.kpis(1))
+        rows.append({"span": name, "symbol": PORTFOLIO} | span.kpis(len(trading)))
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def variants(strategy: Strategy, multiples: Sequence[float], later_by: int) -> list[Strategy]:
@@ -118,7 +121,7 @@ def cost_curve(
             for label, book in ((HELD, held), (REDECIDED, anew)):
                 key = {"span": name, "trades_are": label, "cost_multiple": multiple}
                 rows.append(key | kpis(book, span.calendar, len(strategy.trading)))
-    return _table(rows)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def delay_table(
@@ -128,11 +131,6 @@ def delay_table(
     delay = strategy.rules.entry_delay_bars
     rows: list[Row] = []
     for name, span in spans.items():
-        stated = book_of(span.trades, span.calendar)
-        for bars, book in ((delay, stated), (delay + later_by, redecided[name][-1])):
+        for bars, book in ((delay, span.book), (delay + later_by, redecided[name][-1])):
             rows.append({"span": name, "entry_delay_bars": bars} | kpis(book, span.calendar, len(strategy.trading)))
-    return _table(rows)
-
-
-def _table(rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)

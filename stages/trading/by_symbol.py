@@ -20,7 +20,7 @@ from stages.tables.contract import packed, unpacked
 from stages.tables.forecasts import Scored
 from stages.tables.trades import Trades
 from stages.trading.book import Span, variants
-from stages.trading.holding import Floats, earned
+from stages.trading.daily import Floats, earned
 from stages.trading.holdout import scores_together, sealed_words, traded_scores
 from stages.trading.performance import Book, book_of
 from stages.trading.simulate import trade_each

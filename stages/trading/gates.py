@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,8 +23,9 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc, ndtr, ndtri
 
 from stages.params.gates import GatesParams
+from stages.scoring.entries import block_days, drawn_days
 from stages.scoring.figures import ratio
-from stages.scoring.inference import Judgement, Verdict, block_length, bounds, day_weights
+from stages.scoring.inference import Judgement, Verdict, bounds
 from stages.trading.book import Span, break_even, repriced
 from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
 
@@ -54,8 +56,7 @@ class Evidence:
 def evidence(span: Span, trading: Sequence[str], params: GatesParams) -> Evidence:
     """The holdout's evidence on the book of the symbols that may trade."""
     traded, capital = span.trades.height > 0, max(len(trading), 1)
-    stated = book_of(span.trades, span.calendar)
-    stressed = book_of(repriced(span.trades, STRESS), span.calendar)
+    stated, stressed = span.book, book_of(repriced(span.trades, STRESS), span.calendar)
     figures = kpis(stated, span.calendar, capital)
     wins, trades = _wins_and_trades(span)
     net_bp = stressed.net_bp(capital)
@@ -69,7 +70,7 @@ def evidence(span: Span, trading: Sequence[str], params: GatesParams) -> Evidenc
         hit_rate_bound=None if weights is None else _lower(ratio(weights @ wins, weights @ trades), params),
         stressed_bp=kpis(stressed, span.calendar, capital)["net_bp"] if traded else None,
         stressed_bound=None if weights is None else _lower(weights @ net_bp, params),
-        break_even=break_even(span),
+        break_even=break_even(stated),
     )
 
 
@@ -81,10 +82,8 @@ def _wins_and_trades(span: Span) -> tuple[Floats, Floats]:
 
 
 def _draws(daily: Floats, params: GatesParams) -> Floats | None:
-    if len(daily) < params.min_ci_days:
-        return None
-    block_days = block_length(daily) if len(daily) >= params.block_bootstrap_days else 1
-    return day_weights(len(daily), block_days, params.bootstrap_reps, params.bootstrap_seed)
+    (block,) = block_days(daily[None, None], params)
+    return None if block is None else drawn_days(len(daily), block, params)
 
 
 def _lower(drawn: Floats, params: GatesParams) -> float | None:
@@ -101,7 +100,10 @@ TRADING = ("oos_sharpe", "hit_rate", "pnl_at_1p5x")
 def sealed_gates(words: str, params: GatesParams) -> dict[str, Judgement]:
     """The three judgements without evidence: SEALED; `words` is the reason."""
     thresholds = (params.oos_sharpe_gte, params.hit_rate_gte, params.pnl_at_1p5x_costs_gte)
-    return {name: _sealed(threshold, words) for name, threshold in zip(TRADING, thresholds, strict=True)}
+    return {
+        name: Judgement(verdict=Verdict.SEALED, value=None, threshold=threshold, words=words)
+        for name, threshold in zip(TRADING, thresholds, strict=True)
+    }
 
 
 def trading_gates(found: Evidence, params: GatesParams) -> dict[str, Judgement]:
@@ -127,7 +129,7 @@ def _sharpe(found: Evidence, params: GatesParams) -> Judgement:
         words = "There is no session to judge."
     else:
         words = UNDEFINED if value is None else _sharpe_words(found.sessions, threshold, z)
-    return _judgement(verdict, (value, threshold, bound), found, words)
+    return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
 def _sharpe_words(sessions: int, threshold: float, z: float) -> str:
@@ -148,14 +150,16 @@ def _hit_rate(found: Evidence, params: GatesParams) -> Judgement:
     words = NO_TRADE
     if n:
         words = f"With {n} trades a fair coin reaches {threshold:g} {_percent(bdtrc(needed - 1, n, 0.5))} of the time."
-    return _judgement(verdict, (found.hit_rate, threshold, found.hit_rate_bound), found, words)
+    value, bound = found.hit_rate, found.hit_rate_bound
+    return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
 def _stressed(found: Evidence, params: GatesParams) -> Judgement:
     threshold = params.pnl_at_1p5x_costs_gte
-    verdict = _against(found.stressed_bp, threshold, found, params)
+    value, bound = found.stressed_bp, found.stressed_bound
+    verdict = _against(value, threshold, found, params)
     words = NO_TRADE if found.break_even is None else _break_even_words(found.break_even)
-    return _judgement(verdict, (found.stressed_bp, threshold, found.stressed_bound), found, words)
+    return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
 def _break_even_words(multiple: float) -> str:
@@ -186,20 +190,5 @@ def _too_few(found: Evidence, params: GatesParams) -> str:
     return f"Too little to judge: {'; '.join(told)}." if told and params.policy == "ci" else ""
 
 
-def _judgement(
-    verdict: Verdict, figures: tuple[float | None, float, float | None], found: Evidence, words: str
-) -> Judgement:
-    value, threshold, bound = figures
-    return Judgement(
-        verdict=verdict,
-        value=value,
-        threshold=threshold,
-        bound=bound,
-        n=found.trades,
-        n_days=found.sessions,
-        words=words,
-    )
-
-
-def _sealed(threshold: float, words: str) -> Judgement:
-    return Judgement(verdict=Verdict.SEALED, value=None, threshold=threshold, bound=None, n=0, n_days=0, words=words)
+def _judgement(found: Evidence, **judged: Any) -> Judgement:
+    return Judgement(n=found.trades, n_days=found.sessions, **judged)

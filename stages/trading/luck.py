@@ -78,7 +78,8 @@ def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:
 def replay(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> Passed:
     """Score, gate and trade this span."""
     metrics = score([traded_kind(inputs.forecasts, strategy)], params, strategy.method)
-    judged = forecast_gates(metrics, CONTROLS_HOLD, params, _stated(strategy))
+    stated = Stated.of(strategy.rules, strategy.whitelist, strategy.method)
+    judged = forecast_gates(metrics, CONTROLS_HOLD, params, stated)
     eligible = eligible_cells(judged)
     everyone = strategy.ungated()
     passing = replace(strategy, eligible=eligible & everyone.eligible)
@@ -105,8 +106,3 @@ def _rate(passed: Sequence[bool]) -> dict[str, Any]:
 def _trades_well(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> bool:
     found = evidence(Span.of(inputs, strategy), strategy.trading, params)
     return worst(gate.verdict for gate in trading_gates(found, params).values()) is Verdict.PASS
-
-
-def _stated(strategy: Strategy) -> Stated:
-    horizons = {symbol: strategy.horizon_min(symbol) for symbol in strategy.whitelist}
-    return Stated(strategy.rules.history_days, strategy.method, horizons)

@@ -17,19 +17,18 @@ from stages.params.gates import GatesParams
 from stages.scoring.inference import Judgement, Verdict, worst
 from stages.sessions.spans import ALL
 from stages.tables.forecasts import FREE
+from stages.tables.scores import Cell
 from stages.tables.trades import Daily, Trades
-from stages.trading.book import Span, book_figures, break_even
+from stages.trading.book import Span, break_even
 from stages.trading.by_symbol import HOLDOUT, SEARCHED, SpanFigures
-from stages.trading.daily import daily_table
+from stages.trading.daily import benchmark, daily_table
 from stages.trading.gates import evidence, sealed_gates, trading_gates
-from stages.trading.holding import benchmark
 from stages.trading.holdout import OpenFor, forecast_figures, sealed_words
 from stages.trading.performance import Book
 from stages.trading.strategy import Strategy
 
 Document = dict[str, Any]
 BEST_FIRST = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL)
-CELL = ("symbol", "history_days", "horizon_min", "method")
 
 
 @dataclass(frozen=True)
@@ -161,10 +160,11 @@ def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, An
     All but `oos_sharpe` and `verdict` are of the search span, errors pooled.
     """
     strategy, search, held = outcome.strategy, outcome.search, outcome.holdout
-    stated = book_figures(search, search.trades, strategy.trading)
-    oos_sharpe = book_figures(held, held.trades, strategy.trading)["sharpe"] if held else None
-    kind = (strategy.rules.history_days, strategy.rules.horizon_min, strategy.method)
-    pooled = {tuple(entry[name] for name in CELL[1:]): entry["metrics"] for entry in metrics["pooled"]}.get(kind)
+    stated = search.kpis(len(strategy.trading))
+    oos_sharpe = held.kpis(len(strategy.trading))["sharpe"] if held else None
+    rules = strategy.rules
+    kind = {"history_days": rules.history_days, "horizon_min": rules.horizon_min, "method": strategy.method}.items()
+    pooled = next((entry["metrics"] for entry in metrics["pooled"] if kind <= entry.items()), None)
     return {
         "rmae": _short(pooled["rmae"]["calibrated"]["value"], 3) if pooled else None,
         "over_free_pct": _short(_over_free(metrics["free"], compared_min), 2),
@@ -190,8 +190,8 @@ def _released(outcome: Outcome, name: str, span: Span | None, params: GatesParam
         return dict.fromkeys(("sessions", "kpis", "break_even_cost_multiple", "forecasts"))
     return {
         "sessions": span.calendar["session"].dt.to_string().to_list(),
-        "kpis": book_figures(span, span.trades, outcome.strategy.trading),
-        "break_even_cost_multiple": break_even(span),
+        "kpis": span.kpis(len(outcome.strategy.trading)),
+        "break_even_cost_multiple": break_even(span.book),
         "forecasts": forecast_figures(outcome.figures[name].scores, params),
     }
 
@@ -204,12 +204,8 @@ def _trading(outcome: Outcome, params: GatesParams) -> dict[str, Judgement]:
 
 def _trading_cells(forecast_gates: Mapping[str, Any], strategy: Strategy) -> dict[str, Document]:
     """By symbol of the whitelist: the judgement of the forecasts that the strategy would trade."""
-    wanted = {
-        symbol: (symbol, strategy.rules.history_days, strategy.horizon_min(symbol), strategy.method)
-        for symbol in strategy.whitelist
-    }
-    judged = {tuple(cell[name] for name in CELL): cell for cell in forecast_gates["cells"]}
-    return {symbol: judged[cell] for symbol, cell in wanted.items() if cell in judged}
+    judged = {Cell.of(cell): cell for cell in forecast_gates["cells"]}
+    return {symbol: judged[cell] for symbol in strategy.whitelist if (cell := strategy.cell(symbol)) in judged}
 
 
 def _selection(ranking: pl.DataFrame, combo: str) -> Document:
@@ -233,9 +229,7 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
         verdict=Verdict(controls["verdict"]),
         value=float(sum(verdict == Verdict.PASS for verdict in said.values())),
         threshold=float(len(said)),
-        bound=None,
         n=len(said),
-        n_days=0,
         words=_told("control forecasters", said),
     )
 
@@ -249,7 +243,6 @@ def _forecast(cells: Mapping[str, Document]) -> Judgement:
         verdict=next((verdict for verdict in BEST_FIRST if verdict in said.values()), Verdict.INCONCLUSIVE),
         value=float(sum(cell["eligible"] for cell in cells.values())),
         threshold=1.0,
-        bound=None,
         n=len(cells),
         n_days=max((gate["n_days"] for gate in judged), default=0),
         words=_told(what, said),

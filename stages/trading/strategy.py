@@ -1,36 +1,38 @@
-"""The strategy: everything that decides what is traded, as one frozen value, and the id of its results."""
+"""The strategy: everything that decides what is traded, as one frozen value, and the ids of variants and strategies.
+
+A strategy's id is a short hash of everything that can change its result on the holdout: every declared section of
+params except `gates`, `worth`, `report` and `sweep` (they judge, show and propose); `split` except `split.open_holdout`
+(which holds this id) and `split.walk_forward` (which judges the search); `calibration` except `calibration.methods`
+(only the stated method trades); `forecaster` except its `trained_until` and a program that is not asked (which change
+no asked forecast); the source's manifest; and the symbols that may trade. Gates can change the result only through
+these symbols. So a threshold that is changed after the holdout was seen makes a new, sealed strategy as soon as it
+moves a symbol in or out.
+
+Params are in canonical form (`params/canonical.py`): a new or renamed key changes no id.
+"""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
 from stages.errors import ConfigurationError
-from stages.params.canonical import canonical
+from stages.params.canonical import canonical, digest
 from stages.params.rules import CostsParams, RulesParams
+from stages.tables.scores import Cell
 from stages.trading.rules import require_costs
 
-
-class Cell(NamedTuple):
-    """What a forecast gate judges: one symbol's forecasts of one kind."""
-
-    symbol: str
-    history_days: int
-    horizon_min: int
-    method: str
+if TYPE_CHECKING:
+    from stages.params.study import StageStudy  # slow to load, and only a type here
 
 
 def eligible_cells(forecast_gates: Mapping[str, Any]) -> frozenset[Cell]:
     """The cells that passed the forecast gates (`forecast_gates.json`)."""
-    return frozenset(
-        Cell(cell["symbol"], cell["history_days"], cell["horizon_min"], cell["method"])
-        for cell in forecast_gates["cells"]
-        if cell["eligible"]
-    )
+    return frozenset(Cell.of(cell) for cell in forecast_gates["cells"] if cell["eligible"])
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,13 @@ class Strategy:
         hold = self.rules.max_hold_min
         return self.horizon_min(symbol) if hold == "horizon" else hold
 
+    def cell(self, symbol: str) -> Cell:
+        """The forecasts that this symbol trades."""
+        return Cell(symbol, self.rules.history_days, self.horizon_min(symbol), self.method)
+
     def may_trade(self, symbol: str) -> bool:
         """On the whitelist, with a cell that passed the forecast gates."""
-        cell = Cell(symbol, self.rules.history_days, self.horizon_min(symbol), self.method)
-        return symbol in self.whitelist and cell in self.eligible
+        return symbol in self.whitelist and self.cell(symbol) in self.eligible
 
     @property
     def trading(self) -> list[str]:
@@ -65,8 +70,7 @@ class Strategy:
 
     def ungated(self) -> Self:
         """The same strategy as if every symbol of the whitelist had passed its forecast gates."""
-        days, method = self.rules.history_days, self.method
-        return replace(self, eligible=frozenset(Cell(s, days, self.horizon_min(s), method) for s in self.whitelist))
+        return replace(self, eligible=frozenset(map(self.cell, self.whitelist)))
 
     def with_rules(self, **changes: object) -> Self:
         """The same strategy with other rules, for instance `with_rules(entry_delay_bars=1)`."""
@@ -124,3 +128,49 @@ def require_forecast(name: str, wanted: Iterable[object], made: pl.Series) -> No
             f"{name} asks for {unknown[0]}, but the forecasts have {made.name} {listed}: choose one of these, or add "
             "it to requests and forecast again."
         )
+
+
+SECTIONS = (
+    "source",
+    "universe",
+    "quality",
+    "features",
+    "requests",
+    "forecaster",
+    "calibration",
+    "split",
+    "rules",
+    "costs",
+    "portfolio",
+)
+LEFT_OUT = {
+    "split": ("open_holdout", "walk_forward"),
+    "calibration": ("methods",),
+    "forecaster": ("trained_until",),
+}
+HEX_DIGITS = 11
+
+
+def stated_strategy(study: "StageStudy", eligible: frozenset[Cell]) -> Strategy:
+    """The strategy that params state, given the cells that passed the forecast gates."""
+    return Strategy(
+        rules=study.rules,
+        costs=study.costs,
+        method=study.calibration.method,
+        model=study.forecaster.model,
+        whitelist=study.universe.whitelist,
+        eligible=eligible,
+    )
+
+
+def strategy_id(params: Mapping[str, Any], manifest: Mapping[str, Any], trading: Iterable[str]) -> str:
+    """The id of the strategy that params state, also in an earlier schema, for the bars of `manifest`.
+
+    `trading` names the symbols that trade.
+    """
+    kept = {
+        name: {key: value for key, value in params[name].items() if key not in LEFT_OUT.get(name, ())}
+        for name in SECTIONS
+    }
+    document = {"params": canonical(kept), "manifest": manifest, "trading": sorted(trading)}
+    return "s" + digest(document, HEX_DIGITS)

@@ -4,10 +4,16 @@ The verdict is that of one series of days, the question `worth.decide_by` at the
 forecast (`free_mix`). Beside it, without a verdict: the other two questions, the answers before calibration, each free
 forecast by itself, and the other horizons and single symbols, of which e-BH says which hold together.
 
-*Units*: as in `tables/worth.py`.
+*Tables*: `worth.json`. `decided_on` is the session that decided; `sessions` and `calls` count up to it, or all so far.
+`e_better` and `e_small` are those of that day, `most_better` and `most_small` the largest until then, which decide.
+`free_weights` are the last of the free mix. `rehearsal`: the forecaster is local or the market artificial.
+`calls_a_session` and `step` say what the next sessions cost. `more_sessions` are quartiles of what the verdict still
+takes; a quartile beyond the plan is null, and so is the pair where nothing can be said.
+*Units*: as in `tables/worth.py`; E is to 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -20,13 +26,13 @@ from stages.worth.day_values import SHAPE
 from stages.worth.evidence import rejected_together
 from stages.worth.money import MoneyDays
 from stages.worth.price_of_evidence import more_sessions, price_of_a_call, sessions_to_know
-from stages.worth.result import Money, Result, Training, e_value, verdict_fields
 from stages.worth.series import MONEY, PRIMARY, Series, Sides, primary_horizon, series_of
-from stages.worth.verdict import Finding, State, judge
+from stages.worth.verdict import Finding, State, Terms, judge
 
 STEP_SESSIONS = 5  # of `make study`, as the card proposes it
 EVIDENCE = ("e_better", "e_small", "most_better")
-DECIMALS = 9
+DECIMALS = DIGITS = 9
+LARGEST_LOG = 700.0  # of an E that is written as a number
 
 
 def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, Any], pl.DataFrame]:
@@ -36,33 +42,26 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     series, finding = found[study.worth.decide_by, PRIMARY]
     last = series.counted[finding.days - 1] if finding.days else None
     undecided = finding.state == State.NOT_YET_KNOWN and len(finding.by_day.x) > 0
-    before = int(series.before.sum())
-    result = Result(
-        **verdict_fields(finding, series.counted, series.terms),
-        study_id=name,
-        model=study.forecaster.model,
-        symbols=study.universe.symbols,
-        horizon_min=primary_horizon(study),
-        decide_by=study.worth.decide_by,
-        rehearsal=sides.learns_here,
-        calls=bought.until(last),
-        calls_a_session=int(np.median(bought.calls)) if len(bought.calls) else 0,
-        step=STEP_SESSIONS,
-        free_weights=dict(sides.weights),
-        training=Training(
-            unseen=study.forecaster.trained_until is None and sides.untrained,
-            trained_until=study.forecaster.trained_until,
-            sessions_before=before,
-            sessions_after=len(series.x) - before,
-        ),
-        money=_money(study, *found[MONEY, PRIMARY], money),
-        more_sessions=more_sessions(finding.by_day.x, series.terms) if undecided else None,
-    )
+    result = verdict_fields(finding, series.counted, series.terms) | {
+        "study_id": name,
+        "model": study.forecaster.model,
+        "symbols": study.universe.symbols,
+        "horizon_min": primary_horizon(study),
+        "decide_by": study.worth.decide_by,
+        "rehearsal": sides.learns_here,
+        "calls": bought.until(last),
+        "calls_a_session": int(np.median(bought.calls)) if len(bought.calls) else 0,
+        "step": STEP_SESSIONS,
+        "free_weights": dict(sides.weights),
+        "training": _training(study, series, untrained=sides.untrained),
+        "money": _money(study, *found[MONEY, PRIMARY], money),
+        "more_sessions": more_sessions(finding.by_day.x, series.terms) if undecided else None,
+    }
     beside = _beside(found, study.worth.alpha) | {
         "seen": _seen(series),
         "left_out": sides.left_out._asdict() | {"days_set_aside": found[SHAPE, PRIMARY][0].set_aside},
     }
-    return result.as_document() | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
+    return plain(result) | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
 
 
 def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
@@ -74,8 +73,46 @@ def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
     }
 
 
-def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays) -> Money:
-    """The question of money in figures, before the price of a call."""
+def verdict_fields(finding: Finding, sessions: Sequence[date], terms: Terms) -> dict[str, Any]:
+    """The verdict on the days of these sessions, and the terms on which it was given."""
+    evidence = {
+        "e_better": finding.log_e_better,
+        "e_small": finding.log_e_small,
+        "most_better": finding.most_better,
+        "most_small": finding.most_small,
+    }
+    return {
+        "state": finding.state,
+        "decided_on": None if finding.decided is None else sessions[finding.decided],
+        "sessions": finding.days,
+        "estimate": finding.estimate,
+        "interval": finding.interval,
+        **{name: None if log_e is None else e_value(log_e) for name, log_e in evidence.items()},
+        "threshold": terms.threshold,
+        **{name: getattr(terms, name) for name in ("delta", "prior_studies", "min_days", "planned_sessions")},
+    }
+
+
+def _training(study: StageStudy, series: Series, *, untrained: bool) -> dict[str, Any]:
+    """What the model may have seen: sessions up to `trained_until`, and those after it, which alone count.
+
+    `unseen`: the forecaster learns from the record alone, and no date says otherwise, so that it has seen none.
+    """
+    before, until = int(series.before.sum()), study.forecaster.trained_until
+    return {
+        "unseen": until is None and untrained,
+        "trained_until": until,
+        "sessions_before": before,
+        "sessions_after": len(series.x) - before,
+    }
+
+
+def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays) -> dict[str, Any]:
+    """What the stated rule earns more with the asked forecasts than with the free ones.
+
+    *Units*: `bp_a_call` is before the price of a call. `break_even` is the price of a call at which nothing is gained,
+    in the currency of `worth.notional`; null without one. `sessions_needed`: about how many days the answer takes.
+    """
     counted = ~series.before
     gross, calls, tokens = money.gross[counted], money.bought.calls[counted], money.bought.tokens[counted]
     a_day = float(calls.mean()) if len(calls) and calls.sum() else None
@@ -93,15 +130,15 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
     )
     low, high = before_price.interval
     sd = float(np.std(series.x[counted], ddof=1)) if counted.sum() > 1 else None
-    return Money(
-        state=finding.state,
-        bp_a_call=a_call(before_price.estimate, in_bp),
-        bp_interval=(a_call(low, in_bp), a_call(high, in_bp)),
-        price_per_call=price if has_price else None,
-        break_even=a_call(before_price.estimate, 1.0) if has_price else None,
-        break_even_interval=(a_call(low, 1.0), a_call(high, 1.0)) if has_price else (None, None),
-        sessions_needed=sessions_to_know(finding.estimate, sd) if finding.estimate and sd else None,
-    )
+    return {
+        "state": finding.state,
+        "bp_a_call": a_call(before_price.estimate, in_bp),
+        "bp_interval": (a_call(low, in_bp), a_call(high, in_bp)),
+        "price_per_call": price if has_price else None,
+        "break_even": a_call(before_price.estimate, 1.0) if has_price else None,
+        "break_even_interval": (a_call(low, 1.0), a_call(high, 1.0)) if has_price else (None, None),
+        "sessions_needed": sessions_to_know(finding.estimate, sd) if finding.estimate and sd else None,
+    }
 
 
 def _beside(found: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
@@ -152,3 +189,19 @@ def _seen(series: Series) -> dict[str, Any] | None:
 
 def _round(value: float) -> float | None:
     return round(value, DECIMALS) + 0.0 if np.isfinite(value) else None
+
+
+def e_value(log_e: float) -> float:
+    """E to six significant digits."""
+    return float(f"{np.exp(min(log_e, LARGEST_LOG)):.6g}")
+
+
+def plain(value: Any) -> Any:
+    """Values as JSON knows them, numbers to nine significant digits."""
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, date | State):
+        return str(value)
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -6,7 +6,7 @@ from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, GateNotMet
 from stages.params.study import Study
 from stages.runs.openings import openings_of
-from stages.trading.identity import strategy_id
+from stages.trading.strategy import strategy_id
 
 MANIFEST = {"files": []}
 OOS = "artifacts/evaluate/oos.json"
@@ -15,7 +15,7 @@ OOS = "artifacts/evaluate/oos.json"
 def judge(project, trading=("STRONG",), held=None) -> str:
     """Leave the artifacts of a run that judged what conf/ states, with these sessions held out; the strategy's id."""
     project.write_json("artifacts/list_source/manifest.json", MANIFEST)
-    name = strategy_id(Study.parse(compose()), MANIFEST, trading)
+    name = strategy_id(Study.parse(compose()).document(), MANIFEST, trading)
     project.write_json(
         OOS, {"strategy_id": name, "trading": list(trading), "status": "SEALED", "held": held or {"all": 30}}
     )

@@ -19,8 +19,7 @@ from stages.runs.openings import earlier_openings
 from stages.runs.past_runs import MANIFEST, entries_of, log_present_run, present_run
 from stages.runs.trial_log import TrialLog, log_opening, log_study
 from stages.trading.grid import combos
-from stages.trading.identity import strategy_id_of
-from stages.trading.strategy import Strategy
+from stages.trading.strategy import Strategy, strategy_id
 from stages.worth.study_id import study_id
 from tests.architecture.dependencies import ROOT
 from tests.commands.test_open_holdout import judge
@@ -226,7 +225,7 @@ def test_an_opening_of_an_earlier_schema_goes_by_the_id_that_the_same_strategy_h
 
     said = project.run("trials")
 
-    now = strategy_id_of(project.params(), manifest, trading)
+    now = strategy_id(project.params(), manifest, trading)
     assert "1 openings" in said
     assert f"opened for {now}" in said
 
@@ -302,7 +301,7 @@ def test_a_run_is_logged_with_the_params_it_ran_with_whatever_stands_beside_it_b
 
     entries = log(project).entries()
     assert {entry.study for entry in entries} == {"synthetic default"}
-    assert [entry.opening for entry in entries if entry.opening] == [strategy_id_of(before, manifest, [])]
+    assert [entry.opening for entry in entries if entry.opening] == [strategy_id(before, manifest, [])]
 
     lock["stages"]["list_source"]["outs"][1]["md5"] = "2"  # it ran again, and then the run was stopped
     (project.path / "dvc.lock").write_text(yaml.safe_dump(lock))

@@ -13,7 +13,7 @@ import yaml
 from stages.params.gates import GatesParams
 from stages.reporting.page import render_page, render_report
 from stages.reporting.record import SHOWN_BY_SNAPSHOT, Record
-from stages.scoring.cells import cell_table, stated_scores
+from stages.scoring.by_symbol import cell_table, stated_scores
 from stages.scoring.discoveries import Stated
 from stages.scoring.free import FreeTogether, free_scores
 from stages.scoring.gates import forecast_gates as judge_forecasts

@@ -6,8 +6,8 @@ from datetime import date, datetime
 import polars as pl
 
 from stages.params.gates import GatesParams
+from stages.scoring import by_symbol, free, tournament
 from stages.scoring import controls as control
-from stages.scoring import free, tournament, training
 from stages.scoring.discoveries import Stated
 from stages.tables.contract import UTC_MICROSECONDS
 
@@ -24,9 +24,9 @@ def free_scores(pairs: Pairs, params: GatesParams, stated: Stated) -> list[dict]
 
 
 def scores_by_training(pairs: Pairs, until: date | None, sources, params: GatesParams, stated: Stated) -> dict:
-    together = training.TrainingTogether()
+    together = by_symbol.TrainingTogether()
     for pair in pairs:
-        together.add(training.scores_by_side(*pair, until, params, stated))
+        together.add(by_symbol.scores_by_side(*pair, until, params, stated))
     return together.document(until, sources, params)
 
 

@@ -6,8 +6,7 @@ from datetime import timedelta
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from stages.scoring.by_symbol import Scores, ScoreSymbol
-from stages.scoring.cells import cell_table
+from stages.scoring.by_symbol import Scores, ScoreSymbol, cell_table
 from stages.scoring.metrics import score
 from stages.scoring.tournament import coverage_by_time
 from stages.tables.contract import unpacked

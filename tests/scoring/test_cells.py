@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stages.io.files import read_table, write_table_parts
-from stages.scoring.cells import cell_table, stated_scores
+from stages.scoring.by_symbol import cell_table, stated_scores
 from stages.scoring.metrics import score
 from stages.tables.forecasts import QUANTILES
 from stages.tables.scores import ALL_DAY, Cells

@@ -7,7 +7,7 @@ from scipy.stats import ttest_1samp
 from utilsforecast import losses as of_library
 
 from stages.scoring.entries import block_days
-from stages.scoring.inference import block_length, block_lengths, bounds, day_weights
+from stages.scoring.inference import block_lengths, bounds, day_weights
 from stages.scoring.losses import VERSIONS, elementary_losses
 from stages.scoring.metrics import score
 from stages.tables.forecasts import LEVELS, QUANTILES
@@ -47,7 +47,7 @@ def test_bounds_of_a_cell_are_those_of_a_loop_over_its_draws(rows, symbol, metho
     if len(sums) >= GATES.block_bootstrap_days:
         judged = ((0, 1), (5, 6), (3, 4))
         series = [sums[:, a] - sums[:, a].sum() / sums[:, b].sum() * sums[:, b] for a, b in judged]
-        block = int(np.median([block_length(one) for one in series]))
+        block = int(np.median([block_lengths(one) for one in series]))
 
     draws = [weights @ sums for weights in day_weights(len(sums), block, GATES.bootstrap_reps, GATES.bootstrap_seed)]
 
@@ -90,7 +90,7 @@ def test_every_loss_has_the_formula_of_utilsforecast():
 
 def test_block_lengths_of_many_series_are_those_of_each():
     series = np.stack([np.cumsum(RNG.normal(size=80)), RNG.normal(size=80), np.full(80, 0.1)])
-    assert block_lengths(series).tolist() == [block_length(one) for one in series]
+    assert block_lengths(series).tolist() == [block_lengths(one) for one in series]
     assert block_lengths(series.reshape(3, 1, 80)).shape == (3, 1)
 
 

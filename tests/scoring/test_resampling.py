@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.scoring.inference import block_length, day_weights, varies
+from stages.scoring.inference import block_lengths, day_weights, varies
 
 
 def autoregressive(n: int, rho: float, seed: int) -> np.ndarray:
@@ -42,11 +42,11 @@ def test_block_lengths_are_those_of_arch_rounded_up(n, rho, seed):
 
     expected = float(optimal_block_length(series)["stationary"].iloc[0])
 
-    assert block_length(series) == max(1, np.ceil(expected - 1e-9))
+    assert block_lengths(series) == max(1, np.ceil(expected - 1e-9))
 
 
 def test_a_constant_series_is_drawn_day_by_day():
-    assert block_length(np.full(80, 0.1)) == 1
+    assert block_lengths(np.full(80, 0.1)) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from stages.params.canonical import FIRST_NAMES, IDLE, NEUTRAL, RETIRED, canonical, digest
-from stages.trading.identity import SECTIONS
+from stages.trading.strategy import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 EARLIER = ROOT / "tests/runs/earlier_trials/params.yaml"  # of the default study, when ids first had this form

@@ -11,10 +11,11 @@ from stages.params.gates import GatesParams
 from stages.params.rules import CostsParams, RulesParams
 from stages.params.section import parse
 from stages.tables.market import Calendar
+from stages.tables.scores import Cell
 from stages.tables.trades import Trades
 from stages.trading.book import Span
 from stages.trading.by_symbol import SpanFigures
-from stages.trading.strategy import Cell, Strategy
+from stages.trading.strategy import Strategy
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
 WHITELIST = ("STRONG", "WEAK", "NULL")

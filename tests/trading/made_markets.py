@@ -10,8 +10,9 @@ import polars as pl
 
 from stages.params.rules import CostsParams, RulesParams
 from stages.tables.market import Bars, Calendar
+from stages.tables.scores import Cell
 from stages.trading.performance import Book
-from stages.trading.strategy import Cell, Strategy
+from stages.trading.strategy import Strategy
 from stages.trading.trade_grid import Market, blocks_of, trade_block
 from tests.features.made_bars import section
 

@@ -46,7 +46,7 @@ def test_symbols_that_did_not_trade_are_listed_with_zeros():
 def test_a_span_without_trades_gives_a_book_of_zeros():
     table = portfolio_table({"search": span(4)}, WHITELIST, WHITELIST)
     assert table["net_bp"].to_list() == [0.0] * 4
-    assert break_even(span(4)) is None
+    assert break_even(span(4).book) is None
 
 
 def test_the_days_a_model_was_trained_on_have_a_book_of_their_own():
@@ -82,12 +82,12 @@ def test_costs_at_a_multiple_leave_the_trades_as_they_are():
 
 
 def test_the_trades_earn_nothing_at_the_break_even_multiple():
-    assert break_even(SMALL) == 1.5
+    assert break_even(SMALL.book) == 1.5
     assert repriced(SMALL.trades, 1.5)["net_bp"].sum() == 0.0
 
 
 def test_trades_that_lose_before_costs_break_even_below_zero():
-    assert break_even(span(2, trade("WEAK", 0, -3.0))) == -1.5
+    assert break_even(span(2, trade("WEAK", 0, -3.0)).book) == -1.5
 
 
 def test_the_cost_curve_falls_by_the_costs_and_knows_both_readings():

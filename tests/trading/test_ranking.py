@@ -9,13 +9,14 @@ import pytest
 from scipy.stats import norm
 
 from stages.params.sweep import ChooseBy, Grid, SweepParams
+from stages.tables.scores import Cell
 from stages.trading import ranking as ranking_module
 from stages.trading.grid import combos
 from stages.trading.market import markets_of
 from stages.trading.multiplicity import deflated_sharpe
 from stages.trading.performance import Book
 from stages.trading.ranking import Swept, deflated_sharpes, proposal, ranking
-from stages.trading.strategy import Cell, Strategy
+from stages.trading.strategy import Strategy
 from stages.trading.trade_grid import trade_grid
 from tests.trading.made_markets import FULL, calendar, random_market, strategy
 from tests.trading.test_grid import EMPTY

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from stages.errors import ConfigurationError, DataContractError
+from stages.tables.scores import Cell
 from stages.trading import kernels
 from stages.trading.rules import Reason
 from stages.trading.simulate import simulate
-from stages.trading.strategy import Cell
 from stages.trading.trade_grid import Market
 from tests.architecture.dependencies import ROOT
 from tests.trading.loop import simulate_by_loop

@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.trading.holding import benchmark, earned, held
-from stages.trading.performance import sharpe
-from stages.trading.returns import (
+from stages.trading.daily import benchmark, earned, held
+from stages.trading.performance import (
     beta,
     monthly,
     rolling_sharpe,
     rolling_window,
+    sharpe,
     sortino,
     volatility,
 )

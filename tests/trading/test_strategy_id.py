@@ -9,7 +9,7 @@ import pytest
 
 from stages.params.canonical import canonical
 from stages.params.study import Study
-from stages.trading.identity import SECTIONS, strategy_id, strategy_id_of
+from stages.trading.strategy import SECTIONS, strategy_id
 from tests.trading.books import DOCUMENT
 
 MANIFEST = {"files": [{"uri": "a.parquet", "md5": "0" * 32}]}
@@ -20,7 +20,7 @@ def id_of(changes=(), manifest=MANIFEST, trading=("STRONG",)):
     document = deepcopy(DOCUMENT)
     for section, key, value in changes:
         document[section][key] = value
-    return strategy_id(Study.parse(document), manifest, trading)
+    return strategy_id(Study.parse(document).document(), manifest, trading)
 
 
 def test_it_is_the_start_of_the_sha256_of_the_stated_values_in_canonical_form():
@@ -37,9 +37,9 @@ def test_params_written_before_a_key_existed_name_the_same_strategy():
     old = deepcopy(DOCUMENT)
     del old["quality"]["halt_min_trading_share"], old["source"]["synthetic"]["plant"]
     old["quality"]["outlier_floor"] = old["quality"].pop("outlier_floor_share")
-    assert strategy_id_of(old, MANIFEST, ["STRONG"]) == id_of()
+    assert strategy_id(old, MANIFEST, ["STRONG"]) == id_of()
     old["quality"]["outlier_floor"] = 0.02
-    assert strategy_id_of(old, MANIFEST, ["STRONG"]) != id_of()
+    assert strategy_id(old, MANIFEST, ["STRONG"]) != id_of()
 
 
 def test_every_section_but_those_that_judge_show_propose_buy_or_store_is_covered():
