@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Self
 
 import polars as pl
@@ -16,7 +17,7 @@ from stages.trading.performance import book_of
 from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
 from stages.worth.day_values import compare, symbol_days
-from stages.worth.money import ASKED, Bought, money_days, pair_apart, rules_of_sides
+from stages.worth.money import ASKED, Bought, money_days, rules_of_sides, swing_bp
 from stages.worth.series import Comparison, LeftOut, Sides, cells_of
 
 
@@ -25,12 +26,13 @@ class SymbolEvidence:
     """What a symbol adds: its days by what is compared, what was left out, and its P&L by side.
 
     *Tables*: `calibrated` holds the sessions in which asked forecasts are calibrated; the others as in `Sides` and
-    `money_days`. `makers` are those of its asked forecasts.
+    `money_days`. `makers` are those of its asked forecasts; `swing_bp` is 0 where it may not trade.
     """
 
     days: Mapping[Comparison, pl.DataFrame]
     left_out: LeftOut
     net_bp: Mapping[str, pl.DataFrame]
+    swing_bp: float
     calibrated: pl.Series
     makers: Sequence[str]
 
@@ -53,21 +55,20 @@ class CompareSymbol:
         free = {model.removeprefix(FREE): (model, days) for model, days in models.iter_rows()}
         asked = study.forecaster.model, study.rules.history_days
         compared = dict.fromkeys(cell.compared for cell in cells_of(study, free))
-        sides = {ASKED: asked, **{name: free[name] for name in (MIX, *pair_apart(free))}}
-        return cls(asked, list(compared), rules_of_sides(strategy, sides), calendar)
+        return cls(asked, list(compared), rules_of_sides(strategy, {ASKED: asked, MIX: free[MIX]}), calendar)
 
     def __call__(self, symbol: str, asked: pl.DataFrame, free: pl.DataFrame, bars: pl.DataFrame) -> SymbolEvidence:
         """From its forecasts and bars."""
         model, history_days = self.asked
         mine = asked.filter(model=model, history_days=history_days)
-        others = {one.free for one in self.compared} | (self.rules.keys() - {ASKED})
-        sides = {ASKED: mine, **{name: free.filter(model=f"{FREE}{name}") for name in others}}
-        found = {name: compare(mine, sides[name]) for name in {one.free for one in self.compared}}
-        mix = found[MIX]
+        sides = {name: free.filter(model=f"{FREE}{name}") for name in {one.free for one in self.compared}}
+        found = {name: compare(mine, forecasts) for name, forecasts in sides.items()}
+        mix, rule = found[MIX], self.rules.get(ASKED)
         return SymbolEvidence(
             days={one: symbol_days(found[one.free].questions, one.column, one.horizon_min) for one in self.compared},
             left_out=LeftOut(mix.void, mix.uncalibrated, mix.no_scale),
-            net_bp=self._net_bp(symbol, pl.concat(sides.values()), bars),
+            net_bp=self._net_bp(symbol, pl.concat([mine, sides[MIX]]), bars),
+            swing_bp=swing_bp(mine, rule, symbol) if rule and symbol in rule.whitelist else 0.0,
             calibrated=mine.filter("calibrated")["session"].unique(),
             makers=makers(mine),
         )
@@ -92,13 +93,14 @@ class CompareSymbol:
         every = found.values()
         sources = [name for one in every for name in one.makers]
         net_bp = {side: pl.concat([one.net_bp[side] for one in every if side in one.net_bp]) for side in self.rules}
+        planned_bp = fsum(one.swing_bp for one in every)
         calibrated = {day for one in every for day in one.calibrated}
         return Sides(
             days={one: pl.concat(evidence.days[one] for evidence in every) for one in self.compared},
             left_out=LeftOut(*(sum(counts) for counts in zip(*(one.left_out for one in every), strict=True))),
             weights=weights,
             bought=bought,
-            money=money_days(net_bp, bought.only(calibrated), params),
+            money=money_days(net_bp, planned_bp, bought.only(calibrated), params),
             learns_here=is_local(sources),
             untrained=is_untrained(sources),
         )

@@ -8,7 +8,7 @@ are left out on both sides, since they would judge the asked forecasts by their 
 *Time*: a day's value is known at its close.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Self
@@ -23,8 +23,8 @@ from stages.worth.evidence import Floats
 
 BP = 1e4
 ASKED = "asked"
-PAIRED = ("ewma_fhs", "har", "persistence", "seasonal")  # the two that are nearest to each other first
-LEAST_SD = 1.0  # bp of one symbol's capital a day, where the rule trades neither side
+SESSION_MIN = 390
+LEAST_BP = 1.0  # planned deviation where no symbol may trade
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Bought:
 class MoneyDays:
     """By session: what the asked side earns more before (`gross`) and after (`net`) the price of its calls.
 
-    *Shapes*: (sessions,). `sd` is the planned deviation of a day, from two free forecasts.
+    *Shapes*: (sessions,). `sd` is the planned deviation of a day.
     """
 
     bought: Bought
@@ -68,10 +68,17 @@ class MoneyDays:
     sd: float
 
 
-def pair_apart(free: Collection[str]) -> tuple[str, str]:
-    """The two free forecasts between which the deviation of a day is planned: no answer to it is paid."""
-    first, second, *_ = (*(name for name in PAIRED if name in free), MIX, MIX)
-    return first, second
+def swing_bp(forecasts: pl.DataFrame, rule: Strategy, symbol: str) -> float:
+    """What one trade in the symbol may win or lose: to its farther barrier, or less where it must end before.
+
+    So a day counts by what it risked, not by how calm the days before it were: a rule that wins little and often, and
+    loses much and rarely, looks calm until it loses.
+    *Time*: from the snapshots of the first session with a `sigma_5m`, before any outcome is known. 0 without one.
+    """
+    known = forecasts.filter(pl.col("sigma_5m").is_not_null())
+    sigma_5m = known.filter(pl.col("session") == pl.col("session").min())["sigma_5m"].mean() or 0.0
+    usual_move = ((rule.hold_min(symbol) or SESSION_MIN) / 5) ** 0.5
+    return BP * float(sigma_5m) * min(max(rule.rules.s_stop, rule.rules.s_take), usual_move)
 
 
 def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> dict[str, Strategy]:
@@ -83,19 +90,18 @@ def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> 
     }
 
 
-def money_days(net_bp: Mapping[str, pl.DataFrame], bought: Bought, params: WorthParams) -> MoneyDays:
+def money_days(net_bp: Mapping[str, pl.DataFrame], planned_bp: float, bought: Bought, params: WorthParams) -> MoneyDays:
     """Every session of `bought`, in which the asked forecasts are calibrated.
 
+    `planned_bp` is what one trade in each symbol may win or lose together (`swing_bp`).
     *Tables*: `net_bp` has by side what each symbol of the whitelist earns by `session`, after costs, as `net_bp`.
     """
     earned = {side: _by_day(rows, bought.sessions) for side, rows in net_bp.items()}
     none = np.zeros(len(bought.sessions))
-    first, second = pair_apart(net_bp)
     unit = 1.0 if params.notional is None else params.notional / BP
     gross = (earned.get(ASKED, none) - earned.get(MIX, none)) * unit
-    apart = (earned.get(first, none) - earned.get(second, none)) * unit
-    sd = float(np.std(apart, ddof=1)) if len(apart) > 1 else 0.0
-    return MoneyDays(bought=bought, gross=gross, net=gross - _price_of_days(bought, params), sd=sd or LEAST_SD * unit)
+    net = gross - _price_of_days(bought, params)
+    return MoneyDays(bought=bought, gross=gross, net=net, sd=(planned_bp or LEAST_BP) * unit)
 
 
 def _by_day(rows: pl.DataFrame, sessions: Sequence[date]) -> Floats:

@@ -4,8 +4,8 @@ First, days whose true mean is zero, looked at daily for 250 days: how often the
 reaches 20 against that mean from above or from below, and how often a t test that is peeked at daily from day 10
 rejects at 5 %; of E and t the worse side is shown. Then planted forecasters with a true advantage: after how many days
 the verdict falls, beside the plan's estimate and the days of a fixed one-sided test that errs in 5 % of cases on both
-sides. Last, where money decides: how often a rule that gains nothing is called WORTH IT, with a planned deviation as
-large as that of its days, and with one of 1 bp, which stands where two free forecasts trade nothing.
+sides. Last, where money decides: how often a rule that gains nothing is called WORTH IT, planned by what one trade may
+lose, as the stage does, and by the true deviation of its days.
 
 Run: make bench-worth, or python -m tests.benchmarks.bench_worth 200 for a tenth of the paths
 """
@@ -18,11 +18,11 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from stages.worth.evidence import Floats, log_e_values, running_means
-from stages.worth.money import LEAST_SD
 from stages.worth.price_of_evidence import waits
 from stages.worth.verdict import UNDECIDED, Terms, decide
 from tests.worth.worlds import (
     Pair,
+    Rule,
     Side,
     autocorrelated,
     by_scale,
@@ -34,7 +34,6 @@ from tests.worth.worlds import (
     skewed_down,
     skewed_up,
     t3,
-    winning_mostly,
 )
 
 PATHS, DAYS, SEED = 2_000, 250, 18
@@ -64,8 +63,13 @@ PLANTED_SHARE = 0.03
 ADVANTAGES = (0.0, 0.01, 0.03, 0.05, 0.10)
 DESIGNS = {"1 symbol x 8 snapshots": (8, 0.07), "5 symbols x 4 snapshots": (20, 0.07)}  # questions a day, planned sd
 PLAN = 120
-DAY_BP = 50.0  # the deviation of a day of a rule that trades
-FLOORED = {1: 0.25, 3: 0.03}  # trades a day, and the share of paths that may be called WORTH IT with a plan of 1 bp
+RULES = {
+    "1 trade a day, wins 5 of 10": Rule(1, 1.0, 0.5),
+    "1 trade a day, wins 8 of 10": Rule(1, 1.0, 0.8),
+    "1 trade a day, wins 9 of 10": Rule(1, 1.0, 0.9),
+    "1 trade in 5 days, wins 8 of 10": Rule(1, 0.2, 0.8),
+    "8 trades a day, wins 8 of 10": Rule(8, 1.0, 0.8),
+}
 WITHIN = {
     "1 symbol x 8 snapshots": {0.0: 60, 0.03: 80, 0.05: 60, 0.10: 60},
     "5 symbols x 4 snapshots": {0.05: 30, 0.10: 20},
@@ -157,16 +161,14 @@ def _shares(day: Floats, worth: Floats, at: int) -> tuple[float, float, float]:
 
 def money(paths: int) -> None:
     """The third table."""
-    margin = SAMPLING * np.sqrt(PATHS / paths) if paths < PATHS else SAMPLING
-    print(f"Where money decides, true gain 0, trades that win 8 times in 10, {paths} paths: share of WORTH IT")
-    print(f"  {'trades a day':>12} {'planned as days differ':>23} {f'planned 1 bp, days {DAY_BP:g} bp':>25}")
-    for seed, (trades, allowed) in enumerate(FLOORED.items()):
-        x = DAY_BP * winning_mostly(trades)(np.random.default_rng([SEED, 300 + seed]), paths, DAYS)
-        terms = replace(TERMS, delta=0.0)
-        said, floored = (float(decided(x, replace(terms, s0=s0))[1].mean()) for s0 in (DAY_BP, LEAST_SD))
-        print(f"  {trades:12} {said:23.1%} {floored:25.1%}")
-        assert said <= TERMS.alpha + margin - SAMPLING, (trades, said)
-        assert floored <= allowed + margin, (trades, floored)
+    margin, terms = SAMPLING * np.sqrt(max(1.0, PATHS / paths)), replace(TERMS, delta=0.0)
+    print(f"Where money decides, true gain 0, {paths} paths: share of WORTH IT, planned by")
+    print(f"  {'rule':36} {'one loss':>9} {'true deviation':>15}")
+    for seed, (name, rule) in enumerate(RULES.items()):
+        x = rule(np.random.default_rng([SEED, 300 + seed]), paths, DAYS)
+        said, by_sd = (float(decided(x, replace(terms, s0=s0))[1].mean()) for s0 in (1.0, float(x.std())))
+        print(f"  {name:36} {said:9.1%} {by_sd:15.1%}")
+        assert said <= TERMS.alpha + margin - SAMPLING, (name, said)
 
 
 def main() -> None:

@@ -32,17 +32,16 @@ def said(model: str, quantiles: list[float], history_days: int = 40, calibrated:
 
 
 ASKED, MIXED, HAR = said("asked", RISE), said(f"free:{MIX}", FALL), said("free:har", NOTHING, calibrated=0)
-STILL = said("free:ewma_fhs", NOTHING)
 
 
 def evidence(symbol: str = "A") -> SymbolEvidence:
     """What it adds; forecasts of another model and of another history lie beside the asked ones."""
-    sides = {"asked": ("asked", 40), MIX: (f"free:{MIX}", 40), "ewma_fhs": ("free:ewma_fhs", 40)}
+    sides = {"asked": ("asked", 40), MIX: (f"free:{MIX}", 40)}
     work = CompareSymbol(
         ("asked", 40), SHAPES, rules_of_sides(strategy("A"), sides), calendar(dict.fromkeys(DAYS, FULL))
     )
     asked = pl.concat([said("other", FALL), ASKED, said("asked", FALL, history_days=20)])
-    return work(symbol, asked, pl.concat([MIXED, HAR, STILL]), pl.concat(bars(day, RISING) for day in DAYS))
+    return work(symbol, asked, pl.concat([MIXED, HAR]), pl.concat(bars(day, RISING) for day in DAYS))
 
 
 def test_each_free_forecast_is_compared_with_the_asked_model_and_history():
@@ -61,23 +60,22 @@ def test_each_side_earns_with_its_own_forecasts():
     assert net_bp == {
         "asked": [pytest.approx(5 - cost), 0.0],
         MIX: [pytest.approx(-5 - cost), 0.0],
-        "ewma_fhs": [0.0, 0.0],
     }
+    assert evidence().swing_bp > 0.0
 
 
 def test_a_symbol_that_is_not_on_the_whitelist_is_compared_and_earns_nothing():
     found = evidence("B")
-    assert (len(found.days), found.net_bp) == (2, {})
+    assert (len(found.days), found.net_bp, found.swing_bp) == (2, {}, 0.0)
 
 
-def test_a_study_asks_for_its_cells_and_trades_the_mix_and_the_two_free_forecasts_that_are_nearest():
+def test_a_study_asks_for_its_cells_and_trades_the_asked_forecasts_and_the_mix():
     study, days = study_with(), calendar({FIRST_DAY: FULL})
     models = pl.DataFrame({"model": [f"free:{MIX}", "free:har", "free:ewma_fhs"], "history_days": [40, 20, 40]})
     work = CompareSymbol.of(study, strategy("A"), models, days)
 
     assert work.asked == (study.forecaster.model, study.rules.history_days)
     assert set(work.compared) == {cell.compared for cell in cells_of(study, [MIX, "har", "ewma_fhs"])}
-    assert {side: (rule.model, rule.rules.history_days) for side, rule in work.rules.items()} == {
-        "asked": work.asked, MIX: (f"free:{MIX}", 40), "ewma_fhs": ("free:ewma_fhs", 40), "har": ("free:har", 20),
-    }  # fmt: skip
+    rules = {side: (rule.model, rule.rules.history_days) for side, rule in work.rules.items()}
+    assert rules == {"asked": work.asked, MIX: (f"free:{MIX}", 40)}
     assert work.calendar is days

@@ -10,22 +10,21 @@ from stages.params.worth import WorthParams
 from stages.tables.trades import Trades
 from stages.trading.performance import book_of
 from stages.worth.by_symbol import CompareSymbol, SymbolEvidence
-from stages.worth.money import Bought, MoneyDays, money_days, rules_of_sides
+from stages.worth.money import Bought, MoneyDays, money_days, rules_of_sides, swing_bp
 from stages.worth.series import LeftOut
 from tests.trading.books import DOCUMENT, WHITELIST, calendar, session, strategy, trade
 
 SESSIONS = 4
 
 
-# Net of 2 bp each: asked 8, 3, 0, -4; the mix 3, 0, 0, -1; ewma_fhs 1 on the first day, har 3 on the last.
+# Net of 2 bp each: asked 8, 3, 0, -4; the mix 3, 0, 0, -1.
 EARNED = {
     "asked": [trade("STRONG", 0, 6), trade("WEAK", 0, 6), trade("STRONG", 1, 5), trade("NULL", 3, -2)],
     "free:free_mix": [trade("STRONG", 0, 5), trade("STRONG", 3, 1)],
-    "free:ewma_fhs": [trade("STRONG", 0, 3)],
-    "free:har": [trade("STRONG", 3, 5)],
 }
 
 
+PLANNED_BP = 6.0
 CALENDAR = calendar(SESSIONS)
 SESSION_DAYS = [session(number) for number in range(SESSIONS)]
 
@@ -43,7 +42,7 @@ def _of_symbol(trades: pl.DataFrame, symbol: str) -> pl.DataFrame:
 
 def days_of(calls: Sequence[float] = (8.0, 8, 8, 4), **prices: object):
     bought = Bought(sessions=SESSION_DAYS, calls=np.array(calls), tokens=1e5 * np.array(calls))
-    return money_days(net_bp(), bought, WorthParams.model_validate(DOCUMENT["worth"] | prices))
+    return money_days(net_bp(), PLANNED_BP, bought, WorthParams.model_validate(DOCUMENT["worth"] | prices))
 
 
 def test_both_sides_trade_the_stated_rule_on_their_own_forecasts_and_no_gate_stands_in_the_way():
@@ -76,39 +75,55 @@ def test_a_notional_turns_bp_into_money_and_each_day_pays_its_calls():
     assert days_of(notional=20_000.0, price_per_million_tokens=5.0).net.tolist() == [6.0, 2.0, -4.0, -8.0]
 
 
-def test_the_planned_deviation_is_that_between_two_free_forecasts():
-    # ewma_fhs less har by day: 1, 0, 0, -3
-    assert days_of().sd == pytest.approx(np.std([1, 0, 0, -3], ddof=1))
-    assert days_of(notional=20_000.0).sd == pytest.approx(2 * np.std([1, 0, 0, -3], ddof=1))
+def test_the_planned_deviation_is_in_the_unit_of_the_days_and_never_zero():
+    assert days_of().sd == PLANNED_BP
+    assert days_of(notional=20_000.0).sd == 2 * PLANNED_BP
+    bought, params = Bought(SESSION_DAYS[:1], np.ones(1), np.ones(1)), WorthParams.model_validate(DOCUMENT["worth"])
+    assert money_days({}, 0.0, bought, params).sd == 1.0
 
 
-def test_where_two_free_forecasts_earn_the_same_every_day_a_bp_is_planned_in_the_unit_of_the_days(monkeypatch):
-    monkeypatch.setitem(EARNED, "free:har", EARNED["free:ewma_fhs"])
-    assert days_of().sd == 1.0
-    assert days_of(notional=20_000.0).sd == 2.0
+def at_snapshots(*sigmas: Sequence[float | None]) -> pl.DataFrame:
+    """Forecasts at two snapshots of each session, with these volatilities."""
+    rows = [(session(number), sigma) for number, pair in enumerate(sigmas) for sigma in pair]
+    return pl.DataFrame(rows, {"session": pl.Date, "sigma_5m": pl.Float64}, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("rules", "swing"),
+    [
+        ({"s_stop": 1.0, "s_take": 0.5}, 20.0),
+        ({"s_stop": 0.5, "s_take": 3.0}, 60.0),
+        ({"s_stop": 9.0, "s_take": 9.0, "max_hold_min": 20}, 40.0),  # twice the usual move of five minutes
+        ({"s_stop": 9.0, "s_take": 9.0, "max_hold_min": "horizon"}, 20.0 * 2**0.5),
+        ({"s_stop": 9.0, "s_take": 9.0, "max_hold_min": None}, 20.0 * 78**0.5),
+    ],
+)
+def test_a_trade_may_swing_to_its_farther_barrier_or_as_far_as_time_allows(rules, swing):
+    rule = strategy().with_rules(**{"max_hold_min": None, "horizon_min": 10} | rules)
+    later = at_snapshots((None, None), (0.001, 0.003), (0.5, 0.5))
+    assert swing_bp(later, rule, "STRONG") == pytest.approx(swing)
+    assert swing_bp(later.head(2), rule, "STRONG") == swing_bp(later.clear(), rule, "STRONG") == 0.0
 
 
 def together(first: int, **prices: object) -> MoneyDays:
     """The days of all symbols, of which each has calibrated forecasts from some session on."""
     days = pl.Series(SESSION_DAYS[first:])
     work = CompareSymbol(("asked", 40), [], rules_of_sides(strategy(), dict.fromkeys(net_bp(), ("any", 40))), CALENDAR)
-    found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), days, [])) for one in WHITELIST]
+    found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), PLANNED_BP, days, [])) for one in WHITELIST]
     bought = Bought(SESSION_DAYS, np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
     return work.together(found, {}, bought, WorthParams.model_validate(DOCUMENT["worth"] | prices)).money
 
 
-@pytest.mark.parametrize(("days", "sd"), [(1, 1.0), (2, 4.5**0.5)])
-def test_two_days_give_a_deviation_and_one_day_gives_that_of_a_bp(days, sd):
-    """The last days of ewma_fhs less har: 0 and -3."""
-    assert together(SESSIONS - days).sd == pytest.approx(sd)
-    assert together(SESSIONS - days, notional=20_000.0).sd == pytest.approx(2 * sd)
+def test_trades_of_all_symbols_may_swing_together_however_many_days_there_are():
+    for first in range(SESSIONS):
+        assert together(first).sd == len(WHITELIST) * PLANNED_BP
 
 
 def test_the_order_of_symbols_changes_no_bit():
     """As they stand these add up to -4.001, from the last on to -4.0009999999999994."""
     rows = pl.DataFrame({"session": SESSION_DAYS[:1] * 3, "net_bp": [-0.004, -4.0, 0.003]})
     bought, params = Bought(SESSION_DAYS[:1], np.ones(1), np.ones(1)), WorthParams.model_validate(DOCUMENT["worth"])
-    found, again = (money_days({"asked": one}, bought, params).gross.tobytes() for one in (rows, rows.reverse()))
+    found, again = (money_days({"asked": one}, 1.0, bought, params).gross.tobytes() for one in (rows, rows.reverse()))
     assert found == again
 
 

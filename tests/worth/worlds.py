@@ -53,14 +53,22 @@ def disasters(rng: np.random.Generator, paths: int, days: int) -> Floats:
     return x / np.sqrt(1.0 + FALL**2 * DISASTER * (1.0 - DISASTER))
 
 
-def winning_mostly(trades: int) -> Draw:
-    """So many trades a day that win alike eight times in ten, and lose four times as much else."""
+@dataclass(frozen=True)
+class Rule:
+    """A rule that gains nothing: how many trades it may make a day, how often it makes each, and how often one wins.
 
-    def draw(rng: np.random.Generator, paths: int, days: int) -> Floats:
-        won = rng.random((paths, days, trades)) < 0.8
-        return np.where(won, 0.5, -2.0).sum(axis=-1) / np.sqrt(trades)
+    *Units*: what a lost trade loses is 1.
+    """
 
-    return draw
+    trades: int
+    made: float
+    won: float
+
+    def __call__(self, rng: np.random.Generator, paths: int, days: int) -> Floats:
+        """Its days."""
+        shape = (paths, days, self.trades)
+        earned = np.where(rng.random(shape) < self.won, (1.0 - self.won) / self.won, -1.0)
+        return np.where(rng.random(shape) < self.made, earned, 0.0).sum(axis=-1)
 
 
 def garch(rng: np.random.Generator, paths: int, days: int) -> Floats:
