@@ -76,9 +76,10 @@ def swing_bp(forecasts: pl.DataFrame, rule: Strategy, symbol: str) -> float:
     *Time*: from the snapshots of the first session with a `sigma_5m`, before any outcome is known. 0 without one.
     """
     known = forecasts.filter(pl.col("sigma_5m").is_not_null())
-    sigma_5m = known.filter(pl.col("session") == pl.col("session").min())["sigma_5m"].mean() or 0.0
-    usual_move = ((rule.hold_min(symbol) or SESSION_MIN) / 5) ** 0.5
-    return BP * float(sigma_5m) * min(max(rule.rules.s_stop, rule.rules.s_take), usual_move)
+    sigma_5m = known.filter(pl.col("session") == pl.col("session").min())["sigma_5m"].to_numpy()
+    usual_move = float(np.sqrt((rule.hold_min(symbol) or SESSION_MIN) / 5))
+    barrier = max(rule.rules.s_stop, rule.rules.s_take)
+    return BP * float(sigma_5m.mean()) * min(barrier, usual_move) if len(sigma_5m) else 0.0
 
 
 def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> dict[str, Strategy]:
