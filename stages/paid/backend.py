@@ -29,7 +29,6 @@ from stages.paid.context import Counts, PurchaseContext
 from stages.paid.limits import Period, amount, needed
 from stages.paid.locks import lock
 from stages.paid.model_facts import require_agreement
-from stages.paid.moving import require_not_moved
 from stages.paid.pricing import fitting, further_ahead, keys_in, require_same_clock
 from stages.paid.purchase import Buyer
 from stages.paid.records import Record
@@ -196,17 +195,10 @@ class PaidBackend:
                 self._record_run()
 
     def _claimed(self, batch: Batch) -> AbstractContextManager[None]:
-        return self._locked(batch.snapshots)
-
-    @contextmanager
-    def _locked(self, names: Sequence[str]) -> Iterator[None]:
-        local = self.context.store.local
-        with lock(local.root / "claims", names):
-            require_not_moved(local)
-            yield
+        return lock(self.context.store.local, batch.snapshots)
 
     def _require_facts(self, question: Question) -> None:
-        with self._locked(["model"]):
+        with lock(self.context.store.local, ["model"]):
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
 
     def _require_answerable(self, batches: list[Batch]) -> None:
