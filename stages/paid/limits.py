@@ -162,7 +162,7 @@ def standing_limit(objects: ObjectStore) -> int | None:
     name = names[0]
     try:
         return int(json.loads(objects.read(name) or b"")["per_day"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise BudgetStop(
             f"the standing limit {name} is not readable, so nothing is sent: `make budget PER_DAY=` writes a new one."
         ) from None

@@ -155,6 +155,14 @@ def test_what_was_kept_before_the_remote_failed_is_not_left_to_buy(contexts: Con
         contexts.backend(remote_down="stop").answer(questions(["AAA", "BBB"], range(3)))
 
 
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"per_day": "few"}', b'{"per_day": 1e999}'])
+def test_nothing_is_sent_under_a_damaged_standing_limit(damage: bytes, contexts: ContextFactory, server: TimeGPTServer):
+    LocalStore(contexts.root).create("budget/limits/0000.json", damage)
+    with pytest.raises(BudgetStop, match=r"0000\.json is not readable, .* `make budget PER_DAY=` writes a new one"):
+        contexts.backend().answer([asked()])
+    assert server.sent == 0
+
+
 def test_of_two_standing_limits_the_newest_holds_and_it_is_never_above_that_of_params(
     contexts: ContextFactory, clock: Any
 ):
