@@ -36,7 +36,7 @@ from stages.paid.units import most
 from stages.questions.question import Question
 
 POLL_SEC = 1.0
-NOW: dict[Period, str] = {"day": "days with today", "month": "months with this one"}
+PERIODS: dict[Period, str] = {"day": "days with today", "month": "months with this one"}
 
 
 class PaidBackend:
@@ -242,7 +242,9 @@ class PaidBackend:
         periods: dict[Period, int | None] = {}
         with suppress(OSError, PipelineError):  # the ledger itself may be what stopped the run
             periods = needed(self.context.ledger.used(), [most(batch.questions, api.tariff) for batch in left])
-        told = "".join(f", {NOW[period]}: {'never' if count is None else count}" for period, count in periods.items())
+        told = "".join(
+            f", {PERIODS[period]}: {'never' if count is None else count}" for period, count in periods.items()
+        )
         end = "The next run continues there."
         if None in periods.values():
             end = f"A request alone is beyond a limit: raise it{' or set api.pack to none' * (api.pack != 'none')}."
