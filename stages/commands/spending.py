@@ -23,7 +23,7 @@ from stages.paid.budget_report import calls_of, days_of, runs_of
 from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_context, paid_params, store_anywhere, write_budget_report
 from stages.paid.ledger import Ledger
-from stages.paid.limits import amount, periods_needed, set_standing_limit, standing_limit
+from stages.paid.limits import amount, needed, set_standing_limit, standing_limit
 from stages.paid.pricing import Price, fitting, price, require_same_clock, some_of
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
@@ -54,7 +54,7 @@ def tell_price(document: dict[str, Any]) -> None:
             print(_told_free(questions, study), "", *evidence, sep="\n")
             return
         store = store_anywhere(study.api)
-        found = price(questions, schedule, store, study.api.tariff)
+        found = price(questions, schedule, store, study.api.tariff, study.api.pack)
         missing = [question.key for batch in found.batches for question in batch.questions]
         require_same_clock(store, [question for question in questions if question.key in set(missing)])
         rows = schedule.filter(pl.col("key").is_in(some_of(missing)))
@@ -75,7 +75,7 @@ def _told_free(questions: Sequence[Question], study: Study) -> str:
 
 def _tell(one: Price, study: Study) -> None:
     ledger = ledger_anywhere(study.api)
-    caps, left, per_day = ledger.used(), ledger.left_today(), ledger.per_day()
+    left, per_day = ledger.left_today(), ledger.per_day()
     low, high = one.cost(least), one.cost(most)
     print(f"plan: {one.questions} questions to {study.forecaster.model}")
     print(f"  answered here      {one.local:>7}")
@@ -83,17 +83,17 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  to buy             {one.missing:>7}")
     each = one_per(one.batches)
     print(f"  requests           {one.requests:>7}  {each}" + (", one for the model's facts" * one.facts))
-    if (packed := one.packed_requests) is not None:
-        print(f"  requests, packed   {packed:>7}  with api.pack=snapshots, after `make prove-independence`")
-    print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most, not packed")
+    if fewer := one.packed_requests not in {None, one.requests}:
+        print(
+            f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`"
+        )
+    print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most{', not packed' * fewer}")
     print(f"  tokens             {_span(low.tokens, high.tokens):>7}")
     print(f"  money              {_money(low, high, study)}")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
-    for period in ("day", "month"):
-        if limits := [(cap, used) for cap, used in caps if cap.period == period]:
-            needed = periods_needed(limits, one.costs(most))
-            print(f"  {period + 's needed':<18} {'never' if needed is None else needed:>7}")
+    for period, count in needed(ledger.used(), one.costs(most)).items():
+        print(f"  {period + 's needed':<18} {'never' if count is None else count:>7}")
     for told in ledger.others_left():
         print(f"  left               {told}")
     if one.repeated:

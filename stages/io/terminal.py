@@ -204,6 +204,9 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:
         _discard(sys.stdout, sys.stderr)
         sys.exit(128 + SIGPIPE)
+    except KeyboardInterrupt:  # also while an error is told
+        print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
+        sys.exit(Interrupted.exit_code)
 
 
 def _replace_closed() -> None:
@@ -233,9 +236,6 @@ def _run(main: Callable[[], None]) -> None:
                 f"({type(error).__name__}: {error}): `make run` makes it again."
             )
         )
-    except KeyboardInterrupt:
-        print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
-        sys.exit(Interrupted.exit_code)
 
 
 def _fail(error: PipelineError) -> NoReturn:

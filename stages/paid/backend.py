@@ -7,7 +7,7 @@ benchmark cannot answer; whatever `purchase` raises.
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from stages.errors import BudgetStop, ConfigurationError, DataContractError, Interrupted, PipelineError
 from stages.forecasting.backend import Answer, Asked, Backend
@@ -23,20 +23,20 @@ from stages.paid.batch_invariance import (
     require_invariance,
     require_packable,
 )
-from stages.paid.batches import Batch, one_per, packed, per_snapshot
+from stages.paid.batches import Batch, as_sent, one_per, packed, per_snapshot
 from stages.paid.checks import require_finite, require_not_late, require_not_refused, require_sendable
 from stages.paid.context import Counts, PurchaseContext
-from stages.paid.limits import amount
+from stages.paid.limits import Period, amount, needed
 from stages.paid.locks import lock
 from stages.paid.model_facts import require_agreement
-from stages.paid.moving import require_not_moved
-from stages.paid.pricing import fitting, further_ahead, require_same_clock
+from stages.paid.pricing import fitting, further_ahead, keys_in, require_same_clock
 from stages.paid.purchase import Buyer
 from stages.paid.records import Record
 from stages.paid.units import most
 from stages.questions.question import Question
 
 POLL_SEC = 1.0
+PERIODS: dict[Period, str] = {"day": "days with today", "month": "months with this one"}
 
 
 class PaidBackend:
@@ -91,11 +91,12 @@ class PaidBackend:
         self._require_facts(first)
         records: dict[str, Record] = {}
         elsewhere: list[Batch] = []
-        for number, batch in enumerate(progress(batches, "buying")):
+        for batch in progress(batches, "buying"):
             try:
                 records |= self._bought(batch)
             except BudgetStop as stop:
-                raise BudgetStop(self._left_over(stop, batches[number:])) from stop
+                left = [batch.without(records) for batch in batches]
+                raise BudgetStop(f"{str(stop).rstrip('.')}. {self._left_over(left)}") from stop
             if (rest := batch.without(records)).asked:
                 elsewhere.append(rest)
         return records | self._bought_elsewhere(elsewhere)
@@ -194,17 +195,10 @@ class PaidBackend:
                 self._record_run()
 
     def _claimed(self, batch: Batch) -> AbstractContextManager[None]:
-        return self._locked(batch.snapshots)
-
-    @contextmanager
-    def _locked(self, names: Sequence[str]) -> Iterator[None]:
-        local = self.context.store.local
-        with lock(local.root / "claims", names):
-            require_not_moved(local)
-            yield
+        return lock(self.context.store.local, batch.snapshots)
 
     def _require_facts(self, question: Question) -> None:
-        with self._locked(["model"]):
+        with lock(self.context.store.local, ["model"]):
             require_agreement(self.context.forecaster, question, self.context.store, self.buyer.buy_facts)
 
     def _require_answerable(self, batches: list[Batch]) -> None:
@@ -232,6 +226,7 @@ class PaidBackend:
     def _offline(self, batches: list[Batch]) -> str:
         questions = [question for batch in batches for question in batch.questions]
         first, longer = questions[0], fitting(self.context.store, further_ahead(questions))
+        batches = as_sent(batches, self.context.api.pack)
         return (
             f"{len(questions)} of {self.counts.questions} questions have no stored answer (the first: {first.symbol} "
             f"at {first.snapshot_utc:%Y-%m-%d %H:%MZ}) and api.mode offline buys nothing. They would cost "
@@ -239,13 +234,24 @@ class PaidBackend:
             f"requests.first_session and requests.last_session. {longer}".rstrip()
         )
 
-    def _left_over(self, stop: BudgetStop, batches: list[Batch]) -> str:
-        left, calls = sum(len(batch.asked) for batch in batches), len(batches)
-        per_run, per_day = self.context.api.per_run, self.context.ledger.in_force
+    def _left_over(self, batches: list[Batch]) -> str:
+        """What is still to buy, and how long that takes under the limits."""
+        api = self.context.api
+        here = keys_in(self.context.store.local, (one.key for batch in batches for one in batch.questions))
+        left = [rest for batch in batches if (rest := batch.without(here)).asked]
+        periods: dict[Period, int | None] = {}
+        with suppress(OSError, PipelineError):  # the ledger itself may be what stopped the run
+            periods = needed(self.context.ledger.used(), [most(batch.questions, api.tariff) for batch in left])
+        told = "".join(
+            f", {PERIODS[period]}: {'never' if count is None else count}" for period, count in periods.items()
+        )
+        end = "The next run continues there."
+        if None in periods.values():
+            end = f"A request alone is beyond a limit: raise it{' or set api.pack to none' * (api.pack != 'none')}."
         return (
-            f"{str(stop).rstrip('.')}. Stopped before the next request; {self.counts.bought} answers were bought and "
-            f"kept in this run. Left: {left} questions in {calls} requests; runs needed: {_rounds(calls, per_run)} "
-            f"(api.per_run {per_run}), days: {_rounds(calls, per_day)} ({per_day} a day). The next run continues there."
+            f"Stopped before the next request; {self.counts.bought} answers were bought and kept in this run. Left: "
+            f"{sum(len(batch.asked) for batch in left)} questions in {len(left)} requests; runs needed: "
+            f"{_rounds(len(left), api.per_run)} (api.per_run {api.per_run}){told}. {end}"
         )
 
     def _record_run(self) -> None:

@@ -67,6 +67,8 @@ def joint_options(question: Question) -> list[str]:
 
 def one_per(batches: Sequence[Batch]) -> str:
     """How many questions a request holds, in words."""
+    if any(len(batch.snapshots) > 1 for batch in batches):
+        return "packed, since api.pack is snapshots"
     joint = [name for batch in batches[:1] for name in joint_options(batch.questions[0])]
     return f"one per question, since forecaster.{joint[0]} is set" if joint else "one per snapshot"
 
@@ -111,6 +113,12 @@ def packed(batches: Iterable[Batch]) -> list[Batch]:
             joined = batch
         open_[kind] = joined
     return full + list(open_.values())
+
+
+def as_sent(batches: Sequence[Batch], pack: str) -> list[Batch]:
+    """The same questions in the requests that `api.pack` sends."""
+    packs = pack == "snapshots" and all(is_packable(batch.questions[0]) for batch in batches)
+    return packed(batches) if packs else list(batches)
 
 
 def _layers(group: Sequence[Asked]) -> Iterator[list[Asked]]:

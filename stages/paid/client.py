@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +45,10 @@ def read_key() -> str:
 
 
 def secrets_of(key: str, base_url: str) -> tuple[str, ...]:
-    """What must stay hidden: the key, the address as written, and the credentials and query values in it."""
+    """What must stay hidden: the key, the address as written, and the credentials in it."""
     url = urlsplit(base_url)
-    named = [url.username, url.password, *(value for _, value in parse_qsl(url.query) if len(value) >= SHORTEST_FORM)]
-    return (key, base_url, *(form for value in named if value for form in (value, unquote(value))))
+    login = [value for value in (url.username, url.password) if value]
+    return (key, base_url, *login, *map(unquote, login))
 
 
 def scrubbed(text: str, secrets: Collection[str]) -> str:

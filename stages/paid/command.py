@@ -30,6 +30,7 @@ from stages.params.forecaster import COMMAND, ProgramParams
 from stages.questions.question import Question
 
 MEDIAN = 50
+SHORTEST_KEY = 8  # a shorter word may be part of any variable
 
 
 class CommandBackend:
@@ -47,7 +48,7 @@ class CommandBackend:
         self.store.share_again()
         records = self.store.get(sorted(keys))
         if len(records) < len(keys):
-            with INTERRUPTS.held_back(), lock(self.store.local.root / "claims", [self._name]):
+            with INTERRUPTS.held_back(), lock(self.store.local, [self._name]):
                 records |= self.store.get(sorted(keys.keys() - records.keys()))  # another run may have computed them
                 if missing := {key: one for key, one in keys.items() if key not in records}:
                     records |= self._computed(missing)
@@ -139,7 +140,8 @@ class CommandBackend:
 def environment_without_key(variables: Mapping[str, str]) -> dict[str, str]:
     """The variables without the API key, and without others that repeat it."""
     key = variables.get(KEY_NAME, "").strip()
-    return {name: value for name, value in variables.items() if name != KEY_NAME and not (key and key in value)}
+    is_key = len(key) >= SHORTEST_KEY
+    return {name: value for name, value in variables.items() if name != KEY_NAME and not (is_key and key in value)}
 
 
 def _told(question: Question) -> str:

@@ -113,7 +113,7 @@ def failure_of(
         f"the service's response is not an answer ({kind}{text}); it counts as paid and is kept in quarantine/. Run "
         "again."
     )
-    evidence = scrubbed(reply[: 2 * LONGEST_EVIDENCE], secrets)[:LONGEST_EVIDENCE] or text
+    evidence = scrubbed(reply, secrets)[:LONGEST_EVIDENCE] or text  # the whole: no key is cut in two
     return RequestFailed("unknown", DataContractError(sentence), evidence=evidence)
 
 

@@ -30,6 +30,7 @@ class Kind:
 
 
 STORE = Kind("stores", "store_id")
+MOVED = "moved_store_id"  # what the file of the id is called in a place that the store has left
 LEDGER = Kind("ledgers", "budget/ledger_id")
 
 

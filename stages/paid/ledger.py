@@ -42,13 +42,11 @@ class Ledger:
         self._ended: dict[str, Units] = {}  # what closed days count in their month
         self.run = uuid.uuid4().hex[:12]
         self.counted = 0
-        self.in_force = limits.per_day
 
     def per_day(self) -> int:
         """The daily limit in force: the lower of `api.per_day` and the standing limit."""
         standing = standing_limit(self.objects)
-        self.in_force = self.limits.per_day if standing is None else min(standing, self.limits.per_day)
-        return self.in_force
+        return self.limits.per_day if standing is None else min(standing, self.limits.per_day)
 
     def left_today(self) -> int:
         """How many more requests the day allows."""

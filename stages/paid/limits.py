@@ -132,6 +132,17 @@ def periods_needed(caps: Sequence[tuple[Cap, Units]], requests: Sequence[Units])
     return count
 
 
+def needed(limits: Iterable[tuple[Cap, Units]], requests: Sequence[Units]) -> dict[Period, int | None]:
+    """How many days and months these requests take, each as `periods_needed`; months only where the month is limited.
+
+    `limits`: those of the day and of the month, each with what counts against it now.
+    """
+    of_period: dict[Period, list[tuple[Cap, Units]]] = {}
+    for cap, used in limits:
+        of_period.setdefault(cap.period, []).append((cap, used))
+    return {period: periods_needed(caps, requests) for period, caps in of_period.items()}
+
+
 def amount(money: int | Decimal) -> str:
     """Money with at least two decimals, exact."""
     plain = f"{Decimal(money).normalize():f}"
@@ -151,7 +162,7 @@ def standing_limit(objects: ObjectStore) -> int | None:
     name = names[0]
     try:
         return int(json.loads(objects.read(name) or b"")["per_day"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise BudgetStop(
             f"the standing limit {name} is not readable, so nothing is sent: `make budget PER_DAY=` writes a new one."
         ) from None

@@ -17,39 +17,46 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
+from stages.errors import ConfigurationError
 from stages.io.clock import INTERRUPTS
 from stages.io.object_store import LocalStore, ObjectStore, open_shared
+from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.reservations import DAYS, note_in
 
 FREE_AGAIN = {"refunded", "refused", "unknown", "released"}
 NOT_PAID = {"refunded", "refused", "released"}
 HOME = "claims/home.txt"
-WHOLE = "store.lock"
+WHOLE = "claims/store.lock"
 ATTEMPT = re.compile(r"^(\d{4,})\.(json|answered|refused|unknown|refunded|released)$")
 
 
 @contextmanager
-def lock(folder: Path, names: Sequence[str]) -> Iterator[None]:
+def lock(store: LocalStore, names: Sequence[str] = ()) -> Iterator[None]:
     """Hold the locks of all `names`, taken in sorted order so that two buyers cannot wait for each other.
 
     The lock of the whole store comes first, which buyers share and only a move of the store takes alone.
+    *Errors*: `ConfigurationError` when the store moved away after this run had begun.
     """
     with ExitStack() as held:
-        whole = held.enter_context(open_shared(folder / WHOLE))
+        whole = held.enter_context(open_shared(store.root / WHOLE))
         _wait_for(whole, "the move of this store", fcntl.LOCK_SH)
         for name in sorted(set(names)):
-            one = held.enter_context(open_shared(folder / f"{name}.lock"))
+            one = held.enter_context(open_shared(store.root / f"claims/{name}.lock"))
             _wait_for(one, f"another run that is buying {name}", fcntl.LOCK_EX)
+        if (store.root / MOVED).exists() and id_at(STORE, store) is None:
+            raise ConfigurationError(
+                f"the store {store.root} was moved while this run went on, so nothing more is bought or kept there: "
+                "run again."
+            )
         yield
 
 
 @contextmanager
-def lock_whole(folder: Path) -> Iterator[bool]:
+def lock_whole(store: LocalStore) -> Iterator[bool]:
     """Hold the lock of the whole store, if nobody is buying into it."""
-    with open_shared(folder / WHOLE) as whole:
+    with open_shared(store.root / WHOLE) as whole:
         try:
             fcntl.flock(whole, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

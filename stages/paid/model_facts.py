@@ -26,7 +26,8 @@ from stages.params.forecaster import ForecasterParams
 from stages.params.model_spec import ModelSpec
 from stages.questions.question import FREQ, Question
 
-NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what parsing a damaged note raises
+# What parsing a damaged note raises.
+NOT_SOUND = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
 T = TypeVar("T")
 
 

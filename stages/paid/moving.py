@@ -3,8 +3,7 @@
 Everything is copied before the old store loses its id, so an interrupted move can be run again. Where the new location
 already has a store, the two are merged: its answers and standing limits stay, and the requests of both count.
 
-*Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, when one goes on to buy into it after
-the move, or when a disk fails.
+*Errors*: `ConfigurationError` (exit 5) while a run is buying into the old store, or when a disk fails.
 """
 
 import os
@@ -13,13 +12,12 @@ from pathlib import Path, PurePath
 
 from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore, plain_words
-from stages.paid.identity import STORE, id_at
+from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
 from stages.paid.reservations import DAYS, MONTHS, SEAT, SETTLED, ReservationLog
 
 OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
-MOVED = "moved_store_id"
 BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/")
 
 
@@ -29,7 +27,7 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
         raise ConfigurationError(
             f"{old.root} is already the store of DVC's cache: there is nothing to move; FROM= must name another cache."
         )
-    with lock_whole(old.root / "claims") as alone:
+    with lock_whole(old) as alone:
         if not alone:
             raise ConfigurationError(f"a run is buying into {old.root}: move the store when that run has ended.")
         for name in _files(old):
@@ -45,14 +43,6 @@ def move_store(old: LocalStore, new: LocalStore) -> None:
             new.create(STORE.file, f"{number}\n".encode())
             with plain_words(old.root):
                 (old.root / STORE.file).replace(old.root / MOVED)
-
-
-def require_not_moved(store: LocalStore) -> None:
-    """*Errors*: `ConfigurationError` when the store moved away after this run had begun."""
-    if (store.root / MOVED).exists() and id_at(STORE, store) is None:
-        raise ConfigurationError(
-            f"the store {store.root} was moved while this run went on, so nothing more is bought into it: run again."
-        )
 
 
 def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:

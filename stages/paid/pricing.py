@@ -19,7 +19,7 @@ from stages.errors import ConfigurationError
 from stages.forecasting.backend import Asked
 from stages.io.object_store import ObjectStore
 from stages.paid.answer_store import AnswerStore
-from stages.paid.batches import Batch, is_packable, packed, per_snapshot
+from stages.paid.batches import Batch, as_sent, is_packable, packed, per_snapshot
 from stages.paid.model_facts import parse_facts, path_of_facts, read_note
 from stages.paid.records import path_of
 from stages.paid.units import Units
@@ -120,11 +120,11 @@ class Price:
 
     @property
     def requests(self) -> int:
-        """Requests at one per snapshot, plus one for the model facts if they are not known yet."""
+        """Requests as `api.pack` sends them, plus one for the model facts if they are not known yet."""
         return len(self.batches) + self.facts
 
     def costs(self, count: Callable[[Sequence[Question], Tariff | None], Units]) -> list[Units]:
-        """Of each request at one per snapshot, in their order, as `units.most` or `units.least` counts it."""
+        """Of each request, in their order, as `units.most` or `units.least` counts it."""
         asked: list[list[Question]] = [[]] * self.facts + [batch.questions for batch in self.batches]
         return [count(questions, self.tariff) for questions in asked]
 
@@ -141,14 +141,18 @@ class Price:
 
     @property
     def largest_bytes(self) -> int:
-        """An upper bound of the largest request at one per snapshot."""
+        """An upper bound of the largest request."""
         return max((batch.size for batch in self.batches), default=0)
 
 
 def price(
-    questions: Sequence[Question], schedule: pl.DataFrame, store: AnswerStore, tariff: Tariff | None = None
+    questions: Sequence[Question],
+    schedule: pl.DataFrame,
+    store: AnswerStore,
+    tariff: Tariff | None = None,
+    pack: str = "none",
 ) -> Price:
-    """The price of these questions for this store."""
+    """The price of these questions for this store; `tariff` and `pack` as in section `api`."""
     answered = set(store.get(sorted({question.key for question in questions})))
     missing = [Asked(question, _no_rows) for question in questions if question.key not in answered]
     first = questions[0]
@@ -157,7 +161,7 @@ def price(
         questions=len(questions),
         local=len(answered) - store.hits_remote,
         remote=store.hits_remote,
-        batches=tuple(per_snapshot(missing)),
+        batches=tuple(as_sent(per_snapshot(missing), pack)),
         facts=0 if facts_known or not missing else 1,
         repeated=schedule.filter(pl.col("status") == "ok").height - len(questions),
         span=paid_span(schedule, answered),

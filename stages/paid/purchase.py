@@ -23,7 +23,7 @@ from stages.paid.batches import Batch
 from stages.paid.checks import remember_late, remember_refused, require_finite, room_for
 from stages.paid.client import Client, FactsMissing, ModelFacts, RequestFailed, Response
 from stages.paid.context import Counts, PurchaseContext
-from stages.paid.locks import Begun
+from stages.paid.locks import Begun, lock
 from stages.paid.records import Record, record_of
 from stages.paid.reservations import Reservation
 from stages.paid.units import at_least_counted, most
@@ -145,16 +145,15 @@ class Buyer:
 
     def _about_service(self, kind: str, ask: Callable[[Reservation], T]) -> T:
         """Ask the service about itself."""
-        INTERRUPTS.require_none()
-        self.context.ledger.await_turn()
-        reservation = self._reserve(kind, NOTHING)
-        try:
-            answer = ask(reservation)
-        except RequestFailed as failure:
-            self._settle_failed(reservation, failure, NOTHING)
-            unknown = failure.never and kind == FACTS
-            raise FactsMissing(str(failure.error)) if unknown else failure.error from None
-        self._settle(reservation, "answered", {})
+        with lock(self.context.store.local):
+            self.context.ledger.await_turn()
+            reservation = self._reserve(kind, NOTHING)
+            try:
+                answer = ask(reservation)
+            except RequestFailed as failure:
+                self._settle_failed(reservation, failure, NOTHING)
+                raise FactsMissing(str(failure.error)) if failure.never and kind == FACTS else failure.error from None
+            self._settle(reservation, "answered", {})
         return answer
 
     def _asked(self, wanted: Batch, again: Collection[str], *, all_or_none: bool) -> Answered | None:

@@ -74,7 +74,8 @@ class ReservationLog:
             if self.objects.read(f"{self.folder}/{number:04d}-0.json") is None:
                 raise BudgetStop(
                     f"reservation {number:04d} of {self.folder} is missing while later ones exist: a part of the "
-                    "ledger was deleted, so what was spent is unknown. Restore the file, or wait for the next UTC day."
+                    "ledger was deleted, so what was spent is unknown. Restore the file, or wait until "
+                    f"{self.folder.rpartition('/')[2]} (UTC) is over."
                 )
             log[number] = Taken(0, RESERVED)
         return log

@@ -193,9 +193,10 @@ def _certificates() -> ssl.SSLContext:
     try:
         return httpx.create_ssl_context()
     except OSError as error:
+        named = [f"{name} {os.environ[name]}" for name in ("SSL_CERT_FILE", "SSLKEYLOGFILE") if name in os.environ]
         raise ConfigurationError(
-            f"the certificates that SSL_CERT_FILE names, {os.environ.get('SSL_CERT_FILE')}, cannot be read ({error}): "
-            "correct it, or unset it to use those of Python's package certifi."
+            f"TLS cannot be set up with {' or '.join(named)} ({error}): correct it, or unset it; without "
+            "SSL_CERT_FILE, certificates are those of Python's package certifi."
         ) from None
 
 

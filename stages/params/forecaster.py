@@ -158,8 +158,8 @@ class ForecasterParams(LocalParams):
             self._require_no_sdk_options()
         elif self.base_url is None or not is_address(self.base_url):
             raise ValueError(
-                f"forecaster.base_url must be the address of the service, as https://api.nixtla.io, not "
-                f"{self.base_url!r}"
+                "forecaster.base_url must be the address of the service, as https://api.nixtla.io, without a query, "
+                f"not {self.base_url!r}"
             )
         elif not SENDABLE_MODEL.fullmatch(self.model):
             raise ValueError(
@@ -217,7 +217,7 @@ class ForecasterParams(LocalParams):
 
     @property
     def deployment(self) -> str:
-        """Where answers come from: `local`, `command`, or the base url without credentials, query or final slash."""
+        """Where answers come from: `local`, `command`, or the base url without credentials or final slash."""
         if self.base_url is None:
             return COMMAND if self.name == COMMAND else LOCAL
         return deployment_of(self.base_url)

@@ -117,9 +117,15 @@ def require_questions(schedule: pl.DataFrame) -> None:
     """Refuse a schedule, of which `status` and `key` are read, without any question."""
     if schedule["key"].null_count() == schedule.height:
         counts = dict(schedule["status"].value_counts(sort=True).sort("status").rows())
+        remedy = "Shorten requests.history_days, widen universe.first_session to universe.last_session"
+        if "too_few_rows" in counts:
+            remedy = (
+                "Lengthen requests.history_days, or lower forecaster.min_rows (without exogenous columns, no more rows "
+                "than 3 * forecaster.input_size + forecaster.model_horizon are sent)"
+            )
         raise ConfigurationError(
-            f"no question can be asked; snapshots skipped: {counts}. Shorten requests.history_days, widen "
-            "universe.first_session to universe.last_session, or see docs/FORECASTING.md for the other reasons."
+            f"no question can be asked; snapshots skipped: {counts}. {remedy}, or see docs/FORECASTING.md for the "
+            "other reasons."
         )
 
 

@@ -14,7 +14,7 @@ TIMEGPT = {"name": "timegpt", "model": "timegpt-2.1", "base_url": "https://api.n
     [
         ("https://api.nixtla.io", "https://api.nixtla.io"),
         ("https://API.nixtla.io/", "https://api.nixtla.io"),
-        ("https://user:secret@proxy.example:8443/nixtla/?token=abc#x", "https://proxy.example:8443/nixtla"),
+        ("https://user:secret@proxy.example:8443/nixtla/#x", "https://proxy.example:8443/nixtla"),
     ],
 )
 def test_a_deployment_is_an_address_without_secrets(base_url, deployment):
@@ -75,6 +75,7 @@ def test_a_local_forecast_cannot_be_called_timegpt(changes):
         "https://api.nixtla.io:99999",
         "https://api..nixtla.io",
         "https://[::1",
+        "https://proxy.example/nixtla?token=abc",
     ],
 )
 def test_a_bought_forecast_needs_an_address(base_url):

@@ -23,6 +23,7 @@ from stages.paid.backend import PaidBackend
 from stages.paid.limits import set_standing_limit
 from stages.paid.reservations import DAYS
 from stages.paid.units import Units
+from tests.paid.test_answers import ReadOnly
 from tests.questions.markets import requests_params
 from tests.support.contexts import ContextFactory, asked, everything_under, questions, states
 from tests.support.sockets import no_sockets
@@ -109,6 +110,11 @@ def test_a_miss_offline_says_what_it_would_cost(contexts: ContextFactory, server
     assert stop.value.exit_code == 4
 
 
+def test_a_miss_offline_counts_packed_requests_where_snapshots_are_packed(contexts: ContextFactory):
+    with pytest.raises(BudgetStop, match=r"would cost 1 requests, packed, since api\.pack is snapshots"):
+        contexts.backend(mode="offline", pack="snapshots").answer(questions(["AAA", "BBB"], range(3)))
+
+
 def test_a_run_stops_at_its_limit_and_the_next_goes_on(contexts: ContextFactory, server: TimeGPTServer):
     wanted = questions(["AAA", "BBB"], range(5))
     with pytest.raises(BudgetStop, match=r"Left: 6 questions in 3 requests; runs needed: 2 "):
@@ -124,6 +130,37 @@ def test_a_day_stops_at_its_limit(contexts: ContextFactory, server: TimeGPTServe
         contexts.backend(per_day=3).answer(questions(["AAA"], range(5)))
     assert "Left: 2 questions in 2 requests" in str(stop.value)
     assert server.sent == 3
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ({"per_day": 2}, "Left: 6 questions in 3 requests; runs needed: 1 (api.per_run 1000), days with today: 3. The"),
+        ({"per_month": 2}, "days with today: 1, months with this one: 3. The next run continues there."),
+        ({"tokens_per_day": 5_000}, "days with today: 3. The next run continues there."),
+        ({"tokens_per_day": 1_000}, "days with today: never. A request alone is beyond a limit: raise it."),
+    ],
+)
+def test_a_run_that_stops_says_how_long_its_limits_make_the_rest_take(
+    limit: dict[str, int], told: str, contexts: ContextFactory, server: TimeGPTServer
+):
+    with pytest.raises(BudgetStop) as stop:
+        contexts.backend(**limit).answer(questions(["AAA", "BBB"], range(5)))
+    assert told in str(stop.value)
+
+
+def test_what_was_kept_before_the_remote_failed_is_not_left_to_buy(contexts: ContextFactory, server: TimeGPTServer):
+    contexts.remote = ReadOnly(contexts.root.parent / "remote")
+    with pytest.raises(BudgetStop, match=r"2 answers were bought and kept in this run\. Left: 4 questions in 2 "):
+        contexts.backend(remote_down="stop").answer(questions(["AAA", "BBB"], range(3)))
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"per_day": "few"}', b'{"per_day": 1e999}'])
+def test_nothing_is_sent_under_a_damaged_standing_limit(damage: bytes, contexts: ContextFactory, server: TimeGPTServer):
+    LocalStore(contexts.root).create("budget/limits/0000.json", damage)
+    with pytest.raises(BudgetStop, match=r"0000\.json is not readable, .* `make budget PER_DAY=` writes a new one"):
+        contexts.backend().answer([asked()])
+    assert server.sent == 0
 
 
 def test_of_two_standing_limits_the_newest_holds_and_it_is_never_above_that_of_params(
@@ -211,17 +248,18 @@ class TestAServiceThatDoesNotTellThem:
         assert len(contexts.backend().answer([asked()])) == 1
 
 
-@pytest.mark.parametrize("content", [None, ""])
+@pytest.mark.parametrize(("name", "content"), [("SSL_CERT_FILE", None), ("SSL_CERT_FILE", ""), ("SSLKEYLOGFILE", None)])
 def test_certificates_that_cannot_be_read_are_told_before_a_reservation_is_taken(
-    content: str | None, contexts: ContextFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, content: str | None, contexts: ContextFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv(name, str(tmp_path / "absent/log") if name == "SSLKEYLOGFILE" else str(tmp_path / "ca.pem"))
     monkeypatch.setenv("NIXTLA_API_KEY", KEY)
     read = getattr(httpx.create_ssl_context, "__wrapped__", httpx.create_ssl_context)  # without the tests' cache
     monkeypatch.setattr(httpx, "create_ssl_context", read)
-    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE names, .*ca\.pem, cannot be read"):
+    with pytest.raises(ConfigurationError, match=rf"TLS cannot be set up with {name} /\S* \(.*: correct it"):
         contexts.backend().answer([asked()])
     assert states(contexts) == {}
 

@@ -23,6 +23,8 @@ from stages.io.object_store import LocalStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.command import CommandBackend, environment_without_key
 from stages.paid.door import paid_params
+from stages.paid.identity import STORE
+from stages.paid.moving import move_store
 from stages.params.api import ApiParams
 from stages.params.forecaster import ForecasterParams
 from stages.tables.forecasts import is_local, origin
@@ -114,6 +116,15 @@ def test_one_process_answers_all_questions_of_all_symbols_under_a_label_of_its_o
         assert one.values_bp[:, 0].tolist() == LEVEL_BP
         assert one.values_bp[:, 3].tolist() == [2 * bp for bp in LEVEL_BP]
     assert backend.took == {"calls": 0, "computed": 4}
+
+
+def test_nothing_is_computed_into_a_place_that_the_store_has_left(place):
+    backend = place.backend()
+    place.store.create(STORE.file, b"0\n")
+    move_store(place.store, LocalStore(place.path / "elsewhere"))
+    with pytest.raises(ConfigurationError, match="was moved while this run went on"):
+        answers(backend)
+    assert place.starts == 0
 
 
 def test_what_was_answered_is_never_computed_again(place):
@@ -282,6 +293,9 @@ def test_the_api_key_does_not_reach_the_program(place, monkeypatch):
     assert seen["HARMLESS"] == "seen"
     assert "nxt-secret" not in json.dumps(seen)
     assert environment_without_key({"NIXTLA_API_KEY": " ", "A": "b c"}) == {"A": "b c"}
+    assert environment_without_key({"NIXTLA_API_KEY": "test", "PATH": "/home/tester/bin"}) == {
+        "PATH": "/home/tester/bin"
+    }
 
 
 def wait_for_end(process: int) -> None:

@@ -15,7 +15,6 @@ from stages.paid import batches
 from stages.paid.answer_store import AnswerStore
 from stages.paid.batch_invariance import TOLERANCE, difference_of, record_invariance
 from stages.paid.batches import packed, per_snapshot
-from stages.paid.client import scrubbed, secrets_of
 from stages.paid.limits import Cap, amount
 from stages.paid.model_facts import parse_facts
 from stages.paid.responses import UnreadableAnswer, bounds_of, clock_complaint, counted_tokens, pause_sec, whole_number
@@ -160,8 +159,3 @@ def test_a_difference_is_the_largest_one_as_a_share_of_the_range():
 
 def test_the_bounds_that_carry_a_level():
     assert bounds_of((5, 25, 50, 75, 95)) == ["lo-90", "lo-50", "hi-50", "hi-90"]
-
-
-def test_a_value_of_an_address_is_a_secret_from_eight_letters_on():
-    assert secrets_of("k" * 20, "https://x.example/?a=1234567&b=12345678")[2:] == ("12345678", "12345678")
-    assert scrubbed("so 1234567 stays, 12345678 goes", ["12345678"]) == "so 1234567 stays, *** goes"

@@ -13,12 +13,14 @@ from stages.errors import ConfigurationError
 from stages.io import workspace
 from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
+from stages.paid.context import Counts
 from stages.paid.door import begin_here, ledger_anywhere, open_backend, open_context, store_anywhere
 from stages.paid.identity import STORE, begun_store, id_at, known_elsewhere, known_store
 from stages.paid.limits import set_standing_limit, standing_limit
 from stages.paid.locks import lock
 from stages.paid.moving import move_store
 from stages.paid.program_door import answer_store
+from stages.paid.purchase import Buyer
 from stages.params.forecaster import ForecasterParams
 from tests.io.test_workspace import api
 from tests.questions.markets import requests_params
@@ -337,6 +339,15 @@ class TestMoving:
         move_store(back, old)
         assert len(there.backend().answer([asked("CCC")])) == 1
 
+    def test_no_request_about_the_service_is_counted_in_the_place_that_the_store_left(
+        self, old: LocalStore, server: TimeGPTServer
+    ):
+        context = ContextFactory(old.root, server.url).context()
+        move_store(old, LocalStore(store_root()))
+        with pytest.raises(ConfigurationError, match="was moved while this run went on"):
+            Buyer(context, Counts()).buy_models()
+        assert server.sent == 3
+
     def test_a_store_does_not_move_onto_itself(self, old: LocalStore):
         with pytest.raises(ConfigurationError, match="is already the store of DVC's cache"):
             move_store(old, LocalStore(old.root))
@@ -356,6 +367,6 @@ class TestMoving:
 
     def test_nothing_moves_while_somebody_buys(self, old: LocalStore, server: TimeGPTServer):
         told = pytest.raises(ConfigurationError, match="a run is buying into")
-        with lock(old.root / "claims", ["2024-09-03T1430Z"]), told:
+        with lock(old, ["2024-09-03T1430Z"]), told:
             move_store(old, LocalStore(store_root()))
         assert not store_root().exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.errors import PipelineError
 from stages.io.object_store import LocalStore
 from stages.io.terminal import run
 from stages.paid.locks import Attempts
@@ -116,11 +117,19 @@ def test_waiting_for_another_machines_answer_ends_at_once(contexts: ContextFacto
     assert server.sent == 1
 
 
-def test_ctrl_c_in_any_script_is_one_sentence(capsys: pytest.CaptureFixture[str]):
-    def main() -> None:
+class ToldInVain(PipelineError):
+    """Ctrl-C comes while it is told."""
+
+    def __str__(self) -> str:
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ToldInVain()])
+def test_ctrl_c_in_any_script_is_one_sentence(error: BaseException, capsys: pytest.CaptureFixture[str]):
+    def main() -> None:
+        raise error
 
     with pytest.raises(SystemExit) as end:
         run(main)
     assert end.value.code == 130
-    assert capsys.readouterr().err == "SIGINT ended this run: what it had finished is kept; run it again.\n"
+    assert capsys.readouterr().err.endswith("SIGINT ended this run: what it had finished is kept; run it again.\n")

@@ -25,6 +25,7 @@ DAMAGED = [
     b'{"horizon": 20}',
     b'{"independent": "yes"}',
     pytest.param(NESTED, id="nested"),
+    pytest.param(b'{"independent": true, "largest_difference": 1%s, "key": "k"}' % (b"0" * 400), id="huge"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from stages.paid.batches import one_per
 from stages.paid.model_facts import path_of_facts
 from stages.paid.pricing import fitting, paid_span, price, some_of
 from stages.paid.records import path_of
+from stages.paid.units import most
+from stages.params.api import Tariff
 from stages.runs.scratch import stages_to_run
 from tests.support.contexts import ContextFactory, asked, questions
 from tests.support.timegpt_server import TimeGPTServer
@@ -49,6 +52,14 @@ def test_no_packed_price_is_told_of_questions_that_are_never_packed(changes: dic
     one = priced([asked("AAA", number, **changes) for number in range(3)], AnswerStore(LocalStore(tmp_path), None))
     assert (one.requests, one.packed_requests) == (4, None)
     assert ("one per question" in one_per(one.batches)) == ("options" in changes)
+
+
+def test_where_snapshots_are_packed_the_price_is_that_of_packed_requests(tmp_path: Path):
+    wanted = questions(["AAA", "BBB"], range(6))
+    store, tariff = AnswerStore(LocalStore(tmp_path), None), Tariff(currency="USD", per_request=Decimal(2))
+    one = price([one.question for one in wanted], schedule(wanted), store, tariff, "snapshots")
+    assert (one.missing, one.requests, one.packed_requests) == (12, 2, 2)
+    assert (one.cost(most).money, "packed" in one_per(one.batches)) == (4, True)
 
 
 def test_the_models_facts_are_paid_for_once_and_only_with_a_question(contexts: ContextFactory, server: TimeGPTServer):

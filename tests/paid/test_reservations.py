@@ -56,11 +56,14 @@ def test_the_first_word_on_a_reservation_stands(log: ReservationLog):
     assert log.objects.read(f"{log.folder}/{name}.answered") == b"first"
 
 
-def test_a_deleted_reservation_stops_the_row(log: ReservationLog, tmp_path: Path):
+@pytest.mark.parametrize("folder", ["budget/days/2026-11-22", "budget/months/2026-11"])
+def test_a_deleted_reservation_stops_the_row_until_its_day_or_month_is_over(folder: str, tmp_path: Path):
+    log = ReservationLog(LocalStore(tmp_path), folder)
     for _ in range(3):
         take(log, 5)
-    (tmp_path / "days/2026-11-22/0001-0.json").unlink()
-    with pytest.raises(BudgetStop, match="0001 of days/2026-11-22 is missing"):
+    (tmp_path / folder / "0001-0.json").unlink()
+    until = Path(folder).name
+    with pytest.raises(BudgetStop, match=rf"0001 of {folder} is missing .* wait until {until} \(UTC\) is over\."):
         take(log, 5)
 
 

@@ -88,7 +88,9 @@ def test_fewer_rows_than_the_model_wants(min_rows, early):
 
 
 def test_where_nothing_can_be_asked_the_reasons_are_counted_in_order_of_their_names():
-    with pytest.raises(ConfigurationError, match=r"skipped: \{'insufficient_history': 4, 'too_few_rows': 12\}"):
+    with pytest.raises(
+        ConfigurationError, match=r"skipped: \{'insufficient_history': 4, 'too_few_rows': 12\}\. Lengthen"
+    ):
         plan(market(), who=model_spec(min_rows=151))
 
 
@@ -139,7 +141,7 @@ def test_scrambling_the_future_moves_no_row_and_no_key_of_the_past(row, seed):
         ({"futr_exog": ["rv_5m"]}, r"requests.futr_exog names \['rv_5m'\], whose future values are not known"),
         ({"hist_exog": ["minute"], "futr_exog": ["minute"]}, "name a feature twice"),
         ({"hist_exog": ["cos_13"]}, "'cos_13' is needed but not built: add it to features.names"),
-        ({"history_days": [30]}, r"no question can be asked.*'insufficient_history': 16"),
+        ({"history_days": [30]}, r"no question can be asked.*'insufficient_history': 16\}\. Shorten"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_sentence(changes, message):
