@@ -5,7 +5,7 @@
     ├── GateNotMet          3     the verdict is not PASS
     ├── BudgetStop          4     the next request would not be allowed, or an answer is missing offline
     ├── ConfigurationError  5     params or the environment ask for something impossible
-    └── Interrupted         130   Ctrl-C between two requests; 143 for SIGTERM
+    └── Interrupted         130   Ctrl-C between two requests; 143 for SIGTERM, 129 for SIGHUP
 
 A message says what happened with the value, the rule by its params name, and what to do. An error in work on one of
 many symbols or months names it.

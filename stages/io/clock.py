@@ -1,11 +1,12 @@
 """The clock, waiting, and signals while answers are bought.
 
-The clock is an argument of whatever needs it, so that tests can control the time. The first Ctrl-C (SIGINT) or SIGTERM
-during a purchase is noted: the request in flight arrives, its answer is kept, and the run ends before the next request.
-During a wait the run ends at once. A second signal kills the process. There is one object a process, because a process
+The clock is an argument of whatever needs it, so that tests can control the time. The first Ctrl-C (SIGINT), SIGTERM or
+SIGHUP (a terminal that closes) during a purchase is noted: the request in flight arrives, its answer is kept, and the
+run ends before the next request. During a wait the run ends at once. A second signal kills the process, but SIGHUP,
+which a closed terminal sends twice, does not. There is one object a process, because a process
 has one handler a signal. Outside `held_back`, and in other threads than the main one, nothing changes.
 
-*Errors*: `Interrupted` (exit 130 or 143).
+*Errors*: `Interrupted` (exit 129, 130 or 143).
 """
 
 import os
@@ -21,7 +22,7 @@ from typing import Protocol
 
 from stages.errors import Interrupted
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FIRST_SIGNAL = b"\nThe request in flight is waited for, and its answer kept; a second signal ends this run at once.\n"
 
 
@@ -68,7 +69,7 @@ class Interrupts:
     def _note(self, signum: int, _: FrameType | None) -> None:
         for one in SIGNALS:
             if signal.getsignal(one) == self._note:
-                signal.signal(one, signal.SIG_DFL)
+                signal.signal(one, signal.SIG_IGN if one == signal.SIGHUP else signal.SIG_DFL)
         self._came = signum
         if self._waits:
             self.require_none()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while answers are bought: real signals to real processes; requests are counted by the service."""
+"""Ctrl-C, SIGTERM and SIGHUP while answers are bought: real signals to real processes; requests are counted by the service."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from tests.support.timegpt_server import TimeGPTServer
 
 pytestmark = pytest.mark.xdist_group("buyers")  # one fork server
 
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 @pytest.fixture
@@ -46,6 +46,20 @@ def test_the_request_in_flight_arrives_and_is_kept(
     assert contexts.context().store.size() == 4
     contexts.backend().answer([asked(symbol, snapshot) for symbol in ("AAA", "BBB") for snapshot in range(3)])
     assert server.sent == 3
+
+
+def test_a_terminal_that_closes_may_say_so_twice(contexts: ContextFactory, server: TimeGPTServer, told: Path):
+    server.seconds = 0.2
+    buyer = start_stage(contexts, ["AAA"], range(3), told)
+
+    def close_twice() -> None:
+        os.kill(buyer.pid, signal.SIGHUP)
+        time.sleep(0.1)
+        os.kill(buyer.pid, signal.SIGHUP)
+
+    server.on_arrival = close_twice
+    assert exit_codes([buyer]) == [129]
+    assert states(contexts) == {"answered": 1}
 
 
 def test_the_second_signal_ends_at_once(contexts: ContextFactory, server: TimeGPTServer, told: Path):
