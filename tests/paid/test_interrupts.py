@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP while answers are bought: real signals to real processes; requests are counted by the service."""
+"""Signals while answers are bought: real ones to real processes; requests are counted by the service."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.errors import PipelineError
+from stages.errors import BudgetStop
 from stages.io.object_store import LocalStore
 from stages.io.terminal import run
 from stages.paid.locks import Attempts
@@ -131,7 +131,7 @@ def test_waiting_for_another_machines_answer_ends_at_once(contexts: ContextFacto
     assert server.sent == 1
 
 
-class ToldInVain(PipelineError):
+class ToldInVain(BudgetStop):
     """Ctrl-C comes while it is told."""
 
     def __str__(self) -> str:
