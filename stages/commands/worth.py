@@ -44,16 +44,17 @@ def study(step: int) -> None:
     document = compose()
     stated = Study.parse(document)
     sessions = _asked_sessions(document)
-    require_sealed(stated, planned_end(stated, sessions))
+    require_sealed(stated, plan := planned_end(stated, sessions))
 
     end = searched(stated, sessions)
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
-    asked = asked or min(step, end)
+    asked = asked or min(step, bisect_right(sessions, plan))
     while True:
         state({"requests": {"last_session": str(sessions[asked - 1])}})
         verdict = _judged(f"study: to {sessions[asked - 1]}")
         print(f"study: {line(verdict)}", flush=True)
-        following = max(asked, min(asked + step, end))
+        left = verdict["planned_sessions"] - verdict["sessions"]
+        following = max(asked, min(asked + min(step, left), end))
         if verdict["state"] != State.NOT_YET_KNOWN or following == asked:
             break
         asked = following

@@ -32,6 +32,27 @@ def test_a_study_buys_nothing_behind_its_search_span(project, steps):
     assert project.params()["requests"]["last_session"] == str(SESSIONS[48])
 
 
+def test_the_last_step_buys_no_more_than_the_plan_lacks(project, steps, monkeypatch: pytest.MonkeyPatch):
+    lengths = iter((10, 17, 20))
+    ended = {20: {"state": "NOT SHOWN"}}
+
+    def judged(step: str) -> dict:
+        steps.append(step)
+        sessions = next(lengths)
+        return OPEN | {"planned_sessions": 20, "sessions": sessions} | ended.get(sessions, {})
+
+    monkeypatch.setattr(worth, "_judged", judged)
+    project.run("study", "--step", "8")
+
+    assert steps == [f"study: to {SESSIONS[n]}" for n in (7, 15, 18)]
+
+
+def test_a_step_longer_than_the_plan_asks_the_plan(project, steps):
+    project.run("study", "--step", "40")
+
+    assert steps[0] == f"study: to {SESSIONS[23]}", "20 behind the four that calibrate"
+
+
 def test_what_was_asked_behind_it_stays(project, steps):
     project.edit("conf/requests/four_snapshots.yaml", "last_session: null", f'last_session: "{SESSIONS[60]}"')
     project.run("params")
