@@ -25,7 +25,7 @@ from stages.questions.question import Question
 from stages.runs.evidence import findings, read_run
 from stages.tables.forecasts import Quantiles
 from stages.worth.free_days import Deviations, deviations
-from stages.worth.plan import calibrating_sessions
+from stages.worth.plan import sessions_before_evidence
 from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
 from stages.worth.series import primary_horizon, terms_of
 
@@ -55,13 +55,13 @@ def evidence_lines(
             "told."
         )
         return
-    asked = calls_by_session(questions)
+    asked, record = calls_by_session(questions), market.calendar["session"].sort()
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
     setup = Setup(
         symbols=symbols,
         snapshots=len(study.requests.snapshots_et),
         calls_a_session=int(np.median(calls)),
-        sessions_before=calibrating_sessions(study),
+        sessions_before=sessions_before_evidence(study, record.filter(record >= first_asked).to_list()),
         price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
     )
     proposed = round(found.pairs["usual"], SD_DECIMALS)

@@ -1,14 +1,15 @@
 """Is paying worth it: the verdict of the last run (`worth`), and buying until it is known (`study`).
 
 `worth` reads and asks nobody; it exits 0 in every state. `study` extends `requests.last_session` in conf/ by `STEP`
-asked sessions, runs the graph to the verdict, and goes on until the verdict is known, the plan or the record ends, or a
-limit of the budget is reached (exit 4; the next `study` goes on there). Looking costs nothing: the verdict is the first
-that held in day order, so the size of the steps does not matter.
+asked sessions, runs the graph to the verdict, and goes on until the verdict is known, the plan, the search span or the
+record ends, or a limit of the budget is reached (exit 4; the next `study` goes on there). Looking costs nothing: the
+verdict is the first that held in day order, so the size of the steps does not matter.
 """
 
 import re
 import sys
 from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from stages.questions.schedule import plan_questions
 from stages.runs.evidence import require_evidence
 from stages.runs.scratch import market_of
 from stages.worth.card import card, line
-from stages.worth.plan import planned_end, require_sealed
+from stages.worth.plan import planned_end, require_sealed, searched
 from stages.worth.verdict import State
 
 WORTH = Path("artifacts/judge_worth/worth.json")
@@ -43,26 +44,37 @@ def study(step: int) -> None:
     document = compose()
     stated = Study.parse(document)
     sessions = _asked_sessions(document)
-    require_sealed(stated, planned_end(stated, sessions))
+    require_sealed(stated, plan := planned_end(stated, sessions))
 
+    end = searched(stated, sessions)
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
-    asked = asked or min(step, len(sessions))
+    asked = asked or min(step, bisect_right(sessions, plan))
     while True:
         state({"requests": {"last_session": str(sessions[asked - 1])}})
         verdict = _judged(f"study: to {sessions[asked - 1]}")
         print(f"study: {line(verdict)}", flush=True)
-        following = min(asked + step, len(sessions))
+        left = verdict["planned_sessions"] - verdict["sessions"]
+        following = max(asked, min(asked + min(step, left), end))
         if verdict["state"] != State.NOT_YET_KNOWN or following == asked:
             break
         asked = following
     print()
     show(card(verdict))
     if verdict["state"] == State.NOT_YET_KNOWN:
-        print(f"The record ends on {sessions[-1]}: go on when it holds more sessions (`make refresh`).")
+        print(_why_no_further(stated, sessions, end))
     files = " ".join(
         line[3:] for line in git("status", "--porcelain", "--untracked-files=all", "--", "conf").splitlines()
     )
     print(f"Next: `make run`, then `git commit -m 'Study to {sessions[asked - 1]}' {files} params.yaml dvc.lock`.")
+
+
+def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
+    if end == len(sessions):
+        return f"The record ends on {sessions[-1]}: go on when it holds more sessions (`make refresh`)."
+    return (
+        f"The search span ends on {sessions[end - 1]}, before split.holdout_from {stated.split.holdout_from}, and some "
+        "of its sessions were no evidence: move split.holdout_from to a later day, then go on."
+    )
 
 
 def _asked_sessions(document: dict[str, Any]) -> list[date]:

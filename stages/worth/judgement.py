@@ -142,9 +142,13 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
 
 
 def _beside(found: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
-    """What stands beside the verdict; `holds` says which of the horizons and symbols hold together."""
+    """What stands beside the verdict; `holds` says which of the horizons and symbols hold together today.
+
+    e-BH takes E of one day: the largest of all days is on average above 1 also where nothing is better.
+    """
     secondary = [key for key in found if key[1].startswith(("horizon=", "symbol="))]
-    logs = [max(found[key][1].by_day.log_e_better, default=0.0) for key in secondary]
+    days = [found[key][1].by_day.log_e_better for key in secondary]
+    logs = [float(one[-1]) if len(one) else 0.0 for one in days]
     holds = dict(zip(secondary, rejected_together(logs, alpha), strict=True)) if secondary else {}
     cells = [
         {"question": key[0], "cell": key[1], **_figures(finding), "holds": holds.get(key)}

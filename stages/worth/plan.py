@@ -4,8 +4,9 @@
 search. So a study that is bought in steps states the day from which on sessions are held out, behind its plan.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from math import ceil
 
 from stages.errors import ConfigurationError
@@ -22,15 +23,30 @@ def calibrating_sessions(study: StageStudy) -> int:
     return ceil(study.calibration.outcomes_needed / outcomes)
 
 
+def sessions_before_evidence(study: StageStudy, asked: Sequence[date]) -> int:
+    """How many of the asked sessions pass before the first of evidence: they calibrate, or lie in the training."""
+    until = study.forecaster.trained_until
+    return max(calibrating_sessions(study), 0 if until is None else bisect_right(asked, until))
+
+
 def planned_end(study: StageStudy, asked: Sequence[date]) -> date:
     """The last session of the plan; `asked`: every session of the record with a question, oldest first."""
-    sessions = calibrating_sessions(study) + study.worth.planned_sessions
+    sessions = sessions_before_evidence(study, asked) + study.worth.planned_sessions
     if sessions <= len(asked):
         return asked[sessions - 1]
     ahead, years = sessions - len(asked), sessions // 250 + 2
     last = asked[-1]
     calendar: list[date] = trading_calendar(last, date(last.year + years, 12, 31))["session"].sort().to_list()
     return calendar[ahead]
+
+
+def searched(study: StageStudy, asked: Sequence[date]) -> int:
+    """How many of the asked sessions lie before the holdout and its embargo: no later one is evidence."""
+    start = study.split.holdout_from
+    if start is None or not asked or asked[-1] < start:
+        return len(asked)
+    before = trading_calendar(asked[0], start - timedelta(1))["session"].sort()[: -study.split.embargo_sessions]
+    return bisect_right(asked, before[-1]) if len(before) else 0
 
 
 def require_sealed(study: StageStudy, end: date) -> None:

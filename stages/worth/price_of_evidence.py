@@ -41,7 +41,7 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What one session of the study buys. `sessions_before` are bought before both sides are calibrated."""
+    """What one session of the study buys. `sessions_before` are bought before the first of evidence."""
 
     symbols: Sequence[str]
     snapshots: int
@@ -109,8 +109,8 @@ def before_you_buy(setup: Setup, sds: Mapping[str, float], terms: Terms) -> list
         f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, as "
         "persistence does from the best free forecast):"
     )
-    before = setup.sessions_before
-    first = f"The first {before} sessions ({before * setup.calls_a_session:,} calls) only calibrate; they are counted."
+    before, first_calls = setup.sessions_before, setup.sessions_before * setup.calls_a_session
+    first = f"The first {before} sessions ({first_calls:,} calls) bring no evidence yet; they are counted."
     lines = [_line(wait, (low, high), setup) for wait, low, high in zip(usual, *ends, strict=True)]
     return [head, *lines, *([first] if before else [])]
 

@@ -113,6 +113,16 @@ def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to(
     assert cell_of(document, "shape", "horizon=5")["sessions"] == 0, "the world has one horizon"
 
 
+def test_what_no_longer_has_the_evidence_that_is_shown_does_not_hold():
+    sides = sides_of(r2=0.5)
+    middle = FIRST_DAY + timedelta(DAYS // 2)
+    later = pl.when(pl.col("session") > middle).then(-pl.col("x")).otherwise("x")
+    turned = replace(sides, days={one: days.with_columns(x=later) for one, days in sides.days.items()})
+    cell = cell_of(judge_worth(study_with(), "w1", turned)[0], "shape", "symbol=NULL")
+    assert cell["most_better"] > 120 > cell["e_better"]
+    assert not cell["holds"]
+
+
 @pytest.mark.parametrize(("symbols", "alone"), [(["NULL"], []), (["NULL", "WEAK"], ["symbol=NULL", "symbol=WEAK"])])
 def test_symbols_are_compared_one_by_one_where_there_are_several(symbols, alone):
     cells = cells_of(study_with(universe__symbols=symbols, universe__whitelist=symbols), ["free_mix"])

@@ -6,7 +6,7 @@ import pytest
 
 from stages.errors import ConfigurationError
 from stages.sessions.calendar import trading_calendar
-from stages.worth.plan import calibrating_sessions, planned_end, require_sealed
+from stages.worth.plan import calibrating_sessions, planned_end, require_sealed, searched
 from tests.worth.studies import study_with
 
 SESSIONS = trading_calendar(date(2024, 9, 3), date(2025, 3, 31))["session"].sort().to_list()
@@ -32,6 +32,20 @@ def test_a_window_too_short_for_any_calibration_is_refused_before_anything_is_bo
 
 def test_the_plan_ends_with_its_last_session_behind_those_that_calibrate():
     assert planned_end(study_with(worth__planned_sessions=20), SESSIONS) == SESSIONS[23]
+
+
+def test_days_of_the_training_count_for_nothing_in_the_plan_either():
+    trained = {"worth__planned_sessions": 20, "forecaster__trained_until": str(SESSIONS[9])}
+    assert planned_end(study_with(**trained), SESSIONS) == SESSIONS[29]
+    trained["forecaster__trained_until"] = str(SESSIONS[1])  # calibration takes longer
+    assert planned_end(study_with(**trained), SESSIONS) == SESSIONS[23]
+
+
+def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
+    start = {**FROM, "split__holdout_from": str(SESSIONS[50])}
+    assert searched(study_with(**start), SESSIONS) == 49, "one session is the embargo"
+    assert searched(study_with(**start, split__embargo_sessions=3), SESSIONS) == 47
+    assert searched(study_with(**start), SESSIONS[:30]) == 30, "the holdout has not begun"
 
 
 def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():

@@ -161,4 +161,4 @@ def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is
     assert f"{days} sessions" in lines[4]
     assert f", {8 * days} calls, at a price of {4 * days:.2f};" in lines[4]
     assert lines[1].startswith("advantage 1 %: not before the end of the plan; known at its end in ")
-    assert lines[-1] == "The first 3 sessions (24 calls) only calibrate; they are counted."
+    assert lines[-1] == "The first 3 sessions (24 calls) bring no evidence yet; they are counted."

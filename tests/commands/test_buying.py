@@ -1,0 +1,61 @@
+"""`make study`: how far it buys, with the runs themselves left out."""
+
+from datetime import date
+
+import pytest
+
+from stages.commands import worth
+from stages.sessions.calendar import trading_calendar
+from tests.worth.test_card import OPEN
+
+SESSIONS = trading_calendar(date(2024, 10, 29), date(2025, 3, 31))["session"].sort().to_list()
+
+
+@pytest.fixture
+def steps(project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The steps of a study of 20 sessions that stays open; the holdout begins with session 50."""
+    project.edit("conf/split/single_holdout.yaml", "holdout_sessions: 30", "holdout_sessions: null")
+    project.edit("conf/split/single_holdout.yaml", "holdout_from: null", f'holdout_from: "{SESSIONS[50]}"')
+    project.edit("conf/worth/default.yaml", "planned_sessions: 120", "planned_sessions: 20")
+    project.run("params")
+    found: list[str] = []
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: SESSIONS)
+    monkeypatch.setattr(worth, "_judged", lambda step: found.append(step) or OPEN)
+    return found
+
+
+def test_a_study_buys_nothing_behind_its_search_span(project, steps):
+    said = " ".join(project.run("study", "--step", "20").split())
+
+    assert steps == [f"study: to {SESSIONS[n]}" for n in (19, 39, 48)], "the holdout and its embargo are no evidence"
+    assert f"The search span ends on {SESSIONS[48]}, before split.holdout_from {SESSIONS[50]}" in said
+    assert project.params()["requests"]["last_session"] == str(SESSIONS[48])
+
+
+def test_the_last_step_buys_no_more_than_the_plan_lacks(project, steps, monkeypatch: pytest.MonkeyPatch):
+    lengths = iter((10, 17, 20))
+    ended = {20: {"state": "NOT SHOWN"}}
+
+    def judged(step: str) -> dict:
+        steps.append(step)
+        sessions = next(lengths)
+        return OPEN | {"planned_sessions": 20, "sessions": sessions} | ended.get(sessions, {})
+
+    monkeypatch.setattr(worth, "_judged", judged)
+    project.run("study", "--step", "8")
+
+    assert steps == [f"study: to {SESSIONS[n]}" for n in (7, 15, 18)]
+
+
+def test_a_step_longer_than_the_plan_asks_the_plan(project, steps):
+    project.run("study", "--step", "40")
+
+    assert steps[0] == f"study: to {SESSIONS[23]}", "20 behind the four that calibrate"
+
+
+def test_what_was_asked_behind_it_stays(project, steps):
+    project.edit("conf/requests/four_snapshots.yaml", "last_session: null", f'last_session: "{SESSIONS[60]}"')
+    project.run("params")
+    project.run("study", "--step", "20")
+
+    assert steps == [f"study: to {SESSIONS[60]}"]
