@@ -31,14 +31,12 @@ class Tariff(Closed):
 Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
-class ApiParams(Section):
+class ApiParams(Section, section="api"):
     """How answers are bought. No stage declares this section, so going online makes nothing stale.
 
     For limits, null means none; days and months are in UTC, tokens and money are counted as in `paid/units.py`.
     `silence_sec`: how long a program (`forecaster=command`) may give no answer.
     """
-
-    section = "api"
 
     mode: Literal["offline", "online"]
     per_run: Count

@@ -19,7 +19,7 @@ FEWEST: dict[Method, int] = {
 }
 
 
-class CalibrationParams(Section):
+class CalibrationParams(Section, section="calibration"):
     """`method` is the one that trades; `methods` are all that are computed and scored (at no cost).
 
     *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes that a group needs; `aci_gamma` the step of a
@@ -28,8 +28,6 @@ class CalibrationParams(Section):
     `pi / 2 * pid_saturation / ln(t + 1)` after t outcomes; `widen_grid` shares by which an interval may grow around its
     median.
     """
-
-    section = "calibration"
 
     method: Method
     methods: Annotated[tuple[Method, ...], Field(min_length=1), EachOnce]
@@ -56,10 +54,7 @@ class CalibrationParams(Section):
         return max(self.min_outcomes, FEWEST[self.method]) if FEWEST[self.method] else 0
 
 
-class CalibrationMethod(Section):
+class CalibrationMethod(Section, section="calibration", partial=True):
     """The method whose quantiles trade."""
-
-    section = "calibration"
-    partial = True
 
     method: Method

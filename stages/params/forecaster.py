@@ -2,13 +2,12 @@
 
 import re
 import shlex
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from stages.errors import ConfigurationError
-from stages.params.address import AZURE_IN_SDK, deployment_of, is_address, is_azure
-from stages.params.model_spec import ModelSpec
+from stages.params.model_spec import AZURE_IN_SDK, ModelSpec, deployment_of, is_address, is_azure
 from stages.params.section import Day, Section, Text
 
 LOCAL = "local"
@@ -35,35 +34,16 @@ SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_s
 LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
 
 
-Lookback = Annotated[int, Field(ge=2, le=10_000)]
-HalfLife = Annotated[float, Field(gt=0, le=1_000_000)]
-Paths = Annotated[int, Field(ge=100, le=100_000)]
+class LocalWindows(Section, section="forecaster", partial=True):
+    """What local forecasters read of the params: sessions to look back, minutes, and simulated paths."""
+
+    lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
+    ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
+    fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
 
 
-class LocalWindows(Protocol):
-    """What local forecasters read of the params."""
-
-    @property
-    def lookback_sessions(self) -> int:
-        """How many complete sessions they look back."""
-        ...
-
-    @property
-    def ewma_half_life_min(self) -> float:
-        """Of the volatility of `ewma_fhs`, in minutes."""
-        ...
-
-    @property
-    def fhs_paths(self) -> int:
-        """How many paths `ewma_fhs` simulates."""
-        ...
-
-
-class ProgramParams(Section):
+class ProgramParams(Section, section="forecaster", partial=True):
     """A program of the user's: the words that start it, its files, and the digest of their contents."""
-
-    section = "forecaster"
-    partial = True
 
     command: tuple[Text, ...]
     files: tuple[Text, ...]
@@ -87,8 +67,7 @@ class ProgramParams(Section):
     @property
     def free_spec(self) -> ModelSpec:
         """The program as a free candidate. The digest of its files is its version."""
-        options = self._program_options
-        epoch = str(self.files_sha256)
+        epoch, options = str(self.files_sha256), self._program_options
         return ModelSpec(
             model=COMMAND, model_epoch=epoch, deployment=COMMAND, min_rows=1, options=options, remote=False
         )
@@ -103,12 +82,8 @@ class ProgramParams(Section):
         return {"command": shlex.join(self.command), "files_sha256": self.files_sha256}
 
 
-class LocalParams(ProgramParams):
+class LocalParams(LocalWindows, ProgramParams, partial=True):
     """What may answer on this machine whoever is asked: the windows of the local forecasters, and a program."""
-
-    lookback_sessions: Lookback
-    ewma_half_life_min: HalfLife
-    fhs_paths: Paths
 
 
 def local_spec(name: str, windows: LocalWindows) -> ModelSpec:
@@ -127,8 +102,6 @@ class ForecasterParams(LocalParams):
     `make identify` writes (docs/COMMAND_FORECASTER.md).
     `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
-
-    partial = False
 
     name: Literal["timegpt", LocalName, "command"]
     model: Text
@@ -250,19 +223,13 @@ class ForecasterParams(LocalParams):
         return local if self.name in LOCAL_OPTIONS else self.sdk_options
 
 
-class ForecasterName(Section):
+class ForecasterName(Section, section="forecaster", partial=True):
     """The name of the asked forecaster, which is that of the candidate that it would be."""
-
-    section = "forecaster"
-    partial = True
 
     name: str
 
 
-class ForecasterModel(Section):
+class ForecasterModel(Section, section="forecaster", partial=True):
     """The model name of the asked forecasts in the tables."""
-
-    section = "forecaster"
-    partial = True
 
     model: str

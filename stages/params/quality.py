@@ -12,14 +12,11 @@ Positive = Annotated[float, Field(gt=0, le=1_000_000_000)]
 Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness", "tick_size"]
 
 
-class DialectParams(Section):
+class DialectParams(Section, section="source", partial=True):
     """How the vendor writes a bar: column names, zone of naive stamps, which end of the minute a stamp names.
 
     *Units*: `unit` is that of whole-number stamps, `price_scale` the value in dollars of 1 in the file.
     """
-
-    section = "source"
-    partial = True
 
     aliases: dict[str, str]
     zone: str | None
@@ -30,10 +27,8 @@ class DialectParams(Section):
     bar_label_trusted: bool
 
 
-class QualityParams(Section):
+class QualityParams(Section, section="quality"):
     """Thresholds; the description of each names the check that uses it (see docs/DATA_QUALITY.md)."""
-
-    section = "quality"
 
     min_session_completeness: Share = Field(description="CMP1")
     max_gap_min: Count = Field(description="CMP2")

@@ -13,15 +13,13 @@ Policy = Literal["shrink", "carry", "void"]  # see `exogenous`
 Days = Annotated[int, Field(ge=1, le=1000)]
 
 
-class RequestsParams(Section):
+class RequestsParams(Section, section="requests"):
     """The questions. *Units*: `history_days` usable sessions before today's known bars; horizons in minutes.
 
     `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; shorter horizons are read from the same
     answer. `clock` says whether stamps are sent with the values; `exog_policy` overrides the catalogue's policy by
     name.
     """
-
-    section = "requests"
 
     target: Literal["cumret_bp"]
     history_days: Annotated[tuple[Days, ...], Field(min_length=1), EachOnce]

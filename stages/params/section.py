@@ -39,7 +39,11 @@ class Section(Closed):
     """The section `section` of params.yaml; with `partial`, only the keys that the model names."""
 
     section: ClassVar[str]
-    partial: ClassVar[bool] = False
+    partial: ClassVar[bool]
+
+    def __init_subclass__(cls, *, section: str | None = None, partial: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.section, cls.partial = section or cls.section, partial
 
 
 S = TypeVar("S", bound=Section)

@@ -37,11 +37,8 @@ class SyntheticParams(Closed):
     tick_size: Annotated[float, Field(gt=0, le=1_000_000)]
 
 
-class ArtificialMarket(Section):
+class ArtificialMarket(Section, section="source", partial=True):
     """Whether bars are artificial, and the planted pattern."""
-
-    section = "source"
-    partial = True
 
     kind: Literal["synthetic", "parquet", "gcs"]
     synthetic: SyntheticParams | None
@@ -52,11 +49,8 @@ class ArtificialMarket(Section):
         return self.synthetic if self.kind == "synthetic" else None
 
 
-class BarsOrigin(Section):
+class BarsOrigin(Section, section="source", partial=True):
     """Where bars come from, by name."""
-
-    section = "source"
-    partial = True
 
     kind: Literal["synthetic", "parquet", "gcs"]
     name: Name
@@ -79,14 +73,12 @@ class CsvParams(Closed):
 ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
 
 
-class SourceParams(Section):
+class SourceParams(Section, section="source"):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
 
     *Units*: `unit` is that of whole-number stamps since 1970; `price_scale` is the value in dollars of 1 in the file.
     `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
     """
-
-    section = "source"
 
     name: Name
     kind: Literal["synthetic", "parquet", "gcs"]

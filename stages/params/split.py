@@ -22,25 +22,19 @@ class WalkForward(Closed):
     fold_sessions: Annotated[int, Field(ge=1, le=100_000)]
 
 
-class WalkForwardParams(Section):
+class WalkForwardParams(Section, section="split", partial=True):
     """The walk-forward of the search span, if any; the only keys of the section that stage `sweep` declares."""
-
-    section = "split"
-    partial = True
 
     embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
     walk_forward: WalkForward | None
 
 
-class CutParams(Section):
+class CutParams(Section, section="split", partial=True):
     """Where the record is cut; the only keys that stage `seal` declares, so that opening reruns little.
 
     The holdout is the last `holdout_sessions` scored sessions, those from the day `holdout_from`, or those of the last
     `holdout_months` calendar months. Exactly one of the three is set, the others are null.
     """
-
-    section = "split"
-    partial = True
 
     holdout_sessions: Annotated[int, Field(ge=1, le=100_000)] | None
     holdout_from: Day | None
@@ -63,8 +57,6 @@ class SplitParams(CutParams):
 
     With `holdout_months`, `open_holdout` may name an id for single months, e.g. `{2025-02: s9ae152543da}`.
     """
-
-    partial = False
 
     walk_forward: WalkForward | None
     open_holdout: ID | dict[Month, ID | None] | None

@@ -40,7 +40,7 @@ class ChooseBy(Closed):
     plateau: bool
 
 
-class SweepParams(Section):
+class SweepParams(Section, section="sweep"):
     """Grid, rule of choice, and what was tried before this grid.
 
     `prior_trials` variants were tried that are not in this grid. `prior_sharpe_var` is the variance of the scores of
@@ -48,8 +48,6 @@ class SweepParams(Section):
     luck alone. `make trials` writes both. Up to `folders_up_to` combos have a folder each; above that, one table holds
     all, since DVC hashes file by file. `pbo_blocks` is even: one half of the blocks is compared with the other.
     """
-
-    section = "sweep"
 
     grid: Grid
     choose_by: ChooseBy

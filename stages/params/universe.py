@@ -9,48 +9,34 @@ from stages.params.section import Day, EachOnce, Section
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?$")]
 
 
-class Span(Section):
+class Span(Section, section="universe", partial=True):
     """The first and the last day of the record."""
-
-    section = "universe"
-    partial = True
 
     first_session: Day
     last_session: Day
 
 
-class Surroundings(Section):
+class Surroundings(Section, section="universe", partial=True):
     """The symbols of the market and of sectors, which only features read."""
-
-    section = "universe"
-    partial = True
 
     context_symbol: Symbol | None
     context_symbols: tuple[Symbol, ...]
 
 
-class Whitelist(Section):
+class Whitelist(Section, section="universe", partial=True):
     """Who may trade, and so whose forecasts are judged together."""
-
-    section = "universe"
-    partial = True
 
     whitelist: Annotated[tuple[Symbol, ...], EachOnce]
 
 
-class AskedSymbols(Section):
+class AskedSymbols(Section, section="universe", partial=True):
     """The symbols that are forecast."""
-
-    section = "universe"
-    partial = True
 
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1), EachOnce]
 
 
-class ReadSymbols(Surroundings, AskedSymbols):
+class ReadSymbols(Surroundings, AskedSymbols, partial=True):
     """The symbols whose bars are read."""
-
-    partial = True
 
     @property
     def all_symbols(self) -> tuple[str, ...]:
@@ -66,8 +52,6 @@ class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the orde
     (features `context_*@SYMBOL`). A symbol is upper case, starts with a letter, and may have one class suffix
     (`BRK.B`): it becomes part of paths.
     """
-
-    partial = False
 
     @model_validator(mode="after")
     def _is_coherent(self) -> Self:

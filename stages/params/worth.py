@@ -11,25 +11,19 @@ Candidate = Literal[LocalName, "command"]
 Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
-class FreeParams(Section):
+class FreeParams(Section, section="worth", partial=True):
     """The free forecasters that answer the same questions, and the `warmup_sessions` before the first asked one.
 
     `command` is a program of the user's, stated in section `forecaster`.
     The warm-up is answered only to learn whom the mix of candidates should trust.
     """
 
-    section = "worth"
-    partial = True
-
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1), EachOnce]
     warmup_sessions: Annotated[int, Field(ge=0, le=1_000)]
 
 
-class MixParams(Section):
+class MixParams(Section, section="worth", partial=True):
     """How fast the weights of the candidates follow their losses of earlier days."""
-
-    section = "worth"
-    partial = True
 
     eta: Annotated[float, Field(ge=0, le=1_000)]
 
@@ -41,8 +35,6 @@ class WorthParams(MixParams, FreeParams):
     `price_per_million_tokens` money, `notional` the money that a position of 100 % trades. `horizon_min` null means
     `rules.horizon_min`. `prior_studies` counts other studies of this source and forecaster that were looked at.
     """
-
-    partial = False
 
     horizon_min: Annotated[int, Field(ge=1, le=390)] | None
     delta: Annotated[float, Field(gt=0, le=1)]
@@ -70,10 +62,7 @@ class WorthParams(MixParams, FreeParams):
         return self
 
 
-class TrainedUntil(Section):
+class TrainedUntil(Section, section="forecaster", partial=True):
     """The last day that the asked model may have been trained on; null: unknown."""
-
-    section = "forecaster"
-    partial = True
 
     trained_until: Day | None
