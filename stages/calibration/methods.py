@@ -65,7 +65,9 @@ class Part:
     @property
     def rows(self) -> pl.DataFrame:
         """Rows for table `Calibrated`: every forecast by every method."""
-        return by_method(self.answered, self.corrected)
+        return pl.concat(
+            self.answered.with_columns(pl.lit(name).alias("method"), *rows) for name, rows in self.corrected.items()
+        )
 
     @property
     def offsets(self) -> pl.DataFrame:
@@ -81,11 +83,6 @@ class Part:
             return 0, 0
         offsets = self.by_offsets["widen"].select(OFFSETS)
         return offsets.filter(pl.any_horizontal(pl.all() == max(grid))).height, offsets.height
-
-
-def by_method(answered: pl.DataFrame, corrected: Mapping[Method, pl.DataFrame]) -> pl.DataFrame:
-    """The answers once a method, corrected."""
-    return pl.concat(answered.with_columns(pl.lit(name).alias("method"), *one) for name, one in corrected.items())
 
 
 @dataclass(frozen=True)
@@ -128,14 +125,18 @@ class Calibration:
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
     """Correct by every method of `calibration.methods`."""
-    ordered = in_order(forecasts.select(QUANTILES).to_numpy())
-    answered = forecasts.with_columns(
-        pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
-    )
+    answered = as_answered(forecasts)
     sessions = sorted(answered["session"].unique())
     blocks = answered.partition_by(BLOCK, as_dict=True, maintain_order=True)
     pools = {block: _pools(rows, sessions, params) for block, rows in blocks.items()}
     return Calibration(answered, params, sessions, pools)
+
+
+def as_answered(forecasts: pl.DataFrame) -> pl.DataFrame:
+    """Forecasts with crossed levels sorted, as `raw_*` and as `q*`."""
+    ordered = in_order(forecasts.select(QUANTILES).to_numpy())
+    levels = [pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)]
+    return forecasts.with_columns(levels)
 
 
 def identity(answered: pl.DataFrame) -> Corrected:
