@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.online import adaptive, tracked
-from stages.calibration.past import NEVER, Block, Found, Pool, Ranks, Served, order_statistics, serve
+from stages.calibration.past import NEVER, Block, Floats, Found, Pool, Ranks, Served, order_statistics, serve
 from stages.params.calibration import CalibrationParams, Method
 from stages.tables.forecasts import OFFSETS, QUANTILES
 
@@ -29,12 +29,12 @@ AROUND_MEDIAN = [0, 1, 3, 4]
 MEDIAN = 2
 
 
-def in_order(q: NDArray[np.float64]) -> NDArray[np.float64]:
+def in_order(q: Floats) -> Floats:
     """Each row sorted."""
     return np.sort(q, axis=1)
 
 
-def in_order_around_median(q: NDArray[np.float64]) -> NDArray[np.float64]:
+def in_order_around_median(q: Floats) -> Floats:
     """The four outer levels sorted, then the median moved, if necessary, to the nearest end of [q25, q75].
 
     Sorting all five would let a median outside a narrowed interval widen that interval again.
@@ -45,7 +45,6 @@ def in_order_around_median(q: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-Floats = NDArray[np.float64]
 RAW = tuple(f"raw_{name}" for name in QUANTILES)
 BLOCK = ["model", "history_days", "horizon_min"]
 CORRECTED = (*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated")

@@ -15,14 +15,12 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.params.gates import GatesParams
-from stages.scoring.figures import DaySums, covered_50, pit_counts, ratio, summary
+from stages.scoring.figures import DaySums, Floats, covered_50, pit_counts, ratio, summary
 from stages.scoring.inference import block_lengths, bounds, day_weights, deviation, diebold_mariano, pit_uniformity
 from stages.scoring.losses import VERSIONS
 
-Floats = NDArray[np.float64]
 Document = dict[str, Any]
 SYMBOLS_AT_ONCE = 16  # of answers beside each other: their draws fill some ten megabytes
 RELATIVE = ("rmae", "rrmse")
