@@ -46,7 +46,7 @@ def main() -> None:
     strategy = stated_strategy(study, eligible_cells(forecast_gates))
     name = strategy_id(study.document(), read_json(MANIFEST), strategy.trading)
     opened = open_parts(held, study.split.open_holdout, name)
-    parts = {SEARCHED: SpanFiles.search(SEARCH), **{one: SpanFiles.opened(HOLDOUT / one, name) for one in opened}}
+    parts = {SEARCHED: SpanFiles.searched(SEARCH), **{one: SpanFiles.opened(HOLDOUT / one, name) for one in opened}}
     for part in parts.values():
         require_tradable(strategy, part.kinds().filter(method=strategy.method))
 

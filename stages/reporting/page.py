@@ -43,20 +43,22 @@ TICKED = re.compile("`([^`]+)`")
 
 def render_page(record: Record, panels: Sequence[Section] = (), run: str = "") -> str:
     """Verdict first, then gates and sources, and the evidence; `run` and `panels` are what no hashed file may hold."""
-    return (
-        templates()
-        .get_template("page.html.j2")
-        .render(
-            study=record.config["report"]["study"],
-            label=record.label,
-            run=run,
-            headline=headline(record),
-            card=card_of(record),
-            sections=[*_described(record, SUMMARY), *panels, *_described(record, EVIDENCE)],
-            vega=vega(),
-            theme=THEME,
-        )
+    return rendered(
+        "page.html.j2",
+        study=record.config["report"]["study"],
+        label=record.label,
+        run=run,
+        headline=headline(record),
+        card=card_of(record),
+        sections=[*_described(record, SUMMARY), *panels, *_described(record, EVIDENCE)],
+        vega=vega(),
+        theme=THEME,
     )
+
+
+def rendered(template: str, **values: object) -> str:
+    """A template with these values."""
+    return templates().get_template(template).render(**values)
 
 
 @cache
@@ -106,16 +108,13 @@ def render_robustness(record: Record) -> str:
 
 
 def _render(record: Record, title: str, contents: tuple[Describe, ...]) -> str:
-    return (
-        templates()
-        .get_template("report.md.j2")
-        .render(
-            title=title,
-            label=record.label,
-            headline=headline(record),
-            card=card_of(record),
-            sections=_described(record, contents),
-        )
+    return rendered(
+        "report.md.j2",
+        title=title,
+        label=record.label,
+        headline=headline(record),
+        card=card_of(record),
+        sections=_described(record, contents),
     )
 
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import polars as pl
@@ -142,17 +142,10 @@ def _decode(name: str, content: bytes) -> Entry | None:
         _warn(f"the entry {name} of the trial log is damaged: it does not count")
         return None
     facts: dict[str, Any] = json.loads(content)
-    return Entry(
-        source=facts["source"],
-        study=facts["study"],
-        variants=tuple(facts.get("variants", ())),
-        opening=facts.get("opening"),
-        month=facts.get("month"),
-        sharpes=tuple(facts.get("sharpes", ())),
-        sessions=facts.get("sessions", 0),
-        worth=facts.get("worth"),
-        forecaster=facts.get("forecaster"),
-    )
+    known: dict[str, Any] = {one.name: facts[one.name] for one in fields(Entry) if one.name in facts}
+    for series in ("variants", "sharpes"):
+        known[series] = tuple(known.get(series, ()))
+    return Entry(**known)
 
 
 def _warn(sentence: str) -> None:

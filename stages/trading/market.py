@@ -81,16 +81,8 @@ CANDIDATE = np.dtype(
 )
 
 # Totals of a variant over the whole span.
-TOTAL = np.dtype(
-    [
-        ("gross_units", "i8"),
-        ("cost_units", "i8"),
-        ("turnover_units", "i8"),
-        ("trades", "i8"),
-        ("wins", "i8"),
-        ("held_min", "i8"),
-    ]
-)
+OF_TOTAL = ("gross_units", "cost_units", "turnover_units", "trades", "wins", "held_min")
+TOTAL = np.dtype([(name, "i8") for name in OF_TOTAL])
 
 
 def records(kind: np.dtype[np.void], **fields: ArrayLike) -> Records:
