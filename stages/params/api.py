@@ -1,9 +1,10 @@
 """Params section `api`: how answers are bought, and what the contract charges."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Closed, Section
 
@@ -58,15 +59,11 @@ class ApiParams(Section, section="api"):
     remote_down: Literal["local", "stop"]
     plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]
 
-    @model_validator(mode="after")
-    def _shares_what_it_counts_together(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.scope == "remote" and not self.share:
-            raise ValueError(
+            yield (
                 "api.scope remote needs shared answers, but api.share is false: set api.share true, or api.scope "
                 "machine"
             )
         if self.tariff is None and (self.money_per_day, self.money_per_month) != (None, None):
-            raise ValueError(
-                "api.money_per_day and api.money_per_month need prices: set api.tariff, or set both to null"
-            )
-        return self
+            yield "api.money_per_day and api.money_per_month need prices: set api.tariff, or set both to null"

@@ -1,8 +1,9 @@
 """Params section `calibration`: how quantiles are corrected by past errors."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stages.params.section import EachOnce, Section
 
@@ -40,13 +41,9 @@ class CalibrationParams(Section, section="calibration"):
     pid_saturation: Annotated[float, Field(gt=0, le=1_000)]
     widen_grid: Annotated[tuple[Annotated[float, Field(gt=-1, le=1_000)], ...], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.method not in self.methods:
-            raise ValueError(
-                f"calibration.method {self.method!r} is not among calibration.methods {list(self.methods)}"
-            )
-        return self
+            yield f"calibration.method {self.method!r} is not among calibration.methods {list(self.methods)}"
 
     @property
     def outcomes_needed(self) -> int:

@@ -2,9 +2,10 @@
 
 import re
 import shlex
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.errors import ConfigurationError
 from stages.params.model_spec import AZURE_IN_SDK, ModelSpec, deployment_of, is_address, is_azure
@@ -49,15 +50,11 @@ class ProgramParams(Section, section="forecaster", partial=True):
     files: tuple[Text, ...]
     files_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if bool(self.command) != bool(self.files) or (self.files_sha256 and not self.command):
-            raise ValueError(NO_PROGRAM)
+            yield NO_PROGRAM
         if outside := [path for path in self.files if path.startswith("/") or ".." in path.split("/")]:
-            raise ValueError(
-                f"forecaster.files {outside} must be paths within the project; link to what lies elsewhere"
-            )
-        return self
+            yield f"forecaster.files {outside} must be paths within the project; link to what lies elsewhere"
 
     @property
     def program_name(self) -> str:
@@ -118,56 +115,51 @@ class ForecasterParams(LocalParams):
     clean_ex_first: bool
     trained_until: Day | None
 
-    @model_validator(mode="after")
-    def _is_honest(self) -> Self:
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
         if self.name == COMMAND:
-            self._require_program()
+            yield from self._problems_of_program()
         elif self.name in LOCAL_OPTIONS:
             if self.model != self.name or self.base_url is not None:
-                raise ValueError(
+                yield (
                     f"forecaster {self.name!r} answers locally, so forecaster.model must be {self.name!r} and "
                     f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
                 )
-            self._require_no_sdk_options()
+            yield from self._problems_of_sdk_options()
         elif self.base_url is None or not is_address(self.base_url):
-            raise ValueError(
+            yield (
                 f"forecaster.base_url must be the address of the service, as https://api.nixtla.io, not "
                 f"{self.base_url!r}"
             )
         elif not SENDABLE_MODEL.fullmatch(self.model):
-            raise ValueError(
-                f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
-            )
+            yield f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
         elif is_azure(self.base_url):
-            self._require_azure()
-        return self
+            yield from self._problems_at_azure()
 
-    def _require_no_sdk_options(self) -> None:
+    def _problems_of_sdk_options(self) -> Iterator[str]:
         if set_ := {name: value for name, value in self.sdk_options.items() if value != SDK_OPTIONS.get(name)}:
-            raise ValueError(f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}")
+            yield f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}"
 
-    def _require_program(self) -> None:
+    def _problems_of_program(self) -> Iterator[str]:
         if not self.command:
-            raise ValueError(NO_PROGRAM)
+            yield NO_PROGRAM
         if self.base_url is not None:
-            raise ValueError(
-                f"forecaster 'command' sends nothing to forecaster.base_url {self.base_url!r}: set it null"
-            )
+            yield f"forecaster 'command' sends nothing to forecaster.base_url {self.base_url!r}: set it null"
         if self.model in LOCAL_OPTIONS or not MODEL_OF_A_COMMAND.fullmatch(self.model):
-            raise ValueError(
+            yield (
                 f"forecaster.model {self.model!r} is no name for a program of yours: take letters, digits, `_`, `.` "
                 f"and `-`, no name of a local forecaster {list(LOCAL_OPTIONS)}, and none that begins like a bought one"
             )
-        self._require_no_sdk_options()
+        yield from self._problems_of_sdk_options()
 
-    def _require_azure(self) -> None:
+    def _problems_at_azure(self) -> Iterator[str]:
         if AZURE_IN_SDK in str(self.base_url) and self.model != AZURE_MODEL:
-            raise ValueError(
+            yield (
                 f"at an Azure address the SDK asks for the model {AZURE_MODEL!r} whatever is named, so set "
                 f"forecaster.model to {AZURE_MODEL!r}, not {self.model!r}"
             )
         if self.input_size is None or self.model_horizon is None:
-            raise ValueError(
+            yield (
                 "an Azure address does not give its model's numbers, so set forecaster.input_size and "
                 "forecaster.model_horizon yourself; they only decide how many rows are sent (3 * input_size + "
                 "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"

@@ -1,8 +1,9 @@
 """Params of the data gate: its thresholds (section `quality`) and the vendor's dialect (keys of section `source`)."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError
 
 from stages.params.section import Day, Section
 
@@ -75,16 +76,14 @@ class QualityParams(Section, section="quality"):
     quiet_max_min: Annotated[int, Field(ge=1, le=390)] = Field(description="quiet: minutes in a row without a trade")
     by_symbol: dict[str, dict[Own, Any]] = Field(description="symbol -> its own values of some of these thresholds")
 
-    @model_validator(mode="after")
-    def _own_values_are_possible(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         for symbol in self.by_symbol:
             try:
                 self.of(symbol)
             except ValidationError as error:
                 first = error.errors()[0]
                 name = ".".join(["by_symbol", symbol, *map(str, first["loc"])])
-                raise ValueError(f"{name} = {first['input']!r}: {first['msg']}") from None
-        return self
+                yield f"{name} = {first['input']!r}: {first['msg']}"
 
     def of(self, symbol: str) -> "QualityParams":
         """The thresholds of one symbol: its own where stated, otherwise the common ones."""

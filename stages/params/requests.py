@@ -1,8 +1,9 @@
 """Params section `requests`: what is asked, when, and over which history."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Day, EachOnce, Section
 from stages.tables.forecasts import LEVELS
@@ -37,18 +38,14 @@ class RequestsParams(Section, section="requests"):
     max_snapshots_per_day: Annotated[int, Field(ge=1, le=10_000)] | None
     skip_sessions: tuple[Day, ...]
 
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.asked_horizon_min is not None and self.asked_horizon_min < max(self.horizons_min):
-            raise ValueError(
+            yield (
                 f"requests.horizons_min {list(self.horizons_min)} go beyond requests.asked_horizon_min "
                 f"{self.asked_horizon_min}: raise it to the longest (null does that), or remove longer horizons"
             )
         if self.levels != LEVELS:
-            raise ValueError(
-                f"requests.levels must be {list(LEVELS)}, the columns of every table; got {list(self.levels)}"
-            )
-        return self
+            yield f"requests.levels must be {list(LEVELS)}, the columns of every table; got {list(self.levels)}"
 
     @property
     def question_horizon_min(self) -> int:

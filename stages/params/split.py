@@ -1,8 +1,9 @@
 """Params section `split`: the search span, the embargo and the sealed holdout."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Closed, Day, Section, Text
 
@@ -41,15 +42,13 @@ class CutParams(Section, section="split", partial=True):
     holdout_months: Annotated[int, Field(ge=1, le=10_000)] | None
     embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
 
-    @model_validator(mode="after")
-    def _one_holdout(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         stated = [f"split.{name} = {value}" for name in HOLDOUT_KEYS if (value := getattr(self, name)) is not None]
         if len(stated) != 1:
-            raise ValueError(
+            yield (
                 f"{' and '.join(stated) or 'nothing'} states which sessions are held out; set exactly one of "
                 "split.holdout_sessions, split.holdout_from and split.holdout_months, and the others to null"
             )
-        return self
 
 
 class SplitParams(CutParams):
@@ -61,11 +60,10 @@ class SplitParams(CutParams):
     walk_forward: WalkForward | None
     open_holdout: ID | dict[Month, ID | None] | None
 
-    @model_validator(mode="after")
-    def _months_are_cut(self) -> Self:
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
         if isinstance(self.open_holdout, dict) and self.holdout_months is None:
-            raise ValueError(
+            yield (
                 f"split.open_holdout names the months {sorted(self.open_holdout)}, but only split.holdout_months "
                 "divides the holdout into months; set it to one id, or set split.holdout_months"
             )
-        return self

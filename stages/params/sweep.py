@@ -1,8 +1,9 @@
 """Params section `sweep`: the grid of rule variants, and how one of them is proposed."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from stages.params.requests import Days, Minutes
 from stages.params.section import Closed, Section, each_once
@@ -58,11 +59,9 @@ class SweepParams(Section, section="sweep"):
     spa_reps: Annotated[int, Field(ge=100, le=100_000)]
     spa_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
-    @model_validator(mode="after")
-    def _halves_its_blocks(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.pbo_blocks % 2:
-            raise ValueError(
+            yield (
                 f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO compares one half of the blocks "
                 f"with the other; use {self.pbo_blocks - 1} or {self.pbo_blocks + 1}"
             )
-        return self

@@ -1,8 +1,9 @@
 """Params section `universe`: whose bars are read and who may trade."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Day, EachOnce, Section
 
@@ -53,13 +54,11 @@ class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the orde
     (`BRK.B`): it becomes part of paths.
     """
 
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.first_session > self.last_session:
-            raise ValueError(f"universe.first_session {self.first_session} is after universe.last_session")
+            yield f"universe.first_session {self.first_session} is after universe.last_session"
         context = [*self.context_symbols, *([self.context_symbol] if self.context_symbol else [])]
         if len(set(context)) < len(context):
-            raise ValueError(f"universe.context_symbols and context_symbol name a symbol twice: {context}")
+            yield f"universe.context_symbols and context_symbol name a symbol twice: {context}"
         if unknown := sorted(set(self.whitelist) - set(self.symbols)):
-            raise ValueError(f"universe.whitelist names {unknown}, which universe.symbols does not")
-        return self
+            yield f"universe.whitelist names {unknown}, which universe.symbols does not"

@@ -1,8 +1,9 @@
 """Params section `worth`: whether the asked forecaster is worth its price, and the free forecasts it must beat."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stages.params.forecaster import LocalName
 from stages.params.section import Day, EachOnce, Section
@@ -48,18 +49,16 @@ class WorthParams(MixParams, FreeParams):
     notional: Annotated[float, Field(ge=0.01, le=1e15)] | None
     prior_studies: Annotated[int, Field(ge=0, le=1_000_000)]
 
-    @model_validator(mode="after")
-    def _can_be_judged(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.planned_sessions < self.min_days:
-            raise ValueError(
+            yield (
                 f"worth.planned_sessions {self.planned_sessions} is less than worth.min_days {self.min_days}, before "
                 "which no verdict is given: raise one or lower the other"
             )
         if self.price_per_call is not None and self.price_per_million_tokens is not None:
-            raise ValueError("worth.price_per_call and worth.price_per_million_tokens are both set: keep one")
+            yield "worth.price_per_call and worth.price_per_million_tokens are both set: keep one"
         if self.decide_by == "money" and self.notional is None:
-            raise ValueError("worth.decide_by: money compares money, so set worth.notional")
-        return self
+            yield "worth.decide_by: money compares money, so set worth.notional"
 
 
 class TrainedUntil(Section, section="forecaster", partial=True):
