@@ -10,7 +10,7 @@ corrected in the same way, the benchmark too.
 *Source*: Chernozhukov, Fernandez-Val, Galichon (2010): sorting a crossed row never worsens its summed pinball loss.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -95,17 +95,13 @@ class Calibration:
 
     @cached_property
     def whole(self) -> Part:
-        """All symbols corrected."""
-        parts = list(self.parts())
+        """All symbols corrected, some at a time, since all methods together are large."""
+        parts = [self.part(symbols) for symbols in some_symbols(self.answered["symbol"])]
         return Part(
             answered=pl.concat(one.answered for one in parts),
             corrected={name: pl.concat(one.corrected[name] for one in parts) for name in self.params.methods},
             by_offsets={name: pl.concat(one.by_offsets[name] for one in parts) for name in self.params.methods},
         )
-
-    def parts(self) -> Iterator[Part]:
-        """Some symbols at a time, in the table's order, since all methods together are large."""
-        return (self.part(symbols) for symbols in some_symbols(self.answered["symbol"]))
 
     def part(self, symbols: Sequence[str]) -> Part:
         """These symbols corrected."""

@@ -28,10 +28,6 @@ from stages.tables.contract import rounded
 INDEX = ("ts", "known_at", "session", "m")
 
 
-def _none(_: FeaturesParams) -> int:
-    return 0
-
-
 def _bars(count: int) -> Callable[[FeaturesParams], int]:
     return lambda _: count
 
@@ -54,8 +50,8 @@ class Feature:
     unit: str
     decimals: int
     expression: Callable[[FeaturesParams], pl.Expr]
-    lookback_bars: Callable[[FeaturesParams], int] = _none
-    lookback_sessions: Callable[[FeaturesParams], int] = _none
+    lookback_bars: Callable[[FeaturesParams], int] = lambda _: 0
+    lookback_sessions: Callable[[FeaturesParams], int] = lambda _: 0
     known_ahead: bool = False
     announced: bool = False
     exog_policy: str = "void"

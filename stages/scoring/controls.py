@@ -94,24 +94,16 @@ def _cells(rows: pl.DataFrame) -> Iterator[Document]:
 
 
 def _lead(daily: Floats) -> Document:
-    """How far the forecast is ahead of the oracle, by the daily difference of their errors."""
-    lead, se = _mean_and_error(daily)
-    return {
-        "lead_se": rounded(lead / se) if se > 0 else None,
-        "alarm": not lead <= _alarm_errors(len(daily)) * se,  # also where the planted pattern could not be read
-    }
+    """How far the forecast is ahead of the oracle, by the daily difference of their errors; one day tells nothing.
 
-
-def _mean_and_error(daily: Floats) -> tuple[float, float]:
-    """Mean and standard error; without a second day there is no error, and no alarm."""
-    if len(daily) < 2:
-        return 0.0, 0.0
-    return float(daily.mean()), float(daily.std(ddof=1) / np.sqrt(len(daily))) if varies(daily) else 0.0
-
-
-def _alarm_errors(n_days: int) -> float:
-    """The number of errors in Student's t that is as improbable as three errors of a normal."""
-    return float(stdtrit(max(n_days - 1, 1), ndtr(ALARM_SE)))
+    In Student's t, so many standard errors are as improbable as three of a normal.
+    """
+    days = len(daily)
+    lead = float(daily.mean()) if days > 1 else 0.0
+    se = float(daily.std(ddof=1) / np.sqrt(days)) if varies(daily) else 0.0
+    most = float(stdtrit(max(days - 1, 1), ndtr(ALARM_SE))) * se
+    alarm = not lead <= most  # also where the planted pattern could not be read
+    return {"lead_se": rounded(lead / se) if se > 0 else None, "alarm": alarm}
 
 
 EXACT = 1e-9

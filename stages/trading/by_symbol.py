@@ -21,7 +21,7 @@ from stages.tables.forecasts import Scored
 from stages.tables.trades import Trades
 from stages.trading.book import Span, variants
 from stages.trading.daily import Floats, earned
-from stages.trading.holdout import scores_together, sealed_words, traded_scores
+from stages.trading.holdout import sealed_words, traded_scores
 from stages.trading.performance import Book, book_of
 from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
@@ -64,7 +64,10 @@ class SpanFigures:
         self.books = [Book.together(pair) for pair in zip(self.books, part.books, strict=True)]
         self.earned[symbol] = part.earned
         if part.scores is not None:
-            self.scores = scores_together(self.scores, part.scores)
+            from stages.scoring.metrics import ScoresTogether  # slow to load, and only an open holdout has scores
+
+            self.scores = self.scores or ScoresTogether()
+            self.scores.add(part.scores)
 
     @property
     def span(self) -> Span:

@@ -186,17 +186,12 @@ def market_of(symbol: str, bar_array: Records, forecasts: pl.DataFrame, clock: p
 
 
 def bars_of(symbol: str, bars: Mapping[str, pl.DataFrame]) -> Records:
-    """One symbol's bars as an array."""
+    """Prices and start minutes of one symbol's real bars."""
     delivered = bars.get(symbol)
     if delivered is None:
         raise DataContractError(f"{symbol} has forecasts but no bars in this span: `dvc repro seal` writes both again.")
-    return bar_array_of(delivered)
-
-
-def bar_array_of(bars: pl.DataFrame) -> Records:
-    """Prices and start minutes of real bars."""
     prices = ["open", "high", "low", "close"]
-    real = bars.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
+    real = delivered.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
     return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
 
 
