@@ -51,7 +51,7 @@ def main() -> None:
         require_tradable(strategy, part.kinds().filter(method=strategy.method))
 
     calendars, trades = {part: one.calendar for part, one in parts.items()}, read_csv(Trades, TRADES)
-    work = TradeSymbol.of(strategy, study.portfolio, parts_by_span(held, opened), calendars, ungated=trades.is_empty())
+    work = TradeSymbol(strategy, study.portfolio, calendars, parts_by_span(held, opened), ungated=trades.is_empty())
     symbols = {*strategy.whitelist, *({MARKET} & parts[SEARCHED].bars.keys())}
     given = {one: (usable.get(one, ()), *tables_of(parts.values(), one, strategy.method)) for one in symbols}
     figures = work.together(engine.each(OnTables(work), given, "evaluating"))

@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from stages.params.requests import Days, Minutes
+from stages.params.rules import NonNegative, Positive
 from stages.params.section import Closed, Section, each_once
-
-NonNegative = Annotated[float, Field(ge=0, le=1_000)]
-Positive = Annotated[float, Field(gt=0, le=1_000)]
 
 
 class Grid(Closed):

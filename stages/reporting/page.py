@@ -4,7 +4,6 @@ The page is one self-contained HTML file, with the same bytes for the same recor
 sentences and tables without figures.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
@@ -20,7 +19,7 @@ from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fans
 from stages.reporting.free import free
 from stages.reporting.gates import gates
-from stages.reporting.markdown import as_code, fenced, in_address, in_cell, in_text
+from stages.reporting.markdown import CODE, as_code, fenced, in_address, in_cell, in_text
 from stages.reporting.record import Record
 from stages.reporting.returns import returns
 from stages.reporting.skill import controls, skill
@@ -36,9 +35,6 @@ EVIDENCE: tuple[Describe, ...] = (data, free, skill, *RESULTS)
 PAGE: tuple[Describe, ...] = SUMMARY + EVIDENCE
 SINCE_WORTH = {worth, free}  # the earliest runs have neither
 ROBUSTNESS: tuple[Describe, ...] = (gates, equity, returns, sweep, walk_forward, costs, controls, inputs)
-
-
-TICKED = re.compile("`([^`]+)`")
 
 
 def render_page(record: Record, panels: Sequence[Section] = (), run: str = "") -> str:
@@ -81,7 +77,7 @@ def templates() -> Environment:
 
 def _ticked(text: str) -> Markup:
     """Escaped text with backticks rendered as code."""
-    return Markup(TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 @cache

@@ -10,7 +10,7 @@ open, of all its parts.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -80,28 +80,19 @@ class TradeSymbol:
     """Trades a symbol in every span; `calendars` are by part, in the order of the tables.
 
     Of the `variants` only books are kept. In the open parts the strategy's trades are told; those in the search span
-    are known, and the ones of `ungated`, the same without the symbol gate, are told in their place.
+    are known, and if `ungated` those of the strategy without its symbol gate are told in their place.
     """
 
     strategy: Strategy
-    ungated: Strategy | None
-    variants: Sequence[Strategy]
+    book: PortfolioParams
     calendars: Mapping[str, pl.DataFrame]
     spans: Mapping[str, tuple[str, ...]]
+    ungated: bool
 
-    @classmethod
-    def of(
-        cls,
-        strategy: Strategy,
-        book: PortfolioParams,
-        spans: Mapping[str, tuple[str, ...]],
-        calendars: Mapping[str, pl.DataFrame],
-        *,
-        ungated: bool,
-    ) -> Self:
-        """For these parts of the record; `ungated` also without the symbol gate."""
-        again = variants(strategy, book.cost_multiples, book.delay_sensitivity_bars)
-        return cls(strategy, strategy.ungated() if ungated else None, again, calendars, spans)
+    @property
+    def variants(self) -> list[Strategy]:
+        """The rule decided anew at other costs, and later."""
+        return variants(self.strategy, self.book.cost_multiples, self.book.delay_sensitivity_bars)
 
     def __call__(self, symbol: str, usable: tuple[date, ...], *tables: pl.DataFrame) -> dict[str, SymbolSpan]:
         """From the usable sessions of the symbol, and forecasts and bars of each part."""
@@ -123,7 +114,8 @@ class TradeSymbol:
         self, symbol: str, parts: Sequence[str], forecasts: pl.DataFrame, bars: pl.DataFrame, calendar: pl.DataFrame
     ) -> SymbolSpan:
         searched = SEARCHED in parts
-        told = [one for one in [self.ungated if searched else self.strategy] if one is not None]
+        told = [] if searched else [self.strategy]
+        told += [self.strategy.ungated()] if searched and self.ungated else []
         traded = trade_each({symbol: bars}, forecasts, calendar, [*told, *self.variants])
         return SymbolSpan(
             trades=packed(pl.concat([Trades.create_empty(), *traded[: len(told)]])),
