@@ -95,7 +95,7 @@ def _by_version(values: Iterable[Any]) -> Document:
 
 
 def _answers(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iterator[Document]:
-    """What is told of each answer beside the others."""
+    """The figures, tests and PIT of each answer beside the others."""
     totals, drawn = sums.totals(), None if weights is None else sums.drawn(weights)
     together, daily = totals.together, sums.daily
     draws = summary(drawn) if drawn else {}

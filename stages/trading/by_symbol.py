@@ -50,17 +50,17 @@ class SymbolSpan:
 
 @dataclass
 class SpanFigures:
-    """What the symbols added to a span so far: all trades that are told, books of the variants, what holding earned."""
+    """What the symbols added to a span so far: the trades that are listed, books of the variants, what holding earned."""
 
     calendar: pl.DataFrame
     books: Sequence[Book]
-    told: list[pl.DataFrame] = field(default_factory=lambda: [Trades.create_empty()])
+    trades: list[pl.DataFrame] = field(default_factory=lambda: [Trades.create_empty()])
     earned: dict[str, Floats | None] = field(default_factory=dict)
     scores: "ScoresTogether | None" = None
 
     def add(self, symbol: str, part: SymbolSpan) -> None:
         """Add a symbol."""
-        self.told.append(unpacked(part.trades))
+        self.trades.append(unpacked(part.trades))
         self.books = [Book.together(pair) for pair in zip(self.books, part.books, strict=True)]
         self.earned[symbol] = part.earned
         if part.scores is not None:
@@ -71,16 +71,16 @@ class SpanFigures:
 
     @property
     def span(self) -> Span:
-        """The span with the trades that are told."""
-        return Span(self.calendar, pl.concat(self.told))
+        """The span with the trades that are listed."""
+        return Span(self.calendar, pl.concat(self.trades))
 
 
 @dataclass(frozen=True)
 class TradeSymbol:
     """Trades a symbol in every span; `calendars` are by part, in the order of the tables.
 
-    Of the `variants` only books are kept. In the open parts the strategy's trades are told; those in the search span
-    are known, and if `ungated` those of the strategy without its symbol gate are told in their place.
+    Of the `variants` only books are kept. In the open parts the strategy's trades are listed. Those in the search span
+    are known already; if `ungated`, the trades of the strategy without its symbol gate are listed there.
     """
 
     strategy: Strategy
@@ -114,12 +114,12 @@ class TradeSymbol:
         self, symbol: str, parts: Sequence[str], forecasts: pl.DataFrame, bars: pl.DataFrame, calendar: pl.DataFrame
     ) -> SymbolSpan:
         searched = SEARCHED in parts
-        told = [] if searched else [self.strategy]
-        told += [self.strategy.ungated()] if searched and self.ungated else []
-        traded = trade_each({symbol: bars}, forecasts, calendar, [*told, *self.variants])
+        listed = [] if searched else [self.strategy]
+        listed += [self.strategy.ungated()] if searched and self.ungated else []
+        traded = trade_each({symbol: bars}, forecasts, calendar, [*listed, *self.variants])
         return SymbolSpan(
-            trades=packed(pl.concat([Trades.create_empty(), *traded[: len(told)]])),
-            books=[book_of(trades, calendar) for trades in traded[len(told) :]],
+            trades=packed(pl.concat([Trades.create_empty(), *traded[: len(listed)]])),
+            books=[book_of(trades, calendar) for trades in traded[len(listed) :]],
             earned=earned(bars, calendar["session"].sort()),
             scores=None if searched else traded_scores(forecasts, self.strategy),
         )
