@@ -50,7 +50,7 @@ class SymbolSpan:
 
 @dataclass
 class SpanFigures:
-    """What the symbols added to a span so far: the trades that are listed, books of the variants, what holding earned."""
+    """What the symbols added to a span so far: listed trades, books of the variants, what holding earned."""
 
     calendar: pl.DataFrame
     books: Sequence[Book]
