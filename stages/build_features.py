@@ -6,7 +6,7 @@ from stages.engine import engine
 from stages.engine.engine import SymbolTask
 from stages.features.catalogue import PerSymbol, require_buildable
 from stages.features.context import Context
-from stages.features.minutes import total, unknown_report
+from stages.features.minutes import nulls_due, unknown_report
 from stages.io.dated_files import read_events
 from stages.io.files import read_json, read_table, write_json
 from stages.io.partitions import partitions_of, staged
@@ -49,7 +49,7 @@ def main() -> None:
         features=len(params.names),
         symbols=len(built),
         rows=sum(partition.rows for partition, _ in built.values()),
-        nulls_due=total(report, "nulls_due"),
+        nulls_due=nulls_due(report),
     )
 
 

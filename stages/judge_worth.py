@@ -18,7 +18,6 @@ from stages.tables.worth import Calls, WorthDays
 from stages.trading.strategy import TRADABLE, require_tradable, stated_strategy
 from stages.worth.by_symbol import CompareSymbol
 from stages.worth.judgement import judge_worth, last_weights
-from stages.worth.money import Bought
 from stages.worth.study_id import study_id
 
 STUDY = Path("artifacts/list_source/study.json")
@@ -33,7 +32,11 @@ def main() -> None:
     """The asked and the free forecasts of the search span -> the verdict, and the evidence by day."""
     study = StageStudy.parse(read_json(STUDY))
     name = study_id(study.document())
-    strategy, span, free = stated_strategy(study, frozenset()), SpanFiles.scored(SEARCH), SEARCH / "free.parquet"
+    strategy, span, free = (
+        stated_strategy(study, frozenset()),
+        SpanFiles.searched(SEARCH, Scored),
+        SEARCH / "free.parquet",
+    )
     asked, candidates = span.kinds().filter(method=strategy.method), read_distinct(free, TRADABLE)
     models = candidates.select("model", "history_days").unique().sort("model")
     work = CompareSymbol.of(study, strategy, models, span.calendar)
@@ -46,9 +49,9 @@ def main() -> None:
 
     symbols = {*asked["symbol"], *candidates["symbol"], *strategy.whitelist}
     found = engine.each(OnTables(work), {one: given(one) for one in symbols}, "comparing forecasts")
-    bought = Bought.of(read_table(Calls, CALLS, session=span.calendar["session"].to_list()))
+    calls = read_table(Calls, CALLS, session=span.calendar["session"].to_list())
     weights = last_weights(read_table(FreeWeights, SEARCH / "free_weights.parquet"), study)
-    verdict, evidence = judge_worth(study, name, work.together(found, weights, bought, study.worth))
+    verdict, evidence = judge_worth(study, name, work.together(found, weights, calls, study.worth))
 
     log_study(name, verdict["training"]["sessions_after"])
     write_json(verdict, WORTH)

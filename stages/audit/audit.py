@@ -177,7 +177,10 @@ def audit(replay: Replay, world: World, base: list[Known], at: Iterable[datetime
         if leak is None and name == "scrambled":
             leak = stale_bar(base, replayed, instant)
         if leak is not None:
-            raise DataContractError(f"the past moved: {_sentence(leak)}")
+            raise DataContractError(
+                f"the past moved: {leak}. The code that computes that column looks ahead; no result of this study is "
+                "valid until it is corrected."
+            )
         past = known_by(base, instant, name)
         yield Passed(instant, name, asked(past), sum(one.rows.height for one in past))
 
@@ -186,13 +189,6 @@ def asked(known: list[Known]) -> frozenset[str]:
     """Keys of the questions."""
     (schedule,) = (one.rows for one in known if one.stage == "build_requests")
     return frozenset(schedule["key"].drop_nulls())
-
-
-def _sentence(leak: Leak) -> str:
-    return (
-        f"{leak}. The code that computes that column looks ahead; no result of this study is valid until it is "
-        "corrected."
-    )
 
 
 Plant = Callable[[Mapping[str, Checked]], Mapping[str, Checked]]

@@ -32,18 +32,15 @@ class World:
 
     def known_at(self, symbol: str) -> pl.Series:
         """When each delivered row became known; null for local times that are ambiguous at a clock change."""
-        stamp = pl.col(self._vendors("ts", symbol))
-        if self.bars[symbol].schema[self._vendors("ts", symbol)].time_zone is None:  # type: ignore[attr-defined]
+        stamp = pl.col(self.vendors("ts", symbol))
+        if self.bars[symbol].schema[self.vendors("ts", symbol)].time_zone is None:  # type: ignore[attr-defined]
             stamp = stamp.dt.replace_time_zone(self.dialect.zone, ambiguous="null", non_existent="null")
         minutes = 0 if self.dialect.bar_label == "end" else 1
         utc = stamp.dt.convert_time_zone("UTC").dt.cast_time_unit("us") + timedelta(minutes=minutes)
         return self.bars[symbol].select(utc.alias("known_at")).to_series()
 
-    def columns(self, symbol: str, ours: tuple[str, ...]) -> list[str]:
-        """The vendor's names of our columns."""
-        return [self._vendors(name, symbol) for name in ours]
-
-    def _vendors(self, ours: str, symbol: str) -> str:
+    def vendors(self, ours: str, symbol: str) -> str:
+        """The vendor's name of one of our columns."""
         named = self.bars[symbol].columns
         return next((theirs for theirs, name in self.dialect.aliases.items() if name == ours and theirs in named), ours)
 
@@ -77,8 +74,7 @@ def _scramble(world: World, symbol: str, instant: datetime, rng: np.random.Gener
     later = (world.known_at(symbol) > instant).fill_null(value=False)
     price = rng.uniform(*JUMP) * np.exp(rng.normal(0, PRICE_NOISE, frame.height))
     volume = np.exp(rng.normal(0, VOLUME_NOISE, frame.height))
-    factors = [(name, price) for name in world.columns(symbol, PRICES)]
-    factors += [(name, volume) for name in world.columns(symbol, ("volume",))]
+    factors = [(world.vendors(name, symbol), price) for name in PRICES] + [(world.vendors("volume", symbol), volume)]
     return frame.with_columns(
         pl.when(later).then((pl.col(name) * pl.Series(factor)).cast(frame.schema[name])).otherwise(pl.col(name))
         .alias(name)

@@ -10,7 +10,7 @@ corrected in the same way, the benchmark too.
 *Source*: Chernozhukov, Fernandez-Val, Galichon (2010): sorting a crossed row never worsens its summed pinball loss.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.online import adaptive, tracked
-from stages.calibration.past import NEVER, Block, Found, Pool, Ranks, Served, order_statistics, serve
+from stages.calibration.past import NEVER, Block, Floats, Found, Pool, Ranks, Served, order_statistics, serve
 from stages.params.calibration import CalibrationParams, Method
 from stages.tables.forecasts import OFFSETS, QUANTILES
 
@@ -29,12 +29,12 @@ AROUND_MEDIAN = [0, 1, 3, 4]
 MEDIAN = 2
 
 
-def in_order(q: NDArray[np.float64]) -> NDArray[np.float64]:
+def in_order(q: Floats) -> Floats:
     """Each row sorted."""
     return np.sort(q, axis=1)
 
 
-def in_order_around_median(q: NDArray[np.float64]) -> NDArray[np.float64]:
+def in_order_around_median(q: Floats) -> Floats:
     """The four outer levels sorted, then the median moved, if necessary, to the nearest end of [q25, q75].
 
     Sorting all five would let a median outside a narrowed interval widen that interval again.
@@ -45,7 +45,6 @@ def in_order_around_median(q: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-Floats = NDArray[np.float64]
 RAW = tuple(f"raw_{name}" for name in QUANTILES)
 BLOCK = ["model", "history_days", "horizon_min"]
 CORRECTED = (*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated")
@@ -65,7 +64,9 @@ class Part:
     @property
     def rows(self) -> pl.DataFrame:
         """Rows for table `Calibrated`: every forecast by every method."""
-        return by_method(self.answered, self.corrected)
+        return pl.concat(
+            self.answered.with_columns(pl.lit(name).alias("method"), *rows) for name, rows in self.corrected.items()
+        )
 
     @property
     def offsets(self) -> pl.DataFrame:
@@ -83,11 +84,6 @@ class Part:
         return offsets.filter(pl.any_horizontal(pl.all() == max(grid))).height, offsets.height
 
 
-def by_method(answered: pl.DataFrame, corrected: Mapping[Method, pl.DataFrame]) -> pl.DataFrame:
-    """The answers once a method, corrected."""
-    return pl.concat(answered.with_columns(pl.lit(name).alias("method"), *one) for name, one in corrected.items())
-
-
 @dataclass(frozen=True)
 class Calibration:
     """The answers of all symbols and their past by block; they are corrected some symbols at a time."""
@@ -99,17 +95,13 @@ class Calibration:
 
     @cached_property
     def whole(self) -> Part:
-        """All symbols corrected."""
-        parts = list(self.parts())
+        """All symbols corrected, some at a time, since all methods together are large."""
+        parts = [self.part(symbols) for symbols in some_symbols(self.answered["symbol"])]
         return Part(
             answered=pl.concat(one.answered for one in parts),
             corrected={name: pl.concat(one.corrected[name] for one in parts) for name in self.params.methods},
             by_offsets={name: pl.concat(one.by_offsets[name] for one in parts) for name in self.params.methods},
         )
-
-    def parts(self) -> Iterator[Part]:
-        """Some symbols at a time, in the table's order, since all methods together are large."""
-        return (self.part(symbols) for symbols in some_symbols(self.answered["symbol"]))
 
     def part(self, symbols: Sequence[str]) -> Part:
         """These symbols corrected."""
@@ -128,14 +120,18 @@ class Calibration:
 
 def calibrate(forecasts: pl.DataFrame, params: CalibrationParams) -> Calibration:
     """Correct by every method of `calibration.methods`."""
-    ordered = in_order(forecasts.select(QUANTILES).to_numpy())
-    answered = forecasts.with_columns(
-        pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)
-    )
+    answered = as_answered(forecasts)
     sessions = sorted(answered["session"].unique())
     blocks = answered.partition_by(BLOCK, as_dict=True, maintain_order=True)
     pools = {block: _pools(rows, sessions, params) for block, rows in blocks.items()}
     return Calibration(answered, params, sessions, pools)
+
+
+def as_answered(forecasts: pl.DataFrame) -> pl.DataFrame:
+    """Forecasts with crossed levels sorted, as `raw_*` and as `q*`."""
+    ordered = in_order(forecasts.select(QUANTILES).to_numpy())
+    levels = [pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)]
+    return forecasts.with_columns(levels)
 
 
 def identity(answered: pl.DataFrame) -> Corrected:

@@ -22,14 +22,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from stages.calibration.methods import Calibration, calibrate, in_order
-from stages.calibration.past import NEVER
+from stages.calibration.past import NEVER, Floats, Ints
 from stages.errors import DataContractError
 from stages.params.calibration import CalibrationParams
 from stages.tables.contract import UTC_MICROSECONDS
 from stages.tables.forecasts import FREE, FREE_MIX, LEVELS, LOCAL, QUANTILES
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 PRIOR, PRIOR_OF_OTHERS = {"ewma_fhs": 0.4, "har": 0.4}, 0.1  # before any outcome; scaled to a sum of 1
 LOSS_PER_WIDTH = 0.0755  # of a normal forecast: its expected mean pinball loss per distance from q05 to q95
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]

@@ -29,11 +29,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.calibration.past import NEVER, Block, Found, Ranks, Served, order_statistics
+from stages.calibration.past import NEVER, Block, Floats, Found, Ints, Ranks, Served, order_statistics
 from stages.params.calibration import CalibrationParams
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 NOMINAL = np.array([0.1, 0.5, 0.5, 0.1])[:, None]
 LOWEST, HIGHEST = 0.01, 0.99
 

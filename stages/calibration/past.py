@@ -140,10 +140,6 @@ class Past:
         """The rank-th smallest scores of some pasts. *Shapes*: at (c,), rank and result (4, c)."""
         return self.sorted[self.level[:, None], at, rank - 1]
 
-    def narrow(self) -> Self:
-        """Without the columns that hold no score at all."""
-        return replace(self, sorted=self.sorted[:, :, : self.n.max(initial=0)].copy())
-
 
 @dataclass(frozen=True)
 class Served:
@@ -210,7 +206,8 @@ class Pool:
         """The past of sessions, and where that of each of these is."""
         if self.past is None or len(np.setdiff1d(sessions, self.sessions)):
             self.sessions = np.union1d(self.sessions, sessions)
-            self.past = _past(self.block, self.block.pooled(), self.scores, self.sessions, self.n_back).narrow()
+            past = _past(self.block, self.block.pooled(), self.scores, self.sessions, self.n_back)
+            self.past = replace(past, sorted=past.sorted[:, :, : past.n.max(initial=0)].copy())  # no empty columns
         return self.past, np.searchsorted(self.sessions, sessions)
 
 

@@ -32,9 +32,8 @@ from stages.reporting.page import render_page
 from stages.reporting.record import Record
 from stages.runs.evidence import require_evidence
 from stages.runs.null_market import kept_luck
-from stages.runs.openings import openings_of
 from stages.runs.past_runs import fetch_run
-from stages.runs.trial_log import open_log
+from stages.runs.trial_log import open_log, openings_of
 
 PAGES = Path("artifacts/page")
 WORKSPACE = "workspace"

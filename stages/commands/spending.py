@@ -28,9 +28,9 @@ from stages.paid.pricing import Price, fitting, price, require_same_clock, some_
 from stages.paid.purchase import Buyer
 from stages.paid.reservations import held
 from stages.paid.units import TOKENS, Units, least, most, units_of
-from stages.params.address import is_azure
 from stages.params.api import ApiParams
 from stages.params.forecaster import COMMAND
+from stages.params.model_spec import is_azure
 from stages.params.study import Study
 from stages.questions.question import Question
 from stages.questions.schedule import asked_further, plan_questions

@@ -21,9 +21,8 @@ from stages.io.workspace import require_whole_history
 from stages.params.api import ApiParams
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
-from stages.runs.openings import openings_of
 from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs
-from stages.runs.trial_log import open_log
+from stages.runs.trial_log import open_log, openings_of
 from stages.sessions.spans import ALL
 from stages.trading.grid import combos
 from stages.trading.holdout import NOT_BEGUN

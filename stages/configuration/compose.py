@@ -35,9 +35,20 @@ KeyPath = tuple[str, ...]
 Difference = dict[KeyPath, tuple[Any, Any]]
 
 
-def compose(conf: Path = CONF, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The params that a conf/ folder composes to, with Hydra overrides like `preset=smoke`."""
-    return _composed(conf, overrides, resolve=True)
+def compose(conf: Path = CONF, overrides: Sequence[str] = (), *, resolve: bool = True) -> dict[str, Any]:
+    """The params that a conf/ folder composes to, with Hydra overrides like `preset=smoke`.
+
+    Unless they are to `resolve`, keys that take another key's value name that key.
+    """
+    try:
+        with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
+            config = hydra.compose("config", overrides=list(overrides))
+        document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
+    except RecursionError:
+        raise ConfigurationError("conf/ does not compose: a value contains itself.") from None
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
+        raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
+    return document
 
 
 def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -53,19 +64,7 @@ def set_by(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def following() -> set[KeyPath]:
     """The keys of conf/ that state no value, but name another key whose value they take."""
-    return set(_references(_composed(CONF, (), resolve=False)))
-
-
-def _composed(conf: Path, overrides: Sequence[str], *, resolve: bool) -> dict[str, Any]:
-    try:
-        with hydra.initialize_config_dir(str(conf.resolve()), version_base=None):
-            config = hydra.compose("config", overrides=list(overrides))
-        document: dict[str, Any] = OmegaConf.to_container(config, resolve=resolve)  # type: ignore[assignment]
-    except RecursionError:
-        raise ConfigurationError("conf/ does not compose: a value contains itself.") from None
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
-        raise ConfigurationError(f"conf/ does not compose: {_in_a_sentence(error)}") from None
-    return document
+    return set(_references(compose(resolve=False)))
 
 
 def _in_a_sentence(error: Exception) -> str:

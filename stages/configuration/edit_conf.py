@@ -74,20 +74,14 @@ def put(values: Mapping[KeyPath, Any]) -> list[Path]:
         inner = tuple(rest) if preset == NO_PRESET else (section, *rest)
         by_file.setdefault(path, {})[inner] = value
     for path, inside in by_file.items():
-        document = _read(path)
-        for key, value in inside.items():
-            _set(document, key, value)
-        _write(document, path)
+        _edit(path, inside)
     return sorted(by_file)
 
 
 def put_into(group: str, choice: str, values: Mapping[str, Any]) -> Path:
     """Write values into the file of one choice, active or not."""
     path = _file(group, choice)
-    document = _read(path)
-    for name, value in values.items():
-        _set(document, (name,), value)
-    _write(document, path)
+    _edit(path, {(name,): value for name, value in values.items()})
     return path
 
 
@@ -113,17 +107,21 @@ def _choices(document: Mapping[str, Any]) -> dict[str, str]:
     return {group.removeprefix(OVERRIDE): choice for entry in named for group, choice in entry.items()}
 
 
-def _set(document: Any, path: KeyPath, value: Any) -> None:
-    *parents, last = path
-    for name in parents:
-        document = document.setdefault(name, {})
-    if value == ABSENT:
-        document.pop(last, None)
-    elif isinstance(value, list):
-        document[last] = CommentedSeq(value)
-        document[last].fa.set_flow_style()
-    else:
-        document[last] = value
+def _edit(path: Path, values: Mapping[KeyPath, Any]) -> None:
+    """Write these values into a file, without those that are `ABSENT`."""
+    document = _read(path)
+    for (*parents, last), value in values.items():
+        inner = document
+        for name in parents:
+            inner = inner.setdefault(name, {})
+        if value == ABSENT:
+            inner.pop(last, None)
+        elif isinstance(value, list):
+            inner[last] = CommentedSeq(value)
+            inner[last].fa.set_flow_style()
+        else:
+            inner[last] = value
+    _write(document, path)
 
 
 def _yaml() -> YAML:

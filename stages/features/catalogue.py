@@ -1,6 +1,6 @@
 """The feature catalogue: every feature by name, and the frame of those that a run asks for.
 
-To add one: a function in `formulas.py` or `context.py`, a line here, a test, and `make features-page`;
+To add one: a function in `formulas.py` (or a column in `context.py`), a line here, a test, and `make features-page`;
 its name in `conf/features/` if every run shall build it.
 
 *Tables*: one frame a symbol: `ts, known_at, session, m`, then the features in the order of `features.names`; one row a
@@ -28,10 +28,6 @@ from stages.tables.contract import rounded
 INDEX = ("ts", "known_at", "session", "m")
 
 
-def _none(_: FeaturesParams) -> int:
-    return 0
-
-
 def _bars(count: int) -> Callable[[FeaturesParams], int]:
     return lambda _: count
 
@@ -54,14 +50,15 @@ class Feature:
     unit: str
     decimals: int
     expression: Callable[[FeaturesParams], pl.Expr]
-    lookback_bars: Callable[[FeaturesParams], int] = _none
-    lookback_sessions: Callable[[FeaturesParams], int] = _none
+    lookback_bars: Callable[[FeaturesParams], int] = lambda _: 0
+    lookback_sessions: Callable[[FeaturesParams], int] = lambda _: 0
     known_ahead: bool = False
     announced: bool = False
     exog_policy: str = "void"
 
 
-def _shared(name: str) -> Callable[[FeaturesParams], pl.Expr]:
+def _column(name: str) -> Callable[[FeaturesParams], pl.Expr]:
+    """What a column of the frame holds already."""
     return lambda _: pl.col(name)
 
 
@@ -78,7 +75,7 @@ FEATURES: dict[str, Feature] = {
     "rv_5m": _opening("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, formulas.rv(5), _bars(4)),
     "rv_15m": _opening("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, formulas.rv(15), _bars(14)),
     "sigma_5m": _opening(
-        "sqrt(5 * mean of r^2 over sigma_window_min)", "fraction per 5 min", 12, _shared("sigma"), _observations
+        "sqrt(5 * mean of r^2 over sigma_window_min)", "fraction per 5 min", 12, _column("sigma"), _observations
     ),
     "parkinson": _opening(
         "sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, formulas.parkinson, _observations
@@ -90,9 +87,9 @@ FEATURES: dict[str, Feature] = {
         formulas.garman_klass,
         _observations,
     ),
-    "atr": _opening("mean true range over atr_window_min", "price", 9, _shared("atr"), _observations),
+    "atr": _opening("mean true range over atr_window_min", "price", 9, _column("atr"), _observations),
     "atr_rel": _opening("atr / C", "fraction", 12, formulas.atr_rel, _observations),
-    "vwap_30m": Feature("sum of (H+L+C)/3 * V / sum of V over vwap_window_min", "price", 9, _shared("vwap")),
+    "vwap_30m": Feature("sum of (H+L+C)/3 * V / sum of V over vwap_window_min", "price", 9, _column("vwap")),
     "z_vwap": _opening(
         "(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, formulas.z_vwap, _observations
     ),
@@ -107,33 +104,33 @@ FEATURES: dict[str, Feature] = {
         "ret_1m of context_symbol, context_lag_min ago",
         "log return",
         12,
-        lambda _: context.context_ret(1),
+        _column("context_r1"),
         lambda params: params.context_lag_min,
     ),
     "context_ret_5m": _opening(
         "ret_5m of context_symbol, context_lag_min ago",
         "log return",
         12,
-        lambda _: context.context_ret(5),
+        _column("context_r5"),
         lambda params: params.context_lag_min + 5,
     ),
-    "event_today": _announced("1 if an event of today has been announced", "0 or 1", 0, context.event_today),
-    "event_fomc": _announced("1 if a FOMC event of today has been announced", "0 or 1", 0, context.event_of("fomc")),
-    "event_cpi": _announced("1 if a CPI event of today has been announced", "0 or 1", 0, context.event_of("cpi")),
+    "event_today": _announced("1 if an event of today has been announced", "0 or 1", 0, _column("any_today")),
+    "event_fomc": _announced("1 if a FOMC event of today has been announced", "0 or 1", 0, _column("fomc_today")),
+    "event_cpi": _announced("1 if a CPI event of today has been announced", "0 or 1", 0, _column("cpi_today")),
     "event_earnings": _announced(
-        "1 if an earnings event of today has been announced", "0 or 1", 0, context.event_of("earnings")
+        "1 if an earnings event of today has been announced", "0 or 1", 0, _column("earnings_today")
     ),
     "minutes_to_event": Feature(
         "minutes from known_at to the next announced event of today", "minutes", 6, context.minutes_to_event
     ),
-    "minute": _ahead("m", "minutes since the open", 0, formulas.minute),
+    "minute": _ahead("m", "minutes since the open", 0, _column("m")),
     "session_share": _ahead("m / n", "share of the session", 12, formulas.session_share),
     "minutes_to_close": _ahead("n - 1 - m", "minutes", 0, formulas.minutes_to_close),
-    "is_half": _ahead("1 on a half day", "0 or 1", 0, formulas.is_half),
+    "is_half": _ahead("1 on a half day", "0 or 1", 0, _column("is_half")),
     "bucket_open": _ahead("1 in the first session_open_min", "0 or 1", 0, formulas.bucket_open),
     "bucket_mid": _ahead("1 between the other buckets", "0 or 1", 0, formulas.bucket_mid),
     "bucket_close": _ahead("1 in the last session_close_min", "0 or 1", 0, formulas.bucket_close),
-    "day_of_week": _ahead("1 Monday to 5 Friday", "day", 0, formulas.day_of_week),
+    "day_of_week": _ahead("1 Monday to 5 Friday", "day", 0, _column("weekday")),
     "sin_1": _ahead("sin(2 pi m / 390)", "wave", 12, formulas.sine(1)),
     "cos_1": _ahead("cos(2 pi m / 390)", "wave", 12, formulas.cosine(1)),
     "sin_2": _ahead("sin(4 pi m / 390)", "wave", 12, formulas.sine(2)),
@@ -245,7 +242,7 @@ def feature(name: str) -> Feature:
     if not of:
         return FEATURES[base]
     minutes = int(base.removeprefix("context_ret_").removesuffix("m"))
-    return replace(FEATURES[base], expression=lambda _: context.context_ret(minutes, of + symbol))
+    return replace(FEATURES[base], expression=_column(f"context_r{minutes}{of}{symbol}"))
 
 
 def require_buildable(params: FeaturesParams, around: Context) -> None:

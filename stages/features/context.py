@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.features.formulas import Builder, ret
+from stages.features.formulas import ret
 from stages.features.minutes import M, with_returns
 from stages.params.features import FeaturesParams
 from stages.tables.market import EVERYBODY, NEW_YORK, Events
@@ -52,11 +52,6 @@ class Beside:
     events: pl.DataFrame
 
 
-def context_ret(minutes: int, ending: str = "") -> pl.Expr:
-    """A leader's return over k minutes, lagged."""
-    return pl.col(f"context_r{minutes}{ending}")
-
-
 def lagged_returns(leader: pl.DataFrame, params: FeaturesParams) -> pl.DataFrame:
     """`ts, context_r1, context_r5` of a leader's bars: what is known `features.context_lag_min` later."""
     lag = params.context_lag_min
@@ -72,16 +67,6 @@ def with_context(frame: pl.DataFrame, lagged: pl.DataFrame, ending: str) -> pl.D
 
 MICROSECOND, MINUTE = timedelta(microseconds=1), timedelta(minutes=1)
 KINDS = ("fomc", "cpi", "earnings")  # values of column `event`, in any letter case
-
-
-def event_today(_: FeaturesParams) -> pl.Expr:
-    """1 if any event of today is announced, past or still to come."""
-    return pl.col("any_today")
-
-
-def event_of(kind: str) -> Builder:
-    """1 if an event of this kind today is announced, past or still to come."""
-    return lambda _: pl.col(f"{kind}_today")
 
 
 def minutes_to_event(_: FeaturesParams) -> pl.Expr:

@@ -111,11 +111,6 @@ def with_usual_volume(
 N = pl.col("n_bars")
 
 
-def minute(_: FeaturesParams) -> pl.Expr:
-    """Minutes since the open, 0 on the first bar."""
-    return M
-
-
 def session_share(_: FeaturesParams) -> pl.Expr:
     """The part of the session before this bar."""
     return M / N
@@ -124,11 +119,6 @@ def session_share(_: FeaturesParams) -> pl.Expr:
 def minutes_to_close(_: FeaturesParams) -> pl.Expr:
     """Minutes from `known_at` to the close: 0 on the last bar."""
     return N - 1 - M
-
-
-def is_half(_: FeaturesParams) -> pl.Expr:
-    """1 on a half day."""
-    return pl.col("is_half")
 
 
 def bucket_open(params: FeaturesParams) -> pl.Expr:
@@ -144,11 +134,6 @@ def bucket_close(params: FeaturesParams) -> pl.Expr:
 def bucket_mid(params: FeaturesParams) -> pl.Expr:
     """1 between the two."""
     return ~bucket_open(params) & ~bucket_close(params)
-
-
-def day_of_week(_: FeaturesParams) -> pl.Expr:
-    """1 Monday to 5 Friday."""
-    return pl.col("weekday")
 
 
 def sine(waves: int) -> Builder:

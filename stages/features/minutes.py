@@ -191,6 +191,6 @@ def unknown_report(counts: Mapping[str, Mapping[str, Any]], params: FeaturesPara
     }
 
 
-def total(report: Mapping[str, Any], kind: str) -> int:
-    """The total of one kind of count, over all symbols and features."""
-    return sum(count[kind] for one in report["symbols"].values() for count in one["features"].values())
+def nulls_due(report: Mapping[str, Any]) -> int:
+    """How many values are unknown where they should be known, of all symbols and features."""
+    return sum(count["nulls_due"] for one in report["symbols"].values() for count in one["features"].values())

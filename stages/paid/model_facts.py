@@ -21,9 +21,8 @@ from stages.errors import ConfigurationError, PipelineError
 from stages.io.object_store import ObjectStore
 from stages.paid.answer_store import AnswerStore
 from stages.paid.client import FactsMissing, ModelFacts
-from stages.params.address import is_azure
 from stages.params.forecaster import ForecasterParams
-from stages.params.model_spec import ModelSpec
+from stages.params.model_spec import ModelSpec, is_azure
 from stages.questions.question import FREQ, Question
 
 # What parsing a damaged note raises.

@@ -23,8 +23,8 @@ from stages.paid.batches import Batch, as_sent, is_packable, packed, per_snapsho
 from stages.paid.model_facts import parse_facts, path_of_facts, read_note
 from stages.paid.records import path_of
 from stages.paid.units import Units
-from stages.params.address import is_azure
 from stages.params.api import Tariff
+from stages.params.model_spec import is_azure
 from stages.questions.question import ARTIFICIAL, Question
 
 NO_CLOCK = "none"

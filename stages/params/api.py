@@ -1,9 +1,10 @@
 """Params section `api`: how answers are bought, and what the contract charges."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Closed, Section
 
@@ -31,14 +32,12 @@ class Tariff(Closed):
 Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
-class ApiParams(Section):
+class ApiParams(Section, section="api"):
     """How answers are bought. No stage declares this section, so going online makes nothing stale.
 
     For limits, null means none; days and months are in UTC, tokens and money are counted as in `paid/units.py`.
     `silence_sec`: how long a program (`forecaster=command`) may give no answer.
     """
-
-    section = "api"
 
     mode: Literal["offline", "online"]
     per_run: Count
@@ -60,15 +59,11 @@ class ApiParams(Section):
     remote_down: Literal["local", "stop"]
     plausible_sigmas: Annotated[float, Field(ge=10, le=10_000)]
 
-    @model_validator(mode="after")
-    def _shares_what_it_counts_together(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.scope == "remote" and not self.share:
-            raise ValueError(
+            yield (
                 "api.scope remote needs shared answers, but api.share is false: set api.share true, or api.scope "
                 "machine"
             )
         if self.tariff is None and (self.money_per_day, self.money_per_month) != (None, None):
-            raise ValueError(
-                "api.money_per_day and api.money_per_month need prices: set api.tariff, or set both to null"
-            )
-        return self
+            yield "api.money_per_day and api.money_per_month need prices: set api.tariff, or set both to null"

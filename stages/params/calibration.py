@@ -1,8 +1,9 @@
 """Params section `calibration`: how quantiles are corrected by past errors."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stages.params.section import EachOnce, Section
 
@@ -19,7 +20,7 @@ FEWEST: dict[Method, int] = {
 }
 
 
-class CalibrationParams(Section):
+class CalibrationParams(Section, section="calibration"):
     """`method` is the one that trades; `methods` are all that are computed and scored (at no cost).
 
     *Units*: `window_sessions` past sessions; `min_outcomes` past outcomes that a group needs; `aci_gamma` the step of a
@@ -28,8 +29,6 @@ class CalibrationParams(Section):
     `pi / 2 * pid_saturation / ln(t + 1)` after t outcomes; `widen_grid` shares by which an interval may grow around its
     median.
     """
-
-    section = "calibration"
 
     method: Method
     methods: Annotated[tuple[Method, ...], Field(min_length=1), EachOnce]
@@ -42,13 +41,9 @@ class CalibrationParams(Section):
     pid_saturation: Annotated[float, Field(gt=0, le=1_000)]
     widen_grid: Annotated[tuple[Annotated[float, Field(gt=-1, le=1_000)], ...], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.method not in self.methods:
-            raise ValueError(
-                f"calibration.method {self.method!r} is not among calibration.methods {list(self.methods)}"
-            )
-        return self
+            yield f"calibration.method {self.method!r} is not among calibration.methods {list(self.methods)}"
 
     @property
     def outcomes_needed(self) -> int:
@@ -56,10 +51,7 @@ class CalibrationParams(Section):
         return max(self.min_outcomes, FEWEST[self.method]) if FEWEST[self.method] else 0
 
 
-class CalibrationMethod(Section):
+class CalibrationMethod(Section, section="calibration", partial=True):
     """The method whose quantiles trade."""
-
-    section = "calibration"
-    partial = True
 
     method: Method

@@ -9,13 +9,11 @@ from stages.params.section import EachOnce, Section
 Window = Annotated[int, Field(ge=1, le=10_000)]
 
 
-class FeaturesParams(Section):
+class FeaturesParams(Section, section="features"):
     """Names from the catalogue `FEATURES`, every window in minutes (bars) or sessions, and the list of events.
 
     `events` names the committed list `conf/events/<events>.csv`; `none` is an empty one.
     """
-
-    section = "features"
 
     names: Annotated[tuple[str, ...], Field(min_length=1), EachOnce]
     required: Annotated[tuple[str, ...], EachOnce]

@@ -2,13 +2,13 @@
 
 import re
 import shlex
-from typing import Annotated, Any, Literal, Protocol, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.errors import ConfigurationError
-from stages.params.address import AZURE_IN_SDK, deployment_of, is_address, is_azure
-from stages.params.model_spec import ModelSpec
+from stages.params.model_spec import AZURE_IN_SDK, ModelSpec, deployment_of, is_address, is_azure
 from stages.params.section import Day, Section, Text
 
 LOCAL = "local"
@@ -35,49 +35,26 @@ SDK_OPTIONS: dict[str, float | int | str] = {"clean_ex_first": True, "finetune_s
 LATER_SDK_OPTIONS: dict[str, Any] = {"finetune_depth": 1, "finetune_loss": "default", "finetuned_model_id": None}
 
 
-Lookback = Annotated[int, Field(ge=2, le=10_000)]
-HalfLife = Annotated[float, Field(gt=0, le=1_000_000)]
-Paths = Annotated[int, Field(ge=100, le=100_000)]
+class LocalWindows(Section, section="forecaster", partial=True):
+    """What local forecasters read of the params: sessions to look back, minutes, and simulated paths."""
+
+    lookback_sessions: Annotated[int, Field(ge=2, le=10_000)]
+    ewma_half_life_min: Annotated[float, Field(gt=0, le=1_000_000)]
+    fhs_paths: Annotated[int, Field(ge=100, le=100_000)]
 
 
-class LocalWindows(Protocol):
-    """What local forecasters read of the params."""
-
-    @property
-    def lookback_sessions(self) -> int:
-        """How many complete sessions they look back."""
-        ...
-
-    @property
-    def ewma_half_life_min(self) -> float:
-        """Of the volatility of `ewma_fhs`, in minutes."""
-        ...
-
-    @property
-    def fhs_paths(self) -> int:
-        """How many paths `ewma_fhs` simulates."""
-        ...
-
-
-class ProgramParams(Section):
+class ProgramParams(Section, section="forecaster", partial=True):
     """A program of the user's: the words that start it, its files, and the digest of their contents."""
-
-    section = "forecaster"
-    partial = True
 
     command: tuple[Text, ...]
     files: tuple[Text, ...]
     files_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if bool(self.command) != bool(self.files) or (self.files_sha256 and not self.command):
-            raise ValueError(NO_PROGRAM)
+            yield NO_PROGRAM
         if outside := [path for path in self.files if path.startswith("/") or ".." in path.split("/")]:
-            raise ValueError(
-                f"forecaster.files {outside} must be paths within the project; link to what lies elsewhere"
-            )
-        return self
+            yield f"forecaster.files {outside} must be paths within the project; link to what lies elsewhere"
 
     @property
     def program_name(self) -> str:
@@ -87,8 +64,7 @@ class ProgramParams(Section):
     @property
     def free_spec(self) -> ModelSpec:
         """The program as a free candidate. The digest of its files is its version."""
-        options = self._program_options
-        epoch = str(self.files_sha256)
+        epoch, options = str(self.files_sha256), self._program_options
         return ModelSpec(
             model=COMMAND, model_epoch=epoch, deployment=COMMAND, min_rows=1, options=options, remote=False
         )
@@ -103,12 +79,8 @@ class ProgramParams(Section):
         return {"command": shlex.join(self.command), "files_sha256": self.files_sha256}
 
 
-class LocalParams(ProgramParams):
+class LocalParams(LocalWindows, ProgramParams, partial=True):
     """What may answer on this machine whoever is asked: the windows of the local forecasters, and a program."""
-
-    lookback_sessions: Lookback
-    ewma_half_life_min: HalfLife
-    fhs_paths: Paths
 
 
 def local_spec(name: str, windows: LocalWindows) -> ModelSpec:
@@ -128,8 +100,6 @@ class ForecasterParams(LocalParams):
     `trained_until` is the last day that the model may have been trained on (null: unknown).
     """
 
-    partial = False
-
     name: Literal["timegpt", LocalName, "command"]
     model: Text
     model_epoch: Text
@@ -145,56 +115,51 @@ class ForecasterParams(LocalParams):
     clean_ex_first: bool
     trained_until: Day | None
 
-    @model_validator(mode="after")
-    def _is_honest(self) -> Self:
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
         if self.name == COMMAND:
-            self._require_program()
+            yield from self._problems_of_program()
         elif self.name in LOCAL_OPTIONS:
             if self.model != self.name or self.base_url is not None:
-                raise ValueError(
+                yield (
                     f"forecaster {self.name!r} answers locally, so forecaster.model must be {self.name!r} and "
                     f"forecaster.base_url null; choose the whole group with `forecaster={self.name}`"
                 )
-            self._require_no_sdk_options()
+            yield from self._problems_of_sdk_options()
         elif self.base_url is None or not is_address(self.base_url):
-            raise ValueError(
+            yield (
                 "forecaster.base_url must be the address of the service, as https://api.nixtla.io, without a query, "
                 f"not {self.base_url!r}"
             )
         elif not SENDABLE_MODEL.fullmatch(self.model):
-            raise ValueError(
-                f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
-            )
+            yield f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
         elif is_azure(self.base_url):
-            self._require_azure()
-        return self
+            yield from self._problems_at_azure()
 
-    def _require_no_sdk_options(self) -> None:
+    def _problems_of_sdk_options(self) -> Iterator[str]:
         if set_ := {name: value for name, value in self.sdk_options.items() if value != SDK_OPTIONS.get(name)}:
-            raise ValueError(f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}")
+            yield f"forecaster {self.name!r} answers locally and has no SDK options: remove {set_}"
 
-    def _require_program(self) -> None:
+    def _problems_of_program(self) -> Iterator[str]:
         if not self.command:
-            raise ValueError(NO_PROGRAM)
+            yield NO_PROGRAM
         if self.base_url is not None:
-            raise ValueError(
-                f"forecaster 'command' sends nothing to forecaster.base_url {self.base_url!r}: set it null"
-            )
+            yield f"forecaster 'command' sends nothing to forecaster.base_url {self.base_url!r}: set it null"
         if self.model in LOCAL_OPTIONS or not MODEL_OF_A_COMMAND.fullmatch(self.model):
-            raise ValueError(
+            yield (
                 f"forecaster.model {self.model!r} is no name for a program of yours: take letters, digits, `_`, `.` "
                 f"and `-`, no name of a local forecaster {list(LOCAL_OPTIONS)}, and none that begins like a bought one"
             )
-        self._require_no_sdk_options()
+        yield from self._problems_of_sdk_options()
 
-    def _require_azure(self) -> None:
+    def _problems_at_azure(self) -> Iterator[str]:
         if AZURE_IN_SDK in str(self.base_url) and self.model != AZURE_MODEL:
-            raise ValueError(
+            yield (
                 f"at an Azure address the SDK asks for the model {AZURE_MODEL!r} whatever is named, so set "
                 f"forecaster.model to {AZURE_MODEL!r}, not {self.model!r}"
             )
         if self.input_size is None or self.model_horizon is None:
-            raise ValueError(
+            yield (
                 "an Azure address does not give its model's numbers, so set forecaster.input_size and "
                 "forecaster.model_horizon yourself; they only decide how many rows are sent (3 * input_size + "
                 "model_horizon), which must be forecaster.min_rows or more: 500 and 20 send 1520, say"
@@ -250,19 +215,13 @@ class ForecasterParams(LocalParams):
         return local if self.name in LOCAL_OPTIONS else self.sdk_options
 
 
-class ForecasterName(Section):
+class ForecasterName(Section, section="forecaster", partial=True):
     """The name of the asked forecaster, which is that of the candidate that it would be."""
-
-    section = "forecaster"
-    partial = True
 
     name: str
 
 
-class ForecasterModel(Section):
+class ForecasterModel(Section, section="forecaster", partial=True):
     """The model name of the asked forecasts in the tables."""
-
-    section = "forecaster"
-    partial = True
 
     model: str

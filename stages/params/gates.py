@@ -25,7 +25,7 @@ class Fdr(Closed):
     q: Annotated[float, Field(gt=0, lt=1)]
 
 
-class GatesParams(Section):
+class GatesParams(Section, section="gates"):
     """Forecast gates judge cells on the search span, trading gates the opened holdout.
 
     `policy: ci` requires evidence in addition to the point estimate, `point` only compares values with thresholds.
@@ -33,8 +33,6 @@ class GatesParams(Section):
     which a forecast counts as worse than persistence and FAILs, even before there is enough evidence for anything else
     (docs/EVALUATION.md).
     """
-
-    section = "gates"
 
     policy: Literal["ci", "point"]
     inconclusive: Literal["fail", "warn"]
@@ -62,11 +60,8 @@ class GatesParams(Section):
     bootstrap_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
-class StatedKind(Section):
+class StatedKind(Section, section="rules", partial=True):
     """The kind of forecast that the stated rule trades: all that stage `score_forecasts` declares of the section."""
-
-    section = "rules"
-    partial = True
 
     horizon_min: Count
     horizon_min_by_symbol: dict[str, Count]

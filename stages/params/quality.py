@@ -1,8 +1,9 @@
 """Params of the data gate: its thresholds (section `quality`) and the vendor's dialect (keys of section `source`)."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError
 
 from stages.params.section import Day, Section
 
@@ -12,14 +13,11 @@ Positive = Annotated[float, Field(gt=0, le=1_000_000_000)]
 Own = Literal["no_trade_minutes", "quiet_max_min", "min_session_completeness", "tick_size"]
 
 
-class DialectParams(Section):
+class DialectParams(Section, section="source", partial=True):
     """How the vendor writes a bar: column names, zone of naive stamps, which end of the minute a stamp names.
 
     *Units*: `unit` is that of whole-number stamps, `price_scale` the value in dollars of 1 in the file.
     """
-
-    section = "source"
-    partial = True
 
     aliases: dict[str, str]
     zone: str | None
@@ -30,10 +28,8 @@ class DialectParams(Section):
     bar_label_trusted: bool
 
 
-class QualityParams(Section):
+class QualityParams(Section, section="quality"):
     """Thresholds; the description of each names the check that uses it (see docs/DATA_QUALITY.md)."""
-
-    section = "quality"
 
     min_session_completeness: Share = Field(description="CMP1")
     max_gap_min: Count = Field(description="CMP2")
@@ -80,16 +76,14 @@ class QualityParams(Section):
     quiet_max_min: Annotated[int, Field(ge=1, le=390)] = Field(description="quiet: minutes in a row without a trade")
     by_symbol: dict[str, dict[Own, Any]] = Field(description="symbol -> its own values of some of these thresholds")
 
-    @model_validator(mode="after")
-    def _own_values_are_possible(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         for symbol in self.by_symbol:
             try:
                 self.of(symbol)
             except ValidationError as error:
                 first = error.errors()[0]
                 name = ".".join(["by_symbol", symbol, *map(str, first["loc"])])
-                raise ValueError(f"{name} = {first['input']!r}: {first['msg']}") from None
-        return self
+                yield f"{name} = {first['input']!r}: {first['msg']}"
 
     def of(self, symbol: str) -> "QualityParams":
         """The thresholds of one symbol: its own where stated, otherwise the common ones."""

@@ -7,10 +7,8 @@ from pydantic import Field
 from stages.params.section import Section, Text
 
 
-class ReportParams(Section):
+class ReportParams(Section, section="report"):
     """The study's name and the size of its tables."""
-
-    section = "report"
 
     study: Text
     grid_top_k: Annotated[int, Field(ge=1, le=10_000)]

@@ -1,8 +1,9 @@
 """Params section `requests`: what is asked, when, and over which history."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Day, EachOnce, Section
 from stages.tables.forecasts import LEVELS
@@ -13,15 +14,13 @@ Policy = Literal["shrink", "carry", "void"]  # see `exogenous`
 Days = Annotated[int, Field(ge=1, le=1000)]
 
 
-class RequestsParams(Section):
+class RequestsParams(Section, section="requests"):
     """The questions. *Units*: `history_days` usable sessions before today's known bars; horizons in minutes.
 
     `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; shorter horizons are read from the same
     answer. `clock` says whether stamps are sent with the values; `exog_policy` overrides the catalogue's policy by
     name.
     """
-
-    section = "requests"
 
     target: Literal["cumret_bp"]
     history_days: Annotated[tuple[Days, ...], Field(min_length=1), EachOnce]
@@ -39,18 +38,14 @@ class RequestsParams(Section):
     max_snapshots_per_day: Annotated[int, Field(ge=1, le=10_000)] | None
     skip_sessions: tuple[Day, ...]
 
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.asked_horizon_min is not None and self.asked_horizon_min < max(self.horizons_min):
-            raise ValueError(
+            yield (
                 f"requests.horizons_min {list(self.horizons_min)} go beyond requests.asked_horizon_min "
                 f"{self.asked_horizon_min}: raise it to the longest (null does that), or remove longer horizons"
             )
         if self.levels != LEVELS:
-            raise ValueError(
-                f"requests.levels must be {list(LEVELS)}, the columns of every table; got {list(self.levels)}"
-            )
-        return self
+            yield f"requests.levels must be {list(LEVELS)}, the columns of every table; got {list(self.levels)}"
 
     @property
     def question_horizon_min(self) -> int:

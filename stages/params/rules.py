@@ -11,14 +11,12 @@ NonNegative = Annotated[float, Field(ge=0, le=1_000)]
 Positive = Annotated[float, Field(gt=0, le=1_000)]
 
 
-class RulesParams(Section):
+class RulesParams(Section, section="rules"):
     """The strategy. *Units*: `k_sigma`, `s_stop`, `s_take` in five-minute sigmas, fixed at the snapshot.
 
     `max_hold_min: horizon` exits at the open of the bar `horizon_min` after the entry; null holds until a barrier or
     the time stop.
     """
-
-    section = "rules"
 
     horizon_min: Minutes
     horizon_min_by_symbol: dict[str, Minutes]
@@ -36,10 +34,8 @@ class RulesParams(Section):
     time_stop_before_close_min: Annotated[int, Field(ge=1, le=390)]
 
 
-class CostsParams(Section):
+class CostsParams(Section, section="costs"):
     """Costs a side: fees in bp of notional plus half the spread in ticks; `cost_mult` scales both."""
-
-    section = "costs"
 
     fees_bps: NonNegative
     half_spread_ticks: dict[str, NonNegative]

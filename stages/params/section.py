@@ -5,11 +5,11 @@ maximum, and none is infinite or NaN. Nothing is converted: "1" and true are no 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from stages.errors import ConfigurationError
 
@@ -34,12 +34,26 @@ class Closed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def _problems(self) -> Iterator[str]:
+        """The rules between its keys that are broken, a sentence each."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _breaks_no_rule(self) -> Self:
+        for sentence in self._problems():
+            raise ValueError(sentence)
+        return self
+
 
 class Section(Closed):
     """The section `section` of params.yaml; with `partial`, only the keys that the model names."""
 
     section: ClassVar[str]
-    partial: ClassVar[bool] = False
+    partial: ClassVar[bool]
+
+    def __init_subclass__(cls, *, section: str | None = None, partial: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.section, cls.partial = section or cls.section, partial
 
 
 S = TypeVar("S", bound=Section)

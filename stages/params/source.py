@@ -1,9 +1,10 @@
 """Params section `source`: where minute bars come from and how the vendor writes them."""
 
-from typing import Annotated, Literal, Self, get_args
+from collections.abc import Iterator
+from typing import Annotated, Literal, get_args
 
 import polars as pl
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from stages.params.path_template import ANY, FORMS, SYMBOLS, fields_in
 from stages.params.section import Closed, Day, Section, Text
@@ -37,11 +38,8 @@ class SyntheticParams(Closed):
     tick_size: Annotated[float, Field(gt=0, le=1_000_000)]
 
 
-class ArtificialMarket(Section):
+class ArtificialMarket(Section, section="source", partial=True):
     """Whether bars are artificial, and the planted pattern."""
-
-    section = "source"
-    partial = True
 
     kind: Literal["synthetic", "parquet", "gcs"]
     synthetic: SyntheticParams | None
@@ -52,11 +50,8 @@ class ArtificialMarket(Section):
         return self.synthetic if self.kind == "synthetic" else None
 
 
-class BarsOrigin(Section):
+class BarsOrigin(Section, section="source", partial=True):
     """Where bars come from, by name."""
-
-    section = "source"
-    partial = True
 
     kind: Literal["synthetic", "parquet", "gcs"]
     name: Name
@@ -69,24 +64,20 @@ class CsvParams(Closed):
     columns: Annotated[tuple[Text, ...], Field(min_length=1)] | None
     separator: Annotated[str, StringConstraints(pattern=r"^[\t !#-~]$")]
 
-    @model_validator(mode="after")
-    def _names_its_columns(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if (self.header_lines == 0) != (self.columns is not None):
-            raise ValueError("source.csv names columns where header_lines is 0, and nowhere else")
-        return self
+            yield "source.csv names columns where header_lines is 0, and nowhere else"
 
 
 ONE_HEADER = CsvParams(header_lines=1, columns=None, separator=",")
 
 
-class SourceParams(Section):
+class SourceParams(Section, section="source"):
     """Kind, location and dialect of the bars; `name` picks the committed listing `conf/manifests/<name>.json`.
 
     *Units*: `unit` is that of whole-number stamps since 1970; `price_scale` is the value in dollars of 1 in the file.
     `renames` is `{META: {FB: 2022-06-09}}`: before that day in New York the vendor's ticker of META is FB.
     """
-
-    section = "source"
 
     name: Name
     kind: Literal["synthetic", "parquet", "gcs"]
@@ -113,16 +104,14 @@ class SourceParams(Section):
             ) from None
         return zone
 
-    @model_validator(mode="after")
-    def _says_where_bars_are(self) -> Self:
-        if self.kind == "synthetic":
-            if self.synthetic is None:
-                raise ValueError("source.kind is synthetic, so source.synthetic must state the market")
-            return self
-        _require_template(self.uri_template or "")
-        if self.kind == "gcs" and not (self.uri_template or "").startswith("gs://"):
-            raise ValueError(f"source.kind is gcs, so source.uri_template must begin with gs://: {self.uri_template!r}")
-        return self
+    def _problems(self) -> Iterator[str]:
+        template = self.uri_template or ""
+        if self.kind != "synthetic":
+            yield from _problems_of(template)
+        elif self.synthetic is None:
+            yield "source.kind is synthetic, so source.synthetic must state the market"
+        if self.kind == "gcs" and not template.startswith("gs://"):
+            yield f"source.kind is gcs, so source.uri_template must begin with gs://: {self.uri_template!r}"
 
     def ours(self, column: str) -> str | None:
         """Our name of a vendor's column, by alias or because it is the same; `Open_{symbol}` fits any symbol."""
@@ -144,7 +133,7 @@ class SourceParams(Section):
         return (symbol, *self.renames.get(symbol, {}))
 
 
-def _require_template(template: str) -> None:
+def _problems_of(template: str) -> Iterator[str]:
     """A template names symbol and period by known fields, and no `*` may match a part of a symbol."""
     try:
         fields = fields_in(template)
@@ -152,12 +141,12 @@ def _require_template(template: str) -> None:
         fields = {template}
     has_day, has_month = fields & {"dd", "d"}, fields & {"mm", "m"}
     if not template or fields - {*FORMS} or (has_day and not has_month) or (has_month and "yyyy" not in fields):
-        raise ValueError(
+        yield (
             f"source.uri_template {template!r} may hold {{symbol}} (or {{symbol_lower}}), {{yyyy}}, {{mm}} or {{m}}, "
             "{dd} or {d} and *, nothing else in braces; a day needs its month, a month its year"
         )
     if any(f"{ANY}{{{field}}}" in template or f"{{{field}}}{ANY}" in template for field in SYMBOLS):
-        raise ValueError(
+        yield (
             f"source.uri_template {template!r} has a * next to the symbol, so that A would also match AA: write the "
             "text between them"
         )

@@ -1,8 +1,9 @@
 """Params section `split`: the search span, the embargo and the sealed holdout."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Closed, Day, Section, Text
 
@@ -22,40 +23,32 @@ class WalkForward(Closed):
     fold_sessions: Annotated[int, Field(ge=1, le=100_000)]
 
 
-class WalkForwardParams(Section):
+class WalkForwardParams(Section, section="split", partial=True):
     """The walk-forward of the search span, if any; the only keys of the section that stage `sweep` declares."""
-
-    section = "split"
-    partial = True
 
     embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
     walk_forward: WalkForward | None
 
 
-class CutParams(Section):
+class CutParams(Section, section="split", partial=True):
     """Where the record is cut; the only keys that stage `seal` declares, so that opening reruns little.
 
     The holdout is the last `holdout_sessions` scored sessions, those from the day `holdout_from`, or those of the last
     `holdout_months` calendar months. Exactly one of the three is set, the others are null.
     """
 
-    section = "split"
-    partial = True
-
     holdout_sessions: Annotated[int, Field(ge=1, le=100_000)] | None
     holdout_from: Day | None
     holdout_months: Annotated[int, Field(ge=1, le=10_000)] | None
     embargo_sessions: Annotated[int, Field(ge=1, le=10_000)]
 
-    @model_validator(mode="after")
-    def _one_holdout(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         stated = [f"split.{name} = {value}" for name in HOLDOUT_KEYS if (value := getattr(self, name)) is not None]
         if len(stated) != 1:
-            raise ValueError(
+            yield (
                 f"{' and '.join(stated) or 'nothing'} states which sessions are held out; set exactly one of "
                 "split.holdout_sessions, split.holdout_from and split.holdout_months, and the others to null"
             )
-        return self
 
 
 class SplitParams(CutParams):
@@ -64,16 +57,13 @@ class SplitParams(CutParams):
     With `holdout_months`, `open_holdout` may name an id for single months, e.g. `{2025-02: s9ae152543da}`.
     """
 
-    partial = False
-
     walk_forward: WalkForward | None
     open_holdout: ID | dict[Month, ID | None] | None
 
-    @model_validator(mode="after")
-    def _months_are_cut(self) -> Self:
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
         if isinstance(self.open_holdout, dict) and self.holdout_months is None:
-            raise ValueError(
+            yield (
                 f"split.open_holdout names the months {sorted(self.open_holdout)}, but only split.holdout_months "
                 "divides the holdout into months; set it to one id, or set split.holdout_months"
             )
-        return self

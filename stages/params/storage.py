@@ -9,12 +9,10 @@ from stages.params.section import Section
 Root = Annotated[str, StringConstraints(pattern=r"^gs://[^/]+(/[^/]+)*$")]
 
 
-class StorageParams(Section):
+class StorageParams(Section, section="storage"):
     """`root` null: one file a symbol below `artifacts/`. A bucket's url: objects named by their content.
 
     A manifest below `artifacts/` then names the objects.
     """
-
-    section = "storage"
 
     root: Root | None

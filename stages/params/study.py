@@ -126,21 +126,38 @@ def whoever_trades_has_costs(study: StageStudy) -> Iterator[str]:
     yield from _without("costs", tables, "universe.whitelist", set(study.universe.whitelist))
 
 
-def forecasts_exist_for_the_rule(study: StageStudy) -> Iterator[str]:
-    """Rule and grid use only histories, horizons and symbols that are asked."""
-    rules, grid, requests = study.rules, study.sweep.grid, study.requests
-    yield from _beyond("rules.horizon_min", {rules.horizon_min}, "requests.horizons_min", requests.horizons_min)
-    yield from _beyond("sweep.grid.horizon_min", grid.horizon_min, "requests.horizons_min", requests.horizons_min)
-    yield from _beyond("rules.history_days", {rules.history_days}, "requests.history_days", requests.history_days)
-    yield from _beyond("sweep.grid.history_days", grid.history_days, "requests.history_days", requests.history_days)
-    own = rules.horizon_min_by_symbol
-    yield from _beyond("rules.horizon_min_by_symbol", own.values(), "requests.horizons_min", requests.horizons_min)
+def what_is_named_exists(study: StageStudy) -> Iterator[str]:
+    """Rule, grid, verdict and questions use only horizons, histories, methods and features that are asked or built.
+
+    Symbols with a horizon or thresholds of their own are symbols of the study.
+    """
+    rules, grid, requests, quality = study.rules, study.sweep.grid, study.requests, study.quality
+    horizons, histories = (
+        ("requests.horizons_min", requests.horizons_min),
+        ("requests.history_days", requests.history_days),
+    )
+    own, features = rules.horizon_min_by_symbol, ("features.names", study.features.names)
+    yield from _beyond("rules.horizon_min", {rules.horizon_min}, *horizons)
+    yield from _beyond("sweep.grid.horizon_min", grid.horizon_min, *horizons)
+    yield from _beyond("rules.history_days", {rules.history_days}, *histories)
+    yield from _beyond("sweep.grid.history_days", grid.history_days, *histories)
+    yield from _beyond("rules.horizon_min_by_symbol", own.values(), *horizons)
     yield from _beyond("rules.horizon_min_by_symbol", own, "universe.symbols", study.universe.symbols)
+    yield from _beyond("quality.by_symbol", quality.by_symbol, "universe", study.universe.all_symbols)
+    yield from _beyond("worth.horizon_min", {study.worth.horizon_min} - {None}, *horizons)
+    yield from _beyond("sweep.grid.method", grid.method, "calibration.methods", study.calibration.methods)
+    yield from _beyond("features.required", study.features.required, *features)
+    yield from _beyond("requests.hist_exog", requests.hist_exog, *features)
+    yield from _beyond("requests.futr_exog", requests.futr_exog, *features)
 
 
-def own_thresholds_are_of_the_universe(study: StageStudy) -> Iterator[str]:
-    """Every symbol with thresholds of its own is a symbol of the study."""
-    yield from _beyond("quality.by_symbol", study.quality.by_symbol, "universe", study.universe.all_symbols)
+def volatility_is_built(study: StageStudy) -> Iterator[str]:
+    """The volatility of each question is among the features that are built."""
+    if VOLATILITY not in study.features.names:
+        yield (
+            f"features.names {list(study.features.names)} lacks {VOLATILITY}, the volatility that every question, its "
+            "correction and its trade are measured by: add it"
+        )
 
 
 def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
@@ -154,24 +171,6 @@ def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
                 f"requests.snapshots_et {snapshot!r}: ask earlier, or remove that horizon (see "
                 "requests.asked_horizon_min)"
             )
-
-
-def named_features_are_built(study: StageStudy) -> Iterator[str]:
-    """Required and exogenous columns, and the volatility of each question, are among the features that are built."""
-    features, requests = study.features, study.requests
-    if VOLATILITY not in features.names:
-        yield (
-            f"features.names {list(features.names)} lacks {VOLATILITY}, the volatility that every question, its "
-            "correction and its trade are measured by: add it"
-        )
-    yield from _beyond("features.required", features.required, "features.names", features.names)
-    yield from _beyond("requests.hist_exog", requests.hist_exog, "features.names", features.names)
-    yield from _beyond("requests.futr_exog", requests.futr_exog, "features.names", features.names)
-
-
-def swept_methods_are_computed(study: StageStudy) -> Iterator[str]:
-    """The methods of the grid are among those that are computed."""
-    yield from _beyond("sweep.grid.method", study.sweep.grid.method, "calibration.methods", study.calibration.methods)
 
 
 def corrections_have_a_past(study: StageStudy) -> Iterator[str]:
@@ -198,12 +197,6 @@ def holdout_lies_in_the_record(study: StageStudy) -> Iterator[str]:
         )
 
 
-def worth_is_judged_on_what_is_asked(study: StageStudy) -> Iterator[str]:
-    """The horizon of the buyer's verdict is asked."""
-    stated = {study.worth.horizon_min} - {None}
-    yield from _beyond("worth.horizon_min", stated, "requests.horizons_min", study.requests.horizons_min)
-
-
 def a_free_forecast_is_left(study: StageStudy) -> Iterator[str]:
     """A candidate of the free mix is not the asked forecaster, which would be compared with itself."""
     if set(study.worth.candidates) == {study.forecaster.name}:
@@ -226,14 +219,11 @@ def a_candidate_program_is_stated(study: StageStudy) -> Iterator[str]:
 RULES = (
     artificial_symbols_have_a_market,
     whoever_trades_has_costs,
-    forecasts_exist_for_the_rule,
-    own_thresholds_are_of_the_universe,
+    what_is_named_exists,
+    volatility_is_built,
     horizons_end_by_the_close,
-    named_features_are_built,
-    swept_methods_are_computed,
     corrections_have_a_past,
     holdout_lies_in_the_record,
-    worth_is_judged_on_what_is_asked,
     a_free_forecast_is_left,
     a_candidate_program_is_stated,
 )

@@ -1,14 +1,13 @@
 """Params section `sweep`: the grid of rule variants, and how one of them is proposed."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from stages.params.requests import Days, Minutes
+from stages.params.rules import NonNegative, Positive
 from stages.params.section import Closed, Section, each_once
-
-NonNegative = Annotated[float, Field(ge=0, le=1_000)]
-Positive = Annotated[float, Field(gt=0, le=1_000)]
 
 
 class Grid(Closed):
@@ -40,7 +39,7 @@ class ChooseBy(Closed):
     plateau: bool
 
 
-class SweepParams(Section):
+class SweepParams(Section, section="sweep"):
     """Grid, rule of choice, and what was tried before this grid.
 
     `prior_trials` variants were tried that are not in this grid. `prior_sharpe_var` is the variance of the scores of
@@ -48,8 +47,6 @@ class SweepParams(Section):
     luck alone. `make trials` writes both. Up to `folders_up_to` combos have a folder each; above that, one table holds
     all, since DVC hashes file by file. `pbo_blocks` is even: one half of the blocks is compared with the other.
     """
-
-    section = "sweep"
 
     grid: Grid
     choose_by: ChooseBy
@@ -60,11 +57,9 @@ class SweepParams(Section):
     spa_reps: Annotated[int, Field(ge=100, le=100_000)]
     spa_seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
 
-    @model_validator(mode="after")
-    def _halves_its_blocks(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.pbo_blocks % 2:
-            raise ValueError(
+            yield (
                 f"sweep.pbo_blocks is {self.pbo_blocks}: it must be even, since PBO compares one half of the blocks "
                 f"with the other; use {self.pbo_blocks - 1} or {self.pbo_blocks + 1}"
             )
-        return self

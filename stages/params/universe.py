@@ -1,56 +1,43 @@
 """Params section `universe`: whose bars are read and who may trade."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from stages.params.section import Day, EachOnce, Section
 
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?$")]
 
 
-class Span(Section):
+class Span(Section, section="universe", partial=True):
     """The first and the last day of the record."""
-
-    section = "universe"
-    partial = True
 
     first_session: Day
     last_session: Day
 
 
-class Surroundings(Section):
+class Surroundings(Section, section="universe", partial=True):
     """The symbols of the market and of sectors, which only features read."""
-
-    section = "universe"
-    partial = True
 
     context_symbol: Symbol | None
     context_symbols: tuple[Symbol, ...]
 
 
-class Whitelist(Section):
+class Whitelist(Section, section="universe", partial=True):
     """Who may trade, and so whose forecasts are judged together."""
-
-    section = "universe"
-    partial = True
 
     whitelist: Annotated[tuple[Symbol, ...], EachOnce]
 
 
-class AskedSymbols(Section):
+class AskedSymbols(Section, section="universe", partial=True):
     """The symbols that are forecast."""
-
-    section = "universe"
-    partial = True
 
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1), EachOnce]
 
 
-class ReadSymbols(Surroundings, AskedSymbols):
+class ReadSymbols(Surroundings, AskedSymbols, partial=True):
     """The symbols whose bars are read."""
-
-    partial = True
 
     @property
     def all_symbols(self) -> tuple[str, ...]:
@@ -67,15 +54,11 @@ class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the orde
     (`BRK.B`): it becomes part of paths.
     """
 
-    partial = False
-
-    @model_validator(mode="after")
-    def _is_coherent(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.first_session > self.last_session:
-            raise ValueError(f"universe.first_session {self.first_session} is after universe.last_session")
+            yield f"universe.first_session {self.first_session} is after universe.last_session"
         context = [*self.context_symbols, *([self.context_symbol] if self.context_symbol else [])]
         if len(set(context)) < len(context):
-            raise ValueError(f"universe.context_symbols and context_symbol name a symbol twice: {context}")
+            yield f"universe.context_symbols and context_symbol name a symbol twice: {context}"
         if unknown := sorted(set(self.whitelist) - set(self.symbols)):
-            raise ValueError(f"universe.whitelist names {unknown}, which universe.symbols does not")
-        return self
+            yield f"universe.whitelist names {unknown}, which universe.symbols does not"

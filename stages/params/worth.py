@@ -1,8 +1,9 @@
 """Params section `worth`: whether the asked forecaster is worth its price, and the free forecasts it must beat."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stages.params.forecaster import LocalName
 from stages.params.section import Day, EachOnce, Section
@@ -11,25 +12,19 @@ Candidate = Literal[LocalName, "command"]
 Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
 
 
-class FreeParams(Section):
+class FreeParams(Section, section="worth", partial=True):
     """The free forecasters that answer the same questions, and the `warmup_sessions` before the first asked one.
 
     `command` is a program of the user's, stated in section `forecaster`.
     The warm-up is answered only to learn whom the mix of candidates should trust.
     """
 
-    section = "worth"
-    partial = True
-
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1), EachOnce]
     warmup_sessions: Annotated[int, Field(ge=0, le=1_000)]
 
 
-class MixParams(Section):
+class MixParams(Section, section="worth", partial=True):
     """How fast the weights of the candidates follow their losses of earlier days."""
-
-    section = "worth"
-    partial = True
 
     eta: Annotated[float, Field(ge=0, le=1_000)]
 
@@ -41,8 +36,6 @@ class WorthParams(MixParams, FreeParams):
     `price_per_million_tokens` money, `notional` the money that a position of 100 % trades. `horizon_min` null means
     `rules.horizon_min`. `prior_studies` counts other studies of this source and forecaster that were looked at.
     """
-
-    partial = False
 
     horizon_min: Annotated[int, Field(ge=1, le=390)] | None
     delta: Annotated[float, Field(gt=0, le=1)]
@@ -56,24 +49,19 @@ class WorthParams(MixParams, FreeParams):
     notional: Annotated[float, Field(ge=0.01, le=1e15)] | None
     prior_studies: Annotated[int, Field(ge=0, le=1_000_000)]
 
-    @model_validator(mode="after")
-    def _can_be_judged(self) -> Self:
+    def _problems(self) -> Iterator[str]:
         if self.planned_sessions < self.min_days:
-            raise ValueError(
+            yield (
                 f"worth.planned_sessions {self.planned_sessions} is less than worth.min_days {self.min_days}, before "
                 "which no verdict is given: raise one or lower the other"
             )
         if self.price_per_call is not None and self.price_per_million_tokens is not None:
-            raise ValueError("worth.price_per_call and worth.price_per_million_tokens are both set: keep one")
+            yield "worth.price_per_call and worth.price_per_million_tokens are both set: keep one"
         if self.decide_by == "money" and self.notional is None:
-            raise ValueError("worth.decide_by: money compares money, so set worth.notional")
-        return self
+            yield "worth.decide_by: money compares money, so set worth.notional"
 
 
-class TrainedUntil(Section):
+class TrainedUntil(Section, section="forecaster", partial=True):
     """The last day that the asked model may have been trained on; null: unknown."""
-
-    section = "forecaster"
-    partial = True
 
     trained_until: Day | None

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from stages.errors import DataContractError
 from stages.questions.question import Question
-from stages.questions.window import Cut, Past, Series, Window, exogenous_digest
+from stages.questions.window import Blocks, Cut, Past, Series, Window, exogenous_digest
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -67,6 +67,11 @@ class Market:
     usable: Mapping[str, tuple[date, ...]]
     calendar: pl.DataFrame
     halts: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    _series: dict[str, Series] = field(default_factory=dict, init=False)
+    # By symbol and length, the latest history that was asked for, and the rows of its sessions.
+    _pasts: dict[tuple[str, int], tuple[tuple[date, ...], Blocks]] = field(default_factory=dict, init=False)
+    # By symbol, the rows before the own session of the latest window, and its complete sessions.
+    _complete: dict[str, tuple[Blocks, Past]] = field(default_factory=dict, init=False)
 
     def series(self, symbol: str) -> Series:
         """The symbol's arrays."""
@@ -163,20 +168,6 @@ class Market:
         if row == len(stamps) or stamps[row] != int(at.timestamp()) * 1_000_000:
             raise _changed(question)
         return row
-
-    @cached_property
-    def _series(self) -> dict[str, Series]:
-        return {}
-
-    @cached_property
-    def _pasts(self) -> dict[tuple[str, int], tuple[tuple[date, ...], tuple[tuple[int, int], ...]]]:
-        """By symbol and length, the latest history that was asked for, and the rows of its sessions."""
-        return {}
-
-    @cached_property
-    def _complete(self) -> dict[str, tuple[tuple[tuple[int, int], ...], Past]]:
-        """By symbol, the rows before the own session of the latest window, and its complete sessions."""
-        return {}
 
     @cached_property
     def _sessions(self) -> list[date]:

@@ -26,7 +26,7 @@ from stages.quality.halts import NO_HALTS
 from stages.questions.market import Market, carried, first_row
 from stages.questions.question import ARTIFICIAL, FREQ, Question
 from stages.questions.timetable import timetable
-from stages.questions.window import Cut, Series, exogenous_digest
+from stages.questions.window import Cut, exogenous_digest
 from stages.tables.contract import packed
 from stages.tables.forecasts import Schedule
 from stages.tables.market import NEW_YORK
@@ -50,14 +50,10 @@ def plan_symbol(
 ) -> tuple[pl.DataFrame, list[Question]]:
     """Schedule and questions of one symbol. Of the market, only its own tables are used."""
     snapshots = timetable(market.calendar, requests).rows(named=True)
-    rows: list[dict[str, Any]] = []
-    questions: dict[str, Question] = {}
     planner = Planner(market, requests, model_spec)
-    for row, question in planner.plan(symbol, snapshots, verdicts_so_far(market, symbol, quality)):
-        rows.append(row)
-        if question is not None:
-            questions[question.key] = question
-    return schedule_of(rows), sorted(questions.values(), key=lambda one: (one.snapshot_utc, one.key))
+    planned = list(planner.plan(symbol, snapshots, verdicts_so_far(market, symbol, quality)))
+    questions = {one.key: one for _, one in planned if one is not None}.values()
+    return schedule_of([row for row, _ in planned]), sorted(questions, key=lambda one: (one.snapshot_utc, one.key))
 
 
 def schedule_of(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
@@ -187,8 +183,8 @@ class Planner:
             freq=FREQ,
             horizon_min=horizon,
             levels=self.requests.levels,
-            start_utc=_instant(series, cut.blocks[0][0]),
-            end_utc=_instant(series, cut.today[1] - 1),
+            start_utc=_utc(series.ts_us[cut.blocks[0][0]]),
+            end_utc=_utc(series.ts_us[cut.today[1] - 1]),
             rows=cut.rows,
             y_sha256=series.digest(cut),
             hist_exog=names[0],
@@ -218,10 +214,6 @@ class Planner:
                 at = _utc(stamps[row]).astimezone(ZoneInfo(NEW_YORK))
                 return f"null_exog_{columns[column]}@{at:%H:%M}"
         return cut, exogenous_digest(sent, future)
-
-
-def _instant(series: Series, row: int) -> datetime:
-    return _utc(series.ts_us[row])
 
 
 def _utc(us: np.int64) -> datetime:

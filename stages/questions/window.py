@@ -12,7 +12,7 @@ is part of no `y`, so it is 0: a forecaster sees only what the digest covers.
 
 import hashlib
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
@@ -26,6 +26,7 @@ from stages.errors import ConfigurationError, DataContractError
 from stages.features.minutes import minute_return
 
 UNITS_PER_BP = 1_000_000
+Blocks = tuple[tuple[int, int], ...]  # first and stop row of sessions, oldest first
 Number = TypeVar("Number", bound=np.generic)
 Made = TypeVar("Made")
 
@@ -73,6 +74,7 @@ class Past:
 
     minute: NDArray[np.int32]
     returns: NDArray[np.int64]
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, minute: NDArray[np.int32], returns: NDArray[np.int64]) -> Self:
@@ -105,10 +107,6 @@ class Past:
         made: Made = self._made[make, *given]
         return made
 
-    @cached_property
-    def _made(self) -> dict[Hashable, Any]:
-        return {}
-
 
 def _latest(past: Past, sessions: int) -> Past:
     first = past.starts[-1 - sessions]
@@ -134,11 +132,11 @@ EMPTY = hashlib.sha256()
 class Cut:
     """The rows of one question: first and stop row of each earlier session, oldest first, and of its own session."""
 
-    past: tuple[tuple[int, int], ...]
+    past: Blocks
     today: tuple[int, int]
 
     @property
-    def blocks(self) -> tuple[tuple[int, int], ...]:
+    def blocks(self) -> Blocks:
         """All sessions."""
         return (*self.past, self.today)
 
@@ -188,6 +186,11 @@ class Series:
     close: NDArray[np.float64]
     features: pl.DataFrame
     blocks: dict[date, tuple[int, int]]
+    _columns: dict[str, NDArray[np.float64]] = field(default_factory=dict, init=False)
+    # By length, the latest past that was asked for, and its digest so far.
+    _pasts: dict[int, tuple[Blocks, "hashlib._Hash"]] = field(default_factory=dict, init=False)
+    # By first row, how much of a session was asked for, and its digest so far.
+    _days: dict[int, tuple[int, "hashlib._Hash"]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, symbol: str, bars: pl.DataFrame, features: pl.DataFrame) -> "Series":
@@ -229,7 +232,7 @@ class Series:
         self._days[first] = stop, digest
         return digest.digest()
 
-    def _begun(self, past: tuple[tuple[int, int], ...]) -> "hashlib._Hash":
+    def _begun(self, past: Blocks) -> "hashlib._Hash":
         """`digest_of_sessions` for all sessions but the last."""
         first, stop = past[0]
         return hashlib.sha256(self._part(first + 1, stop).digest() + self._whole(past[1:]))
@@ -240,7 +243,7 @@ class Series:
         digest.update(self._content[first * RETURN_BYTES : stop * RETURN_BYTES])
         return digest
 
-    def _whole(self, sessions: tuple[tuple[int, int], ...]) -> bytes:
+    def _whole(self, sessions: Blocks) -> bytes:
         """Digests of complete sessions, oldest first; a slice where no session in between is left out."""
         if not sessions:
             return b""
@@ -263,26 +266,12 @@ class Series:
         return np.stack([self.feature(name)[rows] for name in names], axis=1) if names else np.empty((len(rows), 0))
 
     @cached_property
-    def _columns(self) -> dict[str, NDArray[np.float64]]:
-        return {}
-
-    @cached_property
     def _session_digests(self) -> tuple[dict[tuple[int, int], int], bytes]:
         """Each session's number, and the digests of all sessions in that order."""
         sessions = sorted(self.blocks.values())
         return {session: n for n, session in enumerate(sessions)}, b"".join(
             self._part(*session).digest() for session in sessions
         )
-
-    @cached_property
-    def _pasts(self) -> dict[int, tuple[tuple[tuple[int, int], ...], "hashlib._Hash"]]:
-        """By length, the latest past that was asked for, and its digest so far."""
-        return {}
-
-    @cached_property
-    def _days(self) -> dict[int, tuple[int, "hashlib._Hash"]]:
-        """By first row, how much of a session was asked for, and its digest so far."""
-        return {}
 
     @cached_property
     def _content(self) -> memoryview:

@@ -130,6 +130,11 @@ def series(
     return alt.Color(field, type="nominal", title=title, scale=scale, legend=legend)
 
 
+def paired(field: str, names: Sequence[str], colours: Sequence[str]) -> alt.Color:
+    """Names with colours of their own, without the title of a legend."""
+    return alt.Color(f"{field}:N", title=None, scale=alt.Scale(domain=list(names), range=list(colours)))
+
+
 def judged(good: str) -> alt.ColorValue:
     """Green where this test of a row holds, red elsewhere."""
     return alt.ColorValue(**alt.condition(good, alt.value(GOOD), alt.value(BAD)))

@@ -14,9 +14,9 @@ import vl_convert
 
 from stages.reporting.charts import HEIGHT, THEME, VEGA_LITE, Figure
 from stages.reporting.compare import Differing, Runs, params, verdicts
-from stages.reporting.elements import MISSING, Grid, Section, count, grid, measure, sharpe
+from stages.reporting.elements import MISSING, Grid, count, grid, measure, sharpe
 from stages.reporting.markdown import as_code
-from stages.reporting.page import templates, text_of
+from stages.reporting.page import rendered, text_of
 from stages.reporting.record import Record
 from stages.reporting.verdict import headline
 
@@ -100,21 +100,19 @@ class Change:
 def render_comment(change: Change, pictures: Mapping[str, str]) -> str:
     """The markdown; `pictures` are alt texts by the address of the picture."""
     after = change.after
-    return (
-        templates()
-        .get_template("comment.md.j2")
-        .render(
-            base=change.base,
-            price=change.price.words,
-            remedy=BUY if change.price.missing else RUN,
-            waiting=", ".join(f"`{stage}`" for stage in change.waiting),
-            before=headline(change.before),
-            after=headline(after) if after else None,
-            label=(after or change.before).label,
-            metrics=metrics(change),
-            sections=[_params(change), *([verdicts(runs_of(change))] if after else [])],
-            pictures=pictures,
-        )
+    differing = params({change.base: change.before, "this change": change.before}, change.differing)
+    return rendered(
+        "comment.md.j2",
+        base=change.base,
+        price=change.price.words,
+        remedy=BUY if change.price.missing else RUN,
+        waiting=", ".join(f"`{stage}`" for stage in change.waiting),
+        before=headline(change.before),
+        after=headline(after) if after else None,
+        label=(after or change.before).label,
+        metrics=metrics(change),
+        sections=[differing, *([verdicts(runs_of(change))] if after else [])],
+        pictures=pictures,
     )
 
 
@@ -146,10 +144,6 @@ def _errors(record: Record) -> dict[str, float | None]:
     """The standard error of each Sharpe ratio among the metrics, which is always shown with it."""
     kpis = record.oos["kpis"] or {}
     return {"sharpe": record.book["sharpe_se"], "oos_sharpe": kpis.get("sharpe_se")}
-
-
-def _params(change: Change) -> Section:
-    return params({change.base: change.before, "this change": change.before}, change.differing)
 
 
 def _text(value: Any, error: float | None) -> str:

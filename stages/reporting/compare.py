@@ -23,7 +23,7 @@ from stages.reporting.charts import (
 )
 from stages.reporting.curves import TITLES, stepped
 from stages.reporting.elements import Section, count, grid, in_order, number, probability, sharpe
-from stages.reporting.page import templates, vega
+from stages.reporting.page import rendered, vega
 from stages.reporting.record import Record
 from stages.reporting.verdict import GATES, headline
 from stages.reporting.worth import both_worth
@@ -42,17 +42,9 @@ FIGURES = {
 def render_pair(runs: Runs, differing: Differing) -> str:
     """One self-contained page; `differing` are the keys of params whose values differ, with both values."""
     sections = [params(runs, differing), verdicts(runs), both_worth(runs), figures(runs), curves(runs), inputs(runs)]
-    return (
-        templates()
-        .get_template("compare.html.j2")
-        .render(
-            runs={name: headline(record) for name, record in runs.items()},
-            label=_label(runs),
-            sections=sections,
-            vega=vega(),
-            theme=THEME,
-        )
-    )
+    heads = {name: headline(record) for name, record in runs.items()}
+    label = ", ".join(dict.fromkeys(record.label for record in runs.values()))
+    return rendered("compare.html.j2", runs=heads, label=label, sections=sections, vega=vega(), theme=THEME)
 
 
 def params(runs: Runs, differing: Differing) -> Section:
@@ -116,8 +108,8 @@ def curves(runs: Runs) -> Section:
 def inputs(runs: Runs) -> Section:
     """Which files behind the two pages have the same content."""
     one, other = (record.hashes for record in runs.values())
-    paths = sorted(path for path in {**one, **other} if one.get(path) != other.get(path))
     every = {**one, **other}
+    paths = sorted(path for path in every if one.get(path) != other.get(path))
     sentence = (
         f"Of {count(len(every), 'file')} behind the two runs, {len(every) - len(paths)} have the same content in both."
     )
@@ -178,7 +170,7 @@ def _alike(table: pl.DataFrame) -> str:
 
 def _days(table: pl.DataFrame, what: str, runs: Runs) -> Chart:
     field, title = f"{what}_bp", TITLES[what]
-    days = stepped(table.select("run", "session", field), [field], "run")
+    days = stepped(table.select("run", "session", field), field, "run")
     lines = alt.Chart(rows(days)).mark_line(interpolate="step-after")
     words = [tip("run", "run"), tip("session", "session"), tip(field, title, ".1f")]
     return _line(lines, session_axis(), framed(field, title, table[field]), runs).encode(tooltip=words)
@@ -200,11 +192,6 @@ def _earned(book: pl.DataFrame) -> str:
 def _of_cell(cells: Mapping[str, Any], symbol: str, name: str, field: str) -> Any:
     found = cells[symbol]["gates"].get(name, {}).get(field) if symbol in cells else None
     return probability(found) if (name, field) == ("fdr", "value") else found
-
-
-def _label(runs: Runs) -> str:
-    labels = {name: record.label for name, record in runs.items()}
-    return ", ".join(dict.fromkeys(labels.values()))
 
 
 def _text(value: Any) -> str:

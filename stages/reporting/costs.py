@@ -1,11 +1,12 @@
 """Section "Costs and delay": the cost curve, its break-even, and the same rule with later entries."""
 
 from math import ceil
+from typing import Any
 
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import INK, SERIES, Chart, Figure, level, rows, sized, tip
+from stages.reporting.charts import INK, SERIES, Chart, Figure, level, paired, rows, sized, tip
 from stages.reporting.elements import Grid, Section, grid, number, sharpe
 from stages.reporting.record import Record
 
@@ -58,7 +59,6 @@ def _curve(record: Record, span: str) -> Figure:
     if beyond is not None:
         multiples += range(ceil(multiples[-1] + 0.5), ceil(beyond["cost_multiple"][-1]) + 1)
     names = list(TRADES_ARE.values())
-    colour = alt.Color("trades_are:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
     lines = (
         alt.Chart(rows(curve.select("trades_are", "cost_multiple", "net_bp", "trades", "sharpe", "sharpe_se")))
         .mark_line(point={"filled": True, "size": 60})
@@ -70,7 +70,7 @@ def _curve(record: Record, span: str) -> Figure:
                 axis=alt.Axis(values=multiples, grid=False),
             ),
             alt.Y("net_bp:Q", title="net, bp of capital"),
-            color=colour,
+            paired("trades_are", names, SERIES[: len(names)]),
             strokeDash=alt.StrokeDash("trades_are:N", legend=None, sort=names),
             tooltip=[
                 tip("trades_are", "trades are"),
@@ -118,27 +118,17 @@ def _to_break_even(beyond: pl.DataFrame) -> list[Chart]:
 
 def _curve_grid(record: Record) -> Grid:
     titles = ("span", "times the costs", "trades are", "trades", "net, bp", record.sharpe_title)
-    lines = [
-        (
-            row["span"],
-            row["cost_multiple"],
-            TRADES_ARE[row["trades_are"]],
-            row["trades"],
-            row["net_bp"],
-            sharpe(row["sharpe"], row["sharpe_se"]),
-        )
-        for row in record.cost_curve.iter_rows(named=True)
-    ]
-    return grid("Cost curve", titles, lines)
+    curve = record.cost_curve.with_columns(pl.col("trades_are").replace_strict(TRADES_ARE))
+    return grid("Cost curve", titles, _lines(curve, "span", "cost_multiple", "trades_are", "trades", "net_bp"))
 
 
 def _delay_grid(record: Record) -> Grid:
     titles = ("span", "entry delay, bars", "trades", "net, bp", "share won", record.sharpe_title)
-    lines = [
-        (
-            *(row[field] for field in ("span", "entry_delay_bars", "trades", "net_bp", "hit_rate")),
-            sharpe(row["sharpe"], row["sharpe_se"]),
-        )
-        for row in record.delay.iter_rows(named=True)
-    ]
+    lines = _lines(record.delay, "span", "entry_delay_bars", "trades", "net_bp", "hit_rate")
     return grid(f"The same rule, entered later ({DELAY})", titles, lines)
+
+
+def _lines(table: pl.DataFrame, *fields: str) -> list[tuple[Any, ...]]:
+    """Some fields of each row, and its Sharpe ratio."""
+    ratios = [sharpe(*both) for both in table.select("sharpe", "sharpe_se").iter_rows()]
+    return [(*row, ratio) for row, ratio in zip(table.select(fields).iter_rows(), ratios, strict=True)]

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import SERIES, Figure, bounds_tips, level, listed, sized, tip
+from stages.reporting.charts import QUIET, SERIES, Figure, bounds_tips, level, listed, paired, sized, tip
 from stages.reporting.elements import Section, count, number, probability
 from stages.reporting.fans import strategy_forecasts
 from stages.reporting.record import Document, Record
@@ -13,6 +13,7 @@ from stages.reporting.skill import CELLS, DATA, bounded
 
 DATA_BY_TIME = ("score_forecasts/coverage_by_time.csv", *CELLS)
 VERSIONS = {"raw": "as answered", "calibrated": "calibrated"}
+VERSION = paired("version", list(VERSIONS.values()), (QUIET, SERIES[0]))
 LEVELS = (5, 25, 50, 75, 95)
 SIDES = ("q05", "q25", "q75", "q95")
 ROUNDING_BP = 1e-5
@@ -57,12 +58,6 @@ def _grid_end(record: Record) -> tuple[str, ...]:
     )
 
 
-def _version() -> alt.Color:
-    return alt.Color(
-        "version:N", title=None, scale=alt.Scale(domain=list(VERSIONS.values()), range=["var(--quiet)", SERIES[0]])
-    )
-
-
 def _reliability(pooled: Document) -> Figure:
     entries: list[dict[str, Any]] = [
         {"version": words, "level": quantile / 100} | bounded(pooled["metrics"][f"hit_{quantile:02d}"][version])
@@ -77,7 +72,7 @@ def _reliability(pooled: Document) -> Figure:
             title="promised share at or below",
             axis=alt.Axis(format=".0%", values=[q / 100 for q in LEVELS]),
         ),
-        color=_version(),
+        color=VERSION,
         tooltip=[
             tip("version", "quantiles"),
             tip("level", "promised share at or below", ".1%"),
@@ -86,7 +81,7 @@ def _reliability(pooled: Document) -> Figure:
     )
     share = alt.Y("value:Q", scale=unit, title="share that came", axis=alt.Axis(format=".0%"))
     perfect = alt.Chart(listed([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
-        color="var(--quiet)", strokeDash=[4, 4], strokeWidth=1
+        color=QUIET, strokeDash=[4, 4], strokeWidth=1
     )
     bounded_at_all = any(one["low"] is not None for one in entries)
     bounds = [base.mark_rule().encode(alt.Y("low:Q"), alt.Y2("high:Q"))] if bounded_at_all else []
@@ -120,7 +115,7 @@ def _pit(pooled: Document) -> Figure:
             alt.X("bin:N", sort=list(BINS), title=None, axis=alt.Axis(labelAngle=0)),
             alt.Y("share:Q", axis=alt.Axis(format=".0%"), title="share of outcomes"),
             xOffset=alt.XOffset("version:N", sort=list(VERSIONS.values())),
-            color=_version(),
+            color=VERSION,
             tooltip=[
                 tip("version", "quantiles"),
                 tip("bin", "fell"),
@@ -164,13 +159,8 @@ def _ties(pooled: Document) -> tuple[str, ...]:
 
 def _by_time(record: Record, horizon: int) -> Figure:
     each = [
-        {
-            "version": words,
-            "snapshot": one["snapshot_et"],
-            "symbol": one["symbol"],
-            "n": one["n"],
-            "value": one[version],
-        }
+        {"version": words, "snapshot": one["snapshot_et"], "value": one[version]}
+        | {name: one[name] for name in ("symbol", "n")}
         for one in record.by_snapshot("coverage_50", horizon)
         for version, words in VERSIONS.items()
     ]
@@ -209,7 +199,7 @@ def _by_time(record: Record, horizon: int) -> Figure:
         sized(
             alt.layer(
                 level(0.5, "promised"),
-                *(mark.encode(place, share, xOffset=beside, color=_version(), tooltip=hover) for mark in marks),
+                *(mark.encode(place, share, xOffset=beside, color=VERSION, tooltip=hover) for mark in marks),
             )
         ),
         wide=True,

@@ -66,7 +66,7 @@ def ungated_figures(record: Record, data: tuple[str, ...]) -> tuple[Figure, ...]
         return ()
     book, words = _book(daily)
     one = _Span("ungated", UNGATED, book, words)
-    lines = alt.Chart(rows(stepped(book, ["equity_bp"]).select("session", "equity_bp")))
+    lines = alt.Chart(rows(stepped(book, "equity_bp").select("session", "equity_bp")))
     line = lines.mark_line(interpolate="step-after", color=QUIET, strokeDash=[6, 3])
     equity = line.encode(session_axis(), framed("equity_bp", TITLES["equity"], book["equity_bp"]))
     return one.figure("equity", equity, data), one.figure("drawdown", _area(book, QUIET), data)
@@ -81,14 +81,14 @@ def held_curve(record: Record, span: str) -> pl.DataFrame:
     return held.select(pl.lit(HOLDING).alias("symbol"), "session", equity_bp=pl.col("net_bp").cum_sum().round(6))
 
 
-def stepped(curves: pl.DataFrame, values: list[str], by: str | None = None) -> pl.DataFrame:
+def stepped(curves: pl.DataFrame, value: str, by: str | None = None) -> pl.DataFrame:
     """The curves with a zero on the day before their first session and their last value on the day after their last."""
     day = timedelta(days=1)
     parts = curves.partition_by(by, maintain_order=True) if by else [curves]
     edged = []
     for part in parts:
         ordered = part.sort("session")
-        first = ordered.head(1).with_columns(pl.col("session") - day, *(pl.lit(0.0).alias(name) for name in values))
+        first = ordered.head(1).with_columns(pl.col("session") - day, pl.lit(0.0).alias(value))
         edged += [first, ordered, ordered.tail(1).with_columns(pl.col("session") + day)]
     return pl.concat(edged) if edged else curves
 
@@ -107,7 +107,7 @@ def _lines(curves: pl.DataFrame, names: list[str], quiet: list[str]) -> Chart:
     thick = alt.condition(f"datum.symbol === '{PORTFOLIO}'", alt.value(3), alt.value(1.2))
     broken = alt.condition(f"datum.symbol === '{HOLDING}'", alt.value([6, 3]), alt.value([1, 0]))
     return (
-        alt.Chart(rows(stepped(curves, ["equity_bp"], "symbol")))
+        alt.Chart(rows(stepped(curves, "equity_bp", "symbol")))
         .mark_line(interpolate="step-after")
         .encode(
             session_axis(),
@@ -120,7 +120,7 @@ def _lines(curves: pl.DataFrame, names: list[str], quiet: list[str]) -> Chart:
 
 
 def _area(book: pl.DataFrame, colour: str) -> Chart:
-    areas = alt.Chart(rows(stepped(book, ["drawdown_bp"]).select("session", "drawdown_bp")))
+    areas = alt.Chart(rows(stepped(book, "drawdown_bp").select("session", "drawdown_bp")))
     marked = areas.mark_area(color=colour, opacity=0.35, line={"color": colour}, interpolate="step-after")
     return marked.encode(session_axis(), framed("drawdown_bp", TITLES["drawdown"], book["drawdown_bp"]))
 

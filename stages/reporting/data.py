@@ -73,17 +73,9 @@ def _by_symbol(symbols: dict[str, Any], most: int) -> Any:
     shown = sorted(sorted(symbols, key=lambda symbol: (*lost[symbol], symbol))[:most])
     more = f" (the {most} of {len(symbols)} with the most dropped)" if len(symbols) > most else ""
     titles = ("symbol", "sessions expected", "present", "usable", "dropped", "completeness", "checks that fired")
+    fields = ("sessions_expected", "sessions_present", "sessions_usable", "sessions_dropped", "completeness")
     lines = [
-        (
-            symbol,
-            one["sessions_expected"],
-            one["sessions_present"],
-            one["sessions_usable"],
-            one["sessions_dropped"],
-            one["completeness"],
-            _counts(one["checks"]),
-        )
-        for symbol, one in ((symbol, symbols[symbol]) for symbol in shown)
+        (symbol, *(symbols[symbol][field] for field in fields), _counts(symbols[symbol]["checks"])) for symbol in shown
     ]
     return grid(f"The data gate by symbol{more}", titles, lines)
 
@@ -127,13 +119,8 @@ def sources(record: Record) -> Section:
         .agg("symbol")
     )
     lines = [
-        (
-            row["source"],
-            "asked" if row["model"] == asked else "benchmark",
-            shorten(row["symbol"]),
-            *(row[field] for field in ("asked", "session")),
-        )
-        for row in found.iter_rows(named=True)
+        (source, "asked" if model == asked else "benchmark", shorten(symbols), *counts)
+        for source, model, *counts, symbols in found.iter_rows()
     ]
     titles = ("source", "stands as", "symbols", "forecasts a symbol", "sessions")
     return Section(

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import Figure, bounds_tips, level, listed, series, sized, tip
+from stages.reporting.charts import Figure, level, sized
 from stages.reporting.elements import MISSING, Grid, Section, count, grid, number, span
 from stages.reporting.record import Document, Record
-from stages.reporting.skill import DATA, bounded
+from stages.reporting.skill import DATA, bounded, by_horizon
 from stages.tables.forecasts import BENCHMARK, FREE, FREE_MIX, NEVER
 from stages.tables.trades import PORTFOLIO
 
@@ -140,7 +140,6 @@ def _by_training(record: Record) -> Iterator[Grid]:
 
 def _drawn(record: Record) -> tuple[Figure, ...]:
     """Skill of every other forecast over persistence, by horizon; no figure where persistence is no candidate."""
-    horizons = [f"{one} min" for one in record.config["requests"]["horizons_min"]]
     entries = [
         {"forecast": _named(entry["model"]), "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
         | bounded(entry["over_persistence_pct"])
@@ -151,16 +150,7 @@ def _drawn(record: Record) -> tuple[Figure, ...]:
     if not entries:
         return ()
     names = list(dict.fromkeys(entry["forecast"] for entry in entries))
-    place = alt.Y("forecast:N", title=None, sort=names)
-    base = alt.Chart(listed(entries)).encode(
-        place, alt.YOffset("horizon:N", sort=horizons), series("horizon", horizons)
-    )
-    title = "less CRPS than persistence, %"
-    hover = [tip("forecast", "forecast"), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
-    hover += bounds_tips(title, ".2f")
-    dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", title=title), tooltip=hover)
-    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", title=title), alt.X2("high:Q"), tooltip=hover)
-    bounds = any(entry["low"] is not None for entry in entries)
+    marks = by_horizon(record, entries, "forecast", names, ".2f", title="less CRPS than persistence, %")
     first = f"{horizon_of(record)} min"
     text = ", ".join(f"{one['forecast']} {number(one['value'], 2)} %" for one in entries if one["horizon"] == first)
     figure = Figure(
@@ -169,10 +159,7 @@ def _drawn(record: Record) -> tuple[Figure, ...]:
         f"Percent less CRPS than persistence at {first}, all symbols together: {text}.",
         "Right of the line is better than persistence; bars are bounds from resampled days.",
         DATA,
-        sized(
-            alt.layer(level(0.0, "persistence", axis="x"), *([bars] if bounds else []), dots),
-            ROW_HEIGHT * len(entries),
-        ),
+        sized(alt.layer(level(0.0, "persistence", axis="x"), *marks), ROW_HEIGHT * len(entries)),
         wide=True,
     )
     return (figure,)

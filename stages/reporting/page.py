@@ -4,7 +4,6 @@ The page is one self-contained HTML file, with the same bytes for the same recor
 sentences and tables without figures.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
@@ -20,7 +19,7 @@ from stages.reporting.equity import equity, walk_forward
 from stages.reporting.fans import fans
 from stages.reporting.free import free
 from stages.reporting.gates import gates
-from stages.reporting.markdown import as_code, fenced, in_address, in_cell, in_text
+from stages.reporting.markdown import CODE, as_code, fenced, in_address, in_cell, in_text
 from stages.reporting.record import Record
 from stages.reporting.returns import returns
 from stages.reporting.skill import controls, skill
@@ -38,25 +37,24 @@ SINCE_WORTH = {worth, free}  # the earliest runs have neither
 ROBUSTNESS: tuple[Describe, ...] = (gates, equity, returns, sweep, walk_forward, costs, controls, inputs)
 
 
-TICKED = re.compile("`([^`]+)`")
-
-
 def render_page(record: Record, panels: Sequence[Section] = (), run: str = "") -> str:
     """Verdict first, then gates and sources, and the evidence; `run` and `panels` are what no hashed file may hold."""
-    return (
-        templates()
-        .get_template("page.html.j2")
-        .render(
-            study=record.config["report"]["study"],
-            label=record.label,
-            run=run,
-            headline=headline(record),
-            card=card_of(record),
-            sections=[*_described(record, SUMMARY), *panels, *_described(record, EVIDENCE)],
-            vega=vega(),
-            theme=THEME,
-        )
+    return rendered(
+        "page.html.j2",
+        study=record.config["report"]["study"],
+        label=record.label,
+        run=run,
+        headline=headline(record),
+        card=card_of(record),
+        sections=[*_described(record, SUMMARY), *panels, *_described(record, EVIDENCE)],
+        vega=vega(),
+        theme=THEME,
     )
+
+
+def rendered(template: str, **values: object) -> str:
+    """A template with these values."""
+    return templates().get_template(template).render(**values)
 
 
 @cache
@@ -79,7 +77,7 @@ def templates() -> Environment:
 
 def _ticked(text: str) -> Markup:
     """Escaped text with backticks rendered as code."""
-    return Markup(TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 @cache
@@ -106,16 +104,13 @@ def render_robustness(record: Record) -> str:
 
 
 def _render(record: Record, title: str, contents: tuple[Describe, ...]) -> str:
-    return (
-        templates()
-        .get_template("report.md.j2")
-        .render(
-            title=title,
-            label=record.label,
-            headline=headline(record),
-            card=card_of(record),
-            sections=_described(record, contents),
-        )
+    return rendered(
+        "report.md.j2",
+        title=title,
+        label=record.label,
+        headline=headline(record),
+        card=card_of(record),
+        sections=_described(record, contents),
     )
 
 

@@ -1,12 +1,25 @@
 """Sections "Controls" and "Forecast skill": by symbol, time of day and horizon, relative to persistence."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
 from stages.errors import shorten
-from stages.reporting.charts import HEIGHT, INK, SERIES, Figure, bounds_tips, judged, level, listed, series, sized, tip
+from stages.reporting.charts import (
+    HEIGHT,
+    INK,
+    SERIES,
+    Chart,
+    Figure,
+    bounds_tips,
+    judged,
+    level,
+    listed,
+    series,
+    sized,
+    tip,
+)
 from stages.reporting.elements import Grid, Section, count, grid, in_order, number, probability, span
 from stages.reporting.record import Record
 
@@ -109,7 +122,6 @@ def _ranked(record: Record) -> tuple[Figure, ...]:
 
 
 def _by_horizon(record: Record) -> Figure:
-    horizons = record.config["requests"]["horizons_min"]
     entries = [
         {"symbol": entry["symbol"], "horizon": f"{entry['horizon_min']} min", "n": entry["n"]}
         | bounded(entry["metrics"]["rmae"]["calibrated"])
@@ -117,15 +129,7 @@ def _by_horizon(record: Record) -> Figure:
         if entry["symbol"] in record.shown
     ]
     threshold = record.config["gates"]["rmae_lt"]
-    place = alt.Y("symbol:N", title=None, sort=record.symbols)
-    offset = alt.YOffset("horizon:N", sort=[f"{one} min" for one in horizons])
-    base = alt.Chart(listed(entries)).encode(place, offset, series("horizon", [f"{one} min" for one in horizons]))
-    scaled: dict[str, Any] = {"scale": alt.Scale(zero=False), "title": "rMAE"}
-    hover = [tip("symbol", "symbol"), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
-    hover += bounds_tips("rMAE", ".3f")
-    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", **scaled), alt.X2("high:Q"), tooltip=hover)
-    dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", **scaled), tooltip=hover)
-    bounds = any(one["low"] is not None for one in entries)
+    marks = by_horizon(record, entries, "symbol", record.symbols, ".3f", title="rMAE", scale=alt.Scale(zero=False))
     lines = level(1.0, "persistence", axis="x") + level(threshold, f"gate {threshold:g}", axis="x", row=1)
     height = max(HEIGHT, ROW_HEIGHT * len(entries))
     best = min((one for one in entries if one["value"] is not None), key=lambda one: one["value"], default=None)
@@ -138,8 +142,22 @@ def _by_horizon(record: Record) -> Figure:
         f"Relative mean absolute error of each symbol and horizon with bounds, against persistence at 1. {found}",
         found,
         DATA,
-        sized(alt.layer(lines, *([bars] if bounds else []), dots), height),
+        sized(alt.layer(lines, *marks), height),
     )
+
+
+def by_horizon(
+    record: Record, entries: Sequence[Mapping[str, Any]], field: str, rows: Sequence[str], form: str, **axis: Any
+) -> list[Chart]:
+    """Dots at the `value` of entries, a row for each of `rows`, a colour a horizon, and bounds where there are any."""
+    horizons = [f"{one} min" for one in record.config["requests"]["horizons_min"]]
+    place, offset = alt.Y(f"{field}:N", title=None, sort=rows), alt.YOffset("horizon:N", sort=horizons)
+    hover = [tip(field, field), tip("horizon", "horizon"), tip("n", "outcomes", ",d")]
+    hover += bounds_tips(axis["title"], form)
+    base = alt.Chart(listed(entries)).encode(place, offset, series("horizon", horizons), tooltip=hover)
+    bars = base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", **axis), alt.X2("high:Q"))
+    dots = base.mark_point(filled=True, size=60, opacity=1).encode(alt.X("value:Q", **axis))
+    return [bars, dots] if any(one["low"] is not None for one in entries) else [dots]
 
 
 def _by_snapshot(record: Record) -> Figure:
@@ -187,17 +205,8 @@ def _pooled(record: Record) -> Grid:
     lines = []
     for entry in record.scores("pooled"):
         metric = {name: bounded(versions["calibrated"]) for name, versions in entry["metrics"].items()}
-        bounds = span(metric["rmae"]["low"], metric["rmae"]["high"])
+        rmae, p = metric["rmae"], probability(entry["dm"]["calibrated"]["p_better"])
         scores = [metric[name]["value"] for name in ("rrmse", "crps_skill", "pinball_bp")]
         counts = [entry[name] for name in ("n", "n_days", "n_void", "n_uncalibrated", "n_crossed")]
-        lines.append(
-            (
-                entry["horizon_min"],
-                metric["rmae"]["value"],
-                bounds,
-                *scores,
-                *counts,
-                probability(entry["dm"]["calibrated"]["p_better"]),
-            )
-        )
+        lines.append((entry["horizon_min"], rmae["value"], span(rmae["low"], rmae["high"]), *scores, *counts, p))
     return grid("All symbols together (relative errors: geometric means over symbols)", titles, lines)

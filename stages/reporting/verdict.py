@@ -55,7 +55,8 @@ def headline(record: Record) -> Headline:
     """The verdict as `evaluate` gave it; figures of the holdout only where it released them."""
     verdict = record.gates["verdict"]
     reason = f"{_reason(record)} {_deciding(record.gates)}".strip()
-    facts = (*_facts(record), *_delay(record), *_identity(record))
+    identity = ("may trade", shorten(record.oos["trading"]) or "no symbol"), ("strategy", record.oos["strategy_id"])
+    facts = (*_facts(record), *_delay(record), *identity)
     return Headline(verdict, reason, facts, _caveat(record), _where(record), _in_short(record))
 
 
@@ -118,11 +119,6 @@ def _delay(record: Record) -> list[tuple[str, str]]:
     gained = "" if change.startswith("\N{MINUS SIGN}") else "+"
     words = f"{gained}{change} bp, {number(later['net_bp'], 1)} bp left"
     return [(f"entered {count(bars, 'bar')} later, {stated['span']}", words)]
-
-
-def _identity(record: Record) -> list[tuple[str, str]]:
-    trading = shorten(record.oos["trading"]) or "no symbol"
-    return [("may trade", trading), ("strategy", record.oos["strategy_id"])]
 
 
 def _sessions(record: Record) -> tuple[str, str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from stages.reporting.charts import Figure, level, rows, session_axis, sized, sliding, tip
+from stages.reporting.charts import SERIES, Figure, level, paired, rows, session_axis, sized, sliding, tip
 from stages.reporting.elements import Grid, Section, count, grid, measure
 from stages.reporting.record import Document, Record
 from stages.worth.card import beside_the_gates, card, odds
@@ -111,9 +111,7 @@ def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
         .encode(
             session_axis(),
             alt.Y("tens:Q", title=TENS),
-            alt.Color(
-                "evidence:N", title=None, scale=alt.Scale(domain=[BETTER, SMALL], range=["var(--c1)", "var(--c2)"])
-            ),
+            paired("evidence", (BETTER, SMALL), SERIES[:2]),
             tooltip=[tip("session", "session"), tip("evidence", "evidence that it is"), tip("tens", TENS, ".2f")],
         )
     )

@@ -52,9 +52,9 @@ def _named_by_runs() -> Iterator[str]:
     for run in (*present_run(), *recorded_runs()):
         for digest in _folders(run):
             try:
-                for one in json.loads(_cached(digest)):
+                for one in json.loads(cached(digest).read_bytes()):
                     if one["relpath"] in MANIFESTS:
-                        yield from _uris(json.loads(_cached(one["md5"])))
+                        yield from _uris(json.loads(cached(one["md5"]).read_bytes()))
             except FileNotFoundError:
                 gone += 1
     if gone:
@@ -72,10 +72,6 @@ def _folders(run: Run) -> Iterator[str]:
         for out in stage.get("outs", []):
             if str(out["md5"]).endswith(".dir") and out["path"].endswith(FOLDERS):
                 yield str(out["md5"])
-
-
-def _cached(digest: str) -> bytes:
-    return cached(digest).read_bytes()
 
 
 def _uris(document: dict[str, Any]) -> Iterator[str]:

@@ -8,9 +8,6 @@ stage reads them.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +19,7 @@ from stages.io.files import read_json
 from stages.io.object_store import LocalStore
 from stages.io.workspace import store_root
 from stages.params.study import Study
-from stages.runs.scratch import scratch_study
+from stages.runs.scratch import run_stages, scratch_study
 from stages.worth.verdict import State
 
 if TYPE_CHECKING:
@@ -66,7 +63,6 @@ STAGES = (
 )
 SEARCH = Path("artifacts/seal/search")
 WORTH = Path("artifacts/judge_worth/worth.json")
-RUN_STAGES = "import sys, runpy\nfor verb in sys.argv[1:]: runpy.run_module(f'stages.{verb}', run_name='__main__')"
 
 
 def null_study() -> Study:
@@ -80,10 +76,7 @@ def null_market(seed: int) -> "tuple[SpanInputs, State]":
 
     params = compose(overrides=[*NULL_STUDY, f"source.synthetic.seed={seed}"])
     with scratch_study(params) as scratch:
-        environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(scratch)}
-        command = [sys.executable, "-c", RUN_STAGES, *STAGES]
-        done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stages
-        if done.returncode:
-            raise ConfigurationError(f"the null market of seed {seed} cannot run: {done.stderr.strip()[-500:]}")
+        if failure := run_stages(STAGES, scratch, scratch):
+            raise ConfigurationError(f"the null market of seed {seed} cannot run: {failure}")
         span = keep_span(scratch / SEARCH, params["calibration"]["method"])
         return span, State(read_json(scratch / WORTH)["state"])

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from stages.tables.market import Bars, Calendar
 
 BEFORE_QUESTIONS = ("list_source", "fetch_bars", "check_data", "build_features")
 ARTIFACTS = Path("artifacts")
+RUN_STAGES = "import sys, runpy\nfor verb in sys.argv[1:]: runpy.run_module(f'stages.{verb}', run_name='__main__')"
 
 
 @contextmanager
@@ -55,7 +56,8 @@ def market_of(document: Mapping[str, Any]) -> Iterator[Market]:
         (scratch / ARTIFACTS).mkdir()
         for stage in BEFORE_QUESTIONS:
             if stage in changed:
-                _run(stage, scratch)
+                if failure := run_stages([stage], scratch, main_root()):
+                    raise ConfigurationError(f"stage {stage} cannot run with these params: {failure}")
             else:
                 (scratch / ARTIFACTS / stage).symlink_to((ARTIFACTS / stage).resolve())
         yield _market_in(scratch, columns)
@@ -70,12 +72,12 @@ def stages_to_run(document: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _run(stage: str, scratch: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(main_root())}
-    command = [sys.executable, "-m", f"stages.{stage}"]
-    done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stage
-    if done.returncode:
-        raise ConfigurationError(f"stage {stage} cannot run with these params: {done.stderr.strip()[-2000:]}")
+def run_stages(stages: Iterable[str], scratch: Path, root: Path) -> str:
+    """Run stages in a folder, with the answer store of the repository at `root`; why one failed, empty if none did."""
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "DVC_ROOT": str(root)}
+    command = [sys.executable, "-c", RUN_STAGES, *stages]
+    done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own stages
+    return done.stderr.strip()[-2000:] if done.returncode else ""
 
 
 def _market_in(root: Path, columns: tuple[str, ...]) -> Market:

@@ -48,14 +48,9 @@ class SpanFiles:
     calendar: pl.DataFrame
 
     @classmethod
-    def search(cls, folder: Path) -> Self:
-        """The search span, to be traded."""
-        return cls._of(folder, Traded, Prices)
-
-    @classmethod
-    def scored(cls, folder: Path) -> Self:
-        """The search span, to be scored and traded."""
-        return cls._of(folder, Scored, Prices)
+    def searched(cls, folder: Path, forecasts: type[Table] = Traded) -> Self:
+        """The search span, to be traded; with forecasts in the form of `Scored`, to be scored too."""
+        return cls._of(folder, forecasts, Prices)
 
     @classmethod
     def opened(cls, folder: Path, name: str) -> Self:

@@ -5,6 +5,10 @@ when answers are shared. An entry is one immutable file named by the sha256 of i
 nothing, writers cannot disturb each other, and a killed process leaves it complete or absent. Variants that are
 evaluated together are one entry, so a sweep of a thousand needs one file.
 
+Openings are also commits of params.yaml, so git records them: an id that was ever committed in `split.open_holdout`
+with the same source counts, even if it was removed later, on any branch or experiment, merged ones included. An opening
+of one month is named `<strategy id> for <month>`.
+
 An entry names params of sections that the logging stage itself does not depend on. No stage reads this log: stage
 outputs depend only on params (`sweep.prior_trials`).
 *Errors*: `ConfigurationError` when the log cannot be written here. A damaged entry is reported and does not count; when
@@ -14,8 +18,8 @@ the remote does not answer, `make trials` shares the entries later.
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
 from typing import Any
 
 import polars as pl
@@ -23,8 +27,8 @@ import polars as pl
 from stages.errors import PipelineError
 from stages.io.bucket_store import shared_store
 from stages.io.object_store import LocalStore, ObjectStore
-from stages.io.settings import read_document, read_params
-from stages.io.workspace import store_root
+from stages.io.settings import PARAMS, read_document, read_params, sections_in
+from stages.io.workspace import git, store_root
 from stages.params.api import ApiParams
 from stages.sessions.spans import ALL
 from stages.trading.trials import Entry, evaluated, judged_worth, looks, opened
@@ -121,11 +125,49 @@ def looks_at(study_id: str) -> int:
     return looks(TrialLog(LocalStore(store_root()), None).entries(), study_id)
 
 
-def logged_openings(source: str) -> list[tuple[str, str | None]]:
-    """Every strategy and month for which this log records an opening of the holdout of `source`, sorted."""
+OPENED = r"open_holdout:|^ +'?[0-9]{4}-[0-9]{2}'?:"  # the key, and one line a month below it
+
+
+def openings_of(source: str) -> dict[str, str]:
+    """Opening -> where it is recorded: a commit, or the trial log if it was never committed.
+
+    A month that was opened as part of the whole holdout is not a separate opening.
+    """
+    committed = {name: f"commit {commit}" for name, commit in earlier_openings(source).items()}
     entries = TrialLog(LocalStore(store_root()), None).entries()
-    found = {(one.opening, one.month) for one in entries if one.source == source and one.opening}
-    return sorted(found, key=lambda one: (one[0], one[1] or ""))
+    found = {(one.opening, one.month or "") for one in entries if one.source == source and one.opening}
+    logged = (_named(name, month) for name, month in sorted(found) if name not in committed)
+    return committed | {name: "trial log" for name in logged if name not in committed}
+
+
+def earlier_openings(source: str) -> dict[str, str]:
+    """Opening -> the commit that first opened the holdout of `source` with it, oldest first."""
+    # What a merge discards was seen all the same.
+    every = ("--all", "--full-history", "-m", "--reverse", "--topo-order")
+    changed = git("log", *every, "--format=%H", f"-G{OPENED}", "--", str(PARAMS))
+    openings: dict[str, str] = {}
+    for commit in dict.fromkeys(changed.split()):
+        document = _params_at(commit)
+        if document.get("source", {}).get("name") == source:
+            for name in _opened_by(document.get("split", {}).get("open_holdout")):
+                openings.setdefault(name, commit[:10])
+    return openings
+
+
+def _opened_by(open_for: Any) -> Iterator[str]:
+    """What a value of `split.open_holdout` opens: everything for one id, or single months for one id each."""
+    months = open_for if isinstance(open_for, dict) else {None: open_for}
+    yield from (_named(name, month) for month, name in months.items() if name)
+
+
+def _named(name: str, month: str | None) -> str:
+    return f"{name} for {month}" if month else name
+
+
+def _params_at(commit: str) -> dict[str, Any]:
+    if not git("ls-tree", commit, "--", str(PARAMS)):
+        return {}
+    return sections_in(git("show", f"{commit}:./{PARAMS}"))
 
 
 def _encode(entry: Entry) -> bytes:
@@ -142,17 +184,10 @@ def _decode(name: str, content: bytes) -> Entry | None:
         _warn(f"the entry {name} of the trial log is damaged: it does not count")
         return None
     facts: dict[str, Any] = json.loads(content)
-    return Entry(
-        source=facts["source"],
-        study=facts["study"],
-        variants=tuple(facts.get("variants", ())),
-        opening=facts.get("opening"),
-        month=facts.get("month"),
-        sharpes=tuple(facts.get("sharpes", ())),
-        sessions=facts.get("sessions", 0),
-        worth=facts.get("worth"),
-        forecaster=facts.get("forecaster"),
-    )
+    known: dict[str, Any] = {one.name: facts[one.name] for one in fields(Entry) if one.name in facts}
+    for series in ("variants", "sharpes"):
+        known[series] = tuple(known.get(series, ()))
+    return Entry(**known)
 
 
 def _warn(sentence: str) -> None:

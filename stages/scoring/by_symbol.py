@@ -1,4 +1,4 @@
-"""All scores of one symbol, with only its rows in memory, and the documents that say them of all symbols together.
+"""All scores of one symbol, with only its rows in memory, and the documents that hold those of all symbols together.
 
 `metrics.json`, which is read in pull requests, holds what the run states: pooled scores of every method, and single
 cells of the stated one. Table `Cells` holds the cells of all methods and the clock times of the stated one, a figure a

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from stages.params.gates import GatesParams
-from stages.scoring.figures import DaySums, covered_50, ratio, relative_errors
+from stages.scoring.entries import rounded
+from stages.scoring.figures import DaySums, Floats, covered_50, ratio, relative_errors
 from stages.scoring.inference import Verdict, varies, worst
 from stages.scoring.losses import elementary_losses
 from stages.scoring.metrics import asked_rows
@@ -40,7 +40,6 @@ CELLS = list(Cell._fields)
 QUESTION = ["symbol", "snapshot_utc", "horizon_min"]
 DECIMALS = 6
 Document = dict[str, Any]
-Floats = NDArray[np.float64]
 OracleCells = tuple[list[Document], int]
 
 
@@ -85,38 +84,26 @@ def _cells(rows: pl.DataFrame) -> Iterator[Document]:
         mine = slice(first, first := first + cell.pop("rows"))
         reach, moved = best[mine].sum(), still[mine].sum()
         known = {
-            "oracle_rmae": _round(ratio(reach, moved)),
-            "expected_rmae": _round(ratio(*(one[mine].sum() for one in expected))),
+            "oracle_rmae": rounded(ratio(reach, moved)),
+            "expected_rmae": rounded(ratio(*(one[mine].sum() for one in expected))),
         }
         starts = np.flatnonzero(np.diff(day[mine], prepend=-1))
         leads = np.add.reduceat(best[mine] - errors[:, mine], starts, axis=1)
         for version, error, daily in zip(MEDIANS, errors[:, mine].sum(axis=1), leads, strict=True):
-            yield cell | {"version": version, "rmae": _round(ratio(error, moved))} | known | _lead(daily)
+            yield cell | {"version": version, "rmae": rounded(ratio(error, moved))} | known | _lead(daily)
 
 
 def _lead(daily: Floats) -> Document:
-    """How far the forecast is ahead of the oracle, by the daily difference of their errors."""
-    lead, se = _mean_and_error(daily)
-    return {
-        "lead_se": _round(lead / se) if se > 0 else None,
-        "alarm": not lead <= _alarm_errors(len(daily)) * se,  # also where the planted pattern could not be read
-    }
+    """How far the forecast is ahead of the oracle, by the daily difference of their errors; one day tells nothing.
 
-
-def _mean_and_error(daily: Floats) -> tuple[float, float]:
-    """Mean and standard error; without a second day there is no error, and no alarm."""
-    if len(daily) < 2:
-        return 0.0, 0.0
-    return float(daily.mean()), float(daily.std(ddof=1) / np.sqrt(len(daily))) if varies(daily) else 0.0
-
-
-def _alarm_errors(n_days: int) -> float:
-    """The number of errors in Student's t that is as improbable as three errors of a normal."""
-    return float(stdtrit(max(n_days - 1, 1), ndtr(ALARM_SE)))
-
-
-def _round(value: Floats | float) -> float | None:
-    return round(float(value), DECIMALS) + 0.0 if np.isfinite(value) else None
+    In Student's t, so many standard errors are as improbable as three of a normal.
+    """
+    days = len(daily)
+    lead = float(daily.mean()) if days > 1 else 0.0
+    se = float(daily.std(ddof=1) / np.sqrt(days)) if varies(daily) else 0.0
+    most = float(stdtrit(max(days - 1, 1), ndtr(ALARM_SE))) * se
+    alarm = not lead <= most  # also where the planted pattern could not be read
+    return {"lead_se": rounded(lead / se) if se > 0 else None, "alarm": alarm}
 
 
 EXACT = 1e-9

@@ -15,14 +15,12 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.params.gates import GatesParams
-from stages.scoring.figures import DaySums, covered_50, pit_counts, ratio, summary
+from stages.scoring.figures import DaySums, Floats, covered_50, pit_counts, ratio, summary
 from stages.scoring.inference import block_lengths, bounds, day_weights, deviation, diebold_mariano, pit_uniformity
 from stages.scoring.losses import VERSIONS
 
-Floats = NDArray[np.float64]
 Document = dict[str, Any]
 SYMBOLS_AT_ONCE = 16  # of answers beside each other: their draws fill some ten megabytes
 RELATIVE = ("rmae", "rrmse")
@@ -97,7 +95,7 @@ def _by_version(values: Iterable[Any]) -> Document:
 
 
 def _answers(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iterator[Document]:
-    """What is told of each answer beside the others."""
+    """The figures, tests and PIT of each answer beside the others."""
     totals, drawn = sums.totals(), None if weights is None else sums.drawn(weights)
     together, daily = totals.together, sums.daily
     draws = summary(drawn) if drawn else {}

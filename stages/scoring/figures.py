@@ -156,15 +156,14 @@ class DaySums:
         sums, errors = np.stack([one.sums for one in cells]), np.stack([one.errors for one in cells], axis=1)
         return cls(cells[0].names, cells[0].days, sums, errors)
 
-    def some(self, cells: Sequence[int]) -> Self:
+    def some(self, cells: Sequence[int] | slice) -> Self:
         """Some of the cells that lie beside each other."""
         return replace(self, sums=self.sums[cells], errors=self.errors[:, cells])
 
     def in_parts(self, at_once: int) -> Iterator[Self]:
         """So many rows of sums at a time."""
         for first in range(0, len(self.sums), at_once):
-            some = slice(first, first + at_once)
-            yield replace(self, sums=self.sums[some], errors=self.errors[:, some])
+            yield self.some(slice(first, first + at_once))
 
     def distinct(self) -> tuple[Self, Ints]:
         """Every version of every cell, but once what is the same on all days; and where each of them is found.

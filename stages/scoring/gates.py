@@ -94,7 +94,8 @@ def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
     if off is None or not _enough(entry, params):
         verdict, bound, words = Verdict.INCONCLUSIVE, None, _too_little(entry, params)
     elif se is None and rule != "point":
-        verdict, bound, words = Verdict.INCONCLUSIVE, None, _too_few_for_error(entry, params)
+        verdict, bound = Verdict.INCONCLUSIVE, None
+        words = f"{entry['n_days']} days give no standard error; gates.min_ci_days requires {params.min_ci_days}"
     elif rule == "point":
         verdict, bound = (Verdict.PASS if off <= tolerance else Verdict.FAIL), None
         words = _perfect_passes(entry["n"], tolerance)
@@ -144,10 +145,6 @@ def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
     minima = (("outcomes", entry["n"], "min_forecast_outcomes"), ("days", entry["n_days"], days))
     asked = [(f"{n} {unit}", rule, getattr(params, rule)) for unit, n, rule in minima if n < getattr(params, rule)]
     return "; ".join(f"{there}, gates.{rule} requires {least}" for there, rule, least in asked)
-
-
-def _too_few_for_error(entry: Mapping[str, Any], params: GatesParams) -> str:
-    return f"{entry['n_days']} days give no standard error; gates.min_ci_days requires {params.min_ci_days}"
 
 
 def _worse_words(floor: float, params: GatesParams) -> str:

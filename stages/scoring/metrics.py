@@ -65,7 +65,7 @@ def part_scores(part: pl.DataFrame, params: GatesParams, method: str) -> PartSco
 
 
 def pooled_scores(part: pl.DataFrame) -> PartScores:
-    """The same without entries, for what is only told of all symbols together."""
+    """The same without entries, for documents that only state figures of all symbols together."""
     return PartScores({}, _cells(_with_benchmark(part), SCOPES["cells"]))
 
 

@@ -30,11 +30,10 @@ class SpanInputs:
     forecasts: pl.DataFrame
     calendar: pl.DataFrame
 
-    def traded(self, strategies: Sequence[Strategy]) -> list[pl.DataFrame]:
-        """The trades of each strategy in these sessions."""
-        for strategy in strategies:
-            require_tradable(strategy, self.forecasts)
-        return trade_each(self.bars, self.forecasts, self.calendar, strategies)
+    def traded(self, strategy: Strategy) -> "Span":
+        """These sessions, traded by the strategy."""
+        require_tradable(strategy, self.forecasts)
+        return Span(self.calendar, *trade_each(self.bars, self.forecasts, self.calendar, [strategy]))
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,6 @@ class Span:
 
     calendar: pl.DataFrame
     trades: pl.DataFrame
-
-    @classmethod
-    def of(cls, inputs: SpanInputs, strategy: Strategy) -> Self:
-        """These sessions, traded by the strategy."""
-        return cls(inputs.calendar, *inputs.traded([strategy]))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:

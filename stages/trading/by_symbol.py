@@ -10,7 +10,7 @@ open, of all its parts.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -21,7 +21,7 @@ from stages.tables.forecasts import Scored
 from stages.tables.trades import Trades
 from stages.trading.book import Span, variants
 from stages.trading.daily import Floats, earned
-from stages.trading.holdout import scores_together, sealed_words, traded_scores
+from stages.trading.holdout import sealed_words, traded_scores
 from stages.trading.performance import Book, book_of
 from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
@@ -50,55 +50,49 @@ class SymbolSpan:
 
 @dataclass
 class SpanFigures:
-    """What the symbols added to a span so far: all trades that are told, books of the variants, what holding earned."""
+    """What the symbols added to a span so far: listed trades, books of the variants, what holding earned."""
 
     calendar: pl.DataFrame
     books: Sequence[Book]
-    told: list[pl.DataFrame] = field(default_factory=lambda: [Trades.create_empty()])
+    trades: list[pl.DataFrame] = field(default_factory=lambda: [Trades.create_empty()])
     earned: dict[str, Floats | None] = field(default_factory=dict)
     scores: "ScoresTogether | None" = None
 
     def add(self, symbol: str, part: SymbolSpan) -> None:
         """Add a symbol."""
-        self.told.append(unpacked(part.trades))
+        self.trades.append(unpacked(part.trades))
         self.books = [Book.together(pair) for pair in zip(self.books, part.books, strict=True)]
         self.earned[symbol] = part.earned
         if part.scores is not None:
-            self.scores = scores_together(self.scores, part.scores)
+            from stages.scoring.metrics import ScoresTogether  # slow to load, and only an open holdout has scores
+
+            self.scores = self.scores or ScoresTogether()
+            self.scores.add(part.scores)
 
     @property
     def span(self) -> Span:
-        """The span with the trades that are told."""
-        return Span(self.calendar, pl.concat(self.told))
+        """The span with the trades that are listed."""
+        return Span(self.calendar, pl.concat(self.trades))
 
 
 @dataclass(frozen=True)
 class TradeSymbol:
     """Trades a symbol in every span; `calendars` are by part, in the order of the tables.
 
-    Of the `variants` only books are kept. In the open parts the strategy's trades are told; those in the search span
-    are known, and the ones of `ungated`, the same without the symbol gate, are told in their place.
+    Of the `variants` only books are kept. In the open parts the strategy's trades are listed. Those in the search span
+    are known already; if `ungated`, the trades of the strategy without its symbol gate are listed there.
     """
 
     strategy: Strategy
-    ungated: Strategy | None
-    variants: Sequence[Strategy]
+    book: PortfolioParams
     calendars: Mapping[str, pl.DataFrame]
     spans: Mapping[str, tuple[str, ...]]
+    ungated: bool
 
-    @classmethod
-    def of(
-        cls,
-        strategy: Strategy,
-        book: PortfolioParams,
-        spans: Mapping[str, tuple[str, ...]],
-        calendars: Mapping[str, pl.DataFrame],
-        *,
-        ungated: bool,
-    ) -> Self:
-        """For these parts of the record; `ungated` also without the symbol gate."""
-        again = variants(strategy, book.cost_multiples, book.delay_sensitivity_bars)
-        return cls(strategy, strategy.ungated() if ungated else None, again, calendars, spans)
+    @property
+    def variants(self) -> list[Strategy]:
+        """The rule decided anew at other costs, and later."""
+        return variants(self.strategy, self.book.cost_multiples, self.book.delay_sensitivity_bars)
 
     def __call__(self, symbol: str, usable: tuple[date, ...], *tables: pl.DataFrame) -> dict[str, SymbolSpan]:
         """From the usable sessions of the symbol, and forecasts and bars of each part."""
@@ -120,11 +114,12 @@ class TradeSymbol:
         self, symbol: str, parts: Sequence[str], forecasts: pl.DataFrame, bars: pl.DataFrame, calendar: pl.DataFrame
     ) -> SymbolSpan:
         searched = SEARCHED in parts
-        told = [one for one in [self.ungated if searched else self.strategy] if one is not None]
-        traded = trade_each({symbol: bars}, forecasts, calendar, [*told, *self.variants])
+        listed = [] if searched else [self.strategy]
+        listed += [self.strategy.ungated()] if searched and self.ungated else []
+        traded = trade_each({symbol: bars}, forecasts, calendar, [*listed, *self.variants])
         return SymbolSpan(
-            trades=packed(pl.concat([Trades.create_empty(), *traded[: len(told)]])),
-            books=[book_of(trades, calendar) for trades in traded[len(told) :]],
+            trades=packed(pl.concat([Trades.create_empty(), *traded[: len(listed)]])),
+            books=[book_of(trades, calendar) for trades in traded[len(listed) :]],
             earned=earned(bars, calendar["session"].sort()),
             scores=None if searched else traded_scores(forecasts, self.strategy),
         )

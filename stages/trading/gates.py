@@ -17,19 +17,16 @@ from fractions import Fraction
 from math import ceil, sqrt
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.special import bdtrc, ndtr, ndtri
 
 from stages.params.gates import GatesParams
-from stages.scoring.entries import block_days, drawn_days
-from stages.scoring.figures import ratio
+from stages.scoring.entries import block_days, drawn_days, rounded
+from stages.scoring.figures import Floats, ratio
 from stages.scoring.inference import Judgement, Verdict, bounds
 from stages.trading.book import Span, break_even, repriced
 from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
 
-Floats = NDArray[np.float64]
 STRESS = 1.5
 
 
@@ -88,7 +85,7 @@ def _draws(daily: Floats, params: GatesParams) -> Floats | None:
 
 def _lower(drawn: Floats, params: GatesParams) -> float | None:
     (bound,) = bounds(drawn, [1.0 - params.oos_sharpe_confidence])
-    return round(float(bound), 6) + 0.0 if np.isfinite(bound) else None
+    return rounded(bound)
 
 
 POWER = 0.8

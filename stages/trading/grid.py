@@ -6,7 +6,7 @@ also in symbols of `rules.horizon_min_by_symbol`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -34,15 +34,10 @@ class Combo:
 
 def combos(base: Strategy, grid: Grid) -> list[Combo]:
     """All combinations, values ascending, the first axis varying slowest."""
-    values = [_values(base, grid, axis) for axis in AXES]
-    return [
-        Combo(
-            strategy=_varied(base, grid, dict(zip(AXES, chosen, strict=True))),
-            values=dict(zip(AXES, chosen, strict=True)),
-            place=place,
-        )
-        for place, chosen in zip(product(*(range(len(axis)) for axis in values)), product(*values), strict=True)
-    ]
+    axes = [_values(base, grid, axis) for axis in AXES]
+    places = product(*(range(len(axis)) for axis in axes))
+    chosen = (dict(zip(AXES, values, strict=True)) for values in product(*axes))
+    return [Combo(_varied(base, grid, values), values, place) for place, values in zip(places, chosen, strict=True)]
 
 
 def neighbours(of: Sequence[Combo]) -> list[list[int]]:
@@ -73,19 +68,15 @@ def _values(base: Strategy, grid: Grid, axis: str) -> tuple[Any, ...]:
     listed: tuple[Any, ...] = getattr(grid, axis)
     if axis in SCALES:
         listed = tuple(sorted(listed))
-    return listed or (_stated(base, axis),)
-
-
-def _stated(base: Strategy, axis: str) -> Any:
-    where = {"method": base, "cost_mult": base.costs}.get(axis, base.rules)
-    return getattr(where, axis)
+    stated = {"method": base, "cost_mult": base.costs}.get(axis, base.rules)
+    return listed or (getattr(stated, axis),)
 
 
 def _varied(base: Strategy, grid: Grid, values: Mapping[str, Any]) -> Strategy:
     rules = {axis: value for axis, value in values.items() if axis not in ("method", "cost_mult")}
     if grid.horizon_min:
         rules["horizon_min_by_symbol"] = dict.fromkeys(base.rules.horizon_min_by_symbol, values["horizon_min"])
-    varied = base.with_rules(**rules).with_method(values["method"])
+    varied = replace(base.with_rules(**rules), method=values["method"])
     mult = values["cost_mult"]
     # Costs name every symbol, so combos with equal costs share one value.
     return varied if mult == base.costs.cost_mult else varied.with_costs(cost_mult=mult)

@@ -66,15 +66,6 @@ def traded_scores(forecasts: pl.DataFrame, strategy: Strategy) -> "PartScores | 
     return pooled_scores(traded) if traded.height else None
 
 
-def scores_together(known: "ScoresTogether | None", added: "PartScores") -> "ScoresTogether":
-    """The scores of some more symbols beside those that are known."""
-    from stages.scoring.metrics import ScoresTogether
-
-    together = known or ScoresTogether()
-    together.add(added)
-    return together
-
-
 def forecast_figures(scores: "ScoresTogether | None", params: GatesParams) -> list[Document]:
     """Quality of the forecasts that the traded symbols use, from their scores; one entry a horizon, symbols pooled."""
     return [

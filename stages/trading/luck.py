@@ -22,7 +22,7 @@ from stages.scoring.gates import forecast_gates
 from stages.scoring.inference import Verdict, worst
 from stages.scoring.metrics import score
 from stages.tables.forecasts import QUANTILES
-from stages.trading.book import Span, SpanInputs
+from stages.trading.book import SpanInputs
 from stages.trading.gates import evidence, trading_gates
 from stages.trading.holdout import traded_kind
 from stages.trading.strategy import Strategy, eligible_cells
@@ -104,5 +104,5 @@ def _rate(passed: Sequence[bool]) -> dict[str, Any]:
 
 
 def _trades_well(inputs: SpanInputs, strategy: Strategy, params: GatesParams) -> bool:
-    found = evidence(Span.of(inputs, strategy), strategy.trading, params)
+    found = evidence(inputs.traded(strategy), strategy.trading, params)
     return worst(gate.verdict for gate in trading_gates(found, params).values()) is Verdict.PASS

@@ -81,16 +81,8 @@ CANDIDATE = np.dtype(
 )
 
 # Totals of a variant over the whole span.
-TOTAL = np.dtype(
-    [
-        ("gross_units", "i8"),
-        ("cost_units", "i8"),
-        ("turnover_units", "i8"),
-        ("trades", "i8"),
-        ("wins", "i8"),
-        ("held_min", "i8"),
-    ]
-)
+OF_TOTAL = ("gross_units", "cost_units", "turnover_units", "trades", "wins", "held_min")
+TOTAL = np.dtype([(name, "i8") for name in OF_TOTAL])
 
 
 def records(kind: np.dtype[np.void], **fields: ArrayLike) -> Records:
@@ -194,17 +186,12 @@ def market_of(symbol: str, bar_array: Records, forecasts: pl.DataFrame, clock: p
 
 
 def bars_of(symbol: str, bars: Mapping[str, pl.DataFrame]) -> Records:
-    """One symbol's bars as an array."""
+    """Prices and start minutes of one symbol's real bars."""
     delivered = bars.get(symbol)
     if delivered is None:
         raise DataContractError(f"{symbol} has forecasts but no bars in this span: `dvc repro seal` writes both again.")
-    return bar_array_of(delivered)
-
-
-def bar_array_of(bars: pl.DataFrame) -> Records:
-    """Prices and start minutes of real bars."""
     prices = ["open", "high", "low", "close"]
-    real = bars.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
+    real = delivered.filter(~pl.col("is_filled") & pl.all_horizontal(pl.col(prices).is_not_null())).sort("ts")
     return records(BAR, minute=_minutes(real["ts"]), **{name: real[name].to_numpy() for name in prices})
 
 

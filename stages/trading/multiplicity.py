@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from stages.scoring.inference import times_drawn
+from stages.trading.daily import Floats
 from stages.trading.performance import MIN_SESSIONS, moving, varies
-
-Floats = NDArray[np.float64]
 
 
 def superior_ability_p(daily: Floats, reps: int, seed: int) -> float | None:

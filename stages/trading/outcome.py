@@ -24,7 +24,7 @@ from stages.trading.by_symbol import HOLDOUT, SEARCHED, SpanFigures
 from stages.trading.daily import benchmark, daily_table
 from stages.trading.gates import evidence, sealed_gates, trading_gates
 from stages.trading.holdout import OpenFor, forecast_figures, sealed_words
-from stages.trading.performance import Book
+from stages.trading.performance import Book, rounded
 from stages.trading.strategy import Strategy
 
 Document = dict[str, Any]
@@ -166,12 +166,12 @@ def summary(outcome: Outcome, gates: Mapping[str, Any], metrics: Mapping[str, An
     kind = {"history_days": rules.history_days, "horizon_min": rules.horizon_min, "method": strategy.method}.items()
     pooled = next((entry["metrics"] for entry in metrics["pooled"] if kind <= entry.items()), None)
     return {
-        "rmae": _short(pooled["rmae"]["calibrated"]["value"], 3) if pooled else None,
-        "over_free_pct": _short(_over_free(metrics["free"], compared_min), 2),
-        "cover": _short(pooled["coverage_50"]["calibrated"]["value"], 3) if pooled else None,
-        "sharpe": _short(stated["sharpe"], 2),
-        "oos_sharpe": _short(oos_sharpe, 2),
-        "net_bp": _short(stated["net_bp"], 1),
+        "rmae": rounded(pooled["rmae"]["calibrated"]["value"], 3) if pooled else None,
+        "over_free_pct": rounded(_over_free(metrics["free"], compared_min), 2),
+        "cover": rounded(pooled["coverage_50"]["calibrated"]["value"], 3) if pooled else None,
+        "sharpe": rounded(stated["sharpe"], 2),
+        "oos_sharpe": rounded(oos_sharpe, 2),
+        "net_bp": rounded(stated["net_bp"], 1),
         "trades": stated["trades"],
         "verdict": gates["verdict"],
     }
@@ -259,7 +259,3 @@ def _told(what: str, verdicts: Mapping[str, Verdict]) -> str:
         return "The only one passes." if len(passing) == 1 else f"All {len(passing)} pass."
     named = [f"{len(names)} {verdict.value}: {shorten(names)}" for verdict, names in found.items() if names]
     return f"Of {len(verdicts)} {what}, {'; '.join(named)}."
-
-
-def _short(value: float | None, decimals: int) -> float | None:
-    return None if value is None else round(value, decimals) + 0.0

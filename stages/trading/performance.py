@@ -21,10 +21,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.trading.daily import UNITS, in_units
+from stages.trading.daily import UNITS, Floats, in_units
 from stages.trading.strategy import Strategy
-
-Floats = NDArray[np.float64]
 
 SESSIONS_PER_YEAR = 252
 MIN_SESSIONS = 20
@@ -152,7 +150,7 @@ class Book:
         """Everything except the daily series."""
         return self.gross_units, self.cost_units, self.turnover_units, self.trades, self.wins, self.exposure_min
 
-    def net_bp(self, capital: int) -> NDArray[np.float64]:
+    def net_bp(self, capital: int) -> Floats:
         """Daily P&L in bp of the total capital, as in the `PORTFOLIO` rows of `Daily`."""
         return np.round(self.net_units / UNITS / capital, BP_DECIMALS)
 
@@ -194,9 +192,12 @@ def kpis(book: Book, calendar: pl.DataFrame, symbols: int) -> dict[str, float | 
         "turnover": book.turnover_units / UNITS / capital / max(sessions, 1),
         "exposure": book.exposure_min / (capital * max(int(calendar["n_bars"].sum()), 1)),
     }
-    return {
-        name: round(value, DECIMALS) + 0.0 if isinstance(value, float) else value for name, value in figures.items()
-    }
+    return {name: rounded(value) if isinstance(value, float) else value for name, value in figures.items()}
+
+
+def rounded(value: float | None, decimals: int = DECIMALS) -> float | None:
+    """The number rounded, and no zero with a sign; None stays None."""
+    return None if value is None else round(value, decimals) + 0.0
 
 
 def summaries(strategies: Sequence[Strategy], books: Sequence[Book], calendar: pl.DataFrame) -> pl.DataFrame:

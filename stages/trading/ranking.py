@@ -20,15 +20,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from stages.params.sweep import ChooseBy, SweepParams
+from stages.trading.daily import Floats
 from stages.trading.grid import Combo, neighbours
 from stages.trading.multiplicity import deflated_sharpe, effective_trials, overfitting_probability, superior_ability_p
-from stages.trading.performance import DECIMALS, MIN_SESSIONS, Book, kpis
+from stages.trading.performance import DECIMALS, MIN_SESSIONS, Book, kpis, rounded
 from stages.trading.strategy import Strategy
-
-Floats = NDArray[np.float64]
 
 COMBOS_AT_ONCE = 50
 
@@ -130,7 +128,7 @@ def deflated_sharpes(swept: Swept, params: SweepParams) -> list[float | None]:
     variance = max(1.0, params.prior_sharpe_var or 1.0) / max(sessions, 1)
     trials = combos + params.prior_trials
     return [
-        _rounded(deflated_sharpe(swept.daily_bp[:, n], variance, trials))
+        rounded(deflated_sharpe(swept.daily_bp[:, n], variance, trials))
         if book.trades >= params.choose_by.min_trades
         else None
         for n, book in enumerate(swept.books)
@@ -139,15 +137,11 @@ def deflated_sharpes(swept: Swept, params: SweepParams) -> list[float | None]:
 
 def _of_the_grid(daily_bp: Floats, params: SweepParams) -> dict[str, float | int | None]:
     return {
-        "pbo": _rounded(overfitting_probability(daily_bp, params.pbo_blocks)),
-        "spa_p": _rounded(superior_ability_p(daily_bp, params.spa_reps, params.spa_seed)),
+        "pbo": rounded(overfitting_probability(daily_bp, params.pbo_blocks)),
+        "spa_p": rounded(superior_ability_p(daily_bp, params.spa_reps, params.spa_seed)),
         "trials": daily_bp.shape[1] + params.prior_trials,
-        "effective_trials": _rounded(effective_trials(daily_bp)),
+        "effective_trials": rounded(effective_trials(daily_bp)),
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DECIMALS) + 0.0
 
 
 def proposal(swept: Swept, ranking: pl.DataFrame, choose_by: ChooseBy) -> dict[str, Any]:

@@ -80,10 +80,6 @@ class Strategy:
         """The same strategy at other costs, for instance `with_costs(cost_mult=1.5)`."""
         return replace(self, costs=self.costs.model_copy(update=changes))
 
-    def with_method(self, method: str) -> Self:
-        """The same strategy with another calibration method."""
-        return replace(self, method=method)
-
     def params(self) -> dict[str, Any]:
         """All params that define this variant; not the eligible cells, which are a result of the data."""
         return {

@@ -29,6 +29,7 @@ from stages.sessions.spans import Span, within
 from stages.trading.kernels import DayRules, add_to_ledger, fill_exits, fill_touches
 from stages.trading.market import (
     CANDIDATE,
+    OF_TOTAL,
     TOTAL,
     Bools,
     Feed,
@@ -106,7 +107,7 @@ def trade_grid(
         for market in markets:
             with at_work_on(market.symbol):
                 list(each(partial(_trade_part, families), market.in_parts(count), ledgers))
-    whole = {name: totals[name].sum(axis=0).tolist() for name in TOTAL.names or ()}
+    whole = {name: totals[name].sum(axis=0).tolist() for name in OF_TOTAL}
     return [Book(net, *total) for net, *total in zip(net_units, *whole.values(), strict=True)]
 
 

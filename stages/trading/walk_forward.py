@@ -53,10 +53,9 @@ def walk_forward(
     if folds:
         ends = {"fold": "all", "first_session": walked.sessions[0], "last_session": walked.sessions[-1]}
         rows.append(ends | kpis(_together(books), within(walked, swept.calendar), symbols))
-    figures = dict.fromkeys(kpis(_idle(0), swept.calendar.clear(), symbols))
-    frame = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=CHOICE)
-    missing = [pl.lit(None).alias(name) for name in (*CHOICE, *figures) if name not in frame.columns]
-    return frame.with_columns(missing).select(*CHOICE, *figures)
+    figures = kpis(_idle(0), swept.calendar.clear(), symbols)
+    types = {name: pl.Int64 if isinstance(value, int) else pl.Float64 for name, value in figures.items()}
+    return pl.DataFrame(rows, {**CHOICE, **types})
 
 
 def _choose(swept: Swept, train: Market, params: SweepParams, trade: Trade) -> tuple[Combo | None, float | None]:

@@ -17,7 +17,7 @@ from stages.trading.performance import book_of
 from stages.trading.simulate import trade_each
 from stages.trading.strategy import Strategy
 from stages.worth.day_values import compare, symbol_days
-from stages.worth.money import ASKED, Bought, money_days, rules_of_sides, swing_bp
+from stages.worth.money import ASKED, money_days, rules_of_sides, swing_bp
 from stages.worth.series import Comparison, LeftOut, Sides, cells_of
 
 
@@ -85,10 +85,10 @@ class CompareSymbol:
         self,
         symbols: Iterable[tuple[str, SymbolEvidence]],
         weights: Mapping[str, float],
-        bought: Bought,
+        calls: pl.DataFrame,
         params: WorthParams,
     ) -> Sides:
-        """Both sides of the study, from all symbols; `weights` are the last ones of the mix, by name."""
+        """Both sides of the study, from all symbols and `Calls`; `weights` are the last ones of the mix, by name."""
         found = dict(symbols)
         every = found.values()
         sources = [name for one in every for name in one.makers]
@@ -99,8 +99,8 @@ class CompareSymbol:
             days={one: pl.concat(evidence.days[one] for evidence in every) for one in self.compared},
             left_out=LeftOut(*(sum(counts) for counts in zip(*(one.left_out for one in every), strict=True))),
             weights=weights,
-            bought=bought,
-            money=money_days(net_bp, planned_bp, bought.only(calibrated), params),
+            calls=calls,
+            money=money_days(net_bp, planned_bp, calls.filter(pl.col("session").is_in(calibrated)), params),
             learns_here=is_local(sources),
             untrained=is_untrained(sources),
         )

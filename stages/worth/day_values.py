@@ -60,13 +60,13 @@ def compare(asked: pl.DataFrame, free: pl.DataFrame) -> Compared:
     levels = [column.format(name) for column in VERSIONS.values() for name in QUANTILES]
     kept = [*QUESTION, "session", "y_bp", "void", "calibrated", *levels]
     both = asked.select(kept).join(free.select(kept).drop("session"), on=QUESTION, how="inner", suffix="_free")
-    _demand_one_outcome(both)
+    _require_one_outcome(both)
     is_calibrated = pl.col("calibrated") & pl.col("calibrated_free")
     scored = both.filter(~pl.col("void") & is_calibrated)
     within = scored.with_columns(
         expression for version in VERSIONS for kind in EXPECTED for expression in _difference(kind, version)
     )
-    _demand_agreement(within)
+    _require_agreement(within)
     names = [f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED]
     return Compared(
         questions=within.select(*QUESTION, "session", *names),
@@ -149,7 +149,7 @@ def _mean(parts: Sequence[pl.Expr]) -> pl.Expr:
     return sum(parts[1:], parts[0]) / len(parts)
 
 
-def _demand_one_outcome(both: pl.DataFrame) -> None:
+def _require_one_outcome(both: pl.DataFrame) -> None:
     other = both.filter(~pl.col("y_bp").eq_missing(pl.col("y_bp_free")) | (pl.col("void") != pl.col("void_free")))
     if other.height:
         symbol, snapshot, horizon = other.sort(QUESTION).select(QUESTION).row(0)
@@ -160,7 +160,7 @@ def _demand_one_outcome(both: pl.DataFrame) -> None:
         )
 
 
-def _demand_agreement(scored: pl.DataFrame) -> None:
+def _require_agreement(scored: pl.DataFrame) -> None:
     for name in (f"{kind}_{version}" for version in VERSIONS for kind in EXPECTED):
         excess = (pl.col(name).abs() - pl.col(f"{name}_most")) * pl.col(f"{name}_unit")
         if (beyond := scored.filter(excess > ROUNDING)).height:

@@ -16,9 +16,9 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from stages.calibration.methods import RAW, in_order
+from stages.calibration.methods import as_answered
 from stages.calibration.mix import free_mix
-from stages.tables.forecasts import FREE, MIX, QUANTILES
+from stages.tables.forecasts import FREE, MIX
 from stages.worth.day_values import SHAPE, compare, day_values
 
 PAIRS = {"usual": ("persistence", MIX), "close": ("ewma_fhs", "har"), "far": ("seasonal", MIX)}
@@ -74,10 +74,8 @@ def deviations(
 def _by_name(free: pl.DataFrame, eta: float) -> dict[str, pl.DataFrame]:
     """Each forecast as answered, in the columns that a comparison reads, and their mix."""
     mixed, _ = free_mix(free, "", eta)
-    rows = pl.concat([free.select(mixed.columns), mixed])
-    ordered = in_order(rows.select(QUANTILES).to_numpy())
-    levels = [pl.Series(name, ordered[:, i]) for names in (RAW, QUANTILES) for i, name in enumerate(names)]
-    parts = rows.with_columns(*levels, calibrated=pl.lit(True)).partition_by("model", as_dict=True)
+    rows = as_answered(pl.concat([free.select(mixed.columns), mixed])).with_columns(calibrated=pl.lit(True))
+    parts = rows.partition_by("model", as_dict=True)
     return {str(model).removeprefix(FREE): part for (model,), part in parts.items()}
 
 

@@ -37,7 +37,7 @@ LARGEST_LOG = 700.0  # of an E that is written as a number
 
 def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, Any], pl.DataFrame]:
     """`worth.json` and `WorthDays` of the study with this id."""
-    money, bought = sides.money, sides.bought
+    money, calls = sides.money, sides.calls
     found = {(one.question, one.cell): (one, one.judged()) for one in series_of(study, sides)}
     series, finding = found[study.worth.decide_by, PRIMARY]
     last = series.counted[finding.days - 1] if finding.days else None
@@ -49,8 +49,8 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         "horizon_min": primary_horizon(study),
         "decide_by": study.worth.decide_by,
         "rehearsal": sides.learns_here,
-        "calls": bought.until(last),
-        "calls_a_session": int(np.median(bought.calls)) if len(bought.calls) else 0,
+        "calls": 0 if last is None else int(calls.filter(pl.col("session") <= last)["calls"].sum()),
+        "calls_a_session": int(np.median(calls["calls"])) if calls.height else 0,
         "step": STEP_SESSIONS,
         "free_weights": dict(sides.weights),
         "training": _training(study, series, untrained=sides.untrained),
@@ -114,7 +114,7 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
     in the currency of `worth.notional`; null without one. `sessions_needed`: about how many days the answer takes.
     """
     counted = ~series.before
-    gross, calls, tokens = money.gross[counted], money.bought.calls[counted], money.bought.tokens[counted]
+    gross, (calls, tokens) = money.gross[counted], money.calls.select("calls", "tokens").to_numpy()[counted].T
     a_day = float(calls.mean()) if len(calls) and calls.sum() else None
     before_price = judge(gross, series.terms, bounds_by_day=False)
     has_price = study.worth.notional is not None

@@ -8,10 +8,9 @@ are left out on both sides, since they would judge the asked forecasts by their 
 *Time*: a day's value is known at its close.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Self
 
 import numpy as np
 import polars as pl
@@ -27,42 +26,14 @@ SESSION_MIN = 390
 LEAST_BP = 1.0  # planned deviation where no symbol may trade
 
 
-@dataclass(frozen=True)
-class Bought:
-    """What was asked by session, oldest first: requests at one a snapshot, and their tokens. *Shapes*: (sessions,)."""
-
-    sessions: Sequence[date]
-    calls: Floats
-    tokens: Floats
-
-    @classmethod
-    def of(cls, calls: pl.DataFrame) -> Self:
-        """From table `Calls`."""
-        of_days = (calls[name].to_numpy().astype(np.float64) for name in ("calls", "tokens"))
-        return cls(calls["session"].to_list(), *of_days)
-
-    def until(self, session: date | None) -> int:
-        """The calls up to and with this session."""
-        return int(
-            sum(calls for day, calls in zip(self.sessions, self.calls, strict=True) if session and day <= session)
-        )
-
-    def only(self, sessions: Iterable[date]) -> Self:
-        """The same for some of the sessions."""
-        wanted = set(sessions)
-        kept = np.array([day in wanted for day in self.sessions], dtype=bool)
-        days = [day for day, keep in zip(self.sessions, kept, strict=True) if keep]
-        return replace(self, sessions=days, calls=self.calls[kept], tokens=self.tokens[kept])
-
-
 @dataclass(frozen=True, kw_only=True)
 class MoneyDays:
-    """By session: what the asked side earns more before (`gross`) and after (`net`) the price of its calls.
+    """By session: what the asked side earns more before (`gross`) and after (`net`) the price of its `calls`.
 
-    *Shapes*: (sessions,). `sd` is the planned deviation of a day.
+    *Tables*: `Calls`. *Shapes*: (sessions,). `sd` is the planned deviation of a day.
     """
 
-    bought: Bought
+    calls: pl.DataFrame
     gross: Floats
     net: Floats
     sd: float
@@ -91,18 +62,20 @@ def rules_of_sides(strategy: Strategy, kinds: Mapping[str, tuple[str, int]]) -> 
     }
 
 
-def money_days(net_bp: Mapping[str, pl.DataFrame], planned_bp: float, bought: Bought, params: WorthParams) -> MoneyDays:
-    """Every session of `bought`, in which the asked forecasts are calibrated.
+def money_days(
+    net_bp: Mapping[str, pl.DataFrame], planned_bp: float, calls: pl.DataFrame, params: WorthParams
+) -> MoneyDays:
+    """Every session of table `Calls`, in which the asked forecasts are calibrated.
 
     `planned_bp` is what one trade in each symbol may win or lose together (`swing_bp`).
     *Tables*: `net_bp` has by side what each symbol of the whitelist earns by `session`, after costs, as `net_bp`.
     """
-    earned = {side: _by_day(rows, bought.sessions) for side, rows in net_bp.items()}
-    none = np.zeros(len(bought.sessions))
+    earned = {side: _by_day(rows, calls["session"].to_list()) for side, rows in net_bp.items()}
+    none = np.zeros(calls.height)
     unit = 1.0 if params.notional is None else params.notional / BP
     gross = (earned.get(ASKED, none) - earned.get(MIX, none)) * unit
-    net = gross - _price_of_days(bought, params)
-    return MoneyDays(bought=bought, gross=gross, net=net, sd=(planned_bp or LEAST_BP) * unit)
+    net = gross - _price_of_days(calls, params)
+    return MoneyDays(calls=calls, gross=gross, net=net, sd=(planned_bp or LEAST_BP) * unit)
 
 
 def _by_day(rows: pl.DataFrame, sessions: Sequence[date]) -> Floats:
@@ -112,10 +85,10 @@ def _by_day(rows: pl.DataFrame, sessions: Sequence[date]) -> Floats:
     return np.asarray(summed["net_bp"].to_numpy())
 
 
-def _price_of_days(bought: Bought, params: WorthParams) -> Floats:
+def _price_of_days(calls: pl.DataFrame, params: WorthParams) -> Floats:
     """What each day's calls cost; 0 without a stated price, or where P&L has no currency."""
     if params.notional is None:
-        return np.zeros(len(bought.calls))
+        return np.zeros(calls.height)
     if params.price_per_million_tokens is not None:
-        return np.asarray(bought.tokens * params.price_per_million_tokens / 1e6)
-    return np.asarray(bought.calls * (params.price_per_call or 0.0))
+        return np.asarray(calls["tokens"].to_numpy() * params.price_per_million_tokens / 1e6)
+    return np.asarray(calls["calls"].to_numpy() * (params.price_per_call or 0.0))

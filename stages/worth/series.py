@@ -20,7 +20,7 @@ from stages.worth.evidence import Floats
 from stages.worth.verdict import Finding, Terms, judge
 
 if TYPE_CHECKING:
-    from stages.worth.money import Bought, MoneyDays  # its numba is slow to load, and a plan trades nothing
+    from stages.worth.money import MoneyDays  # its numba is slow to load, and a plan trades nothing
 
 PRIMARY, RAW, MONEY = "primary", "raw", "money"
 CALIBRATED = "calibrated"
@@ -47,15 +47,15 @@ class LeftOut(NamedTuple):
 class Sides:
     """Both sides of a study on the search span.
 
-    `days` are those of each symbol, by what is compared; `weights` are the last ones of the mix, by name.
-    `learns_here`: the asked forecaster is local, so nothing is paid; a program of the user's may still have been
-    trained on these days, while an `untrained` one was not.
+    `days` are those of each symbol, by what is compared; `weights` are the last ones of the mix, by name; `calls` is
+    table `Calls`. `learns_here`: the asked forecaster is local, so nothing is paid; a program of the user's may still
+    have been trained on these days, while an `untrained` one was not.
     """
 
     days: Mapping[Comparison, pl.DataFrame]
     left_out: LeftOut
     weights: Mapping[str, float]
-    bought: "Bought"
+    calls: pl.DataFrame
     money: "MoneyDays"
     learns_here: bool
     untrained: bool
@@ -175,9 +175,9 @@ def series_of(study: StageStudy, sides: Sides) -> Iterator[Series]:
     yield Series(
         question=MONEY,
         cell=PRIMARY,
-        sessions=sides.money.bought.sessions,
+        sessions=sides.money.calls["session"].to_list(),
         x=sides.money.net,
-        n_questions=[int(calls) for calls in sides.money.bought.calls],
+        n_questions=sides.money.calls["calls"].to_list(),
         terms=replace(terms, delta=0.0, s0=sides.money.sd),
         trained_until=until,
     )

@@ -5,7 +5,7 @@ import pytest
 from stages.configuration.compose import compose
 from stages.errors import ConfigurationError, GateNotMet
 from stages.params.study import Study
-from stages.runs.openings import openings_of
+from stages.runs.trial_log import openings_of
 from stages.trading.strategy import strategy_id
 
 MANIFEST = {"files": []}

@@ -47,7 +47,7 @@ def test_a_second_refresh_finds_nothing_new_and_writes_the_same_bytes(study: Stu
 
 
 def in_this_process(command: list[str], cwd: Path, env: dict[str, str], **_: object) -> Done:
-    return run_module(cwd, command[2], DVC_ROOT=env["DVC_ROOT"])
+    return run_module(cwd, f"stages.{command[-1]}", DVC_ROOT=env["DVC_ROOT"])
 
 
 def test_a_revision_stops_the_run_until_refresh_has_told_what_changed(

@@ -15,9 +15,8 @@ from stages.errors import ConfigurationError
 from stages.io.object_store import LocalStore
 from stages.params.study import Study
 from stages.runs.evidence import STUDY
-from stages.runs.openings import earlier_openings
 from stages.runs.past_runs import MANIFEST, entries_of, log_present_run, present_run
-from stages.runs.trial_log import TrialLog, log_opening, log_study
+from stages.runs.trial_log import TrialLog, earlier_openings, log_opening, log_study
 from stages.trading.grid import combos
 from stages.trading.strategy import Strategy, strategy_id
 from stages.worth.study_id import study_id

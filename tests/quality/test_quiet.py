@@ -25,7 +25,7 @@ from stages.quality.proposals import proposal
 from stages.quality.report import quality_report
 from stages.quality.sessions import judge_sessions
 from stages.sessions.calendar import trading_calendar
-from stages.trading.market import bar_array_of
+from stages.trading.market import bars_of
 from tests.quality.deliveries import CALENDAR, QUALITY, bar, day, delivery, dialect, minute, minutes
 
 TUESDAY, HALF_DAY = date(2024, 11, 19), date(2024, 11, 29)
@@ -65,7 +65,7 @@ def test_quiet_minutes_have_the_last_price_no_volume_and_are_no_bars_to_trade_on
         assert (found["volume"], found["is_filled"], found["gap_len"]) == (0.0, True, m - 99)
     assert day(one, TUESDAY)["verdict"] == "pass"
     assert day(checked(delivery().filter(~minutes(TUESDAY, 100, 106)), QUALITY), TUESDAY)["reason"] == "sustained_gap"
-    assert len(bar_array_of(one.bars)) == delivery().height - 7
+    assert len(bars_of("A", {"A": one.bars})) == delivery().height - 7
 
 
 def test_a_run_that_grows_too_long_fails_from_that_minute_on_and_changes_none_before() -> None:

@@ -39,7 +39,7 @@ def drawn(figure, field: str) -> list[dict]:
 
 
 def test_a_curve_begins_at_zero_the_day_before_and_keeps_its_last_value_for_a_day():
-    made = stepped(pl.DataFrame({"session": SESSIONS[:2], "equity_bp": [3.0, 5.0]}), ["equity_bp"])
+    made = stepped(pl.DataFrame({"session": SESSIONS[:2], "equity_bp": [3.0, 5.0]}), "equity_bp")
     assert made.rows() == [
         (SESSIONS[0] - DAY, 0.0), (SESSIONS[0], 3.0), (SESSIONS[1], 5.0), (SESSIONS[1] + DAY, 5.0)
     ]  # fmt: skip

@@ -87,7 +87,7 @@ AXES = {
 def variants() -> list[Strategy]:
     """A grid over every axis, calibration method and cost multiple included."""
     return [
-        everything(**dict(zip(AXES, values, strict=True))).with_method(method).with_costs(cost_mult=mult)
+        replace(everything(**dict(zip(AXES, values, strict=True))), method=method).with_costs(cost_mult=mult)
         for *values, method, mult in product(*AXES.values(), ("cqr", "identity"), (1.0, 3.0))
     ]
 

@@ -1,5 +1,6 @@
 """The variants of a sweep: which there are, what they are called, and who is whose neighbour."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -47,7 +48,7 @@ def test_the_name_of_a_combo_is_its_content():
     first, second = combos(strategy("A"), grid(k_sigma=(0.5, 1.0)))
     assert first.strategy.combo == strategy("A", k_sigma=0.5).combo != second.strategy.combo
     assert strategy("A").with_costs(cost_mult=2.0).combo != strategy("A").combo
-    assert strategy("A").with_method("widen").combo != strategy("A").combo
+    assert replace(strategy("A"), method="widen").combo != strategy("A").combo
     assert strategy("A", "B").combo != strategy("A").combo
     assert strategy("B", "A").combo == strategy("A", "B").combo
 

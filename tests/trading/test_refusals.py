@@ -204,7 +204,7 @@ def test_a_rule_on_forecasts_that_nobody_made_is_refused(rules, message):
 
 def test_a_method_that_was_not_computed_is_refused():
     with pytest.raises(ConfigurationError, match=r"calibration\.method asks for split"):
-        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), strategy("A").with_method("split"))
+        simulate(flat_day(), table([asked("10:30")]), calendar({DAY: FULL}), replace(strategy("A"), method="split"))
 
 
 def test_a_whitelisted_symbol_without_a_tick_size_is_refused():

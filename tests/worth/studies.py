@@ -12,7 +12,7 @@ from stages.params.study import StageStudy
 from stages.tables.forecasts import is_untrained, makers
 from stages.worth.day_values import compare, symbol_days
 from stages.worth.judgement import judge_worth
-from stages.worth.money import Bought, MoneyDays
+from stages.worth.money import MoneyDays
 from stages.worth.series import LeftOut, Sides, cells_of
 from tests.scoring.simulated import FIRST_DAY, PARAMS, as_answered, with_truth
 
@@ -39,16 +39,15 @@ def sides_of(
     asked, free = (scored.filter(model=name) for name in ("asked", "persistence"))
     asked = asked.with_columns(calibrated=pl.col("session") >= FIRST_DAY + timedelta(calibrated_from))
     sessions = asked["session"].unique().sort().to_list()
-    many = len(sessions)
-    bought = Bought(sessions=sessions, calls=np.full(many, 4.0), tokens=np.full(many, 4e4))
+    calls = pl.DataFrame({"session": sessions}).with_columns(calls=pl.lit(4), tokens=pl.lit(40_000))
     gross = np.array([3.0 if day.day % 2 else 1.0 for day in sessions])
-    money = MoneyDays(bought=bought, gross=gross, net=gross - 1.0, sd=2.0)
+    money = MoneyDays(calls=calls, gross=gross, net=gross - 1.0, sd=2.0)
     found, cells = compare(asked, free), cells_of(study_with(), {"free_mix", "har", "seasonal"})
     compared = {cell.compared for cell in cells}
     return Sides(
         days={one: symbol_days(found.questions, one.column, one.horizon_min) for one in compared},
         left_out=LeftOut(found.void, found.uncalibrated, found.no_scale),
-        weights={"har": 0.75, "ewma_fhs": 0.25}, bought=bought, money=money, learns_here=learns_here,
+        weights={"har": 0.75, "ewma_fhs": 0.25}, calls=calls, money=money, learns_here=learns_here,
         untrained=is_untrained(makers(asked)),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from stages.params.worth import WorthParams
 from stages.tables.trades import Trades
 from stages.trading.performance import book_of
 from stages.worth.by_symbol import CompareSymbol, SymbolEvidence
-from stages.worth.money import Bought, MoneyDays, money_days, rules_of_sides, swing_bp
+from stages.worth.money import MoneyDays, money_days, rules_of_sides, swing_bp
 from stages.worth.series import LeftOut
 from tests.trading.books import DOCUMENT, WHITELIST, calendar, session, strategy, trade
 
@@ -41,8 +41,8 @@ def _of_symbol(trades: pl.DataFrame, symbol: str) -> pl.DataFrame:
 
 
 def days_of(calls: Sequence[float] = (8.0, 8, 8, 4), **prices: object):
-    bought = Bought(sessions=SESSION_DAYS, calls=np.array(calls), tokens=1e5 * np.array(calls))
-    return money_days(net_bp(), PLANNED_BP, bought, WorthParams.model_validate(DOCUMENT["worth"] | prices))
+    asked = pl.DataFrame({"session": SESSION_DAYS, "calls": calls, "tokens": 1e5 * np.array(calls)})
+    return money_days(net_bp(), PLANNED_BP, asked, WorthParams.model_validate(DOCUMENT["worth"] | prices))
 
 
 def test_both_sides_trade_the_stated_rule_on_their_own_forecasts_and_no_gate_stands_in_the_way():
@@ -52,15 +52,6 @@ def test_both_sides_trade_the_stated_rule_on_their_own_forecasts_and_no_gate_sta
         "asked": ("asked", 40, sorted(WHITELIST)),
         "free_mix": ("free:free_mix", 20, sorted(WHITELIST)),
     }
-
-
-def test_what_was_asked_is_that_of_the_table_of_calls():
-    asked = Bought.of(pl.DataFrame({"session": SESSION_DAYS[:2], "calls": [8, 4], "tokens": [900, 500]}))
-    assert (asked.sessions, asked.calls.tolist(), asked.tokens.tolist()) == (
-        SESSION_DAYS[:2],
-        [8.0, 4.0],
-        [900.0, 500.0],
-    )
 
 
 def test_without_a_notional_days_are_in_bp_and_have_no_price():
@@ -78,8 +69,8 @@ def test_a_notional_turns_bp_into_money_and_each_day_pays_its_calls():
 def test_the_planned_deviation_is_in_the_unit_of_the_days_and_never_zero():
     assert days_of().sd == PLANNED_BP
     assert days_of(notional=20_000.0).sd == 2 * PLANNED_BP
-    bought, params = Bought(SESSION_DAYS[:1], np.ones(1), np.ones(1)), WorthParams.model_validate(DOCUMENT["worth"])
-    assert money_days({}, 0.0, bought, params).sd == 1.0
+    none = pl.DataFrame({"session": SESSION_DAYS[:1], "calls": [1], "tokens": [1]})
+    assert money_days({}, 0.0, none, WorthParams.model_validate(DOCUMENT["worth"])).sd == 1.0
 
 
 def at_snapshots(*sigmas: Sequence[float | None]) -> pl.DataFrame:
@@ -110,8 +101,8 @@ def together(first: int, **prices: object) -> MoneyDays:
     days = pl.Series(SESSION_DAYS[first:])
     work = CompareSymbol(("asked", 40), [], rules_of_sides(strategy(), dict.fromkeys(net_bp(), ("any", 40))), CALENDAR)
     found = [(one, SymbolEvidence({}, LeftOut(0, 0, 0), net_bp([one]), PLANNED_BP, days, [])) for one in WHITELIST]
-    bought = Bought(SESSION_DAYS, np.full(SESSIONS, 4.0), np.full(SESSIONS, 100.0))
-    return work.together(found, {}, bought, WorthParams.model_validate(DOCUMENT["worth"] | prices)).money
+    calls = pl.DataFrame({"session": SESSION_DAYS}).with_columns(calls=pl.lit(4), tokens=pl.lit(100))
+    return work.together(found, {}, calls, WorthParams.model_validate(DOCUMENT["worth"] | prices)).money
 
 
 def test_trades_of_all_symbols_may_swing_together_however_many_days_there_are():
@@ -122,13 +113,13 @@ def test_trades_of_all_symbols_may_swing_together_however_many_days_there_are():
 def test_the_order_of_symbols_changes_no_bit():
     """As they stand these add up to -4.001, from the last on to -4.0009999999999994."""
     rows = pl.DataFrame({"session": SESSION_DAYS[:1] * 3, "net_bp": [-0.004, -4.0, 0.003]})
-    bought, params = Bought(SESSION_DAYS[:1], np.ones(1), np.ones(1)), WorthParams.model_validate(DOCUMENT["worth"])
-    found, again = (money_days({"asked": one}, 1.0, bought, params).gross.tobytes() for one in (rows, rows.reverse()))
+    calls = pl.DataFrame({"session": SESSION_DAYS[:1], "calls": [1], "tokens": [1]})
+    params = WorthParams.model_validate(DOCUMENT["worth"])
+    found, again = (money_days({"asked": one}, 1.0, calls, params).gross.tobytes() for one in (rows, rows.reverse()))
     assert found == again
 
 
 def test_sessions_without_a_calibrated_forecast_are_no_days():
     found = together(1)
-    assert found.bought.sessions == [session(number) for number in (1, 2, 3)]
+    assert found.calls["session"].to_list() == [session(number) for number in (1, 2, 3)]
     assert found.gross.tolist() == [3.0, 0.0, -3.0]
-    assert found.bought.until(session(1)) == 4
