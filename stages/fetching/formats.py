@@ -31,8 +31,15 @@ NUMBERS = ("open", "high", "low", "close", "volume")
 
 def scan(uri: str, content: bytes, source: SourceParams) -> pl.LazyFrame:
     """The file's rows as a lazy frame."""
-    with_format = {"CSV": _scan_csv, "DBN": _scan_dbn, "parquet": _scan_parquet}
-    return with_format[format_of(uri)](content, source)
+    if format_of(uri) == "CSV":
+        return _scan_csv(content, source)
+    rows = declared(uri, content)
+    return rows if format_of(uri) == "DBN" else _scan_parquet(rows, source)
+
+
+def declared(uri: str, content: bytes) -> pl.LazyFrame:
+    """The rows of a parquet or DBN file, names and values unchanged."""
+    return _scan_dbn(content) if format_of(uri) == "DBN" else pl.scan_parquet(io.BytesIO(content))
 
 
 def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
@@ -92,8 +99,7 @@ def columns_in(content: bytes, csv: CsvParams) -> list[str]:
     )
 
 
-def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
-    every = pl.scan_parquet(io.BytesIO(content))
+def _scan_parquet(every: pl.LazyFrame, source: SourceParams) -> pl.LazyFrame:
     rows = every.select(_needed(every.collect_schema().names(), source))
     stamps = {
         name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")
@@ -168,7 +174,7 @@ def iso_format(stamp: str) -> str | None:
     return f"%Y-%m-%d{match[1]}%H:%M{seconds}{match[4] or ''}{'%#z' if match['zone'] else ''}"
 
 
-def _scan_dbn(content: bytes, _: SourceParams) -> pl.LazyFrame:
+def _scan_dbn(content: bytes) -> pl.LazyFrame:
     try:
         import databento
     except ImportError:

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from stages.errors import DataContractError, shorten
+from stages.errors import DataContractError, at_work_on, shorten
 from stages.fetching.bars import joined, parts_in
-from stages.fetching.formats import collect, format_of, head_of, iso_format, lines_within, scan
+from stages.fetching.formats import collect, declared, format_of, head_of, iso_format, lines_within, scan
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SYMBOL, SourceParams
-from stages.sources.columns import PRICES, columns_of, price_scale_of, unit_of
+from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
 from stages.sources.layout import TICKER, Layout, layout_of
 from stages.sources.symbol_parts import symbol_column
+from stages.sources.unnamed import PRICES
 
 if TYPE_CHECKING:
     import fsspec
@@ -74,7 +75,8 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     names = [name for name in folder.names if _follows(layout, name)]
     first, content = _with_rows(folder, names)
     last = folder.read(names[-1]) if names[-1] != first and format_of(first) == "CSV" else b""
-    dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
+    with at_work_on(first):
+        dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
     def source_of(template: str) -> SourceParams:
@@ -118,7 +120,7 @@ def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
 
 def _rows_of(name: str, content: bytes) -> pl.DataFrame:
     """All rows of a file that declares its columns, as they are."""
-    return collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
+    return collect(name, partial(declared, name, content))
 
 
 def _opened(place: str) -> tuple[_Folder, str | None]:
@@ -147,9 +149,10 @@ def _form_of(name: str) -> str:
     return form
 
 
-def _layout(names: Collection[str], form: str | None, symbols: Sequence[str]) -> Layout:
+def _layout(names: Mapping[str, int], form: str | None, symbols: Sequence[str]) -> Layout:
+    """Of two forms with as many files, that of the largest one: a manual in the folder is small."""
     if form is None:
-        return layout_of([*names], symbols)
+        return layout_of(sorted(names, key=lambda name: -names[name]), symbols)
     fitting = [found for name in names if (found := fields_of(form, name)) is not None]
     if not fitting:
         raise DataContractError(f"none of {shorten([*names])} fits {form}: correct the template in URI=.")

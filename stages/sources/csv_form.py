@@ -16,8 +16,11 @@ SEPARATORS = (",", ";", "\t", "|")
 FEWEST_CELLS = 6  # a stamp, four prices and a volume
 MOST_HEADER_LINES = 3
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-DAY_ALONE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](\d\d){1,2}|(19|20)\d{6}")
+DAY_ALONE = re.compile(
+    r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](\d\d){1,2}|(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+)
 TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?")
+DIGITS_OF_TIME = re.compile(r"[0-2]\d[0-5]\d([0-5]\d)?")  # beside a day: 0930, 093000
 DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y",
         "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y")  # fmt: skip
 FIRST_YEAR = 1900  # %Y also reads 24 as the year 24
@@ -39,7 +42,8 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
         above = [line + [""] * (width - len(line)) for line in cells[:header]]
-        names = header_names(above or [[_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]])
+        seen = [_looks_like(*one, at) for at, one in enumerate(zip(rows[0], ["", *rows[0]], strict=False), 1)]
+        names = header_names(above or [seen])
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
         return CsvParams(header_lines=header, columns=None if header else tuple(names), separator=separator), table
     raise DataContractError(
@@ -97,11 +101,11 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
 
 
-def _looks_like(cell: str, at: int) -> str:
-    """A name for a column without one."""
+def _looks_like(cell: str, before: str, at: int) -> str:
+    """A name for a column without one, by a cell and the one before it."""
     if DAY_ALONE.fullmatch(cell):
         return "date"
-    if TIME_ALONE.fullmatch(cell):
+    if TIME_ALONE.fullmatch(cell) or (DAY_ALONE.fullmatch(before) and DIGITS_OF_TIME.fullmatch(cell)):
         return "time"
     if NUMBER.fullmatch(cell):
         return "ts" if float(cell) > 5e8 and at == 1 else f"column_{at}"

@@ -91,6 +91,15 @@ def test_stamps_without_a_zone_are_those_of_the_clock_on_which_trading_begins_at
     assert "trading begins at the open in 10 sessions" in told
 
 
+@pytest.mark.parametrize("forms", [{"ts": "%Y%m%d %H:%M:%S"}, {"date": "%m/%d/%Y", "time": "%H:%M"}])
+def test_text_stamps_of_a_parquet_file_are_looked_at_under_our_own_names_too(project, forms):
+    local = pl.col("ts").dt.convert_time_zone("America/New_York")
+    stamps = [local.dt.strftime(form).alias(name) for name, form in forms.items()]
+    vendors.BARS["AAPL"].select(*stamps, pl.exclude("ts")).write_parquet(project.path / "AAPL.parquet")
+    project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    assert compose(overrides=["preset=mine"])["source"]["stamp_format"] == " ".join(forms.values())
+
+
 def test_where_no_zone_fits_the_preset_leaves_it_to_you(project):
     """A clock that no list of zones holds: the preset is there to be edited, and says so."""
     local = pl.col("ts").dt.convert_time_zone("Asia/Kathmandu").dt.replace_time_zone(None)
@@ -204,6 +213,16 @@ def test_a_stated_column_takes_the_place_of_the_one_that_its_name_would_be(proje
     adjusted.write_parquet(project.path / "AAPL.parquet")
     project.run("new-run", "mine", "--uri", "AAPL.parquet", "--aliases", "adjusted=close")
     assert compose(overrides=["preset=mine"])["source"]["aliases"] == {"adjusted": "close"}
+
+
+def test_a_manual_beside_the_bars_is_passed_over_and_a_file_that_is_no_table_is_named(project):
+    (project.path / "bars").mkdir()
+    (project.path / "bars/README.txt").write_text("how to read these bars\n")
+    with pytest.raises(DataContractError, match=r"URI bars: README\.txt: the file begins with"):
+        project.run("new-run", "mine", "--uri", "bars")
+    vendors.BARS["AAPL"].write_parquet(project.path / "bars/aapl_1min.parquet")
+    project.run("new-run", "mine", "--uri", "bars", "--symbols", "AAPL")
+    assert compose(overrides=["preset=mine"])["source"]["uri_template"] == "bars/{symbol_lower}_1min.parquet"
 
 
 def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):
