@@ -62,7 +62,7 @@ def format_of(uri: str) -> str:
 
 
 def head_of(content: bytes, lines: int) -> list[str]:
-    """The first lines of a text file, decompressing only a little of it."""
+    """The first lines of a text file, decompressing only a little of it; whole ones, where there are several."""
     packed = io.BytesIO(content)
     if content[:2] == b"\x1f\x8b":
         text = gzip.GzipFile(fileobj=packed).read(HEAD_BYTES)
@@ -70,7 +70,8 @@ def head_of(content: bytes, lines: int) -> list[str]:
         text = zstandard.ZstdDecompressor().stream_reader(packed).read(HEAD_BYTES)
     else:
         text = content[:HEAD_BYTES]
-    return text.decode("utf-8-sig", errors="replace").splitlines()[:lines]
+    found = text.decode("utf-8-sig", errors="replace").splitlines()
+    return found[: min(lines, max(len(found) - (len(text) == HEAD_BYTES), 1))]
 
 
 def lines_within(content: bytes, lines: int) -> list[str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
 FEWEST, ENDS = 12, 3
-LINES = 200
+HEAD, LINES = 1000, 200  # lines at the beginning, and spread over a file
 MANY, MOST_TRADED = 12, 5
 Facts = dict[str, Any]
 UNSTATED: Facts = {
@@ -76,7 +76,8 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     first, content = _with_rows(folder, names)
     last = folder.read(names[-1]) if names[-1] != first and format_of(first) == "CSV" else b""
     with at_work_on(first):
-        dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
+        of_paths = layout.symbols if symbols or len(layout.symbols) > 1 else ()
+        dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {}, of_paths)
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
     def source_of(template: str) -> SourceParams:
@@ -85,7 +86,12 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
 
     source = source_of(layout.template)
     column = symbol_column(rows.columns, source)
-    if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
+    if column and len(layout.symbols) == 1 and (named := {*rows[column].unique()}) != {*layout.symbols}:
+        if source.csv and source.csv.columns and len(named) == 1:
+            raise DataContractError(
+                f"the path names {layout.symbols[0]}, and a column without a name holds {min(named)}: set SYMBOLS= to "
+                "the symbol of the rows."
+            )
         layout = layout.without_symbol()  # with one path, the part that looked like a symbol is a plain word
         source = source_of(layout.template)
     if symbols and form is None and source.many_in_a_file and not (column or wide):
@@ -108,7 +114,7 @@ def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
     """The first file and its content; the largest where that holds no row, as on days before a symbol was listed."""
     content = folder.read(names[0])
     if format_of(names[0]) == "CSV":
-        lines = head_of(content, LINES)
+        lines = head_of(content, HEAD)
         empty = not any(is_row(cells_of(line, separator)) for line in lines for separator in SEPARATORS)
     else:
         empty = _rows_of(names[0], content).is_empty()
@@ -171,7 +177,7 @@ def _follows(layout: Layout, name: str) -> bool:
 
 
 def _dialect(
-    name: str, content: bytes, last: bytes, stated: Mapping[str, str]
+    name: str, content: bytes, last: bytes, stated: Mapping[str, str], of_paths: Collection[str]
 ) -> tuple[Facts, pl.DataFrame, dict[str, str], tuple[str, ...]]:
     """Columns, units and form of a file; some of its rows; the evidence; symbols that its columns are named after.
 
@@ -180,7 +186,7 @@ def _dialect(
     facts: Facts = {}
     csv = None
     if format_of(name) == "CSV":
-        csv, rows = csv_of(head_of(content, LINES))
+        csv, rows = csv_of(head_of(content, HEAD), of_paths)
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
     else:
         rows = _rows_of(name, content)

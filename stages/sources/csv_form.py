@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
 
 import polars as pl
@@ -29,8 +29,12 @@ BETWEEN = (" ", "T", "  ")
 ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York", "UTC": "UTC"}
 
 
-def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
-    """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells."""
+def csv_of(lines: Sequence[str], symbols: Collection[str] = ()) -> tuple[CsvParams, pl.DataFrame]:
+    """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells.
+
+    Where `symbols` are known, a text that is the same in all rows and none of them, as an exchange's code, is no
+    symbol.
+    """
     for separator in SEPARATORS:
         cells = [cells_of(line, separator) for line in lines]
         first = next((at for at, line in enumerate(cells) if is_row(line)), None)
@@ -44,6 +48,10 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
         above = [line + [""] * (width - len(line)) for line in cells[:header]]
         seen = [_looks_like(*one, at) for at, one in enumerate(zip(rows[0], ["", *rows[0]], strict=False), 1)]
         names = header_names(above or [seen])
+        if symbols and not header and "symbol" in names:
+            at = names.index("symbol")
+            of_rows = {row[at] for row in rows}
+            names[at] = "symbol" if len(of_rows) > 1 or of_rows & {*symbols} else f"column_{at + 1}"
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
         return CsvParams(header_lines=header, columns=None if header else tuple(names), separator=separator), table
     raise DataContractError(

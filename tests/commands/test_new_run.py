@@ -78,7 +78,7 @@ def test_a_folder_is_enough_and_each_finding_stands_with_its_evidence(project):
     assert (made["source"]["unit"], made["source"]["zone"], made["source"]["bar_label"]) == ("ns", None, "start")
     assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
     assert (made["universe"]["first_session"], made["universe"]["last_session"]) == ("2024-10-28", "2024-11-08")
-    for evidence in ("10 files, all symbols in each, one a day", "100.0% of 199 rows", "is 2024-10-28 13:30:00 UTC"):
+    for evidence in ("10 files, all symbols in each, one a day", "100.0% of 780 rows", "is 2024-10-28 13:30:00 UTC"):
         assert evidence in told
         assert evidence in " ".join(project.text(PRESET).replace("\n  #", "").split())
 
@@ -223,6 +223,18 @@ def test_a_manual_beside_the_bars_is_passed_over_and_a_file_that_is_no_table_is_
     vendors.BARS["AAPL"].write_parquet(project.path / "bars/aapl_1min.parquet")
     project.run("new-run", "mine", "--uri", "bars", "--symbols", "AAPL")
     assert compose(overrides=["preset=mine"])["source"]["uri_template"] == "bars/{symbol_lower}_1min.parquet"
+
+
+def test_a_text_column_without_a_name_is_no_symbol_where_paths_name_others(project):
+    """As the code of the exchange beside each row; what one path alone names may be a plain word."""
+    for symbol, bars in vendors.BARS.items():
+        bars.with_columns(pl.lit("XNAS")).write_csv(project.path / f"{symbol}.csv", include_header=False)
+    project.run("new-run", "two", "--uri", str(project.path / "{symbol}.csv"))
+    assert compose(overrides=["preset=two"])["universe"]["symbols"] == sorted(vendors.BARS)
+    with pytest.raises(DataContractError, match=r"the path names AAPL, and .* holds XNAS: set SYMBOLS="):
+        project.run("new-run", "one", "--uri", "AAPL.csv")
+    project.run("new-run", "one", "--uri", "AAPL.csv", "--symbols", "AAPL")
+    assert compose(overrides=["preset=one"])["source"]["csv"]["columns"][-1] == "column_7"
 
 
 def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):
