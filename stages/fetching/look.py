@@ -5,7 +5,7 @@ A sample is at most 40 files, fewer where they are large, spread evenly over the
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,15 +22,13 @@ from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SYMBOL, SourceParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
-from stages.sources.layout import TICKER, Layout, layout_of
+from stages.sources.layout import TICKER, Layout, holds_symbol, layout_of, spread
 from stages.sources.symbol_parts import symbol_column
 from stages.sources.unnamed import PRICES
 
 if TYPE_CHECKING:
     import fsspec
 
-SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
-FEWEST, ENDS = 12, 3
 HEAD, LINES = 1000, 200  # lines at the beginning, and spread over a file
 MANY, MOST_TRADED = 12, 5
 Facts = dict[str, Any]
@@ -86,13 +84,10 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
 
     source = source_of(layout.template)
     column = symbol_column(rows.columns, source)
-    if column and len(layout.symbols) == 1 and (named := {*rows[column].unique()}) != {*layout.symbols}:
-        if source.csv and source.csv.columns and len(named) == 1:
-            raise DataContractError(
-                f"the path names {layout.symbols[0]}, and a column without a name holds {min(named)}: set SYMBOLS= to "
-                "the symbol of the rows."
-            )
-        layout = layout.without_symbol()  # with one path, the part that looked like a symbol is a plain word
+    if column and layout.symbols:
+        layout, is_read = _held_against(layout, first, {*rows[column].cast(pl.String).drop_nulls()}, source)
+        if not is_read:
+            dialect["aliases"].pop(column, None)
         source = source_of(layout.template)
     if symbols and form is None and source.many_in_a_file and not (column or wide):
         _require_one_symbol(folder.names, symbols)
@@ -101,13 +96,33 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
     parts = [
         parts_in({"uri": name, "symbol": whose}, folder.read(name), source, found[:1]).get(found[0])
-        for name in _spread(files, folder.names)
+        for name in spread(files, folder.names)
     ]
     sample = [part for part in parts if part is not None]
     if not sample:
         raise DataContractError(f"{folder.uri} holds no row of {found[0]}: set SYMBOLS= to symbols that it holds.")
     evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(found)}
     return Look(source, found, joined(found[0], *sample)[0], evidence_of)
+
+
+def _held_against(layout: Layout, first: str, named: Set[str], source: SourceParams) -> tuple[Layout, bool]:
+    """The layout, and whether the column that names these symbols is to be read: a path may name another, or none."""
+    of_path = _symbol_in(fields_of(layout.template, first) or {})
+    if named == {of_path} or (named & {*layout.symbols} and len(layout.symbols) > 1):
+        return layout, True
+    if all(holds_symbol(one, of_path) for one in named):
+        return layout, False
+    if len(layout.symbols) > 1:
+        raise DataContractError(
+            f"paths name {shorten(layout.symbols)}, rows of {first} {shorten(sorted(named))}: correct the rows, or, if "
+            "those in paths are no symbols, write * in their place in URI=."
+        )
+    if source.csv and source.csv.columns and len(named) == 1:
+        raise DataContractError(
+            f"the path names {of_path}, and a column without a name holds {min(named)}: set SYMBOLS= to the symbol of "
+            "the rows."
+        )
+    return layout.without_symbol(), True  # with one path, the part that looked like a symbol is a plain word
 
 
 def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
@@ -204,9 +219,7 @@ def _dialect(
     if missing := {*PRICES, "volume", *(() if {"date", "time"} <= known else ("ts",))} - known:
         raise DataContractError(f"under ALIASES {name} has no column for {shorten(sorted(missing))}: correct them.")
     of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
-    prices = rows[of_first.get("close", "close")]
-    if prices.dtype == pl.String:
-        prices = prices.cast(pl.Float64, strict=False)
+    prices = rows[of_first.get("close", "close")].cast(pl.Float64, strict=False)
     facts["price_scale"], evidence["price_scale"] = price_scale_of(prices)
     stamped = rows
     if csv:
@@ -274,8 +287,8 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
             f"neither the path nor a column of {rows.columns} names a symbol: set SYMBOLS= to the symbols of the file."
         )
     theirs = {ours: vendors for vendors, ours in source.aliases.items()}
-    turnover = (pl.col(theirs.get("close", "close")) * pl.col(theirs.get("volume", "volume"))).sum()
-    order = rows.group_by(pl.col(column).cast(pl.String).alias("symbol")).agg(turnover.alias("turnover"))
+    close, volume = (pl.col(theirs.get(ours, ours)).cast(pl.Float64, strict=False) for ours in ("close", "volume"))
+    order = rows.group_by(symbol=pl.col(column).cast(pl.String)).agg(turnover=(close * volume).sum())
     shares = order.filter(pl.col("symbol").str.contains(f"^{TICKER.pattern}$")).sort(
         "turnover", "symbol", descending=True
     )
@@ -285,14 +298,3 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
             "BRK.B: write it so at the source."
         )
     return tuple(sorted(shares["symbol"].head(shares.height if shares.height <= MANY else MOST_TRADED)))
-
-
-def _spread(names: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
-    """Some of the names: both ends of the span, and others evenly between them."""
-    mean = sum(sizes[name] for name in names) / max(1, len(names))
-    most = max(FEWEST, min(SAMPLE_FILES, int(SAMPLE_BYTES / max(1.0, mean))))
-    if len(names) <= most:
-        return list(names)
-    inner, steps = names[ENDS:-ENDS], most - 2 * ENDS
-    evenly = [inner[round(number * (len(inner) - 1) / (steps - 1))] for number in range(steps)]
-    return [*names[:ENDS], *evenly, *names[-ENDS:]]

@@ -45,7 +45,7 @@ def csv_of(lines: Sequence[str], symbols: Collection[str] = ()) -> tuple[CsvPara
             continue
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
-        above = [line + [""] * (width - len(line)) for line in cells[:header]]
+        above = [*cells[:header], [""] * width] if header else []
         seen = [_looks_like(*one, at) for at, one in enumerate(zip(rows[0], ["", *rows[0]], strict=False), 1)]
         names = header_names(above or [seen])
         if symbols and not header and "symbol" in names:
@@ -71,8 +71,12 @@ def cells_of(line: str, separator: str) -> list[str]:
 
 
 def header_names(lines: Sequence[Sequence[str]]) -> list[str]:
-    """One name a column: non-empty cells of the header lines joined by `_`; empty or repeated names get a number."""
+    """One name a column: non-empty cells of the header lines joined by `_`; empty or repeated names get a number.
+
+    A line of a single cell above names is a comment.
+    """
     width = max(map(len, lines), default=0)
+    lines = [line for line in lines if len(line) > 1 or width == 1]
     padded = [[*line, *[""] * (width - len(line))] for line in lines]
     names: list[str] = []
     for at, parts in enumerate(zip(*padded, strict=True), 1):
@@ -99,6 +103,11 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
             weekends = int((parsed.dt.weekday() > 5).sum())
             span = parsed.max() - parsed.min()  # type: ignore[operator]
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
+    if not fitting and NUMBER.fullmatch(odd[0]):
+        raise DataContractError(
+            f"the stamp {odd[0]!r} is no whole number since 1970, nor a day and a time: convert the stamps at the "
+            "source."
+        )
     if not fitting:
         others = texts.filter(~texts.is_in(odd.implode()))
         known = f", and {others[0]!r} another" if len(others) else ""

@@ -27,6 +27,8 @@ SPLIT = re.compile(r"([/_=, ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
 # else names an exchange (AAPL.O).
 FINER = re.compile(r"([/_=, ]|[.\-](?![A-Z](?![A-Za-z0-9])))")
 FINEST = re.compile(r"([/_=, .\-])")
+SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
+FEWEST, ENDS = 12, 3
 
 
 @dataclass(frozen=True)
@@ -118,3 +120,19 @@ def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) ->
 
 def _are_tickers(values: Sequence[str]) -> bool:
     return all(map(TICKER.fullmatch, values)) or all(map(SMALL.fullmatch, values))
+
+
+def holds_symbol(name: str, symbol: str) -> bool:
+    """Whether a vendor's name is the symbol written otherwise: `aapl`, `AAPL.US` or `NASDAQ:AAPL`."""
+    return bool(re.search(rf"(?<![A-Z0-9]){re.escape(symbol)}(?![A-Z0-9])", name.upper()))
+
+
+def spread(names: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
+    """Some of the names: both ends of the span, and others evenly between them."""
+    mean = sum(sizes[name] for name in names) / max(1, len(names))
+    most = max(FEWEST, min(SAMPLE_FILES, int(SAMPLE_BYTES / max(1.0, mean))))
+    if len(names) <= most:
+        return list(names)
+    inner, steps = names[ENDS:-ENDS], most - 2 * ENDS
+    evenly = [inner[round(number * (len(inner) - 1) / (steps - 1))] for number in range(steps)]
+    return [*names[:ENDS], *evenly, *names[-ENDS:]]

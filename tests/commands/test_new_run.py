@@ -237,6 +237,30 @@ def test_a_text_column_without_a_name_is_no_symbol_where_paths_name_others(proje
     assert compose(overrides=["preset=one"])["source"]["csv"]["columns"][-1] == "column_7"
 
 
+@pytest.mark.parametrize("written", ["{}.US", "NASDAQ:{}", "small"])
+def test_a_column_that_writes_the_symbols_of_the_paths_otherwise_is_not_read(project, written):
+    for symbol, bars in vendors.BARS.items():
+        name = symbol.lower() if written == "small" else written.format(symbol)
+        bars.with_columns(Ticker=pl.lit(name)).write_parquet(project.path / f"{symbol}.parquet")
+    project.run("new-run", "mine", "--uri", str(project.path / "{symbol}.parquet"))
+    made = compose(overrides=["preset=mine"])
+    assert (made["universe"]["symbols"], made["source"]["aliases"]) == (sorted(vendors.BARS), {})
+
+
+def test_paths_that_name_no_symbol_are_told_by_the_rows_and_text_prices_stop_no_search_for_symbols(project):
+    (project.path / "bars").mkdir()
+    both = pl.concat(bars.with_columns(Ticker=pl.lit(symbol)) for symbol, bars in vendors.BARS.items())
+    for exchange in ("NYSE", "NASDAQ"):
+        both.write_parquet(project.path / f"bars/{exchange}.parquet")
+    with pytest.raises(DataContractError, match=r"paths name NASDAQ, NYSE, rows of .* AAPL, MSFT: .*write \*"):
+        project.run("new-run", "mine", "--uri", "bars")
+    project.run("new-run", "mine", "--uri", "bars/*.parquet")
+    assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["AAPL", "MSFT"]
+    both.with_columns(pl.col("open", "high", "low", "close").cast(pl.String)).write_parquet(project.path / "a1.parquet")
+    with pytest.raises(DataContractError, match="column 'open' holds String, not numbers"):
+        project.run("new-run", "text", "--uri", "a1.parquet")
+
+
 def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):
     (project.path / "bars").mkdir()
     for number in range(20):

@@ -243,6 +243,11 @@ def test_stamps_of_two_forms_are_told_with_one_of_each() -> None:
         stamp_format_of(pl.Series(["01/02/2024 09:30", "01/03/2024 09:30", "2024/01/02"]))
 
 
+def test_a_number_that_is_no_stamp_is_told_as_that() -> None:
+    with pytest.raises(DataContractError, match=r"'1704205800.0' is no whole number since 1970.*convert the stamps"):
+        stamp_format_of(pl.Series(["1704205800.0", "1704205860.0"]))
+
+
 def test_lines_of_a_csv_tell_names_and_separator() -> None:
     lines = ["2024-01-02 09:30,10,11,9,10.5,100", "2024-01-02 09:31,10.5,11,9,10,200"]
     assert csv_of(["ts,open,high,low,close,volume", *lines])[0] == ONE_HEADER
@@ -252,6 +257,8 @@ def test_lines_of_a_csv_tell_names_and_separator() -> None:
     )
     assert rows.height == 2
     assert csv_of(["Price,Close", "Ticker,A", "Datetime,", *lines])[0].header_lines == 3
+    layout, rows = csv_of(["# bars of A", "ts,open,high,low,close,volume", *lines])
+    assert (layout.header_lines, rows.columns[0]) == (2, "ts")
 
 
 @pytest.mark.parametrize(("day", "clock"), [("20240102", "0930"), ("20240102", "093000"), ("01/02/2024", "09:30")])
