@@ -32,6 +32,7 @@ WHOLE_DOLLARS = 0.2  # share of closes: above that of any share
 WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
+ROUNDED = 0.005 + 1e-9  # dollars: a named high may be rounded to cents, as the data gate allows
 ROW_NUMBER = re.compile(r"\d{1,7}")  # as of an index that was saved with the rows; a day has eight digits
 
 
@@ -47,7 +48,8 @@ class Columns:
 def columns_of(rows: pl.DataFrame) -> Columns:
     """The meaning of each column, from some rows; numbers stored as text count as numbers."""
     scalars = pl.selectors.numeric() | pl.selectors.string()
-    numbers = rows.select(scalars.cast(pl.Float64, strict=False))
+    printed = rows.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String))  # 187.43, not 187.42999267578125
+    numbers = printed.select(scalars.cast(pl.Float64, strict=False))
     if wide := _wide(rows.columns):
         found, symbols = wide
     else:
@@ -57,7 +59,7 @@ def columns_of(rows: pl.DataFrame) -> Columns:
             place, follows = _in_order(rows, found)
             found |= by_value(numbers[place], found, follows)
     ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
-    share = bar_share(numbers, [ours[name] for name in PRICES])
+    share = bar_share(numbers, [ours[name] for name in PRICES], ROUNDED)
     if share < ENOUGH:
         raise DataContractError(
             f"columns {[ours[name] for name in PRICES]} are not open, high, low and close: high is highest and low is "

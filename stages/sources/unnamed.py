@@ -64,10 +64,10 @@ def _undecided(four: Sequence[str], volume: str) -> NoReturn:
     )
 
 
-def bar_share(numbers: pl.DataFrame, four: Sequence[str]) -> float:
+def bar_share(numbers: pl.DataFrame, four: Sequence[str], allowed: float = 1e-9) -> float:
     """The share of rows in which the second is highest and the third lowest; null rows are left out."""
     high, low = pl.col(four[1]), pl.col(four[2])
-    holds = (high >= pl.max_horizontal(*four) - 1e-9) & (low <= pl.min_horizontal(*four) + 1e-9)
+    holds = (high >= pl.max_horizontal(*four) - allowed) & (low <= pl.min_horizontal(*four) + allowed)
     return float(numbers.drop_nulls(list(four)).select(holds.mean()).item() or 0)
 
 

@@ -158,6 +158,14 @@ def test_a_minute_opens_near_the_last_close_of_its_own_symbol_whatever_the_order
     assert (aliases["p1"], aliases["p4"]) == ("open", "close")
 
 
+@pytest.mark.parametrize("price", [187.43, 187.434])
+def test_a_high_of_other_precision_than_the_open_is_no_contradiction(price: float) -> None:
+    """A vendor's open in 32 bits, or with more decimals than its high."""
+    one = pl.lit(price, pl.Float32)
+    rows = BARS.rename({"when": "ts"}).with_columns(open=one, close=one, high=pl.lit(187.43), low=pl.lit(187.43))
+    assert "in 100.0% of 12 rows" in columns_of(rows).evidence
+
+
 def test_values_that_contradict_the_names_stop() -> None:
     swapped = BARS.rename({"high": "low", "low": "high", "when": "ts"})
     with pytest.raises(DataContractError, match=r"in only 0% of rows.*ALIASES="):
