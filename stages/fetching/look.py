@@ -88,6 +88,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
         layout, is_read = _held_against(layout, first, {*rows[column].cast(pl.String).drop_nulls()}, source)
         if not is_read:
             dialect["aliases"].pop(column, None)
+            evidence["aliases"] = evidence["aliases"].replace(f"{column} is symbol", f"{column} is not read")
         source = source_of(layout.template)
     if symbols and form is None and source.many_in_a_file and not (column or wide):
         _require_one_symbol(folder.names, symbols)
@@ -119,8 +120,7 @@ def _held_against(layout: Layout, first: str, named: Set[str], source: SourcePar
         )
     if source.csv and source.csv.columns and len(named) == 1:
         raise DataContractError(
-            f"the path names {of_path}, and a column without a name holds {min(named)}: set SYMBOLS= to the symbol of "
-            "the rows."
+            f"the path names {of_path}, a column without a name {min(named)}: set SYMBOLS= to that of the rows."
         )
     return layout.without_symbol(), True  # with one path, the part that looked like a symbol is a plain word
 

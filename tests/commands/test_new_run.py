@@ -231,7 +231,7 @@ def test_a_text_column_without_a_name_is_no_symbol_where_paths_name_others(proje
         bars.with_columns(pl.lit("XNAS")).write_csv(project.path / f"{symbol}.csv", include_header=False)
     project.run("new-run", "two", "--uri", str(project.path / "{symbol}.csv"))
     assert compose(overrides=["preset=two"])["universe"]["symbols"] == sorted(vendors.BARS)
-    with pytest.raises(DataContractError, match=r"the path names AAPL, and .* holds XNAS: set SYMBOLS="):
+    with pytest.raises(DataContractError, match=r"the path names AAPL, a column .* XNAS: set SYMBOLS="):
         project.run("new-run", "one", "--uri", "AAPL.csv")
     project.run("new-run", "one", "--uri", "AAPL.csv", "--symbols", "AAPL")
     assert compose(overrides=["preset=one"])["source"]["csv"]["columns"][-1] == "column_7"
@@ -242,7 +242,8 @@ def test_a_column_that_writes_the_symbols_of_the_paths_otherwise_is_not_read(pro
     for symbol, bars in vendors.BARS.items():
         name = symbol.lower() if written == "small" else written.format(symbol)
         bars.with_columns(Ticker=pl.lit(name)).write_parquet(project.path / f"{symbol}.parquet")
-    project.run("new-run", "mine", "--uri", str(project.path / "{symbol}.parquet"))
+    told = project.run("new-run", "mine", "--uri", str(project.path / "{symbol}.parquet"))
+    assert "Ticker is not read" in told
     made = compose(overrides=["preset=mine"])
     assert (made["universe"]["symbols"], made["source"]["aliases"]) == (sorted(vendors.BARS), {})
 
