@@ -22,7 +22,7 @@ from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SYMBOL, SourceParams
 from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
-from stages.sources.layout import TICKER, Layout, holds_symbol, layout_of, spread
+from stages.sources.layout import NO_BARS, TICKER, Layout, holds_symbol, layout_of, spread
 from stages.sources.symbol_parts import symbol_column
 from stages.sources.unnamed import PRICES
 
@@ -156,7 +156,7 @@ def _opened(place: str) -> tuple[_Folder, str | None]:
         root, _, name = root.rpartition("/")
         return _Folder(root, filesystem, path.rpartition("/")[0], {name: files[path]}), _form_of(name)
     inside = {name.removeprefix(path.rstrip("/") + "/"): size for name, size in files.items()}
-    inside = {name: size for name, size in inside.items() if not name.rpartition("/")[2].startswith(".")}
+    inside = {name: size for name, size in inside.items() if not NO_BARS.search(name)}
     if not inside:
         raise DataContractError(f"there is no file under {place}: set URI= to the folder of your bars.")
     return _Folder(root, filesystem, path, inside), form
@@ -284,14 +284,14 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
     column = symbol_column(rows.columns, source)
     if column is None:
         raise DataContractError(
-            f"neither the path nor a column of {rows.columns} names a symbol: set SYMBOLS= to the symbols of the file."
+            f"neither the path nor a column of {rows.columns} names a symbol: if one holds symbols, name it, "
+            'ALIASES="COLUMN=symbol"; if all rows are of one symbol, set SYMBOLS= to it.'
         )
     theirs = {ours: vendors for vendors, ours in source.aliases.items()}
     close, volume = (pl.col(theirs.get(ours, ours)).cast(pl.Float64, strict=False) for ours in ("close", "volume"))
     order = rows.group_by(symbol=pl.col(column).cast(pl.String)).agg(turnover=(close * volume).sum())
-    shares = order.filter(pl.col("symbol").str.contains(f"^{TICKER.pattern}$")).sort(
-        "turnover", "symbol", descending=True
-    )
+    shares = order.filter(pl.col("symbol").str.contains(f"^{TICKER.pattern}$"))
+    shares = shares.sort("turnover", "symbol", descending=True)
     if shares.is_empty():
         raise DataContractError(
             f"column {column!r} names {shorten(sorted(map(str, order['symbol'])))}, and none is a symbol like AAPL or "

@@ -12,6 +12,7 @@ from stages.errors import DataContractError, shorten
 from stages.params.path_template import ANY, fields_of, literal
 
 ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
+NO_BARS = re.compile(r"(?i)(^|/)(\.|readme)[^/]*$")  # hidden files, and what a vendor says of the others
 TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
 SMALL = re.compile(r"[a-z]{1,5}([.\-][a-z])?")
 SHORT = re.compile(r"[A-Z]{1,5}([.\-][A-Z])?")  # taken for a symbol where there is nothing to compare with

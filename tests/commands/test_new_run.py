@@ -217,8 +217,9 @@ def test_a_stated_column_takes_the_place_of_the_one_that_its_name_would_be(proje
 
 def test_a_manual_beside_the_bars_is_passed_over_and_a_file_that_is_no_table_is_named(project):
     (project.path / "bars").mkdir()
-    (project.path / "bars/README.txt").write_text("how to read these bars\n")
-    with pytest.raises(DataContractError, match=r"URI bars: README\.txt: the file begins with"):
+    for name in ("README", "manual"):
+        (project.path / f"bars/{name}.txt").write_text("how to read these bars\n")
+    with pytest.raises(DataContractError, match=r"URI bars: manual\.txt: the file begins with"):
         project.run("new-run", "mine", "--uri", "bars")
     vendors.BARS["AAPL"].write_parquet(project.path / "bars/aapl_1min.parquet")
     project.run("new-run", "mine", "--uri", "bars", "--symbols", "AAPL")
@@ -246,6 +247,15 @@ def test_a_column_that_writes_the_symbols_of_the_paths_otherwise_is_not_read(pro
     assert "Ticker is not read" in told
     made = compose(overrides=["preset=mine"])
     assert (made["universe"]["symbols"], made["source"]["aliases"]) == (sorted(vendors.BARS), {})
+
+
+def test_a_column_of_symbols_of_unknown_name_is_asked_for(project):
+    both = pl.concat(bars.with_columns(ric=pl.lit(symbol)) for symbol, bars in vendors.BARS.items())
+    both.write_parquet(project.path / "bars1.parquet")
+    with pytest.raises(DataContractError, match=r'if one holds symbols, name it, ALIASES="COLUMN=symbol"'):
+        project.run("new-run", "mine", "--uri", "bars1.parquet")
+    project.run("new-run", "mine", "--uri", "bars1.parquet", "--aliases", "ric=symbol")
+    assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["AAPL", "MSFT"]
 
 
 def test_paths_that_name_no_symbol_are_told_by_the_rows_and_text_prices_stop_no_search_for_symbols(project):

@@ -180,6 +180,16 @@ def test_a_volume_before_the_prices_is_no_high_and_one_behind_smaller_numbers_is
         columns_of(strange.with_columns(p5=pl.col("p0") // 30).select("when", *order))
 
 
+@pytest.mark.parametrize("place", range(6))
+def test_an_average_among_the_prices_is_neither_open_nor_close(place: int) -> None:
+    names = ["p1", "p2", "p3", "p4", "p5"]
+    strange = BARS.rename(dict(zip(BARS.columns[1:], names, strict=True))).with_columns(
+        p6=(pl.col("p1") + pl.col("p4")) / 2
+    )
+    found = columns_of(strange.select("when", *names[:place], "p6", *names[place:])).aliases
+    assert {name: found[name] for name in ("p1", "p4", "p5")} == {"p1": "open", "p4": "close", "p5": "volume"}
+
+
 def test_a_turnover_is_no_volume() -> None:
     strange = BARS.rename({"open": "p1", "high": "p2", "low": "p3", "close": "p4", "volume": "p5"})
     assert columns_of(strange.with_columns(p6=pl.col("p5") * pl.col("p4"))).aliases["p5"] == "volume"
