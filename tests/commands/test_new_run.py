@@ -126,14 +126,15 @@ def test_bars_of_five_minutes_are_told_as_such(project):
         project.run("new-run", "mine", "--uri", "AAPL.parquet")
 
 
-def test_a_stamp_beyond_every_calendar_is_passed_over_and_nothing_but_such_stamps_is_refused(project):
+def test_a_stamp_beyond_every_calendar_is_counted_and_nothing_but_such_stamps_is_refused(project):
     bars = vendors.BARS["AAPL"]
     for name, odd in (("AAPL", bars.height - 1), ("MSFT", 0)):
         far = pl.int_range(pl.len()) >= odd
         bars.with_columns(
             pl.when(far).then(pl.col("ts").dt.offset_by("7000y")).otherwise("ts").alias("ts")
         ).write_parquet(project.path / f"{name}.parquet")
-    project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    told = project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    assert "stamps beyond 1990-01-01 to 2099-12-31: 1 (see whether all files have one unit)" in told
     assert compose(overrides=["preset=mine"])["universe"]["last_session"] == "2024-11-08"
     with pytest.raises(DataContractError, match=r"the stamps run from 9024-10-28 to 9024-11-08, and sessions lie betw"):
         project.run("new-run", "other", "--uri", "MSFT.parquet")
