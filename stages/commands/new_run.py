@@ -158,6 +158,8 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
     _require_sessions(symbol, sessions, why.get("zone"))
     span = {"first": sessions[0], "last": sessions[-1]}
     why["span"] = f"rows of {symbol} lie in sessions from {span['first']} to {span['last']}"
+    if beyond := ours.height - int(ours["ts"].dt.date().is_between(EARLIEST, LATEST).sum()):
+        why["span"] += f"; stamps beyond {EARLIEST} to {LATEST}: {beyond} (see whether all files have one unit)"
     dialect = dialect.model_copy(update={"bar_label": label or "start"})
     if told := _minutes_without_a_trade(
         symbol, seen.sample, dialect, calendar.filter(pl.col("session").is_in(sessions.implode()))

@@ -31,8 +31,15 @@ NUMBERS = ("open", "high", "low", "close", "volume")
 
 def scan(uri: str, content: bytes, source: SourceParams) -> pl.LazyFrame:
     """The file's rows as a lazy frame."""
-    with_format = {"CSV": _scan_csv, "DBN": _scan_dbn, "parquet": _scan_parquet}
-    return with_format[format_of(uri)](content, source)
+    if format_of(uri) == "CSV":
+        return _scan_csv(content, source)
+    rows = declared(uri, content)
+    return rows if format_of(uri) == "DBN" else _scan_parquet(rows, source)
+
+
+def declared(uri: str, content: bytes) -> pl.LazyFrame:
+    """The rows of a parquet or DBN file, names and values unchanged."""
+    return _scan_dbn(content) if format_of(uri) == "DBN" else pl.scan_parquet(io.BytesIO(content))
 
 
 def collect(uri: str, rows: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
@@ -55,7 +62,7 @@ def format_of(uri: str) -> str:
 
 
 def head_of(content: bytes, lines: int) -> list[str]:
-    """The first lines of a text file, decompressing only a little of it."""
+    """The first lines of a text file, decompressing only a little of it; whole ones, where there are several."""
     packed = io.BytesIO(content)
     if content[:2] == b"\x1f\x8b":
         text = gzip.GzipFile(fileobj=packed).read(HEAD_BYTES)
@@ -63,7 +70,8 @@ def head_of(content: bytes, lines: int) -> list[str]:
         text = zstandard.ZstdDecompressor().stream_reader(packed).read(HEAD_BYTES)
     else:
         text = content[:HEAD_BYTES]
-    return text.decode("utf-8-sig", errors="replace").splitlines()[:lines]
+    found = text.decode("utf-8-sig", errors="replace").splitlines()
+    return found[: min(lines, max(len(found) - (len(text) == HEAD_BYTES), 1))]
 
 
 def lines_within(content: bytes, lines: int) -> list[str]:
@@ -92,8 +100,7 @@ def columns_in(content: bytes, csv: CsvParams) -> list[str]:
     )
 
 
-def _scan_parquet(content: bytes, source: SourceParams) -> pl.LazyFrame:
-    every = pl.scan_parquet(io.BytesIO(content))
+def _scan_parquet(every: pl.LazyFrame, source: SourceParams) -> pl.LazyFrame:
     rows = every.select(_needed(every.collect_schema().names(), source))
     stamps = {
         name: dtype for name, dtype in rows.collect_schema().items() if source.ours(name) in ("ts", "date", "time")
@@ -168,7 +175,7 @@ def iso_format(stamp: str) -> str | None:
     return f"%Y-%m-%d{match[1]}%H:%M{seconds}{match[4] or ''}{'%#z' if match['zone'] else ''}"
 
 
-def _scan_dbn(content: bytes, _: SourceParams) -> pl.LazyFrame:
+def _scan_dbn(content: bytes) -> pl.LazyFrame:
     try:
         import databento
     except ImportError:

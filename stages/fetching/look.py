@@ -5,32 +5,31 @@ A sample is at most 40 files, fewer where they are large, spread evenly over the
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from stages.errors import DataContractError, shorten
+from stages.errors import DataContractError, at_work_on, shorten
 from stages.fetching.bars import joined, parts_in
-from stages.fetching.formats import collect, format_of, head_of, iso_format, lines_within, scan
+from stages.fetching.formats import collect, declared, format_of, head_of, iso_format, lines_within, scan
 from stages.io.reaching import explain_errors, open_uri, preflight
 from stages.io.workspace import main_root
 from stages.params.path_template import SYMBOLS, fields_in, fields_of, literal, root_of
 from stages.params.section import parse
 from stages.params.source import ONE_HEADER, SYMBOL, SourceParams
-from stages.sources.columns import PRICES, columns_of, price_scale_of, unit_of
+from stages.sources.columns import columns_of, price_scale_of, unit_of
 from stages.sources.csv_form import SEPARATORS, cells_of, csv_of, is_row, stamp_format_of
-from stages.sources.layout import TICKER, Layout, layout_of
+from stages.sources.layout import NO_BARS, TICKER, Layout, holds_symbol, layout_of, spread
 from stages.sources.symbol_parts import symbol_column
+from stages.sources.unnamed import PRICES
 
 if TYPE_CHECKING:
     import fsspec
 
-SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
-FEWEST, ENDS = 12, 3
-LINES = 200
+HEAD, LINES = 1000, 200  # lines at the beginning, and spread over a file
 MANY, MOST_TRADED = 12, 5
 Facts = dict[str, Any]
 UNSTATED: Facts = {
@@ -74,7 +73,9 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     names = [name for name in folder.names if _follows(layout, name)]
     first, content = _with_rows(folder, names)
     last = folder.read(names[-1]) if names[-1] != first and format_of(first) == "CSV" else b""
-    dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {})
+    with at_work_on(first):
+        of_paths = layout.symbols if symbols or len(layout.symbols) > 1 else ()
+        dialect, rows, evidence, wide = _dialect(first, content, last, aliases or {}, of_paths)
     kind = "gcs" if uri.startswith("gs://") else "parquet"
 
     def source_of(template: str) -> SourceParams:
@@ -83,8 +84,11 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
 
     source = source_of(layout.template)
     column = symbol_column(rows.columns, source)
-    if column and len(layout.symbols) == 1 and {*rows[column].unique()} != {*layout.symbols}:
-        layout = layout.without_symbol()  # with one path, the part that looked like a symbol is a plain word
+    if column and layout.symbols:
+        layout, is_read = _held_against(layout, first, {*rows[column].cast(pl.String).drop_nulls()}, source)
+        if not is_read:
+            dialect["aliases"].pop(column, None)
+            evidence["aliases"] = evidence["aliases"].replace(f"{column} is symbol", f"{column} is not read")
         source = source_of(layout.template)
     if symbols and form is None and source.many_in_a_file and not (column or wide):
         _require_one_symbol(folder.names, symbols)
@@ -93,7 +97,7 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
     parts = [
         parts_in({"uri": name, "symbol": whose}, folder.read(name), source, found[:1]).get(found[0])
-        for name in _spread(files, folder.names)
+        for name in spread(files, folder.names)
     ]
     sample = [part for part in parts if part is not None]
     if not sample:
@@ -102,11 +106,30 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
     return Look(source, found, joined(found[0], *sample)[0], evidence_of)
 
 
+def _held_against(layout: Layout, first: str, named: Set[str], source: SourceParams) -> tuple[Layout, bool]:
+    """The layout, and whether the column that names these symbols is to be read: a path may name another, or none."""
+    of_path = _symbol_in(fields_of(layout.template, first) or {})
+    if named == {of_path} or (named & {*layout.symbols} and len(layout.symbols) > 1):
+        return layout, True
+    if all(holds_symbol(one, of_path) for one in named):
+        return layout, False
+    if len(layout.symbols) > 1:
+        raise DataContractError(
+            f"paths name {shorten(layout.symbols)}, rows of {first} {shorten(sorted(named))}: correct the rows, or, if "
+            "those in paths are no symbols, write * in their place in URI=."
+        )
+    if source.csv and source.csv.columns and len(named) == 1:
+        raise DataContractError(
+            f"the path names {of_path}, a column without a name {min(named)}: set SYMBOLS= to that of the rows."
+        )
+    return layout.without_symbol(), True  # with one path, the part that looked like a symbol is a plain word
+
+
 def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
     """The first file and its content; the largest where that holds no row, as on days before a symbol was listed."""
     content = folder.read(names[0])
     if format_of(names[0]) == "CSV":
-        lines = head_of(content, LINES)
+        lines = head_of(content, HEAD)
         empty = not any(is_row(cells_of(line, separator)) for line in lines for separator in SEPARATORS)
     else:
         empty = _rows_of(names[0], content).is_empty()
@@ -118,7 +141,7 @@ def _with_rows(folder: _Folder, names: Sequence[str]) -> tuple[str, bytes]:
 
 def _rows_of(name: str, content: bytes) -> pl.DataFrame:
     """All rows of a file that declares its columns, as they are."""
-    return collect(name, partial(scan, name, content, SourceParams(**UNSTATED, kind="parquet", uri_template=name)))
+    return collect(name, partial(declared, name, content))
 
 
 def _opened(place: str) -> tuple[_Folder, str | None]:
@@ -133,7 +156,7 @@ def _opened(place: str) -> tuple[_Folder, str | None]:
         root, _, name = root.rpartition("/")
         return _Folder(root, filesystem, path.rpartition("/")[0], {name: files[path]}), _form_of(name)
     inside = {name.removeprefix(path.rstrip("/") + "/"): size for name, size in files.items()}
-    inside = {name: size for name, size in inside.items() if not name.rpartition("/")[2].startswith(".")}
+    inside = {name: size for name, size in inside.items() if not NO_BARS.search(name)}
     if not inside:
         raise DataContractError(f"there is no file under {place}: set URI= to the folder of your bars.")
     return _Folder(root, filesystem, path, inside), form
@@ -147,9 +170,10 @@ def _form_of(name: str) -> str:
     return form
 
 
-def _layout(names: Collection[str], form: str | None, symbols: Sequence[str]) -> Layout:
+def _layout(names: Mapping[str, int], form: str | None, symbols: Sequence[str]) -> Layout:
+    """Of two forms with as many files, that of the largest one: a manual in the folder is small."""
     if form is None:
-        return layout_of([*names], symbols)
+        return layout_of(sorted(names, key=lambda name: -names[name]), symbols)
     fitting = [found for name in names if (found := fields_of(form, name)) is not None]
     if not fitting:
         raise DataContractError(f"none of {shorten([*names])} fits {form}: correct the template in URI=.")
@@ -168,7 +192,7 @@ def _follows(layout: Layout, name: str) -> bool:
 
 
 def _dialect(
-    name: str, content: bytes, last: bytes, stated: Mapping[str, str]
+    name: str, content: bytes, last: bytes, stated: Mapping[str, str], of_paths: Collection[str]
 ) -> tuple[Facts, pl.DataFrame, dict[str, str], tuple[str, ...]]:
     """Columns, units and form of a file; some of its rows; the evidence; symbols that its columns are named after.
 
@@ -177,7 +201,7 @@ def _dialect(
     facts: Facts = {}
     csv = None
     if format_of(name) == "CSV":
-        csv, rows = csv_of(head_of(content, LINES))
+        csv, rows = csv_of(head_of(content, HEAD), of_paths)
         facts["csv"] = None if csv == ONE_HEADER else csv.model_dump()
     else:
         rows = _rows_of(name, content)
@@ -195,9 +219,7 @@ def _dialect(
     if missing := {*PRICES, "volume", *(() if {"date", "time"} <= known else ("ts",))} - known:
         raise DataContractError(f"under ALIASES {name} has no column for {shorten(sorted(missing))}: correct them.")
     of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
-    prices = rows[of_first.get("close", "close")]
-    if prices.dtype == pl.String:
-        prices = prices.cast(pl.Float64, strict=False)
+    prices = rows[of_first.get("close", "close")].cast(pl.Float64, strict=False)
     facts["price_scale"], evidence["price_scale"] = price_scale_of(prices)
     stamped = rows
     if csv:
@@ -262,28 +284,17 @@ def _most_traded(name: str, content: bytes, source: SourceParams) -> tuple[str, 
     column = symbol_column(rows.columns, source)
     if column is None:
         raise DataContractError(
-            f"neither the path nor a column of {rows.columns} names a symbol: set SYMBOLS= to the symbols of the file."
+            f"neither the path nor a column of {rows.columns} names a symbol: if one holds symbols, name it, "
+            'ALIASES="COLUMN=symbol"; if all rows are of one symbol, set SYMBOLS= to it.'
         )
     theirs = {ours: vendors for vendors, ours in source.aliases.items()}
-    turnover = (pl.col(theirs.get("close", "close")) * pl.col(theirs.get("volume", "volume"))).sum()
-    order = rows.group_by(pl.col(column).cast(pl.String).alias("symbol")).agg(turnover.alias("turnover"))
-    shares = order.filter(pl.col("symbol").str.contains(f"^{TICKER.pattern}$")).sort(
-        "turnover", "symbol", descending=True
-    )
+    close, volume = (pl.col(theirs.get(ours, ours)).cast(pl.Float64, strict=False) for ours in ("close", "volume"))
+    order = rows.group_by(symbol=pl.col(column).cast(pl.String)).agg(turnover=(close * volume).sum())
+    shares = order.filter(pl.col("symbol").str.contains(f"^{TICKER.pattern}$"))
+    shares = shares.sort("turnover", "symbol", descending=True)
     if shares.is_empty():
         raise DataContractError(
             f"column {column!r} names {shorten(sorted(map(str, order['symbol'])))}, and none is a symbol like AAPL or "
             "BRK.B: write it so at the source."
         )
     return tuple(sorted(shares["symbol"].head(shares.height if shares.height <= MANY else MOST_TRADED)))
-
-
-def _spread(names: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
-    """Some of the names: both ends of the span, and others evenly between them."""
-    mean = sum(sizes[name] for name in names) / max(1, len(names))
-    most = max(FEWEST, min(SAMPLE_FILES, int(SAMPLE_BYTES / max(1.0, mean))))
-    if len(names) <= most:
-        return list(names)
-    inner, steps = names[ENDS:-ENDS], most - 2 * ENDS
-    evenly = [inner[round(number * (len(inner) - 1) / (steps - 1))] for number in range(steps)]
-    return [*names[:ENDS], *evenly, *names[-ENDS:]]

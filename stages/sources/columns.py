@@ -8,14 +8,13 @@ close. Names come first, since they state what a vendor means; values must not c
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import polars as pl
 
 from stages.errors import DataContractError
 from stages.params.source import SYMBOL, Unit
+from stages.sources.unnamed import ENOUGH, PRICES, bar_share, by_value
 
-PRICES = ("open", "high", "low", "close")
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ts": ("ts", "timestamp", "datetime", "windowstart", "tsevent", "t", "time", "date", "begin", "indexlevel0",
            "index", "pricetickerdatetime", "tickerdatetime"),
@@ -33,9 +32,8 @@ WHOLE_DOLLARS = 0.2  # share of closes: above that of any share
 WIDE = re.compile(r"(?i)(?<![a-z])(open|high|low|close|volume)(?![a-z])")
 TICKER_IN = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,9}(?:[.\-][A-Z0-9]{1,4})?(?![A-Za-z0-9])")
 INSTANT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d{9,19}$")
+ROUNDED = 0.005 + 1e-9  # dollars: a named high may be rounded to cents, as the data gate allows
 ROW_NUMBER = re.compile(r"\d{1,7}")  # as of an index that was saved with the rows; a day has eight digits
-ENOUGH = 0.98
-FEWEST_STEPS, RUNNING = 20, 0.9  # of the steps of a running total rise; it begins anew each day
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class Columns:
 def columns_of(rows: pl.DataFrame) -> Columns:
     """The meaning of each column, from some rows; numbers stored as text count as numbers."""
     scalars = pl.selectors.numeric() | pl.selectors.string()
-    numbers = rows.select(scalars.cast(pl.Float64, strict=False))
+    printed = rows.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String))  # 187.43, not 187.42999267578125
+    numbers = printed.select(scalars.cast(pl.Float64, strict=False))
     if wide := _wide(rows.columns):
         found, symbols = wide
     else:
@@ -58,9 +57,9 @@ def columns_of(rows: pl.DataFrame) -> Columns:
         found |= {} if {"ts", "date"} & {*found} else {"ts": _stamp_by_value(rows)}
         if not {*PRICES, "volume"} <= {*found}:
             place, follows = _in_order(rows, found)
-            found |= _by_value(numbers[place], found, follows)
+            found |= by_value(numbers[place], found, follows)
     ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
-    share = _bar_share(numbers, [ours[name] for name in PRICES])
+    share = bar_share(numbers, [ours[name] for name in PRICES], ROUNDED)
     if share < ENOUGH:
         raise DataContractError(
             f"columns {[ours[name] for name in PRICES]} are not open, high, low and close: high is highest and low is "
@@ -136,51 +135,10 @@ def _in_order(rows: pl.DataFrame, found: Mapping[str, str]) -> tuple[pl.Series, 
     return ordered["place"], ordered["symbol"] == ordered["symbol"].shift(1)
 
 
-def _by_value(numbers: pl.DataFrame, found: Mapping[str, str], follows: pl.Series) -> dict[str, str]:
-    """Prices and volume among unknown column names, rows in order: four adjacent columns that form bars, then the
-    volume.
-
-    A running total of the day's volume may stand before the volume of the minute.
-    """
-    unknown = [
-        name
-        for name in numbers.columns
-        if name not in found.values() and numbers[name].null_count() < numbers.height / 2
-    ]
-    for start in range(len(unknown) - 4):
-        four = unknown[start : start + 4]
-        fitting = [one for one in permutations(four) if _bar_share(numbers, one) >= ENOUGH]
-        volume = next((name for name in unknown[start + 4 :] if not _is_running_total(numbers[name])), None)
-        if fitting and volume:
-            best = min(fitting, key=lambda one: (_gap(numbers, one[0], one[3], follows), four.index(one[0])))
-            return dict(zip((*PRICES, "volume"), (*best, volume), strict=True))
-    wanted = " ".join(f"COLUMN={name}" for name in (*PRICES, "volume") if name not in found)
-    raise DataContractError(f'which of {numbers.columns} are the prices and the volume? Name them: ALIASES="{wanted}".')
-
-
-def _bar_share(numbers: pl.DataFrame, four: Sequence[str]) -> float:
-    """The share of rows in which the second is highest and the third lowest; null rows are left out."""
-    high, low = pl.col(four[1]), pl.col(four[2])
-    holds = (high >= pl.max_horizontal(*four) - 1e-9) & (low <= pl.min_horizontal(*four) + 1e-9)
-    return float(numbers.drop_nulls(list(four)).select(holds.mean()).item() or 0)
-
-
-def _is_running_total(values: pl.Series) -> bool:
-    """Whether nearly every value is above the one before it."""
-    steps = values.diff().drop_nulls()
-    return steps.len() >= FEWEST_STEPS and int((steps > 0).sum()) >= RUNNING * steps.len()
-
-
 def _falls(stamps: pl.Series) -> bool:
     """Whether more stamps are before than after the one above them, as text within a day too."""
     before = stamps.shift(1)
     return bool((stamps < before).sum() > (stamps > before).sum())
-
-
-def _gap(numbers: pl.DataFrame, opened: str, closed: str, follows: pl.Series) -> float:
-    """The average distance between an open and the previous close of its symbol; 0 where none follows another."""
-    steps = (numbers[opened] - numbers[closed].shift(1)).abs().filter(follows)
-    return float(steps.median() or 0)  # type: ignore[arg-type]
 
 
 def _wide(names: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]] | None:

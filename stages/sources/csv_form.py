@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
 
 import polars as pl
@@ -16,8 +16,11 @@ SEPARATORS = (",", ";", "\t", "|")
 FEWEST_CELLS = 6  # a stamp, four prices and a volume
 MOST_HEADER_LINES = 3
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-DAY_ALONE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](\d\d){1,2}|(19|20)\d{6}")
+DAY_ALONE = re.compile(
+    r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](\d\d){1,2}|(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+)
 TIME_ALONE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?")
+DIGITS_OF_TIME = re.compile(r"[0-2]\d[0-5]\d([0-5]\d)?")  # beside a day: 0930, 093000
 DAYS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y",
         "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%m-%d-%y", "%d-%m-%y")  # fmt: skip
 FIRST_YEAR = 1900  # %Y also reads 24 as the year 24
@@ -26,8 +29,12 @@ BETWEEN = (" ", "T", "  ")
 ZONES = {"US/Eastern": "America/New_York", "America/New_York": "America/New_York", "UTC": "UTC"}
 
 
-def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
-    """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells."""
+def csv_of(lines: Sequence[str], symbols: Collection[str] = ()) -> tuple[CsvParams, pl.DataFrame]:
+    """The layout, and the rows as text, with names from the file or, without a header, from the form of the cells.
+
+    Where `symbols` are known, a text that is the same in all rows and none of them, as an exchange's code, is no
+    symbol.
+    """
     for separator in SEPARATORS:
         cells = [cells_of(line, separator) for line in lines]
         first = next((at for at, line in enumerate(cells) if is_row(line)), None)
@@ -38,8 +45,13 @@ def csv_of(lines: Sequence[str]) -> tuple[CsvParams, pl.DataFrame]:
             continue
         width = len(cells[first])
         rows = [line for line in cells[first:] if len(line) == width]
-        above = [line + [""] * (width - len(line)) for line in cells[:header]]
-        names = header_names(above or [[_looks_like(cell, at) for at, cell in enumerate(rows[0], 1)]])
+        above = [*cells[:header], [""] * width] if header else []
+        seen = [_looks_like(*one, at) for at, one in enumerate(zip(rows[0], ["", *rows[0]], strict=False), 1)]
+        names = header_names(above or [seen])
+        if symbols and not header and "symbol" in names:
+            at = names.index("symbol")
+            of_rows = {row[at] for row in rows}
+            names[at] = "symbol" if len(of_rows) > 1 or of_rows & {*symbols} else f"column_{at + 1}"
         table = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
         return CsvParams(header_lines=header, columns=None if header else tuple(names), separator=separator), table
     raise DataContractError(
@@ -59,8 +71,12 @@ def cells_of(line: str, separator: str) -> list[str]:
 
 
 def header_names(lines: Sequence[Sequence[str]]) -> list[str]:
-    """One name a column: non-empty cells of the header lines joined by `_`; empty or repeated names get a number."""
+    """One name a column: non-empty cells of the header lines joined by `_`; empty or repeated names get a number.
+
+    A line of a single cell above names is a comment.
+    """
     width = max(map(len, lines), default=0)
+    lines = [line for line in lines if len(line) > 1 or width == 1]
     padded = [[*line, *[""] * (width - len(line))] for line in lines]
     names: list[str] = []
     for at, parts in enumerate(zip(*padded, strict=True), 1):
@@ -87,6 +103,11 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
             weekends = int((parsed.dt.weekday() > 5).sum())
             span = parsed.max() - parsed.min()  # type: ignore[operator]
             fitting.append((weekends, span, place, f"{day}{between}{clock}{ending}"))
+    if not fitting and NUMBER.fullmatch(odd[0]):
+        raise DataContractError(
+            f"the stamp {odd[0]!r} is no whole number since 1970, nor a day and a time: convert the stamps at the "
+            "source."
+        )
     if not fitting:
         others = texts.filter(~texts.is_in(odd.implode()))
         known = f", and {others[0]!r} another" if len(others) else ""
@@ -97,11 +118,11 @@ def stamp_format_of(stamps: pl.Series) -> tuple[str, str | None]:
     return min(fitting)[-1], ZONES[ending.strip()] if ending else None
 
 
-def _looks_like(cell: str, at: int) -> str:
-    """A name for a column without one."""
+def _looks_like(cell: str, before: str, at: int) -> str:
+    """A name for a column without one, by a cell and the one before it."""
     if DAY_ALONE.fullmatch(cell):
         return "date"
-    if TIME_ALONE.fullmatch(cell):
+    if TIME_ALONE.fullmatch(cell) or (DAY_ALONE.fullmatch(before) and DIGITS_OF_TIME.fullmatch(cell)):
         return "time"
     if NUMBER.fullmatch(cell):
         return "ts" if float(cell) > 5e8 and at == 1 else f"column_{at}"

@@ -12,6 +12,7 @@ from stages.errors import DataContractError, shorten
 from stages.params.path_template import ANY, fields_of, literal
 
 ENDINGS = re.compile(r"\.(parquet|pq|csv|txt|tsv|dbn)(\.gz|\.zst)?$", re.IGNORECASE)
+NO_BARS = re.compile(r"(?i)(^|/)(\.|readme)[^/]*$")  # hidden files, and what a vendor says of the others
 TICKER = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?")
 SMALL = re.compile(r"[a-z]{1,5}([.\-][a-z])?")
 SHORT = re.compile(r"[A-Z]{1,5}([.\-][A-Z])?")  # taken for a symbol where there is nothing to compare with
@@ -27,6 +28,8 @@ SPLIT = re.compile(r"([/_=, ]|-(?=[a-z0-9]*[a-z])|\.(?=[A-Z]{2,5}$))")
 # else names an exchange (AAPL.O).
 FINER = re.compile(r"([/_=, ]|[.\-](?![A-Z](?![A-Za-z0-9])))")
 FINEST = re.compile(r"([/_=, .\-])")
+SAMPLE_FILES, SAMPLE_BYTES = 40, 300_000_000
+FEWEST, ENDS = 12, 3
 
 
 @dataclass(frozen=True)
@@ -118,3 +121,19 @@ def _symbol_columns(columns: Sequence[Sequence[str]], symbols: Sequence[str]) ->
 
 def _are_tickers(values: Sequence[str]) -> bool:
     return all(map(TICKER.fullmatch, values)) or all(map(SMALL.fullmatch, values))
+
+
+def holds_symbol(name: str, symbol: str) -> bool:
+    """Whether a vendor's name is the symbol written otherwise: `aapl`, `AAPL.US` or `NASDAQ:AAPL`."""
+    return bool(re.search(rf"(?<![A-Z0-9]){re.escape(symbol)}(?![A-Z0-9])", name.upper()))
+
+
+def spread(names: Sequence[str], sizes: Mapping[str, int]) -> list[str]:
+    """Some of the names: both ends of the span, and others evenly between them."""
+    mean = sum(sizes[name] for name in names) / max(1, len(names))
+    most = max(FEWEST, min(SAMPLE_FILES, int(SAMPLE_BYTES / max(1.0, mean))))
+    if len(names) <= most:
+        return list(names)
+    inner, steps = names[ENDS:-ENDS], most - 2 * ENDS
+    evenly = [inner[round(number * (len(inner) - 1) / (steps - 1))] for number in range(steps)]
+    return [*names[:ENDS], *evenly, *names[-ENDS:]]

@@ -78,7 +78,7 @@ def test_a_folder_is_enough_and_each_finding_stands_with_its_evidence(project):
     assert (made["source"]["unit"], made["source"]["zone"], made["source"]["bar_label"]) == ("ns", None, "start")
     assert made["universe"]["symbols"] == ["AAPL", "MSFT"]
     assert (made["universe"]["first_session"], made["universe"]["last_session"]) == ("2024-10-28", "2024-11-08")
-    for evidence in ("10 files, all symbols in each, one a day", "100.0% of 199 rows", "is 2024-10-28 13:30:00 UTC"):
+    for evidence in ("10 files, all symbols in each, one a day", "100.0% of 780 rows", "is 2024-10-28 13:30:00 UTC"):
         assert evidence in told
         assert evidence in " ".join(project.text(PRESET).replace("\n  #", "").split())
 
@@ -89,6 +89,15 @@ def test_stamps_without_a_zone_are_those_of_the_clock_on_which_trading_begins_at
     told = project.run("new-run", "mine", "--uri", "bars")
     assert compose(overrides=["preset=mine"])["source"]["zone"] == "America/New_York"
     assert "trading begins at the open in 10 sessions" in told
+
+
+@pytest.mark.parametrize("forms", [{"ts": "%Y%m%d %H:%M:%S"}, {"date": "%m/%d/%Y", "time": "%H:%M"}])
+def test_text_stamps_of_a_parquet_file_are_looked_at_under_our_own_names_too(project, forms):
+    local = pl.col("ts").dt.convert_time_zone("America/New_York")
+    stamps = [local.dt.strftime(form).alias(name) for name, form in forms.items()]
+    vendors.BARS["AAPL"].select(*stamps, pl.exclude("ts")).write_parquet(project.path / "AAPL.parquet")
+    project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    assert compose(overrides=["preset=mine"])["source"]["stamp_format"] == " ".join(forms.values())
 
 
 def test_where_no_zone_fits_the_preset_leaves_it_to_you(project):
@@ -117,14 +126,15 @@ def test_bars_of_five_minutes_are_told_as_such(project):
         project.run("new-run", "mine", "--uri", "AAPL.parquet")
 
 
-def test_a_stamp_beyond_every_calendar_is_passed_over_and_nothing_but_such_stamps_is_refused(project):
+def test_a_stamp_beyond_every_calendar_is_counted_and_nothing_but_such_stamps_is_refused(project):
     bars = vendors.BARS["AAPL"]
     for name, odd in (("AAPL", bars.height - 1), ("MSFT", 0)):
         far = pl.int_range(pl.len()) >= odd
         bars.with_columns(
             pl.when(far).then(pl.col("ts").dt.offset_by("7000y")).otherwise("ts").alias("ts")
         ).write_parquet(project.path / f"{name}.parquet")
-    project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    told = project.run("new-run", "mine", "--uri", "AAPL.parquet")
+    assert "stamps beyond 1990-01-01 to 2099-12-31: 1 (see whether all files have one unit)" in told
     assert compose(overrides=["preset=mine"])["universe"]["last_session"] == "2024-11-08"
     with pytest.raises(DataContractError, match=r"the stamps run from 9024-10-28 to 9024-11-08, and sessions lie betw"):
         project.run("new-run", "other", "--uri", "MSFT.parquet")
@@ -204,6 +214,63 @@ def test_a_stated_column_takes_the_place_of_the_one_that_its_name_would_be(proje
     adjusted.write_parquet(project.path / "AAPL.parquet")
     project.run("new-run", "mine", "--uri", "AAPL.parquet", "--aliases", "adjusted=close")
     assert compose(overrides=["preset=mine"])["source"]["aliases"] == {"adjusted": "close"}
+
+
+def test_a_manual_beside_the_bars_is_passed_over_and_a_file_that_is_no_table_is_named(project):
+    (project.path / "bars").mkdir()
+    for name in ("README", "manual"):
+        (project.path / f"bars/{name}.txt").write_text("how to read these bars\n")
+    with pytest.raises(DataContractError, match=r"URI bars: manual\.txt: the file begins with"):
+        project.run("new-run", "mine", "--uri", "bars")
+    vendors.BARS["AAPL"].write_parquet(project.path / "bars/aapl_1min.parquet")
+    project.run("new-run", "mine", "--uri", "bars", "--symbols", "AAPL")
+    assert compose(overrides=["preset=mine"])["source"]["uri_template"] == "bars/{symbol_lower}_1min.parquet"
+
+
+def test_a_text_column_without_a_name_is_no_symbol_where_paths_name_others(project):
+    """As the code of the exchange beside each row; what one path alone names may be a plain word."""
+    for symbol, bars in vendors.BARS.items():
+        bars.with_columns(pl.lit("XNAS")).write_csv(project.path / f"{symbol}.csv", include_header=False)
+    project.run("new-run", "two", "--uri", str(project.path / "{symbol}.csv"))
+    assert compose(overrides=["preset=two"])["universe"]["symbols"] == sorted(vendors.BARS)
+    with pytest.raises(DataContractError, match=r"the path names AAPL, a column .* XNAS: set SYMBOLS="):
+        project.run("new-run", "one", "--uri", "AAPL.csv")
+    project.run("new-run", "one", "--uri", "AAPL.csv", "--symbols", "AAPL")
+    assert compose(overrides=["preset=one"])["source"]["csv"]["columns"][-1] == "column_7"
+
+
+@pytest.mark.parametrize("written", ["{}.US", "NASDAQ:{}", "small"])
+def test_a_column_that_writes_the_symbols_of_the_paths_otherwise_is_not_read(project, written):
+    for symbol, bars in vendors.BARS.items():
+        name = symbol.lower() if written == "small" else written.format(symbol)
+        bars.with_columns(Ticker=pl.lit(name)).write_parquet(project.path / f"{symbol}.parquet")
+    told = project.run("new-run", "mine", "--uri", str(project.path / "{symbol}.parquet"))
+    assert "Ticker is not read" in told
+    made = compose(overrides=["preset=mine"])
+    assert (made["universe"]["symbols"], made["source"]["aliases"]) == (sorted(vendors.BARS), {})
+
+
+def test_a_column_of_symbols_of_unknown_name_is_asked_for(project):
+    both = pl.concat(bars.with_columns(ric=pl.lit(symbol)) for symbol, bars in vendors.BARS.items())
+    both.write_parquet(project.path / "bars1.parquet")
+    with pytest.raises(DataContractError, match=r'if one holds symbols, name it, ALIASES="COLUMN=symbol"'):
+        project.run("new-run", "mine", "--uri", "bars1.parquet")
+    project.run("new-run", "mine", "--uri", "bars1.parquet", "--aliases", "ric=symbol")
+    assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["AAPL", "MSFT"]
+
+
+def test_paths_that_name_no_symbol_are_told_by_the_rows_and_text_prices_stop_no_search_for_symbols(project):
+    (project.path / "bars").mkdir()
+    both = pl.concat(bars.with_columns(Ticker=pl.lit(symbol)) for symbol, bars in vendors.BARS.items())
+    for exchange in ("NYSE", "NASDAQ"):
+        both.write_parquet(project.path / f"bars/{exchange}.parquet")
+    with pytest.raises(DataContractError, match=r"paths name NASDAQ, NYSE, rows of .* AAPL, MSFT: .*write \*"):
+        project.run("new-run", "mine", "--uri", "bars")
+    project.run("new-run", "mine", "--uri", "bars/*.parquet")
+    assert compose(overrides=["preset=mine"])["universe"]["symbols"] == ["AAPL", "MSFT"]
+    both.with_columns(pl.col("open", "high", "low", "close").cast(pl.String)).write_parquet(project.path / "a1.parquet")
+    with pytest.raises(DataContractError, match="column 'open' holds String, not numbers"):
+        project.run("new-run", "text", "--uri", "a1.parquet")
 
 
 def test_of_a_folder_of_very_many_symbols_the_largest_are_proposed(project):

@@ -1,6 +1,7 @@
 """Files of any layout: where they are found, how often they are read, and what stands in the listing."""
 
 import gzip
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from stages.errors import ConfigurationError, DataContractError
 from stages.fetching.bars import bars_to_fetch
 from stages.fetching.files import files_of, find_files
-from stages.fetching.formats import scan
+from stages.fetching.formats import head_of, scan
 from stages.io.partitions import Partition, Writer
 from stages.params.source import SourceParams
 from stages.params.universe import UniverseParams
@@ -262,3 +263,11 @@ def test_every_column_is_read_while_one_that_a_bar_needs_is_not_named(home: Path
     named = stated.model_copy(update={"aliases": {"unknown": lacking}})
     more = rows.with_columns(vwap=1.0).write_csv().encode()
     assert scan("AAPL.csv", more, named).collect_schema().names() == rows.columns
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_the_head_of_a_text_file_holds_whole_lines(pack: Callable[[bytes], bytes]) -> None:
+    lines = [f"{number},{'x' * 90}" for number in range(1000)]
+    head = head_of(pack("\n".join(lines).encode()), 1000)
+    assert head == lines[: len(head)]
+    assert head_of(pack("\n".join(lines[:3]).encode()), 1000) == lines[:3]

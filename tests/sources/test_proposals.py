@@ -74,12 +74,12 @@ def test_a_folder_without_bars_says_which_endings_are_looked_for() -> None:
 
 BARS = pl.DataFrame(
     {
-        "when": ["2024-01-02 09:30", "2024-01-02 09:31", "2024-01-02 09:32", "2024-01-02 09:33"],
-        "open": [10.0, 10.4, 10.1, 10.6],
-        "high": [10.5, 10.6, 10.7, 10.8],
-        "low": [9.9, 10.0, 10.0, 10.4],
-        "close": [10.4, 10.1, 10.6, 10.5],
-        "volume": [900.0, 800.0, 700.0, 600.0],
+        "when": [f"2024-01-02 09:{minute}" for minute in range(30, 42)],
+        "open": [10.0, 10.4, 10.1, 10.6] * 3,
+        "high": [10.5, 10.6, 10.7, 10.8] * 3,
+        "low": [9.9, 10.0, 10.0, 9.9] * 3,
+        "close": [10.4, 10.1, 10.6, 10.0] * 3,
+        "volume": [900.0, 800.0, 700.0, 600.0] * 3,
     }
 )
 
@@ -91,7 +91,32 @@ def test_columns_of_strange_names_are_told_by_their_values() -> None:
     )
     found = columns_of(strange)
     assert found.aliases == {"t": "ts", "p1": "open", "p2": "high", "p4": "low", "p3": "close", "p5": "volume"}
-    assert "high is highest and low lowest in 100.0% of 4 rows" in found.evidence
+    assert "high is highest and low lowest in 100.0% of 12 rows" in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        ({"high": "hi", "low": "lo"}, {}),
+        ({"open": "p1", "high": "p2", "low": "p3", "close": "p4"}, {"trades": 7.0}),
+        ({"open": "p1", "high": "p2", "low": "p3", "close": "p4", "volume": "shares"}, {"trades": 7.0, "mean": 10.2}),
+    ],
+)
+def test_what_is_named_stays_and_counts_of_trades_and_averages_are_no_volume(
+    names: dict[str, str], others: dict[str, float]
+) -> None:
+    more = [pl.lit(value).alias(name) for name, value in others.items()]
+    rows = BARS.rename({"when": "ts"} | names).select(
+        "ts", pl.exclude("ts", "volume", "shares"), *more, "^vol.*|shares$"
+    )
+    assert columns_of(rows).aliases == {vendors: ours for ours, vendors in names.items()}
+
+
+@pytest.mark.parametrize("rows", [BARS.sample(fraction=1, shuffle=True, seed=1), BARS.head(9)])
+def test_rows_in_no_order_or_too_few_do_not_tell_the_open_from_the_close(rows: pl.DataFrame) -> None:
+    strange = rows.rename({"open": "p1", "high": "p2", "low": "p3", "close": "p4", "volume": "p5"})
+    with pytest.raises(DataContractError, match=r'p1 and p4 is the open.*"COLUMN=open p2=high p3=low COLUMN=close p5='):
+        columns_of(strange)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +158,41 @@ def test_a_minute_opens_near_the_last_close_of_its_own_symbol_whatever_the_order
     assert (aliases["p1"], aliases["p4"]) == ("open", "close")
 
 
+@pytest.mark.parametrize("price", [187.43, 187.434])
+def test_a_high_of_other_precision_than_the_open_is_no_contradiction(price: float) -> None:
+    """A vendor's open in 32 bits, or with more decimals than its high."""
+    one = pl.lit(price, pl.Float32)
+    rows = BARS.rename({"when": "ts"}).with_columns(open=one, close=one, high=pl.lit(187.43), low=pl.lit(187.43))
+    assert "in 100.0% of 12 rows" in columns_of(rows).evidence
+
+
 def test_values_that_contradict_the_names_stop() -> None:
     swapped = BARS.rename({"high": "low", "low": "high", "when": "ts"})
     with pytest.raises(DataContractError, match=r"in only 0% of rows.*ALIASES="):
         columns_of(swapped)
+
+
+@pytest.mark.parametrize("order", [["p0", "p1", "p2", "p3", "p4"], ["p1", "p2", "p3", "p4", "p5", "p0"]])
+def test_a_volume_before_the_prices_is_no_high_and_one_behind_smaller_numbers_is_asked_for(order: list[str]) -> None:
+    """The smaller numbers count trades."""
+    strange = BARS.rename({"open": "p1", "high": "p2", "low": "p3", "close": "p4", "volume": "p0"})
+    with pytest.raises(DataContractError, match=r"are the prices and the volume\? Name them"):
+        columns_of(strange.with_columns(p5=pl.col("p0") // 30).select("when", *order))
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_an_average_among_the_prices_is_neither_open_nor_close(place: int) -> None:
+    names = ["p1", "p2", "p3", "p4", "p5"]
+    strange = BARS.rename(dict(zip(BARS.columns[1:], names, strict=True))).with_columns(
+        p6=(pl.col("p1") + pl.col("p4")) / 2
+    )
+    found = columns_of(strange.select("when", *names[:place], "p6", *names[place:])).aliases
+    assert {name: found[name] for name in ("p1", "p4", "p5")} == {"p1": "open", "p4": "close", "p5": "volume"}
+
+
+def test_a_turnover_is_no_volume() -> None:
+    strange = BARS.rename({"open": "p1", "high": "p2", "low": "p3", "close": "p4", "volume": "p5"})
+    assert columns_of(strange.with_columns(p6=pl.col("p5") * pl.col("p4"))).aliases["p5"] == "volume"
 
 
 def test_columns_that_make_no_bars_are_asked_for() -> None:
@@ -205,6 +261,11 @@ def test_stamps_of_two_forms_are_told_with_one_of_each() -> None:
         stamp_format_of(pl.Series(["01/02/2024 09:30", "01/03/2024 09:30", "2024/01/02"]))
 
 
+def test_a_number_that_is_no_stamp_is_told_as_that() -> None:
+    with pytest.raises(DataContractError, match=r"'1704205800.0' is no whole number since 1970.*convert the stamps"):
+        stamp_format_of(pl.Series(["1704205800.0", "1704205860.0"]))
+
+
 def test_lines_of_a_csv_tell_names_and_separator() -> None:
     lines = ["2024-01-02 09:30,10,11,9,10.5,100", "2024-01-02 09:31,10.5,11,9,10,200"]
     assert csv_of(["ts,open,high,low,close,volume", *lines])[0] == ONE_HEADER
@@ -214,6 +275,15 @@ def test_lines_of_a_csv_tell_names_and_separator() -> None:
     )
     assert rows.height == 2
     assert csv_of(["Price,Close", "Ticker,A", "Datetime,", *lines])[0].header_lines == 3
+    layout, rows = csv_of(["# bars of A", "ts,open,high,low,close,volume", *lines])
+    assert (layout.header_lines, rows.columns[0]) == (2, "ts")
+
+
+@pytest.mark.parametrize(("day", "clock"), [("20240102", "0930"), ("20240102", "093000"), ("01/02/2024", "09:30")])
+def test_a_day_and_a_time_of_day_without_names_are_told_by_their_form(day: str, clock: str) -> None:
+    layout, rows = csv_of([f"AAPL,{day},{clock},10,11,9,10.5,20240102,1530"])
+    assert layout.columns == ("symbol", "date", "time", *(f"column_{at}" for at in range(4, 10)))
+    assert rows.width == len(layout.columns)
 
 
 def test_a_text_that_is_no_table_of_bars_is_refused() -> None:
