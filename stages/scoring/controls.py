@@ -107,7 +107,6 @@ def _lead(daily: Floats) -> Document:
 
 
 EXACT = 1e-9
-CELL = CELLS[:3]
 CONTROLS = ("echo", "oracle", "shifted_oracle")
 Score = tuple[float, float]  # rMAE and coverage of [q25, q75]
 NO_CLOSES = pl.DataFrame(schema={"symbol": pl.String, "bar_start": pl.Datetime("us", "UTC"), "answer": pl.Float64})
@@ -198,8 +197,8 @@ def _proof(scores: Sequence[Score], rule: str, holds: Callable[[float, float], b
 
 def _scores(answers: pl.DataFrame) -> dict[str, list[Score]]:
     """One score a cell by control, except cells whose outcomes never moved: there all answers look like persistence."""
-    rows = answers.sort("control", *CELL, "snapshot_utc")
-    cells = rows.group_by("control", *CELL, maintain_order=True).len()
+    rows = answers.sort("control", *CELLS, "snapshot_utc")
+    cells = rows.group_by("control", *CELLS, maintain_order=True).len()
     day = rows["session"].to_physical().to_numpy()
     found: dict[str, list[Score]] = {name: [] for name in CONTROLS}
     all_sums = DaySums.of_cells(elementary_losses(rows, ["calibrated"]), day, cells["len"].to_numpy())
