@@ -282,7 +282,9 @@ def test_the_leaderboard_has_eight_short_figures():
     row = summary(outcome, {"verdict": "PASS"}, metrics(), HORIZON)
     assert list(row) == ["rmae", "over_free_pct", "cover", "sharpe", "oos_sharpe", "net_bp", "trades", "verdict"]
     assert (row["rmae"], row["cover"], row["trades"], row["net_bp"], row["verdict"]) == (0.812, 0.812, 2, 15.0, "PASS")
-    assert row["oos_sharpe"] > 0
+    sharpe, oos_sharpe = (book.kpis(1)["sharpe"] for book in (outcome.search, outcome.holdout))
+    assert (row["sharpe"], row["oos_sharpe"]) == (round(sharpe, 2), round(oos_sharpe, 2))
+    assert (round(sharpe, 2), round(oos_sharpe, 2)) != (round(sharpe, 1), round(oos_sharpe, 1))
 
 
 def test_the_leaderboard_compares_the_asked_model_of_all_symbols_with_the_best_free_one_at_the_stated_horizon():
