@@ -92,14 +92,18 @@ def stale_bar(base: list[Known], replayed: list[Known], instant: datetime) -> Le
 
 
 def unlike(base: list[Known], written: Iterable[Known]) -> str | None:
-    """The first value that a stage wrote and the replay does not find, as a sentence; None if there is none.
+    """The first value that a stage wrote and the replay does not find, or the first row of the replay that it did not
+    write, as a sentence; None if there is none.
 
-    *Tables*: of each one written the rows and columns that the replay knows too.
+    *Tables*: of each one written the rows and columns that the replay knows too. All of a stage with the same key are
+    one table in parts.
     """
+    unwritten: dict[int, pl.DataFrame] = {}
     for theirs in written:
-        for ours in base:
+        for number, ours in enumerate(base):
             if (ours.stage, ours.key) != (theirs.stage, theirs.key):
                 continue
+            unwritten[number] = unwritten.get(number, ours.rows).join(theirs.rows, on=ours.key, how="anti")
             alone = [name for name in ours.rows.columns if name not in theirs.rows.columns]
             shared = theirs.rows.select(name for name in ours.rows.columns if name not in alone)
             wrote = shared.join(ours.rows.select(*{*ours.key, *alone}), on=ours.key).select(ours.rows.columns)
@@ -107,6 +111,10 @@ def unlike(base: list[Known], written: Iterable[Known]) -> str | None:
             if not found.sort(ours.key).equals(wrote.sort(ours.key)):
                 column, row = _first_difference(wrote, found, ours.key)
                 return f"stage {ours.stage}, column {column}, {row['symbol']} at {_utc(row['known_at'])}"
+    for number, rows in unwritten.items():
+        if not rows.is_empty():
+            row = rows.sort("known_at", *base[number].key).row(0, named=True)
+            return f"stage {base[number].stage}, column {ROW}, {row['symbol']} at {_utc(row['known_at'])}"
     return None
 
 

@@ -7,7 +7,7 @@ each with all instants, so that memory does not grow with their number; what the
 calibration, is shared among those.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,18 +100,20 @@ def _audited(
 
 def _require_written(base: list[Known], symbols: tuple[str, ...], *, whole: bool) -> None:
     """Refuse artifacts other than the replay makes of the same market: what made them was not audited."""
-    if other := unlike(base, _written(symbols, whole=whole)):
+    if other := unlike(base, _written(symbols, base[0].rows["symbol"].unique(), whole=whole)):
         raise DataContractError(
             f"{other}: artifacts/ holds another value than the audited code finds. `make run`, then audit again; if it "
             "stays, the stage does what no replay repeats, and the audit says nothing about it."
         )
 
 
-def _written(symbols: tuple[str, ...], *, whole: bool) -> Iterator[Known]:
-    """What the stages wrote of these symbols; what groups of symbols share only where these are the `whole` study."""
+def _written(symbols: tuple[str, ...], read: Iterable[str], *, whole: bool) -> Iterator[Known]:
+    """What the stages wrote of these symbols, and of all that they `read` the bars; what groups of symbols share only
+    where these are the `whole` study.
+    """
     for stage, folder in (("check_data", CHECKED), ("build_features", FEATURES)):
         tables = partitions_of(folder)
-        yield Known(stage, BAR, stacked({symbol: tables[symbol].read() for symbol in symbols}))
+        yield Known(stage, BAR, stacked({symbol: tables[symbol].read() for symbol in read}))
     yield _rows("build_requests", ASKED, Schedule, SCHEDULE, symbols)
     yield _rows("forecast", FORECAST, Quantiles, QUANTILES, symbols)
     yield _rows("forecast_free", FORECAST, Quantiles, FREE_QUANTILES, symbols)

@@ -62,7 +62,7 @@ class Program:
             thread.join(GRACE_SEC)
 
     def answers(self, questions: Iterable[bytes]) -> Iterator[bytes]:
-        """Send every line of `questions`, and give each line of the output as it comes, up to the output's end.
+        """Send every line of `questions`, and give each line of the output that is not empty, as it comes, to the end.
 
         `questions` is read in another thread. An error there is raised here.
         """
@@ -76,8 +76,7 @@ class Program:
         while (line := self._next()) is not None:
             if len(line) > LONGEST_LINE:
                 raise self.failed(f"wrote a line of more than {LONGEST_LINE:,} bytes")
-            if line.strip():
-                yield line
+            yield line
         if self._unsent is not None:
             raise self._unsent
 
@@ -127,7 +126,8 @@ class Program:
     def _read(self, stdout: IO[bytes]) -> None:
         with stdout:
             for line in iter(lambda: stdout.readline(LONGEST_LINE + 1), b""):
-                self._lines.put(line)
+                if line.strip():  # an empty one is no sign of life
+                    self._lines.put(line)
         self._lines.put(None)
 
     def _listen(self, stderr: IO[bytes]) -> None:

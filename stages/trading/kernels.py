@@ -26,7 +26,7 @@ NEVER = -(1 << 40)  # a minute before every bar
 
 # The members of `rules.Reason` that the compiled code names; a test compares them. Numbers, and in this file: numba's
 # cache of compiled code goes by this file alone, so an imported number that changed would stay the old one.
-ENTER, IN_POSITION, AFTER_TIME_STOP, DAILY_CAP, COOLDOWN, K_SIGMA = 0, 3, 4, 5, 6, 9
+ENTER, IN_POSITION, AFTER_TIME_STOP, DAILY_CAP, COOLDOWN, K_SIGMA, NO_BAR = 0, 3, 4, 5, 6, 9, 11
 STOP, GAP, TARGET, TIME_STOP, MAX_HOLD, SESSION_END = 0, 1, 2, 3, 4, 5
 EXITS = ("stop", "gap", "target", "time_stop", "max_hold", "session_end")
 
@@ -146,24 +146,30 @@ def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any,
 def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, day_rules: DayRules) -> Array:
     """The decision at every snapshot: a `Reason`, or `ENTER` where a position was opened. Each session starts anew."""
     decision = np.empty(len(snapshots), np.int64)
-    entries, exit_minute = 0, NEVER
+    entries, exit_minute, waited = 0, NEVER, NEVER
     for c in range(len(snapshots)):
         if c > 0 and snapshots.session[c] != snapshots.session[c - 1]:
-            entries, exit_minute = 0, NEVER
-        decision[c] = _first_refusal(snapshots[c], verdicts[c], (entries, exit_minute), k_sigma, day_rules)
+            entries, exit_minute, waited = 0, NEVER, NEVER
+        decision[c] = _first_refusal(snapshots[c], verdicts[c], (entries, exit_minute, waited), k_sigma, day_rules)
         if decision[c] == ENTER:
             entries += 1
             exit_minute = exits[verdicts.side[c], c].minute
+        elif decision[c] == NO_BAR and verdicts.waits[c] >= snapshots.planned[c]:
+            waited = verdicts.waits[c]
     return decision
 
 
 @njit(inline="always")
-def _first_refusal(snapshot: Any, verdict: Any, today: tuple[int, int], k_sigma: float, day_rules: DayRules) -> Any:
-    """The first test that a snapshot fails, given `today` = (entries, minute of the last exit)."""
-    entries, exit_minute = today
+def _first_refusal(
+    snapshot: Any, verdict: Any, today: tuple[int, int, int], k_sigma: float, day_rules: DayRules
+) -> Any:
+    """The first test that a snapshot fails, given `today` = (entries, minute of the last exit, last minute in which an
+    order waited in vain).
+    """
+    entries, exit_minute, waited = today
     if verdict.gate != ENTER:
         reason = verdict.gate
-    elif exit_minute >= snapshot.minute:
+    elif max(exit_minute, waited) >= snapshot.minute:
         reason = IN_POSITION
     elif snapshot.planned >= snapshot.time_stop:
         reason = AFTER_TIME_STOP
@@ -212,15 +218,17 @@ def _add_session(of: Arrays, today: tuple[int, int], k: int, family: tuple[Any, 
     candidates, pays, exits = of
     day_rules, strengths, rows = family
     net_units, totals = ledger
-    entries, exit_minute, same_up_to = 0, NEVER, np.inf
+    entries, exit_minute, waited, same_up_to = 0, NEVER, NEVER, np.inf
     gross, cost, turnover, wins, held = 0, 0, 0, 0, 0
     for c in range(today[0], today[1]):
         one = candidates[c]
         if pays[c] and one.strength >= strengths[k]:
             same_up_to = min(same_up_to, one.strength)
             since_exit = one.minute + day_rules.entry_delay_bars - exit_minute
-            is_free = exit_minute < one.minute and since_exit > day_rules.cooldown_bars
-            if is_free and entries < day_rules.daily_trade_cap:
+            is_free = max(exit_minute, waited) < one.minute and since_exit > day_rules.cooldown_bars
+            if is_free and entries < day_rules.daily_trade_cap and not one.fills:
+                waited = one.waits
+            elif is_free and entries < day_rules.daily_trade_cap:
                 done = exits[one.side, one.snapshot]
                 entries += 1
                 exit_minute = done.minute

@@ -42,6 +42,7 @@ SNAPSHOT = np.dtype(
         ("planned", "i8"),  # minute of the planned entry bar
         ("entry", "i8"),  # first real bar from then on, -1 if it comes too late
         ("entry_minute", "i8"),  # of that bar
+        ("latest", "i8"),  # the last minute whose bar may fill the order, unless the horizon ends before
         ("limit", "i8"),  # first real bar at or after the time stop; at least `end` if there is none
         ("end", "i8"),  # one past the session's last real bar
         ("last", "f8"),
@@ -51,7 +52,10 @@ SNAPSHOT = np.dtype(
 
 # Tests of a snapshot's forecast alone: a `Reason` for the tests before the book (`gate`), between the book and
 # `k_sigma` (`early`) and after it (`late`), or `ENTER`; `side` is 0 long, 1 short, valid where nothing is refused.
-VERDICT = np.dtype([("gate", "i8"), ("early", "i8"), ("late", "i8"), ("side", "i8"), ("strength", "f8")])
+# `waits` is the last minute whose bar may fill the order.
+VERDICT = np.dtype(
+    [("gate", "i8"), ("early", "i8"), ("late", "i8"), ("side", "i8"), ("strength", "f8"), ("waits", "i8")]
+)
 
 # How a position ends.
 EXIT = np.dtype(
@@ -66,12 +70,14 @@ EXIT = np.dtype(
     ]
 )
 
-# A signal that may be traded; all others fail a test whatever the barriers and the book.
+# A signal whose order may be sent; all others fail a test whatever the barriers and the book.
 CANDIDATE = np.dtype(
     [
         ("session", "i8"),
         ("minute", "i8"),
         ("snapshot", "i8"),  # number of the snapshot
+        ("fills", "?"),  # whether a bar to enter at comes in time
+        ("waits", "i8"),  # as in `VERDICT`
         ("side", "i8"),
         ("strength", "f8"),
         ("mu_bp", "f8"),

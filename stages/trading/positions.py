@@ -32,6 +32,10 @@ class SymbolContext:
         before_horizon = snapshots["entry_minute"] < snapshots["minute"] + horizon_min
         return np.array((snapshots["entry"] >= 0) & before_horizon & ~np.isnan(snapshots["sigma"]))
 
+    def waits_until(self, horizon_min: int) -> Ints:
+        """The last minute whose bar may fill the order; before the planned one where none may."""
+        return np.array(np.minimum(self.snapshots["latest"], self.snapshots["minute"] + horizon_min - 1))
+
 
 def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> SymbolContext:
     """Entry is at the first real bar from the planned minute on, if it comes in time and before the time stop."""
@@ -49,6 +53,7 @@ def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> 
         planned=planned,
         entry=np.where(in_time, entry, -1),
         entry_minute=entry_minute,
+        latest=latest,
         limit=snaps.limit,
         end=snaps.end,
         last=snaps.last,
@@ -57,23 +62,27 @@ def context_of(market: SymbolMarket, rules: RulesParams, costs: SymbolCosts) -> 
     return SymbolContext(market.bar_array, snapshots, costs)
 
 
-def verdicts_of(context: SymbolContext, feed: Feed, view: Views, late: Ints, gate_is_open: bool) -> Records:
-    """All tests that need only the forecast."""
+def verdicts_of(
+    context: SymbolContext, feed: Feed, view: Views, order: tuple[Ints, Ints], gate_is_open: bool
+) -> Records:
+    """All tests that need only the forecast; `order` = (the last of them, until when each order waits)."""
     gate = np.where(feed.calibrated, Reason.ENTER, Reason.NOT_CALIBRATED)
     return records(
         VERDICT,
         gate=gate if gate_is_open else np.full_like(gate, Reason.SYMBOL_GATE),
         early=early_tests(view, context.snapshots["sigma"]),
-        late=late,
+        late=order[0],
         side=view.side < 0,
         strength=view.strength,
+        waits=order[1],
     )
 
 
-def may_enter(context: SymbolContext, feed: Feed, view: Views, horizon_min: int) -> Bools:
-    """Which snapshots of a tradable symbol pass `verdicts_of` and have a bar to enter at: what a grid has in common."""
+def may_order(context: SymbolContext, feed: Feed, view: Views, horizon_min: int) -> Bools:
+    """Which snapshots of a tradable symbol pass `verdicts_of` and may send an order: what a grid has in common."""
     passed = early_tests(view, context.snapshots["sigma"]) == Reason.ENTER
-    return np.array(context.enters_in_time(horizon_min) & feed.calibrated & passed)
+    in_time = context.waits_until(horizon_min) >= context.snapshots["planned"]
+    return np.array(in_time & feed.calibrated & passed)
 
 
 def empty_touches(snapshots: int, stops: int, takes: int) -> tuple[Ints, Ints]:

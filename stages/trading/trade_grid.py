@@ -41,7 +41,7 @@ from stages.trading.market import (
     records,
 )
 from stages.trading.performance import Book
-from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, may_enter
+from stages.trading.positions import SymbolContext, context_of, empty_exits, empty_touches, may_order
 from stages.trading.rules import lost_to_target, saved_by_stop, symbol_costs
 from stages.trading.strategy import Strategy
 
@@ -170,16 +170,19 @@ def _by_what_they_share(
 def _candidates(context: SymbolContext, feed: Feed, kind: Kind, levels: Levels, rules: RulesParams) -> Candidates:
     snapshots = context.snapshots
     view = context.views(feed, replace(context.costs, mult=kind.cost_mult), rules)
-    live = np.flatnonzero(may_enter(context, feed, view, kind.horizon_min))
+    live = np.flatnonzero(may_order(context, feed, view, kind.horizon_min))
+    fills = context.enters_in_time(kind.horizon_min)[live]
     mu, sd, sigma_bp = view.mu_bp[live], view.sd_bp[live], 1e4 * snapshots["sigma"][live]
     side = (view.side[live] < 0).astype(np.int64)
     wanted = np.zeros((2, len(snapshots)), np.bool_)
-    wanted[side, live] = True
+    wanted[side, live] = fills
     candidates = records(
         CANDIDATE,
         session=snapshots["session"][live],
         minute=snapshots["minute"][live],
         snapshot=live,
+        fills=fills,
+        waits=context.waits_until(kind.horizon_min)[live],
         side=side,
         strength=view.strength[live],
         mu_bp=mu,

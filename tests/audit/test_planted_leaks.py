@@ -218,6 +218,17 @@ def test_a_stage_that_wrote_another_value_than_its_replay_finds_is_named():
     assert (unlike(base, written) or "").startswith("stage calibrate, column offset_q05, NULL at 2024-1")
 
 
+@pytest.mark.parametrize("stage", ["check_data", "build_requests", "forecast_free", "calibrate", "backtest"])
+def test_a_stage_that_left_out_a_row_is_named(stage):
+    """Whoever drops what went wrong afterwards writes no other value, but fewer of them."""
+    base = unchanged().base
+    for left_out in (one for one in base if one.stage == stage):
+        fewer = replace(left_out, rows=left_out.rows.head(-1))
+        symbol = left_out.rows["symbol"][-1]
+        said = unlike(base, [fewer if one is left_out else one for one in base]) or ""
+        assert said.startswith(f"stage {stage}, column (the row itself), {symbol} at 2024-1")
+
+
 def test_the_first_stage_that_leaks_is_named_and_its_earliest_instant():
     """A feature leak reaches schedule, answers and trades; what is told is where it began."""
     leaky = building("sigma_5m", pl.col("sigma_5m") + R.mean())

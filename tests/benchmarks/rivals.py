@@ -79,6 +79,7 @@ def read_by_hand(
         planned=planned,
         entry=np.where((entry < len(minutes)) & (entry_minute <= latest), entry, -1),
         entry_minute=entry_minute,
+        latest=latest,
         limit=np.searchsorted(minutes, stop),
         end=np.searchsorted(minutes, close),
         last=last,

@@ -168,7 +168,9 @@ def test_persistence_after_half_days_only_takes_moves_of_any_minute():
 
 
 def test_persistence_without_a_past_says_so():
-    with pytest.raises(DataContractError, match=r"holds 0 past moves of 5 min.*raise requests.history_days"):
+    with pytest.raises(
+        DataContractError, match=r"holds 0 past moves of 5 min.*raise requests.history_days.*input_size.*min_rows"
+    ):
         persistence(question(5), window([[0.0] * 30]), forecaster_params())
 
 

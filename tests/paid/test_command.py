@@ -212,6 +212,10 @@ FAULTS = {
     "a kill": ("os.kill(os.getpid(), 9)", r"was ended by signal 9 \(Killed\) without an answer"),
     "an early end": ("break", "mine ended without an answer to AAA at"),
     "silence": ("time.sleep(60)", r"gave no answer for 0\.3 s \(api\.silence_sec\), so it was ended"),
+    "empty lines": (
+        "while True: print(flush=True); time.sleep(0.01)",
+        r"gave no answer for 0\.3 s \(api\.silence_sec\), so it was ended",
+    ),
     "an endless line": ("sys.stdout.write('x' * 99_999); sys.stdout.flush()", "wrote a line of more than 9,000 bytes"),
 }
 
@@ -229,7 +233,7 @@ def test_a_fault_is_one_sentence_and_what_was_sound_before_it_is_kept_whole(plac
             answer(question)
             first = question
         """,
-        silence_sec=0.3 if fault == "silence" else 5.0,
+        silence_sec=0.3 if fault in ("silence", "empty lines") else 5.0,
     )
     wanted = questions(backend.program)
     with pytest.raises(DataContractError, match=told) as error:

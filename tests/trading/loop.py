@@ -79,16 +79,18 @@ def trade_session(
     """One symbol on one session: its trades, and each of its forecasts with the decision."""
     trades: list[Row] = []
     signals: list[Row] = []
+    waited_until: datetime | None = None  # the last minute of an order that found no bar
     for forecast in used:
         if terms is None:
             signals.append(forecast | {"decision": "symbol_gate", "ev_bp": None, "cost_bp": None})
             continue
         time_stop = time_stop_of(session, terms.rules)
         view = view_of(forecast, terms)
-        decision = first_refusal(forecast, view, trades, time_stop, terms)
-        entry_ts = entry_minute(minutes, forecast, time_stop, terms)
+        decision = first_refusal(forecast, view, (trades, waited_until), time_stop, terms)
+        wait = order_minutes(forecast, time_stop, terms)
+        entry_ts = next((ts for ts in wait if real_bar(minutes, ts)), None)
         if decision is None and entry_ts is None:
-            decision = "no_bar"
+            decision, waited_until = "no_bar", max(wait, default=waited_until)
         elif decision is None and entry_ts is not None:
             decision = "long" if view.side > 0 else "short"
             trades.append(position(minutes, (forecast, view), entry_ts, (time_stop, session["close_utc"]), terms))
@@ -120,15 +122,20 @@ def view_of(forecast: Row, terms: Terms) -> View:
     return View(side, sigma, strength, kept - cost_bp - rules.risk_aversion * sd, cost_bp)
 
 
-def first_refusal(forecast: Row, view: View, trades: list[Row], time_stop: datetime, terms: Terms) -> str | None:
-    """The first test that fails, or None; `trades` are today's in this symbol so far."""
+def first_refusal(
+    forecast: Row, view: View, book: tuple[list[Row], datetime | None], time_stop: datetime, terms: Terms
+) -> str | None:
+    """The first test that fails, or None; `book` is today's in this symbol so far: trades, and until when an order
+    waited in vain.
+    """
     snapshot, rules = forecast["snapshot_utc"], terms.rules
+    trades, waited_until = book
     planned = snapshot + rules.entry_delay_bars * MINUTE
     last_exit = trades[-1]["exit_ts"] if trades else None
     tests = (
         ("symbol_gate", not terms.may_trade),
         ("not_calibrated", not forecast["calibrated"]),
-        ("in_position", last_exit is not None and last_exit >= snapshot),
+        ("in_position", any(busy is not None and busy >= snapshot for busy in (last_exit, waited_until))),
         ("after_time_stop", planned >= time_stop),
         ("daily_cap", len(trades) >= rules.daily_trade_cap),
         ("cooldown", last_exit is not None and planned - last_exit <= rules.cooldown_bars * MINUTE),
@@ -140,15 +147,12 @@ def first_refusal(forecast: Row, view: View, trades: list[Row], time_stop: datet
     return next((name for name, fails in tests if fails), None)
 
 
-def entry_minute(minutes: Mapping[datetime, Row], forecast: Row, time_stop: datetime, terms: Terms) -> datetime | None:
-    """The first real bar from the planned one on, if it comes before patience, time stop and horizon run out."""
+def order_minutes(forecast: Row, time_stop: datetime, terms: Terms) -> list[datetime]:
+    """Those whose bar may fill the order: from the planned one on, before patience, time stop and horizon run out."""
     snapshot: datetime = forecast["snapshot_utc"]
     planned = snapshot + terms.rules.entry_delay_bars * MINUTE
-    for wait in range(terms.rules.max_entry_delay_bars + 1):
-        ts = planned + wait * MINUTE
-        if real_bar(minutes, ts) and ts < time_stop and ts < snapshot + terms.horizon:
-            return ts
-    return None
+    wait = [planned + n * MINUTE for n in range(terms.rules.max_entry_delay_bars + 1)]
+    return [ts for ts in wait if ts < min(time_stop, snapshot + terms.horizon)]
 
 
 def position(

@@ -154,6 +154,22 @@ def test_without_a_real_bar_in_time_there_is_no_entry(trade):
     assert decisions(trade, [asked("10:30")], made_bars=flat_day(filled=[60, 61])) == ["long"]
 
 
+def test_an_order_waits_until_it_can_no_longer_be_filled_though_it_never_is():
+    """At 10:31 and 10:32 nobody knew that no bar would come; at 10:33 the order is over, and no cooldown follows."""
+    day, who = flat_day(filled=[60, 61, 62]), strategy("A")
+    forecasts = [asked(f"10:3{minute}") for minute in range(4)]
+    said = ["no_bar", "in_position", "in_position", "long"]
+    assert [decisions(trade, forecasts, who, day) for trade in (simulate, simulate_by_loop)] == [said, said]
+    (book,) = trade_here([who], Market(day, table(forecasts), calendar({DAY: FULL})))
+    (late,) = trade_here([who], Market(day, table(forecasts[:3]), calendar({DAY: FULL})))
+    assert (book.trades, late.trades) == (1, 0)
+
+
+def test_an_order_for_a_minute_beyond_its_horizon_is_never_sent():
+    who, forecasts = strategy("A", entry_delay_bars=10), [asked("10:30"), asked("10:31", horizon_min=10)]
+    assert [decisions(trade, forecasts, who) for trade in (simulate, simulate_by_loop)] == [["no_bar", "no_bar"]] * 2
+
+
 @both
 def test_no_entry_once_the_horizon_has_passed(trade):
     assert decisions(trade, [asked("10:30")], strategy("A", entry_delay_bars=10)) == ["no_bar"]
@@ -183,7 +199,7 @@ def test_the_page_of_the_rules_lists_every_reason_in_the_order_of_the_tests():
 
 
 def test_the_compiled_codes_are_those_of_the_reasons():
-    named = ["ENTER", "IN_POSITION", "AFTER_TIME_STOP", "DAILY_CAP", "COOLDOWN", "K_SIGMA"]
+    named = ["ENTER", "IN_POSITION", "AFTER_TIME_STOP", "DAILY_CAP", "COOLDOWN", "K_SIGMA", "NO_BAR"]
     assert [getattr(kernels, name) for name in named] == [Reason[name] for name in named]
     assert [getattr(kernels, name.upper()) for name in kernels.EXITS] == list(range(len(kernels.EXITS)))
 

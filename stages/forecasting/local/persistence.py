@@ -34,5 +34,7 @@ def persistence(
             return spread(moves, question.levels)
     raise DataContractError(
         f"persistence: {question.symbol} at {question.snapshot_utc:%Y-%m-%dT%H:%MZ} holds {len(moves)} past moves of "
-        f"{question.horizon_min} min, and needs at least {FEWEST_MOVES}: raise requests.history_days."
+        f"{question.horizon_min} min, and needs at least {FEWEST_MOVES}: raise requests.history_days; where "
+        "forecaster.input_size cuts the history, name a column in requests.hist_exog, with which all of it is sent; "
+        "where requests.exog_policy cuts it, raise forecaster.min_rows, so that it is not asked."
     )
