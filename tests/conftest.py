@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 
 import exchange_calendars
@@ -19,6 +20,7 @@ exchange_calendars.get_calendar = Cut
 yaml.SafeLoader = yaml.CSafeLoader  # libyaml's parser reads the same ten times faster, also for Hydra
 sys.dont_write_bytecode = False  # where Python may keep no compiled code, every worker and program would compile it all
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and what they start
 os.environ["ENGINE"] = "loop"  # the tests of engines choose for themselves
 # Workers share the cores: small tables are no faster with more threads. Programs that tests start have all of them.
 with pytest.MonkeyPatch.context() as patch:

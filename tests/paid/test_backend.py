@@ -367,7 +367,6 @@ def test_a_signal_ends_the_check_before_the_first_request_at_once(contexts: Cont
             return {}
 
     handlers = {one: signal.getsignal(one) for one in SIGNALS}
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
     try:
         with pytest.raises(Interrupted, match="0 answers were bought and kept in this run, nothing is locked"):
             PaidBackend(contexts.context(), Benchmark()).answer([asked("AAA"), asked("BBB")])
