@@ -11,6 +11,7 @@ Objects are named by their content, written once, and checked on every read.
 import hashlib
 import io
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from stages.params.storage import StorageParams
 from stages.tables.contract import Table
 
 PARAM = "storage.root"
+OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.parquet")  # below the root, as `put_object` names it
 
 
 def put_object(root: str, content: bytes) -> tuple[str, str]:
@@ -44,7 +46,13 @@ def get_object(uri: str, sha256: str) -> bytes:
     """The content of an object, checked against its digest."""
     filesystem, path = open_uri(uri, Path(), PARAM)
     with explain_errors(uri, PARAM):
-        content = bytes(filesystem.cat_file(path))
+        try:
+            content = bytes(filesystem.cat_file(path))
+        except FileNotFoundError:  # DVC restores a manifest from its run-cache, whatever became of the bucket
+            raise DataContractError(
+                f"{uri} is gone from the bucket of storage.root: `dvc repro -f` (for an experiment `dvc exp run -f`) "
+                "makes it again."
+            ) from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DataContractError(
             f"the content of {uri} does not match its name: delete it, then run again with `dvc repro -f`."

@@ -227,6 +227,18 @@ class ObjectsOnly(Refusing):
             super().do_GET()
 
 
+class ObjectsListed(Refusing):
+    """Who may use and list objects, of which there is none yet, but not look at their bucket: `storage.objectUser`."""
+
+    def do_GET(self) -> None:
+        if "/o?" in self.path:
+            self.answer(200, b'{"kind": "storage#objects"}')
+        elif "/o/" in self.path:
+            self.answer(404, b"{}")
+        else:
+            super().do_GET()
+
+
 @pytest.fixture
 def refusing(request: pytest.FixtureRequest) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as http:
@@ -268,7 +280,7 @@ def test_a_missing_bucket_is_named(bucket: str) -> None:
 @pytest.mark.parametrize(
     ("refusing", "words"),
     [
-        (Refusing, r"may not be read with the present credentials.*gcloud auth"),
+        (Refusing, r"may not be used with the present credentials.*gcloud auth"),
         (Unauthorized, r"the credentials for gs://.* do not work \(HTTP 401\).*gcloud auth"),
         (Overloaded, r"does not answer \(HTTP 503.*check the network"),
     ],
@@ -307,8 +319,18 @@ def test_who_may_read_objects_needs_no_right_to_list_their_bucket(
     speak_to(refusing, monkeypatch)
 
     preflight("gs://theirs/listed.parquet")
-    with pytest.raises(ConfigurationError, match="may not be read"):
+    with pytest.raises(ConfigurationError, match="may not be used"):
         preflight("gs://theirs/{symbol}.parquet")
+
+
+@pytest.mark.parametrize("refusing", [ObjectsListed], indirect=True)
+def test_who_may_use_objects_needs_no_right_to_look_at_their_bucket(
+    refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_to(refusing, monkeypatch)
+
+    preflight("gs://team/partitions", "storage.root")
+    preflight("gs://team", "storage.root")
 
 
 def test_a_login_that_waits_is_given_up_within_seconds(

@@ -113,7 +113,7 @@ def test_an_object_that_was_changed_or_lost_is_not_used(tmp_path: Path, bucket: 
     with pytest.raises(DataContractError, match="does not match its name"):
         parts["A"].read()
     files.rm_file(fsspec.url_to_fs(parts["B"].uri)[1])
-    with pytest.raises(DataContractError, match=r"does not exist .*correct storage\.root"):
+    with pytest.raises(DataContractError, match=r"is gone from the bucket of storage\.root: .*`dvc repro -f`"):
         parts["B"].read()
 
 
