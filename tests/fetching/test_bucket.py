@@ -1,6 +1,7 @@
 """Bars in a bucket: a real Cloud Storage server on loopback, downloads that happen once, faults told in seconds."""
 
 import io
+import os
 import re
 import socket
 import threading
@@ -159,6 +160,19 @@ def test_what_came_before_a_fault_is_kept_and_not_downloaded_again(bucket: str, 
     after = {path: path.stat().st_mtime_ns for path in (workspace / ".dvc/cache/sources").rglob("*/*")}
     assert (len(came), len(after)) == (2, 3)
     assert came.items() <= after.items()
+
+
+def test_who_may_write_a_shared_cache_may_keep_files_there_after_another_user_did(bucket: str, workspace: Path) -> None:
+    cache = workspace / ".dvc/cache"
+    cache.mkdir()
+    cache.chmod(0o2775)
+    mask = os.umask(0o077)
+    try:
+        fetched(find_files(TEMPLATE, "AAPL"))
+    finally:
+        os.umask(mask)
+    for path in (cache / "sources").rglob("*"):
+        assert path.stat().st_mode & 0o7777 == (0o2775 if path.is_dir() else 0o664), path
 
 
 def test_an_update_by_a_month_downloads_that_month_alone(bucket: str) -> None:
