@@ -22,7 +22,6 @@ from stages.runs.past_runs import present_run, recorded_runs
 
 OLDEST_RUN = timedelta(days=7)
 ARTIFACTS = Path("artifacts")
-MANIFESTS = {MANIFEST, f"bars/{MANIFEST}"}
 FOLDERS = ("bars", "features", "search", "holdout")
 
 
@@ -60,7 +59,7 @@ def _named_by_runs() -> Iterator[str]:
         for digest in _folders(run):
             try:
                 for one in json.loads(_cached(digest)):
-                    if one["relpath"] in MANIFESTS:
+                    if Path(one["relpath"]).name == MANIFEST:
                         yield from _uris(json.loads(_cached(one["md5"])))
             except FileNotFoundError:
                 gone += 1

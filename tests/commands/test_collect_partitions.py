@@ -95,9 +95,12 @@ def test_then_only_what_no_manifest_names_is_deleted(project, three):
     assert there() == {three[0].uri, three[1].uri}
 
 
-def test_what_a_sealed_span_names_is_needed(project, bucket: str):
+@pytest.mark.parametrize(
+    ("out", "below"), [("search", "bars/"), ("holdout", "all/bars/"), ("holdout", "2024-11/bars/")]
+)
+def test_what_a_sealed_span_names_is_needed(project, bucket: str, out: str, below: str):
     sealed = written(0)
-    recorded(project, sealed, Path("artifacts/seal/search"), "bars/")
+    recorded(project, sealed, Path("artifacts/seal") / out, below)
     shutil.rmtree("artifacts/seal")
     written(1)
     assert "needed=1 garbage=1 deleted=1" in project.run("collect-partitions", "--delete")
