@@ -172,7 +172,7 @@ def _require_bucket(objects: BucketStore) -> None:
     fs: Any = objects.fs
     bucket = objects.root.split("/", 1)[0]
     try:
-        sync(fs.loop, fs._info, bucket, timeout=FIRST_ANSWER_SEC)
+        sync(fs.loop, fs._call, "GET", "b/{}/o", bucket, maxResults=1, timeout=FIRST_ANSWER_SEC)
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigurationError(f"bucket {bucket} does not answer ({reason}): check name and login.") from None

@@ -5,6 +5,7 @@ experiment, a branch, a commit or `workspace`. The page of a run also shows what
 commit, spend, trials, openings, revisions.
 """
 
+import hashlib
 import tempfile
 import webbrowser
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ from stages.runs.trial_log import open_log, openings_of
 
 PAGES = Path("artifacts/page")
 WORKSPACE = "workspace"
+LONGEST_BYTES = 220  # of a file's 255, with what is written around it
 
 
 def page(run: str, opened: str | None = None) -> None:
@@ -44,11 +46,20 @@ def page(run: str, opened: str | None = None) -> None:
     record = read_run(run)
     page = render_page(record, panels(record), named(run))
 
-    path = PAGES / f"{run.replace('/', '-')}.html"
+    path = page_path(run)
     write_text(page, path)
     print(f"page: {path}, verdict {record.gates['verdict']}", flush=True)
     if opened and not webbrowser.open(path.resolve().as_uri()):
         print(f"page: no browser was found here: open {path.resolve()} in one.")
+
+
+def page_path(*runs: str) -> Path:
+    """Where the page of these runs goes; names too long for a file are cut, and told apart by a digest."""
+    name = "-and-".join(run.replace("/", "-") for run in runs)
+    if len(name.encode()) > LONGEST_BYTES:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name.encode()[:LONGEST_BYTES].decode(errors='ignore')}-{digest}"
+    return PAGES / f"{name}.html"
 
 
 def named(run: str) -> str:
@@ -109,6 +120,6 @@ def compare(a: str, b: str) -> None:
     one, other = (record.config for record in runs.values())
     differing = [(".".join(path), *values) for path, values in differences(one, other).items()]
 
-    path = PAGES / f"{'-and-'.join(name.replace('/', '-') for name in runs)}.html"
+    path = page_path(*runs)
     write_text(render_pair(runs, differing), path)
     print(f"compare: {path}")

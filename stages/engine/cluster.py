@@ -4,7 +4,7 @@ A task is sent as bytes and a function by value: the scheduler needs none of our
 report that. Results are released as they are read, so losing a worker repeats only its current task.
 
 *Errors*: `ConfigurationError` (exit 5) without Dask, scheduler or workers; when a machine, named by its address, has
-other code or versions; and when the cluster is lost.
+other code or versions; when it needs files of the driver that it does not see; and when the cluster is lost.
 *Source*: distributed 2026.8: `Client.map`, `Client.get_versions`, `as_completed`.
 """
 
@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stages.errors import ConfigurationError
+from stages.io.atomic import marker
 from stages.io.partitions import Rows
 
 P = TypeVar("P")
 R = TypeVar("R")
+ARTIFACTS = Path("artifacts")
 CONNECT_SEC = 10
 WORKERS_SEC = 30
 TLS = "DASK_DISTRIBUTED__COMM__TLS__"
@@ -43,12 +45,12 @@ def on_cluster(
     logging.getLogger("distributed").setLevel(
         logging.CRITICAL
     )  # it prints tracebacks for what we explain in a sentence
-    with _connected(Client, address) as client:
+    with _connected(Client, address) as client, marker(ARTIFACTS) as seen_here:
         dumps: Callable[[Any], bytes] = pickle.dumps
         try:
             # release each future as it is read; otherwise losing a worker repeats all its tasks
             futures = client.map(
-                _task(dumps(named), code_and_versions()),
+                _task(dumps(named), code_and_versions(), seen_here),
                 list(partitions),
                 [dumps(_sent(partition)) for partition in partitions.values()],
                 pure=False,
@@ -131,14 +133,14 @@ def _versions(found: Mapping[str, Any]) -> dict[str, str]:
     return packages | {"python": ".".join(packages["python"].split(".")[:2])}
 
 
-def _task(named: bytes, wanted: dict[str, str]) -> Callable[[str, bytes], tuple[str, str, Any]]:
+def _task(named: bytes, wanted: dict[str, str], seen_here: Path) -> Callable[[str, bytes], tuple[str, str, Any]]:
     """What a worker runs. It is nested, so it is sent by value and neither scheduler nor worker must import it.
 
     It carries what all tasks share: a large keyword argument of `Client.map` would become a key shared with other runs
     of the cluster.
     """
 
-    def on_worker(key: str, partition: bytes) -> tuple[str, str, Any]:
+    def task(key: str, partition: bytes) -> tuple[str, str, Any]:
         """The worker's address, what it lacks for the work (None if nothing), and the result."""
         from distributed import get_worker
         from distributed.protocol import pickle
@@ -152,9 +154,12 @@ def _task(named: bytes, wanted: dict[str, str]) -> Callable[[str, bytes], tuple[
         found = code_and_versions()
         if other := [name for name in wanted if found.get(name) != wanted[name]]:
             return worker, f"with other {' and '.join(other)} than this run", None
-        return worker, "", loads(named)(key, loads(partition))
+        from stages.io.partitions import on_worker
 
-    return on_worker
+        with on_worker(seen_here):
+            return worker, "", loads(named)(key, loads(partition))
+
+    return task
 
 
 @cache

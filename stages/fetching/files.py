@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.errors import DataContractError, at_work_on
-from stages.io.files import write_bytes
+from stages.io.object_store import LocalStore
 from stages.io.reaching import explain_errors, is_remote, open_uri, preflight
 from stages.io.terminal import progress
 from stages.io.workspace import main_root, store_root
@@ -27,14 +27,13 @@ from stages.sources.manifest import RENEW, place_of
 
 def kept(file: dict[str, Any]) -> bytes | None:
     """The content of a listed file if it was downloaded before."""
-    path = _path(file)
-    content = path.read_bytes() if path.exists() else None
+    content = _cache().read(_name(file))
     return content if content is not None and is_listed(file, content) else None
 
 
 def keep(file: dict[str, Any], content: bytes) -> None:
-    """Keep a downloaded file for later runs, experiments and workers."""
-    write_bytes(content, _path(file))
+    """Keep a downloaded file for later runs, experiments and workers, and for whoever may write DVC's cache."""
+    _cache().replace(_name(file), content)
 
 
 def md5_of(content: bytes) -> str:
@@ -47,9 +46,13 @@ def is_listed(file: dict[str, Any], content: bytes) -> bool:
     return len(content) == file["size"] and file["md5"] in (None, md5_of(content))
 
 
-def _path(file: dict[str, Any]) -> Path:
+def _cache() -> LocalStore:
+    return LocalStore(store_root().parent)
+
+
+def _name(file: dict[str, Any]) -> str:
     name = file["md5"] or md5_of(f"{file['uri']}#{file['generation']}".encode())
-    return store_root().parent / "sources" / name[:2] / name[2:]
+    return f"sources/{name[:2]}/{name[2:]}"
 
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -86,6 +87,20 @@ def temporary_directory(folder: Path, word: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
+
+
+@contextmanager
+def marker(folder: Path) -> Iterator[Path]:
+    """An empty file in `folder` during the block, with a lock on it, under a name that no other machine has."""
+    path = folder.absolute() / f".{uuid.uuid4().hex}.tmp"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = _locked(path)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
         os.close(handle)
 
 

@@ -5,21 +5,25 @@ names an object in the bucket for each symbol: `key, rows, sha256, uri`, sorted 
 Objects are named by their content, written once, and checked on every read.
 
 *Errors*: `DataContractError` (exit 2) for a partition that is missing, unreadable or damaged; `ConfigurationError`
-(exit 5) when the bucket of `storage.root` does not answer or may not be used.
+(exit 5) when the bucket of `storage.root` does not answer or may not be used, and on a machine of a cluster that does
+not see the driver's folder, where a file of the same name would be another run's.
 """
 
 import hashlib
 import io
 import json
+import re
+import socket
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import polars as pl
 
-from stages.errors import DataContractError
+from stages.errors import ConfigurationError, DataContractError
 from stages.io.atomic import replaced_directory, temporary_directory
 from stages.io.parquet import columns_of, frame_bytes, read_frame, read_symbol, write_frame
 from stages.io.reaching import explain_errors, open_uri, preflight
@@ -27,6 +31,7 @@ from stages.params.storage import StorageParams
 from stages.tables.contract import Table
 
 PARAM = "storage.root"
+OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}\.parquet")  # below the root, as `put_object` names it
 
 
 def put_object(root: str, content: bytes) -> tuple[str, str]:
@@ -44,12 +49,41 @@ def get_object(uri: str, sha256: str) -> bytes:
     """The content of an object, checked against its digest."""
     filesystem, path = open_uri(uri, Path(), PARAM)
     with explain_errors(uri, PARAM):
-        content = bytes(filesystem.cat_file(path))
+        try:
+            content = bytes(filesystem.cat_file(path))
+        except FileNotFoundError:  # DVC restores a manifest from its run-cache, whatever became of the bucket
+            raise DataContractError(
+                f"{uri} is gone from the bucket of storage.root: `dvc repro -f` (for an experiment `dvc exp run -f`) "
+                "makes it again."
+            ) from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DataContractError(
             f"the content of {uri} does not match its name: delete it, then run again with `dvc repro -f`."
         )
     return content
+
+
+_marker: ContextVar[Path | None] = ContextVar("marker", default=None)
+
+
+@contextmanager
+def on_worker(marker: Path) -> Iterator[None]:
+    """Code in the block works on a cluster, for the driver that made this file."""
+    token = _marker.set(marker)
+    try:
+        yield
+    finally:
+        _marker.reset(token)
+
+
+def _require_shared(path: Path) -> None:
+    """Refuse a path of the driver on a machine that does not see the driver's files."""
+    marker = _marker.get()
+    if marker is not None and not marker.exists():
+        raise ConfigurationError(
+            f"{path} is on the driver's machine, and the worker on {socket.gethostname()} does not see it: set "
+            "storage.root to a folder of a bucket, or let every machine see the driver's folder at the same path."
+        )
 
 
 MANIFEST = "manifest.json"
@@ -78,6 +112,7 @@ class Partition:
 
     def _load(self, only: Collection[str] | None) -> pl.DataFrame:
         if self.sha256 is None:
+            _require_shared(Path(self.uri))
             return read_frame(Path(self.uri), only)
         content = io.BytesIO(get_object(self.uri, self.sha256))
         return pl.read_parquet(content, columns=None if only is None else columns_of(content, only))
@@ -100,6 +135,7 @@ class Rows:
         """The rows, checked against the table's contract."""
         if self.content is not None:
             return self.table.check(pl.read_parquet(io.BytesIO(self.content)))
+        _require_shared(self.path)
         rows = read_symbol(self.path, self.table.columns(), self.symbol)
         return self.table.check(rows if self.method is None else rows.filter(method=self.method))
 
@@ -142,6 +178,7 @@ class Writer:
             sha256, uri = put_object(self.target, frame_bytes(frame))
             return Partition(key, uri, sha256, rows=frame.height)
         path = Path(self.target) / f"{key}.parquet"
+        _require_shared(path)
         write_frame(frame, path)
         return Partition(key, str(path), rows=frame.height)
 

@@ -83,9 +83,10 @@ def preflight(uri: str, param: str = SOURCE) -> None:
         connect(os.environ.get("STORAGE_EMULATOR_HOST") or GOOGLE)
         base, headers = _logged_in(bucket, param)
         objects = f"{base}b/{bucket}/o"
-        answer = _ask(f"{objects}?maxResults=1" if "{" in name else f"{objects}/{quote(name, safe='')}", headers)
-        if answer.status_code == NOT_FOUND and "{" not in name:
-            answer = _ask(f"{base}b/{bucket}", headers)  # a missing object is reported by its reader
+        any_object = f"{objects}?maxResults=1"
+        answer = _ask(any_object if "{" in name else f"{objects}/{quote(name, safe='')}", headers)
+        if answer.status_code == NOT_FOUND:  # a missing object is reported by its reader
+            answer = _ask(any_object, headers)  # who may use objects may list them, but not look at their bucket
         _require_welcome(answer, uri)
 
 
@@ -149,7 +150,7 @@ def _sentence(uri: str, error: Exception, param: str) -> PipelineError:
         where = f" (does bucket {bucket!r} exist?)" if uri.startswith("gs://") else ""
         return DataContractError(f"{uri} does not exist{where}: correct {param}, or restore the file.")
     if _is_forbidden(error, words):
-        return ConfigurationError(f"{uri} may not be read with the present credentials ({words}): {LOGIN}.")
+        return ConfigurationError(f"{uri} may not be used with the present credentials ({words}): {LOGIN}.")
     if _is_login(error):
         return ConfigurationError(f"the credentials for {uri} do not work ({words}): {LOGIN}.")
     if isinstance(error, ImportError | ValueError):

@@ -35,6 +35,15 @@ def present() -> dict[str, Any] | None:
     return document or None
 
 
+def require_params_as_read() -> None:
+    """*Errors*: when params.yaml changed since this process read it: DVC records it after a stage, not before."""
+    if read_document.cache_info().currsize and present() != read_document():
+        raise ConfigurationError(
+            "params.yaml changed while this stage ran, and DVC would record the new params beside outputs of the old: "
+            "run again, and write no params meanwhile (`dvc exp run --temp` runs an experiment beside a run)."
+        )
+
+
 COMPILED: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # far faster, where PyYAML has it
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 from stages.errors import ConfigurationError, DataContractError, Interrupted, PipelineError, shorten
 from stages.io.atomic import disk_reason
 from stages.io.content import changed_inputs
+from stages.io.settings import require_params_as_read
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -222,6 +223,8 @@ def _run(main: Callable[[], None]) -> None:
     try:
         with _disk_in_words(), clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
             main()
+            if "DVC_STAGE" in os.environ:
+                require_params_as_read()
             sys.stdout.flush()
     except PipelineError as error:
         _fail(error)

@@ -1,4 +1,4 @@
-"""Unused partitions in a bucket: objects that no recorded run needs.
+"""Unused partitions in a bucket: objects that no recorded run needs, and nothing else that lies there.
 
 A run needs what its manifests name: every run that a commit, branch, tag or experiment of this clone records, and this
 workspace. What others pushed counts once it was fetched.
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.errors import ConfigurationError
-from stages.io.partitions import MANIFEST, PARAM
+from stages.io.content import file_hash
+from stages.io.partitions import MANIFEST, OBJECT, PARAM
 from stages.io.reaching import explain_errors, open_uri
 from stages.io.workspace import cached
 from stages.runs.evidence import Run
@@ -21,18 +22,23 @@ from stages.runs.past_runs import present_run, recorded_runs
 
 OLDEST_RUN = timedelta(days=7)
 ARTIFACTS = Path("artifacts")
-MANIFESTS = {MANIFEST, f"bars/{MANIFEST}"}
 FOLDERS = ("bars", "features", "search", "holdout")
 
 
 def garbage(root: str, before: datetime) -> tuple[list[str], int]:
-    """Uris of objects below `root` last written before this instant that no manifest names; and how many are named."""
+    """Uris of partitions below `root` last written before this instant that no manifest names; how many are named."""
     needed = set(_named_by_runs()) | set(_named_here())
     filesystem, path = open_uri(root, Path(), PARAM)
     with explain_errors(root, PARAM):
-        found = filesystem.find(path, detail=True)
-    unnamed = {f"gs://{name}": facts["mtime"] for name, facts in found.items() if f"gs://{name}" not in needed}
+        listed = filesystem.find(path, detail=True)
+    found = {f"gs://{name}": facts["mtime"] for name, facts in listed.items() if _is_partition(name, path)}
+    unnamed = {uri: written for uri, written in found.items() if uri not in needed}
     return sorted(uri for uri, written in unnamed.items() if written < before), len(found) - len(unnamed)
+
+
+def _is_partition(name: str, root: str) -> bool:
+    """Whether we named it: a DVC remote, with its answers, may lie below the same root."""
+    return OBJECT.fullmatch(name.removeprefix(f"{root}/")) is not None
 
 
 def delete(uris: list[str]) -> None:
@@ -52,9 +58,15 @@ def _named_by_runs() -> Iterator[str]:
     for run in (*present_run(), *recorded_runs()):
         for digest in _folders(run):
             try:
+<<<<<<< HEAD
                 for one in json.loads(cached(digest).read_bytes()):
                     if one["relpath"] in MANIFESTS:
                         yield from _uris(json.loads(cached(one["md5"]).read_bytes()))
+=======
+                for one in json.loads(_cached(digest)):
+                    if Path(one["relpath"]).name == MANIFEST:
+                        yield from _uris(json.loads(_cached(one["md5"])))
+>>>>>>> 66880758d571e649568a5081462c5daeb2999623
             except FileNotFoundError:
                 gone += 1
     if gone:
@@ -74,5 +86,15 @@ def _folders(run: Run) -> Iterator[str]:
                 yield str(out["md5"])
 
 
+<<<<<<< HEAD
+=======
+def _cached(digest: str) -> bytes:
+    """A file of DVC's cache; one that was altered is as good as none."""
+    if file_hash(cached(digest)) != digest.removesuffix(".dir"):
+        raise FileNotFoundError
+    return cached(digest).read_bytes()
+
+
+>>>>>>> 66880758d571e649568a5081462c5daeb2999623
 def _uris(document: dict[str, Any]) -> Iterator[str]:
     yield from (one["uri"] for one in document.get("partitions", []))

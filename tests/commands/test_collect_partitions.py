@@ -95,9 +95,12 @@ def test_then_only_what_no_manifest_names_is_deleted(project, three):
     assert there() == {three[0].uri, three[1].uri}
 
 
-def test_what_a_sealed_span_names_is_needed(project, bucket: str):
+@pytest.mark.parametrize(
+    ("out", "below"), [("search", "bars/"), ("holdout", "all/bars/"), ("holdout", "2024-11/bars/")]
+)
+def test_what_a_sealed_span_names_is_needed(project, bucket: str, out: str, below: str):
     sealed = written(0)
-    recorded(project, sealed, Path("artifacts/seal/search"), "bars/")
+    recorded(project, sealed, Path("artifacts/seal") / out, below)
     shutil.rmtree("artifacts/seal")
     written(1)
     assert "needed=1 garbage=1 deleted=1" in project.run("collect-partitions", "--delete")
@@ -108,6 +111,23 @@ def test_what_a_run_in_progress_may_have_written_is_kept(project, three, monkeyp
     monkeypatch.setattr(source, "OLDEST_RUN", timedelta(days=7))
     assert "garbage=0" in project.run("collect-partitions", "--delete")
     assert len(there()) == 3
+
+
+def test_what_others_keep_below_the_root_is_none_of_its_business(project, three):
+    """A DVC remote, with the answers that were paid, may lie in the same folder."""
+    others = [f"{ROOT}/dvc/forecasts/ab/{'0' * 32}.json", f"{ROOT}/dvc/files/md5/ab/{'c' * 30}", f"{ROOT}/bars.parquet"]
+    for uri in others:
+        fsspec.filesystem("gs").pipe_file(uri, b"paid")
+    assert "garbage=1 deleted=1" in project.run("collect-partitions", "--delete")
+    assert there() == {three[0].uri, three[1].uri, *others}
+
+
+def test_a_manifest_that_was_altered_in_the_cache_says_nothing(project, bucket: str):
+    recorded(project, written(0)).write_text('{"partitions": []}')
+    shutil.rmtree(BARS)
+    with pytest.raises(ConfigurationError, match="not in DVC's cache"):
+        project.run("collect-partitions", "--delete")
+    assert len(there()) == 1
 
 
 def test_nothing_is_garbage_while_a_recorded_manifest_is_out_of_reach(project, bucket: str):

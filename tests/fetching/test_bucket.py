@@ -1,6 +1,7 @@
 """Bars in a bucket: a real Cloud Storage server on loopback, downloads that happen once, faults told in seconds."""
 
 import io
+import os
 import re
 import socket
 import threading
@@ -161,6 +162,19 @@ def test_what_came_before_a_fault_is_kept_and_not_downloaded_again(bucket: str, 
     assert came.items() <= after.items()
 
 
+def test_who_may_write_a_shared_cache_may_keep_files_there_after_another_user_did(bucket: str, workspace: Path) -> None:
+    cache = workspace / ".dvc/cache"
+    cache.mkdir()
+    cache.chmod(0o2775)
+    mask = os.umask(0o077)
+    try:
+        fetched(find_files(TEMPLATE, "AAPL"))
+    finally:
+        os.umask(mask)
+    for path in (cache / "sources").rglob("*"):
+        assert path.stat().st_mode & 0o7777 == (0o2775 if path.is_dir() else 0o664), path
+
+
 def test_an_update_by_a_month_downloads_that_month_alone(bucket: str) -> None:
     """The months before it are taken away from the bucket, and nobody misses them."""
     for month in ("2024-01", "2024-02"):
@@ -227,6 +241,18 @@ class ObjectsOnly(Refusing):
             super().do_GET()
 
 
+class ObjectsListed(Refusing):
+    """Who may use and list objects, of which there is none yet, but not look at their bucket: `storage.objectUser`."""
+
+    def do_GET(self) -> None:
+        if "/o?" in self.path:
+            self.answer(200, b'{"kind": "storage#objects"}')
+        elif "/o/" in self.path:
+            self.answer(404, b"{}")
+        else:
+            super().do_GET()
+
+
 @pytest.fixture
 def refusing(request: pytest.FixtureRequest) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), request.param) as http:
@@ -268,7 +294,7 @@ def test_a_missing_bucket_is_named(bucket: str) -> None:
 @pytest.mark.parametrize(
     ("refusing", "words"),
     [
-        (Refusing, r"may not be read with the present credentials.*gcloud auth"),
+        (Refusing, r"may not be used with the present credentials.*gcloud auth"),
         (Unauthorized, r"the credentials for gs://.* do not work \(HTTP 401\).*gcloud auth"),
         (Overloaded, r"does not answer \(HTTP 503.*check the network"),
     ],
@@ -307,8 +333,18 @@ def test_who_may_read_objects_needs_no_right_to_list_their_bucket(
     speak_to(refusing, monkeypatch)
 
     preflight("gs://theirs/listed.parquet")
-    with pytest.raises(ConfigurationError, match="may not be read"):
+    with pytest.raises(ConfigurationError, match="may not be used"):
         preflight("gs://theirs/{symbol}.parquet")
+
+
+@pytest.mark.parametrize("refusing", [ObjectsListed], indirect=True)
+def test_who_may_use_objects_needs_no_right_to_look_at_their_bucket(
+    refusing: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_to(refusing, monkeypatch)
+
+    preflight("gs://team/partitions", "storage.root")
+    preflight("gs://team", "storage.root")
 
 
 def test_a_login_that_waits_is_given_up_within_seconds(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,12 @@ import pytest
 
 from stages.engine import cluster as cluster_engine
 from stages.engine import engine
-from stages.engine.engine import SymbolTask
+from stages.engine.engine import OnTables, SymbolTask
 from stages.errors import ConfigurationError, DataContractError
 from stages.features.catalogue import PerSymbol as BuildApart
 from stages.features.context import Context
 from stages.fetching.bars import fetch_bars
-from stages.io.partitions import MANIFEST, Partition, partitions_of, staged
+from stages.io.partitions import MANIFEST, Partition, Rows, Writer, partitions_of, staged
 from stages.params.storage import StorageParams
 from stages.quality.gate import check_one_symbol
 from stages.tables.market import Bars
@@ -113,8 +114,26 @@ def test_an_object_that_was_changed_or_lost_is_not_used(tmp_path: Path, bucket: 
     with pytest.raises(DataContractError, match="does not match its name"):
         parts["A"].read()
     files.rm_file(fsspec.url_to_fs(parts["B"].uri)[1])
-    with pytest.raises(DataContractError, match=r"does not exist .*correct storage\.root"):
+    with pytest.raises(DataContractError, match=r"is gone from the bucket of storage\.root: .*`dvc repro -f`"):
         parts["B"].read()
+
+
+def test_a_machine_that_does_not_see_the_driver_s_files_reads_and_writes_none(
+    tmp_path: Path, two_workers: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    """It may hold files of the same names, of another run: they are there in this test."""
+    monkeypatch.setenv("ENGINE", two_workers.engine)
+    monkeypatch.setattr(cluster_engine, "marker", lambda folder: nullcontext(folder / "of the driver's machine"))
+    writer = Writer(str(tmp_path), in_bucket=False)
+    part, rows = writer.write("A", work.frame([1])), Rows(Bars, tmp_path / "A.parquet", "A")
+    for task, given in (
+        (SymbolTask(work.fragile, writer), (1,)),
+        (OnTables(work.heights), (part,)),
+        (work.unsent, [rows]),
+    ):
+        with pytest.raises(ConfigurationError, match=r"does not see it: set storage\.root to"):
+            engine.run(task, {"B": given}, "working")
+    assert not (tmp_path / "B.parquet").exists()
 
 
 def test_a_failing_partition_leaves_the_folder_as_it_was(tmp_path: Path):

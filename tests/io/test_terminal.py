@@ -108,3 +108,23 @@ def test_a_bug_stays_a_traceback():
     code, said = ended(A_BUG, subprocess.DEVNULL)
     assert code == 1
     assert "Traceback" in said
+
+
+@pytest.mark.parametrize(("written", "code"), [("rules: {s_stop: 2}", 5), ("rules:\n  s_stop: 1\n", 0)])
+def test_a_stage_whose_params_changed_while_it_ran_fails_so_that_dvc_records_nothing(
+    tmp_path: Path, written: str, code: int
+):
+    (tmp_path / "params.yaml").write_text("rules: {s_stop: 1}")
+    stage = f"""
+from pathlib import Path
+from stages.io.settings import read_document
+from stages.io.terminal import run
+def main():
+    read_document()
+    Path("params.yaml").write_text({written!r})
+run(main)"""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DVC_STAGE": "backtest"}
+    done = subprocess.run(
+        [sys.executable, "-c", stage], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "params.yaml changed while this stage ran" in done.stderr) == (code, code == 5)

@@ -18,6 +18,7 @@ from stages.errors import ConfigurationError, DataContractError
 if TYPE_CHECKING:
     import polars as pl
 
+    from stages.io.partitions import Rows
     from stages.params.forecaster import ForecasterParams
     from stages.params.source import SourceParams
 
@@ -76,6 +77,15 @@ def counted(key: str, notes: Path, number: int) -> tuple[pl.DataFrame, int]:
 
 def fragile(key: str, number: int) -> tuple[pl.DataFrame, int]:
     return frame([told(key, number)]), number
+
+
+def heights(key: str, *tables: pl.DataFrame) -> list[int]:
+    return [table.height for table in tables]
+
+
+def unsent(key: str, rows: Iterable[Rows]) -> list[int]:
+    """Reads rows of a file that did not travel along."""
+    return heights(key, *(one.read() for one in rows))
 
 
 def made_and_checked(
