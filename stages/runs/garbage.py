@@ -58,15 +58,9 @@ def _named_by_runs() -> Iterator[str]:
     for run in (*present_run(), *recorded_runs()):
         for digest in _folders(run):
             try:
-<<<<<<< HEAD
-                for one in json.loads(cached(digest).read_bytes()):
-                    if one["relpath"] in MANIFESTS:
-                        yield from _uris(json.loads(cached(one["md5"]).read_bytes()))
-=======
                 for one in json.loads(_cached(digest)):
                     if Path(one["relpath"]).name == MANIFEST:
                         yield from _uris(json.loads(_cached(one["md5"])))
->>>>>>> 66880758d571e649568a5081462c5daeb2999623
             except FileNotFoundError:
                 gone += 1
     if gone:
@@ -86,8 +80,6 @@ def _folders(run: Run) -> Iterator[str]:
                 yield str(out["md5"])
 
 
-<<<<<<< HEAD
-=======
 def _cached(digest: str) -> bytes:
     """A file of DVC's cache; one that was altered is as good as none."""
     if file_hash(cached(digest)) != digest.removesuffix(".dir"):
@@ -95,6 +87,5 @@ def _cached(digest: str) -> bytes:
     return cached(digest).read_bytes()
 
 
->>>>>>> 66880758d571e649568a5081462c5daeb2999623
 def _uris(document: dict[str, Any]) -> Iterator[str]:
     yield from (one["uri"] for one in document.get("partitions", []))
