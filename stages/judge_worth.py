@@ -32,11 +32,8 @@ def main() -> None:
     """The asked and the free forecasts of the search span -> the verdict, and the evidence by day."""
     study = StageStudy.parse(read_json(STUDY))
     name = study_id(study.document())
-    strategy, span, free = (
-        stated_strategy(study, frozenset()),
-        SpanFiles.searched(SEARCH, Scored),
-        SEARCH / "free.parquet",
-    )
+    strategy, free = stated_strategy(study, frozenset()), SEARCH / "free.parquet"
+    span = SpanFiles.searched(SEARCH, Scored)
     asked, candidates = span.kinds().filter(method=strategy.method), read_distinct(free, TRADABLE)
     models = candidates.select("model", "history_days").unique().sort("model")
     work = CompareSymbol.of(study, strategy, models, span.calendar)

@@ -3,8 +3,8 @@
 The clock is an argument of whatever needs it, so that tests can control the time. The first Ctrl-C (SIGINT), SIGTERM or
 SIGHUP (a terminal that closes) during a purchase is noted: the request in flight arrives, its answer is kept, and the
 run ends before the next request. During a wait the run ends at once. A second signal kills the process, but SIGHUP,
-which a closed terminal sends twice, does not. There is one object a process, because a process
-has one handler a signal. Outside `held_back`, and in other threads than the main one, nothing changes.
+which a closed terminal sends twice, does not. There is one object a process, because a process has one handler a
+signal. Outside `held_back`, and in other threads than the main one, nothing changes.
 
 *Errors*: `Interrupted` (exit 129, 130 or 143).
 """

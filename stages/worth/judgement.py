@@ -31,7 +31,8 @@ from stages.worth.verdict import Finding, State, Terms, judge
 
 STEP_SESSIONS = 5  # of `make study`, as the card proposes it
 EVIDENCE = ("e_better", "e_small", "most_better")
-DECIMALS = DIGITS = 9
+DECIMALS = 9
+DIGITS = 9  # significant ones of every number in `worth.json`
 LARGEST_LOG = 700.0  # of an E that is written as a number
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import polars as pl
 
 from stages.params.worth import WorthParams
+from stages.sessions.calendar import FULL_SESSION_MIN
 from stages.tables.forecasts import MIX
 from stages.trading.strategy import Strategy
 from stages.worth.evidence import Floats
 
 BP = 1e4
 ASKED = "asked"
-SESSION_MIN = 390
 LEAST_BP = 1.0  # planned deviation where no symbol may trade
 
 
@@ -48,7 +48,7 @@ def swing_bp(forecasts: pl.DataFrame, rule: Strategy, symbol: str) -> float:
     """
     known = forecasts.filter(pl.col("sigma_5m").is_not_null())
     sigma_5m = known.filter(pl.col("session") == pl.col("session").min())["sigma_5m"].to_numpy()
-    usual_move = float(np.sqrt((rule.hold_min(symbol) or SESSION_MIN) / 5))
+    usual_move = float(np.sqrt((rule.hold_min(symbol) or FULL_SESSION_MIN) / 5))
     barrier = max(rule.rules.s_stop, rule.rules.s_take)
     return BP * float(sigma_5m.mean()) * min(barrier, usual_move) if len(sigma_5m) else 0.0
 
