@@ -60,8 +60,8 @@ def main() -> None:
     gates = forecast_gates(scores.metrics, scores.controls, params, stated)
     label = pl.lit(origin(asked, source.kind, source.name)).alias("forecast")
 
-    told = {"controls": scores.controls, "free": scores.free, "trained": scores.trained}
-    write_json(stated_scores(scores.metrics, method) | told, METRICS)
+    beside = {"controls": scores.controls, "free": scores.free, "trained": scores.trained}
+    write_json(stated_scores(scores.metrics, method) | beside, METRICS)
     write_table_parts(Cells, map(unpacked, scores.cells), CELLS)
     write_json(gates, GATES)
     write_json(scores.proposed, PROPOSAL)

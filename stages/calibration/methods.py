@@ -191,10 +191,10 @@ def _correct(
         certain = ~np.isnan(found.offsets[0]) & ~np.isnan(u)
         moved = in_order_around_median(how.apply(q, u, offsets).T)
         final = np.where(certain[:, None], moved, q.T)
-        told = rows.with_columns(
+        corrected = rows.with_columns(
             *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(found, certain)
         )
-        done[name] = told.select("row", *CORRECTED), _offsets_used(told, offsets)
+        done[name] = corrected.select("row", *CORRECTED), _offsets_used(corrected, offsets)
     return done
 
 

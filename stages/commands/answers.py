@@ -64,7 +64,7 @@ def drop(key: str, *, yes: bool = False) -> None:
     record = store.get([key]).get(key)
     if record is None:
         raise ConfigurationError(f"no answer is stored under the key {key}: there is nothing to throw away.")
-    print(f"drop: {_told(record)}")
+    print(f"drop: {_described(record)}")
     if not yes:
         costs = "runs the program" if record.is_computed else "costs a request"
         print(f"  nothing was dropped: `make drop KEY={key} ARGS=--yes` does it; asking again {costs}.")
@@ -82,7 +82,7 @@ def drop(key: str, *, yes: bool = False) -> None:
         )
 
 
-def _told(record: Record) -> str:
+def _described(record: Record) -> str:
     question: dict[str, Any] = json.loads(record.question)
     tokens = "tokens unknown" if record.input_tokens is None else f"{record.input_tokens} tokens"
     values = [value for level in record.values_bp for value in level]

@@ -16,12 +16,12 @@ from typing import Any
 from stages.configuration.compose import (
     applied_experiment,
     compose,
+    describe,
     differences,
     present,
     refuse_to_discard,
     set_back,
     set_by,
-    told,
     write_params,
 )
 from stages.configuration.edit_conf import all_or_nothing, choose, keep, state
@@ -84,13 +84,13 @@ def write(*, check: bool, unlisted: bool) -> None:
     if check:
         read_listing(study.source)  # nor more than that a file is missing
     elif ran and ARTIFACTS.exists() and (other := ran.other_params(ran.stages)):
-        print(f"params: {Findings(params=other).told}. Next: `make run`.")
+        print(f"params: {Findings(params=other).complaint}. Next: `make run`.")
 
 
 def _discarded() -> str:
     """What composing anew throws away."""
     try:
-        return told(applied_experiment())
+        return describe(applied_experiment())
     except ConfigurationError as error:  # conf/ composes, so this is about params.yaml
         return f"what stood there: {error}"
 
@@ -143,7 +143,7 @@ def adopt(what: str | None = None) -> None:
         changed = state(_adopted(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):
         files = " ".join(map(str, changed))
-        print(f"adopt: {told(adopted, 'was')} -> {files}")
+        print(f"adopt: {describe(adopted, 'was')} -> {files}")
         print(f"Next: `make run`, then `git commit -m 'Adopt ...' {files} params.yaml dvc.lock`.")
     else:
         print("adopt: conf/ says so already.")
@@ -163,7 +163,7 @@ def _with_counts(experiment: dict[str, Any], conf: dict[str, Any]) -> dict[str, 
 
 def _adopted(conf: dict[str, Any], path: Path) -> dict[str, Any]:
     if edited := differences(conf, present() or {}):
-        raise ConfigurationError(f"conf/ was edited since the last run: {told(edited, 'then')}. `make run` first.")
+        raise ConfigurationError(f"conf/ was edited since the last run: {describe(edited, 'then')}. `make run` first.")
     require_evidence(path.parent.name)
     proposal = read_json(path)
     if proposal["params"] is None:

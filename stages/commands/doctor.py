@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stages.configuration.compose import applied_experiment, compose, next_params, present, told
+from stages.configuration.compose import applied_experiment, compose, describe, next_params, present
 from stages.errors import ConfigurationError, PipelineError
 from stages.io.bucket_store import BucketStore, open_remote
 from stages.io.content import LOCK
@@ -66,7 +66,7 @@ def composition() -> str:
     Study.parse(compose())
     name = _study().report.study
     if found := applied_experiment():
-        return f"study {name}; params.yaml holds an applied experiment: {told(found)}"
+        return f"study {name}; params.yaml holds an applied experiment: {describe(found)}"
     return f"study {name}"
 
 
@@ -140,9 +140,9 @@ def evidence() -> str:
         return "nothing ran here yet: `make run`"
     found = findings(run, run.stages)
     if found.changed:
-        raise ConfigurationError(f"{found.told}: {found.remedy}.")
-    if told := found.told or found.told_of_code:
-        return f"{told}: `make run` before any figure is read"
+        raise ConfigurationError(f"{found.complaint}: {found.remedy}.")
+    if complaint := found.complaint or found.other_code:
+        return f"{complaint}: `make run` before any figure is read"
     return f"{sum(len(run.listed(stage, 'outs')) for stage in run.stages)} outputs as dvc.lock lists them"
 
 

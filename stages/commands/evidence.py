@@ -51,8 +51,7 @@ def evidence_lines(
         found = deviations(scored, first_asked, symbols, primary_horizon(study), study.worth.eta)
     if found is None:
         yield (
-            "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence cannot be "
-            "told."
+            "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
         return
     asked, record = calls_by_session(questions), market.calendar["session"].sort()
@@ -92,7 +91,7 @@ def _ranked(found: Deviations) -> Iterator[str]:
 
 def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
     """Whether the last run made free forecasts, with these params."""
-    return QUANTILES.exists() and not findings(read_run(params=document), [STAGE]).told
+    return QUANTILES.exists() and not findings(read_run(params=document), [STAGE]).complaint
 
 
 def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:

@@ -138,8 +138,8 @@ def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
     yield "run: params that differ from the commit"
     yield _line({name: name for name in (*VERDICTS, *FIGURES)})
     for row in rows:
-        told = [f"{key}={_short(row[key])}" for key in params if row is here or row[key] != here[key]]
-        head = f"{row.get('Experiment') or row['rev']}: {' '.join(told)}".removesuffix(": ")
+        changed = [f"{key}={_short(row[key])}" for key in params if row is here or row[key] != here[key]]
+        head = f"{row.get('Experiment') or row['rev']}: {' '.join(changed)}".removesuffix(": ")
         yield from textwrap.wrap(head, columns, subsequent_indent="    ", break_on_hyphens=False)
         state = row.get("State")  # DVC leaves the column out where no row has one
         yield _line(row if state in ("Success", *UNKNOWN) else {"verdict": str(state)})

@@ -26,7 +26,7 @@ from stages.paid.batch_invariance import TOLERANCE, candidates_among
 from stages.paid.client import ModelFacts
 from stages.paid.context import Counts
 from stages.paid.door import open_context, paid_params, require_online
-from stages.paid.model_facts import facts_of, told_facts
+from stages.paid.model_facts import facts_of, require_facts
 from stages.paid.purchase import Buyer
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
@@ -47,13 +47,13 @@ def learn_model(overrides: Sequence[str] = ()) -> None:
         refuse_to_discard()
     facts = _facts(study)
     values = {"input_size": facts.input_size, "model_horizon": facts.horizon}
-    told = ", ".join(f"forecaster.{name}: {value}" for name, value in values.items())
+    numbers = ", ".join(f"forecaster.{name}: {value}" for name, value in values.items())
     if values == {name: getattr(study.forecaster, name) for name in values}:
-        print(f"learn-model: conf/ says {told} of {study.forecaster.model} already.")
+        print(f"learn-model: conf/ says {numbers} of {study.forecaster.model} already.")
         return
     changed = state({"forecaster": values}) if stands else [put_into("forecaster", BOUGHT, values)]
     files = " ".join(map(str, changed))
-    print(f"learn-model: {study.forecaster.model} has {told} -> {files}")
+    print(f"learn-model: {study.forecaster.model} has {numbers} -> {files}")
     print(f"Next: `make plan`, then run again, and `git commit -m 'Facts of the model' {files}`.")
 
 
@@ -74,7 +74,7 @@ def _facts(study: Study) -> ModelFacts:
     with INTERRUPTS.held_back():
         facts = facts_of(study.forecaster.model_spec, context.store, buy)
     context.after_run()
-    return told_facts(study.forecaster.model_spec, facts)
+    return require_facts(study.forecaster.model_spec, facts)
 
 
 def models(overrides: Sequence[str] = ()) -> None:
@@ -119,20 +119,20 @@ def canary() -> None:
         asked = [Asked(one, partial(market.window, one)) for one in read_questions(REQUESTS)]
         found = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
     question, model, epoch = found.question, forecaster.model, forecaster.model_epoch
-    told = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
+    which = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
     apart = f"{found.difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"
     if found.is_as_before:
-        print(f"canary: {model} (epoch {epoch}) answers {told} as before: {apart}")
+        print(f"canary: {model} (epoch {epoch}) answers {which} as before: {apart}")
         return
     if found.others:
         raise GateNotMet(
-            f"{model} answers {told} alone differently ({apart}) than before, with {found.others} other series in its "
+            f"{model} answers {which} alone differently ({apart}) than before, with {found.others} other series in its "
             "request: the model changed under its name, or company changes answers. Under a new epoch "
             f"(forecaster.model_epoch='{_next(epoch)}', then `dvc repro build_requests`) `make prove-independence` "
             "asks one question both ways: equal answers mean that the model changed."
         )
     raise GateNotMet(
-        f"{model} now answers {told} differently ({apart}): the model changed under its name. Stored answers stay; "
+        f"{model} now answers {which} differently ({apart}): the model changed under its name. Stored answers stay; "
         f"new ones belong to a new epoch: forecaster.model_epoch='{_next(epoch)}' asks every question anew."
     )
 

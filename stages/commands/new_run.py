@@ -1,7 +1,7 @@
 """`make new-run PRESET=x URI=folder`: a look into your bars, a preset for them, and what their span allows.
 
 The files say where a symbol and a date stand in their names, which column is what, the unit, the clock, the label and
-the span; each is told with its evidence and written into `conf/preset/<name>.yaml`, yours to edit. What you state wins.
+the span; each is shown with its evidence and goes into `conf/preset/<name>.yaml`, yours to edit. What you state wins.
 The preset must compose to a possible run, or nothing is written. Where nothing can be read yet, a template and SYMBOLS
 are enough, and the rest is left to you.
 """
@@ -67,8 +67,8 @@ def new_run(**typed: Any) -> None:
         path.unlink()
         raise
     print(f"new-run: {path}, study {study.report.study!r}.")
-    for key, told in why.items():
-        print(f"  {key:<13} {told}")
+    for key, reason in why.items():
+        print(f"  {key:<13} {reason}")
     for sentence in sizes(study):
         print(f"  {sentence}")
     print(f"Edit it; then `make use PRESET={asked.preset}`, `make refresh`, `make plan`.")
@@ -83,7 +83,7 @@ def sizes(study: Study) -> list[str]:
     search = max(scored - sealed - split.embargo_sessions, 0)
     snapshots = scored * len(requests.snapshots_et) * len(requests.history_days)
     judged = max(search - calibrating_sessions(study), 0)
-    told = [
+    sentences = [
         f"{sessions} sessions: {sessions - scored} of history, {search} to search, {split.embargo_sessions} embargo, "
         f"{sealed} sealed",
         f"at most {snapshots * len(universe.symbols)} questions in {snapshots} calls at one per snapshot",
@@ -94,15 +94,15 @@ def sizes(study: Study) -> list[str]:
         less = "or fewer requests.history_days"
         if sealed > least:
             less = "fewer requests.history_days, or fewer split.holdout_sessions"
-        told.append(
+        sentences.append(
             f"too few: gates.min_forecast_days wants {wanted}; take a longer span, more requests.snapshots_et, {less}"
         )
     if sealed < least:
-        told.append(
+        sentences.append(
             f"too few sealed: the Sharpe ratio of the holdout wants {least} sessions; take a longer span, or more "
             "split.holdout_sessions"
         )
-    return told
+    return sentences
 
 
 def _proposal(asked: Asked) -> tuple[Found, Found, dict[str, str]]:
@@ -161,10 +161,10 @@ def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
     if beyond := ours.height - int(ours["ts"].dt.date().is_between(EARLIEST, LATEST).sum()):
         why["span"] += f"; stamps beyond {EARLIEST} to {LATEST}: {beyond} (see whether all files have one unit)"
     dialect = dialect.model_copy(update={"bar_label": label or "start"})
-    if told := _minutes_without_a_trade(
+    if reason := _minutes_without_a_trade(
         symbol, seen.sample, dialect, calendar.filter(pl.col("session").is_in(sessions.implode()))
     ):
-        why["quality"] = told
+        why["quality"] = reason
     return source | {"zone": dialect.zone, "bar_label": dialect.bar_label}, span, why
 
 

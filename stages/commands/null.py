@@ -39,7 +39,7 @@ TOLD = {
 
 
 def null(times: int = 100, seeds: int = 20) -> None:
-    """Search span and params -> how often luck passes; told, and kept for the page."""
+    """Search span and params -> how often luck passes; printed, and kept for the page."""
     require_evidence("evaluate")
     study = Study.parse(present() or {})
     name = _judged_strategy(study)

@@ -25,24 +25,24 @@ GATES = {
 
 def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:
     """The latest runs that asked the service, and how much of what they asked lay in the store."""
-    told = [one for one in runs if "questions" in one]
+    asking = [one for one in runs if "questions" in one]
     counted = sum(call["state"] != "refunded" for call in calls)
     titles = ("ended", "run", "experiment", "questions", "from the store, %", "bought")
     lines = [
         (f"{one['ended_utc'][:19]}Z", one["run"], one["experiment"], one["questions"], _hits([one]), one["bought"])
-        for one in told
+        for one in asking
     ]
     sentences = [
         f"{count(counted, 'request')} counted in the ledger's latest days, {count(len(runs), 'run')} in its records. "
         "This panel is the ledger's state today; it is no part of any hashed file.",
     ]
-    if told:
-        asked, bought = (sum(one[field] for one in told) for field in ("questions", "bought"))
+    if asking:
+        asked, bought = (sum(one[field] for one in asking) for field in ("questions", "bought"))
         sentences.append(
-            f"Over these runs {number(_hits(told), 1)} % of {count(asked, 'question')} were answered from the store, "
+            f"Over these runs {number(_hits(asking), 1)} % of {count(asked, 'question')} were answered from the store, "
             f"{count(bought, 'answer')} bought."
         )
-    tables = (grid("Runs that asked the service", titles, lines),) if told else ()
+    tables = (grid("Runs that asked the service", titles, lines),) if asking else ()
     return Section("spend", "Spend", tuple(sentences), grids=tables)
 
 

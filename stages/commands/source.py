@@ -2,7 +2,7 @@
 
 `refresh` lists the source as it is now, says what the vendor added and revised and what that would cost, and writes the
 new listing, which pins the next runs once it is committed. `collect-partitions` names what no recorded run needs in the
-bucket of `storage.root`, and deletes it when told to.
+bucket of `storage.root`, and deletes it when asked to.
 
 *Errors*: `DataContractError` (exit 2) if a symbol of the universe has no file, or a revised file cannot be read; the
 old listing then stays.
@@ -37,7 +37,7 @@ def refresh() -> None:
 
     files = [] if source.kind == "synthetic" else files_of(source, universe.all_symbols)
     found = changes(before, files)
-    for sentence in _told(found, before, source, universe.all_symbols):
+    for sentence in _sentences(found, before, source, universe.all_symbols):
         print(sentence)
     write_listing(listing_of(source, files), source)
     say(
@@ -62,7 +62,9 @@ def _tell_price() -> None:
         print(f"no price: {error}")
 
 
-def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams, symbols: Sequence[str]) -> Iterator[str]:
+def _sentences(
+    found: Changes, before: list[dict[str, Any]], source: SourceParams, symbols: Sequence[str]
+) -> Iterator[str]:
     """New and gone files by period; of each revised one what changed in it, as far as its old rows are still here."""
     for title, files in (("new", found.new), ("gone", found.gone)):
         if files:
@@ -81,7 +83,7 @@ def _told(found: Changes, before: list[dict[str, Any]], source: SourceParams, sy
 
 
 def collect_partitions(*, deleting: bool) -> None:
-    """Bucket and manifests -> objects that nobody needs, named; deleted only when told so."""
+    """Bucket and manifests -> objects that nobody needs, named; deleted only when asked to."""
     root = read_params(StorageParams).root
     if root is None:
         raise ConfigurationError("storage.root is null: partitions lie in artifacts/, where `dvc gc` collects them.")

@@ -51,7 +51,7 @@ def tell_price(document: dict[str, Any]) -> None:
         )
         evidence = list(evidence_lines(study, market, schedule, questions, ran=free_forecasts_ran(document)))
         if not study.forecaster.is_paid:
-            print(_told_free(questions, study), "", *evidence, sep="\n")
+            print(_free(questions, study), "", *evidence, sep="\n")
             return
         store = store_anywhere(study.api)
         found = price(questions, schedule, store, study.api.tariff, study.api.pack)
@@ -65,12 +65,12 @@ def tell_price(document: dict[str, Any]) -> None:
     print("", *evidence, sep="\n")
 
 
-def _told_free(questions: Sequence[Question], study: Study) -> str:
-    told = f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.maker}"
+def _free(questions: Sequence[Question], study: Study) -> str:
+    text = f"plan: {len(questions)} questions, answered on this machine by {study.forecaster.maker}"
     if study.forecaster.name == COMMAND:
         stored = store_anywhere(study.api).get(question.key for question in questions)
-        told += f", which has answered {len(stored)} of them"
-    return f"{told}; price 0."
+        text += f", which has answered {len(stored)} of them"
+    return f"{text}; price 0."
 
 
 def _tell(one: Price, study: Study) -> None:
@@ -94,8 +94,8 @@ def _tell(one: Price, study: Study) -> None:
     print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
     for period, count in needed(ledger.used(), one.costs(most)).items():
         print(f"  {period + 's needed':<18} {'never' if count is None else count:>7}")
-    for told in ledger.others_left():
-        print(f"  left               {told}")
+    for limit in ledger.others_left():
+        print(f"  left               {limit}")
     if one.repeated:
         print(f"  {one.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
     if one.span and one.missing:
@@ -136,11 +136,11 @@ def budget(per_day: int | None = None, clock: str | None = None) -> None:
     print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
     print(f"  api.per_day {api.per_day}, standing limit {standing}; the lower one holds")
     print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {api.per_minute}")
-    for told in ledger.others_left():
-        print(f"  left: {told}")
+    for limit in ledger.others_left():
+        print(f"  left: {limit}")
     for day, states in days_of(ledger.objects).items():
-        told = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
-        print(f"  {day}  {states['counted']:>5} counted  ({told})")
+        others = ", ".join(f"{count} {state}" for state, count in states.items() if state != "counted")
+        print(f"  {day}  {states['counted']:>5} counted  ({others})")
 
 
 def spend(usage: str | None = None) -> None:
@@ -172,13 +172,13 @@ def _usage() -> dict[str, Any]:
 
 def _compared(usage: Mapping[str, Any], ledger: Ledger) -> str:
     """The vendor's month beside the ledger's. The names of its fields are documented nowhere, so any count will do."""
-    month, told = ledger.days.today()[:7], usage.get("month")
-    fields = told if isinstance(told, dict) else {}
+    month, by_month = ledger.days.today()[:7], usage.get("month")
+    fields = by_month if isinstance(by_month, dict) else {}
     counts = [value for name, value in fields.items() if name != "limit" and type(value) is int]
     rows = [ledger.days.of(day) for day in ledger.days.begun() if day.startswith(month)]
     ours = sum(held(row.taken()) for row in rows)
     if len(counts) != 1:
-        return f"usage: the ledger counts {ours} requests in {month} (UTC); the vendor says {told} of its month."
+        return f"usage: the ledger counts {ours} requests in {month} (UTC); the vendor says {by_month} of its month."
     limit = f" of {fields['limit']}" if "limit" in fields else ""
     more = ours - counts[0]
     where = f"{abs(more)} more {'here' if more > 0 else 'there'}" if more else "the same"
@@ -200,16 +200,16 @@ def _run_line(one: dict[str, Any]) -> str:
     if "questions" not in one:
         return "  run with a damaged record"
     hits = 100 * one["from_store"] / one["questions"] if one["questions"] else 100.0
-    told = ", ".join(f"{count} {state}" for state, count in sorted(one["calls"].items())) or "none"
+    requests = ", ".join(f"{count} {state}" for state, count in sorted(one["calls"].items())) or "none"
     name = f"{one['ended_utc'][:19]}Z {one['run']} ({one['experiment']})"
-    return f"  {name}: {one['questions']} questions, {hits:.1f} % hits, {one['bought']} bought; requests: {told}"
+    return f"  {name}: {one['questions']} questions, {hits:.1f} % hits, {one['bought']} bought; requests: {requests}"
 
 
 def _call_line(call: dict[str, Any]) -> str:
     if "kind" not in call:
-        return f"    {call['seat']}  {call['state']:<9} with a damaged record; it counts"
+        return f"    {call['reservation']}  {call['state']:<9} with a damaged record; it counts"
     span = f"{call['snapshots'][0]}" if call["snapshots"] else ""
     more = f" and {len(call['snapshots']) - 1} more" if len(call["snapshots"]) > 1 else ""
-    told = [f"{call[name]:,} {name.replace('_', ' ')}" for name in TOKENS if call.get(name) is not None]
-    sent = ", ".join([f"{call['series']} series", f"{call['rows']} rows", *told])
-    return f"    {call['seat']}  {call['state']:<9} {call['kind']} {span}{more}: {sent}; run {call['run']}"
+    tokens = [f"{call[name]:,} {name.replace('_', ' ')}" for name in TOKENS if call.get(name) is not None]
+    sent = ", ".join([f"{call['series']} series", f"{call['rows']} rows", *tokens])
+    return f"    {call['reservation']}  {call['state']:<9} {call['kind']} {span}{more}: {sent}; run {call['run']}"

@@ -107,8 +107,8 @@ def _state_prior(entries: Sequence[Entry], *, may_lack_some: bool) -> None:
             "lack some (missing tables, entries of another machine, another name of the study)."
         )
         prior = sweep.prior_trials
-    told = "not known yet" if spread is None else f"{spread:g}"
-    print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {told}.")
+    known = "not known yet" if spread is None else f"{spread:g}"
+    print(f"trials: the variance of all their scores (Sharpe ratio over its error without skill) is {known}.")
     studies = prior_studies(entries, study_id(document), study.source.name, study.forecaster.model)
     others = "study" if studies == 1 else "studies"
     print(

@@ -126,7 +126,7 @@ def refuse_to_discard() -> None:
     """*Errors*: `ConfigurationError` naming the keys when params.yaml holds an applied experiment."""
     if found := applied_experiment():
         raise ConfigurationError(
-            f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not hold: {told(found)}. Run "
+            f"params.yaml holds an applied experiment{_of_study()}, which conf/ does not hold: {describe(found)}. Run "
             "`make adopt` to keep it (writes it into conf/), or `make params` to discard it."
         )
 
@@ -159,7 +159,7 @@ def write_params(document: Mapping[str, Any]) -> None:
     write_text(text, LAST_COMPOSED)
 
 
-def told(found: Difference, other: str = "conf") -> str:
+def describe(found: Difference, other: str = "conf") -> str:
     """`rules.k_sigma = 1.0 (conf: 0.5), ...`, at most eight keys."""
     items = [
         f"{'.'.join(map(str, path))} = {_short(here)} ({other}: {_short(there)})"

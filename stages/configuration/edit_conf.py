@@ -16,7 +16,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, differences, following, told, write_params
+from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, describe, differences, following, write_params
 from stages.errors import ConfigurationError
 from stages.io.files import write_text
 from stages.params.study import Study
@@ -169,7 +169,9 @@ def _make(wanted: dict[str, Any], choices: Mapping[str, str]) -> list[Path]:
         changed += put(_unstated(wanted))
         document = compose()
         if left := differences(wanted, document):
-            raise ConfigurationError(f"conf/ cannot express {told(left)}: edit conf/ yourself, then run `make params`.")
+            raise ConfigurationError(
+                f"conf/ cannot express {describe(left)}: edit conf/ yourself, then run `make params`."
+            )
     write_params(document)
     return sorted(set(changed))
 

@@ -107,7 +107,7 @@ class Document(dict[str, Any]):
 
 
 def read_json(path: Path, kept: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> Any:
-    """A JSON document: an object, whose keys are there or told to lack.
+    """A JSON document: an object, whose keys are there or reported as missing.
 
     `kept` may put something smaller in the place of an object within it, as soon as that is read.
     """

@@ -98,8 +98,8 @@ class Program:
         for line in self._last_words:
             print(f"  | {line}", file=sys.stderr)
         sys.stderr.flush()
-        told = "its last lines on stderr stand above" if self._last_words else "it wrote nothing on stderr"
-        return ProgramFailed(f"{what}; {told}")
+        where = "its last lines on stderr stand above" if self._last_words else "it wrote nothing on stderr"
+        return ProgramFailed(f"{what}; {where}")
 
     def _next(self) -> bytes | None:
         with INTERRUPTS.waiting():

@@ -28,8 +28,8 @@ def present() -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (UnicodeError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        raise ConfigurationError(f"params.yaml is not valid YAML ({told}): run `make params` to write it.") from None
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"params.yaml is not valid YAML ({reason}): run `make params` to write it.") from None
     if not isinstance(document, dict | None):
         raise ConfigurationError("params.yaml holds no sections: run `make params` to write it.")
     return document or None

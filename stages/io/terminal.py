@@ -205,7 +205,7 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:
         _discard(sys.stdout, sys.stderr)
         sys.exit(128 + SIGPIPE)
-    except KeyboardInterrupt:  # also while an error is told
+    except KeyboardInterrupt:  # also while an error is shown
         print("SIGINT ended this run: what it had finished is kept; run it again.", file=sys.stderr, flush=True)
         sys.exit(Interrupted.exit_code)
 

@@ -82,16 +82,16 @@ class AnswerStore:
 
     def keep_all(self, records: Sequence[Record]) -> list[Record]:
         """Keep answers that were just paid. Records that the store cannot take are rescued, and stderr says so."""
-        kept, homeless, reason = [], [], ""
+        kept, unkept, reason = [], [], ""
         for record in records:
             try:
                 kept.append(self.keep(record))
             except (PipelineError, OSError) as error:
                 kept.append(record)
-                homeless.append(record.encode())
+                unkept.append(record.encode())
                 reason = str(error)
-        if homeless:
-            _say(f"{len(homeless)} answers that were just paid cannot be kept: {reason} {self._rescued(homeless)}")
+        if unkept:
+            _say(f"{len(unkept)} answers that were just paid cannot be kept: {reason} {self._rescued(unkept)}")
         return kept
 
     def _rescued(self, lines: Sequence[bytes]) -> str:

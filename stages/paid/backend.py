@@ -242,7 +242,7 @@ class PaidBackend:
         periods: dict[Period, int | None] = {}
         with suppress(OSError, PipelineError):  # the ledger itself may be what stopped the run
             periods = needed(self.context.ledger.used(), [most(batch.questions, api.tariff) for batch in left])
-        told = "".join(
+        in_periods = "".join(
             f", {PERIODS[period]}: {'never' if count is None else count}" for period, count in periods.items()
         )
         end = "The next run continues there."
@@ -251,7 +251,7 @@ class PaidBackend:
         return (
             f"Stopped before the next request; {self.counts.bought} answers were bought and kept in this run. Left: "
             f"{sum(len(batch.asked) for batch in left)} questions in {len(left)} requests; runs needed: "
-            f"{_rounds(len(left), api.per_run)} (api.per_run {api.per_run}){told}. {end}"
+            f"{_rounds(len(left), api.per_run)} (api.per_run {api.per_run}){in_periods}. {end}"
         )
 
     def _record_run(self) -> None:

@@ -64,7 +64,7 @@ def require_invariance(store: AnswerStore, question: Question) -> None:
     if proof is None:
         raise ConfigurationError(
             f"api.pack snapshots needs a proof that {question.model} (epoch {question.model_epoch}) answers each "
-            f"series independently, made with questions of this kind ({_told(question)}): run `make "
+            f"series independently, made with questions of this kind ({_kind(question)}): run `make "
             "prove-independence`, which asks the service once, or set api.pack to none."
             f"{_why_not(store, question)}"
         )
@@ -91,7 +91,7 @@ def _earlier(store: AnswerStore, question: Question) -> tuple[dict[str, Any] | N
     return proof, Question.parse(record.question.encode()) if record is not None else None
 
 
-def _told(question: Question) -> str:
+def _kind(question: Question) -> str:
     columns = ", ".join(question.hist_exog) or "none"
     return f"{question.horizon_min} minutes ahead, requests.clock {question.clock}, requests.hist_exog {columns}"
 
@@ -101,7 +101,7 @@ def _why_not(store: AnswerStore, question: Question) -> str:
     proof, compared = _earlier(store, question)
     if proof is None:
         return ""
-    what = f"questions of another kind ({_told(compared)})" if compared else f"{proof['key']}, whose answer is not here"
+    what = f"questions of another kind ({_kind(compared)})" if compared else f"{proof['key']}, whose answer is not here"
     return f" The proof of an earlier version does not count, since it was made with {what}."
 
 

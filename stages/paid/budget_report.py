@@ -12,7 +12,7 @@ from typing import Any
 from stages.io.object_store import ObjectStore
 from stages.paid.ledger import RUNS, Ledger
 from stages.paid.limits import Limits, standing_limit
-from stages.paid.reservations import DAYS, SEAT, ReservationLog, days_begun, held, note_in
+from stages.paid.reservations import DAYS, FILE_NAME, ReservationLog, days_begun, held, note_in
 from stages.paid.units import units_of
 
 SHOWN_DAYS = 31
@@ -58,7 +58,7 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
     """The requests of the latest days, each with its reservation and state, oldest first."""
     calls = []
     for day in days_begun(objects)[-SHOWN_DAYS:]:
-        names = list(filter(SEAT.match, objects.names(f"{DAYS}/{day}")))
+        names = list(filter(FILE_NAME.match, objects.names(f"{DAYS}/{day}")))
         contents = objects.read_many(f"{DAYS}/{day}/{name}" for name in names)
         endings = {name.split(".")[0]: name for name in names if not name.endswith(".json")}
         for reservation in (name.removesuffix(".json") for name in names if name.endswith(".json")):
@@ -66,12 +66,12 @@ def calls_of(objects: ObjectStore) -> list[dict[str, Any]]:
             facts = note_in(contents.get(f"{DAYS}/{day}/{reservation}.json", b""))
             settled = note_in(contents.get(f"{DAYS}/{day}/{ending}", b"")) if ending else {}
             state = (ending or ".reserved").split(".")[1]
-            calls.append({**_call(facts, settled), "seat": f"{day}/{reservation}", "state": state})
+            calls.append({**_call(facts, settled), "reservation": f"{day}/{reservation}", "state": state})
     return calls
 
 
 def _call(facts: dict[str, Any], settled: dict[str, Any]) -> dict[str, Any]:
-    """A request as it was reserved, and as the service counted it where that is more; damaged if it cannot be told."""
+    """A request as it was reserved, and as the service counted it where that is more; damaged if it cannot be known."""
     call = {**settled, **facts, **{name: settled[name] for name in ("units",) if name in settled}}
     try:
         units_of(call, None)

@@ -102,7 +102,7 @@ class CommandBackend:
             yield self._kept(question, values_bp)
         end = program.ending()
         if left := [one.question for key, one in missing.items() if key not in answered]:
-            raise program.failed(f"{end or 'ended'} without an answer to {_told(left[0])}")
+            raise program.failed(f"{end or 'ended'} without an answer to {_named(left[0])}")
         if end:
             print(f"the program {self.name} {end}, after all its answers.", file=sys.stderr, flush=True)
 
@@ -118,7 +118,7 @@ class CommandBackend:
     ) -> None:
         shape = (len(question.levels), question.horizon_min)
         if wrong := complaint(values_bp, values_bp[0], shape, most_bp):
-            raise program.failed(f"gave an unsound answer to {_told(question)}: {wrong}")
+            raise program.failed(f"gave an unsound answer to {_named(question)}: {wrong}")
 
     def _kept(self, question: Question, values_bp: NDArray[np.float64]) -> Record:
         record = record_of(
@@ -144,5 +144,5 @@ def environment_without_key(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name != KEY_NAME and not (is_key and key in value)}
 
 
-def _told(question: Question) -> str:
+def _named(question: Question) -> str:
     return f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key})"

@@ -91,7 +91,7 @@ def require_agreement(
     facts = facts_of(question, store, buy)
     if isinstance(facts, str) and None not in stated:
         return
-    facts = told_facts(question, facts)
+    facts = require_facts(question, facts)
     if stated != (facts.input_size, facts.horizon):
         raise ConfigurationError(
             f"forecaster.input_size and forecaster.model_horizon are {stated[0]} and {stated[1]}, but the service says "
@@ -112,7 +112,7 @@ def parse_facts(content: bytes) -> ModelFacts | str:
     return facts
 
 
-def told_facts(asked: Question | ModelSpec, facts: ModelFacts | str) -> ModelFacts:
+def require_facts(asked: Question | ModelSpec, facts: ModelFacts | str) -> ModelFacts:
     """The facts. *Errors*: `ConfigurationError` where the service does not give them."""
     if isinstance(facts, ModelFacts):
         return facts

@@ -15,7 +15,7 @@ from stages.io.object_store import LocalStore, plain_words
 from stages.paid.identity import MOVED, STORE, id_at
 from stages.paid.limits import LIMITS, limits_in
 from stages.paid.locks import lock_whole
-from stages.paid.reservations import DAYS, MONTHS, SEAT, SETTLED, ReservationLog
+from stages.paid.reservations import DAYS, FILE_NAME, MONTHS, SETTLED, ReservationLog
 
 OF_THE_PLACE = {STORE.file, "shared_with.txt", "swaps.lock", "budget/last_sent"}
 BY_ITSELF = ("claims/", f"{DAYS}/", f"{MONTHS}/", f"{LIMITS}/")
@@ -54,8 +54,8 @@ def _count_too(old: LocalStore, new: LocalStore, folder: str) -> None:
     log = ReservationLog(new, folder)
     there = new.read_many(f"{folder}/{name}" for name in new.names(folder) if name.endswith(".json"))
     counted = {content: PurePath(name).stem for name, content in there.items()}
-    seats = filter(SEAT.match, old.names(folder))
-    for reservation in (name.removesuffix(".json") for name in seats if name.endswith(".json")):
+    files = filter(FILE_NAME.match, old.names(folder))
+    for reservation in (name.removesuffix(".json") for name in files if name.endswith(".json")):
         content = old.read(f"{folder}/{reservation}.json") or b""
         taken = counted.get(content)
         while taken is None:

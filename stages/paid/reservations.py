@@ -25,7 +25,7 @@ from stages.errors import BudgetStop
 from stages.io.clock import Clock
 from stages.io.object_store import ObjectStore
 
-SEAT = re.compile(r"^(\d{4,})-(\d+)\.(json|answered|refused|unknown|refunded)$")
+FILE_NAME = re.compile(r"^(\d{4,})-(\d+)\.(json|answered|refused|unknown|refunded)$")
 RESERVED, FREED = "reserved", "refunded"
 SETTLED = ("answered", "refused", "unknown", FREED)
 
@@ -119,7 +119,7 @@ def held(taken: Mapping[int, Taken]) -> int:
 
 def _read(names: list[str]) -> dict[int, Taken]:
     log: dict[int, Taken] = {}
-    for match in filter(None, map(SEAT.match, names)):
+    for match in filter(None, map(FILE_NAME.match, names)):
         number, attempt, ending = int(match[1]), int(match[2]), match[3]
         state = RESERVED if ending == "json" else ending
         known = log.get(number)

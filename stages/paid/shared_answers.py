@@ -129,7 +129,7 @@ class SharedAnswers:
             return otherwise
 
     def tell(self, tell: Callable[[ObjectStore], T], otherwise: T) -> T:
-        """The same for what writes. A remote that takes nothing is told nothing more."""
+        """The same for what writes. A remote that takes nothing is sent nothing more."""
         if self.objects is None or not self.takes:
             return otherwise
         try:

@@ -85,11 +85,11 @@ def parse(model: type[S], document: dict[str, Any]) -> S:
 def _sentence(section: str, error: ValidationError) -> str:
     found = {problem["loc"]: problem for problem in error.errors()}
     for place in [place for place in found if place]:
-        found.pop(place[:-1], None)  # of a list that is too short because of what is in it, the latter is told
-    return "; ".join(_told((section, *place), problem) for place, problem in found.items()) + f". {REMEDY}"
+        found.pop(place[:-1], None)  # of a list that is too short because of what is in it, name the latter
+    return "; ".join(_clause((section, *place), problem) for place, problem in found.items()) + f". {REMEDY}"
 
 
-def _told(place: tuple[int | str, ...], problem: Mapping[str, Any]) -> str:
+def _clause(place: tuple[int | str, ...], problem: Mapping[str, Any]) -> str:
     where = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden":
         return f"{where} is no key that docs/PARAMS.md knows"

@@ -57,8 +57,8 @@ class StageStudy:
         """Every section validated, and the rules between them. *Errors*: `ConfigurationError` with all problems."""
         study, found = _parsed(cls, document)
         if study is None or found:
-            told = " ".join(found)
-            raise ConfigurationError(told.replace(f" {REMEDY}", "", max(told.count(f" {REMEDY}") - 1, 0)))
+            sentences = " ".join(found)
+            raise ConfigurationError(sentences.replace(f" {REMEDY}", "", max(sentences.count(f" {REMEDY}") - 1, 0)))
         return study
 
     def document(self) -> dict[str, Any]:

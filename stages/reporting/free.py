@@ -49,7 +49,7 @@ def _seen(until: str | None) -> str:
         return "Last day of the model's training: unknown, the model may have seen these days."
     if until == NEVER:
         return "Last day of the model's training: none, this forecaster is never trained."
-    return f"Last day of the model's training: {until}; days up to it, which it may remember, are told apart below."
+    return f"Last day of the model's training: {until}; days up to it, which it may remember, are shown apart below."
 
 
 def horizon_of(record: Record) -> int:

@@ -100,7 +100,7 @@ class Findings:
     code: list[str] = field(default_factory=list)
 
     @property
-    def told(self) -> str:
+    def complaint(self) -> str:
         """Why artifacts/ is not evidence for params.yaml, as text; empty where it is."""
         words = {
             "dvc.lock records no run of {}": _named(self.never_ran),
@@ -114,7 +114,7 @@ class Findings:
         return "; ".join(sentence.format(names) for sentence, names in words.items() if names)
 
     @property
-    def told_of_code(self) -> str:
+    def other_code(self) -> str:
         """Code files that differ from those that made artifacts/, as text; empty where none do."""
         return f"artifacts/ was made by other code than the code here: {_named(self.code)}" if self.code else ""
 
@@ -138,9 +138,9 @@ def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Ru
             f"{Path(error.filename).name} is missing, so nothing ran here: run `make run`."
         ) from None
     except (UnicodeError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise ConfigurationError(
-            f"params.yaml or dvc.lock is not readable ({told}): `make params`, or `git checkout dvc.lock`."
+            f"params.yaml or dvc.lock is not readable ({reason}): `make params`, or `git checkout dvc.lock`."
         ) from None
     if not run.stages:
         raise ConfigurationError(
@@ -178,29 +178,29 @@ def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iter
     for path, md5 in sorted(read):
         if made.get(path) == md5 or reported & {path, *map(Path.as_posix, Path(path).parents)}:
             continue  # its output is checked where it was written
-        told = found.stale if path.startswith((ARTIFACTS, CONF)) else found.code
-        if path not in told and (path in made or (fetched is None and _differs(root / path, md5))):
-            told.append(path)
+        differing = found.stale if path.startswith((ARTIFACTS, CONF)) else found.code
+        if path not in differing and (path in made or (fetched is None and _differs(root / path, md5))):
+            differing.append(path)
     return found
 
 
 def require_evidence(*stages: str, params: Mapping[str, Any] | None = None) -> None:
     """Check that the outputs of these stages belong to params.yaml (or these params). Other code gives a warning."""
     found = findings(read_run(params=params), stages)
-    if found.told:
-        raise ConfigurationError(f"{found.told}: {found.remedy}.")
+    if found.complaint:
+        raise ConfigurationError(f"{found.complaint}: {found.remedy}.")
     if found.code:
-        print(f"{found.told_of_code}. `make run` makes it again.", file=sys.stderr, flush=True)
+        print(f"{found.other_code}. `make run` makes it again.", file=sys.stderr, flush=True)
 
 
 def require_fetched(name: str, files: Iterable[Path], root: Path) -> None:
     """The same for the run `name`, of which only these files, its lock and its params were fetched below `root`."""
     run = read_run(root)
     found = findings(run, set(run.stages) - {"report"}, root, files)
-    if found.told:
+    if found.complaint:
         damaged = " ".join(str(copy) for md5 in found.changed.values() for copy in _damaged_copies(md5))
         remedy = f"`rm -f {damaged}`, then `dvc fetch` or run it again" if damaged else "run it again"
-        raise ConfigurationError(f"run {name!r}: {found.told}: {remedy}.")
+        raise ConfigurationError(f"run {name!r}: {found.complaint}: {remedy}.")
 
 
 def _differs(path: Path, md5: str) -> bool:
@@ -225,13 +225,13 @@ def _named(names: list[str]) -> str:
 
 
 def _named_params(params: Mapping[str, tuple[Any, Any]]) -> str:
-    from stages.configuration.compose import differences, told  # 0.3 s, and only after a change
+    from stages.configuration.compose import describe, differences  # 0.3 s, and only after a change
 
     found: dict[tuple[str, ...], tuple[Any, Any]] = {}
     for key, (stated, recorded) in params.items():
         path, both = tuple(key.split(".")), isinstance(stated, dict) and isinstance(recorded, dict)
         found |= differences(stated, recorded, path) if both else {path: (stated, recorded)}
-    return told(found, "artifacts")
+    return describe(found, "artifacts")
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:

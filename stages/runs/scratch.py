@@ -67,7 +67,7 @@ def stages_to_run(document: Mapping[str, Any]) -> list[str]:
     """The stages before `build_requests` whose results these params may change, and all after the first of them."""
     run = read_run(params=document) if LOCK.exists() else Run(document, {})
     for number, stage in enumerate(BEFORE_QUESTIONS):
-        if findings(run, [stage]).told:
+        if findings(run, [stage]).complaint:
             return list(BEFORE_QUESTIONS[number:])
     return []
 

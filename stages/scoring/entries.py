@@ -79,9 +79,9 @@ def _entries(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iter
     """The entries of cells beside each other."""
     distinct, found = sums.distinct()
     at_once = max(1, SYMBOLS_AT_ONCE // max(sums.n_symbols, 1))
-    told = [one for some in distinct.in_parts(at_once) for one in _answers(some, weights, params)]
+    answered = [one for some in distinct.in_parts(at_once) for one in _answers(some, weights, params)]
     for places in found.tolist():
-        answers = [told[place] for place in places]
+        answers = [answered[place] for place in places]
         yield {
             "n_days": sums.n_days,
             "unmoved": answers[0]["unmoved"],
@@ -123,11 +123,11 @@ def _figure(name: str, values: Floats, drawn: Floats | None, params: GatesParams
     if drawn is not None:
         error = deviation(drawn)
         found = np.where(np.isfinite(error), np.vstack([bounds(drawn, shares), error]), np.nan)
-    told = [list(map(rounded, one)) for one in (values.tolist(), *found.tolist())]
+    columns = [list(map(rounded, one)) for one in (values.tolist(), *found.tolist())]
     return [
         {"value": value, "ci": None if error is None else [low, high], "se": error}
         | ({"floor": floor[0]} if floor else {})
-        for value, low, high, *floor, error in zip(*told, strict=True)
+        for value, low, high, *floor, error in zip(*columns, strict=True)
     ]
 
 
@@ -152,8 +152,8 @@ def _count(many: float) -> float:
 
 def _tested(test: Mapping[str, Floats]) -> list[Document]:
     """A test's statistic and its p, of each answer."""
-    told = [np.maximum(values, LEAST_P) if name.startswith("p_") else values for name, values in test.items()]
-    return [dict(zip(test, map(rounded, of_answer), strict=True)) for of_answer in np.stack(told, axis=1).tolist()]
+    columns = [np.maximum(values, LEAST_P) if name.startswith("p_") else values for name, values in test.items()]
+    return [dict(zip(test, map(rounded, of_answer), strict=True)) for of_answer in np.stack(columns, axis=1).tolist()]
 
 
 def rounded(value: float | Floats) -> float | None:

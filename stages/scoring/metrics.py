@@ -100,8 +100,8 @@ def asked_rows(forecasts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _entries(cells: Sequence[tuple[Document, DaySums]], params: GatesParams, *, with_bounds: bool) -> list[Document]:
-    told = entries([sums for _, sums in cells], params, with_bounds=with_bounds)
-    return [cell | entry for (cell, _), entry in zip(cells, told, strict=True)]
+    scored = entries([sums for _, sums in cells], params, with_bounds=with_bounds)
+    return [cell | entry for (cell, _), entry in zip(cells, scored, strict=True)]
 
 
 def _pooled(cell: Document, sums: DaySums, params: GatesParams) -> Document:

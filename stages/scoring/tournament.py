@@ -67,8 +67,8 @@ def hits_by_clock(forecasts: pl.DataFrame) -> pl.DataFrame:
         for name, of_version in counted.items()
         for version, values in zip(VERSIONS, of_version, strict=True)
     ]
-    told = scored.select(*KIND, CLOCK, "session", pl.lit(1.0).alias("n"), *columns)
-    return told.group_by(*KIND, CLOCK).agg(pl.col(pl.Float64).sum(), sessions=pl.col("session").unique())
+    counts = scored.select(*KIND, CLOCK, "session", pl.lit(1.0).alias("n"), *columns)
+    return counts.group_by(*KIND, CLOCK).agg(pl.col(pl.Float64).sum(), sessions=pl.col("session").unique())
 
 
 def _sums(frame: pl.DataFrame, version: str) -> Sums:

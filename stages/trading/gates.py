@@ -183,8 +183,8 @@ def _too_few(found: Evidence, params: GatesParams) -> str:
     """The minima of `gates.policy: ci` that are not met, and no other; empty where none is."""
     minima = (("sessions", "min_trading_sessions"), ("trades", "min_trades"))
     asked = [(getattr(found, unit), unit, rule, getattr(params, rule)) for unit, rule in minima]
-    told = [f"{n} {unit}, gates.{rule} requires {least}" for n, unit, rule, least in asked if n < least]
-    return f"Too little to judge: {'; '.join(told)}." if told and params.policy == "ci" else ""
+    lacking = [f"{n} {unit}, gates.{rule} requires {least}" for n, unit, rule, least in asked if n < least]
+    return f"Too little to judge: {'; '.join(lacking)}." if lacking and params.policy == "ci" else ""
 
 
 def _judgement(found: Evidence, **judged: Any) -> Judgement:

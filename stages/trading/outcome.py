@@ -230,7 +230,7 @@ def _controls(controls: Mapping[str, Any]) -> Judgement:
         value=float(sum(verdict == Verdict.PASS for verdict in said.values())),
         threshold=float(len(said)),
         n=len(said),
-        words=_told("control forecasters", said),
+        words=_in_words("control forecasters", said),
     )
 
 
@@ -245,11 +245,11 @@ def _forecast(cells: Mapping[str, Document]) -> Judgement:
         threshold=1.0,
         n=len(cells),
         n_days=max((gate["n_days"] for gate in judged), default=0),
-        words=_told(what, said),
+        words=_in_words(what, said),
     )
 
 
-def _told(what: str, verdicts: Mapping[str, Verdict]) -> str:
+def _in_words(what: str, verdicts: Mapping[str, Verdict]) -> str:
     """Only what does not pass is named, as in `Of 4 control forecasters, 1 FAIL: oracle`."""
     found = {verdict: [name for name, said in verdicts.items() if said == verdict] for verdict in Verdict}
     passing = found.pop(Verdict.PASS)

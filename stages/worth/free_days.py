@@ -29,7 +29,7 @@ ENOUGH_DAYS = 10
 class Deviations:
     """Deviations of a day's advantage by pair, and of the usual pair if only one snapshot or symbol were asked.
 
-    `days` is how many days they rest on. A snapshot or symbol whose deviation cannot be told is left out.
+    `days` is how many days they rest on. A snapshot or symbol whose deviation cannot be known is left out.
     """
 
     days: int
@@ -62,8 +62,8 @@ def deviations(
             for value in sorted(rows[column].unique())
         }
         chosen = {value: [value] if column == "symbol" else symbols for value in parts}
-        told = {value: _deviation(a, b, chosen[value], horizon_min) for value, (a, b) in parts.items()}
-        return {value: sd for value, sd in told.items() if np.isfinite(sd)}
+        by_value = {value: _deviation(a, b, chosen[value], horizon_min) for value, (a, b) in parts.items()}
+        return {value: sd for value, sd in by_value.items() if np.isfinite(sd)}
 
     spread = {kind: found.get(kind, next(iter(found.values()))) for kind in PAIRS}
     return Deviations(

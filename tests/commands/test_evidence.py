@@ -119,7 +119,7 @@ def test_without_two_free_forecasts_it_says_so_and_no_more(market, candidates):
     program = {"command": ["no-such-program"], "files": ["no-such-file"], "files_sha256": "0" * 64}
     lines = said(document(worth={"candidates": candidates}, forecaster=program), market)
     assert lines == [
-        "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence cannot be told."
+        "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
     ]
 
 

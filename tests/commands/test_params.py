@@ -4,7 +4,7 @@ import pytest
 from dvc.utils.hydra import compose_and_dump
 
 from stages.commands import spending
-from stages.configuration.compose import compose, differences, to_yaml, told
+from stages.configuration.compose import compose, describe, differences, to_yaml
 from stages.errors import ConfigurationError, DataContractError
 from tests.support.locks import record_run
 
@@ -28,8 +28,8 @@ def test_differences_name_each_key_with_both_values():
 
 
 def test_values_are_told_as_yaml_writes_them_and_of_a_whole_section_only_its_size():
-    assert told({("rules",): (None, {"k_sigma": 0.5, "s_stop": 1.0})}, "then") == "rules = null (then: 2 keys)"
-    assert told({("a", "b"): (True, {"c": 1}), ("d",): (1, "x")}) == "a.b = true (conf: 1 key), d = 1 (conf: x)"
+    assert describe({("rules",): (None, {"k_sigma": 0.5, "s_stop": 1.0})}, "then") == "rules = null (then: 2 keys)"
+    assert describe({("a", "b"): (True, {"c": 1}), ("d",): (1, "x")}) == "a.b = true (conf: 1 key), d = 1 (conf: x)"
 
 
 def test_a_first_params_yaml_is_simply_made(project):

@@ -106,9 +106,9 @@ def test_a_bucket_refuses_to_replace_another_generation_than_the_one_that_was_re
 def test_a_writer_knows_its_own_object_again(gcs: str, tmp_path: Path):
     """The reply to a create may be lost and the create repeated; the writer meets its own object and has won."""
     objects = open_remote(remote_at(gcs, tmp_path.name))
-    assert objects.create("seat", b"nonce 1")
-    assert objects.create("seat", b"nonce 1")
-    assert not objects.create("seat", b"nonce 2")
+    assert objects.create("reservation", b"nonce 1")
+    assert objects.create("reservation", b"nonce 1")
+    assert not objects.create("reservation", b"nonce 2")
 
 
 def test_a_dead_remote_is_told_within_five_seconds():
@@ -136,7 +136,7 @@ def test_a_missing_bucket_is_told(gcs: str):
     objects = open_remote(Remote(name="team", url="gs://nowhere/dvc", options=options))
     assert isinstance(objects, BucketStore)
     with pytest.raises(StoreUnreachable):
-        objects.create("seat", b"x")
+        objects.create("reservation", b"x")
 
 
 def test_a_remote_of_another_kind_says_what_to_do():

@@ -27,7 +27,7 @@ def test_the_latest_31_days_are_shown_oldest_first(objects: LocalStore, days: in
     for name in names:
         objects.create(f"{DAYS}/{name}/0000-0.json", b"{}", durable=False)
     assert list(days_of(objects)) == names[-shown:]
-    assert [call["seat"] for call in calls_of(objects)] == [f"{name}/0000-0" for name in names[-shown:]]
+    assert [call["reservation"] for call in calls_of(objects)] == [f"{name}/0000-0" for name in names[-shown:]]
 
 
 @pytest.mark.parametrize(("runs", "shown"), [(49, 49), (50, 50), (51, 50)])
@@ -51,12 +51,12 @@ def test_a_request_is_shown_as_it_was_reserved_and_as_it_ended(objects: LocalSto
     log.settle("0002-0", "refunded", b"{}")
     log.settle("0003-0", "unknown", b"torn")
     assert calls_of(objects) == [
-        {"seat": f"{DAY}/0000-0", "state": "answered", "run": "a", **ABOUT, "units": MORE, "seconds": 2},
-        {"seat": f"{DAY}/0001-0", "state": "reserved", "run": "of an earlier version", **ABOUT},
-        {"seat": f"{DAY}/0002-0", "state": "refunded", "damaged": True},
-        {"seat": f"{DAY}/0003-0", "state": "unknown", "damaged": True},
-        {"seat": f"{DAY}/0004-0", "state": "reserved", "damaged": True},
-        {"seat": f"{DAY}/0005-0", "state": "reserved", "damaged": True},
+        {"reservation": f"{DAY}/0000-0", "state": "answered", "run": "a", **ABOUT, "units": MORE, "seconds": 2},
+        {"reservation": f"{DAY}/0001-0", "state": "reserved", "run": "of an earlier version", **ABOUT},
+        {"reservation": f"{DAY}/0002-0", "state": "refunded", "damaged": True},
+        {"reservation": f"{DAY}/0003-0", "state": "unknown", "damaged": True},
+        {"reservation": f"{DAY}/0004-0", "state": "reserved", "damaged": True},
+        {"reservation": f"{DAY}/0005-0", "state": "reserved", "damaged": True},
     ]
     assert days_of(objects) == {DAY: {"answered": 1, "refunded": 1, "reserved": 3, "unknown": 1, "counted": 5}}
     assert list(days_of(objects)[DAY]) == ["answered", "refunded", "reserved", "unknown", "counted"]

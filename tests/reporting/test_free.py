@@ -72,7 +72,7 @@ def test_the_mix_is_named_as_what_never_trades_and_leaves_out_an_asked_free_fore
     [
         (None, "unknown, the model may have seen these days"),
         (NEVER, "none, this forecaster is never trained"),
-        ("2024-12-10", "2024-12-10; days up to it, which it may remember, are told apart"),
+        ("2024-12-10", "2024-12-10; days up to it, which it may remember, are shown apart"),
     ],
 )
 def test_one_sentence_says_what_the_model_may_have_seen(until, words):

@@ -217,7 +217,7 @@ def test_the_stages_behind_a_reader_are_those_whose_files_it_was_made_from(ran):
     run = read_run()
     assert run.up_to(["judge"]) == ["bars", "judge"]
     assert run.up_to(["bars"]) == ["bars"]
-    assert not findings(run, ["bars"]).told
+    assert not findings(run, ["bars"]).complaint
 
 
 def test_a_lock_is_read_as_by_the_library_with_which_dvc_writes_it():
