@@ -142,7 +142,7 @@ def _in_short(record: Record) -> tuple[tuple[str, str], ...]:
     rules, asked = record.config["rules"], record.config["forecaster"]["model"]
     first, last, sessions = _sessions(record)
     tested = (
-        f"whether {asked} foretells the next {_ahead(rules, record.symbols)} better than “the price stays”, on "
+        f"whether {asked} predicts the next {_ahead(rules, record.symbols)} better than “the price stays”, on "
         f"{count(sessions, 'session')} from {first} to {last}, and whether a rule that trades its forecasts earns more "
         "than it costs."
     )

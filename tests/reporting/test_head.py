@@ -38,7 +38,7 @@ def test_three_sentences_say_what_was_tested_what_came_out_and_what_to_do_next()
     told = short(opened_record())
     assert list(told) == ["Tested", "Came out", "Next"]
     assert f"on 60 sessions from {SESSIONS[0]} to {SESSIONS[-1]}" in told["Tested"]
-    assert "seasonal foretells the next 10 minutes of STRONG, WEAK, NULL" in told["Tested"]
+    assert "seasonal predicts the next 10 minutes of STRONG, WEAK, NULL" in told["Tested"]
     assert "earned 26.7 bp after costs in 60 trades on the search span" in told["Came out"]
     assert "earned 77.7 bp after costs in 60 trades on the holdout" in told["Came out"]
 
