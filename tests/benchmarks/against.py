@@ -1,9 +1,9 @@
 """What people wait for, at another commit and here: seconds of the same work on both, in turns, and their medians.
 
 Each turn makes a new clone of each commit, which shares this environment and no other state, and types the commands of
-`WORK` one after the other. The committed state of this clone counts. For the turn of a changed rule, two lines say what
-of it nobody can spare: what DVC needs by itself, with each stage in place of its work restored from DVC's run-cache,
-and the stages' own seconds.
+`WORK` one after the other. The committed state of this clone counts. Below what runs the graph, two lines say what of
+it nobody can spare: the stages' own seconds, and what DVC needs by itself, with each stage in place of its work
+restored from DVC's run-cache.
 Run: python -m tests.benchmarks.against [--turns N] [COMMIT]
 """
 
@@ -24,14 +24,15 @@ BASE = "e96c6ea"  # before the code was cut anew
 TURNS = 3
 HERE = "HEAD"
 RULE = "dvc exp run -S rules.s_stop=1.5"
-DVC_ALONE = "the same, restored by DVC"
-STAGES_ALONE = "the same, the stages by their own clocks"
+SMOKE = "{ make run PRESET=smoke || true; }"  # five sessions pass no gate
+STAGES_ALONE, DVC_ALONE = "{}, the stages' own seconds", "{}, restored by DVC"
 SECONDS = re.compile(r"^\w+: .*seconds=([\d.]+)$", re.MULTILINE)
 # What it is called -> what is typed, in this order.
 WORK = {
     "default run": "make run",
+    DVC_ALONE.format("default run"): "rm -rf artifacts && make run",
     "changed rule": RULE,
-    DVC_ALONE: f"git checkout -q . && {RULE}",
+    DVC_ALONE.format("changed rule"): f"git checkout -q . && {RULE}",
     "dvc status": "git checkout -q . && dvc checkout -q && dvc status",
     "make show": "make show",
     "make plan": "make plan",
@@ -39,7 +40,8 @@ WORK = {
     "make compare": "make compare A=HEAD B=workspace",
     "make audit": "make audit",
     "make trials": "make trials",
-    "smoke": "git checkout -q . && { make run PRESET=smoke || true; }",  # five sessions pass no gate
+    "smoke": f"git checkout -q . && {SMOKE}",
+    DVC_ALONE.format("smoke"): f"git checkout -q . && rm -rf artifacts && {SMOKE}",
     "demo": "make demo",
 }
 
@@ -75,8 +77,8 @@ def turn(commit: str) -> dict[str, float]:
                 continue
             found[name], said = done
             print(f"{commit[:10]} {name}: {found[name]:.1f} s", file=sys.stderr, flush=True)
-            if command == RULE:
-                found[STAGES_ALONE] = sum(map(float, SECONDS.findall(said)))
+            if seconds := SECONDS.findall(said):
+                found[STAGES_ALONE.format(name)] = sum(map(float, seconds))
         return found
     finally:
         shutil.rmtree(folder)
@@ -100,10 +102,10 @@ def main() -> None:
             for taken in known.values()
         )
         ratio = f"{new / old:6.2f}" if old and new else f"{'-':>6}"
-        print(f"{name:42} {_told(old):>10} {_told(new):>8} {ratio}", flush=True)
+        print(f"{name:42} {_shown(old):>10} {_shown(new):>8} {ratio}", flush=True)
 
 
-def _told(seconds: float | None) -> str:
+def _shown(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:.1f}"
 
 
