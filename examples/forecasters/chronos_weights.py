@@ -1,8 +1,10 @@
 """An open-weights foundation model, Chronos-2 or Chronos-Bolt, from a folder of weights that the command names.
 
-`[python, examples/forecasters/chronos_weights.py, weights/chronos-2]`, with that folder in `forecaster.files`. Weights
-are read from disk alone: a run that fetched them would not know what it asks. Chronos-Bolt knows the levels from 10 to
-90 %, so its 5 and 95 % are those.
+`uv pip install -c requirements.txt chronos-forecasting==2.3.2` (brings torch). Put `config.json` and
+`model.safetensors` into `weights/chronos-2`, keep that folder out of git, and state `command: [python,
+examples/forecasters/chronos_weights.py, weights/chronos-2]` with both paths in `files`. Weights are read from disk
+alone: a run that fetched them would not know what it asks. Chronos-Bolt knows the levels from 10 to 90 %, so its 5 and
+95 % are those.
 A forecaster for `forecaster=command` (docs/COMMAND_FORECASTER.md): a question a line in, an answer a line out.
 """
 

@@ -5,7 +5,7 @@ from tests.docs.blocks import ROOT
 from tests.features.made_bars import features_params
 
 PAGE = ROOT / "docs/FEATURES.md"
-HEAD = "| name | formula | unit | look-back | known ahead | where unknown |\n|---|---|---|---|---|---|\n"
+HEAD = "| name | formula | unit | look-back | known ahead |\n|---|---|---|---|---|\n"
 
 
 def table() -> str:
@@ -18,7 +18,7 @@ def _row(name: str) -> str:
     bars, sessions = feature.lookback_bars(params), feature.lookback_sessions(params)
     lookback = ", ".join([f"{bars} bars"] * bool(bars) + [f"{sessions} sessions"] * bool(sessions))
     ahead = "yes" if feature.known_ahead else "announced" if feature.announced else ""
-    cells = (f"`{name}`", feature.formula, feature.unit, lookback, ahead, feature.exog_policy)
+    cells = (f"`{name}`", feature.formula, feature.unit, lookback, ahead)
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -111,3 +111,10 @@ def test_minutes_within_the_look_back_do_not_count_as_unknown():
 def test_the_page_of_features_is_made_from_the_catalogue():
     """`make features-page` writes it."""
     assert PAGE.read_text().endswith(table())
+
+
+def test_a_feature_that_looks_back_over_bars_is_carried_and_any_other_voids_the_question():
+    """As docs/FEATURES.md says of all."""
+    carried = {name for name, feature in FEATURES.items() if feature.lookback_bars(features_params())}
+    assert {name for name, feature in FEATURES.items() if feature.exog_policy == "carry"} == carried
+    assert {FEATURES[name].exog_policy for name in FEATURES.keys() - carried} == {"void"}
