@@ -56,12 +56,15 @@ def evidence_lines(
         )
         return
     asked, record = calls_by_session(questions), market.calendar["session"].sort()
+    judged = schedule.filter(status="ok", history_days=study.rules.history_days).sort("session")["session"]
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
     setup = Setup(
         symbols=symbols,
         snapshots=len(study.requests.snapshots_et),
         calls_a_session=int(np.median(calls)),
-        sessions_before=sessions_before_evidence(study, record.filter(record >= first_asked).to_list()),
+        sessions_before=sessions_before_evidence(
+            study, record.filter(record >= first_asked).to_list(), next(iter(judged), record[-1])
+        ),
         price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
     )
     proposed = round(found.pairs["usual"], SD_DECIMALS)

@@ -143,6 +143,15 @@ def test_where_money_decides_the_plan_says_that_it_is_of_shape(market, known):
     assert second.startswith("Before you buy (")
 
 
+@pytest.mark.parametrize(("judged", "before"), [(2, 10), (5, 13)])
+def test_sessions_that_do_not_ask_the_judged_history_are_counted_among_those_without_evidence(
+    market, known, judged, before
+):
+    """Forty outcomes take ten sessions of four; the longer history is asked three sessions later."""
+    params = document(requests={"history_days": [2, 5]}, rules={"history_days": judged})
+    assert any(line.startswith(f"The first {before} sessions (") for line in said(params, market))
+
+
 def test_tokens_have_a_price_too(market, known, monkeypatch):
     """A session of 2 calls and 3,000,000 tokens makes 1.5 million a call."""
     real = evidence.calls_by_session
