@@ -19,7 +19,8 @@ from stages.runs.evidence import require_evidence
 from stages.runs.past_runs import log_present_run
 from stages.runs.trial_log import looks_at
 from stages.trading.holdout import NOT_BEGUN
-from stages.worth.card import beside_the_gates, card, many_looks
+from stages.worth.beside_gates import beside_the_gates, many_looks
+from stages.worth.card import card
 
 GATES = Path("artifacts/evaluate/gates.json")
 WORTH = Path("artifacts/judge_worth/worth.json")
@@ -38,7 +39,7 @@ def main() -> None:
     worth = read_json(WORTH)
     print()
     looked = many_looks(looks_at(worth["study_id"]), worth["planned_sessions"])
-    show((*card(worth), beside_the_gates(worth["state"], document["verdict"]), looked))
+    show((*card(worth), beside_the_gates(worth, document["verdict"]), looked))
     print()
 
     if not document["holds"]:

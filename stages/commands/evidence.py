@@ -27,7 +27,7 @@ from stages.tables.forecasts import Quantiles
 from stages.worth.free_days import Deviations, deviations
 from stages.worth.plan import sessions_before_evidence
 from stages.worth.price_of_evidence import Setup, before_you_buy, price_of_a_call
-from stages.worth.series import primary_horizon, terms_of
+from stages.worth.series import MONEY, primary_horizon, terms_of
 
 STAGE = "forecast_free"
 SESSIONS = 20  # that a deviation rests on
@@ -55,16 +55,24 @@ def evidence_lines(
         )
         return
     asked, record = calls_by_session(questions), market.calendar["session"].sort()
+    judged = schedule.filter(status="ok", history_days=study.rules.history_days).sort("session")["session"]
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
     setup = Setup(
         symbols=symbols,
         snapshots=len(study.requests.snapshots_et),
         calls_a_session=int(np.median(calls)),
-        sessions_before=sessions_before_evidence(study, record.filter(record >= first_asked).to_list()),
+        sessions_before=sessions_before_evidence(
+            study, record.filter(record >= first_asked).to_list(), next(iter(judged), record[-1])
+        ),
         price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
     )
     proposed = round(found.pairs["usual"], SD_DECIMALS)
-    yield from before_you_buy(setup, found.pairs, replace(terms_of(study), s0=proposed))
+    if study.worth.decide_by == MONEY:
+        yield (
+            "worth.decide_by: money, but how much the P&L of days differs is not known before the rule trades: this is "
+            "the plan of the question of shape."
+        )
+    yield from before_you_buy(setup, found.pairs, found.usual, replace(terms_of(study), s0=proposed))
     source = f"proposed by {found.days} sessions of free forecasts (params state {study.worth.planned_sd:g})"
     yield f"This holds with worth.planned_sd: {proposed:g}, {source}."
     yield from _ranked(found)

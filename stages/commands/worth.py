@@ -43,8 +43,8 @@ def study(step: int) -> None:
     refuse_to_discard()
     document = compose()
     stated = Study.parse(document)
-    sessions = _asked_sessions(document)
-    require_sealed(stated, plan := planned_end(stated, sessions))
+    sessions, judged = _asked_sessions(document)
+    require_sealed(stated, plan := planned_end(stated, sessions, judged))
 
     end = searched(stated, sessions)
     asked = bisect_right(sessions, stated.requests.last_session) if stated.requests.last_session else 0
@@ -77,13 +77,18 @@ def _why_no_further(stated: Study, sessions: Sequence[date], end: int) -> str:
     )
 
 
-def _asked_sessions(document: dict[str, Any]) -> list[date]:
-    """Every session of the record in which something can be asked, oldest first, whatever `last_session` says."""
+def _asked_sessions(document: dict[str, Any]) -> tuple[list[date], date]:
+    """Every session of the record in which something can be asked, oldest first, whatever `last_session` says.
+
+    And the first that can ask the judged history; the last of all where none can.
+    """
     whole = document | {"requests": document["requests"] | {"last_session": None}}
     one = Study.parse(whole)
     with market_of(whole) as market:
         schedule, _ = plan_questions(market, one.universe.symbols, one.requests, one.forecaster.model_spec, one.quality)
-    return schedule.filter(status="ok")["session"].unique().sort().to_list()
+    asked = schedule.filter(status="ok").sort("session")
+    sessions: list[date] = asked["session"].unique(maintain_order=True).to_list()
+    return sessions, next(iter(asked.filter(history_days=one.rules.history_days)["session"]), sessions[-1])
 
 
 def _judged(label: str) -> dict[str, Any]:

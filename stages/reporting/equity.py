@@ -109,7 +109,7 @@ def _result(record: Record, folds: int, walked: Document) -> str:
         f"{count(folds, 'fold')} over {count(walked['sessions'], 'session')}: {_earned(walked)}, Sharpe ratio "
         f"{sharpe(walked['sharpe'], walked['sharpe_se'])} ({count(record.trials, 'trial')}). The rule that params "
         f"state, chosen with knowledge of all of them, made {number(stated['net_bp'].sum(), 1)} bp on the same "
-        "sessions."
+        "sessions. Each is in bp of its own capital, a unit for each symbol that it may trade."
     )
 
 

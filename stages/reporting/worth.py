@@ -11,7 +11,8 @@ import polars as pl
 from stages.reporting.charts import SERIES, Figure, level, paired, rows, session_axis, sized, sliding, tip
 from stages.reporting.elements import Grid, Section, count, grid, measure
 from stages.reporting.record import Document, Record
-from stages.worth.card import beside_the_gates, card, odds
+from stages.worth.beside_gates import beside_the_gates
+from stages.worth.card import card, odds
 from stages.worth.verdict import State
 
 DATA = ("judge_worth/days.parquet",)
@@ -74,7 +75,7 @@ def both_worth(runs: Mapping[str, Record]) -> Section:
 
 def _beside(record: Record, verdict: Document) -> list[str]:
     hardest = verdict["beats_each_free"]
-    said = [beside_the_gates(verdict["state"], record.gates["verdict"])]
+    said = [beside_the_gates(verdict, record.gates["verdict"])]
     if hardest is not None:
         said.append(
             "Of the free forecasts, each taken by itself, the hardest to beat is "

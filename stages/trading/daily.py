@@ -6,7 +6,8 @@ keep out holds no capital. Sums are taken over whole millionths, so the order of
 portfolio keeps three more decimals: times the number of symbols that may trade, it is exactly their sum.
 
 The benchmark is a unit of capital a symbol, bought at the first open of the span and kept to its last close, without
-costs. Its days add up to what it earned on the capital at the start of the span.
+costs. Its days add up to what it earned on the capital at the start of the span. Prices are those delivered, so a split
+in unadjusted bars looks like a loss.
 """
 
 from collections.abc import Mapping, Sequence

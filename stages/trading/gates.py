@@ -155,11 +155,13 @@ def _stressed(found: Evidence, params: GatesParams) -> Judgement:
     threshold = params.pnl_at_1p5x_costs_gte
     value, bound = found.stressed_bp, found.stressed_bound
     verdict = _against(value, threshold, found, params)
-    words = NO_TRADE if found.break_even is None else _break_even_words(found.break_even)
+    words = _break_even_words(found.break_even) if found.trades else NO_TRADE
     return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
-def _break_even_words(multiple: float) -> str:
+def _break_even_words(multiple: float | None) -> str:
+    if multiple is None:
+        return "The trades cost nothing, so no multiple of the stated costs changes the result."
     if multiple <= 0:
         return "The trades lose even before costs."
     return f"The same trades break even at {multiple:.2f} times the stated costs."

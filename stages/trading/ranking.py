@@ -149,7 +149,7 @@ def proposal(swept: Swept, ranking: pl.DataFrame, choose_by: ChooseBy) -> dict[s
     merit = merit_of(choose_by)
     best = ranking.filter("proposable").head(1).to_dicts()
     if not best:
-        return {"combo": None, "params": None, "why": _nothing(ranking, choose_by)}
+        return {"combo": None, "params": None, "why": _nothing(ranking, swept.base.costs.cost_mult, choose_by)}
     (row,) = best
     chosen = next(combo for combo in swept.combos if combo.strategy.combo == row["combo"])
     measure = "mean Sharpe ratio with its neighbours on the grid" if choose_by.plateau else "Sharpe ratio"
@@ -162,7 +162,11 @@ def proposal(swept: Swept, ranking: pl.DataFrame, choose_by: ChooseBy) -> dict[s
     return {"combo": row["combo"], "params": _changes(swept.base, chosen), "why": why}
 
 
-def _nothing(ranking: pl.DataFrame, choose_by: ChooseBy) -> str:
+def _nothing(ranking: pl.DataFrame, cost_mult: float, choose_by: ChooseBy) -> str:
+    """Why no combo at the stated costs qualifies."""
+    ranking = ranking.filter(cost_mult=cost_mult)
+    if ranking.is_empty():
+        return f"no combo pays the stated costs: add costs.cost_mult = {cost_mult:g} to sweep.grid.cost_mult"
     most = max(ranking["trades"].to_list())
     if most == 0:
         return "no combo trades"
@@ -171,6 +175,8 @@ def _nothing(ranking: pl.DataFrame, choose_by: ChooseBy) -> str:
     if ranking["sharpe"].null_count() == ranking.height:
         sessions = ranking["sessions"][0]
         return f"no combo has a Sharpe ratio to choose by: {sessions} sessions, and it takes {MIN_SESSIONS}"
+    if ranking.select(((pl.col("trades") >= choose_by.min_trades) & (pl.col("sharpe") > 0.0)).any()).item():
+        return "of no combo with enough trades is the mean Sharpe ratio with its neighbours on the grid above zero"
     return "no combo with enough trades earns more than it costs"
 
 

@@ -34,17 +34,21 @@ def card(worth: Document) -> tuple[str, str, str]:
 
 
 def _worth_it(worth: Document) -> tuple[str, str, str]:
-    place = f"on {shorten(worth['symbols'])}, {worth['horizon_min']} min"
-    did = "earn more than they cost" if _in_money(worth) else "beat the best free forecast"
-    whose = f"{worth['model']}'s {'forecasts' if _in_money(worth) else 'distributions'}"
-    asked = "" if _in_money(worth) else f"; you asked for {_asked(worth)}"
+    asked = "" if in_money(worth) else f"; you asked for {_asked(worth)}"
     stop = "" if worth["rehearsal"] else "You may stop buying evidence."
     return (
-        f"{_head(worth)} {whose} {did} {place}.",
+        f"{_head(worth)} {worth['model']}'s {_did(worth)}.",
         f"{_advantage(worth, of_what=True)} ({_surely(worth, 1)}{asked}). Evidence {_evidence_then(worth)}; "
         f"{odds(worth['threshold'])} was needed, {_included(worth)} included.",
         _joined(_money(worth), _training(worth), stop),
     )
+
+
+def _did(worth: Document) -> str:
+    """What was shown. The rule that earns money has horizons and symbols of its own."""
+    if in_money(worth):
+        return f"forecasts earn more than {'they cost' if _is_priced(worth) else 'the free ones'}"
+    return f"distributions beat the best free forecast on {shorten(worth['symbols'])}, {worth['horizon_min']} min"
 
 
 def _evidence_then(worth: Document) -> str:
@@ -55,13 +59,13 @@ def _evidence_then(worth: Document) -> str:
 
 def _not_worth_it(worth: Document) -> tuple[str, str, str]:
     better = worth["most_better"] >= worth["threshold"]
-    if _in_money(worth):
+    if in_money(worth):
         why = "Surely the forecasts earn no more than they cost."
     elif better:
         why = f"Better than what is free, surely, but surely by less than {_asked(worth)}."
     else:
         why = f"Nothing you would pay for: surely less than {_asked(worth)} better than what is free."
-    against = "Evidence against a gain" if _in_money(worth) else f"Evidence against {_asked(worth)}"
+    against = "Evidence against a gain" if in_money(worth) else f"Evidence against {_asked(worth)}"
     left = worth["planned_sessions"] - worth["sessions"]
     verb = "is" if left == 1 else "are"
     saved = f"The {_sessions(left)} left of the plan{_calls(worth, left, '({})')} {verb} saved." if left else ""
@@ -88,14 +92,14 @@ def _not_yet_known(worth: Document) -> tuple[str, str, str]:
 
 def _not_shown(worth: Document) -> tuple[str, str, str]:
     figures = f"({_range(worth, 1)}, {odds(worth['most_better'])})"
-    enough = "" if _in_money(worth) else f", but not known to reach the {_asked(worth)} you asked for"
-    if _in_money(worth):
+    enough = "" if in_money(worth) else f", but not known to reach the {_asked(worth)} you asked for"
+    if in_money(worth):
         said = f"Not known to earn more than they cost {figures}."
     elif worth["most_better"] >= worth["threshold"]:
         said = f"Better than free, surely {figures}{enough}."
     else:
         said = f"Not known to be better than free {figures}, nor surely less than {_asked(worth)} better."
-    advice = "Stop." if _in_money(worth) else "Stop, or lower worth.delta in a new study."
+    advice = "Stop." if in_money(worth) else "Stop, or lower worth.delta in a new study."
     return f"{_head(worth)} {said}", _joined(f"{_advantage(worth)}.", _money(worth), _training(worth)), advice
 
 
@@ -127,7 +131,8 @@ def _evidence_so_far(worth: Document) -> str:
     if worth["sessions"] < worth["min_days"]:
         needed += f", from {worth['min_days']} sessions on"
     elif worth["most_better"] >= worth["threshold"]:
-        needed = f"better than free, surely, but so far by less than the {_asked(worth)} you asked for"
+        less = "no gain on average" if in_money(worth) else f"by less than the {_asked(worth)} you asked for"
+        needed = f"better than free, surely, but so far {less}"
     return (
         f"{_advantage(worth)} ({_range(worth, 1)}). Evidence {odds(worth['e_better'])} for, "
         f"{odds(worth['e_small'])} against; {needed}."
@@ -199,8 +204,9 @@ def _free_mix(weights: Mapping[str, float]) -> str:
 
 
 def _advantage(worth: Document, decimals: int = 1, *, of_what: bool = False) -> str:
-    if _in_money(worth):
-        return f"Gain {_unsigned_zero(format(worth['estimate'], ',.2f'))} a session after its price"
+    if in_money(worth):
+        price = "after its price" if _is_priced(worth) else "before any price"
+        return f"Gain {_unsigned_zero(format(worth['estimate'], ',.2f'))} a session {price}"
     return f"Advantage {_percent(worth['estimate'], decimals)} %" + " of the loss" * of_what
 
 
@@ -209,7 +215,7 @@ def _surely(worth: Document, decimals: int) -> str:
 
 
 def _range(worth: Document, decimals: int) -> str:
-    if _in_money(worth):
+    if in_money(worth):
         return _bounds(worth["interval"], "{:,.2f}".format)
     in_percent = [None if end is None else 100 * end for end in worth["interval"]]
     return _bounds(in_percent, f"{{:.{decimals}f}}".format, " %")
@@ -257,8 +263,13 @@ def _counted(many: int, one: str) -> str:
     return f"{many:,} {one}{'s' * (many != 1)}"
 
 
-def _in_money(worth: Document) -> bool:
+def in_money(worth: Document) -> bool:
+    """Whether money decides."""
     return bool(worth["decide_by"] == "money")
+
+
+def _is_priced(worth: Document) -> bool:
+    return worth["money"]["price_per_call"] is not None
 
 
 def _joined(*sentences: str) -> str:
@@ -273,28 +284,3 @@ def line(worth: Document) -> str:
         return said
     evidence = f"{odds(worth['e_better'])} for, {odds(worth['e_small'])} against"
     return f"{said}. {_advantage(worth)} ({_range(worth, 1)}), {evidence}"
-
-
-def beside_the_gates(state: str, gates: str) -> str:
-    """Why this verdict and that of the gates may differ; empty where they do not seem to."""
-    if state == State.WORTH_IT and gates in {"FAIL", "INCONCLUSIVE"}:
-        return (
-            f"The gates say {gates} because they ask another question, once: is the median better than persistence, "
-            "and does the rule earn money? Worth asks whether the whole distribution beats what is free."
-        )
-    if state in {State.NOT_WORTH_IT, State.NOT_SHOWN} and gates == "PASS":
-        return (
-            "The gates say PASS because they ask another question: are the forecasts good? Worth asks whether a free "
-            "one is as good."
-        )
-    return ""
-
-
-def many_looks(looks: int, planned_sessions: int) -> str:
-    """That the gates, unlike the verdict, are made for one look; empty after a single one."""
-    if looks < 2:
-        return ""
-    return (
-        f"The gates were looked at {looks} times, over different spans, and each look is a chance to pass by luck: "
-        f"judge them at the planned end, session {planned_sessions}."
-    )

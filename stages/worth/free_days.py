@@ -29,10 +29,12 @@ ENOUGH_DAYS = 10
 class Deviations:
     """Deviations of a day's advantage by pair, and of the usual pair if only one snapshot or symbol were asked.
 
-    `days` is how many days they rest on. A snapshot or symbol whose deviation cannot be known is left out.
+    `days` is how many days they rest on, `usual` the names of the usual pair or of the one in its place. A snapshot or
+    symbol whose deviation cannot be known is left out.
     """
 
     days: int
+    usual: tuple[str, str]
     pairs: dict[str, float]
     by_snapshot: dict[str, float]
     by_symbol: dict[str, float]
@@ -67,7 +69,11 @@ def deviations(
 
     spread = {kind: found.get(kind, next(iter(found.values()))) for kind in PAIRS}
     return Deviations(
-        days=rows["session"].n_unique(), pairs=spread, by_snapshot=alone("snapshot_et"), by_symbol=alone("symbol")
+        days=rows["session"].n_unique(),
+        usual=usual,
+        pairs=spread,
+        by_snapshot=alone("snapshot_et"),
+        by_symbol=alone("symbol"),
     )
 
 

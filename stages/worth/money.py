@@ -47,7 +47,9 @@ def swing_bp(forecasts: pl.DataFrame, rule: Strategy, symbol: str) -> float:
     *Time*: from the snapshots of the first session with a `sigma_5m`, before any outcome is known. 0 without one.
     """
     known = forecasts.filter(pl.col("sigma_5m").is_not_null())
-    sigma_5m = known.filter(pl.col("session") == pl.col("session").min())["sigma_5m"].to_numpy()
+    first = known.filter(pl.col("session") == pl.col("session").min())
+    tick = rule.costs.tick_size.get(symbol, 0.0) / first["last"].to_numpy()
+    sigma_5m = np.maximum(first["sigma_5m"].to_numpy(), tick)  # as the rule takes it
     usual_move = float(np.sqrt((rule.hold_min(symbol) or FULL_SESSION_MIN) / 5))
     barrier = max(rule.rules.s_stop, rule.rules.s_take)
     return BP * float(sigma_5m.mean()) * min(barrier, usual_move) if len(sigma_5m) else 0.0

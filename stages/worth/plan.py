@@ -4,7 +4,7 @@
 search. So a study that is bought in steps states the day from which on sessions are held out, behind its plan.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import date, timedelta
 from math import ceil
@@ -23,15 +23,19 @@ def calibrating_sessions(study: StageStudy) -> int:
     return ceil(study.calibration.outcomes_needed / outcomes)
 
 
-def sessions_before_evidence(study: StageStudy, asked: Sequence[date]) -> int:
-    """How many of the asked sessions pass before the first of evidence: they calibrate, or lie in the training."""
+def sessions_before_evidence(study: StageStudy, asked: Sequence[date], judged: date) -> int:
+    """How many of the asked sessions pass before the first of evidence: they calibrate, or lie in the training.
+
+    `judged`: the first session that asks the judged history (`rules.history_days`); others may be asked before it.
+    """
     until = study.forecaster.trained_until
-    return max(calibrating_sessions(study), 0 if until is None else bisect_right(asked, until))
+    calibrated = bisect_left(asked, judged) + calibrating_sessions(study)
+    return max(calibrated, 0 if until is None else bisect_right(asked, until))
 
 
-def planned_end(study: StageStudy, asked: Sequence[date]) -> date:
+def planned_end(study: StageStudy, asked: Sequence[date], judged: date) -> date:
     """The last session of the plan; `asked`: every session of the record with a question, oldest first."""
-    sessions = sessions_before_evidence(study, asked) + study.worth.planned_sessions
+    sessions = sessions_before_evidence(study, asked, judged) + study.worth.planned_sessions
     if sessions <= len(asked):
         return asked[sessions - 1]
     ahead, years = sessions - len(asked), sessions // 250 + 2

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.errors import shorten
+from stages.tables.forecasts import MIX
 from stages.worth.evidence import Floats, running_means, scales, wealth
 from stages.worth.verdict import UNDECIDED, Terms, decide
 
@@ -96,18 +97,19 @@ def price_of_a_call(
     return price_per_million_tokens * tokens_per_call / 1e6
 
 
-def before_you_buy(setup: Setup, sds: Mapping[str, float], terms: Terms) -> list[str]:
+def before_you_buy(setup: Setup, sds: Mapping[str, float], pair: Sequence[str], terms: Terms) -> list[str]:
     """The plan in words: a headline, and a line for each advantage.
 
     `terms.s0` is `worth.planned_sd`, or the usual deviation where that is proposed. `sds` are the deviations of a day:
-    `close`, `usual` and `far`, each of a pair of free forecasters.
+    `close`, `usual` and `far`, each of a pair of free forecasters; `pair` names the usual one.
     """
     usual, *ends = (waits(sds[name], terms) for name in ("usual", "close", "far"))
+    one, other = ("the best free forecast" if name == MIX else name for name in pair)
     sessions, calls = terms.planned_sessions, terms.planned_sessions * setup.calls_a_session
     head = (
         f"Before you buy ({shorten(setup.symbols)}, {setup.snapshots} snapshots, {setup.calls_a_session} calls a "
         f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, as "
-        "persistence does from the best free forecast):"
+        f"{one} does from {other}):"
     )
     before, first_calls = setup.sessions_before, setup.sessions_before * setup.calls_a_session
     first = f"The first {before} sessions ({first_calls:,} calls) bring no evidence yet; they are counted."

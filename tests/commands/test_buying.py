@@ -19,7 +19,7 @@ def steps(project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     project.edit("conf/worth/default.yaml", "planned_sessions: 120", "planned_sessions: 20")
     project.run("params")
     found: list[str] = []
-    monkeypatch.setattr(worth, "_asked_sessions", lambda _: SESSIONS)
+    monkeypatch.setattr(worth, "_asked_sessions", lambda _: (SESSIONS, SESSIONS[0]))
     monkeypatch.setattr(worth, "_judged", lambda step: found.append(step) or OPEN)
     return found
 

@@ -69,8 +69,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def found(**changes: Any) -> Deviations:
-    same = {"days": 12, "pairs": dict.fromkeys(("usual", "close", "far"), 0.04), "by_snapshot": {}, "by_symbol": {}}
-    return Deviations(**same | changes)
+    same = {"days": 12, "usual": ("persistence", "free_mix"), "by_snapshot": {}, "by_symbol": {}}
+    return Deviations(**same | {"pairs": dict.fromkeys(("usual", "close", "far"), 0.04)} | changes)
 
 
 @pytest.fixture
@@ -135,6 +135,21 @@ def test_money_is_told_where_a_price_is_stated(market, known):
     by_call = prices(price_per_call=0.5)
     assert len(by_call) >= 3
     assert by_call == [(calls, f"{0.5 * calls:,.2f}") for calls, _ in by_call]
+
+
+def test_where_money_decides_the_plan_says_that_it_is_of_shape(market, known):
+    first, second, *_ = said(document(worth={"decide_by": "money", "notional": 1e4}), market)
+    assert first.endswith("this is the plan of the question of shape.")
+    assert second.startswith("Before you buy (")
+
+
+@pytest.mark.parametrize(("judged", "before"), [(2, 10), (5, 13)])
+def test_sessions_that_do_not_ask_the_judged_history_are_counted_among_those_without_evidence(
+    market, known, judged, before
+):
+    """Forty outcomes take ten sessions of four; the longer history is asked three sessions later."""
+    params = document(requests={"history_days": [2, 5]}, rules={"history_days": judged})
+    assert any(line.startswith(f"The first {before} sessions (") for line in said(params, market))
 
 
 def test_tokens_have_a_price_too(market, known, monkeypatch):

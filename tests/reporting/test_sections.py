@@ -102,7 +102,7 @@ def test_the_walk_stands_fold_by_fold_beside_what_the_stated_rule_made_on_its_se
     section = walk_forward(record())
     book = daily(trades()).filter(pl.col("symbol") == PORTFOLIO)["net_bp"][30:]  # the folds are the last 30 sessions
     assert "3 folds over 30 sessions: 5.5 bp net in 9 trades, Sharpe ratio 0.55 ± 2.05 (36 trials)" in text_of(section)
-    assert f"made {book.sum():.1f} bp on the same sessions" in text_of(section)
+    assert f"made {book.sum():.1f} bp on the same sessions. Each is in bp of its own capital" in text_of(section)
     first, *_, whole = section.grids[0].rows
     chosen_on, traded_on = f"{SESSIONS[0]} to {SESSIONS[28]}", f"{SESSIONS[30]} to {SESSIONS[39]}"
     assert first.cells[:5] == ("1", chosen_on, "29", MISSING, traded_on)

@@ -168,6 +168,11 @@ def test_the_words_on_stressed_costs_name_the_break_even_multiple():
     assert "even before costs" in trading_gates(replace(GOOD, break_even=-0.5), gates())["pnl_at_1p5x"].words
 
 
+def test_trades_that_cost_nothing_are_trades():
+    free = trading_gates(replace(GOOD, break_even=None), gates())["pnl_at_1p5x"]
+    assert (free.verdict.value, free.words.split(",")[0]) == ("PASS", "The trades cost nothing")
+
+
 def test_books_without_skill_pass_as_rarely_as_the_words_claim():
     """2,000 books of 30 independent normal days: one in ten has its lower 90 % bound above 0."""
     draws = np.random.default_rng(11).normal(size=(2000, 30))

@@ -134,6 +134,20 @@ def test_nothing_that_loses_is_proposed():
     assert told == {"combo": None, "params": None, "why": "no combo with enough trades earns more than it costs"}
 
 
+def test_what_earns_and_is_not_proposed_is_not_said_to_lose():
+    """It earns at costs that params do not state, or amid neighbours that lose more."""
+    stated = params(cost_mult=(0.5,))
+    done = swept([book(9.0)], stated)
+    told = proposal(done, ranking(done, stated), stated.choose_by)
+    assert told["why"] == "no combo pays the stated costs: add costs.cost_mult = 1 to sweep.grid.cost_mult"
+    assert proposed([-9.0, 3.0, -9.0, -9.0, -9.0, -9.0, -9.0])["why"] == (
+        "of no combo with enough trades is the mean Sharpe ratio with its neighbours on the grid above zero"
+    )
+    both = params(cost_mult=(0.5, 1.0))
+    done = swept([book(9.0, seed=1), book(-3.0, seed=2)], both)
+    assert "earns more than it costs" in proposal(done, ranking(done, both), both.choose_by)["why"]
+
+
 def test_where_nothing_trades_the_ranking_stands_and_the_proposal_says_so():
     stated = params(k_sigma=LADDER)
     done = swept([book(0.0, trades=0, turnover=0.0) for _ in LADDER], stated)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.worth.card import beside_the_gates, card, line, many_looks, odds
+from stages.worth.card import card, line, odds
 from stages.worth.judgement import e_value, plain, verdict_fields
-from stages.worth.verdict import State, Terms, judge
+from stages.worth.verdict import Terms, judge
 
 UNKNOWN: dict[str, Any] = {"unseen": False, "trained_until": None, "sessions_before": 0, "sessions_after": 49}
 NOTHING_TO_SAY = UNKNOWN | {"unseen": True}
@@ -175,13 +175,20 @@ def test_what_is_known_of_money_takes_no_more_sessions():
 
 
 def test_where_money_decides_the_lines_speak_of_gains():
-    money = {"decide_by": "money", "money": None, "delta": 0.0, "estimate": 3.2, "interval": [0.4, 6.0]}
+    """The rule trades horizons and symbols of its own, and a gain is after the price only where one is stated."""
+    money = {"decide_by": "money", "delta": 0.0, "estimate": 3.2, "interval": [0.4, 6.0]}
     first, second, _ = card(WORTH | money)
-    assert first.endswith("TimeGPT's forecasts earn more than they cost on AAPL, 20 min.")
+    assert first.endswith("TimeGPT's forecasts earn more than they cost.")
     assert second.startswith("Gain 3.20 a session after its price (surely 0.40 to 6.00). Evidence 28 to 1;")
     assert "Evidence against a gain: 22 to 1." in card(NOT_WORTH | money)[1]
+    lost = OPEN | money | {"estimate": -0.5, "most_better": 20.4}
+    assert "better than free, surely, but so far no gain on average." in card(lost)[0]
     for document in (NOT_WORTH, OPEN, ENDED):
         assert "%" not in " ".join(card(document | money | {"free_weights": {}}))
+
+    first, second, _ = card(WORTH | money | {"money": MONEY | {"price_per_call": None}})
+    assert first.endswith("TimeGPT's forecasts earn more than the free ones.")
+    assert second.startswith("Gain 3.20 a session before any price (surely 0.40 to 6.00).")
 
 
 def test_evidence_is_never_rounded_up_to_what_is_needed():
@@ -217,34 +224,6 @@ def test_a_verdict_becomes_a_document_of_plain_values_and_that_the_lines():
     }
     assert "40 to 1 was needed, looks and 1 earlier study included." in card(document)[1]
     assert set(fields) < set(WORTH)
-
-
-def test_gates_that_were_looked_at_over_several_spans_say_so_and_where_to_judge_them():
-    said = "The gates were looked at 2 times, over different spans, and each look is a chance to pass by luck: "
-    assert many_looks(2, 120) == said + "judge them at the planned end, session 120."
-    assert many_looks(1, 120) == many_looks(0, 120) == ""
-
-
-@pytest.mark.parametrize(
-    ("state", "gates", "begins"),
-    [
-        (State.WORTH_IT, "FAIL", "The gates say FAIL because they ask another question, once: is the median better"),
-        (State.WORTH_IT, "INCONCLUSIVE", "The gates say INCONCLUSIVE because they ask another question, once:"),
-        (State.NOT_WORTH_IT, "PASS", "The gates say PASS because they ask another question: are the forecasts good?"),
-        (State.NOT_SHOWN, "PASS", "The gates say PASS because they ask another question: are the forecasts good?"),
-    ],
-)
-def test_a_verdict_that_seems_to_contradict_the_gates_says_why(state, gates, begins):
-    assert beside_the_gates(state, gates).startswith(begins)
-
-
-@pytest.mark.parametrize(
-    ("state", "gates"),
-    [(State.WORTH_IT, "PASS"), (State.WORTH_IT, "SEALED"), (State.NOT_WORTH_IT, "FAIL"),
-     (State.NOT_SHOWN, "INCONCLUSIVE"), (State.NOT_YET_KNOWN, "PASS"), (State.NOT_YET_KNOWN, "FAIL")],
-)  # fmt: skip
-def test_a_verdict_that_contradicts_no_gate_says_nothing_of_them(state, gates):
-    assert beside_the_gates(state, gates) == ""
 
 
 def test_evidence_has_six_digits_and_beyond_every_number_is_still_written():

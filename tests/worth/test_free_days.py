@@ -73,7 +73,7 @@ def test_days_of_a_pair_by_hand():
     found = told(frame(10, ewma_fhs=LOW, har=HIGH))
     right = deviation_of_turns(10, GAP_STILL - GAP_MOVED)
     assert found.pairs == pytest.approx({"usual": right, "close": right, "far": right}, abs=1e-8)
-    assert found.days == 10
+    assert (found.days, found.usual) == (10, ("ewma_fhs", "har"))
 
 
 def test_the_usual_pair_is_persistence_and_the_mix():
@@ -84,6 +84,7 @@ def test_the_usual_pair_is_persistence_and_the_mix():
     """
     found = told(frame(10, persistence=LOW, har=HIGH))
     assert found.pairs["usual"] == pytest.approx(deviation_of_turns(10, 0.64 / 3.02), abs=1e-8)
+    assert found.usual == ("persistence", "free_mix")
 
 
 def test_a_far_pair_stands_beside_the_usual_one_and_candidates_that_agree_are_no_close_pair():

@@ -75,8 +75,8 @@ def test_the_planned_deviation_is_in_the_unit_of_the_days_and_never_zero():
 
 def at_snapshots(*sigmas: Sequence[float | None]) -> pl.DataFrame:
     """Forecasts at two snapshots of each session, with these volatilities."""
-    rows = [(session(number), sigma) for number, pair in enumerate(sigmas) for sigma in pair]
-    return pl.DataFrame(rows, {"session": pl.Date, "sigma_5m": pl.Float64}, orient="row")
+    rows = [(session(number), 200.0, sigma) for number, pair in enumerate(sigmas) for sigma in pair]
+    return pl.DataFrame(rows, {"session": pl.Date, "last": pl.Float64, "sigma_5m": pl.Float64}, orient="row")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,13 @@ def test_a_trade_may_swing_to_its_farther_barrier_or_as_far_as_time_allows(rules
     later = at_snapshots((None, None), (0.001, 0.003), (0.5, 0.5))
     assert swing_bp(later, rule, "STRONG") == pytest.approx(swing)
     assert swing_bp(later.head(2), rule, "STRONG") == swing_bp(later.clear(), rule, "STRONG") == 0.0
+
+
+def test_where_a_tick_is_more_than_the_volatility_a_trade_swings_by_ticks_as_the_rule_does():
+    """A cent of 2.00 is 50 bp: barriers lie no nearer."""
+    rule = strategy().with_rules(max_hold_min=None, s_stop=1.0, s_take=2.0)
+    cheap = at_snapshots((0.001, 0.007)).with_columns(last=pl.lit(2.0))
+    assert swing_bp(cheap, rule, "STRONG") == pytest.approx(2 * (50 + 70) / 2)
 
 
 def together(first: int, **prices: object) -> MoneyDays:

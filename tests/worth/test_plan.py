@@ -31,14 +31,19 @@ def test_a_window_too_short_for_any_calibration_is_refused_before_anything_is_bo
 
 
 def test_the_plan_ends_with_its_last_session_behind_those_that_calibrate():
-    assert planned_end(study_with(worth__planned_sessions=20), SESSIONS) == SESSIONS[23]
+    assert planned_end(study_with(worth__planned_sessions=20), SESSIONS, SESSIONS[0]) == SESSIONS[23]
 
 
 def test_days_of_the_training_count_for_nothing_in_the_plan_either():
     trained = {"worth__planned_sessions": 20, "forecaster__trained_until": str(SESSIONS[9])}
-    assert planned_end(study_with(**trained), SESSIONS) == SESSIONS[29]
+    assert planned_end(study_with(**trained), SESSIONS, SESSIONS[0]) == SESSIONS[29]
     trained["forecaster__trained_until"] = str(SESSIONS[1])  # calibration takes longer
-    assert planned_end(study_with(**trained), SESSIONS) == SESSIONS[23]
+    assert planned_end(study_with(**trained), SESSIONS, SESSIONS[0]) == SESSIONS[23]
+
+
+def test_sessions_that_ask_another_history_count_for_nothing_in_the_plan_either():
+    """A short history is asked from the first session on, the judged one from the eleventh."""
+    assert planned_end(study_with(worth__planned_sessions=20), SESSIONS, SESSIONS[10]) == SESSIONS[33]
 
 
 def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
@@ -51,9 +56,9 @@ def test_what_lies_behind_the_search_span_is_no_evidence_to_buy():
 def test_a_plan_beyond_the_record_ends_on_a_day_of_the_exchange():
     # The record's last session is Monday, 31 March 2025; the third session after it is Thursday, 3 April.
     study = study_with(worth__planned_sessions=len(SESSIONS) - 1)
-    assert planned_end(study, SESSIONS) == date(2025, 4, 3)
+    assert planned_end(study, SESSIONS, SESSIONS[0]) == date(2025, 4, 3)
     friday = study_with(worth__planned_sessions=len(SESSIONS) + 11)  # the 15th: 18 April was Good Friday
-    assert planned_end(friday, SESSIONS) == date(2025, 4, 22)
+    assert planned_end(friday, SESSIONS, SESSIONS[0]) == date(2025, 4, 22)
 
 
 def test_a_holdout_that_is_counted_from_the_end_is_refused_with_the_day_to_state():

@@ -20,6 +20,7 @@ SD = 0.049
 TERMS = Terms(delta=0.03, alpha=0.05, prior_studies=0, min_days=10, planned_sessions=120, s0=SD)
 SETUP = Setup(symbols=["AAPL"], snapshots=8, calls_a_session=8, sessions_before=0, price_per_call=None)
 SDS = {"close": 0.032, "usual": SD, "far": 0.083}
+PAIR = ("persistence", "free_mix")
 
 
 def terms(**changes: float) -> Terms:
@@ -117,7 +118,7 @@ def test_a_price_is_as_stated_or_that_of_the_tokens():
 
 
 def test_the_plan_in_words():
-    lines = before_you_buy(SETUP, SDS, TERMS)
+    lines = before_you_buy(SETUP, SDS, PAIR, TERMS)
     assert lines[0] == (
         "Before you buy (AAPL, 8 snapshots, 8 calls a session, at most 120 sessions = 960 calls; days differ by 4.9 %, "
         "as persistence does from the best free forecast):"
@@ -131,6 +132,7 @@ def test_the_plan_in_words():
         "its end in 100 % of cases"
     )
     assert lines[5].startswith("none at all: NOT WORTH after about ")
+    assert before_you_buy(SETUP, SDS, ("ewma_fhs", "har"), TERMS)[0].endswith("4.9 %, as ewma_fhs does from har):")
 
 
 @pytest.mark.parametrize(("worth", "not_worth", "verdict"), [(0.5, 0.5, "WORTH"), (0.49, 0.5, "NOT WORTH")])
@@ -143,8 +145,10 @@ def test_an_end_of_the_range_that_lies_behind_the_plan_is_open():
     short = terms(planned_sessions=40)
     [three] = waits(SD, short, [0.03])
     [close] = waits(SDS["close"], short, [0.03])
-    assert f"after about {three.median} sessions ({close.median} or more), " in before_you_buy(SETUP, SDS, short)[2]
-    far = before_you_buy(SETUP, {"close": 0.083, "usual": SD, "far": 0.09}, short)[2]
+    assert (
+        f"after about {three.median} sessions ({close.median} or more), " in before_you_buy(SETUP, SDS, PAIR, short)[2]
+    )
+    far = before_you_buy(SETUP, {"close": 0.083, "usual": SD, "far": 0.09}, PAIR, short)[2]
     assert f"after about {three.median} sessions ({three.median} or more), {8 * three.median} calls; known at" in far
 
 
@@ -155,7 +159,7 @@ def test_a_longer_plan_begins_with_the_days_of_a_shorter_one():
 
 def test_the_plan_counts_the_days_that_only_calibrate_and_money_where_a_price_is_stated():
     setup = Setup(symbols=["A", "B"], snapshots=4, calls_a_session=8, sessions_before=3, price_per_call=0.5)
-    lines = before_you_buy(setup, SDS, terms(planned_sessions=40))
+    lines = before_you_buy(setup, SDS, PAIR, terms(planned_sessions=40))
     [wait] = waits(SD, terms(planned_sessions=40), [0.10])
     days = wait.median + 3
     assert f"{days} sessions" in lines[4]

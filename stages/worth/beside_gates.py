@@ -1,0 +1,31 @@
+"""What is said where the buyer's verdict stands beside that of the gates, from the document `worth.json`."""
+
+from stages.worth.card import Document, in_money
+from stages.worth.verdict import State
+
+
+def beside_the_gates(worth: Document, gates: str) -> str:
+    """Why this verdict and that of the gates may differ; empty where they do not seem to."""
+    state = State(worth["state"])
+    if state is State.WORTH_IT and gates in {"FAIL", "INCONCLUSIVE"}:
+        asks = "the rule earns more than with what" if in_money(worth) else "the whole distribution beats what"
+        return (
+            f"The gates say {gates} because they ask another question, once: is the median better than persistence, "
+            f"and does the rule earn money? Worth asks whether {asks} is free."
+        )
+    if state in {State.NOT_WORTH_IT, State.NOT_SHOWN} and gates == "PASS":
+        asks = "the rule earns as much with a free one" if in_money(worth) else "a free one is as good"
+        return (
+            f"The gates say PASS because they ask another question: are the forecasts good? Worth asks whether {asks}."
+        )
+    return ""
+
+
+def many_looks(looks: int, planned_sessions: int) -> str:
+    """That the gates, unlike the verdict, are made for one look; empty after a single one."""
+    if looks < 2:
+        return ""
+    return (
+        f"The gates were looked at {looks} times, over different spans, and each look is a chance to pass by luck: "
+        f"judge them at the planned end, session {planned_sessions}."
+    )
