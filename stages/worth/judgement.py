@@ -27,7 +27,7 @@ from stages.worth.evidence import rejected_together
 from stages.worth.money import MoneyDays
 from stages.worth.price_of_evidence import more_sessions, price_of_a_call, sessions_to_know
 from stages.worth.series import MONEY, PRIMARY, Series, Sides, primary_horizon, series_of
-from stages.worth.verdict import Finding, State, Terms, judge
+from stages.worth.verdict import Finding, State, Terms, judge, last_of
 
 STEP_SESSIONS = 5  # of `make study`, as the card proposes it
 EVIDENCE = ("e_better", "e_small", "most_better")
@@ -109,15 +109,16 @@ def _training(study: StageStudy, series: Series, *, untrained: bool) -> dict[str
 
 
 def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays) -> dict[str, Any]:
-    """What the stated rule earns more with the asked forecasts than with the free ones.
+    """What the stated rule earns more with the asked forecasts than with the free ones, up to the day that decides.
 
     *Units*: `bp_a_call` is before the price of a call. `break_even` is the price of a call at which nothing is gained,
     in the currency of `worth.notional`; null without one. `sessions_needed`: about how many days the answer takes.
     """
-    counted = ~series.before
+    counted = np.flatnonzero(~series.before)[: finding.days]
     gross, (calls, tokens) = money.gross[counted], money.calls.select("calls", "tokens").to_numpy()[counted].T
     a_day = float(calls.mean()) if len(calls) and calls.sum() else None
-    before_price = judge(gross, series.terms, bounds_by_day=False)
+    before_price = judge(gross, series.terms, bounds_by_day=False).by_day
+    mean, low, high = (last_of(values) for values in (before_price.mean, before_price.lower, before_price.upper))
     has_price = study.worth.notional is not None
     in_bp = 1.0 if study.worth.notional is None else 1e4 / study.worth.notional
 
@@ -129,14 +130,13 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
         study.worth.price_per_million_tokens,
         float(tokens.sum() / calls.sum()) if a_day else None,
     )
-    low, high = before_price.interval
-    sd = float(np.std(series.x[counted], ddof=1)) if counted.sum() > 1 else None
+    sd = float(np.std(series.x[counted], ddof=1)) if len(counted) > 1 else None
     return {
         "state": finding.state,
-        "bp_a_call": a_call(before_price.estimate, in_bp),
+        "bp_a_call": a_call(mean, in_bp),
         "bp_interval": (a_call(low, in_bp), a_call(high, in_bp)),
         "price_per_call": price if has_price else None,
-        "break_even": a_call(before_price.estimate, 1.0) if has_price else None,
+        "break_even": a_call(mean, 1.0) if has_price else None,
         "break_even_interval": (a_call(low, 1.0), a_call(high, 1.0)) if has_price else (None, None),
         "sessions_needed": sessions_to_know(finding.estimate, sd) if finding.estimate and sd else None,
     }

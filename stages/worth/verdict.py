@@ -109,12 +109,12 @@ def judge(x: Floats, terms: Terms, *, bounds_by_day: bool = True) -> Finding:
         state=_state(decided, bool(worth), len(by_day.x), terms),
         decided=decided,
         days=days,
-        estimate=_last(by_day.mean[:days]),
-        interval=(_last(by_day.lower[:days]), _last(by_day.upper[:days])),
-        log_e_better=_last(better),
-        log_e_small=_last(small),
-        most_better=_last(np.maximum.accumulate(better)),
-        most_small=_last(np.maximum.accumulate(small)),
+        estimate=last_of(by_day.mean[:days]),
+        interval=(last_of(by_day.lower[:days]), last_of(by_day.upper[:days])),
+        log_e_better=last_of(better),
+        log_e_small=last_of(small),
+        most_better=last_of(np.maximum.accumulate(better)),
+        most_small=last_of(np.maximum.accumulate(small)),
         by_day=by_day,
     )
 
@@ -141,5 +141,6 @@ def _state(decided: int | None, worth: bool, days: int, terms: Terms) -> State:
     return State.NOT_SHOWN if days >= terms.planned_sessions else State.NOT_YET_KNOWN
 
 
-def _last(values: Floats) -> float | None:
+def last_of(values: Floats) -> float | None:
+    """The last value, None where there is none or no bound yet."""
     return float(values[-1]) if len(values) and np.isfinite(values[-1]) else None

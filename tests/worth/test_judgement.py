@@ -99,6 +99,20 @@ def test_the_break_even_price_is_what_is_earned_more_by_the_calls_of_a_day():
     assert judge_worth(by_tokens, "w1", sides_of())[0]["money"]["price_per_call"] == pytest.approx(0.25)
 
 
+def test_what_a_call_earned_is_of_the_days_that_decided_alone():
+    sides, priced = sides_of(), study_with(worth__notional=1e4, worth__price_per_call=0.1)
+    money = judge_worth(priced, "w1", sides)[0]["money"]
+    assert money["state"] == "WORTH IT"
+    decided = judge(sides.money.net, replace(terms_of(priced), delta=0.0, s0=sides.money.sd)).days
+    assert decided < DAYS
+    later = pl.int_range(pl.len()) >= decided
+    calls = sides.money.calls.with_columns(calls=pl.when(later).then(400).otherwise("calls"))
+    gross = sides.money.gross.copy()
+    gross[decided:] = -1000.0
+    other = replace(sides, money=replace(sides.money, calls=calls, gross=gross))
+    assert judge_worth(priced, "w1", other)[0]["money"] == money
+
+
 def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to():
     document, _ = judge_worth(study_with(), "w1", sides_of(r2=0.5))
     # Of six, the largest E must reach 6 / 0.05 = 120 and the second 60: one is far above, the others are below 15.
