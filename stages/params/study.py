@@ -28,7 +28,7 @@ from stages.params.sweep import SweepParams
 from stages.params.universe import UniverseParams
 from stages.params.worth import WorthParams
 
-REGULAR_CLOSE_MIN = 16 * 60
+REGULAR_OPEN_MIN, REGULAR_CLOSE_MIN = 9 * 60 + 30, 16 * 60
 VOLATILITY = "sigma_5m"
 
 
@@ -164,12 +164,26 @@ def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
     """In a regular session every snapshot's asked horizon ends by 16:00 ET."""
     horizon = study.requests.question_horizon_min
     for snapshot in study.requests.snapshots_et:
-        hour, minute = map(int, snapshot.split(":"))
-        if 60 * hour + minute + horizon > REGULAR_CLOSE_MIN:
+        if _minute_of(snapshot) + horizon > REGULAR_CLOSE_MIN:
             yield (
                 f"the {horizon} minutes of requests.horizons_min end after the close at 16:00 when asked at "
                 f"requests.snapshots_et {snapshot!r}: ask earlier, or remove that horizon (see "
                 "requests.asked_horizon_min)"
+            )
+
+
+def volatility_is_known(study: StageStudy) -> Iterator[str]:
+    """Every snapshot comes behind the bars that its volatility needs, without which its answer is of no use."""
+    features = study.features
+    needed = min(features.sigma_min_obs, features.sigma_window_min)
+    for snapshot in study.requests.snapshots_et:
+        known = _minute_of(snapshot) - REGULAR_OPEN_MIN
+        if 0 < known < needed:
+            yield (
+                f"{VOLATILITY} is not known at requests.snapshots_et {snapshot!r}, and no forecast is traded without "
+                f"it: it needs {needed} bars of the session (features.sigma_min_obs {features.sigma_min_obs}, "
+                f"features.sigma_window_min {features.sigma_window_min}), and {known} are over by then. Ask later, or "
+                "lower features.sigma_min_obs"
             )
 
 
@@ -222,11 +236,18 @@ RULES = (
     what_is_named_exists,
     volatility_is_built,
     horizons_end_by_the_close,
+    volatility_is_known,
     corrections_have_a_past,
     holdout_lies_in_the_record,
     a_free_forecast_is_left,
     a_candidate_program_is_stated,
 )
+
+
+def _minute_of(clock: str) -> int:
+    """Minutes since midnight of `09:45`."""
+    hour, minute = map(int, clock.split(":"))
+    return 60 * hour + minute
 
 
 def _beyond(user: str, used: Iterable[Any], name: str, allowed: Iterable[Any]) -> Iterator[str]:

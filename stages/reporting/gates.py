@@ -45,7 +45,8 @@ def gates(record: Record) -> Section:
         f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
         *record.selection,
     )
-    return Section("gates", "Gates", sentences, grids=(_deciding(record), _forecast(record)))
+    grids = (_deciding(record), _forecast(record)) if record.gates["cells"] else (_deciding(record),)
+    return Section("gates", "Gates", sentences, grids=grids)
 
 
 def _deciding(record: Record) -> Grid:
@@ -110,6 +111,4 @@ def _sure(params: Document, name: str, value: float, gate: Document) -> str:
     elif name == "coverage":
         confidence = "coverage_confidence"
         need, least = f", {'fails >' if lower else 'needs ≤'} {measure(gate['threshold'])}", gate["threshold"]
-    return (
-        f"{params[confidence]:.0%} sure: ".replace("%", " %") + f"{'≥' if lower else '≤'} {measure(bound, least)}{need}"
-    )
+    return f"{100 * params[confidence]:g} % sure: {'≥' if lower else '≤'} {measure(bound, least)}{need}"

@@ -54,6 +54,8 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         ({"rules.horizon_min_by_symbol": {"STRONG": 6}}, "[6] of rules.horizon_min_by_symbol"),
         ({"rules.horizon_min_by_symbol": {"NVDA": 5}}, "['NVDA'] of rules.horizon_min_by_symbol"),
         ({"requests.snapshots_et": ["15:41"]}, "the 20 minutes of requests.horizons_min end after the close"),
+        ({"requests.snapshots_et": ["09:39"]}, "sigma_5m is not known at requests.snapshots_et '09:39'"),
+        ({"features.sigma_min_obs": 30, "features.sigma_window_min": 16}, "needs 16 bars of the session"),
         ({"features.names": ["ret_1m"]}, "features.names ['ret_1m'] lacks sigma_5m, the volatility"),
         ({"features.required": ["ret_2m"]}, "['ret_2m'] of features.required"),
         ({"requests.hist_exog": ["mood"]}, "['mood'] of requests.hist_exog are not among features.names"),
@@ -101,6 +103,12 @@ def test_a_program_is_compared_with_another_than_itself():
 
 def test_a_horizon_that_ends_exactly_at_the_close_is_allowed(default):
     assert problems(changed(default, {"requests.snapshots_et": ["15:40"]})) == []
+
+
+def test_a_snapshot_may_come_as_soon_as_the_volatility_is_known(default):
+    assert problems(changed(default, {"requests.snapshots_et": ["09:40"]})) == []
+    soon = {"requests.snapshots_et": ["09:35"], "features.sigma_window_min": 5}
+    assert problems(changed(default, soon)) == []
 
 
 def test_a_holdout_may_begin_behind_the_record(default):
