@@ -141,7 +141,9 @@ def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
 
 
 def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
-    """The minima that are not met, and no other."""
+    """The minima that are not met, and no other; `gates.policy: point` has none."""
+    if params.policy == "point":
+        return "there is no outcome to judge"
     days = max("min_forecast_days", "min_ci_days", key=lambda rule: getattr(params, rule))
     minima = (("outcome", entry["n"], "min_forecast_outcomes"), ("day", entry["n_days"], days))
     asked = [(counted(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]

@@ -110,6 +110,7 @@ def test_one_outcome_is_enough_for_the_literal_policy_and_none_is_not(n, verdict
     cell = entry(n_days=1) | {"n": n}
     assert skill(cell, policy="point").verdict == verdict
     assert coverage(cell, policy="point", coverage_rule="point").verdict == verdict
+    assert (skill(cell, policy="point").words == "there is no outcome to judge") == (n == 0)  # no minimum is missed
 
 
 @pytest.mark.parametrize(
