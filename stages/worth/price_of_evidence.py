@@ -17,7 +17,8 @@ from stages.errors import shorten
 from stages.worth.evidence import Days, Floats, running_means, scales, wealth
 from stages.worth.verdict import UNDECIDED, Terms, decide
 
-PATHS, PARTS, SEED = 1_000, 10, 18
+PATHS, SEED = 1_000, 18
+PARTS = 10  # of the paths, one in memory at a time
 ADVANTAGES = (0.01, 0.03, 0.05, 0.10, 0.0)
 LATE = 0.9
 QUARTILES = (0.25, 0.75)
