@@ -55,10 +55,12 @@ def _deciding(record: Record) -> Grid:
 
 
 def _forecast(record: Record) -> Grid:
+    cells = record.gates["cells"]
     lines = [
-        (cell["symbol"], cell["eligible"], *_line(record, name, cell["gates"][name]))
-        for cell in (record.gates["cells"][symbol] for symbol in record.shown if symbol in record.gates["cells"])
-        for name in in_order(cell["gates"], GATES)
+        (symbol, cells[symbol]["eligible"], *_line(record, name, cells[symbol]["gates"][name]))
+        for symbol in record.shown_traders
+        if symbol in cells
+        for name in in_order(cells[symbol]["gates"], GATES)
     ]
     caption = "Forecast gates, judged on the search span, for what the strategy trades"
     return grid(caption, ("symbol", "may trade", *TITLES), lines)
