@@ -151,7 +151,8 @@ def test_a_span_of_few_sessions_is_ranked_without_ratios(sessions):
     done = replace(swept(earned, stated), calendar=DAYS.head(sessions))
     table = ranking(done, stated)
     assert table.select(pl.col("sharpe", "dsr", "spa_p").null_count()).row(0) == (7, 7, 7)
-    assert f"{sessions} sessions, and it takes 20" in proposal(done, table, stated.choose_by)["why"]
+    many = "1 session" if sessions == 1 else f"{sessions} sessions"
+    assert f": {many}, and it takes 20" in proposal(done, table, stated.choose_by)["why"]
     assert sum(part.height for part in done.daily()) == 7 * sessions
 
 
