@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 from stages.errors import ConfigurationError
 
 KEY_DIGITS = 32
+MOST_DIGITS = 100  # Python reads no number of thousands of digits
 
 
 class Arguments(argparse.ArgumentParser):
@@ -49,12 +50,12 @@ def key(least: int) -> Callable[[str], str]:
     return read
 
 
-def number(least: int) -> Callable[[str], int]:
-    """A reader of whole numbers of at least so much."""
+def number(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """A reader of whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        if not text.isdecimal() or len(text) > MOST_DIGITS or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least} and at most {most:,}")
         return int(text)
 
     return read
@@ -126,7 +127,7 @@ VERBS = {
     "trials": Verb("commands.trials:trials", "what was ever tried, and what sweep.prior_* say of it"),
     "plan": Verb("commands.spending:plan", "the price of a run in requests; buys nothing", (OVERRIDES,)),
     "budget": Verb("commands.spending:budget", "limits, and requests a day", (
-        one("per_day", nargs="?", type=number(0), help="new standing limit of requests a UTC day"),
+        one("per_day", nargs="?", type=number(0, 10**12), help="new standing limit of requests a UTC day"),
         one("--clock", choices=["right"], help="count requests of days that lie ahead of the clock today"),
     )),
     "spend": Verb("commands.spending:spend", "runs and requests, oldest first", (
@@ -153,7 +154,7 @@ VERBS = {
     "new-store": Verb("commands.answers:new_store", "go on with what lies in DVC's cache now, as another study"),
     "audit": Verb("commands.audit:audit_study", "another future, the same past", (
         one("--instants", type=number(1), default=30, help="how many instants (30)"),
-        one("--seed", type=number(0), default=0, help="which instants (0)"),
+        one("--seed", type=number(0, 2**32 - 1), default=0, help="which instants (0)"),
         one("--at-once", type=number(1), default=16, help="symbols in memory at a time (16)"),
     )),
     "null": Verb("commands.null:null", "how often the gates pass by luck", (

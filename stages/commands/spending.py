@@ -134,8 +134,10 @@ def budget(per_day: int | None = None, clock: str | None = None) -> None:
 
     standing = standing_limit(ledger.objects)
     print(f"budget: {ledger.left_today()} requests left today (UTC), scope {api.scope}")
-    print(f"  api.per_day {api.per_day}, standing limit {standing}; the lower one holds")
-    print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {api.per_minute}")
+    lower = "no standing limit" if standing is None else f"standing limit {standing}; the lower one holds"
+    print(f"  api.per_day {api.per_day}, {lower}")
+    a_minute = "null" if api.per_minute is None else api.per_minute
+    print(f"  api.per_run {api.per_run}, api.cooldown_sec {api.cooldown_sec:g}, api.per_minute {a_minute}")
     for limit in ledger.others_left():
         print(f"  left: {limit}")
     for day, states in days_of(ledger.objects).items():

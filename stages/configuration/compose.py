@@ -74,7 +74,10 @@ def _in_a_sentence(error: Exception) -> str:
         return f"there is no conf/{error.missing_cfg_file}.yaml: name one of {', '.join(error.options)}."
     if unknown := re.match(r"Could not override '(.+)'\.", text):
         key = getattr(error.__cause__, "full_key", unknown[1])
-        return f"there is no key {key}: docs/PARAMS.md lists them, and says how a mapping takes another entry."
+        return (
+            f"there is no key {key}: docs/PARAMS.md lists them, and says how a mapping takes another entry, and how a "
+            "group that is null is stated."
+        )
     lines = (line.strip() for line in text.splitlines() if not line.startswith(("See https:", "    object_type=")))
     return " ".join(line for line in lines if line not in ("", "^"))
 

@@ -175,9 +175,9 @@ def require_known(symbol: str, counts: Mapping[str, Any], params: FeaturesParams
         share = count["nulls_due"] / max(1, count["due"])
         if share > params.max_null_share:
             raise DataContractError(
-                f"{symbol}: required feature {name} is unknown on {share:.1%} of its minutes, more than "
-                f"features.max_null_share {params.max_null_share:.1%}; check artifacts/check_data/dq_report.json, or "
-                "remove the feature from features.required."
+                f"{symbol}: required feature {name} is unknown on {100 * share:.3g}% of its minutes, more than "
+                f"features.max_null_share {100 * params.max_null_share:.3g}%; check "
+                "artifacts/check_data/dq_report.json, or remove the feature from features.required."
             )
 
 

@@ -18,8 +18,8 @@ class RequestsParams(Section, section="requests"):
     """The questions. *Units*: `history_days` usable sessions before today's known bars; horizons in minutes.
 
     `asked_horizon_min` (null: the longest of `horizons_min`) is what is asked; shorter horizons are read from the same
-    answer. `clock` says whether stamps are sent with the values; `exog_policy` overrides the catalogue's policy by
-    name.
+    answer. `levels` are the five that every table has a column for, and no others. `clock` says whether stamps are sent
+    with the values; `exog_policy` overrides the catalogue's policy by name.
     """
 
     target: Literal["cumret_bp"]

@@ -7,6 +7,7 @@ A model checks its own section; rules between sections are checked here, before 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Self, TypeVar, get_type_hints
 
 from stages.errors import ConfigurationError
@@ -28,7 +29,7 @@ from stages.params.sweep import SweepParams
 from stages.params.universe import UniverseParams
 from stages.params.worth import WorthParams
 
-REGULAR_CLOSE_MIN = 16 * 60
+REGULAR_OPEN_MIN, REGULAR_CLOSE_MIN = 9 * 60 + 30, 16 * 60
 VOLATILITY = "sigma_5m"
 
 
@@ -164,12 +165,28 @@ def horizons_end_by_the_close(study: StageStudy) -> Iterator[str]:
     """In a regular session every snapshot's asked horizon ends by 16:00 ET."""
     horizon = study.requests.question_horizon_min
     for snapshot in study.requests.snapshots_et:
-        hour, minute = map(int, snapshot.split(":"))
-        if 60 * hour + minute + horizon > REGULAR_CLOSE_MIN:
+        if _minute_of(snapshot) + horizon > REGULAR_CLOSE_MIN:
             yield (
                 f"the {horizon} minutes of requests.horizons_min end after the close at 16:00 when asked at "
                 f"requests.snapshots_et {snapshot!r}: ask earlier, or remove that horizon (see "
                 "requests.asked_horizon_min)"
+            )
+
+
+def volatility_is_known(study: StageStudy) -> Iterator[str]:
+    """Where corrections are scaled by volatility, every snapshot comes behind the bars that it needs."""
+    features, calibration = study.features, study.calibration
+    if calibration.scale == "none" or calibration.method == "identity":
+        return
+    needed = min(features.sigma_min_obs, features.sigma_window_min)
+    for snapshot in study.requests.snapshots_et:
+        known = _minute_of(snapshot) - REGULAR_OPEN_MIN
+        if 0 < known < needed:
+            yield (
+                f"{VOLATILITY} is not known at requests.snapshots_et {snapshot!r}, so no answer would be corrected, "
+                f"scored or traded: it needs {needed} bars of the session (features.sigma_min_obs "
+                f"{features.sigma_min_obs}, features.sigma_window_min {features.sigma_window_min}), and {known} are "
+                "over by then. Ask later, lower features.sigma_min_obs, or set calibration.scale to none"
             )
 
 
@@ -194,6 +211,25 @@ def holdout_lies_in_the_record(study: StageStudy) -> Iterator[str]:
         yield (
             f"split.holdout_from {start} leaves no session to search, since the record begins on {first} "
             "(universe.first_session): move one of them"
+        )
+
+
+def the_walk_forward_has_a_fold(study: StageStudy) -> Iterator[str]:
+    """Were every weekday a session, one would be left to trade behind the first that are chosen on."""
+    universe, split, walk = study.universe, study.split, study.split.walk_forward
+    if walk is None:
+        return
+    last = universe.last_session
+    if split.holdout_from is not None:
+        last = min(last, split.holdout_from - timedelta(1))
+    left_out = min(study.requests.history_days) + (split.holdout_sessions or 0) + split.embargo_sessions
+    searched = max(_weekdays(universe.first_session, last) - left_out, 0)
+    if searched <= walk.first_train_sessions + split.embargo_sessions:
+        yield (
+            f"split.walk_forward.first_train_sessions {walk.first_train_sessions} and split.embargo_sessions "
+            f"{split.embargo_sessions} leave no session to trade: at most {searched} are searched, behind those of "
+            "requests.history_days and without the holdout. Lower it, or widen universe.first_session to "
+            "universe.last_session"
         )
 
 
@@ -222,11 +258,24 @@ RULES = (
     what_is_named_exists,
     volatility_is_built,
     horizons_end_by_the_close,
+    volatility_is_known,
     corrections_have_a_past,
     holdout_lies_in_the_record,
+    the_walk_forward_has_a_fold,
     a_free_forecast_is_left,
     a_candidate_program_is_stated,
 )
+
+
+def _minute_of(clock: str) -> int:
+    """Minutes since midnight of `09:45`."""
+    hour, minute = map(int, clock.split(":"))
+    return 60 * hour + minute
+
+
+def _weekdays(first: date, last: date) -> int:
+    """How many days from `first` to `last` are no Saturday or Sunday."""
+    return sum((first + timedelta(n)).weekday() < 5 for n in range((last - first).days + 1))
 
 
 def _beyond(user: str, used: Iterable[Any], name: str, allowed: Iterable[Any]) -> Iterator[str]:

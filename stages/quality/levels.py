@@ -58,10 +58,10 @@ def likely_split(factor: float, tolerance: float, most: int) -> str | None:
     size = max(factor, 1 / factor)
     if size > 2 * most:
         return None
-    whole = [Fraction(n) for n in range(2, most + 1) if abs(log(n / size)) <= tolerance]
+    whole = [n for n in range(2, most + 1) if abs(log(n / size)) <= tolerance]
+    whole.sort(key=lambda n: (n > 10 and n % 10 > 0, n > 10 and n % 5 > 0, abs(log(n / size))))
     small = [near for d in (2, 3, 4) if (near := Fraction(size).limit_denominator(d)) in SMALL_SPLITS]
-    fits = [*sorted(whole, key=lambda n: (n > 10 and n % 10 > 0, n > 10 and n % 5 > 0, abs(log(n / size)))),
-            *(near for near in small if abs(log(near / size)) <= tolerance)]  # fmt: skip
+    fits: list[int | Fraction] = [*whole, *(near for near in small if abs(log(near / size)) <= tolerance)]
     if not fits:
         return None
     pair = (fits[0].numerator, fits[0].denominator)
@@ -111,6 +111,7 @@ class _Scan:
         floors = np.where(self.first, log(1 + quality.night_floor_share), log(1 + quality.jump_floor_share))
         self.candidates = np.flatnonzero(self.step > np.minimum(floors + ROUNDING, self.ceiling))
         self.usual: Floats | None = None
+        self.scales: dict[int, float] = {}  # by number of a session
         self.believed = 0  # number of believed bars
 
     def run(self) -> None:
@@ -142,12 +143,18 @@ class _Scan:
 
         A move beyond the ceiling is a split or a fault, not a night.
         """
-        number = int(np.searchsorted(self.day[self.openings], self.day[at]))
+        day = int(self.day[at])
+        if day not in self.scales:
+            self.scales[day] = self._night_scale(day)
+        return self.scales[day]
+
+    def _night_scale(self, day: int) -> float:
+        number = int(np.searchsorted(self.day[self.openings], day))
         opened = self.openings[max(0, number - self.quality.night_past_sessions - 1) : number]
         ended = self.closes[np.append(opened[1:], self.openings[number : number + 1]) - 1]
         days, nights = ended - self.opens[opened], self.opens[opened[1:]] - ended[:-1]
         usual = (_deviation(moves[np.abs(moves) <= self.ceiling]) for moves in (days, nights))
-        return max(*usual, self.quality.night_scale_floor_share)
+        return float(max(*usual, self.quality.night_scale_floor_share))
 
     def excused(self, at: int, price: float, priced: int) -> bool:
         """Whether the move from a price of session `priced` is listed, the market's or a split; tells which."""

@@ -2,7 +2,8 @@
 
 Trades off the exchange print between cents, so prices in cents are not all whole, but most highs and lows are.
 
-*Errors*: `HardFailure` PX9 where no share is that expensive, or where most highs and lows are whole hundreds of ticks.
+*Errors*: `HardFailure` PX9 where no share is that expensive or that cheap, or where most highs and lows are whole
+hundreds of ticks.
 *Units*: prices as delivered, ticks of `quality.tick_size`.
 """
 
@@ -13,6 +14,7 @@ from stages.quality.verdicts import HardFailure
 
 WHOLE_TICKS = 100
 WHOLE_SHARE = 0.5
+LEAST_TICKS = 0.1  # of a median price
 LEAST_PRICES = 10  # distinct whole prices that are needed to infer their common step
 
 
@@ -29,6 +31,12 @@ def check_unit(rows: pl.DataFrame, quality: QualityParams) -> None:
             "PX9",
             f"the median price is {middle:,.10g}, above quality.max_price of {quality.max_price:,.10g}: are these "
             f"fixed-point prices, in billionths say? Costs would be negligible; {remedy}.",
+        )
+    if middle < LEAST_TICKS * quality.tick_size:
+        raise HardFailure(
+            "PX9",
+            f"the median price is {middle:,.10g}, less than {LEAST_TICKS:g} ticks (quality.tick_size "
+            f"{quality.tick_size:g}): are these prices scaled down twice? Costs would be all; {remedy}.",
         )
     step = WHOLE_TICKS * quality.tick_size
     whole = prices.filter(((prices / step).round() * step - prices).abs() < quality.tick_size / 10)

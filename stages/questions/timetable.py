@@ -45,9 +45,10 @@ def timetable(calendar: pl.DataFrame, requests: RequestsParams) -> pl.DataFrame:
 def _require_possible(table: pl.DataFrame, requests: RequestsParams) -> None:
     inside = table.filter(~pl.col("status").is_in(["outside_span", "skip_session"]))
     if inside.is_empty():
+        first, last = requests.first_session or "null", requests.last_session or "null"
         raise ConfigurationError(
-            f"no session is left to ask in: requests.first_session {requests.first_session}, requests.last_session "
-            f"{requests.last_session} and requests.skip_sessions exclude all {table['session'].n_unique()}; widen them."
+            f"no session is left to ask in: requests.first_session {first}, requests.last_session {last} and "
+            f"requests.skip_sessions exclude all {table['session'].n_unique()}; widen them."
         )
     for (snapshot,), rows in inside.group_by("snapshot_et", maintain_order=True):
         reasons = set(rows["status"])

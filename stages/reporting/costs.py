@@ -8,7 +8,8 @@ import polars as pl
 
 from stages.reporting.charts import INK, SERIES, Chart, Figure, level, paired, rows, sized, tip
 from stages.reporting.elements import Grid, Section, grid, number, sharpe
-from stages.reporting.record import Record
+from stages.reporting.record import Document, Record
+from stages.tables.trades import PORTFOLIO
 
 CURVE, DELAY = ("evaluate/cost_curve.csv",), "evaluate/delay.csv"
 HELD, REDECIDED = "held", "redecided"
@@ -29,20 +30,25 @@ def costs(record: Record) -> Section:
     return Section("costs", "Costs and delay", sentences, figures, grids)
 
 
-def break_even(curve: pl.DataFrame) -> float | None:
-    """The cost multiple at which the same trades earn nothing; None where they cost nothing."""
-    stated = curve.filter(pl.col("trades_are") == HELD, pl.col("cost_multiple") > 0).sort("cost_multiple").head(1)
-    if stated.is_empty() or stated["cost_bp"].item() == 0:
-        return None
-    return float(stated["gross_bp"].item() / stated["cost_bp"].item() * stated["cost_multiple"].item())
+def break_even(record: Record, span: str) -> float | None:
+    """The cost multiple at which the trades at the stated costs earn nothing; None where they cost nothing."""
+    book = _book(record, span)
+    return float(book["gross_bp"] / book["cost_bp"]) if book["cost_bp"] else None
+
+
+def _book(record: Record, span: str) -> Document:
+    """The key figures of the whole book at the stated costs."""
+    return record.portfolio.filter(pl.col("symbol") == PORTFOLIO, pl.col("span") == span).row(0, named=True)
 
 
 def _break_even(record: Record, span: str) -> str:
-    multiple = break_even(record.cost_curve.filter(pl.col("span") == span))
-    if multiple is None and _traded(record, span):
-        return f"On the {span} span the trades cost nothing, so no multiple of the stated costs changes the result."
-    if multiple is None:
+    multiple = break_even(record, span)
+    if not _traded(record, span):
         return f"On the {span} span nothing was traded, so costs change nothing."
+    if not _book(record, span)["trades"]:
+        return f"On the {span} span nothing was traded at the stated costs, so there is no trade to charge more."
+    if multiple is None:
+        return f"On the {span} span the trades cost nothing, so no multiple of the stated costs changes the result."
     if multiple <= 0:
         return f"On the {span} span the trades lose even before costs."
     return f"On the {span} span the same trades break even at {number(multiple, 2)} times the stated costs."
@@ -55,7 +61,7 @@ def _traded(record: Record, span: str) -> bool:
 def _curve(record: Record, span: str) -> Figure:
     stated = record.cost_curve.filter(pl.col("span") == span)
     curve = stated.with_columns(trades_are=pl.col("trades_are").replace_strict(TRADES_ARE))
-    multiples, beyond = curve["cost_multiple"].unique().sort().to_list(), _extended(stated)
+    multiples, beyond = curve["cost_multiple"].unique().sort().to_list(), _extended(stated, break_even(record, span))
     if beyond is not None:
         multiples += range(ceil(multiples[-1] + 0.5), ceil(beyond["cost_multiple"][-1]) + 1)
     names = list(TRADES_ARE.values())
@@ -96,9 +102,9 @@ def _curve(record: Record, span: str) -> Figure:
     )
 
 
-def _extended(curve: pl.DataFrame) -> pl.DataFrame | None:
+def _extended(curve: pl.DataFrame, multiple: float | None) -> pl.DataFrame | None:
     """The straight line of the same trades from the end of the curve to its break-even, if that is near enough."""
-    multiple, last = break_even(curve), curve.filter(pl.col("trades_are") == HELD).sort("cost_multiple").tail(1)
+    last = curve.filter(pl.col("trades_are") == HELD).sort("cost_multiple").tail(1)
     if multiple is None or not last["cost_multiple"].item() < multiple <= FARTHEST_BREAK_EVEN:
         return None
     end = pl.DataFrame({"cost_multiple": [multiple], "net_bp": [0.0]})

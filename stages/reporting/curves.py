@@ -48,7 +48,7 @@ def span_figures(record: Record, span: str, daily: pl.DataFrame, data: tuple[str
     held = held_curve(record, span.split()[0])
     lines = pl.concat([with_curves(daily).select("symbol", "session", "equity_bp"), held], how="vertical_relaxed")
     traded = set(daily.filter(pl.col("trades") > 0)["symbol"])
-    names = [symbol for symbol in record.shown if symbol in traded]
+    names = [symbol for symbol in record.shown_traders if symbol in traded]
     shown = lines.filter(pl.col("symbol").is_in([PORTFOLIO, *names, HOLDING]))
     book, words = _book(daily)
     beside = f", {HOLDING} {number(held['equity_bp'][-1], 1)} bp" if held.height else ""

@@ -78,7 +78,7 @@ def _key_figures(record: Record) -> Grid:
     lines = [
         (*(row[field] for field in key), sharpe(row["sharpe"], row["sharpe_se"]), *(row[field] for field in rest))
         for row in record.portfolio.iter_rows(named=True)
-        if row["symbol"] in (PORTFOLIO, *record.shown)
+        if row["symbol"] in (PORTFOLIO, *record.shown_traders)
     ]
     return grid("Key figures by span and symbol", titles, lines)
 

@@ -45,7 +45,8 @@ def gates(record: Record) -> Section:
         f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
         *record.selection,
     )
-    return Section("gates", "Gates", sentences, grids=(_deciding(record), _forecast(record)))
+    grids = (_deciding(record), _forecast(record)) if record.gates["cells"] else (_deciding(record),)
+    return Section("gates", "Gates", sentences, grids=grids)
 
 
 def _deciding(record: Record) -> Grid:
@@ -54,10 +55,12 @@ def _deciding(record: Record) -> Grid:
 
 
 def _forecast(record: Record) -> Grid:
+    cells = record.gates["cells"]
     lines = [
-        (cell["symbol"], cell["eligible"], *_line(record, name, cell["gates"][name]))
-        for cell in (record.gates["cells"][symbol] for symbol in record.shown if symbol in record.gates["cells"])
-        for name in in_order(cell["gates"], GATES)
+        (symbol, cells[symbol]["eligible"], *_line(record, name, cells[symbol]["gates"][name]))
+        for symbol in record.shown_traders
+        if symbol in cells
+        for name in in_order(cells[symbol]["gates"], GATES)
     ]
     caption = "Forecast gates, judged on the search span, for what the strategy trades"
     return grid(caption, ("symbol", "may trade", *TITLES), lines)
@@ -110,6 +113,4 @@ def _sure(params: Document, name: str, value: float, gate: Document) -> str:
     elif name == "coverage":
         confidence = "coverage_confidence"
         need, least = f", {'fails >' if lower else 'needs ≤'} {measure(gate['threshold'])}", gate["threshold"]
-    return (
-        f"{params[confidence]:.0%} sure: ".replace("%", " %") + f"{'≥' if lower else '≤'} {measure(bound, least)}{need}"
-    )
+    return f"{100 * params[confidence]:g} % sure: {'≥' if lower else '≤'} {measure(bound, least)}{need}"

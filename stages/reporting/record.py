@@ -1,6 +1,6 @@
 """The record of one run: every stage output that a report may use."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -83,12 +83,21 @@ class Record:
 
         They are picked evenly from the lowest calibrated rMAE at the rule's horizon to the highest.
         """
+        return self._picked(self.symbols)
+
+    @cached_property
+    def shown_traders(self) -> list[str]:
+        """As many of the whitelist: with few of many symbols on it, none of them may be among the `shown`."""
+        return self._picked(self.config["universe"]["whitelist"])
+
+    def _picked(self, symbols: Collection[str]) -> list[str]:
         horizon, error = self.config["rules"]["horizon_min"], dict.fromkeys(self.symbols, float("inf"))
         for entry in self.scores("cells"):
             value = entry["metrics"]["rmae"]["calibrated"]["value"]
             if entry["horizon_min"] == horizon and value is not None:
                 error[entry["symbol"]] = value
-        picked = evenly(sorted(error, key=lambda symbol: error[symbol]), self.config["report"]["shown_symbols"])
+        ranked = sorted(symbols, key=lambda symbol: (error[symbol], self.symbols.index(symbol)))
+        picked = evenly(ranked, self.config["report"]["shown_symbols"])
         return [symbol for symbol in self.symbols if symbol in picked]
 
     @property

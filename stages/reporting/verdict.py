@@ -176,6 +176,8 @@ def _came_out(record: Record) -> str:
 
 
 def _made(figures: Mapping[str, Any]) -> str:
+    if not figures["trades"]:
+        return "traded nothing"
     did = "earned" if figures["net_bp"] >= 0 else "lost"
     return f"{did} {number(abs(figures['net_bp']), 1)} bp after costs in {count(figures['trades'], 'trade')}"
 

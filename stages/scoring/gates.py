@@ -21,7 +21,7 @@ from scipy.special import bdtr, ndtr, ndtri
 
 from stages.params.gates import Fdr, GatesParams
 from stages.scoring.discoveries import Discovery, Stated, discoveries
-from stages.scoring.inference import Judgement, Verdict, worst
+from stages.scoring.inference import Judgement, Verdict, counted, worst
 from stages.tables.scores import Cell
 
 NOMINAL = 0.5
@@ -95,7 +95,8 @@ def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
         verdict, bound, words = Verdict.INCONCLUSIVE, None, _too_little(entry, params)
     elif se is None and rule != "point":
         verdict, bound = Verdict.INCONCLUSIVE, None
-        words = f"{entry['n_days']} days give no standard error; gates.min_ci_days requires {params.min_ci_days}"
+        days = counted(entry["n_days"], "day")
+        words = f"{days} without a standard error; gates.min_ci_days requires {params.min_ci_days}"
     elif rule == "point":
         verdict, bound = (Verdict.PASS if off <= tolerance else Verdict.FAIL), None
         words = _perfect_passes(entry["n"], tolerance)
@@ -126,7 +127,7 @@ def judge_discovery(entry: Mapping[str, Any], found: Discovery | None, fdr: Fdr,
         cells = "1 cell that is" if found.family == 1 else f"{found.family} cells that are"
         words = (
             f"p {_p(found.alone)} alone, p {_p(found.adjusted)} adjusted for the {cells} judged "
-            f"together; of those that pass, luck makes at most {_percent(fdr.q)} on average"
+            f"together; of those that pass, luck makes at most {100 * fdr.q:g} % on average"
         )
     return _judgement(entry, verdict=verdict, value=value, threshold=fdr.q, bound=None, words=words)
 
@@ -140,15 +141,17 @@ def _enough(entry: Mapping[str, Any], params: GatesParams) -> bool:
 
 
 def _too_little(entry: Mapping[str, Any], params: GatesParams) -> str:
-    """The minima that are not met, and no other."""
+    """The minima that are not met, and no other; `gates.policy: point` has none."""
+    if params.policy == "point":
+        return "there is no outcome to judge"
     days = max("min_forecast_days", "min_ci_days", key=lambda rule: getattr(params, rule))
-    minima = (("outcomes", entry["n"], "min_forecast_outcomes"), ("days", entry["n_days"], days))
-    asked = [(f"{n} {unit}", rule, getattr(params, rule)) for unit, n, rule in minima if n < getattr(params, rule)]
+    minima = (("outcome", entry["n"], "min_forecast_outcomes"), ("day", entry["n_days"], days))
+    asked = [(counted(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
     return "; ".join(f"{there}, gates.{rule} requires {least}" for there, rule, least in asked)
 
 
 def _worse_words(floor: float, params: GatesParams) -> str:
-    confidence = _percent(params.worse_confidence)
+    confidence = f"{100 * params.worse_confidence:g} %"
     return f"worse than persistence: the true ratio is above {floor:.3f} with {confidence} confidence"
 
 
@@ -162,6 +165,8 @@ def _tie_words(entry: Mapping[str, Any]) -> str:
 def _skill_power(threshold: float, se: float, params: GatesParams) -> str:
     """PASS needs an estimate below min(threshold, 1 - z se); the true ratio must be lower to reach that reliably."""
     needed = min(threshold, 1.0 - _z(params.skill_confidence) * se) - _z(POWER) * se
+    if needed <= 0:
+        return f"no true ratio, however low, passes four times out of five (standard error {se:.3f})"
     return f"a true ratio of {needed:.3f} or less passes four times out of five (standard error {se:.3f})"
 
 
@@ -174,11 +179,13 @@ def _luck_words(threshold: float, se: float | None) -> str:
 def _perfect_passes(n: int, tolerance: float) -> str:
     lowest, highest = ceil(n * (NOMINAL - tolerance) - 1e-9), min(n, floor(n * (NOMINAL + tolerance) + 1e-9))
     share = bdtr(highest, n, NOMINAL) - (bdtr(lowest - 1, n, NOMINAL) if lowest > 0 else 0.0)
-    return f"with {n} independent outcomes a perfect forecaster passes {_percent(share)} of the time"
+    return f"with {counted(n, 'independent outcome')} a perfect forecaster passes {_percent(share)} of the time"
 
 
 def _detectable(se: float, params: GatesParams) -> str:
     smallest = params.coverage_tol + (_z(params.coverage_confidence) + _z(POWER)) * se
+    if smallest > NOMINAL:
+        return "no coverage, however far off, is caught four times out of five (low power)"
     low = smallest > LOW_POWER_TOLERANCES * params.coverage_tol
     return f"a true coverage off by {smallest:.3f} is caught four times out of five" + (" (low power)" if low else "")
 

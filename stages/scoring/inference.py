@@ -94,7 +94,9 @@ def block_lengths(daily: Floats) -> NDArray[np.int64]:
     taper[:, 0] = 0.0
     spectral_slope = 2.0 * np.sum(taper * lags * covariance, axis=1)
     long_run_variance = covariance[:, 0] + 2.0 * np.sum(taper * covariance, axis=1)
-    length = np.cbrt(n * spectral_slope**2 / long_run_variance**2)
+    needed = np.full_like(long_run_variance, np.inf)  # the longest, where the days of a block cancel each other out
+    np.divide(n * spectral_slope**2, long_run_variance**2, out=needed, where=long_run_variance != 0.0)
+    length = np.cbrt(needed)
     lengths[varied] = np.clip(np.ceil(length), 1, np.ceil(min(3.0 * np.sqrt(n), n / 3.0)))
     return lengths
 
@@ -156,6 +158,11 @@ class Verdict(StrEnum):
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     SEALED = "SEALED"
+
+
+def counted(many: int, one: str) -> str:
+    """`1 day`, `2 days`: evidence in the words of a judgement."""
+    return f"{many} {one}{'s' * (many != 1)}"
 
 
 WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SEALED, Verdict.PASS)

@@ -120,6 +120,8 @@ def _by_month(sessions: list[date]) -> tuple[Span, ...]:
 def _too_short(scored: list[date], params: CutParams) -> ConfigurationError:
     name = next(name for name in ("holdout_sessions", "holdout_from", "holdout_months") if getattr(params, name))
     remedy = "move split.holdout_from to a later day" if name == "holdout_from" else f"lower split.{name}"
+    if params.embargo_sessions >= len(scored):
+        remedy = "lower split.embargo_sessions"
     return ConfigurationError(
         f"the record holds {len(scored)} sessions with forecasts, too few for split.{name} = {getattr(params, name)} "
         f"and split.embargo_sessions = {params.embargo_sessions} with at least one session left to search: {remedy}, "

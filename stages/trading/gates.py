@@ -23,7 +23,7 @@ from scipy.special import bdtrc, ndtr, ndtri
 from stages.params.gates import GatesParams
 from stages.scoring.entries import block_days, drawn_days, rounded
 from stages.scoring.figures import Floats, ratio
-from stages.scoring.inference import Judgement, Verdict, bounds
+from stages.scoring.inference import Judgement, Verdict, bounds, counted
 from stages.trading.book import Span, break_even, repriced
 from stages.trading.performance import DECIMALS, MIN_SESSIONS, SESSIONS_PER_YEAR, book_of, kpis
 
@@ -90,6 +90,7 @@ def _lower(drawn: Floats, params: GatesParams) -> float | None:
 
 POWER = 0.8
 NO_TRADE = "There is no trade to judge."
+NO_COSTS = "The trades cost nothing, so the result is the same at any multiple of the costs."
 UNDEFINED = f"A Sharpe ratio needs at least {MIN_SESSIONS} sessions, and daily results that differ."
 TRADING = ("oos_sharpe", "hit_rate", "pnl_at_1p5x")
 
@@ -146,7 +147,8 @@ def _hit_rate(found: Evidence, params: GatesParams) -> Judgement:
     verdict = _against(found.wins if n else None, needed, found, params)
     words = NO_TRADE
     if n:
-        words = f"With {n} trades a fair coin reaches {threshold:g} {_percent(bdtrc(needed - 1, n, 0.5))} of the time."
+        luck = _percent(bdtrc(needed - 1, n, 0.5))
+        words = f"With {counted(n, 'trade')} a fair coin reaches {threshold:g} {luck} of the time."
     value, bound = found.hit_rate, found.hit_rate_bound
     return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
@@ -161,7 +163,7 @@ def _stressed(found: Evidence, params: GatesParams) -> Judgement:
 
 def _break_even_words(multiple: float | None) -> str:
     if multiple is None:
-        return "The trades cost nothing, so no multiple of the stated costs changes the result."
+        return NO_COSTS
     if multiple <= 0:
         return "The trades lose even before costs."
     return f"The same trades break even at {multiple:.2f} times the stated costs."
@@ -183,9 +185,9 @@ def _against(value: float | None, threshold: float, found: Evidence, params: Gat
 
 def _too_few(found: Evidence, params: GatesParams) -> str:
     """The minima of `gates.policy: ci` that are not met, and no other; empty where none is."""
-    minima = (("sessions", "min_trading_sessions"), ("trades", "min_trades"))
-    asked = [(getattr(found, unit), unit, rule, getattr(params, rule)) for unit, rule in minima]
-    lacking = [f"{n} {unit}, gates.{rule} requires {least}" for n, unit, rule, least in asked if n < least]
+    minima = (("session", found.sessions, "min_trading_sessions"), ("trade", found.trades, "min_trades"))
+    asked = [(counted(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
+    lacking = [f"{there}, gates.{rule} requires {least}" for there, rule, least in asked]
     return f"Too little to judge: {'; '.join(lacking)}." if lacking and params.policy == "ci" else ""
 
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from stages.errors import shorten
 from stages.tables.forecasts import MIX
-from stages.worth.evidence import Floats, running_means, scales, wealth
+from stages.worth.evidence import Days, Floats, running_means, scales, wealth
 from stages.worth.verdict import UNDECIDED, Terms, decide
 
 PATHS, SEED = 1_000, 18
+PARTS = 10  # of the paths, one in memory at a time
 ADVANTAGES = (0.01, 0.03, 0.05, 0.10, 0.0)
 LATE = 0.9
 QUARTILES = (0.25, 0.75)
@@ -59,8 +60,7 @@ def waits(sd: float, terms: Terms, advantages: Sequence[float] = ADVANTAGES) -> 
     found = []
     for advantage in advantages:
         shift = advantage / sd
-        better, small = wealth((noise + shift) / spread), wealth((in_sd.delta - shift - noise) / spread)
-        day, worth = decide(better, small, mean + shift, in_sd)
+        day, worth = _decided(noise + shift, spread, mean + shift, in_sd)
         median, late = _reached(day, 0.5), _reached(day, LATE)
         shares = float(np.mean(worth)), float(np.mean((day != UNDECIDED) & ~worth))
         found.append(Wait(advantage=advantage, median=median, late=late, worth=shares[0], not_worth=shares[1]))
@@ -76,9 +76,7 @@ def more_sessions(x: Floats, terms: Terms) -> tuple[int | None, int | None]:
     mean, sd = (x.mean(), x.std(ddof=1)) if len(x) > 1 else (x.sum(), terms.s0)
     ahead = mean + sd * _noise(max(terms.planned_sessions - len(x), 0))
     paths = np.concatenate([np.broadcast_to(x, (PATHS, len(x))), ahead], axis=-1)
-    spread = scales(paths, terms.s0)
-    better, small = wealth(paths / spread), wealth((terms.delta - paths) / spread)
-    day, _ = decide(better, small, running_means(paths), terms)
+    day, _ = _decided(paths, scales(paths, terms.s0), running_means(paths), terms)
     first, last = (_reached(day, share) for share in QUARTILES)
     return first and first - len(x), last and last - len(x)
 
@@ -136,7 +134,15 @@ def _noise(days: int) -> Floats:
     return np.ascontiguousarray(np.random.default_rng(SEED).standard_normal((days, PATHS)).T)
 
 
-def _reached(day: NDArray[np.int64], share: float) -> int | None:
+def _decided(paths: Floats, spread: Floats, mean: Floats, terms: Terms) -> tuple[Days, NDArray[np.bool_]]:
+    """What `decide` says of each path; some paths at a time, since the bets on a plan of decades take gigabytes."""
+    parts = zip(*(np.array_split(one, PARTS) for one in (paths, spread, mean)), strict=True)
+    found = [decide(wealth(x / by), wealth((terms.delta - x) / by), so_far, terms) for x, by, so_far in parts]
+    days, worth = zip(*found, strict=True)
+    return np.concatenate(days), np.concatenate(worth)
+
+
+def _reached(day: Days, share: float) -> int | None:
     """The day by which this share of the paths is decided."""
     days = np.sort(np.where(day == UNDECIDED, np.inf, day + 1.0))
     reached = days[int(np.ceil(share * len(days))) - 1]

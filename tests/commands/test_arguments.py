@@ -17,6 +17,8 @@ UNREADABLE = [
         "stages audit: argument --instants: '-3' is not a whole number of at least 1",
     ),
     ("audit", ["--seed", "x"], "python -m stages audit: argument --seed: 'x' is not a whole number of at least 0"),
+    ("audit", ["--seed", str(2**32)], f"'{2**32}' is not a whole number of at least 0 and at most 4,294,967,295"),
+    ("study", ["--step", "9" * 5000], "is not a whole number of at least 1 and at most 1,000,000,000"),
     ("null", ["--times", "0"], "python -m stages null: argument --times: '0' is not a whole number of at least 1"),
     ("budget", ["1.5"], "python -m stages budget: argument per_day: '1.5' is not a whole number of at least 0"),
     ("new-run", ["x", "--uri", "u", "--symbols", "A", "--holdout", "0"], "--holdout: '0' is not a whole number"),

@@ -173,8 +173,9 @@ def test_a_source_that_is_not_listed_yet_is_allowed_where_it_is_about_to_be(proj
         (["-S", "rules.ksigma=1"], r"compose: there is no key rules\.ksigma: docs/PARAMS\.md lists them,"),
         (
             ["-S", "rules.horizon_min_by_symbol={STRONG: 5}"],
-            r"compose: there is no key rules\.horizon_min_by_symbol\.STRONG: .* a mapping takes another entry\.$",
+            r"compose: there is no key rules\.horizon_min_by_symbol\.STRONG: .* a mapping takes another entry, and",
         ),
+        (["-S", "split.walk_forward.fold_sessions=5"], r"fold_sessions: .* how a group that is null is stated\.$"),
         (["-S", "rules.k_sigma=[1"], r"compose: no viable alternative at input '\[1'$"),
         (["-S", "a;b"], r"compose: LexerNoViableAltException: a;b$"),
         (

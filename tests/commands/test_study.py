@@ -54,6 +54,8 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         ({"rules.horizon_min_by_symbol": {"STRONG": 6}}, "[6] of rules.horizon_min_by_symbol"),
         ({"rules.horizon_min_by_symbol": {"NVDA": 5}}, "['NVDA'] of rules.horizon_min_by_symbol"),
         ({"requests.snapshots_et": ["15:41"]}, "the 20 minutes of requests.horizons_min end after the close"),
+        ({"requests.snapshots_et": ["09:39"]}, "sigma_5m is not known at requests.snapshots_et '09:39'"),
+        ({"features.sigma_min_obs": 30, "features.sigma_window_min": 16}, "needs 16 bars of the session"),
         ({"features.names": ["ret_1m"]}, "features.names ['ret_1m'] lacks sigma_5m, the volatility"),
         ({"features.required": ["ret_2m"]}, "['ret_2m'] of features.required"),
         ({"requests.hist_exog": ["mood"]}, "['mood'] of requests.hist_exog are not among features.names"),
@@ -62,6 +64,10 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
         (
             {"split.holdout_sessions": None, "split.holdout_from": "2024-09-03"},
             "split.holdout_from 2024-09-03 leaves no session to search, since the record begins on 2024-09-03",
+        ),
+        (
+            {"split.walk_forward": {"first_train_sessions": 130, "fold_sessions": 5}},
+            "split.walk_forward.first_train_sessions 130 and split.embargo_sessions 1 leave no session to trade",
         ),
         ({"split.holdout_from": "2025-02-03"}, "split.holdout_sessions = 30 and split.holdout_from = 2025-02-03"),
     ],
@@ -101,6 +107,21 @@ def test_a_program_is_compared_with_another_than_itself():
 
 def test_a_horizon_that_ends_exactly_at_the_close_is_allowed(default):
     assert problems(changed(default, {"requests.snapshots_et": ["15:40"]})) == []
+
+
+@pytest.mark.parametrize(("train", "refused"), [(77, False), (78, True)])
+def test_a_walk_forward_is_refused_only_where_no_record_could_hold_it(default, train, refused):
+    """150 weekdays without 40 of history, 30 held out and 1 embargoed are 79; another embargo lies within."""
+    walk = {"split.walk_forward": {"first_train_sessions": train, "fold_sessions": 5}}
+    assert bool(problems(changed(default, walk))) == refused
+
+
+def test_a_snapshot_may_come_as_soon_as_the_volatility_is_known(default):
+    assert problems(changed(default, {"requests.snapshots_et": ["09:40"]})) == []
+    soon = {"requests.snapshots_et": ["09:35"], "features.sigma_window_min": 5}
+    assert problems(changed(default, soon)) == []
+    unscaled = {"requests.snapshots_et": ["09:35"], "calibration.scale": "none"}
+    assert problems(changed(default, unscaled)) == [], "its answers are corrected and scored"
 
 
 def test_a_holdout_may_begin_behind_the_record(default):

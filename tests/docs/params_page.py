@@ -27,7 +27,10 @@ when it changes, and whether the change can cost calls. Change a key in `conf/` 
   `api` before anything else runs.
 * *calls*: `yes` if other questions may be asked after the change. Questions that stay the same are never paid twice.
 * A mapping takes another entry with `+`: `-S +rules.horizon_min_by_symbol.STRONG=5`. An entry that it has is changed
-  without: `-S costs.half_spread_ticks.STRONG=2`.
+  without: `-S costs.half_spread_ticks.STRONG=2`. Braces change only the entries that they name, so `{}` changes
+  nothing.
+* A *group* holds the keys below it, or is `null` and holds none. One that is null is stated whole:
+  `-S "split.walk_forward={first_train_sessions: 30, fold_sessions: 5}"`.
 """
 UNITS = {"min": "minutes", "sec": "s", "bp": "bp", "bps": "bp", "sessions": "sessions", "days": "days",
          "months": "months",
@@ -69,15 +72,21 @@ def _section(name: str, model: type[Section], values: dict[str, Any]) -> str:
 def _rows(where: str, schema: dict[str, Any], definitions: dict[str, Any], values: Any) -> Iterator[str]:
     for key, node in schema["properties"].items():
         path, value = f"{where}.{key}", values.get(key) if isinstance(values, dict) else None
+        may_be_null = {"type": "null"} in node.get("anyOf", [])
         node = _resolved(node, definitions)
         if node.get("type") == "object" and "properties" in node:
+            if may_be_null:
+                yield _row(path, "group or null", "null" if value is None else "{...}", "")
             yield from _rows(path, node, definitions, value)
             continue
-        stage = _stale_from(path)
-        calls = "yes" if stage and _position(stage) <= _position(ASKED_BY) else "no"
-        cells = (f"`{path}`", _type(node, definitions), _unit(path), f"`{_short(value)}`", _range(node, definitions),
-                 f"`{stage}`" if stage else "-", calls)  # fmt: skip
-        yield f"| {' | '.join(cells)} |"
+        yield _row(path, _type(node, definitions), _short(value), _range(node, definitions))
+
+
+def _row(path: str, kind: str, default: str, allowed: str) -> str:
+    stage = _stale_from(path)
+    calls = "yes" if stage and _position(stage) <= _position(ASKED_BY) else "no"
+    cells = (f"`{path}`", kind, _unit(path), f"`{default}`", allowed, f"`{stage}`" if stage else "-", calls)
+    return f"| {' | '.join(cells)} |"
 
 
 def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

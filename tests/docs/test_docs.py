@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,9 @@ from signal import SIGHUP, SIGTERM
 import yaml
 
 from stages.commands import command_line
+from stages.configuration.compose import compose
 from stages.errors import Interrupted, PipelineError
+from stages.params.study import problems
 from tests.docs import errors, params_page, steps
 from tests.docs.blocks import PAGES, ROOT, blocks, page_commands
 
@@ -157,6 +160,13 @@ def test_what_the_runbook_says_a_run_says_is_what_it_says():
     parts = {phrase: [re.escape(part.strip()) for part in PLACEHOLDER.split(phrase)] for phrase in phrases}
     assert len(phrases) >= 10
     assert [phrase for phrase, of in parts.items() if not re.search(r"[^\n]{1,40}?".join(of), said)] == []
+
+
+def test_the_changes_that_the_page_of_params_shows_can_be_made():
+    shown = re.findall(r"`-S ([^`]+)`", params_page.PREFACE)
+    assert len(shown) == 3
+    for change in shown:
+        assert problems(compose(ROOT / "conf", shlex.split(change))) == [], change
 
 
 def test_every_key_of_params_is_listed_with_its_range_and_what_it_makes_stale():

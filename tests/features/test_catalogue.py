@@ -99,7 +99,7 @@ def test_a_context_feature_needs_a_context_symbol():
 
 def test_a_required_feature_that_is_often_unknown_stops_the_run():
     with pytest.raises(
-        DataContractError, match=r"A: required feature volume_norm is unknown on \d+.*features.max_null_share 5.0%"
+        DataContractError, match=r"A: required feature volume_norm is unknown on \d+.*features.max_null_share 5%"
     ):
         build(missing=0.5, names=["volume_norm"], required=["volume_norm"], volume_norm_sessions=1)
 

@@ -38,7 +38,7 @@ def test_a_symbol_without_a_usable_session_owes_nothing():
     require_known("A", counts, features_params(names=["ret_1m"], required=[]))
 
 
-@pytest.mark.parametrize(("due", "nulls", "share"), [(1, 1, "100.0%"), (2, 1, "50.0%"), (4, 1, "25.0%")])
+@pytest.mark.parametrize(("due", "nulls", "share"), [(1, 1, "100%"), (2, 1, "50%"), (4, 1, "25%")])
 def test_the_share_that_is_unknown_is_one_of_the_minutes_on_which_it_was_due(due, nulls, share):
     counts = {"features": {"ret_1m": {"due": due, "nulls_due": nulls}}}
     exactly, less = (
@@ -80,7 +80,7 @@ def test_one_unknown_minute_too_many_stops_the_run_and_one_fewer_does_not():
         build_features({"A": bars}, usable_of(calendar, "A"), calendar, params, Context())
 
     build(0.25)
-    with pytest.raises(
-        DataContractError, match=r"A: required feature ret_1m is unknown on 25.0%.*max_null_share 24.9%"
-    ):
+    with pytest.raises(DataContractError, match=r"A: required feature ret_1m is unknown on 25%.*max_null_share 24.9%"):
         build(0.249)
+    with pytest.raises(DataContractError, match=r"unknown on 25%.*max_null_share 0.01%"):
+        build(0.0001)

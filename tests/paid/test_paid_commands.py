@@ -39,6 +39,7 @@ def ask(workspace: Path, verb: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_a_standing_limit_holds_against_params(workspace: Path, context: ContextFactory, server: TimeGPTServer):
+    assert "None" not in ask(workspace, "budget")[1]  # no standing limit yet, and none a minute
     code, told = ask(workspace, "budget", "3")
     assert code == 0
     assert "3 requests left today" in told

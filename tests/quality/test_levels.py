@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.params.quality import QualityParams
+from stages.quality import levels
 from stages.quality.across import check_symbols
 from stages.quality.gate import Checked
 from stages.quality.levels import judge_levels, likely_split
@@ -249,6 +251,17 @@ def test_a_name_whose_nights_are_wild_is_measured_by_its_own_nights() -> None:
 
     assert failed(through_the_gate(vendor)) == []
     assert failed(through_the_gate(delivery().with_columns((pl.col(PRICES) * last).round(2)))) != []
+
+
+def test_the_usual_night_is_computed_once_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was computed for every bar that may end a jump: with small limits a check of 66 sessions took minutes."""
+    computed = []
+    monkeypatch.setattr(levels, "_deviation", lambda moves: computed.append(len(moves)) or 0.0)
+    strict = QUALITY.model_dump() | {"night_floor_share": 1e-9, "night_scale_floor_share": 1e-9}
+
+    judge_levels(through_the_gate(delivery()).bars.with_columns(sound=True), {}, QualityParams.model_validate(strict))
+
+    assert 0 < len(computed) <= 2 * CALENDAR.height
 
 
 @settings(max_examples=5, deadline=None)

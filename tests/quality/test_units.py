@@ -30,6 +30,15 @@ def test_fixed_point_prices_are_refused(factor: float, dtype: type[pl.DataType])
     assert "quality.tick_size" in failure.detail
 
 
+@pytest.mark.parametrize(("factor", "tick"), [(1e-9, 0.01), (1.0, 1e6)])
+def test_prices_far_below_a_tick_are_refused_and_called_no_whole_numbers(factor: float, tick: float) -> None:
+    prices = [(100.0 + 0.01 * n) * factor for n in range(100)]
+    with pytest.raises(HardFailure) as told:
+        check_unit(of(prices), QualityParams.model_validate(QUALITY.model_dump() | {"tick_size": tick}))
+    assert told.value.check == "PX9"
+    assert "less than 0.1 ticks (quality.tick_size" in told.value.detail
+
+
 def test_so_are_prices_in_cents_with_fractions_since_trades_off_the_exchange_print_between_cents() -> None:
     between = pl.int_range(pl.len()) % 10
     high = pl.when(between < 3).then(pl.col("high") + 0.0049).otherwise("high")

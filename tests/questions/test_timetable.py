@@ -65,5 +65,6 @@ def test_a_snapshot_that_fits_no_session_is_a_mistake_in_the_params(snapshot, wh
 
 
 def test_a_span_without_sessions_is_a_mistake_in_the_params():
-    with pytest.raises(ConfigurationError, match=r"no session is left to ask in: requests.first_session 2030-01-02"):
+    no_session = r"no session is left to ask in: requests.first_session 2030-01-02, requests.last_session null"
+    with pytest.raises(ConfigurationError, match=no_session):
         statuses(first_session=date(2030, 1, 2))

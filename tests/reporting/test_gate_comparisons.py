@@ -7,8 +7,8 @@ from stages.reporting.gates import GATES, comparison, gates
 from stages.reporting.skill import controls
 from stages.reporting.verdict import GATES as IN_THE_HEAD
 from stages.trading.gates import TRADING
+from tests.reporting.records import config, forecast_gates, record
 from tests.reporting.records import controls as proofs
-from tests.reporting.records import forecast_gates, record
 from tests.reporting.records import gates as judged
 
 MINUS = "\N{MINUS SIGN}"
@@ -42,6 +42,17 @@ def gate(value: float | None, threshold: float, bound: float | None = None, verd
 )
 def test_value_threshold_and_bound_read_as_one_comparison(name, one, told):
     assert comparison(record(), name, one) == told
+
+
+@pytest.mark.parametrize(("confidence", "told"), [(0.975, "97.5 % sure"), (0.999, "99.9 % sure")])
+def test_a_stated_confidence_is_told_as_stated(confidence, told):
+    stated = config()["gates"] | {"oos_sharpe_confidence": confidence}
+    said = comparison(record(config=config() | {"gates": stated}), "hit_rate", gate(0.4, 0.48, 0.3))
+    assert said == f"0.4 < 0.48; {told}: ≥ 0.3"
+
+
+def test_where_no_symbol_may_trade_by_params_there_is_no_empty_table():
+    assert [grid.caption[:9] for grid in gates(record(gates=judged() | {"cells": {}})).grids] == ["The gates"]
 
 
 def words_of(coverage: dict) -> str:

@@ -59,6 +59,11 @@ def test_a_loss_is_called_a_loss():
     assert "the rule lost 26.7 bp after costs" in short(lost)["Came out"]
 
 
+def test_a_holdout_without_a_trade_earned_nothing_and_is_not_said_to_have_earned():
+    idle = oos("OPEN") | {"kpis": key_figures(0.0, trades=0)}
+    assert short(record(oos=idle))["Came out"].endswith("and traded nothing on the holdout, where nothing was chosen.")
+
+
 def test_without_a_symbol_that_may_trade_nothing_was_traded():
     shut = record(oos=oos() | {"trading": []})
     assert short(shut)["Came out"] == "no symbol's forecasts are good enough to trade, so nothing was traded."

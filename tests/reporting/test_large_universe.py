@@ -1,6 +1,7 @@
 """Of many symbols a page shows some one by one, picked by a rule that it states, and counts the others."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +44,17 @@ def test_the_best_and_the_worst_forecast_are_among_the_shown_in_the_stated_order
     extremes = {min(found, key=found.__getitem__), max(found, key=found.__getitem__)}
     assert crowded().shown == [symbol for symbol in SYMBOLS if symbol in extremes]
     assert record().shown == list(SYMBOLS)
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_the_tables_of_gates_and_trades_show_who_may_trade(symbol):
+    """Of three symbols two are shown, and one may trade: it need not be among them."""
+    one = crowded()
+    universe, cells = one.config["universe"] | {"whitelist": [symbol]}, {symbol: one.gates["cells"][symbol]}
+    one = replace(one, config=one.config | {"universe": universe}, gates=one.gates | {"cells": cells})
+    assert told_symbols(gates(one).grids[1]) == {symbol}
+    assert told_symbols(equity(one).grids[0]) == {symbol, PORTFOLIO}
+    assert len(one.shown) == 2
 
 
 def test_a_symbol_without_a_score_counts_as_the_worst():

@@ -46,18 +46,34 @@ def text_of(section) -> str:
     return " ".join([*section.sentences, *cells, *(f"{one.title} {one.alt} {one.note}" for one in section.figures)])
 
 
+def stated_book(**figures):
+    """The sealed record with other figures of the whole book at the stated costs."""
+    return record(portfolio=record().portfolio.with_columns(**{name: pl.lit(value) for name, value in figures.items()}))
+
+
 def test_the_same_trades_break_even_where_costs_eat_the_gross_result():
-    assert break_even(cost_curve(("search",))) == pytest.approx(66.7 / 40.0)
+    assert break_even(record(), "search") == pytest.approx(66.7 / 40.0)
 
 
 def test_without_costs_there_is_no_break_even():
-    assert break_even(cost_curve(("search",)).with_columns(cost_bp=pl.lit(0.0))) is None
+    assert break_even(stated_book(cost_bp=0.0), "search") is None
 
 
 def test_trades_that_cost_nothing_are_not_called_no_trades():
-    free = cost_curve(("search",)).with_columns(cost_bp=pl.lit(0.0), net_bp=pl.col("gross_bp"))
-    assert costs(record(cost_curve=free)).sentences[-1] == (
+    assert costs(stated_book(cost_bp=0.0)).sentences[-1] == (
         "On the search span the trades cost nothing, so no multiple of the stated costs changes the result."
+    )
+
+
+@pytest.mark.parametrize("multiple", [0.0, 1e-7])  # portfolio.cost_multiples: [0.0]
+def test_a_curve_of_vanishing_costs_alone_still_breaks_even(multiple):
+    drawn = cost_curve(("search",)).filter(cost_multiple=1.0).with_columns(cost_multiple=multiple, cost_bp=pl.lit(0.0))
+    assert "break even at 1.67 times" in costs(record(cost_curve=drawn)).sentences[-1]
+
+
+def test_what_would_trade_at_lower_costs_alone_did_not_cost_nothing():
+    assert costs(stated_book(trades=0, gross_bp=0.0, cost_bp=0.0)).sentences[-1] == (
+        "On the search span nothing was traded at the stated costs, so there is no trade to charge more."
     )
 
 
@@ -309,7 +325,7 @@ def test_the_cost_curve_goes_on_to_its_break_even():
     (figure,) = costs(record()).figures
     assert "break even at 1.67 times" in figure.alt
     assert "breaks even" not in str(figure.spec)  # the curve itself crosses zero
-    cheap = record(cost_curve=record().cost_curve.with_columns(gross_bp=pl.lit(160.0), net_bp=pl.lit(100.0)))
+    cheap = stated_book(gross_bp=160.0)
     assert "breaks even at 4.00" in str(costs(cheap).figures[0].spec)
 
 

@@ -84,6 +84,9 @@ def test_only_the_minimum_that_is_not_met_is_named():
     assert skill(days).words == "39 days, gates.min_forecast_days requires 40"
     assert skill(days, min_ci_days=41).words == "39 days, gates.min_ci_days requires 41"
     assert skill(outcomes).words == "99 outcomes, gates.min_forecast_outcomes requires 100"
+    assert skill(entry(n_days=1) | {"n": 1}).words == (
+        "1 outcome, gates.min_forecast_outcomes requires 100; 1 day, gates.min_forecast_days requires 40"
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +110,7 @@ def test_one_outcome_is_enough_for_the_literal_policy_and_none_is_not(n, verdict
     cell = entry(n_days=1) | {"n": n}
     assert skill(cell, policy="point").verdict == verdict
     assert coverage(cell, policy="point", coverage_rule="point").verdict == verdict
+    assert (skill(cell, policy="point").words == "there is no outcome to judge") == (n == 0)  # no minimum is missed
 
 
 @pytest.mark.parametrize(
@@ -177,7 +181,7 @@ def test_equivalence_passes_only_a_proven_agreement(value, se, verdict):
 def test_coverage_without_a_standard_error_is_judged_by_its_value_alone_or_not_at_all(rule, verdict):
     judged = coverage(entry(se=None), coverage_rule=rule)
     assert judged.verdict == verdict
-    assert (judged.words == "60 days give no standard error; gates.min_ci_days requires 20") == (rule != "point")
+    assert (judged.words == "60 days without a standard error; gates.min_ci_days requires 20") == (rule != "point")
 
 
 def test_a_cell_is_eligible_when_all_three_gates_pass_and_the_controls_hold():
@@ -270,6 +274,20 @@ def test_low_power_is_said():
     )
     assert "low power" not in coverage(entry(se=0.01)).words
     assert "low power" not in coverage(entry(se=0.0), coverage_tol=0.0).words
+
+
+def test_no_power_is_said_where_even_the_best_or_the_worst_forecast_would_not_be_told():
+    assert skill(entry(0.9, 1.5, se=0.5)).words == (
+        "no true ratio, however low, passes four times out of five (standard error 0.500)"
+    )
+    assert coverage(entry(se=0.2)).words == "no coverage, however far off, is caught four times out of five (low power)"
+
+
+@pytest.mark.parametrize(("confidence", "told"), [(0.99, "99 %"), (0.975, "97.5 %"), (0.999, "99.9 %")])
+def test_a_stated_confidence_is_told_as_stated(confidence, told):
+    worse = entry(1.2, 1.3)
+    worse["metrics"]["rmae"]["calibrated"]["floor"] = 1.1
+    assert skill(worse, worse_confidence=confidence).words.endswith(f"with {told} confidence")
 
 
 def test_the_stated_power_of_the_skill_gate_holds():

@@ -45,6 +45,12 @@ def test_block_lengths_are_those_of_arch_rounded_up(n, rho, seed):
     assert block_lengths(series) == max(1, np.ceil(expected - 1e-9))
 
 
+def test_days_that_cancel_each_other_out_are_drawn_in_the_longest_blocks():
+    """Their long-run variance is 0, by which the length is divided."""
+    with np.errstate(all="raise"):
+        assert block_lengths(np.array([0.0, 1.0, -1.0, *np.zeros(7)])) == 4  # ceil(10 / 3)
+
+
 def test_a_constant_series_is_drawn_day_by_day():
     assert block_lengths(np.full(80, 0.1)) == 1
 

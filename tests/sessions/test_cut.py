@@ -119,6 +119,11 @@ def test_months_that_leave_nothing_to_search_are_refused(months):
         cut_sessions(*record(100, 5), params(holdout_months=months))
 
 
+def test_an_embargo_of_the_whole_record_is_refused_with_its_own_remedy():
+    with pytest.raises(ConfigurationError, match=r"embargo_sessions = 95 .*search: lower split\.embargo_sessions, "):
+        cut_sessions(*record(100, 5), params(embargo=95))
+
+
 def test_a_date_that_leaves_nothing_to_search_is_refused_with_its_own_remedy():
     with pytest.raises(ConfigurationError, match=r"holdout_from = 2024-09-08 .*move split.holdout_from to a later day"):
         cut_sessions(*record(20, 5), params(holdout_from=sessions(20)[6]))

@@ -92,6 +92,15 @@ def test_only_the_minimum_that_is_not_met_is_named():
     assert words == {"Too little to judge: 19 trades, gates.min_trades requires 20."}
     words = {gate.words for gate in trading_gates(replace(GOOD, sessions=14, trades=20), gates()).values()}
     assert words == {"Too little to judge: 14 sessions, gates.min_trading_sessions requires 15."}
+    words = {gate.words for gate in trading_gates(replace(GOOD, sessions=1, trades=1), gates()).values()}
+    assert words == {
+        "Too little to judge: 1 session, gates.min_trading_sessions requires 15; 1 trade, gates.min_trades requires 20."
+    }
+
+
+def test_trades_that_cost_nothing_are_not_called_no_trades():
+    words = trading_gates(replace(GOOD, break_even=None), gates())["pnl_at_1p5x"].words
+    assert words == "The trades cost nothing, so the result is the same at any multiple of the costs."
 
 
 def test_the_literal_reading_compares_values_with_thresholds_and_asks_nothing_else():

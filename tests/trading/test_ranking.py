@@ -141,7 +141,7 @@ def test_what_earns_and_is_not_proposed_is_not_said_to_lose():
     told = proposal(done, ranking(done, stated), stated.choose_by)
     assert told["why"] == "no combo pays the stated costs: add costs.cost_mult = 1 to sweep.grid.cost_mult"
     assert proposed([-9.0, 3.0, -9.0, -9.0, -9.0, -9.0, -9.0])["why"] == (
-        "of no combo with enough trades is the mean Sharpe ratio with its neighbours on the grid above zero"
+        "no combo with enough trades has a mean Sharpe ratio with its neighbours on the grid above zero"
     )
     both = params(cost_mult=(0.5, 1.0))
     done = swept([book(9.0, seed=1), book(-3.0, seed=2)], both)
@@ -165,7 +165,8 @@ def test_a_span_of_few_sessions_is_ranked_without_ratios(sessions):
     done = replace(swept(earned, stated), calendar=DAYS.head(sessions))
     table = ranking(done, stated)
     assert table.select(pl.col("sharpe", "dsr", "spa_p").null_count()).row(0) == (7, 7, 7)
-    assert f"{sessions} sessions, and it takes 20" in proposal(done, table, stated.choose_by)["why"]
+    many = "1 session" if sessions == 1 else f"{sessions} sessions"
+    assert f": {many}, and it takes 20" in proposal(done, table, stated.choose_by)["why"]
     assert sum(part.height for part in done.daily()) == 7 * sessions
 
 

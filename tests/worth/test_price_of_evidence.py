@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from stages.worth import price_of_evidence
+from stages.worth.evidence import wealth
 from stages.worth.price_of_evidence import (
+    PARTS,
+    PATHS,
     Setup,
     Wait,
     _line,
@@ -56,6 +59,14 @@ def test_a_larger_advantage_is_known_sooner_and_days_that_differ_more_take_longe
     assert at[0.01].not_worth > 0.8
     assert at[0.01].worth < 0.05
     assert [wait.median for wait in waits(0.083, terms(s0=0.083), [0.05])] > [at[0.05].median]
+
+
+def test_a_long_plan_is_simulated_some_paths_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    at_once = []
+    monkeypatch.setattr(price_of_evidence, "wealth", lambda x: at_once.append(len(x)) or wealth(x))
+    waits(SD, TERMS, [0.05])
+    more_sessions(np.full(5, 0.01), TERMS)
+    assert max(at_once) * PARTS == sum(at_once) / 4 == PATHS  # two kinds of evidence, twice
 
 
 def test_what_is_not_known_by_the_end_of_the_plan_has_no_day():
