@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from stages.errors import ConfigurationError
 from stages.params.model_spec import AZURE_IN_SDK, ModelSpec, deployment_of, is_address, is_azure
 from stages.params.section import Day, Section, Text
+from stages.tables.forecasts import FREE
 
 LOCAL = "local"
 LocalName = Literal["seasonal", "persistence", "ewma_fhs", "har"]  # each is a file of stages/forecasting/local/
@@ -133,6 +134,8 @@ class ForecasterParams(LocalParams):
             )
         elif not SENDABLE_MODEL.fullmatch(self.model):
             yield f"forecaster.model {self.model!r} cannot be sent: take printable ASCII without space around it"
+        elif self.model in LOCAL_OPTIONS or self.model.startswith(FREE):
+            yield f"forecaster.model {self.model!r} is the name of a free forecast, whose rows stand beside: rename it"
         elif is_azure(self.base_url):
             yield from self._problems_at_azure()
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from stages.params.section import Day, EachOnce, Section
+from stages.tables.trades import PORTFOLIO
 
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,4})?$")]
 
@@ -62,3 +63,5 @@ class UniverseParams(Span, ReadSymbols, Whitelist, AskedSymbols):  # in the orde
             yield f"universe.context_symbols and context_symbol name a symbol twice: {context}"
         if unknown := sorted(set(self.whitelist) - set(self.symbols)):
             yield f"universe.whitelist names {unknown}, which universe.symbols does not"
+        if PORTFOLIO in self.all_symbols:
+            yield f"universe names a symbol {PORTFOLIO}, as tables call all symbols together: rename it at the source"

@@ -58,7 +58,7 @@ class Swept:
 
     def _daily_of(self, numbers: Sequence[int], sessions: pl.Series) -> pl.DataFrame:
         names = [self.combos[n].strategy.combo for n in numbers]
-        days = pl.DataFrame(self.daily_bp[:, numbers], schema=names).with_columns(sessions)
+        days = pl.DataFrame(self.daily_bp[:, numbers], schema=names, orient="row").with_columns(sessions)
         return days.unpivot(index="session", variable_name="combo", value_name="net_bp")
 
 

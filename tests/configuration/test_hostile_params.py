@@ -127,6 +127,13 @@ def test_a_list_whose_values_each_stand_for_something_names_none_twice(study, ke
         parse(MODELS[section], {section: study[section] | {name: twice}})
 
 
+@pytest.mark.parametrize("key", ["symbols", "context_symbols"])
+def test_no_symbol_has_the_name_of_all_symbols_together(study, key):
+    """Its rows would stand among those of the portfolio, and its answers would be bought before the backtest stops."""
+    with pytest.raises(ConfigurationError, match="universe names a symbol PORTFOLIO"):
+        parse(MODELS["universe"], {"universe": study["universe"] | {key: ["STRONG", "WEAK", "NULL", "PORTFOLIO"]}})
+
+
 def test_sections_that_are_absent_and_the_remedy_are_told_once():
     document = {name: section for name, section in compose().items() if name not in {"costs", "report"}}
     document["rules"]["k_sigma"], document["split"]["embargo_sessions"] = "abc", -1

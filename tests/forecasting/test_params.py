@@ -89,6 +89,13 @@ def test_a_bought_model_has_a_name_that_can_be_sent(model):
         forecaster_params(**TIMEGPT | {"model": model})
 
 
+@pytest.mark.parametrize("model", ["persistence", "har", "free:free_mix"])
+def test_a_bought_model_has_no_name_of_a_free_forecast(model):
+    """Its answers would be bought, and then stand in the same rows."""
+    with pytest.raises(ValidationError, match="is the name of a free forecast"):
+        forecaster_params(**TIMEGPT | {"model": model})
+
+
 def test_rows_are_cut_as_the_sdk_would_cut_them():
     """nixtla 0.9.0: 3 * input_size + max(model horizon, h), unless there is an exogenous column."""
     who = forecaster_params(**TIMEGPT, input_size=500, model_horizon=12).model_spec

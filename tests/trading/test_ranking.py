@@ -294,6 +294,15 @@ def test_every_day_of_every_combo_stands_in_the_daily_table_a_few_combos_at_a_ti
     assert np.array_equal(daily.filter(combo=combo)["net_bp"].to_numpy(), done.books[2].net_bp(1))
 
 
+def test_where_a_part_holds_as_many_combos_as_sessions_each_keeps_its_own_days(monkeypatch):
+    monkeypatch.setattr(ranking_module, "COMBOS_AT_ONCE", SESSIONS)
+    stated = params(k_sigma=tuple(n / 10 for n in range(SESSIONS)))
+    done = swept([book(1.0, seed=n) for n in range(SESSIONS)], stated)
+    (daily,) = done.daily()
+    for combo, one in zip(done.combos, done.books, strict=True):
+        assert daily.filter(combo=combo.strategy.combo)["net_bp"].to_list() == one.net_bp(1).tolist()
+
+
 def test_holding_times_of_all_kinds_stand_side_by_side():
     stated = params(max_hold_min=(None, "horizon", 15))
     done = swept([book(1.0, seed=n) for n in range(3)], stated)
