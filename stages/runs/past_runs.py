@@ -109,8 +109,8 @@ def entries_of(runs: Iterable[Run]) -> Found:
                 found.entries.add(evaluated(run.params, rows))
         worth = _content(run, "judge_worth", WORTH, found)
         if worth is not None:
-            said = json.loads(worth)
-            found.entries.add(judged_worth(run.params, said["study_id"], said["training"]["sessions_after"]))
+            judged = json.loads(worth)
+            found.entries.add(judged_worth(run.params, judged["study_id"], judged["training"]["sessions_after"]))
         verdict = _content(run, "evaluate", VERDICT, found)
         if verdict is not None:
             _add_openings(json.loads(verdict), run, found)
