@@ -164,9 +164,8 @@ def comparison_of(candidates: Batch, stored: Mapping[str, Record]) -> Comparison
     """The cheapest comparison: a stored answer that had the smallest batch, or a short question."""
     asked = candidates.asked
     had = {key: (record.company, record.series_in_call) for key, record in stored.items()}
-    answered = sorted(
-        (one for one in asked if one.question.key in stored), key=lambda one: (had[one.question.key], one.question.rows)
-    )
+    answered = [one for one in asked if one.question.key in stored]
+    answered.sort(key=lambda one: (had[one.question.key], one.question.rows))
     chosen = answered[0] if answered else min((asked[len(asked) // 2 - 1], *asked), key=lambda one: one.question.rows)
     new = [one for one in asked if one.question.key not in stored and one is not chosen]
     new.sort(key=lambda one: -one.question.rows)
