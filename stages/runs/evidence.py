@@ -48,7 +48,7 @@ class Run:
     def up_to(self, names: Iterable[str]) -> list[str]:
         """These stages and all stages before them, in order."""
         makers = {one["path"]: stage for stage in self.stages for one in self.listed(stage, "outs")}
-        found: dict[str, None] = {}
+        in_order: dict[str, None] = {}
         begun: set[str] = set()  # where a lock was cut off, stages may seem to make each other
 
         def add(stage: str) -> None:
@@ -59,11 +59,11 @@ class Run:
             before = {makers.get(part.as_posix()) for path in paths for part in (path, *path.parents)} - {None}
             for maker in sorted(filter(None, before)):
                 add(maker)
-            found[stage] = None
+            in_order[stage] = None
 
         for name in names:
             add(name)
-        return list(found)
+        return list(in_order)
 
     def listed(self, stage: str, kind: str) -> list[dict[str, Any]]:
         """Path and md5 of everything that a stage read (`deps`) or wrote (`outs`)."""
