@@ -40,9 +40,8 @@ def main() -> None:
     with staged(BARS, storage) as stage:
         check = SymbolTask(partial(check_one_symbol, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
         known = {symbol: Known(actions.get(symbol, {}), halts) for symbol in delivered}
-        checks = engine.run(
-            check, {symbol: (bars, known[symbol]) for symbol, bars in delivered.items()}, "checking bars"
-        )
+        given = {symbol: (bars, known[symbol]) for symbol, bars in delivered.items()}
+        checks = engine.run(check, given, "checking bars")
         if others := excuses({symbol: one for symbol, (_, one) in checks.items()}, quality):
             again = {symbol: (delivered[symbol], replace(known[symbol], others=one)) for symbol, one in others.items()}
             checks |= engine.run(check, again, "checking bars beside other symbols")

@@ -75,26 +75,22 @@ def both_worth(runs: Mapping[str, Record]) -> Section:
 
 def _beside(record: Record, verdict: Document) -> list[str]:
     hardest = verdict["beats_each_free"]
-    said = [beside_the_gates(verdict, record.gates["verdict"])]
+    sentences = [beside_the_gates(verdict, record.gates["verdict"])]
     if hardest is not None:
-        said.append(
+        sentences.append(
             "Of the free forecasts, each taken by itself, the hardest to beat is "
             f"{hardest['free']}: {odds(hardest['most_better'])}."
         )
     left = verdict["left_out"]
-    reasons = {
-        "void": "without an outcome",
-        "uncalibrated": "not calibrated yet",
-        "no_scale": "without a width",
-    }
+    reasons = {"void": "without an outcome", "uncalibrated": "not calibrated yet", "no_scale": "without a width"}
     counted = [
         f"{count(left[name], 'forecast')} of all horizons {words}" for name, words in reasons.items() if left[name]
     ]
     if left["days_set_aside"]:
         counted.append(f"{count(left['days_set_aside'], 'day')} with fewer than half of the symbols")
     if counted:
-        said.append(f"Left out on both sides: {', '.join(counted)}.")
-    return [one for one in said if one]
+        sentences.append(f"Left out on both sides: {', '.join(counted)}.")
+    return [*filter(None, sentences)]
 
 
 def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:
