@@ -2,7 +2,8 @@
 
 They repeat `tests/trading/loop.py`, the specification in plain Python; tests require the same trades and the same bits.
 A rule that depends on the day's earlier trades is a field of `Day`, set in `_entered`, and a test in `_refusal_today`;
-both the decisions of one strategy and the ledger of a grid ask these two.
+both the decisions of one strategy and the ledger of a grid ask these two. (A test that reads the side of the signal
+comes after `early` instead, in `_first_refusal` and `_add_session`: before it, a forecast may have no side.)
 All compiled code is in this one file, because numba's cache notices edits of a function's own file but not of files it
 calls. P&L is rounded once a trade to millionths of a bp, so sums are exact in any order.
 
