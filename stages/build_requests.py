@@ -34,7 +34,7 @@ def main() -> None:
     """Bars and features -> one question per symbol, snapshot and history, each named by the md5 of its bytes."""
     requests = read_params(RequestsParams)
     forecaster = read_params(ForecasterParams)
-    asked_of = read_params(AskedSymbols).symbols
+    symbols = read_params(AskedSymbols).symbols
     quality = read_params(QualityParams)
     report = read_json(REPORT, verdict_alone)
     usable, halts = usable_sessions(report), halts_reported(report)
@@ -43,7 +43,7 @@ def main() -> None:
 
     require_exogenous(requests)
     plan = OnTables(PerSymbol(requests, forecaster.model_spec, quality, calendar))
-    given = {one: (bars[one], features[one], usable[one], halts[one]) for one in asked_of}
+    given = {symbol: (bars[symbol], features[symbol], usable[symbol], halts[symbol]) for symbol in symbols}
     planned = engine.run(plan, given, "planning questions")
     schedule = pl.concat(unpacked(part).select("session", "status", "key") for part, _ in planned.values())
     require_questions(schedule)

@@ -40,24 +40,23 @@ def main() -> None:
     with staged(BARS, storage) as stage:
         check = SymbolTask(partial(check_one_symbol, dialect=dialect, calendar=calendar, quality=quality), stage.writer)
         known = {symbol: Known(actions.get(symbol, {}), halts) for symbol in delivered}
-        found = engine.run(
-            check, {symbol: (bars, known[symbol]) for symbol, bars in delivered.items()}, "checking bars"
-        )
-        if others := excuses({symbol: one for symbol, (_, one) in found.items()}, quality):
+        given = {symbol: (bars, known[symbol]) for symbol, bars in delivered.items()}
+        checks = engine.run(check, given, "checking bars")
+        if others := excuses({symbol: one for symbol, (_, one) in checks.items()}, quality):
             again = {symbol: (delivered[symbol], replace(known[symbol], others=one)) for symbol, one in others.items()}
-            found |= engine.run(check, again, "checking bars beside other symbols")
-        labelled = check_labels({symbol: one for symbol, (_, one) in found.items()}, dialect, calendar, quality)
+            checks |= engine.run(check, again, "checking bars beside other symbols")
+        labelled = check_labels({symbol: one for symbol, (_, one) in checks.items()}, dialect, calendar, quality)
         checked = among_others(labelled, quality)
         report = quality_report(checked, read_json(MANIFEST), calendar, quality)
         write_json(report, REPORT)
         require_sound(report, symbols.all_symbols)
-        stage.keep(partition for partition, _ in found.values())
+        stage.keep(partition for partition, _ in checks.values())
     say(
         "check_data",
         verdict=report["verdict"],
         symbols=len(checked),
         sessions=calendar.height,
-        rows=sum(partition.rows for partition, _ in found.values()),
+        rows=sum(partition.rows for partition, _ in checks.values()),
         dropped=sum(one["sessions_dropped"] for one in report["symbols"].values()),
     )
 

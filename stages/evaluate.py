@@ -46,11 +46,11 @@ def main() -> None:
     strategy = stated_strategy(study, eligible_cells(forecast_gates))
     name = strategy_id(study.document(), read_json(MANIFEST), strategy.trading)
     opened = open_parts(held, study.split.open_holdout, name)
-    parts = {SEARCHED: SpanFiles.searched(SEARCH), **{one: SpanFiles.opened(HOLDOUT / one, name) for one in opened}}
-    for part in parts.values():
-        require_tradable(strategy, part.kinds().filter(method=strategy.method))
+    parts = {SEARCHED: SpanFiles.searched(SEARCH), **{part: SpanFiles.opened(HOLDOUT / part, name) for part in opened}}
+    for files in parts.values():
+        require_tradable(strategy, files.kinds().filter(method=strategy.method))
 
-    calendars, trades = {part: one.calendar for part, one in parts.items()}, read_csv(Trades, TRADES)
+    calendars, trades = {part: files.calendar for part, files in parts.items()}, read_csv(Trades, TRADES)
     work = TradeSymbol(strategy, study.portfolio, calendars, parts_by_span(held, opened), ungated=trades.is_empty())
     symbols = {*strategy.whitelist, *({MARKET} & parts[SEARCHED].bars.keys())}
     given = {one: (usable.get(one, ()), *tables_of(parts.values(), one, strategy.method)) for one in symbols}

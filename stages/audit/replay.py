@@ -60,18 +60,19 @@ class Known:
 def run(replay: Replay, world: World, until: datetime | None = None) -> list[Known]:
     """Everything the pipeline knew in this world, stage by stage; free forecasts only `until` an instant, if given."""
     checked = replay.check(world.bars)
-    for symbol, one in checked.items():
-        if one.failure is not None:
-            raise DataContractError(f"{symbol}, check {one.failure.check}: {one.failure.detail}")
-    bars = {symbol: one.bars for symbol, one in checked.items()}
-    days = stacked({symbol: one.days for symbol, one in checked.items()}).select(
+    for symbol, check in checked.items():
+        if check.failure is not None:
+            raise DataContractError(f"{symbol}, check {check.failure.check}: {check.failure.detail}")
+    bars = {symbol: check.bars for symbol, check in checked.items()}
+    days = stacked({symbol: check.days for symbol, check in checked.items()}).select(
         "symbol", "session", dropped=pl.col("verdict") == "fail"
     )
     usable = {
-        symbol: tuple(one.days.filter(pl.col("verdict") != "fail")["session"].sort()) for symbol, one in checked.items()
+        symbol: tuple(check.days.filter(pl.col("verdict") != "fail")["session"].sort())
+        for symbol, check in checked.items()
     }
     features = replay.build(bars, usable, world.events)
-    halts = {symbol: one.halts for symbol, one in checked.items()}
+    halts = {symbol: check.halts for symbol, check in checked.items()}
     market = Market(bars=bars, features=features, usable=usable, calendar=replay.calendar, halts=halts)
     schedule, questions = replay.plan(market)
     quantiles = replay.answer(schedule, questions, market)

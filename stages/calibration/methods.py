@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stages.calibration.conformal import CQR, CQR_SIDES, SPLIT, WIDEN, Conformal
 from stages.calibration.online import adaptive, tracked
-from stages.calibration.past import NEVER, Block, Floats, Found, Pool, Ranks, Served, order_statistics, serve
+from stages.calibration.past import NEVER, Block, Corrections, Floats, Pool, Ranks, Served, order_statistics, serve
 from stages.params.calibration import CalibrationParams, Method
 from stages.tables.forecasts import OFFSETS, QUANTILES
 
@@ -50,7 +50,7 @@ BLOCK = ["model", "history_days", "horizon_min"]
 CORRECTED = (*QUANTILES, "group_used", "n_cal", "last_outcome_used_utc", "calibrated")
 SYMBOLS_AT_ONCE = 8
 Corrected = tuple[pl.DataFrame, pl.DataFrame]  # the corrected columns of each forecast, and the offsets
-Finder = Callable[[Block, Floats, Sequence[Served], Ranks, CalibrationParams], Found]
+Finder = Callable[[Block, Floats, Sequence[Served], Ranks, CalibrationParams], Corrections]
 
 
 @dataclass(frozen=True)
@@ -186,13 +186,13 @@ def _correct(
         if how not in scored:
             scores = how.scores(q, y, u)
             scored[how] = scores, list(serve(block, scores, how.ranks, params, pools[how]))
-        found = method.find(block, *scored[how], how.ranks, params)
-        offsets = how.settle(found.offsets, params.widen_grid)
-        certain = ~np.isnan(found.offsets[0]) & ~np.isnan(u)
+        corrections = method.find(block, *scored[how], how.ranks, params)
+        offsets = how.settle(corrections.offsets, params.widen_grid)
+        certain = ~np.isnan(corrections.offsets[0]) & ~np.isnan(u)
         moved = in_order_around_median(how.apply(q, u, offsets).T)
         final = np.where(certain[:, None], moved, q.T)
         corrected = rows.with_columns(
-            *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(found, certain)
+            *(pl.Series(name, final[:, i]) for i, name in enumerate(QUANTILES)), *_provenance(corrections, certain)
         )
         done[name] = corrected.select("row", *CORRECTED), _offsets_used(corrected, offsets)
     return done
@@ -217,12 +217,12 @@ def _unit_bp(rows: pl.DataFrame, params: CalibrationParams) -> Floats:
     return np.where(sigma > 0, sigma, np.nan)
 
 
-def _provenance(found: Found, certain: NDArray[np.bool_]) -> list[pl.Series]:
+def _provenance(corrections: Corrections, certain: NDArray[np.bool_]) -> list[pl.Series]:
     """Which past outcomes corrected each row."""
     return [
-        pl.Series("group_used", np.where(certain, found.group, "identity").tolist()),
-        pl.Series("n_cal", np.where(certain, found.n, 0).astype(np.int32)),
-        pl.Series("last_outcome_used_utc", np.where(certain, found.last_us, NEVER))
+        pl.Series("group_used", np.where(certain, corrections.group, "identity").tolist()),
+        pl.Series("n_cal", np.where(certain, corrections.n, 0).astype(np.int32)),
+        pl.Series("last_outcome_used_utc", np.where(certain, corrections.last_us, NEVER))
         .replace(NEVER, None)
         .cast(pl.Datetime("us", "UTC")),
         pl.Series("calibrated", certain),

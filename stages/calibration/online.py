@@ -29,14 +29,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.calibration.past import NEVER, Block, Floats, Found, Ints, Ranks, Served, order_statistics
+from stages.calibration.past import NEVER, Block, Corrections, Floats, Ints, Ranks, Served, order_statistics
 from stages.params.calibration import CalibrationParams
 
 NOMINAL = np.array([0.1, 0.5, 0.5, 0.1])[:, None]
 LOWEST, HIGHEST = 0.01, 0.99
 
 
-def adaptive(block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, params: CalibrationParams) -> Found:
+def adaptive(
+    block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, params: CalibrationParams
+) -> Corrections:
     """Offsets by adaptive levels; `ranks` only decided when the past is long enough."""
     offsets, learnt_us = np.full(scores.shape, np.nan), np.full(scores.shape[1], NEVER)
     alpha, last_us = np.repeat(NOMINAL, len(block.symbols), axis=1), np.full(len(block.symbols), NEVER)
@@ -54,8 +56,8 @@ def adaptive(block: Block, scores: Floats, pieces: Sequence[Served], ranks: Rank
             symbol, missed = block.symbol[rows], scores[:, rows] > offsets[:, rows]
             alpha[:, symbol] = np.clip(alpha[:, symbol] + params.aci_gamma * (NOMINAL - missed), LOWEST, HIGHEST)
             last_us[symbol] = block.known_us[rows]
-    found = Found.of(offsets, pieces)
-    return replace(found, last_us=np.maximum(found.last_us, learnt_us))
+    corrections = Corrections.of(offsets, pieces)
+    return replace(corrections, last_us=np.maximum(corrections.last_us, learnt_us))
 
 
 def _rank(n: Ints, alpha: Floats) -> Ints:
@@ -84,7 +86,7 @@ class _Tracks:
         never, none = np.full(n, NEVER), np.zeros(n, np.int64)
         return cls(np.full((4, n), np.nan), np.zeros((4, n)), none, none.copy(), never)
 
-    def begin(self, rows: Ints, symbol: Ints, known: Found) -> None:
+    def begin(self, rows: Ints, symbol: Ints, known: Corrections) -> None:
         """Symbols that are corrected for the first time start at the offset that `known` has for their first row."""
         new = ~np.isnan(known.offsets[0, rows]) & np.isnan(self.start[0, symbol])
         symbols, first = np.unique(symbol[new], return_index=True)
@@ -106,7 +108,9 @@ class _Tracks:
         return self.start + np.round(params.pid_step * excess + integral, DECIMALS)
 
 
-def tracked(block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, params: CalibrationParams) -> Found:
+def tracked(
+    block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, params: CalibrationParams
+) -> Corrections:
     """Offsets that follow each symbol's scores; `group` is the symbol, `n` the outcomes of its start and since."""
     known = order_statistics(block, scores, pieces, ranks, params)
     tracks = _Tracks.of(len(block.symbols))
@@ -119,4 +123,4 @@ def tracked(block: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks
         settled = ~np.isnan(scores[0, today] + offsets[0, today])
         rows = today[settled]
         tracks.learn(scores[:, rows] > offsets[:, rows], symbol[settled], block.known_us[rows])
-    return Found(offsets, np.array(block.symbols, dtype=object)[block.symbol], n, last_us)
+    return Corrections(offsets, np.array(block.symbols, dtype=object)[block.symbol], n, last_us)

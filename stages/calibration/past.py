@@ -164,7 +164,7 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Found:
+class Corrections:
     """The correction of each forecast: offsets per level, from which group, out of how many outcomes."""
 
     offsets: Floats  # (4, n), NaN where too little was known
@@ -184,12 +184,14 @@ class Found:
         return cls(offsets, group, n, last_us)
 
 
-def order_statistics(_: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, __: CalibrationParams) -> Found:
+def order_statistics(
+    _: Block, scores: Floats, pieces: Sequence[Served], ranks: Ranks, __: CalibrationParams
+) -> Corrections:
     """The `ranks(n)`-th smallest of the n past scores, from the first group that has enough of them."""
     offsets = np.full(scores.shape, np.nan)
     for piece in pieces:
         offsets[:, piece.rows] = piece.pick(np.arange(len(piece.rows)), ranks(piece.n))
-    return Found.of(offsets, pieces)
+    return Corrections.of(offsets, pieces)
 
 
 @dataclass
@@ -221,10 +223,10 @@ def serve(block: Block, scores: Floats, ranks: Ranks, params: CalibrationParams,
     for group in (*block.groups(), pooled):
         wanted, back = np.unique(group.member[waiting] * block.n_sessions + block.session[waiting], return_inverse=True)
         if group is pooled:
-            past, found = pool.before(wanted)
+            past, places = pool.before(wanted)
         else:
-            past, found = _past(block, group, scores, wanted, pool.n_back), np.arange(len(wanted))
-        at, rank = found[back], ranks(past.n)
+            past, places = _past(block, group, scores, wanted, pool.n_back), np.arange(len(wanted))
+        at, rank = places[back], ranks(past.n)
         enough = ((past.n >= params.min_outcomes) & (rank >= 1).all(axis=0) & (rank <= past.n).all(axis=0))[at]
         rows = waiting[enough]
         yield Served(rows, at[enough], np.array(group.names, dtype=object)[group.member[rows]], past)

@@ -74,8 +74,8 @@ def audit_study(**typed: int) -> None:
     for first in range(0, len(asking), arguments.at_once):
         symbols = tuple(asking[first : first + arguments.at_once])
         asked_of_them = schedule.filter(pl.col("symbol").is_in(symbols))
-        base, found = _audited(among(study, symbols), record, asked_of_them, arguments)
-        passed += found
+        base, audited = _audited(among(study, symbols), record, asked_of_them, arguments)
+        passed += audited
         _require_written(base, symbols, whole=set(symbols) == set(study.universe.symbols))
 
     moments = {one.instant for one in passed}

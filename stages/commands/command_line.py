@@ -29,11 +29,11 @@ class Verb(NamedTuple):
     """A function `module:name` of `stages`, what it does, and what it takes: its keyword arguments."""
 
     function: str
-    does: str
-    takes: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
+    help: str
+    arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
 
 
-def one(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+def arg(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     """One argument, as `add_argument` takes it."""
     return names, options
 
@@ -69,102 +69,102 @@ class Words(argparse.Action):
         setattr(namespace, self.dest, [word for text in values for word in text.split()])
 
 
-OVERRIDES = one("overrides", nargs="*", help="Hydra overrides, like requests.history_days=[20,40] or api=online")
-KEY = one("key", type=key(KEY_DIGITS), help="the key, whole")
+OVERRIDES = arg("overrides", nargs="*", help="Hydra overrides, like requests.history_days=[20,40] or api=online")
+KEY = arg("key", type=key(KEY_DIGITS), help="the key, whole")
 RUN = "an experiment, a branch, a commit, or workspace"
 VERBS = {
     "gate": Verb("gate:main", "the verdict of the last run; exit code 3 unless it is PASS"),
     "demo": Verb("commands.demo:demo", "a first page, of five sessions; nothing here changes"),
     "params": Verb("commands.conf:params", "compose conf/ into params.yaml", (
-        one("--check", action="store_true", help="refuse to discard an applied experiment"),
-        one("--unlisted", action="store_true", help="the source may not be listed yet"),
-        one("--listed", metavar="PRESET", help="only ask whether a preset can run: its params, and its listing"),
-        one("how", nargs="*", help="for --listed: further words of `dvc exp run`"),
+        arg("--check", action="store_true", help="refuse to discard an applied experiment"),
+        arg("--unlisted", action="store_true", help="the source may not be listed yet"),
+        arg("--listed", metavar="PRESET", help="only ask whether a preset can run: its params, and its listing"),
+        arg("how", nargs="*", help="for --listed: further words of `dvc exp run`"),
     )),
     "use": Verb("commands.conf:use", "make a preset the standing choice", (
-        one("preset", help="a file of conf/preset, without .yaml"),
+        arg("preset", help="a file of conf/preset, without .yaml"),
     )),
     "adopt": Verb("commands.conf:adopt", "keep an applied experiment, or what was proposed, in conf/", (
-        one("what", nargs="?", choices=["rule", "calibration"], help="which proposal (without an experiment: rule)"),
+        arg("what", nargs="?", choices=["rule", "calibration"], help="which proposal (without an experiment: rule)"),
     )),
     "whitelist": Verb("commands.conf:whitelist", "let the symbols trade whose cells are eligible"),
     "new-run": Verb("commands.new_run:new_run", "look into your bars and write a preset for them", (
-        one("preset", help="its name: small letters, digits and _"),
-        one("--uri", required=True, help="a folder, a file or a template with {symbol}, {yyyy}, {mm}, {dd}"),
-        one("--symbols", nargs="+", action=Words, default=[], help="those of the files, if not stated"),
-        one("--first", help="first session; that of the files, if not stated"),
-        one("--last", help="last session"),
-        one("--history", type=number(1), help="whole sessions that a question sends"),
-        one("--holdout", type=number(1), help="sessions that stay sealed"),
-        one("--aliases", nargs="*", action=Words, default=[], metavar="VENDOR=OURS", help="columns, like c=close"),
+        arg("preset", help="its name: small letters, digits and _"),
+        arg("--uri", required=True, help="a folder, a file or a template with {symbol}, {yyyy}, {mm}, {dd}"),
+        arg("--symbols", nargs="+", action=Words, default=[], help="those of the files, if not stated"),
+        arg("--first", help="first session; that of the files, if not stated"),
+        arg("--last", help="last session"),
+        arg("--history", type=number(1), help="whole sessions that a question sends"),
+        arg("--holdout", type=number(1), help="sessions that stay sealed"),
+        arg("--aliases", nargs="*", action=Words, default=[], metavar="VENDOR=OURS", help="columns, like c=close"),
     )),
     "refresh": Verb("commands.source:refresh", "list the source as it is now, and say what is new or revised"),
     "collect-partitions": Verb("commands.source:collect_partitions", "what no run names in storage.root", (
-        one("--delete", dest="deleting", action="store_true", help="remove it; without it, it is only named"),
+        arg("--delete", dest="deleting", action="store_true", help="remove it; without it, it is only named"),
     )),
     "show": Verb("commands.experiments:show", "experiments side by side: what differs, verdicts, figures"),
     "experiments": Verb("commands.experiments:experiments", "queue and run the variants of a file of conf/sweeps", (
-        one("name", help="the file, without .txt"),
+        arg("name", help="the file, without .txt"),
     )),
     "page": Verb("commands.pages:page", "the page of a run, with what it cost", (
-        one("run", nargs="?", default="workspace", help=RUN),
-        one("--open", dest="opened", choices=["1"], help="show it in a browser"),
+        arg("run", nargs="?", default="workspace", help=RUN),
+        arg("--open", dest="opened", choices=["1"], help="show it in a browser"),
     )),
     "compare": Verb("commands.pages:compare", "two runs on one page", (
-        one("a", help=RUN), one("b", nargs="?", default="workspace", help=RUN),
+        arg("a", help=RUN), arg("b", nargs="?", default="workspace", help=RUN),
     )),
     "pr-comment": Verb("commands.pr_comment:pr_comment", "what this change does to a run, as a comment", (
-        one("base", nargs="?", default="main", help="the run to compare with"),
-        one("--pictures", dest="pictures_at", default="", help="address of its pictures; beside the comment if empty"),
+        arg("base", nargs="?", default="main", help="the run to compare with"),
+        arg("--pictures", dest="pictures_at", default="", help="address of its pictures; beside the comment if empty"),
     )),
     "open-holdout": Verb("commands.trials:open_holdout", "let the stated strategy see the holdout, on the record", (
-        one("--month", help="one month of split.holdout_months, like 2025-02; without it, everything"),
+        arg("--month", help="one month of split.holdout_months, like 2025-02; without it, everything"),
     )),
     "worth": Verb("commands.worth:worth", "is paying worth it: the verdict of the last run"),
     "study": Verb("commands.worth:study", "buy some sessions at a time until it is known", (
-        one("--step", type=number(1), default=5, help="sessions a step (5)"),
+        arg("--step", type=number(1), default=5, help="sessions a step (5)"),
     )),
     "trials": Verb("commands.trials:trials", "what was ever tried, and what sweep.prior_* say of it"),
     "plan": Verb("commands.spending:plan", "the price of a run in requests; buys nothing", (OVERRIDES,)),
     "budget": Verb("commands.spending:budget", "limits, and requests a day", (
-        one("per_day", nargs="?", type=number(0, 10**12), help="new standing limit of requests a UTC day"),
-        one("--clock", choices=["right"], help="count requests of days that lie ahead of the clock today"),
+        arg("per_day", nargs="?", type=number(0, 10**12), help="new standing limit of requests a UTC day"),
+        arg("--clock", choices=["right"], help="count requests of days that lie ahead of the clock today"),
     )),
     "spend": Verb("commands.spending:spend", "runs and requests, oldest first", (
-        one("--usage", choices=["1"], help="ask the vendor what it counted; one request"),
+        arg("--usage", choices=["1"], help="ask the vendor what it counted; one request"),
     )),
     "models": Verb("commands.model:models", "the models that your key may use; one request", (OVERRIDES,)),
     "learn-model": Verb("commands.model:learn_model", "write the model's own numbers into conf/", (OVERRIDES,)),
     "identify": Verb("commands.identify:identify", "write the digest of your program's files into conf/", (
-        one("choice", nargs="?", help="a file of conf/forecaster, without .yaml; the standing one, if not stated"),
+        arg("choice", nargs="?", help="a file of conf/forecaster, without .yaml; the standing one, if not stated"),
     )),
     "prove-independence": Verb("commands.model:prove_independence", "is a series answered the same in company"),
     "canary": Verb("commands.model:canary", "has the model changed under its name; one request"),
     "verify": Verb("commands.answers:verify", "is every stored answer what its name promises"),
     "show-request": Verb("commands.answers:show_request", "a question and the rows it sends", (
-        one("key", type=key(1), help="the key, or its first digits"),
+        arg("key", type=key(1), help="the key, or its first digits"),
     )),
     "drop": Verb("commands.answers:drop", "throw a stored answer away, to buy it again", (
-        KEY, one("--yes", action="store_true", help="do it, not only say what would be thrown away"),
+        KEY, arg("--yes", action="store_true", help="do it, not only say what would be thrown away"),
     )),
     "release": Verb("commands.answers:release", "let a key be bought again", (KEY,)),
     "adopt-store": Verb("commands.answers:adopt_store", "answers and ledger follow DVC's cache to its new place", (
-        one("--from", dest="cache", type=Path, help="the cache that DVC used before"),
+        arg("--from", dest="cache", type=Path, help="the cache that DVC used before"),
     )),
     "new-store": Verb("commands.answers:new_store", "go on with what lies in DVC's cache now, as another study"),
     "audit": Verb("commands.audit:audit_study", "another future, the same past", (
-        one("--instants", type=number(1), default=30, help="how many instants (30)"),
-        one("--seed", type=number(0, 2**32 - 1), default=0, help="which instants (0)"),
-        one("--at-once", type=number(1), default=16, help="symbols in memory at a time (16)"),
+        arg("--instants", type=number(1), default=30, help="how many instants (30)"),
+        arg("--seed", type=number(0, 2**32 - 1), default=0, help="which instants (0)"),
+        arg("--at-once", type=number(1), default=16, help="symbols in memory at a time (16)"),
     )),
     "null": Verb("commands.null:null", "how often the gates pass by luck", (
-        one("--times", type=number(1), default=100, help="replays with forecasts put to other dates (100)"),
-        one("--seeds", type=number(1), default=20, help="markets of random walks, some seconds each (20)"),
+        arg("--times", type=number(1), default=100, help="replays with forecasts put to other dates (100)"),
+        arg("--seeds", type=number(1), default=20, help="markets of random walks, some seconds each (20)"),
     )),
     "prepare": Verb("commands.conf:prepare", "what DVC needs in this clone; make asks for it first"),
     "doctor": Verb("commands.doctor:doctor", "is everything here that a run needs"),
     "completion": Verb("commands.command_line:completion", "the command `stages` for your shell, with completion", (
-        one("shell", choices=["bash", "zsh"], help="which shell"),
+        arg("shell", choices=["bash", "zsh"], help="which shell"),
     )),
 }  # fmt: skip
 
@@ -174,8 +174,8 @@ def parser(program: str = "python -m stages") -> argparse.ArgumentParser:
     top = Arguments(prog=program, description="What you ask beside the graph; `dvc repro` runs the graph.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, verb in VERBS.items():
-        sub = verbs.add_parser(name, help=verb.does, description=verb.does)
-        for names, options in verb.takes:
+        sub = verbs.add_parser(name, help=verb.help, description=verb.help)
+        for names, options in verb.arguments:
             sub.add_argument(*names, **options)
     return top
 

@@ -44,12 +44,12 @@ def evidence_lines(
     """
     free = read_table(Quantiles, QUANTILES) if ran else _made_now(study, market, schedule)
     symbols = study.universe.symbols
-    found = None
+    differing = None
     if len(free):
         first_asked = schedule.filter(status="ok").sort("session")["session"][0]
         scored = with_outcomes(free, market.bars, market.usable)
-        found = deviations(scored, first_asked, symbols, primary_horizon(study), study.worth.eta)
-    if found is None:
+        differing = deviations(scored, first_asked, symbols, primary_horizon(study), study.worth.eta)
+    if differing is None:
         yield (
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
@@ -66,16 +66,16 @@ def evidence_lines(
         ),
         price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
     )
-    proposed = round(found.pairs["usual"], SD_DECIMALS)
+    proposed = round(differing.pairs["usual"], SD_DECIMALS)
     if study.worth.decide_by == MONEY:
         yield (
             "worth.decide_by: money, but how much the P&L of days differs is not known before the rule trades: this is "
             "the plan of the question of shape."
         )
-    yield from before_you_buy(setup, found.pairs, found.usual, replace(terms_of(study), s0=proposed))
-    source = f"proposed by {found.days} sessions of free forecasts (params state {study.worth.planned_sd:g})"
+    yield from before_you_buy(setup, differing.pairs, differing.usual, replace(terms_of(study), s0=proposed))
+    source = f"proposed by {differing.days} sessions of free forecasts (params state {study.worth.planned_sd:g})"
     yield f"This holds with worth.planned_sd: {proposed:g}, {source}."
-    yield from _ranked(found)
+    yield from _ranked(differing)
 
 
 def _price_of_a_call(study: Study, questions: list[Question], tokens: float) -> float | None:

@@ -117,22 +117,22 @@ def canary() -> None:
     require_evidence("build_requests")
     with market_of(present() or {}) as market:
         asked = [Asked(one, partial(market.window, one)) for one in read_questions(REQUESTS)]
-        found = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
-    question, model, epoch = found.question, forecaster.model, forecaster.model_epoch
-    which = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
-    apart = f"{found.difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"
-    if found.is_as_before:
-        print(f"canary: {model} (epoch {epoch}) answers {which} as before: {apart}")
+        again = PaidBackend(open_context(forecaster, api)).ask_canary(asked)
+    question, model, epoch = again.question, forecaster.model, forecaster.model_epoch
+    about = f"{question.symbol} at {question.snapshot_utc:%Y-%m-%d %H:%MZ} (key {question.key[:8]})"
+    apart = f"{again.difference:.2g} of the answer's range apart, {TOLERANCE:g} allowed"
+    if again.is_as_before:
+        print(f"canary: {model} (epoch {epoch}) answers {about} as before: {apart}")
         return
-    if found.others:
+    if again.others:
         raise GateNotMet(
-            f"{model} answers {which} alone differently ({apart}) than before, with {found.others} other series in its "
+            f"{model} answers {about} alone differently ({apart}) than before, with {again.others} other series in its "
             "request: the model changed under its name, or company changes answers. Under a new epoch "
             f"(forecaster.model_epoch='{_next(epoch)}', then `dvc repro build_requests`) `make prove-independence` "
             "asks one question both ways: equal answers mean that the model changed."
         )
     raise GateNotMet(
-        f"{model} now answers {which} differently ({apart}): the model changed under its name. Stored answers stay; "
+        f"{model} now answers {about} differently ({apart}): the model changed under its name. Stored answers stay; "
         f"new ones belong to a new epoch: forecaster.model_epoch='{_next(epoch)}' asks every question anew."
     )
 

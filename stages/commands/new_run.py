@@ -37,7 +37,7 @@ TAKEN = {"none", "null", "true", "false"}  # YAML or Hydra would read these as s
 FIRST, LAST = date(2024, 1, 2), date(2024, 12, 31)  # where nothing tells
 HISTORY, HOLDOUT = 40, 30  # at most
 LEAST_LOOKBACK = 2
-Found = dict[str, Any]
+Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def sizes(study: Study) -> list[str]:
     return sentences
 
 
-def _proposal(asked: Asked) -> tuple[Found, Found, dict[str, str]]:
+def _proposal(asked: Asked) -> tuple[Facts, Facts, dict[str, str]]:
     """Keys of `source`, symbols and span, and the evidence; what was typed where nothing can be looked into."""
     aliases = _pairs(asked.aliases)
     typed = UNSTATED | {
@@ -130,7 +130,7 @@ def _proposal(asked: Asked) -> tuple[Found, Found, dict[str, str]]:
     }, seen.evidence | why  # fmt: skip
 
 
-def _clock_and_label(seen: Look) -> tuple[Found, Found, dict[str, str]]:
+def _clock_and_label(seen: Look) -> tuple[Facts, Facts, dict[str, str]]:
     """Zone, label, hours and span, by the sample."""
     source, symbol = seen.source.model_dump(mode="json"), seen.symbols[0]
     dialect = DialectParams(**{key: source[key] for key in DialectParams.model_fields})

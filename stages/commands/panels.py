@@ -25,19 +25,19 @@ GATES = {
 
 def spend(runs: Sequence[Document], calls: Sequence[Document]) -> Section:
     """The latest runs that asked the service, and how much of what they asked lay in the store."""
-    asking = [one for one in runs if "questions" in one]
+    asking = [run for run in runs if "questions" in run]
     counted = sum(call["state"] != "refunded" for call in calls)
     titles = ("ended", "run", "experiment", "questions", "from the store, %", "bought")
     lines = [
-        (f"{one['ended_utc'][:19]}Z", one["run"], one["experiment"], one["questions"], _hits([one]), one["bought"])
-        for one in asking
+        (f"{run['ended_utc'][:19]}Z", run["run"], run["experiment"], run["questions"], _hits([run]), run["bought"])
+        for run in asking
     ]
     sentences = [
         f"{count(counted, 'request')} counted in the ledger's latest days, {count(len(runs), 'run')} in its records. "
         "This panel is the ledger's state today; it is no part of any hashed file.",
     ]
     if asking:
-        asked, bought = (sum(one[field] for one in asking) for field in ("questions", "bought"))
+        asked, bought = (sum(run[field] for run in asking) for field in ("questions", "bought"))
         sentences.append(
             f"Over these runs {number(_hits(asking), 1)} % of {count(asked, 'question')} were answered from the store, "
             f"{count(bought, 'answer')} bought."
@@ -80,18 +80,19 @@ def openings(source: str, found: Mapping[str, str], *, shallow: bool = False) ->
     return Section("openings", "Openings of the holdout", sentences, grids=(table,) if found else ())
 
 
-def revisions(source: str, found: Sequence[Relisted]) -> Section:
+def revisions(source: str, listings: Sequence[Relisted]) -> Section:
     """What the vendor added and revised, commit by commit, and since the last commit."""
-    fresh = [month for one in found if one.commit == NOT_COMMITTED for month in months_of(one.changes.revised)]
+    fresh = [month for one in listings if one.commit == NOT_COMMITTED for month in months_of(one.changes.revised)]
     sentences = (
         f"Since the last commit the vendor of source {source} revised {', '.join(fresh) or 'nothing'}, as far as "
         "`make refresh` listed it here. A run reads only the files of its own listing, whose hash stands under inputs.",
     )
     titles = ("commit", "day", "revised", "new", "gone")
     lines = [
-        (one.commit, one.day, *map(_months, (one.changes.revised, one.changes.new, one.changes.gone))) for one in found
+        (one.commit, one.day, *map(_months, (one.changes.revised, one.changes.new, one.changes.gone)))
+        for one in listings
     ]
-    tables = (grid("Changes of the listing", titles, lines),) if found else ()
+    tables = (grid("Changes of the listing", titles, lines),) if listings else ()
     return Section("revisions", "Revisions of the source", sentences, grids=tables)
 
 

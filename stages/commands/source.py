@@ -36,19 +36,19 @@ def refresh() -> None:
     before = read_listing(source)["files"] if listing_path(source).exists() else []
 
     files = [] if source.kind == "synthetic" else files_of(source, universe.all_symbols)
-    found = changes(before, files)
-    for sentence in _sentences(found, before, source, universe.all_symbols):
+    changed = changes(before, files)
+    for sentence in _sentences(changed, before, source, universe.all_symbols):
         print(sentence)
     write_listing(listing_of(source, files), source)
     say(
         "refresh",
         listing=listing_path(source),
         files=len(files),
-        new=len(found.new),
-        revised=len(found.revised),
-        gone=len(found.gone),
+        new=len(changed.new),
+        revised=len(changed.revised),
+        gone=len(changed.gone),
     )
-    if found.new or found.revised or found.gone:
+    if changed.new or changed.revised or changed.gone:
         print(f"Commit {listing_path(source)} to accept it.")
         if before:
             _tell_price()

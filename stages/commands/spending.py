@@ -73,33 +73,33 @@ def _free(questions: Sequence[Question], study: Study) -> str:
     return f"{text}; price 0."
 
 
-def _tell(one: Price, study: Study) -> None:
+def _tell(price: Price, study: Study) -> None:
     ledger = ledger_anywhere(study.api)
     left, per_day = ledger.left_today(), ledger.per_day()
-    low, high = one.cost(least), one.cost(most)
-    print(f"plan: {one.questions} questions to {study.forecaster.model}")
-    print(f"  answered here      {one.local:>7}")
-    print(f"  on the remote      {one.remote:>7}")
-    print(f"  to buy             {one.missing:>7}")
-    each = one_per(one.batches)
-    print(f"  requests           {one.requests:>7}  {each}" + (", one for the model's facts" * one.facts))
-    if fewer := one.packed_requests not in {None, one.requests}:
+    low, high = price.cost(least), price.cost(most)
+    print(f"plan: {price.questions} questions to {study.forecaster.model}")
+    print(f"  answered here      {price.local:>7}")
+    print(f"  on the remote      {price.remote:>7}")
+    print(f"  to buy             {price.missing:>7}")
+    each = one_per(price.batches)
+    print(f"  requests           {price.requests:>7}  {each}" + (", one for the model's facts" * price.facts))
+    if fewer := price.packed_requests not in {None, price.requests}:
         print(
-            f"  requests, packed   {one.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`"
+            f"  requests, packed   {price.packed_requests:>7}  with api.pack=snapshots, after `make prove-independence`"
         )
-    print(f"  largest request    {one.largest_bytes / 1e6:>7.1f}  MB at most{', not packed' * fewer}")
+    print(f"  largest request    {price.largest_bytes / 1e6:>7.1f}  MB at most{', not packed' * fewer}")
     print(f"  tokens             {_span(low.tokens, high.tokens):>7}")
     print(f"  money              {_money(low, high, study)}")
     print(f"  left today         {left:>7}  of {per_day} a day; {study.api.per_run} a run (api.per_run)")
-    print(f"  runs needed        {_rounds(one.requests, study.api.per_run):>7}")
-    for period, count in needed(ledger.used(), one.costs(most)).items():
+    print(f"  runs needed        {_rounds(price.requests, study.api.per_run):>7}")
+    for period, count in needed(ledger.used(), price.costs(most)).items():
         print(f"  {period + 's needed':<18} {'never' if count is None else count:>7}")
     for limit in ledger.others_left():
         print(f"  left               {limit}")
-    if one.repeated:
-        print(f"  {one.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
-    if one.span and one.missing:
-        first, last = one.span
+    if price.repeated:
+        print(f"  {price.repeated} rows of the schedule are the same question as another: same rows sent, paid once.")
+    if price.span and price.missing:
+        first, last = price.span
         print(f"  paid already: requests.first_session='{first}' requests.last_session='{last}'")
 
 

@@ -21,7 +21,7 @@ from stages.io.workspace import require_whole_history
 from stages.params.api import ApiParams
 from stages.params.study import Study
 from stages.runs.evidence import require_evidence
-from stages.runs.past_runs import Found, entries_of, present_run, recorded_runs
+from stages.runs.past_runs import RecordedEntries, entries_of, present_run, recorded_runs
 from stages.runs.trial_log import open_log, openings_of
 from stages.sessions.spans import ALL
 from stages.trading.grid import combos
@@ -46,13 +46,13 @@ def trials() -> None:
     api = read_params(ApiParams).model_copy(update={"mode": "online", "remote_down": "local"})
     log = open_log(api)
     log.exchange()
-    found = entries_of([*present_run(), *recorded_runs()])
-    added = log.add_all(found.entries)
-    entries = [under_todays_names(entry, found.contexts, found.strategies) for entry in log.entries()]
+    recorded = entries_of([*present_run(), *recorded_runs()])
+    added = log.add_all(recorded.entries)
+    entries = [under_todays_names(entry, recorded.contexts, recorded.strategies) for entry in log.entries()]
     _show(entries)
-    _show_coverage(found, added)
+    _show_coverage(recorded, added)
     refuse_to_discard()
-    _state_prior(entries, may_lack_some=found.missing > 0)
+    _state_prior(entries, may_lack_some=recorded.missing > 0)
 
 
 def _show(entries: Sequence[Entry]) -> None:
@@ -71,17 +71,17 @@ def _show(entries: Sequence[Entry]) -> None:
         print(f"  source {source}, study {study}: {len(tried[source, study])} variants, opened for {names}")
 
 
-def _show_coverage(found: Found, added: int) -> None:
-    print(f"  re-read: {found.runs} runs (this workspace, all commits and experiments), {added} entries were new")
-    if found.missing:
+def _show_coverage(recorded: RecordedEntries, added: int) -> None:
+    print(f"  re-read: {recorded.runs} runs (this workspace, all commits and experiments), {added} entries were new")
+    if recorded.missing:
         print(
-            f"  {found.missing} of their tables are not in DVC's cache (`dvc fetch --all-commits` and `dvc exp pull -A "
-            "origin` bring shared ones)"
+            f"  {recorded.missing} of their tables are not in DVC's cache (`dvc fetch --all-commits` and `dvc exp pull "
+            "-A origin` bring shared ones)"
         )
-    if found.unfit:
+    if recorded.unfit:
         print(
-            f"  {found.unfit} of them stand beside another params.yaml than they ran with, or ended between two stages "
-            "(as `make study` does), and were left out"
+            f"  {recorded.unfit} of them stand beside another params.yaml than they ran with, or ended between two "
+            "stages (as `make study` does), and were left out"
         )
 
 

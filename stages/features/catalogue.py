@@ -28,6 +28,10 @@ from stages.tables.contract import rounded
 INDEX = ("ts", "known_at", "session", "m")
 
 
+def _nothing(_: FeaturesParams) -> int:
+    return 0
+
+
 def _bars(count: int) -> Callable[[FeaturesParams], int]:
     return lambda _: count
 
@@ -42,19 +46,25 @@ class Feature:
 
     A value needs `lookback_bars` earlier bars of its session and `lookback_sessions` earlier sessions. Two kinds may be
     sent for the minutes ahead: `known_ahead`, which follows from the minute and from its session's length and weekday,
-    and `announced`, for which the snapshot's value is sent for every minute. `exog_policy` says what a question does
-    where the value is unknown, unless `requests.exog_policy` states otherwise.
+    and `announced`, for which the snapshot's value is sent for every minute.
     """
 
     formula: str
     unit: str
     decimals: int
     expression: Callable[[FeaturesParams], pl.Expr]
-    lookback_bars: Callable[[FeaturesParams], int] = lambda _: 0
-    lookback_sessions: Callable[[FeaturesParams], int] = lambda _: 0
+    lookback_bars: Callable[[FeaturesParams], int] = _nothing
+    lookback_sessions: Callable[[FeaturesParams], int] = _nothing
     known_ahead: bool = False
     announced: bool = False
-    exog_policy: str = "void"
+
+    @property
+    def exog_policy(self) -> str:
+        """What a question does where the value is unknown, unless `requests.exog_policy` states otherwise.
+
+        A feature that needs bars of its session is unknown in the first minutes of each, so its last value is carried.
+        """
+        return "void" if self.lookback_bars is _nothing else "carry"
 
 
 def _column(name: str) -> Callable[[FeaturesParams], pl.Expr]:
@@ -66,31 +76,30 @@ SHARED = {"sigma": formulas.sigma_5m, "vwap": formulas.vwap, "atr": formulas.atr
 
 _ahead = partial(Feature, known_ahead=True)
 _announced = partial(Feature, announced=True)
-_opening = partial(Feature, exog_policy="carry")  # unknown in the first minutes of every session
 
 FEATURES: dict[str, Feature] = {
     "ret_1m": Feature("ln(C_m / C_{m-1}); at the open ln(C_0 / O_0)", "log return", 12, formulas.ret(1)),
-    "ret_5m": _opening("ln(C_m / C_{m-5})", "log return", 12, formulas.ret(5), _bars(5)),
-    "ret_15m": _opening("ln(C_m / C_{m-15})", "log return", 12, formulas.ret(15), _bars(15)),
-    "rv_5m": _opening("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, formulas.rv(5), _bars(4)),
-    "rv_15m": _opening("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, formulas.rv(15), _bars(14)),
-    "sigma_5m": _opening(
+    "ret_5m": Feature("ln(C_m / C_{m-5})", "log return", 12, formulas.ret(5), _bars(5)),
+    "ret_15m": Feature("ln(C_m / C_{m-15})", "log return", 12, formulas.ret(15), _bars(15)),
+    "rv_5m": Feature("sqrt(sum of r^2 over 5 min)", "fraction per 5 min", 12, formulas.rv(5), _bars(4)),
+    "rv_15m": Feature("sqrt(sum of r^2 over 15 min)", "fraction per 15 min", 12, formulas.rv(15), _bars(14)),
+    "sigma_5m": Feature(
         "sqrt(5 * mean of r^2 over sigma_window_min)", "fraction per 5 min", 12, _column("sigma"), _observations
     ),
-    "parkinson": _opening(
+    "parkinson": Feature(
         "sqrt(mean of ln(H/L)^2 / (4 ln 2))", "fraction per min", 12, formulas.parkinson, _observations
     ),
-    "garman_klass": _opening(
+    "garman_klass": Feature(
         "sqrt(mean of ln(H/L)^2 / 2 - (2 ln 2 - 1) ln(C/O)^2)",
         "fraction per min",
         12,
         formulas.garman_klass,
         _observations,
     ),
-    "atr": _opening("mean true range over atr_window_min", "price", 9, _column("atr"), _observations),
-    "atr_rel": _opening("atr / C", "fraction", 12, formulas.atr_rel, _observations),
+    "atr": Feature("mean true range over atr_window_min", "price", 9, _column("atr"), _observations),
+    "atr_rel": Feature("atr / C", "fraction", 12, formulas.atr_rel, _observations),
     "vwap_30m": Feature("sum of (H+L+C)/3 * V / sum of V over vwap_window_min", "price", 9, _column("vwap")),
-    "z_vwap": _opening(
+    "z_vwap": Feature(
         "(C - vwap) / (C * sigma of a minute * sqrt(window))", "sigmas", 9, formulas.z_vwap, _observations
     ),
     "volume_norm": Feature(
@@ -100,14 +109,14 @@ FEATURES: dict[str, Feature] = {
         formulas.volume_norm,
         lookback_sessions=lambda params: params.volume_norm_sessions,
     ),
-    "context_ret_1m": _opening(
+    "context_ret_1m": Feature(
         "ret_1m of context_symbol, context_lag_min ago",
         "log return",
         12,
         _column("context_r1"),
         lambda params: params.context_lag_min,
     ),
-    "context_ret_5m": _opening(
+    "context_ret_5m": Feature(
         "ret_5m of context_symbol, context_lag_min ago",
         "log return",
         12,
@@ -170,7 +179,7 @@ class PerSymbol:
     ) -> tuple[pl.DataFrame, dict[str, Any]]:
         """The features, and how often each is unknown; `led` holds the bars of `Context.leaders`, in their order."""
         endings = self.around.leaders(self.params.names)
-        leaders = {end: context.lagged_returns(one, self.params) for end, one in zip(endings, led, strict=True)}
+        leaders = {end: context.lagged_returns(leader, self.params) for end, leader in zip(endings, led, strict=True)}
         return features_of(symbol, bars, usable, self.params, Beside(self.calendar, leaders, self.around.events))
 
 
@@ -205,9 +214,9 @@ def features_of(
 
 def values(frame: pl.DataFrame, keys: Sequence[str], names: Sequence[str], params: FeaturesParams) -> pl.DataFrame:
     """`keys`, and the named features as rounded floats."""
-    found = {name: feature(name) for name in names}
-    exact = {name: one.expression(params).cast(pl.Float64) for name, one in found.items()}
-    return frame.select(*keys, **{name: rounded(exact[name], one.decimals) for name, one in found.items()})
+    features = {name: feature(name) for name in names}
+    exact = {name: column.expression(params).cast(pl.Float64) for name, column in features.items()}
+    return frame.select(*keys, **{name: rounded(exact[name], column.decimals) for name, column in features.items()})
 
 
 def by_the_clock(sessions: pl.DataFrame, number: pl.Series, m: pl.Series, params: FeaturesParams) -> pl.DataFrame:
@@ -216,10 +225,11 @@ def by_the_clock(sessions: pl.DataFrame, number: pl.Series, m: pl.Series, params
     It is the same for all symbols of a run, and kept for the next one.
     """
     kinds = sessions.select("n_bars", "is_half", pl.col("session").dt.weekday())
-    whole = _clock_features(tuple(kinds.rows()), params)
+    every_minute = _clock_features(tuple(kinds.rows()), params)
+    if every_minute.height == len(m):
+        return every_minute
     first = kinds["n_bars"].cum_sum() - kinds["n_bars"]
-    every_minute = whole.height == len(m)
-    return whole if every_minute else whole[first.gather(number) + m]
+    return every_minute[first.gather(number) + m]
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,8 @@
 """Formulas of features within one symbol: returns, volatility, ranges, volume and the session clock.
 
 Range-based volatility is less noisy than that of closes, and biased low when bars hold few trades. Filled bars are left
-out of every mean. Features of the session clock need only `m, n_bars, is_half, weekday`, so they may be sent for the
+out of every mean. Formulas read the columns of `Bars` and those that `minutes.with_minute_columns` and `SHARED` of the
+catalogue add. Features of the session clock need only `m, n_bars, is_half, weekday`, so they may be sent for the
 minutes ahead.
 
 *Units*: log returns; `rv_k` per k minutes, `sigma_5m` per five minutes, `parkinson`, `garman_klass` per minute, all as

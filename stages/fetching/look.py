@@ -92,18 +92,18 @@ def look(uri: str, symbols: Sequence[str] = (), aliases: Mapping[str, str] | Non
         source = source_of(layout.template)
     if symbols and form is None and source.many_in_a_file and not (column or wide):
         _require_one_symbol(folder.names, symbols)
-    found = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
-    whose = None if source.many_in_a_file else found[0]
+    chosen = tuple(symbols) or _largest(folder, layout) or wide or _most_traded(first, content, source)
+    whose = None if source.many_in_a_file else chosen[0]
     files = [name for name in folder.names if fields_of(layout.template, name, whose) is not None]
     parts = [
-        parts_in({"uri": name, "symbol": whose}, folder.read(name), source, found[:1]).get(found[0])
+        parts_in({"uri": name, "symbol": whose}, folder.read(name), source, chosen[:1]).get(chosen[0])
         for name in spread(files, folder.names)
     ]
     sample = [part for part in parts if part is not None]
     if not sample:
-        raise DataContractError(f"{folder.uri} holds no row of {found[0]}: set SYMBOLS= to symbols that it holds.")
-    evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(found)}
-    return Look(source, found, joined(found[0], *sample)[0], evidence_of)
+        raise DataContractError(f"{folder.uri} holds no row of {chosen[0]}: set SYMBOLS= to symbols that it holds.")
+    evidence_of = {"uri_template": layout.description} | evidence | {"symbols": shorten(chosen)}
+    return Look(source, chosen, joined(chosen[0], *sample)[0], evidence_of)
 
 
 def _held_against(layout: Layout, first: str, named: Set[str], source: SourceParams) -> tuple[Layout, bool]:
@@ -207,24 +207,24 @@ def _dialect(
         rows = _rows_of(name, content)
     _require_columns(name, rows.columns, stated)
     columns = columns_of(rows.rename({theirs: ours for theirs, ours in stated.items() if theirs in rows}))
-    found = columns.aliases
+    aliases = columns.aliases
     if facts.get("csv") and facts["csv"]["columns"]:  # without a header we name the columns
-        facts["csv"]["columns"] = [found.get(name, name) for name in rows.columns]
-        rows, found = rows.rename(found), {}
+        facts["csv"]["columns"] = [aliases.get(name, name) for name in rows.columns]
+        rows, aliases = rows.rename(aliases), {}
     theirs = {ours: vendors for vendors, ours in stated.items()}
-    facts["aliases"] = {theirs.get(one, one): ours for one, ours in found.items()} | dict(stated)
+    facts["aliases"] = {theirs.get(column, column): ours for column, ours in aliases.items()} | dict(stated)
     evidence = {"aliases": columns.evidence}
-    vendors = {ours: one for one, ours in facts["aliases"].items()}
+    vendors = {ours: column for column, ours in facts["aliases"].items()}
     known = {*vendors} | ({*rows.columns} - {*facts["aliases"]})
     if missing := {*PRICES, "volume", *(() if {"date", "time"} <= known else ("ts",))} - known:
         raise DataContractError(f"under ALIASES {name} has no column for {shorten(sorted(missing))}: correct them.")
-    of_first = {ours: one.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, one in vendors.items()}
+    of_first = {ours: column.replace("{symbol}", (columns.symbols or ("",))[0]) for ours, column in vendors.items()}
     prices = rows[of_first.get("close", "close")].cast(pl.Float64, strict=False)
     facts["price_scale"], evidence["price_scale"] = price_scale_of(prices)
     stamped = rows
     if csv:
-        cells = [cells_of(line, csv.separator) for one in (content, last) for line in lines_within(one, LINES)]
-        more = [one for one in cells if len(one) == rows.width and is_row(one)]
+        cells = [cells_of(line, csv.separator) for file in (content, last) for line in lines_within(file, LINES)]
+        more = [row for row in cells if len(row) == rows.width and is_row(row)]
         stamped = pl.concat([rows, pl.DataFrame(more, schema=rows.schema, orient="row")])
     facts |= _stamps(stamped, of_first, evidence)
     return facts, rows, {key: why for key, why in evidence.items() if why}, columns.symbols

@@ -88,11 +88,11 @@ def complaint(
         return f"its mean has {len(mean_bp)} steps, asked were {shape[1]}"
     if not (np.isfinite(values_bp).all() and np.isfinite(mean_bp).all()):
         return "it holds nulls, NaN or infinity"
-    said = np.vstack([values_bp, mean_bp])
-    if (beyond := np.abs(said) > most_bp).any():
+    all_bp = np.vstack([values_bp, mean_bp])
+    if (beyond := np.abs(all_bp) > most_bp).any():
         row, step = np.argwhere(beyond)[0]
         return (
-            f"it says {said[row, step]:.6g} bp for minute {step + 1}, where at most {most_bp[step]:.6g} is plausible "
+            f"it says {all_bp[row, step]:.6g} bp for minute {step + 1}, where at most {most_bp[step]:.6g} is plausible "
             "(api.plausible_sigmas times the deviation of what was sent)"
         )
     if (np.diff(values_bp, axis=0) < -CROSSING_TOLERANCE_BP).any():

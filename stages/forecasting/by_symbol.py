@@ -40,16 +40,16 @@ def asked_by_symbol(
     bought: Mapping[str, Answer] | None,
 ) -> dict[str, AskedSymbol]:
     """Every symbol that is asked."""
-    mine: dict[str, list[Question]] = defaultdict(list)
+    by_symbol: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
-        mine[question.symbol].append(question)
+        by_symbol[question.symbol].append(question)
     rows = schedule.filter(status="ok").partition_by("symbol", as_dict=True, maintain_order=True)
 
     def of(symbol: str, asked: Sequence[Question]) -> AskedSymbol:
         known = None if bought is None else {one.key: bought[one.key] for one in asked}
         return AskedSymbol(asked, usable[symbol], rows[symbol,], known)
 
-    return {symbol: of(symbol, asked) for symbol, asked in mine.items()}
+    return {symbol: of(symbol, asked) for symbol, asked in by_symbol.items()}
 
 
 @dataclass(frozen=True)

@@ -144,13 +144,13 @@ class PerSymbol:
             day = [self._question(planner, row) for row in rows]
             windows = [cache(partial(market.window, question)) for question in day]
             for name in specs:
-                mine = day if name == first else [_asked_of(others[name], question) for question in day]
+                questions = day if name == first else [_asked_of(others[name], question) for question in day]
                 if name == COMMAND:
-                    of_program += mine
+                    of_program += questions
                     continue
-                asked = [Asked(*one) for one in zip(mine, windows, strict=True) if one[0].key not in answers]
+                asked = [Asked(*one) for one in zip(questions, windows, strict=True) if one[0].key not in answers]
                 answers |= backends[name].answer(asked)
-                for question in mine:
+                for question in questions:
                     require_whole(question, answers.get(question.key))
                     keys[name].append(question.key)
         return list(self._rows(snapshots, answers, keys)), of_program

@@ -2,7 +2,7 @@
 
 They answer only for the minutes ahead that are read, `requests.horizons_min`. One is a file of `local/` with a
 `Forecast` of the same name. What it makes of complete sessions alone it may keep for the other questions of a day
-(`Past.once`).
+(`Past.once`). One that needs more past than `har` and `persistence` do states it in `_warm_up` of `free.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

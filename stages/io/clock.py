@@ -39,17 +39,19 @@ class Interrupts:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {one: signal.getsignal(one) for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN}
+        before = {
+            signum: signal.getsignal(signum) for signum in SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN
+        }
         self._came = None
-        for one in before:
-            signal.signal(one, self._note)
+        for signum in before:
+            signal.signal(signum, self._note)
         try:
             yield
             self.require_none()
         finally:
-            for one, handler in before.items():
+            for signum, handler in before.items():
                 if self._came is None:  # otherwise the process is ending, and one more signal may kill it
-                    signal.signal(one, handler)
+                    signal.signal(signum, handler)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

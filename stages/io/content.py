@@ -32,7 +32,7 @@ def file_hash(path: Path) -> str:
 def changed_inputs(running: str) -> list[str]:
     """What `running` reads and is not as dvc.lock records it: inputs of a stage; of a command, outputs of any stage.
 
-    None where the lock cannot be read, or where the code of the stage has changed: it may be at fault itself.
+    Nothing where the lock cannot be read, or where the code of the stage has changed: it may be at fault itself.
     """
     try:
         stages = parse_yaml(LOCK.read_text(encoding="utf-8"))["stages"]

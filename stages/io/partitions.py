@@ -194,12 +194,12 @@ class Staged:
         """Make these partitions the only content of the folder."""
         if not self.writer.in_bucket:
             with replaced_directory(self.folder) as new:
-                for one in partitions:
-                    Path(one.uri).replace(new / f"{one.key}.parquet")
+                for partition in partitions:
+                    Path(partition.uri).replace(new / f"{partition.key}.parquet")
             return
         listed = [
-            {"key": one.key, "rows": one.rows, "sha256": one.sha256, "uri": one.uri}
-            for one in sorted(partitions, key=lambda one: one.key)
+            {"key": partition.key, "rows": partition.rows, "sha256": partition.sha256, "uri": partition.uri}
+            for partition in sorted(partitions, key=lambda partition: partition.key)
         ]
         document = {"schema_version": SCHEMA_VERSION, "partitions": listed}
         with replaced_directory(self.folder) as new:

@@ -173,17 +173,17 @@ def without_panic_text() -> Iterator[None]:
         yield
         return
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as captured:
         kept = os.dup(STDERR)
-        os.dup2(said.fileno(), STDERR)
+        os.dup2(captured.fileno(), STDERR)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(kept, STDERR)
             os.close(kept)
-            said.seek(0)
-            text = said.read()
+            captured.seek(0)
+            text = captured.read()
             if b"panicked at" not in text:
                 os.write(STDERR, text)
 

@@ -110,12 +110,12 @@ class AnswerStore:
 
         A damaged one moves to `quarantine/`.
         """
-        found: dict[str, Record] = {}
+        rescued: dict[str, Record] = {}
         for path, lines in self.rescue.waiting():
             read = {line: decoded(None, line, f"a record in {path}") for line in lines if line not in self.dropped}
             records = [one for one in read.values() if one is not None]
             damaged = b"".join(line for line, one in read.items() if one is None)
-            found |= {record.key: record for record in records}
+            rescued |= {record.key: record for record in records}
             try:
                 for record in records:
                     self.keep(record)
@@ -129,7 +129,7 @@ class AnswerStore:
                 )
             else:
                 _say(f"{len(records)} rescued answers were moved from {path} into the store.")
-        return found
+        return rescued
 
     def share(self, record: Record) -> Record:
         """Copy a kept answer to the remote. If the remote already has another answer, that one is used here too."""

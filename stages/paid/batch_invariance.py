@@ -164,9 +164,8 @@ def comparison_of(candidates: Batch, stored: Mapping[str, Record]) -> Comparison
     """The cheapest comparison: a stored answer that had the smallest batch, or a short question."""
     asked = candidates.asked
     had = {key: (record.company, record.series_in_call) for key, record in stored.items()}
-    answered = sorted(
-        (one for one in asked if one.question.key in stored), key=lambda one: (had[one.question.key], one.question.rows)
-    )
+    answered = [one for one in asked if one.question.key in stored]
+    answered.sort(key=lambda one: (had[one.question.key], one.question.rows))
     chosen = answered[0] if answered else min((asked[len(asked) // 2 - 1], *asked), key=lambda one: one.question.rows)
     new = [one for one in asked if one.question.key not in stored and one is not chosen]
     new.sort(key=lambda one: -one.question.rows)
@@ -181,32 +180,32 @@ def prove(buyer: Buyer, candidates: Batch) -> bool:
     """Ask, compare and record the result; returns whether the answers are equal. The caller holds all locks."""
     store = buyer.context.store
     stored = store.get([one.key for one in candidates.questions])
-    one = comparison_of(candidates, stored)
-    unanswered = one.batch.without(stored)
+    comparison = comparison_of(candidates, stored)
+    unanswered = comparison.batch.without(stored)
     require_not_refused(store.local, unanswered)
     require_not_late(buyer.context.ledger.objects, unanswered, buyer.context.api.timeout_sec)
-    key, together = one.chosen.question.key, len(one.batch.asked)
+    key, together, again = comparison.chosen.question.key, len(comparison.batch.asked), comparison.answered
     requests = "2 requests: one question alone, then" if key not in stored else "1 request:"
     print(
-        f"This proof costs {requests} {together} in one batch; {len(one.answered)} of them already have an answer and "
-        "are paid again.",
+        f"This proof costs {requests} {together} in one batch; {len(again)} of them already have an answer and are "
+        "paid again.",
         file=sys.stderr,
         flush=True,
     )
     try:
-        alone = stored.get(key) or buyer.buy(Batch((one.chosen,))).get(key)
-        got = buyer.ask(one.batch, again=one.answered) if alone else None
+        alone = stored.get(key) or buyer.buy(Batch((comparison.chosen,))).get(key)
+        answered = buyer.ask(comparison.batch, again=again) if alone else None
     except RequestFailed as failure:
         raise failure.error from None
-    if alone is None or got is None:
+    if alone is None or answered is None:
         raise BudgetStop("another machine is buying these questions: run `make prove-independence` again later.")
-    values_bp = got.bought.values_bp[[question.key for question in got.batch.questions].index(key)]
+    values_bp = answered.response.values_bp[[question.key for question in answered.batch.questions].index(key)]
     difference = difference_of(alone.values_bp, values_bp)
     if difference <= TOLERANCE:  # first, since a proof costs less than the answers
-        buyer.keep(got, unless=one.answered)
+        buyer.keep(answered, unless=again)
     else:
-        buyer.drop(got, "kept nothing: the answers depend on their batch")
-    return record_invariance(store, one.chosen.question, difference, key)
+        buyer.drop(answered, "kept nothing: the answers depend on their batch")
+    return record_invariance(store, comparison.chosen.question, difference, key)
 
 
 @dataclass(frozen=True)
@@ -242,11 +241,11 @@ def ask_again(buyer: Buyer, batch: Batch, stored: Mapping[str, Record]) -> Canar
     question = batch.questions[0]
     record, proof = stored[question.key], proof_of(buyer.context.store, question)
     try:
-        got = buyer.ask(batch, again=[question.key])
+        answered = buyer.ask(batch, again=[question.key])
     except RequestFailed as failure:
         raise failure.error from None
-    if got is None:
+    if answered is None:
         raise BudgetStop("another run holds this question: run `make canary` again later.")
-    buyer.drop(got, "a canary: compared, not kept")
+    buyer.drop(answered, "a canary: compared, not kept")
     others = 0 if proof is not None and proof["independent"] else record.series_in_call - 1
-    return Canary(question, difference_of(record.values_bp, got.bought.values_bp[0]), others)
+    return Canary(question, difference_of(record.values_bp, answered.response.values_bp[0]), others)

@@ -91,11 +91,11 @@ class CommandBackend:
             try:
                 key, values_bp = answer_in(line)
             except ValueError as error:
-                said = line[:80].decode("utf-8", "replace").strip()
-                raise program.failed(f"wrote {error}: {said!r}") from None
+                text = line[:80].decode("utf-8", "replace").strip()
+                raise program.failed(f"wrote {error}: {text!r}") from None
             if key not in bounds or key in answered:
-                which = "a question twice" if key in answered else "a question that it was not asked"
-                raise program.failed(f"answered {which}, `key` {key[:40]!r}")
+                what = "a question twice" if key in answered else "a question that it was not asked"
+                raise program.failed(f"answered {what}, `key` {key[:40]!r}")
             question = missing[key].question
             self._require_sound(program, question, values_bp, bounds[key])
             answered.add(key)

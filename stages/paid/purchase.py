@@ -41,7 +41,7 @@ class Answered:
     batch: Batch
     reservation: Reservation
     begun: list[Begun]
-    bought: Response
+    response: Response
 
 
 class Buyer:
@@ -100,36 +100,36 @@ class Buyer:
                 self.context.clock.wait(failure.wait_sec)
                 attempt += 1
 
-    def keep(self, got: Answered, unless: Collection[str] = ()) -> dict[str, Record]:
+    def keep(self, answered: Answered, unless: Collection[str] = ()) -> dict[str, Record]:
         """Keep and share the answers of a request, except those of the keys in `unless`."""
         facts: dict[str, Any] = {
             "sdk": self._client.sdk,
-            "call": got.reservation.call,
-            "series_in_call": len(got.batch.asked),
-            "company": len(got.batch.snapshots),
-            "input_tokens": got.bought.tokens.get("input_tokens"),
+            "call": answered.reservation.call,
+            "series_in_call": len(answered.batch.asked),
+            "company": len(answered.batch.snapshots),
+            "input_tokens": answered.response.tokens.get("input_tokens"),
             "paid_utc": stamp(self.context.clock.now()),
         }
-        answers = zip(got.batch.questions, got.bought.values_bp, got.bought.mean_bp, strict=True)
+        answers = zip(answered.batch.questions, answered.response.values_bp, answered.response.mean_bp, strict=True)
         store = self.context.store
         kept = store.keep_all(
             [
-                record_of(one, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)
-                for one, values, mean in answers
-                if one.key not in unless
+                record_of(question, values_bp=values.tolist(), mean_bp=mean.tolist(), **facts)
+                for question, values, mean in answers
+                if question.key not in unless
             ]
         )
-        self._settle_answered(got, {})
+        self._settle_answered(answered, {})
         self.counts.bought += len(kept)
         try:
             return {record.key: store.share(record) for record in kept}
         finally:
-            self._end(got.begun, "answered")  # even if not shared: the next run from this store shares what is kept
+            self._end(answered.begun, "answered")  # even if not shared: the next run shares what is kept
 
-    def drop(self, got: Answered, why: str) -> None:
+    def drop(self, answered: Answered, why: str) -> None:
         """Keep nothing of an answered request."""
-        self._settle_answered(got, {"why": why})
-        self._end(got.begun, "unknown")
+        self._settle_answered(answered, {"why": why})
+        self._end(answered.begun, "unknown")
 
     def buy_facts(self, model: str) -> ModelFacts:
         """The model's metadata: one request, one attempt, counted like any other."""
@@ -174,13 +174,13 @@ class Buyer:
             if begun is None:
                 return None
             try:
-                bought = self._client.forecast(batch.asked, reservation)
-                _require_sound(batch, bought, self.context.api.plausible_sigmas)
+                response = self._client.forecast(batch.asked, reservation)
+                _require_sound(batch, response, self.context.api.plausible_sigmas)
             except RequestFailed as failure:
                 self._settle_failed(reservation, failure, batch)
                 self._end(begun, failure.state)
                 raise
-        return Answered(batch, reservation, begun, bought)
+        return Answered(batch, reservation, begun, response)
 
     def _reserve(self, kind: str, batch: Batch) -> Reservation:
         client, questions = self._client, batch.questions  # a missing API key raises before a reservation is made
@@ -199,8 +199,9 @@ class Buyer:
             most(questions, self.context.api.tariff),
         )
 
-    def _settle_answered(self, got: Answered, facts: Mapping[str, Any]) -> None:
-        self._settle(got.reservation, "answered", {**facts, **self._counted(got.batch, got.bought.tokens)})
+    def _settle_answered(self, answered: Answered, facts: Mapping[str, Any]) -> None:
+        counted = self._counted(answered.batch, answered.response.tokens)
+        self._settle(answered.reservation, "answered", {**facts, **counted})
 
     def _counted(self, batch: Batch, tokens: Mapping[str, int | None]) -> dict[str, Any]:
         """What the service counted, for the ledger; where that is more than was reserved, it counts."""
@@ -276,8 +277,8 @@ class Buyer:
         try:
             self.context.attempts.end(begun, state)
         except (OSError, PipelineError) as error:
-            open_ = f"{len(begun)} locks stay open on the remote ({error}): the next run from this store ends them."
-            print(open_, file=sys.stderr, flush=True)
+            sentence = f"{len(begun)} locks stay open on the remote ({error}): the next run from this store ends them."
+            print(sentence, file=sys.stderr, flush=True)
 
 
 def _locks_are_down(error: OSError) -> BudgetStop:
@@ -286,9 +287,9 @@ def _locks_are_down(error: OSError) -> BudgetStop:
     )
 
 
-def _require_sound(batch: Batch, bought: Response, sigmas: float) -> None:
+def _require_sound(batch: Batch, response: Response, sigmas: float) -> None:
     """All answers of a request or none: an unsound answer never enters the store."""
-    for one, values, mean in zip(batch.asked, bought.values_bp, bought.mean_bp, strict=True):
+    for one, values, mean in zip(batch.asked, response.values_bp, response.mean_bp, strict=True):
         question, most_bp = one.question, plausible_bp(one.window().y_bp, one.question.horizon_min, sigmas)
         if wrong := complaint(values, mean, (len(question.levels), question.horizon_min), most_bp):
             error = DataContractError(
@@ -296,4 +297,4 @@ def _require_sound(batch: Batch, bought: Response, sigmas: float) -> None:
                 f"unsound: {wrong}; it counts as paid and is kept in quarantine/. Run again to ask once more."
             )
             evidence = str({"values_bp": values.tolist(), "mean_bp": mean.tolist()})
-            raise RequestFailed("unknown", error, evidence=evidence, tokens=bought.tokens)
+            raise RequestFailed("unknown", error, evidence=evidence, tokens=response.tokens)

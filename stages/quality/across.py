@@ -61,17 +61,17 @@ def check_labels(
     source = read(checked)
     unknown = undecided(source, dialect, quality)
     result = {}
-    for symbol, one in checked.items():
-        result[symbol] = one
-        if one.evidence is None:
+    for symbol, check in checked.items():
+        result[symbol] = check
+        if check.evidence is None:
             continue
         wrong = contradiction(source, dialect, quality)
         if not wrong and len(checked) > 1:  # each symbol alone: among many, one would contradict by chance
             wrong = contradiction(read([symbol]), dialect, quality, log(len(checked)))
         result[symbol] = replace(
-            one,
-            counts=one.counts | {"TS5_undecided": int(bool(unknown))},
-            failure=wrong or one.failure,
+            check,
+            counts=check.counts | {"TS5_undecided": int(bool(unknown))},
+            failure=wrong or check.failure,
             labels=source,
             undecided="" if wrong or dialect.bar_label_trusted else unknown,
         )
@@ -80,15 +80,11 @@ def check_labels(
 
 def among_others(checked: Mapping[str, Checked], quality: QualityParams) -> dict[str, Checked]:
     """The findings of each symbol with those that need the others: unlisted halts."""
-    read = {symbol: one.silence for symbol, one in checked.items() if one.failure is None}
-    unlisted = unlisted_halts(read, quality)
-    return {
-        symbol: replace(
-            one,
-            halts=pl.concat([one.halts, unlisted[symbol]]),
-            days=with_further_halts(one.days, one.silence.gaps, unlisted[symbol], quality.of(symbol)),
-        )
-        if symbol in read and unlisted[symbol].height
-        else one
-        for symbol, one in checked.items()
-    }
+    silences = {symbol: check.silence for symbol, check in checked.items() if check.failure is None}
+    result = dict(checked)
+    for symbol, halts in unlisted_halts(silences, quality).items():
+        if halts.height:
+            check = checked[symbol]
+            days = with_further_halts(check.days, check.silence.gaps, halts, quality.of(symbol))
+            result[symbol] = replace(check, halts=pl.concat([check.halts, halts]), days=days)
+    return result

@@ -79,7 +79,7 @@ def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[i
     symbols = sorted(prints)
     if len(symbols) < 2:
         return {}
-    found: dict[tuple[str, str], list[int]] = {}
+    pairs: dict[tuple[str, str], list[int]] = {}
     for session in range(len(prints[symbols[0]])):
         table = np.array([prints[symbol][session] for symbol in symbols])
         ordered = np.sort(table, axis=0)
@@ -89,8 +89,8 @@ def copied_symbols(prints: Mapping[str, Prints]) -> dict[tuple[str, str], list[i
         doubtful = [i for i, row in enumerate(table) if _in_common(row, ordered, equal) >= LEAST_SAMPLED]
         for one, other in combinations(doubtful, 2):
             if ((table[one] == table[other]) & (table[one] > 0)).sum() >= LEAST_SAMPLED:
-                found.setdefault((symbols[one], symbols[other]), []).append(session)
-    return found
+                pairs.setdefault((symbols[one], symbols[other]), []).append(session)
+    return pairs
 
 
 def _in_common(row: Prints, ordered: Prints, equal: NDArray[np.bool_]) -> int:

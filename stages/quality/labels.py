@@ -117,11 +117,9 @@ class LabelReading:
         return _confidence(self.nats - against_nats) >= min_confidence and self.sessions >= min_sessions
 
 
-def read_labels(
-    bars: Mapping[str, pl.DataFrame], calendar: pl.DataFrame, min_confidence: float = MIN_CONFIDENCE
-) -> LabelReading:
+def read_labels(bars: Mapping[str, pl.DataFrame], calendar: pl.DataFrame) -> LabelReading:
     """The reading of `ts, high, low, volume` by symbol; stamps in UTC under the assumed zone."""
-    return judge_labels([label_evidence(frame, calendar) for frame in bars.values()], calendar, min_confidence)
+    return judge_labels([label_evidence(frame, calendar) for frame in bars.values()], calendar)
 
 
 def judge_labels(

@@ -83,14 +83,14 @@ def extremes_of(
     )
 
 
-def others_of(found: Mapping[str, Extremes], quality: QualityParams) -> dict[str, Others]:
+def others_of(extremes: Mapping[str, Extremes], quality: QualityParams) -> dict[str, Others]:
     """The others of each symbol with suspect bars that they may excuse."""
-    suspect = {symbol: one for symbol, one in found.items() if one.suspects or one.suspect_wicks}
-    moves, wicks = (_counts(getattr(one, kind) for one in found.values()) for kind in ("moves", "wicks"))
-    trading = by_row(unpacked(one.traded, one.rows) for one in found.values())
+    suspect = {symbol: one for symbol, one in extremes.items() if one.suspects or one.suspect_wicks}
+    moves, wicks = (_counts(getattr(one, kind) for one in extremes.values()) for kind in ("moves", "wicks"))
+    trading = by_row(unpacked(one.traded, one.rows) for one in extremes.values())
     excused = {}
     for symbol, one in suspect.items():
-        nights = [other.nights for name, other in found.items() if name != symbol]
+        nights = [other.nights for name, other in extremes.items() if name != symbol]
         others = Others(
             _shared(moves, one.moves, trading, quality), _shared(wicks, one.wicks, trading, quality), _median(nights)
         )

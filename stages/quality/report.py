@@ -31,24 +31,26 @@ def quality_report(
     checked: Mapping[str, Checked], manifest: dict[str, Any], calendar: pl.DataFrame, quality: QualityParams
 ) -> dict[str, Any]:
     """The report on every symbol that went through the gate."""
-    gaps = long_gaps({symbol: one.silence for symbol, one in checked.items() if one.failure is None}, quality)
-    symbols = {symbol: _symbol(one, gaps.get(symbol, [])) for symbol, one in checked.items()}
-    hard = [failure for symbol, one in checked.items() for failure in _hard_failures(symbol, one, quality)]
+    gaps = long_gaps({symbol: check.silence for symbol, check in checked.items() if check.failure is None}, quality)
+    symbols = {symbol: _symbol(check, gaps.get(symbol, [])) for symbol, check in checked.items()}
+    hard = [failure for symbol, check in checked.items() for failure in _hard_failures(symbol, check, quality)]
     hard += [
-        {"symbol": symbol, "session": None, "check": "TS5", "detail": one.undecided}
-        for symbol, one in checked.items()
-        if one.undecided and not hard
+        {"symbol": symbol, "session": None, "check": "TS5", "detail": check.undecided}
+        for symbol, check in checked.items()
+        if check.undecided and not hard
     ]
     warnings = doubts(checked, symbols, quality)
-    troubled = warnings or any((one.days["verdict"] != "pass").any() for one in checked.values() if one.failure is None)
+    troubled = warnings or any(
+        (check.days["verdict"] != "pass").any() for check in checked.values() if check.failure is None
+    )
     return {
         "schema_version": SCHEMA_VERSION,
         "source": {
             "name": manifest["source"],
             "uri": manifest["uri_template"],
-            "rows": sum(one.rows_delivered for one in checked.values()),
+            "rows": sum(check.rows_delivered for check in checked.values()),
             "sha256": hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest(),
-            "labels": next((one.labels.document for one in checked.values() if one.labels), None),
+            "labels": next((check.labels.document for check in checked.values() if check.labels), None),
         },
         "calendar": {
             "start": str(calendar["session"][0]),

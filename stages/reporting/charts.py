@@ -90,18 +90,18 @@ def sized(chart: Chart, height: int = HEIGHT) -> Chart:
     return chart
 
 
-def session_axis(field: str = "session", *, title: str | None = None) -> alt.X:
+def session_axis(field: str = "session") -> alt.X:
     """Sessions on a time axis, as UTC dates."""
     axis = alt.Axis(format="%d %b %y", grid=False, labelSeparation=8)
-    return alt.X(field, type="temporal", title=title, scale=alt.Scale(type="utc"), axis=axis)
+    return alt.X(field, type="temporal", title=None, scale=alt.Scale(type="utc"), axis=axis)
 
 
-def clock_axis(field: str = "minute_et", *, title: str = "exchange time") -> alt.X:
+def clock_axis() -> alt.X:
     """Minutes of the exchange's day as HH:MM."""
     return alt.X(
-        field,
+        "minute_et",
         type="quantitative",
-        title=title,
+        title="exchange time",
         scale=alt.Scale(zero=False, nice=False),
         axis=alt.Axis(labelExpr=CLOCK, values=list(range(570, 961, 30)), grid=False),
     )
@@ -115,9 +115,7 @@ def framed(field: str, title: str, values: pl.Series) -> alt.Y:
     return alt.Y(f"{field}:Q", title=title, scale=scale)
 
 
-def series(
-    field: str, names: Sequence[str], *, title: str | None = None, first: str | None = None, quiet: Sequence[str] = ()
-) -> alt.Color:
+def series(field: str, names: Sequence[str], *, first: str | None = None, quiet: Sequence[str] = ()) -> alt.Color:
     """One colour a name, in the given order, so that a name has the same colour in every figure.
 
     `first` has the colour of text, `quiet` names that of what stands in the background.
@@ -127,7 +125,7 @@ def series(
         names, colours = [first, *names], [INK, *colours]
     names, colours = [*names, *quiet], [*colours, *[QUIET] * len(quiet)]
     scale = alt.Scale(domain=list(names), range=colours)
-    return alt.Color(field, type="nominal", title=title, scale=scale, legend=legend)
+    return alt.Color(field, type="nominal", title=None, scale=scale, legend=legend)
 
 
 def paired(field: str, names: Sequence[str], colours: Sequence[str]) -> alt.Color:

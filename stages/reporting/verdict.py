@@ -160,8 +160,8 @@ def _ahead(rules: Mapping[str, Any], symbols: list[str]) -> str:
 def _came_out(record: Record) -> str:
     if not record.oos["trading"]:
         known = record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE"
-        said = "no symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
-        return f"{said}, so nothing was traded."
+        why = "no symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
+        return f"{why}, so nothing was traded."
     good = f"the forecasts of {shorten(record.oos['trading'])} are good enough to trade"
     book, held = record.book, record.oos["kpis"]
     if not book["trades"]:

@@ -61,40 +61,36 @@ def worth(record: Record) -> Section:
 def both_worth(runs: Mapping[str, Record]) -> Section:
     """The buyer's verdict of each run in a line; a run that is older than it has none."""
     judged = {name: record.worth for name, record in runs.items()}
-    studies = dict.fromkeys(one["study_id"] for one in judged.values() if one)
-    said = () if len(studies) < 2 else (OTHER_STUDY,)
+    studies = dict.fromkeys(worth["study_id"] for worth in judged.values() if worth)
+    sentences = () if len(studies) < 2 else (OTHER_STUDY,)
     titles = ("run", "verdict", "asked", "sessions", *MEASURED)
     lines = [
-        (name, one["state"], one["model"], one["sessions"], *_measured(one, one["decide_by"]))
-        if one
+        (name, worth["state"], worth["model"], worth["sessions"], *_measured(worth, worth["decide_by"]))
+        if worth
         else (name, *[None] * (len(titles) - 1))
-        for name, one in judged.items()
+        for name, worth in judged.items()
     ]
-    return Section("worth", "Worth paying?", said, grids=(grid("The buyer's verdict", titles, lines),))
+    return Section("worth", "Worth paying?", sentences, grids=(grid("The buyer's verdict", titles, lines),))
 
 
 def _beside(record: Record, verdict: Document) -> list[str]:
     hardest = verdict["beats_each_free"]
-    said = [beside_the_gates(verdict, record.gates["verdict"])]
+    sentences = [beside_the_gates(verdict, record.gates["verdict"])]
     if hardest is not None:
-        said.append(
+        sentences.append(
             "Of the free forecasts, each taken by itself, the hardest to beat is "
             f"{hardest['free']}: {odds(hardest['most_better'])}."
         )
     left = verdict["left_out"]
-    reasons = {
-        "void": "without an outcome",
-        "uncalibrated": "not calibrated yet",
-        "no_scale": "without a width",
-    }
+    reasons = {"void": "without an outcome", "uncalibrated": "not calibrated yet", "no_scale": "without a width"}
     counted = [
         f"{count(left[name], 'forecast')} of all horizons {words}" for name, words in reasons.items() if left[name]
     ]
     if left["days_set_aside"]:
         counted.append(f"{count(left['days_set_aside'], 'day')} with fewer than half of the symbols")
     if counted:
-        said.append(f"Left out on both sides: {', '.join(counted)}.")
-    return [one for one in said if one]
+        sentences.append(f"Left out on both sides: {', '.join(counted)}.")
+    return [*filter(None, sentences)]
 
 
 def _figures(record: Record, verdict: Document) -> tuple[Figure, ...]:

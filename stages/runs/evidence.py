@@ -48,7 +48,7 @@ class Run:
     def up_to(self, names: Iterable[str]) -> list[str]:
         """These stages and all stages before them, in order."""
         makers = {one["path"]: stage for stage in self.stages for one in self.listed(stage, "outs")}
-        found: dict[str, None] = {}
+        in_order: dict[str, None] = {}
         begun: set[str] = set()  # where a lock was cut off, stages may seem to make each other
 
         def add(stage: str) -> None:
@@ -59,11 +59,11 @@ class Run:
             before = {makers.get(part.as_posix()) for path in paths for part in (path, *path.parents)} - {None}
             for maker in sorted(filter(None, before)):
                 add(maker)
-            found[stage] = None
+            in_order[stage] = None
 
         for name in names:
             add(name)
-        return list(found)
+        return list(in_order)
 
     def listed(self, stage: str, kind: str) -> list[dict[str, Any]]:
         """Path and md5 of everything that a stage read (`deps`) or wrote (`outs`)."""
@@ -163,44 +163,44 @@ def parse_run(params: str, lock: str) -> Run:
 
 def findings(run: Run, stages: Iterable[str], root: Path = Path(), fetched: Iterable[Path] | None = None) -> Findings:
     """Differences below `root` for these stages and all before them; of outs, only `fetched` ones where it is given."""
-    found, names = Findings(), run.up_to(stages)
-    found.never_ran = [name for name in names if name not in run.stages]
-    found.params = run.other_params(names)
+    differences, names = Findings(), run.up_to(stages)
+    differences.never_ran = [name for name in names if name not in run.stages]
+    differences.params = run.other_params(names)
     read = {(one["path"], one["md5"]) for name in names for one in run.listed(name, "deps")}
     made = {one["path"]: one["md5"] for name in names for one in run.listed(name, "outs")}
     listed = dict(read) | made
     for path in made if fetched is None else filter(listed.__contains__, map(Path.as_posix, fetched)):
         if not (root / path).exists():
-            found.absent.append(path)
+            differences.absent.append(path)
         elif _differs(root / path, listed[path]):
-            found.changed[path] = listed[path]
-    reported = {*found.absent, *found.changed}
+            differences.changed[path] = listed[path]
+    reported = {*differences.absent, *differences.changed}
     for path, md5 in sorted(read):
         if made.get(path) == md5 or reported & {path, *map(Path.as_posix, Path(path).parents)}:
             continue  # its output is checked where it was written
-        differing = found.stale if path.startswith((ARTIFACTS, CONF)) else found.code
+        differing = differences.stale if path.startswith((ARTIFACTS, CONF)) else differences.code
         if path not in differing and (path in made or (fetched is None and _differs(root / path, md5))):
             differing.append(path)
-    return found
+    return differences
 
 
 def require_evidence(*stages: str, params: Mapping[str, Any] | None = None) -> None:
     """Check that the outputs of these stages belong to params.yaml (or these params). Other code gives a warning."""
-    found = findings(read_run(params=params), stages)
-    if found.complaint:
-        raise ConfigurationError(f"{found.complaint}: {found.remedy}.")
-    if found.code:
-        print(f"{found.other_code}. `make run` makes it again.", file=sys.stderr, flush=True)
+    differences = findings(read_run(params=params), stages)
+    if differences.complaint:
+        raise ConfigurationError(f"{differences.complaint}: {differences.remedy}.")
+    if differences.code:
+        print(f"{differences.other_code}. `make run` makes it again.", file=sys.stderr, flush=True)
 
 
 def require_fetched(name: str, files: Iterable[Path], root: Path) -> None:
     """The same for the run `name`, of which only these files, its lock and its params were fetched below `root`."""
     run = read_run(root)
-    found = findings(run, set(run.stages) - {"report"}, root, files)
-    if found.complaint:
-        damaged = " ".join(str(copy) for md5 in found.changed.values() for copy in _damaged_copies(md5))
+    differences = findings(run, set(run.stages) - {"report"}, root, files)
+    if differences.complaint:
+        damaged = " ".join(str(copy) for md5 in differences.changed.values() for copy in _damaged_copies(md5))
         remedy = f"`rm -f {damaged}`, then `dvc fetch` or run it again" if damaged else "run it again"
-        raise ConfigurationError(f"run {name!r}: {found.complaint}: {remedy}.")
+        raise ConfigurationError(f"run {name!r}: {differences.complaint}: {remedy}.")
 
 
 def _differs(path: Path, md5: str) -> bool:

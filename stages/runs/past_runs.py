@@ -51,7 +51,7 @@ AFTER_THE_VARIANTS = {"evaluate", "judge_worth", "report"}
 
 
 @dataclass
-class Found:
+class RecordedEntries:
     """What recorded runs hold: their entries, how many tables are gone, how many runs do not match their params.yaml.
 
     `contexts` and `strategies` map names in entries of an older log to the present names.
@@ -92,29 +92,29 @@ def recorded_runs() -> Iterator[Run]:
                 yield run
 
 
-def entries_of(runs: Iterable[Run]) -> Found:
+def entries_of(runs: Iterable[Run]) -> RecordedEntries:
     """What these runs evaluated and opened, as far as their tables are available."""
-    found = Found()
+    recorded = RecordedEntries()
     for run in runs:
-        found.runs += 1
+        recorded.runs += 1
         if _is_mixed(run):
-            found.unfit += 1
+            recorded.unfit += 1
             continue
         run = replace(run, params=_with_recorded(run))
-        found.contexts |= dict.fromkeys(earlier_contexts_of(run.params), context_of(run.params))
+        recorded.contexts |= dict.fromkeys(earlier_contexts_of(run.params), context_of(run.params))
         for stage, path in COMBOS.items():
-            content = _content(run, stage, path, found)
+            content = _content(run, stage, path, recorded)
             if content is not None:
                 rows = csv.DictReader(io.StringIO(content.decode("utf-8")))
-                found.entries.add(evaluated(run.params, rows))
-        worth = _content(run, "judge_worth", WORTH, found)
+                recorded.entries.add(evaluated(run.params, rows))
+        worth = _content(run, "judge_worth", WORTH, recorded)
         if worth is not None:
-            said = json.loads(worth)
-            found.entries.add(judged_worth(run.params, said["study_id"], said["training"]["sessions_after"]))
-        verdict = _content(run, "evaluate", VERDICT, found)
+            judged = json.loads(worth)
+            recorded.entries.add(judged_worth(run.params, judged["study_id"], judged["training"]["sessions_after"]))
+        verdict = _content(run, "evaluate", VERDICT, recorded)
         if verdict is not None:
-            _add_openings(json.loads(verdict), run, found)
-    return found
+            _add_openings(json.loads(verdict), run, recorded)
+    return recorded
 
 
 def _is_mixed(run: Run) -> bool:
@@ -132,24 +132,24 @@ def _with_recorded(run: Run) -> dict[str, Any]:
     return {name: recorded.get(name, section) for name, section in run.params.items()}
 
 
-def _add_openings(oos: Mapping[str, Any], run: Run, found: Found) -> None:
+def _add_openings(oos: Mapping[str, Any], run: Run, recorded: RecordedEntries) -> None:
     """What this run opened of the holdout, all or some months, under the strategy's present id."""
     strategy = oos["strategy_id"]
-    manifest = _content(run, "list_source", MANIFEST, found)
+    manifest = _content(run, "list_source", MANIFEST, recorded)
     if manifest is not None:
-        found.strategies[strategy] = strategy_id(run.params, json.loads(manifest), oos["trading"])
+        recorded.strategies[strategy] = strategy_id(run.params, json.loads(manifest), oos["trading"])
     whole = [None] if oos["status"] == "OPEN" else []
     for month in oos.get("months") or whole:
-        found.entries.add(opened(run.params, found.strategies.get(strategy, strategy), month))
+        recorded.entries.add(opened(run.params, recorded.strategies.get(strategy, strategy), month))
 
 
-def _content(run: Run, stage: str, path: str, found: Found) -> bytes | None:
+def _content(run: Run, stage: str, path: str, recorded: RecordedEntries) -> bytes | None:
     """A recorded file in DVC's cache. None, and counted, when it is gone or altered; None where its stage never ran."""
     digest = next((str(out["md5"]) for out in run.listed(stage, "outs") if out["path"] == path), None)
     if digest is None:
         return None
     copy = cached(digest)
     if not copy.exists() or file_hash(copy) != digest:
-        found.missing += 1
+        recorded.missing += 1
         return None
     return copy.read_bytes()

@@ -81,15 +81,15 @@ def _cells(rows: pl.DataFrame) -> Iterator[Document]:
     day = rows["session"].to_physical().to_numpy()
     first = 0
     for cell in rows.group_by(CELLS, maintain_order=True).agg(pl.len().alias("rows")).iter_rows(named=True):
-        mine = slice(first, first := first + cell.pop("rows"))
-        reach, moved = best[mine].sum(), still[mine].sum()
+        of_cell = slice(first, first := first + cell.pop("rows"))
+        reach, moved = best[of_cell].sum(), still[of_cell].sum()
         known = {
             "oracle_rmae": rounded(ratio(reach, moved)),
-            "expected_rmae": rounded(ratio(*(one[mine].sum() for one in expected))),
+            "expected_rmae": rounded(ratio(*(one[of_cell].sum() for one in expected))),
         }
-        starts = np.flatnonzero(np.diff(day[mine], prepend=-1))
-        leads = np.add.reduceat(best[mine] - errors[:, mine], starts, axis=1)
-        for version, error, daily in zip(MEDIANS, errors[:, mine].sum(axis=1), leads, strict=True):
+        starts = np.flatnonzero(np.diff(day[of_cell], prepend=-1))
+        leads = np.add.reduceat(best[of_cell] - errors[:, of_cell], starts, axis=1)
+        for version, error, daily in zip(MEDIANS, errors[:, of_cell].sum(axis=1), leads, strict=True):
             yield cell | {"version": version, "rmae": rounded(ratio(error, moved))} | known | _lead(daily)
 
 

@@ -77,10 +77,10 @@ def drawn_days(n_days: int, block: int, params: GatesParams) -> Floats:
 
 def _entries(sums: DaySums, weights: Floats | None, params: GatesParams) -> Iterator[Document]:
     """The entries of cells beside each other."""
-    distinct, found = sums.distinct()
+    distinct, places_of_cells = sums.distinct()
     at_once = max(1, SYMBOLS_AT_ONCE // max(sums.n_symbols, 1))
-    answered = [one for some in distinct.in_parts(at_once) for one in _answers(some, weights, params)]
-    for places in found.tolist():
+    answered = [one for part in distinct.in_parts(at_once) for one in _answers(part, weights, params)]
+    for places in places_of_cells.tolist():
         answers = [answered[place] for place in places]
         yield {
             "n_days": sums.n_days,

@@ -131,9 +131,9 @@ class DaySums:
         names, ends = list(losses), np.searchsorted(cell[starts], np.arange(len(sizes)), side="right")
         compared = [names.index(name) for name in ERRORS]
         for first, end in pairwise([0, *ends]):
-            mine = sums[:, first:end]
-            errors = mine[None, ..., compared][: end - first]  # no symbol without an outcome
-            yield cls(names, day[starts[first:end]], mine, errors)
+            of_cell = sums[:, first:end]
+            errors = of_cell[None, ..., compared][: end - first]  # no symbol without an outcome
+            yield cls(names, day[starts[first:end]], of_cell, errors)
 
     @classmethod
     def of_all(cls, parts: Sequence[Self]) -> Self:

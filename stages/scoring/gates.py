@@ -111,22 +111,22 @@ def judge_coverage(entry: Mapping[str, Any], params: GatesParams) -> Judgement:
     return _judgement(entry, verdict=verdict, value=value, threshold=tolerance, bound=bound, words=words)
 
 
-def judge_discovery(entry: Mapping[str, Any], found: Discovery | None, fdr: Fdr, params: GatesParams) -> Judgement:
+def judge_discovery(entry: Mapping[str, Any], discovery: Discovery | None, fdr: Fdr, params: GatesParams) -> Judgement:
     """Whether the forecast is better than persistence, given all cells that were tested with it."""
-    value = None if found is None else round(found.adjusted, DECIMALS)
-    if found is None and not _enough(entry, params):
+    value = None if discovery is None else round(discovery.adjusted, DECIMALS)
+    if discovery is None and not _enough(entry, params):
         verdict, words = Verdict.INCONCLUSIVE, _too_little(entry, params)
-    elif found is None:
+    elif discovery is None:
         verdict = Verdict.INCONCLUSIVE
         words = (
             "the mean daily error differs from that of persistence by the same amount on all days, so there is no test"
         )
     else:
-        short = Verdict.INCONCLUSIVE if found.alone < EVEN else Verdict.FAIL
-        verdict = Verdict.PASS if found.adjusted <= fdr.q else short
-        cells = "1 cell that is" if found.family == 1 else f"{found.family} cells that are"
+        short = Verdict.INCONCLUSIVE if discovery.alone < EVEN else Verdict.FAIL
+        verdict = Verdict.PASS if discovery.adjusted <= fdr.q else short
+        cells = "1 cell that is" if discovery.family == 1 else f"{discovery.family} cells that are"
         words = (
-            f"p {_p(found.alone)} alone, p {_p(found.adjusted)} adjusted for the {cells} judged "
+            f"p {_p(discovery.alone)} alone, p {_p(discovery.adjusted)} adjusted for the {cells} judged "
             f"together; of those that pass, luck makes at most {100 * fdr.q:g} % on average"
         )
     return _judgement(entry, verdict=verdict, value=value, threshold=fdr.q, bound=None, words=words)

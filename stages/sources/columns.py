@@ -51,21 +51,21 @@ def columns_of(rows: pl.DataFrame) -> Columns:
     printed = rows.with_columns(pl.selectors.by_dtype(pl.Float32).cast(pl.String))  # 187.43, not 187.42999267578125
     numbers = printed.select(scalars.cast(pl.Float64, strict=False))
     if wide := _wide(rows.columns):
-        found, symbols = wide
+        columns, symbols = wide
     else:
-        found, symbols = _by_name(rows), ()
-        found |= {} if {"ts", "date"} & {*found} else {"ts": _stamp_by_value(rows)}
-        if not {*PRICES, "volume"} <= {*found}:
-            place, follows = _in_order(rows, found)
-            found |= by_value(numbers[place], found, follows)
-    ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in found.items()}
+        columns, symbols = _by_name(rows), ()
+        columns |= {} if {"ts", "date"} & {*columns} else {"ts": _stamp_by_value(rows)}
+        if not {*PRICES, "volume"} <= {*columns}:
+            place, follows = _in_order(rows, columns)
+            columns |= by_value(numbers[place], columns, follows)
+    ours = {name: column.replace(SYMBOL, symbols[0]) if symbols else column for name, column in columns.items()}
     share = bar_share(numbers, [ours[name] for name in PRICES], ROUNDED)
     if share < ENOUGH:
         raise DataContractError(
             f"columns {[ours[name] for name in PRICES]} are not open, high, low and close: high is highest and low is "
             f'lowest in only {share:.0%} of rows. Name them: ALIASES="{" ".join(f"COLUMN={name}" for name in PRICES)}".'
         )
-    aliases = {column: name for name, column in found.items() if column != name}
+    aliases = {column: name for name, column in columns.items() if column != name}
     text = ", ".join(f"{column} is {name}" for column, name in aliases.items()) or "names as ours"
     return Columns(aliases, symbols, f"{text}; high is highest and low lowest in {share:.1%} of {rows.height} rows")
 

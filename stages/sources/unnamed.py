@@ -21,18 +21,18 @@ FURTHEST = 1.5  # times a price
 FEWEST_STEPS, RUNNING = 20, 0.9  # of the steps of a running total rise; it begins anew each day
 
 
-def by_value(numbers: pl.DataFrame, found: Mapping[str, str], follows: pl.Series) -> dict[str, str]:
+def by_value(numbers: pl.DataFrame, known: Mapping[str, str], follows: pl.Series) -> dict[str, str]:
     """Prices and volume where names leave some unknown, rows in order: four of adjacent columns that form bars, then
     the volume. What is named stays; of several fours, as beside an average, that with the nearest opens counts.
     """
-    named = {column: ours for ours, column in found.items() if ours in PRICES}
-    others = [name for name in numbers.columns if name in named or _may_be_ours(numbers[name], found)]
+    named = {column: ours for ours, column in known.items() if ours in PRICES}
+    others = [name for name in numbers.columns if name in named or _may_be_ours(numbers[name], known)]
     decided: dict[float, tuple[str, ...]] = {}
     doubtful: list[tuple[str, ...]] = []
     for near in _neighbours(others):
         orders = [one for one in permutations(near, 4) if _agrees(one, named)] if _of_one_size(numbers, near) else []
         fitting = [one for one in orders if bar_share(numbers, one) >= ENOUGH]
-        volume = found.get("volume") or (None if named else _volume(numbers, others, near))
+        volume = known.get("volume") or (None if named else _volume(numbers, others, near))
         for one in fitting if volume else ():
             sure = {*named} & {one[0], one[3]} or _opens_near(numbers, one, follows)
             if sure:
@@ -47,7 +47,7 @@ def by_value(numbers: pl.DataFrame, found: Mapping[str, str], follows: pl.Series
             f"the rows do not show which of {opened} and {closed} is the open and which the close: name all five, "
             f'ALIASES="COLUMN=open {high}=high {low}=low COLUMN=close {volume}=volume".'
         )
-    wanted = " ".join(f"COLUMN={name}" for name in (*PRICES, "volume") if name not in found)
+    wanted = " ".join(f"COLUMN={name}" for name in (*PRICES, "volume") if name not in known)
     raise DataContractError(f'which of {numbers.columns} are the prices and the volume? Name them: ALIASES="{wanted}".')
 
 

@@ -6,7 +6,7 @@ declares, so a hashed file does not depend on the last bits of a sum.
 """
 
 from functools import cache
-from typing import Literal, NamedTuple, Self, cast
+from typing import NamedTuple, Self, cast
 
 import dataframely as dy
 import polars as pl
@@ -101,9 +101,9 @@ def number(decimals: int, *, nullable: bool = False) -> dy.Float64:
     return dy.Float64(nullable=nullable, allow_inf=False, allow_nan=False, metadata={"decimals": decimals})
 
 
-def packed(table: pl.DataFrame, compression: Literal["zstd", "lz4"] = "zstd") -> bytes:
+def packed(table: pl.DataFrame) -> bytes:
     """A table as compressed bytes: those of all symbols fit into memory, as `unpacked` makes one at a time."""
-    return table.write_ipc(None, compression=compression).getvalue()
+    return table.write_ipc(None, compression="zstd").getvalue()
 
 
 def unpacked(content: bytes) -> pl.DataFrame:

@@ -104,30 +104,30 @@ def sealed_gates(words: str, params: GatesParams) -> dict[str, Judgement]:
     }
 
 
-def trading_gates(found: Evidence, params: GatesParams) -> dict[str, Judgement]:
+def trading_gates(holdout: Evidence, params: GatesParams) -> dict[str, Judgement]:
     """The three judgements of an opened holdout."""
     judged = {
-        "oos_sharpe": _sharpe(found, params),
-        "hit_rate": _hit_rate(found, params),
-        "pnl_at_1p5x": _stressed(found, params),
+        "oos_sharpe": _sharpe(holdout, params),
+        "hit_rate": _hit_rate(holdout, params),
+        "pnl_at_1p5x": _stressed(holdout, params),
     }
-    if found.trades and (words := _too_few(found, params)):
+    if holdout.trades and (words := _too_few(holdout, params)):
         return {name: replace(gate, words=words) for name, gate in judged.items()}
     return judged
 
 
-def _sharpe(found: Evidence, params: GatesParams) -> Judgement:
+def _sharpe(holdout: Evidence, params: GatesParams) -> Judgement:
     z = float(ndtri(params.oos_sharpe_confidence))
-    threshold, value = params.oos_sharpe_gte, found.sharpe
-    bound = None if value is None or found.sharpe_se is None else round(value - z * found.sharpe_se, 6)
-    verdict = _against(value, threshold, found, params)
+    threshold, value = params.oos_sharpe_gte, holdout.sharpe
+    bound = None if value is None or holdout.sharpe_se is None else round(value - z * holdout.sharpe_se, 6)
+    verdict = _against(value, threshold, holdout, params)
     if verdict is Verdict.PASS and params.policy == "ci" and (bound is None or bound <= 0):
         verdict = Verdict.INCONCLUSIVE
-    if not found.sessions:
+    if not holdout.sessions:
         words = "There is no session to judge."
     else:
-        words = UNDEFINED if value is None else _sharpe_words(found.sessions, threshold, z)
-    return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
+        words = UNDEFINED if value is None else _sharpe_words(holdout.sessions, threshold, z)
+    return _judgement(holdout, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
 def _sharpe_words(sessions: int, threshold: float, z: float) -> str:
@@ -141,24 +141,24 @@ def _sharpe_words(sessions: int, threshold: float, z: float) -> str:
     )
 
 
-def _hit_rate(found: Evidence, params: GatesParams) -> Judgement:
-    n, threshold = found.trades, params.hit_rate_gte
+def _hit_rate(holdout: Evidence, params: GatesParams) -> Judgement:
+    n, threshold = holdout.trades, params.hit_rate_gte
     needed = ceil(Fraction(str(threshold)) * n)  # as written: in floats 0.07 x 100 is more than 7
-    verdict = _against(found.wins if n else None, needed, found, params)
+    verdict = _against(holdout.wins if n else None, needed, holdout, params)
     words = NO_TRADE
     if n:
         luck = _percent(bdtrc(needed - 1, n, 0.5))
         words = f"With {counted(n, 'trade')} a fair coin reaches {threshold:g} {luck} of the time."
-    value, bound = found.hit_rate, found.hit_rate_bound
-    return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
+    value, bound = holdout.hit_rate, holdout.hit_rate_bound
+    return _judgement(holdout, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
-def _stressed(found: Evidence, params: GatesParams) -> Judgement:
+def _stressed(holdout: Evidence, params: GatesParams) -> Judgement:
     threshold = params.pnl_at_1p5x_costs_gte
-    value, bound = found.stressed_bp, found.stressed_bound
-    verdict = _against(value, threshold, found, params)
-    words = _break_even_words(found.break_even) if found.trades else NO_TRADE
-    return _judgement(found, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
+    value, bound = holdout.stressed_bp, holdout.stressed_bound
+    verdict = _against(value, threshold, holdout, params)
+    words = _break_even_words(holdout.break_even) if holdout.trades else NO_TRADE
+    return _judgement(holdout, verdict=verdict, value=value, threshold=threshold, bound=bound, words=words)
 
 
 def _break_even_words(multiple: float | None) -> str:
@@ -177,19 +177,19 @@ def _percent(share: float) -> str:
     return f"{percent:.0f} %" if 10 <= percent <= 99 else f"{percent:.1f} %"
 
 
-def _against(value: float | None, threshold: float, found: Evidence, params: GatesParams) -> Verdict:
-    if value is None or _too_few(found, params):
+def _against(value: float | None, threshold: float, holdout: Evidence, params: GatesParams) -> Verdict:
+    if value is None or _too_few(holdout, params):
         return Verdict.INCONCLUSIVE
     return Verdict.PASS if value >= threshold else Verdict.FAIL
 
 
-def _too_few(found: Evidence, params: GatesParams) -> str:
+def _too_few(holdout: Evidence, params: GatesParams) -> str:
     """The minima of `gates.policy: ci` that are not met, and no other; empty where none is."""
-    minima = (("session", found.sessions, "min_trading_sessions"), ("trade", found.trades, "min_trades"))
+    minima = (("session", holdout.sessions, "min_trading_sessions"), ("trade", holdout.trades, "min_trades"))
     asked = [(counted(n, one), rule, getattr(params, rule)) for one, n, rule in minima if n < getattr(params, rule)]
     lacking = [f"{there}, gates.{rule} requires {least}" for there, rule, least in asked]
     return f"Too little to judge: {'; '.join(lacking)}." if lacking and params.policy == "ci" else ""
 
 
-def _judgement(found: Evidence, **judged: Any) -> Judgement:
-    return Judgement(n=found.trades, n_days=found.sessions, **judged)
+def _judgement(holdout: Evidence, **judged: Any) -> Judgement:
+    return Judgement(n=holdout.trades, n_days=holdout.sessions, **judged)

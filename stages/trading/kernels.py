@@ -1,6 +1,9 @@
 """Compiled kernels of the grid engine: first touches, exits, decisions and the ledger.
 
 They repeat `tests/trading/loop.py`, the specification in plain Python; tests require the same trades and the same bits.
+A rule that depends on the day's earlier trades is a field of `Day`, set in `_entered`, and a test in `_refusal_today`;
+both the decisions of one strategy and the ledger of a grid ask these two. (A test that reads the side of the signal
+comes after `early` instead, in `_first_refusal` and `_add_session`: before it, a forecast may have no side.)
 All compiled code is in this one file, because numba's cache notices edits of a function's own file but not of files it
 calls. P&L is rounded once a trade to millionths of a bp, so sums are exact in any order.
 
@@ -142,41 +145,65 @@ def fill_exits(context: Arrays, wanted: Array, touches: Arrays, plan: tuple[Any,
             done.held_min = bar_array.minute[bar] - bar_array.minute[first] + (0 if at_open else 1)
 
 
+class Day(NamedTuple):
+    """What a symbol has traded so far on one day."""
+
+    entries: int
+    exit_minute: int  # of the last position
+    waited: int  # the last minute in which an order waited in vain
+
+
+UNTRADED = Day(0, NEVER, NEVER)
+
+
+@njit(inline="always")
+def _entered(day: Day, done: Any) -> Day:
+    """The day after a position with the exit `done`."""
+    return Day(day.entries + 1, done.minute, day.waited)
+
+
+@njit(inline="always")
+def _refusal_today(day: Day, minute: int, day_rules: DayRules) -> int:
+    """The first test amid the day's trades that a snapshot at this minute fails, or `ENTER`."""
+    if max(day.exit_minute, day.waited) >= minute:
+        reason = IN_POSITION
+    elif day.entries >= day_rules.daily_trade_cap:
+        reason = DAILY_CAP
+    elif minute + day_rules.entry_delay_bars - day.exit_minute <= day_rules.cooldown_bars:
+        reason = COOLDOWN
+    else:
+        reason = ENTER
+    return reason
+
+
 @compiled
 def decide(snapshots: Array, verdicts: Array, exits: Array, k_sigma: float, day_rules: DayRules) -> Array:
     """The decision at every snapshot: a `Reason`, or `ENTER` where a position was opened. Each session starts anew."""
     decision = np.empty(len(snapshots), np.int64)
-    entries, exit_minute, waited = 0, NEVER, NEVER
+    day = UNTRADED
     for c in range(len(snapshots)):
         if c > 0 and snapshots.session[c] != snapshots.session[c - 1]:
-            entries, exit_minute, waited = 0, NEVER, NEVER
-        decision[c] = _first_refusal(snapshots[c], verdicts[c], (entries, exit_minute, waited), k_sigma, day_rules)
+            day = UNTRADED
+        decision[c] = _first_refusal(snapshots[c], verdicts[c], day, k_sigma, day_rules)
         if decision[c] == ENTER:
-            entries += 1
-            exit_minute = exits[verdicts.side[c], c].minute
+            day = _entered(day, exits[verdicts.side[c], c])
         elif decision[c] == NO_BAR and verdicts.waits[c] >= snapshots.planned[c]:
-            waited = verdicts.waits[c]
+            day = Day(day.entries, day.exit_minute, verdicts.waits[c])
     return decision
 
 
 @njit(inline="always")
-def _first_refusal(
-    snapshot: Any, verdict: Any, today: tuple[int, int, int], k_sigma: float, day_rules: DayRules
-) -> Any:
-    """The first test that a snapshot fails, given `today` = (entries, minute of the last exit, last minute in which an
-    order waited in vain).
-    """
-    entries, exit_minute, waited = today
+def _first_refusal(snapshot: Any, verdict: Any, day: Day, k_sigma: float, day_rules: DayRules) -> Any:
+    """The first test that a snapshot fails, or `ENTER`."""
+    today = _refusal_today(day, snapshot.minute, day_rules)
     if verdict.gate != ENTER:
         reason = verdict.gate
-    elif max(exit_minute, waited) >= snapshot.minute:
+    elif today == IN_POSITION:
         reason = IN_POSITION
     elif snapshot.planned >= snapshot.time_stop:
         reason = AFTER_TIME_STOP
-    elif entries >= day_rules.daily_trade_cap:
-        reason = DAILY_CAP
-    elif snapshot.planned - exit_minute <= day_rules.cooldown_bars:
-        reason = COOLDOWN
+    elif today != ENTER:
+        reason = today
     elif verdict.early != ENTER:
         reason = verdict.early
     elif verdict.strength < k_sigma:
@@ -201,8 +228,9 @@ def add_to_ledger(
     count, strengths = len(candidates), family[1]
     pays = np.empty(count, np.bool_)
     for c in range(count):
-        one = candidates[c]
-        pays[c] = one.mu_bp + saved_bp[c] - lost_bp[c] - one.cost_bp - one.spread_charge_bp > 0.0
+        candidate = candidates[c]
+        ev_bp = candidate.mu_bp + saved_bp[c] - lost_bp[c] - candidate.cost_bp - candidate.spread_charge_bp
+        pays[c] = ev_bp > 0.0
     first = 0
     for c in range(1, count + 1):
         if c == count or candidates.session[c] != candidates.session[first]:
@@ -213,38 +241,40 @@ def add_to_ledger(
 
 
 @njit(inline="always")  # a call would cost more than the work
-def _add_session(of: Arrays, today: tuple[int, int], k: int, family: tuple[Any, ...], ledger: Arrays) -> Any:
+def _add_session(
+    signals: Arrays, rows_of_session: tuple[int, int], k: int, family: tuple[Any, ...], ledger: Arrays
+) -> Any:
     """Walk one session at the k-th strength and add it to all variants with the same signals; the next k."""
-    candidates, pays, exits = of
+    candidates, pays, exits = signals
     day_rules, strengths, rows = family
     net_units, totals = ledger
-    entries, exit_minute, waited, same_up_to = 0, NEVER, NEVER, np.inf
+    first, end = rows_of_session
+    day, same_up_to = UNTRADED, np.inf
     gross, cost, turnover, wins, held = 0, 0, 0, 0, 0
-    for c in range(today[0], today[1]):
-        one = candidates[c]
-        if pays[c] and one.strength >= strengths[k]:
-            same_up_to = min(same_up_to, one.strength)
-            since_exit = one.minute + day_rules.entry_delay_bars - exit_minute
-            is_free = max(exit_minute, waited) < one.minute and since_exit > day_rules.cooldown_bars
-            if is_free and entries < day_rules.daily_trade_cap and not one.fills:
-                waited = one.waits
-            elif is_free and entries < day_rules.daily_trade_cap:
-                done = exits[one.side, one.snapshot]
-                entries += 1
-                exit_minute = done.minute
+    for c in range(first, end):
+        candidate = candidates[c]
+        if pays[c] and candidate.strength >= strengths[k]:
+            same_up_to = min(same_up_to, candidate.strength)
+            if _refusal_today(day, candidate.minute, day_rules) != ENTER:
+                continue
+            if candidate.fills:
+                done = exits[candidate.side, candidate.snapshot]
+                day = _entered(day, done)
                 gross += done.gross_units
                 cost += done.cost_units
                 turnover += done.turnover_units
                 held += done.held_min
                 wins += done.gross_units > done.cost_units
+            else:
+                day = Day(day.entries, day.exit_minute, candidate.waits)
     while k < len(strengths) and strengths[k] <= same_up_to:
-        if entries > 0:
-            net_units[rows[k], candidates[today[0]].session] += gross - cost
+        if day.entries > 0:
+            net_units[rows[k], candidates[first].session] += gross - cost
             total = totals[rows[k]]
             total.gross_units += gross
             total.cost_units += cost
             total.turnover_units += turnover
-            total.trades += entries
+            total.trades += day.entries
             total.wins += wins
             total.held_min += held
         k += 1

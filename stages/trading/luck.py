@@ -65,11 +65,11 @@ def at_other_dates(forecasts: pl.DataFrame, seed: int) -> pl.DataFrame:
     came_from = instants.with_columns(drawn).select(
         *INSTANT, pl.col("snapshot_utc").sort_by("drawn").over("symbol").alias("from_utc")
     )
-    said = forecasts.select(
+    moved = forecasts.select(
         "symbol", pl.col("snapshot_utc").alias("from_utc"), *KIND, *LEVELS, "calibrated", "sigma_5m"
     )
     here = forecasts.drop(*LEVELS, "calibrated").join(came_from, on=INSTANT, how="left")
-    put = here.join(said, on=["symbol", "from_utc", *KIND], how="inner", suffix="_there")
+    put = here.join(moved, on=["symbol", "from_utc", *KIND], how="inner", suffix="_there")
     scale = (pl.col("sigma_5m") / pl.col("sigma_5m_there")).fill_null(1.0)
     scaled = put.with_columns((pl.col(level) * scale).round(6) for level in LEVELS)
     return scaled.select(forecasts.columns).sort([*INSTANT, *KIND])

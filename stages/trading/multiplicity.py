@@ -120,14 +120,14 @@ def overfitting_probability(daily: Floats, blocks: int) -> float | None:
     sums, squares = np.empty((2, blocks, variants))
     days = np.array_split(daily, blocks)
     for block, part in enumerate(days):
-        mine = part.T[distinct]
-        sums[block], squares[block] = mine.sum(axis=1), (mine**2).sum(axis=1)
+        of_variants = part.T[distinct]
+        sums[block], squares[block] = of_variants.sum(axis=1), (of_variants**2).sum(axis=1)
     sizes = np.array([len(part) for part in days])
     halves = np.array([[block in half for block in range(blocks)] for half in combinations(range(blocks), blocks // 2)])
-    some = max(1, FIGURES_AT_ONCE // variants)
+    at_once = max(1, FIGURES_AT_ONCE // variants)
     below = [
-        _best_is_below_median(halves[first : first + some], sums, squares, sizes)
-        for first in range(0, len(halves), some)
+        _best_is_below_median(halves[first : first + at_once], sums, squares, sizes)
+        for first in range(0, len(halves), at_once)
     ]
     return float(np.mean(np.concatenate(below)))
 

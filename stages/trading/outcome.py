@@ -224,28 +224,28 @@ def _selection(ranking: pl.DataFrame, combo: str) -> Document:
 
 
 def _controls(controls: Mapping[str, Any]) -> Judgement:
-    said = {name: Verdict(proof["verdict"]) for name, proof in sorted(controls.items()) if name != "verdict"}
+    verdicts = {name: Verdict(proof["verdict"]) for name, proof in sorted(controls.items()) if name != "verdict"}
     return Judgement(
         verdict=Verdict(controls["verdict"]),
-        value=float(sum(verdict == Verdict.PASS for verdict in said.values())),
-        threshold=float(len(said)),
-        n=len(said),
-        words=_in_words("control forecasters", said),
+        value=float(sum(verdict == Verdict.PASS for verdict in verdicts.values())),
+        threshold=float(len(verdicts)),
+        n=len(verdicts),
+        words=_in_words("control forecasters", verdicts),
     )
 
 
 def _forecast(cells: Mapping[str, Document]) -> Judgement:
-    said = {symbol: Verdict(cell["verdict"]) for symbol, cell in cells.items()}
+    verdicts = {symbol: Verdict(cell["verdict"]) for symbol, cell in cells.items()}
     judged = [gate for cell in cells.values() for gate in cell["gates"].values()]
     plural = len(cells) != 1
     what = f"symbol{'s' * plural} of the whitelist, by {'their' if plural else 'its'} forecasts"
     return Judgement(
-        verdict=next((verdict for verdict in BEST_FIRST if verdict in said.values()), Verdict.INCONCLUSIVE),
+        verdict=next((verdict for verdict in BEST_FIRST if verdict in verdicts.values()), Verdict.INCONCLUSIVE),
         value=float(sum(cell["eligible"] for cell in cells.values())),
         threshold=1.0,
         n=len(cells),
         n_days=max((gate["n_days"] for gate in judged), default=0),
-        words=_in_words(what, said),
+        words=_in_words(what, verdicts),
     )
 
 

@@ -38,8 +38,8 @@ class Reason(IntEnum):
 
     The lines are in the order of the tests. A number is a code, which `kernels` repeats: a new reason takes the next
     that is free. Each line names what the test reads. Tests of the forecast alone are here (`early_tests`,
-    `late_tests`), with what they need of params in `Views`. `kernels` tests it amid the day's trades (`_first_refusal`
-    with its reason, `add_to_ledger` for a grid). `first_refusal` in `tests/trading/loop.py` says the same plainly.
+    `late_tests`), with what they need of params in `Views`. Tests that depend on the day's earlier trades are in
+    `kernels.py` (`_refusal_today`). `first_refusal` in `tests/trading/loop.py` says the same plainly.
     """
 
     ENTER = 0

@@ -83,11 +83,11 @@ def _walks(
         read = cache(partial(bars_of, symbol, bars))
         for n, strategy in enumerate(strategies):
             if symbol in rows[n]:
-                mine, costs = rows[n][symbol], symbol_costs(strategy.costs, symbol)
+                used, costs = rows[n][symbol], symbol_costs(strategy.costs, symbol)
                 if costs is None:
-                    yield n, mine, None
+                    yield n, used, None
                 else:
-                    yield n, mine, _walk(market_of(symbol, read(), mine, clocks[n]), strategy, costs)
+                    yield n, used, _walk(market_of(symbol, read(), used, clocks[n]), strategy, costs)
 
 
 def _whole(table: type[Table], parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

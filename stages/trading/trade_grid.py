@@ -101,7 +101,7 @@ def trade_grid(
     net_units = np.zeros((len(strategies), sessions), np.int64)
     totals = np.zeros((count, len(strategies)), TOTAL)
     families = _families(strategies)
-    ledgers = [(net_units, mine) for mine in totals]  # each day belongs to one part, so all parts may share the array
+    ledgers = [(net_units, own) for own in totals]  # each day belongs to one part, so all parts may share the array
     with ThreadPoolExecutor(count) if count > 1 else nullcontext() as pool:
         each = pool.map if pool else map
         for market in markets:
@@ -138,10 +138,10 @@ def _trade_part(families: Sequence[Family], market: SymbolMarket, ledger: tuple[
 
 def _families(strategies: Sequence[Strategy]) -> list[Family]:
     members: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for n, one in enumerate(strategies):
-        rules = one.rules
+    for n, strategy in enumerate(strategies):
+        rules = strategy.rules
         own = tuple(sorted(rules.horizon_min_by_symbol.items()))
-        forecasts = (rules.history_days, rules.horizon_min, own, one.method, one.costs.cost_mult)
+        forecasts = (rules.history_days, rules.horizon_min, own, strategy.method, strategy.costs.cost_mult)
         members[(*forecasts, rules.s_stop, rules.s_take, rules.max_hold_min)].append(n)
     families = []
     for numbers in members.values():
@@ -156,15 +156,15 @@ def _by_what_they_share(
 ) -> Mapping[ExitRule, Sequence[tuple[Kind, Family]]]:
     """The families that may trade a symbol, by exit rule and forecast kind."""
     symbol = market.symbol
-    found: dict[ExitRule, list[tuple[Kind, Family]]] = defaultdict(list)
+    shared: dict[ExitRule, list[tuple[Kind, Family]]] = defaultdict(list)
     for family in families:
-        one = family.strategy
-        rules, mult = one.rules, one.costs.cost_mult
-        kind = Kind(rules.history_days, one.horizon_min(symbol), one.method, mult)
-        if one.may_trade(symbol) and kind[:3] in market.feeds:
-            exit_rule = ExitRule(rules.s_stop, rules.s_take, one.hold_min(symbol) or 0, mult)
-            found[exit_rule].append((kind, family))
-    return found
+        strategy = family.strategy
+        rules, mult = strategy.rules, strategy.costs.cost_mult
+        kind = Kind(rules.history_days, strategy.horizon_min(symbol), strategy.method, mult)
+        if strategy.may_trade(symbol) and kind[:3] in market.feeds:
+            exit_rule = ExitRule(rules.s_stop, rules.s_take, strategy.hold_min(symbol) or 0, mult)
+            shared[exit_rule].append((kind, family))
+    return shared
 
 
 def _candidates(context: SymbolContext, feed: Feed, kind: Kind, levels: Levels, rules: RulesParams) -> Candidates:

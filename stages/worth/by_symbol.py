@@ -60,17 +60,17 @@ class CompareSymbol:
     def __call__(self, symbol: str, asked: pl.DataFrame, free: pl.DataFrame, bars: pl.DataFrame) -> SymbolEvidence:
         """From its forecasts and bars."""
         model, history_days = self.asked
-        mine = asked.filter(model=model, history_days=history_days)
+        judged = asked.filter(model=model, history_days=history_days)
         sides = {name: free.filter(model=f"{FREE}{name}") for name in {one.free for one in self.compared}}
-        found = {name: compare(mine, forecasts) for name, forecasts in sides.items()}
-        mix, rule = found[MIX], self.rules.get(ASKED)
+        results = {name: compare(judged, forecasts) for name, forecasts in sides.items()}
+        mix, rule = results[MIX], self.rules.get(ASKED)
         return SymbolEvidence(
-            days={one: symbol_days(found[one.free].questions, one.column, one.horizon_min) for one in self.compared},
+            days={one: symbol_days(results[one.free].questions, one.column, one.horizon_min) for one in self.compared},
             left_out=LeftOut(mix.void, mix.uncalibrated, mix.no_scale),
-            net_bp=self._net_bp(symbol, pl.concat([mine, sides[MIX]]), bars),
-            swing_bp=swing_bp(mine, rule, symbol) if rule and symbol in rule.whitelist else 0.0,
-            calibrated=mine.filter("calibrated")["session"].unique(),
-            makers=makers(mine),
+            net_bp=self._net_bp(symbol, pl.concat([judged, sides[MIX]]), bars),
+            swing_bp=swing_bp(judged, rule, symbol) if rule and symbol in rule.whitelist else 0.0,
+            calibrated=judged.filter("calibrated")["session"].unique(),
+            makers=makers(judged),
         )
 
     def _net_bp(self, symbol: str, forecasts: pl.DataFrame, bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -89,15 +89,14 @@ class CompareSymbol:
         params: WorthParams,
     ) -> Sides:
         """Both sides of the study, from all symbols and `Calls`; `weights` are the last ones of the mix, by name."""
-        found = dict(symbols)
-        every = found.values()
-        sources = [name for one in every for name in one.makers]
-        net_bp = {side: pl.concat([one.net_bp[side] for one in every if side in one.net_bp]) for side in self.rules}
-        planned_bp = fsum(one.swing_bp for one in every)
-        calibrated = {day for one in every for day in one.calibrated}
+        parts = [evidence for _, evidence in symbols]
+        sources = [source for part in parts for source in part.makers]
+        net_bp = {side: pl.concat([part.net_bp[side] for part in parts if side in part.net_bp]) for side in self.rules}
+        planned_bp = fsum(part.swing_bp for part in parts)
+        calibrated = {day for part in parts for day in part.calibrated}
         return Sides(
-            days={one: pl.concat(evidence.days[one] for evidence in every) for one in self.compared},
-            left_out=LeftOut(*(sum(counts) for counts in zip(*(one.left_out for one in every), strict=True))),
+            days={comparison: pl.concat(part.days[comparison] for part in parts) for comparison in self.compared},
+            left_out=LeftOut(*(sum(counts) for counts in zip(*(part.left_out for part in parts), strict=True))),
             weights=weights,
             calls=calls,
             money=money_days(net_bp, planned_bp, calls.filter(pl.col("session").is_in(calibrated)), params),

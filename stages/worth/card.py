@@ -92,15 +92,14 @@ def _not_yet_known(worth: Document) -> tuple[str, str, str]:
 
 def _not_shown(worth: Document) -> tuple[str, str, str]:
     figures = f"({_range(worth, 1)}, {odds(worth['most_better'])})"
-    enough = "" if in_money(worth) else f", but not known to reach the {_asked(worth)} you asked for"
     if in_money(worth):
-        said = f"Not known to earn more than they cost {figures}."
+        why = f"Not known to earn more than they cost {figures}."
     elif worth["most_better"] >= worth["threshold"]:
-        said = f"Better than free, surely {figures}{enough}."
+        why = f"Better than free, surely {figures}, but not known to reach the {_asked(worth)} you asked for."
     else:
-        said = f"Not known to be better than free {figures}, nor surely less than {_asked(worth)} better."
+        why = f"Not known to be better than free {figures}, nor surely less than {_asked(worth)} better."
     advice = "Stop." if in_money(worth) else "Stop, or lower worth.delta in a new study."
-    return f"{_head(worth)} {said}", _joined(f"{_advantage(worth)}.", _money(worth), _training(worth)), advice
+    return f"{_head(worth)} {why}", _joined(f"{_advantage(worth)}.", _money(worth), _training(worth)), advice
 
 
 def odds(e: float) -> str:
@@ -142,11 +141,8 @@ def _evidence_so_far(worth: Document) -> str:
 def _outlook(worth: Document, left: int) -> str:
     if worth["more_sessions"] is None:
         return f"The plan ends after {_sessions(left)} more{_calls(worth, left, '({})')}."
-    (first, last), ahead, end = (
-        worth["more_sessions"],
-        "If it goes on like this:",
-        f"; the plan ends after {left} more.",
-    )
+    first, last = worth["more_sessions"]
+    ahead, end = "If it goes on like this:", f"; the plan ends after {left} more."
     if first is None:
         return f"{ahead} not before the plan ends, after {left} more{_calls(worth, left, '({})')}."
     if last is None:
@@ -161,27 +157,26 @@ def _money(worth: Document) -> str:
     if money is None or money["bp_a_call"] is None:
         return ""
     span = _bounds(money["bp_interval"], "{:.1f}".format)
-    free = money["price_per_call"] is None
-    known = (
-        f", no price stated, {_gained(money)} ({span})." if free else f" before its price ({span}), {_gained(money)}."
-    )
-    said = f"Money: {_unsigned_zero(format(money['bp_a_call'], '+.1f'))} bp a call{known}"
+    gain, price = f"Money: {_unsigned_zero(format(money['bp_a_call'], '+.1f'))} bp a call", money["price_per_call"]
     even, needed = money["break_even"], money["sessions_needed"]
-    if even is not None and money["price_per_call"] is not None:
+    sentences = [f"{gain} before its price ({span}), {_gained(money)}."]
+    if price is None:
+        sentences = [f"{gain}, no price stated, {_gained(money)} ({span})."]
+    elif even is not None:
         between = _bounds(money["break_even_interval"], _price)
-        price = _price(money["price_per_call"])
-        said += f" It breaks even at a price of {_price(even)} a call ({between}); yours is {price}."
-    open_ = State(money["state"]) in {State.NOT_YET_KNOWN, State.NOT_SHOWN}
-    return said + (f" At this size an answer takes about {_sessions(needed)}." if open_ and needed else "")
+        sentences.append(f"It breaks even at a price of {_price(even)} a call ({between}); yours is {_price(price)}.")
+    if needed and State(money["state"]) in {State.NOT_YET_KNOWN, State.NOT_SHOWN}:
+        sentences.append(f"At this size an answer takes about {_sessions(needed)}.")
+    return _joined(*sentences)
 
 
 def _gained(money: Document) -> str:
     """What is known of the gain, and whether an earlier day had to say it since the bounds do not."""
     price = money["price_per_call"]
     low, _ = money["bp_interval" if price is None else "break_even_interval"]
-    said = GAINS[State(money["state"])] + ("" if price is None else " after it")
+    gain = GAINS[State(money["state"])] + ("" if price is None else " after it")
     is_bounded = low is not None and low > (price or 0.0)
-    return said if is_bounded or money["state"] != State.WORTH_IT else f"{said} by an earlier day"
+    return gain if is_bounded or money["state"] != State.WORTH_IT else f"{gain} by an earlier day"
 
 
 def _training(worth: Document) -> str:
@@ -199,8 +194,9 @@ def _training(worth: Document) -> str:
 
 def _free_mix(weights: Mapping[str, float]) -> str:
     shares = [(round(100 * weight), name) for name, weight in weights.items()]
-    said = ", ".join(f"{share} % {name}" for share, name in sorted(shares, key=lambda one: (-one[0], one[1])) if share)
-    return f"The free forecast is {said}." if said else ""
+    largest_first = sorted((-share, name) for share, name in shares if share)
+    mix = ", ".join(f"{-share} % {name}" for share, name in largest_first)
+    return f"The free forecast is {mix}." if mix else ""
 
 
 def _advantage(worth: Document, decimals: int = 1, *, of_what: bool = False) -> str:
@@ -259,8 +255,8 @@ def _calls(worth: Document, sessions: int, form: str) -> str:
     return "" if worth["rehearsal"] else " " + form.format(_counted(calls, "call"))
 
 
-def _counted(many: int, one: str) -> str:
-    return f"{many:,} {one}{'s' * (many != 1)}"
+def _counted(many: int, noun: str) -> str:
+    return f"{many:,} {noun}{'s' * (many != 1)}"
 
 
 def in_money(worth: Document) -> bool:
@@ -279,8 +275,8 @@ def _joined(*sentences: str) -> str:
 def line(worth: Document) -> str:
     """The verdict so far in one line, for a step of `make study`."""
     paid = REHEARSAL if worth["rehearsal"] else _counted(worth["calls"], "call")
-    said = f"{_sessions(worth['sessions'])}, {paid}: {worth['state']}"
+    verdict = f"{_sessions(worth['sessions'])}, {paid}: {worth['state']}"
     if worth["estimate"] is None:
-        return said
+        return verdict
     evidence = f"{odds(worth['e_better'])} for, {odds(worth['e_small'])} against"
-    return f"{said}. {_advantage(worth)} ({_range(worth, 1)}), {evidence}"
+    return f"{verdict}. {_advantage(worth)} ({_range(worth, 1)}), {evidence}"

@@ -82,17 +82,17 @@ def _rejected(tested: Floats, days: Days, x: Floats, spread: Floats, threshold: 
 
     Plain products instead of logarithms: only the side of the threshold is asked. Days behind multiply by one.
     """
-    found = np.empty(len(days), bool)
+    rejected = np.empty(len(days), bool)
     for first in range(0, len(days), PREFIXES_AT_ONCE):
-        some = slice(first, first + PREFIXES_AT_ONCE)
-        known = np.arange(days[some][-1] + 1)[:, None]
-        z = np.clip((x[known] - tested[some]) / spread[known], -CLIP, CLIP)
+        chunk = slice(first, first + PREFIXES_AT_ONCE)
+        known = np.arange(days[chunk][-1] + 1)[:, None]
+        z = np.clip((x[known] - tested[chunk]) / spread[known], -CLIP, CLIP)
         behind = days[first] + 1
-        z[behind:] *= known[behind:] <= days[some]
+        z[behind:] *= known[behind:] <= days[chunk]
         with np.errstate(over="ignore"):  # beyond the largest number, E is surely above the threshold
             total = np.prod(1.0 + STAKES[:, None, None] * z, axis=1).sum(axis=0)
-        found[some] = total >= threshold * len(STAKES)
-    return found
+        rejected[chunk] = total >= threshold * len(STAKES)
+    return rejected
 
 
 def rejected_together(log_e: Sequence[float], alpha: float) -> list[bool]:

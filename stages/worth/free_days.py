@@ -52,11 +52,11 @@ def deviations(
     early = free.filter(pl.col("session") < first_asked)
     rows = early if early["session"].n_unique() >= ENOUGH_DAYS else free
     sides = _by_name(rows.filter(horizon_min=horizon_min), eta)
-    found = {kind: _deviation(sides[a], sides[b], symbols, horizon_min) for kind, (a, b) in pairs.items()}
-    found = {kind: sd for kind, sd in found.items() if sd > 0}
-    if not found:
+    sds = {kind: _deviation(sides[a], sides[b], symbols, horizon_min) for kind, (a, b) in pairs.items()}
+    sds = {kind: sd for kind, sd in sds.items() if sd > 0}
+    if not sds:
         return None
-    usual = pairs[next(iter(found))]
+    usual = pairs[next(iter(sds))]
 
     def alone(column: str) -> dict[str, float]:
         parts = {
@@ -67,7 +67,7 @@ def deviations(
         by_value = {value: _deviation(a, b, chosen[value], horizon_min) for value, (a, b) in parts.items()}
         return {value: sd for value, sd in by_value.items() if np.isfinite(sd)}
 
-    spread = {kind: found.get(kind, next(iter(found.values()))) for kind in PAIRS}
+    spread = {kind: sds.get(kind, next(iter(sds.values()))) for kind in PAIRS}
     return Deviations(
         days=rows["session"].n_unique(),
         usual=usual,

@@ -39,8 +39,8 @@ LARGEST_LOG = 700.0  # of an E that is written as a number
 def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, Any], pl.DataFrame]:
     """`worth.json` and `WorthDays` of the study with this id."""
     money, calls = sides.money, sides.calls
-    found = {(one.question, one.cell): (one, one.judged()) for one in series_of(study, sides)}
-    series, finding = found[study.worth.decide_by, PRIMARY]
+    findings = {(one.question, one.cell): (one, one.judged()) for one in series_of(study, sides)}
+    series, finding = findings[study.worth.decide_by, PRIMARY]
     last = series.counted[finding.days - 1] if finding.days else None
     undecided = finding.state == State.NOT_YET_KNOWN and len(finding.by_day.x) > 0
     result = verdict_fields(finding, series.counted, series.terms) | {
@@ -55,14 +55,14 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         "step": STEP_SESSIONS,
         "free_weights": dict(sides.weights),
         "training": _training(study, series, untrained=sides.untrained),
-        "money": _money(study, *found[MONEY, PRIMARY], money),
+        "money": _money(study, *findings[MONEY, PRIMARY], money),
         "more_sessions": more_sessions(finding.by_day.x, series.terms) if undecided else None,
     }
-    beside = _beside(found, study.worth.alpha) | {
+    beside = _beside(findings, study.worth.alpha) | {
         "seen": _seen(series),
-        "left_out": sides.left_out._asdict() | {"days_set_aside": found[SHAPE, PRIMARY][0].set_aside},
+        "left_out": sides.left_out._asdict() | {"days_set_aside": findings[SHAPE, PRIMARY][0].set_aside},
     }
-    return plain(result) | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in found.values()))
+    return plain(result) | beside, WorthDays.of(pl.concat(one.rows(its) for one, its in findings.values()))
 
 
 def last_weights(weights: pl.DataFrame, study: StageStudy) -> dict[str, float]:
@@ -142,20 +142,20 @@ def _money(study: StageStudy, series: Series, finding: Finding, money: MoneyDays
     }
 
 
-def _beside(found: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
+def _beside(findings: Mapping[tuple[str, str], tuple[Series, Finding]], alpha: float) -> dict[str, Any]:
     """What stands beside the verdict; `holds` says which of the horizons and symbols hold together today.
 
     e-BH takes E of one day: the largest of all days is on average above 1 also where nothing is better.
     """
-    secondary = [key for key in found if key[1].startswith(("horizon=", "symbol="))]
-    days = [found[key][1].by_day.log_e_better for key in secondary]
+    secondary = [key for key in findings if key[1].startswith(("horizon=", "symbol="))]
+    days = [findings[key][1].by_day.log_e_better for key in secondary]
     logs = [float(one[-1]) if len(one) else 0.0 for one in days]
     holds = dict(zip(secondary, rejected_together(logs, alpha), strict=True)) if secondary else {}
     cells = [
         {"question": key[0], "cell": key[1], **_figures(finding), "holds": holds.get(key)}
-        for key, (_, finding) in found.items()
+        for key, (_, finding) in findings.items()
     ]
-    return {"cells": cells, "beats_each_free": _weakest(found)}
+    return {"cells": cells, "beats_each_free": _weakest(findings)}
 
 
 def _weakest(found: Mapping[tuple[str, str], tuple[Series, Finding]]) -> dict[str, Any] | None:

@@ -161,16 +161,16 @@ def series_of(study: StageStudy, sides: Sides) -> Iterator[Series]:
     terms, until = terms_of(study), study.forecaster.trained_until
     for cell in cells_of(study, {one.free for one in sides.days}):
         rows = sides.days[cell.compared]
-        found = days_of(rows.filter(pl.col("symbol").is_in(list(cell.symbols))), cell.symbols)
+        days = days_of(rows.filter(pl.col("symbol").is_in(list(cell.symbols))), cell.symbols)
         yield Series(
             question=cell.question,
             cell=cell.name,
-            sessions=found.table["session"].to_list(),
-            x=found.table["x"].to_numpy(),
-            n_questions=found.table["n_questions"].to_list(),
+            sessions=days.table["session"].to_list(),
+            x=days.table["x"].to_numpy(),
+            n_questions=days.table["n_questions"].to_list(),
             terms=terms,
             trained_until=until,
-            set_aside=found.set_aside,
+            set_aside=days.set_aside,
         )
     yield Series(
         question=MONEY,

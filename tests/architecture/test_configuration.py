@@ -31,7 +31,7 @@ PRESETS = sorted(path.stem for path in (CONF / "preset").glob("*.yaml"))
 
 
 def test_the_committed_params_are_the_composition_of_conf():
-    assert (ROOT / "params.yaml").read_text() == to_yaml(compose(CONF, []))
+    assert (ROOT / "params.yaml").read_text() == to_yaml(compose(CONF, [])), "run `make params`"
 
 
 def test_every_group_is_a_section_and_every_section_a_group():
@@ -82,7 +82,8 @@ def unbounded(node: dict, definitions: dict, where: str) -> Iterator[str]:
 
 def test_every_number_has_a_least_and_a_greatest_value():
     schemas = {name: model.model_json_schema() for name, model in get_type_hints(Study).items()}
-    assert [where for name, one in schemas.items() for where in unbounded(one, one.get("$defs", {}), name)] == []
+    found = [where for name, one in schemas.items() for where in unbounded(one, one.get("$defs", {}), name)]
+    assert found == [], "state its range in stages/params/, as `Annotated[int, Field(ge=1, le=390)]` does"
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 1e20])

@@ -77,7 +77,7 @@ def deps_of(stage: str, folder: str) -> list[str]:
 
 
 def test_a_stage_runs_the_script_of_its_name_as_a_module():
-    assert wrong(lambda stage: STAGES[stage]["cmd"], lambda stage: f"python -m stages.{stage}") == {}
+    assert wrong(lambda stage: STAGES[stage]["cmd"], lambda stage: f"python -m stages.{stage}") == {}, "in dvc.yaml"
 
 
 def test_a_stage_says_what_it_does_in_one_sentence_that_dvc_shows_whole():
@@ -89,7 +89,8 @@ def test_deps_are_exactly_the_imported_code():
 
 
 def test_params_are_exactly_the_sections_that_the_script_reads():
-    assert wrong(lambda stage: set(STAGES[stage].get("params", [])), sections_read) == {}
+    found = wrong(lambda stage: set(STAGES[stage].get("params", [])), sections_read)
+    assert found == {}, "by stage: what dvc.yaml states, and what the script reads; correct dvc.yaml"
 
 
 def test_an_edit_of_the_whitelist_reruns_nothing_before_the_scores_but_the_check_of_params():
@@ -109,7 +110,8 @@ def ancestors(stage: str) -> set[str]:
 
 
 def test_the_script_names_exactly_the_files_that_are_declared():
-    assert wrong(artifact_paths, lambda stage: set(deps_of(stage, "artifacts/")) | outs_of(stage)) == {}
+    found = wrong(artifact_paths, lambda stage: set(deps_of(stage, "artifacts/")) | outs_of(stage))
+    assert found == {}, "by stage: what the script names, and the deps and outs in dvc.yaml; correct dvc.yaml"
 
 
 def lists_read(stage: str) -> set[str]:
@@ -121,8 +123,9 @@ def lists_read(stage: str) -> set[str]:
 
 
 def test_an_edited_list_of_conf_runs_the_stage_that_reads_it():
-    assert wrong(lists_read, lambda stage: set(deps_of(stage, "conf/"))) == {}
-    assert {name for name in vars(dated_files) if name.startswith("read_")} <= set(LISTS)
+    found = wrong(lists_read, lambda stage: set(deps_of(stage, "conf/")))
+    assert found == {}, "by stage: the files of conf/ that the script reads, and those in dvc.yaml; correct dvc.yaml"
+    assert {name for name in vars(dated_files) if name.startswith("read_")} <= set(LISTS), "name its file in LISTS"
 
 
 def test_outputs_lie_in_the_folder_of_their_author():
@@ -143,7 +146,8 @@ def test_a_stage_reads_only_what_an_earlier_stage_wrote():
 def test_nothing_that_feeds_a_choice_reads_the_holdout_or_the_unsealed_record():
     """Downstream of `seal`, calibrated rows and bars come from its two spans, and only `evaluate` opens the second."""
     for stage in NAMES[NAMES.index("seal") + 1 :]:
-        assert forbidden_to(stage, declared(STAGES[stage], "deps")) == [], stage
+        leaks = forbidden_to(stage, declared(STAGES[stage], "deps"))
+        assert leaks == [], f"{stage} comes after `seal`, which writes what it may read to artifacts/seal/"
 
 
 def test_a_holdout_planted_in_the_selection_is_caught():
@@ -180,4 +184,5 @@ def test_free_forecasts_reach_a_program_and_the_kept_answers_but_nothing_that_bu
 
 
 def test_no_stage_depends_on_code_that_only_commands_use():
-    assert not [file for stage in NAMES for file in code_files(stage) if file.startswith("stages/commands/")]
+    used = {(stage, file) for stage in NAMES for file in code_files(stage) if file.startswith("stages/commands/")}
+    assert used == set(), "move what both need to a room below commands/"

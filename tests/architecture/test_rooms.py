@@ -51,24 +51,26 @@ def test_imports_follow_the_layers():
 
 def test_a_noun_touches_no_part_of_the_world():
     touched = {name(path): {module.split(".")[0] for module in imported(path)} & WORLD for path in PURE}
-    assert {path: found for path, found in touched.items() if found} == {}
+    touched = {path: found for path, found in touched.items() if found}
+    assert touched == {}, f"read it in a stage or a room of {sorted(WORLDLY)}, and hand it to the pure function"
 
 
 def test_one_file_alone_calls_dvc_as_a_library():
     dvc = {"dvc", "dvc_data", "dvc_gs", "dvc_objects", "scmrepo"}
     callers = [name(path) for path in MODULES if {module.split(".")[0] for module in imported(path)} & dvc]
-    assert callers == ["stages/io/dvc_internals.py"]
+    assert callers == ["stages/io/dvc_internals.py"], "call DVC as a library only there"
 
 
 def test_a_module_has_a_docstring_and_a_plain_name():
-    assert [name(path) for path in MODULES if not ast.get_docstring(tree_of(path))] == []
-    assert [name(path) for path in MODULES if path.stem in VAGUE] == []
+    assert [name(path) for path in MODULES if not ast.get_docstring(tree_of(path))] == [], "without a docstring"
+    assert [name(path) for path in MODULES if path.stem in VAGUE] == [], "name a module after its topic"
 
 
 def test_a_module_has_a_readable_length_and_an_init_no_code():
     lines = {path: len(path.read_text().splitlines()) for path in MODULES}
     most = {path: MAX_SCRIPT_LINES if path.parent == STAGES else MAX_LINES for path in MODULES}
-    assert {name(path): lines[path] for path in MODULES if lines[path] > most[path]} == {}
+    long = {name(path): lines[path] for path in MODULES if lines[path] > most[path]}
+    assert long == {}, f"a stage has at most {MAX_SCRIPT_LINES} lines, a module {MAX_LINES}: split it by topic"
     inits = [path for path in MODULES if path.name == "__init__.py" and path.parent != STAGES]  # that one has threads
     assert [name(path) for path in inits if len(tree_of(path).body) > 1] == []
 

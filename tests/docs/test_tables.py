@@ -33,4 +33,4 @@ def test_a_table_has_a_row_for_everything_of_its_kind(page, title, names):
     tables = re.findall(rf"(?m)^\| {re.escape(title)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", file.read_text())
     listed = " ".join(row.split("|")[1] for table in tables for row in table.splitlines())
     missing = [name for name in sorted(names) if not re.search(rf"\b{name}(?=_?\d\d|\b)", listed)]
-    assert missing == [], f"{file.name}: the table of each {title} has no row for these"
+    assert missing == [], f"{file.name}: its table with the column {title} needs a row for each of these"

@@ -58,16 +58,10 @@ def test_a_name_with_a_symbol_is_one_of_the_context_and_of_a_symbol_that_is_name
     require_buildable(features_params(names=["context_ret_1m@XLK"], required=[]), around)
 
 
-def test_what_is_unknown_at_each_open_is_carried_and_everything_else_voids_a_question():
-    """A feature that needs bars of its session is unknown on its first ones, each day anew."""
-    params = features_params()
-    assert {name for name, feature in FEATURES.items() if feature.exog_policy == "carry"} == {
-        name for name, feature in FEATURES.items() if feature.lookback_bars(params)
-    }
-
-
 def test_whole_numbers_have_no_decimals_amounts_nine_and_shares_and_waves_twelve():
-    """Decimals are part of a question's digest: another number of them asks everything anew."""
+    """Decimals are part of a question's digest: another number of them asks everything anew. Shares and returns have
+    twelve; name a feature of another kind here.
+    """
     whole = {"event_today", "event_fomc", "event_cpi", "event_earnings", "minute", "minutes_to_close", "is_half",
              "bucket_open", "bucket_mid", "bucket_close", "day_of_week"}  # fmt: skip
     amounts = {"atr", "vwap_30m", "z_vwap", "volume_norm"}
@@ -109,12 +103,11 @@ def test_minutes_within_the_look_back_do_not_count_as_unknown():
 
 
 def test_the_page_of_features_is_made_from_the_catalogue():
-    """`make features-page` writes it."""
-    assert PAGE.read_text().endswith(table())
+    assert PAGE.read_text().endswith(table()), "run `make features-page`"
 
 
 def test_a_feature_that_looks_back_over_bars_is_carried_and_any_other_voids_the_question():
     """As docs/FEATURES.md says of all."""
+    assert [FEATURES[name].exog_policy for name in ("ret_1m", "ret_5m", "minute")] == ["void", "carry", "void"]
     carried = {name for name, feature in FEATURES.items() if feature.lookback_bars(features_params())}
     assert {name for name, feature in FEATURES.items() if feature.exog_policy == "carry"} == carried
-    assert {FEATURES[name].exog_policy for name in FEATURES.keys() - carried} == {"void"}

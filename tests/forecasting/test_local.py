@@ -41,7 +41,9 @@ def answer(name, rows, asked=None, **changes):
 def test_each_has_a_file_of_code_and_one_in_conf_and_says_which_params_can_change_its_answer():
     code = {path.stem for path in (ROOT / "stages/forecasting/local").glob("[!_]*.py")}
     choices = {path.stem for path in (ROOT / "conf/forecaster").glob("*.yaml")} - {"timegpt", "command"}
-    assert set(NAMES) == set(LOCAL_OPTIONS) == code == choices
+    assert set(NAMES) == set(LOCAL_OPTIONS), "LocalName and LOCAL_OPTIONS in stages/params/forecaster.py differ"
+    assert code == set(NAMES), "a local forecaster is a file of its name in stages/forecasting/local/"
+    assert choices == set(NAMES), "each is chosen by a file of its name in conf/forecaster/"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -104,7 +104,9 @@ def at_a_terminal(code: str) -> list[str]:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).splitlines()
 
 
-def test_a_bug_stays_a_traceback():
+def test_a_bug_stays_a_traceback(tmp_path, monkeypatch):
+    """In a folder without dvc.lock: beside a changed input, the error would name that."""
+    monkeypatch.chdir(tmp_path)
     code, said = ended(A_BUG, subprocess.DEVNULL)
     assert code == 1
     assert "Traceback" in said

@@ -71,10 +71,11 @@ def keys_of(section: dict, path: str) -> set[str]:
 
 
 def test_a_key_that_is_new_since_ids_have_this_form_has_a_neutral_value():
-    """Without one, every strategy id moves, and an opened holdout is sealed again: add it to `NEUTRAL`."""
+    """Without one, every strategy id moves, and an opened holdout is sealed again."""
     then, now = (yaml.safe_load(path.read_text()) for path in (EARLIER, ROOT / "params.yaml"))
     new = {name: keys_of(now[name], name) - keys_of(then[name], name) - {*NEUTRAL} for name in SECTIONS}
-    assert {name: keys for name, keys in new.items() if keys} == {}
+    new = {name: keys for name, keys in new.items() if keys}
+    assert new == {}, "add these to NEUTRAL in stages/params/canonical.py, with the value that changes nothing"
 
 
 def test_numbers_are_the_same_with_and_without_decimals_and_truth_is_no_number():
