@@ -56,9 +56,10 @@ def test_the_tables_of_gates_and_trades_show_who_may_trade(symbol):
     one = replace(one, config=one.config | {"universe": universe}, gates=one.gates | {"cells": cells})
     assert told_symbols(gates(one).grids[1]) == {symbol}
     assert told_symbols(equity(one).grids[0]) == {symbol, PORTFOLIO}
+    assert told_symbols(fans(one).grids[0]) == {symbol}
     assert told_symbols(verdicts({"one": one, "other": one}).grids[1]) == {symbol}
     assert len(one.shown) == 2
-    for section in (gates(one), equity(one), verdicts({"one": one, "other": one})):
+    for section in (gates(one), fans(one), equity(one), verdicts({"one": one, "other": one})):
         assert "shown one by one" not in " ".join(section.sentences), "all of the whitelist are"
 
 
