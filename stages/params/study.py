@@ -233,6 +233,15 @@ def the_walk_forward_has_a_fold(study: StageStudy) -> Iterator[str]:
         )
 
 
+def where_money_decides_something_trades(study: StageStudy) -> Iterator[str]:
+    """A rule that trades nothing earns nothing on both sides, however many answers are bought."""
+    if study.worth.decide_by == "money" and not study.universe.whitelist:
+        yield (
+            "worth.decide_by: money compares what the rule earns, but universe.whitelist is [], so nothing trades: "
+            "name a symbol in it, or set worth.decide_by to shape"
+        )
+
+
 def a_free_forecast_is_left(study: StageStudy) -> Iterator[str]:
     """A candidate of the free mix is not the asked forecaster, which would be compared with itself."""
     if set(study.worth.candidates) == {study.forecaster.name}:
@@ -262,6 +271,7 @@ RULES = (
     corrections_have_a_past,
     holdout_lies_in_the_record,
     the_walk_forward_has_a_fold,
+    where_money_decides_something_trades,
     a_free_forecast_is_left,
     a_candidate_program_is_stated,
 )
