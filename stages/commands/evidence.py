@@ -56,9 +56,11 @@ def evidence_lines(
         return
     asked, record = calls_by_session(questions).sort("session"), market.calendar["session"].sort()
     judged = schedule.filter(status="ok", history_days=study.rules.history_days).sort("session")["session"]
+    begins = next(iter(judged), record[-1])
+    later = asked.filter(pl.col("session") >= begins)["calls"]
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
-    first = record.filter(record >= first_asked).to_list()
-    before, usual = sessions_before_evidence(study, first, next(iter(judged), record[-1])), int(np.median(calls))
+    usual = int(np.median(later if len(later) else calls))
+    before = sessions_before_evidence(study, record.filter(record >= first_asked).to_list(), begins)
     setup = Setup(
         symbols=symbols,
         snapshots=len(study.requests.snapshots_et),
