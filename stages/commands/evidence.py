@@ -54,16 +54,19 @@ def evidence_lines(
             "No two free forecasts differ on two days or more (worth.candidates), so the price of evidence is unknown."
         )
         return
-    asked, record = calls_by_session(questions), market.calendar["session"].sort()
+    asked, record = calls_by_session(questions).sort("session"), market.calendar["session"].sort()
     judged = schedule.filter(status="ok", history_days=study.rules.history_days).sort("session")["session"]
+    begins = next(iter(judged), record[-1])
+    later = asked.filter(pl.col("session") >= begins)["calls"]
     calls, tokens = asked["calls"].to_numpy(), asked["tokens"].to_numpy()
+    usual = int(np.median(later if len(later) else calls))
+    before = sessions_before_evidence(study, record.filter(record >= first_asked).to_list(), begins)
     setup = Setup(
         symbols=symbols,
         snapshots=len(study.requests.snapshots_et),
-        calls_a_session=int(np.median(calls)),
-        sessions_before=sessions_before_evidence(
-            study, record.filter(record >= first_asked).to_list(), next(iter(judged), record[-1])
-        ),
+        calls_a_session=usual,
+        sessions_before=before,
+        calls_before=int(calls[:before].sum()) + usual * max(before - len(calls), 0),
         price_per_call=_price_of_a_call(study, questions, float(tokens.sum() / calls.sum())),
     )
     proposed = round(differing.pairs["usual"], SD_DECIMALS)

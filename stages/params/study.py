@@ -228,8 +228,17 @@ def the_walk_forward_has_a_fold(study: StageStudy) -> Iterator[str]:
         yield (
             f"split.walk_forward.first_train_sessions {walk.first_train_sessions} and split.embargo_sessions "
             f"{split.embargo_sessions} leave no session to trade: at most {searched} are searched, behind those of "
-            "requests.history_days and without the holdout. Lower it, or widen universe.first_session to "
+            "requests.history_days and without the holdout. Lower one of the two, or widen universe.first_session to "
             "universe.last_session"
+        )
+
+
+def where_money_decides_something_trades(study: StageStudy) -> Iterator[str]:
+    """A rule that trades nothing earns nothing on both sides, however many answers are bought."""
+    if study.worth.decide_by == "money" and not study.universe.whitelist:
+        yield (
+            "worth.decide_by: money compares what the rule earns, but universe.whitelist is [], so nothing trades: "
+            "name a symbol in it, or set worth.decide_by to shape"
         )
 
 
@@ -262,6 +271,7 @@ RULES = (
     corrections_have_a_past,
     holdout_lies_in_the_record,
     the_walk_forward_has_a_fold,
+    where_money_decides_something_trades,
     a_free_forecast_is_left,
     a_candidate_program_is_stated,
 )

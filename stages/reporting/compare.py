@@ -64,7 +64,7 @@ def verdicts(runs: Runs) -> Section:
         for name in in_order({name for gates in judged for name in gates}, GATES)
     ]
     both = [record.gates["cells"] for record in runs.values()]
-    shown = {symbol for record in runs.values() for symbol in record.shown}
+    shown = {symbol for record in runs.values() for symbol in record.shown_traders}
     symbols = dict.fromkeys(symbol for cells in both for symbol in sorted(cells) if symbol in shown)
     names = dict.fromkeys(name for cells in both for cell in cells.values() for name in sorted(cell["gates"]))
     measured = [
@@ -73,12 +73,11 @@ def verdicts(runs: Runs) -> Section:
         for name in names
     ]
     titles = ("symbol", "measure", *runs, *(f"{name}, value" for name in runs))
-    tables = (
-        grid("The gates that decide the verdict", ("gate", *runs), deciding),
-        grid("Forecast gates of what each strategy would trade", titles, measured),
-    )
-    left_out = dict.fromkeys(sentence for record in runs.values() for sentence in record.selection)
-    return Section("verdicts", "Verdicts", tuple(left_out), grids=tables)
+    tables = [grid("The gates that decide the verdict", ("gate", *runs), deciding)]
+    if measured:
+        tables.append(grid("Forecast gates of what each strategy would trade", titles, measured))
+    left_out = dict.fromkeys(sentence for record in runs.values() for sentence in record.selection_of_traders)
+    return Section("verdicts", "Verdicts", tuple(left_out), grids=tuple(tables))
 
 
 def figures(runs: Runs) -> Section:

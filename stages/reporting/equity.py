@@ -30,7 +30,7 @@ def equity(record: Record) -> Section:
         "The rule was chosen on the search span, so its result there flatters. The holdout begins after an embargo, "
         "and no choice was made on it."
     )
-    sentences = [chosen, _capital(record), *record.selection]
+    sentences = [chosen, _capital(record), *record.selection_of_traders]
     if not (record.daily["trades"] > 0).any():
         sentences.append("Nothing was traded on the search span, so there is no result to draw.")
     figures = span_figures(record, "search span", record.daily, SEARCH)

@@ -23,10 +23,11 @@ def fans(record: Record) -> Section:
         "The days are picked by rule: evenly from the worst traded symbol-day of the search span to the best."
         if record.trades.height
         else "Nothing was traded on the search span: shown are its last days.",
-        *record.selection,
+        *record.selection_of_traders,
     )
     figures = tuple(_figure(record, *day) for day in days)
-    return Section("fans", "From forecasts to trades", sentences, figures, (_decisions(record),))
+    grids = (_decisions(record),) if record.shown_traders else ()
+    return Section("fans", "From forecasts to trades", sentences, figures, grids)
 
 
 def pick_days(record: Record) -> list[tuple[str, date]]:
@@ -151,6 +152,6 @@ def _decisions(record: Record) -> Grid:
     counts = record.signals.group_by("symbol", "decision").len()
     found = {(symbol, decision): many for symbol, decision, many in counts.iter_rows()}
     decisions = sorted({decision for _, decision in found})
-    lines = [(symbol, *(found.get((symbol, decision), 0) for decision in decisions)) for symbol in record.shown]
+    lines = [(symbol, *(found.get((symbol, decision), 0) for decision in decisions)) for symbol in record.shown_traders]
     caption = "What became of each forecast: a trade (long, short), or the first rule that stopped it"
     return grid(caption, ("symbol", *decisions), lines)

@@ -43,7 +43,7 @@ def gates(record: Record) -> Section:
         f"Policy {policy}: {POLICIES[policy]}. “95 % sure: ≤ 0.7” is a one-sided confidence bound of the true value; "
         "what it must reach stands behind it.",
         f"Of {count(len(cells), 'cell')} (symbol, history, horizon, calibration) {eligible} may trade.",
-        *record.selection,
+        *record.selection_of_traders,
     )
     grids = (_deciding(record), _forecast(record)) if record.gates["cells"] else (_deciding(record),)
     return Section("gates", "Gates", sentences, grids=grids)

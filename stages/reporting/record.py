@@ -103,12 +103,13 @@ class Record:
     @property
     def selection(self) -> tuple[str, ...]:
         """A note where not every symbol is shown."""
-        if len(self.shown) == len(self.symbols):
-            return ()
-        return (
-            f"Of {count(len(self.symbols), 'symbol')}, {len(self.shown)} are shown one by one, evenly from the lowest "
-            "rMAE to the highest (report.shown_symbols); the files behind this page hold all.",
-        )
+        return _note(count(len(self.symbols), "symbol"), len(self.symbols), len(self.shown))
+
+    @property
+    def selection_of_traders(self) -> tuple[str, ...]:
+        """The same of the whitelist."""
+        many = len(self.config["universe"]["whitelist"])
+        return _note(f"{count(many, 'symbol')} on universe.whitelist", many, len(self.shown_traders))
 
     def scores(self, scope: str) -> Iterator[Document]:
         """The entries of `metrics.json` for the stated history and calibration method."""
@@ -161,3 +162,13 @@ class Record:
         """Who made the forecasts, for the head of the page and every figure."""
         source = self.config["source"]
         return origin(makers(self.answered), source["kind"], source["name"])
+
+
+def _note(all_of_them: str, many: int, shown: int) -> tuple[str, ...]:
+    """How some of many symbols were picked; nothing where all are shown."""
+    if shown == many:
+        return ()
+    return (
+        f"Of {all_of_them}, {shown} are shown one by one, evenly from the lowest rMAE to the highest "
+        "(report.shown_symbols); the files behind this page hold all.",
+    )

@@ -23,6 +23,7 @@ NEXT = {
     "INCONCLUSIVE": "give it more sessions (`universe.first_session`, `last_session`); `make plan` prices them.",
     "SEALED": "if you stand by this strategy, `make open-holdout` judges it on the holdout, once and on the record.",
 }
+NAME_A_SYMBOL = "`make whitelist` puts the symbols that passed every forecast gate on it; then `make run`."
 UNTRADED = "The rule traded nothing on the search span, and nothing is judged out of sample yet."
 LOST = "The rule loses on the search span, where it was chosen, and nothing is judged out of sample yet."
 LOSES = "change the rule or the symbols before you open the holdout: what loses where it was chosen rarely earns there."
@@ -158,6 +159,8 @@ def _ahead(rules: Mapping[str, Any], symbols: list[str]) -> str:
 
 
 def _came_out(record: Record) -> str:
+    if not record.config["universe"]["whitelist"]:
+        return "no symbol is on universe.whitelist, so none is judged and nothing was traded."
     if not record.oos["trading"]:
         known = record.gates["gates"]["forecast"]["verdict"] != "INCONCLUSIVE"
         why = "no symbol's forecasts are good enough to trade" if known else "too little to say who may trade"
@@ -190,6 +193,8 @@ def _next(record: Record) -> str:
         if not record.book["trades"]:
             return NOTHING_TO_JUDGE
         return LOSES if record.book["net_bp"] < 0 else NEXT["SEALED"]
+    if verdict == "INCONCLUSIVE" and not record.config["universe"]["whitelist"]:
+        return NAME_A_SYMBOL
     return OWN_BARS if record.is_synthetic else NEXT[verdict]
 
 

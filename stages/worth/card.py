@@ -47,7 +47,7 @@ def _worth_it(worth: Document) -> tuple[str, str, str]:
 def _did(worth: Document) -> str:
     """What was shown. The rule that earns money has horizons and symbols of its own."""
     if in_money(worth):
-        return f"forecasts earn more than {'they cost' if _is_priced(worth) else 'the free ones'}"
+        return f"forecasts earn more than {_hurdle(worth)}"
     return f"distributions beat the best free forecast on {shorten(worth['symbols'])}, {worth['horizon_min']} min"
 
 
@@ -60,7 +60,7 @@ def _evidence_then(worth: Document) -> str:
 def _not_worth_it(worth: Document) -> tuple[str, str, str]:
     better = worth["most_better"] >= worth["threshold"]
     if in_money(worth):
-        why = "Surely the forecasts earn no more than they cost."
+        why = f"Surely the forecasts earn no more than {_hurdle(worth)}."
     elif better:
         why = f"Better than what is free, surely, but surely by less than {_asked(worth)}."
     else:
@@ -93,7 +93,7 @@ def _not_yet_known(worth: Document) -> tuple[str, str, str]:
 def _not_shown(worth: Document) -> tuple[str, str, str]:
     figures = f"({_range(worth, 1)}, {odds(worth['most_better'])})"
     if in_money(worth):
-        why = f"Not known to earn more than they cost {figures}."
+        why = f"Not known to earn more than {_hurdle(worth)} {figures}."
     elif worth["most_better"] >= worth["threshold"]:
         why = f"Better than free, surely {figures}, but not known to reach the {_asked(worth)} you asked for."
     else:
@@ -266,6 +266,11 @@ def in_money(worth: Document) -> bool:
 
 def _is_priced(worth: Document) -> bool:
     return worth["money"]["price_per_call"] is not None
+
+
+def _hurdle(worth: Document) -> str:
+    """What the forecasts have to earn more than, where money decides."""
+    return "they cost" if _is_priced(worth) else "the free ones"
 
 
 def _joined(*sentences: str) -> str:

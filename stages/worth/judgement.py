@@ -42,6 +42,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
     findings = {(one.question, one.cell): (one, one.judged()) for one in series_of(study, sides)}
     series, finding = findings[study.worth.decide_by, PRIMARY]
     last = series.counted[finding.days - 1] if finding.days else None
+    later = money.calls if money.calls.height else calls  # before them, a longer history may not be asked yet
     undecided = finding.state == State.NOT_YET_KNOWN and len(finding.by_day.x) > 0
     result = verdict_fields(finding, series.counted, series.terms) | {
         "study_id": name,
@@ -51,7 +52,7 @@ def judge_worth(study: StageStudy, name: str, sides: Sides) -> tuple[dict[str, A
         "decide_by": study.worth.decide_by,
         "rehearsal": sides.learns_here,
         "calls": 0 if last is None else int(calls.filter(pl.col("session") <= last)["calls"].sum()),
-        "calls_a_session": int(np.median(calls["calls"])) if calls.height else 0,
+        "calls_a_session": int(np.median(later["calls"])) if later.height else 0,
         "step": STEP_SESSIONS,
         "free_weights": dict(sides.weights),
         "training": _training(study, series, untrained=sides.untrained),

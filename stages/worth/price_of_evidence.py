@@ -43,12 +43,16 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What one session of the study buys. `sessions_before` are bought before the first of evidence."""
+    """What one session of the study buys; `sessions_before` are bought before the first of evidence, by `calls_before`.
+
+    Those may buy less each, as before a longer history can be asked too.
+    """
 
     symbols: Sequence[str]
     snapshots: int
     calls_a_session: int
     sessions_before: int
+    calls_before: int
     price_per_call: float | None
 
 
@@ -109,8 +113,8 @@ def before_you_buy(setup: Setup, sds: Mapping[str, float], pair: Sequence[str], 
         f"session, at most {sessions} sessions = {calls:,} calls; days differ by {100 * sds['usual']:.1f} %, as "
         f"{one} does from {other}):"
     )
-    before, first_calls = setup.sessions_before, setup.sessions_before * setup.calls_a_session
-    first = f"The first {before} sessions ({first_calls:,} calls) bring no evidence yet; they are counted."
+    before = setup.sessions_before
+    first = f"The first {before} sessions ({setup.calls_before:,} calls) bring no evidence yet; they are counted."
     lines = [_line(wait, (low, high), setup) for wait, low, high in zip(usual, *ends, strict=True)]
     return [head, *lines, *([first] if before else [])]
 
@@ -122,7 +126,7 @@ def _line(wait: Wait, ends: Sequence[Wait], setup: Setup) -> str:
         return f"{named}: not before the end of the plan; {known}"
     word = "WORTH" if wait.worth >= wait.not_worth else "NOT WORTH"
     days = wait.median + setup.sessions_before
-    calls = days * setup.calls_a_session
+    calls = setup.calls_before + wait.median * setup.calls_a_session
     known_days = sorted(one.median + setup.sessions_before for one in (wait, *ends) if one.median is not None)
     span = f"{known_days[0]} to {known_days[-1]}" if len(known_days) > len(ends) else f"{known_days[0]} or more"
     paid = "" if setup.price_per_call is None else f", at a price of {calls * setup.price_per_call:,.2f}"

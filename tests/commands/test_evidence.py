@@ -143,13 +143,15 @@ def test_where_money_decides_the_plan_says_that_it_is_of_shape(market, known):
     assert second.startswith("Before you buy (")
 
 
-@pytest.mark.parametrize(("judged", "before"), [(2, 10), (5, 13)])
+@pytest.mark.parametrize(("judged", "before", "calls"), [(2, 10, 34), (5, 13, 46), (10, 18, 56)])
 def test_sessions_that_do_not_ask_the_judged_history_are_counted_among_those_without_evidence(
-    market, known, judged, before
+    market, known, judged, before, calls
 ):
-    """Forty outcomes take ten sessions of four; the longer history is asked three sessions later."""
-    params = document(requests={"history_days": [2, 5]}, rules={"history_days": judged})
-    assert any(line.startswith(f"The first {before} sessions (") for line in said(params, market))
+    """Forty outcomes take ten sessions of four; a longer history is asked later, on few of the fourteen sessions."""
+    params = document(requests={"history_days": [2, max(judged, 5)]}, rules={"history_days": judged})
+    lines = said(params, market)
+    assert any(line.startswith(f"The first {before} sessions ({calls} calls)") for line in lines)
+    assert "2 snapshots, 4 calls a session" in lines[0]
 
 
 def test_tokens_have_a_price_too(market, known, monkeypatch):

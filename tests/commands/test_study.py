@@ -47,6 +47,10 @@ def test_the_default_study_has_no_problem_and_every_section_its_model(default):
             {"worth.candidates": ["persistence", "command"]},
             "names command, a program of yours, but forecaster.command is []: state forecaster.command and",
         ),
+        (
+            {"worth.decide_by": "money", "worth.notional": 1e4, "universe.whitelist": []},
+            "worth.decide_by: money compares what the rule earns, but universe.whitelist is []",
+        ),
         ({"worth.notional": 1e-300}, "= 1e-300: Input should be greater than or equal to 0.01"),  # money in no float
         ({"rules.history_days": 10}, "[10] of rules.history_days are not among requests.history_days [40]"),
         ({"sweep.grid.history_days": [40, 60]}, "[60] of sweep.grid.history_days"),

@@ -73,6 +73,14 @@ def test_without_a_symbol_that_may_trade_nothing_was_traded():
     assert short(few)["Came out"] == "too little to say who may trade, so nothing was traded."
 
 
+def test_where_nobody_is_on_the_whitelist_more_sessions_are_no_advice():
+    universe = {"universe": record().config["universe"] | {"whitelist": []}}
+    nobody = record(config=record().config | universe, gates=gates("INCONCLUSIVE"), oos=oos() | {"trading": []})
+    said = short(nobody)
+    assert said["Came out"] == "no symbol is on universe.whitelist, so none is judged and nothing was traded."
+    assert said["Next"].startswith("`make whitelist` puts the symbols")
+
+
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [

@@ -1,11 +1,13 @@
 """Of many symbols a page shows some one by one, picked by a rule that it states, and counts the others."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from stages.errors import shorten
+from stages.reporting.compare import verdicts
 from stages.reporting.coverage import coverage
 from stages.reporting.data import data
 from stages.reporting.elements import evenly
@@ -54,7 +56,11 @@ def test_the_tables_of_gates_and_trades_show_who_may_trade(symbol):
     one = replace(one, config=one.config | {"universe": universe}, gates=one.gates | {"cells": cells})
     assert told_symbols(gates(one).grids[1]) == {symbol}
     assert told_symbols(equity(one).grids[0]) == {symbol, PORTFOLIO}
+    assert told_symbols(fans(one).grids[0]) == {symbol}
+    assert told_symbols(verdicts({"one": one, "other": one}).grids[1]) == {symbol}
     assert len(one.shown) == 2
+    for section in (gates(one), fans(one), equity(one), verdicts({"one": one, "other": one})):
+        assert "shown one by one" not in " ".join(section.sentences), "all of the whitelist are"
 
 
 def test_a_symbol_without_a_score_counts_as_the_worst():
@@ -65,7 +71,8 @@ def test_a_symbol_without_a_score_counts_as_the_worst():
 
 @pytest.mark.parametrize("section", [gates, skill, coverage, fans, equity])
 def test_a_section_that_leaves_symbols_out_says_so_and_one_that_shows_all_does_not(section):
-    assert "Of 3 symbols, 2 are shown one by one" in " ".join(section(crowded()).sentences)
+    said = " ".join(section(crowded()).sentences)
+    assert re.search(r"Of 3 symbols( on universe.whitelist)?, 2 are shown one by one", said)
     assert "shown one by one" not in " ".join(section(record()).sentences)
 
 

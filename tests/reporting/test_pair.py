@@ -66,9 +66,14 @@ def test_a_symbol_that_only_one_run_judged_is_missing_for_the_other():
 def test_of_many_symbols_those_are_compared_that_a_page_would_show():
     crowded = record(config=record().config | {"report": record().config["report"] | {"shown_symbols": 2}})
     section = verdicts({TEN: crowded, FIVE: crowded})
-    assert {line[0] for line in cells(section, 1)} == set(crowded.shown)
-    assert section.sentences == crowded.selection
+    assert {line[0] for line in cells(section, 1)} == set(crowded.shown_traders)
+    assert section.sentences == crowded.selection_of_traders
     assert {line[0] for line in cells(verdicts({TEN: crowded, FIVE: record()}), 1)} == set(record().shown)
+
+
+def test_where_no_symbol_may_trade_no_table_is_empty():
+    nobody = record(gates=record().gates | {"cells": {}})
+    assert len(verdicts({TEN: nobody, FIVE: nobody}).grids) == 1
 
 
 def test_the_holdout_is_shown_only_where_it_was_released():

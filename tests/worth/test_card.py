@@ -186,9 +186,12 @@ def test_where_money_decides_the_lines_speak_of_gains():
     for document in (NOT_WORTH, OPEN, ENDED):
         assert "%" not in " ".join(card(document | money | {"free_weights": {}}))
 
-    first, second, _ = card(WORTH | money | {"money": MONEY | {"price_per_call": None}})
+    unpriced = money | {"money": MONEY | {"price_per_call": None}}
+    first, second, _ = card(WORTH | unpriced)
     assert first.endswith("TimeGPT's forecasts earn more than the free ones.")
     assert second.startswith("Gain 3.20 a session before any price (surely 0.40 to 6.00).")
+    for document in (NOT_WORTH, OPEN, ENDED):
+        assert "cost" not in " ".join(card(document | unpriced))
 
 
 def test_evidence_is_never_rounded_up_to_what_is_needed():

@@ -113,6 +113,15 @@ def test_what_a_call_earned_is_of_the_days_that_decided_alone():
     assert judge_worth(priced, "w1", other)[0]["money"] == money
 
 
+def test_what_the_next_sessions_cost_is_known_from_those_that_are_calibrated():
+    """Before a longer history can be asked too, a session makes fewer calls."""
+    sides = sides_of(10)
+    early = pl.DataFrame({"session": [FIRST_DAY - timedelta(day) for day in range(30, 0, -1)]})
+    early = early.with_columns(calls=pl.lit(1), tokens=pl.lit(10_000))
+    document, _ = judge_worth(study_with(), "w1", replace(sides, calls=pl.concat([early, sides.calls])))
+    assert document["calls_a_session"] == 4
+
+
 def test_horizons_and_symbols_hold_together_or_not_and_nothing_else_is_asked_to():
     document, _ = judge_worth(study_with(), "w1", sides_of(r2=0.5))
     # Of six, the largest E must reach 6 / 0.05 = 120 and the second 60: one is far above, the others are below 15.
