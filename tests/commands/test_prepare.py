@@ -30,7 +30,7 @@ def test_the_first_step_of_every_run_gives_dvc_a_folder_and_removes_what_killed_
 @pytest.mark.parametrize("step", STEPS)
 def test_a_torn_lock_is_told_before_dvc_meets_it(project, step):
     (project.path / "dvc.lock").touch()
-    with pytest.raises(ConfigurationError, match=r"dvc\.lock is empty or incomplete.*`git checkout dvc\.lock`"):
+    with pytest.raises(ConfigurationError, match=r"dvc\.lock is empty, .*: `git checkout HEAD -- dvc\.lock`, then"):
         asked(project, step)
     (project.path / "dvc.lock").unlink()
     (project.path / ".dvc/tmp").mkdir(exist_ok=True)

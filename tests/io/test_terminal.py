@@ -73,6 +73,13 @@ def test_a_closed_stream_shows_nothing_and_no_file_takes_its_place(code: str, ex
     assert (done.returncode, "Traceback" in done.stderr) == (expected, False)
 
 
+def test_without_docstrings_no_run_begins_whose_page_would_fail_at_the_end():
+    typed = [sys.executable, "-OO", "-m", "stages", "worth"]
+    done = subprocess.run(typed, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 5
+    assert done.stderr.startswith("error Python leaves docstrings out here (PYTHONOPTIMIZE=2 or -OO)")
+
+
 def test_an_output_without_room_is_one_sentence():
     with Path("/dev/full").open("w") as full:
         assert ended(ENDINGS["a summary"], full.fileno()) == (
