@@ -133,7 +133,7 @@ def show() -> None:
 
 def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
     """Two lines a run, `columns` wide at most: what differs from the commit, then verdicts and figures."""
-    here = next(row for row in rows if row["rev"] != WORKSPACE)
+    here = next((row for row in rows if row["rev"] != WORKSPACE), rows[0])  # before the first commit there is none
     keys = [key for key in here if "." in key and "/" not in key]
     read = [row for row in rows if any(row[key] not in UNKNOWN for key in keys)]  # of a damaged lock DVC reads none
     params = [key for key in keys if any(row[key] != here[key] for row in read)]

@@ -37,6 +37,11 @@ def git(*arguments: str) -> str:
                 "this folder is no git clone, and git keeps every run: clone it, or type: git init && git add -A && "
                 "git commit -m Start"
             ) from None
+        head = subprocess.run([*GIT, "rev-parse", "-q", "--verify", "HEAD"], capture_output=True, check=False)  # noqa: S603
+        if head.returncode == 1:
+            raise ConfigurationError(
+                "this repository holds no commit yet, and git keeps every run: git add -A && git commit -m Start"
+            ) from None
         raise ConfigurationError(f"git {' '.join(arguments)} failed: {reason}") from None
     return done.stdout.decode("utf-8", "replace")
 

@@ -136,3 +136,7 @@ def test_a_row_whose_params_dvc_could_not_read_differs_in_none():
     said = [line.split() for line in table([unread, row("main"), row("1a", "wide", **{"rules.s_stop": "1.5"})], 80)]
     assert said[4] == ["main:", "rules.s_stop=1.0"]
     assert said[6] == ["wide:", "rules.s_stop=1.5"]
+
+
+def test_before_the_first_commit_the_workspace_is_shown_alone():
+    assert list(table([row("workspace")], 80))[2] == "workspace"
