@@ -92,6 +92,19 @@ def test_a_disk_that_fails_outside_every_writer_is_one_sentence():
     assert ended(NO_ROOM_IN_TEMPORARY, subprocess.DEVNULL) == (5, told)
 
 
+def test_a_folder_in_the_place_of_a_file_is_one_sentence(tmp_path: Path):
+    """As where a container was started with a file that did not exist: its mount is a folder."""
+    (tmp_path / "params.yaml").mkdir()
+    (tmp_path / "artifacts").touch()
+    words = "could not be used: a {} lies where a {} should: move it away.\n"
+    for code, said in (
+        ("run(lambda: Path('params.yaml').read_text())", f"error params.yaml {words.format('folder', 'file')}"),
+        ("run(lambda: Path('artifacts/page').mkdir())", f"error artifacts/page {words.format('file', 'folder')}"),
+    ):
+        there = f"import os\nfrom pathlib import Path\nos.chdir({str(tmp_path)!r})\n{code}"
+        assert ended(there, subprocess.DEVNULL) == (5, said)
+
+
 def test_a_line_that_goes_on_where_another_stopped_ends_within_the_terminal():
     said, *shown = at_a_terminal(ENDINGS["an error"].replace("it failed.", "it failed. " * 40))
     assert said == "FAIL"
