@@ -37,3 +37,9 @@ def test_a_torn_lock_is_told_before_dvc_meets_it(project, step):
     (project.path / ".dvc/tmp/rwlock").touch()
     with pytest.raises(ConfigurationError, match=r"`rm .*/\.dvc/tmp/rwlock` while no dvc command runs here"):
         asked(project, step)
+
+
+def test_a_configuration_of_dvc_that_is_no_text_is_told(project):
+    (project.path / ".dvc/config.local").write_bytes(b"\xff\n")
+    with pytest.raises(ConfigurationError, match=r"cannot be read .*: correct \.dvc/config, or \.dvc/config\.local\."):
+        project.run("prepare")
