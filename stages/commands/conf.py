@@ -138,7 +138,9 @@ def adopt(what: str | None = None) -> None:
     if applied_experiment():
         if older := set_back():
             raise ConfigurationError(f"{older}; then `make adopt` again.")
-        changed = keep(_with_counts(present() or {}, before))
+        experiment = present() or {}
+        Study.parse(experiment)  # a hand may have written it
+        changed = keep(_with_counts(experiment, before))
     else:
         changed = state(_adopted(before, PROPOSALS[what or "rule"]))
     if adopted := differences(present() or {}, before):
@@ -162,9 +164,9 @@ def _with_counts(experiment: dict[str, Any], conf: dict[str, Any]) -> dict[str, 
 
 
 def _adopted(conf: dict[str, Any], path: Path) -> dict[str, Any]:
+    require_evidence(path.parent.name)
     if edited := differences(conf, present() or {}):
         raise ConfigurationError(f"conf/ was edited since the last run: {describe(edited, 'then')}. `make run` first.")
-    require_evidence(path.parent.name)
     proposal = read_json(path)
     if proposal["params"] is None:
         raise GateNotMet(f"{path} proposes nothing: {proposal['why']}")

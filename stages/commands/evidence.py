@@ -15,6 +15,7 @@ from stages.calibration.past import with_outcomes
 from stages.forecast_free import QUANTILES
 from stages.forecasting.free import FreeSettings, Known, PerSymbol
 from stages.forecasting.local.har import FEWEST_SESSIONS
+from stages.io.content import LOCK
 from stages.io.files import read_table
 from stages.paid.batches import batches_of, calls_by_session
 from stages.paid.units import most
@@ -102,7 +103,9 @@ def _ranked(found: Deviations) -> Iterator[str]:
 
 def free_forecasts_ran(document: Mapping[str, Any]) -> bool:
     """Whether the last run made free forecasts, with these params."""
-    return QUANTILES.exists() and not findings(read_run(params=document), [STAGE]).complaint
+    if not (LOCK.exists() and QUANTILES.exists()):
+        return False
+    return not findings(read_run(params=document), [STAGE]).complaint
 
 
 def _made_now(study: Study, market: Market, schedule: pl.DataFrame) -> pl.DataFrame:

@@ -133,8 +133,10 @@ def show() -> None:
 
 def table(rows: Sequence[Row], columns: int) -> Iterator[str]:
     """Two lines a run, `columns` wide at most: what differs from the commit, then verdicts and figures."""
-    here = next(row for row in rows if row["rev"] != WORKSPACE)
-    params = [key for key in here if "." in key and "/" not in key and any(row[key] != here[key] for row in rows)]
+    here = next((row for row in rows if row["rev"] != WORKSPACE), rows[0])  # before the first commit there is none
+    keys = [key for key in here if "." in key and "/" not in key]
+    read = [row for row in rows if any(row[key] not in UNKNOWN for key in keys)]  # of a damaged lock DVC reads none
+    params = [key for key in keys if any(row[key] != here[key] for row in read)]
     yield "run: params that differ from the commit"
     yield _line({name: name for name in (*VERDICTS, *FIGURES)})
     for row in rows:

@@ -13,7 +13,7 @@ from typing import Any
 
 from stages.commands.spending import tell_price
 from stages.configuration.compose import present
-from stages.errors import ConfigurationError, PipelineError
+from stages.errors import ConfigurationError, DataContractError, PipelineError
 from stages.fetching.bars import parts_in
 from stages.fetching.files import files_of, read_files
 from stages.fetching.listing import listing_path, read_listing, write_listing
@@ -33,7 +33,7 @@ def refresh() -> None:
     """Params -> `conf/manifests/<source.name>.json`, what is different in it, and what that would cost."""
     source = read_params(SourceParams)
     universe = read_params(UniverseParams)
-    before = read_listing(source)["files"] if listing_path(source).exists() else []
+    before = _listed(source) if listing_path(source).exists() else []
 
     files = [] if source.kind == "synthetic" else files_of(source, universe.all_symbols)
     changed = changes(before, files)
@@ -52,6 +52,16 @@ def refresh() -> None:
         print(f"Commit {listing_path(source)} to accept it.")
         if before:
             _tell_price()
+
+
+def _listed(source: SourceParams) -> list[dict[str, Any]]:
+    """The files of the present listing; none, and a line, where it is damaged and is written again."""
+    try:
+        files: list[dict[str, Any]] = read_listing(source)["files"]
+    except DataContractError:
+        print(f"{listing_path(source)} was no listing of a source, so every file counts as new.")
+        return []
+    return files
 
 
 def _tell_price() -> None:

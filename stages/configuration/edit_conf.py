@@ -3,8 +3,8 @@
 `conf/config.yaml` names one choice a group. An active preset overrides the groups, so its file gets all edits; without
 one (`preset: none`) each value goes into the file of its group's choice. Comments are kept.
 
-*Errors*: `ConfigurationError` for a choice without a file, for impossible params, and where conf/ cannot express the
-wanted params (a preset, for instance, cannot remove a group's key).
+*Errors*: `ConfigurationError` for a file that cannot be read, a choice without a file, impossible params, and where
+conf/ cannot express the wanted params (a preset, for instance, cannot remove a group's key).
 """
 
 import io
@@ -15,6 +15,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
 
 from stages.configuration.compose import ABSENT, CONF, KeyPath, compose, describe, differences, following, write_params
 from stages.errors import ConfigurationError
@@ -28,7 +29,7 @@ OVERRIDE = "override /"
 
 def standing_choices() -> dict[str, str]:
     """Group -> choice, as conf/config.yaml and the active preset state them."""
-    choices = _choices(_read(CONFIG))
+    choices = _config_choices()
     return choices | _choices(_read(_file("preset", choices["preset"])))
 
 
@@ -39,7 +40,8 @@ def choices_of(group: str) -> list[str]:
 
 def preset_of_study(study: str) -> str | None:
     """The preset that gives a run this `report.study`, if one does."""
-    named = {_read(_file("preset", name)).get("report", {}).get("study"): name for name in choices_of("preset")}
+    reports = {name: _read(_file("preset", name)).get("report") for name in choices_of("preset")}
+    named = {report.get("study"): name for name, report in reports.items() if isinstance(report, Mapping)}
     named[compose(overrides=[f"preset={NO_PRESET}"])["report"]["study"]] = NO_PRESET
     return named.get(study)
 
@@ -48,7 +50,7 @@ def choose(group: str, choice: str) -> Path:
     """Make `choice` the choice of its group. Returns the file that was written."""
     if choice not in choices_of(group):
         raise ConfigurationError(f"there is no {group} {choice!r}: conf/{group}/ offers {choices_of(group)}.")
-    preset = _choices(_read(CONFIG))["preset"]
+    preset = _config_choices()["preset"]
     path, key = (
         (CONFIG, group) if preset == NO_PRESET or group == "preset" else (_file("preset", preset), OVERRIDE + group)
     )
@@ -102,8 +104,16 @@ def _file(group: str, choice: str) -> Path:
     return CONF / group / f"{choice}.yaml"
 
 
+def _config_choices() -> dict[str, str]:
+    choices = _choices(_read(CONFIG))
+    if "preset" not in choices:
+        raise ConfigurationError(f"{CONFIG} names no preset: write `- preset: {NO_PRESET}` into its list of defaults.")
+    return choices
+
+
 def _choices(document: Mapping[str, Any]) -> dict[str, str]:
-    named = [entry for entry in document.get("defaults", []) if isinstance(entry, Mapping)]
+    defaults = document.get("defaults")
+    named = [entry for entry in (defaults if isinstance(defaults, list) else []) if isinstance(entry, Mapping)]
     return {group.removeprefix(OVERRIDE): choice for entry in named for group, choice in entry.items()}
 
 
@@ -136,7 +146,13 @@ def _yaml() -> YAML:
 
 
 def _read(path: Path) -> Any:
-    return _yaml().load(path.read_text(encoding="utf-8")) or CommentedMap()
+    try:
+        document = _yaml().load(path.read_text(encoding="utf-8")) or CommentedMap()
+    except (OSError, UnicodeError, YAMLError) as error:  # for instance with the marks of a merge conflict
+        raise ConfigurationError(f"{path} cannot be read ({' '.join(str(error).split())}): correct it.") from None
+    if not isinstance(document, CommentedMap):
+        raise ConfigurationError(f"{path} holds no sections: correct it.")
+    return document
 
 
 def _write(document: Any, path: Path) -> None:

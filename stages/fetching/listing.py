@@ -21,7 +21,10 @@ def read_listing(source: SourceParams) -> Any:
         raise DataContractError(
             f"{path} is missing: run `make refresh`, which lists the source that source.name names."
         )
-    listing = read_json(path)
+    try:
+        listing = read_json(path)
+    except DataContractError:  # for instance with the marks of a merge conflict
+        listing = None
     if not is_listing(listing):
         raise DataContractError(f"{path} is no listing of a source: `make refresh` writes it again.")
     return listing

@@ -36,7 +36,10 @@ def relisted(source: str) -> list[Relisted]:
     """Every later listing of a source on this branch that changed a file; oldest first, the workspace last."""
     steps, before = [], None
     for commit, day, text in _versions(LISTINGS / f"{source}.json"):
-        after: list[dict[str, Any]] = json.loads(text)["files"]
+        try:
+            after: list[dict[str, Any]] = json.loads(text)["files"]
+        except (ValueError, TypeError, KeyError):  # for instance with the marks of a merge conflict
+            continue
         if before is not None:
             steps.append(Relisted(commit, day, changes(before, after)))
         before = after

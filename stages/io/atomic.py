@@ -22,6 +22,8 @@ DISK_REASONS = {
     errno.EROFS: "the file system is read-only: make it writable",
     errno.EACCES: "this user has no right to: correct its permissions",
     errno.EPERM: "this user or file system does not allow it: correct its permissions",
+    errno.EISDIR: "a folder lies where a file should: move it away",
+    errno.ENOTDIR: "a file lies where a folder should: move it away",
     errno.EIO: "the disk reports an error: check it, then run again",
 }
 TEMPORARY = {".tmp", ".new", ".old", ".staged"}

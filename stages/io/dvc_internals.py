@@ -23,7 +23,9 @@ def read_config(root: Path) -> dict[str, Any]:
     try:
         return dict(Config(str(root / ".dvc")))
     except ConfigError as error:
-        raise ConfigurationError(f"DVC's configuration cannot be read ({error}): correct .dvc/config.") from None
+        raise ConfigurationError(
+            f"DVC's configuration cannot be read ({error}): correct .dvc/config, or .dvc/config.local."
+        ) from None
 
 
 DEFAULT_SITE_CACHE = "/var/tmp/dvc"  # noqa: S108  # DVC's own, which is looked at and never written

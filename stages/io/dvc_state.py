@@ -38,7 +38,7 @@ def own_site_cache() -> None:
         return
     own = root / OWN
     config = root / CONFIG
-    stated = config.read_text(encoding="utf-8") if config.exists() else ""
+    stated = config.read_text(encoding="utf-8", errors="replace") if config.exists() else ""  # DVC says what is wrong
     if f"site_cache_dir = {own}\n" not in stated:
         chosen = read_config(root).get("core", {}).get("site_cache_dir")
         if chosen and not chosen.endswith(f"/{OWN}"):  # of a clone that moved, or that this one is a copy of

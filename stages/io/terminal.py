@@ -222,6 +222,11 @@ def _replace_closed() -> None:
 def _run(main: Callable[[], None]) -> None:
     try:
         with _disk_in_words(), clock(os.environ["DVC_STAGE"]) if "DVC_STAGE" in os.environ else nullcontext():
+            if sys.flags.optimize > 1:
+                raise ConfigurationError(
+                    "Python leaves docstrings out here (PYTHONOPTIMIZE=2 or -OO), and the drawing library cannot do "
+                    "without: `unset PYTHONOPTIMIZE`, then run again."
+                )
             main()
             if "DVC_STAGE" in os.environ:
                 require_params_as_read()

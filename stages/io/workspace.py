@@ -15,11 +15,17 @@ from typing import Any
 from stages.errors import ConfigurationError
 from stages.io.dvc_internals import read_config
 
+GIT = ("git", "-c", "log.showSignature=false")  # else lines on signatures stand among those asked for
+
 
 def git(*arguments: str) -> str:
-    """The output of a read-only git command. *Errors*: `ConfigurationError` when git fails."""
+    """The output of a read-only git command, the same in every language and under every user's configuration.
+
+    *Errors*: `ConfigurationError` when git fails.
+    """
+    english = {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=True)  # noqa: S603, S607
+        done = subprocess.run([*GIT, *arguments], capture_output=True, check=True, env=english)  # noqa: S603
     except FileNotFoundError:
         raise ConfigurationError(
             "git is not installed, so this repository's history cannot be read: install git."
@@ -30,6 +36,11 @@ def git(*arguments: str) -> str:
             raise ConfigurationError(
                 "this folder is no git clone, and git keeps every run: clone it, or type: git init && git add -A && "
                 "git commit -m Start"
+            ) from None
+        head = subprocess.run([*GIT, "rev-parse", "-q", "--verify", "HEAD"], capture_output=True, check=False)  # noqa: S603
+        if head.returncode == 1:
+            raise ConfigurationError(
+                "this repository holds no commit yet, and git keeps every run: git add -A && git commit -m Start"
             ) from None
         raise ConfigurationError(f"git {' '.join(arguments)} failed: {reason}") from None
     return done.stdout.decode("utf-8", "replace")

@@ -140,11 +140,11 @@ def read_run(root: Path = Path(), params: Mapping[str, Any] | None = None) -> Ru
     except (UnicodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(
-            f"params.yaml or dvc.lock is not readable ({reason}): `make params`, or `git checkout dvc.lock`."
+            f"params.yaml or dvc.lock is not readable ({reason}): `make params`, or `git checkout HEAD -- dvc.lock`."
         ) from None
     if not run.stages:
         raise ConfigurationError(
-            "dvc.lock is empty or incomplete, perhaps after a killed run: `git checkout dvc.lock`, then `make run`."
+            "dvc.lock is empty, incomplete or amid a merge: `git checkout HEAD -- dvc.lock`, then `make run`."
         )
     return run if params is None else Run(params, run.stages)
 

@@ -191,4 +191,4 @@ def _decode(name: str, content: bytes) -> Entry | None:
 
 
 def _warn(sentence: str) -> None:
-    print(f"{sentence}.", file=sys.stderr, flush=True)
+    print(f"{sentence.removesuffix('.')}.", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """conf/ -> params.yaml -> models: the names line up and every choice is sound."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -32,6 +33,18 @@ PRESETS = sorted(path.stem for path in (CONF / "preset").glob("*.yaml"))
 
 def test_the_committed_params_are_the_composition_of_conf():
     assert (ROOT / "params.yaml").read_text() == to_yaml(compose(CONF, [])), "run `make params`"
+
+
+def test_git_checks_out_the_committed_bytes_whatever_a_user_configured(tmp_path):
+    """dvc.lock holds the hashes of files of conf/: with core.autocrlf, each would differ in a fresh clone."""
+    git = ["git", "-C", str(tmp_path), "-c", "core.autocrlf=true"]
+    (tmp_path / ".gitattributes").write_bytes((ROOT / ".gitattributes").read_bytes())
+    (tmp_path / "listing.json").write_bytes(b"{}\n")
+    for typed in (["init", "-q"], ["add", "-A"]):
+        subprocess.run([*git, *typed], check=True, capture_output=True)
+    (tmp_path / "listing.json").unlink()
+    subprocess.run([*git, "checkout", "-q", "--", "listing.json"], check=True)
+    assert (tmp_path / "listing.json").read_bytes() == b"{}\n"
 
 
 def test_every_group_is_a_section_and_every_section_a_group():

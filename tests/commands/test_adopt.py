@@ -1,10 +1,11 @@
 """`make adopt`: an experiment or a proposal becomes what conf/ says, comments kept, or nothing changes."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from stages.configuration.compose import compose, differences
+from stages.configuration.compose import compose, differences, to_yaml
 from stages.errors import ConfigurationError, GateNotMet
 
 PROPOSAL = "artifacts/sweep/proposal.json"
@@ -81,6 +82,36 @@ def test_a_proposal_older_than_an_edit_of_conf_is_refused(project):
     propose(project, {"rules": {"k_sigma": 0.75}})
     project.edit("conf/rules/default.yaml", "s_stop: 1.0", "s_stop: 1.5")
     with pytest.raises(ConfigurationError, match=r"rules\.s_stop = 1\.5.*make run"):
+        project.run("adopt")
+
+
+def test_params_of_a_hand_are_refused_where_no_run_could_have_them(project):
+    whole = project.params()
+    whole["sweep"].pop("prior_trials")
+    Path("params.yaml").write_text(to_yaml(whole))
+    with pytest.raises(ConfigurationError, match=r"sweep\.prior_trials is not stated"):
+        project.run("adopt")
+    whole.pop("report")
+    Path("params.yaml").write_text(to_yaml(whole))
+    with pytest.raises(ConfigurationError, match="has no section 'report'"):
+        project.run("adopt")
+
+
+@pytest.mark.parametrize("preset", ["report: none\n", "report:\n", "report: {\n"])
+def test_the_preset_of_another_study_is_looked_for_among_presets_that_are_odd(project, preset):
+    project.apply_experiment("report.study=other")
+    (project.path / "conf/preset/odd.yaml").write_text(preset)
+    if "{" in preset:
+        with pytest.raises(ConfigurationError, match=r"conf/preset/odd\.yaml cannot be read"):
+            project.run("adopt")
+    else:
+        assert "report.study = other" in project.run("adopt")
+
+
+def test_without_params_it_is_they_that_are_told_and_no_edit_of_conf(project):
+    propose(project, {"rules": {"k_sigma": 0.75}})
+    Path("params.yaml").unlink()
+    with pytest.raises(ConfigurationError, match=r"params\.yaml is missing, so nothing ran here: run `make run`"):
         project.run("adopt")
 
 

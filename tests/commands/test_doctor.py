@@ -139,7 +139,7 @@ def test_an_empty_lock_fails_with_the_way_back(clinic, capsys, made):
     (clinic.path / "dvc.lock").write_text("")
     broken, said = failing(clinic, capsys)
     assert broken == {"evidence"}
-    assert "`git checkout dvc.lock`" in said
+    assert "`git checkout HEAD -- dvc.lock`" in said
 
 
 def test_a_store_that_stayed_behind_is_told(clinic, capsys):

@@ -92,6 +92,13 @@ def test_where_nothing_ran_free_forecasts_are_made_and_no_file_is_written(market
     assert files(workspace) == {}
 
 
+def test_free_forecasts_without_a_lock_are_of_no_run(market, workspace):
+    alone = said(document(), market)
+    evidence.QUANTILES.parent.mkdir(parents=True)
+    evidence.QUANTILES.write_bytes(b"free forecasts of a run that is not on record")
+    assert said(document(), market) == alone
+
+
 def test_a_run_with_other_params_is_neither_read_nor_changed(market, workspace):
     alone = said(document(), market)
     lock = {"schema": "2.0", "stages": {"forecast_free": {"params": {"params.yaml": {"worth.warmup_sessions": 99}}}}}

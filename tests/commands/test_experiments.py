@@ -128,3 +128,15 @@ def test_nothing_is_wider_than_the_terminal_and_no_word_is_cut():
     assert said == list(table(without_state, 80)), "as DVC gives them where nothing was queued"
     assert max(map(len, said)) <= 80
     assert {f"{key}=0.25" for key in many} < set(" ".join(said).split())
+
+
+def test_a_row_whose_params_dvc_could_not_read_differs_in_none():
+    """As of the workspace amid a merge, while dvc.lock holds its marks: every key would be told as missing."""
+    unread = row("workspace") | {key: "" for key in row("workspace") if "." in key and "/" not in key}
+    said = [line.split() for line in table([unread, row("main"), row("1a", "wide", **{"rules.s_stop": "1.5"})], 80)]
+    assert said[4] == ["main:", "rules.s_stop=1.0"]
+    assert said[6] == ["wide:", "rules.s_stop=1.5"]
+
+
+def test_before_the_first_commit_the_workspace_is_shown_alone():
+    assert list(table([row("workspace")], 80))[2] == "workspace"

@@ -151,7 +151,7 @@ def test_what_lies_in_artifacts_of_other_params_is_told_when_they_are_composed(p
 def test_an_empty_lock_stops_a_run_before_dvc_stumbles_over_it(project):
     project.write_json("conf/manifests/synthetic.json", {"source": "synthetic", "files": []})
     (project.path / "dvc.lock").write_text("")
-    with pytest.raises(ConfigurationError, match="is empty or incomplete"):
+    with pytest.raises(ConfigurationError, match="is empty, incomplete or amid"):
         project.run("params", "--check")
 
 

@@ -190,3 +190,15 @@ def test_without_a_listing_the_remedy_is_named(study: StudyFolder) -> None:
 
     assert done.returncode == 2
     assert "conf/manifests/another.json is missing: run `make refresh`" in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["{}\n", "<<<<<<< HEAD\n"])
+def test_a_damaged_listing_is_written_again_as_its_error_says(study: StudyFolder, damage: str) -> None:
+    listing = study.path / "conf/manifests/mine.json"
+    before = listing.read_bytes()
+    listing.write_text(damage)
+    assert "mine.json is no listing of a source: `make refresh` writes it again" in study.run("list_source").stderr
+
+    told = study.run("refresh").stdout
+    assert "conf/manifests/mine.json was no listing of a source, so every file counts as new." in told
+    assert listing.read_bytes() == before

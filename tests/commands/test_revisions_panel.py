@@ -48,5 +48,34 @@ def test_each_commit_tells_what_it_accepted_and_the_workspace_what_it_has_not(pr
     assert second == ("not committed", "", "AAPL 2024-02", "none", "AAPL 2024-03")
 
 
+def test_a_listing_that_was_committed_with_the_marks_of_a_conflict_is_passed_over(project):
+    listing(project, jan="a")
+    project.commit()
+    (project.path / "conf/manifests/my_bars.json").write_text("<<<<<<< HEAD\n")
+    project.commit()
+    listing(project, jan="b")
+    mended = project.commit()
+    (change,) = panel(project).grids[0].rows
+    assert mended.startswith(change.cells[0])
+    assert change.cells[2] == "AAPL 2024-01"
+
+
+SIGNATURE = "gpgsig -----BEGIN SSH SIGNATURE-----\n x\n -----END SSH SIGNATURE-----\n\n"
+
+
+def test_what_git_would_say_of_signatures_is_no_commit(project):
+    listing(project, jan="a")
+    project.commit()
+    listing(project, jan="b")
+    project.commit()
+    signed = project.git("cat-file", "commit", "HEAD").replace("\n\n", f"\n{SIGNATURE}", 1)
+    (project.path / "signed").write_text(signed)
+    commit = project.git("hash-object", "-t", "commit", "-w", "signed").strip()
+    project.git("reset", "-q", "--hard", commit)
+    project.git("config", "log.showSignature", "true")
+    (change,) = panel(project).grids[0].rows
+    assert commit.startswith(change.cells[0])
+
+
 def test_a_source_that_was_never_listed_has_a_panel_too(project):
     assert panel(project).grids == ()

@@ -47,3 +47,20 @@ def test_an_applied_experiment_is_not_thrown_away_by_a_change_of_market(project)
     project.apply_experiment("rules.k_sigma=1.0")
     with pytest.raises(ConfigurationError, match=r"rules\.k_sigma"):
         project.run("use", "smoke")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<<<<<<< HEAD\ndefaults:\n=======\ndefaults:\n>>>>>>> other\n", r"cannot be read \(.*\): correct it"),
+        ("\udcff", r"cannot be read \(.*utf-8.*\): correct it"),
+        ("- preset: none\n", "holds no sections: correct it"),
+        ("defaults: none\n", "names no preset: write `- preset: none` into its list of defaults"),
+        ("", "names no preset"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_told(project, text, said):
+    project.run("params")
+    (project.path / "conf/config.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigurationError, match=rf"conf/config\.yaml {said}"):
+        project.run("use", "smoke")

@@ -68,7 +68,7 @@ def test_the_configuration_is_merged_and_its_folders_are_absolute(tmp_path: Path
 def test_a_configuration_that_dvc_refuses_is_told_in_a_sentence(tmp_path: Path):
     """Else a slip in .dvc/config ends a paid run in a traceback."""
     configure(tmp_path, config="[core\n")
-    with pytest.raises(ConfigurationError, match=r"DVC's configuration cannot be read .* correct \.dvc/config\."):
+    with pytest.raises(ConfigurationError, match=r"DVC's configuration cannot be read .* correct \.dvc/config, or"):
         read_config(tmp_path)
 
 

@@ -73,6 +73,13 @@ def test_a_closed_stream_shows_nothing_and_no_file_takes_its_place(code: str, ex
     assert (done.returncode, "Traceback" in done.stderr) == (expected, False)
 
 
+def test_without_docstrings_no_run_begins_whose_page_would_fail_at_the_end():
+    typed = [sys.executable, "-OO", "-m", "stages", "worth"]
+    done = subprocess.run(typed, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 5
+    assert done.stderr.startswith("error Python leaves docstrings out here (PYTHONOPTIMIZE=2 or -OO)")
+
+
 def test_an_output_without_room_is_one_sentence():
     with Path("/dev/full").open("w") as full:
         assert ended(ENDINGS["a summary"], full.fileno()) == (
@@ -83,6 +90,19 @@ def test_an_output_without_room_is_one_sentence():
 def test_a_disk_that_fails_outside_every_writer_is_one_sentence():
     told = "error /tmp/plan-x/params.yaml could not be used: the disk is full: make room and run again.\n"
     assert ended(NO_ROOM_IN_TEMPORARY, subprocess.DEVNULL) == (5, told)
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_sentence(tmp_path: Path):
+    """As where a container was started with a file that did not exist: its mount is a folder."""
+    (tmp_path / "params.yaml").mkdir()
+    (tmp_path / "artifacts").touch()
+    words = "could not be used: a {} lies where a {} should: move it away.\n"
+    for code, said in (
+        ("run(lambda: Path('params.yaml').read_text())", f"error params.yaml {words.format('folder', 'file')}"),
+        ("run(lambda: Path('artifacts/page').mkdir())", f"error artifacts/page {words.format('file', 'folder')}"),
+    ):
+        there = f"import os\nfrom pathlib import Path\nos.chdir({str(tmp_path)!r})\n{code}"
+        assert ended(there, subprocess.DEVNULL) == (5, said)
 
 
 def test_a_line_that_goes_on_where_another_stopped_ends_within_the_terminal():

@@ -42,6 +42,13 @@ def test_a_folder_without_git_says_how_it_becomes_a_repository(repository: Path)
         git("ls-files")
 
 
+@pytest.mark.parametrize("asked", [["rev-parse", "HEAD"], ["rev-parse", "--short", "HEAD"], ["log", "--", "a"]])
+def test_a_repository_without_a_commit_says_how_it_gets_one(repository: Path, asked: list[str]):
+    git("init", "-q")
+    with pytest.raises(ConfigurationError, match=r"no commit yet, .*: git add -A && git commit -m Start"):
+        git(*asked)
+
+
 def test_the_store_lies_in_the_cache_of_the_repository(repository: Path):
     assert store_root() == repository / ".dvc" / "cache" / "forecasts"
 
