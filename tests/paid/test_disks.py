@@ -75,7 +75,7 @@ def test_a_read_only_store_still_answers_and_buys_nothing(
 
 def test_a_record_that_cannot_be_read_is_told_in_one_sentence(contexts: ContextFactory, server: TimeGPTServer):
     (contexts.root / path_of(asked().question.key)).mkdir(parents=True)
-    with pytest.raises(ConfigurationError, match=r"\.json could not be read: Is a directory"):
+    with pytest.raises(ConfigurationError, match=r"\.json could not be read: a folder lies where a file should"):
         contexts.backend().answer([asked()])
     assert server.sent == 0
 
